@@ -1,0 +1,31 @@
+/* Capture: triggers on the tables of published models that write each change
+ * of the application into outbound_messages. */
+#ifndef CM_CAPTURE_H
+#define CM_CAPTURE_H
+
+#include "cm_catalog.h"
+
+/* Give the statements that install (renew) the triggers of TABLE, to be run
+ * one by one: const char *. Running them again changes nothing. */
+cm_error_t *cm_capture_statements(apr_array_header_t **statements,
+                                  cm_store_t *store, const cm_table_t *table,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Say whether the triggers of TABLE are there and made from its present
+ * columns. */
+typedef enum cm_capture_e {
+    CM_CAPTURE_MISSING,
+    CM_CAPTURE_STALE,
+    CM_CAPTURE_CURRENT
+} cm_capture_e;
+cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
+                             const cm_table_t *table,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the statements that remove what cm_capture_statements() made. */
+cm_error_t *cm_capture_drop_statements(apr_array_header_t **statements,
+                                       cm_store_t *store,
+                                       const cm_table_t *table,
+                                       apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,51 @@
+/* What a table of the application looks like, asked of the database once per
+ * connection and again after a statement failed with CM_SCHEMA. */
+#ifndef CM_CATALOG_H
+#define CM_CATALOG_H
+
+#include "cm_settings.h"
+#include "cm_value.h"
+
+typedef struct cm_column_t {
+    const char *name;
+    const char *quoted;   /* as an identifier in SQL with parameters */
+    const char *type;     /* declared type, to cast to on PostgreSQL */
+    cm_class_e value_class;
+    int length;           /* most characters (text) or bytes; 0: no limit */
+    int precision, scale; /* decimals; precision 0: no limit */
+    int nullable;
+    int has_default;      /* or the database makes the value itself */
+    int generated;        /* computed: never written */
+    const char *reference; /* model that it refers to, or NULL */
+    int carried;          /* goes over the wire (only=, except=, key) */
+    const char *capture;  /* SQL making the raw form, with "t." before the
+                             column's name: NEW, OLD or t in its place */
+} cm_column_t;
+
+typedef struct cm_table_t {
+    const cm_model_t *model;
+    const char *quoted; /* the table's name */
+    const cm_column_t *key;
+    int key_generated;  /* the database gives new keys (serial, identity) */
+    int column_count;
+    cm_column_t *columns; /* in the table's order, key included */
+    apr_hash_t *by_name;  /* name -> cm_column_t * */
+    const char *capture;  /* SQL of the whole raw body without the model:
+                             a JSON object text of the carried columns of
+                             the row "t" */
+} cm_table_t;
+
+/* Read the table of MODEL. Fails with CM_SCHEMA when there is none, it has
+ * no key column, or it is not one that can be written (says which). */
+cm_error_t *cm_catalog_read(cm_table_t **table, cm_store_t *store,
+                            const cm_model_t *model, apr_pool_t *result_pool,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return the column of that name, or NULL. */
+const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
+
+/* Return EXPRESSION of the catalog (capture) with ALIAS for "t": NEW, OLD. */
+const char *cm_catalog_with_alias(const char *expression, const char *alias,
+                                  apr_pool_t *pool);
+
+#endif

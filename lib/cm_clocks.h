@@ -1,0 +1,31 @@
+/* The clocks of a record: one for the record, and the older ones of columns
+ * that did not change with it. As text: {"title":1700000000000000}. */
+#ifndef CM_CLOCKS_H
+#define CM_CLOCKS_H
+
+#include <apr_hash.h>
+
+#include "cm_error.h"
+
+typedef struct cm_clocks_t {
+    apr_int64_t clock; /* the newest; 0: unknown, older than all */
+    apr_hash_t *older; /* column -> apr_int64_t *; NULL: none */
+} cm_clocks_t;
+
+/* Read CLOCK and TEXT (NULL, "" or JSON). Fails with CM_MALFORMED. */
+cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
+                           const char *text, apr_pool_t *pool)
+    CM_UNUSED_RESULT;
+
+/* Return the text of CLOCKS->older, columns sorted, NULL when empty. */
+const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool);
+
+/* Return the clock of COLUMN. */
+apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);
+
+/* Set the clock of COLUMN; the record's clock must be set to the newest
+ * first. A column clock equal to the record's is not kept apart. */
+void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
+                   apr_pool_t *pool);
+
+#endif

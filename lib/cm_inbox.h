@@ -1,0 +1,53 @@
+/* The inbox: what a peer said. A batch is kept and applied in one
+ * transaction, once, in order; what cannot be applied is parked. */
+#ifndef CM_INBOX_H
+#define CM_INBOX_H
+
+#include "cm_outbox.h"
+
+/* A message that stays in the inbox for now. */
+typedef struct cm_parked_t {
+    apr_int64_t id;
+    const char *model;
+    cm_identity_t identity;
+    const char *reason;
+    int transient; /* waits for another record; not for a person */
+} cm_parked_t;
+
+/* What became of a batch. */
+typedef struct cm_receipt_t {
+    apr_int64_t received;       /* last seq now held from the peer */
+    int accepted;               /* messages new here */
+    int repeated;               /* held already, passed over */
+    int applied;                /* messages that took effect, parked ones of
+                                   earlier batches included */
+    apr_array_header_t *parked; /* cm_parked_t: of this batch */
+} cm_receipt_t;
+
+/* Take BATCH from PEER: keep, apply, park, move the cursor, commit.
+ *
+ * Ours: the batch must follow the last seq held (batch->after), messages held
+ * already are passed over. Gem (GEM): as the gem does (wire.md 2.2): the
+ * first id must be the last + 1 unless nothing was ever received; gaps behind
+ * it are taken. With CM_ON_ERROR_STOP a message that cannot be applied ends
+ * the batch: those before it are kept, the error is returned and *RECEIPT is
+ * set too.
+ *
+ * Fails with CM_GAP (*WANTED: the id that must come), CM_EPOCH, CM_BUSY and
+ * CM_UNAVAILABLE (nothing was kept: try again), CM_DATABASE. */
+cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
+                             cm_node_t *node, const char *peer,
+                             const cm_batch_t *batch, int gem,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Try the parked messages of PEER again. */
+cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
+                           const char *peer, apr_pool_t *result_pool)
+    CM_UNUSED_RESULT;
+
+/* Count what is parked, of PEER or (NULL) of all. */
+cm_error_t *cm_inbox_parked_count(apr_int64_t *count, cm_node_t *node,
+                                  const char *peer, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+#endif

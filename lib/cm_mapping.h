@@ -1,0 +1,51 @@
+/* The mapping: who created a record, its id there, its id here; and the
+ * record's sync state, its clocks and tombstone. Every record that was ever
+ * sent or received has one. */
+#ifndef CM_MAPPING_H
+#define CM_MAPPING_H
+
+#include "cm_message.h"
+#include "cm_node.h"
+
+typedef struct cm_mapping_t {
+    apr_int64_t id;       /* 0: not stored yet */
+    const char *type;     /* local_record_type */
+    cm_identity_t identity;
+    const char *local_id; /* NULL: a tombstone, or an alias */
+    cm_clocks_t clocks;
+    apr_int64_t deleted_at; /* clock of the delete; 0: alive */
+    apr_int64_t same_as;  /* id of the mapping that this name stands for */
+    int changed;          /* to be written by cm_mapping_save() */
+} cm_mapping_t;
+
+/* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases
+ * followed. *FOUND: cm_identity_key() -> cm_mapping_t *. */
+cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,
+                                   const char *type,
+                                   const apr_array_header_t *identities,
+                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find them by LOCAL_IDS (const char *). *FOUND: local id -> cm_mapping_t *. */
+cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
+                                   const char *type,
+                                   const apr_array_header_t *local_ids,
+                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Store MAPPINGS (cm_mapping_t *): new ones are inserted, those marked
+ * changed are updated, in two statements. Under the node's lock. */
+cm_error_t *cm_mapping_save(cm_node_t *node,
+                            const apr_array_header_t *mappings,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return one string of both parts, as a hash key. */
+const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
+
+/* Return the identity of a record created here: (node, local id); with shared
+ * keys ("*", key). LIFE is 1, or one more per tombstone of that id: databases
+ * hand out old ids again. */
+cm_identity_t cm_identity_of_local(const cm_node_t *node,
+                                   const cm_model_t *model,
+                                   const char *local_id, int life,
+                                   apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,80 @@
+/* A message: one change of one record, as stored and as sent (docs/wire.md).
+ * Only this file, cm_value.c and cm_clocks.c know JSON. */
+#ifndef CM_MESSAGE_H
+#define CM_MESSAGE_H
+
+#include "cm_clocks.h"
+#include "cm_value.h"
+
+typedef enum cm_action_e { CM_CREATE, CM_UPDATE, CM_DELETE } cm_action_e;
+
+/* Who made a record, and its id there: the record's name on the wire. Both
+ * NULL: a record without identity, each message makes a new one (gem). */
+typedef struct cm_identity_t {
+    const char *origin;
+    const char *original_id;
+} cm_identity_t;
+
+/* One attribute of the record. */
+typedef struct cm_attribute_t {
+    const char *name;
+    cm_value_t value;
+    const char *reference_model;  /* refs: NULL when it refers to nothing */
+    cm_identity_t reference;
+} cm_attribute_t;
+
+typedef struct cm_message_t {
+    apr_int64_t id;      /* the sender's seq; 0: none or not a number */
+    const char *model;   /* the one key of the body */
+    cm_identity_t identity;
+    cm_action_e action;  /* gem: CM_UPDATE */
+    int from_gem;        /* no clock: stamped on arrival */
+    cm_clocks_t clocks;
+    int has_base;        /* the clocks that the changed columns had before: */
+    cm_clocks_t base;    /* who changed them later has a conflict */
+    apr_array_header_t *attributes; /* cm_attribute_t; NULL when malformed */
+    const char *text;    /* the whole element as it came, for the inbox */
+    apr_size_t text_size;
+    const char *body;    /* the body string */
+    apr_size_t body_size;
+    cm_error_t *error;   /* why it cannot be read; such a message is parked */
+} cm_message_t;
+
+/* Read a batch: an array of messages. A message that cannot be read is in
+ * *MESSAGES with its error; CM_MALFORMED means that TEXT is no such array at
+ * all (no JSON, not UTF-8, an element that is no object, nested deeper than
+ * 32). *MESSAGES: cm_message_t *. */
+cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
+                                  const char *text, apr_size_t size,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Read again what the inbox kept: BODY and the columns beside it. */
+cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
+                                   apr_size_t size, const char *clocks,
+                                   const char *base, const char *refs,
+                                   apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return the body of a raw capture (a JSON object of raw values) made
+ * canonical for the columns of TABLE: {"model":{...}}; *BODY_SIZE its size.
+ * Columns in SKIP (names, or NULL) are left out. */
+struct cm_table_t;
+cm_error_t *cm_message_body(const char **body, apr_size_t *body_size,
+                            const struct cm_table_t *table, const char *raw,
+                            apr_size_t raw_size, const cm_dialect_t *dialect,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Append MESSAGE to the batch text BUFFER (begins with "[", elements apart by
+ * ","; the caller closes it). With GEM only what a gem knows. */
+typedef struct cm_buffer_t {
+    char *data;
+    apr_size_t size, room;
+    apr_pool_t *pool;
+} cm_buffer_t;
+cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool);
+void cm_buffer_append(cm_buffer_t *buffer, const char *data, apr_size_t size);
+void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message,
+                      int gem);
+
+const char *cm_action_name(cm_action_e action);
+
+#endif

@@ -1,0 +1,48 @@
+/* A node: one application database with its Communicator, opened. */
+#ifndef CM_NODE_H
+#define CM_NODE_H
+
+#include "cm_catalog.h"
+#include "cm_settings.h"
+#include "cm_store.h"
+
+typedef struct cm_node_t {
+    const cm_settings_t *settings;
+    cm_store_t *store;
+    const char *epoch;  /* of this database: 32 hexadecimal digits */
+    apr_hash_t *tables; /* model name -> cm_table_t *, read on first use */
+    apr_pool_t *pool;
+    apr_pool_t *table_pool;
+} cm_node_t;
+
+/* Open the node in POOL: reads its epoch and checks that the schema is the
+ * one this program knows. Fails with CM_SCHEMA (hint: run migrate). */
+cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
+                         cm_store_t *store, apr_pool_t *pool)
+    CM_UNUSED_RESULT;
+
+/* Give the table of MODEL from the cache, or read it. */
+cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
+                          const cm_model_t *model) CM_UNUSED_RESULT;
+
+/* Forget the tables (and prepared statements): the schema changed. */
+void cm_node_forget(cm_node_t *node);
+
+/* Take the node's stamp lock until the transaction ends and give the last
+ * seq used. Every change of seq, clock and mapping is made under it. */
+cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write the last seq used, under the lock. */
+cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Say that changes of TABLE (NULL: of no table) made from now on in this
+ * transaction are applied messages: its triggers stay silent. */
+cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Microseconds since 1970: the clock of this host. */
+apr_int64_t cm_clock_now(void);
+
+#endif

@@ -1,0 +1,58 @@
+/* The outbox: what this node has to say. Committed messages get their seq
+ * (stamp), are read in that order for a peer, and are confirmed by it. */
+#ifndef CM_OUTBOX_H
+#define CM_OUTBOX_H
+
+#include "cm_mapping.h"
+#include "cm_peer.h"
+
+/* Stamp at most LIMIT committed messages in the open transaction, under the
+ * node's lock; *STAMPED says how many there were. */
+cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Stamp all committed messages, in transactions of its own. */
+cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* How far a reading may go. */
+typedef struct cm_limits_t {
+    int messages;
+    apr_int64_t bytes; /* one message alone may be larger */
+} cm_limits_t;
+
+/* Messages for one peer, in order. */
+typedef struct cm_batch_t {
+    apr_int64_t after;            /* the seq that the batch follows */
+    apr_int64_t last;             /* the seq that it reaches: messages held
+                                     back or of the peer's own making count */
+    apr_array_header_t *messages; /* cm_message_t * */
+    int more;                     /* there is more to read */
+    int held_back;                /* messages a gem would misread */
+} cm_batch_t;
+
+/* Read what PEER has not confirmed: stamped messages with a seq above AFTER,
+ * in order, within LIMITS. With GEM, ids are gapless numbers from FIRST_ID
+ * and what it would misread is held back. Bodies are canonical. */
+cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
+                           const char *peer, apr_int64_t after,
+                           const cm_limits_t *limits, int gem,
+                           apr_int64_t first_id, apr_pool_t *result_pool,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that PEER holds everything up to SEQ (and that it has been handed
+ * over): moves the cursor, never back; fills delivered_at by range. */
+cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
+                              apr_int64_t seq, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+/* What waits for PEER. */
+typedef struct cm_pending_t {
+    apr_int64_t count;
+    apr_int64_t oldest_clock; /* 0: none */
+} cm_pending_t;
+cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
+                              const char *peer, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,140 @@
+/* One database connection, and its transactions. Only cm_store.c includes
+ * apr_dbd.h and knows what its three drivers really do.
+ *
+ * SQL is written once, in the common subset, with "%s" for every parameter
+ * ("%%" for a percent sign); what differs is asked of the dialect. Parameters
+ * are text, or binary, or NULL; PostgreSQL infers their types, so write
+ * "%s::bigint" nowhere: the bulk statements (cm_bulk.h) cast for it.
+ * Numbers that the program made (ids, clocks, limits) may be printed into the
+ * SQL text; strings never.
+ *
+ * Transactions are raw BEGIN ... COMMIT at READ COMMITTED (SQLite: BEGIN
+ * IMMEDIATE, and all writers of one process take turns under a mutex). After
+ * a failed statement the caller rolls back, to a savepoint or whole.
+ * A store is used by one thread at a time. */
+#ifndef CM_STORE_H
+#define CM_STORE_H
+
+#include <apr_dbd.h>
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "cm_error.h"
+
+typedef struct cm_store_t cm_store_t;
+typedef struct cm_dialect_t cm_dialect_t; /* cm_dialect.h */
+
+/* A value on its way into or out of the database. DATA is NUL-terminated
+ * one byte behind SIZE. SQL NULL: data == NULL. */
+typedef struct cm_datum_t {
+    const char *data;
+    apr_size_t size;
+    int binary; /* in: store as bytes (bytea, BLOB), not as text */
+} cm_datum_t;
+
+/* A result, whole in memory: bound every SELECT. */
+typedef struct cm_rows_t {
+    int count;               /* rows */
+    int columns;             /* cells per row */
+    const cm_datum_t *cells; /* row by row */
+} cm_rows_t;
+
+#define cm_cell(rows, row, column) \
+    (&(rows)->cells[(row) * (rows)->columns + (column)])
+
+/* Return the text of a cell (NULL for SQL NULL), or its number (0). */
+const char *cm_cell_text(const cm_rows_t *rows, int row, int column);
+apr_int64_t cm_cell_number(const cm_rows_t *rows, int row, int column);
+
+/* Return a text datum of the NUL-terminated TEXT (NULL: SQL NULL), or of
+ * NUMBER printed in POOL. */
+cm_datum_t cm_datum_text(const char *text);
+cm_datum_t cm_datum_number(apr_int64_t number, apr_pool_t *pool);
+
+/* Open a connection of its own (the client). DRIVER and PARAMS as in mod_dbd:
+ * "sqlite3" "/path"; "pgsql" conninfo; "mysql" "host= user= ...". Adds what
+ * the drivers need (mysql: reconnect=0, flags=CLIENT_FOUND_ROWS). Closed with
+ * POOL. Fails with CM_CONFIG (unknown driver; says which package holds it),
+ * CM_UNAVAILABLE. */
+cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
+                          const char *params, apr_pool_t *pool)
+    CM_UNUSED_RESULT;
+
+/* Return the store of a pooled connection (the module): the same one each
+ * time, with its prepared statements. CONNECTION_POOL is ap_dbd_t's pool. */
+cm_error_t *cm_store_attach(cm_store_t **store,
+                            const apr_dbd_driver_t *driver,
+                            apr_dbd_t *handle, apr_pool_t *connection_pool)
+    CM_UNUSED_RESULT;
+
+/* What differs between the databases. */
+const cm_dialect_t *cm_store_dialect(const cm_store_t *store);
+
+/* The pool that lives as long as the connection. */
+apr_pool_t *cm_store_pool(const cm_store_t *store);
+
+/* Begin a transaction; a dead connection is renewed first. When SCRATCH_POOL
+ * goes before commit, the transaction is rolled back. Fails with
+ * CM_UNAVAILABLE, CM_BUSY (SQLite: the lock was held too long). */
+cm_error_t *cm_store_begin(cm_store_t *store, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+/* Commit. On failure nothing was committed and the transaction is over,
+ * unless the connection broke: then nobody knows, and the peer's cursor
+ * settles it. */
+cm_error_t *cm_store_commit(cm_store_t *store, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+/* Roll back, if a transaction is open. Never fails: a connection that cannot
+ * even do that is given up and renewed at the next begin. */
+void cm_store_rollback(cm_store_t *store);
+
+/* Set, release, return to a savepoint. NAME is an identifier of ours. */
+cm_error_t *cm_store_savepoint(cm_store_t *store, const char *name,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_store_release(cm_store_t *store, const char *name,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_store_rollback_to(cm_store_t *store, const char *name,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Run a statement without result; *AFFECTED (may be NULL) gets the number of
+ * rows matched. ARGUMENTS holds COUNT values for the "%s" in SQL.
+ * Fails with CM_REJECTED (a constraint, a type, a value: the data is at
+ * fault), CM_BUSY (deadlock, lock time-out: roll back all and try again),
+ * CM_UNAVAILABLE (connection lost), CM_SCHEMA (no such table or column),
+ * CM_DATABASE (all else). The message holds the database's own words.
+ * After CM_BUSY and CM_UNAVAILABLE only cm_store_rollback() makes sense. */
+cm_error_t *cm_store_run(apr_int64_t *affected, cm_store_t *store,
+                         const char *sql, const cm_datum_t *arguments,
+                         int count, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
+
+/* Run a statement that returns rows (SELECT, INSERT ... RETURNING where the
+ * dialect has it). Fails as cm_store_run(). */
+cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
+                            const char *sql, const cm_datum_t *arguments,
+                            int count, apr_pool_t *result_pool)
+    CM_UNUSED_RESULT;
+
+/* Run one statement of a migration as it stands: no parameters, "%" is "%",
+ * nothing prepared or cached. */
+cm_error_t *cm_store_execute(cm_store_t *store, const char *sql,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return NAME quoted as an identifier, ready for SQL with "%s" in it (a
+ * percent sign doubled); "schema.table" becomes two quoted parts with
+ * cm_store_quote_table(). */
+const char *cm_store_quote(const cm_store_t *store, const char *name,
+                           apr_pool_t *pool);
+const char *cm_store_quote_table(const cm_store_t *store, const char *name,
+                                 apr_pool_t *pool);
+
+/* Return TEXT as a string literal of this database, for triggers and other
+ * SQL that takes no parameters. */
+const char *cm_store_literal(const cm_store_t *store, const char *text,
+                             apr_pool_t *pool);
+
+/* Forget prepared statements, after the schema changed. */
+void cm_store_forget(cm_store_t *store);
+
+#endif
