@@ -56,7 +56,7 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
 
 /* Return the body of a raw capture (a JSON object of raw values) made
  * canonical for the columns of TABLE: {"model":{...}}; *BODY_SIZE its size.
- * Columns in SKIP (names, or NULL) are left out. */
+ * Columns that are gone or not carried are left out. */
 struct cm_table_t;
 cm_error_t *cm_message_body(const char **body, apr_size_t *body_size,
                             const struct cm_table_t *table, const char *raw,

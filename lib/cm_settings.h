@@ -25,6 +25,7 @@ typedef struct cm_peer_settings_t {
     const char *user;          /* we log in as / it logs in as */
     const char *password_file; /* NULL: none */
     const char *ca_file;       /* NULL: the system's */
+    int insecure;              /* insecure=yes: http:// beyond loopback too */
     cm_place_t place;
 } cm_peer_settings_t;
 
