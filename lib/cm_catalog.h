@@ -3,6 +3,8 @@
 #ifndef CM_CATALOG_H
 #define CM_CATALOG_H
 
+#include <apr_hash.h>
+
 #include "cm_settings.h"
 #include "cm_value.h"
 
