@@ -1,0 +1,235 @@
+package Communicator::Test;
+
+# What every test needs: where things are, a folder of its own, processes
+# that end when the test does, however it does.
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(folder source_dir build_dir client_file module_file shared
+  free_port program run_program start_process stop_process at_end spew slurp
+  append wait_until own web_user is_alive quote);
+
+my $owner = $$;
+my (@at_end, $root);
+our $always_clean;
+
+sub source_dir {
+    return $ENV{CM_SOURCE_DIR}
+      || abs_path(dirname(__FILE__) . '/../../..');
+}
+
+# Where the programs were built: as make and bootstrap say, else build/.
+sub build_dir {
+    my $source = source_dir();
+
+    return $ENV{CM_BUILD_DIR}
+      || (-e "$source/build/Makefile" ? "$source/build" : $source);
+}
+
+sub client_file { return build_dir() . '/communicator-sync' }
+sub module_file { return build_dir() . '/.libs/mod_communicator.so' }
+
+# A file of the folder beside the checkout, or undef: it may not be there.
+sub shared {
+    my $file = source_dir() . "/../shared/$_[0]";
+
+    return -e $file ? abs_path($file) : undef;
+}
+
+# Run CODE when the test ends, last in first out.
+sub at_end { push @at_end, $_[0] }
+
+# A new folder that servers under other users can reach.
+sub folder {
+    my ($name) = @_;
+
+    if (!$root) {
+        $root = tempdir('cm-XXXXXX', DIR => $ENV{TMPDIR} || '/tmp');
+        chmod 0755, $root;
+    }
+    my $dir = "$root/$name";
+    for (my $n = 2; -e $dir; $n++) { $dir = "$root/$name-$n" }
+    mkdir $dir or die "$dir: $!";
+    chmod 0755, $dir;
+    return $dir;
+}
+
+sub spew {
+    my ($file, @text) = @_;
+
+    open my $out, '>:utf8', $file or die "$file: $!";
+    print $out @text;
+    close $out or die "$file: $!";
+}
+
+sub append {
+    my ($file, @text) = @_;
+
+    open my $out, '>>:utf8', $file or die "$file: $!";
+    print $out @text;
+    close $out or die "$file: $!";
+}
+
+sub slurp {
+    my ($file) = @_;
+
+    open my $in, '<:raw', $file or return '';
+    local $/;
+    my $text = <$in>;
+    return defined $text ? $text : '';
+}
+
+# The full path of the first of NAMES that can be run.
+sub program {
+    my (@names) = @_;
+
+    for my $name (@names) {
+        return $name if $name =~ m{/} && -x $name;
+        for my $dir (split(/:/, $ENV{PATH}), qw(/usr/sbin /sbin)) {
+            return "$dir/$name" if -x "$dir/$name";
+        }
+    }
+    return undef;
+}
+
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+      or die "no free port: $!";
+
+    return $socket->sockport;
+}
+
+# Who httpd's children are, when the test runs as root.
+sub web_user {
+    return undef if $>;
+    for my $name (qw(www-data apache daemon nobody)) {
+        return $name if defined getpwnam $name;
+    }
+    return undef;
+}
+
+# Give FILES to USER, when we may.
+sub own {
+    my ($user, @files) = @_;
+
+    return if $> || !defined $user;
+    my ($uid, $gid) = (getpwnam $user)[2, 3];
+    chown $uid, $gid, @files;
+}
+
+# Start COMMAND with its output in files; return the process id.
+sub start_process {
+    my ($command, %with) = @_;
+    my $pid = fork;
+
+    die "fork: $!" unless defined $pid;
+    return $pid if $pid;
+    POSIX::setsid() unless $with{same_session};
+    open STDIN, '<', $with{in} || '/dev/null';
+    open STDOUT, '>>', $with{out} || '/dev/null';
+    open STDERR, '>>', $with{err} || $with{out} || '/dev/null';
+    %ENV = (%ENV, %{ $with{env} || {} });
+    chdir $with{dir} if $with{dir};
+    no warnings 'exec';
+    exec { $command->[0] } @$command;
+    print STDERR "$command->[0]: $!\n";
+    POSIX::_exit(127);
+}
+
+# Run COMMAND to its end: { exit, signal, out, err }. IN is its input.
+sub run_program {
+    my ($command, %with) = @_;
+    my $dir = folder('run');
+
+    if (defined $with{input}) {
+        spew("$dir/in", $with{input});
+        $with{in} = "$dir/in";
+    }
+    my $pid = start_process($command, %with, out => "$dir/out",
+        err => "$dir/err", same_session => 1);
+    my $late = time + ($with{timeout} || 120);
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        if (time > $late) {
+            kill KILL => $pid;
+            waitpid $pid, 0;
+            append("$dir/err", "killed: it took too long\n");
+            last;
+        }
+        sleep 0.005;
+    }
+    my $result = {
+        exit => $? >> 8,
+        signal => $? & 127,
+        out => slurp("$dir/out"),
+        err => slurp("$dir/err"),
+    };
+    remove_tree($dir);
+    return $result;
+}
+
+sub is_alive {
+    my ($pid) = @_;
+
+    waitpid $pid, POSIX::WNOHANG();
+    return kill(0, $pid) ? 1 : 0;
+}
+
+sub wait_until {
+    my ($code, $seconds) = @_;
+    my $late = time + ($seconds || 20);
+
+    while (time < $late) {
+        my $got = $code->();
+        return $got if $got;
+        sleep 0.02;
+    }
+    return 0;
+}
+
+# End the process PID by SIGNAL, in the end by KILL.
+sub stop_process {
+    my ($pid, $signal, $seconds) = @_;
+
+    return unless $pid && is_alive($pid);
+    kill $signal || 'TERM', $pid;
+    return if wait_until(sub { !is_alive($pid) }, $seconds || 15);
+    kill KILL => $pid;
+    wait_until(sub { !is_alive($pid) }, 5);
+}
+
+# WORD for a configuration file of httpd and of the client.
+sub quote {
+    my ($word) = @_;
+
+    $word =~ s/(["\\])/\\$1/g;
+    return "\"$word\"";
+}
+
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+        while (my $code = pop @at_end) { eval { $code->(); 1 } or warn $@ }
+        my $passed = !$status && Test::More->builder->is_passing;
+        if ($root && ($passed || $always_clean)) {
+            remove_tree($root);
+        }
+        elsif ($root) {
+            diag("the folder is left for you: $root");
+        }
+        $? = $status;
+    }
+}
+
+1;

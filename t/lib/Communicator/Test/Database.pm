@@ -1,0 +1,178 @@
+package Communicator::Test::Database;
+
+# A database of its own for each test: SQLite in a file, PostgreSQL and
+# MariaDB on throw-away servers (Communicator::Test::Engine).
+
+use strict;
+use warnings;
+use Encode qw(decode_utf8);
+use Communicator::Test qw(folder run_program program own web_user at_end);
+use Communicator::Test::Engine;
+
+my $count = 0;
+my $null = '~null~';
+
+# What stands for {word} in create(), per driver.
+my %type = (
+    sqlite3 => {
+        key => 'integer primary key autoincrement',
+        text => 'text', binary => 'blob', timestamp => 'datetime',
+        zoned => 'datetime', boolean => 'boolean', float => 'double',
+        engine => '',
+    },
+    pgsql => {
+        key => 'bigserial primary key',
+        text => 'text', binary => 'bytea', timestamp => 'timestamp',
+        zoned => 'timestamptz', boolean => 'boolean',
+        float => 'double precision', engine => '',
+    },
+    mysql => {
+        key => 'bigint auto_increment primary key',
+        text => 'longtext', binary => 'longblob',
+        timestamp => 'datetime(6)', zoned => 'datetime(6)',
+        boolean => 'boolean', float => 'double',
+        engine => 'engine=InnoDB',
+    },
+);
+
+sub drivers { return qw(sqlite3 pgsql mysql) }
+
+# Why DRIVER cannot be tested here, or undef.
+sub missing {
+    my ($class, $driver) = @_;
+
+    if ($driver eq 'sqlite3') {
+        return program('sqlite3') ? undef : 'sqlite3 is not installed';
+    }
+    return Communicator::Test::Engine->missing($driver);
+}
+
+# A new empty database. own_server => 1: on a server that the test may stop.
+sub new {
+    my ($class, $driver, %with) = @_;
+    my $self = bless { driver => $driver, %with }, $class;
+
+    if ($driver eq 'sqlite3') {
+        my $dir = folder($with{name} || 'sqlite');
+        $self->{file} = "$dir/data.sqlite";
+        $self->run('pragma journal_mode=wal');
+        own(web_user(), $dir, glob("$dir/*"));
+        return $self;
+    }
+    $self->{engine} = Communicator::Test::Engine->get($driver,
+        $with{own_server});
+    $self->{name} = sprintf 'cm_%d_%d', $$, ++$count;
+    $self->{engine}->create($self->{name});
+    at_end(sub { eval { $self->{engine}->drop($self->{name}) } });
+    return $self;
+}
+
+sub driver { return $_[0]{driver} }
+
+# The words for DBDParams.
+sub params {
+    my ($self) = @_;
+
+    return $self->{file} || $self->{engine}->params($self->{name});
+}
+
+# Run SQL, any number of statements; die with the database's words.
+sub run {
+    my ($self, $sql) = @_;
+    my $result = $self->client([], $sql);
+
+    die "$result->{err}\n$sql\n" if $result->{exit};
+    return $result->{out};
+}
+
+# Run SQL with the types of create table written as {key}, {text}, ...
+sub create {
+    my ($self, $sql) = @_;
+
+    $sql =~ s/\{(\w+)\}/$type{$self->{driver}}{$1} \/\/ die "{$1}?"/ge;
+    return $self->run($sql);
+}
+
+# The rows of one SELECT: lists of characters, NULL as undef.
+sub rows {
+    my ($self, $sql) = @_;
+    my %how = (
+        sqlite3 => ['-csv', '-nullvalue', $null, '-newline', "\n"],
+        pgsql => ['--csv', '-t', '-P', "null=$null"],
+        mysql => ['--xml'],
+    );
+    my $result = $self->client($how{ $self->{driver} }, $sql);
+
+    die "$result->{err}\n$sql\n" if $result->{exit};
+    my $out = decode_utf8($result->{out});
+    return $self->{driver} eq 'mysql' ? xml_rows($out) : csv_rows($out);
+}
+
+# The first cell of the first row.
+sub value {
+    my ($self, $sql) = @_;
+    my $rows = $self->rows($sql);
+
+    return @$rows ? $rows->[0][0] : undef;
+}
+
+sub csv_rows {
+    my ($text) = @_;
+    my (@rows, @row);
+
+    while ($text =~ /\G(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\z)/g) {
+        my ($quoted, $plain, $end) = ($1, $2, $3);
+        last if !defined $quoted && $plain eq '' && $end eq '' && !@row;
+        $quoted =~ s/""/"/g if defined $quoted;
+        push @row, defined $quoted ? $quoted
+          : $plain eq $null ? undef : $plain;
+        next if $end eq ',';
+        push @rows, [@row];
+        @row = ();
+        last if $end eq '';
+    }
+    return \@rows;
+}
+
+sub xml_rows {
+    my ($text) = @_;
+    my %sign = (lt => '<', gt => '>', quot => '"', amp => '&');
+    my @rows;
+
+    for my $row ($text =~ m{<row>(.*?)</row>}sg) {
+        my @cells;
+        while ($row =~ m{<field\ name="[^"]*"
+                (?:\ xsi:nil="true"\ /> | >(.*?)</field>)}sgx) {
+            my $cell = $1;
+            $cell =~ s/&(lt|gt|quot|amp);/$sign{$1}/g if defined $cell;
+            push @cells, $cell;
+        }
+        push @rows, \@cells;
+    }
+    return \@rows;
+}
+
+# Run the database's own client with OPTIONS and SQL as its input.
+sub client {
+    my ($self, $options, $sql) = @_;
+
+    if ($self->{file}) {
+        return run_program([program('sqlite3'), '-bail', '-batch',
+            '-cmd', '.timeout 20000', @$options, $self->{file}],
+            input => $sql);
+    }
+    return $self->{engine}->client($self->{name}, $options, $sql);
+}
+
+# Stop, start, restart the server (only with own_server).
+sub stop { my ($self, @how) = @_; $self->{engine}->stop(@how) }
+sub start { $_[0]{engine}->start }
+
+sub restart {
+    my ($self, @how) = @_;
+
+    $self->stop(@how);
+    $self->start;
+}
+
+1;

@@ -1,0 +1,203 @@
+package Communicator::Test::Engine;
+
+# Throw-away PostgreSQL and MariaDB servers, on sockets only. With
+# CM_TEST_SERVERS (a folder that t/run made) they are started once by
+# whoever comes first, and t/run stops them; without it each test has its own.
+
+use strict;
+use warnings;
+use Fcntl qw(:flock);
+use Communicator::Test qw(folder run_program start_process stop_process
+  program own at_end slurp spew wait_until is_alive);
+
+my %user = (pgsql => 'postgres', mysql => 'mysql');
+my %engine;
+
+# The folder of PostgreSQL's programs, newest version.
+sub pg_bin {
+    my @dirs = sort { ($a =~ m{/(\d+)/})[0] <=> ($b =~ m{/(\d+)/})[0] }
+      glob '/usr/lib/postgresql/*/bin';
+    my $initdb = @dirs ? "$dirs[-1]/initdb" : program('initdb');
+
+    return $initdb && -x $initdb ? $initdb =~ s{/initdb$}{}r : undef;
+}
+
+sub missing {
+    my ($class, $driver) = @_;
+
+    return pg_bin() ? undef : 'PostgreSQL is not installed'
+      if $driver eq 'pgsql';
+    return program('mariadbd', 'mysqld') && program('mariadb-install-db')
+      ? undef : 'MariaDB is not installed';
+}
+
+# The server of DRIVER, started.
+sub get {
+    my ($class, $driver, $own) = @_;
+    my $shared = $ENV{CM_TEST_SERVERS};
+
+    return $engine{$driver} if !$own && $engine{$driver};
+    my $self = bless { driver => $driver }, $class;
+    if ($own || !$shared) {
+        $self->{dir} = folder($driver);
+        $self->make;
+        $self->start;
+        at_end(sub { $self->stop });
+    }
+    else {
+        $self->{dir} = "$shared/$driver";
+        $self->share("$shared/$driver.lock");
+    }
+    $engine{$driver} = $self unless $own;
+    return $self;
+}
+
+# Start the common server unless another test did.
+sub share {
+    my ($self, $lock_file) = @_;
+
+    open my $lock, '>', $lock_file or die "$lock_file: $!";
+    flock $lock, LOCK_EX or die "$lock_file: $!";
+    return if -e "$self->{dir}/ready";
+    mkdir $self->{dir} or die "$self->{dir}: $!";
+    chmod 0755, $self->{dir};
+    $self->make;
+    $self->start;
+    spew("$self->{dir}/ready", $self->{driver});
+}
+
+# COMMAND as the user that this server insists on.
+sub as_user {
+    my ($self, @command) = @_;
+
+    return @command if $>;
+    return (program('runuser'), '-u', $user{ $self->{driver} }, '--',
+        @command);
+}
+
+sub must {
+    my ($self, @command) = @_;
+    my $result = run_program(\@command, dir => $self->{dir});
+
+    die "@command:\n$result->{out}$result->{err}" if $result->{exit};
+}
+
+sub make {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+
+    own($user{ $self->{driver} }, $dir);
+    if ($self->{driver} eq 'pgsql') {
+        $self->must($self->as_user(pg_bin() . '/initdb', '-D', "$dir/data",
+            qw(-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync)));
+        return;
+    }
+    $self->must(program('mariadb-install-db'), '--no-defaults',
+        $> ? () : ('--user=mysql'), "--datadir=$dir/data",
+        '--auth-root-authentication-method=normal', '--skip-test-db');
+}
+
+sub start {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+
+    if ($self->{driver} eq 'pgsql') {
+        $self->must($self->as_user(pg_bin() . '/pg_ctl', '-D', "$dir/data",
+            qw(-w -t 60 -s -l), "$dir/server.log", '-o',
+            "-c listen_addresses='' -c unix_socket_directories='$dir'"
+            . ' -c fsync=off -c max_connections=200', 'start'));
+        return;
+    }
+    my $pid = start_process([program('mariadbd', 'mysqld'), '--no-defaults',
+        $> ? () : ('--user=mysql'), "--datadir=$dir/data",
+        "--socket=$dir/my.sock", "--pid-file=$dir/my.pid",
+        qw(--skip-networking --character-set-server=utf8mb4
+          --innodb-buffer-pool-size=64M --max-allowed-packet=256M
+          --innodb-flush-log-at-trx-commit=2 --max-connections=200),
+        "--log-error=$dir/server.log"]);
+    $self->{pid} = $pid;
+    wait_until(sub { !is_alive($pid) || !$self->query('', 'select 1') }, 60)
+      && is_alive($pid)
+      or die "MariaDB does not start:\n" . slurp("$dir/server.log");
+}
+
+# The process id of the server, or undef.
+sub server_pid {
+    my ($self) = @_;
+    my $file = $self->{driver} eq 'pgsql' ? 'data/postmaster.pid' : 'my.pid';
+    my ($pid) = slurp("$self->{dir}/$file") =~ /^(\d+)/;
+
+    return $pid;
+}
+
+# Stop the server; HOW: 'crash' as if the power had failed.
+sub stop {
+    my ($self, $how) = @_;
+    my $pid = $self->server_pid or return;
+    my $crash = ($how || '') eq 'crash';
+
+    if ($self->{driver} eq 'pgsql') {
+        stop_process($pid, $crash ? 'QUIT' : 'INT', 30);
+        return;
+    }
+    stop_process($pid, $crash ? 'KILL' : 'TERM', 30);
+}
+
+# Stop the servers that tests have started in the common folder DIR.
+sub stop_all {
+    my ($class, $dir) = @_;
+
+    for my $driver (qw(pgsql mysql)) {
+        my $self = bless { driver => $driver, dir => "$dir/$driver" }, $class;
+        $self->stop if -e "$dir/$driver";
+    }
+}
+
+sub params {
+    my ($self, $database) = @_;
+    my $dir = $self->{dir};
+
+    return $self->{driver} eq 'pgsql'
+      ? "host=$dir user=postgres dbname=$database"
+      : "sock=$dir/my.sock user=root dbname=$database";
+}
+
+sub create {
+    my ($self, $name) = @_;
+
+    my $error = $self->query('', "create database $name"
+        . ($self->{driver} eq 'mysql' ? ' character set utf8mb4' : ''));
+    die $error if $error;
+}
+
+sub drop {
+    my ($self, $name) = @_;
+
+    $self->query('', "drop database if exists $name"
+        . ($self->{driver} eq 'pgsql' ? ' with (force)' : ''));
+}
+
+# Run SQL; return the error, or ''.
+sub query {
+    my ($self, $database, $sql) = @_;
+    my $result = $self->client($database, [], $sql);
+
+    return $result->{exit} ? $result->{err} || 'failed' : '';
+}
+
+sub client {
+    my ($self, $database, $options, $sql) = @_;
+    my $dir = $self->{dir};
+
+    return run_program([pg_bin() . '/psql', qw(-X -q -v ON_ERROR_STOP=1),
+        '-h', $dir, '-U', 'postgres', @$options, $database || 'postgres'],
+        input => $sql, env => { PGOPTIONS => '-c client_min_messages=warning',
+            PGCLIENTENCODING => 'UTF8' })
+      if $self->{driver} eq 'pgsql';
+    return run_program([program('mariadb', 'mysql'), '--no-defaults',
+        '-uroot', '-S', "$dir/my.sock", '--default-character-set=utf8mb4',
+        '--max-allowed-packet=256M', @$options, $database || ()],
+        input => $sql);
+}
+
+1;
