@@ -76,6 +76,7 @@ typedef struct cm_settings_t {
     const char *state_directory;  /* client: status file, alerts */
     const char *run_directory;    /* client: locks */
     const char *notify_command;   /* client; NULL: none */
+    apr_uint32_t given;           /* bit per cm_directive_e that was read */
 } cm_settings_t;
 
 /* Return settings with every default, and no peers or models. */
