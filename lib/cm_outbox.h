@@ -32,8 +32,10 @@ typedef struct cm_batch_t {
 } cm_batch_t;
 
 /* Read what PEER has not confirmed: stamped messages with a seq above AFTER,
- * in order, within LIMITS. With GEM, ids are gapless numbers from FIRST_ID
- * and what it would misread is held back. Bodies are canonical. */
+ * in order, within LIMITS. With GEM what it would misread is held back, and
+ * ids are gapless numbers from FIRST_ID; FIRST_ID 0: the seqs themselves (a
+ * gem that pulls takes gaps, and may ask again from any of them). Bodies are
+ * canonical. */
 cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
                            const char *peer, apr_int64_t after,
                            const cm_limits_t *limits, int gem,
