@@ -13,8 +13,13 @@ typedef struct cm_column_t {
     const char *quoted;   /* as an identifier in SQL with parameters */
     const char *type;     /* declared type, to cast to on PostgreSQL */
     cm_class_e value_class;
-    int length;           /* most characters (text) or bytes; 0: no limit */
-    int precision, scale; /* decimals; precision 0: no limit */
+    int length;           /* most characters (text) or bytes (binary); 0: no
+                             limit. Integers and floats: bytes of storage */
+    apr_int64_t octets;   /* text: most bytes; 0: no limit */
+    int precision, scale; /* decimals; precision 0: no limit, scale -1: any */
+    int fraction;         /* times: digits of a second's fraction kept */
+    int is_unsigned;      /* integers */
+    int loose;            /* SQLite: the type is a wish, no check is made */
     int nullable;
     int has_default;      /* or the database makes the value itself */
     int generated;        /* computed: never written */

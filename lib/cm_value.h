@@ -49,6 +49,13 @@ struct cm_column_t; /* cm_catalog.h */
  * numbers with their digits. */
 cm_value_t cm_value_of_json(struct json_object *json, apr_pool_t *pool);
 
+/* Quote the numbers in the JSON TEXT that json-c would change: those of more
+ * than 18 digits, and -0. *SIZE is the text's size, before and after. Returns
+ * TEXT itself when there is none. To be called before parsing a body; a
+ * number read as text is a number again by its column's class. */
+const char *cm_value_protect_numbers(const char *text, apr_size_t *size,
+                                     apr_pool_t *pool);
+
 /* Make RAW, a member of the body that a trigger of this node's database
  * wrote, canonical. Never fails: what cannot be recognised (a date that is
  * none, in SQLite) goes as it is. */
