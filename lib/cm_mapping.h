@@ -8,14 +8,14 @@
 #include "cm_node.h"
 
 typedef struct cm_mapping_t {
-    apr_int64_t id;       /* 0: not stored yet */
-    const char *type;     /* local_record_type */
+    apr_int64_t id;   /* 0: not stored yet */
+    const char *type; /* local_record_type */
     cm_identity_t identity;
     const char *local_id; /* NULL: a tombstone, or an alias */
     cm_clocks_t clocks;
     apr_int64_t deleted_at; /* clock of the delete; 0: alive */
-    apr_int64_t same_as;  /* id of the mapping that this name stands for */
-    int changed;          /* to be written by cm_mapping_save() */
+    apr_int64_t same_as;    /* id of the mapping that this name stands for */
+    int changed;            /* to be written by cm_mapping_save() */
 } cm_mapping_t;
 
 /* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases
@@ -31,11 +31,26 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
                                    const apr_array_header_t *local_ids,
                                    apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Store MAPPINGS (cm_mapping_t *): new ones are inserted, those marked
- * changed are updated, in two statements. Under the node's lock. */
-cm_error_t *cm_mapping_save(cm_node_t *node,
-                            const apr_array_header_t *mappings,
+/* Store MAPPINGS (cm_mapping_t *): those marked changed are updated, then
+ * new ones are inserted, in two statements. Under the node's lock. The id of
+ * a new one is not read back: save it once, then find it again. */
+cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Make mappings for the LOCAL_IDS (const char *, each once) of MODEL that
+ * have none alive: with the next free identity. They are added to FOUND
+ * (local id -> cm_mapping_t *), not stored yet. Under the node's lock. */
+cm_error_t *cm_mapping_make(apr_hash_t *found, cm_node_t *node,
+                            const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find the next free life (cm_identity_of_local()) of each of LOCAL_IDS:
+ * local id -> int *. */
+cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
+                             const cm_model_t *model,
+                             const apr_array_header_t *local_ids,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Return one string of both parts, as a hash key. */
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);

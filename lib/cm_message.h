@@ -6,7 +6,11 @@
 #include "cm_clocks.h"
 #include "cm_value.h"
 
-typedef enum cm_action_e { CM_CREATE, CM_UPDATE, CM_DELETE } cm_action_e;
+typedef enum cm_action_e {
+    CM_CREATE,
+    CM_UPDATE,
+    CM_DELETE
+} cm_action_e;
 
 /* Who made a record, and its id there: the record's name on the wire. Both
  * NULL: a record without identity, each message makes a new one (gem). */
@@ -19,28 +23,31 @@ typedef struct cm_identity_t {
 typedef struct cm_attribute_t {
     const char *name;
     cm_value_t value;
-    const char *reference_model;  /* refs: NULL when it refers to nothing */
+    const char *reference_model; /* refs: NULL when it refers to nothing */
     cm_identity_t reference;
 } cm_attribute_t;
 
 typedef struct cm_message_t {
-    apr_int64_t id;      /* the sender's seq; 0: none or not a number */
-    const char *model;   /* the one key of the body */
+    apr_int64_t id;    /* the sender's seq; 0: none or not a number */
+    const char *model; /* the one key of the body */
     cm_identity_t identity;
-    cm_action_e action;  /* gem: CM_UPDATE */
-    int from_gem;        /* no clock: stamped on arrival */
+    cm_action_e action; /* gem: CM_UPDATE */
+    int from_gem;       /* no clock: stamped on arrival */
     cm_clocks_t clocks;
-    int has_base;        /* the clocks that the changed columns had before: */
-    cm_clocks_t base;    /* who changed them later has a conflict */
+    int has_base;     /* the clocks that the changed columns had before: */
+    cm_clocks_t base; /* who changed them later has a conflict */
     apr_array_header_t *attributes; /* cm_attribute_t; NULL when malformed */
-    const char *text;    /* the whole element as it came, for the inbox */
+    const char *text; /* the whole element as it came, for the inbox:
+                         in the text read; NUL-terminated with an error */
     apr_size_t text_size;
-    const char *body;    /* the body string */
+    const char *body; /* the body string */
     apr_size_t body_size;
-    cm_error_t *error;   /* why it cannot be read; such a message is parked */
+    cm_error_t *error; /* why it cannot be read; such a message is parked */
 } cm_message_t;
 
-/* Read a batch: an array of messages. A message that cannot be read is in
+/* Read a batch: an array of messages. TEXT must live as long as they do. An
+ * element without a clock is a gem's: other keys of ours mean nothing in it.
+ * A message that cannot be read is in
  * *MESSAGES with its error; CM_MALFORMED means that TEXT is no such array at
  * all (no JSON, not UTF-8, an element that is no object, nested deeper than
  * 32). *MESSAGES: cm_message_t *. */
@@ -54,6 +61,11 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
                                    const char *base, const char *refs,
                                    apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return what the inbox and the outbox keep of MESSAGE in their columns base
+ * and refs, NULL for none; cm_clocks_text() gives clocks. */
+const char *cm_message_base_text(const cm_message_t *message, apr_pool_t *pool);
+const char *cm_message_refs_text(const cm_message_t *message, apr_pool_t *pool);
+
 /* Return the body of a raw capture (a JSON object of raw values) made
  * canonical for the columns of TABLE: {"model":{...}}; *BODY_SIZE its size.
  * Columns that are gone or not carried are left out. */
@@ -62,6 +74,14 @@ cm_error_t *cm_message_body(const char **body, apr_size_t *body_size,
                             const struct cm_table_t *table, const char *raw,
                             apr_size_t raw_size, const cm_dialect_t *dialect,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Read a raw capture (a JSON object of raw values) as canonical attributes
+ * (cm_attribute_t), in the order of RAW. Columns of TABLE that are gone or
+ * not carried are left out. Fails with CM_MALFORMED. */
+cm_error_t *cm_message_capture(apr_array_header_t **attributes,
+                               const struct cm_table_t *table, const char *raw,
+                               apr_size_t raw_size, const cm_dialect_t *dialect,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Append MESSAGE to the batch text BUFFER (begins with "[", elements apart by
  * ","; the caller closes it). With GEM only what a gem knows. */

@@ -28,7 +28,9 @@ typedef struct cm_batch_t {
                                      back or of the peer's own making count */
     apr_array_header_t *messages; /* cm_message_t * */
     int more;                     /* there is more to read */
-    int held_back;                /* messages a gem would misread */
+    int held_back;                /* messages that nobody, or no gem, could
+                                     read: passed over */
+    const char *held_reason;      /* why the first of them was, or NULL */
 } cm_batch_t;
 
 /* Read what PEER has not confirmed: stamped messages with a seq above AFTER,
@@ -43,18 +45,36 @@ cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Note that PEER holds everything up to SEQ (and that it has been handed
- * over): moves the cursor, never back; fills delivered_at by range. */
+ * over): moves the cursor, never back; fills delivered_at by range. In a
+ * transaction of its own; cheap when there is nothing new. Fails with
+ * CM_EPOCH when SEQ was never used here (a restored database). */
 cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
-                              apr_int64_t seq, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                              apr_int64_t seq,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* What waits for PEER. */
+/* A gem has numbers of its own: messages held back from it count for none.
+ * Find where ID (its from_id, or the number of its 409) stands: *AFTER and
+ * *FIRST_ID are what cm_outbox_read() takes to go on there. *FIRST_ID is ID,
+ * or when there is no such message (purged, beyond the end) the one that
+ * follows, at most the last + 1. Outside of a transaction. */
+cm_error_t *cm_outbox_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
+                               cm_node_t *node, const char *peer,
+                               apr_int64_t id,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that the gem PEER holds everything up to SEQ, and that ID is the
+ * number of that message: cm_outbox_confirm() for a gem. */
+cm_error_t *cm_outbox_gem_confirm(cm_node_t *node, const char *peer,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* What waits for PEER; counts above 10,000 are not exact. */
 typedef struct cm_pending_t {
     apr_int64_t count;
-    apr_int64_t oldest_clock; /* 0: none */
+    apr_int64_t oldest_clock; /* 0: none, or not known (publish) */
 } cm_pending_t;
 cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
-                              const char *peer, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                              const char *peer,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif
