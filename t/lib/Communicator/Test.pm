@@ -21,7 +21,10 @@ our @EXPORT_OK = qw(folder source_dir build_dir client_file module_file shared
 
 my $owner = $$;
 my (@at_end, $root);
-our $always_clean;
+
+# What becomes of the folder at the end: kept when a test failed, or always,
+# or never.
+our $keep = 'failed';
 
 sub source_dir {
     return $ENV{CM_SOURCE_DIR}
@@ -221,11 +224,11 @@ END {
     if ($$ == $owner) {
         my $status = $?;
         while (my $code = pop @at_end) { eval { $code->(); 1 } or warn $@ }
-        my $passed = !$status && Test::More->builder->is_passing;
-        if ($root && ($passed || $always_clean)) {
+        my $failed = $status || !Test::More->builder->is_passing;
+        if ($root && ($keep eq 'never' || $keep eq 'failed' && !$failed)) {
             remove_tree($root);
         }
-        elsif ($root) {
+        elsif ($root && $keep eq 'failed') {
             diag("the folder is left for you: $root");
         }
         $? = $status;

@@ -43,8 +43,8 @@ sub configure {
         "CommunicatorName $self->{name}\n", $self->{peers},
         $self->{conf}, "\n");
     spew("$dir/communicator.conf", "Include $dir/node.conf\n",
-        "CommunicatorStateDirectory $dir/state\n",
-        "CommunicatorRunDirectory $dir/state\n",
+        "CommunicatorStateDir $dir/state\n",
+        "CommunicatorRunDir $dir/state\n",
         $self->{client_conf} || '');
 }
 

@@ -40,6 +40,7 @@ sub new {
 sub url { return "http://127.0.0.1:$_[0]{port}/messages.json" }
 sub base { return "http://127.0.0.1:$_[0]{port}" }
 sub pid { return $_[0]{pid} }
+sub port { return $_[0]{port} }
 
 # One more account for Basic authentication.
 sub add_user {

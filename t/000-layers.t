@@ -1,0 +1,62 @@
+#!/usr/bin/perl
+
+# The layers of docs/architecture.md are kept: who may include what, who may
+# write SQL, what leaves the module.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(source_dir module_file slurp run_program);
+
+my $top = source_dir();
+
+# The files of DIRS as [name, text without comments].
+sub sources {
+    return map {
+        my $text = slurp($_);
+        $text =~ s{/\*.*?\*/}{ }sg;
+        [s{^\Q$top/}{}r, $text];
+    } map { glob "$top/$_/*.[ch]" } @_;
+}
+
+# Those lines of FILES that match PATTERN, as "file: line".
+sub lines_with {
+    my ($pattern, @files) = @_;
+
+    return map {
+        my ($name, $text) = @$_;
+        map { "$name: $_" } grep { $_ =~ $pattern } split /\n/, $text;
+    } @files;
+}
+
+sub none {
+    my ($what, @found) = @_;
+
+    ok(!@found, $what) or diag(join "\n", @found);
+}
+
+my @lib = sources('lib');
+my @edge = sources('mod_communicator', 'client');
+
+cmp_ok(@lib, '>', 40, 'the library was found');
+cmp_ok(@edge, '>', 6, 'the module and the client were found');
+
+none('lib/ includes neither httpd nor curl', lines_with(
+    qr{#\s*include\s*[<"](httpd|http_|ap_|util_|mod_|curl)}, @lib));
+none('only cm_store.c calls apr_dbd', lines_with(
+    qr{\bapr_dbd_[a-z_]+\s*\(},
+    grep { $_->[0] !~ m{^lib/cm_store} } @lib, @edge));
+none('the module and the client write no SQL', lines_with(
+    qr{"[^"]*\b(select\s.*\sfrom|insert\s+into|update\s+\w+\s+set
+        |delete\s+from|create\s+(table|index|trigger)|alter\s+table
+        |drop\s+table|begin\s+immediate|savepoint)\b}xi, @edge));
+none('and use the library\'s JSON', lines_with(
+    qr{\bjson_tokener}, @edge));
+
+my $symbols = run_program(['nm', '-D', '--defined-only', module_file()]);
+is(join(' ', $symbols->{out} =~ /^\S+ [A-Z] (\S+)$/mg),
+    'communicator_module', 'nothing but the module leaves the .so');
+
+done_testing();
