@@ -6,14 +6,17 @@
 #include "cm_settings.h"
 
 typedef enum cm_directive_e {
-#define CM_DIRECTIVE(id, name, reader, least, most, usage, help) \
+#define CM_DIRECTIVE(id, name, reader, least, most, usage, help)               \
     CM_DIRECTIVE_##id,
 #include "cm_directives.h"
 #undef CM_DIRECTIVE
     CM_DIRECTIVE_COUNT
 } cm_directive_e;
 
-typedef enum cm_reader_e { CM_READER_BOTH, CM_READER_CLIENT } cm_reader_e;
+typedef enum cm_reader_e {
+    CM_READER_BOTH,
+    CM_READER_CLIENT
+} cm_reader_e;
 
 typedef struct cm_directive_t {
     cm_directive_e id;
