@@ -47,11 +47,13 @@ sub missing {
     return Communicator::Test::Engine->missing($driver);
 }
 
-# A new empty database. own_server => 1: on a server that the test may stop.
+# A new empty database. own_server => 1: on a server that the test may stop;
+# file => FILE: an SQLite file that is there already.
 sub new {
     my ($class, $driver, %with) = @_;
     my $self = bless { driver => $driver, %with }, $class;
 
+    return $self if $self->{file};
     if ($driver eq 'sqlite3') {
         my $dir = folder($with{name} || 'sqlite');
         $self->{file} = "$dir/data.sqlite";
@@ -152,16 +154,28 @@ sub xml_rows {
     return \@rows;
 }
 
+# The words that run the database's own client, with OPTIONS.
+sub client_command {
+    my ($self, @options) = @_;
+
+    return (program('sqlite3'), '-bail', '-batch', '-cmd', '.timeout 20000',
+        @options, $self->{file}) if $self->{file};
+    return $self->{engine}->client_command($self->{name}, @options);
+}
+
+# The same as one line for a shell.
+sub shell_command {
+    my ($self) = @_;
+
+    return join ' ', map { s/'/'\\''/gr =~ s/^(.*)$/'$1'/sr }
+      $self->client_command;
+}
+
 # Run the database's own client with OPTIONS and SQL as its input.
 sub client {
     my ($self, $options, $sql) = @_;
 
-    if ($self->{file}) {
-        return run_program([program('sqlite3'), '-bail', '-batch',
-            '-cmd', '.timeout 20000', @$options, $self->{file}],
-            input => $sql);
-    }
-    return $self->{engine}->client($self->{name}, $options, $sql);
+    return run_program([$self->client_command(@$options)], input => $sql);
 }
 
 # Stop, start, restart the server (only with own_server).

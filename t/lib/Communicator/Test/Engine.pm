@@ -185,18 +185,24 @@ sub query {
     return $result->{exit} ? $result->{err} || 'failed' : '';
 }
 
-sub client {
-    my ($self, $database, $options, $sql) = @_;
+# The words that run the server's own client on DATABASE.
+sub client_command {
+    my ($self, $database, @options) = @_;
     my $dir = $self->{dir};
 
-    return run_program([pg_bin() . '/psql', qw(-X -q -v ON_ERROR_STOP=1),
-        '-h', $dir, '-U', 'postgres', @$options, $database || 'postgres'],
-        input => $sql, env => { PGOPTIONS => '-c client_min_messages=warning',
-            PGCLIENTENCODING => 'UTF8' })
-      if $self->{driver} eq 'pgsql';
-    return run_program([program('mariadb', 'mysql'), '--no-defaults',
-        '-uroot', '-S', "$dir/my.sock", '--default-character-set=utf8mb4',
-        '--max-allowed-packet=256M', @$options, $database || ()],
+    return (program('env'), 'PGCLIENTENCODING=UTF8',
+        'PGOPTIONS=-c client_min_messages=warning', pg_bin() . '/psql',
+        qw(-X -q -v ON_ERROR_STOP=1), '-h', $dir, '-U', 'postgres',
+        @options, $database || 'postgres') if $self->{driver} eq 'pgsql';
+    return (program('mariadb', 'mysql'), '--no-defaults', '-uroot', '-S',
+        "$dir/my.sock", '--default-character-set=utf8mb4',
+        '--max-allowed-packet=256M', @options, $database || ());
+}
+
+sub client {
+    my ($self, $database, $options, $sql) = @_;
+
+    return run_program([$self->client_command($database, @$options)],
         input => $sql);
 }
 

@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+
+# A client of the gem never notices that it talks to something else: the
+# protocol checks beside the checkout, on each database.
+#
+# They demand that a message which cannot be applied is refused with 5xx. With
+# `CommunicatorOnError park`, our default, we are better than that: it is kept,
+# answered with 202, and does not block what follows. So all cases are run
+# with `stop`, and with `park` all but the ones named below.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(shared run_program program spew);
+use Communicator::Test::Database;
+use Communicator::Test::Server;
+
+my $script = shared('conformance.py');
+my $python = program('python3');
+
+plan skip_all => '../shared/conformance.py is not there' unless $script;
+plan skip_all => 'python3 is not installed' unless $python;
+
+my @parked = (
+    # A NOT NULL column is null: parked, so the stream begins at 40, not 50.
+    qr/^first message of all, cannot be applied/,
+    qr/^nothing of them was kept/,
+    # A comment of which nothing is known cannot be made from nothing.
+    qr/told apart by the model$/,
+);
+
+my $tables = <<'SQL';
+create table posts (
+    id {key}, title varchar(400) not null, body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+create table comments (
+    id {key}, title varchar(255), body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+SQL
+
+sub make_server {
+    my ($driver, $on_error) = @_;
+    my $database = Communicator::Test::Database->new($driver);
+    my $server = Communicator::Test::Server->new(
+        name => 'remote', database => $database,
+        user => 'testuser', password => 'pwd',
+        peers => "CommunicatorPeer local user=testuser\n",
+        conf => <<"CONF");
+CommunicatorOnError $on_error
+CommunicatorModel post     table=posts
+CommunicatorModel comment  table=comments  except=title
+CONF
+
+    $database->create($tables);
+    return $server->migrate->start;
+}
+
+# A shell command that makes the application write three posts.
+sub seed_command {
+    my ($server) = @_;
+    my $file = "$server->{dir}/seed.sql";
+
+    spew($file, map { "insert into posts (title, body, created_at) values "
+        . "('seed $_', 'body', '2011-06-22 10:11:12');\n" } 1 .. 3);
+    return $server->database->shell_command . " < $file";
+}
+
+# Run the script; return what failed.
+sub failures {
+    my ($server, @options) = @_;
+    my $run = run_program([$python, $script, $server->base,
+        $server->{user}, $server->{password}, qw(--profile compat),
+        @options], timeout => 300);
+    my @passed = $run->{out} =~ /^ok \d+/mg;
+    my %got = $run->{out} =~ /^not ok \d+ - ([^\n]*)\n(#[^\n]*)/mg;
+
+    cmp_ok(@passed, '>', 100, 'the script ran to its end')
+      or diag($run->{out}, $run->{err});
+    return %got;
+}
+
+for my $driver (Communicator::Test::Database->drivers) {
+    my $missing = Communicator::Test::Database->missing($driver);
+
+    SKIP: {
+        skip $missing, 6 if $missing;
+        my $server = make_server($driver, 'stop');
+        my %failed = failures($server);
+        is_deeply(\%failed, {}, "$driver: conforms");
+        $server->log_lines;
+        $server->stop;
+
+        $server = make_server($driver, 'stop');
+        %failed = failures($server, '--seed-cmd', seed_command($server));
+        is_deeply(\%failed, {}, "$driver, with records to send: conforms");
+        $server->log_lines;
+        $server->stop;
+
+        $server = make_server($driver, 'park');
+        %failed = failures($server);
+        for my $name (keys %failed) {
+            delete $failed{$name} if grep { $name =~ $_ } @parked;
+        }
+        is_deeply(\%failed, {},
+            "$driver: conforms but where parking is better");
+        $server->log_lines;
+        $server->stop;
+    }
+}
+
+done_testing();

@@ -1,0 +1,180 @@
+#!/usr/bin/perl
+
+# A gem on the other side keeps working: as a server for our client, and as a
+# client of our module. ../shared/legacy_peer.py stands for it.
+
+use strict;
+use warnings;
+use utf8;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
+use JSON::PP;
+use Test::More;
+use Communicator::Test qw(shared program run_program start_process folder
+  stop_process free_port wait_until at_end);
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+use Communicator::Test::Server;
+
+my $script = shared('legacy_peer.py');
+my $python = program('python3');
+
+plan skip_all => '../shared/legacy_peer.py is not there' unless $script;
+plan skip_all => 'python3 is not installed' unless $python;
+
+my $tables = <<'SQL';
+create table posts (
+    id {key}, title varchar(255) not null, body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+create table comments (
+    id {key}, title varchar(255), body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+SQL
+my $models = <<'CONF';
+CommunicatorModel post     table=posts
+CommunicatorModel comment  table=comments  except=title
+CONF
+
+# What stands for the gem: its file, its name, its server's address.
+package Gem {
+    use Communicator::Test qw(run_program);
+
+    sub name { return $_[0]{name} }
+    sub url { return "http://127.0.0.1:$_[0]{port}/messages.json" }
+
+    sub run {
+        my ($self, $command, @arguments) = @_;
+        my @name = $command eq 'init' ? () : ('--name', $self->{name});
+
+        return run_program([$python, $script, split(' ', $command),
+            '--db', $self->{file}, @name, @arguments]);
+    }
+
+    # The gem's application saves a record.
+    sub publish {
+        my ($self, $model, $attributes, $id) = @_;
+        my $run = $self->run('publish', $model,
+            JSON::PP->new->utf8->encode($attributes), $id ? ('--id', $id) : ());
+
+        die $run->{err} if $run->{exit};
+    }
+}
+
+sub make_gem {
+    my ($name) = @_;
+    my $dir = folder("gem-$name");
+    my $self = bless { name => $name, file => "$dir/gem.sqlite",
+        user => 'testuser', password => 'pwd', port => free_port() }, 'Gem';
+
+    $self->run('init');
+    $self->{database} = Communicator::Test::Database->new('sqlite3',
+        file => $self->{file});
+    return $self;
+}
+
+sub serve {
+    my ($gem) = @_;
+    my $pid = start_process([$python, $script, 'serve', '--port',
+        $gem->{port}, '--db', $gem->{file}, '--name', $gem->{name}],
+        out => "$gem->{file}.log");
+
+    at_end(sub { stop_process($pid) });
+    wait_until(sub { IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $gem->{port}) });
+}
+
+sub posts {
+    my ($database, $table) = @_;
+
+    $table //= 'posts';
+    return [sort map { "$_->[0]: $_->[1]" } @{ $database->rows(
+        "select coalesce(title, ''), body from $table") }];
+}
+
+sub is_equal {
+    my ($ours, $gem, $want, $what) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_deeply(posts($ours), $want, "$what: here");
+    is_deeply(posts($gem->{database}), $want, "$what: at the gem");
+}
+
+# Our application writes a post; ids are unlike the gem's.
+sub write_ours {
+    my ($database, $title, $body) = @_;
+
+    $database->run("insert into posts (title, body, created_at, updated_at)"
+        . " values ('$title', '$body', '2011-06-22 10:11:12',"
+        . " '2011-06-22 10:11:12');");
+}
+
+# The same story from both ends; SYNC runs whoever is the client.
+sub story {
+    my ($ours, $gem, $sync) = @_;
+
+    write_ours($ours, 'ours', 'ü 😀 100% &a=1&a[b]=2');
+    $gem->publish('post', { title => 'theirs', body => "line\nline ü" });
+    $gem->publish('post', { title => 'second', body => 'x' });
+    $gem->publish('comment', { title => 'hidden', body => 'a comment' });
+    $sync->('first run');
+    is_equal($ours, $gem, ['ours: ü 😀 100% &a=1&a[b]=2', 'second: x',
+        "theirs: line\nline ü"], 'created');
+    is_deeply(posts($ours, 'comments'), [': a comment'],
+        'a comment is a comment, without the title');
+
+    $ours->run("update posts set body = 'changed here' "
+        . "where title = 'theirs';");
+    my $id = $gem->{database}->value(
+        "select id from posts where title = 'ours'");
+    $gem->publish('post', { title => 'ours', body => 'changed there' }, $id);
+    $sync->('second run');
+    is_equal($ours, $gem, ['ours: changed there', 'second: x',
+        'theirs: changed here'], 'updated');
+
+    my $sent = $gem->{database}->value(
+        'select count(*) from inbound_messages');
+    $sync->('third run');
+    is($gem->{database}->value('select count(*) from inbound_messages'),
+        $sent, 'the third run sends nothing');
+    is($ours->value('select count(*) from inbound_messages '
+        . 'where processed_at is null'), 0, 'nothing is parked');
+}
+
+for my $driver (Communicator::Test::Database->drivers) {
+    my $missing = Communicator::Test::Database->missing($driver);
+
+    subtest "our client ($driver), the gem's server" => sub {
+        plan skip_all => $missing if $missing;
+        my $gem = make_gem('remote');
+        serve($gem);
+        my $central = Communicator::Test::Peer->new(name => 'local',
+            database => Communicator::Test::Database->new($driver),
+            conf => $models)->knows($gem);
+        $central->database->create($tables);
+        $central->database->run("insert into posts (title, body) values "
+            . "('own', 'x'); delete from posts;");
+        $central->migrate;
+        story($central->database, $gem, sub { $central->sync_ok });
+    };
+    subtest "our module ($driver), the gem's client" => sub {
+        plan skip_all => $missing if $missing;
+        my $gem = make_gem('local');
+        my $facade = Communicator::Test::Server->new(name => 'remote',
+            database => Communicator::Test::Database->new($driver),
+            user => 'testuser', password => 'pwd', conf => $models,
+            peers => "CommunicatorPeer local user=testuser\n");
+        $facade->database->create($tables);
+        $facade->migrate->start;
+        story($facade->database, $gem, sub {
+            my $run = $gem->run('client communicate', '--url',
+                $facade->base);
+            is($run->{exit}, 0, "the gem's $_[0]")
+              or diag($run->{out}, $run->{err});
+        });
+        $facade->log_has_only;
+        $facade->stop;
+    };
+}
+
+done_testing();
