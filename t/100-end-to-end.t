@@ -6,6 +6,8 @@
 use strict;
 use warnings;
 use utf8;
+use Digest::MD5 qw(md5_hex);
+use Encode qw(encode_utf8);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
@@ -31,7 +33,7 @@ CONF
 # Each row: name => { column => value }; what is not named is NULL.
 my %row = (
     'plain' => { body => 'text', count => 1, amount => '12.5', flag => 1 },
-    'four bytes' => { body => "\x{1F600}\x{1F3F3}\x{FE0F} \x{10FFFF} ü€" },
+    'four bytes' => { body => "\x{1F600}\x{1F3F3}\x{FE0F} \x{10FFFD} ü€" },
     'quotes' => { body => q{it's "quoted" \\ \\n -- ; <&> %s %lld 100% $1} },
     'lines' => { body => "one\ntwo\r\nthree\n\n\ttab " },
     'empty' => { body => '' },
@@ -84,12 +86,22 @@ sub large {
       : q{repeat('ab"ü€', 500000)};
 }
 
+# What stands for a very long TEXT in comparisons and messages.
+sub digest {
+    my ($text) = @_;
+
+    return $text if length $text < 10000;
+    return length($text) . ' characters, '
+      . md5_hex(encode_utf8($text));
+}
+
 # VALUE in the one form that all databases can be compared in.
 sub plain {
     my ($column, $value) = @_;
 
     return $value unless defined $value;
-    if ($column eq 'flag') { $value =~ tr/tf/10/ }
+    if ($column eq 'body') { $value = digest($value) }
+    elsif ($column eq 'flag') { $value =~ tr/tf/10/ }
     elsif ($column eq 'amount') { $value =~ s/\.?0+$// if $value =~ /\./ }
     elsif ($column eq 'ratio') { $value = $value + 0 }
     elsif ($column eq 'made') {
@@ -203,7 +215,7 @@ SQL
         is($got->{"$from plain"}{count}, undef, "$from: a number is NULL now");
         is($got->{"$from empty"}{body}, undef, "$from: NULL is NULL");
         is($got->{"$from empty"}{flag}, 0, "$from: false is false");
-        ok($got->{"$from nothing"}{body} eq 'ab"ü€' x 500000,
+        is($got->{"$from nothing"}{body}, digest('ab"ü€' x 500000),
             "$from: a body of 4 MB is whole");
         is($got->{"$from lines"}{body}, 'two', "$from: the last change wins");
     }
