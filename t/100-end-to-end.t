@@ -60,7 +60,10 @@ sub literal {
     return $value if $column =~ /^(count|amount|ratio)$/;
     $value =~ s/'/''/g;
     $value =~ s/\\/\\\\/g if $database->driver eq 'mysql';
-    return "'$value'";
+    # The databases' own clients lose a carriage return before a line's end.
+    return "'$value'" unless $value =~ s/\r/~CR~/g;
+    return sprintf "replace('%s', '~CR~', %s(13))", $value,
+      $database->driver eq 'pgsql' ? 'chr' : 'char';
 }
 
 sub insert {

@@ -122,18 +122,32 @@ sub csv_rows {
     my ($text) = @_;
     my (@rows, @row);
 
-    while ($text =~ /\G(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\z)/g) {
-        my ($quoted, $plain, $end) = ($1, $2, $3);
-        last if !defined $quoted && $plain eq '' && $end eq '' && !@row;
-        $quoted =~ s/""/"/g if defined $quoted;
-        push @row, defined $quoted ? $quoted
-          : $plain eq $null ? undef : $plain;
-        next if $end eq ',';
+    pos($text) = 0;
+    while (pos($text) < length $text) {
+        push @row, csv_cell(\$text);
+        next if $text =~ /\G,/gc;
+        $text =~ /\G\r?\n/gc;
         push @rows, [@row];
         @row = ();
-        last if $end eq '';
     }
     return \@rows;
+}
+
+# The cell of $$TEXT that begins at its position, which moves on.
+sub csv_cell {
+    my ($text) = @_;
+    my $cell = '';
+
+    if ($$text !~ /\G"/gc) {
+        $$text =~ /\G([^,\r\n]*)/gc;
+        return $1 eq $null ? undef : $1;
+    }
+    while ($$text =~ /\G([^"]*)"/gc) {
+        $cell .= $1;
+        last unless $$text =~ /\G"/gc;
+        $cell .= '"';
+    }
+    return $cell;
 }
 
 sub xml_rows {
