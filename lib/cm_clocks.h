@@ -12,10 +12,14 @@ typedef struct cm_clocks_t {
     apr_hash_t *older; /* column -> apr_int64_t *; NULL: none */
 } cm_clocks_t;
 
-/* Read CLOCK and TEXT (NULL, "" or JSON). Fails with CM_MALFORMED. */
+/* No clock is greater (the year 38,000): a peer that sent one could make a
+ * record unchangeable. */
+#define CM_CLOCK_MAX (APR_INT64_C(1) << 60)
+
+/* Read CLOCK and TEXT (NULL, "" or JSON). Fails with CM_MALFORMED: also when
+ * a column's clock is greater than CLOCK (unless that is 0). */
 cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
-                           const char *text, apr_pool_t *pool)
-    CM_UNUSED_RESULT;
+                           const char *text, apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the text of CLOCKS->older, columns sorted, NULL when empty. */
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool);

@@ -55,7 +55,10 @@ cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
                                   const char *text, apr_size_t size,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Read again what the inbox kept: BODY and the columns beside it. */
+/* Read again what was stored: BODY and the texts of the columns beside it
+ * (NULL: none). The caller has set the message's id, identity, action and
+ * clocks.clock (0: it came from a gem); the rest is filled in. Fails with
+ * CM_MALFORMED. BODY must live as long as the message. */
 cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
                                    apr_size_t size, const char *clocks,
                                    const char *base, const char *refs,
@@ -92,9 +95,23 @@ typedef struct cm_buffer_t {
 } cm_buffer_t;
 cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool);
 void cm_buffer_append(cm_buffer_t *buffer, const char *data, apr_size_t size);
+
+/* Append TEXT as it stands; or as a JSON string, quoted; or NUMBER. */
+void cm_buffer_raw(cm_buffer_t *buffer, const char *text);
+void cm_buffer_string(cm_buffer_t *buffer, const char *data, apr_size_t size);
+void cm_buffer_number(cm_buffer_t *buffer, apr_int64_t number);
+
+/* Append {"model":{...}} of ATTRIBUTES (cm_attribute_t), absent ones left
+ * out. */
+void cm_buffer_body(cm_buffer_t *buffer, const char *model,
+                    const apr_array_header_t *attributes);
+
 void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message,
                       int gem);
 
+/* Return the action's name on the wire and in the tables; give the action of
+ * that NAME, or return 0. */
 const char *cm_action_name(cm_action_e action);
+int cm_action_read(cm_action_e *action, const char *name);
 
 #endif

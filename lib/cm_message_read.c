@@ -1,0 +1,354 @@
+/* Reading messages, from the wire and from where they were stored: see
+ * cm_message.h. Nothing here trusts the sender. */
+#include "cm_message.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_json.h"
+
+/* No table has more columns. */
+#define MOST_ATTRIBUTES 4096
+/* Characters that the columns for names hold. */
+#define NAME_LENGTH 255
+
+/* The keys of a message that mean something, in the order of their names. */
+typedef enum field_e {
+    ID,
+    BODY,
+    ORIGIN,
+    ORIGINAL_ID,
+    ACTION,
+    CLOCK,
+    CLOCKS,
+    BASE,
+    REFS,
+    FIELDS
+} field_e;
+
+static const char *const field_names[FIELDS] = {
+    "id",    "body",   "origin", "original_id", "action",
+    "clock", "clocks", "base",   "refs"};
+
+/* Give the text of VALUE when it fits a column for names. */
+static cm_error_t *read_name(const char **name, const cm_value_t *value,
+                             const char *what, apr_pool_t *pool)
+{
+    apr_size_t i, characters = 0;
+
+    if (strlen(value->data) != value->size)
+        return CM_FAIL(pool, CM_MALFORMED, "%s holds U+0000", what);
+    for (i = 0; i < value->size; i++)
+        characters += (value->data[i] & 0xC0) != 0x80;
+    if (characters > NAME_LENGTH)
+        return CM_FAIL(pool, CM_MALFORMED, "%s is longer than %d characters",
+                       what, NAME_LENGTH);
+    *name = value->data;
+    return NULL;
+}
+
+/* Give the text of an original_id: 11, "11" and 11.0 are the same. */
+static cm_error_t *read_original_id(const char **id, const cm_value_t *value,
+                                    apr_pool_t *pool)
+{
+    apr_int64_t number;
+
+    if (value->kind == CM_NUMBER && cm_json_integer(&number, value)) {
+        *id = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+        return NULL;
+    }
+    if (value->kind != CM_TEXT && value->kind != CM_NUMBER)
+        return CM_FAIL(pool, CM_MALFORMED,
+                       "original_id is neither number nor text");
+    return read_name(id, value, "original_id", pool);
+}
+
+/* Read an identity; without both parts it is none. */
+static cm_error_t *read_identity(cm_identity_t *identity,
+                                 const cm_value_t *origin,
+                                 const cm_value_t *original_id,
+                                 apr_pool_t *pool)
+{
+    identity->origin = identity->original_id = NULL;
+    if (origin->kind <= CM_NULL || original_id->kind <= CM_NULL)
+        return NULL;
+    if (origin->kind != CM_TEXT)
+        return CM_FAIL(pool, CM_MALFORMED, "origin is no text");
+    CM_TRY(read_original_id(&identity->original_id, original_id, pool));
+    return read_name(&identity->origin, origin, "origin", pool);
+}
+
+/* Read one member of refs: {"model":..,"origin":..,"original_id":..}. */
+static cm_error_t *read_reference(cm_attribute_t *attribute, cm_json_t *json)
+{
+    cm_value_t name, value, origin = {0}, original_id = {0}, model = {0};
+    int count = 0;
+
+    cm_json_open(json, '{');
+    while (cm_json_next(json, '}', &count)) {
+        if (!cm_json_name(json, &name) || !cm_json_value(json, &value))
+            break;
+        if (!strcmp(name.data, "model"))
+            model = value;
+        else if (!strcmp(name.data, "origin"))
+            origin = value;
+        else if (!strcmp(name.data, "original_id"))
+            original_id = value;
+    }
+    if (json->problem)
+        return NULL;
+    if (model.kind != CM_TEXT)
+        return CM_FAIL(json->pool, CM_MALFORMED, "no model");
+    CM_TRY(read_name(&attribute->reference_model, &model, "model", json->pool));
+    CM_TRY(read_identity(&attribute->reference, &origin, &original_id,
+                         json->pool));
+    if (!attribute->reference.origin)
+        return CM_FAIL(json->pool, CM_MALFORMED, "no identity");
+    return NULL;
+}
+
+static cm_attribute_t *find_attribute(const apr_array_header_t *attributes,
+                                      const char *name)
+{
+    int i;
+
+    for (i = 0; i < attributes->nelts; i++) {
+        cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+
+        if (!strcmp(attribute->name, name))
+            return attribute;
+    }
+    return NULL;
+}
+
+/* Read refs, the JSON in TEXT, into the attributes of MESSAGE. */
+static cm_error_t *read_refs(cm_message_t *message, const char *text,
+                             apr_pool_t *pool)
+{
+    cm_attribute_t ignored, *attribute;
+    cm_json_t json;
+    cm_value_t name;
+    int count = 0;
+
+    cm_json_init(&json, text, strlen(text), pool);
+    cm_json_open(&json, '{');
+    while (cm_json_next(&json, '}', &count) && cm_json_name(&json, &name)) {
+        attribute = find_attribute(message->attributes, name.data);
+        CM_TRY_FOR(read_reference(attribute ? attribute : &ignored, &json),
+                   pool, "the reference '%s' cannot be read", name.data);
+    }
+    if (!cm_json_done(&json))
+        return cm_json_error(&json, "refs cannot be read", pool);
+    return NULL;
+}
+
+/* Read base, a number or an object: every column of it stays in "older". */
+static cm_error_t *read_base(cm_message_t *message, const char *text,
+                             apr_pool_t *pool)
+{
+    cm_value_t value = {CM_NUMBER, text, strlen(text)};
+    apr_hash_index_t *at;
+    apr_int64_t number;
+
+    message->has_base = 1;
+    memset(&message->base, 0, sizeof(message->base));
+    if (cm_json_integer(&number, &value)) {
+        message->base.clock = number;
+        return number >= 0 && number <= CM_CLOCK_MAX
+                   ? NULL
+                   : CM_FAIL(pool, CM_MALFORMED, "base is no clock");
+    }
+    CM_TRY_FOR(cm_clocks_read(&message->base, 0, text, pool), pool,
+               "base cannot be read");
+    if (!message->base.older)
+        return NULL;
+    for (at = apr_hash_first(pool, message->base.older); at;
+         at = apr_hash_next(at)) {
+        number = *(apr_int64_t *)apr_hash_this_val(at);
+        if (number > message->base.clock)
+            message->base.clock = number;
+    }
+    return NULL;
+}
+
+static cm_error_t *read_attributes(cm_message_t *message, cm_json_t *json)
+{
+    apr_array_header_t *attributes =
+        apr_array_make(json->pool, 8, sizeof(cm_attribute_t));
+    cm_attribute_t *attribute;
+    cm_value_t name, value;
+    int count = 0;
+
+    cm_json_open(json, '{');
+    while (cm_json_next(json, '}', &count)) {
+        if (!cm_json_name(json, &name) || !cm_json_value(json, &value))
+            return NULL;
+        if (strlen(name.data) != name.size || count > MOST_ATTRIBUTES)
+            return CM_FAIL(json->pool, CM_MALFORMED,
+                           "no table has such attributes");
+        if (find_attribute(attributes, name.data))
+            return CM_FAIL(json->pool, CM_MALFORMED,
+                           "the attribute '%s' stands twice", name.data);
+        attribute = apr_array_push(attributes);
+        memset(attribute, 0, sizeof(*attribute));
+        attribute->name = name.data;
+        attribute->value = value;
+    }
+    message->attributes = attributes;
+    return NULL;
+}
+
+/* Read the body: {"model":{attributes}}, one key and nothing beside it. */
+static cm_error_t *read_body(cm_message_t *message, apr_pool_t *pool)
+{
+    cm_json_t json;
+    cm_value_t name;
+    int count = 0;
+
+    cm_json_init(&json, message->body, message->body_size, pool);
+    cm_json_open(&json, '{');
+    if (!cm_json_next(&json, '}', &count) || !cm_json_name(&json, &name))
+        return json.problem
+                   ? cm_json_error(&json, "the body", pool)
+                   : CM_FAIL(pool, CM_MALFORMED, "the body names no model");
+    CM_TRY(read_name(&message->model, &name, "the model's name", pool));
+    CM_TRY_FOR(read_attributes(message, &json), pool,
+               "the attributes of '%s' cannot be read", message->model);
+    if (cm_json_next(&json, '}', &count))
+        return CM_FAIL(pool, CM_MALFORMED,
+                       "the body has a second key beside '%s'", message->model);
+    if (!cm_json_done(&json))
+        return cm_json_error(&json, "the body", pool);
+    return NULL;
+}
+
+static cm_error_t *read_beside(cm_message_t *message, const char *clocks,
+                               const char *base, const char *refs,
+                               apr_pool_t *pool)
+{
+    CM_TRY(
+        cm_clocks_read(&message->clocks, message->clocks.clock, clocks, pool));
+    if (base && *base)
+        CM_TRY(read_base(message, base, pool));
+    if (refs && *refs)
+        CM_TRY(read_refs(message, refs, pool));
+    return NULL;
+}
+
+cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
+                                   apr_size_t size, const char *clocks,
+                                   const char *base, const char *refs,
+                                   apr_pool_t *pool)
+{
+    message->body = body;
+    message->body_size = size;
+    message->from_gem = !message->clocks.clock;
+    message->has_base = 0;
+    message->attributes = NULL;
+    CM_TRY(read_body(message, pool));
+    return read_beside(message, clocks, base, refs, pool);
+}
+
+/* Take what only messages of ours have; those without a clock have not. */
+static cm_error_t *read_ours(cm_message_t *message, const cm_value_t *values,
+                             apr_pool_t *pool)
+{
+    apr_int64_t clock = 0;
+
+    message->action = CM_UPDATE;
+    message->from_gem = values[CLOCK].kind != CM_NUMBER;
+    if (message->from_gem)
+        return NULL;
+    if (!cm_json_integer(&clock, &values[CLOCK]) || clock < 1 ||
+        clock > CM_CLOCK_MAX)
+        return CM_FAIL(pool, CM_MALFORMED, "'%s' is no clock",
+                       values[CLOCK].data);
+    message->clocks.clock = clock;
+    if (values[ACTION].kind != CM_TEXT ||
+        !cm_action_read(&message->action, values[ACTION].data))
+        return CM_FAIL(pool, CM_MALFORMED, "the action is not known");
+    return read_beside(message, values[CLOCKS].data, values[BASE].data,
+                       values[REFS].data, pool);
+}
+
+static cm_error_t *read_message(cm_message_t *message, const cm_value_t *values,
+                                apr_pool_t *pool)
+{
+    if (!cm_json_integer(&message->id, &values[ID]))
+        message->id = 0;
+    CM_TRY(read_identity(&message->identity, &values[ORIGIN],
+                         &values[ORIGINAL_ID], pool));
+    if (values[BODY].kind != CM_TEXT)
+        return CM_FAIL(pool, CM_MALFORMED, "the body is no text");
+    message->body = values[BODY].data;
+    message->body_size = values[BODY].size;
+    CM_TRY(read_body(message, pool));
+    return read_ours(message, values, pool);
+}
+
+/* Read the members of one element into VALUES; returns the key that stands
+ * twice, or NULL. */
+static const char *read_fields(cm_value_t *values, cm_json_t *json)
+{
+    const char *twice = NULL;
+    cm_value_t name;
+    int count = 0, i;
+
+    cm_json_open(json, '{');
+    while (cm_json_next(json, '}', &count) && cm_json_name(json, &name)) {
+        for (i = 0; i < FIELDS && strcmp(name.data, field_names[i]); i++)
+            ;
+        if (i == FIELDS) {
+            cm_json_skip(json, NULL, NULL);
+            continue;
+        }
+        if (values[i].kind != CM_ABSENT)
+            twice = field_names[i];
+        cm_json_value(json, &values[i]);
+    }
+    return twice;
+}
+
+static void read_element(cm_message_t *message, cm_json_t *json)
+{
+    cm_value_t values[FIELDS] = {{CM_ABSENT, NULL, 0}};
+    const char *twice;
+
+    cm_json_peek(json);
+    message->text = json->at;
+    twice = read_fields(values, json);
+    if (json->problem)
+        return;
+    message->text_size = json->at - message->text;
+    message->error =
+        twice ? CM_FAIL(json->pool, CM_MALFORMED, "'%s' stands twice", twice)
+              : read_message(message, values, json->pool);
+    if (message->error) {
+        message->attributes = NULL;
+        message->text =
+            apr_pstrmemdup(json->pool, message->text, message->text_size);
+    }
+}
+
+cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
+                                  const char *text, apr_size_t size,
+                                  apr_pool_t *pool)
+{
+    cm_json_t json;
+    cm_message_t *message;
+    int count = 0;
+
+    *messages = apr_array_make(pool, 64, sizeof(cm_message_t *));
+    cm_json_init(&json, text, size, pool);
+    cm_json_open(&json, '[');
+    while (cm_json_next(&json, ']', &count)) {
+        message = apr_pcalloc(pool, sizeof(*message));
+        read_element(message, &json);
+        APR_ARRAY_PUSH(*messages, cm_message_t *) = message;
+    }
+    if (!cm_json_done(&json))
+        return cm_json_error(&json, "this is no list of messages", pool);
+    return NULL;
+}
