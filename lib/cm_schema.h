@@ -17,11 +17,14 @@ typedef void (*cm_schema_report_t)(void *baton, const char *what,
  * and run again at any point. Fails with CM_SCHEMA, CM_DATABASE. */
 cm_error_t *cm_schema_migrate(cm_store_t *store, const cm_settings_t *settings,
                               int dry_run, cm_schema_report_t report,
-                              void *baton, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                              void *baton,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give the version that the database has (0: none) and the one known. */
 cm_error_t *cm_schema_version(int *present, int *known, cm_store_t *store,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return the version that this program knows for the database of STORE. */
+int cm_schema_known(const cm_store_t *store);
 
 #endif

@@ -40,7 +40,8 @@ static apr_size_t heading_length(const char *line)
     return strncmp(line + 3 + length, ": ", 2) ? 0 : length;
 }
 
-/* Return TEXT without the space around it and without a last ";". */
+/* Return TEXT without the space around it and without a last ";"; a last ";;"
+ * stays, to say how the statements are apart. */
 static const char *trimmed(const char *text, apr_pool_t *pool)
 {
     apr_size_t size;
@@ -50,7 +51,7 @@ static const char *trimmed(const char *text, apr_pool_t *pool)
     size = strlen(text);
     while (size && apr_isspace(text[size - 1]))
         size--;
-    if (size && text[size - 1] == ';')
+    if (size && text[size - 1] == ';' && (size < 2 || text[size - 2] != ';'))
         size--;
     while (size && apr_isspace(text[size - 1]))
         size--;
@@ -143,9 +144,20 @@ static int ends_statement(const char *line, const char *separator)
     return size && line[size - 1] == ';';
 }
 
+/* Return whether TEXT has a line ";;". */
+static int has_wide_ends(const char *text)
+{
+    const char *found = strstr(text, "\n;;");
+
+    for (; found; found = strstr(found + 1, "\n;;"))
+        if (!found[3] || found[3] == '\n')
+            return 1;
+    return 0;
+}
+
 apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool)
 {
-    const char *separator = strstr(text, "\n;;\n") ? ";;" : ";";
+    const char *separator = has_wide_ends(text) ? ";;" : ";";
     apr_array_header_t *statements, *lines;
     const char *line, *statement;
     int end;

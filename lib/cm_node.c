@@ -1,0 +1,166 @@
+/* The node: this database and its lock. See cm_node.h. */
+#include "cm_node.h"
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "cm_dialect.h"
+#include "cm_schema.h"
+
+apr_int64_t cm_clock_now(void)
+{
+    return apr_time_now();
+}
+
+/* Say what is wrong with the schema, and what to do. */
+static cm_error_t *wrong_schema(int present, int known, apr_pool_t *pool)
+{
+    cm_error_t *err =
+        CM_FAIL(pool, CM_SCHEMA,
+                "Communicator's tables have version %d, version %d is needed",
+                present, known);
+
+    if (present > known)
+        return cm_error_hint(err, pool, "install the newer program here too");
+    return cm_error_hint(err, pool, "run 'communicator-sync migrate'");
+}
+
+/* Fail unless VERSION, of the database, is the one that is known. */
+static cm_error_t *check_version(int version, cm_store_t *store,
+                                 apr_pool_t *pool)
+{
+    int known = cm_schema_known(store);
+
+    return version == known ? NULL : wrong_schema(version, known, pool);
+}
+
+cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
+                         cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *opened;
+    cm_error_t *err;
+    cm_rows_t *rows;
+
+    err = cm_store_select(
+        &rows, store,
+        "SELECT epoch, (SELECT max(version) FROM communicator_schema)"
+        " FROM communicator_node WHERE id = 1",
+        NULL, 0, pool);
+    if (err && err->code == CM_SCHEMA)
+        return cm_error_hint(cm_error_make(pool, CM_SCHEMA, err, __FILE__,
+                                           __LINE__,
+                                           "Communicator's tables are missing"),
+                             pool, "run 'communicator-sync migrate'");
+    CM_TRY_FOR(err, pool, "cannot open the database");
+    CM_TRY(check_version(rows->count ? (int)cm_cell_number(rows, 0, 1) : 0,
+                         store, pool));
+    opened = apr_pcalloc(pool, sizeof(*opened));
+    opened->settings = settings;
+    opened->store = store;
+    opened->epoch = cm_cell_text(rows, 0, 0);
+    opened->pool = pool;
+    apr_pool_create(&opened->table_pool, pool);
+    apr_pool_tag(opened->table_pool, "cm_node_tables");
+    opened->tables = apr_hash_make(opened->table_pool);
+    *node = opened;
+    return NULL;
+}
+
+cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
+                          const cm_model_t *model)
+{
+    cm_table_t *read =
+        apr_hash_get(node->tables, model->name, APR_HASH_KEY_STRING);
+    apr_pool_t *scratch_pool;
+    cm_error_t *err;
+
+    if (!read) {
+        apr_pool_create(&scratch_pool, node->pool);
+        err = cm_catalog_read(&read, node->store, model, node->table_pool,
+                              scratch_pool);
+        if (err)
+            err = cm_error_copy(err, node->pool);
+        apr_pool_destroy(scratch_pool);
+        CM_TRY(err);
+        apr_hash_set(node->tables, model->name, APR_HASH_KEY_STRING, read);
+    }
+    *table = read;
+    return NULL;
+}
+
+void cm_node_forget(cm_node_t *node)
+{
+    apr_pool_clear(node->table_pool);
+    node->tables = apr_hash_make(node->table_pool);
+    cm_store_forget(node->store);
+}
+
+cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    const char *sql = apr_pstrcat(
+        scratch_pool, "SELECT last_seq FROM communicator_node WHERE id = 1",
+        cm_store_dialect(node->store)->for_update, NULL);
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool),
+               scratch_pool, "cannot take the node's lock");
+    if (!rows->count)
+        return cm_error_hint(
+            CM_FAIL(scratch_pool, CM_SCHEMA, "communicator_node has no row"),
+            scratch_pool, "restore it: it holds the last number used");
+    *last_seq = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
+                                 apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_number(last_seq, scratch_pool);
+
+    return cm_store_run(NULL, node->store,
+                        "UPDATE communicator_node SET last_seq = %s"
+                        " WHERE id = 1",
+                        &argument, 1, scratch_pool);
+}
+
+/* SQLite has no variables: a row, in the same transaction, stands for one. */
+static cm_error_t *set_applying_row(cm_store_t *store, const char *name,
+                                    apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_text(name);
+
+    CM_TRY(cm_store_run(NULL, store, "DELETE FROM communicator_applying", NULL,
+                        0, scratch_pool));
+    if (!name)
+        return NULL;
+    return cm_store_run(
+        NULL, store,
+        "INSERT INTO communicator_applying (table_name) VALUES (%s)", &argument,
+        1, scratch_pool);
+}
+
+cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
+                             apr_pool_t *scratch_pool)
+{
+    const char *name = table ? table->model->table : NULL;
+    cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    switch (cm_store_dialect(node->store)->database) {
+    case CM_SQLITE3:
+        return set_applying_row(node->store, name, scratch_pool);
+    case CM_PGSQL:
+        if (!name)
+            argument = cm_datum_text("");
+        return cm_store_select(
+            &rows, node->store,
+            "SELECT set_config('communicator.applying', %s, true)", &argument,
+            1, scratch_pool);
+    case CM_MYSQL:
+        return cm_store_run(NULL, node->store,
+                            "SET @communicator_applying = %s", &argument, 1,
+                            scratch_pool);
+    }
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* What the files of cm_schema share: one run of migrate. */
+#ifndef CM_SCHEMA_INTERNAL_H
+#define CM_SCHEMA_INTERNAL_H
+
+#include <apr_hash.h>
+
+#include "cm_schema.h"
+
+typedef struct cm_migration_t {
+    cm_store_t *store;
+    const cm_settings_t *settings;
+    int dry_run;
+    cm_schema_report_t report;
+    void *baton;
+    apr_hash_t *values; /* name -> const char *: cm_sql_fill() */
+    apr_pool_t *pool;   /* lives as long as the run */
+} cm_migration_t;
+
+/* Return the section NAME of sql/DRIVER/schema.sql, or NULL. */
+const char *cm_schema_sql(const cm_store_t *store, const char *name,
+                          apr_pool_t *pool);
+
+/* Return the version in the name of a migration, "001-create.sql"; 0: the
+ * file is none. */
+int cm_schema_version_of(const char *file);
+
+/* Find the sections (cm_sql_section_t) of FILE whose conditions hold, before
+ * any is done: what a dry run says is then what a real one does. Fails as
+ * cm_store_select(). */
+cm_error_t *cm_schema_plan(apr_array_header_t **steps, cm_store_t *store,
+                           const char *file, apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return TEXTS (const char *) as one, with BETWEEN between them. */
+const char *cm_schema_joined(const apr_array_header_t *texts,
+                             const char *between, apr_pool_t *pool);
+
+/* Report the step WHAT and run its STATEMENTS (const char *), unless this is
+ * a dry run. Fails as cm_store_execute(). */
+cm_error_t *cm_schema_step(cm_migration_t *migration, const char *what,
+                           const apr_array_header_t *statements,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Install the triggers of every published model that are missing or stale,
+ * and remove those of tables that are published no longer. Fails with
+ * CM_SCHEMA when a model has no table, and as cm_store_execute(). */
+cm_error_t *cm_schema_triggers(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,122 @@
+/* The triggers of published tables, as migrate installs and removes them. */
+#include "cm_schema_internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_capture.h"
+#include "cm_dialect.h"
+#include "cm_sql.h"
+
+/* Give what tells TABLE from others in the list of triggers. */
+static cm_error_t *key_of_table(const char **key, cm_migration_t *migration,
+                                const cm_model_t *model)
+{
+    apr_pool_t *pool = migration->pool;
+    const char *name = model->table;
+    cm_datum_t argument;
+    cm_rows_t *rows;
+
+    /* PostgreSQL reads it as an identifier: it must be quoted. */
+    if (cm_store_dialect(migration->store)->database == CM_PGSQL)
+        name = cm_store_quote_table(migration->store, name, pool);
+    argument = cm_datum_text(name);
+    CM_TRY(cm_store_select(&rows, migration->store,
+                           cm_schema_sql(migration->store, "table_key", pool),
+                           &argument, 1, pool));
+    *key = cm_cell_text(rows, 0, 0);
+    return NULL;
+}
+
+static cm_error_t *install(cm_migration_t *migration, const cm_model_t *model)
+{
+    apr_pool_t *pool = migration->pool;
+    apr_array_header_t *statements;
+    cm_capture_e state;
+    cm_table_t *table;
+
+    CM_TRY(cm_catalog_read(&table, migration->store, model, pool, pool));
+    CM_TRY(cm_capture_state(&state, migration->store, table, pool));
+    if (state == CM_CAPTURE_CURRENT)
+        return NULL;
+    CM_TRY(cm_capture_statements(&statements, migration->store, table, pool));
+    return cm_schema_step(
+        migration,
+        apr_psprintf(pool, "%s the triggers of table %s (model %s)",
+                     state == CM_CAPTURE_STALE ? "renews" : "installs",
+                     model->table, model->name),
+        statements, pool);
+}
+
+/* Drop those of our triggers whose table's key is not in KEYS. */
+static cm_error_t *drop_others(int *dropped, cm_migration_t *migration,
+                               apr_hash_t *keys)
+{
+    apr_pool_t *pool = migration->pool;
+    const char *sql = cm_schema_sql(migration->store, "triggers", pool);
+    apr_array_header_t *statement;
+    cm_rows_t *rows;
+    int i;
+
+    *dropped = 0;
+    CM_TRY(cm_store_select(&rows, migration->store, sql, NULL, 0, pool));
+    statement = apr_array_make(pool, 1, sizeof(const char *));
+    for (i = 0; i < rows->count; i++) {
+        if (apr_hash_get(keys, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING))
+            continue;
+        apr_array_clear(statement);
+        APR_ARRAY_PUSH(statement, const char *) = cm_cell_text(rows, i, 2);
+        CM_TRY(cm_schema_step(
+            migration,
+            apr_psprintf(pool,
+                         "removes a trigger of table %s, published no longer",
+                         cm_cell_text(rows, i, 1)),
+            statement, pool));
+        ++*dropped;
+    }
+    return NULL;
+}
+
+/* Drop the functions that no trigger is left for, where triggers have some. */
+static cm_error_t *drop_functions(cm_migration_t *migration)
+{
+    apr_pool_t *pool = migration->pool;
+    const char *sql = cm_schema_sql(migration->store, "functions", pool);
+    apr_array_header_t *statements;
+    cm_rows_t *rows;
+    int i;
+
+    if (!sql)
+        return NULL;
+    CM_TRY(cm_store_select(&rows, migration->store, sql, NULL, 0, pool));
+    statements = apr_array_make(pool, rows->count + 1, sizeof(const char *));
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(statements, const char *) = cm_cell_text(rows, i, 0);
+    if (!rows->count)
+        return NULL;
+    return cm_schema_step(migration, "removes the functions of these triggers",
+                          statements, pool);
+}
+
+cm_error_t *cm_schema_triggers(cm_migration_t *migration)
+{
+    const apr_array_header_t *models = migration->settings->models;
+    apr_hash_t *keys = apr_hash_make(migration->pool);
+    int i, dropped;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+        const char *key;
+
+        if (!model->publishes)
+            continue;
+        CM_TRY_FOR(install(migration, model), migration->pool,
+                   "cannot publish model '%s'", model->name);
+        CM_TRY(key_of_table(&key, migration, model));
+        if (key)
+            apr_hash_set(keys, key, APR_HASH_KEY_STRING, model);
+    }
+    CM_TRY(drop_others(&dropped, migration, keys));
+    return dropped ? drop_functions(migration) : NULL;
+}

@@ -1,0 +1,52 @@
+-- What cm_schema.c asks of this database.
+
+-- lock: lets one migration run at a time
+SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);
+
+-- unlock: ends that
+SELECT RELEASE_LOCK(CONCAT('communicator ', MD5(DATABASE())));
+
+-- patience: how long a step waits for the application's locks
+SET SESSION lock_wait_timeout = 10;
+
+-- table: is there a table of that name
+SELECT 1 FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name = %s;
+
+-- column: has that table a column of that name
+SELECT 1 FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = %s AND column_name = %s;
+
+-- index: has that table an index of that name
+SELECT 1 FROM information_schema.statistics
+WHERE table_schema = DATABASE() AND table_name = %s AND index_name = %s
+LIMIT 1;
+
+-- table_key: what tells that table from others
+SELECT IF(LOCATE('.', name), name, CONCAT(DATABASE(), '.', name))
+FROM (SELECT %s AS name) AS given;
+
+-- triggers: our triggers: key and name of the table, how to drop them
+SELECT CONCAT(event_object_schema, '.', event_object_table),
+    event_object_table,
+    CONCAT('DROP TRIGGER `', REPLACE(trigger_schema, '`', '``'), '`.`',
+        REPLACE(trigger_name, '`', '``'), '`')
+FROM information_schema.triggers
+WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'communicator\_%%'
+ORDER BY trigger_name;
+
+-- adoptable: are there messages of the gem's time without a peer, that PEER
+-- can take over
+SELECT 1 FROM communicator_peers
+WHERE name = ''
+    AND NOT EXISTS (SELECT 1 FROM communicator_peers
+        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
+
+-- adopt: gives the messages of the gem's time to {peer_words}
+UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
+DELETE FROM communicator_peers WHERE name = {peer};
+UPDATE communicator_peers SET name = {peer} WHERE name = '';
+
+-- record: notes the version of the tables
+INSERT INTO communicator_schema (version, name, applied_at)
+VALUES ({version}, {name}, {now});

@@ -1,0 +1,54 @@
+-- What cm_schema.c asks of this database.
+
+-- lock: lets one migration run at a time
+SELECT pg_advisory_xact_lock(hashtext(
+    'communicator migrate ' || current_schema()));
+
+-- patience: how long a step waits for the application's locks
+SET LOCAL lock_timeout = '10s';
+
+-- table: is there a table of that name
+SELECT 1 FROM pg_class WHERE oid = to_regclass(%s);
+
+-- column: has that table a column of that name
+SELECT 1 FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped;
+
+-- table_key: what tells that table from others
+SELECT CAST(CAST(to_regclass(%s) AS oid) AS text);
+
+-- triggers: our triggers: key and name of the table, how to drop them
+SELECT CAST(t.tgrelid AS text), CAST(CAST(t.tgrelid AS regclass) AS text),
+    'DROP TRIGGER ' || quote_ident(t.tgname) || ' ON '
+        || CAST(t.tgrelid AS regclass)
+FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND t.tgname LIKE 'communicator\_%%'
+    AND p.pronamespace = (SELECT relnamespace FROM pg_class
+        WHERE oid = to_regclass('communicator_node'))
+ORDER BY t.tgrelid, t.tgname;
+
+-- functions: functions of ours that no trigger uses: how to drop them
+SELECT 'DROP FUNCTION ' || CAST(p.oid AS regprocedure)
+FROM pg_proc AS p
+WHERE p.proname LIKE 'communicator\_%%'
+    AND p.prorettype = CAST('trigger' AS regtype)
+    AND p.pronamespace = (SELECT relnamespace FROM pg_class
+        WHERE oid = to_regclass('communicator_node'))
+    AND NOT EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgfoid = p.oid)
+ORDER BY 1;
+
+-- adoptable: are there messages of the gem's time without a peer, that PEER
+-- can take over
+SELECT 1 FROM communicator_peers
+WHERE name = ''
+    AND NOT EXISTS (SELECT 1 FROM communicator_peers
+        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
+
+-- adopt: gives the messages of the gem's time to {peer_words}
+UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
+DELETE FROM communicator_peers WHERE name = {peer};
+UPDATE communicator_peers SET name = {peer} WHERE name = '';
+
+-- record: notes the version of the tables
+INSERT INTO communicator_schema (version, name, applied_at)
+VALUES ({version}, {name}, {now});

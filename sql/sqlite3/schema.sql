@@ -1,0 +1,53 @@
+-- What cm_schema.c asks of this database.
+
+-- table: is there a table of that name
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s;
+
+-- column: has that table a column of that name
+SELECT 1 FROM pragma_table_info(%s) WHERE name = %s;
+
+-- journal: how the database keeps its journal
+PRAGMA journal_mode;
+
+-- journal.set: lets readers and a writer work at the same time (WAL)
+PRAGMA journal_mode = WAL;
+
+-- strangers: columns that the rebuilding of a gem's table would lose
+SELECT t.name || '.' || c.name
+FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table'
+    AND t.name IN ('outbound_messages', 'inbound_messages',
+        'communicator_mappings')
+    AND c.name NOT IN ('id', 'body', 'created_at', 'updated_at', 'origin',
+        'original_id')
+    AND NOT (t.name = 'outbound_messages' AND c.name = 'delivered_at')
+    AND NOT (t.name = 'inbound_messages' AND c.name = 'processed_at')
+    AND NOT (t.name = 'communicator_mappings'
+        AND c.name IN ('local_record_type', 'local_record_id'))
+ORDER BY 1;
+
+-- table_key: what tells that table from others
+SELECT lower(%s);
+
+-- triggers: our triggers: key and name of the table, how to drop them
+SELECT lower(tbl_name), tbl_name,
+    'DROP TRIGGER "' || replace(name, '"', '""') || '"'
+FROM sqlite_master
+WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_'
+ORDER BY name;
+
+-- adoptable: are there messages of the gem's time without a peer, that PEER
+-- can take over
+SELECT 1 FROM communicator_peers
+WHERE name = ''
+    AND NOT EXISTS (SELECT 1 FROM communicator_peers
+        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
+
+-- adopt: gives the messages of the gem's time to {peer_words}
+UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
+DELETE FROM communicator_peers WHERE name = {peer};
+UPDATE communicator_peers SET name = {peer} WHERE name = '';
+
+-- record: notes the version of the tables
+INSERT INTO communicator_schema (version, name, applied_at)
+VALUES ({version}, {name}, {now});
