@@ -1,0 +1,105 @@
+/* The commands of communicator-sync, and what they share: see command.h. */
+#include "command.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+const cm_command_t cm_commands[] = {
+    {"communicate", cm_command_communicate, CM_FOR_SYNC, 0, "",
+     "push, then pull (the default)",
+     "\nSilent when all is well and stdout is no terminal. Another run at "
+     "work is no\nfailure: it does the work.\n"},
+    {"push", cm_command_push, CM_FOR_SYNC, 0, "", "send what changed here", ""},
+    {"pull", cm_command_pull, CM_FOR_SYNC, 0, "",
+     "fetch and apply what changed there", ""},
+    {"status", cm_command_status, 0, 0, "",
+     "show queues and last contact, per peer", ""},
+    {"check", cm_command_check, CM_FOR_REMOTE, 0, "",
+     "test the whole way, and say what to do", ""},
+    {"migrate", cm_command_migrate, CM_FOR_MIGRATE, 0, "[--dry-run]",
+     "create or upgrade tables and triggers",
+     "\nMay be run again at any time, and after any failure.\n"},
+    {"publish", cm_command_publish, CM_FOR_PUBLISH, -1,
+     "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
+     "\nThe records go out with their old clocks: nothing newer is "
+     "overwritten.\n"},
+    {"configtest", cm_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
+     "read the configuration, and show it", ""},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL}};
+
+const cm_command_t *cm_command_find(const char *name)
+{
+    const cm_command_t *command;
+
+    for (command = cm_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+cm_error_t *cm_client_store(cm_client_t *client)
+{
+    const cm_settings_t *settings = client->settings;
+
+    if (client->store)
+        return NULL;
+    if (!settings->driver || !settings->params)
+        return cm_error_hint(
+            CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
+            client->pool, "add DBDriver and DBDParams to %s",
+            client->options->config);
+    return cm_store_open(&client->store, settings->driver, settings->params,
+                         client->pool);
+}
+
+cm_error_t *cm_client_node(cm_client_t *client)
+{
+    if (client->node)
+        return NULL;
+    CM_TRY(cm_client_store(client));
+    return cm_node_open(&client->node, client->settings, client->store,
+                        client->pool);
+}
+
+static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
+{
+    const char *names = "";
+    int i;
+
+    for (i = 0; i < settings->peers->nelts; i++)
+        names = apr_pstrcat(
+            pool, names, i > 0 ? ", " : "",
+            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *)->name,
+            NULL);
+    return names;
+}
+
+cm_error_t *cm_client_peers(apr_array_header_t **peers,
+                            const cm_client_t *client, int connected,
+                            apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    const char *name = client->options->peer;
+    int i;
+
+    *peers = apr_array_make(pool, 4, sizeof(cm_peer_settings_t *));
+    if (name && !cm_settings_peer(settings, name))
+        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s' (known: %s)",
+                       name, peer_names(settings, pool));
+    for (i = 0; i < settings->peers->nelts; i++) {
+        cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
+
+        if ((!name || strcmp(peer->name, name) == 0) &&
+            (!connected || peer->uri))
+            APR_ARRAY_PUSH(*peers, cm_peer_settings_t *) = peer;
+    }
+    if ((*peers)->nelts == 0 && connected)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG, "no peer to connect to is configured"),
+            pool,
+            "add uri= to a CommunicatorPeer; where the peers come to us, "
+            "their communicator-sync does the work");
+    return NULL;
+}

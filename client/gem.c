@@ -1,0 +1,73 @@
+/* Pushing to a Communicator of 2011 (docs/wire.md, part A): its numbers have
+ * no gaps, its batches are small, and its 409 says where to go on. */
+#include "push.h"
+
+#include <apr_strings.h>
+
+#include "cm_message.h"
+
+/* It keeps some 165 messages a second and gives up after 10 seconds. */
+#define BATCH_MESSAGES 100
+#define BATCH_BYTES    102400
+
+void cm_gem_begin(cm_push_t *push)
+{
+    if (push->limits.messages > BATCH_MESSAGES)
+        push->limits.messages = BATCH_MESSAGES;
+    if (push->limits.bytes > BATCH_BYTES)
+        push->limits.bytes = BATCH_BYTES;
+    push->next_id = push->session->peer->confirmed_id + 1;
+}
+
+cm_error_t *cm_gem_before(cm_push_t *push, const cm_batch_t *batch,
+                          apr_pool_t *scratch_pool)
+{
+    if (batch->last <= push->session->peer->sent)
+        return NULL;
+    return cm_session_note_sent(push->session, batch->last, scratch_pool);
+}
+
+cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_batch_t *batch,
+                            apr_pool_t *scratch_pool)
+{
+    cm_session_t *session = push->session;
+    const cm_message_t *last = APR_ARRAY_IDX(
+        batch->messages, batch->messages->nelts - 1, cm_message_t *);
+
+    CM_TRY(cm_outbox_gem_confirm(session->node, session->settings->name,
+                                 batch->last, last->id, scratch_pool));
+    push->after = batch->last;
+    push->next_id = last->id + 1;
+    return NULL;
+}
+
+cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
+                         apr_pool_t *scratch_pool)
+{
+    cm_session_t *session = push->session;
+    apr_int64_t after, first_id;
+
+    CM_TRY(cm_outbox_gem_seek(&after, &first_id, session->node,
+                              session->settings->name, wanted, scratch_pool));
+    if (first_id != wanted)
+        return cm_error_hint(CM_FAIL(scratch_pool, CM_EPOCH,
+                                     "the peer wants message %" APR_INT64_T_FMT
+                                     ", the nearest here is %" APR_INT64_T_FMT,
+                                     wanted, first_id),
+                             scratch_pool,
+                             "see \"ANOTHER HISTORY\" in communicator-sync(8)");
+    if (wanted < push->next_id)
+        cm_session_notice(session,
+                          "it holds our messages up to %" APR_INT64_T_FMT
+                          " only: restored from a backup? Sending the "
+                          "following ones again",
+                          wanted - 1);
+    /* It may hold more than it told us (its answer was lost), never more than
+     * it was sent: numbers beyond that come from another sender, and nothing
+     * of ours may be passed over for them. */
+    if (after > session->peer->sent && after > push->after)
+        after = push->after;
+    push->after = after;
+    push->next_id = wanted;
+    return NULL;
+}

@@ -1,0 +1,291 @@
+/* HTTP towards one peer: see http.h. */
+#include "http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <curl/curl.h>
+
+#include "cm_node.h"
+#include "uri.h"
+
+#define CONNECT_SECONDS  10
+#define HEADER_COUNT_MAX 100
+#define HEADER_VALUE_MAX 1024
+#define FIRST_ROOM       16384
+
+struct cm_http_t {
+    CURL *curl;
+    const cm_http_config_t *config;
+    const char *uri;
+    int loopback;
+    cm_http_reply_t *reply; /* the one being read */
+    apr_pool_t *reply_pool;
+    char *data; /* kept from one request to the next */
+    apr_size_t size, room;
+    int overflow;
+    char error[CURL_ERROR_SIZE];
+};
+
+const char *cm_http_version(void)
+{
+    return curl_version();
+}
+
+static apr_status_t close_http(void *baton)
+{
+    cm_http_t *http = baton;
+
+    curl_easy_cleanup(http->curl);
+    free(http->data);
+    curl_global_cleanup();
+    return APR_SUCCESS;
+}
+
+static int reserve(cm_http_t *http, apr_size_t more)
+{
+    apr_size_t room = http->room ? http->room : FIRST_ROOM;
+    char *data;
+
+    while (room < http->size + more + 1)
+        room *= 2;
+    if (room == http->room)
+        return 1;
+    data = realloc(http->data, room);
+    if (!data)
+        return 0;
+    http->data = data;
+    http->room = room;
+    return 1;
+}
+
+static size_t on_body(char *data, size_t one, size_t size, void *baton)
+{
+    cm_http_t *http = baton;
+
+    (void)one;
+    if (size > http->config->reply_limit - http->size) {
+        http->overflow = 1;
+        return 0;
+    }
+    if (!reserve(http, size))
+        return 0;
+    memcpy(http->data + http->size, data, size);
+    http->size += size;
+    return size;
+}
+
+static size_t on_header(char *data, size_t one, size_t size, void *baton)
+{
+    cm_http_t *http = baton;
+    apr_table_t *headers = http->reply->headers;
+    const char *colon = memchr(data, ':', size);
+    const char *end = data + size;
+    char *name;
+
+    (void)one;
+    if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        apr_table_clear(headers); /* what came before was no final reply */
+        return size;
+    }
+    if (!colon || apr_table_elts(headers)->nelts >= HEADER_COUNT_MAX)
+        return size;
+    name = apr_pstrmemdup(http->reply_pool, data, colon - data);
+    for (colon++; colon < end && apr_isspace(*colon); colon++)
+        ;
+    while (end > colon && apr_isspace(end[-1]))
+        end--;
+    if (end - colon <= HEADER_VALUE_MAX)
+        apr_table_setn(headers, name,
+                       apr_pstrmemdup(http->reply_pool, colon, end - colon));
+    return size;
+}
+
+static void set_protocols(CURL *curl, const char *uri)
+{
+    int tls = strncasecmp(uri, "https:", 6) == 0;
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http");
+#else
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS,
+                     (long)(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
+#endif
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+}
+
+static void set_options(cm_http_t *http)
+{
+    const cm_http_config_t *config = http->config;
+    CURL *curl = http->curl;
+    long timeout = config->timeout;
+
+    set_protocols(curl, http->uri);
+    if (http->loopback)
+        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+                     timeout < CONNECT_SECONDS ? timeout : CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout < 60 ? timeout : 60);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout);
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "communicator-sync");
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
+    if (config->peer->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, config->peer->ca_file);
+    if (config->peer->user && config->password) {
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(curl, CURLOPT_USERNAME, config->peer->user);
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, config->password);
+    }
+}
+
+cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
+                         apr_pool_t *pool)
+{
+    cm_http_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    CM_TRY(cm_uri_check(&made->uri, &made->loopback, config->peer, pool));
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    made->config = config;
+    made->curl = curl_easy_init();
+    if (!made->curl || !reserve(made, 0))
+        return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
+    apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
+    set_options(made);
+    *http = made;
+    return NULL;
+}
+
+static cm_code_e code_of_curl(const cm_http_t *http, CURLcode rc)
+{
+    switch (rc) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return CM_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_USE_SSL_FAILED:
+        return CM_TLS;
+    case CURLE_SSL_CACERT_BADFILE:
+        return CM_FILE;
+    case CURLE_WRITE_ERROR:
+        return http->overflow ? CM_TOO_LARGE : CM_PROTOCOL;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return CM_PROTOCOL;
+    default:
+        return CM_NETWORK;
+    }
+}
+
+static cm_error_t *explain(cm_http_t *http, CURLcode rc, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *peer = http->config->peer;
+    cm_code_e code = code_of_curl(http, rc);
+    const char *words = *http->error ? http->error : curl_easy_strerror(rc);
+    cm_error_t *err;
+
+    if (code == CM_TOO_LARGE)
+        return cm_error_hint(
+            CM_FAIL(pool, code,
+                    "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
+                    http->uri, http->config->reply_limit),
+            pool, "raise CommunicatorMaxBody on this side");
+    err = CM_FAIL(pool, code, "%s: %s", http->uri, words);
+    if (code == CM_TLS)
+        return cm_error_hint(err, pool,
+                             "name the authority that signed the peer's "
+                             "certificate by ca-file= (%s:%d)",
+                             peer->place.file, peer->place.line);
+    if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
+        return cm_error_hint(err, pool,
+                             "is the peer's httpd running, and is uri= right "
+                             "(%s:%d)?",
+                             peer->place.file, peer->place.line);
+    return err;
+}
+
+static struct curl_slist *request_headers(const cm_http_t *http, int posts,
+                                          apr_pool_t *pool)
+{
+    const apr_array_header_t *all = apr_table_elts(http->config->headers);
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)all->elts;
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    int i;
+
+    if (posts)
+        list = curl_slist_append(list, "Content-Type: application/json");
+    for (i = 0; i < all->nelts; i++)
+        list = curl_slist_append(
+            list, apr_pstrcat(pool, entry[i].key, ": ", entry[i].val, NULL));
+    list = curl_slist_append(list, apr_psprintf(pool,
+                                                "Communicator-Clock: "
+                                                "%" APR_INT64_T_FMT,
+                                                cm_clock_now()));
+    return list;
+}
+
+static cm_error_t *perform(cm_http_reply_t **reply, cm_http_t *http,
+                           const char *query, int posts, apr_pool_t *pool)
+{
+    struct curl_slist *headers = request_headers(http, posts, pool);
+    long status = 0;
+    CURLcode rc;
+
+    *reply = apr_pcalloc(pool, sizeof(**reply));
+    (*reply)->headers = apr_table_make(pool, 16);
+    http->reply = *reply;
+    http->reply_pool = pool;
+    http->size = 0;
+    http->overflow = 0;
+    *http->error = '\0';
+    curl_easy_setopt(http->curl, CURLOPT_URL,
+                     query ? apr_pstrcat(pool, http->uri, "?", query, NULL)
+                           : http->uri);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
+    (*reply)->began = cm_clock_now();
+    rc = curl_easy_perform(http->curl);
+    (*reply)->ended = cm_clock_now();
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    if (rc != CURLE_OK)
+        return explain(http, rc, pool);
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    http->data[http->size] = '\0';
+    (*reply)->status = (int)status;
+    (*reply)->data = http->data;
+    (*reply)->size = http->size;
+    return NULL;
+}
+
+cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
+                        const char *query, apr_pool_t *pool)
+{
+    curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
+    return perform(reply, http, query, 0, pool);
+}
+
+cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
+                         const char *query, const char *data, apr_size_t size,
+                         apr_pool_t *pool)
+{
+    curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, data);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+    return perform(reply, http, query, 1, pool);
+}

@@ -1,0 +1,56 @@
+/* HTTP towards one peer. Only http.c includes curl.h.
+ *
+ * One handle, and with it the connection, serves a whole run. Redirects are
+ * not followed, certificates are always verified, the size of a reply is
+ * counted as it comes in (which bounds what gzip unfolds to as well). */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <apr_tables.h>
+
+#include "cm_error.h"
+#include "cm_settings.h"
+
+typedef struct cm_http_t cm_http_t;
+
+/* How to talk to the peer. */
+typedef struct cm_http_config_t {
+    const cm_peer_settings_t *peer;
+    const char *password;   /* NULL: none */
+    int timeout;            /* seconds that one request may take */
+    apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
+    apr_table_t *headers;   /* sent with each request; may be changed
+                               between requests */
+} cm_http_config_t;
+
+/* What came back. DATA is NUL-terminated behind SIZE and lives until the next
+ * request. */
+typedef struct cm_http_reply_t {
+    int status;
+    apr_table_t *headers;
+    const char *data;
+    apr_size_t size;
+    apr_int64_t began, ended; /* this host's clock, microseconds */
+} cm_http_reply_t;
+
+/* Make the handle in POOL; CONFIG must live as long. Fails with CM_CONFIG
+ * when the peer's uri= is not one that credentials may be sent to. */
+cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
+                         apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* GET the peer's address with QUERY ("from_id=1&limit=5"). *REPLY is any
+ * HTTP answer, whatever its status. Fails with CM_NETWORK, CM_TIMEOUT, CM_TLS,
+ * CM_TOO_LARGE (the reply), CM_PROTOCOL (no HTTP). */
+cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
+                        const char *query, apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* POST SIZE bytes of JSON in DATA, with Content-Length and without Expect:
+ * QUERY may be NULL. Fails as cm_http_get(). */
+cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
+                         const char *query, const char *data, apr_size_t size,
+                         apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return the versions of the HTTP library, for --version. */
+const char *cm_http_version(void);
+
+#endif

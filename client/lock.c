@@ -1,0 +1,112 @@
+/* One run at a time per peer: see lock.h. */
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "stop.h"
+
+#define TOO_LONG 3600 /* seconds that a run may last without a word */
+
+static apr_status_t close_lock(void *baton)
+{
+    close(*(int *)baton);
+    return APR_SUCCESS;
+}
+
+static cm_error_t *open_lock(int *fd, const char *directory, const char *path,
+                             apr_pool_t *pool)
+{
+    int *kept = apr_palloc(pool, sizeof(*kept));
+
+    if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+        return cm_error_hint(CM_FAIL(pool, CM_FILE, "cannot make '%s': %s",
+                                     directory, strerror(errno)),
+                             pool,
+                             "make it for the user that runs "
+                             "communicator-sync, or set CommunicatorRunDir");
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (*fd < 0)
+        return cm_error_hint(CM_FAIL(pool, CM_FILE,
+                                     "cannot open the lock '%s': %s", path,
+                                     strerror(errno)),
+                             pool,
+                             "does it belong to another user? Run "
+                             "communicator-sync as one user only");
+    *kept = *fd;
+    apr_pool_cleanup_register(pool, kept, close_lock, close_lock);
+    return NULL;
+}
+
+/* Try until SECONDS have passed; returns whether we have it. */
+static cm_error_t *try_lock(int *taken, int fd, int seconds, apr_pool_t *pool)
+{
+    apr_time_t end = apr_time_now() + apr_time_from_sec(seconds);
+
+    for (;;) {
+        *taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (*taken || apr_time_now() >= end)
+            return NULL;
+        CM_TRY(cm_stop_check(pool));
+        apr_sleep(apr_time_from_msec(100));
+    }
+}
+
+static void sign(int fd)
+{
+    char text[64];
+    int size = snprintf(text, sizeof(text), "%ld %lld\n", (long)getpid(),
+                        (long long)apr_time_sec(apr_time_now()));
+
+    /* Only for people: the lock itself does not depend on it. */
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, size, 0) != size)
+        return;
+}
+
+/* Who holds it, as it wrote there itself; *AGE in seconds. */
+static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
+{
+    char text[64] = "";
+    ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+    char *rest;
+    apr_int64_t pid, since;
+
+    *age = 0;
+    if (size <= 0)
+        return "another process";
+    pid = apr_strtoi64(text, &rest, 10);
+    since = apr_strtoi64(rest, NULL, 10);
+    if (since > 0)
+        *age = apr_time_sec(apr_time_now()) - since;
+    return apr_psprintf(
+        pool, "process %" APR_INT64_T_FMT " for %" APR_INT64_T_FMT " seconds",
+        pid, *age);
+}
+
+cm_error_t *cm_lock_take(const char **holder, const char *directory,
+                         const char *peer, int seconds, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, directory, "/", peer, ".lock", NULL);
+    apr_int64_t age;
+    int fd, taken;
+
+    *holder = NULL;
+    CM_TRY(open_lock(&fd, directory, path, pool));
+    CM_TRY(try_lock(&taken, fd, seconds, pool));
+    if (taken) {
+        sign(fd);
+        return NULL;
+    }
+    *holder = read_holder(&age, fd, pool);
+    if (seconds == 0 && age < TOO_LONG)
+        return NULL;
+    return CM_FAIL(pool, CM_LOCKED, "another run is at work: %s", *holder);
+}

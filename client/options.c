@@ -1,0 +1,254 @@
+/* The command line: see options.h. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_version.h>
+#include <apu_version.h>
+#include <json.h>
+
+#include "command.h"
+#include "http.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+#define DEFAULT_CONFIG  "/etc/communicator/communicator.conf"
+#define DEFAULT_TIMEOUT 120
+#define MOST_SECONDS    86400
+
+typedef enum kind_e {
+    FLAG,
+    TEXT,
+    SECONDS
+} kind_e;
+
+typedef struct option_t {
+    const char *name;
+    char letter; /* 0: none */
+    kind_e kind;
+    const char *argument; /* for help; NULL: takes none */
+    size_t member;
+    int bits; /* cm_command_bit_e */
+    const char *help;
+} option_t;
+
+#define MEMBER(name) offsetof(cm_options_t, name)
+
+static const option_t known[] = {
+    {"config", 'c', TEXT, "FILE", MEMBER(config), CM_FOR_ALL,
+     "read FILE; default " DEFAULT_CONFIG},
+    {"peer", 'p', TEXT, "NAME", MEMBER(peer), CM_FOR_ALL,
+     "only this peer; default all"},
+    {"quiet", 'q', FLAG, NULL, MEMBER(quiet), CM_FOR_ALL,
+     "say nothing unless something is wrong"},
+    {"verbose", 'v', FLAG, NULL, MEMBER(verbose), CM_FOR_ALL,
+     "say more, also when not on a terminal"},
+    {"json", 0, FLAG, NULL, MEMBER(json), CM_FOR_ALL,
+     "results and errors as JSON, a line each"},
+    {"wait", 'w', SECONDS, "SEC", MEMBER(wait), CM_FOR_SYNC,
+     "wait so long for another run to end; default 0"},
+    {"timeout", 't', SECONDS, "SEC", MEMBER(timeout),
+     CM_FOR_SYNC | CM_FOR_REMOTE,
+     "most seconds that one request may take; default 120"},
+    {"dry-run", 'n', FLAG, NULL, MEMBER(dry_run), CM_FOR_MIGRATE,
+     "show the SQL and change nothing"},
+    {"all", 'a', FLAG, NULL, MEMBER(all), CM_FOR_PUBLISH,
+     "every record of the model"},
+    {"where", 0, TEXT, "SQL", MEMBER(where), CM_FOR_PUBLISH,
+     "the records for which this condition holds"},
+    {"dump", 0, FLAG, NULL, MEMBER(dump), CM_FOR_CONFIGTEST,
+     "show what is in force, passwords masked"},
+    {"help", 'h', FLAG, NULL, MEMBER(help), CM_FOR_ALL, "show this help"},
+    {"version", 'V', FLAG, NULL, MEMBER(version), CM_FOR_ALL,
+     "show the versions"},
+};
+
+#define KNOWN ((int)(sizeof(known) / sizeof(*known)))
+
+static const option_t *find(const char *name, size_t size, char letter)
+{
+    int i;
+
+    for (i = 0; i < KNOWN; i++)
+        if (letter ? known[i].letter == letter
+                   : strlen(known[i].name) == size &&
+                         strncmp(known[i].name, name, size) == 0)
+            return &known[i];
+    return NULL;
+}
+
+static cm_error_t *usage(apr_pool_t *pool, const char *format, const char *word)
+{
+    return cm_error_hint(CM_FAIL(pool, CM_USAGE, format, word), pool,
+                         "communicator-sync --help");
+}
+
+static cm_error_t *set(cm_options_t *options, const option_t *option,
+                       const char *value, apr_pool_t *pool)
+{
+    char *member = (char *)options + option->member;
+    char *end;
+    long seconds;
+
+    if (option->kind == FLAG) {
+        *(int *)(void *)member = 1;
+        return NULL;
+    }
+    if (option->kind == TEXT) {
+        *(const char **)(void *)member = value;
+        return NULL;
+    }
+    errno = 0;
+    seconds = strtol(value, &end, 10);
+    if (errno || end == value || *end || seconds < 0 || seconds > MOST_SECONDS)
+        return usage(pool, "'%s' is not a number of seconds", value);
+    *(int *)(void *)member = (int)seconds;
+    return NULL;
+}
+
+/* Take the word at *I, and the one behind it when that is its argument. */
+static cm_error_t *take(cm_options_t *options, apr_array_header_t *used, int *i,
+                        int argc, const char *const *argv, apr_pool_t *pool)
+{
+    const char *word = argv[*i], *value = NULL;
+    const option_t *option;
+
+    if (word[1] == '-') {
+        value = strchr(word, '=');
+        option = find(word + 2, strcspn(word + 2, "="), 0);
+    }
+    else {
+        option = find(NULL, 0, word[1]);
+        value = word[2] ? word + 1 : NULL;
+    }
+    if (!option || (value && !option->argument))
+        return usage(pool, "unknown option '%s'", word);
+    if (value)
+        value++;
+    else if (option->argument) {
+        if (*i + 1 == argc)
+            return usage(pool, "option '%s' wants a value", word);
+        value = argv[++*i];
+    }
+    APR_ARRAY_PUSH(used, const option_t *) = option;
+    return set(options, option, value, pool);
+}
+
+static cm_error_t *check(const cm_options_t *options,
+                         const apr_array_header_t *used, apr_pool_t *pool)
+{
+    const cm_command_t *command = options->command;
+    int i;
+
+    if (options->help || options->version)
+        return NULL;
+    for (i = 0; i < used->nelts; i++) {
+        const option_t *option = APR_ARRAY_IDX(used, i, const option_t *);
+
+        if (option->bits != CM_FOR_ALL && !(option->bits & command->bits))
+            return CM_FAIL(pool, CM_USAGE, "%s has no option '--%s'",
+                           command->name, option->name);
+    }
+    if (command->arguments_max >= 0 &&
+        options->arguments->nelts > command->arguments_max)
+        return CM_FAIL(pool, CM_USAGE, "%s takes no '%s'", command->name,
+                       APR_ARRAY_IDX(options->arguments, command->arguments_max,
+                                     const char *));
+    if (options->quiet && options->verbose)
+        return usage(pool, "%s", "either --quiet or --verbose");
+    if (options->timeout < 1)
+        return usage(pool, "%s", "--timeout must be at least 1");
+    return NULL;
+}
+
+cm_error_t *cm_options_read(cm_options_t **options, int argc,
+                            const char *const *argv, apr_pool_t *pool)
+{
+    cm_options_t *made = apr_pcalloc(pool, sizeof(*made));
+    apr_array_header_t *used = apr_array_make(pool, 8, sizeof(option_t *));
+    int i, only_words = 0;
+
+    *options = made;
+    made->config = DEFAULT_CONFIG;
+    made->timeout = DEFAULT_TIMEOUT;
+    made->arguments = apr_array_make(pool, 8, sizeof(const char *));
+    for (i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0)
+            only_words = 1;
+        else if (!only_words && argv[i][0] == '-' && argv[i][1])
+            CM_TRY(take(made, used, &i, argc, argv, pool));
+        else if (made->command)
+            APR_ARRAY_PUSH(made->arguments, const char *) = argv[i];
+        else if ((made->command = cm_command_find(argv[i])) == NULL)
+            return usage(pool, "unknown command '%s'", argv[i]);
+    }
+    if (!made->command && !made->help)
+        made->command = &cm_commands[0];
+    return check(made, used, pool);
+}
+
+static void help_options(int bits)
+{
+    int i;
+
+    for (i = 0; i < KNOWN; i++) {
+        const option_t *option = &known[i];
+        char text[40], letter[8] = "    ";
+
+        if (bits != CM_FOR_ALL && option->bits != CM_FOR_ALL &&
+            !(option->bits & bits))
+            continue;
+        if (option->letter)
+            snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+        snprintf(text, sizeof(text), "%s--%s%s%s", letter, option->name,
+                 option->argument ? " " : "",
+                 option->argument ? option->argument : "");
+        printf("  %-20s %s\n", text, option->help);
+    }
+}
+
+void cm_options_help(const cm_options_t *options)
+{
+    const cm_command_t *command = options->command;
+
+    if (command) {
+        printf("usage: communicator-sync [OPTION...] %s%s%s\n\n%s\n%s%s",
+               command->name, *command->arguments ? " " : "",
+               command->arguments, command->help, command->more,
+               "\nOptions:\n");
+        help_options(command->bits);
+        return;
+    }
+    printf("usage: communicator-sync [OPTION...] [COMMAND]\n\n"
+           "Keeps records of two databases in sync: pushes what changed here "
+           "to a peer,\nand pulls what changed there.\n\nCommands:\n");
+    for (command = cm_commands; command->name; command++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "%s%s%s", command->name,
+                 *command->arguments ? " " : "", command->arguments);
+        printf("  %-46s %s\n", text, command->help);
+    }
+    printf("\nOptions:\n");
+    help_options(CM_FOR_ALL);
+    printf("\nExit status is one of sysexits(3): 0 done, 64 usage, 65 data, "
+           "69 nothing there,\n75 try again later, 76 protocol, 77 refused, "
+           "78 configuration.\nMore in communicator-sync(8).\n");
+}
+
+void cm_options_version(void)
+{
+    printf("communicator-sync %s\nprotocol 2, and that of the gem of 2011\n"
+           "apr %s\napr-util %s\njson-c %s\n%s\n",
+           PACKAGE_VERSION, apr_version_string(), apu_version_string(),
+           json_c_version(), cm_http_version());
+}

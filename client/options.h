@@ -1,0 +1,45 @@
+/* The command line. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <apr_tables.h>
+
+#include "cm_error.h"
+
+struct cm_command_t;
+
+/* Commands that an option belongs to, as bits. */
+typedef enum cm_command_bit_e {
+    CM_FOR_SYNC = 1,
+    CM_FOR_MIGRATE = 2,
+    CM_FOR_PUBLISH = 4,
+    CM_FOR_CONFIGTEST = 8,
+    CM_FOR_REMOTE = 16, /* commands that talk to the peer */
+    CM_FOR_ALL = ~0
+} cm_command_bit_e;
+
+typedef struct cm_options_t {
+    const char *config;
+    const char *peer; /* NULL: all */
+    int quiet, verbose, json;
+    int help, version;
+    int wait;    /* seconds for the lock */
+    int timeout; /* seconds for one request */
+    int dry_run, dump, all;
+    const char *where;
+    const struct cm_command_t *command;
+    apr_array_header_t *arguments; /* const char *: behind the command */
+} cm_options_t;
+
+/* Read the words of the command line. Fails with CM_USAGE. */
+cm_error_t *cm_options_read(cm_options_t **options, int argc,
+                            const char *const *argv,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Print what --help says, about the command in OPTIONS when there is one. */
+void cm_options_help(const cm_options_t *options);
+
+/* Print the versions of the program and of what it is made of. */
+void cm_options_version(void);
+
+#endif

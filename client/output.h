@@ -1,0 +1,75 @@
+/* What a person sees: results on stdout, trouble on stderr. Colour only on a
+ * terminal and without NO_COLOR. Text from elsewhere is cleaned of control
+ * characters before it gets here or is printed through cm_output_clean(). */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include <apr_tables.h>
+
+#include "cm_error.h"
+
+struct json_object;
+
+typedef struct cm_output_t {
+    int quiet, verbose, json;
+    int terminal; /* stdout is one */
+    int colour;
+    int colour_err; /* for stderr */
+    int progress;   /* stderr is a terminal: a progress bar may be drawn */
+} cm_output_t;
+
+/* How a line of a check ends. */
+typedef enum cm_verdict_e {
+    CM_VERDICT_OK,
+    CM_VERDICT_WARN,
+    CM_VERDICT_FAIL
+} cm_verdict_e;
+
+/* Look at the terminal and the options given. */
+cm_output_t *cm_output_create(int quiet, int verbose, int json,
+                              apr_pool_t *pool);
+
+/* Print a result that was asked for, a line; not with --quiet. */
+void cm_output_line(const cm_output_t *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Print a line that is worth something only to a person who watches: on a
+ * terminal, or with --verbose. */
+void cm_output_summary(const cm_output_t *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Print a line on stderr: "communicator-sync: facade: ...". PEER may be
+ * NULL. */
+void cm_output_warn(const cm_output_t *output, const char *peer,
+                    const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Print ERR about PEER (or NULL) as one line, and its hint as another, on
+ * stderr; with --json as one object. */
+void cm_output_error(const cm_output_t *output, const char *peer,
+                     const cm_error_t *err, apr_pool_t *pool);
+
+/* Print one line of a check: the verdict, WHAT, and what to do or NULL. */
+void cm_output_verdict(const cm_output_t *output, cm_verdict_e verdict,
+                       const char *what, const char *remedy);
+
+/* Print a table: CELLS (const char *) in rows of COLUMNS, the first row its
+ * heading; columns are as wide as they must be. */
+void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
+                     int columns);
+
+/* Print JSON as one line and put it. */
+void cm_output_json(const cm_output_t *output, struct json_object *json);
+
+/* Draw a progress bar on stderr; DONE == TOTAL wipes it. */
+void cm_output_progress(const cm_output_t *output, apr_int64_t done,
+                        apr_int64_t total);
+
+/* Return TEXT without control characters, in POOL. */
+const char *cm_output_clean(const char *text, apr_pool_t *pool);
+
+/* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
+ * for 0. */
+const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool);
+
+#endif

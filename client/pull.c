@@ -1,0 +1,173 @@
+/* Pull: the peer's outbox into our inbox (docs/wire.md). */
+#include "sync.h"
+
+#include <apr_strings.h>
+
+#include "cm_message.h"
+#include "cm_outbox.h"
+#include "stop.h"
+
+static cm_error_t *ask(cm_reply_t **reply, cm_session_t *session,
+                       const char *query, apr_pool_t *pool)
+{
+    cm_http_reply_t *raw;
+    cm_error_t *err;
+
+    CM_TRY(cm_http_get(&raw, session->http, query, pool));
+    err = cm_reply_judge_get(reply, raw, pool);
+    if ((*reply)->kind != CM_PEER_UNKNOWN && session->kind != CM_PEER_UNKNOWN &&
+        (*reply)->kind != session->kind)
+        return CM_FAIL(pool, CM_PROTOCOL,
+                       "the peer changed its kind within a run");
+    CM_TRY(cm_session_meet(session, *reply, pool));
+    return err;
+}
+
+static cm_error_t *fetch(cm_reply_t **reply, cm_session_t *session,
+                         apr_int64_t received, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = session->node->settings;
+    const char *query = apr_psprintf(
+        pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
+        received + 1, settings->batch_messages, settings->batch_bytes);
+
+    return ask(reply, session, query, pool);
+}
+
+/* The messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
+static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
+                         const apr_array_header_t *all, int first, int count,
+                         apr_pool_t *pool)
+{
+    cm_batch_t *batch = apr_pcalloc(pool, sizeof(*batch));
+    int ends = first + count == all->nelts;
+    int i;
+
+    batch->after = received;
+    batch->messages = apr_array_make(pool, count, sizeof(cm_message_t *));
+    for (i = first; i < first + count; i++)
+        APR_ARRAY_PUSH(batch->messages, cm_message_t *) =
+            APR_ARRAY_IDX(all, i, cm_message_t *);
+    batch->last =
+        count > 0 ? APR_ARRAY_IDX(all, first + count - 1, cm_message_t *)->id
+                  : received;
+    if (ends && reply->last > batch->last)
+        batch->last = reply->last;
+    batch->more = !ends || reply->more;
+    return batch;
+}
+
+/* Keep and apply one batch; *RECEIVED moves on. */
+static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
+                        const cm_batch_t *batch, apr_pool_t *pool)
+{
+    cm_totals_t *totals = &session->totals;
+    cm_receipt_t *receipt = NULL;
+    apr_int64_t wanted = 0;
+    cm_error_t *err;
+
+    err = cm_inbox_receive(&receipt, &wanted, session->node,
+                           session->settings->name, batch,
+                           session->kind == CM_PEER_GEM, pool);
+    if (receipt) {
+        totals->pulled += receipt->accepted;
+        totals->applied += receipt->applied;
+        cm_session_keep_parked(totals->parked, receipt->parked);
+        *received = receipt->received;
+    }
+    return err;
+}
+
+/* A gem sends all that it has at once: it is taken in parts. */
+static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
+                            const cm_reply_t *reply,
+                            const apr_array_header_t *all,
+                            apr_pool_t *scratch_pool)
+{
+    int most = session->node->settings->batch_messages;
+    int first, count;
+    apr_pool_t *iterpool;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (first = 0; first == 0 || first < all->nelts; first += count) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_stop_check(scratch_pool));
+        count = all->nelts - first < most ? all->nelts - first : most;
+        CM_TRY(take(received, session,
+                    slice(reply, *received, all, first, count, iterpool),
+                    iterpool));
+        if (count == 0)
+            break;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Ask once, and keep what comes. *MORE: there is more to ask for. */
+static cm_error_t *pull_batch(int *more, apr_int64_t *received,
+                              cm_session_t *session, apr_pool_t *pool)
+{
+    apr_int64_t before = *received;
+    apr_array_header_t *all;
+    cm_reply_t *reply;
+
+    CM_TRY(fetch(&reply, session, before, pool));
+    CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, pool),
+               pool, "the reply cannot be read");
+    *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
+    if (all->nelts == 0 && reply->last <= before)
+        return NULL;
+    CM_TRY(take_all(received, session, reply, all, pool));
+    if (*more && *received <= before)
+        return CM_FAIL(pool, CM_PROTOCOL,
+                       "the peer says there is more but sends nothing new");
+    return NULL;
+}
+
+/* A peer of ours takes our next from_id as the proof that we hold what came
+ * before it. */
+static cm_error_t *confirm(cm_session_t *session, apr_int64_t received,
+                           apr_pool_t *pool)
+{
+    cm_reply_t *reply;
+
+    return ask(&reply, session,
+               apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
+                            received + 1),
+               pool);
+}
+
+cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    apr_int64_t first, received;
+    apr_pool_t *iterpool;
+    int more = 1;
+
+    CM_TRY(cm_session_load(session, scratch_pool));
+    first = received = session->peer->received;
+    apr_pool_create(&iterpool, scratch_pool);
+    while (more) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_stop_check(scratch_pool));
+        CM_TRY(pull_batch(&more, &received, session, iterpool));
+    }
+    if (received > first && session->kind == CM_PEER_OURS)
+        CM_TRY(confirm(session, received, scratch_pool));
+    apr_pool_destroy(iterpool);
+    return cm_session_note(session, 0, scratch_pool);
+}
+
+cm_error_t *cm_sync_retry(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    cm_receipt_t *receipt;
+    apr_int64_t parked;
+
+    CM_TRY(cm_inbox_parked_count(&parked, session->node,
+                                 session->settings->name, scratch_pool));
+    if (parked == 0)
+        return NULL;
+    CM_TRY(cm_inbox_retry(&receipt, session->node, session->settings->name,
+                          scratch_pool));
+    session->totals.applied += receipt->applied;
+    return NULL;
+}

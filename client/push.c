@@ -1,0 +1,281 @@
+/* Push: the outbox to the peer (docs/wire.md). */
+#include "push.h"
+
+#include <apr_strings.h>
+
+#include "cm_message.h"
+#include "remote_error.h"
+#include "stop.h"
+
+#define FIRST_ROOM  65536
+#define HALVINGS    12
+#define OLD_HISTORY "see \"ANOTHER HISTORY\" in communicator-sync(8)"
+
+/* The peer of ours holds less than it had confirmed: it was set back. */
+static void step_back(cm_push_t *push, apr_int64_t received)
+{
+    cm_session_t *session = push->session;
+
+    if (received < session->peer->confirmed)
+        cm_session_notice(session,
+                          "it holds our messages up to %" APR_INT64_T_FMT
+                          " only, not %" APR_INT64_T_FMT
+                          ": restored from a backup? Sending them again",
+                          received, session->peer->confirmed);
+    push->after = received;
+    push->told = received;
+}
+
+static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
+                         cm_error_t *refusal, apr_pool_t *pool)
+{
+    int gem = push->session->kind == CM_PEER_GEM;
+
+    if (push->agreed || wanted < 1 || (!gem && wanted > push->told))
+        return cm_error_hint(cm_error_make(pool, CM_GAP, refusal, __FILE__,
+                                           __LINE__,
+                                           "no agreement on where to go on"),
+                             pool, OLD_HISTORY);
+    push->agreed = 1;
+    if (gem)
+        return cm_gem_agree(push, wanted, pool);
+    step_back(push, wanted - 1);
+    return NULL;
+}
+
+static cm_buffer_t *write_batch(const cm_batch_t *batch, int gem,
+                                apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(FIRST_ROOM, pool);
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++)
+        cm_message_write(
+            buffer, APR_ARRAY_IDX(batch->messages, i, cm_message_t *), gem);
+    cm_buffer_append(buffer, "]", 1);
+    return buffer;
+}
+
+static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
+                              const cm_batch_t *batch, apr_pool_t *pool)
+{
+    cm_session_t *session = push->session;
+    int gem = session->kind == CM_PEER_GEM;
+    cm_buffer_t *buffer = write_batch(batch, gem, pool);
+    const char *query = NULL;
+    cm_http_reply_t *raw;
+    cm_error_t *err;
+
+    if (gem)
+        CM_TRY(cm_gem_before(push, batch, pool));
+    else
+        query = apr_psprintf(
+            pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
+            push->told, batch->last);
+    CM_TRY(cm_http_post(&raw, session->http, query, buffer->data, buffer->size,
+                        pool));
+    err = cm_reply_judge_post(reply, raw, pool);
+    if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
+        return CM_FAIL(pool, CM_PROTOCOL,
+                       "the peer changed its kind within a run");
+    CM_TRY(cm_session_meet(session, *reply, pool));
+    return err;
+}
+
+/* The peer may say that it holds more than this batch (an answer of it was
+ * lost): that is proved by sending the rest too, not taken on trust. */
+static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_batch_t *batch,
+                                    const cm_reply_t *reply, apr_pool_t *pool)
+{
+    cm_session_t *session = push->session;
+    const cm_message_t *last = APR_ARRAY_IDX(
+        batch->messages, batch->messages->nelts - 1, cm_message_t *);
+    int applied;
+
+    if (reply->received < last->id)
+        return CM_FAIL(pool, CM_PROTOCOL,
+                       "the peer took messages up to %" APR_INT64_T_FMT
+                       " but says that it holds %" APR_INT64_T_FMT,
+                       last->id, reply->received);
+    push->told = reply->received < batch->last ? reply->received : batch->last;
+    push->after = batch->last; /* rows behind the last are not for it */
+    CM_TRY(cm_outbox_confirm(session->node, session->settings->name, push->told,
+                             pool));
+    cm_session_keep_parked(session->totals.parked_there,
+                           cm_remote_parked(reply, &applied, pool));
+    return NULL;
+}
+
+static cm_error_t *accepted(cm_push_t *push, const cm_batch_t *batch,
+                            const cm_reply_t *reply, apr_pool_t *pool)
+{
+    if (push->session->kind == CM_PEER_GEM)
+        CM_TRY(cm_gem_accepted(push, batch, pool));
+    else
+        CM_TRY(accepted_by_ours(push, batch, reply, pool));
+    push->session->totals.pushed += batch->messages->nelts;
+    push->agreed = 0;
+    push->shrunk = 0;
+    if (push->limits.messages * 2 <= push->ceiling.messages)
+        push->limits.messages *= 2;
+    else
+        push->limits.messages = push->ceiling.messages;
+    return NULL;
+}
+
+/* Send half as much the next time. What did not fit is not tried again in
+ * this run; what took too long may have been the network. */
+static int shrink(cm_push_t *push, const cm_batch_t *batch,
+                  const cm_error_t *err)
+{
+    int count = batch->messages->nelts;
+
+    if (count < 2 || ++push->shrunk > HALVINGS)
+        return 0;
+    if (err->code != CM_TOO_LARGE &&
+        (err->code != CM_TIMEOUT || push->shrunk > 2))
+        return 0;
+    push->limits.messages = count / 2;
+    if (err->code == CM_TOO_LARGE)
+        push->ceiling.messages = count * 3 / 4;
+    return 1;
+}
+
+static cm_error_t *push_batch(cm_push_t *push, const cm_batch_t *batch,
+                              apr_pool_t *pool)
+{
+    cm_reply_t *reply = NULL;
+    cm_error_t *err = send_batch(&reply, push, batch, pool);
+
+    if (!err)
+        return accepted(push, batch, reply, pool);
+    if (err->code == CM_GAP && reply)
+        return agree(push, reply->wanted, err, pool);
+    if (shrink(push, batch, err))
+        return NULL;
+    if (err->code != CM_TOO_LARGE)
+        return err;
+    return cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                         "message %" APR_INT64_T_FMT,
+                         APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->id);
+}
+
+static cm_error_t *read_batch(cm_batch_t **batch, cm_push_t *push,
+                              apr_pool_t *pool)
+{
+    cm_session_t *session = push->session;
+    cm_totals_t *totals = &session->totals;
+
+    CM_TRY(cm_outbox_read(batch, session->node, session->settings->name,
+                          push->after, &push->limits,
+                          session->kind == CM_PEER_GEM, push->next_id, pool,
+                          pool));
+    if ((*batch)->held_back > 0) {
+        totals->held_back += (*batch)->held_back;
+        if (!totals->held_reason)
+            totals->held_reason =
+                apr_pstrdup(session->pool, (*batch)->held_reason);
+    }
+    return NULL;
+}
+
+static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    cm_batch_t *batch;
+    int more = 1;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    while (more) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_stop_check(scratch_pool));
+        CM_TRY(read_batch(&batch, push, iterpool));
+        more = batch->more || batch->messages->nelts > 0;
+        if (batch->messages->nelts > 0)
+            CM_TRY(push_batch(push, batch, iterpool));
+        else
+            push->after = batch->last;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Is there anything to push? */
+static cm_error_t *is_empty(int *empty, cm_session_t *session, apr_pool_t *pool)
+{
+    cm_pending_t pending;
+
+    CM_TRY(cm_outbox_pending(&pending, session->node, session->settings->name,
+                             pool));
+    *empty = pending.count == 0;
+    return NULL;
+}
+
+static void begin(cm_push_t *push, cm_session_t *session)
+{
+    const cm_settings_t *settings = session->node->settings;
+
+    push->session = session;
+    push->limits.messages = settings->batch_messages;
+    push->limits.bytes = settings->batch_bytes;
+    push->after = session->peer->confirmed;
+    push->told = session->peer->confirmed;
+    if (session->kind == CM_PEER_GEM)
+        cm_gem_begin(push);
+    push->ceiling = push->limits;
+}
+
+/* The peer holds messages that nobody here has numbered yet: this database
+ * is older than what it has sent. */
+static cm_error_t *check_ahead(cm_session_t *session, apr_pool_t *pool)
+{
+    cm_store_t *store = session->node->store;
+    apr_int64_t last_seq = 0;
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(store, pool));
+    err = cm_node_lock(&last_seq, session->node, pool);
+    cm_store_rollback(store);
+    if (err || session->its_received <= last_seq)
+        return err;
+    return cm_error_hint(CM_FAIL(pool, CM_EPOCH,
+                                 "it holds our messages up to %" APR_INT64_T_FMT
+                                 ", but the last one here is %" APR_INT64_T_FMT
+                                 ": this database was restored from a backup",
+                                 session->its_received, last_seq),
+                         pool, OLD_HISTORY);
+}
+
+/* Compare what a peer of ours holds with what it has confirmed. */
+static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
+{
+    cm_session_t *session = push->session;
+
+    if (session->kind != CM_PEER_OURS || session->its_received < 0)
+        return NULL;
+    if (session->its_received > push->told)
+        return check_ahead(session, pool);
+    if (session->its_received < push->told)
+        step_back(push, session->its_received);
+    return NULL;
+}
+
+cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
+                    apr_pool_t *scratch_pool)
+{
+    cm_push_t push = {0};
+    apr_int64_t stamped;
+    int empty;
+
+    CM_TRY(cm_outbox_stamp(&stamped, session->node, scratch_pool));
+    CM_TRY(is_empty(&empty, session, scratch_pool));
+    if (empty && quiet_when_empty)
+        return NULL;
+    CM_TRY(cm_session_load(session, scratch_pool));
+    CM_TRY(cm_session_greet(session, scratch_pool));
+    begin(&push, session);
+    CM_TRY(compare(&push, scratch_pool));
+    if (!empty || push.after < session->peer->confirmed)
+        CM_TRY(push_all(&push, scratch_pool));
+    return cm_session_note(session, 1, scratch_pool);
+}

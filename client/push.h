@@ -1,0 +1,35 @@
+/* The state of a push, shared by what differs between kinds of peers. */
+#ifndef PUSH_H
+#define PUSH_H
+
+#include "cm_outbox.h"
+#include "sync.h"
+
+typedef struct cm_push_t {
+    cm_session_t *session;
+    cm_limits_t limits;  /* of the next batch: halved, grown again */
+    cm_limits_t ceiling; /* what the limits grow up to */
+    apr_int64_t after;   /* seq that reading goes on behind */
+    apr_int64_t told;    /* ours: the last seq that the peer holds */
+    apr_int64_t next_id; /* gem: number of the next message */
+    int agreed;          /* a 409 was settled since the last success */
+    int shrunk;          /* times in a row that the batch was halved */
+} cm_push_t;
+
+/* Set PUSH up for a gem: where it goes on, and in small batches. */
+void cm_gem_begin(cm_push_t *push);
+
+/* Note before BATCH is sent to a gem that it may come to hold it. */
+cm_error_t *cm_gem_before(cm_push_t *push, const cm_batch_t *batch,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that a gem holds all of BATCH. */
+cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_batch_t *batch,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* A gem wants to go on at message WANTED: find it. Fails with CM_EPOCH when
+ * it holds what was never sent. */
+cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

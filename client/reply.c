@@ -1,0 +1,229 @@
+/* What an HTTP answer means: see reply.h. */
+#include "reply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "remote_error.h"
+
+#define EXCERPT      60
+#define OUR_PROTOCOL 2
+
+const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
+                             apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, most + 1);
+    apr_size_t in, out = 0;
+
+    for (in = 0; in < size && out < most; in++) {
+        char c = data[in] > 0x20 && data[in] < 0x7f ? data[in] : ' ';
+
+        if (c != ' ' || (out > 0 && text[out - 1] != ' '))
+            text[out++] = c;
+    }
+    while (out > 0 && text[out - 1] == ' ')
+        out--;
+    text[out] = '\0';
+    return text;
+}
+
+/* A decimal number and nothing else, or -1. */
+static apr_int64_t number_of(const char *text)
+{
+    char *end;
+    apr_int64_t number;
+
+    if (!text || !apr_isdigit(*text))
+        return -1;
+    errno = 0;
+    number = apr_strtoi64(text, &end, 10);
+    return errno || *end ? -1 : number;
+}
+
+static apr_int64_t header_number(const cm_http_reply_t *raw, const char *name)
+{
+    return number_of(apr_table_get(raw->headers, name));
+}
+
+/* The peer's clock against the middle of our exchange with it. */
+static void read_clock(cm_reply_t *reply, const cm_http_reply_t *raw)
+{
+    apr_int64_t clock = header_number(raw, "Communicator-Clock");
+
+    reply->has_clock = clock > 0;
+    if (reply->has_clock)
+        reply->clock_offset =
+            clock - (raw->began + (raw->ended - raw->began) / 2);
+}
+
+static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    cm_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
+
+    reply->status = raw->status;
+    reply->data = raw->data;
+    reply->size = raw->size;
+    reply->node = apr_table_get(raw->headers, "Communicator-Node");
+    reply->epoch = apr_table_get(raw->headers, "Communicator-Epoch");
+    reply->received = header_number(raw, "Communicator-Received");
+    reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
+    reply->last = header_number(raw, "Communicator-Last");
+    reply->more = header_number(raw, "Communicator-More") > 0;
+    reply->pending = header_number(raw, "Communicator-Pending");
+    reply->parked = header_number(raw, "Communicator-Parked");
+    read_clock(reply, raw);
+    if (header_number(raw, "Communicator-Protocol") >= OUR_PROTOCOL)
+        reply->kind = CM_PEER_OURS;
+    return reply;
+}
+
+static int is_plain_type(const cm_http_reply_t *raw)
+{
+    const char *type = apr_table_get(raw->headers, "Content-Type");
+
+    return !type || strncasecmp(type, "text/html", 9) == 0 ||
+           strncasecmp(type, "text/plain", 10) == 0;
+}
+
+/* What a gem says, trimmed; NULL when it is too long to be a word of its. */
+static const char *short_body(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    return raw->size > EXCERPT
+               ? NULL
+               : cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
+}
+
+static cm_error_t *foreign(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    const char *type = apr_table_get(raw->headers, "Content-Type");
+    const char *text = cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
+    cm_error_t *err = CM_FAIL(
+        pool, CM_PROTOCOL,
+        "a reply that is not Communicator's: status %d, type '%s', "
+        "'%s'",
+        raw->status,
+        type ? cm_reply_excerpt(type, strlen(type), EXCERPT, pool) : "none",
+        text);
+
+    return cm_error_hint(err, pool,
+                         "something else answers at this address: look at "
+                         "uri=, proxies, and Communicator On in the peer's "
+                         "httpd");
+}
+
+static cm_error_t *redirected(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    const char *place = apr_table_get(raw->headers, "Location");
+    cm_error_t *err = CM_FAIL(
+        pool, CM_PROTOCOL, "the peer redirects (%d) to '%s'", raw->status,
+        place ? cm_reply_excerpt(place, strlen(place), 200, pool) : "");
+
+    return cm_error_hint(err, pool,
+                         "redirects are not followed: write the final "
+                         "address into uri=");
+}
+
+static cm_error_t *refused(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    if (raw->status == 401)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_UNAUTHORIZED,
+                    "the peer refuses the credentials (401)"),
+            pool,
+            "compare user= and password-file= with the password file "
+            "of the peer's httpd");
+    return cm_error_hint(
+        CM_FAIL(pool, CM_FORBIDDEN, "access is forbidden (403)"), pool,
+        "not the password: the peer's httpd log says why; without a line "
+        "there, something in front of it (firewall, mod_evasive, "
+        "ModSecurity, Require ip)");
+}
+
+/* Statuses that mean the same whoever answered: httpd itself, a proxy. */
+static cm_error_t *judge_status(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    int status = raw->status;
+
+    if (status == 401 || status == 403)
+        return refused(raw, pool);
+    if (status >= 300 && status < 400)
+        return redirected(raw, pool);
+    if (status == 404 || status == 410)
+        return cm_error_hint(CM_FAIL(pool, CM_NOT_FOUND,
+                                     "there is nothing at this address (%d)",
+                                     status),
+                             pool,
+                             "is uri= right, and is Communicator On in that "
+                             "<Location> of the peer's httpd?");
+    if (status == 413)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_TOO_LARGE, "the peer takes no message so large"),
+            pool, "raise CommunicatorMaxBody and LimitRequestBody there");
+    if (status == 408 || status == 504)
+        return CM_FAIL(pool, CM_TIMEOUT, "the peer gave up waiting (%d)",
+                       status);
+    if (status == 429 || status >= 500)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PEER_FAILED, "the peer answers %d '%s'", status,
+                    cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool)),
+            pool, "the error log of the peer's httpd says why");
+    return foreign(raw, pool);
+}
+
+static cm_error_t *judge_ours(const cm_reply_t *reply,
+                              const cm_http_reply_t *raw, int success,
+                              apr_pool_t *pool)
+{
+    if (raw->status == success)
+        return NULL;
+    if (raw->status == 401 || raw->status == 413)
+        return judge_status(raw, pool);
+    return cm_remote_error(reply, pool);
+}
+
+cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,
+                               apr_pool_t *pool)
+{
+    const char *text = raw->data;
+
+    *reply = read_reply(raw, pool);
+    if ((*reply)->kind == CM_PEER_OURS)
+        return judge_ours(*reply, raw, 200, pool);
+    if (raw->status != 200)
+        return judge_status(raw, pool);
+    while (apr_isspace(*text))
+        text++;
+    if (!is_plain_type(raw) || *text != '[')
+        return foreign(raw, pool);
+    (*reply)->kind = CM_PEER_GEM;
+    return NULL;
+}
+
+cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
+                                apr_pool_t *pool)
+{
+    const char *text;
+
+    *reply = read_reply(raw, pool);
+    if ((*reply)->kind == CM_PEER_OURS)
+        return judge_ours(*reply, raw, 202, pool);
+    if (raw->status != 202 && raw->status != 409)
+        return judge_status(raw, pool);
+    text = is_plain_type(raw) ? short_body(raw, pool) : NULL;
+    if (!text)
+        return foreign(raw, pool);
+    if (raw->status == 409) {
+        (*reply)->wanted = number_of(text);
+        if ((*reply)->wanted < 0)
+            return foreign(raw, pool);
+        (*reply)->kind = CM_PEER_GEM;
+        return CM_FAIL(pool, CM_GAP, "the peer wants message %s", text);
+    }
+    if (*text && strcmp(text, "No data given") != 0)
+        return foreign(raw, pool);
+    (*reply)->kind = CM_PEER_GEM;
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* What an HTTP answer means: is it the peer's at all, and what does it say?
+ *
+ * A reply with the header Communicator-Protocol is ours. Without it, it is a
+ * gem's only when it looks like one (docs/wire.md). Everything else comes
+ * from something in between: a proxy, a login page, httpd itself. */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include "http.h"
+
+typedef enum cm_peer_kind_e {
+    CM_PEER_UNKNOWN,
+    CM_PEER_OURS,
+    CM_PEER_GEM
+} cm_peer_kind_e;
+
+/* Numbers are -1 where the reply does not say. */
+typedef struct cm_reply_t {
+    cm_peer_kind_e kind;
+    int status;
+    const char *data; /* as in cm_http_reply_t */
+    apr_size_t size;
+    const char *node, *epoch; /* ours only; NULL: not said */
+    apr_int64_t clock_offset; /* its clock - ours; has_clock */
+    int has_clock;
+    apr_int64_t received; /* push: what it holds of ours */
+    apr_int64_t wanted;   /* 409: the number that must come next */
+    apr_int64_t last;     /* pull: the seq that the batch reaches */
+    int more;             /* pull: there is more */
+    apr_int64_t pending, parked;
+} cm_reply_t;
+
+/* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for
+ * 200 with a list. Fails with the code that fits the status: CM_UNAUTHORIZED,
+ * CM_FORBIDDEN, CM_NOT_FOUND, CM_GAP, CM_EPOCH, CM_PEER_FAILED, ..., or
+ * CM_PROTOCOL when it is not an answer of a peer. */
+cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Judge RAW, the answer to a POST: succeeds only when the whole batch is safe
+ * there. Fails as cm_reply_judge_get(), and with CM_TOO_LARGE. */
+cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
+                                apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return the beginning of DATA, at most MOST characters, fit for a terminal:
+ * control characters and what is no ASCII become spaces. */
+const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
+                             apr_pool_t *pool);
+
+#endif

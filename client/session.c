@@ -1,0 +1,238 @@
+/* One peer in one run: see session.h. */
+#include "session.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "secret.h"
+
+#define PARKED_KEPT 100
+
+cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    cm_store_t *store = session->node->store;
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(store, scratch_pool));
+    err = cm_peer_load(&session->peer, session->node, session->settings->name,
+                       0, session->pool);
+    if (!err)
+        err = cm_store_commit(store, scratch_pool);
+    cm_store_rollback(store);
+    return err;
+}
+
+static cm_error_t *open_http(cm_session_t *session, int timeout)
+{
+    const cm_settings_t *settings = session->node->settings;
+    apr_pool_t *pool = session->pool;
+    cm_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
+
+    config->peer = session->settings;
+    config->timeout = timeout;
+    config->reply_limit =
+        settings->max_body < INT_MAX ? settings->max_body : INT_MAX;
+    config->headers = apr_table_make(pool, 4);
+    apr_table_setn(config->headers, "Communicator-Protocol", "2");
+    apr_table_setn(config->headers, "Communicator-Node", settings->name);
+    apr_table_setn(config->headers, "Communicator-Epoch", session->node->epoch);
+    if (session->settings->user)
+        CM_TRY(cm_secret_read(&config->password, session->settings, pool));
+    return cm_http_open(&session->http, config, pool);
+}
+
+cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
+                            const cm_peer_settings_t *settings, int timeout,
+                            apr_pool_t *pool)
+{
+    cm_session_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->node = node;
+    made->settings = settings;
+    made->its_received = -1;
+    made->pool = pool;
+    made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    made->totals.notices = apr_array_make(pool, 4, sizeof(const char *));
+    *session = made;
+    CM_TRY(open_http(made, timeout));
+    return cm_session_load(made, pool);
+}
+
+/* Change the peer's row under its lock: another host may have moved the
+ * cursors since we read it. */
+static cm_error_t *update(cm_session_t *session,
+                          void (*change)(cm_peer_t *peer, const void *baton),
+                          const void *baton, apr_pool_t *scratch_pool)
+{
+    cm_node_t *node = session->node;
+    cm_peer_t *peer;
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(node->store, scratch_pool));
+    err = cm_peer_load(&peer, node, session->settings->name, 1, session->pool);
+    if (!err) {
+        change(peer, baton);
+        err = cm_peer_save(node, peer, scratch_pool);
+    }
+    if (!err)
+        err = cm_store_commit(node->store, scratch_pool);
+    cm_store_rollback(node->store);
+    if (!err)
+        session->peer = peer;
+    return err;
+}
+
+static void set_epoch(cm_peer_t *peer, const void *baton)
+{
+    peer->epoch = baton;
+}
+
+static cm_error_t *check_epoch(cm_session_t *session, const char *epoch,
+                               apr_pool_t *pool)
+{
+    const cm_peer_t *peer = session->peer;
+    const char *name = session->settings->name;
+
+    if (!epoch || strlen(epoch) > 64)
+        return CM_FAIL(pool, CM_PROTOCOL, "the peer does not tell its epoch");
+    if (!peer->epoch)
+        return update(session, set_epoch, apr_pstrdup(session->pool, epoch),
+                      pool);
+    if (strcmp(peer->epoch, epoch) == 0)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_EPOCH,
+                "the database of '%s' is not the one known here: it was "
+                "created anew, or uri= leads to another one",
+                name),
+        pool,
+        "nothing was exchanged; point '%s' at its own database again, or see "
+        "\"ANOTHER HISTORY\" in communicator-sync(8)",
+        name);
+}
+
+static cm_error_t *check_name(const cm_session_t *session, const char *name,
+                              apr_pool_t *pool)
+{
+    const cm_peer_settings_t *settings = session->settings;
+
+    if (name && strcmp(name, settings->name) == 0)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_PROTOCOL, "the peer calls itself '%s', not '%s'",
+                name ? cm_reply_excerpt(name, strlen(name), 80, pool) : "",
+                settings->name),
+        pool,
+        "CommunicatorPeer here (%s:%d) and CommunicatorName there must be the "
+        "same word",
+        settings->place.file, settings->place.line);
+}
+
+cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
+                            apr_pool_t *scratch_pool)
+{
+    if (reply->kind == CM_PEER_UNKNOWN)
+        return NULL;
+    if (reply->kind == CM_PEER_GEM) {
+        session->kind = CM_PEER_GEM;
+        if (!session->peer->epoch)
+            return NULL;
+        return cm_error_hint(
+            CM_FAIL(scratch_pool, CM_PROTOCOL,
+                    "the peer answers like a Communicator of 2011, but it was "
+                    "a newer one before"),
+            scratch_pool, "is mod_communicator still in use at this address?");
+    }
+    CM_TRY(check_name(session, reply->node, scratch_pool));
+    CM_TRY(check_epoch(session, reply->epoch, scratch_pool));
+    session->kind = CM_PEER_OURS;
+    if (reply->received >= 0)
+        session->its_received = reply->received;
+    if (reply->has_clock)
+        session->peer->clock_offset = reply->clock_offset;
+    return NULL;
+}
+
+cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    const char *query = apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
+                                     session->peer->confirmed);
+    cm_http_reply_t *raw;
+    cm_reply_t *reply;
+    cm_error_t *err;
+
+    CM_TRY(cm_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
+    err = cm_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(cm_session_meet(session, reply, scratch_pool));
+    /* A gap is no failure yet: the caller sees where the peer stands. */
+    return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
+}
+
+typedef struct note_t {
+    int pushed;
+    apr_int64_t clock_offset;
+} note_t;
+
+static void set_contact(cm_peer_t *peer, const void *baton)
+{
+    const note_t *note = baton;
+
+    peer->clock_offset = note->clock_offset;
+    if (note->pushed)
+        peer->last_push_at = cm_clock_now();
+    else
+        peer->last_pull_at = cm_clock_now();
+}
+
+cm_error_t *cm_session_note(cm_session_t *session, int pushed,
+                            apr_pool_t *scratch_pool)
+{
+    note_t note = {pushed, session->peer->clock_offset};
+
+    return update(session, set_contact, &note, scratch_pool);
+}
+
+static void set_sent(cm_peer_t *peer, const void *baton)
+{
+    const apr_int64_t *seq = baton;
+
+    if (*seq > peer->sent)
+        peer->sent = *seq;
+}
+
+cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
+                                 apr_pool_t *scratch_pool)
+{
+    return update(session, set_sent, &seq, scratch_pool);
+}
+
+void cm_session_notice(cm_session_t *session, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    APR_ARRAY_PUSH(session->totals.notices, const char *) =
+        apr_pvsprintf(session->pool, format, args);
+    va_end(args);
+}
+
+void cm_session_keep_parked(apr_array_header_t *list,
+                            const apr_array_header_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->nelts && list->nelts < PARKED_KEPT; i++) {
+        cm_parked_t copy = APR_ARRAY_IDX(parked, i, cm_parked_t);
+
+        copy.model = apr_pstrdup(list->pool, copy.model);
+        copy.reason = apr_pstrdup(list->pool, copy.reason);
+        copy.identity.origin = apr_pstrdup(list->pool, copy.identity.origin);
+        copy.identity.original_id =
+            apr_pstrdup(list->pool, copy.identity.original_id);
+        APR_ARRAY_PUSH(list, cm_parked_t) = copy;
+    }
+}

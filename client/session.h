@@ -1,0 +1,69 @@
+/* One peer in one run: the connection to it, what is known of it, what kind
+ * of peer it turns out to be. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "cm_inbox.h"
+#include "http.h"
+#include "reply.h"
+
+/* What moved between this node and the peer in one run. */
+typedef struct cm_totals_t {
+    apr_int64_t pushed, pulled, applied;
+    apr_int64_t held_back;      /* what a gem would misread */
+    const char *held_reason;    /* why the first of them was */
+    apr_array_header_t *parked; /* cm_parked_t of this run, here */
+    apr_array_header_t *parked_there;
+    apr_array_header_t *notices; /* const char *: what a person should know */
+} cm_totals_t;
+
+typedef struct cm_session_t {
+    cm_node_t *node;
+    const cm_peer_settings_t *settings;
+    cm_http_t *http;
+    cm_peer_kind_e kind;
+    cm_peer_t *peer;          /* its row, as last read or written */
+    apr_int64_t its_received; /* as it last said; -1: it has not */
+    cm_totals_t totals;
+    apr_pool_t *pool;
+} cm_session_t;
+
+/* Open a session with the peer of SETTINGS: its row, its password, the HTTP
+ * handle; nothing is sent yet. TIMEOUT: seconds for one request. Fails with
+ * CM_CONFIG, CM_FILE, and as cm_peer_load(). */
+cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
+                            const cm_peer_settings_t *settings, int timeout,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Take in what REPLY says about the peer: kind, name, epoch, clock. Fails with
+ * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */
+cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Learn the kind of the peer and what it holds of ours, by a push of nothing,
+ * which changes nothing on either kind. */
+cm_error_t *cm_session_greet(cm_session_t *session,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Read the peer's row again. */
+cm_error_t *cm_session_load(cm_session_t *session,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note in the peer's row that we have pushed (else: pulled) just now, with
+ * what cm_session_meet() learned. */
+cm_error_t *cm_session_note(cm_session_t *session, int pushed,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that everything up to SEQ is about to be handed over. */
+cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Keep a line for the person who runs this, beside the result. */
+void cm_session_notice(cm_session_t *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Add what is in PARKED (cm_parked_t) to LIST, copied into its pool. */
+void cm_session_keep_parked(apr_array_header_t *list,
+                            const apr_array_header_t *parked);
+
+#endif
