@@ -1,0 +1,274 @@
+/* PostgreSQL: see cm_dialect.h. */
+#include "cm_dialect.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+/* Return the SQLSTATE in TEXT ("ERROR:  23505: duplicate key ..."), or NULL
+ * when there is none: the words are libpq's own then. */
+static const char *sqlstate(const char *text)
+{
+    const char *at = strstr(text, ":  ");
+    int i;
+
+    if (!at)
+        return NULL;
+    at += 3;
+    for (i = 0; i < 5; i++)
+        if (!apr_isdigit(at[i]) && !(at[i] >= 'A' && at[i] <= 'Z'))
+            return NULL;
+    return at[5] == ':' ? at : NULL;
+}
+
+/* The beginnings of SQLSTATE, and the words of a server that speaks English
+ * where the driver would not give us the SQLSTATE. */
+static const struct {
+    const char *state, *words;
+    cm_code_e code;
+} reasons[] = {
+    {"40001", "could not serialize", CM_BUSY},
+    {"40P01", "deadlock detected", CM_BUSY},
+    {"55P03", "lock timeout", CM_BUSY},
+    {"57014", "canceling statement", CM_BUSY},
+    {"08", "server closed the connection", CM_UNAVAILABLE},
+    {"57P", "terminating connection", CM_UNAVAILABLE},
+    {"53", "no connection to the server", CM_UNAVAILABLE},
+    {"58030", "the database system is", CM_UNAVAILABLE},
+    {"42P01", "relation \"", CM_SCHEMA},
+    {"42703", "column \"", CM_SCHEMA},
+    {"42704", "type \"", CM_SCHEMA},
+    {"42804", "but expression is of type", CM_SCHEMA},
+    {"42883", "function ", CM_SCHEMA},
+    {"42P10", "no unique or exclusion", CM_SCHEMA},
+    {"428C9", "cannot insert a non-DEFAULT", CM_SCHEMA},
+    {"3F000", "schema \"", CM_SCHEMA},
+    {"22", "invalid input ", CM_REJECTED},
+    {"22", "out of range", CM_REJECTED},
+    {"22", "value too long", CM_REJECTED},
+    {"22", "invalid byte sequence", CM_REJECTED},
+    {"23", "violates ", CM_REJECTED},
+    {"44", "check option", CM_REJECTED},
+    {"54000", "exceeds maximum", CM_REJECTED},
+    {"P0", "raised exception", CM_REJECTED},
+};
+
+static cm_code_e classify(int rc, const char *text)
+{
+    const char *state = sqlstate(text);
+    apr_size_t i;
+
+    (void)rc;
+    for (i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (state ? !strncmp(state, reasons[i].state, strlen(reasons[i].state))
+                  : strstr(text, reasons[i].words) != NULL)
+            return reasons[i].code;
+
+    /* libpq itself complains of nothing but the connection. */
+    return state || strstr(text, "ERROR:") ? CM_DATABASE : CM_UNAVAILABLE;
+}
+
+/* The first line without "ERROR:  23505: ", and the key that it is about; not
+ * the row, which is the message's body. */
+static const char *words(const char *text, apr_pool_t *pool)
+{
+    const char *state = sqlstate(text), *begin = text;
+    const char *key = strstr(text, "DETAIL:  Key (");
+
+    if (state)
+        begin = state + 6;
+    else if (!strncmp(text, "ERROR:", 6))
+        begin = text + 6;
+    begin += strspn(begin, " ");
+    begin = cm_words_first_line(begin, pool);
+    if (!key)
+        return begin;
+    return apr_pstrcat(pool, begin, " (",
+                       cm_words_first_line(key + strlen("DETAIL:  "), pool),
+                       ")", NULL);
+}
+
+static apr_size_t literal(char *out, const cm_datum_t *value)
+{
+    apr_size_t length;
+
+    if (!value->data) {
+        if (out)
+            memcpy(out, "NULL", 4);
+        return 4;
+    }
+    if (value->binary)
+        return cm_literal_hex(out, value, "'\\x", "'");
+    length = cm_literal_double(out ? out + 1 : NULL, value->data, value->size,
+                               '\'', 0);
+    if (out)
+        out[0] = out[length + 1] = '\'';
+    return length + 2;
+}
+
+/* An element of an array literal, quoted. */
+static apr_size_t element(char *out, const cm_datum_t *value)
+{
+    apr_size_t length, i;
+
+    if (!value->data) {
+        if (out)
+            memcpy(out, "NULL", 4);
+        return 4;
+    }
+    if (value->binary)
+        return cm_literal_hex(out, value, "\"\\\\x", "\"");
+    if (out)
+        *out++ = '"';
+    for (length = 2, i = 0; i < value->size; i++, length++) {
+        if (value->data[i] == '"' || value->data[i] == '\\') {
+            length++;
+            if (out)
+                *out++ = '\\';
+        }
+        if (out)
+            *out++ = value->data[i];
+    }
+    if (out)
+        *out = '"';
+    return length;
+}
+
+static cm_datum_t array_of(const cm_bulk_t *bulk, int column, int first,
+                           int rows, apr_pool_t *pool)
+{
+    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
+                              (apr_size_t)first * bulk->column_count + column;
+    apr_size_t length = 2;
+    cm_datum_t array = {NULL, 0, 0};
+    char *out, *begin;
+    int i;
+
+    for (i = 0; i < rows; i++)
+        length += element(NULL, &cells[i * bulk->column_count]) + 1;
+    begin = out = apr_palloc(pool, length);
+    *out++ = '{';
+    for (i = 0; i < rows; i++) {
+        out += element(out, &cells[i * bulk->column_count]);
+        *out++ = ',';
+    }
+    out[-1] = '}';
+    *out = '\0';
+    array.data = begin;
+    array.size = out - begin;
+    return array;
+}
+
+static const cm_datum_t *arrays(const cm_bulk_t *bulk, int first, int rows,
+                                apr_pool_t *pool)
+{
+    cm_datum_t *arguments =
+        apr_palloc(pool, bulk->column_count * sizeof(*arguments));
+    int i;
+
+    for (i = 0; i < bulk->column_count; i++)
+        arguments[i] = array_of(bulk, i, first, rows, pool);
+    return arguments;
+}
+
+/* All as text, cast by the column's type in value(): an array of arrays could
+ * not be taken apart again. */
+static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+{
+    const char *names = "c0";
+    int i;
+
+    (void)rows;
+    for (i = 1; i < bulk->column_count; i++)
+        names = apr_psprintf(pool, "%s, c%d", names, i);
+    return apr_pstrcat(pool, "unnest(",
+                       cm_repeat("%s::text[]", ", ", bulk->column_count, pool),
+                       ") AS v(", names, ")", NULL);
+}
+
+/* Return TYPE without "(10)": a cast to varchar(10) cuts what the column
+ * would refuse. */
+static const char *unlimited(const char *type, apr_pool_t *pool)
+{
+    const char *open = strchr(type, '('), *close = open;
+    const char *base;
+
+    if (open)
+        close = strchr(open, ')');
+    if (!close)
+        return type;
+    base = apr_pstrmemdup(pool, type, open - type);
+    if (!strcmp(base, "character") || !strcmp(base, "char"))
+        base = "bpchar";
+    else if (!strcmp(base, "bit"))
+        base = "varbit";
+    return apr_pstrcat(pool, base, close + 1, NULL);
+}
+
+static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
+{
+    const char *type = bulk->columns[column].type;
+
+    if (!type)
+        return apr_psprintf(pool, "v.c%d", column);
+    return apr_psprintf(pool, "v.c%d::%s", column, unlimited(type, pool));
+}
+
+static const char *insert_rows(const cm_bulk_t *bulk, int rows,
+                               apr_pool_t *pool)
+{
+    const char *values = value(bulk, 0, pool);
+    int i;
+
+    for (i = 1; i < bulk->column_count; i++)
+        values = apr_pstrcat(pool, values, ", ", value(bulk, i, pool), NULL);
+    return apr_pstrcat(pool, "SELECT ", values, " FROM ",
+                       source(bulk, rows, pool), NULL);
+}
+
+static const char *const session[] = {
+    "SET client_min_messages = error; SET client_encoding = 'UTF8'; "
+    "SET standard_conforming_strings = on; SET timezone = 'UTC'; "
+    "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; "
+    "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+    "SET lock_timeout = '10s'; SET jit = off",
+    NULL};
+static const char *const libraries[] = {"libpq.so.5", NULL};
+
+static const cm_dialect_ops_t ops = {
+    .session = session,
+    .libraries = libraries,
+    .quote = '"',
+    .checks_utf8 = 1,
+    .selects_kept = 1,
+    .cell = {"%s", "%pDb", "%s"},
+    .insert = "INSERT INTO $t ($c) $r",
+    .insert_default = "INSERT INTO $t DEFAULT VALUES",
+    .keep = " ON CONFLICT DO NOTHING",
+    .update = "UPDATE $t AS t SET $s FROM $v WHERE $k",
+    .assign = "",
+    .remove = "DELETE FROM $t AS t USING $v WHERE $k",
+    .select = "SELECT $e FROM $v JOIN $t AS t ON $k",
+    .lock = " ORDER BY $q FOR UPDATE OF t",
+    .literal = literal,
+    .words = words,
+    .insert_rows = insert_rows,
+    .source = source,
+    .value = value,
+    .arrays = arrays,
+};
+
+const cm_dialect_t cm_dialect_pgsql = {
+    .database = CM_PGSQL,
+    .driver = "pgsql",
+    .package = "libaprutil1-dbd-pgsql",
+    .begin = {"BEGIN ISOLATION LEVEL READ COMMITTED"},
+    .now = "now()",
+    .for_update = " FOR UPDATE",
+    .parameter_limit = 65535,
+    .row_limit = 500,
+    .statement_limit = 8 * 1024 * 1024,
+    .classify = classify,
+    .ops = &ops,
+};

@@ -1,0 +1,79 @@
+/* The few calls that apr_dbd has no word for: see cm_store_internal.h.
+ *
+ * The driver has loaded the database's client library already; it is looked
+ * up there and never loaded or linked. Without it Communicator works too: it
+ * then knows errors by their words. */
+#include "cm_store_internal.h"
+
+#include <dlfcn.h>
+
+#define PG_ERRORS_VERBOSE   2
+#define MYSQL_OPT_RECONNECT 20
+
+static void *symbol(const cm_store_t *store, const char *name)
+{
+    const char *const *library = store->dialect->ops->libraries;
+    void *found = NULL;
+
+    for (; *library && !found; library++) {
+        void *handle = dlopen(*library, RTLD_LAZY | RTLD_NOLOAD);
+
+        if (handle) {
+            found = dlsym(handle, name);
+            dlclose(handle);
+        }
+    }
+    return found;
+}
+
+static void *connection(const cm_store_t *store)
+{
+    return apr_dbd_native_handle(store->driver, store->handle);
+}
+
+int cm_native_errno(const cm_store_t *store)
+{
+    int (*number)(void *) = NULL;
+
+    if (store->dialect->database == CM_SQLITE3)
+        *(void **)&number = symbol(store, "sqlite3_extended_errcode");
+    else if (store->dialect->database == CM_MYSQL)
+        *(void **)&number = symbol(store, "mysql_errno");
+    return number ? number(connection(store)) : 0;
+}
+
+unsigned long cm_native_session(const cm_store_t *store)
+{
+    int (*process)(void *) = NULL;
+    unsigned long (*thread)(void *) = NULL;
+
+    if (store->dialect->database == CM_PGSQL)
+        *(void **)&process = symbol(store, "PQbackendPID");
+    else if (store->dialect->database == CM_MYSQL)
+        *(void **)&thread = symbol(store, "mysql_thread_id");
+    else
+        return 1;
+    if (process)
+        return (unsigned long)process(connection(store));
+    return thread ? thread(connection(store)) : 0;
+}
+
+void cm_native_setup(const cm_store_t *store)
+{
+    int (*verbosity)(void *, int) = NULL;
+    int (*option)(void *, int, const void *) = NULL;
+    char off = 0;
+
+    /* PostgreSQL puts the SQLSTATE into its text only when asked to. */
+    if (store->dialect->database == CM_PGSQL)
+        *(void **)&verbosity = symbol(store, "PQsetErrorVerbosity");
+    if (verbosity)
+        verbosity(connection(store), PG_ERRORS_VERBOSE);
+
+    /* A connection that comes back by itself in the middle of a transaction
+     * would commit its second half alone. */
+    if (store->dialect->database == CM_MYSQL)
+        *(void **)&option = symbol(store, "mysql_options");
+    if (option)
+        option(connection(store), MYSQL_OPT_RECONNECT, &off);
+}

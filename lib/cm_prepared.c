@@ -1,0 +1,182 @@
+/* Statements with parameters: see cm_store_internal.h. */
+#include "cm_store_internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* Statements kept per connection: enough for some dozens of tables. */
+#define KEPT_LIMIT 250
+
+static cm_form_e form_of(const cm_datum_t *value)
+{
+    if (value->binary)
+        return CM_FORM_BYTES;
+    return value->data && memchr(value->data, 0, value->size) ? CM_FORM_NUL
+                                                              : CM_FORM_TEXT;
+}
+
+/* Return SQL with the parameters in the forms that ARGUMENTS need. */
+static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
+                              const cm_datum_t *arguments, int count,
+                              apr_pool_t *pool)
+{
+    const char *const *cell = dialect->ops->cell;
+    apr_size_t room = strlen(sql) + 1;
+    int i, special = 0;
+    char *text, *end;
+
+    for (i = 0; i < count; i++) {
+        room += strlen(cell[form_of(&arguments[i])]);
+        special |= form_of(&arguments[i]) != CM_FORM_TEXT;
+    }
+    if (!special)
+        return sql;
+    text = end = apr_palloc(pool, room);
+    for (i = 0; *sql; sql++) {
+        if (sql[0] == '%' && sql[1] == 's' && i < count) {
+            end = stpcpy(end, cell[form_of(&arguments[i++])]);
+            sql++;
+            continue;
+        }
+        *end++ = *sql;
+        if (sql[0] == '%' && sql[1])
+            *end++ = *++sql;
+    }
+    *end = '\0';
+    return text;
+}
+
+/* Bytes are given as the driver wants them: data, size and two unused. */
+static const char **bound(const cm_datum_t *arguments, int count,
+                          apr_pool_t *pool)
+{
+    const char **values = apr_pcalloc(pool, sizeof(*values) * (4 * count + 1));
+    int i, next = 0;
+
+    for (i = 0; i < count; i++) {
+        values[next++] = arguments[i].data;
+        if (!arguments[i].data || form_of(&arguments[i]) == CM_FORM_TEXT)
+            continue;
+        values[next++] =
+            apr_psprintf(pool, "%" APR_SIZE_T_FMT, arguments[i].size);
+        next += 2;
+    }
+    return values;
+}
+
+/* A statement to be run with parameters. */
+typedef struct prepared_t {
+    const char *sql;
+    apr_dbd_prepared_t *statement;
+    const char **values;
+    int keep;
+} prepared_t;
+
+static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
+                           apr_pool_t *scratch_pool)
+{
+    apr_pool_t *pool = prepared->keep ? store->statement_pool : scratch_pool;
+    apr_dbd_prepared_t *statement =
+        apr_hash_get(store->statements, prepared->sql, APR_HASH_KEY_STRING);
+    int rc = 0;
+
+    if (!statement && apr_hash_count(store->statements) >= KEPT_LIMIT) {
+        cm_store_forget(store);
+        pool = prepared->keep ? store->statement_pool : scratch_pool;
+    }
+
+    /* Without a label PostgreSQL prepares nothing, and infers the types. */
+    if (!statement)
+        rc = apr_dbd_prepare(store->driver, pool, store->handle, prepared->sql,
+                             NULL, &statement);
+    if (rc)
+        return cm_store_failure(store, rc, scratch_pool);
+    prepared->statement = statement;
+    if (prepared->keep)
+        apr_hash_set(store->statements,
+                     apr_pstrdup(store->statement_pool, prepared->sql),
+                     APR_HASH_KEY_STRING, statement);
+    return NULL;
+}
+
+static cm_error_t *prepared_make(prepared_t *prepared, cm_store_t *store,
+                                 const char *sql, const cm_datum_t *arguments,
+                                 int count, int keep, apr_pool_t *pool)
+{
+    apr_size_t size = strlen(sql);
+    int i;
+
+    CM_TRY(cm_store_check(store, arguments, count, pool));
+    for (i = 0; i < count; i++)
+        size += arguments[i].size + 9;
+    CM_TRY(cm_store_check_size(store, size, pool));
+    prepared->sql = with_forms(store->dialect, sql, arguments, count, pool);
+    prepared->values = bound(arguments, count, pool);
+    prepared->keep = keep;
+    return prepare(prepared, store, pool);
+}
+
+/* Return whether RC only says that SQLite's schema changed since the
+ * statement was prepared; it is prepared again then. */
+static int outdated(int rc, prepared_t *prepared, cm_store_t *store,
+                    apr_pool_t *pool)
+{
+    const int sqlite_schema = 17;
+    const char *text;
+    cm_error_t *err;
+
+    if (!rc || store->dialect->database != CM_SQLITE3)
+        return 0;
+    text = apr_dbd_error(store->driver, store->handle, rc);
+    if (rc != sqlite_schema && strcmp(text, "database schema has changed") &&
+        strcmp(text, "not an error"))
+        return 0;
+    apr_hash_set(store->statements, prepared->sql, APR_HASH_KEY_STRING, NULL);
+    err = prepare(prepared, store, pool);
+    return !err;
+}
+
+cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
+                            const char *sql, const cm_datum_t *arguments,
+                            int count, int keep, apr_pool_t *scratch_pool)
+{
+    prepared_t prepared;
+    int rows = 0, tries = 0, rc;
+
+    CM_TRY(cm_store_ready(store, scratch_pool));
+    CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
+                         scratch_pool));
+    do
+        rc = apr_dbd_pquery(store->driver, scratch_pool, store->handle, &rows,
+                            prepared.statement, count, prepared.values);
+    while (!tries++ && outdated(rc, &prepared, store, scratch_pool));
+    if (rc)
+        return cm_store_failure(store, rc, scratch_pool);
+    if (affected)
+        *affected = rows;
+    return NULL;
+}
+
+cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
+                               const char *sql, const cm_datum_t *arguments,
+                               int count, int keep, apr_pool_t *result_pool)
+{
+    const int random = store->dialect->database == CM_PGSQL;
+    apr_dbd_results_t *results;
+    prepared_t prepared;
+    int tries = 0, rc;
+
+    CM_TRY(cm_store_ready(store, result_pool));
+    CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
+                         result_pool));
+    do {
+        results = NULL;
+        rc =
+            apr_dbd_pselect(store->driver, result_pool, store->handle, &results,
+                            prepared.statement, random, count, prepared.values);
+    } while (!tries++ && outdated(rc, &prepared, store, result_pool));
+    if (rc)
+        return cm_store_failure(store, rc, result_pool);
+    return cm_store_read(rows, store, results, result_pool);
+}

@@ -1,0 +1,86 @@
+/* The inside of a store, for cm_store.c, cm_transaction.c, cm_statement.c,
+ * cm_native.c and cm_bulk.c only. */
+#ifndef CM_STORE_INTERNAL_H
+#define CM_STORE_INTERNAL_H
+
+#include <apr_buckets.h>
+#include <apr_hash.h>
+
+#include "cm_dialect.h"
+#include "cm_store.h"
+
+/* How long a writer waits for another one. */
+#define CM_BUSY_SECONDS 10
+
+struct cm_store_t {
+    const cm_dialect_t *dialect;
+    const apr_dbd_driver_t *driver;
+    apr_dbd_t *handle;  /* NULL: could not be opened again yet */
+    const char *params; /* NULL: attached, not ours to open or close */
+    apr_pool_t *pool;
+    apr_pool_t *connection_pool;  /* lives as long as HANDLE */
+    apr_pool_t *statement_pool;   /* of the prepared statements */
+    apr_hash_t *statements;       /* SQL -> apr_dbd_prepared_t * */
+    apr_pool_t *transaction_pool; /* NULL: no transaction is open */
+    apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */
+    apr_size_t packet_limit;      /* largest statement; 0: no limit */
+    unsigned long session;        /* the session set up; 0: not known */
+    int broken;                   /* the connection is lost */
+    int failed;                   /* a statement of the transaction failed */
+    int doomed;     /* the transaction is gone: only a rollback is left */
+    int locked;     /* holds the turn of SQLite's writers */
+    int found_rows; /* MySQL: known to count the rows found */
+};
+
+/* Make the error of a driver call that returned RC; notes what it means for
+ * transaction and connection. */
+cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool);
+
+/* Run SQL as it stands, without looking at the state of the transaction. */
+cm_error_t *cm_store_command(cm_store_t *store, const char *sql,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Renew a lost connection unless a transaction is open; refuse statements in
+ * a transaction that is gone. */
+cm_error_t *cm_store_ready(cm_store_t *store,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Open a lost connection again. Fails with CM_UNAVAILABLE. */
+cm_error_t *cm_store_renew(cm_store_t *store,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Refuse text that the database would cut, or keep though it is none.
+ * Fails with CM_REJECTED. */
+cm_error_t *cm_store_check(const cm_store_t *store, const cm_datum_t *arguments,
+                           int count, apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Refuse a statement of SIZE bytes where MySQL would just hang up. Fails with
+ * CM_REJECTED. */
+cm_error_t *cm_store_check_size(const cm_store_t *store, apr_size_t size,
+                                apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Read RESULTS (NULL: none) to the end, where an error on the way shows. */
+cm_error_t *cm_store_read(cm_rows_t **rows, cm_store_t *store,
+                          apr_dbd_results_t *results,
+                          apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* As cm_store_run() and cm_store_select(), with parameters. With KEEP the
+ * statement stays prepared: for SQL of which there are few different texts.
+ * MySQL: the select cuts long values. */
+cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
+                            const char *sql, const cm_datum_t *arguments,
+                            int count, int keep,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
+                               const char *sql, const cm_datum_t *arguments,
+                               int count, int keep,
+                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* What apr_dbd does not tell, asked of the database's client library when the
+ * driver has it loaded: an error's exact number (0: not known), the session's
+ * number (0: not known); and settings that only that library has. */
+int cm_native_errno(const cm_store_t *store);
+unsigned long cm_native_session(const cm_store_t *store);
+void cm_native_setup(const cm_store_t *store);
+
+#endif

@@ -1,0 +1,179 @@
+/* Transactions and savepoints: see cm_store.h. Always raw statements: the
+ * ones of apr_dbd crash on a lost connection and swallow savepoints. */
+#include "cm_store_internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#define TRIES       3
+#define TRIES_PAUSE apr_time_from_msec(200)
+#define BUSY_PAUSE  apr_time_from_msec(20)
+
+/* SQLite's writers of one process take turns here. Waiting inside SQLite
+ * would hold the driver's global mutex, which the writer that has the lock
+ * needs for its commit. The one mutable global: it guards what is global in
+ * the driver. Recursive, for a thread with transactions in two databases. */
+static pthread_mutex_t writers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
+{
+    struct timespec until;
+
+    if (store->dialect->database != CM_SQLITE3)
+        return NULL;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CM_BUSY_SECONDS;
+    if (pthread_mutex_timedlock(&writers, &until))
+        return CM_FAIL(pool, CM_BUSY,
+                       "another writer of this process held the database "
+                       "for %d seconds",
+                       CM_BUSY_SECONDS);
+    store->locked = 1;
+    return NULL;
+}
+
+static void turn_leave(cm_store_t *store)
+{
+    if (store->locked)
+        pthread_mutex_unlock(&writers);
+    store->locked = 0;
+}
+
+/* Run SQL; while another process holds SQLite's lock, again until DEADLINE. */
+static cm_error_t *command_patiently(cm_store_t *store, const char *sql,
+                                     apr_time_t deadline, apr_pool_t *pool)
+{
+    cm_error_t *err = cm_store_command(store, sql, pool);
+
+    while (err && err->code == CM_BUSY &&
+           store->dialect->database == CM_SQLITE3 &&
+           apr_time_now() < deadline) {
+        apr_sleep(BUSY_PAUSE);
+        err = cm_store_command(store, sql, pool);
+    }
+    return err;
+}
+
+static apr_time_t busy_deadline(void)
+{
+    return apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+}
+
+static apr_status_t transaction_lost(void *baton)
+{
+    cm_store_rollback(baton);
+    return APR_SUCCESS;
+}
+
+static void transaction_end(cm_store_t *store)
+{
+    if (store->transaction_pool)
+        apr_pool_cleanup_kill(store->transaction_pool, store, transaction_lost);
+    store->transaction_pool = NULL;
+    store->failed = store->doomed = 0;
+    turn_leave(store);
+}
+
+static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *const *sql = store->dialect->begin;
+    apr_time_t deadline = busy_deadline();
+
+    if (store->broken || !store->handle)
+        CM_TRY(cm_store_renew(store, pool));
+    for (; *sql; sql++)
+        CM_TRY(command_patiently(store, *sql, deadline, pool));
+    return NULL;
+}
+
+cm_error_t *cm_store_begin(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    int i;
+
+    if (store->transaction_pool)
+        return CM_FAIL(scratch_pool, CM_DATABASE,
+                       "a transaction is open already");
+    CM_TRY(turn_take(store, scratch_pool));
+    err = begin(store, scratch_pool);
+    for (i = 1; err && err->code == CM_UNAVAILABLE && i < TRIES; i++) {
+        if (i > 1)
+            apr_sleep(TRIES_PAUSE);
+        err = begin(store, scratch_pool);
+    }
+    if (err) {
+        turn_leave(store);
+        return err;
+    }
+    store->failed = store->doomed = 0;
+    store->transaction_pool = scratch_pool;
+    apr_pool_cleanup_register(scratch_pool, store, transaction_lost,
+                              apr_pool_cleanup_null);
+    return NULL;
+}
+
+cm_error_t *cm_store_commit(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    if (!store->transaction_pool)
+        return CM_FAIL(scratch_pool, CM_DATABASE, "no transaction is open");
+    if (store->failed || store->doomed) {
+        cm_store_rollback(store);
+        return CM_FAIL(scratch_pool, CM_DATABASE,
+                       "a transaction with a failed statement cannot be "
+                       "committed");
+    }
+    err = command_patiently(store, "COMMIT", busy_deadline(), scratch_pool);
+    if (err)
+        cm_store_rollback(store);
+    else
+        transaction_end(store);
+    return err;
+}
+
+void cm_store_rollback(cm_store_t *store)
+{
+    int rows;
+
+    if (!store->transaction_pool)
+        return;
+    if (!store->broken && store->handle &&
+        apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK") &&
+        store->dialect->database != CM_SQLITE3)
+        store->broken = 1;
+    transaction_end(store);
+}
+
+static cm_error_t *savepoint(cm_store_t *store, const char *verb,
+                             const char *name, apr_pool_t *pool)
+{
+    if (!store->transaction_pool)
+        return CM_FAIL(pool, CM_DATABASE, "no transaction is open");
+    CM_TRY(cm_store_ready(store, pool));
+    return cm_store_command(store, apr_pstrcat(pool, verb, name, NULL), pool);
+}
+
+cm_error_t *cm_store_savepoint(cm_store_t *store, const char *name,
+                               apr_pool_t *scratch_pool)
+{
+    return savepoint(store, "SAVEPOINT ", name, scratch_pool);
+}
+
+cm_error_t *cm_store_release(cm_store_t *store, const char *name,
+                             apr_pool_t *scratch_pool)
+{
+    return savepoint(store, "RELEASE SAVEPOINT ", name, scratch_pool);
+}
+
+cm_error_t *cm_store_rollback_to(cm_store_t *store, const char *name,
+                                 apr_pool_t *scratch_pool)
+{
+    CM_TRY(savepoint(store, "ROLLBACK TO SAVEPOINT ", name, scratch_pool));
+    store->failed = 0;
+    return NULL;
+}

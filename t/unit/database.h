@@ -1,0 +1,39 @@
+/* Real databases for the unit tests. CM_TEST_SQLITE3, CM_TEST_PGSQL and
+ * CM_TEST_MYSQL hold the DBDParams of a database that tests may work beside:
+ * each test gets an empty one of its own, made there and dropped again. A
+ * database whose variable is not set is skipped, and said so. */
+#ifndef TEST_DATABASE_H
+#define TEST_DATABASE_H
+
+#include "../../lib/cm_dialect.h"
+#include "../../lib/cm_store.h"
+
+typedef void database_test_t(cm_store_t *store, apr_pool_t *pool);
+
+/* Return whether there is a database to test with. */
+int database_any(void);
+
+/* Run TEST on an empty database of each kind; NAME is told in comments. */
+void database_each(const char *name, database_test_t *test);
+
+/* Open one more connection to the database of the running test. */
+cm_store_t *database_again(apr_pool_t *pool);
+
+/* Return the DBDParams of the database of the running test. */
+const char *database_params(void);
+
+/* Return the name of the driver of STORE, for the names of results. */
+const char *database_of(const cm_store_t *store);
+
+/* End the program, telling the error, unless ERR is NULL. */
+void database_must(cm_error_t *err);
+
+/* Run SQL, which must succeed; give the first cell of what it selects. */
+void database_run(cm_store_t *store, const char *sql);
+const char *database_value(cm_store_t *store, const char *sql,
+                           apr_pool_t *pool);
+
+/* Expect ERR to be of CODE; CM_CODE_COUNT: to be NULL. */
+int database_fails(const cm_error_t *err, cm_code_e code, const char *what);
+
+#endif
