@@ -54,7 +54,7 @@ static cm_error_t *refuse(const char *name, apr_pool_t *pool)
             "keep it in httpd's own files, and here only lines that "
             "both programs read");
     return CM_FAIL(pool, CM_CONFIG, "unknown directive '%s' (known: %s)", name,
-                   cm_directive_names(CM_READER_CLIENT, pool));
+                   cm_directive_names(pool));
 }
 
 /* httpd would put its variables in; here they would stay as they are. */

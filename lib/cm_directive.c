@@ -27,17 +27,13 @@ const cm_directive_t *cm_directive_find(const char *name)
     return NULL;
 }
 
-const char *cm_directive_names(cm_reader_e reader, apr_pool_t *pool)
+const char *cm_directive_names(apr_pool_t *pool)
 {
-    const char *names = "";
+    const char *names = cm_directives[0].name;
     int i;
 
-    for (i = 0; i < CM_DIRECTIVE_COUNT; i++) {
-        if (reader == CM_READER_CLIENT ||
-            cm_directives[i].reader == CM_READER_BOTH)
-            names = apr_pstrcat(pool, names, *names ? ", " : "",
-                                cm_directives[i].name, NULL);
-    }
+    for (i = 1; i < CM_DIRECTIVE_COUNT; i++)
+        names = apr_pstrcat(pool, names, ", ", cm_directives[i].name, NULL);
     return names;
 }
 

@@ -15,7 +15,8 @@ typedef enum cm_directive_e {
 
 typedef enum cm_reader_e {
     CM_READER_BOTH,
-    CM_READER_CLIENT
+    CM_READER_CLIENT,
+    CM_READER_BORROWED
 } cm_reader_e;
 
 typedef struct cm_directive_t {
@@ -32,8 +33,8 @@ extern const cm_directive_t cm_directives[CM_DIRECTIVE_COUNT];
 /* Return the directive of that name in any case, or NULL. */
 const cm_directive_t *cm_directive_find(const char *name);
 
-/* Return the names of all directives that READER knows, ", " between. */
-const char *cm_directive_names(cm_reader_e reader, apr_pool_t *pool);
+/* Return the names of all directives, ", " between. */
+const char *cm_directive_names(apr_pool_t *pool);
 
 /* Cut LINE into words as httpd does: blanks between, '...' or "..." around a
  * word with blanks, a backslash before a quote or a backslash. *WORDS: const

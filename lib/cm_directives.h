@@ -2,7 +2,8 @@
  *
  * CM_DIRECTIVE(id, name, reader, least, most, usage, help)
  *
- * READER: BOTH, or CLIENT for communicator-sync alone. LEAST, MOST: how many
+ * READER: BOTH; CLIENT for communicator-sync alone; BORROWED for lines of
+ * other modules of httpd that the client understands too. LEAST, MOST: how many
  * words follow the name (MOST 0: any number). HELP states the default.
  *
  * Included several times, so without a guard: cm_directive.c takes the words,
@@ -41,9 +42,9 @@ CM_DIRECTIVE(EXPECT_EVERY, "CommunicatorExpectEvery", BOTH, 1, 1,
 CM_DIRECTIVE(RETAIN, "CommunicatorRetain", BOTH, 1, 1,
              "TIME(ms|s|min|h|d|w)|forever",
              "how long confirmed messages are kept; default 30d")
-CM_DIRECTIVE(DRIVER, "DBDriver", CLIENT, 1, 1, "sqlite3|pgsql|mysql",
+CM_DIRECTIVE(DRIVER, "DBDriver", BORROWED, 1, 1, "sqlite3|pgsql|mysql",
              "the database, in mod_dbd's words; no default")
-CM_DIRECTIVE(PARAMS, "DBDParams", CLIENT, 1, 1, "PARAMETERS",
+CM_DIRECTIVE(PARAMS, "DBDParams", BORROWED, 1, 1, "PARAMETERS",
              "how to connect to it, in mod_dbd's words; no default")
 CM_DIRECTIVE(STATE_DIR, "CommunicatorStateDir", CLIENT, 1, 1, "DIRECTORY",
              "where communicator-sync remembers its last runs; default "
@@ -53,5 +54,5 @@ CM_DIRECTIVE(RUN_DIR, "CommunicatorRunDir", CLIENT, 1, 1, "DIRECTORY",
 CM_DIRECTIVE(NOTIFY_COMMAND, "CommunicatorNotifyCommand", CLIENT, 1, 1,
              "COMMAND",
              "a program to run when a trouble begins and ends; default none")
-CM_DIRECTIVE(INCLUDE, "Include", CLIENT, 1, 1, "FILE|DIRECTORY|PATTERN",
+CM_DIRECTIVE(INCLUDE, "Include", BORROWED, 1, 1, "FILE|DIRECTORY|PATTERN",
              "read more lines, from beside this file; httpd has its own")

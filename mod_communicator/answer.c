@@ -1,0 +1,176 @@
+/* What goes back: to a gem what its server would say, to ours JSON. */
+#include "mod_communicator.h"
+
+#include <http_log.h>
+#include <http_protocol.h>
+#include <string.h>
+#include <util_filter.h>
+
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+/* All of them or none: a peer of ours takes the answer for one of ours by the
+ * first, and then wants to know the node and its epoch. */
+static void set_headers(const cm_exchange_t *exchange)
+{
+    apr_table_t *headers = exchange->r->headers_out;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    if (!exchange->peer || !exchange->own_epoch)
+        return;
+    apr_table_setn(headers, "Communicator-Protocol", "2");
+    apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
+    apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
+    cm_answer_number(exchange->r, "Communicator-Clock", cm_clock_now());
+}
+
+void cm_answer_number(request_rec *r, const char *header, apr_int64_t number)
+{
+    apr_table_setn(r->headers_out, header,
+                   apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
+}
+
+void cm_note_number(request_rec *r, const char *note, apr_int64_t number)
+{
+    apr_table_setn(r->notes, note,
+                   apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
+}
+
+int cm_answer(cm_exchange_t *exchange, int status, const char *body,
+              apr_size_t size)
+{
+    request_rec *r = exchange->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *out = apr_brigade_create(r->pool, alloc);
+
+    r->status = status;
+    r->status_line = NULL;
+    set_headers(exchange);
+    ap_set_content_type(r, exchange->gem ? "text/html;charset=utf-8"
+                                         : "application/json");
+    ap_set_content_length(r, (apr_off_t)size);
+    if (size)
+        APR_BRIGADE_INSERT_TAIL(
+            out, apr_bucket_pool_create(body, size, r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(out, apr_bucket_eos_create(alloc));
+    ap_pass_brigade(r->output_filters, out);
+    return OK;
+}
+
+const char *cm_answer_gem_body(int status)
+{
+    if (status == HTTP_UNAUTHORIZED)
+        return "Not authorized\n";
+    if (status == HTTP_FORBIDDEN)
+        return "<h1>Forbidden</h1>";
+    if (status == HTTP_SERVICE_UNAVAILABLE)
+        return "<h1>Service Unavailable</h1>";
+    return "<h1>Internal Server Error</h1>";
+}
+
+/* Return the status that tells a gem what STATUS tells ours. */
+static int gem_status(int status)
+{
+    if (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN)
+        return status;
+    if (status == HTTP_BAD_REQUEST || status == HTTP_UNPROCESSABLE_ENTITY)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    return status == HTTP_INTERNAL_SERVER_ERROR ? status
+                                                : HTTP_SERVICE_UNAVAILABLE;
+}
+
+static void append_member(cm_buffer_t *buffer, const char *name,
+                          const char *text)
+{
+    cm_buffer_raw(buffer, buffer->size ? "," : "{");
+    cm_buffer_string(buffer, name, strlen(name));
+    cm_buffer_raw(buffer, ":");
+    cm_buffer_string(buffer, text, strlen(text));
+}
+
+static cm_error_t *do_nothing(cm_exchange_t *exchange, void *baton)
+{
+    (void)exchange;
+    (void)baton;
+    return NULL;
+}
+
+/* Ask the database for its epoch, which proves the refusal to be ours; when
+ * it cannot be had the refusal goes without. */
+static void find_epoch(cm_exchange_t *exchange, cm_code_e code)
+{
+    cm_error_t *err;
+
+    if (!exchange->peer || exchange->own_epoch || code == CM_UNAVAILABLE)
+        return;
+    err = cm_database_run(exchange, do_nothing, NULL);
+    if (err)
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
+                      CM0017 "no epoch for a refusal: %s",
+                      cm_error_text(err, exchange->r->pool));
+}
+
+int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
+                      const char *error, const char *hint)
+{
+    request_rec *r = exchange->r;
+    cm_buffer_t *body = cm_buffer_create(256, r->pool);
+    const char *text;
+
+    apr_table_setn(r->notes, "communicator-result", cm_code_name(code));
+    if (exchange->gem) {
+        status = gem_status(status);
+        text = cm_answer_gem_body(status);
+        return cm_answer(exchange, status, text, strlen(text));
+    }
+    find_epoch(exchange, code);
+    if (cm_code_is_transient(code) && status == HTTP_SERVICE_UNAVAILABLE)
+        apr_table_setn(r->headers_out, "Retry-After", "10");
+    apr_table_setn(r->headers_out, "Communicator-Error", cm_code_name(code));
+    append_member(body, "error", error);
+    append_member(body, "code", cm_code_name(code));
+    if (hint)
+        append_member(body, "hint", hint);
+    cm_buffer_raw(body, "}\n");
+    return cm_answer(exchange, status, body->data, body->size);
+}
+
+int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)
+{
+    request_rec *r = exchange->r;
+    int status = cm_code_http_status(err->code);
+    const char *text = cm_error_text(err, r->pool);
+    const char *peer = exchange->peer->name;
+
+    if (cm_code_is_transient(err->code))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CM0010 "peer '%s' has to try again: %s%s%s%s", peer, text,
+                      err->hint ? " (" : "", err->hint ? err->hint : "",
+                      err->hint ? ")" : "");
+    else
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      CM0009 "cannot serve peer '%s': %s%s%s%s", peer, text,
+                      err->hint ? " (" : "", err->hint ? err->hint : "",
+                      err->hint ? ")" : "");
+    /* What is wrong with this host is not for the other one to read. */
+    if (status >= HTTP_INTERNAL_SERVER_ERROR)
+        text = cm_code_meaning(err->code);
+    return cm_answer_refusal(exchange, status, err->code, text, err->hint);
+}
+
+int cm_answer_gap(cm_exchange_t *exchange, apr_int64_t wanted,
+                  const cm_error_t *err)
+{
+    request_rec *r = exchange->r;
+    const char *number = apr_psprintf(r->pool, "%" APR_INT64_T_FMT, wanted);
+
+    apr_table_setn(r->notes, "communicator-result", "GAP");
+    if (exchange->gem)
+        return cm_answer(exchange, HTTP_CONFLICT, number, strlen(number));
+    cm_answer_number(r, "Communicator-Received", wanted - 1);
+    return cm_answer_refusal(exchange, HTTP_CONFLICT, CM_GAP,
+                             cm_error_text(err, r->pool), err->hint);
+}

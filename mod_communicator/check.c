@@ -1,0 +1,108 @@
+/* What `apachectl configtest` finds beyond single lines. */
+#include <apr_dbd.h>
+
+#include "mod_communicator.h"
+
+#include <http_log.h>
+#include <mod_dbd.h>
+#include <string.h>
+
+#include "cm_dialect.h"
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+/* Return the words of the last line NAME among TREE and its siblings, not
+ * within sections; NULL when there is none. */
+static const char *last_line(const ap_directive_t *tree, const char *name)
+{
+    const char *words = NULL;
+
+    for (; tree; tree = tree->next) {
+        if (!strcasecmp(tree->directive, name))
+            words = tree->args;
+    }
+    return words;
+}
+
+/* Return the words of the line NAME that holds for SERVER, or NULL. */
+static const char *line_for(const server_rec *server, const char *name)
+{
+    const ap_directive_t *tree;
+    const char *words = NULL;
+
+    for (tree = ap_conftree; tree && server->is_virtual; tree = tree->next) {
+        if (strcasecmp(tree->directive, "<VirtualHost") ||
+            strcmp(tree->filename, server->defn_name) ||
+            tree->line_num != (int)server->defn_line_number)
+            continue;
+        words = last_line(tree->first_child, name);
+    }
+    return words ? words : last_line(ap_conftree, name);
+}
+
+/* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
+static int check_database(server_rec *server, apr_pool_t *pool)
+{
+    const char *driver = line_for(server, "DBDriver");
+    const char *params = line_for(server, "DBDParams");
+
+    if (!driver || !params) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
+                     CM0022 "%s is missing: Communicator works on the "
+                            "database that mod_dbd knows here",
+                     driver ? "DBDParams" : "DBDriver");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    driver = ap_getword_conf(pool, &driver);
+    if (!cm_dialect_of_driver(driver)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
+                     CM0022 "DBDriver '%s' is unknown to Communicator (known: "
+                            "sqlite3, pgsql, mysql)",
+                     driver);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+/* Check what is in effect for SERVER. */
+static int check_server(server_rec *server, apr_pool_t *ptemp)
+{
+    const cm_server_t *config =
+        ap_get_module_config(server->module_config, &communicator_module);
+    cm_error_t *err;
+
+    if (!config->endpoints && !config->settings->name)
+        return OK;
+    err = cm_settings_check(config->settings, ptemp);
+    if (err) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, CM0020 "%s%s%s%s",
+                     cm_error_text(err, ptemp), err->hint ? " (" : "",
+                     err->hint ? err->hint : "", err->hint ? ")" : "");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return config->endpoints ? check_database(server, ptemp) : OK;
+}
+
+int cm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *server)
+{
+    server_rec *each;
+
+    (void)pconf;
+    (void)plog;
+    for (each = server; each; each = each->next) {
+        const cm_server_t *config =
+            ap_get_module_config(each->module_config, &communicator_module);
+
+        if (config->endpoints && !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, each,
+                         CM0021 "mod_dbd is not loaded: it gives Communicator "
+                                "its database connections");
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        if (check_server(each, ptemp) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}

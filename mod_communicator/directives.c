@@ -1,0 +1,137 @@
+/* The module's directives: the library's table in httpd's hands. */
+#include "mod_communicator.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_directive.h"
+
+/* Return the words of ERR for httpd, which puts file and line before them. */
+static const char *words_of(const cm_error_t *err, apr_pool_t *pool)
+{
+    const char *text = cm_error_text(err, pool);
+
+    return err->hint ? apr_psprintf(pool, "%s (%s)", text, err->hint) : text;
+}
+
+static const char *set_directive(cmd_parms *cmd, void *location,
+                                 const char *arguments)
+{
+    cm_server_t *server =
+        ap_get_module_config(cmd->server->module_config, &communicator_module);
+    const cm_directive_t *directive = cm_directive_find(cmd->cmd->name);
+    cm_place_t place = {cmd->directive->filename, cmd->directive->line_num};
+    apr_array_header_t *words;
+    cm_error_t *err;
+
+    (void)location;
+    err = cm_directive_words(&words, arguments, cmd->pool);
+    if (!err)
+        err = cm_directive_set(server->settings, directive, words->nelts,
+                               (const char *const *)words->elts, place,
+                               cmd->pool);
+    return err ? words_of(err, cmd->pool) : NULL;
+}
+
+/* For a directive of the client's that stands in httpd's configuration. */
+static const char *refuse_directive(cmd_parms *cmd, void *location,
+                                    const char *arguments)
+{
+    (void)location;
+    (void)arguments;
+    return apr_psprintf(cmd->pool,
+                        "%s is for communicator-sync alone: keep it in its "
+                        "own file, outside of what httpd Includes",
+                        cmd->cmd->name);
+}
+
+/* Return why Communicator cannot stand where CMD is, or NULL. */
+static const char *misplaced(const cmd_parms *cmd)
+{
+    static const char *const wrong =
+        "Communicator stands in a <Location \"/path\"> without patterns, and "
+        "nowhere else";
+    const ap_directive_t *section = cmd->directive->parent;
+
+    for (; section; section = section->parent) {
+        if (!strcasecmp(section->directive, "<Location"))
+            break;
+        if (strcasecmp(section->directive, "<Limit") &&
+            strcasecmp(section->directive, "<LimitExcept"))
+            return wrong;
+    }
+    if (!section || !cmd->path || *cmd->path != '/' ||
+        strpbrk(section->args, "*?[~"))
+        return wrong;
+    return NULL;
+}
+
+static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
+{
+    cm_server_t *server =
+        ap_get_module_config(cmd->server->module_config, &communicator_module);
+    cm_location_t *location = data;
+    const char *error = misplaced(cmd);
+
+    if (error)
+        return error;
+    location->on = on;
+    location->path = apr_pstrdup(cmd->pool, cmd->path);
+    server->endpoints += on;
+    return NULL;
+}
+
+#define READER_BOTH(name, usage, help)                                         \
+    AP_INIT_RAW_ARGS(name, set_directive, NULL, RSRC_CONF,                     \
+                     name " " usage ": " help),
+#define READER_CLIENT(name, usage, help)                                       \
+    AP_INIT_RAW_ARGS(name, refuse_directive, NULL,                             \
+                     RSRC_CONF | ACCESS_CONF | EXEC_ON_READ, help),
+#define READER_BORROWED(name, usage, help)
+#define DIRECTIVE(id, name, reader, least, most, usage, help)                  \
+    READER_##reader(name, usage, help)
+
+const command_rec cm_commands[] = {
+    AP_INIT_FLAG("Communicator", set_endpoint, NULL, ACCESS_CONF,
+                 "Communicator On|Off: the endpoint at exactly this "
+                 "<Location>; default Off"),
+#define CM_DIRECTIVE DIRECTIVE
+#include "cm_directives.h"
+#undef CM_DIRECTIVE
+    {NULL}};
+
+void *cm_server_create(apr_pool_t *pool, server_rec *unused)
+{
+    cm_server_t *server = apr_pcalloc(pool, sizeof(*server));
+
+    (void)unused;
+    server->settings = cm_settings_create(pool);
+    return server;
+}
+
+void *cm_server_merge(apr_pool_t *pool, void *base_data, void *over_data)
+{
+    const cm_server_t *base = base_data, *over = over_data;
+    cm_server_t *merged = apr_pcalloc(pool, sizeof(*merged));
+
+    merged->settings = cm_settings_merge(base->settings, over->settings, pool);
+    merged->endpoints = base->endpoints + over->endpoints;
+    return merged;
+}
+
+void *cm_location_create(apr_pool_t *pool, char *path)
+{
+    cm_location_t *location = apr_pcalloc(pool, sizeof(*location));
+
+    (void)path;
+    location->on = -1;
+    return location;
+}
+
+void *cm_location_merge(apr_pool_t *pool, void *base_data, void *over_data)
+{
+    const cm_location_t *base = base_data, *over = over_data;
+
+    return apr_pmemdup(pool, over->on < 0 ? base : over, sizeof(*base));
+}

@@ -1,0 +1,58 @@
+/* Which requests are ours: those for exactly the path of a <Location> that
+ * says Communicator On (or Off: then they are refused in words that a gem
+ * understands, not by a 404 that it takes for success). */
+#include "mod_communicator.h"
+
+#include <http_log.h>
+#include <http_request.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#define HANDLER "communicator"
+
+const cm_location_t *cm_endpoint_of(request_rec *r)
+{
+    const cm_location_t *location =
+        ap_get_module_config(r->per_dir_config, &communicator_module);
+
+    if (r->main || !location || location->on < 0 || !r->uri ||
+        strcmp(r->uri, location->path))
+        return NULL;
+    return location;
+}
+
+int cm_is_gem(const request_rec *r)
+{
+    return !apr_table_get(r->headers_in, "Communicator-Protocol");
+}
+
+/* Before Alias, Redirect, ProxyPass and RewriteRule of the server: a redirect
+ * (to https, to another host) would lose a gem's messages. */
+int cm_endpoint_translate(request_rec *r)
+{
+    if (!ap_is_initial_req(r) || !cm_endpoint_of(r))
+        return DECLINED;
+    r->filename = apr_pstrcat(r->pool, HANDLER ":", r->uri, NULL);
+    return OK;
+}
+
+static int is_translated(const request_rec *r)
+{
+    return r->filename &&
+           !strncmp(r->filename, HANDLER ":", sizeof(HANDLER ":") - 1);
+}
+
+/* There is no file, hence no <Directory> and no .htaccess. */
+int cm_endpoint_map(request_rec *r)
+{
+    return is_translated(r) ? OK : DECLINED;
+}
+
+int cm_endpoint_type(request_rec *r)
+{
+    if (!is_translated(r) || !cm_endpoint_of(r))
+        return DECLINED;
+    r->handler = HANDLER;
+    return OK;
+}

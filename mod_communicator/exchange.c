@@ -1,0 +1,169 @@
+/* From whom a request is, and whether it may be. */
+#include "mod_communicator.h"
+
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <http_ssl.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+/* Whether the client is on this very host. */
+static int from_loopback(const request_rec *r)
+{
+    const apr_sockaddr_t *address = r->useragent_addr;
+    const unsigned char *bytes = address->ipaddr_ptr;
+    static const unsigned char zeros[15];
+
+    if (address->family == APR_INET)
+        return bytes[0] == 127;
+    if (address->family != APR_INET6)
+        return 1;
+    if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address->ipaddr_ptr))
+        return bytes[12] == 127;
+    return !memcmp(bytes, zeros, sizeof(zeros)) && bytes[15] == 1;
+}
+
+/* Refuse by 403 with TEXT, which the log has too, as NUMBER; return 1. */
+static int forbid(cm_exchange_t *exchange, const char *number, const char *text,
+                  const char *hint)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, exchange->r, "%s%s (%s)", number,
+                  text, hint);
+    cm_answer_refusal(exchange, HTTP_FORBIDDEN, CM_FORBIDDEN, text, hint);
+    return 1;
+}
+
+/* Each of these returns 1 when it has refused the request.
+ *
+ * Refuse what crossed the network in clear, or comes from a page of another
+ * site in a browser that has logged in here. */
+static int check_transport(cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    if (exchange->settings->require_tls && !from_loopback(r) &&
+        !ap_ssl_conn_is_ssl(r->connection))
+        return forbid(exchange, CM0003,
+                      "plain HTTP is taken from this host alone",
+                      "use https:// and change the password: it has been "
+                      "sent in clear; or say CommunicatorRequireTLS Off");
+    if (apr_table_get(r->headers_in, "Origin") ||
+        (site && !strcasecmp(site, "cross-site")))
+        return forbid(exchange, CM0004,
+                      "a page of another site sent this request",
+                      "peers send neither Origin nor Sec-Fetch-Site");
+    return 0;
+}
+
+/* Find the peer that logged in. */
+static int check_user(cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+
+    if (!r->user)
+        return forbid(exchange, CM0001, "nobody is logged in",
+                      "the <Location> needs AuthType and Require valid-user");
+    exchange->peer = cm_settings_peer_of_user(exchange->settings, r->user);
+    if (exchange->peer)
+        return 0;
+    return forbid(exchange, CM0002,
+                  apr_psprintf(r->pool, "user '%s' is no peer of '%s'", r->user,
+                               exchange->settings->name),
+                  "declare it: CommunicatorPeer NAME user=USER");
+}
+
+/* Read what a peer of ours says of itself. */
+static int check_protocol(cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    const char *version = apr_table_get(r->headers_in, "Communicator-Protocol");
+    const char *name = apr_table_get(r->headers_in, "Communicator-Node");
+    const char *clock = apr_table_get(r->headers_in, "Communicator-Clock");
+
+    if (exchange->gem)
+        return 0;
+    if (strcmp(version, "2")) {
+        cm_answer_refusal(
+            exchange, HTTP_BAD_REQUEST, CM_PROTOCOL,
+            "this Communicator-Protocol is unknown here (known: 2)", NULL);
+        return 1;
+    }
+    if (!name || strcmp(name, exchange->peer->name))
+        return forbid(exchange, CM0005,
+                      apr_psprintf(r->pool,
+                                   "user '%s' is peer '%s' here, but the "
+                                   "request is from node '%.255s'",
+                                   r->user, exchange->peer->name,
+                                   name ? name : ""),
+                      "CommunicatorName there and CommunicatorPeer here must "
+                      "agree");
+    exchange->epoch = apr_table_get(r->headers_in, "Communicator-Epoch");
+    exchange->clock = clock ? apr_atoi64(clock) : 0;
+    return 0;
+}
+
+/* Return the exchange of R, at the door. */
+static cm_exchange_t *open_exchange(request_rec *r)
+{
+    const cm_server_t *server =
+        ap_get_module_config(r->server->module_config, &communicator_module);
+    cm_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
+
+    exchange->r = r;
+    exchange->settings = server->settings;
+    exchange->gem = cm_is_gem(r);
+    /* No part of an answer is one. */
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "If-Range");
+    return exchange;
+}
+
+/* Refuse where there is no Communicator On, but its handler. */
+static int check_place(cm_exchange_t *exchange, const cm_location_t *location)
+{
+    if (location)
+        return 0;
+    return forbid(exchange, CM0006, "SetHandler alone makes no endpoint",
+                  "say Communicator On in the <Location>");
+}
+
+/* Refuse where it is switched off. */
+static int check_on(cm_exchange_t *exchange, const cm_location_t *location)
+{
+    if (location->on)
+        return 0;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r,
+                  CM0007 "refused: Communicator is Off here");
+    cm_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PAUSED,
+                      "Communicator is switched off here", NULL);
+    return 1;
+}
+
+int cm_exchange_handler(request_rec *r)
+{
+    const cm_location_t *location;
+    cm_exchange_t *exchange;
+
+    if (!r->handler || strcmp(r->handler, "communicator") || r->main)
+        return DECLINED;
+    location = cm_endpoint_of(r);
+    exchange = open_exchange(r);
+    if (check_place(exchange, location) || check_transport(exchange) ||
+        check_user(exchange) || check_protocol(exchange) ||
+        check_on(exchange, location))
+        return OK;
+    if (r->method_number == M_GET)
+        return cm_pull(exchange);
+    if (r->method_number == M_POST)
+        return cm_push(exchange);
+    apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");
+    return cm_answer_refusal(exchange, HTTP_METHOD_NOT_ALLOWED, CM_USAGE,
+                             "a peer only GETs and POSTs", NULL);
+}

@@ -1,0 +1,27 @@
+/* The numbers of what the module logs: one per message and place, never used
+ * again for another. docs/ tells what each means and what to do. */
+#ifndef CM_LOG_H
+#define CM_LOG_H
+
+#define CM0001 "CM0001: " /* no user is logged in */
+#define CM0002 "CM0002: " /* the user is no peer's */
+#define CM0003 "CM0003: " /* plain HTTP from elsewhere */
+#define CM0004 "CM0004: " /* a page of another site sent the request */
+#define CM0005 "CM0005: " /* the request comes from another node */
+#define CM0006 "CM0006: " /* SetHandler without Communicator On */
+#define CM0007 "CM0007: " /* the endpoint is switched off */
+#define CM0008 "CM0008: " /* the body is too large, slow or broken */
+#define CM0009 "CM0009: " /* a push or pull failed */
+#define CM0010 "CM0010: " /* a push or pull failed, later it may not */
+#define CM0011 "CM0011: " /* the request is not understood */
+#define CM0012 "CM0012: " /* messages taken */
+#define CM0013 "CM0013: " /* messages handed over */
+#define CM0014 "CM0014: " /* messages parked */
+#define CM0015 "CM0015: " /* httpd's own answer is not for a gem */
+#define CM0016 "CM0016: " /* no database connection, tried again */
+#define CM0017 "CM0017: " /* a refusal goes without epoch */
+#define CM0020 "CM0020: " /* the configuration is wrong */
+#define CM0021 "CM0021: " /* mod_dbd is not there */
+#define CM0022 "CM0022: " /* DBDriver, DBDParams are missing or wrong */
+
+#endif

@@ -1,0 +1,27 @@
+/* The module's record and its hooks. */
+#include "mod_communicator.h"
+
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+static void register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_check_config(cm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(cm_endpoint_translate, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(cm_endpoint_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(cm_endpoint_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(cm_exchange_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_filter(cm_refusal_insert, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_error_filter(cm_refusal_insert_error, NULL, NULL,
+                                APR_HOOK_LAST);
+    ap_register_output_filter("COMMUNICATOR_REFUSAL", cm_refusal_filter, NULL,
+                              AP_FTYPE_CONTENT_SET);
+}
+
+AP_DECLARE_MODULE(communicator) = {
+    STANDARD20_MODULE_STUFF, cm_location_create, cm_location_merge,
+    cm_server_create,        cm_server_merge,    cm_commands,
+    register_hooks,          AP_MODULE_FLAG_NONE};

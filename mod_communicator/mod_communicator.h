@@ -1,0 +1,122 @@
+/* The facade's door: what the files of the module share.
+ *
+ * A request at the endpoint goes through endpoint.c (is it ours?), exchange.c
+ * (from whom?), pull.c or push.c (what?), database.c (a connection of
+ * mod_dbd's, as short as can be) and answer.c. refusal.c sees to what httpd
+ * itself answers there. */
+#ifndef MOD_COMMUNICATOR_H
+#define MOD_COMMUNICATOR_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <util_filter.h>
+
+#include "cm_inbox.h"
+#include "cm_settings.h"
+
+extern module AP_MODULE_DECLARE_DATA communicator_module;
+
+/* Per server and virtual host. */
+typedef struct cm_server_t {
+    cm_settings_t *settings;
+    int endpoints; /* how many <Location>s in it have Communicator On */
+} cm_server_t;
+
+/* Per directory; only a <Location> sets it. */
+typedef struct cm_location_t {
+    int on;           /* Communicator On, Off; -1: not said */
+    const char *path; /* of that <Location> */
+} cm_location_t;
+
+/* One request at the endpoint. */
+typedef struct cm_exchange_t {
+    request_rec *r;
+    const cm_settings_t *settings;
+    const cm_peer_settings_t *peer; /* who it is from */
+    int gem;           /* no Communicator-Protocol: part A of docs/wire.md */
+    const char *epoch; /* the peer's, or NULL */
+    apr_int64_t clock; /* the peer's, or 0 */
+    const char *own_epoch; /* of the database here, once it is known */
+    cm_node_t *node;       /* while a connection is held, else NULL */
+} cm_exchange_t;
+
+/* The directives, and what is made of them. */
+extern const command_rec cm_commands[];
+void *cm_server_create(apr_pool_t *pool, server_rec *server);
+void *cm_server_merge(apr_pool_t *pool, void *base, void *over);
+void *cm_location_create(apr_pool_t *pool, char *path);
+void *cm_location_merge(apr_pool_t *pool, void *base, void *over);
+
+/* Hooks. */
+int cm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *server);
+int cm_endpoint_translate(request_rec *r);
+int cm_endpoint_map(request_rec *r);
+int cm_endpoint_type(request_rec *r);
+int cm_exchange_handler(request_rec *r);
+void cm_refusal_insert(request_rec *r);
+void cm_refusal_insert_error(request_rec *r);
+apr_status_t cm_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in);
+
+/* Return the location's settings when R asks for exactly that path (whether
+ * it is switched on there or off), else NULL. */
+const cm_location_t *cm_endpoint_of(request_rec *r);
+
+/* Return whether R comes from a gem. */
+int cm_is_gem(const request_rec *r);
+
+/* Answer a pull (GET, HEAD), a push (POST); return what a handler returns. */
+int cm_pull(cm_exchange_t *exchange);
+int cm_push(cm_exchange_t *exchange);
+
+/* Run WORK with a node on a connection of mod_dbd's, which is given back when
+ * it is done; again on another connection when the first is dead or the
+ * database busy. Results belong into the request's pool. */
+typedef cm_error_t *(*cm_work_t)(cm_exchange_t *exchange, void *baton);
+cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
+                            void *baton) CM_UNUSED_RESULT;
+
+/* Note that the peer was here, and refuse one whose database is another than
+ * before (CM_EPOCH). PUSH says which of its times to set. */
+cm_error_t *cm_contact(cm_peer_t **peer, cm_exchange_t *exchange,
+                       int push) CM_UNUSED_RESULT;
+
+/* Read the request's body into *BODY, within the limits; returns 0 or what
+ * the handler is to return, the refusal being sent. */
+int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange);
+
+/* Give the value of KEY in the query, decoded, or NULL. */
+const char *cm_query(const request_rec *r, const char *key);
+
+/* Give the whole number that is the value of KEY in the query: 0, or 1 when
+ * it is there. Fails with CM_MALFORMED when it is something else. */
+cm_error_t *cm_query_number(int *there, apr_int64_t *number,
+                            const request_rec *r,
+                            const char *key) CM_UNUSED_RESULT;
+
+/* Answer with STATUS and SIZE bytes of BODY, which the request's pool holds,
+ * and with the headers of ours. To a gem text/html, else application/json. */
+int cm_answer(cm_exchange_t *exchange, int status, const char *body,
+              apr_size_t size);
+
+/* Refuse with STATUS for CODE: to a gem by a status that it does not take for
+ * success, to ours with a JSON object that has ERROR and HINT (or NULL).
+ * Logs nothing. */
+int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
+                      const char *error, const char *hint);
+
+/* Log ERR, once, and refuse with what it means. */
+int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err);
+
+/* Refuse a push that does not begin with the message WANTED. */
+int cm_answer_gap(cm_exchange_t *exchange, apr_int64_t wanted,
+                  const cm_error_t *err);
+
+/* Return the body of a refusal with STATUS to a gem. */
+const char *cm_answer_gem_body(int status);
+
+/* Set a header or a note of R to NUMBER. */
+void cm_answer_number(request_rec *r, const char *header, apr_int64_t number);
+void cm_note_number(request_rec *r, const char *note, apr_int64_t number);
+
+#endif

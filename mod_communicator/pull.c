@@ -1,0 +1,203 @@
+/* GET: what the peer does not have yet. */
+#include "mod_communicator.h"
+
+#include <errno.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+typedef struct pull_t {
+    apr_int64_t from; /* the first id wanted */
+    cm_limits_t limits;
+    cm_batch_t *batch;
+    cm_pending_t pending; /* for ours */
+    apr_int64_t parked;   /* for ours */
+} pull_t;
+
+/* Read TEXT as a gem's database compares it with its ids: 2.5 means from 3,
+ * all below 1 is 1; returns 0 when it is above every number (not one). */
+static int read_from(apr_int64_t *from, const char *text)
+{
+    char *end;
+    int fraction = 0;
+
+    errno = 0;
+    *from = apr_strtoi64(text, &end, 10);
+    if (end == text || errno)
+        return 0;
+    if (*end == '.') {
+        for (end++; apr_isdigit(*end); end++)
+            fraction |= *end != '0';
+    }
+    if (*end || *from == APR_INT64_MAX)
+        return 0;
+    if (fraction && *text != '-')
+        ++*from;
+    if (*from < 1)
+        *from = 1;
+    return 1;
+}
+
+/* Lower LIMIT, not below 0, to what the query's KEY asks for. */
+static cm_error_t *lower(apr_int64_t *limit, const request_rec *r,
+                         const char *key)
+{
+    apr_int64_t asked = 0;
+    int there;
+
+    CM_TRY(cm_query_number(&there, &asked, r, key));
+    if (there && asked < *limit)
+        *limit = asked;
+    return NULL;
+}
+
+static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
+{
+    apr_int64_t messages = exchange->settings->batch_messages;
+
+    limits->bytes = exchange->settings->batch_bytes;
+    if (!exchange->gem) {
+        CM_TRY(lower(&messages, exchange->r, "limit"));
+        CM_TRY(lower(&limits->bytes, exchange->r, "bytes"));
+    }
+    limits->messages = (int)messages;
+    return NULL;
+}
+
+/* A gem counts for itself. It confirms what lies before its from_id, if that
+ * is a place there is; what it would misread alone fills no answer. */
+static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
+                                apr_pool_t *scratch_pool)
+{
+    cm_node_t *node = exchange->node;
+    const char *peer = exchange->peer->name;
+    apr_pool_t *pool = exchange->r->pool, *iterpool;
+    apr_int64_t after, first;
+    cm_error_t *err = NULL;
+
+    CM_TRY(cm_outbox_gem_seek(&after, &first, node, peer, pull->from,
+                              scratch_pool));
+    if (!exchange->r->header_only && first == pull->from && first > 1)
+        CM_TRY(
+            cm_outbox_gem_confirm(node, peer, after, first - 1, scratch_pool));
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        err = cm_outbox_read(&pull->batch, node, peer, after, &pull->limits, 1,
+                             first, pool, iterpool);
+        if (!err)
+            after = pull->batch->last;
+    } while (!err && !pull->batch->messages->nelts && pull->batch->more);
+    return err;
+}
+
+/* limit=0 only confirms. */
+static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
+{
+    cm_batch_t *batch = apr_pcalloc(pool, sizeof(*batch));
+
+    batch->after = batch->last = after;
+    batch->messages = apr_array_make(pool, 1, sizeof(cm_message_t *));
+    return batch;
+}
+
+static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
+                                 apr_pool_t *scratch_pool)
+{
+    cm_node_t *node = exchange->node;
+    const char *peer = exchange->peer->name;
+
+    if (!exchange->r->header_only && pull->from > 1)
+        CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, scratch_pool));
+    if (pull->limits.messages)
+        CM_TRY(cm_outbox_read(&pull->batch, node, peer, pull->from - 1,
+                              &pull->limits, 0, 0, exchange->r->pool,
+                              scratch_pool));
+    else
+        pull->batch = empty_batch(pull->from - 1, exchange->r->pool);
+    CM_TRY(cm_outbox_pending(&pull->pending, node, peer, scratch_pool));
+    return cm_inbox_parked_count(&pull->parked, node, peer, scratch_pool);
+}
+
+/* HEAD changes nothing: monitors ask it. */
+static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
+{
+    apr_pool_t *pool = exchange->r->pool;
+    apr_int64_t stamped;
+    cm_peer_t *peer;
+
+    if (!exchange->r->header_only) {
+        CM_TRY(cm_contact(&peer, exchange, 0));
+        CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
+    }
+    return exchange->gem ? read_for_gem(exchange, baton, pool)
+                         : read_for_ours(exchange, baton, pool);
+}
+
+static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
+{
+    request_rec *r = exchange->r;
+
+    cm_answer_number(r, "Communicator-Last", pull->batch->last);
+    cm_answer_number(r, "Communicator-More",
+                     pull->limits.messages ? pull->batch->more
+                                           : pull->pending.count > 0);
+    cm_answer_number(r, "Communicator-Pending", pull->pending.count);
+    cm_answer_number(r, "Communicator-Oldest", pull->pending.oldest_clock);
+    cm_answer_number(r, "Communicator-Parked", pull->parked);
+}
+
+static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
+{
+    request_rec *r = exchange->r;
+    const apr_array_header_t *messages = pull->batch->messages;
+    cm_buffer_t *body = cm_buffer_create(8192, r->pool);
+    const cm_message_t *message = NULL;
+    int i;
+
+    for (i = 0; i < messages->nelts; i++) {
+        message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
+        cm_message_write(body, message, exchange->gem);
+        if (i == 0)
+            cm_note_number(r, "communicator-first-id", message->id);
+    }
+    cm_buffer_raw(body, messages->nelts ? "]" : "[]");
+    if (message)
+        cm_note_number(r, "communicator-last-id", message->id);
+    cm_note_number(r, "communicator-messages", messages->nelts);
+    apr_table_setn(r->notes, "communicator-result", "ok");
+    if (!exchange->gem)
+        set_headers(exchange, pull);
+    ap_log_rerror(APLOG_MARK, message ? APLOG_INFO : APLOG_DEBUG, 0, r,
+                  CM0013 "%d messages for peer '%s', up to %" APR_INT64_T_FMT
+                         "%s",
+                  messages->nelts, exchange->peer->name, pull->batch->last,
+                  pull->batch->more ? ", more wait" : "");
+    return cm_answer(exchange, HTTP_OK, body->data, body->size);
+}
+
+int cm_pull(cm_exchange_t *exchange)
+{
+    const char *from = cm_query(exchange->r, "from_id");
+    pull_t *pull = apr_pcalloc(exchange->r->pool, sizeof(*pull));
+    cm_error_t *err;
+
+    if (!from && exchange->gem)
+        return cm_answer(exchange, HTTP_CONFLICT, "Specify from_id!", 16);
+    if (!from || !read_from(&pull->from, from)) {
+        if (exchange->gem)
+            return cm_answer(exchange, HTTP_OK, "[]", 2);
+        return cm_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
+                                 "from_id is no message's number", NULL);
+    }
+    err = read_limits(&pull->limits, exchange);
+    if (!err)
+        err = cm_database_run(exchange, read_batch, pull);
+    return err ? cm_answer_error(exchange, err) : answer_batch(exchange, pull);
+}

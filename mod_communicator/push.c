@@ -1,0 +1,193 @@
+/* POST: what the peer has for us. */
+#include "mod_communicator.h"
+
+#include <http_log.h>
+#include <http_protocol.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+typedef struct push_t {
+    cm_batch_t batch;
+    int empty; /* nothing to take, and no place to go on from: only a call */
+    cm_receipt_t *receipt;
+    apr_int64_t wanted; /* with CM_GAP */
+} push_t;
+
+/* Fill in where the batch stands: after= and last= of the query (a hub skips
+ * numbers), else by its first and last message. */
+static cm_error_t *read_place(push_t *push, const request_rec *r)
+{
+    cm_batch_t *batch = &push->batch;
+    const cm_message_t *message;
+    int after, last;
+
+    CM_TRY(cm_query_number(&after, &batch->after, r, "after"));
+    CM_TRY(cm_query_number(&last, &batch->last, r, "last"));
+    push->empty = !batch->messages->nelts && !(after && last);
+    if (!batch->messages->nelts)
+        return NULL;
+    message = APR_ARRAY_IDX(batch->messages, 0, const cm_message_t *);
+    if (!after)
+        batch->after = message->id - 1;
+    message = APR_ARRAY_IDX(batch->messages, batch->messages->nelts - 1,
+                            const cm_message_t *);
+    if (!last)
+        batch->last = message->id;
+    return NULL;
+}
+
+static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
+{
+    push_t *push = baton;
+    cm_peer_t *peer;
+
+    CM_TRY(cm_contact(&peer, exchange, 1));
+    if (!push->empty)
+        return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
+                                exchange->peer->name, &push->batch,
+                                exchange->gem, exchange->r->pool);
+    push->receipt = apr_pcalloc(exchange->r->pool, sizeof(*push->receipt));
+    push->receipt->received = peer->received;
+    return NULL;
+}
+
+/* Append the parked messages of RECEIPT as a JSON array. */
+static void append_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
+{
+    const cm_parked_t *parked;
+    const char *text;
+    int i;
+
+    cm_buffer_raw(body, "[");
+    for (i = 0; receipt->parked && i < receipt->parked->nelts; i++) {
+        parked = &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
+        cm_buffer_raw(body, i ? ",{\"id\":" : "{\"id\":");
+        cm_buffer_number(body, parked->id);
+        text = parked->model ? parked->model : "";
+        cm_buffer_raw(body, ",\"model\":");
+        cm_buffer_string(body, text, strlen(text));
+        text = parked->reason ? parked->reason : "";
+        cm_buffer_raw(body, ",\"reason\":");
+        cm_buffer_string(body, text, strlen(text));
+        cm_buffer_raw(body, parked->transient ? ",\"transient\":true}" : "}");
+    }
+    cm_buffer_raw(body, "]");
+}
+
+/* Tell one of ours what became of its batch. */
+static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
+{
+    cm_buffer_t *body = cm_buffer_create(512, exchange->r->pool);
+
+    cm_answer_number(exchange->r, "Communicator-Received", receipt->received);
+    cm_buffer_raw(body, "{\"received\":");
+    cm_buffer_number(body, receipt->received);
+    cm_buffer_raw(body, ",\"accepted\":");
+    cm_buffer_number(body, receipt->accepted);
+    cm_buffer_raw(body, ",\"repeated\":");
+    cm_buffer_number(body, receipt->repeated);
+    cm_buffer_raw(body, ",\"applied\":");
+    cm_buffer_number(body, receipt->applied);
+    cm_buffer_raw(body, ",\"parked\":");
+    append_parked(body, receipt);
+    cm_buffer_raw(body, "}\n");
+    return cm_answer(exchange, HTTP_ACCEPTED, body->data, body->size);
+}
+
+/* Leave for the access log and the error log what was taken. */
+static void note_receipt(cm_exchange_t *exchange, const push_t *push)
+{
+    const cm_receipt_t *receipt = push->receipt;
+    int parked = receipt->parked ? receipt->parked->nelts : 0;
+    const cm_parked_t *first;
+    request_rec *r = exchange->r;
+
+    cm_note_number(r, "communicator-messages", receipt->accepted);
+    apr_table_setn(r->notes, "communicator-result", parked ? "parked" : "ok");
+    if (push->empty)
+        return;
+    cm_note_number(r, "communicator-first-id", push->batch.after + 1);
+    cm_note_number(r, "communicator-last-id", receipt->received);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  CM0012 "took %d messages of peer '%s', up to "
+                         "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
+                         "held already",
+                  receipt->accepted, exchange->peer->name, receipt->received,
+                  receipt->applied, parked, receipt->repeated);
+    if (!parked)
+        return;
+    first = &APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t);
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
+                  CM0014 "parked message %" APR_INT64_T_FMT " of peer '%s'"
+                         "%s: %.500s",
+                  first->id, exchange->peer->name,
+                  parked > 1 ? " and others" : "",
+                  first->reason ? first->reason : "");
+}
+
+/* Take the batch in BODY and answer. */
+static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
+{
+    request_rec *r = exchange->r;
+    push_t *push = apr_pcalloc(r->pool, sizeof(*push));
+    cm_error_t *err;
+
+    err = cm_message_read_batch(&push->batch.messages, text, size, r->pool);
+    if (!err)
+        err = read_place(push, r);
+    if (!err && push->empty && exchange->gem)
+        return cm_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
+    if (!err)
+        err = cm_database_run(exchange, take_batch, push);
+    if (err && err->code == CM_GAP)
+        return cm_answer_gap(exchange, push->wanted, err);
+    if (err)
+        return cm_answer_error(exchange, err);
+    note_receipt(exchange, push);
+    return exchange->gem ? cm_answer(exchange, HTTP_ACCEPTED, "", 0)
+                         : answer_receipt(exchange, push->receipt);
+}
+
+/* Return whether TEXT is {}, which a gem takes for an empty list. */
+static int is_empty_object(const char *text, apr_size_t size)
+{
+    apr_size_t i;
+
+    if (size < 2 || text[0] != '{' || text[size - 1] != '}')
+        return 0;
+    for (i = 1; i < size - 1 && apr_isspace(text[i]); i++)
+        ;
+    return i == size - 1;
+}
+
+int cm_push(cm_exchange_t *exchange)
+{
+    cm_buffer_t *body;
+    const char *text;
+    apr_size_t size;
+    int status = cm_body_read(&body, exchange);
+
+    if (status != OK)
+        return status;
+    text = body->data;
+    size = body->size;
+    while (size && apr_isspace(text[size - 1]))
+        size--;
+    while (size && apr_isspace(*text)) {
+        text++;
+        size--;
+    }
+    if (!exchange->gem)
+        return take(exchange, text, size);
+    if (size < 2)
+        return cm_answer(exchange, HTTP_CONFLICT, "No data given", 13);
+    if (is_empty_object(text, size))
+        return cm_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
+    return take(exchange, text, size);
+}

@@ -1,0 +1,135 @@
+/* What a request carries: its body, its query. */
+#include "mod_communicator.h"
+
+#include <errno.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <string.h>
+#include <util_filter.h>
+
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+#define READ_BYTES 65536
+
+/* The bytes that the body may have. */
+static apr_off_t body_limit(const cm_exchange_t *exchange)
+{
+    apr_off_t server = ap_get_limit_req_body(exchange->r);
+    apr_off_t ours = exchange->settings->max_body;
+
+    return server > 0 && server < ours ? server : ours;
+}
+
+/* Refuse a body for STATUS, or leave it to httpd, which has answered. */
+static int refuse_body(cm_exchange_t *exchange, int status)
+{
+    const char *text = status == HTTP_REQUEST_ENTITY_TOO_LARGE
+                           ? "the body is larger than allowed"
+                       : status == HTTP_REQUEST_TIME_OUT
+                           ? "the body did not arrive in time"
+                           : "the body cannot be read";
+    cm_code_e code = status == HTTP_REQUEST_ENTITY_TOO_LARGE ? CM_TOO_LARGE
+                     : status == HTTP_REQUEST_TIME_OUT       ? CM_TIMEOUT
+                                                             : CM_MALFORMED;
+
+    if (status == AP_FILTER_ERROR)
+        return status;
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, exchange->r,
+                  CM0008 "push of peer '%s': %s", exchange->peer->name, text);
+    cm_answer_refusal(exchange, status, code, text,
+                      code == CM_TOO_LARGE
+                          ? "CommunicatorMaxBody and LimitRequestBody there"
+                          : NULL);
+    return DONE;
+}
+
+/* Append the data of BRIGADE to BODY; *END when it is the last. */
+static apr_status_t append(cm_buffer_t *body, int *end,
+                           apr_bucket_brigade *brigade, apr_off_t limit)
+{
+    apr_status_t status = APR_SUCCESS;
+    apr_bucket *bucket;
+    const char *data;
+    apr_size_t size;
+
+    for (bucket = APR_BRIGADE_FIRST(brigade);
+         !status && bucket != APR_BRIGADE_SENTINEL(brigade);
+         bucket = APR_BUCKET_NEXT(bucket)) {
+        if (APR_BUCKET_IS_EOS(bucket)) {
+            *end = 1;
+            break;
+        }
+        if (APR_BUCKET_IS_METADATA(bucket))
+            continue;
+        status = apr_bucket_read(bucket, &data, &size, APR_BLOCK_READ);
+        if (!status && (apr_off_t)(body->size + size) > limit)
+            status = APR_ENOSPC;
+        if (!status)
+            cm_buffer_append(body, data, size);
+    }
+    return status;
+}
+
+int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    apr_off_t limit = body_limit(exchange);
+    apr_bucket_brigade *brigade =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_status_t status = APR_SUCCESS;
+    int end = 0;
+
+    *body = cm_buffer_create(READ_BYTES, r->pool);
+    while (!status && !end) {
+        status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
+                                APR_BLOCK_READ, READ_BYTES);
+        if (!status)
+            status = append(*body, &end, brigade, limit);
+        apr_brigade_cleanup(brigade);
+    }
+    apr_brigade_destroy(brigade);
+    if (!status)
+        return OK;
+    return refuse_body(
+        exchange, status == APR_ENOSPC
+                      ? HTTP_REQUEST_ENTITY_TOO_LARGE
+                      : ap_map_http_request_error(status, HTTP_BAD_REQUEST));
+}
+
+const char *cm_query(const request_rec *r, const char *key)
+{
+    const char *rest = r->args ? r->args : "";
+    apr_size_t size = strlen(key);
+    char *pair;
+
+    while (*rest) {
+        pair = ap_getword(r->pool, &rest, '&');
+        if (strncmp(pair, key, size) || (pair[size] && pair[size] != '='))
+            continue;
+        pair += size + (pair[size] == '=');
+        return ap_unescape_urlencoded(pair) ? "" : pair;
+    }
+    return NULL;
+}
+
+cm_error_t *cm_query_number(int *there, apr_int64_t *number,
+                            const request_rec *r, const char *key)
+{
+    const char *text = cm_query(r, key);
+    char *end;
+
+    *there = text != NULL;
+    if (!text)
+        return NULL;
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    if (errno || end == text || *end || *number < 0)
+        return CM_FAIL(r->pool, CM_MALFORMED, "%s '%.100s' is not a number",
+                       key, text);
+    return NULL;
+}
