@@ -117,24 +117,14 @@ static cm_error_t *prepared_make(prepared_t *prepared, cm_store_t *store,
     return prepare(prepared, store, pool);
 }
 
-/* Return whether RC only says that SQLite's schema changed since the
- * statement was prepared; it is prepared again then. */
-static int outdated(int rc, prepared_t *prepared, cm_store_t *store,
-                    apr_pool_t *pool)
+/* Prepare again what SQLite's changed schema made useless for ever. */
+static int renewed(int rc, prepared_t *prepared, cm_store_t *store,
+                   apr_pool_t *pool)
 {
-    const int sqlite_schema = 17;
-    const char *text;
-    cm_error_t *err;
-
-    if (!rc || store->dialect->database != CM_SQLITE3)
-        return 0;
-    text = apr_dbd_error(store->driver, store->handle, rc);
-    if (rc != sqlite_schema && strcmp(text, "database schema has changed") &&
-        strcmp(text, "not an error"))
+    if (!cm_store_outdated(store, rc))
         return 0;
     apr_hash_set(store->statements, prepared->sql, APR_HASH_KEY_STRING, NULL);
-    err = prepare(prepared, store, pool);
-    return !err;
+    return !prepare(prepared, store, pool);
 }
 
 cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
@@ -150,7 +140,7 @@ cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
     do
         rc = apr_dbd_pquery(store->driver, scratch_pool, store->handle, &rows,
                             prepared.statement, count, prepared.values);
-    while (!tries++ && outdated(rc, &prepared, store, scratch_pool));
+    while (!tries++ && renewed(rc, &prepared, store, scratch_pool));
     if (rc)
         return cm_store_failure(store, rc, scratch_pool);
     if (affected)
@@ -175,7 +165,7 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
         rc =
             apr_dbd_pselect(store->driver, result_pool, store->handle, &results,
                             prepared.statement, random, count, prepared.values);
-    } while (!tries++ && outdated(rc, &prepared, store, result_pool));
+    } while (!tries++ && renewed(rc, &prepared, store, result_pool));
     if (rc)
         return cm_store_failure(store, rc, result_pool);
     return cm_store_read(rows, store, results, result_pool);

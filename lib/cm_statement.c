@@ -30,6 +30,18 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
                    *text ? text : "the database gives no reason");
 }
 
+int cm_store_outdated(const cm_store_t *store, int rc)
+{
+    const int sqlite_schema = 17;
+    const char *text;
+
+    if (!rc || store->dialect->database != CM_SQLITE3)
+        return 0;
+    text = apr_dbd_error(store->driver, store->handle, rc);
+    return rc == sqlite_schema || !strcmp(text, "not an error") ||
+           !strcmp(text, "database schema has changed");
+}
+
 /* MySQL refuses further statements after one whose rows nobody read, so there
  * every command is run as if it had some. */
 static int command_as_select(cm_store_t *store, const char *sql,
@@ -50,12 +62,14 @@ cm_error_t *cm_store_command(cm_store_t *store, const char *sql,
                              apr_pool_t *pool)
 {
     const int sqlite_row = 100; /* a PRAGMA that answered */
-    int rows, rc;
+    int rows, tries = 0, rc;
 
-    if (store->dialect->database == CM_MYSQL)
-        rc = command_as_select(store, sql, pool);
-    else
-        rc = apr_dbd_query(store->driver, store->handle, &rows, sql);
+    do {
+        if (store->dialect->database == CM_MYSQL)
+            rc = command_as_select(store, sql, pool);
+        else
+            rc = apr_dbd_query(store->driver, store->handle, &rows, sql);
+    } while (!tries++ && cm_store_outdated(store, rc));
     if (rc == sqlite_row && store->dialect->database == CM_SQLITE3)
         rc = 0;
     return rc ? cm_store_failure(store, rc, pool) : NULL;
@@ -251,14 +265,16 @@ cm_error_t *cm_store_run(apr_int64_t *affected, cm_store_t *store,
                          int count, apr_pool_t *scratch_pool)
 {
     const char *text;
-    int rows = 0, rc;
+    int rows = 0, tries = 0, rc;
 
     CM_TRY(cm_store_ready(store, scratch_pool));
     CM_TRY(rendered(&text, store, sql, arguments, count, scratch_pool));
     if (!text)
         return cm_prepared_run(affected, store, sql, arguments, count, 0,
                                scratch_pool);
-    rc = apr_dbd_query(store->driver, store->handle, &rows, text);
+    do
+        rc = apr_dbd_query(store->driver, store->handle, &rows, text);
+    while (!tries++ && cm_store_outdated(store, rc));
     if (rc)
         return cm_store_failure(store, rc, scratch_pool);
     if (affected)
@@ -271,17 +287,20 @@ cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
                             int count, apr_pool_t *result_pool)
 {
     const int random = store->dialect->database == CM_PGSQL;
-    apr_dbd_results_t *results = NULL;
+    apr_dbd_results_t *results;
     const char *text;
-    int rc;
+    int tries = 0, rc;
 
     CM_TRY(cm_store_ready(store, result_pool));
     CM_TRY(rendered(&text, store, sql, arguments, count, result_pool));
     if (!text)
         return cm_prepared_select(rows, store, sql, arguments, count, 0,
                                   result_pool);
-    rc = apr_dbd_select(store->driver, result_pool, store->handle, &results,
-                        text, random);
+    do {
+        results = NULL;
+        rc = apr_dbd_select(store->driver, result_pool, store->handle, &results,
+                            text, random);
+    } while (!tries++ && cm_store_outdated(store, rc));
     if (rc)
         return cm_store_failure(store, rc, result_pool);
     return cm_store_read(rows, store, results, result_pool);

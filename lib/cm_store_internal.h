@@ -36,6 +36,10 @@ struct cm_store_t {
  * transaction and connection. */
 cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool);
 
+/* Return whether RC only says that another connection changed the schema
+ * since this one looked (SQLite): once more, and all is well. */
+int cm_store_outdated(const cm_store_t *store, int rc);
+
 /* Run SQL as it stands, without looking at the state of the transaction. */
 cm_error_t *cm_store_command(cm_store_t *store, const char *sql,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
