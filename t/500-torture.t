@@ -1,0 +1,41 @@
+#!/usr/bin/perl
+# Nodes on mixed databases, applications at work on all of them, a bad
+# network, kills, restarts, wrong clocks: after quiet all hold the same,
+# nothing is lost, nothing came twice.
+#
+# SEEDS="17 4711" plays these seeds again; "1-200" many (make torture). STEPS
+# is the length of a run. The seed decides the databases too.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test::Database;
+use Communicator::Test::Torture;
+
+my @all = grep { !Communicator::Test::Database->missing($_) }
+  Communicator::Test::Database->drivers;
+my @seeds = map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ }
+  split ' ', $ENV{SEEDS} || '1 2 3 4';
+my $steps = $ENV{STEPS} || 12;
+
+for my $seed (@seeds) {
+    srand $seed;
+    my @drivers = map { $all[rand @all] } 1 .. 2 + ($seed % 3 == 0);
+    my $torture = Communicator::Test::Torture->new(seed => $seed,
+        drivers => \@drivers, own_servers => $seed % 4 == 0);
+    my $alive = eval { $torture->step for 1 .. $steps; 1 };
+
+    ok($alive, "seed $seed (@drivers): $steps steps") or diag $@;
+    ok($torture->settle, "seed $seed: comes to rest")
+      or diag $torture->{last_words};
+    my @differences = $torture->differences;
+    ok(!@differences, "seed $seed: equal; " . $torture->summary)
+      or diag join "\n", @differences[0 .. ($#differences < 20
+          ? $#differences : 20)], map { "  $_" } @{ $torture->{log} };
+    $torture->stop;
+    last if $ENV{FAIL_FAST} && @differences;
+}
+
+done_testing();
