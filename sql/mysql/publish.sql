@@ -1,0 +1,17 @@
+-- What cm_publish.c asks of this database. The record is "t".
+
+-- count: how many records there are
+SELECT COUNT(*) FROM {table} AS t WHERE {condition};
+
+-- bound: the key of the last record of the next chunk
+SELECT t.{key} FROM {table} AS t WHERE {condition}
+ORDER BY t.{key} LIMIT 1 OFFSET {offset};
+
+-- enqueue: the state of the records as messages; each stays locked, so that
+-- a change on its way is in this message or in a later one
+INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
+    clock)
+SELECT {model}, CAST(t.{key} AS char), 'update',
+    CONCAT({begin}, {capture}, '}'), '[]', 0
+FROM {table} AS t WHERE {condition}
+ORDER BY t.{key} FOR UPDATE;
