@@ -9,7 +9,6 @@
 #include <curl/curl.h>
 
 #include "cm_node.h"
-#include "uri.h"
 
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
@@ -19,8 +18,6 @@
 struct cm_http_t {
     CURL *curl;
     const cm_http_config_t *config;
-    const char *uri;
-    int loopback;
     cm_http_reply_t *reply; /* the one being read */
     apr_pool_t *reply_pool;
     char *data; /* kept from one request to the next */
@@ -126,8 +123,8 @@ static void set_options(cm_http_t *http)
     CURL *curl = http->curl;
     long timeout = config->timeout;
 
-    set_protocols(curl, http->uri);
-    if (http->loopback)
+    set_protocols(curl, config->uri);
+    if (config->loopback)
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
@@ -156,7 +153,6 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
 {
     cm_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
-    CM_TRY(cm_uri_check(&made->uri, &made->loopback, config->peer, pool));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     made->config = config;
     made->curl = curl_easy_init();
@@ -204,9 +200,9 @@ static cm_error_t *explain(cm_http_t *http, CURLcode rc, apr_pool_t *pool)
         return cm_error_hint(
             CM_FAIL(pool, code,
                     "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
-                    http->uri, http->config->reply_limit),
+                    http->config->uri, http->config->reply_limit),
             pool, "raise CommunicatorMaxBody on this side");
-    err = CM_FAIL(pool, code, "%s: %s", http->uri, words);
+    err = CM_FAIL(pool, code, "%s: %s", http->config->uri, words);
     if (code == CM_TLS)
         return cm_error_hint(err, pool,
                              "name the authority that signed the peer's "
@@ -254,9 +250,10 @@ static cm_error_t *perform(cm_http_reply_t **reply, cm_http_t *http,
     http->size = 0;
     http->overflow = 0;
     *http->error = '\0';
-    curl_easy_setopt(http->curl, CURLOPT_URL,
-                     query ? apr_pstrcat(pool, http->uri, "?", query, NULL)
-                           : http->uri);
+    curl_easy_setopt(
+        http->curl, CURLOPT_URL,
+        query ? apr_pstrcat(pool, http->config->uri, "?", query, NULL)
+              : http->config->uri);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
     (*reply)->began = cm_clock_now();
     rc = curl_easy_perform(http->curl);

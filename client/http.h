@@ -16,6 +16,8 @@ typedef struct cm_http_t cm_http_t;
 /* How to talk to the peer. */
 typedef struct cm_http_config_t {
     const cm_peer_settings_t *peer;
+    const char *uri;        /* from cm_uri_check() */
+    int loopback;           /* it leads to this host */
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
     apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
@@ -33,8 +35,8 @@ typedef struct cm_http_reply_t {
     apr_int64_t began, ended; /* this host's clock, microseconds */
 } cm_http_reply_t;
 
-/* Make the handle in POOL; CONFIG must live as long. Fails with CM_CONFIG
- * when the peer's uri= is not one that credentials may be sent to. */
+/* Make the handle in POOL; CONFIG must live as long. Fails with
+ * CM_INTERNAL. */
 cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
                          apr_pool_t *pool) CM_UNUSED_RESULT;
 

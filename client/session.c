@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "secret.h"
+#include "uri.h"
 
 #define PARKED_KEPT 100
 
@@ -39,6 +40,8 @@ static cm_error_t *open_http(cm_session_t *session, int timeout)
     apr_table_setn(config->headers, "Communicator-Protocol", "2");
     apr_table_setn(config->headers, "Communicator-Node", settings->name);
     apr_table_setn(config->headers, "Communicator-Epoch", session->node->epoch);
+    CM_TRY(
+        cm_uri_check(&config->uri, &config->loopback, session->settings, pool));
     if (session->settings->user)
         CM_TRY(cm_secret_read(&config->password, session->settings, pool));
     return cm_http_open(&session->http, config, pool);
