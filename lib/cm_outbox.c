@@ -1,0 +1,164 @@
+/* The outbox: what is confirmed, what waits. See cm_outbox.h. */
+#include "cm_outbox.h"
+
+#include <apr_strings.h>
+
+#include "cm_dialect.h"
+
+/* Counted exactly up to here. */
+#define MOST_COUNTED 10000
+
+/* Refuse the confirmation of what was never sent from here. */
+static cm_error_t *check_known(cm_node_t *node, const char *peer,
+                               apr_int64_t seq, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        "SELECT last_seq FROM communicator_node WHERE id = 1", NULL, 0, pool));
+    if (rows->count && seq <= cm_cell_number(rows, 0, 0))
+        return NULL;
+    err = CM_FAIL(pool, CM_EPOCH,
+                  "peer '%s' holds message %" APR_INT64_T_FMT
+                  " of this node, which has not come that far",
+                  peer, seq);
+    return cm_error_hint(err, pool,
+                         "this database was restored or made anew: the peer "
+                         "must forget this node's history first");
+}
+
+static cm_error_t *move_cursor(cm_node_t *node, const char *name,
+                               apr_int64_t seq, apr_int64_t id,
+                               apr_pool_t *pool)
+{
+    cm_peer_t *peer;
+    apr_int64_t from;
+
+    CM_TRY(cm_peer_load(&peer, node, name, 1, pool));
+    if (seq <= peer->confirmed)
+        return NULL;
+    CM_TRY(check_known(node, name, seq, pool));
+    from = peer->confirmed;
+    peer->confirmed = seq;
+    peer->confirmed_id = id;
+    if (peer->sent < seq)
+        peer->sent = seq;
+    CM_TRY(cm_peer_save(node, peer, pool));
+    return cm_store_run(
+        NULL, node->store,
+        apr_psprintf(pool,
+                     "UPDATE outbound_messages SET delivered_at = %s"
+                     " WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq <= %" APR_INT64_T_FMT
+                     " AND delivered_at IS NULL",
+                     cm_store_dialect(node->store)->now, from, seq),
+        NULL, 0, pool);
+}
+
+cm_error_t *cm_outbox_gem_confirm(cm_node_t *node, const char *peer,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
+    if (seq <= row->confirmed)
+        return NULL;
+    CM_TRY(cm_store_begin(node->store, scratch_pool));
+    err = move_cursor(node, peer, seq, id, scratch_pool);
+    if (err) {
+        cm_store_rollback(node->store);
+        return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
+                             "cannot confirm message %" APR_INT64_T_FMT, seq);
+    }
+    return cm_store_commit(node->store, scratch_pool);
+}
+
+cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
+                              apr_int64_t seq, apr_pool_t *scratch_pool)
+{
+    return cm_outbox_gem_confirm(node, peer, seq, seq, scratch_pool);
+}
+
+/* Count the rows of the outbox that meet CONDITION (with the peer's name for
+ * its "%s"), not further than is worth it. */
+static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
+                              const char *peer, const char *condition,
+                              apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           apr_psprintf(pool,
+                                        "SELECT count(*) FROM (SELECT 1 AS one"
+                                        " FROM outbound_messages WHERE %s"
+                                        " AND (source IS NULL OR source <> %%s)"
+                                        " LIMIT %d) AS some",
+                                        condition, MOST_COUNTED),
+                           &argument, 1, pool));
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+/* Give the time of the first row that meets CONDITION, 0 when there is none
+ * or it says an old state again. */
+static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
+                              const char *peer, const char *condition,
+                              const char *order, apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT CASE WHEN changed = '[]' THEN 0 ELSE clock END"
+                     " FROM outbound_messages WHERE %s"
+                     " AND (source IS NULL OR source <> %%s)"
+                     " ORDER BY %s LIMIT 1",
+                     condition, order),
+        &argument, 1, pool));
+    *time = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+    return NULL;
+}
+
+static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
+                                const char *peer, apr_pool_t *pool)
+{
+    const char *stamped, *unstamped = "seq IS NULL";
+    apr_int64_t raw;
+    cm_rows_t *rows;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, peer, 0, pool));
+    stamped = apr_psprintf(pool, "seq > %" APR_INT64_T_FMT, row->confirmed);
+    CM_TRY(count_some(&pending->count, node, peer, stamped, pool));
+    CM_TRY(count_some(&raw, node, peer, unstamped, pool));
+    if (pending->count)
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped, "seq",
+                          pool));
+    else if (raw)
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped, "id",
+                          pool));
+    if (pending->count == MOST_COUNTED) {
+        CM_TRY(cm_store_select(&rows, node->store,
+                               "SELECT max(seq) FROM outbound_messages", NULL,
+                               0, pool));
+        pending->count = cm_cell_number(rows, 0, 0) - row->confirmed;
+    }
+    pending->count += raw;
+    return NULL;
+}
+
+cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
+                              const char *peer, apr_pool_t *scratch_pool)
+{
+    pending->count = pending->oldest_clock = 0;
+    CM_TRY_FOR(read_pending(pending, node, peer, scratch_pool), scratch_pool,
+               "cannot count what waits for '%s'", peer);
+    return NULL;
+}

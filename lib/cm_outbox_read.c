@@ -1,0 +1,273 @@
+/* Reading the outbox for a peer: first what fits, then the messages. */
+#include "cm_outbox_read.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_dialect.h"
+
+/* What a message takes on the wire beside its body and clocks. */
+#define MESSAGE_BYTES 300
+
+#define FROM_OTHERS "(source IS NULL OR source <> %s)"
+
+/* The messages that go into a batch. */
+typedef struct range_t {
+    apr_int64_t lowest, highest; /* of all that is there; 0: nothing */
+    apr_int64_t last;
+    int count, more;
+} range_t;
+
+static cm_error_t *find_ends(range_t *range, cm_node_t *node, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT (SELECT min(seq) FROM outbound_messages),"
+                           " (SELECT max(seq) FROM outbound_messages)",
+                           NULL, 0, pool));
+    range->lowest = cm_cell_number(rows, 0, 0);
+    range->highest = cm_cell_number(rows, 0, 1);
+    return NULL;
+}
+
+/* Refuse a peer that wants again what was confirmed and purged. */
+static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
+                                const cm_reading_t *reading, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    cm_peer_t *peer;
+
+    if (reading->gem || range->lowest == reading->after + 1)
+        return NULL;
+    CM_TRY(cm_peer_load(&peer, node, reading->peer, 0, pool));
+    if (reading->after >= peer->confirmed ||
+        (range->lowest && range->lowest <= reading->after))
+        return NULL;
+    err = CM_FAIL(pool, CM_EPOCH,
+                  "peer '%s' wants message %" APR_INT64_T_FMT
+                  " again, which it had confirmed and which is purged here",
+                  reading->peer, reading->after + 1);
+    return cm_error_hint(err, pool,
+                         "its database was restored or made anew: publish all "
+                         "records to it");
+}
+
+/* Find how far the batch goes: bodies are not read yet. */
+static cm_error_t *find_range(range_t *range, cm_node_t *node,
+                              const cm_reading_t *reading, apr_pool_t *pool)
+{
+    cm_datum_t peer = cm_datum_text(reading->peer);
+    const char *size = cm_store_dialect(node->store)->database == CM_SQLITE3
+                           ? "length(CAST(body AS blob))"
+                           : "octet_length(body)";
+    apr_int64_t bytes = 0;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT seq, %s + coalesce(length(clocks), 0)"
+                     " + coalesce(length(refs), 0) FROM outbound_messages"
+                     " WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq <= %" APR_INT64_T_FMT " AND %s"
+                     " ORDER BY seq LIMIT %d",
+                     size, reading->after,
+                     reading->until ? reading->until : range->highest,
+                     FROM_OTHERS, reading->limits->messages + 1),
+        &peer, 1, pool));
+    for (i = 0; i < rows->count && i < reading->limits->messages; i++) {
+        bytes += cm_cell_number(rows, i, 1) + MESSAGE_BYTES;
+        if (i && bytes > reading->limits->bytes)
+            break;
+        range->last = cm_cell_number(rows, i, 0);
+    }
+    range->count = i;
+    range->more = i < rows->count;
+    if (!range->more)
+        range->last = reading->until ? reading->until : range->highest;
+    if (range->last < reading->after)
+        range->last = reading->after;
+    return NULL;
+}
+
+/* Leave out columns that are gone or not carried; the rest as on the wire. */
+static void make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
+                           apr_pool_t *pool)
+{
+    apr_array_header_t *attributes = row->message.attributes;
+    int i, kept = 0;
+
+    for (i = 0; i < attributes->nelts; i++) {
+        cm_attribute_t attribute = APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+        const cm_column_t *column = cm_table_column(row->table, attribute.name);
+
+        if (!column || !column->carried)
+            continue;
+        attribute.value =
+            cm_value_canonical(column, attribute.value, dialect, pool);
+        APR_ARRAY_IDX(attributes, kept++, cm_attribute_t) = attribute;
+    }
+    attributes->nelts = kept;
+}
+
+void cm_outbox_write_body(cm_outgoing_t *row, apr_pool_t *result_pool)
+{
+    cm_message_t *message = &row->message;
+    cm_buffer_t *buffer = cm_buffer_create(
+        message->body_size + message->body_size / 8 + 64, result_pool);
+
+    cm_buffer_body(buffer, message->model, message->attributes);
+    message->body_size = buffer->size;
+    cm_buffer_append(buffer, "", 1);
+    message->body = buffer->data;
+}
+
+/* Find the model of ROW and its table, or hold it back. */
+static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    const char *name = row->message.model;
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+    cm_error_t *err;
+
+    if (!model && !row->forwarded)
+        row->held = apr_psprintf(pool, "model '%s' is not configured", name);
+    else if (model && !model->publishes && !row->forwarded)
+        row->held = apr_psprintf(pool, "model '%s' is not published", name);
+    else if (model && !model->deletes && row->message.action == CM_DELETE)
+        row->held =
+            apr_psprintf(pool, "deletes of '%s' are not published", name);
+    if (!model || row->held)
+        return NULL;
+    err = cm_node_table(&row->table, node, model);
+    return err && row->forwarded ? NULL : err;
+}
+
+/* Make the message of row NUMBER of ROWS. */
+static cm_error_t *make_message(cm_outgoing_t *row, cm_node_t *node,
+                                const cm_rows_t *rows, int number,
+                                apr_pool_t *pool)
+{
+    const cm_datum_t *body = cm_cell(rows, number, 9);
+    const char *action = cm_cell_text(rows, number, 1);
+    cm_message_t *message = &row->message;
+
+    memset(row, 0, sizeof(*row));
+    message->id = cm_cell_number(rows, number, 0);
+    message->action = CM_UPDATE;
+    if (action && !cm_action_read(&message->action, action))
+        row->held = apr_psprintf(pool, "'%s' is no action", action);
+    message->clocks.clock = cm_cell_number(rows, number, 2);
+    message->identity.origin = cm_cell_text(rows, number, 6);
+    message->identity.original_id = cm_cell_text(rows, number, 7);
+    row->forwarded = cm_cell_text(rows, number, 8) != NULL;
+    row->captured = !row->forwarded && cm_cell_text(rows, number, 10);
+    if (cm_message_read_stored(message, body->data, body->size,
+                               cm_cell_text(rows, number, 3),
+                               cm_cell_text(rows, number, 4),
+                               cm_cell_text(rows, number, 5), pool)) {
+        row->held = apr_psprintf(
+            pool, "message %" APR_INT64_T_FMT " cannot be read", message->id);
+        return NULL;
+    }
+    CM_TRY(find_table(row, node, pool));
+    if (row->captured && !row->held)
+        make_canonical(row, cm_store_dialect(node->store), pool);
+    return NULL;
+}
+
+static cm_error_t *read_rows(apr_array_header_t **found, cm_node_t *node,
+                             const range_t *range, const cm_reading_t *reading,
+                             apr_pool_t *pool)
+{
+    cm_datum_t peer = cm_datum_text(reading->peer);
+    cm_rows_t *rows;
+    int i;
+
+    *found = apr_array_make(pool, range->count + 1, sizeof(cm_outgoing_t));
+    if (!range->count)
+        return NULL;
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT seq, action, clock, clocks, base, refs, origin,"
+                     " original_id, source, body, local_record_id"
+                     " FROM outbound_messages WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq <= %" APR_INT64_T_FMT " AND " FROM_OTHERS
+                     " ORDER BY seq LIMIT %d",
+                     reading->after, range->last, "%s", range->count),
+        &peer, 1, pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(make_message(apr_array_push(*found), node, rows, i, pool));
+    return NULL;
+}
+
+/* Put ROW into the batch, or count why it is not sent. */
+static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
+                     const cm_reading_t *reading, apr_pool_t *pool)
+{
+    cm_message_t *message = &row->message;
+
+    if (!row->held && reading->gem)
+        cm_outbox_for_gem(row, reading->peer, pool);
+    else if (!row->held && !row->forwarded)
+        cm_outbox_write_body(row, pool);
+    if (row->held) {
+        if (!batch->held_back++)
+            batch->held_reason = row->held;
+        return;
+    }
+    if (reading->gem && reading->first_id)
+        message->id = reading->first_id + batch->messages->nelts;
+    APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
+}
+
+static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
+                              const cm_reading_t *reading,
+                              apr_pool_t *result_pool, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *rows;
+    range_t range = {0};
+    int i;
+
+    CM_TRY(find_ends(&range, node, scratch_pool));
+    CM_TRY(check_purged(&range, node, reading, scratch_pool));
+    CM_TRY(find_range(&range, node, reading, scratch_pool));
+    batch->last = range.last;
+    batch->more = range.more;
+    CM_TRY(read_rows(&rows, node, &range, reading, result_pool));
+    CM_TRY(cm_outbox_references(node, rows, result_pool, scratch_pool));
+    for (i = 0; i < rows->nelts; i++)
+        send_row(batch, &APR_ARRAY_IDX(rows, i, cm_outgoing_t), reading,
+                 result_pool);
+    return NULL;
+}
+
+cm_error_t *cm_outbox_read_until(cm_batch_t **batch, cm_node_t *node,
+                                 const cm_reading_t *reading,
+                                 apr_pool_t *result_pool,
+                                 apr_pool_t *scratch_pool)
+{
+    *batch = apr_pcalloc(result_pool, sizeof(**batch));
+    (*batch)->after = reading->after;
+    (*batch)->messages = apr_array_make(
+        result_pool, reading->limits->messages + 1, sizeof(cm_message_t *));
+    CM_TRY_FOR(read_batch(*batch, node, reading, result_pool, scratch_pool),
+               scratch_pool, "cannot read the outbox for '%s'", reading->peer);
+    return NULL;
+}
+
+cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
+                           const char *peer, apr_int64_t after,
+                           const cm_limits_t *limits, int gem,
+                           apr_int64_t first_id, apr_pool_t *result_pool,
+                           apr_pool_t *scratch_pool)
+{
+    cm_reading_t reading = {peer, after, 0, limits, gem, first_id};
+
+    return cm_outbox_read_until(batch, node, &reading, result_pool,
+                                scratch_pool);
+}

@@ -1,0 +1,46 @@
+/* Reading the outbox for a peer, its inside. cm_outbox_read.c selects the
+ * rows and makes messages of them, cm_outbox_references.c names the parents,
+ * cm_outbox_gem.c holds to what a gem takes. */
+#ifndef CM_OUTBOX_READ_H
+#define CM_OUTBOX_READ_H
+
+#include "cm_outbox.h"
+
+/* One row on its way out. */
+typedef struct cm_outgoing_t {
+    cm_message_t message;    /* its id is the seq until it is sent */
+    const cm_table_t *table; /* NULL: not of a configured model */
+    int captured;            /* written by a trigger: its body is raw */
+    int forwarded;           /* from a peer: its references stand in it */
+    const char *held;        /* why it is not sent, or NULL */
+} cm_outgoing_t;
+
+/* What is read: cm_outbox_read()'s arguments, and where to end. */
+typedef struct cm_reading_t {
+    const char *peer;
+    apr_int64_t after, until; /* until: the last seq; 0: no end */
+    const cm_limits_t *limits;
+    int gem;
+    apr_int64_t first_id;
+} cm_reading_t;
+
+/* Read as cm_outbox_read() does, not beyond READING->until. */
+cm_error_t *cm_outbox_read_until(cm_batch_t **batch, cm_node_t *node,
+                                 const cm_reading_t *reading,
+                                 apr_pool_t *result_pool,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the references in ROWS (cm_outgoing_t) the names of their parents. A
+ * value that refers to nothing here becomes null. */
+cm_error_t *cm_outbox_references(cm_node_t *node, apr_array_header_t *rows,
+                                 apr_pool_t *result_pool,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Make of ROW what the gem PEER takes, or hold it back. */
+void cm_outbox_for_gem(cm_outgoing_t *row, const char *peer,
+                       apr_pool_t *result_pool);
+
+/* Write the body of ROW anew from its attributes. */
+void cm_outbox_write_body(cm_outgoing_t *row, apr_pool_t *result_pool);
+
+#endif

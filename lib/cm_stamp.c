@@ -1,0 +1,362 @@
+/* Stamping: committed messages get their number, their record's clock and
+ * identity. A chunk at a time, in a few statements. */
+#include "cm_stamp.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_bulk.h"
+#include "cm_dialect.h"
+#include "cm_json.h"
+
+#define CHUNK 1000
+/* Bytes of bodies, of messages that the application wrote itself. */
+#define MOST_BYTES (8 * 1024 * 1024)
+
+static const cm_bulk_column_t row_columns[] = {
+    {"id", "bigint"}, {"seq", "bigint"},   {"model", NULL},
+    {"action", NULL}, {"clock", "bigint"}, {"clocks", NULL},
+    {"base", NULL},   {"origin", NULL},    {"original_id", NULL}};
+
+static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
+
+/* Read the names in the JSON array TEXT. What cannot be read counts as a
+ * change of everything: nothing of it may be lost. */
+static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
+{
+    apr_hash_t *changed = apr_hash_make(pool);
+    cm_value_t name;
+    cm_json_t json;
+    int count = 0;
+
+    if (!text)
+        return NULL;
+    cm_json_init(&json, text, strlen(text), pool);
+    cm_json_open(&json, '[');
+    while (cm_json_next(&json, ']', &count) && cm_json_value(&json, &name))
+        apr_hash_set(changed, name.data ? name.data : "", APR_HASH_KEY_STRING,
+                     "");
+    return cm_json_done(&json) ? changed : NULL;
+}
+
+/* Give the rows without a number, in order, at most LIMIT: cm_stamp_row_t. */
+static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
+                             int limit)
+{
+    const char *size =
+        cm_store_dialect(stamp->node->store)->database == CM_SQLITE3
+            ? "length(CAST(body AS blob))"
+            : "octet_length(body)";
+    apr_int64_t bytes = 0;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_store_select(
+        &rows, stamp->node->store,
+        apr_psprintf(stamp->pool,
+                     "SELECT id, model, local_record_id, action, changed,"
+                     " clock, origin, original_id,"
+                     " CASE WHEN action IS NULL THEN %s ELSE 0 END"
+                     " FROM outbound_messages WHERE seq IS NULL"
+                     " ORDER BY id LIMIT %d",
+                     size, limit),
+        NULL, 0, stamp->pool));
+    *found =
+        apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
+    for (i = 0; i < rows->count; i++) {
+        cm_stamp_row_t *row;
+
+        bytes += cm_cell_number(rows, i, 8);
+        if (i && bytes > MOST_BYTES)
+            break;
+        row = apr_array_push(*found);
+        memset(row, 0, sizeof(*row));
+        row->id = cm_cell_number(rows, i, 0);
+        row->model = cm_cell_text(rows, i, 1);
+        row->local_id = cm_cell_text(rows, i, 2);
+        row->action = cm_cell_text(rows, i, 3);
+        row->changed = read_changed(cm_cell_text(rows, i, 4), stamp->pool);
+        row->raw = cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5)
+                                            : cm_clock_now();
+        row->identity.origin = cm_cell_text(rows, i, 6);
+        row->identity.original_id = cm_cell_text(rows, i, 7);
+    }
+    return NULL;
+}
+
+/* Take from its body what a message of the application says: its model, and
+ * as changed the columns that it carries. */
+static void read_written(cm_stamp_row_t *row, const cm_datum_t *body,
+                         apr_pool_t *pool)
+{
+    cm_message_t message = {0};
+    int i;
+
+    row->model = NULL;
+    if (cm_message_read_stored(&message, body->data, body->size, NULL, NULL,
+                               NULL, pool))
+        return;
+    row->model = message.model;
+    row->changed = apr_hash_make(pool);
+    for (i = 0; i < message.attributes->nelts; i++)
+        apr_hash_set(row->changed,
+                     APR_ARRAY_IDX(message.attributes, i, cm_attribute_t).name,
+                     APR_HASH_KEY_STRING, "");
+}
+
+/* Read the bodies of the messages that the application wrote itself. */
+static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("outbound_messages", id_columns, 1, 1, stamp->pool);
+    apr_hash_t *by_id = apr_hash_make(stamp->pool);
+    cm_rows_t *bodies;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->action)
+            continue;
+        cm_bulk_add(keys, cm_datum_number(row->id, stamp->pool));
+        apr_hash_set(by_id, &row->id, sizeof(row->id), row);
+    }
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&bodies, stamp->node->store, "t.id, t.body", keys,
+                          NULL, 0, stamp->pool));
+    for (i = 0; i < bodies->count; i++) {
+        apr_int64_t id = cm_cell_number(bodies, i, 0);
+        cm_stamp_row_t *row = apr_hash_get(by_id, &id, sizeof(id));
+
+        if (row)
+            read_written(row, cm_cell(bodies, i, 1), stamp->pool);
+    }
+    return NULL;
+}
+
+/* Give the group of the model of that NAME, or NULL. */
+static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
+                              const char *name)
+{
+    cm_stamp_model_t *group =
+        apr_hash_get(stamp->models, name, APR_HASH_KEY_STRING);
+    const cm_model_t *model = cm_settings_model(stamp->node->settings, name);
+    cm_error_t *err;
+
+    *found = group;
+    if (group || !model)
+        return NULL;
+    *found = group = apr_pcalloc(stamp->pool, sizeof(*group));
+    err = cm_node_table(&group->table, stamp->node, model);
+    if (err && err->code != CM_SCHEMA)
+        return err;
+    group->model = model;
+    group->ids = apr_array_make(stamp->pool, 16, sizeof(const char *));
+    group->seen = apr_hash_make(stamp->pool);
+    group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
+    apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
+    return NULL;
+}
+
+/* Find out which record ROW is about, and note it to be looked up. */
+static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    cm_stamp_model_t *group;
+
+    if (!row->model)
+        return NULL;
+    CM_TRY(find_group(&group, stamp, row->model));
+    if (!group)
+        return NULL;
+    if (!row->action) {
+        row->local_id = NULL;
+        if (!row->identity.origin || !row->identity.original_id)
+            return NULL;
+        if (!strcmp(row->identity.origin, stamp->node->settings->name))
+            row->local_id = row->identity.original_id;
+    }
+    row->group = group;
+    if (!row->local_id)
+        APR_ARRAY_PUSH(group->foreign, cm_identity_t) = row->identity;
+    else if (!apr_hash_get(group->seen, row->local_id, APR_HASH_KEY_STRING)) {
+        apr_hash_set(group->seen, row->local_id, APR_HASH_KEY_STRING, "");
+        APR_ARRAY_PUSH(group->ids, const char *) = row->local_id;
+    }
+    return NULL;
+}
+
+/* Let one record have one mapping in memory, whatever it was looked up by. */
+static void join_mappings(cm_stamp_model_t *group, apr_pool_t *pool)
+{
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(pool, group->named); at; at = apr_hash_next(at)) {
+        cm_mapping_t *mapping = apr_hash_this_val(at), *same;
+
+        if (!mapping->local_id)
+            continue;
+        same =
+            apr_hash_get(group->alive, mapping->local_id, APR_HASH_KEY_STRING);
+        if (same)
+            apr_hash_set(group->named, apr_hash_this_key(at),
+                         APR_HASH_KEY_STRING, same);
+        else
+            apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING,
+                         mapping);
+    }
+}
+
+/* Read the mappings of the records of GROUP. New lives are looked for where
+ * one may begin: an id without a mapping, or created once more. */
+static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                                 const apr_array_header_t *rows)
+{
+    apr_array_header_t *unknown =
+        apr_array_make(stamp->pool, 16, sizeof(const char *));
+    apr_hash_t *wanted = apr_hash_make(stamp->pool);
+    int i;
+
+    CM_TRY(cm_mapping_by_local_id(&group->alive, stamp->node,
+                                  group->model->type, group->ids, stamp->pool));
+    CM_TRY(cm_mapping_by_identity(&group->named, stamp->node,
+                                  group->model->type, group->foreign,
+                                  stamp->pool));
+    join_mappings(group, stamp->pool);
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->group != group || !row->local_id ||
+            apr_hash_get(wanted, row->local_id, APR_HASH_KEY_STRING))
+            continue;
+        if (apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING) &&
+            (!row->action || !strcmp(row->action, "update")))
+            continue;
+        apr_hash_set(wanted, row->local_id, APR_HASH_KEY_STRING, "");
+        APR_ARRAY_PUSH(unknown, const char *) = row->local_id;
+    }
+    return cm_mapping_lives(&group->lives, stamp->node, group->model, unknown,
+                            stamp->pool);
+}
+
+static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
+{
+    apr_hash_index_t *at;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        CM_TRY(note_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t)));
+    for (at = apr_hash_first(stamp->pool, stamp->models); at;
+         at = apr_hash_next(at))
+        CM_TRY(find_mappings(stamp, apr_hash_this_val(at), rows));
+    return NULL;
+}
+
+/* Write the rows, numbered from LAST_SEQ + 1. */
+static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
+                              apr_int64_t last_seq)
+{
+    apr_pool_t *pool = stamp->pool;
+    cm_bulk_t *bulk =
+        cm_bulk_create("outbound_messages", row_columns, 9, 1, pool);
+    apr_int64_t updated;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        cm_bulk_add(bulk, cm_datum_number(row->id, pool));
+        cm_bulk_add(bulk, cm_datum_number(++last_seq, pool));
+        cm_bulk_add(bulk, cm_datum_text(row->model));
+        cm_bulk_add(bulk, cm_datum_text(row->action ? row->action : "update"));
+        cm_bulk_add(bulk, cm_datum_number(row->clock, pool));
+        cm_bulk_add(bulk, cm_datum_text(row->clocks));
+        cm_bulk_add(bulk, cm_datum_text(row->base));
+        cm_bulk_add(bulk, cm_datum_text(row->identity.origin));
+        cm_bulk_add(bulk, cm_datum_text(row->identity.original_id));
+    }
+    CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, pool));
+    if (updated != rows->nelts)
+        return CM_FAIL(pool, CM_BUSY,
+                       "%d messages were to be stamped, but only "
+                       "%" APR_INT64_T_FMT " are still there",
+                       rows->nelts, updated);
+    return cm_node_set_last_seq(stamp->node, last_seq, pool);
+}
+
+static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp, int limit)
+{
+    apr_array_header_t *rows;
+    apr_int64_t last_seq;
+    int i;
+
+    CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
+    CM_TRY(read_rows(&rows, stamp, limit));
+    *stamped = rows->nelts;
+    if (!rows->nelts)
+        return NULL;
+    CM_TRY(read_bodies(stamp, rows));
+    CM_TRY(find_records(stamp, rows));
+    for (i = 0; i < rows->nelts; i++)
+        cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
+    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, stamp->pool));
+    return write_rows(stamp, rows, last_seq);
+}
+
+cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
+                                 apr_pool_t *scratch_pool)
+{
+    cm_stamp_t stamp = {.node = node, .pool = scratch_pool};
+
+    stamp.models = apr_hash_make(scratch_pool);
+    stamp.mappings = apr_array_make(scratch_pool, 64, sizeof(cm_mapping_t *));
+    CM_TRY_FOR(stamp_rows(stamped, &stamp, limit), scratch_pool,
+               "cannot stamp the outbox");
+    return NULL;
+}
+
+/* Say whether there is anything to stamp; takes no lock. */
+static cm_error_t *is_waiting(int *waiting, cm_node_t *node, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(cm_store_select(&rows, node->store,
+                               "SELECT id FROM outbound_messages"
+                               " WHERE seq IS NULL ORDER BY id LIMIT 1",
+                               NULL, 0, pool),
+               pool, "cannot read the outbox");
+    *waiting = rows->count;
+    return NULL;
+}
+
+static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(node->store, pool));
+    err = cm_outbox_stamp_some(stamped, node, CHUNK, pool);
+    if (err) {
+        cm_store_rollback(node->store);
+        return err;
+    }
+    return cm_store_commit(node->store, pool);
+}
+
+cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
+                            apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int some = 0;
+
+    *stamped = 0;
+    CM_TRY(is_waiting(&some, node, scratch_pool));
+    apr_pool_create(&iterpool, scratch_pool);
+    while (some) {
+        apr_pool_clear(iterpool);
+        CM_TRY(stamp_chunk(&some, node, iterpool));
+        *stamped += some;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
