@@ -22,10 +22,4 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
                              const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Give the statements that remove what cm_capture_statements() made. */
-cm_error_t *cm_capture_drop_statements(apr_array_header_t **statements,
-                                       cm_store_t *store,
-                                       const cm_table_t *table,
-                                       apr_pool_t *pool) CM_UNUSED_RESULT;
-
 #endif

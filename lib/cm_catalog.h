@@ -10,8 +10,8 @@
 
 typedef struct cm_column_t {
     const char *name;
-    const char *quoted;   /* as an identifier in SQL with parameters */
-    const char *type;     /* declared type, to cast to on PostgreSQL */
+    const char *quoted; /* as an identifier in SQL with parameters */
+    const char *type;   /* declared type, to cast to on PostgreSQL */
     cm_class_e value_class;
     int length;           /* most characters (text) or bytes (binary); 0: no
                              limit. Integers and floats: bytes of storage */
@@ -21,25 +21,27 @@ typedef struct cm_column_t {
     int is_unsigned;      /* integers */
     int loose;            /* SQLite: the type is a wish, no check is made */
     int nullable;
-    int has_default;      /* or the database makes the value itself */
-    int generated;        /* computed: never written */
+    int has_default;       /* or the database makes the value itself */
+    int generated;         /* computed: never written */
     const char *reference; /* model that it refers to, or NULL */
-    int carried;          /* goes over the wire (only=, except=, key) */
-    const char *capture;  /* SQL making the raw form, with "t." before the
-                             column's name: NEW, OLD or t in its place */
+    int carried;           /* goes over the wire (only=, except=, key) */
+    const char *capture;   /* SQL making the raw form, a piece of the table's;
+                              with "t." before the column's name */
 } cm_column_t;
 
 typedef struct cm_table_t {
     const cm_model_t *model;
     const char *quoted; /* the table's name */
     const cm_column_t *key;
-    int key_generated;  /* the database gives new keys (serial, identity) */
+    int key_generated; /* the database gives new keys (serial, identity) */
     int column_count;
     cm_column_t *columns; /* in the table's order, key included */
     apr_hash_t *by_name;  /* name -> cm_column_t * */
     const char *capture;  /* SQL of the whole raw body without the model:
                              a JSON object text of the carried columns of
                              the row "t" */
+    const char *key_text; /* SQL of the row's key as text */
+    int partitioned;      /* PostgreSQL: rows are in its partitions */
 } cm_table_t;
 
 /* Read the table of MODEL. Fails with CM_SCHEMA when there is none, it has

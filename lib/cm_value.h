@@ -10,8 +10,6 @@
 
 #include "cm_store.h"
 
-struct json_object;
-
 typedef enum cm_kind_e {
     CM_ABSENT = 0, /* the attribute was not there */
     CM_NULL,
@@ -29,32 +27,21 @@ typedef struct cm_value_t {
 
 /* What a column holds, for the conversions. */
 typedef enum cm_class_e {
-    CM_CLASS_TEXT,    /* and everything not listed: enum, uuid, arrays ... */
+    CM_CLASS_TEXT, /* and everything not listed: enum, uuid, arrays ... */
     CM_CLASS_INTEGER,
     CM_CLASS_DECIMAL,
     CM_CLASS_FLOAT,
     CM_CLASS_BOOLEAN,
     CM_CLASS_DATE,
     CM_CLASS_TIME,
-    CM_CLASS_TIMESTAMP,        /* without zone: taken as UTC */
-    CM_CLASS_TIMESTAMP_ZONE,   /* an instant */
-    CM_CLASS_BINARY,           /* hexadecimal digits on the wire */
-    CM_CLASS_JSON,             /* its text, as a string, on the wire */
-    CM_CLASS_ANY               /* SQLite: a column without a type */
+    CM_CLASS_TIMESTAMP,      /* without zone: taken as UTC */
+    CM_CLASS_TIMESTAMP_ZONE, /* an instant */
+    CM_CLASS_BINARY,         /* hexadecimal digits on the wire */
+    CM_CLASS_JSON,           /* its text, as a string, on the wire */
+    CM_CLASS_ANY             /* SQLite: a column without a type */
 } cm_class_e;
 
 struct cm_column_t; /* cm_catalog.h */
-
-/* Read a JSON scalar (array, object) as it stands: text with its bytes,
- * numbers with their digits. */
-cm_value_t cm_value_of_json(struct json_object *json, apr_pool_t *pool);
-
-/* Quote the numbers in the JSON TEXT that json-c would change: those of more
- * than 18 digits, and -0. *SIZE is the text's size, before and after. Returns
- * TEXT itself when there is none. To be called before parsing a body; a
- * number read as text is a number again by its column's class. */
-const char *cm_value_protect_numbers(const char *text, apr_size_t *size,
-                                     apr_pool_t *pool);
 
 /* Make RAW, a member of the body that a trigger of this node's database
  * wrote, canonical. Never fails: what cannot be recognised (a date that is

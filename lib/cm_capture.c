@@ -1,0 +1,332 @@
+/* Triggers made from the templates in sql/DRIVER/capture.sql: see
+ * cm_capture.h. */
+#include "cm_capture.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_catalog_internal.h"
+#include "cm_sql.h"
+
+/* PostgreSQL has the shortest names. */
+#define NAME_MAX_BYTES 63
+
+/* What the templates are filled with. */
+typedef struct filling_t {
+    cm_store_t *store;
+    const cm_table_t *table;
+    cm_database_e database;
+    apr_hash_t *values;
+    apr_pool_t *pool;
+} filling_t;
+
+/* FNV-1a: names and templates are no one's secrets. */
+static apr_uint64_t hash_of(const char *text, apr_uint64_t hash)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(1099511628211);
+    return hash;
+}
+
+static const char *hash_text(apr_uint64_t hash, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT, hash);
+}
+
+static void set(filling_t *filling, const char *name, const char *value)
+{
+    apr_hash_set(filling->values, name, APR_HASH_KEY_STRING,
+                 cm_catalog_without_doubling(value, filling->pool));
+}
+
+/* Return the name of the trigger for EVENT. Long names, and those with a
+ * schema, which could be another table's, end with a hash. */
+static const char *trigger_name(const cm_table_t *table, const char *event,
+                                apr_pool_t *pool)
+{
+    const char *full = table->model->table;
+    char *name = apr_pstrcat(pool, "communicator_", full, NULL), *dot;
+    apr_size_t room = NAME_MAX_BYTES - strlen(event) - 1;
+
+    dot = strchr(name, '.');
+    if (dot)
+        *dot = '_';
+    if (dot || strlen(name) > room) {
+        room -= 17;
+        while (room < strlen(name) && (name[room] & 0xC0) == 0x80)
+            room--;
+        if (room < strlen(name))
+            name[room] = '\0';
+        name = apr_pstrcat(
+            pool, name, "_",
+            hash_text(hash_of(full, APR_UINT64_C(14695981039346656037)), pool),
+            NULL);
+    }
+    return apr_pstrcat(pool, name, "_", event, NULL);
+}
+
+static const char *literal(const filling_t *filling, const char *text)
+{
+    return cm_store_literal(filling->store, text, filling->pool);
+}
+
+static void set_names(filling_t *filling, const char *place)
+{
+    const cm_model_t *model = filling->table->model;
+    const char *dot = strchr(model->table, '.'), *schema = "";
+    apr_pool_t *pool = filling->pool;
+    static const char *const events[] = {"insert", "update", "delete"};
+    int i;
+
+    for (i = 0; i < 3; i++)
+        set(filling, events[i],
+            cm_store_quote(filling->store,
+                           trigger_name(filling->table, events[i], pool),
+                           pool));
+    if (dot)
+        schema = apr_pstrcat(pool,
+                             cm_store_quote(filling->store,
+                                            apr_pstrmemdup(pool, model->table,
+                                                           dot - model->table),
+                                            pool),
+                             ".", NULL);
+    set(filling, "schema", schema);
+    set(filling, "place", cm_store_quote(filling->store, place, pool));
+    set(filling, "table", filling->table->quoted);
+    apr_hash_set(filling->values, "applying", APR_HASH_KEY_STRING,
+                 literal(filling, model->table));
+    apr_hash_set(filling->values, "model", APR_HASH_KEY_STRING,
+                 literal(filling, model->name));
+    set(filling, "open",
+        cm_catalog_name_literal(filling->store, "{", model->name, ":", pool));
+}
+
+/* The key as text, and whether it changed. */
+static void set_key(filling_t *filling)
+{
+    const char *key = filling->table->key_text;
+    apr_pool_t *pool = filling->pool;
+
+    set(filling, "key", key);
+    set(filling, "old_key", cm_catalog_with_alias(key, "OLD", pool));
+    set(filling, "new_key", cm_catalog_with_alias(key, "NEW", pool));
+    set(filling, "key_differs",
+        cm_catalog_differs(filling->table->key, "OLD", "NEW", filling->database,
+                           pool));
+}
+
+/* Return SQL of the names of the columns that changed, each behind a comma,
+ * and of whether any did. */
+static void set_changed(filling_t *filling)
+{
+    apr_array_header_t *names, *conditions;
+    int is_mysql = filling->database == CM_MYSQL, i;
+    apr_pool_t *pool = filling->pool;
+
+    names = apr_array_make(pool, 32, sizeof(const char *));
+    conditions = apr_array_make(pool, 32, sizeof(const char *));
+    APR_ARRAY_PUSH(names, const char *) = is_mysql ? "CONCAT(''" : "(''";
+    APR_ARRAY_PUSH(conditions, const char *) = "(1 = 0";
+    for (i = 0; i < filling->table->column_count; i++) {
+        const cm_column_t *column = &filling->table->columns[i];
+        const char *differs =
+            cm_catalog_differs(column, "OLD", "NEW", filling->database, pool);
+
+        if (!column->carried)
+            continue;
+        APR_ARRAY_PUSH(conditions, const char *) =
+            apr_pstrcat(pool, " OR ", differs, NULL);
+        APR_ARRAY_PUSH(names, const char *) = apr_pstrcat(
+            pool, is_mysql ? ", " : " || ", "CASE WHEN ", differs, " THEN ",
+            cm_catalog_name_literal(filling->store, ",", column->name, "",
+                                    pool),
+            " ELSE '' END", NULL);
+    }
+    APR_ARRAY_PUSH(names, const char *) = ")";
+    APR_ARRAY_PUSH(conditions, const char *) = ")";
+    set(filling, "changed", apr_array_pstrcat(pool, names, 0));
+    set(filling, "any_differs", apr_array_pstrcat(pool, conditions, 0));
+}
+
+/* PostgreSQL: whether the text of a value depends on settings that the
+ * application's session may have changed (arrays, intervals, ranges ...). */
+static int needs_settings(const cm_table_t *table)
+{
+    static const char *const plain[] = {"text", "character varying", "bpchar",
+                                        "uuid", NULL};
+    int i, type;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+
+        if (column->value_class == CM_CLASS_FLOAT)
+            return 1;
+        if (column->value_class != CM_CLASS_TEXT)
+            continue;
+        for (type = 0; plain[type]; type++)
+            if (!strcmp(column->type, plain[type]))
+                break;
+        if (!plain[type])
+            return 1;
+    }
+    return 0;
+}
+
+static void set_pgsql(filling_t *filling)
+{
+    int by_row = filling->table->partitioned;
+
+    set(filling, "settings",
+        needs_settings(filling->table)
+            ? "SET search_path = pg_catalog, pg_temp"
+              " SET timezone = 'UTC' SET datestyle = 'ISO, YMD'"
+              " SET intervalstyle = 'iso_8601' SET extra_float_digits = 3"
+              " SET bytea_output = 'hex'"
+            : "SET search_path = pg_catalog, pg_temp");
+    /* the partitions have no transition tables */
+    apr_hash_set(
+        filling->values, "lastval", APR_HASH_KEY_STRING,
+        literal(filling, apr_pstrcat(filling->pool,
+                                     apr_hash_get(filling->values, "place",
+                                                  APR_HASH_KEY_STRING),
+                                     ".communicator_lastval", NULL)));
+    set(filling, "rows", by_row ? "(SELECT NEW.*)" : "communicator_rows");
+    set(filling, "old_rows", by_row ? "(SELECT OLD.*)" : "communicator_rows");
+    set(filling, "each_new",
+        by_row ? "FOR EACH ROW"
+               : "REFERENCING NEW TABLE AS communicator_rows"
+                 " FOR EACH STATEMENT");
+    set(filling, "each_old",
+        by_row ? "FOR EACH ROW"
+               : "REFERENCING OLD TABLE AS communicator_rows"
+                 " FOR EACH STATEMENT");
+}
+
+static const char *section(const filling_t *filling, const char *name)
+{
+    return cm_sql_section(cm_store_dialect(filling->store)->driver,
+                          "capture.sql", name, filling->pool);
+}
+
+static cm_error_t *fill(filling_t *filling, cm_store_t *store,
+                        const cm_table_t *table, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    filling->store = store;
+    filling->table = table;
+    filling->database = cm_store_dialect(store)->database;
+    filling->values = apr_hash_make(pool);
+    filling->pool = pool;
+    CM_TRY(cm_store_select(&rows, store, section(filling, "place"), NULL, 0,
+                           pool));
+    set_names(filling, cm_cell_text(rows, 0, 0));
+    set_key(filling);
+    set_changed(filling);
+    set(filling, "capture", table->capture);
+    set(filling, "new_capture",
+        cm_catalog_with_alias(table->capture, "NEW", pool));
+    set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
+    if (filling->database == CM_PGSQL)
+        set_pgsql(filling);
+    return NULL;
+}
+
+static apr_array_header_t *fill_sections(filling_t *filling)
+{
+    const char *const sections[] = {
+        "prepare", "insert", "update",
+        filling->table->model->deletes ? "delete" : "no-delete"};
+    apr_array_header_t *statements, *all;
+    int i, j;
+
+    all = apr_array_make(filling->pool, 8, sizeof(const char *));
+    for (i = 0; i < 4; i++) {
+        const char *text = section(filling, sections[i]);
+
+        if (!text)
+            continue;
+        statements = cm_sql_statements(text, filling->pool);
+        for (j = 0; j < statements->nelts; j++)
+            APR_ARRAY_PUSH(all, const char *) =
+                cm_sql_fill(APR_ARRAY_IDX(statements, j, const char *),
+                            filling->values, filling->pool);
+    }
+    return all;
+}
+
+/* Make all statements of TABLE; *MARK tells them from those of other columns
+ * or another version, and stands in each trigger. */
+static cm_error_t *make(apr_array_header_t **statements, const char **mark,
+                        cm_store_t *store, const cm_table_t *table,
+                        apr_pool_t *pool)
+{
+    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
+    filling_t filling;
+    int i;
+
+    CM_TRY(fill(&filling, store, table, pool));
+    *statements = fill_sections(&filling);
+    for (i = 0; i < (*statements)->nelts; i++)
+        hash = hash_of(APR_ARRAY_IDX(*statements, i, const char *), hash);
+    *mark = apr_pstrcat(pool, "communicator ", hash_text(hash, pool), NULL);
+    set(&filling, "mark", *mark);
+    *statements = fill_sections(&filling);
+    return NULL;
+}
+
+cm_error_t *cm_capture_statements(apr_array_header_t **statements,
+                                  cm_store_t *store, const cm_table_t *table,
+                                  apr_pool_t *pool)
+{
+    const char *mark;
+
+    return make(statements, &mark, store, table, pool);
+}
+
+static cm_error_t *read_triggers(cm_rows_t **rows, cm_store_t *store,
+                                 const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = cm_store_dialect(store);
+    const char *name = table->model->table, *dot = strchr(name, '.');
+    cm_datum_t arguments[2];
+    int count = 2;
+
+    if (dialect->database == CM_PGSQL) {
+        arguments[0] =
+            cm_datum_text(cm_catalog_without_doubling(table->quoted, pool));
+        count = 1;
+    }
+    else {
+        arguments[0] =
+            cm_datum_text(dot ? apr_pstrmemdup(pool, name, dot - name) : NULL);
+        arguments[1] = cm_datum_text(dot ? dot + 1 : name);
+    }
+    return cm_store_select(
+        rows, store,
+        cm_sql_section(dialect->driver, "capture.sql", "state", pool),
+        arguments, count, pool);
+}
+
+cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
+                             const cm_table_t *table, apr_pool_t *scratch_pool)
+{
+    int wanted = table->model->deletes ? 3 : 2, current = 0, i;
+    apr_array_header_t *statements;
+    cm_rows_t *rows;
+    const char *mark;
+
+    CM_TRY(make(&statements, &mark, store, table, scratch_pool));
+    CM_TRY(read_triggers(&rows, store, table, scratch_pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *text = cm_cell_text(rows, i, 1);
+
+        /* PostgreSQL: "D" behind it says that the trigger is disabled */
+        current += strstr(text, mark) && text[strlen(text) - 1] != 'D';
+    }
+    *state = !rows->count                                 ? CM_CAPTURE_MISSING
+             : current == wanted && rows->count == wanted ? CM_CAPTURE_CURRENT
+                                                          : CM_CAPTURE_STALE;
+    return NULL;
+}

@@ -1,0 +1,184 @@
+/* The application's tables: see cm_catalog.h. */
+#include "cm_catalog_internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_sql.h"
+
+/* What sql/DRIVER/catalog.sql gives. */
+enum {
+    NAME,
+    TYPE,
+    BASE,
+    LENGTH,
+    OCTETS,
+    PRECISION,
+    SCALE,
+    FRACTION,
+    NULLABLE,
+    HAS_DEFAULT,
+    GENERATED,
+    UNIQUE,
+    GIVES_KEYS,
+    KIND,
+    IS_UNSIGNED
+};
+
+static int cell_number(const cm_rows_t *rows, int row, int column)
+{
+    return (int)cm_cell_number(rows, row, column);
+}
+
+/* An identifier of a type goes into SQL with parameters. */
+static const char *type_of(const char *type, apr_pool_t *pool)
+{
+    apr_size_t size = strlen(type);
+    char *copy = apr_palloc(pool, 2 * size + 1);
+
+    copy[cm_literal_double(copy, type, size, '%', 0)] = '\0';
+    return copy;
+}
+
+static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
+                        const cm_store_t *store, const cm_model_t *model,
+                        apr_pool_t *pool)
+{
+    cm_database_e database = cm_store_dialect(store)->database;
+    const char *base = cm_cell_text(rows, row, BASE);
+
+    memset(column, 0, sizeof(*column));
+    column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
+    column->quoted = cm_store_quote(store, column->name, pool);
+    column->type = type_of(cm_cell_text(rows, row, TYPE), pool);
+    column->length = cell_number(rows, row, LENGTH);
+    column->octets = cm_cell_number(rows, row, OCTETS);
+    column->precision = cell_number(rows, row, PRECISION);
+    column->scale = cell_number(rows, row, SCALE);
+    column->fraction = cell_number(rows, row, FRACTION);
+    column->nullable = cell_number(rows, row, NULLABLE);
+    column->has_default = cell_number(rows, row, HAS_DEFAULT);
+    column->generated = cell_number(rows, row, GENERATED);
+    column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
+    cm_catalog_classify(column, base, database);
+    column->reference = cm_model_reference(model, column->name);
+    column->carried =
+        !column->generated && cm_model_carries(model, column->name);
+    column->capture = cm_catalog_capture(column, base, database, pool);
+}
+
+static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
+                              apr_pool_t *pool)
+{
+    if (!strcmp(kind, "table") || !strcmp(kind, "partitioned"))
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is no table but a %s",
+                                 model->table, kind),
+                         pool, "name the table behind it");
+}
+
+static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
+                             apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    int row;
+
+    if (!table->key)
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "table '%s' has no column '%s'",
+                                     model->table, model->key),
+                             pool, "name its key column: key=");
+    row = (int)(table->key - table->columns);
+    if (!cell_number(rows, row, UNIQUE))
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "column '%s' of table '%s' is no key: "
+                                     "no unique index is on it alone",
+                                     model->key, model->table),
+                             pool, "name its key column: key=");
+    if (table->key->value_class == CM_CLASS_BINARY)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is binary, which cannot "
+                       "be a record's name",
+                       model->key, model->table);
+    if (model->shared_keys && table->key->generated)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is always generated, so "
+                       "it cannot be shared",
+                       model->key, model->table);
+    return NULL;
+}
+
+static const char *key_text(const cm_table_t *table, cm_database_e database,
+                            apr_pool_t *pool)
+{
+    const char *format = database == CM_PGSQL ? "t.%s::text"
+                         : database == CM_MYSQL
+                             ? "CAST(t.%s AS CHAR CHARACTER SET utf8mb4)"
+                             : "CAST(t.%s AS TEXT)";
+
+    return apr_psprintf(pool, format, table->key->quoted);
+}
+
+static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *dot = strchr(model->table, '.');
+    const char *schema =
+        dot ? apr_pstrmemdup(pool, model->table, dot - model->table) : NULL;
+    const cm_dialect_t *dialect = cm_store_dialect(store);
+    cm_datum_t arguments[4];
+
+    arguments[0] = arguments[2] = cm_datum_text(schema);
+    arguments[1] = arguments[3] = cm_datum_text(dot ? dot + 1 : model->table);
+    /* PostgreSQL asks twice */
+    CM_TRY(cm_store_select(
+        rows, store,
+        cm_sql_section(dialect->driver, "catalog.sql", "columns", pool),
+        arguments, dialect->database == CM_PGSQL ? 4 : 2, pool));
+    if ((*rows)->count)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA, "there is no table '%s'", model->table), pool,
+        "create it, or correct table= of model '%s'", model->name);
+}
+
+cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
+                            const cm_model_t *model, apr_pool_t *result_pool,
+                            apr_pool_t *scratch_pool)
+{
+    cm_table_t *table = apr_pcalloc(result_pool, sizeof(*table));
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(read_rows(&rows, store, model, scratch_pool));
+    CM_TRY(check_kind(model, cm_cell_text(rows, 0, KIND), scratch_pool));
+    table->model = model;
+    table->quoted = cm_store_quote_table(store, model->table, result_pool);
+    table->partitioned = !strcmp(cm_cell_text(rows, 0, KIND), "partitioned");
+    table->column_count = rows->count;
+    table->columns =
+        apr_palloc(result_pool, rows->count * sizeof(*table->columns));
+    table->by_name = apr_hash_make(result_pool);
+    for (i = 0; i < rows->count; i++) {
+        cm_column_t *column = &table->columns[i];
+
+        fill_column(column, rows, i, store, model, result_pool);
+        apr_hash_set(table->by_name, column->name, APR_HASH_KEY_STRING, column);
+        if (!strcmp(column->name, model->key)) {
+            table->key = column;
+            table->key_generated = cell_number(rows, i, GIVES_KEYS);
+        }
+    }
+    CM_TRY(check_key(table, rows, scratch_pool));
+    table->key_text =
+        key_text(table, cm_store_dialect(store)->database, result_pool);
+    table->capture = cm_catalog_capture_all(table, store, result_pool);
+    *table_out = table;
+    return NULL;
+}
+
+const cm_column_t *cm_table_column(const cm_table_t *table, const char *name)
+{
+    return apr_hash_get(table->by_name, name, APR_HASH_KEY_STRING);
+}

@@ -1,0 +1,283 @@
+/* SQL that makes the raw form of rows: see cm_catalog_internal.h. */
+#include "cm_catalog_internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* PostgreSQL: to_json() knows the value's type; what it does not know, and
+ * what it would make an object of, goes as text. */
+static const char *capture_pgsql(const cm_column_t *column, const char *base,
+                                 apr_pool_t *pool)
+{
+    const char *format = "coalesce(to_json(t.%s::text)::text, 'null')";
+
+    switch (column->value_class) {
+    case CM_CLASS_INTEGER:
+    case CM_CLASS_BOOLEAN:
+        format = "coalesce(t.%s::text, 'null')";
+        break;
+    case CM_CLASS_BINARY:
+        format = "coalesce('\"' || encode(t.%s, 'hex') || '\"', 'null')";
+        break;
+    case CM_CLASS_TEXT:
+        if (strcmp(base, "text") && strcmp(base, "varchar"))
+            break;
+        /* fall through */
+    case CM_CLASS_DECIMAL:
+    case CM_CLASS_FLOAT:
+    case CM_CLASS_DATE:
+    case CM_CLASS_TIME:
+    case CM_CLASS_TIMESTAMP:
+    case CM_CLASS_TIMESTAMP_ZONE:
+        format = "coalesce(to_json(t.%s)::text, 'null')";
+        break;
+    case CM_CLASS_JSON:
+    case CM_CLASS_ANY:
+        break;
+    }
+    return apr_psprintf(pool, format, column->quoted);
+}
+
+/* MariaDB: JSON_OBJECT() shows a FLOAT with six digits and a JSON column as
+ * an object; a TIMESTAMP depends on the session's zone; a zero one is NULL to
+ * UNIX_TIMESTAMP() in a trigger. */
+static const char *capture_mysql(const cm_column_t *column, const char *base,
+                                 apr_pool_t *pool)
+{
+    const char *format = "t.%s";
+
+    switch (column->value_class) {
+    case CM_CLASS_BOOLEAN:
+    case CM_CLASS_INTEGER:
+        if (!strncmp(column->type, "bit", 3))
+            format = "t.%s + 0";
+        break;
+    case CM_CLASS_FLOAT:
+        format = "CAST(t.%s AS DOUBLE)";
+        break;
+    case CM_CLASS_TIMESTAMP_ZONE:
+        format = "IF(t.%s = 0, '0000-00-00 00:00:00', UNIX_TIMESTAMP(t.%s))";
+        break;
+    case CM_CLASS_BINARY:
+        format = "LOWER(HEX(t.%s))";
+        break;
+    case CM_CLASS_TEXT:
+        if (strcmp(base, "longtext"))
+            break;
+        /* fall through */
+    case CM_CLASS_JSON:
+        format = "CAST(t.%s AS CHAR CHARACTER SET utf8mb4)";
+        break;
+    default:
+        break;
+    }
+    return apr_psprintf(pool, format, column->quoted, column->quoted);
+}
+
+/* SQLite: the value's own type decides, whatever the column's is. */
+static const char *capture_sqlite(const cm_column_t *column, apr_pool_t *pool)
+{
+    const char *q = column->quoted;
+
+    if (column->value_class == CM_CLASS_BINARY)
+        return apr_psprintf(pool,
+                            "CASE WHEN t.%s IS NULL THEN 'null'"
+                            " ELSE '\"' || lower(hex(t.%s)) || '\"' END",
+                            q, q);
+    return apr_psprintf(
+        pool,
+        "CASE typeof(t.%s) WHEN 'text' THEN json_quote(t.%s)"
+        " WHEN 'integer' THEN t.%s"
+        " WHEN 'real' THEN CASE t.%s WHEN 9e999 THEN '\"Infinity\"'"
+        " WHEN -9e999 THEN '\"-Infinity\"'"
+        " ELSE printf('%%%%!.17g', t.%s) END"
+        " WHEN 'blob' THEN '{\"hex\":\"' || lower(hex(t.%s)) || '\"}'"
+        " ELSE 'null' END",
+        q, q, q, q, q, q);
+}
+
+const char *cm_catalog_capture(const cm_column_t *column, const char *base,
+                               cm_database_e database, apr_pool_t *pool)
+{
+    switch (database) {
+    case CM_PGSQL:
+        return capture_pgsql(column, base, pool);
+    case CM_MYSQL:
+        return capture_mysql(column, base, pool);
+    case CM_SQLITE3:
+        break;
+    }
+    return capture_sqlite(column, pool);
+}
+
+/* Return TEXT with every MARK doubled. */
+static const char *doubled(const char *text, char mark, apr_pool_t *pool)
+{
+    apr_size_t size = strlen(text);
+    apr_size_t length = cm_literal_double(NULL, text, size, mark, 0);
+    char *copy = apr_palloc(pool, length + 1);
+
+    cm_literal_double(copy, text, size, mark, 0);
+    copy[length] = '\0';
+    return copy;
+}
+
+/* Return NAME as a JSON string. */
+static const char *json_name(const char *name, apr_pool_t *pool)
+{
+    char *json = apr_palloc(pool, 6 * strlen(name) + 3), *to = json;
+
+    *to++ = '"';
+    for (; *name; name++) {
+        if ((unsigned char)*name < ' ') {
+            to += apr_snprintf(to, 7, "\\u%04x", *name);
+            continue;
+        }
+        if (*name == '"' || *name == '\\')
+            *to++ = '\\';
+        *to++ = *name;
+    }
+    *to++ = '"';
+    *to = '\0';
+    return json;
+}
+
+const char *cm_catalog_name_literal(const cm_store_t *store, const char *before,
+                                    const char *name, const char *after,
+                                    apr_pool_t *pool)
+{
+    const char *text =
+        apr_pstrcat(pool, before, json_name(name, pool), after, NULL);
+
+    return doubled(cm_store_literal(store, text, pool), '%', pool);
+}
+
+static const char *capture_object(const cm_table_t *table,
+                                  const cm_store_t *store, apr_pool_t *pool)
+{
+    apr_array_header_t *pieces = apr_array_make(pool, 16, sizeof(char *));
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+
+        if (!column->carried)
+            continue;
+        APR_ARRAY_PUSH(pieces, const char *) = apr_pstrcat(
+            pool,
+            cm_catalog_name_literal(store, pieces->nelts ? "," : "{",
+                                    column->name, ":", pool),
+            " || ", column->capture, " || ", NULL);
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = pieces->nelts ? "'}'" : "'{}'";
+    return apr_pstrcat(pool, "(", apr_array_pstrcat(pool, pieces, 0), ")",
+                       NULL);
+}
+
+static const char *capture_function(const cm_table_t *table,
+                                    const cm_store_t *store, apr_pool_t *pool)
+{
+    apr_array_header_t *pieces = apr_array_make(pool, 16, sizeof(char *));
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+        const char *name = cm_store_literal(store, column->name, pool);
+
+        if (column->carried)
+            APR_ARRAY_PUSH(pieces, const char *) = apr_pstrcat(
+                pool, doubled(name, '%', pool), ", ", column->capture, NULL);
+    }
+    return apr_pstrcat(pool, "JSON_OBJECT(",
+                       apr_array_pstrcat(pool, pieces, ','), ")", NULL);
+}
+
+const char *cm_catalog_capture_all(const cm_table_t *table,
+                                   const cm_store_t *store, apr_pool_t *pool)
+{
+    if (cm_store_dialect(store)->database == CM_MYSQL)
+        return capture_function(table, store, pool);
+    return capture_object(table, store, pool);
+}
+
+/* PostgreSQL: the types whose "=" is true for the same value only. */
+static int is_exact(const cm_column_t *column)
+{
+    switch (column->value_class) {
+    case CM_CLASS_TEXT:
+    case CM_CLASS_DECIMAL: /* scale */
+    case CM_CLASS_JSON:    /* no "=" */
+    case CM_CLASS_ANY:
+        return 0;
+    default:
+        return 1;
+    }
+}
+
+const char *cm_catalog_differs(const cm_column_t *column, const char *before,
+                               const char *after, cm_database_e database,
+                               apr_pool_t *pool)
+{
+    const char *format, *q = column->quoted;
+
+    switch (database) {
+    case CM_PGSQL:
+        format = is_exact(column) ? "%s.%s IS DISTINCT FROM %s.%s"
+                                  : "%s.%s::text COLLATE \"C\""
+                                    " IS DISTINCT FROM %s.%s::text";
+        return apr_psprintf(pool, format, before, q, after, q);
+    case CM_MYSQL:
+        return apr_psprintf(
+            pool, "NOT (BINARY %s <=> BINARY %s)",
+            cm_catalog_with_alias(column->capture, before, pool),
+            cm_catalog_with_alias(column->capture, after, pool));
+    case CM_SQLITE3:
+        break;
+    }
+    return apr_psprintf(pool,
+                        "(typeof(%s.%s) <> typeof(%s.%s)"
+                        " OR %s.%s COLLATE BINARY IS NOT %s.%s)",
+                        before, q, after, q, before, q, after, q);
+}
+
+/* Quoted names and texts may hold anything, a "t." too. */
+const char *cm_catalog_with_alias(const char *expression, const char *alias,
+                                  apr_pool_t *pool)
+{
+    apr_array_header_t *pieces = apr_array_make(pool, 16, sizeof(char *));
+    const char *at, *begin = expression;
+    char quote = 0;
+
+    for (at = expression; *at; at++) {
+        if (quote) {
+            if (*at == quote)
+                quote = 0;
+        }
+        else if (*at == '\'' || *at == '"' || *at == '`') {
+            quote = *at;
+        }
+        else if (at[0] == 't' && at[1] == '.' &&
+                 (at == expression || strchr(" (,=", at[-1]))) {
+            APR_ARRAY_PUSH(pieces, const char *) =
+                apr_pstrmemdup(pool, begin, at - begin);
+            APR_ARRAY_PUSH(pieces, const char *) = alias;
+            begin = at + 1;
+        }
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = begin;
+    return apr_array_pstrcat(pool, pieces, 0);
+}
+
+const char *cm_catalog_without_doubling(const char *sql, apr_pool_t *pool)
+{
+    char *copy = apr_palloc(pool, strlen(sql) + 1), *to = copy;
+
+    for (; *sql; sql++) {
+        *to++ = *sql;
+        if (sql[0] == '%' && sql[1] == '%')
+            sql++;
+    }
+    *to = '\0';
+    return copy;
+}

@@ -1,0 +1,301 @@
+/* The canonical form of values: see cm_value.h. What a database takes is in
+ * cm_value_datum.c. */
+#include "cm_value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "cm_catalog.h"
+#include "cm_dialect.h"
+#include "cm_value_number.h"
+#include "cm_value_time.h"
+
+static cm_value_t value_of(cm_kind_e kind, const char *text)
+{
+    return (cm_value_t){kind, text, strlen(text)};
+}
+
+static int is_word(cm_value_t value, const char *const *words)
+{
+    for (; *words; words++)
+        if (value.size == strlen(*words) && !strcasecmp(value.data, *words))
+            return 1;
+    return 0;
+}
+
+static cm_value_t normalise_boolean(cm_value_t value)
+{
+    static const char *const yes[] = {"true", "t", "1", NULL};
+    static const char *const no[] = {"false", "f", "0", NULL};
+
+    if (is_word(value, yes))
+        return value_of(CM_BOOLEAN, "true");
+    if (is_word(value, no))
+        return value_of(CM_BOOLEAN, "false");
+    return value;
+}
+
+/* A number has no booleans: they are 1 and 0 there. */
+static cm_value_t without_boolean(cm_value_t value)
+{
+    if (value.kind != CM_BOOLEAN)
+        return value;
+    return value_of(CM_NUMBER, *value.data == 't' ? "1" : "0");
+}
+
+static cm_value_t normalise_integer(cm_value_t value, apr_pool_t *pool)
+{
+    cm_decimal_t decimal;
+
+    if (!cm_decimal_read(&decimal, value.data, value.size, pool) ||
+        cm_decimal_scale(&decimal))
+        return value;
+    return value_of(CM_NUMBER, cm_decimal_text(&decimal, 0, pool));
+}
+
+/* The scale is the column's own where it has one; SQLite keeps none, so
+ * there it is what the number needs, and the declared scale at least. */
+static cm_value_t normalise_decimal(const cm_column_t *column, cm_value_t value,
+                                    apr_pool_t *pool)
+{
+    cm_decimal_t decimal;
+    int scale;
+
+    value.kind = CM_TEXT;
+    if (!cm_decimal_read(&decimal, value.data, value.size, pool))
+        return value;
+    scale = cm_decimal_scale(&decimal);
+    if (column->scale > scale)
+        scale = column->scale;
+    else if (column->scale < 0 && !column->loose)
+        scale = decimal.scale;
+    return value_of(CM_TEXT, cm_decimal_text(&decimal, scale, pool));
+}
+
+static cm_value_t normalise_float(const cm_column_t *column, cm_value_t value,
+                                  apr_pool_t *pool)
+{
+    const char *text = cm_float_text(value.data, 8, pool);
+
+    if (!text || strlen(value.data) != value.size)
+        return value;
+    if (column->length == 4) {
+        const char *single = cm_float_text(value.data, 4, pool);
+
+        /* only where the column holds the very number */
+        if (single && (!strcmp(single, text) || cm_float_is_single(text)))
+            text = single;
+    }
+    return value_of(apr_isalpha(text[*text == '-']) ? CM_TEXT : CM_NUMBER,
+                    text);
+}
+
+/* The gem gives times a day, 2000-01-01; another day would be lost. */
+static int is_time(const cm_moment_t *moment)
+{
+    return moment->has_time &&
+           (!moment->has_date ||
+            (moment->year == 2000 && moment->month == 1 && moment->day == 1));
+}
+
+static int is_date(const cm_moment_t *moment)
+{
+    return moment->has_date && !moment->hour && !moment->minute &&
+           !moment->second && !moment->nanosecond;
+}
+
+static cm_value_t normalise_moment(const cm_column_t *column,
+                                   const cm_moment_t *moment, cm_value_t value,
+                                   apr_pool_t *pool)
+{
+    if (column->value_class == CM_CLASS_DATE && is_date(moment))
+        return value_of(CM_TEXT, cm_moment_date(moment, pool));
+    if (column->value_class == CM_CLASS_TIME && is_time(moment))
+        return value_of(CM_TEXT, cm_moment_time(moment, pool));
+    if ((column->value_class == CM_CLASS_TIMESTAMP ||
+         column->value_class == CM_CLASS_TIMESTAMP_ZONE) &&
+        moment->has_date)
+        return value_of(CM_TEXT, cm_moment_both(moment, "T", "Z", pool));
+    return value;
+}
+
+static const char *lower(const char *text, apr_pool_t *pool)
+{
+    char *copy = apr_pstrdup(pool, text), *at;
+
+    for (at = copy; *at; at++)
+        *at = (char)apr_tolower(*at);
+    return copy;
+}
+
+static int is_hex(cm_value_t value)
+{
+    return value.size % 2 == 0 && strlen(value.data) == value.size &&
+           strspn(value.data, "0123456789abcdefABCDEF") == value.size;
+}
+
+/* The gem puts the bytes of a binary column into its text as they are. */
+static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
+{
+    cm_datum_t bytes = {value.data, value.size, 1};
+    apr_size_t size;
+    char *hex;
+
+    if (is_hex(value))
+        return value_of(CM_TEXT, lower(value.data, pool));
+    size = cm_literal_hex(NULL, &bytes, "", "");
+    hex = apr_palloc(pool, size + 1);
+    cm_literal_hex(hex, &bytes, "", "");
+    hex[size] = '\0';
+    return value_of(CM_TEXT, lower(hex, pool));
+}
+
+static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
+                                 apr_pool_t *pool)
+{
+    value.kind = CM_TEXT;
+    if (!strcasecmp(column->type, "uuid"))
+        return value_of(CM_TEXT, lower(value.data, pool));
+    return value;
+}
+
+cm_value_t cm_value_normalise(const cm_column_t *column, cm_value_t value,
+                              apr_pool_t *pool)
+{
+    cm_moment_t moment;
+
+    if (value.kind == CM_ABSENT || value.kind == CM_NULL)
+        return value;
+    switch (column->value_class) {
+    case CM_CLASS_INTEGER:
+        return normalise_integer(without_boolean(value), pool);
+    case CM_CLASS_DECIMAL:
+        return normalise_decimal(column, without_boolean(value), pool);
+    case CM_CLASS_FLOAT:
+        return normalise_float(column, without_boolean(value), pool);
+    case CM_CLASS_BOOLEAN:
+        return normalise_boolean(value);
+    case CM_CLASS_DATE:
+    case CM_CLASS_TIME:
+    case CM_CLASS_TIMESTAMP:
+    case CM_CLASS_TIMESTAMP_ZONE:
+        if (value.kind != CM_TEXT ||
+            !cm_moment_read(&moment, value.data, value.size))
+            return value;
+        return normalise_moment(column, &moment, value, pool);
+    case CM_CLASS_BINARY:
+        return value.kind == CM_TEXT ? normalise_binary(value, pool) : value;
+    case CM_CLASS_TEXT:
+    case CM_CLASS_JSON:
+        return normalise_text(column, value, pool);
+    case CM_CLASS_ANY:
+        break;
+    }
+    return value;
+}
+
+/* Return how many bytes the UTF-8 character at AT has, 0: it is none. */
+static int utf8_bytes(const unsigned char *at, const unsigned char *end)
+{
+    int bytes = *at < 0x80 ? 1 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : 4, i;
+    unsigned int c = *at & (bytes == 1 ? 0x7F : 0xFF >> (bytes + 1));
+    static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+    if ((*at >= 0x80 && *at < 0xC2) || *at > 0xF4 || end - at < bytes)
+        return 0;
+    for (i = 1; i < bytes; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return 0;
+        c = c << 6 | (at[i] & 0x3F);
+    }
+    if (c < least[bytes] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
+        return 0;
+    return bytes;
+}
+
+static int is_utf8(const char *text, apr_size_t size)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + size;
+    int bytes;
+
+    for (; at < end; at += bytes) {
+        bytes = utf8_bytes(at, end);
+        if (!bytes)
+            return 0;
+    }
+    return 1;
+}
+
+/* SQLite: a column of text may hold bytes, {"hex":"..."}; those that are text
+ * are taken as such. Returns 0 when they are none. */
+static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
+{
+    apr_size_t size = value->size, i;
+    char *text;
+
+    if (size < 10 || strncmp(value->data, "{\"hex\":\"", 8))
+        return 0;
+    size = (size - 10) / 2;
+    text = apr_palloc(pool, size + 1);
+    for (i = 0; i < size; i++) {
+        const char digits[] = {value->data[8 + 2 * i], value->data[9 + 2 * i],
+                               '\0'};
+
+        text[i] = (char)strtol(digits, NULL, 16);
+    }
+    text[size] = '\0';
+    if (!is_utf8(text, size))
+        return 0;
+    *value = (cm_value_t){CM_TEXT, text, size};
+    return 1;
+}
+
+/* SQLite: the trigger writes numbers with 17 digits, and text as bytes where
+ * the application bound bytes. */
+static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
+                              apr_pool_t *pool)
+{
+    const char *text;
+
+    if (raw.kind == CM_NUMBER && strpbrk(raw.data, ".e")) {
+        text = cm_float_text(raw.data, 8, pool);
+        if (text)
+            raw = value_of(CM_NUMBER, text);
+    }
+    if (raw.kind == CM_JSON && column->value_class != CM_CLASS_ANY &&
+        !read_hex_text(&raw, pool))
+        return raw;
+    return cm_value_normalise(column, raw, pool);
+}
+
+cm_value_t cm_value_canonical(const cm_column_t *column, cm_value_t raw,
+                              const cm_dialect_t *dialect, apr_pool_t *pool)
+{
+    cm_moment_t moment;
+
+    /* MariaDB shows a TIMESTAMP in the session's zone, where an hour of the
+     * autumn is twice: the trigger writes seconds since 1970. */
+    if (dialect->database == CM_MYSQL && raw.kind == CM_TEXT &&
+        column->value_class == CM_CLASS_TIMESTAMP_ZONE &&
+        cm_moment_read_epoch(&moment, raw.data, raw.size))
+        return normalise_moment(column, &moment, raw, pool);
+    if (dialect->database == CM_SQLITE3)
+        return from_sqlite(column, raw, pool);
+    return cm_value_normalise(column, raw, pool);
+}
+
+int cm_value_compare(cm_value_t a, cm_value_t b)
+{
+    apr_size_t least = a.size < b.size ? a.size : b.size;
+    int a_is_null = a.kind <= CM_NULL, b_is_null = b.kind <= CM_NULL, order;
+
+    if (a_is_null || b_is_null)
+        return b_is_null - a_is_null;
+    order = memcmp(a.data, b.data, least);
+    if (order)
+        return order;
+    return (a.size > b.size) - (a.size < b.size);
+}

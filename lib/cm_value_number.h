@@ -1,0 +1,40 @@
+/* Numbers as digits: decimals of any length, integers within a range, and
+ * the shortest text of a floating point number. */
+#ifndef CM_VALUE_NUMBER_H
+#define CM_VALUE_NUMBER_H
+
+#include <apr_pools.h>
+
+/* A decimal number: digits without leading zeros ("" is zero), of which the
+ * last SCALE stand behind the point. */
+typedef struct cm_decimal_t {
+    int negative;
+    const char *digits;
+    int count, scale;
+} cm_decimal_t;
+
+/* Read TEXT ("12.30", "-1e3", " 7"); returns 0 when it is no number, or one
+ * of more than some thousand digits. */
+int cm_decimal_read(cm_decimal_t *decimal, const char *text, apr_size_t size,
+                    apr_pool_t *pool);
+
+/* Return how many digits behind the point DECIMAL needs. */
+int cm_decimal_scale(const cm_decimal_t *decimal);
+
+/* Return DECIMAL without exponent, with SCALE digits behind the point, which
+ * must be enough. */
+const char *cm_decimal_text(const cm_decimal_t *decimal, int scale,
+                            apr_pool_t *pool);
+
+/* Say whether the whole number DECIMAL fits an integer of BYTES bytes. */
+int cm_decimal_fits(const cm_decimal_t *decimal, int bytes, int is_unsigned,
+                    apr_pool_t *pool);
+
+/* Return the shortest text that reads back as the same number, of 4 or 8
+ * BYTES: "0.1", "1e+20", "NaN", "Infinity". NULL: TEXT is no number. */
+const char *cm_float_text(const char *text, int bytes, apr_pool_t *pool);
+
+/* Say whether the number in TEXT is exactly one of 4 bytes. */
+int cm_float_is_single(const char *text);
+
+#endif

@@ -1,0 +1,142 @@
+-- The triggers of one table of the application. They run with the rights of
+-- who installed them and find nothing by the session's search_path.
+--
+-- A sequence used in a trigger changes lastval(), by which some applications
+-- read the id of the row that they have just inserted. So it is set back: a
+-- sequence of ours is set to the old value and asked for it. Should another
+-- session come between, that is seen and done again.
+
+-- place: where the functions are made
+SELECT coalesce((SELECT n.nspname FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = to_regclass('outbound_messages')), current_schema());
+
+-- state: the triggers that are on TABLE, and what they do
+SELECT t.tgname, p.prosrc || t.tgenabled
+FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
+    AND t.tgname LIKE 'communicator\_%%';
+
+-- prepare: what all tables share
+CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
+    MINVALUE -9223372036854775808;
+
+-- insert: new records, of a statement at once
+CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
+/* {mark} */
+DECLARE
+    last bigint;
+    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+BEGIN
+    BEGIN
+        last := lastval();
+    EXCEPTION WHEN OTHERS THEN
+        last := NULL;
+    END;
+    INSERT INTO {place}.outbound_messages
+        (model, local_record_id, action, body, clock)
+    SELECT {model}, {key}, 'create', {open} || {capture} || '}', moment
+    FROM {rows} AS t;
+    WHILE last IS NOT NULL LOOP
+        PERFORM setval({lastval}, last, false);
+        EXIT WHEN nextval({lastval}) = last;
+    END LOOP;
+    RETURN NULL;
+END
+$communicator$
+;;
+REVOKE ALL ON FUNCTION {place}.{insert}() FROM PUBLIC
+;;
+DROP TRIGGER IF EXISTS {insert} ON {table};
+CREATE TRIGGER {insert} AFTER INSERT ON {table} {each_new}
+    WHEN (current_setting('communicator.applying', true)
+            IS DISTINCT FROM {applying}
+        OR pg_trigger_depth() > 0)
+    EXECUTE FUNCTION {place}.{insert}()
+;;
+
+-- update: changed records, one by one: so OLD and NEW belong together
+CREATE OR REPLACE FUNCTION {place}.{update}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
+/* {mark} */
+DECLARE
+    last bigint;
+    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+    moved boolean := {key_differs};
+    names text := {changed};
+BEGIN
+    IF names = '' AND NOT moved THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        last := lastval();
+    EXCEPTION WHEN OTHERS THEN
+        last := NULL;
+    END;
+    IF moved AND {deletes} THEN
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, clock)
+        VALUES ({model}, {old_key}, 'delete', {open} || '{}}', moment);
+    END IF;
+    INSERT INTO {place}.outbound_messages
+        (model, local_record_id, action, body, changed, clock)
+    VALUES ({model}, {new_key}, CASE WHEN moved THEN 'create' ELSE 'update' END,
+        {open} || {new_capture} || '}',
+        CASE WHEN NOT moved THEN '[' || substr(names, 2) || ']' END, moment);
+    WHILE last IS NOT NULL LOOP
+        PERFORM setval({lastval}, last, false);
+        EXIT WHEN nextval({lastval}) = last;
+    END LOOP;
+    RETURN NULL;
+END
+$communicator$
+;;
+REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
+;;
+DROP TRIGGER IF EXISTS {update} ON {table};
+CREATE TRIGGER {update} AFTER UPDATE ON {table} FOR EACH ROW
+    WHEN (OLD.* *<> NEW.*
+        AND (current_setting('communicator.applying', true)
+                IS DISTINCT FROM {applying}
+            OR pg_trigger_depth() > 0))
+    EXECUTE FUNCTION {place}.{update}()
+;;
+
+-- delete: deleted records, of a statement at once
+CREATE OR REPLACE FUNCTION {place}.{delete}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
+/* {mark} */
+DECLARE
+    last bigint;
+    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+BEGIN
+    BEGIN
+        last := lastval();
+    EXCEPTION WHEN OTHERS THEN
+        last := NULL;
+    END;
+    INSERT INTO {place}.outbound_messages
+        (model, local_record_id, action, body, clock)
+    SELECT {model}, {key}, 'delete', {open} || '{}}', moment
+    FROM {old_rows} AS t;
+    WHILE last IS NOT NULL LOOP
+        PERFORM setval({lastval}, last, false);
+        EXIT WHEN nextval({lastval}) = last;
+    END LOOP;
+    RETURN NULL;
+END
+$communicator$
+;;
+REVOKE ALL ON FUNCTION {place}.{delete}() FROM PUBLIC
+;;
+DROP TRIGGER IF EXISTS {delete} ON {table};
+CREATE TRIGGER {delete} AFTER DELETE ON {table} {each_old}
+    WHEN (current_setting('communicator.applying', true)
+            IS DISTINCT FROM {applying}
+        OR pg_trigger_depth() > 0)
+    EXECUTE FUNCTION {place}.{delete}()
+;;
+
+-- no-delete: with deletes=no
+DROP TRIGGER IF EXISTS {delete} ON {table};

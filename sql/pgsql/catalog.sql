@@ -1,0 +1,48 @@
+-- How the application's tables look. Every database gives the same columns,
+-- see cm_catalog.c.
+
+-- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
+WITH RECURSIVE base (attnum, type, modifier) AS (
+    SELECT a.attnum, a.atttypid, a.atttypmod
+    FROM pg_attribute AS a
+    WHERE a.attrelid = to_regclass(
+            coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+        AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT b.attnum, t.typbasetype,
+        CASE WHEN t.typtypmod = -1 THEN b.modifier ELSE t.typtypmod END
+    FROM base AS b JOIN pg_type AS t ON t.oid = b.type
+    WHERE t.typtype = 'd'
+)
+SELECT a.attname,
+    format_type(b.type, -1),
+    CASE WHEN n.nspname = 'pg_catalog' THEN t.typname ELSE '' END,
+    CASE WHEN t.typname IN ('bpchar', 'varchar') AND b.modifier > 4
+        THEN b.modifier - 4 ELSE 0 END,
+    0,
+    CASE WHEN t.typname = 'numeric' AND b.modifier > 4
+        THEN ((b.modifier - 4) >> 16) & 65535 ELSE 0 END,
+    CASE WHEN t.typname = 'numeric' AND b.modifier > 4
+        THEN (((b.modifier - 4) & 2047) # 1024) - 1024 ELSE -1 END,
+    CASE WHEN t.typname IN ('time', 'timestamp', 'timestamptz')
+        AND b.modifier >= 0 THEN b.modifier ELSE 6 END,
+    CASE WHEN a.attnotnull THEN 0 ELSE 1 END,
+    CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END,
+    CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_index AS i
+        WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
+            AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+        THEN 1 ELSE 0 END,
+    CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END,
+    CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned'
+        WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+        WHEN 'f' THEN 'foreign table' ELSE 'thing of another kind' END,
+    0
+FROM base AS b
+    JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    JOIN pg_attribute AS a ON a.attnum = b.attnum
+        AND a.attrelid = to_regclass(
+            coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    JOIN pg_class AS c ON c.oid = a.attrelid
+ORDER BY a.attnum;

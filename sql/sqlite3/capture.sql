@@ -1,0 +1,67 @@
+-- The triggers of one table of the application. What they insert does not
+-- change last_insert_rowid().
+
+-- place: there is but one
+SELECT 'main';
+
+-- state: the triggers that are on TABLE, and what they do
+SELECT name, sql FROM (SELECT %s AS schema, %s AS given)
+    JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
+WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
+
+-- insert: new records
+DROP TRIGGER IF EXISTS {insert}
+;;
+CREATE TRIGGER {insert} AFTER INSERT ON {table}
+WHEN NOT EXISTS (SELECT 1 FROM communicator_applying WHERE name = {applying})
+BEGIN /* {mark} */
+    INSERT INTO outbound_messages
+        (model, local_record_id, action, body, clock)
+    VALUES ({model}, {new_key}, 'create', {open} || {new_capture} || '}',
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000);
+END
+;;
+
+-- update: changed records
+DROP TRIGGER IF EXISTS {update}
+;;
+CREATE TRIGGER {update} AFTER UPDATE ON {table}
+WHEN ({key_differs} OR {any_differs})
+    AND NOT EXISTS (SELECT 1 FROM communicator_applying
+        WHERE name = {applying})
+BEGIN /* {mark} */
+    INSERT INTO outbound_messages
+        (model, local_record_id, action, body, clock)
+    SELECT {model}, {old_key}, 'delete', {open} || '{}}',
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000
+    WHERE {key_differs} AND {deletes};
+    INSERT INTO outbound_messages
+        (model, local_record_id, action, body, changed, clock)
+    VALUES ({model}, {new_key},
+        CASE WHEN {key_differs} THEN 'create' ELSE 'update' END,
+        {open} || {new_capture} || '}',
+        CASE WHEN NOT {key_differs} THEN '[' || substr({changed}, 2) || ']'
+        END,
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000);
+END
+;;
+
+-- delete: deleted records
+DROP TRIGGER IF EXISTS {delete}
+;;
+CREATE TRIGGER {delete} AFTER DELETE ON {table}
+WHEN NOT EXISTS (SELECT 1 FROM communicator_applying WHERE name = {applying})
+BEGIN /* {mark} */
+    INSERT INTO outbound_messages
+        (model, local_record_id, action, body, clock)
+    VALUES ({model}, {old_key}, 'delete', {open} || '{}}',
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000);
+END
+;;
+
+-- no-delete: with deletes=no
+DROP TRIGGER IF EXISTS {delete};

@@ -1,0 +1,41 @@
+-- How the application's tables look. Every database gives the same columns,
+-- see cm_catalog.c.
+
+-- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
+WITH given (name) AS (
+    SELECT m.name
+    FROM (SELECT %s AS schema, %s AS name) AS g
+        JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    WHERE coalesce(g.schema, 'main') = 'main' AND m.type IN ('table', 'view')
+)
+SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
+    CASE WHEN c."notnull" OR c.pk THEN 0 ELSE 1 END,
+    CASE WHEN c.dflt_value IS NOT NULL OR is_rowid THEN 1 ELSE 0 END,
+    CASE WHEN c.hidden = 0 THEN 0 ELSE 1 END,
+    CASE WHEN is_sole_key OR EXISTS (
+        SELECT 1
+        FROM pragma_index_list(c.table_name) AS l
+        WHERE l."unique" AND NOT l.partial
+            AND (SELECT group_concat(i.name)
+                FROM pragma_index_info(l.name) AS i) = c.name
+    ) THEN 1 ELSE 0 END,
+    CASE WHEN is_rowid OR c.dflt_value IS NOT NULL THEN 1 ELSE 0 END,
+    c.kind,
+    0
+FROM (
+    SELECT m.name AS table_name,
+        CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
+            ELSE m.type END AS kind,
+        x.*,
+        x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+            WHERE pk = 2) AS is_sole_key,
+        x.pk = 1 AND upper(x.type) = 'INTEGER'
+            AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+                WHERE pk = 2)
+            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name)
+                WHERE origin = 'pk') AS is_rowid
+    FROM given JOIN sqlite_master AS m
+            ON m.name = given.name AND m.type IN ('table', 'view')
+        JOIN pragma_table_xinfo(m.name) AS x
+) AS c
+ORDER BY c.cid;
