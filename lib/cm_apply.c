@@ -1,0 +1,55 @@
+/* Applying, from the first look to the last row: see cm_apply.h. */
+#include "cm_apply.h"
+
+#include <apr_strings.h>
+
+#include "cm_conflict.h"
+
+cm_run_t *cm_run_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
+{
+    cm_run_t *run = apr_pcalloc(pool, sizeof(*run));
+
+    run->node = node;
+    run->peer = peer;
+    run->pool = pool;
+    run->known = apr_hash_make(pool);
+    run->items = apr_array_make(pool, 64, sizeof(cm_item_t *));
+    run->records = apr_array_make(pool, 64, sizeof(cm_record_t *));
+    run->conflicts = apr_array_make(pool, 4, sizeof(cm_conflict_row_t));
+    run->again = apr_array_make(pool, 4, sizeof(cm_again_t));
+    return run;
+}
+
+cm_item_t *cm_run_add(cm_run_t *run, cm_message_t *message, apr_int64_t arrived,
+                      int attempts)
+{
+    cm_item_t *item = apr_pcalloc(run->pool, sizeof(*item));
+
+    item->message = message;
+    item->arrived = arrived;
+    item->attempts = attempts;
+    item->kept = attempts > 0;
+    APR_ARRAY_PUSH(run->items, cm_item_t *) = item;
+    return item;
+}
+
+cm_error_t *cm_run_apply(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < run->items->nelts; i++)
+        cm_item_check(run, CM_NTH(run->items, i, cm_item_t));
+    CM_TRY(cm_run_lock(run, scratch_pool));
+    CM_TRY(cm_run_settle(run, scratch_pool));
+    CM_TRY(cm_run_cycles(run, scratch_pool));
+    CM_TRY(cm_run_delete(run, scratch_pool));
+    CM_TRY(cm_run_retry(run, scratch_pool));
+    return cm_node_applying(run->node, NULL, scratch_pool);
+}
+
+cm_error_t *cm_run_finish(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_conflict_write(run, scratch_pool));
+    CM_TRY(cm_run_forward(run, scratch_pool));
+    return cm_run_publish_again(run, scratch_pool);
+}

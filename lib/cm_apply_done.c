@@ -1,0 +1,75 @@
+/* After an effect has been written: what is here now. */
+#include "cm_apply.h"
+
+#include <apr_strings.h>
+
+#include "cm_conflict.h"
+
+static void keep_mapping(cm_run_t *run, cm_record_t *record)
+{
+    const cm_mapping_t *mapping = &record->effect->mapping;
+    cm_known_t *known = record->known;
+
+    if (!known) {
+        known = cm_known_get(run, record->table->model, mapping->identity);
+        known->record = record;
+        record->known = known;
+    }
+    if (!known->mapping)
+        known->mapping = apr_pcalloc(run->pool, sizeof(*known->mapping));
+    *known->mapping = *mapping;
+    known->mapping->changed = 0;
+    known->stored = 1;
+    known->local_id = mapping->deleted_at ? NULL : mapping->local_id;
+}
+
+static void keep_state(cm_run_t *run, cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    int i;
+
+    record->state = effect->state;
+    record->raw = effect->raw;
+    for (i = 0; i < record->state->count; i++)
+        record->state->fields[i].source = NULL;
+    if (effect->kind == CM_EFFECT_CREATE) {
+        record->exists = 1;
+        record->local_id = effect->mapping.local_id;
+        run->created++;
+    }
+    if (effect->kind == CM_EFFECT_DELETE)
+        record->exists = 0;
+    record->matched = CM_MATCH_NONE;
+}
+
+static void finish_items(cm_run_t *run, cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    int i;
+
+    for (i = record->next; i < effect->until; i++) {
+        cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+
+        item->done = !effect->partial;
+        item->error = NULL;
+        item->news |= effect->news[i];
+    }
+    if (!effect->partial)
+        record->next = effect->until;
+    record->error = NULL;
+    apr_array_cat(run->conflicts, effect->conflicts);
+    if (effect->again->nelts) {
+        cm_again_t *again = apr_array_push(run->again);
+
+        *again = (cm_again_t){record, effect->again};
+    }
+}
+
+void cm_effect_done(cm_run_t *run, cm_record_t *record)
+{
+    if (record->effect->save)
+        keep_mapping(run, record);
+    keep_state(run, record);
+    finish_items(run, record);
+    record->effect = NULL;
+}

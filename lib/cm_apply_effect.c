@@ -1,0 +1,288 @@
+/* Messages of one record, merged into one effect. */
+#include "cm_apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_conflict.h"
+
+static cm_error_t *hold(cm_run_t *run, const cm_record_t *record,
+                        const char *what)
+{
+    return cm_error_hint(
+        CM_FAIL(run->pool, CM_CONFLICT, "%s was changed on both sides", what),
+        run->pool,
+        "decide for one: discard this message, or retry it after "
+        "'%s' no longer has conflict=hold",
+        record->table->model->name);
+}
+
+/* What stands here would be lost to a message that did not know it. */
+static int wins_here(const cm_run_t *run, const cm_record_t *record)
+{
+    const cm_model_t *model = record->table->model;
+
+    return model->conflict == CM_CONFLICT_NODE &&
+           !strcmp(model->conflict_node, run->node->settings->name);
+}
+
+static void note_conflict(cm_run_t *run, const cm_record_t *record,
+                          const cm_item_t *item, int column,
+                          const cm_field_t *lost, const cm_field_t *won)
+{
+    cm_conflict_row_t *row = apr_array_push(record->effect->conflicts);
+
+    *row = (cm_conflict_row_t){
+        .record = record,
+        .column = column >= 0 ? record->table->columns[column].name : NULL,
+        .lost = cm_field_shown(lost),
+        .lost_clock = lost->clock,
+        .won = cm_field_shown(won),
+        .won_clock = won->clock,
+        .peer = run->peer,
+        .message_id = item->message->id};
+}
+
+/* The clock that COLUMN had where the message was made, before it. */
+static apr_int64_t base_of(const cm_message_t *message, const char *column)
+{
+    const apr_int64_t *clock;
+
+    if (!message->base.older)
+        return message->base.clock;
+    clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
+    return clock ? *clock : 0;
+}
+
+/* Look for a conflict in one column that the message changed. */
+static cm_error_t *check_column(cm_run_t *run, cm_record_t *record,
+                                const cm_item_t *item, cm_state_t *incoming,
+                                int column)
+{
+    cm_effect_t *effect = record->effect;
+    cm_field_t *here = &effect->state->fields[column];
+    cm_field_t *there = &incoming->fields[column];
+    const char *name = record->table->columns[column].name;
+    int loses = cm_field_wins(there, here);
+
+    if (there->clock != incoming->clock ||
+        !cm_state_conflicts(effect->state, incoming, column,
+                            base_of(item->message, name)))
+        return NULL;
+    if (record->table->model->conflict == CM_CONFLICT_HOLD)
+        return hold(run, record, apr_psprintf(run->pool, "'%s'", name));
+    if (loses && wins_here(run, record)) {
+        note_conflict(run, record, item, column, there, here);
+        APR_ARRAY_PUSH(effect->again, int) = column;
+        there->value = here->value;
+        there->source = here->source;
+        return NULL;
+    }
+    note_conflict(run, record, item, column, loses ? here : there,
+                  loses ? there : here);
+    return NULL;
+}
+
+/* A change of a record that is deleted is lost, whenever it was made. */
+static cm_error_t *check_deleted(cm_run_t *run, cm_record_t *record,
+                                 const cm_item_t *item,
+                                 const cm_state_t *incoming)
+{
+    const cm_state_t *state = record->effect->state;
+    const cm_field_t gone = {.clock = state->deleted_at};
+    int i;
+
+    for (i = 0; i < incoming->count && !incoming->deleted_at; i++) {
+        const cm_field_t *there = &incoming->fields[i];
+
+        if (there->value.kind != CM_ABSENT && there->clock == incoming->clock)
+            note_conflict(run, record, item, i, there, &gone);
+    }
+    return NULL;
+}
+
+/* A delete of what was changed here since the sender saw it. */
+static cm_error_t *check_delete(cm_run_t *run, cm_record_t *record,
+                                const cm_item_t *item,
+                                const cm_state_t *incoming)
+{
+    const cm_state_t *state = record->effect->state;
+    const cm_field_t gone = {.clock = incoming->deleted_at};
+    int i;
+
+    if (state->clock <= item->message->base.clock)
+        return NULL;
+    if (record->table->model->conflict == CM_CONFLICT_HOLD)
+        return hold(run, record, "the deleted record");
+    for (i = 0; i < state->count; i++) {
+        const cm_field_t *here = &state->fields[i];
+
+        if (here->value.kind != CM_ABSENT &&
+            here->clock > item->message->base.clock)
+            note_conflict(run, record, item, i, here, &gone);
+    }
+    return NULL;
+}
+
+/* A row that was adopted loses what the message says otherwise. */
+static void check_adopted(cm_run_t *run, cm_record_t *record,
+                          const cm_item_t *item, const cm_state_t *incoming)
+{
+    int i;
+
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &record->effect->state->fields[i];
+        const cm_field_t *there = &incoming->fields[i];
+
+        if (here->value.kind != CM_ABSENT && !here->source &&
+            cm_field_wins(there, here) &&
+            cm_value_compare(there->value, here->value))
+            note_conflict(run, record, item, i, here, there);
+    }
+}
+
+static cm_error_t *check_conflicts(cm_run_t *run, cm_record_t *record,
+                                   const cm_item_t *item, cm_state_t *incoming)
+{
+    int i;
+
+    if (record->matched == CM_MATCH_FOUND && record->exists)
+        check_adopted(run, record, item, incoming);
+    if (!item->message->has_base)
+        return NULL;
+    if (record->effect->state->deleted_at)
+        return check_deleted(run, record, item, incoming);
+    if (incoming->deleted_at)
+        return check_delete(run, record, item, incoming);
+    for (i = 0; i < incoming->count; i++)
+        CM_TRY(check_column(run, record, item, incoming, i));
+    return NULL;
+}
+
+/* A gem's message gets the clocks that it lacks, and what it changed before:
+ * from here on it is like any other. */
+static void stamp_gem(cm_run_t *run, const cm_record_t *record, cm_item_t *item,
+                      cm_state_t *incoming)
+{
+    const cm_state_t *state = record->effect->state;
+    cm_message_t *message = item->message;
+    apr_int64_t clock = item->arrived;
+    int i;
+
+    if (!item->kept && clock <= state->clock)
+        clock = state->clock + 1;
+    cm_state_stamp(incoming, state, clock);
+    if (!record->exists)
+        incoming->clock = clock;
+    message->clocks = (cm_clocks_t){.clock = clock};
+    message->base = (cm_clocks_t){.clock = 0};
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &state->fields[i];
+        const char *name = record->table->columns[i].name;
+
+        if (incoming->fields[i].value.kind != CM_ABSENT)
+            cm_clocks_set(&message->base, name, here->clock, run->pool);
+        else if (here->value.kind != CM_ABSENT)
+            cm_clocks_set(&message->clocks, name, here->clock, run->pool);
+    }
+}
+
+static cm_error_t *merge_item(cm_run_t *run, cm_record_t *record, int i)
+{
+    cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+    cm_effect_t *effect = record->effect;
+    cm_state_t *incoming;
+
+    if (item->fault)
+        return cm_error_copy(item->fault, run->pool);
+    if (item->message->action == CM_DELETE && !record->table->model->deletes)
+        return NULL;
+    if (item->message->from_gem)
+        item->message->clocks = (cm_clocks_t){.clock = 0};
+    incoming = cm_item_state(run, item);
+    if (item->message->from_gem && !effect->state->deleted_at)
+        stamp_gem(run, record, item, incoming);
+    CM_TRY(check_conflicts(run, record, item, incoming));
+    effect->news[i] = (char)cm_state_join(effect->state, incoming);
+    return NULL;
+}
+
+/* The clocks of the record as it will be, for its mapping. */
+static cm_clocks_t clocks_of_state(const cm_table_t *table,
+                                   const cm_state_t *state, apr_pool_t *pool)
+{
+    cm_clocks_t clocks = {.clock = state->clock};
+    int i;
+
+    for (i = 0; i < state->count && !state->deleted_at; i++) {
+        if (cm_table_settable(table, table->columns[i].name) >= 0)
+            cm_clocks_set(&clocks, table->columns[i].name,
+                          state->fields[i].clock, pool);
+    }
+    return clocks;
+}
+
+static void make_mapping(cm_run_t *run, cm_record_t *record, int news)
+{
+    cm_effect_t *effect = record->effect;
+    const cm_known_t *known = record->known;
+    cm_mapping_t *mapping = &effect->mapping;
+
+    if (known && known->mapping)
+        *mapping = *known->mapping;
+    else if (known)
+        mapping->identity = known->identity;
+    mapping->type = record->table->model->type;
+    mapping->clocks = clocks_of_state(record->table, effect->state, run->pool);
+    mapping->deleted_at = effect->state->deleted_at;
+    if (mapping->deleted_at)
+        mapping->local_id = NULL;
+    else if (record->exists)
+        mapping->local_id = record->local_id;
+    mapping->changed = 1;
+    effect->save = news || effect->kind != CM_EFFECT_NONE ||
+                   (record->exists && !known->mapping);
+}
+
+static cm_effect_e kind_of(const cm_record_t *record, int news)
+{
+    int deleted = record->effect->state->deleted_at != 0;
+
+    if (record->exists)
+        return deleted ? CM_EFFECT_DELETE
+               : news  ? CM_EFFECT_UPDATE
+                       : CM_EFFECT_NONE;
+    return deleted || (record->known && !news) ? CM_EFFECT_NONE
+                                               : CM_EFFECT_CREATE;
+}
+
+static void begin_effect(cm_run_t *run, cm_record_t *record, int until,
+                         int partial)
+{
+    cm_effect_t *effect = apr_pcalloc(run->pool, sizeof(*effect));
+
+    effect->until = until;
+    effect->partial = partial;
+    effect->state = cm_state_copy(record->state, run->pool);
+    effect->news = apr_pcalloc(run->pool, record->items->nelts + 1);
+    effect->conflicts = apr_array_make(run->pool, 0, sizeof(cm_conflict_row_t));
+    effect->again = apr_array_make(run->pool, 0, sizeof(int));
+    record->effect = effect;
+}
+
+cm_error_t *cm_effect_make(cm_run_t *run, cm_record_t *record, int until,
+                           int partial)
+{
+    int news = 0, i;
+
+    begin_effect(run, record, until, partial);
+    for (i = record->next; i < until; i++) {
+        CM_TRY(merge_item(run, record, i));
+        news |= record->effect->news[i];
+    }
+    record->effect->kind = kind_of(record, news);
+    CM_TRY(cm_effect_cells(run, record));
+    make_mapping(run, record, news);
+    return NULL;
+}

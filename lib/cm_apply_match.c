@@ -1,0 +1,296 @@
+/* match=: a record that comes for the first time may be here already, made by
+ * someone on both sides. It is adopted, not made a second time. */
+#include "cm_apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* Records of one table that look for rows like them. */
+typedef struct looking_t {
+    const cm_table_t *table;
+    cm_bulk_t *keys;
+    apr_hash_t *records; /* values as one text -> cm_record_t * */
+} looking_t;
+
+static const cm_attribute_t *last_attribute(const cm_record_t *record,
+                                            const char *name)
+{
+    int i, j;
+
+    for (i = record->items->nelts - 1; i >= 0; i--) {
+        const cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+        const apr_array_header_t *attributes = item->message->attributes;
+
+        for (j = 0; !item->fault && attributes && j < attributes->nelts; j++) {
+            const cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
+
+            if (!strcmp(attribute->name, name))
+                return attribute;
+        }
+    }
+    return NULL;
+}
+
+/* Give the value that RECORD has in a column of match=, as it would stand
+ * here. Without one it is like no row. */
+static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
+                              const char *name)
+{
+    const cm_attribute_t *attribute = last_attribute(record, name);
+    const cm_column_t *column = cm_table_column(record->table, name);
+    const cm_known_t *parent;
+    cm_value_t value = {.kind = CM_ABSENT};
+
+    if (!attribute || !column)
+        return value;
+    if (!attribute->reference_model)
+        return cm_value_normalise(column, attribute->value, run->pool);
+    parent = cm_known_same(cm_known_get(
+        run, cm_settings_model(run->node->settings, attribute->reference_model),
+        attribute->reference));
+    if (parent->local_id)
+        value =
+            (cm_value_t){CM_TEXT, parent->local_id, strlen(parent->local_id)};
+    return value;
+}
+
+static const char *add_text(const char *text, cm_value_t value,
+                            apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s%" APR_SIZE_T_FMT ":%s", text, value.size,
+                        value.data);
+}
+
+static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
+{
+    const apr_array_header_t *match = record->table->model->match;
+    cm_datum_t *cells =
+        apr_palloc(run->pool, sizeof(*cells) * (match->nelts + 1));
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+        cm_value_t value = match_value(run, record, name);
+
+        if (value.kind <= CM_NULL ||
+            cm_value_datum(&cells[i], cm_table_column(record->table, name),
+                           value, cm_store_dialect(run->node->store),
+                           run->pool))
+            return;
+        text = add_text(text, value, run->pool);
+    }
+    record->matched = CM_MATCH_NONE;
+    if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
+    for (i = 0; i < match->nelts; i++)
+        cm_bulk_add(looking->keys, cells[i]);
+}
+
+static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
+                             apr_pool_t *pool)
+{
+    const apr_array_header_t *match = table->model->match;
+    looking_t *looking =
+        apr_hash_get(all, table->model->name, APR_HASH_KEY_STRING);
+    cm_bulk_column_t *columns;
+    int i;
+
+    if (looking)
+        return looking;
+    columns = apr_pcalloc(pool, sizeof(*columns) * match->nelts);
+    for (i = 0; i < match->nelts; i++) {
+        const cm_column_t *column =
+            cm_table_column(table, APR_ARRAY_IDX(match, i, const char *));
+
+        if (column)
+            columns[i] = (cm_bulk_column_t){column->quoted, column->type};
+    }
+    looking = apr_palloc(pool, sizeof(*looking));
+    looking->table = table;
+    looking->keys = cm_bulk_create(table->quoted, columns, match->nelts,
+                                   match->nelts, pool);
+    looking->records = apr_hash_make(pool);
+    apr_hash_set(all, table->model->name, APR_HASH_KEY_STRING, looking);
+    return looking;
+}
+
+/* Return the values of match= of a row here, as look_for() wrote them. */
+static const char *row_text(const looking_t *looking,
+                            const apr_array_header_t *attributes,
+                            apr_pool_t *pool)
+{
+    const apr_array_header_t *match = looking->table->model->match;
+    const char *text = "";
+    int i, j;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+
+        for (j = 0; j < attributes->nelts; j++) {
+            const cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
+
+            if (!strcmp(attribute->name, name) &&
+                attribute->value.kind > CM_NULL)
+                text = add_text(text, attribute->value, pool);
+        }
+    }
+    return text;
+}
+
+static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
+                            const cm_rows_t *rows, int row)
+{
+    const cm_datum_t *raw = cm_cell(rows, row, 1);
+    apr_array_header_t *attributes;
+    cm_record_t *record;
+
+    CM_TRY(cm_message_capture(&attributes, looking->table, raw->data, raw->size,
+                              cm_store_dialect(run->node->store), run->pool));
+    record =
+        apr_hash_get(looking->records, row_text(looking, attributes, run->pool),
+                     APR_HASH_KEY_STRING);
+    if (!record || record->matched == CM_MATCH_FOUND)
+        return NULL;
+    record->matched = CM_MATCH_FOUND;
+    record->asked = record->local_id = cm_cell_text(rows, row, 0);
+    record->row = raw;
+    ++*found;
+    return NULL;
+}
+
+static cm_error_t *find_rows(int *found, cm_run_t *run,
+                             const looking_t *looking, apr_pool_t *scratch_pool)
+{
+    const char *wanted =
+        apr_pstrcat(scratch_pool, "t.", looking->table->key->quoted, ", ",
+                    looking->table->capture, NULL);
+    cm_rows_t *rows;
+    int i;
+
+    if (!cm_bulk_rows(looking->keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, looking->keys, NULL,
+                          1, run->pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(take_row(found, run, looking, rows, i));
+    return NULL;
+}
+
+cm_error_t *cm_run_match(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    apr_hash_index_t *index;
+    int i;
+
+    *found = 0;
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->table->model->match->nelts && record->known &&
+            !record->known->mapping && !record->row &&
+            record->matched == CM_MATCH_OPEN)
+            look_for(run, record, looking_of(all, record->table, scratch_pool));
+    }
+    for (index = apr_hash_first(scratch_pool, all); index;
+         index = apr_hash_next(index))
+        CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
+    return NULL;
+}
+
+static cm_error_t *save_one(cm_run_t *run, cm_mapping_t *mapping,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
+
+    mapping->changed = 1;
+    APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
+    return cm_mapping_save(run->node, one, pool);
+}
+
+static int name_compare(cm_identity_t a, cm_identity_t b)
+{
+    int order = strcmp(a.origin, b.origin);
+
+    return order ? order : strcmp(a.original_id, b.original_id);
+}
+
+/* OTHER, the smaller name, takes over the row of MAPPING, which becomes an
+ * alias. A local id stands in one mapping only, hence the three steps. */
+static cm_error_t *rename_record(cm_run_t *run, cm_known_t *other,
+                                 cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_mapping_t smaller = *mapping;
+
+    mapping->local_id = NULL;
+    CM_TRY(save_one(run, mapping, pool));
+    smaller.id = 0;
+    smaller.identity = other->identity;
+    CM_TRY(save_one(run, &smaller, pool));
+    CM_TRY(cm_known_refresh(run, pool));
+    mapping->same_as = other->mapping ? other->mapping->id : 0;
+    return save_one(run, mapping, pool);
+}
+
+static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
+                              cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_known_t *known = record->known;
+    cm_known_t *main_name;
+    cm_mapping_t alias = {.type = mapping->type,
+                          .identity = known->identity,
+                          .same_as = mapping->id};
+
+    if (name_compare(known->identity, mapping->identity) < 0)
+        return rename_record(run, known, mapping, pool);
+    CM_TRY(save_one(run, &alias, pool));
+    main_name = cm_known_get(run, known->model, mapping->identity);
+    CM_TRY(cm_known_refresh(run, pool));
+    main_name->record = record;
+    record->known = main_name;
+    return NULL;
+}
+
+/* MAPPING has the row that RECORD matches, or nothing has. */
+static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
+                         cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    const cm_known_t *named;
+
+    if (!mapping)
+        return NULL;
+    named = cm_known_get(run, record->known->model, mapping->identity);
+    if (named->record ||
+        !strcmp(mapping->identity.origin, record->known->identity.origin)) {
+        record->matched = CM_MATCH_NONE;
+        record->row = NULL;
+        return NULL;
+    }
+    return name_twice(run, record, mapping, pool);
+}
+
+cm_error_t *cm_run_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        apr_array_header_t *ids;
+        apr_hash_t *found;
+
+        if (record->matched != CM_MATCH_FOUND || record->known->mapping)
+            continue;
+        ids = apr_array_make(scratch_pool, 1, sizeof(const char *));
+        APR_ARRAY_PUSH(ids, const char *) = record->local_id;
+        CM_TRY(cm_mapping_by_local_id(
+            &found, run->node, record->table->model->type, ids, run->pool));
+        CM_TRY(adopt(run, record,
+                     apr_hash_get(found, record->local_id, APR_HASH_KEY_STRING),
+                     scratch_pool));
+    }
+    return NULL;
+}

@@ -1,0 +1,120 @@
+/* What failed is tried once more, as it happened: one message at a time. A
+ * unique value that two records exchanged, or a row that was in the way, may
+ * be free by then. */
+#include "cm_apply.h"
+
+#include <apr_strings.h>
+
+static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
+                             apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *one =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+
+    record->careful = 1;
+    record->error = cm_effect_make(run, record, until, 0);
+    if (record->error)
+        return NULL;
+    APR_ARRAY_PUSH(one, cm_record_t *) = record;
+    return cm_write_records(run, one, scratch_pool);
+}
+
+/* Go through the items in order of arrival. Once one of a record fails, its
+ * later ones wait; *MOVED counts those that did not. */
+static cm_error_t *try_items(int *moved, cm_run_t *run,
+                             apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < run->items->nelts; i++) {
+        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+        cm_record_t *record = item->record;
+
+        if (!record || item->done ||
+            CM_NTH(record->items, record->next, cm_item_t) != item)
+            continue;
+        apr_pool_clear(iterpool);
+        CM_TRY(write_one(run, record, record->next + 1, iterpool));
+        *moved += item->done;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Messages that fail alone may do together: a later one mends an earlier. */
+static cm_error_t *try_records(int *moved, cm_run_t *run,
+                               apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!cm_record_pending(record) ||
+            record->items->nelts - record->next < 2)
+            continue;
+        apr_pool_clear(iterpool);
+        CM_TRY(write_one(run, record, record->items->nelts, iterpool));
+        *moved += !cm_record_pending(record);
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* What is left is parked: the first of a record with the reason, the others
+ * behind it. */
+static void name_reasons(cm_run_t *run)
+{
+    int i, j;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        for (j = record->next; j < record->items->nelts; j++) {
+            cm_item_t *item = CM_NTH(record->items, j, cm_item_t);
+            const cm_item_t *first =
+                CM_NTH(record->items, record->next, cm_item_t);
+
+            item->error = j == record->next ? record->error
+                          : item->fault     ? item->fault
+                                            : CM_FAIL(run->pool, CM_WAITS,
+                                                      "message %" APR_INT64_T_FMT
+                                                      " of the same record is "
+                                                          "parked",
+                                                      first->message->id);
+        }
+    }
+}
+
+static int anything_left(const cm_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        if (cm_record_pending(CM_NTH(run->records, i, cm_record_t)))
+            return 1;
+    }
+    return 0;
+}
+
+cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int moved = 1;
+
+    while (moved && anything_left(run)) {
+        int created = run->created;
+
+        moved = 0;
+        CM_TRY(try_items(&moved, run, scratch_pool));
+        if (run->created > created)
+            CM_TRY(cm_run_settle(run, scratch_pool));
+        if (!moved)
+            CM_TRY(try_records(&moved, run, scratch_pool));
+    }
+    name_reasons(run);
+    return NULL;
+}

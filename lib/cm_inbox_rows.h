@@ -1,0 +1,28 @@
+/* The rows of inbound_messages: messages as they are kept. */
+#ifndef CM_INBOX_ROWS_H
+#define CM_INBOX_ROWS_H
+
+#include "cm_apply.h"
+
+/* Parked messages are read in pages, each bounded in messages and bytes. */
+typedef struct cm_page_t {
+    apr_int64_t after; /* the id that the page follows; moved on */
+    int count;         /* messages that it held; 0: there are no more */
+} cm_page_t;
+
+/* Keep what became of the items of RUN: new messages as rows, those kept
+ * before in theirs. With ATTEMPTS, what is still parked counts one more. */
+cm_error_t *cm_inbox_keep(cm_run_t *run, int attempts,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to RUN the parked messages of its peer that are about the same records
+ * as MESSAGES (cm_message_t *), in their order. */
+cm_error_t *cm_inbox_add_same(cm_run_t *run, const apr_array_header_t *messages,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to RUN the next PAGE of parked messages of its peer, with WAITING only
+ * those that wait for another record. */
+cm_error_t *cm_inbox_add_page(cm_run_t *run, cm_page_t *page, int waiting,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
