@@ -97,7 +97,7 @@ static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
                                         "SELECT count(*) FROM (SELECT 1 AS one"
                                         " FROM outbound_messages WHERE %s"
                                         " AND (source IS NULL OR source <> %%s)"
-                                        " LIMIT %d) AS some",
+                                        " LIMIT %d) AS counted",
                                         condition, MOST_COUNTED),
                            &argument, 1, pool));
     *count = cm_cell_number(rows, 0, 0);

@@ -163,7 +163,7 @@ cm_error_t *cm_outbox_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
     *first_id = row->confirmed_id + 1;
     if (id < 1)
         id = 1;
-    if (id <= row->confirmed_id)
+    if (id <= row->confirmed_id && row->confirmed)
         return count_back(after, first_id, node, row, id, scratch_pool);
     return count_forward(after, first_id, node, peer, id, 0, scratch_pool);
 }
