@@ -62,12 +62,17 @@ cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
                           " only: restored from a backup? Sending the "
                           "following ones again",
                           wanted - 1);
+    push->next_id = wanted;
+    if (after <= push->after) {
+        push->after = after;
+        return NULL;
+    }
     /* It may hold more than it told us (its answer was lost), never more than
      * it was sent: numbers beyond that come from another sender, and nothing
      * of ours may be passed over for them. */
-    if (after > session->peer->sent && after > push->after)
-        after = push->after;
+    if (after > session->peer->sent)
+        return NULL;
     push->after = after;
-    push->next_id = wanted;
-    return NULL;
+    return cm_outbox_gem_confirm(session->node, session->settings->name, after,
+                                 wanted - 1, scratch_pool);
 }

@@ -115,9 +115,8 @@ static cm_error_t *pull_batch(int *more, apr_int64_t *received,
     CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, pool),
                pool, "the reply cannot be read");
     *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
-    if (all->nelts == 0 && reply->last <= before)
-        return NULL;
-    CM_TRY(take_all(received, session, reply, all, pool));
+    if (all->nelts > 0 || reply->last > before)
+        CM_TRY(take_all(received, session, reply, all, pool));
     if (*more && *received <= before)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer says there is more but sends nothing new");
