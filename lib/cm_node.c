@@ -134,10 +134,9 @@ static cm_error_t *set_applying_row(cm_store_t *store, const char *name,
                         0, scratch_pool));
     if (!name)
         return NULL;
-    return cm_store_run(
-        NULL, store,
-        "INSERT INTO communicator_applying (table_name) VALUES (%s)", &argument,
-        1, scratch_pool);
+    return cm_store_run(NULL, store,
+                        "INSERT INTO communicator_applying (name) VALUES (%s)",
+                        &argument, 1, scratch_pool);
 }
 
 cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,

@@ -41,7 +41,7 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
  * transaction are applied messages: its triggers stay silent. They compare
  * its name as configured (cm_model_t.table) with the setting
  * communicator.applying, the variable @communicator_applying, or the column
- * table_name of communicator_applying. Say NULL before commit, and on MariaDB
+ * name of communicator_applying. Say NULL before commit, and on MariaDB
  * after a rollback too: there the variable outlives the transaction. */
 cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -116,6 +116,7 @@ static const char *section(const publication_t *publication, const char *name,
     } values[] = {
         {"table", table->quoted},
         {"key", table->key->quoted},
+        {"key_text", table->key_text},
         {"capture", table->capture},
         {"model", doubled(cm_store_literal(store, model, pool), pool)},
         {"begin",

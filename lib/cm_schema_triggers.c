@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "cm_capture.h"
+#include "cm_catalog_internal.h"
 #include "cm_dialect.h"
 #include "cm_sql.h"
 
@@ -20,7 +21,8 @@ static cm_error_t *key_of_table(const char **key, cm_migration_t *migration,
 
     /* PostgreSQL reads it as an identifier: it must be quoted. */
     if (cm_store_dialect(migration->store)->database == CM_PGSQL)
-        name = cm_store_quote_table(migration->store, name, pool);
+        name = cm_catalog_without_doubling(
+            cm_store_quote_table(migration->store, name, pool), pool);
     argument = cm_datum_text(name);
     CM_TRY(cm_store_select(&rows, migration->store,
                            cm_schema_sql(migration->store, "table_key", pool),

@@ -32,7 +32,9 @@ SELECT CONCAT(event_object_schema, '.', event_object_table),
     CONCAT('DROP TRIGGER `', REPLACE(trigger_schema, '`', '``'), '`.`',
         REPLACE(trigger_name, '`', '``'), '`')
 FROM information_schema.triggers
-WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'communicator\_%%'
+WHERE trigger_name LIKE 'communicator\_%%'
+    AND INSTR(action_statement,
+        CONCAT('`', DATABASE(), '`.outbound_messages')) > 0
 ORDER BY trigger_name;
 
 -- adoptable: are there messages of the gem's time without a peer, that PEER

@@ -11,7 +11,7 @@ ORDER BY t.{key} LIMIT 1 OFFSET {offset};
 -- a change on its way is in this message or in a later one
 INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
-SELECT {model}, CAST(t.{key} AS text), 'update',
+SELECT {model}, {key_text}, 'update',
     {begin} || CAST({capture} AS text) || '}', '[]', 0
 FROM {table} AS t WHERE {condition}
 ORDER BY t.{key} FOR UPDATE;

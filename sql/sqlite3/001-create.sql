@@ -156,7 +156,7 @@ CREATE TABLE communicator_schema (
 -- applying.create: creates table communicator_applying
 -- unless table communicator_applying
 CREATE TABLE communicator_applying (
-    table_name text NOT NULL
+    name text NOT NULL
 );
 
 -- outbound.fill: takes over the gem's outbound messages

@@ -1,0 +1,194 @@
+/* The node, its lock and what its triggers look at; the rows of peers. */
+#include "../../lib/cm_peer.h"
+#include "../../lib/cm_schema.h"
+#include "database.h"
+#include "settings.h"
+#include "tap.h"
+
+static void silent(void *baton, const char *what, const char *sql)
+{
+    (void)baton;
+    (void)what;
+    (void)sql;
+}
+
+static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
+                            apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    database_must(cm_schema_migrate(store, settings, 0, silent, NULL, pool));
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+/* Let locks be waited for a short while only. */
+static void be_impatient(cm_store_t *store)
+{
+    if (cm_store_dialect(store)->database == CM_PGSQL)
+        database_run(store, "SET lock_timeout = '200ms'");
+    else
+        database_run(store, "SET innodb_lock_wait_timeout = 1");
+}
+
+static void versions(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    const char *name = database_of(store);
+    int present, known;
+    cm_node_t *node;
+    cm_error_t *err;
+
+    err = cm_node_open(&node, settings, store, pool);
+    ok(database_fails(err, CM_SCHEMA, "no tables") &&
+           strstr(err->hint, "migrate"),
+       "%s: without tables the hint is to migrate", name);
+    node = make_node(store, settings, pool);
+    is_int(strspn(node->epoch, "0123456789abcdef"), 32,
+           "%s: the epoch has 32 digits", name);
+    database_must(cm_schema_version(&present, &known, store, pool));
+    is_int(present, known, "%s: the version is the one known", name);
+
+    database_run(store, "UPDATE communicator_schema SET version = 99");
+    err = cm_node_open(&node, settings, store, pool);
+    ok(database_fails(err, CM_SCHEMA, "newer") && strstr(err->hint, "newer"),
+       "%s: newer tables need a newer program", name);
+    err = cm_schema_migrate(store, settings, 0, silent, NULL, pool);
+    ok(database_fails(err, CM_SCHEMA, "newer") && strstr(err->hint, "newer"),
+       "%s: migrate leaves them alone", name);
+    database_run(store, "DELETE FROM communicator_schema");
+    err = cm_node_open(&node, settings, store, pool);
+    ok(database_fails(err, CM_SCHEMA, "half") && strstr(err->hint, "migrate"),
+       "%s: half a migration is none", name);
+}
+
+static void locks(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node = make_node(store, settings, pool), *other_node;
+    const char *name = database_of(store);
+    apr_int64_t last_seq = -1;
+    cm_store_t *other;
+
+    database_must(cm_store_begin(store, pool));
+    database_must(cm_node_lock(&last_seq, node, pool));
+    is_int(last_seq, 0, "%s: no number is used yet", name);
+    database_must(cm_node_set_last_seq(node, APR_INT64_MAX, pool));
+    if (cm_store_dialect(store)->database != CM_SQLITE3) {
+        other = database_again(pool);
+        be_impatient(other);
+        database_must(cm_node_open(&other_node, settings, other, pool));
+        database_must(cm_store_begin(other, pool));
+        ok(database_fails(cm_node_lock(&last_seq, other_node, pool), CM_BUSY,
+                          "the second"),
+           "%s: the lock is held by one", name);
+        cm_store_rollback(other);
+    }
+    database_must(cm_store_commit(store, pool));
+    database_must(cm_store_begin(store, pool));
+    database_must(cm_node_lock(&last_seq, node, pool));
+    ok(last_seq == APR_INT64_MAX, "%s: the number is kept", name);
+    cm_store_rollback(store);
+}
+
+static const char *applying_to(cm_store_t *store, apr_pool_t *pool)
+{
+    switch (cm_store_dialect(store)->database) {
+    case CM_SQLITE3:
+        return database_value(store, "SELECT name FROM communicator_applying",
+                              pool);
+    case CM_PGSQL:
+        return database_value(
+            store,
+            "SELECT nullif(current_setting('communicator.applying', true), '')",
+            pool);
+    case CM_MYSQL:
+        return database_value(store, "SELECT @communicator_applying", pool);
+    }
+    return NULL;
+}
+
+static void tables(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model =
+        settings_add_model(settings, "post", "my posts", "id", pool);
+    cm_node_t *node = make_node(store, settings_make(pool), pool);
+    const cm_table_t *table, *again;
+    const char *name = database_of(store);
+
+    ok(database_fails(cm_node_table(&table, node, model), CM_SCHEMA, "missing"),
+       "%s: a table that is not there", name);
+    database_run(store, apr_pstrcat(pool, "CREATE TABLE ",
+                                    cm_store_quote(store, "my posts", pool),
+                                    " (id bigint NOT NULL PRIMARY KEY,"
+                                    " title varchar(20))",
+                                    NULL));
+    database_must(cm_node_table(&table, node, model));
+    database_must(cm_node_table(&again, node, model));
+    ok(table == again, "%s: a table is read once", name);
+    database_run(store, apr_pstrcat(pool, "ALTER TABLE ", table->quoted,
+                                    " ADD COLUMN rank int", NULL));
+    cm_node_forget(node);
+    database_must(cm_node_table(&table, node, model));
+    is_int(table->column_count, 3, "%s: and again when asked to forget", name);
+
+    database_must(cm_store_begin(store, pool));
+    database_must(cm_node_applying(node, table, pool));
+    is_str(applying_to(store, pool), "my posts", "%s: applies to it", name);
+    database_must(cm_node_applying(node, table, pool));
+    database_must(cm_node_applying(node, NULL, pool));
+    is_str(applying_to(store, pool), NULL, "%s: applies to none", name);
+    database_must(cm_store_commit(store, pool));
+}
+
+static void peers(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node = make_node(store, settings, pool), *other_node;
+    const char *name = database_of(store);
+    cm_peer_t *peer, *again;
+    cm_store_t *other;
+
+    database_must(cm_peer_load(&peer, node, "o'facade", 0, pool));
+    ok(!peer->epoch && !peer->received && !peer->has_received,
+       "%s: a peer never met", name);
+    *peer =
+        (cm_peer_t){"o'facade", "e", 1, 2, APR_INT64_MAX, 4, 5, 1, 6, 7, -8};
+    database_must(cm_peer_save(node, peer, pool));
+    database_must(cm_peer_load(&again, node, "o'facade", 0, pool));
+    is_str(again->epoch, "e", "%s: the row is kept", name);
+    ok(again->confirmed == 1 && again->confirmed_id == 2 &&
+           again->received == APR_INT64_MAX && again->received_clock == 4 &&
+           again->sent == 5 && again->has_received == 1 &&
+           again->last_push_at == 6 && again->last_pull_at == 7 &&
+           again->clock_offset == -8,
+       "%s: with every number", name);
+    database_must(cm_peer_load(&again, node, "O'Facade", 0, pool));
+    ok(!again->epoch, "%s: another case is another peer", name);
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        return;
+
+    database_must(cm_store_begin(store, pool));
+    database_must(cm_peer_load(&peer, node, "o'facade", 1, pool));
+    other = database_again(pool);
+    be_impatient(other);
+    database_must(cm_node_open(&other_node, settings, other, pool));
+    database_must(cm_store_begin(other, pool));
+    ok(database_fails(cm_peer_load(&again, other_node, "o'facade", 1, pool),
+                      CM_BUSY, "the second"),
+       "%s: its lock is held by one", name);
+    cm_store_rollback(other);
+    database_must(cm_store_commit(store, pool));
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("no database to test with");
+    database_each("versions", versions);
+    database_each("the node's lock", locks);
+    database_each("tables", tables);
+    database_each("peers", peers);
+    return done_testing();
+}
