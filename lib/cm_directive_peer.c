@@ -16,8 +16,9 @@ static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
     if (apr_uri_parse(pool, value, &uri) || !uri.scheme || !uri.hostname ||
         (strcasecmp(uri.scheme, "https") && strcasecmp(uri.scheme, "http")))
         return CM_FAIL(pool, CM_CONFIG,
-                       "not an address of the form "
-                       "https://HOST/messages.json");
+                       "'%s' is not an address of the form "
+                       "https://HOST/messages.json",
+                       strchr(value, '@') ? "..." : value);
     if (uri.user || uri.password)
         return CM_FAIL(pool, CM_CONFIG,
                        "a password does not belong into an address: use "

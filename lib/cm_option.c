@@ -63,8 +63,8 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
         seen |= 1u << (option - options);
         value = strchr(words[i], '=') + 1;
         CM_TRY(check_value(option, value, pool));
-        CM_TRY_FOR(option->take(target, value, pool), pool, "option '%s'",
-                   words[i]);
+        CM_TRY_FOR(option->take(target, value, pool), pool, "option '%s='",
+                   option->key);
     }
     return NULL;
 }

@@ -86,8 +86,8 @@ static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
     AP_INIT_RAW_ARGS(name, set_directive, NULL, RSRC_CONF,                     \
                      name " " usage ": " help),
 #define READER_CLIENT(name, usage, help)                                       \
-    AP_INIT_RAW_ARGS(name, refuse_directive, NULL,                             \
-                     RSRC_CONF | ACCESS_CONF | EXEC_ON_READ, help),
+    AP_INIT_RAW_ARGS(name, refuse_directive, NULL, RSRC_CONF | ACCESS_CONF,    \
+                     help),
 #define READER_BORROWED(name, usage, help)
 #define DIRECTIVE(id, name, reader, least, most, usage, help)                  \
     READER_##reader(name, usage, help)
