@@ -6,8 +6,6 @@
 
 #include <apr_strings.h>
 
-#define RETURNING " RETURNING $e"
-
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool)
 {
@@ -32,198 +30,27 @@ int cm_bulk_rows(const cm_bulk_t *bulk)
     return bulk->column_count ? bulk->cells->nelts / bulk->column_count : 1;
 }
 
-static const cm_datum_t *row_at(const cm_bulk_t *bulk, int row)
-{
-    return (const cm_datum_t *)bulk->cells->elts +
-           (apr_size_t)row * bulk->column_count;
-}
-
-/* Rows that go in one statement. */
-typedef struct chunk_t {
-    const cm_bulk_t *bulk;
-    const cm_dialect_ops_t *ops;
-    const char *expressions; /* to give back */
-    const char *condition;
-    int first, rows;
-} chunk_t;
-
-static const char *list(const cm_bulk_t *bulk, int count, const char *before,
-                        apr_pool_t *pool)
-{
-    const char *text = "";
-    int i;
-
-    for (i = 0; i < count; i++)
-        text = apr_pstrcat(pool, text, i ? ", " : "", before,
-                           bulk->columns[i].name, NULL);
-    return text;
-}
-
-static const char *key_comparison(const chunk_t *chunk, apr_pool_t *pool)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-    const char *text = "";
-    int i;
-
-    for (i = 0; i < bulk->key_count; i++)
-        text =
-            apr_pstrcat(pool, text, i ? " AND t." : "t.", bulk->columns[i].name,
-                        " = ", chunk->ops->value(bulk, i, pool), NULL);
-    return text;
-}
-
-static const char *assignments(const chunk_t *chunk, apr_pool_t *pool)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-    const char *text = "";
-    int i;
-
-    for (i = bulk->key_count; i < bulk->column_count; i++)
-        text = apr_pstrcat(pool, text, i > bulk->key_count ? ", " : "",
-                           chunk->ops->assign, bulk->columns[i].name, " = ",
-                           chunk->ops->value(bulk, i, pool), NULL);
-    return text;
-}
-
-static const char *part(const chunk_t *chunk, char letter, apr_pool_t *pool)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-
-    switch (letter) {
-    case 't':
-        return bulk->table;
-    case 'c':
-        return list(bulk, bulk->column_count, "", pool);
-    case 'q':
-        return list(bulk, bulk->key_count, "t.", pool);
-    case 'f':
-        return bulk->columns[0].name;
-    case 'r':
-        return chunk->ops->insert_rows(bulk, chunk->rows, pool);
-    case 'v':
-        return chunk->ops->source(bulk, chunk->rows, pool);
-    case 'k':
-        return key_comparison(chunk, pool);
-    case 's':
-        return assignments(chunk, pool);
-    case 'w':
-        return chunk->condition;
-    default:
-        return chunk->expressions;
-    }
-}
-
-/* Return TEMPLATE with its parts filled in. */
-static const char *fill(const char *template, const chunk_t *chunk,
-                        apr_pool_t *pool)
-{
-    apr_array_header_t *parts = apr_array_make(pool, 16, sizeof(char *));
-
-    while (*template) {
-        apr_size_t plain = strcspn(template, "$");
-
-        APR_ARRAY_PUSH(parts, const char *) =
-            apr_pstrmemdup(pool, template, plain);
-        template += plain;
-        if (!*template)
-            break;
-        APR_ARRAY_PUSH(parts, const char *) = part(chunk, template[1], pool);
-        template += 2;
-    }
-    return apr_array_pstrcat(pool, parts, 0);
-}
-
-static int form(const cm_datum_t *cell)
-{
-    return !cell->data    ? 0
-           : cell->binary ? 1
-                          : 2 * !!memchr(cell->data, 0, cell->size);
-}
-
-/* Rows whose cells are bound alike make the same SQL. */
-static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
-{
-    int i;
-
-    for (i = 0; i < count; i++)
-        if (form(&a[i]) != form(&b[i]))
-            return 0;
-    return 1;
-}
-
-/* Where rows are parameters every number of rows is another statement, kept
- * prepared: so only a few numbers are used. */
-static int round_rows(int rows)
-{
-    static const int sizes[] = {500, 100, 20, 4, 1};
-    int i = 0;
-
-    while (sizes[i] > rows)
-        i++;
-    return sizes[i];
-}
-
-/* Make CHUNK the rows after it; return 0 when there are none. */
-static int chunk_next(chunk_t *chunk, const cm_dialect_t *dialect)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-    int columns = bulk->column_count, left, rows, i;
-    apr_size_t size = 0;
-
-    chunk->ops = dialect->ops;
-    chunk->first += chunk->rows;
-    left = cm_bulk_rows(bulk) - chunk->first;
-    if (left > dialect->row_limit)
-        left = dialect->row_limit;
-    if (!dialect->ops->arrays && left > dialect->parameter_limit / columns)
-        left = dialect->parameter_limit / columns;
-    for (rows = 0; rows < left; rows++) {
-        const cm_datum_t *row = row_at(bulk, chunk->first + rows);
-
-        for (i = 0; i < columns; i++)
-            size += row[i].size;
-        if (rows && (size > dialect->statement_limit ||
-                     (!dialect->ops->arrays &&
-                      !same_forms(row, row_at(bulk, chunk->first), columns))))
-            break;
-    }
-    chunk->rows = rows && !dialect->ops->arrays ? round_rows(rows) : rows;
-    return rows > 0;
-}
-
-static const cm_datum_t *chunk_arguments(int *count, const chunk_t *chunk,
-                                         apr_pool_t *pool)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-
-    *count = bulk->column_count;
-    if (chunk->ops->arrays)
-        return chunk->ops->arrays(bulk, chunk->first, chunk->rows, pool);
-    *count *= chunk->rows;
-    return row_at(bulk, chunk->first);
-}
-
 /* Run the statement made from TEMPLATE for all rows; *TOTAL counts. */
 static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
                        const char *template, const cm_bulk_t *bulk,
                        apr_pool_t *scratch_pool)
 {
-    chunk_t chunk = {.bulk = bulk};
+    cm_chunk_t chunk = {
+        .bulk = bulk, .dialect = store->dialect, .template = template};
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
     *total = 0;
     apr_pool_create(&iterpool, scratch_pool);
-    while (!err && chunk_next(&chunk, store->dialect)) {
+    while (!err && cm_chunk_next(&chunk)) {
         const cm_datum_t *arguments;
         apr_int64_t affected = 0;
         int count;
 
         apr_pool_clear(iterpool);
-        arguments = chunk_arguments(&count, &chunk, iterpool);
-        err =
-            cm_prepared_run(&affected, store, fill(template, &chunk, iterpool),
-                            arguments, count, 1, iterpool);
+        arguments = cm_chunk_arguments(&count, &chunk, iterpool);
+        err = cm_prepared_run(&affected, store, cm_chunk_sql(&chunk, iterpool),
+                              arguments, count, 1, iterpool);
         *total += affected;
     }
     if (err)
@@ -289,30 +116,18 @@ cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
     return NULL;
 }
 
-/* Select with the statement made from TEMPLATE for one chunk. */
+/* Select with the statement made for one chunk. */
 static cm_error_t *select_chunk(cm_rows_t **rows, cm_store_t *store,
-                                const char *template, const chunk_t *chunk,
-                                apr_pool_t *pool)
+                                const cm_chunk_t *chunk, apr_pool_t *pool)
 {
-    const char *sql = fill(template, chunk, pool);
+    const char *sql = cm_chunk_sql(chunk, pool);
     const cm_datum_t *arguments;
     int count;
 
-    arguments = chunk_arguments(&count, chunk, pool);
+    arguments = cm_chunk_arguments(&count, chunk, pool);
     if (store->dialect->ops->selects_kept)
         return cm_prepared_select(rows, store, sql, arguments, count, 1, pool);
     return cm_store_select(rows, store, sql, arguments, count, pool);
-}
-
-static cm_error_t *insert_default(cm_rows_t **rows, cm_store_t *store,
-                                  chunk_t *chunk, apr_pool_t *pool)
-{
-    const char *template;
-
-    chunk->ops = store->dialect->ops;
-    template = apr_pstrcat(pool, chunk->ops->insert_default, RETURNING, NULL);
-    return cm_store_select(rows, store, fill(template, chunk, pool), NULL, 0,
-                           pool);
 }
 
 static void keys_append(apr_array_header_t *keys, const cm_rows_t *rows)
@@ -327,19 +142,23 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
                                 const cm_bulk_t *bulk, const char *key_column,
                                 apr_pool_t *result_pool)
 {
-    chunk_t chunk = {.bulk = bulk, .expressions = key_column};
-    const char *template =
-        apr_pstrcat(result_pool, store->dialect->ops->insert, RETURNING, NULL);
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    cm_chunk_t chunk = {
+        .bulk = bulk, .dialect = store->dialect, .expressions = key_column};
     cm_rows_t *rows;
 
     *keys = apr_array_make(result_pool, cm_bulk_rows(bulk), sizeof(char *));
+    chunk.template = apr_pstrcat(
+        result_pool, bulk->column_count ? ops->insert : ops->insert_default,
+        " RETURNING $e", NULL);
     if (!bulk->column_count) {
-        CM_TRY(insert_default(&rows, store, &chunk, result_pool));
+        CM_TRY(cm_store_select(&rows, store, cm_chunk_sql(&chunk, result_pool),
+                               NULL, 0, result_pool));
         keys_append(*keys, rows);
         return NULL;
     }
-    while (chunk_next(&chunk, store->dialect)) {
-        CM_TRY(select_chunk(&rows, store, template, &chunk, result_pool));
+    while (cm_chunk_next(&chunk)) {
+        CM_TRY(select_chunk(&rows, store, &chunk, result_pool));
         if (rows->count != chunk.rows)
             return CM_FAIL(result_pool, CM_REJECTED,
                            "%d of %d rows were inserted: a rule or trigger of "
@@ -396,23 +215,22 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
                            apr_pool_t *result_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    chunk_t chunk = {.bulk = distinct(keys, result_pool),
-                     .expressions = expressions,
-                     .condition = condition};
+    cm_chunk_t chunk = {.bulk = distinct(keys, result_pool),
+                        .dialect = store->dialect,
+                        .expressions = expressions,
+                        .condition = condition};
     apr_array_header_t *cells =
         apr_array_make(result_pool, 16, sizeof(cm_datum_t));
-    const char *template = ops->select;
     cm_rows_t *found;
 
     *rows = apr_pcalloc(result_pool, sizeof(**rows));
-    if (condition)
-        template = apr_pstrcat(result_pool, template, " WHERE ($w)", NULL);
-    if (lock)
-        template = apr_pstrcat(result_pool, template, ops->lock, NULL);
-    while (chunk_next(&chunk, store->dialect)) {
+    chunk.template =
+        apr_pstrcat(result_pool, ops->select, condition ? " WHERE ($w)" : "",
+                    lock ? ops->lock : "", NULL);
+    while (cm_chunk_next(&chunk)) {
         apr_array_header_t more = {.elt_size = sizeof(cm_datum_t)};
 
-        CM_TRY(select_chunk(&found, store, template, &chunk, result_pool));
+        CM_TRY(select_chunk(&found, store, &chunk, result_pool));
         more.elts = (char *)found->cells;
         more.nelts = found->count * found->columns;
         apr_array_cat(cells, &more);

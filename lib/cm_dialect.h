@@ -37,10 +37,11 @@ typedef enum cm_form_e {
 } cm_form_e;
 
 /* How cm_store.c and cm_bulk.c talk to the database. In the templates "$t"
- * stands for the table, "$c" for the columns, "$r" for the rows to insert, "$v"
- * for the rows to join, "$k" for the comparison of the keys, "$q" for the key
- * columns, "$f" for the first column, "$s" for the assignments, "$e" for the
- * expressions to select. */
+ * stands for the table, "$c" for the columns, "$r" for the rows to insert,
+ * "$v" for the rows to join, "$k" for the comparison of the keys, "$q" for the
+ * key columns, "$p" for the parameters of one row (a statement of its own
+ * then), "$f" for the first column, "$s" for the assignments, "$e" for the
+ * expressions to give back, "$w" for a condition. */
 typedef struct cm_dialect_ops_t {
     const char *const *session;   /* run on every new connection */
     const char *const *libraries; /* the database's own client library */

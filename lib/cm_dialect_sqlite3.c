@@ -118,7 +118,8 @@ static const cm_dialect_ops_t ops = {
     .keep = " ON CONFLICT DO NOTHING",
     .update = "UPDATE $t AS t SET $s FROM $v WHERE $k",
     .assign = "",
-    .remove = "DELETE FROM $t AS t WHERE ($q) IN ($r)",
+    /* Row by row: it compares lists of composite keys each with each. */
+    .remove = "DELETE FROM $t AS t WHERE ($q) = ($p)",
     .select = "SELECT $e FROM $v CROSS JOIN $t AS t ON $k",
     .lock = "",
     .literal = literal,

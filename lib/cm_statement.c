@@ -32,13 +32,16 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 
 int cm_store_outdated(const cm_store_t *store, int rc)
 {
-    const int sqlite_schema = 17;
+    enum {
+        ERROR = 1,
+        SCHEMA = 17
+    };
     const char *text;
 
-    if (!rc || store->dialect->database != CM_SQLITE3)
-        return 0;
+    if (store->dialect->database != CM_SQLITE3 || rc != ERROR)
+        return store->dialect->database == CM_SQLITE3 && rc == SCHEMA;
     text = apr_dbd_error(store->driver, store->handle, rc);
-    return rc == sqlite_schema || !strcmp(text, "not an error") ||
+    return !strcmp(text, "not an error") ||
            !strcmp(text, "database schema has changed");
 }
 

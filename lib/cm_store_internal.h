@@ -80,6 +80,26 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
                                int count, int keep,
                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* Rows that go in one statement. */
+typedef struct cm_chunk_t {
+    const cm_bulk_t *bulk;
+    const cm_dialect_t *dialect;
+    const char *template;    /* see cm_dialect_ops_t */
+    const char *expressions; /* to give back */
+    const char *condition;
+    int first, rows;
+} cm_chunk_t;
+
+/* Make CHUNK the rows after it; return 0 when there are none. */
+int cm_chunk_next(cm_chunk_t *chunk);
+
+/* Return the statement for CHUNK. */
+const char *cm_chunk_sql(const cm_chunk_t *chunk, apr_pool_t *pool);
+
+/* Return its arguments, *COUNT of them. */
+const cm_datum_t *cm_chunk_arguments(int *count, const cm_chunk_t *chunk,
+                                     apr_pool_t *pool);
+
 /* What apr_dbd does not tell, asked of the database's client library when the
  * driver has it loaded: an error's exact number (0: not known), the session's
  * number (0: not known); and settings that only that library has. */

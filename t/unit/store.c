@@ -49,6 +49,27 @@ static cm_datum_t long_text(apr_size_t size, apr_pool_t *pool)
     return datum;
 }
 
+/* More than MySQL takes at once is the message's fault, not a failure that
+ * passes; the connection is not lost by it. */
+static void packet_limit(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t limit =
+        apr_atoi64(database_value(store, "SELECT @@max_allowed_packet", pool));
+    cm_datum_t value;
+
+    if (limit > 64 * 1024 * 1024)
+        limit = 64 * 1024 * 1024;
+    value = long_text(limit - 100000, pool);
+    same(store, value, "a value just below max_allowed_packet", pool);
+    value = long_text(limit + 10, pool);
+    if (limit < 64 * 1024 * 1024)
+        ok(database_fails(cm_store_run(NULL, store,
+                                       "INSERT INTO texts (t) VALUES (%s)",
+                                       &value, 1, pool),
+                          CM_REJECTED, "too large"),
+           "mysql: a value above it is refused");
+}
+
 static void values(cm_store_t *store, apr_pool_t *pool)
 {
     int mysql = cm_store_dialect(store)->database == CM_MYSQL;
@@ -68,6 +89,8 @@ static void values(cm_store_t *store, apr_pool_t *pool)
     same(store, long_text(3000000, pool), "3 MB", pool);
     if (!mysql)
         same(store, long_text(20000000, pool), "20 MB", pool);
+    else
+        packet_limit(store, pool);
     ok(!round_trip(store, none, pool).data, "%s: NULL comes back as NULL",
        database_of(store));
     if (!pgsql)
@@ -253,6 +276,92 @@ static void two_writers(cm_store_t *store, apr_pool_t *pool)
            "%s: the first writer's value is there", of);
 }
 
+/* Have the server end the connection of STORE. */
+static void kill_connection(cm_store_t *store, apr_pool_t *pool)
+{
+    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    const char *id = database_value(
+        store, pgsql ? "SELECT pg_backend_pid()" : "SELECT connection_id()",
+        pool);
+
+    database_value(database_again(pool),
+                   apr_psprintf(pool,
+                                pgsql ? "SELECT pg_terminate_backend(%s)"
+                                      : "SELECT 1 FROM (SELECT %s) AS t",
+                                id),
+                   pool);
+    if (!pgsql)
+        database_run(database_again(pool),
+                     apr_pstrcat(pool, "KILL ", id, NULL));
+    apr_sleep(apr_time_from_msec(100));
+}
+
+static void lost_connection(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    const char *zone = "SELECT @@time_zone";
+
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        return;
+    if (cm_store_dialect(store)->database == CM_PGSQL)
+        zone = "SHOW timezone";
+    database_run(store, "CREATE TABLE l (id int)");
+    kill_connection(store, pool);
+    ok(!cm_store_begin(store, pool), "%s: a connection lost at rest is renewed",
+       of);
+    ok(strstr("+00:00 UTC", database_value(store, zone, pool)) != NULL,
+       "%s: with its settings", of);
+    database_must(
+        cm_store_run(NULL, store, "INSERT INTO l VALUES (1)", NULL, 0, pool));
+    kill_connection(store, pool);
+    ok(database_fails(
+           cm_store_run(NULL, store, "INSERT INTO l VALUES (2)", NULL, 0, pool),
+           CM_UNAVAILABLE, "lost in a transaction"),
+       "%s: a connection lost in a transaction", of);
+    ok(cm_store_run(NULL, store, "INSERT INTO l VALUES (3)", NULL, 0, pool) !=
+           NULL,
+       "%s: nothing goes on by itself", of);
+    ok(cm_store_commit(store, pool) != NULL, "%s: nor can it be committed", of);
+    is_str(database_value(store, "SELECT count(*) FROM l", pool), "0",
+           "%s: nothing of it is there", of);
+}
+
+/* The module's way: the connection is someone else's. */
+static void attached(cm_store_t *store, apr_pool_t *pool)
+{
+    const apr_dbd_driver_t *driver;
+    const char *of = database_of(store);
+    cm_store_t *first, *again;
+    apr_dbd_t *handle;
+
+    apr_dbd_init(pool);
+    apr_dbd_get_driver(pool, of, &driver);
+    apr_dbd_open(driver, pool, database_params(), &handle);
+    database_must(cm_store_attach(&first, driver, handle, pool));
+    database_must(cm_store_attach(&again, driver, handle, pool));
+    ok(first == again, "%s: a connection has one store", of);
+    database_run(first, "CREATE TABLE communicator_schema (version int)");
+    database_run(first, "INSERT INTO communicator_schema VALUES (1)");
+    database_must(cm_store_begin(first, pool));
+    database_must(cm_store_commit(first, pool));
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        return;
+    kill_connection(first, pool);
+    if (cm_store_dialect(store)->database == CM_PGSQL)
+        ok(!cm_store_begin(first, pool), "%s: renewed when lost", of);
+    else
+        ok(database_fails(cm_store_begin(first, pool), CM_UNAVAILABLE, "lost"),
+           "%s: given up when lost, so that another is taken", of);
+    cm_store_rollback(first);
+    if (cm_store_dialect(store)->database == CM_PGSQL)
+        return;
+    apr_pool_create(&pool, pool);
+    apr_dbd_open(driver, pool, database_params(), &handle);
+    ok(database_fails(cm_store_attach(&again, driver, handle, pool), CM_CONFIG,
+                      "without the flag"),
+       "%s: a connection that counts only changed rows is refused", of);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -263,5 +372,7 @@ int main(void)
     database_each("classes", classes);
     database_each("transactions", transactions);
     database_each("two writers", two_writers);
+    database_each("lost connection", lost_connection);
+    database_each("attached", attached);
     return done_testing();
 }

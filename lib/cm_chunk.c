@@ -1,0 +1,180 @@
+/* The statements that cm_bulk.c runs: see cm_store_internal.h. */
+#include "cm_store_internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static const cm_datum_t *row_at(const cm_bulk_t *bulk, int row)
+{
+    return (const cm_datum_t *)bulk->cells->elts +
+           (apr_size_t)row * bulk->column_count;
+}
+
+static const char *list(const cm_bulk_t *bulk, int count, const char *before,
+                        apr_pool_t *pool)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < count; i++)
+        text = apr_pstrcat(pool, text, i ? ", " : "", before,
+                           bulk->columns[i].name, NULL);
+    return text;
+}
+
+static const char *key_comparison(const cm_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < bulk->key_count; i++)
+        text =
+            apr_pstrcat(pool, text, i ? " AND t." : "t.", bulk->columns[i].name,
+                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    return text;
+}
+
+static const char *assignments(const cm_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = bulk->key_count; i < bulk->column_count; i++)
+        text =
+            apr_pstrcat(pool, text, i > bulk->key_count ? ", " : "",
+                        chunk->dialect->ops->assign, bulk->columns[i].name,
+                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    return text;
+}
+
+static const char *part(const cm_chunk_t *chunk, char letter, apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+
+    switch (letter) {
+    case 't':
+        return bulk->table;
+    case 'c':
+        return list(bulk, bulk->column_count, "", pool);
+    case 'q':
+        return list(bulk, bulk->key_count, "t.", pool);
+    case 'f':
+        return bulk->columns[0].name;
+    case 'r':
+        return chunk->dialect->ops->insert_rows(bulk, chunk->rows, pool);
+    case 'v':
+        return chunk->dialect->ops->source(bulk, chunk->rows, pool);
+    case 'k':
+        return key_comparison(chunk, pool);
+    case 's':
+        return assignments(chunk, pool);
+    case 'p':
+        return cm_repeat("%s", ", ", bulk->column_count, pool);
+    case 'w':
+        return chunk->condition;
+    default:
+        return chunk->expressions;
+    }
+}
+
+const char *cm_chunk_sql(const cm_chunk_t *chunk, apr_pool_t *pool)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 16, sizeof(char *));
+    const char *rest = chunk->template;
+
+    while (*rest) {
+        apr_size_t plain = strcspn(rest, "$");
+
+        APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(pool, rest, plain);
+        rest += plain;
+        if (!*rest)
+            break;
+        APR_ARRAY_PUSH(parts, const char *) = part(chunk, rest[1], pool);
+        rest += 2;
+    }
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
+static int form(const cm_datum_t *cell)
+{
+    return !cell->data    ? 0
+           : cell->binary ? 1
+                          : 2 * !!memchr(cell->data, 0, cell->size);
+}
+
+/* Rows whose cells are bound alike make the same SQL. */
+static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        if (form(&a[i]) != form(&b[i]))
+            return 0;
+    return 1;
+}
+
+/* Where rows are parameters every number of rows is another statement, kept
+ * prepared: so only a few numbers are used. */
+static int round_rows(int rows)
+{
+    static const int sizes[] = {500, 100, 20, 4, 1};
+    int i = 0;
+
+    while (sizes[i] > rows)
+        i++;
+    return sizes[i];
+}
+
+/* The most rows that the next statement may take. */
+static int most_rows(const cm_chunk_t *chunk)
+{
+    const cm_dialect_t *dialect = chunk->dialect;
+    int most = cm_bulk_rows(chunk->bulk) - chunk->first;
+
+    if (most > dialect->row_limit)
+        most = dialect->row_limit;
+    if (!dialect->ops->arrays &&
+        most > dialect->parameter_limit / chunk->bulk->column_count)
+        most = dialect->parameter_limit / chunk->bulk->column_count;
+    if (most > 1 && strstr(chunk->template, "$p"))
+        most = 1;
+    return most;
+}
+
+int cm_chunk_next(cm_chunk_t *chunk)
+{
+    int arrays = chunk->dialect->ops->arrays != NULL;
+    int columns = chunk->bulk->column_count, most, rows, i;
+    const cm_datum_t *row, *first;
+    apr_size_t size = 0;
+
+    chunk->first += chunk->rows;
+    most = most_rows(chunk);
+    first = row = row_at(chunk->bulk, chunk->first);
+    for (rows = 0; rows < most; rows++, row += columns) {
+        for (i = 0; i < columns; i++)
+            size += row[i].size;
+        if (rows && size > chunk->dialect->statement_limit)
+            break;
+        if (rows && !arrays && !same_forms(row, first, columns))
+            break;
+    }
+    chunk->rows = rows && !arrays ? round_rows(rows) : rows;
+    return rows > 0;
+}
+
+const cm_datum_t *cm_chunk_arguments(int *count, const cm_chunk_t *chunk,
+                                     apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const cm_dialect_ops_t *ops = chunk->dialect->ops;
+
+    *count = bulk->column_count;
+    if (ops->arrays)
+        return ops->arrays(bulk, chunk->first, chunk->rows, pool);
+    *count *= chunk->rows;
+    return row_at(bulk, chunk->first);
+}
