@@ -56,7 +56,7 @@ cm_error_t *cm_command_publish(int *status, cm_client_t *client,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *ids;
-    const cm_model_t *model;
+    const cm_model_t *model = NULL;
     apr_int64_t published = 0;
 
     (void)status;

@@ -96,7 +96,7 @@ cm_error_t *cm_lock_take(const char **holder, const char *directory,
 {
     const char *path = apr_pstrcat(pool, directory, "/", peer, ".lock", NULL);
     apr_int64_t age;
-    int fd, taken;
+    int fd = -1, taken = 0;
 
     *holder = NULL;
     CM_TRY(open_lock(&fd, directory, path, pool));

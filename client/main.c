@@ -1,0 +1,54 @@
+/* communicator-sync: pushes and pulls messages, and is the operator's tool. */
+#include <stdio.h>
+
+#include <apr_dbd.h>
+#include <apr_general.h>
+
+#include "cm_config_file.h"
+#include "command.h"
+#include "stop.h"
+
+static cm_error_t *run(int *status, cm_client_t *client, int argc,
+                       const char *const *argv)
+{
+    cm_options_t *options;
+    apr_pool_t *pool = client->pool;
+
+    CM_TRY(cm_options_read(&options, argc, argv, pool));
+    client->options = options;
+    client->output =
+        cm_output_create(options->quiet, options->verbose, options->json, pool);
+    if (options->help) {
+        cm_options_help(options);
+        return NULL;
+    }
+    if (options->version) {
+        cm_options_version();
+        return NULL;
+    }
+    CM_TRY(cm_config_file_read(&client->settings, options->config, pool));
+    return options->command->run(status, client, pool);
+}
+
+int main(int argc, const char *const *argv)
+{
+    cm_client_t client = {0};
+    cm_error_t *err;
+    int status = 0;
+
+    apr_app_initialize(&argc, &argv, NULL);
+    apr_pool_create(&client.pool, NULL);
+    apr_dbd_init(client.pool);
+    client.output = cm_output_create(0, 0, 0, client.pool);
+    cm_stop_catch();
+    err = run(&status, &client, argc, argv);
+    if (err) {
+        cm_output_error(client.output, NULL, err, client.pool);
+        status = cm_code_exit_status(err->code);
+    }
+    if (fflush(stdout) != 0 && status == 0)
+        status = cm_code_exit_status(CM_FILE);
+    apr_pool_destroy(client.pool);
+    apr_terminate();
+    return status;
+}
