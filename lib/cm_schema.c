@@ -197,6 +197,7 @@ static cm_error_t *run_lock(apr_int64_t *result, cm_migration_t *migration,
 
 static cm_error_t *migrate_all(cm_migration_t *migration)
 {
+    CM_TRY(cm_schema_read_tables(migration));
     CM_TRY(migrate_tables(migration));
     return cm_schema_triggers(migration);
 }

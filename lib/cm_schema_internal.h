@@ -12,8 +12,9 @@ typedef struct cm_migration_t {
     int dry_run;
     cm_schema_report_t report;
     void *baton;
-    apr_hash_t *values; /* name -> const char *: cm_sql_fill() */
-    apr_pool_t *pool;   /* lives as long as the run */
+    apr_array_header_t *tables; /* const cm_table_t *: published */
+    apr_hash_t *values;         /* name -> const char *: cm_sql_fill() */
+    apr_pool_t *pool;           /* lives as long as the run */
 } cm_migration_t;
 
 /* Return the section NAME of sql/DRIVER/schema.sql, or NULL. */
@@ -40,9 +41,13 @@ cm_error_t *cm_schema_step(cm_migration_t *migration, const char *what,
                            const apr_array_header_t *statements,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Install the triggers of every published model that are missing or stale,
- * and remove those of tables that are published no longer. Fails with
- * CM_SCHEMA when a model has no table, and as cm_store_execute(). */
+/* Read the tables of the published models, before anything is changed. Fails
+ * as cm_catalog_read(). */
+cm_error_t *cm_schema_read_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+/* Install the triggers of the published tables that are missing or stale, and
+ * remove those of tables that are published no longer. Fails as
+ * cm_store_execute(). */
 cm_error_t *cm_schema_triggers(cm_migration_t *migration) CM_UNUSED_RESULT;
 
 #endif

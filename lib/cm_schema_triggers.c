@@ -12,17 +12,16 @@
 
 /* Give what tells TABLE from others in the list of triggers. */
 static cm_error_t *key_of_table(const char **key, cm_migration_t *migration,
-                                const cm_model_t *model)
+                                const cm_table_t *table)
 {
     apr_pool_t *pool = migration->pool;
-    const char *name = model->table;
+    const char *name = table->model->table;
     cm_datum_t argument;
     cm_rows_t *rows;
 
     /* PostgreSQL reads it as an identifier: it must be quoted. */
     if (cm_store_dialect(migration->store)->database == CM_PGSQL)
-        name = cm_catalog_without_doubling(
-            cm_store_quote_table(migration->store, name, pool), pool);
+        name = cm_catalog_without_doubling(table->quoted, pool);
     argument = cm_datum_text(name);
     CM_TRY(cm_store_select(&rows, migration->store,
                            cm_schema_sql(migration->store, "table_key", pool),
@@ -31,14 +30,34 @@ static cm_error_t *key_of_table(const char **key, cm_migration_t *migration,
     return NULL;
 }
 
-static cm_error_t *install(cm_migration_t *migration, const cm_model_t *model)
+cm_error_t *cm_schema_read_tables(cm_migration_t *migration)
 {
+    const apr_array_header_t *models = migration->settings->models;
+    apr_pool_t *pool = migration->pool;
+    cm_table_t *table;
+    int i;
+
+    migration->tables =
+        apr_array_make(pool, models->nelts, sizeof(const cm_table_t *));
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (!model->publishes)
+            continue;
+        CM_TRY_FOR(cm_catalog_read(&table, migration->store, model, pool, pool),
+                   pool, "cannot publish model '%s'", model->name);
+        APR_ARRAY_PUSH(migration->tables, const cm_table_t *) = table;
+    }
+    return NULL;
+}
+
+static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
+{
+    const cm_model_t *model = table->model;
     apr_pool_t *pool = migration->pool;
     apr_array_header_t *statements;
     cm_capture_e state;
-    cm_table_t *table;
 
-    CM_TRY(cm_catalog_read(&table, migration->store, model, pool, pool));
     CM_TRY(cm_capture_state(&state, migration->store, table, pool));
     if (state == CM_CAPTURE_CURRENT)
         return NULL;
@@ -103,21 +122,19 @@ static cm_error_t *drop_functions(cm_migration_t *migration)
 
 cm_error_t *cm_schema_triggers(cm_migration_t *migration)
 {
-    const apr_array_header_t *models = migration->settings->models;
     apr_hash_t *keys = apr_hash_make(migration->pool);
     int i, dropped;
 
-    for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+    for (i = 0; i < migration->tables->nelts; i++) {
+        const cm_table_t *table =
+            APR_ARRAY_IDX(migration->tables, i, const cm_table_t *);
         const char *key;
 
-        if (!model->publishes)
-            continue;
-        CM_TRY_FOR(install(migration, model), migration->pool,
-                   "cannot publish model '%s'", model->name);
-        CM_TRY(key_of_table(&key, migration, model));
+        CM_TRY_FOR(install(migration, table), migration->pool,
+                   "cannot publish model '%s'", table->model->name);
+        CM_TRY(key_of_table(&key, migration, table));
         if (key)
-            apr_hash_set(keys, key, APR_HASH_KEY_STRING, model);
+            apr_hash_set(keys, key, APR_HASH_KEY_STRING, table);
     }
     CM_TRY(drop_others(&dropped, migration, keys));
     return dropped ? drop_functions(migration) : NULL;

@@ -125,6 +125,8 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
     ok(database_fails(err, CM_SCHEMA, "no table") &&
            strstr(cm_error_text(err, pool), "tag"),
        "%s: a published model must have a table", name);
+    is_int(told.steps, cm_store_dialect(store)->database == CM_SQLITE3,
+           "  and nothing is done before");
     database_run(store, "CREATE TABLE tags (id int NOT NULL PRIMARY KEY)");
     told = migrate(store, settings, 0, pool);
     ok(strstr(told.words, "table posts (model post)") != NULL,
