@@ -149,7 +149,8 @@ static cm_error_t *check_conflicts(cm_run_t *run, cm_record_t *record,
 
     if (record->matched == CM_MATCH_FOUND && record->exists)
         check_adopted(run, record, item, incoming);
-    if (!item->message->has_base)
+    /* Who creates a record has seen nothing of the one that is here. */
+    if (!item->message->has_base && item->message->action != CM_CREATE)
         return NULL;
     if (record->effect->state->deleted_at)
         return check_deleted(run, record, item, incoming);

@@ -41,8 +41,9 @@ int cm_state_join(cm_state_t *state, const cm_state_t *incoming);
 void cm_state_stamp(cm_state_t *incoming, const cm_state_t *state,
                     apr_int64_t now);
 
-/* What the sender of a message did not know: the value of column FIELD here
- * (LOCAL) was changed by someone else than BASE names, to another value. */
+/* Return whether the sender of INCOMING did not know what column FIELD of
+ * STATE says: that is another value, newer than BASE, the clock that the
+ * column had there before. */
 int cm_state_conflicts(const cm_state_t *state, const cm_state_t *incoming,
                        int field, apr_int64_t base);
 
