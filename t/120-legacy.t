@@ -17,6 +17,9 @@ use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
 
+binmode $_, ':utf8' for Test::More->builder->output,
+  Test::More->builder->failure_output;
+
 my $script = shared('legacy_peer.py');
 my $python = program('python3');
 

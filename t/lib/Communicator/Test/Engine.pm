@@ -159,7 +159,8 @@ sub params {
 
     return $self->{driver} eq 'pgsql'
       ? "host=$dir user=postgres dbname=$database"
-      : "sock=$dir/my.sock user=root dbname=$database";
+      : "sock=$dir/my.sock user=root dbname=$database"
+      . ' flags=CLIENT_FOUND_ROWS reconnect=0';
 }
 
 sub create {
