@@ -319,12 +319,8 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
 
     CM_TRY(make(&statements, &mark, store, table, scratch_pool));
     CM_TRY(read_triggers(&rows, store, table, scratch_pool));
-    for (i = 0; i < rows->count; i++) {
-        const char *text = cm_cell_text(rows, i, 1);
-
-        /* PostgreSQL: "D" behind it says that the trigger is disabled */
-        current += strstr(text, mark) && text[strlen(text) - 1] != 'D';
-    }
+    for (i = 0; i < rows->count; i++)
+        current += strstr(cm_cell_text(rows, i, 1), mark) != NULL;
     *state = !rows->count                                 ? CM_CAPTURE_MISSING
              : current == wanted && rows->count == wanted ? CM_CAPTURE_CURRENT
                                                           : CM_CAPTURE_STALE;

@@ -123,6 +123,17 @@ static const char *doubled(const char *text, char mark, apr_pool_t *pool)
     return copy;
 }
 
+/* Return TEXT as a literal for SQL with parameters. Marks are doubled, never
+ * escaped, so that cm_catalog_with_alias() sees where it ends. */
+static const char *literal(const cm_store_t *store, const char *text,
+                           apr_pool_t *pool)
+{
+    text = doubled(doubled(text, '\'', pool), '%', pool);
+    if (cm_store_dialect(store)->database == CM_MYSQL)
+        text = doubled(text, '\\', pool);
+    return apr_pstrcat(pool, "'", text, "'", NULL);
+}
+
 /* Return NAME as a JSON string. */
 static const char *json_name(const char *name, apr_pool_t *pool)
 {
@@ -147,10 +158,9 @@ const char *cm_catalog_name_literal(const cm_store_t *store, const char *before,
                                     const char *name, const char *after,
                                     apr_pool_t *pool)
 {
-    const char *text =
-        apr_pstrcat(pool, before, json_name(name, pool), after, NULL);
-
-    return doubled(cm_store_literal(store, text, pool), '%', pool);
+    return literal(
+        store, apr_pstrcat(pool, before, json_name(name, pool), after, NULL),
+        pool);
 }
 
 static const char *capture_object(const cm_table_t *table,
@@ -183,11 +193,11 @@ static const char *capture_function(const cm_table_t *table,
 
     for (i = 0; i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
-        const char *name = cm_store_literal(store, column->name, pool);
 
         if (column->carried)
-            APR_ARRAY_PUSH(pieces, const char *) = apr_pstrcat(
-                pool, doubled(name, '%', pool), ", ", column->capture, NULL);
+            APR_ARRAY_PUSH(pieces, const char *) =
+                apr_pstrcat(pool, literal(store, column->name, pool), ", ",
+                            column->capture, NULL);
     }
     return apr_pstrcat(pool, "JSON_OBJECT(",
                        apr_array_pstrcat(pool, pieces, ','), ")", NULL);

@@ -12,7 +12,7 @@ SELECT coalesce((SELECT n.nspname FROM pg_class AS c
     WHERE c.oid = to_regclass('outbound_messages')), current_schema());
 
 -- state: the triggers that are on TABLE, and what they do
-SELECT t.tgname, p.prosrc || t.tgenabled
+SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE p.prosrc END
 FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
 WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
     AND t.tgname LIKE 'communicator\_%%';
