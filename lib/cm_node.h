@@ -18,8 +18,7 @@ typedef struct cm_node_t {
 /* Open the node in POOL: reads its epoch and checks that the schema is the
  * one this program knows. Fails with CM_SCHEMA (hint: run migrate). */
 cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
-                         cm_store_t *store, apr_pool_t *pool)
-    CM_UNUSED_RESULT;
+                         cm_store_t *store, apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Give the table of MODEL from the cache, or read it. */
 cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,

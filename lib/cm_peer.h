@@ -7,15 +7,15 @@
 
 typedef struct cm_peer_t {
     const char *name;
-    const char *epoch;           /* NULL: a gem, or never met */
-    apr_int64_t confirmed;       /* it holds our messages up to this seq */
-    apr_int64_t confirmed_id;    /* gem: their number on the wire */
-    apr_int64_t received;        /* we hold its messages up to this seq */
-    apr_int64_t received_clock;  /* clock of that message: proves history */
-    apr_int64_t sent;            /* handed over up to this seq */
-    int has_received;            /* anything at all (gem: first id is free) */
+    const char *epoch;          /* NULL: a gem, or never met */
+    apr_int64_t confirmed;      /* it holds our messages up to this seq */
+    apr_int64_t confirmed_id;   /* gem: their number on the wire */
+    apr_int64_t received;       /* we hold its messages up to this seq */
+    apr_int64_t received_clock; /* clock of that message: proves history */
+    apr_int64_t sent;           /* handed over up to this seq */
+    int has_received;           /* anything at all (gem: first id is free) */
     apr_int64_t last_push_at, last_pull_at; /* microseconds; 0: never */
-    apr_int64_t clock_offset;    /* its clock - ours, microseconds */
+    apr_int64_t clock_offset;               /* its clock - ours, microseconds */
 } cm_peer_t;
 
 /* Read the peer's row, making it when there is none. With LOCK it stays

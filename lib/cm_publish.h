@@ -16,8 +16,7 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
 /* Enqueue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
  * or NULL) selects among them. PROGRESS (may be NULL) is told after each
  * chunk. */
-typedef void (*cm_progress_t)(void *baton, apr_int64_t done,
-                              apr_int64_t total);
+typedef void (*cm_progress_t)(void *baton, apr_int64_t done, apr_int64_t total);
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model, const char *where,
                            cm_progress_t progress, void *baton,

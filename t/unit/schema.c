@@ -2,8 +2,6 @@
  * triggers of what is published. */
 #include "../../lib/cm_schema.h"
 
-#include <stdlib.h>
-
 #include <apr_thread_proc.h>
 
 #include "database.h"
@@ -144,7 +142,8 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
     told = migrate(store, fewer, 0, pool);
     ok(strstr(told.words, "table tags, published no longer") != NULL,
        "%s: what is published no longer loses them", name);
-    is_int(2 * atoi(triggers_of(store, pool)), atoi(before), "  only that");
+    is_int(2 * apr_atoi64(triggers_of(store, pool)), apr_atoi64(before),
+           "  only that");
     database_run(store, "INSERT INTO tags VALUES (2)");
     is_str(
         database_value(store, "SELECT count(*) FROM outbound_messages", pool),
