@@ -19,10 +19,8 @@ cm_error_t *cm_schema_step(cm_migration_t *migration, const char *what,
     int i;
 
     what = cm_sql_fill(what, migration->values, scratch_pool);
-    migration->report(
-        migration->baton, what,
-        apr_psprintf(scratch_pool, "%s;",
-                     cm_schema_joined(statements, ";\n", scratch_pool)));
+    migration->report(migration->baton, what,
+                      cm_schema_joined(statements, ";\n", scratch_pool));
     for (i = 0; i < statements->nelts && !migration->dry_run; i++)
         CM_TRY_FOR(cm_store_execute(migration->store,
                                     APR_ARRAY_IDX(statements, i, const char *),
@@ -172,7 +170,7 @@ static cm_error_t *set_journal(cm_migration_t *migration)
     sql = cm_schema_sql(migration->store, "journal.set", pool);
     migration->report(migration->baton,
                       "lets readers and a writer work at the same time (WAL)",
-                      apr_pstrcat(pool, sql, ";", NULL));
+                      sql);
     if (migration->dry_run)
         return NULL;
     return cm_store_select(&rows, migration->store, sql, NULL, 0, pool);

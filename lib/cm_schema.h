@@ -7,7 +7,7 @@
 #include "cm_store.h"
 
 /* Told of each step: WHAT in words ("creates table communicator_peers"), SQL
- * the statement. */
+ * its statement, or several with a ";" between them. */
 typedef void (*cm_schema_report_t)(void *baton, const char *what,
                                    const char *sql);
 

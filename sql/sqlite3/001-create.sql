@@ -242,7 +242,7 @@ DROP TABLE communicator_old_inbound;
 -- unless column communicator_mappings.clock
 DROP TABLE communicator_old_mappings;
 
--- rename.end: ends that
+-- rename.end: lets renaming change views again
 -- when table outbound_messages
 -- unless column outbound_messages.seq
 PRAGMA legacy_alter_table = OFF;
