@@ -287,8 +287,11 @@ static void test_capture(apr_pool_t *pool)
 {
     cm_model_t model = {.name = "post"};
     cm_column_t columns[2] = {
-        {.name = "title", .value_class = CM_CLASS_TEXT, .carried = 1},
-        {.name = "secret", .value_class = CM_CLASS_TEXT}};
+        {.name = "title",
+         .type = "text",
+         .value_class = CM_CLASS_TEXT,
+         .carried = 1},
+        {.name = "secret", .type = "text", .value_class = CM_CLASS_TEXT}};
     cm_table_t table = {.model = &model, .column_count = 2, .columns = columns};
     const char *raw = "{\"title\":\"a\\u0000b\",\"secret\":\"s\",\"gone\":1}";
     const char *body;
