@@ -16,9 +16,10 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(sleep);
 use Communicator::Test qw(folder spew append slurp free_port at_end
-  stop_process wait_until client_file run_program);
+  stop_process wait_until client_file module_file run_program);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
+use Communicator::Test::Server;
 
 plan skip_all => 'the client is not built' unless -x client_file();
 
@@ -590,6 +591,52 @@ subtest 'several peers' => sub {
     unlike($run->{err}, qr/sync: facade/, '  the other is not');
     ok(scalar(my @all = $server->requests), 'the other gets its messages');
     is($central->sync('--peer', 'facade')->{exit}, 0, '--peer chooses one');
+};
+
+subtest 'a real httpd' => sub {
+    plan skip_all => 'the module is not built' unless -e module_file();
+    my $server = Communicator::Test::Server->new(name => 'facade',
+        database => database(), conf => $models)->migrate->start;
+    my $central = central($server, 0);
+    my $secret = "$central->{dir}/facade.secret";
+
+    $central->database->run("insert into posts (title) values ('one')");
+    my $run = $central->sync('check');
+    is($run->{exit}, 0, 'check finds all well') or diag($run->{out});
+    is(() = $run->{out} =~ /^ok /mg, 6, '  in six lines');
+    spew($secret, "wrong\n");
+    $run = $central->sync;
+    is($run->{exit}, 77, 'a wrong password');
+    like($central->sync('check')->{out},
+        qr/^FAIL\s+peer facade: .*\(401\)\n\s+hint: /m, '  found by check');
+    $server->log_has_only(qr/password mismatch/i);
+    spew($secret, "secret\n");
+    $server->add_user('guest', 'secret');
+    my $peers = $central->{peers};
+    $central->configure(peers => $peers =~ s/user=\S+/user=guest/r);
+    is($central->sync->{exit}, 77, 'a user who is no peer');
+    $server->log_has_only(qr/CM0\d+.*guest/);
+    $central->configure(peers => $peers =~ s/messages\.json/no.json/r);
+    is($central->sync->{exit}, 69, 'a wrong address');
+    $central->configure(peers => $peers);
+    is(confirmed($central), 0, 'nothing counts as delivered');
+    $run = $central->sync;
+    is("$run->{exit}$run->{out}$run->{err}", '0', 'all is right again');
+    is($server->database->value('select title from posts'), 'one',
+        '  and the record arrives');
+    is($central->sync('publish', 'post', '1')->{exit}, 0, 'publish');
+    is($central->sync('publish', 'post', '7')->{exit}, 65,
+        '  a record that is not there');
+    is($central->sync('publish', 'author', '7')->{exit}, 64,
+        '  a model that is not there');
+    $run = $central->sync('--verbose');
+    like($run->{out}, qr/^facade: pushed 1, pulled 0/, '  is sent');
+    $run = $server->sync('status', '--json');
+    is($run->{exit}, 0, 'status on the other side');
+    is($json->decode($run->{out})->[0]{received}, 2, '  agrees');
+    $server->stop;
+    $run = $central->sync;
+    is($run->{exit}, 75, 'httpd is down');
 };
 
 done_testing();
