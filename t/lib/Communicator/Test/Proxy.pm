@@ -133,7 +133,7 @@ sub message {
     until ($text =~ /\r\n\r\n/) {
         sysread $socket, $text, 65536, length $text or return;
     }
-    my $head = $+[0];
+    my $head = 4 + index $text, "\r\n\r\n";
     return $text if $no_body || $text =~ m{^HTTP/1\.1 (?:1\d\d|204|304)};
     my ($size) = $text =~ /^Content-Length: *(\d+)/mi;
     if (!defined $size && $text =~ /^Transfer-Encoding: *chunked/mi) {
