@@ -228,7 +228,7 @@ static cm_error_t *take_batch(taking_t *taking, apr_pool_t *scratch_pool)
         CM_TRY(release_waiting(taking, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
-    peer->has_received |= fresh->messages->nelts > 0 || !taking->gem;
+    peer->has_received |= taking->receipt->accepted > 0 || !taking->gem;
     peer->received = taking->receipt->received = fresh->received;
     peer->received_clock = fresh->received_clock;
     return cm_peer_save(taking->node, peer, scratch_pool);
