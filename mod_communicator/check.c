@@ -7,6 +7,8 @@
 #include <mod_dbd.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "cm_dialect.h"
 #include "log.h"
 
@@ -41,27 +43,36 @@ static const char *line_for(const server_rec *server, const char *name)
     return words ? words : last_line(ap_conftree, name);
 }
 
+static int refuse(const server_rec *server, const char *reason)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, CM0022 "%s", reason);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
 /* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
-static int check_database(server_rec *server, apr_pool_t *pool)
+static int check_database(const server_rec *server, apr_pool_t *pool)
 {
     const char *driver = line_for(server, "DBDriver");
     const char *params = line_for(server, "DBDParams");
 
-    if (!driver || !params) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
-                     CM0022 "%s is missing: Communicator works on the "
-                            "database that mod_dbd knows here",
-                     driver ? "DBDParams" : "DBDriver");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
+    if (!driver || !params)
+        return refuse(server,
+                      apr_pstrcat(pool, driver ? "DBDParams" : "DBDriver",
+                                  " is missing: Communicator works on the "
+                                  "database that mod_dbd knows here",
+                                  NULL));
     driver = ap_getword_conf(pool, &driver);
-    if (!cm_dialect_of_driver(driver)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
-                     CM0022 "DBDriver '%s' is unknown to Communicator (known: "
-                            "sqlite3, pgsql, mysql)",
-                     driver);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
+    if (!cm_dialect_of_driver(driver))
+        return refuse(server,
+                      apr_psprintf(pool,
+                                   "DBDriver '%s' is unknown to Communicator "
+                                   "(known: sqlite3, pgsql, mysql)",
+                                   driver));
+    if (!strcmp(driver, "mysql") && (!strstr(params, "reconnect=0") ||
+                                     !strstr(params, "CLIENT_FOUND_ROWS")))
+        return refuse(server, "DBDParams for mysql must have 'reconnect=0 "
+                              "flags=CLIENT_FOUND_ROWS': otherwise half a "
+                              "transaction can be lost");
     return OK;
 }
 

@@ -196,6 +196,10 @@ for my $case (['DBDriver sqlite3', 'DBDriver'],
     is($server->sync('configtest')->{exit}, 78, 'so does the client');
 }
 
+spew($file, "CommunicatorName a\nDBDriver mysql\nDBDParams dbname=x\n");
+like($server->configtest->{err}, qr/must have 'reconnect=0 flags=CLIENT_F/,
+    'httpd refuses MariaDB without the words that it needs');
+
 # Virtual hosts add to the server.
 $server->configure(conf => 'CommunicatorModel post table=posts',
     httpd_conf => "<VirtualHost 127.0.0.1:1>\nCommunicatorName other\n"
