@@ -12,10 +12,10 @@ static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 static void test_records(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
-    const char *create
-        = "[" MESSAGE(1, "post", 7, "create", 1000,
-                      TEXT("title", "a") "," TEXT("text", "t") ","
-                      TEXT("secret", "s") "," TEXT("unknown", "u"), ) "]";
+    const char *create =
+        "[" MESSAGE(1, "post", 7, "create", 1000,
+                    TEXT("title", "a") "," TEXT("text", "t") "," TEXT(
+                        "secret", "s") "," TEXT("unknown", "u"), ) "]";
 
     is_int(inbox_take(node, 0, create, pool), 1, "%s: a record is created",
            database_of(store));
@@ -44,11 +44,11 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
            "  and changes nothing");
     is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
            "\"c\"", "  but is remembered");
-    is_int(inbox_take(node, 3,
-                      "[" MESSAGE(4, "post", 7, "delete", 3000, ,
-                                  BASE(2000)) "]",
-                      pool),
-           1, "a delete is taken");
+    is_int(
+        inbox_take(node, 3,
+                   "[" MESSAGE(4, "post", 7, "delete", 3000, , BASE(2000)) "]",
+                   pool),
+        1, "a delete is taken");
     is_str(value(node, "SELECT count(*) FROM posts", pool), "0", "  and made");
     is_int(inbox_take(node, 4,
                       "[" MESSAGE(5, "post", 7, "update", 9000,

@@ -105,15 +105,15 @@ static int inbox_take(cm_node_t *node, apr_int64_t after, const char *text,
 }
 
 /* A message of ours: attributes as they stand in a JSON string. */
-#define MESSAGE(id, model, original, action, clock, attributes, more) \
-    "{\"id\":" #id ",\"origin\":\"there\",\"original_id\":" #original \
-    ",\"action\":\"" action "\",\"clock\":" #clock more               \
+#define MESSAGE(id, model, original, action, clock, attributes, more)          \
+    "{\"id\":" #id ",\"origin\":\"there\",\"original_id\":" #original          \
+    ",\"action\":\"" action "\",\"clock\":" #clock more                        \
     ",\"body\":\"{\\\"" model "\\\":{" attributes "}}\"}"
 #define TEXT(name, value) "\\\"" name "\\\":\\\"" value "\\\""
 #define NONE(name)        "\\\"" name "\\\":null"
 #define BASE(clock)       ",\"base\":" #clock
-#define REF(column, model, original)                                  \
-    ",\"refs\":{\"" column "\":{\"model\":\"" model                   \
+#define REF(column, model, original)                                           \
+    ",\"refs\":{\"" column "\":{\"model\":\"" model                            \
     "\",\"origin\":\"there\",\"original_id\":" #original "}}"
 
 #endif

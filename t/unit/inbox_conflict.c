@@ -15,21 +15,22 @@ static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
 {
     cm_node_t *node = inbox_node(store, settings, pool);
 
-    (void)inbox_take(node, 0,
-                     "[" MESSAGE(1, "post", 7, "create", 1000,
-                                 TEXT("title", "a") "," TEXT("text", "t"), ) "]",
-                     pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 7, "create", 1000,
+                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
+        pool);
     database_run(store, "UPDATE posts SET title = 'here'");
     return node;
 }
 
-#define OLDER                                                            \
-    "[" MESSAGE(2, "post", 7, "update", 2000,                            \
-                TEXT("title", "there") "," TEXT("text", "t"),            \
+#define OLDER                                                                  \
+    "[" MESSAGE(2, "post", 7, "update", 2000,                                  \
+                TEXT("title", "there") "," TEXT("text", "t"),                  \
                 BASE(1000) ",\"clocks\":{\"text\":1000}") "]"
-#define NEWER                                                            \
-    "[" MESSAGE(2, "post", 7, "update", 9000000000000000,                \
-                TEXT("title", "there") "," TEXT("text", "t"),            \
+#define NEWER                                                                  \
+    "[" MESSAGE(2, "post", 7, "update", 9000000000000000,                      \
+                TEXT("title", "there") "," TEXT("text", "t"),                  \
                 BASE(1000) ",\"clocks\":{\"text\":1000}") "]"
 
 static void test_newest(cm_store_t *store, apr_pool_t *pool)
@@ -42,13 +43,13 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
            "  but loses to one that is not stamped yet");
     is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
            "\"there\"", "  and is remembered");
-    is_int(inbox_take(node, 2,
-                      "[" MESSAGE(3, "post", 7, "update", 9000000000000000,
-                                  TEXT("title", "there") ","
-                                  TEXT("text", "u"),
-                                  BASE(1000) ",\"clocks\":{\"title\":2000}") "]",
-                      pool),
-           1, "a newer one of another column is taken");
+    is_int(
+        inbox_take(node, 2,
+                   "[" MESSAGE(3, "post", 7, "update", 9000000000000000,
+                               TEXT("title", "there") "," TEXT("text", "u"),
+                               BASE(1000) ",\"clocks\":{\"title\":2000}") "]",
+                   pool),
+        1, "a newer one of another column is taken");
     is_str(value(node, "SELECT title FROM posts", pool), "here",
            "  and leaves the one changed here");
     is_str(value(node, "SELECT text FROM posts", pool), "u", "  alone");
@@ -146,19 +147,22 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
     cm_message_t *message;
 
     settings_add_peer(settings, "third", pool);
-    (void)inbox_take(node, 0,
-                     "[" MESSAGE(1, "author", 3, "create", 1000,
-                                 TEXT("name", "one"), ) ","
-                     MESSAGE(2, "post", 7, "create", 1000,
-                             TEXT("title", "a") ",\\\"author_id\\\":9",
-                             REF("author_id", "author", 3)) "]",
-                     pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(
+            1, "author", 3, "create", 1000,
+            TEXT("name", "one"), ) "," MESSAGE(2, "post", 7, "create", 1000,
+                                               TEXT("title",
+                                                    "a") ",\\\"author_id\\\":9",
+                                               REF("author_id", "author",
+                                                   3)) "]",
+        pool);
     (void)inbox_take(node, 2,
                      "[" MESSAGE(3, "post", 7, "update", 900,
                                  TEXT("title", "old"), BASE(800)) "]",
                      pool);
-    database_must(cm_outbox_read(&batch, node, "third", 0, &limits, 0, 0, pool,
-                                 pool));
+    database_must(
+        cm_outbox_read(&batch, node, "third", 0, &limits, 0, 0, pool, pool));
     is_int(batch->messages->nelts, 2,
            "%s: a hub hands on what told something new", database_of(store));
     if (batch->messages->nelts == 2) {
@@ -170,8 +174,8 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                "\"original_id\":3}}",
                "  and its references");
     }
-    database_must(cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool,
-                                 pool));
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool, pool));
     is_int(batch->messages->nelts, 0, "  and never back");
 }
 

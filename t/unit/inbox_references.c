@@ -19,11 +19,11 @@ static const char *author_of(cm_node_t *node, const char *title,
                  pool);
 }
 
-#define AUTHOR(id, original, name)                                     \
+#define AUTHOR(id, original, name)                                             \
     MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
-#define POST(id, original, title, author)                              \
-    MESSAGE(id, "post", original, "create", 1000,                      \
-            TEXT("title", title) ",\\\"author_id\\\":99",              \
+#define POST(id, original, title, author)                                      \
+    MESSAGE(id, "post", original, "create", 1000,                              \
+            TEXT("title", title) ",\\\"author_id\\\":99",                      \
             REF("author_id", "author", author))
 
 static void test_order(cm_store_t *store, apr_pool_t *pool)
@@ -38,10 +38,9 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
                       pool),
            2, "%s: a child may stand before its parent", database_of(store));
     is_str(author_of(node, "child", pool), "one", "  and finds it");
-    database_must(inbox_send(&receipt, node, "there", 2,
-                             "[" POST(3, 6, "early", 4) "," POST(
-                                 4, 7, "fine", 3) "]",
-                             0, pool));
+    database_must(inbox_send(
+        &receipt, node, "there", 2,
+        "[" POST(3, 6, "early", 4) "," POST(4, 7, "fine", 3) "]", 0, pool));
     is_int(receipt->applied, 1, "without its parent a child waits, alone");
     ok(receipt->parked->nelts == 1 &&
            APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient,
@@ -57,16 +56,16 @@ static void test_deleted(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
 
-    (void)inbox_take(node, 0,
-                     "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]",
-                     pool);
-    is_int(inbox_take(node, 2,
-                      "[" MESSAGE(3, "author", 3, "delete", 2000, ,
-                                  BASE(1000)) "," MESSAGE(
-                          4, "post", 5, "delete", 2000, , BASE(1000)) "]",
-                      pool),
-           2, "%s: a parent's delete may stand before its child's",
-           database_of(store));
+    (void)inbox_take(
+        node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
+    is_int(
+        inbox_take(node, 2,
+                   "[" MESSAGE(3, "author", 3, "delete", 2000, ,
+                               BASE(1000)) "," MESSAGE(4, "post", 5, "delete",
+                                                       2000, , BASE(1000)) "]",
+                   pool),
+        2, "%s: a parent's delete may stand before its child's",
+        database_of(store));
     is_str(value(node, "SELECT count(*) FROM authors", pool), "0",
            "  both are gone");
     is_int(inbox_take(node, 4, "[" POST(5, 6, "late", 3) "]", pool), 1,
@@ -78,13 +77,12 @@ static void test_deleted(cm_store_t *store, apr_pool_t *pool)
 static void test_cycle(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
-    const char *author =
-        MESSAGE(2, "author", 3, "create", 1000,
-                TEXT("name", "one") ",\\\"best_id\\\":1",
-                REF("best_id", "post", 5));
-    const char *bad = MESSAGE(4, "author", 4, "create", 1000,
-                              NONE("name") ",\\\"best_id\\\":1",
-                              REF("best_id", "post", 6));
+    const char *author = MESSAGE(2, "author", 3, "create", 1000,
+                                 TEXT("name", "one") ",\\\"best_id\\\":1",
+                                 REF("best_id", "post", 5));
+    const char *bad =
+        MESSAGE(4, "author", 4, "create", 1000,
+                NONE("name") ",\\\"best_id\\\":1", REF("best_id", "post", 6));
     cm_receipt_t *receipt;
 
     is_int(inbox_take(node, 0,
@@ -98,11 +96,11 @@ static void test_cycle(cm_store_t *store, apr_pool_t *pool)
                  " ON p.id = a.best_id",
                  pool),
            "best", "  and the other");
-    database_must(inbox_send(&receipt, node, "there", 2,
-                             apr_pstrcat(pool, "[" POST(3, 6, "half", 4) ",",
-                                         bad, "," POST(5, 7, "whole", 3) "]",
-                                         NULL),
-                             0, pool));
+    database_must(
+        inbox_send(&receipt, node, "there", 2,
+                   apr_pstrcat(pool, "[" POST(3, 6, "half", 4) ",", bad,
+                               "," POST(5, 7, "whole", 3) "]", NULL),
+                   0, pool));
     is_int(receipt->applied, 1, "when one of two is bad, neither comes");
     is_str(value(node, "SELECT count(*) FROM posts WHERE title = 'half'", pool),
            "0", "  not in part either");
@@ -114,18 +112,18 @@ static void test_shared(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
 
     database_run(store, "INSERT INTO tags (name, color) VALUES ('b', 'red')");
-    is_int(inbox_take(
-               node, 0,
-               "[{\"id\":1,\"origin\":\"*\",\"original_id\":\"a\","
-               "\"action\":\"create\",\"clock\":5,\"body\":"
-               "\"{\\\"tag\\\":{\\\"name\\\":\\\"a\\\",\\\"color\\\":"
-               "\\\"blue\\\"}}\"},"
-               "{\"id\":2,\"origin\":\"*\",\"original_id\":\"b\","
-               "\"action\":\"create\",\"clock\":9000000000000000,\"body\":"
-               "\"{\\\"tag\\\":{\\\"name\\\":\\\"b\\\",\\\"color\\\":"
-               "\\\"green\\\"}}\"}]",
-               pool),
-           2, "%s: records with shared keys come", database_of(store));
+    is_int(
+        inbox_take(node, 0,
+                   "[{\"id\":1,\"origin\":\"*\",\"original_id\":\"a\","
+                   "\"action\":\"create\",\"clock\":5,\"body\":"
+                   "\"{\\\"tag\\\":{\\\"name\\\":\\\"a\\\",\\\"color\\\":"
+                   "\\\"blue\\\"}}\"},"
+                   "{\"id\":2,\"origin\":\"*\",\"original_id\":\"b\","
+                   "\"action\":\"create\",\"clock\":9000000000000000,\"body\":"
+                   "\"{\\\"tag\\\":{\\\"name\\\":\\\"b\\\",\\\"color\\\":"
+                   "\\\"green\\\"}}\"}]",
+                   pool),
+        2, "%s: records with shared keys come", database_of(store));
     is_str(value(node, "SELECT color FROM tags WHERE name = 'a'", pool), "blue",
            "  one is new");
     is_str(value(node, "SELECT color FROM tags WHERE name = 'b'", pool),
@@ -147,13 +145,14 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
 
     APR_ARRAY_PUSH(model->match, const char *) = "name";
     database_run(store, "INSERT INTO authors (name) VALUES ('one')");
-    is_int(inbox_take(node, 0,
-                      "[" MESSAGE(1, "author", 3, "create", 9000000000000000,
-                                  TEXT("name", "one") ","
-                                  TEXT("born", "1999-09-09"), ) ","
-                      AUTHOR(2, 4, "two") "]",
-                      pool),
-           2, "%s: records with match= come", database_of(store));
+    is_int(
+        inbox_take(node, 0,
+                   "[" MESSAGE(
+                       1, "author", 3, "create", 9000000000000000,
+                       TEXT("name", "one") "," TEXT(
+                           "born", "1999-09-09"), ) "," AUTHOR(2, 4, "two") "]",
+                   pool),
+        2, "%s: records with match= come", database_of(store));
     is_str(value(node, "SELECT count(*) FROM authors", pool), "2",
            "  one of them was here");
     is_str(value(node,
@@ -166,12 +165,12 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
                  " WHERE local_record_id IS NULL AND same_as > 0",
                  pool),
            "1", "  the other name is an alias");
-    is_int(inbox_take(node, 2,
-                      "[" MESSAGE(3, "author", 3, "update", 9000000000000009,
-                                  TEXT("name", "uno"),
-                                  BASE(9000000000000000)) "]",
-                      pool),
-           1, "it is found by the alias");
+    is_int(
+        inbox_take(node, 2,
+                   "[" MESSAGE(3, "author", 3, "update", 9000000000000009,
+                               TEXT("name", "uno"), BASE(9000000000000000)) "]",
+                   pool),
+        1, "it is found by the alias");
     is_str(value(node, "SELECT name FROM authors WHERE born IS NOT NULL", pool),
            "uno", "  and changed");
 }

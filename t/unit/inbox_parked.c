@@ -1,0 +1,237 @@
+/* The inbox: what cannot be applied is isolated, parked, and released. */
+#include "inbox.h"
+
+#include <apr_general.h>
+
+static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    return database_value(node->store, sql, pool);
+}
+
+/* COUNT new authors from message ID on; each BAD-th has no name. */
+static const char *authors(int id, int count, int bad, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(count * 120, pool);
+    int i;
+
+    for (i = 0; i < count; i++) {
+        cm_buffer_raw(
+            buffer,
+            apr_psprintf(pool,
+                         "%s{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,"
+                         "\"action\":\"create\",\"clock\":1000,\"body\":"
+                         "\"{\\\"author\\\":{\\\"name\\\":",
+                         i ? "," : "[", id + i, id + i));
+        cm_buffer_raw(buffer, bad && i % bad == 0
+                                  ? "null"
+                                  : apr_psprintf(pool, "\\\"n%d\\\"", id + i));
+        cm_buffer_raw(buffer, "}}\"}");
+    }
+    cm_buffer_append(buffer, "]", 2);
+    return buffer->data;
+}
+
+static void test_isolated(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(&receipt, node, "there", 0,
+                             authors(1, 1200, 100, pool), 0, pool));
+    is_int(receipt->accepted, 1200, "%s: all are kept", database_of(store));
+    is_int(receipt->applied, 1188, "  the good ones are applied");
+    is_int(receipt->parked->nelts, 12, "  exactly the bad ones are parked");
+    is_str(value(node, "SELECT count(*) FROM authors", pool), "1188",
+           "  as the table says");
+    is_str(value(node,
+                 "SELECT count(*) FROM inbound_messages WHERE error LIKE"
+                 " '%%name%%' AND processed_at IS NULL AND transient = 0",
+                 pool),
+           "12", "  with the database's words");
+    is_int(inbox_take(node, 1200,
+                      "[" MESSAGE(1201, "author", 101, "update", 1500,
+                                  TEXT("name", "good"), BASE(1000)) "]",
+                      pool),
+           2, "a later message mends one of them");
+    is_str(value(node, "SELECT name FROM authors WHERE name = 'good'", pool),
+           "good", "  and it is there");
+    is_str(value(node,
+                 "SELECT count(*) FROM inbound_messages"
+                 " WHERE processed_at IS NULL",
+                 pool),
+           "11", "  with both of its messages done");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 0, "trying again helps the others not");
+    is_int(receipt->parked->nelts, 11, "  and says so");
+    is_str(value(node, "SELECT max(attempts) FROM inbound_messages", pool), "2",
+           "  but is counted");
+}
+
+static void test_order(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" MESSAGE(1, "author", 1, "create", 1000, TEXT("name", "one"), ) "," MESSAGE(
+            2, "author", 2, "create", 1000,
+            TEXT(
+                "name",
+                "two"), ) "," MESSAGE(3, "author", 1, "update", 2000,
+                                      TEXT("name", "swap"),
+                                      BASE(
+                                          1000)) "," MESSAGE(4, "author", 2,
+                                                             "update", 2000,
+                                                             TEXT("name",
+                                                                  "one"),
+                                                             BASE(
+                                                                 1000)) "," MESSAGE(5,
+                                                                                    "author",
+                                                                                    1,
+                                                                                    "update",
+                                                                                    3000,
+                                                                                    TEXT(
+                                                                                        "name",
+                                                                                        "two"),
+                                                                                    BASE(
+                                                                                        2000)) "]",
+        0, pool));
+    is_int(receipt->applied, 5, "%s: two records exchange a unique value",
+           database_of(store));
+    database_must(inbox_send(
+        &receipt, node, "there", 5,
+        "[" MESSAGE(
+            6, "author", 1, "update", 4000, TEXT("name", "swap"),
+            BASE(3000)) "," MESSAGE(7, "author", 2, "update", 4000,
+                                    TEXT("name", "two"),
+                                    BASE(2000)) "," MESSAGE(8, "author", 1,
+                                                            "update", 5000,
+                                                            TEXT("name", "one"),
+                                                            BASE(4000)) "]",
+        0, pool));
+    is_int(receipt->applied, 3, "  and back, when they are here already");
+    database_must(inbox_send(
+        &receipt, node, "there", 8,
+        "[" MESSAGE(9, "author", 3, "create", 1000,
+                    TEXT("name", "one"), ) "," MESSAGE(10, "author", 1,
+                                                       "delete", 6000, ,
+                                                       BASE(5000)) "]",
+        0, pool));
+    is_int(receipt->applied, 2, "a value is free once its record is deleted");
+    database_must(inbox_send(
+        &receipt, node, "there", 10,
+        "[" MESSAGE(11, "author", 4, "create", 1000, NONE("name"), ) "," MESSAGE(
+            12, "author", 4, "update", 2000,
+            NONE("name") "," TEXT("born", "2001-02-03"),
+            BASE(1000)) "," MESSAGE(13, "author", 5, "create", 1000,
+                                    TEXT("name", "five"), ) "]",
+        0, pool));
+    is_int(receipt->applied, 1, "a bad message holds up its record alone");
+    is_str(value(node, "SELECT transient FROM inbound_messages WHERE id = 12",
+                 pool),
+           "1", "  whose later ones wait behind it");
+}
+
+static void test_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+    cm_error_t *err;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" MESSAGE(
+            1, "gizmo", 1, "create", 1000,
+            TEXT(
+                "name",
+                "one"), ) "," MESSAGE(2, "author", 1, "create", 1000,
+                                      TEXT(
+                                          "name",
+                                          "one"), ) ","
+                                                    "{\"id\":3,\"body\":17}"
+                                                    "," MESSAGE(
+                                                        4, "author", 2,
+                                                        "create", 1000,
+                                                        TEXT("name", "two") "," TEXT(
+                                                            "born",
+                                                            "soon"), ) "]",
+        0, pool));
+    is_int(receipt->applied, 1, "%s: what cannot be read is parked alone",
+           database_of(store));
+    is_int(receipt->parked->nelts, 3, "  three kinds of it");
+    ok(strstr(APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).reason,
+              "'gizmo'") != NULL,
+       "  an unknown model is named");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->parked->nelts, 3, "  and they stay when tried again");
+    err = inbox_send(&receipt, node, "there", 4, authors(5, 30, 1, pool), 0,
+                     pool);
+    ok(database_fails(err, CM_REJECTED, "a batch that is bad altogether"),
+       "a batch most of which is bad is refused");
+    ok(err && strstr(cm_error_text(err, pool), "30 of 30") != NULL,
+       "  with the number");
+    is_str(value(node, "SELECT count(*) FROM inbound_messages", pool), "4",
+           "  and nothing of it is kept");
+    database_run(store, "ALTER TABLE authors RENAME TO writers");
+    err = inbox_send(&receipt, node, "there", 4, authors(5, 30, 0, pool), 0,
+                     pool);
+    ok(database_fails(err, CM_SCHEMA, "a table that is gone"),
+       "a table that is gone stops a batch");
+    database_run(store, "ALTER TABLE writers RENAME TO authors");
+    database_must(inbox_send(&receipt, node, "there", 4,
+                             authors(5, 30, 0, pool), 0, pool));
+    is_int(receipt->applied, 30, "  until it is there again");
+}
+
+static void test_continuity(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    ok(database_fails(inbox_send(&receipt, node, "there", 1,
+                                 authors(2, 1, 0, pool), 0, pool),
+                      CM_GAP, "a first batch that is not the first"),
+       "%s: a batch must begin at the beginning", database_of(store));
+    database_must(inbox_send(&receipt, node, "there", 0, authors(1, 3, 0, pool),
+                             0, pool));
+    ok(database_fails(inbox_send(&receipt, node, "there", 4,
+                                 authors(5, 1, 0, pool), 0, pool),
+                      CM_GAP, "a gap"),
+       "a gap is refused");
+    database_must(inbox_send(&receipt, node, "there", 1, authors(2, 4, 0, pool),
+                             0, pool));
+    is_int(receipt->repeated, 2, "an overlap is passed over");
+    is_int(receipt->accepted, 2, "  and the rest is taken");
+    is_int(receipt->received, 5, "  up to its end");
+    ok(database_fails(inbox_send(&receipt, node, "there", 4,
+                                 "[" MESSAGE(5, "author", 5, "create", 77,
+                                             TEXT("name", "x"), ) "]",
+                                 0, pool),
+                      CM_EPOCH, "another history"),
+       "another message under a number that is held is noticed");
+    ok(database_fails(
+           inbox_send(
+               &receipt, node, "there", 5,
+               "[" MESSAGE(
+                   7, "author", 7, "create", 1000,
+                   TEXT("name", "x"), ) "," MESSAGE(6, "author", 6, "create",
+                                                    1000,
+                                                    TEXT("name", "y"), ) "]",
+               0, pool),
+           CM_MALFORMED, "disorder"),
+       "disorder is refused");
+    is_str(value(node, "SELECT count(*) FROM authors", pool), "5",
+           "nothing came twice, nothing is missing");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("isolated", test_isolated);
+    database_each("order", test_order);
+    database_each("refused", test_refused);
+    database_each("continuity", test_continuity);
+    apr_terminate();
+    return done_testing();
+}
