@@ -94,7 +94,7 @@ sub make {
     }
     $self->must(program('mariadb-install-db'), '--no-defaults',
         $> ? () : ('--user=mysql'), "--datadir=$dir/data",
-        '--auth-root-authentication-method=normal', '--skip-test-db');
+        "--tmpdir=$dir", '--auth-root-authentication-method=normal', '--skip-test-db');
 }
 
 sub start {
@@ -108,7 +108,12 @@ sub start {
             . ' -c fsync=off -c max_connections=200', 'start'));
         return;
     }
+    # A folder of its own for temporary files: a server that starts removes
+    # all that look like its own.
+    mkdir "$dir/tmp";
+    own($user{mysql}, "$dir/tmp");
     my $pid = start_process([program('mariadbd', 'mysqld'), '--no-defaults',
+        "--tmpdir=$dir/tmp",
         $> ? () : ('--user=mysql'), "--datadir=$dir/data",
         "--socket=$dir/my.sock", "--pid-file=$dir/my.pid",
         qw(--skip-networking --character-set-server=utf8mb4
