@@ -30,6 +30,8 @@ typedef enum cm_present_e {
     CM_PRESENT_KEEP  /* keep the old row; the new one is not counted */
 } cm_present_e;
 
+/* Return an empty bulk of rows for TABLE; TABLE and COLUMNS are kept, not
+ * copied. The first KEY_COUNT columns are the key. */
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool);
 

@@ -74,7 +74,7 @@ none('no function is longer than 60 lines',
 none('no line is wider than 80 columns', map {
     my $name = $_;
     map { "$name: $_" } grep { length > 80 } split /\n/, $text{$name};
-} grep { !/tap\.h/ } sort keys %text);
+} grep { !/cm_error_codes\.h/ } sort keys %text);
 none('nothing is left to be done', grep {
     $text{$_} =~ /\b(TODO|FIXME|XXX)\b/
 } sort keys %text);
