@@ -86,14 +86,17 @@ cm_error_t *cm_message_capture(apr_array_header_t **attributes,
                                apr_size_t raw_size, const cm_dialect_t *dialect,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Append MESSAGE to the batch text BUFFER (begins with "[", elements apart by
- * ","; the caller closes it). With GEM only what a gem knows. */
+/* Text that grows. It has no NUL at its end unless one is appended. */
 typedef struct cm_buffer_t {
     char *data;
     apr_size_t size, room;
     apr_pool_t *pool;
 } cm_buffer_t;
+
+/* Return an empty buffer with ROOM bytes to begin with. */
 cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool);
+
+/* Append SIZE bytes of DATA. */
 void cm_buffer_append(cm_buffer_t *buffer, const char *data, apr_size_t size);
 
 /* Append TEXT as it stands; or as a JSON string, quoted; or NUMBER. */
@@ -106,6 +109,8 @@ void cm_buffer_number(cm_buffer_t *buffer, apr_int64_t number);
 void cm_buffer_body(cm_buffer_t *buffer, const char *model,
                     const apr_array_header_t *attributes);
 
+/* Append MESSAGE to the batch text BUFFER (begins with "[", elements apart by
+ * ","; the caller closes it). With GEM only what a gem knows. */
 void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message,
                       int gem);
 

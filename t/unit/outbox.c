@@ -1,124 +1,10 @@
-/* The outbox on real databases: stamping, reading, confirming
- * (lib/cm_outbox.h), and the mappings under it (lib/cm_mapping.h). */
-#include "database.h"
-#include "settings.h"
-#include "tap.h"
+/* What leaves the outbox, on real databases: clocks, lives, identities and
+ * references (lib/cm_outbox.h), and the mappings under them. */
+#include "outbox.h"
 
-#include <apr_general.h>
-
-#include "cm_outbox.h"
-#include "cm_schema.h"
-
-static const cm_limits_t plenty = {1000, 1 << 20};
-
-/* An author, and a post that refers to one, its other columns text. */
-static void make_tables(cm_store_t *store)
+/* The life of post 7, and a state of post 8. */
+static void live(cm_node_t *node, apr_pool_t *pool)
 {
-    database_run(store, "CREATE TABLE authors (id integer PRIMARY KEY,"
-                        " name varchar(40))");
-    database_run(store, "CREATE TABLE posts (id integer PRIMARY KEY,"
-                        " author_id integer, title varchar(40), text text,"
-                        " secret varchar(40), created_at timestamp NULL)");
-}
-
-static void ignore(void *baton, const char *what, const char *sql)
-{
-    (void)baton;
-    (void)what;
-    (void)sql;
-}
-
-static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = settings_make(pool);
-    cm_reference_t reference = {"author_id", "author"};
-    cm_model_t *model;
-    cm_node_t *node;
-
-    make_tables(store);
-    settings_add_peer(settings, "there", pool);
-    database_must(cm_schema_migrate(store, settings, 0, ignore, NULL, pool));
-    settings_add_model(settings, "author", "authors", "id", pool);
-    model = settings_add_model(settings, "post", "posts", "id", pool);
-    APR_ARRAY_PUSH(model->references, cm_reference_t) = reference;
-    APR_ARRAY_PUSH(model->except, const char *) = "secret";
-    database_must(cm_node_open(&node, settings, store, pool));
-    return node;
-}
-
-/* Put a row into the outbox as a trigger does; CHANGED may be NULL. */
-static void capture(cm_node_t *node, const char *model, const char *id,
-                    const char *action, const char *body, const char *changed,
-                    apr_int64_t clock, apr_pool_t *pool)
-{
-    cm_datum_t arguments[] = {
-        cm_datum_text(model),   cm_datum_text(id),
-        cm_datum_text(action),  cm_datum_text(body),
-        cm_datum_text(changed), cm_datum_number(clock, pool)};
-
-    database_must(cm_store_run(
-        NULL, node->store,
-        "INSERT INTO outbound_messages (model, local_record_id, action, body,"
-        " changed, clock) VALUES (%s, %s, %s, %s, %s, %s)",
-        arguments, 6, pool));
-}
-
-/* Put a row into the outbox as an application does. */
-static void say(cm_node_t *node, const char *body, const char *origin,
-                const char *original_id, apr_pool_t *pool)
-{
-    cm_datum_t arguments[] = {cm_datum_text(body), cm_datum_text(origin),
-                              cm_datum_text(original_id)};
-
-    database_must(
-        cm_store_run(NULL, node->store,
-                     "INSERT INTO outbound_messages (body, origin, original_id)"
-                     " VALUES (%s, %s, %s)",
-                     arguments, 3, pool));
-}
-
-static apr_int64_t stamp(cm_node_t *node, apr_pool_t *pool)
-{
-    apr_int64_t stamped;
-
-    database_must(cm_outbox_stamp(&stamped, node, pool));
-    return stamped;
-}
-
-static cm_batch_t *read_after(cm_node_t *node, apr_int64_t after,
-                              apr_pool_t *pool)
-{
-    cm_batch_t *batch;
-
-    database_must(cm_outbox_read(&batch, node, "there", after, &plenty, 0, 0,
-                                 pool, pool));
-    return batch;
-}
-
-/* Return message NUMBER of BATCH as it goes over the wire, without "[". */
-static const char *wire(const cm_batch_t *batch, int number, int gem,
-                        apr_pool_t *pool)
-{
-    cm_buffer_t *buffer = cm_buffer_create(0, pool);
-
-    if (number >= batch->messages->nelts)
-        return "none";
-    cm_message_write(
-        buffer, APR_ARRAY_IDX(batch->messages, number, cm_message_t *), gem);
-    cm_buffer_append(buffer, "", 1);
-    return buffer->data + 1;
-}
-
-#define POST(x)      "{\"post\":{" x "}}"
-#define WIRE_POST(x) "\"body\":\"{\\\"post\\\":{" x "}}\""
-#define HERE(id)     "\"origin\":\"here\",\"original_id\":" id
-
-static void test_clocks(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_node_t *node = make_node(store, pool);
-    cm_batch_t *batch;
-
-    is_int(stamp(node, pool), 0, "%s: nothing to stamp", database_of(store));
     capture(node, "post", "7", "create",
             POST("\"title\":\"a\",\"text\":\"t\",\"secret\":\"s\",\"gone\":1"),
             NULL, 1000, pool);
@@ -133,6 +19,15 @@ static void test_clocks(cm_store_t *store, apr_pool_t *pool)
     capture(node, "post", "8", "update", POST("\"title\":\"old\""), "[]", 0,
             pool);
     capture(node, "post", "7", "delete", POST(""), NULL, 10, pool);
+}
+
+static void test_clocks(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_batch_t *batch;
+
+    is_int(stamp(node, pool), 0, "%s: nothing to stamp", database_of(store));
+    live(node, pool);
     is_int(stamp(node, pool), 7, "seven are stamped");
     batch = read_after(node, 0, pool);
     is_int(batch->messages->nelts, 7, "and read");
@@ -319,151 +214,6 @@ static void test_references(cm_store_t *store, apr_pool_t *pool)
        "a record that was referred to first keeps its name");
 }
 
-static void test_limits(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_node_t *node = make_node(store, pool);
-    cm_limits_t few = {3, 1 << 20}, small = {100, 2000};
-    char text[1001];
-    cm_pending_t pending;
-    cm_batch_t *batch;
-    int i;
-
-    memset(text, 'x', 1000);
-    text[1000] = '\0';
-    for (i = 0; i < 10; i++)
-        capture(node, "post", apr_psprintf(pool, "%d", i), "update",
-                apr_psprintf(pool, POST("\"text\":\"%s\""), text), NULL,
-                100 + i, pool);
-    database_run(store, "UPDATE outbound_messages SET source = 'there',"
-                        " seq = 1 WHERE id = 1");
-    database_run(store, "UPDATE communicator_node SET last_seq = 1");
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
-    ok(pending.count == 9 && pending.oldest_clock == 101,
-       "%s: nine wait before they are stamped", database_of(store));
-    stamp(node, pool);
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
-    ok(pending.count == 9 && pending.oldest_clock == 101, "and after");
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &few, 0, 0, pool, pool));
-    ok(batch->messages->nelts == 3 && batch->more && batch->last == 4,
-       "three messages, not the peer's own");
-    database_must(
-        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
-    ok(batch->messages->nelts == 1 && batch->more && batch->last == 5,
-       "two thousand bytes");
-    small.bytes = 5;
-    database_must(
-        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
-    ok(batch->messages->nelts == 1, "one message is sent, however large");
-    batch = read_after(node, 9, pool);
-    ok(batch->messages->nelts == 1 && !batch->more && batch->last == 10,
-       "the last one");
-    batch = read_after(node, 10, pool);
-    ok(!batch->messages->nelts && !batch->more && batch->last == 10,
-       "and no more");
-    database_must(cm_outbox_confirm(node, "there", 6, pool));
-    database_must(cm_outbox_confirm(node, "there", 4, pool));
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
-    ok(pending.count == 4 && pending.oldest_clock == 106,
-       "confirmed up to 6, and not back again");
-    is_str(database_value(store,
-                          "SELECT count(*) FROM outbound_messages"
-                          " WHERE delivered_at IS NOT NULL",
-                          pool),
-           "6", "six are delivered");
-    ok(database_fails(cm_outbox_confirm(node, "there", 11, pool), CM_EPOCH,
-                      "a number that was never used"),
-       "cannot be confirmed");
-    database_run(store, "DELETE FROM outbound_messages WHERE seq < 5");
-    ok(database_fails(
-           cm_outbox_read(&batch, node, "there", 2, &plenty, 0, 0, pool, pool),
-           CM_EPOCH, "going back behind what is purged"),
-       "is refused");
-    batch = read_after(node, 4, pool);
-    is_int(batch->messages->nelts, 6, "going back before it is not");
-}
-
-static void test_gem(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_node_t *node = make_node(store, pool);
-    apr_int64_t after, first_id;
-    cm_batch_t *batch;
-    int i;
-
-    database_run(store,
-                 "INSERT INTO communicator_mappings (origin, original_id,"
-                 " local_record_type, local_record_id)"
-                 " VALUES ('there', '70', 'author', '5')");
-    database_run(store, "INSERT INTO authors (id) VALUES (4)");
-    capture(node, "post", "1", "create",
-            POST("\"title\":\"a\",\"created_at\":\"2026-11-23 17:22:59.5\""),
-            NULL, 1, pool);
-    capture(node, "post", "1", "delete", POST(""), NULL, 2, pool);
-    capture(node, "post", "2", "create", POST("\"author_id\":5"), NULL, 3,
-            pool);
-    capture(node, "post", "3", "create", POST("\"author_id\":4"), NULL, 4,
-            pool);
-    capture(node, "post", "4", "create", POST("\"title\":\"a\\u0000\""), NULL,
-            5, pool);
-    say(node, POST("\"id\":9,\"title\":\"z\""), "here", "9", pool);
-    capture(node, "post", "3000000000", "create", POST(""), NULL, 6, pool);
-    capture(node, "post", "x", "create", POST(""), NULL, 7, pool);
-    stamp(node, pool);
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &plenty, 1, 21, pool, pool));
-    is_int(batch->messages->nelts, 3, "%s: three are for a gem",
-           database_of(store));
-    is_int(batch->held_back, 5, "five are not");
-    is_str(batch->held_reason, "a gem knows no deletes", "and why");
-    is_str(wire(batch, 0, 1, pool),
-           "{\"id\":21," WIRE_POST(
-               "\\\"title\\\":\\\"a\\\","
-               "\\\"created_at\\\":"
-               "\\\"2026-11-23T17:22:59Z\\\"") "," HERE("1") "}",
-           "whole seconds, nothing but what it knows");
-    is_str(wire(batch, 1, 1, pool),
-           "{\"id\":22," WIRE_POST("\\\"author_id\\\":70") "," HERE("2") "}",
-           "a reference to its own record, by its own id");
-    is_str(wire(batch, 2, 1, pool),
-           "{\"id\":23," WIRE_POST("\\\"title\\\":\\\"z\\\"") "," HERE("9") "}",
-           "no id in the record");
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &plenty, 1, 0, pool, pool));
-    ok(strstr(wire(batch, 1, 1, pool), "{\"id\":3,") != NULL,
-       "one that pulls gets the seqs");
-
-    for (i = 10; i < 20; i++)
-        say(node, POST("\"title\":\"z\""), "here", apr_psprintf(pool, "%d", i),
-            pool);
-    stamp(node, pool);
-    database_must(cm_outbox_gem_confirm(node, "there", 0, 20, pool));
-    database_run(store, "UPDATE communicator_peers SET confirmed_id = 20");
-    for (i = 0; i < 2; i++) {
-        static const struct {
-            apr_int64_t id, after, first_id;
-        } places[] = {{21, 0, 21}, {22, 1, 22},  {23, 3, 23},  {24, 6, 24},
-                      {25, 9, 25}, {34, 18, 34}, {99, 18, 34}, {1, 0, 21}};
-        apr_size_t j;
-
-        for (j = 0; j < sizeof(places) / sizeof(*places); j++) {
-            database_must(cm_outbox_gem_seek(&after, &first_id, node, "there",
-                                             places[j].id, pool));
-            database_must(cm_outbox_read(&batch, node, "there", after, &plenty,
-                                         1, first_id, pool, pool));
-            is_int(first_id, places[j].first_id, "number %d",
-                   (int)places[j].id);
-            ok(first_id == 34
-                   ? !batch->messages->nelts
-                   : strstr(wire(batch, 0, 1, pool),
-                            apr_psprintf(pool, "{\"id\":%d,", (int)first_id)) &&
-                         batch->messages->nelts == 34 - first_id,
-               "  begins there");
-        }
-        database_must(
-            cm_outbox_gem_confirm(node, "there", i ? 18 : 10, 25, pool));
-    }
-}
-
 int main(void)
 {
     if (!database_any())
@@ -472,7 +222,5 @@ int main(void)
     database_each("lives", test_lives);
     database_each("written by the application", test_written);
     database_each("references", test_references);
-    database_each("limits", test_limits);
-    database_each("a gem", test_gem);
     return done_testing();
 }

@@ -1,0 +1,192 @@
+/* What a peer gets of the outbox, and when: limits, cursors, and the rules of
+ * a gem (lib/cm_outbox.h). */
+#include "outbox.h"
+
+/* Ten messages of a thousand bytes, the first one from the peer itself. */
+static void say_ten(cm_node_t *node, apr_pool_t *pool)
+{
+    cm_store_t *store = node->store;
+    char text[1001];
+    int i;
+
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    for (i = 0; i < 10; i++)
+        capture(node, "post", apr_psprintf(pool, "%d", i), "update",
+                apr_psprintf(pool, POST("\"text\":\"%s\""), text), NULL,
+                100 + i, pool);
+    database_run(store, "UPDATE outbound_messages SET source = 'there',"
+                        " seq = 1 WHERE id = 1");
+    database_run(store, "UPDATE communicator_node SET last_seq = 1");
+}
+
+static void test_limits(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_limits_t few = {3, 1 << 20}, small = {100, 2000};
+    cm_pending_t pending;
+    cm_batch_t *batch;
+
+    say_ten(node, pool);
+    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    ok(pending.count == 9 && pending.oldest_clock == 101,
+       "%s: nine wait before they are stamped", database_of(store));
+    stamp(node, pool);
+    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    ok(pending.count == 9 && pending.oldest_clock == 101, "and after");
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &few, 0, 0, pool, pool));
+    ok(batch->messages->nelts == 3 && batch->more && batch->last == 4,
+       "three messages, not the peer's own");
+    database_must(
+        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
+    ok(batch->messages->nelts == 1 && batch->more && batch->last == 5,
+       "two thousand bytes");
+    small.bytes = 5;
+    database_must(
+        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
+    ok(batch->messages->nelts == 1, "one message is sent, however large");
+    batch = read_after(node, 9, pool);
+    ok(batch->messages->nelts == 1 && !batch->more && batch->last == 10,
+       "the last one");
+    batch = read_after(node, 10, pool);
+    ok(!batch->messages->nelts && !batch->more && batch->last == 10,
+       "and no more");
+}
+
+static void test_cursors(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_pending_t pending;
+    cm_batch_t *batch;
+
+    say_ten(node, pool);
+    stamp(node, pool);
+    database_must(cm_outbox_confirm(node, "there", 6, pool));
+    database_must(cm_outbox_confirm(node, "there", 4, pool));
+    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    ok(pending.count == 4 && pending.oldest_clock == 106,
+       "confirmed up to 6, and not back again");
+    is_str(database_value(store,
+                          "SELECT count(*) FROM outbound_messages"
+                          " WHERE delivered_at IS NOT NULL",
+                          pool),
+           "6", "six are delivered");
+    ok(database_fails(cm_outbox_confirm(node, "there", 11, pool), CM_EPOCH,
+                      "a number that was never used"),
+       "cannot be confirmed");
+    database_run(store, "DELETE FROM outbound_messages WHERE seq < 5");
+    ok(database_fails(
+           cm_outbox_read(&batch, node, "there", 2, &plenty, 0, 0, pool, pool),
+           CM_EPOCH, "going back behind what is purged"),
+       "is refused");
+    batch = read_after(node, 4, pool);
+    is_int(batch->messages->nelts, 6, "going back before it is not");
+}
+
+/* Eight messages: 1, 3 and 6 are for a gem. */
+static void say_for_gem(cm_node_t *node, apr_pool_t *pool)
+{
+    cm_store_t *store = node->store;
+
+    database_run(store,
+                 "INSERT INTO communicator_mappings (origin, original_id,"
+                 " local_record_type, local_record_id)"
+                 " VALUES ('there', '70', 'author', '5')");
+    database_run(store, "INSERT INTO authors (id) VALUES (4)");
+    capture(node, "post", "1", "create",
+            POST("\"title\":\"a\",\"created_at\":\"2026-11-23 17:22:59.5\""),
+            NULL, 1, pool);
+    capture(node, "post", "1", "delete", POST(""), NULL, 2, pool);
+    capture(node, "post", "2", "create", POST("\"author_id\":5"), NULL, 3,
+            pool);
+    capture(node, "post", "3", "create", POST("\"author_id\":4"), NULL, 4,
+            pool);
+    capture(node, "post", "4", "create", POST("\"title\":\"a\\u0000\""), NULL,
+            5, pool);
+    say(node, POST("\"id\":9,\"title\":\"z\""), "here", "9", pool);
+    capture(node, "post", "3000000000", "create", POST(""), NULL, 6, pool);
+    capture(node, "post", "x", "create", POST(""), NULL, 7, pool);
+    stamp(node, pool);
+}
+
+static void test_gem(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_batch_t *batch;
+
+    say_for_gem(node, pool);
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &plenty, 1, 21, pool, pool));
+    is_int(batch->messages->nelts, 3, "%s: three are for a gem",
+           database_of(store));
+    is_int(batch->held_back, 5, "five are not");
+    is_str(batch->held_reason, "a gem knows no deletes", "and why");
+    is_str(wire(batch, 0, 1, pool),
+           "{\"id\":21," WIRE_POST(
+               "\\\"title\\\":\\\"a\\\","
+               "\\\"created_at\\\":"
+               "\\\"2026-11-23T17:22:59Z\\\"") "," HERE("1") "}",
+           "whole seconds, nothing but what it knows");
+    is_str(wire(batch, 1, 1, pool),
+           "{\"id\":22," WIRE_POST("\\\"author_id\\\":70") "," HERE("2") "}",
+           "a reference to its own record, by its own id");
+    is_str(wire(batch, 2, 1, pool),
+           "{\"id\":23," WIRE_POST("\\\"title\\\":\\\"z\\\"") "," HERE("9") "}",
+           "no id in the record");
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &plenty, 1, 0, pool, pool));
+    ok(strstr(wire(batch, 1, 1, pool), "{\"id\":3,") != NULL,
+       "one that pulls gets the seqs");
+}
+
+static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    apr_int64_t after, first_id;
+    cm_batch_t *batch;
+    int i;
+
+    say_for_gem(node, pool);
+    for (i = 10; i < 20; i++)
+        say(node, POST("\"title\":\"z\""), "here", apr_psprintf(pool, "%d", i),
+            pool);
+    stamp(node, pool);
+    database_must(cm_outbox_gem_confirm(node, "there", 0, 20, pool));
+    database_run(store, "UPDATE communicator_peers SET confirmed_id = 20");
+    for (i = 0; i < 2; i++) {
+        static const struct {
+            apr_int64_t id, after, first_id;
+        } places[] = {{21, 0, 21}, {22, 1, 22},  {23, 3, 23},  {24, 6, 24},
+                      {25, 9, 25}, {34, 18, 34}, {99, 18, 34}, {1, 0, 21}};
+        apr_size_t j;
+
+        for (j = 0; j < sizeof(places) / sizeof(*places); j++) {
+            database_must(cm_outbox_gem_seek(&after, &first_id, node, "there",
+                                             places[j].id, pool));
+            database_must(cm_outbox_read(&batch, node, "there", after, &plenty,
+                                         1, first_id, pool, pool));
+            is_int(first_id, places[j].first_id, "number %d",
+                   (int)places[j].id);
+            ok(first_id == 34
+                   ? !batch->messages->nelts
+                   : strstr(wire(batch, 0, 1, pool),
+                            apr_psprintf(pool, "{\"id\":%d,", (int)first_id)) &&
+                         batch->messages->nelts == 34 - first_id,
+               "  begins there");
+        }
+        database_must(
+            cm_outbox_gem_confirm(node, "there", i ? 18 : 10, 25, pool));
+    }
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("no database to test with");
+    database_each("limits", test_limits);
+    database_each("cursors", test_cursors);
+    database_each("what a gem takes", test_gem);
+    database_each("how a gem counts", test_gem_numbers);
+    return done_testing();
+}
