@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+/* A database may quote a whole value; a message's body belongs in no log. */
+#define WORDS_LIMIT 200
+
 const cm_dialect_t *cm_dialect_of_driver(const char *driver)
 {
     static const cm_dialect_t *const dialects[] = {
@@ -56,7 +59,14 @@ apr_size_t cm_literal_hex(char *out, const cm_datum_t *value,
 
 const char *cm_words_first_line(const char *text, apr_pool_t *pool)
 {
-    return apr_pstrmemdup(pool, text, strcspn(text, "\r\n"));
+    apr_size_t length = strcspn(text, "\r\n");
+
+    if (length > WORDS_LIMIT) {
+        length = WORDS_LIMIT;
+        while (length && (text[length] & 0xc0) == 0x80)
+            length--;
+    }
+    return apr_pstrmemdup(pool, text, length);
 }
 
 const char *cm_repeat(const char *format, const char *between, int count,

@@ -95,7 +95,7 @@ apr_size_t cm_literal_double(char *out, const char *data, apr_size_t size,
 apr_size_t cm_literal_hex(char *out, const cm_datum_t *value,
                           const char *before, const char *after);
 
-/* Return the first line of TEXT. */
+/* Return the first line of TEXT, cut where it is long. */
 const char *cm_words_first_line(const char *text, apr_pool_t *pool);
 
 /* Return FORMAT COUNT times with a comma between. */

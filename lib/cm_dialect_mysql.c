@@ -122,7 +122,7 @@ static apr_size_t literal(char *out, const cm_datum_t *value)
     return quoted(out, value);
 }
 
-/* An integer key compared with text goes through a double, which cannot tell
+/* An integer key compared with text may go through a double, which cannot tell
  * neighbours above 2^53 apart; so does a decimal one. */
 static const char *cell(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 {

@@ -59,6 +59,7 @@ static void two_writers(cm_store_t *store, apr_pool_t *pool)
 {
     cm_store_t *other = database_again(pool);
     const char *of = database_of(store);
+    cm_rows_t *rows;
 
     database_run(store, "CREATE TABLE w (id int PRIMARY KEY, n int)");
     database_must(cm_store_begin(store, pool));
@@ -84,6 +85,13 @@ static void two_writers(cm_store_t *store, apr_pool_t *pool)
            "%s: a row locked too long", of);
         ok(cm_store_run(NULL, other, "SELECT 1", NULL, 0, pool) != NULL,
            "%s: only a rollback is left then", of);
+        cm_store_rollback(other);
+        database_must(cm_store_begin(other, pool));
+        ok(database_fails(cm_store_select(&rows, other,
+                                          "SELECT n FROM w FOR UPDATE", NULL, 0,
+                                          pool),
+                          CM_BUSY, "a locked row, selected"),
+           "%s: a row locked too long for a select", of);
         cm_store_rollback(other);
     }
     database_must(cm_store_commit(store, pool));
@@ -162,8 +170,13 @@ static void attached(cm_store_t *store, apr_pool_t *pool)
     if (cm_store_dialect(store)->database == CM_SQLITE3)
         return;
     kill_connection(first, pool);
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    if (cm_store_dialect(store)->database == CM_PGSQL) {
         ok(!cm_store_begin(first, pool), "%s: renewed when lost", of);
+        is_str(database_value(first, "SHOW bytea_output", pool), "hex",
+               "%s: with its settings", of);
+        is_str(database_value(first, "SHOW client_min_messages", pool), "error",
+               "%s: with all of them", of);
+    }
     else
         ok(database_fails(cm_store_begin(first, pool), CM_UNAVAILABLE, "lost"),
            "%s: given up when lost, so that another is taken", of);
