@@ -74,14 +74,23 @@ static const option_t known[] = {
 
 #define KNOWN ((int)(sizeof(known) / sizeof(*known)))
 
-static const option_t *find(const char *name, size_t size, char letter)
+static const option_t *find_name(const char *name, size_t size)
 {
     int i;
 
     for (i = 0; i < KNOWN; i++)
-        if (letter ? known[i].letter == letter
-                   : strlen(known[i].name) == size &&
-                         strncmp(known[i].name, name, size) == 0)
+        if (strlen(known[i].name) == size &&
+            strncmp(known[i].name, name, size) == 0)
+            return &known[i];
+    return NULL;
+}
+
+static const option_t *find_letter(char letter)
+{
+    int i;
+
+    for (i = 0; i < KNOWN; i++)
+        if (known[i].letter == letter)
             return &known[i];
     return NULL;
 }
@@ -124,10 +133,10 @@ static cm_error_t *take(cm_options_t *options, apr_array_header_t *used, int *i,
 
     if (word[1] == '-') {
         value = strchr(word, '=');
-        option = find(word + 2, strcspn(word + 2, "="), 0);
+        option = find_name(word + 2, strcspn(word + 2, "="));
     }
     else {
-        option = find(NULL, 0, word[1]);
+        option = find_letter(word[1]);
         value = word[2] ? word + 1 : NULL;
     }
     if (!option || (value && !option->argument))

@@ -2,10 +2,13 @@
 #include "sync.h"
 
 #include <apr_strings.h>
+#include <apr_time.h>
 
 #include "cm_message.h"
 #include "cm_outbox.h"
 #include "stop.h"
+
+#define BUSY_TRIES 4
 
 static cm_error_t *ask(cm_reply_t **reply, cm_session_t *session,
                        const char *query, apr_pool_t *pool)
@@ -57,18 +60,34 @@ static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
     return batch;
 }
 
+/* The application's own transactions may be in the way for a moment. */
+static cm_error_t *receive(cm_receipt_t **receipt, cm_session_t *session,
+                           const cm_batch_t *batch, apr_pool_t *pool)
+{
+    apr_int64_t wanted;
+    cm_error_t *err;
+    int tries = 0;
+
+    for (;;) {
+        *receipt = NULL;
+        err = cm_inbox_receive(receipt, &wanted, session->node,
+                               session->settings->name, batch,
+                               session->kind == CM_PEER_GEM, pool);
+        if (!err || err->code != CM_BUSY || ++tries == BUSY_TRIES)
+            return err;
+        cm_store_rollback(session->node->store);
+        apr_sleep(tries * apr_time_from_msec(200));
+    }
+}
+
 /* Keep and apply one batch; *RECEIVED moves on. */
 static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
                         const cm_batch_t *batch, apr_pool_t *pool)
 {
     cm_totals_t *totals = &session->totals;
-    cm_receipt_t *receipt = NULL;
-    apr_int64_t wanted = 0;
-    cm_error_t *err;
+    cm_receipt_t *receipt;
+    cm_error_t *err = receive(&receipt, session, batch, pool);
 
-    err = cm_inbox_receive(&receipt, &wanted, session->node,
-                           session->settings->name, batch,
-                           session->kind == CM_PEER_GEM, pool);
     if (receipt) {
         totals->pulled += receipt->accepted;
         totals->applied += receipt->applied;
