@@ -28,20 +28,22 @@ static int wins_here(const cm_run_t *run, const cm_record_t *record)
 }
 
 static void note_conflict(cm_run_t *run, const cm_record_t *record,
-                          const cm_item_t *item, int column,
-                          const cm_field_t *lost, const cm_field_t *won)
+                          const cm_item_t *item, int i, const cm_field_t *lost,
+                          const cm_field_t *won)
 {
+    const cm_column_t *column = &record->table->columns[i];
+    int reference = column->reference != NULL;
     cm_conflict_row_t *row = apr_array_push(record->effect->conflicts);
 
-    *row = (cm_conflict_row_t){
-        .record = record,
-        .column = column >= 0 ? record->table->columns[column].name : NULL,
-        .lost = cm_field_shown(lost),
-        .lost_clock = lost->clock,
-        .won = cm_field_shown(won),
-        .won_clock = won->clock,
-        .peer = run->peer,
-        .message_id = item->message->id};
+    *row =
+        (cm_conflict_row_t){.record = record,
+                            .column = column->name,
+                            .lost = cm_field_shown(lost, reference, run->pool),
+                            .lost_clock = lost->clock,
+                            .won = cm_field_shown(won, reference, run->pool),
+                            .won_clock = won->clock,
+                            .peer = run->peer,
+                            .message_id = item->message->id};
 }
 
 /* The clock that COLUMN had where the message was made, before it. */

@@ -1,9 +1,25 @@
 /* Conflicts: see cm_conflict.h. */
 #include "cm_conflict.h"
 
-cm_value_t cm_field_shown(const cm_field_t *field)
+#include <string.h>
+
+#include <apr_strings.h>
+
+cm_value_t cm_field_shown(const cm_field_t *field, int reference,
+                          apr_pool_t *pool)
 {
-    return field->value;
+    cm_value_t value = field->value;
+    apr_int64_t length;
+    char *name;
+
+    if (!reference || value.kind != CM_TEXT)
+        return value;
+    /* cm_identity_key(): the origin's length, then both */
+    length = apr_strtoi64(value.data, &name, 10);
+    value.data =
+        apr_psprintf(pool, "%.*s %s", (int)length, name + 1, name + 1 + length);
+    value.size = strlen(value.data);
+    return value;
 }
 
 static cm_datum_t shown(const cm_value_t *value, apr_pool_t *pool)

@@ -15,8 +15,10 @@ typedef struct cm_conflict_row_t {
     apr_int64_t message_id;
 } cm_conflict_row_t;
 
-/* Return the value of FIELD as a person is to see it. */
-cm_value_t cm_field_shown(const cm_field_t *field);
+/* Return the value of FIELD as a person is to see it: of a REFERENCE, the
+ * origin and the id there of the record that it refers to. */
+cm_value_t cm_field_shown(const cm_field_t *field, int reference,
+                          apr_pool_t *pool);
 
 /* Write the conflicts that RUN met. */
 cm_error_t *cm_conflict_write(const cm_run_t *run,

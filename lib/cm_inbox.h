@@ -33,6 +33,10 @@ typedef struct cm_receipt_t {
  * the batch: those before it are kept, the error is returned and *RECEIPT is
  * set too.
  *
+ * A message that cannot be applied is parked; when that is more than half of
+ * 20 or more new ones, and not for a passing reason, nothing is kept and the
+ * first of these reasons is returned.
+ *
  * Fails with CM_GAP (*WANTED: the id that must come), CM_EPOCH, CM_BUSY and
  * CM_UNAVAILABLE (nothing was kept: try again), CM_DATABASE. */
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
@@ -42,12 +46,12 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
 
 /* Try the parked messages of PEER again. */
 cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
-                           const char *peer, apr_pool_t *result_pool)
-    CM_UNUSED_RESULT;
+                           const char *peer,
+                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Count what is parked, of PEER or (NULL) of all. */
 cm_error_t *cm_inbox_parked_count(apr_int64_t *count, cm_node_t *node,
-                                  const char *peer, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                                  const char *peer,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -225,6 +225,67 @@ static void test_continuity(cm_store_t *store, apr_pool_t *pool)
            "nothing came twice, nothing is missing");
 }
 
+/* TRUNCATE tells no trigger, and ids are handed out again. */
+static void test_truncated(cm_store_t *store, apr_pool_t *pool)
+{
+    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    cm_node_t *node;
+
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        return;
+    node = inbox_node(store, inbox_settings(pool), pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 1, "create", 1000, TEXT("title", "a"), ) "]",
+        pool);
+    database_run(store,
+                 pgsql ? "TRUNCATE posts RESTART IDENTITY" : "TRUNCATE posts");
+    is_int(inbox_take(
+               node, 1,
+               "[" MESSAGE(2, "post", 2, "create", 1000,
+                           TEXT("title", "b"), ) "," MESSAGE(3, "post", 1,
+                                                             "update", 2000,
+                                                             TEXT("title", "c"),
+                                                             BASE(1000)) "]",
+               pool),
+           2, "%s: records come after TRUNCATE", database_of(store));
+    is_str(value(node, "SELECT count(*) FROM posts", pool), "2",
+           "  new ones and the old one");
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_mappings m JOIN posts p"
+                 " ON m.local_record_id = CAST(p.id AS char(9))"
+                 " WHERE original_id = CASE title WHEN 'b' THEN '2' ELSE '1'"
+                 " END",
+                 pool),
+           "2", "  each under its name");
+}
+
+static void test_many(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_buffer_t *buffer = cm_buffer_create(1 << 20, pool);
+    int i;
+
+    for (i = 1; i <= 3000; i++)
+        cm_buffer_raw(
+            buffer,
+            apr_psprintf(pool,
+                         "%s{\"id\":%d,\"origin\":\"there\",\"original_id\":1,"
+                         "\"action\":\"%s\",\"clock\":%d%s,\"body\":"
+                         "\"{\\\"author\\\":{\\\"name\\\":\\\"n%d\\\"}}\"}",
+                         i > 1 ? "," : "[", i, i > 1 ? "update" : "create", i,
+                         i > 1 ? apr_psprintf(pool, ",\"base\":%d", i - 1) : "",
+                         i));
+    cm_buffer_append(buffer, "]", 2);
+    is_int(inbox_take(node, 0, buffer->data, pool), 3000,
+           "%s: thousands of changes of one record are one",
+           database_of(store));
+    is_str(value(node, "SELECT name FROM authors", pool), "n3000",
+           "  the last one");
+    is_str(value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+           "0", "  without a conflict");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -232,6 +293,8 @@ int main(void)
     database_each("order", test_order);
     database_each("refused", test_refused);
     database_each("continuity", test_continuity);
+    database_each("TRUNCATE", test_truncated);
+    database_each("many changes", test_many);
     apr_terminate();
     return done_testing();
 }
