@@ -131,8 +131,7 @@ sub sanitizer {
     my $library = run_program(['ldd', module_file()])->{out} =~
       /(\S*libasan\S*) \(/ ? $1 : undef;
 
-    return $library
-      ? { LD_PRELOAD => $library, ASAN_OPTIONS => 'detect_leaks=0' } : {};
+    return $library ? { LD_PRELOAD => $library } : {};
 }
 
 sub start {
