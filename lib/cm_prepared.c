@@ -73,30 +73,45 @@ typedef struct prepared_t {
     int keep;
 } prepared_t;
 
+/* SQLite's driver never frees a statement: when too many are kept, further
+ * ones are not prepared at all. The others begin anew. */
+static int is_full(cm_store_t *store, const char *sql)
+{
+    if (apr_hash_count(store->statements) < KEPT_LIMIT ||
+        apr_hash_get(store->statements, sql, APR_HASH_KEY_STRING))
+        return 0;
+    if (store->dialect->database == CM_SQLITE3)
+        return 1;
+    cm_store_forget(store);
+    return 0;
+}
+
 static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
                            apr_pool_t *scratch_pool)
 {
-    apr_pool_t *pool = prepared->keep ? store->statement_pool : scratch_pool;
-    apr_dbd_prepared_t *statement =
-        apr_hash_get(store->statements, prepared->sql, APR_HASH_KEY_STRING);
-    int rc = 0;
+    apr_pool_t *pool = scratch_pool;
+    int rc;
 
-    if (!statement && apr_hash_count(store->statements) >= KEPT_LIMIT) {
-        cm_store_forget(store);
-        pool = prepared->keep ? store->statement_pool : scratch_pool;
-    }
+    prepared->statement =
+        apr_hash_get(store->statements, prepared->sql, APR_HASH_KEY_STRING);
+    if (prepared->statement)
+        return NULL;
 
     /* Without a label PostgreSQL prepares nothing, and infers the types. */
-    if (!statement)
-        rc = apr_dbd_prepare(store->driver, pool, store->handle, prepared->sql,
-                             NULL, &statement);
-    if (rc)
-        return cm_store_failure(store, rc, scratch_pool);
-    prepared->statement = statement;
     if (prepared->keep)
-        apr_hash_set(store->statements,
-                     apr_pstrdup(store->statement_pool, prepared->sql),
-                     APR_HASH_KEY_STRING, statement);
+        apr_pool_create(&pool, store->statement_pool);
+    rc = apr_dbd_prepare(store->driver, pool, store->handle, prepared->sql,
+                         NULL, &prepared->statement);
+    if (rc) {
+        cm_error_t *err = cm_store_failure(store, rc, scratch_pool);
+
+        if (prepared->keep)
+            apr_pool_destroy(pool);
+        return err;
+    }
+    if (prepared->keep)
+        apr_hash_set(store->statements, apr_pstrdup(pool, prepared->sql),
+                     APR_HASH_KEY_STRING, prepared->statement);
     return NULL;
 }
 
@@ -135,6 +150,9 @@ cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
     int rows = 0, tries = 0, rc;
 
     CM_TRY(cm_store_ready(store, scratch_pool));
+    if (keep && is_full(store, sql))
+        return cm_store_run(affected, store, sql, arguments, count,
+                            scratch_pool);
     CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
                          scratch_pool));
     do
@@ -158,6 +176,8 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
     int tries = 0, rc;
 
     CM_TRY(cm_store_ready(store, result_pool));
+    if (keep && is_full(store, sql))
+        return cm_store_select(rows, store, sql, arguments, count, result_pool);
     CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
                          result_pool));
     do {

@@ -3,8 +3,10 @@
  *
  * SQL is written once, in the common subset, with "%s" for every parameter
  * ("%%" for a percent sign); what differs is asked of the dialect. Parameters
- * are text, or binary, or NULL; PostgreSQL infers their types, so write
- * "%s::bigint" nowhere: the bulk statements (cm_bulk.h) cast for it.
+ * are text, or binary, or NULL, and become literals; PostgreSQL infers their
+ * types, so write "%s::bigint" nowhere: the bulk statements (cm_bulk.h) cast
+ * for it. Text that the database cannot hold as it is (U+0000, invalid UTF-8,
+ * more than MySQL's max_allowed_packet) fails with CM_REJECTED.
  * Numbers that the program made (ids, clocks, limits) may be printed into the
  * SQL text; strings never.
  *
@@ -61,7 +63,10 @@ cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
     CM_UNUSED_RESULT;
 
 /* Return the store of a pooled connection (the module): the same one each
- * time, with its prepared statements. CONNECTION_POOL is ap_dbd_t's pool. */
+ * time, with its prepared statements. CONNECTION_POOL is ap_dbd_t's pool; call
+ * it each time the connection is taken, for mod_dbd may have made it anew.
+ * Fails with CM_CONFIG (MySQL without flags=CLIENT_FOUND_ROWS),
+ * CM_UNAVAILABLE (take another one). */
 cm_error_t *cm_store_attach(cm_store_t **store,
                             const apr_dbd_driver_t *driver,
                             apr_dbd_t *handle, apr_pool_t *connection_pool)
