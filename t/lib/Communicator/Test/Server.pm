@@ -231,7 +231,7 @@ sub log_has_only {
     my ($self, @expected) = @_;
     my @lines = $self->log_lines;
     my @bad = grep { /[\w:]:(?:warn|error|crit|alert|emerg)\]/
-          || /exit signal/ } @lines;
+          || /exit signal|runtime error:|AddressSanitizer/ } @lines;
     my @missing;
 
     for my $pattern (@expected) {
