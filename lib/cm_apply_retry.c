@@ -65,6 +65,13 @@ static cm_error_t *try_records(int *moved, cm_run_t *run,
     return NULL;
 }
 
+static const cm_error_t *wait_behind(cm_run_t *run, const cm_item_t *first)
+{
+    return CM_FAIL(run->pool, CM_WAITS,
+                   "message %" APR_INT64_T_FMT " of the same record is parked",
+                   first->message->id);
+}
+
 /* What is left is parked: the first of a record with the reason, the others
  * behind it. */
 static void name_reasons(cm_run_t *run)
@@ -73,19 +80,17 @@ static void name_reasons(cm_run_t *run)
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const cm_item_t *first = NULL;
 
         for (j = record->next; j < record->items->nelts; j++) {
             cm_item_t *item = CM_NTH(record->items, j, cm_item_t);
-            const cm_item_t *first =
-                CM_NTH(record->items, record->next, cm_item_t);
 
-            item->error = j == record->next ? record->error
-                          : item->fault     ? item->fault
-                                            : CM_FAIL(run->pool, CM_WAITS,
-                                                      "message %" APR_INT64_T_FMT
-                                                      " of the same record is "
-                                                          "parked",
-                                                      first->message->id);
+            if (!first)
+                item->error = record->error;
+            else
+                item->error =
+                    item->fault ? item->fault : wait_behind(run, first);
+            first = first ? first : item;
         }
     }
 }

@@ -67,96 +67,74 @@ static void test_isolated(cm_store_t *store, apr_pool_t *pool)
            "  but is counted");
 }
 
-static void test_order(cm_store_t *store, apr_pool_t *pool)
+#define NEW(id, original, name)                                                \
+    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
+#define RENAME(id, original, clock, name, base)                                \
+    MESSAGE(id, "author", original, "update", clock, TEXT("name", name),       \
+            BASE(base))
+
+/* Take TEXT, in which nothing need work; returns how many did. */
+static int try_take(cm_node_t *node, apr_int64_t after, const char *text,
+                    apr_pool_t *pool)
 {
-    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
     cm_receipt_t *receipt;
 
-    database_must(inbox_send(
-        &receipt, node, "there", 0,
-        "[" MESSAGE(1, "author", 1, "create", 1000, TEXT("name", "one"), ) "," MESSAGE(
-            2, "author", 2, "create", 1000,
-            TEXT(
-                "name",
-                "two"), ) "," MESSAGE(3, "author", 1, "update", 2000,
-                                      TEXT("name", "swap"),
-                                      BASE(
-                                          1000)) "," MESSAGE(4, "author", 2,
-                                                             "update", 2000,
-                                                             TEXT("name",
-                                                                  "one"),
-                                                             BASE(
-                                                                 1000)) "," MESSAGE(5,
-                                                                                    "author",
-                                                                                    1,
-                                                                                    "update",
-                                                                                    3000,
-                                                                                    TEXT(
-                                                                                        "name",
-                                                                                        "two"),
-                                                                                    BASE(
-                                                                                        2000)) "]",
-        0, pool));
-    is_int(receipt->applied, 5, "%s: two records exchange a unique value",
-           database_of(store));
-    database_must(inbox_send(
-        &receipt, node, "there", 5,
-        "[" MESSAGE(
-            6, "author", 1, "update", 4000, TEXT("name", "swap"),
-            BASE(3000)) "," MESSAGE(7, "author", 2, "update", 4000,
-                                    TEXT("name", "two"),
-                                    BASE(2000)) "," MESSAGE(8, "author", 1,
-                                                            "update", 5000,
-                                                            TEXT("name", "one"),
-                                                            BASE(4000)) "]",
-        0, pool));
-    is_int(receipt->applied, 3, "  and back, when they are here already");
-    database_must(inbox_send(
-        &receipt, node, "there", 8,
-        "[" MESSAGE(9, "author", 3, "create", 1000,
-                    TEXT("name", "one"), ) "," MESSAGE(10, "author", 1,
-                                                       "delete", 6000, ,
-                                                       BASE(5000)) "]",
-        0, pool));
-    is_int(receipt->applied, 2, "a value is free once its record is deleted");
-    database_must(inbox_send(
-        &receipt, node, "there", 10,
-        "[" MESSAGE(11, "author", 4, "create", 1000, NONE("name"), ) "," MESSAGE(
-            12, "author", 4, "update", 2000,
-            NONE("name") "," TEXT("born", "2001-02-03"),
-            BASE(1000)) "," MESSAGE(13, "author", 5, "create", 1000,
-                                    TEXT("name", "five"), ) "]",
-        0, pool));
-    is_int(receipt->applied, 1, "a bad message holds up its record alone");
-    is_str(value(node, "SELECT transient FROM inbound_messages WHERE id = 12",
+    database_must(inbox_send(&receipt, node, "there", after, text, 0, pool));
+    return receipt->applied;
+}
+
+static void test_unique(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char exchange[] =
+        "[" NEW(1, 1, "one") "," NEW(2, 2, "two") "," RENAME(
+            3, 1, 2000, "swap",
+            1000) "," RENAME(4, 2, 2000, "one",
+                             1000) "," RENAME(5, 1, 3000, "two", 2000) "]";
+    static const char back[] = "[" RENAME(6, 1, 4000, "swap", 3000) "," RENAME(
+        7, 2, 4000, "two", 2000) "," RENAME(8, 1, 5000, "one", 4000) "]";
+    static const char freed[] = "[" NEW(9, 3, "one") "," MESSAGE(
+        10, "author", 1, "delete", 6000, , BASE(5000)) "]";
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    is_int(try_take(node, 0, exchange, pool), 5,
+           "%s: two records exchange a unique value", database_of(store));
+    is_int(try_take(node, 5, back, pool), 3,
+           "  and back, when they are here already");
+    is_int(try_take(node, 8, freed, pool), 2,
+           "a value is free once its record is deleted");
+}
+
+static void test_order(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char bad[] =
+        "[" MESSAGE(1, "author", 4, "create", 1000, NONE("name"), ) "," MESSAGE(
+            2, "author", 4, "update", 2000, NONE("name"),
+            BASE(1000)) "," NEW(3, 5, "five") "]";
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    is_int(try_take(node, 0, bad, pool), 1,
+           "%s: a bad message holds up its record alone", database_of(store));
+    is_str(value(node, "SELECT transient FROM inbound_messages WHERE id = 2",
                  pool),
            "1", "  whose later ones wait behind it");
 }
 
+#define BORN(id, original, name, born)                                         \
+    MESSAGE(id, "author", original, "create", 1000,                            \
+            TEXT("name", name) "," TEXT("born", born), )
+
 static void test_refused(cm_store_t *store, apr_pool_t *pool)
 {
+    static const char mixed[] = "[" MESSAGE(
+        1, "gizmo", 1, "create", 1000,
+        TEXT("name", "one"), ) "," NEW(2, 1, "one") ",{\"id\":3,\"body\":17}"
+                                                    "," BORN(4, 2, "b",
+                                                             "soon") "]";
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
     cm_receipt_t *receipt;
     cm_error_t *err;
 
-    database_must(inbox_send(
-        &receipt, node, "there", 0,
-        "[" MESSAGE(
-            1, "gizmo", 1, "create", 1000,
-            TEXT(
-                "name",
-                "one"), ) "," MESSAGE(2, "author", 1, "create", 1000,
-                                      TEXT(
-                                          "name",
-                                          "one"), ) ","
-                                                    "{\"id\":3,\"body\":17}"
-                                                    "," MESSAGE(
-                                                        4, "author", 2,
-                                                        "create", 1000,
-                                                        TEXT("name", "two") "," TEXT(
-                                                            "born",
-                                                            "soon"), ) "]",
-        0, pool));
+    database_must(inbox_send(&receipt, node, "there", 0, mixed, 0, pool));
     is_int(receipt->applied, 1, "%s: what cannot be read is parked alone",
            database_of(store));
     is_int(receipt->parked->nelts, 3, "  three kinds of it");
@@ -290,6 +268,7 @@ int main(void)
 {
     apr_initialize();
     database_each("isolated", test_isolated);
+    database_each("unique values", test_unique);
     database_each("order", test_order);
     database_each("refused", test_refused);
     database_each("continuity", test_continuity);
