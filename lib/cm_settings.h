@@ -43,40 +43,43 @@ typedef enum cm_conflict_e {
 
 /* A kind of record: its name on the wire, its table here. */
 typedef struct cm_model_t {
-    const char *name;          /* "blog_post": on the wire */
-    const char *type;          /* "BlogPost": local_record_type */
-    const char *table;         /* "blog_posts" or "schema.blog_posts" */
-    const char *key;           /* column; default "id" */
-    int receives, publishes;   /* direction= */
-    apr_array_header_t *except; /* const char *; may be empty */
-    apr_array_header_t *only;   /* const char *; empty: all */
+    const char *name;               /* "blog_post": on the wire */
+    const char *type;               /* "BlogPost": local_record_type */
+    const char *table;              /* "blog_posts" or "schema.blog_posts" */
+    const char *key;                /* column; default "id" */
+    int receives, publishes;        /* direction= */
+    apr_array_header_t *except;     /* const char *; may be empty */
+    apr_array_header_t *only;       /* const char *; empty: all */
     apr_array_header_t *references; /* cm_reference_t; may be empty */
     apr_array_header_t *match;      /* const char *; may be empty */
-    int shared_keys;           /* keys=shared */
+    int shared_keys;                /* keys=shared */
     cm_conflict_e conflict;
     const char *conflict_node;
-    int deletes;               /* deletes=yes */
+    int deletes; /* deletes=yes */
     cm_place_t place;
 } cm_model_t;
 
-typedef enum cm_on_error_e { CM_ON_ERROR_PARK, CM_ON_ERROR_STOP } cm_on_error_e;
+typedef enum cm_on_error_e {
+    CM_ON_ERROR_PARK,
+    CM_ON_ERROR_STOP
+} cm_on_error_e;
 
 typedef struct cm_settings_t {
-    const char *name;             /* CommunicatorName */
-    const char *driver, *params;  /* DBDriver, DBDParams; NULL in httpd */
-    apr_array_header_t *peers;    /* cm_peer_settings_t *, in file order */
-    apr_array_header_t *models;   /* cm_model_t *, in file order */
-    int require_tls;              /* CommunicatorRequireTLS */
-    apr_int64_t max_body;         /* CommunicatorMaxBody, bytes */
-    int batch_messages;           /* CommunicatorBatch */
+    const char *name;            /* CommunicatorName */
+    const char *driver, *params; /* DBDriver, DBDParams; NULL in httpd */
+    apr_array_header_t *peers;   /* cm_peer_settings_t *, in file order */
+    apr_array_header_t *models;  /* cm_model_t *, in file order */
+    int require_tls;             /* CommunicatorRequireTLS */
+    apr_int64_t max_body;        /* CommunicatorMaxBody, bytes */
+    int batch_messages;          /* CommunicatorBatch */
     apr_int64_t batch_bytes;
-    cm_on_error_e on_error;       /* CommunicatorOnError */
+    cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
-    apr_interval_time_t retain;   /* CommunicatorRetain; -1: for ever */
-    const char *state_directory;  /* client: status file, alerts */
-    const char *run_directory;    /* client: locks */
-    const char *notify_command;   /* client; NULL: none */
-    apr_uint32_t given;           /* bit per cm_directive_e that was read */
+    apr_interval_time_t retain;       /* CommunicatorRetain; -1: for ever */
+    const char *state_directory;      /* client: status file, alerts */
+    const char *run_directory;        /* client: locks */
+    const char *notify_command;       /* client; NULL: none */
+    apr_uint32_t given;               /* bit per cm_directive_e that was read */
 } cm_settings_t;
 
 /* Return settings with every default, and no peers or models. */
@@ -90,8 +93,8 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
 /* Check what no single line can: a name is set, no model or peer twice,
  * references= name models, two models do not share a table, conflict= names
  * a node known here. Fails with CM_CONFIG, naming file and line. */
-cm_error_t *cm_settings_check(const cm_settings_t *settings, apr_pool_t *pool)
-    CM_UNUSED_RESULT;
+cm_error_t *cm_settings_check(const cm_settings_t *settings,
+                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the model or peer of that name, or NULL. */
 const cm_model_t *cm_settings_model(const cm_settings_t *settings,
