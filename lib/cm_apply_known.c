@@ -115,14 +115,17 @@ cm_error_t *cm_known_refresh(cm_run_t *run, apr_pool_t *scratch_pool)
 const char *cm_known_probe(const cm_run_t *run, const cm_known_t *known)
 {
     const char *id = known->identity.original_id;
-    const char *life = strchr(id, '\x1f');
+    const char *mark = strchr(id, '\x1f');
+    const char *key = mark ? apr_pstrmemdup(run->pool, id, mark - id) : id;
+    int life = mark ? (int)apr_atoi64(mark + 1) : 1;
 
     if (known->mapping)
         return NULL;
     if (known->model->shared_keys)
-        return life ? apr_pstrmemdup(run->pool, id, life - id) : id;
-    if (!life && !strcmp(known->identity.origin, run->node->settings->name))
-        return id;
+        return key;
+    if (life == run->node->life &&
+        !strcmp(known->identity.origin, run->node->settings->name))
+        return key;
     return NULL;
 }
 

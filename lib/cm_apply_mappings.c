@@ -55,7 +55,8 @@ static cm_error_t *name_new(cm_run_t *run, cm_record_t **records, int count,
             apr_hash_get(lives, mapping->local_id, APR_HASH_KEY_STRING);
 
         mapping->identity = cm_identity_of_local(
-            run->node, model, mapping->local_id, life ? *life : 1, run->pool);
+            run->node, model, mapping->local_id,
+            life ? *life : cm_mapping_first_life(run->node, model), run->pool);
     }
     return NULL;
 }

@@ -194,9 +194,11 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
         const cm_mapping_t *mapping =
             apr_hash_get(found, field->value.data, APR_HASH_KEY_STRING);
         cm_identity_t identity =
-            mapping ? mapping->identity
-                    : cm_identity_of_local(run->node, model, field->value.data,
-                                           1, run->pool);
+            mapping
+                ? mapping->identity
+                : cm_identity_of_local(run->node, model, field->value.data,
+                                       cm_mapping_first_life(run->node, model),
+                                       run->pool);
 
         field->value = name_value(cm_identity_key(identity, run->pool));
     }

@@ -153,7 +153,10 @@ static cm_error_t *take_strictly(taking_t *taking, cm_fresh_t *fresh,
         CM_TRY(finish_run(taking, run, 0, 0, scratch_pool));
         if (message->id > fresh->received)
             fresh->received = message->id;
-        fresh->received_clock = taking->gem ? 0 : message->clocks.clock;
+        if (taking->gem || message->error)
+            continue;
+        fresh->held = message->id;
+        fresh->held_clock = message->clocks.clock;
     }
     return NULL;
 }
@@ -230,7 +233,8 @@ static cm_error_t *take_batch(taking_t *taking, apr_pool_t *scratch_pool)
         return NULL;
     peer->has_received |= taking->receipt->accepted > 0 || !taking->gem;
     peer->received = taking->receipt->received = fresh->received;
-    peer->received_clock = fresh->received_clock;
+    peer->held = fresh->held;
+    peer->received_clock = fresh->held_clock;
     return cm_peer_save(taking->node, peer, scratch_pool);
 }
 

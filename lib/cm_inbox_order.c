@@ -18,8 +18,8 @@ static cm_error_t *gap(apr_int64_t *wanted, const cm_peer_t *peer,
 static cm_error_t *check_history(const cm_peer_t *peer,
                                  const cm_message_t *message, apr_pool_t *pool)
 {
-    if (message->id != peer->received || !peer->received_clock ||
-        message->error || message->clocks.clock == peer->received_clock)
+    if (message->id != peer->held || message->error ||
+        message->clocks.clock == peer->received_clock)
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_EPOCH,
@@ -31,7 +31,7 @@ static cm_error_t *check_history(const cm_peer_t *peer,
                 message->clocks.clock),
         pool,
         "the database of '%s' was restored from a backup, or another "
-        "one has its name",
+        "one has its name: `communicator-sync epoch` there says how to go on",
         peer->name);
 }
 
@@ -41,7 +41,10 @@ static void take(cm_fresh_t *fresh, cm_message_t *message)
     if (message->id <= fresh->received)
         return;
     fresh->received = message->id;
-    fresh->received_clock = message->error ? 0 : message->clocks.clock;
+    if (message->error)
+        return;
+    fresh->held = message->id;
+    fresh->held_clock = message->clocks.clock;
 }
 
 static cm_error_t *order_ours(cm_fresh_t *fresh, const cm_peer_t *peer,
@@ -66,10 +69,8 @@ static cm_error_t *order_ours(cm_fresh_t *fresh, const cm_peer_t *peer,
         else
             take(fresh, message);
     }
-    if (batch->last > fresh->received) {
+    if (batch->last > fresh->received)
         fresh->received = batch->last;
-        fresh->received_clock = 0;
-    }
     return NULL;
 }
 
@@ -95,7 +96,7 @@ static cm_error_t *order_gem(cm_fresh_t *fresh, const cm_peer_t *peer,
         apr_hash_set(seen, &message->id, sizeof(message->id), message);
         take(fresh, message);
     }
-    fresh->received_clock = 0;
+    fresh->held = fresh->held_clock = 0;
     return NULL;
 }
 
@@ -117,7 +118,8 @@ cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
     (*fresh)->messages =
         apr_array_make(pool, batch->messages->nelts, sizeof(cm_message_t *));
     (*fresh)->received = peer->received;
-    (*fresh)->received_clock = peer->received_clock;
+    (*fresh)->held = peer->held;
+    (*fresh)->held_clock = peer->received_clock;
     if (begins_wrong(peer, batch, gem))
         return gap(wanted, peer, batch->after, pool);
     return gem ? order_gem(*fresh, peer, batch, pool)

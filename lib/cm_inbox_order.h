@@ -9,7 +9,8 @@ typedef struct cm_fresh_t {
     apr_array_header_t *messages; /* cm_message_t *: new here */
     int repeated;                 /* held already */
     apr_int64_t received;         /* held when these are kept */
-    apr_int64_t received_clock;   /* of that message; 0: not known */
+    apr_int64_t held;             /* the last message that can be read ... */
+    apr_int64_t held_clock;       /* ... and its clock */
 } cm_fresh_t;
 
 /* Find what BATCH brings that is new. Fails with CM_GAP (*WANTED: the id that

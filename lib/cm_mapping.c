@@ -31,6 +31,11 @@ const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool)
                         identity.original_id);
 }
 
+int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)
+{
+    return model->shared_keys ? 1 : node->life;
+}
+
 cm_identity_t cm_identity_of_local(const cm_node_t *node,
                                    const cm_model_t *model,
                                    const char *local_id, int life,
@@ -221,12 +226,12 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
     return NULL;
 }
 
-/* Return lives FROM to TO of each of LOCAL_IDS that has no number yet. */
+/* Return COUNT lives, FROM on, of each of LOCAL_IDS that has no number yet. */
 static apr_array_header_t *lives_to_try(apr_hash_t *lives,
                                         const cm_node_t *node,
                                         const cm_model_t *model,
                                         const apr_array_header_t *local_ids,
-                                        int from, int to, apr_pool_t *pool)
+                                        int from, int count, apr_pool_t *pool)
 {
     apr_array_header_t *identities =
         apr_array_make(pool, local_ids->nelts + 1, sizeof(cm_identity_t));
@@ -237,7 +242,7 @@ static apr_array_header_t *lives_to_try(apr_hash_t *lives,
 
         if (apr_hash_get(lives, id, APR_HASH_KEY_STRING))
             continue;
-        for (life = from; life <= to; life++)
+        for (life = from; life < from + count; life++)
             APR_ARRAY_PUSH(identities, cm_identity_t) =
                 cm_identity_of_local(node, model, id, life, pool);
     }
@@ -251,13 +256,13 @@ cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
 {
     apr_array_header_t *identities;
     apr_hash_t *found;
-    int from, i, life, tried;
+    int from = cm_mapping_first_life(node, model), width, i, life, tried;
 
     *lives = apr_hash_make(result_pool);
     /* twice as many each time: few statements for an id used very often */
-    for (from = 1;; from *= 2) {
-        identities = lives_to_try(*lives, node, model, local_ids, from,
-                                  2 * from - 1, result_pool);
+    for (width = 1;; from += width, width *= 2) {
+        identities = lives_to_try(*lives, node, model, local_ids, from, width,
+                                  result_pool);
         if (!identities->nelts)
             return NULL;
         CM_TRY(find_identities(&found, node, model->type, identities,
@@ -267,7 +272,7 @@ cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
 
             if (apr_hash_get(*lives, id, APR_HASH_KEY_STRING))
                 continue;
-            for (life = from; life < 2 * from; life++, tried++) {
+            for (life = from; life < from + width; life++, tried++) {
                 cm_identity_t identity =
                     APR_ARRAY_IDX(identities, tried, cm_identity_t);
 

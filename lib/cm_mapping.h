@@ -55,9 +55,14 @@ cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
 /* Return one string of both parts, as a hash key. */
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
 
+/* Return the first life of records of MODEL: 1; above that in a database that
+ * was restored or made anew, which hands out ids once more. With shared keys
+ * the same key is the same record. */
+int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model);
+
 /* Return the identity of a record created here: (node, local id); with shared
- * keys ("*", key). LIFE is 1, or one more per tombstone of that id: databases
- * hand out old ids again. */
+ * keys ("*", key). LIFE is the first one, or one more per tombstone of that
+ * id: databases hand out old ids again. */
 cm_identity_t cm_identity_of_local(const cm_node_t *node,
                                    const cm_model_t *model,
                                    const char *local_id, int life,

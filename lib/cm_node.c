@@ -1,6 +1,8 @@
 /* The node: this database and its lock. See cm_node.h. */
 #include "cm_node.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -43,7 +45,7 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
 
     err = cm_store_select(
         &rows, store,
-        "SELECT epoch, (SELECT max(version) FROM communicator_schema)"
+        "SELECT epoch, life, (SELECT max(version) FROM communicator_schema)"
         " FROM communicator_node WHERE id = 1",
         NULL, 0, pool);
     if (err && err->code == CM_SCHEMA)
@@ -52,12 +54,13 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
                                            "Communicator's tables are missing"),
                              pool, "run 'communicator-sync migrate'");
     CM_TRY_FOR(err, pool, "cannot open the database");
-    CM_TRY(check_version(rows->count ? (int)cm_cell_number(rows, 0, 1) : 0,
+    CM_TRY(check_version(rows->count ? (int)cm_cell_number(rows, 0, 2) : 0,
                          store, pool));
     opened = apr_pcalloc(pool, sizeof(*opened));
     opened->settings = settings;
     opened->store = store;
     opened->epoch = cm_cell_text(rows, 0, 0);
+    opened->life = (int)cm_cell_number(rows, 0, 1);
     opened->pool = pool;
     apr_pool_create(&opened->table_pool, pool);
     apr_pool_tag(opened->table_pool, "cm_node_tables");
@@ -95,21 +98,44 @@ void cm_node_forget(cm_node_t *node)
     cm_store_forget(node->store);
 }
 
-cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
-                         apr_pool_t *scratch_pool)
+/* Read the row of communicator_node, with LOCK (SQL) behind. */
+static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
+                            const char *lock, apr_pool_t *scratch_pool)
 {
-    const char *sql = apr_pstrcat(
-        scratch_pool, "SELECT last_seq FROM communicator_node WHERE id = 1",
-        cm_store_dialect(node->store)->for_update, NULL);
+    const char *sql =
+        apr_pstrcat(scratch_pool,
+                    "SELECT last_seq, epoch, life FROM communicator_node"
+                    " WHERE id = 1",
+                    lock, NULL);
     cm_rows_t *rows;
 
-    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool),
-               scratch_pool, "cannot take the node's lock");
+    CM_TRY(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool));
     if (!rows->count)
         return cm_error_hint(
             CM_FAIL(scratch_pool, CM_SCHEMA, "communicator_node has no row"),
             scratch_pool, "restore it: it holds the last number used");
     *last_seq = cm_cell_number(rows, 0, 0);
+    if (strcmp(node->epoch, cm_cell_text(rows, 0, 1)))
+        node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
+    node->life = (int)cm_cell_number(rows, 0, 2);
+    return NULL;
+}
+
+cm_error_t *cm_node_refresh(apr_int64_t *last_seq, cm_node_t *node,
+                            apr_pool_t *scratch_pool)
+{
+    CM_TRY_FOR(read_row(last_seq, node, "", scratch_pool), scratch_pool,
+               "cannot read the epoch of this database");
+    return NULL;
+}
+
+cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    CM_TRY_FOR(read_row(last_seq, node,
+                        cm_store_dialect(node->store)->for_update,
+                        scratch_pool),
+               scratch_pool, "cannot take the node's lock");
     return NULL;
 }
 

@@ -18,7 +18,7 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     sql = apr_pstrcat(
         result_pool,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
-        " sent, has_received, last_push_at, last_pull_at, clock_offset"
+        " sent, has_received, last_push_at, last_pull_at, clock_offset, held"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_store_dialect(node->store)->for_update : "", NULL);
     CM_TRY_FOR(
@@ -39,6 +39,7 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->last_push_at = cm_cell_number(rows, 0, 7);
     read->last_pull_at = cm_cell_number(rows, 0, 8);
     read->clock_offset = cm_cell_number(rows, 0, 9);
+    read->held = cm_cell_number(rows, 0, 10);
     *peer = read;
     return NULL;
 }
@@ -87,6 +88,7 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
         cm_datum_number(peer->last_push_at, scratch_pool),
         cm_datum_number(peer->last_pull_at, scratch_pool),
         cm_datum_number(peer->clock_offset, scratch_pool),
+        cm_datum_number(peer->held, scratch_pool),
         cm_datum_text(peer->name),
     };
 
@@ -95,7 +97,8 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                      "UPDATE communicator_peers SET epoch = %s, confirmed = %s,"
                      " confirmed_id = %s, received = %s, received_clock = %s,"
                      " sent = %s, has_received = %s, last_push_at = %s,"
-                     " last_pull_at = %s, clock_offset = %s WHERE name = %s",
+                     " last_pull_at = %s, clock_offset = %s, held = %s"
+                     " WHERE name = %s",
                      arguments, sizeof(arguments) / sizeof(*arguments),
                      scratch_pool),
         scratch_pool, "cannot write the cursors of peer '%s'", peer->name);

@@ -11,12 +11,17 @@ typedef struct cm_peer_t {
     apr_int64_t confirmed;      /* it holds our messages up to this seq */
     apr_int64_t confirmed_id;   /* gem: their number on the wire */
     apr_int64_t received;       /* we hold its messages up to this seq */
-    apr_int64_t received_clock; /* clock of that message: proves history */
+    apr_int64_t received_clock; /* clock of message HELD */
     apr_int64_t sent;           /* handed over up to this seq */
     int has_received;           /* anything at all (gem: first id is free) */
     apr_int64_t last_push_at, last_pull_at; /* microseconds; 0: never */
     apr_int64_t clock_offset;               /* its clock - ours, microseconds */
+    apr_int64_t held; /* the last of its messages here: with its clock it
+                         proves the history; 0: none */
 } cm_peer_t;
+
+/* Hosts' clocks further apart than this puzzle people, never the merge. */
+#define CM_SKEW_LIMIT (60 * (apr_int64_t)1000000)
 
 /* Read the peer's row, making it when there is none. With LOCK it stays
  * locked until the end of the transaction: first of all locks. */

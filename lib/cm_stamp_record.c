@@ -36,7 +36,7 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
 
     if (!life) {
         life = apr_palloc(stamp->pool, sizeof(*life));
-        *life = 1;
+        *life = cm_mapping_first_life(stamp->node, group->model);
         apr_hash_set(group->lives, local_id, APR_HASH_KEY_STRING, life);
     }
     mapping->type = group->model->type;

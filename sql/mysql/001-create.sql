@@ -13,6 +13,7 @@ CREATE TABLE communicator_peers (
     confirmed bigint NOT NULL DEFAULT 0,
     confirmed_id bigint NOT NULL DEFAULT 0,
     received bigint NOT NULL DEFAULT 0,
+    held bigint NOT NULL DEFAULT 0,
     received_clock bigint NOT NULL DEFAULT 0,
     sent bigint NOT NULL DEFAULT 0,
     has_received int NOT NULL DEFAULT 0,
@@ -51,6 +52,7 @@ CREATE TABLE communicator_node (
     epoch varchar(32) NOT NULL,
     last_seq bigint NOT NULL DEFAULT 0,
     migrated_seq bigint NOT NULL DEFAULT 0,
+    life integer NOT NULL DEFAULT 1,
     paused_at bigint NOT NULL DEFAULT 0
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -105,6 +105,7 @@ CREATE TABLE communicator_peers (
     confirmed bigint NOT NULL DEFAULT 0,
     confirmed_id bigint NOT NULL DEFAULT 0,
     received bigint NOT NULL DEFAULT 0,
+    held bigint NOT NULL DEFAULT 0,
     received_clock bigint NOT NULL DEFAULT 0,
     sent bigint NOT NULL DEFAULT 0,
     has_received integer NOT NULL DEFAULT 0,
@@ -142,6 +143,7 @@ CREATE TABLE communicator_node (
     epoch varchar(32) NOT NULL,
     last_seq bigint NOT NULL DEFAULT 0,
     migrated_seq bigint NOT NULL DEFAULT 0,
+    life integer NOT NULL DEFAULT 1,
     paused_at bigint NOT NULL DEFAULT 0
 );
 

@@ -154,7 +154,7 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
     ok(!peer->epoch && !peer->received && !peer->has_received,
        "%s: a peer never met", name);
     *peer =
-        (cm_peer_t){"o'facade", "e", 1, 2, APR_INT64_MAX, 4, 5, 1, 6, 7, -8};
+        (cm_peer_t){"o'facade", "e", 1, 2, APR_INT64_MAX, 4, 5, 1, 6, 7, -8, 3};
     database_must(cm_peer_save(node, peer, pool));
     database_must(cm_peer_load(&again, node, "o'facade", 0, pool));
     is_str(again->epoch, "e", "%s: the row is kept", name);
@@ -162,7 +162,7 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
            again->received == APR_INT64_MAX && again->received_clock == 4 &&
            again->sent == 5 && again->has_received == 1 &&
            again->last_push_at == 6 && again->last_pull_at == 7 &&
-           again->clock_offset == -8,
+           again->clock_offset == -8 && again->held == 3,
        "%s: with every number", name);
     database_must(cm_peer_load(&again, node, "O'Facade", 0, pool));
     ok(!again->epoch, "%s: another case is another peer", name);
