@@ -76,6 +76,21 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
            "  the highest counts");
 }
 
+static void test_shared(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char tag[] = "[" GEM(
+        "1", THERE, "7", "tag", TEXT("name", "a") "," TEXT("color", "red")) "]";
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    is_int(take(node, 0, tag, pool)->applied, 1,
+           "%s: a gem's record of a model with shared keys",
+           database_of(store));
+    is_str(value(node, "SELECT color FROM tags WHERE name = 'a'", pool), "red",
+           "  goes by its key");
+    is_str(value(node, "SELECT origin FROM communicator_mappings", pool), "*",
+           "  as on all nodes");
+}
+
 static void test_references(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
@@ -211,6 +226,7 @@ int main(void)
 {
     apr_initialize();
     database_each("records", test_records);
+    database_each("shared keys", test_shared);
     database_each("references", test_references);
     database_each("merge", test_merge);
     database_each("CommunicatorOnError stop", test_stop);
