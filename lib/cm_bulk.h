@@ -54,13 +54,13 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
 /* Update the rows found by their key columns: the other columns get the
  * values given. *UPDATED counts the rows found, changed or not. */
 cm_error_t *cm_bulk_update(apr_int64_t *updated, cm_store_t *store,
-                           const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                           const cm_bulk_t *bulk,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Delete the rows found by their key columns (all columns are keys). */
 cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
-                           const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                           const cm_bulk_t *bulk,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Select EXPRESSIONS ("t.a, t.b") from the bulk's table, known as "t", where
  * the first columns equal one of the rows given (all columns are keys) and

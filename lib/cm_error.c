@@ -12,7 +12,7 @@ static const struct {
     int transient;
     const char *meaning;
 } codes[] = {
-#define CM_CODE(name, http, exit_status, transient, meaning) \
+#define CM_CODE(name, http, exit_status, transient, meaning)                   \
     {#name, http, exit_status, transient, meaning},
 #include "cm_error_codes.h"
 #undef CM_CODE
@@ -36,8 +36,8 @@ cm_error_t *cm_error_make(apr_pool_t *pool, cm_code_e code,
     return err;
 }
 
-cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool,
-                          const char *format, ...)
+cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool, const char *format,
+                          ...)
 {
     va_list args;
 

@@ -40,9 +40,8 @@ cm_error_t *cm_error_make(apr_pool_t *pool, cm_code_e code,
     __attribute__((format(printf, 6, 7)));
 
 /* Give ERR the hint made from FORMAT and return it. */
-cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool,
-                          const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool, const char *format,
+                          ...) __attribute__((format(printf, 3, 4)));
 
 /* Return the chain as one line in POOL: "cannot pull: <cause>: <cause>". */
 const char *cm_error_text(const cm_error_t *err, apr_pool_t *pool);
@@ -57,22 +56,22 @@ int cm_code_http_status(cm_code_e code);
 int cm_code_exit_status(cm_code_e code);
 int cm_code_is_transient(cm_code_e code);
 
-#define CM_FAIL(pool, code, ...) \
+#define CM_FAIL(pool, code, ...)                                               \
     cm_error_make((pool), (code), NULL, __FILE__, __LINE__, __VA_ARGS__)
 
-#define CM_TRY(expr)                     \
-    do {                                 \
-        cm_error_t *cm_try_err = (expr); \
-        if (cm_try_err)                  \
-            return cm_try_err;           \
+#define CM_TRY(expr)                                                           \
+    do {                                                                       \
+        cm_error_t *cm_try_err = (expr);                                       \
+        if (cm_try_err)                                                        \
+            return cm_try_err;                                                 \
     } while (0)
 
-#define CM_TRY_FOR(expr, pool, ...)                                          \
-    do {                                                                     \
-        cm_error_t *cm_try_err = (expr);                                     \
-        if (cm_try_err)                                                      \
-            return cm_error_make((pool), cm_try_err->code, cm_try_err,       \
-                                 __FILE__, __LINE__, __VA_ARGS__);           \
+#define CM_TRY_FOR(expr, pool, ...)                                            \
+    do {                                                                       \
+        cm_error_t *cm_try_err = (expr);                                       \
+        if (cm_try_err)                                                        \
+            return cm_error_make((pool), cm_try_err->code, cm_try_err,         \
+                                 __FILE__, __LINE__, __VA_ARGS__);             \
     } while (0)
 
 #endif

@@ -5,6 +5,7 @@
  *
  * Included several times, so without a guard. Towards a gem the module turns
  * every status but 401, 403 and 409 into 503 (docs/wire.md). */
+/* clang-format off */
 CM_CODE(USAGE,       400, 64, 0, "the command line is wrong")
 CM_CODE(CONFIG,      500, 78, 0, "the configuration is wrong")
 CM_CODE(SCHEMA,      503, 78, 0, "the database schema is not what is needed")
@@ -31,3 +32,4 @@ CM_CODE(PAUSED,      503, 75, 1, "synchronisation is paused")
 CM_CODE(FILE,        500, 74, 0, "a file cannot be read or written")
 CM_CODE(INTERRUPTED, 503, 75, 1, "the run was asked to stop")
 CM_CODE(INTERNAL,    500, 70, 0, "something that cannot happen did")
+/* clang-format on */

@@ -41,7 +41,7 @@ typedef struct cm_rows_t {
     const cm_datum_t *cells; /* row by row */
 } cm_rows_t;
 
-#define cm_cell(rows, row, column) \
+#define cm_cell(rows, row, column)                                             \
     (&(rows)->cells[(row) * (rows)->columns + (column)])
 
 /* Return the text of a cell (NULL for SQL NULL), or its number (0). */
@@ -59,18 +59,17 @@ cm_datum_t cm_datum_number(apr_int64_t number, apr_pool_t *pool);
  * POOL. Fails with CM_CONFIG (unknown driver; says which package holds it),
  * CM_UNAVAILABLE. */
 cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
-                          const char *params, apr_pool_t *pool)
-    CM_UNUSED_RESULT;
+                          const char *params,
+                          apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the store of a pooled connection (the module): the same one each
  * time, with its prepared statements. CONNECTION_POOL is ap_dbd_t's pool; call
  * it each time the connection is taken, for mod_dbd may have made it anew.
  * Fails with CM_CONFIG (MySQL without flags=CLIENT_FOUND_ROWS),
  * CM_UNAVAILABLE (take another one). */
-cm_error_t *cm_store_attach(cm_store_t **store,
-                            const apr_dbd_driver_t *driver,
-                            apr_dbd_t *handle, apr_pool_t *connection_pool)
-    CM_UNUSED_RESULT;
+cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
+                            apr_dbd_t *handle,
+                            apr_pool_t *connection_pool) CM_UNUSED_RESULT;
 
 /* What differs between the databases. */
 const cm_dialect_t *cm_store_dialect(const cm_store_t *store);
@@ -81,14 +80,14 @@ apr_pool_t *cm_store_pool(const cm_store_t *store);
 /* Begin a transaction; a dead connection is renewed first. When SCRATCH_POOL
  * goes before commit, the transaction is rolled back. Fails with
  * CM_UNAVAILABLE, CM_BUSY (SQLite: the lock was held too long). */
-cm_error_t *cm_store_begin(cm_store_t *store, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+cm_error_t *cm_store_begin(cm_store_t *store,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Commit. On failure nothing was committed and the transaction is over,
  * unless the connection broke: then nobody knows, and the peer's cursor
  * settles it. */
-cm_error_t *cm_store_commit(cm_store_t *store, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+cm_error_t *cm_store_commit(cm_store_t *store,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Roll back, if a transaction is open. Never fails: a connection that cannot
  * even do that is given up and renewed at the next begin. */
@@ -111,15 +110,14 @@ cm_error_t *cm_store_rollback_to(cm_store_t *store, const char *name,
  * After CM_BUSY and CM_UNAVAILABLE only cm_store_rollback() makes sense. */
 cm_error_t *cm_store_run(apr_int64_t *affected, cm_store_t *store,
                          const char *sql, const cm_datum_t *arguments,
-                         int count, apr_pool_t *scratch_pool)
-    CM_UNUSED_RESULT;
+                         int count, apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Run a statement that returns rows (SELECT, INSERT ... RETURNING where the
  * dialect has it). Fails as cm_store_run(). */
 cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
                             const char *sql, const cm_datum_t *arguments,
-                            int count, apr_pool_t *result_pool)
-    CM_UNUSED_RESULT;
+                            int count,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Run one statement of a migration as it stands: no parameters, "%" is "%",
  * nothing prepared or cached. */
