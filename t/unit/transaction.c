@@ -184,7 +184,8 @@ static void attached(cm_store_t *store, apr_pool_t *pool)
     if (cm_store_dialect(store)->database == CM_PGSQL)
         return;
     apr_pool_create(&pool, pool);
-    apr_dbd_open(driver, pool, database_params(), &handle);
+    is_int(apr_dbd_open(driver, pool, database_params(), &handle), 0,
+           "%s: opened as mod_dbd does by default", of);
     ok(database_fails(cm_store_attach(&again, driver, handle, pool), CM_CONFIG,
                       "without the flag"),
        "%s: a connection that counts only changed rows is refused", of);
