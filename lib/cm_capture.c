@@ -17,6 +17,7 @@ typedef struct filling_t {
     cm_store_t *store;
     const cm_table_t *table;
     cm_database_e database;
+    const char *before, *after; /* what an update calls its two rows */
     apr_hash_t *values;
     apr_pool_t *pool;
 } filling_t;
@@ -109,11 +110,11 @@ static void set_key(filling_t *filling)
     apr_pool_t *pool = filling->pool;
 
     set(filling, "key", key);
-    set(filling, "old_key", cm_catalog_with_alias(key, "OLD", pool));
-    set(filling, "new_key", cm_catalog_with_alias(key, "NEW", pool));
+    set(filling, "old_key", cm_catalog_with_alias(key, filling->before, pool));
+    set(filling, "new_key", cm_catalog_with_alias(key, filling->after, pool));
     set(filling, "key_differs",
-        cm_catalog_differs(filling->table->key, "OLD", "NEW", filling->database,
-                           pool));
+        cm_catalog_differs(filling->table->key, filling->before, filling->after,
+                           filling->database, pool));
 }
 
 /* Return SQL of the names of the columns that changed, each behind a comma,
@@ -130,8 +131,8 @@ static void set_changed(filling_t *filling)
     APR_ARRAY_PUSH(conditions, const char *) = "(1 = 0";
     for (i = 0; i < filling->table->column_count; i++) {
         const cm_column_t *column = &filling->table->columns[i];
-        const char *differs =
-            cm_catalog_differs(column, "OLD", "NEW", filling->database, pool);
+        const char *differs = cm_catalog_differs(
+            column, filling->before, filling->after, filling->database, pool);
 
         if (!column->carried)
             continue;
@@ -173,9 +174,25 @@ static int needs_settings(const cm_table_t *table)
     return 0;
 }
 
+/* A statement's cascades into its own table stand in one transition table
+ * with its own rows. Where messages are applied only the cascades are news:
+ * row by row they can be told apart. */
+static int deletes_by_row(const cm_table_t *table)
+{
+    const apr_array_header_t *references = table->model->references;
+    int i;
+
+    for (i = 0; i < references->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(references, i, cm_reference_t).model,
+                    table->model->name))
+            return 1;
+    return table->partitioned;
+}
+
 static void set_pgsql(filling_t *filling)
 {
     int by_row = filling->table->partitioned;
+    int by_old_row = deletes_by_row(filling->table);
 
     set(filling, "settings",
         needs_settings(filling->table)
@@ -184,23 +201,39 @@ static void set_pgsql(filling_t *filling)
               " SET intervalstyle = 'iso_8601' SET extra_float_digits = 3"
               " SET bytea_output = 'hex'"
             : "SET search_path = pg_catalog, pg_temp");
-    /* the partitions have no transition tables */
     apr_hash_set(
         filling->values, "lastval", APR_HASH_KEY_STRING,
         literal(filling, apr_pstrcat(filling->pool,
                                      apr_hash_get(filling->values, "place",
                                                   APR_HASH_KEY_STRING),
                                      ".communicator_lastval", NULL)));
+    /* the partitions have no transition tables */
     set(filling, "rows", by_row ? "(SELECT NEW.*)" : "communicator_rows");
-    set(filling, "old_rows", by_row ? "(SELECT OLD.*)" : "communicator_rows");
+    set(filling, "old_rows",
+        by_old_row ? "(SELECT OLD.*)" : "communicator_rows");
+    set(filling, "pair",
+        by_row ? "(SELECT OLD.*) AS o CROSS JOIN (SELECT NEW.*) AS n"
+               : "communicator_old AS o CROSS JOIN communicator_rows AS n");
+    /* a full join, so that no plan made for one row is a nested loop when
+     * there are a million */
+    set(filling, "pairs",
+        by_row ? "(SELECT OLD.*) AS o CROSS JOIN (SELECT NEW.*) AS n"
+               : "(SELECT row_number() OVER () AS communicator_row, *"
+                 " FROM communicator_old) AS o FULL JOIN"
+                 " (SELECT row_number() OVER () AS communicator_row, *"
+                 " FROM communicator_rows) AS n USING (communicator_row)");
     set(filling, "each_new",
         by_row ? "FOR EACH ROW"
                : "REFERENCING NEW TABLE AS communicator_rows"
                  " FOR EACH STATEMENT");
     set(filling, "each_old",
+        by_old_row ? "FOR EACH ROW"
+                   : "REFERENCING OLD TABLE AS communicator_rows"
+                     " FOR EACH STATEMENT");
+    set(filling, "each_pair",
         by_row ? "FOR EACH ROW"
-               : "REFERENCING OLD TABLE AS communicator_rows"
-                 " FOR EACH STATEMENT");
+               : "REFERENCING OLD TABLE AS communicator_old"
+                 " NEW TABLE AS communicator_rows FOR EACH STATEMENT");
 }
 
 static const char *section(const filling_t *filling, const char *name)
@@ -217,6 +250,8 @@ static cm_error_t *fill(filling_t *filling, cm_store_t *store,
     filling->store = store;
     filling->table = table;
     filling->database = cm_store_dialect(store)->database;
+    filling->before = filling->database == CM_PGSQL ? "o" : "OLD";
+    filling->after = filling->database == CM_PGSQL ? "n" : "NEW";
     filling->values = apr_hash_make(pool);
     filling->pool = pool;
     CM_TRY(cm_store_select(&rows, store, section(filling, "place"), NULL, 0,
@@ -226,7 +261,7 @@ static cm_error_t *fill(filling_t *filling, cm_store_t *store,
     set_changed(filling);
     set(filling, "capture", table->capture);
     set(filling, "new_capture",
-        cm_catalog_with_alias(table->capture, "NEW", pool));
+        cm_catalog_with_alias(table->capture, filling->after, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
     if (filling->database == CM_PGSQL)
         set_pgsql(filling);

@@ -10,25 +10,15 @@
 #include "cm_catalog.h"
 #include "cm_dialect.h"
 #include "cm_value_number.h"
-#include "cm_value_time.h"
+#include "cm_value_target.h"
 
-/* What the checks look at. */
-typedef struct target_t {
-    const cm_column_t *column;
-    cm_database_e database;
-    apr_pool_t *pool;
-} target_t;
-
-#define REJECT(target, ...)                                                    \
-    return reject((target), apr_psprintf((target)->pool, __VA_ARGS__))
-
-static cm_error_t *reject(const target_t *target, const char *reason)
+cm_error_t *cm_target_reject(const cm_target_t *target, const char *reason)
 {
     return CM_FAIL(target->pool, CM_REJECTED, "column '%s' %s",
                    target->column->name, reason);
 }
 
-static int type_begins(const target_t *target, const char *word)
+static int type_begins(const cm_target_t *target, const char *word)
 {
     return !strncasecmp(target->column->type, word, strlen(word));
 }
@@ -45,7 +35,7 @@ static int characters(cm_value_t value)
 
 /* SQLite turns text that looks like a number into one, in a column whose
  * type names no text ("STRING"): '007' would come back as 7. */
-static int is_made_number(const target_t *target, cm_value_t value)
+static int is_made_number(const cm_target_t *target, cm_value_t value)
 {
     static const char *const text_types[] = {"char", "clob", "text", "blob",
                                              NULL};
@@ -65,7 +55,7 @@ static int is_made_number(const target_t *target, cm_value_t value)
 }
 
 /* MariaDB takes 'A' for the 'a' of an enum. */
-static int is_enum_value(const target_t *target, cm_value_t value)
+static int is_enum_value(const cm_target_t *target, cm_value_t value)
 {
     char *quoted = apr_palloc(target->pool, 2 * value.size + 3);
     apr_size_t size =
@@ -76,33 +66,33 @@ static int is_enum_value(const target_t *target, cm_value_t value)
     return strstr(target->column->type, quoted) != NULL;
 }
 
-static cm_error_t *check_text(const target_t *target, cm_value_t value)
+static cm_error_t *check_text(const cm_target_t *target, cm_value_t value)
 {
     const cm_column_t *column = target->column;
 
     if (target->database == CM_PGSQL && memchr(value.data, 0, value.size))
-        REJECT(target, "cannot hold U+0000");
+        CM_REJECT(target, "cannot hold U+0000");
     if (column->length && characters(value) > column->length)
-        REJECT(target, "holds %d characters, the value has %d", column->length,
-               characters(value));
+        CM_REJECT(target, "holds %d characters, the value has %d",
+                  column->length, characters(value));
     if (column->octets && (apr_int64_t)value.size > column->octets)
-        REJECT(target,
-               "holds %" APR_INT64_T_FMT " bytes, the value has "
-               "%" APR_SIZE_T_FMT,
-               column->octets, value.size);
+        CM_REJECT(target,
+                  "holds %" APR_INT64_T_FMT " bytes, the value has "
+                  "%" APR_SIZE_T_FMT,
+                  column->octets, value.size);
     if ((type_begins(target, "bpchar") || type_begins(target, "char(")) &&
         !column->loose && value.size && value.data[value.size - 1] == ' ')
-        REJECT(target, "is of fixed length and drops spaces at the end");
+        CM_REJECT(target, "is of fixed length and drops spaces at the end");
     if (is_made_number(target, value))
-        REJECT(target, "of type '%s' would make a number of the text",
-               column->type);
+        CM_REJECT(target, "of type '%s' would make a number of the text",
+                  column->type);
     if (target->database == CM_MYSQL && type_begins(target, "enum(") &&
         !is_enum_value(target, value))
-        REJECT(target, "has no such value in its enum");
+        CM_REJECT(target, "has no such value in its enum");
     return NULL;
 }
 
-static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_text(cm_datum_t *datum, const cm_target_t *target,
                               cm_value_t value)
 {
     CM_TRY(check_text(target, value));
@@ -111,7 +101,7 @@ static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
 }
 
 /* A BIT column reads text as bytes. */
-static cm_datum_t bits_of(const target_t *target, const char *digits)
+static cm_datum_t bits_of(const cm_target_t *target, const char *digits)
 {
     apr_uint64_t number = strtoull(digits, NULL, 10);
     int bytes = (target->column->precision + 7) / 8, i;
@@ -123,7 +113,7 @@ static cm_datum_t bits_of(const target_t *target, const char *digits)
     return (cm_datum_t){data, bytes, 1};
 }
 
-static cm_error_t *datum_integer(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_integer(cm_datum_t *datum, const cm_target_t *target,
                                  cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -132,19 +122,19 @@ static cm_error_t *datum_integer(cm_datum_t *datum, const target_t *target,
 
     if (!cm_decimal_read(&decimal, value.data, value.size, target->pool) ||
         cm_decimal_scale(&decimal))
-        REJECT(target, "holds whole numbers only");
+        CM_REJECT(target, "holds whole numbers only");
     if (!cm_decimal_fits(&decimal, column->length, column->is_unsigned,
                          target->pool) ||
         (is_bits && column->precision < 64 &&
          strtoull(value.data, NULL, 10) >> column->precision))
-        REJECT(target, "is too small for the number");
+        CM_REJECT(target, "is too small for the number");
     *datum = is_bits ? bits_of(target, value.data)
                      : (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
 
 /* SQLite keeps a decimal as a floating point number. */
-static int survives_as_float(const target_t *target, cm_value_t value)
+static int survives_as_float(const cm_target_t *target, cm_value_t value)
 {
     const char *text = cm_float_text(value.data, 8, target->pool);
     cm_decimal_t before, after;
@@ -163,7 +153,7 @@ static int survives_as_float(const target_t *target, cm_value_t value)
                cm_decimal_text(&after, cm_decimal_scale(&after), target->pool));
 }
 
-static cm_error_t *datum_decimal(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_decimal(cm_datum_t *datum, const cm_target_t *target,
                                  cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -174,26 +164,26 @@ static cm_error_t *datum_decimal(cm_datum_t *datum, const target_t *target,
 
     if (!is_number && (target->database != CM_PGSQL ||
                        !cm_float_text(value.data, 8, target->pool)))
-        REJECT(target, "holds decimal numbers only");
+        CM_REJECT(target, "holds decimal numbers only");
     if (is_number && column->loose && !survives_as_float(target, value))
-        REJECT(target, "keeps a floating point number, which is not exact "
-                       "enough for the value");
+        CM_REJECT(target, "keeps a floating point number, which is not exact "
+                          "enough for the value");
     if (is_number && !column->loose && column->scale >= 0 &&
         scale > column->scale)
-        REJECT(target, "keeps %d digits after the point, the value has %d",
-               column->scale, scale);
+        CM_REJECT(target, "keeps %d digits after the point, the value has %d",
+                  column->scale, scale);
     if (is_number && !column->loose && column->precision &&
         decimal.count - decimal.scale > column->precision - column->scale)
-        REJECT(target, "keeps %d digits before the point, the value has %d",
-               column->precision - column->scale,
-               decimal.count - decimal.scale);
+        CM_REJECT(target, "keeps %d digits before the point, the value has %d",
+                  column->precision - column->scale,
+                  decimal.count - decimal.scale);
     if (is_number && column->is_unsigned && decimal.negative)
-        REJECT(target, "cannot be negative");
+        CM_REJECT(target, "cannot be negative");
     *datum = (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
 
-static cm_error_t *datum_float(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_float(cm_datum_t *datum, const cm_target_t *target,
                                cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -201,26 +191,26 @@ static cm_error_t *datum_float(cm_datum_t *datum, const target_t *target,
     cm_decimal_t decimal;
 
     if (!text || strlen(value.data) != value.size)
-        REJECT(target, "holds floating point numbers only, or is too small "
-                       "for the value");
+        CM_REJECT(target, "holds floating point numbers only, or is too small "
+                          "for the value");
     if (value.kind == CM_TEXT && target->database == CM_SQLITE3 &&
         strcmp(text, "NaN"))
         text = *text == '-' ? "-9e999" : "9e999";
     else if (value.kind == CM_TEXT && target->database != CM_PGSQL)
-        REJECT(target, "cannot hold %s", text);
+        CM_REJECT(target, "cannot hold %s", text);
     single = column->length == 4 ? cm_float_text(text, 4, target->pool) : text;
     if (!single || strcmp(single, text))
-        REJECT(target, "keeps 4 bytes, which is not exact enough for the "
-                       "value");
+        CM_REJECT(target, "keeps 4 bytes, which is not exact enough for the "
+                          "value");
     if (column->scale >= 0 && !column->loose &&
         cm_decimal_read(&decimal, text, strlen(text), target->pool) &&
         cm_decimal_scale(&decimal) > column->scale)
-        REJECT(target, "keeps %d digits after the point", column->scale);
+        CM_REJECT(target, "keeps %d digits after the point", column->scale);
     *datum = cm_datum_text(text);
     return NULL;
 }
 
-static cm_error_t *datum_boolean(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_boolean(cm_datum_t *datum, const cm_target_t *target,
                                  cm_value_t value)
 {
     if (value.kind == CM_BOOLEAN) {
@@ -234,79 +224,8 @@ static cm_error_t *datum_boolean(cm_datum_t *datum, const target_t *target,
         return NULL;
     }
     if (target->database == CM_PGSQL || type_begins(target, "bit"))
-        REJECT(target, "holds true and false only");
+        CM_REJECT(target, "holds true and false only");
     return datum_integer(datum, target, value);
-}
-
-/* The hours that each database's TIME has. */
-static int time_fits(const target_t *target, const cm_moment_t *moment)
-{
-    if (target->database == CM_MYSQL)
-        return moment->hour <= 838;
-    if (target->database == CM_PGSQL)
-        return !moment->negative &&
-               (moment->hour < 24 || (moment->hour == 24 && !moment->minute &&
-                                      !moment->second && !moment->nanosecond));
-    return 1;
-}
-
-static const char *moment_text(const target_t *target,
-                               const cm_moment_t *moment)
-{
-    switch (target->column->value_class) {
-    case CM_CLASS_DATE:
-        return cm_moment_date(moment, target->pool);
-    case CM_CLASS_TIME:
-        return cm_moment_time(moment, target->pool);
-    default:
-        if (target->database == CM_PGSQL)
-            return cm_moment_both(moment, "T", "Z", target->pool);
-        return cm_moment_both(moment, " ", "", target->pool);
-    }
-}
-
-static int is_zero_date(const cm_moment_t *moment)
-{
-    return moment->has_date && (!moment->month || !moment->day);
-}
-
-static int is_infinity(cm_value_t value)
-{
-    return !strcmp(value.data, "infinity") || !strcmp(value.data, "-infinity");
-}
-
-static cm_error_t *datum_moment(cm_datum_t *datum, const target_t *target,
-                                cm_value_t value)
-{
-    const cm_column_t *column = target->column;
-    int is_time = column->value_class == CM_CLASS_TIME;
-    cm_moment_t moment;
-
-    if (target->database == CM_PGSQL && is_infinity(value) && !is_time) {
-        *datum = cm_datum_text(value.data);
-        return NULL;
-    }
-    if (column->loose && value.kind == CM_NUMBER) {
-        *datum = (cm_datum_t){value.data, value.size, 0};
-        return NULL;
-    }
-    if (!cm_moment_read(&moment, value.data, value.size) ||
-        (is_time ? moment.has_date : !moment.has_date) ||
-        (column->value_class == CM_CLASS_DATE && moment.has_time))
-        REJECT(target, "cannot hold what is no %s, or more than one",
-               is_time                                ? "time"
-               : column->value_class == CM_CLASS_DATE ? "date"
-                                                      : "date and time");
-    if (!moment.is_real &&
-        (target->database == CM_PGSQL || !is_zero_date(&moment)))
-        REJECT(target, "cannot hold a date that does not exist");
-    if (is_time && !time_fits(target, &moment))
-        REJECT(target, "cannot hold a time of so many hours");
-    if (cm_moment_fraction(&moment) > column->fraction)
-        REJECT(target, "keeps %d digits of a second, the value has %d",
-               column->fraction, cm_moment_fraction(&moment));
-    *datum = cm_datum_text(moment_text(target, &moment));
-    return NULL;
 }
 
 static int hex_digit(char c)
@@ -326,27 +245,27 @@ static cm_datum_t bytes_of(const char *hex, apr_size_t digits, apr_pool_t *pool)
     return (cm_datum_t){data, i, 1};
 }
 
-static cm_error_t *datum_binary(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_binary(cm_datum_t *datum, const cm_target_t *target,
                                 cm_value_t value)
 {
     const cm_column_t *column = target->column;
     apr_size_t bytes = value.size / 2;
 
     if (value.kind != CM_TEXT)
-        REJECT(target, "holds bytes, as hexadecimal digits");
+        CM_REJECT(target, "holds bytes, as hexadecimal digits");
     if (column->length && bytes > (apr_size_t)column->length)
-        REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
-               column->length, bytes);
+        CM_REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
+                  column->length, bytes);
     if (type_begins(target, "binary(") && !column->loose &&
         bytes < (apr_size_t)column->length)
-        REJECT(target, "is of %d bytes and would fill up the value",
-               column->length);
+        CM_REJECT(target, "is of %d bytes and would fill up the value",
+                  column->length);
     *datum = bytes_of(value.data, value.size, target->pool);
     return NULL;
 }
 
 /* {"hex":"00ff"} is the one form of bytes without a type. */
-static cm_error_t *datum_any(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_any(cm_datum_t *datum, const cm_target_t *target,
                              cm_value_t value)
 {
     static const char begin[] = "{\"hex\":\"";
@@ -357,12 +276,12 @@ static cm_error_t *datum_any(cm_datum_t *datum, const target_t *target,
         return NULL;
     digits = strspn(value.data + head, "0123456789abcdef");
     if (digits % 2 || strcmp(value.data + head + digits, "\"}"))
-        REJECT(target, "cannot hold bytes that are not hexadecimal");
+        CM_REJECT(target, "cannot hold bytes that are not hexadecimal");
     *datum = bytes_of(value.data + head, digits, target->pool);
     return NULL;
 }
 
-static cm_error_t *datum_of_class(cm_datum_t *datum, const target_t *target,
+static cm_error_t *datum_of_class(cm_datum_t *datum, const cm_target_t *target,
                                   cm_value_t value)
 {
     switch (target->column->value_class) {
@@ -378,7 +297,7 @@ static cm_error_t *datum_of_class(cm_datum_t *datum, const target_t *target,
     case CM_CLASS_TIME:
     case CM_CLASS_TIMESTAMP:
     case CM_CLASS_TIMESTAMP_ZONE:
-        return datum_moment(datum, target, value);
+        return cm_target_moment(datum, target, value);
     case CM_CLASS_BINARY:
         return datum_binary(datum, target, value);
     case CM_CLASS_ANY:
@@ -394,7 +313,7 @@ cm_error_t *cm_value_datum(cm_datum_t *datum, const cm_column_t *column,
                            cm_value_t value, const cm_dialect_t *dialect,
                            apr_pool_t *pool)
 {
-    target_t target = {column, dialect->database, pool};
+    cm_target_t target = {column, dialect->database, pool};
 
     *datum = (cm_datum_t){NULL, 0, 0};
     value = cm_value_normalise(column, value, pool);
@@ -402,6 +321,6 @@ cm_error_t *cm_value_datum(cm_datum_t *datum, const cm_column_t *column,
         return datum_of_class(datum, &target, value);
     /* MariaDB would put the present time into a TIMESTAMP */
     if (!column->nullable)
-        REJECT(&target, "may not be NULL");
+        CM_REJECT(&target, "may not be NULL");
     return NULL;
 }

@@ -39,7 +39,7 @@ BEGIN
     SELECT {model}, {key}, 'create', {open} || {capture} || '}', moment
     FROM {rows} AS t;
     WHILE last IS NOT NULL LOOP
-        PERFORM setval({lastval}, last, false);
+        moment := setval({lastval}, last, false);
         EXIT WHEN nextval({lastval}) = last;
     END LOOP;
     RETURN NULL;
@@ -56,17 +56,19 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table} {each_new}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
--- update: changed records, one by one: so OLD and NEW belong together
+-- update: changed records, of a statement at once. OLD and NEW rows are in
+-- the same order. Records that got another key come last, and all deletes
+-- before the creates: keys may have changed places.
 CREATE OR REPLACE FUNCTION {place}.{update}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
-    moved boolean := {key_differs};
-    names text := {changed};
+    rows bigint := (SELECT count(*) FROM {rows} AS t);
+    written bigint;
 BEGIN
-    IF names = '' AND NOT moved THEN
+    IF rows = 0 THEN
         RETURN NULL;
     END IF;
     BEGIN
@@ -74,18 +76,39 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         last := NULL;
     END;
-    IF moved AND {deletes} THEN
+    IF rows = 1 THEN
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, changed, clock)
+        SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
+            '[' || substr(c.names, 2) || ']', moment
+        FROM {pair}
+            CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
+        WHERE c.names <> '' AND NOT ({key_differs});
+    ELSE
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, changed, clock)
+        SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
+            '[' || substr(c.names, 2) || ']', moment
+        FROM {pairs}
+            CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
+        WHERE c.names <> '' AND NOT ({key_differs});
+    END IF;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written < rows THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
-        VALUES ({model}, {old_key}, 'delete', {open} || '{}}', moment);
+        SELECT {model}, {old_key}, 'delete', {open} || '{}}', moment
+        FROM {pairs}
+        WHERE {key_differs} AND {deletes};
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, clock)
+        SELECT {model}, {new_key}, 'create', {open} || {new_capture} || '}',
+            moment
+        FROM {pairs}
+        WHERE {key_differs};
     END IF;
-    INSERT INTO {place}.outbound_messages
-        (model, local_record_id, action, body, changed, clock)
-    VALUES ({model}, {new_key}, CASE WHEN moved THEN 'create' ELSE 'update' END,
-        {open} || {new_capture} || '}',
-        CASE WHEN NOT moved THEN '[' || substr(names, 2) || ']' END, moment);
     WHILE last IS NOT NULL LOOP
-        PERFORM setval({lastval}, last, false);
+        moment := setval({lastval}, last, false);
         EXIT WHEN nextval({lastval}) = last;
     END LOOP;
     RETURN NULL;
@@ -95,11 +118,10 @@ $communicator$
 REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
 DROP TRIGGER IF EXISTS {update} ON {table};
-CREATE TRIGGER {update} AFTER UPDATE ON {table} FOR EACH ROW
-    WHEN (OLD.* *<> NEW.*
-        AND (current_setting('communicator.applying', true)
-                IS DISTINCT FROM {applying}
-            OR pg_trigger_depth() > 0))
+CREATE TRIGGER {update} AFTER UPDATE ON {table} {each_pair}
+    WHEN (current_setting('communicator.applying', true)
+            IS DISTINCT FROM {applying}
+        OR pg_trigger_depth() > 0)
     EXECUTE FUNCTION {place}.{update}()
 ;;
 
@@ -121,7 +143,7 @@ BEGIN
     SELECT {model}, {key}, 'delete', {open} || '{}}', moment
     FROM {old_rows} AS t;
     WHILE last IS NOT NULL LOOP
-        PERFORM setval({lastval}, last, false);
+        moment := setval({lastval}, last, false);
         EXIT WHEN nextval({lastval}) = last;
     END LOOP;
     RETURN NULL;

@@ -1,0 +1,274 @@
+/* The triggers in the sessions of applications: whatever they have set, and
+ * whoever they are. */
+#include "database.h"
+
+#include <apr_strings.h>
+
+#include "../../lib/cm_capture.h"
+#include "../../lib/cm_message.h"
+#include "../../lib/cm_schema.h"
+#include "settings.h"
+#include "tap.h"
+
+static void report(void *baton, const char *what, const char *sql)
+{
+    (void)baton, (void)what, (void)sql;
+}
+
+/* Publish the table; the records of a "tree" have parents. */
+static cm_table_t *publish(cm_store_t *store, const char *name,
+                           const char *table_name, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model =
+        settings_add_model(settings, name, table_name, "id", pool);
+    cm_table_t *table;
+
+    if (!strcmp(name, "tree"))
+        APR_ARRAY_PUSH(model->references, cm_reference_t) =
+            (cm_reference_t){"parent", "tree"};
+    database_must(cm_schema_migrate(store, settings, 0, report, NULL, pool));
+    database_must(cm_catalog_read(&table, store, model, pool, pool));
+    return table;
+}
+
+/* Return the actions and ids in the outbox, in order, and empty it. */
+static const char *outbox(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *text = "";
+    cm_rows_t *rows;
+    int i;
+
+    database_must(cm_store_select(&rows, store,
+                                  "SELECT action, local_record_id"
+                                  " FROM outbound_messages ORDER BY id",
+                                  NULL, 0, pool));
+    for (i = 0; i < rows->count; i++)
+        text =
+            apr_pstrcat(pool, text, *text ? ", " : "", cm_cell_text(rows, i, 0),
+                        " ", cm_cell_text(rows, i, 1), NULL);
+    database_run(store, "DELETE FROM outbound_messages");
+    return text;
+}
+
+/* Return the last body in the outbox, canonical. */
+static const char *body(cm_store_t *store, const cm_table_t *table,
+                        apr_pool_t *pool)
+{
+    apr_size_t begin, size;
+    const char *text, *raw;
+
+    raw = database_value(store,
+                         "SELECT body FROM outbound_messages"
+                         " ORDER BY id DESC LIMIT 1",
+                         pool);
+    begin = strcspn(raw, ":") + 1;
+    database_must(cm_message_body(&text, &size, table, raw + begin,
+                                  strlen(raw + begin) - 1,
+                                  cm_store_dialect(store), pool));
+    return text;
+}
+
+static void run_all(cm_store_t *store, const char *const *sql)
+{
+    for (; *sql; sql++)
+        database_run(store, *sql);
+}
+
+static void pgsql_settings(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const session[] = {
+        "SET datestyle = 'SQL, DMY'",
+        "SET intervalstyle = 'postgres'",
+        "SET timezone = 'America/Caracas'",
+        "SET extra_float_digits = -10",
+        "SET bytea_output = 'escape'",
+        "SET search_path = pg_catalog",
+        "INSERT INTO public.posts VALUES (1, '2011-06-22 10:11:12+00',"
+        " '2011-06-22 10:11:12+00', '1 day', 0.30000000000000004,"
+        " '{2011-06-22}', '\\x00ff')",
+        "SET search_path = public",
+        NULL};
+    cm_table_t *table;
+
+    database_run(store, "CREATE TABLE posts (id int PRIMARY KEY,"
+                        " at timestamptz, naive timestamp, i interval,"
+                        " f float8, d date[], b bytea)");
+    table = publish(store, "post", "posts", pool);
+    run_all(store, session);
+    is_str(body(store, table, pool),
+           "{\"post\":{\"at\":\"2011-06-22T10:11:12Z\","
+           "\"naive\":\"2011-06-22T10:11:12Z\",\"i\":\"P1D\","
+           "\"f\":0.30000000000000004,\"d\":\"{2011-06-22}\","
+           "\"b\":\"00ff\"}}",
+           "pgsql: the application's settings change nothing");
+}
+
+static void pgsql_statements(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const tables[] = {
+        "CREATE TABLE posts (id int PRIMARY KEY DEFERRABLE, t text,"
+        " a int, b int)",
+        "CREATE TABLE people (id int PRIMARY KEY)",
+        "ALTER TABLE posts ADD FOREIGN KEY (a) REFERENCES people"
+        " ON DELETE SET NULL, ADD FOREIGN KEY (b) REFERENCES people"
+        " ON DELETE SET NULL",
+        "INSERT INTO people VALUES (1), (2)", NULL};
+
+    run_all(store, tables);
+    publish(store, "post", "posts", pool);
+    database_run(store, "INSERT INTO posts VALUES (1, 'x', 1, 1),"
+                        " (2, 'y', 2, NULL), (3, 'z', NULL, NULL)");
+    is_str(outbox(store, pool), "create 1, create 2, create 3",
+           "pgsql: an INSERT of three");
+    database_run(store, "UPDATE posts SET id = id + 1, t = t || '!'");
+    is_str(outbox(store, pool),
+           "delete 1, delete 2, delete 3, create 2, create 3, create 4",
+           "pgsql: keys that move up: all deletes come first");
+    database_run(store, "UPDATE posts SET t = CASE id WHEN 2 THEN 'q' ELSE t "
+                        "END");
+    is_str(outbox(store, pool), "update 2",
+           "pgsql: of an UPDATE of all only what changed");
+    database_run(store, "DELETE FROM people");
+    is_str(outbox(store, pool), "update 2, update 2, update 3",
+           "pgsql: cascades, a row changed twice by one statement");
+}
+
+/* What a cascade does to the very table is no one's message. */
+static void pgsql_cascade(cm_store_t *store, apr_pool_t *pool)
+{
+    database_run(store, "CREATE TABLE posts (id int PRIMARY KEY, parent int"
+                        " REFERENCES posts ON DELETE CASCADE)");
+    publish(store, "tree", "posts", pool);
+    database_run(store, "SET communicator.applying = 'posts'");
+    database_run(store, "INSERT INTO posts VALUES (1, NULL), (2, 1), (3, 2)");
+    database_run(store, "DELETE FROM posts WHERE id = 1");
+    is_str(outbox(store, pool), "delete 2, delete 3",
+           "pgsql: applied to a table, its own cascades are captured");
+    database_run(store, "RESET communicator.applying");
+}
+
+static void pgsql_rights(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const grants[] = {
+        "CREATE TABLE posts (id serial PRIMARY KEY, t text)",
+        "DROP ROLE IF EXISTS cm_test_app", "CREATE ROLE cm_test_app",
+        "GRANT ALL ON posts, posts_id_seq TO cm_test_app", NULL};
+    static const char *const work[] = {"SET ROLE cm_test_app",
+                                       "INSERT INTO posts (t) VALUES ('a')",
+                                       "UPDATE posts SET t = 'b'",
+                                       "DELETE FROM posts",
+                                       "RESET ROLE",
+                                       NULL};
+
+    run_all(store, grants);
+    publish(store, "post", "posts", pool);
+    run_all(store, work);
+    is_str(outbox(store, pool), "create 1, update 1, delete 1",
+           "pgsql: the application needs no rights on our tables");
+    database_run(store, "DROP OWNED BY cm_test_app");
+    database_run(store, "DROP ROLE cm_test_app");
+}
+
+static void pgsql_partitions(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const tables[] = {
+        "CREATE TABLE posts (id int PRIMARY KEY, t text)"
+        " PARTITION BY RANGE (id)",
+        "CREATE TABLE low PARTITION OF posts FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE high PARTITION OF posts FOR VALUES FROM (10) TO (20)",
+        NULL};
+
+    apr_array_header_t *statements;
+    cm_table_t *table;
+    int i;
+
+    run_all(store, tables);
+    database_must(cm_catalog_read(
+        &table, store,
+        settings_add_model(settings_make(pool), "post", "posts", "id", pool),
+        pool, pool));
+    database_must(cm_capture_statements(&statements, store, table, pool));
+    for (i = 0; i < statements->nelts; i++)
+        database_run(store, APR_ARRAY_IDX(statements, i, const char *));
+    database_run(store, "INSERT INTO low VALUES (1, 'a')");
+    database_run(store, "UPDATE posts SET t = 'b'");
+    database_run(store, "UPDATE posts SET id = 11");
+    database_run(store, "DELETE FROM high");
+    is_str(outbox(store, pool),
+           "create 1, update 1, delete 1, create 11, delete 11",
+           "pgsql: a partitioned table, and its partitions");
+}
+
+static void mysql_session(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const session[] = {
+        "SET NAMES latin1",
+        "SET time_zone = '+05:30'",
+        "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'",
+        "INSERT INTO posts VALUES (1, '2011-06-22 15:41:12',"
+        " X'f09f90985c', X'e9', '0000-00-00', 0.1)",
+        "SET NAMES utf8mb4",
+        NULL};
+    cm_table_t *table;
+
+    database_run(store, "CREATE TABLE posts (id int PRIMARY KEY,"
+                        " at timestamp(3) NULL, t text CHARACTER SET utf8mb4,"
+                        " l varchar(9) CHARACTER SET latin1, d date,"
+                        " f float)");
+    table = publish(store, "post", "posts", pool);
+    run_all(store, session);
+    is_str(body(store, table, pool),
+           "{\"post\":{\"at\":\"2011-06-22T10:11:12Z\","
+           "\"t\":\"\xF0\x9F\x90\x98\\\\\",\"l\":\"\xC3\xA9\","
+           "\"d\":\"0000-00-00\",\"f\":0.1}}",
+           "mysql: the application's settings change nothing");
+}
+
+static void sqlite_cascade(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const tables[] = {
+        "PRAGMA foreign_keys = ON",
+        "CREATE TABLE people (id integer PRIMARY KEY)",
+        "CREATE TABLE posts (id integer PRIMARY KEY, t text COLLATE NOCASE,"
+        " a int REFERENCES people ON DELETE CASCADE)",
+        "INSERT INTO people VALUES (1)", NULL};
+
+    run_all(store, tables);
+    publish(store, "post", "posts", pool);
+    database_run(store, "INSERT INTO posts VALUES (1, 'x', 1)");
+    database_run(store, "UPDATE posts SET t = 'X'");
+    database_run(store, "DELETE FROM people");
+    is_str(outbox(store, pool), "create 1, update 1, delete 1",
+           "sqlite3: case counts in any collation, cascades are captured");
+}
+
+static void each(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const again[] = {"DROP TABLE IF EXISTS posts CASCADE",
+                                        "DELETE FROM outbound_messages", NULL};
+
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        sqlite_cascade(store, pool);
+    if (cm_store_dialect(store)->database == CM_MYSQL)
+        mysql_session(store, pool);
+    if (cm_store_dialect(store)->database != CM_PGSQL)
+        return;
+    pgsql_settings(store, pool);
+    run_all(store, again);
+    pgsql_statements(store, pool);
+    run_all(store, again);
+    pgsql_cascade(store, pool);
+    run_all(store, again);
+    pgsql_rights(store, pool);
+    run_all(store, again);
+    pgsql_partitions(store, pool);
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("there is no database to test with");
+    database_each("sessions", each);
+    return done_testing();
+}
