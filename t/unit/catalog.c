@@ -60,14 +60,18 @@ static void refusals(cm_store_t *store, apr_pool_t *pool)
 
     database_run(store, "CREATE TABLE posts (id int NOT NULL, t int UNIQUE)");
     database_run(store, "CREATE VIEW seen AS SELECT id FROM posts");
-    database_fails(read_table(&table, store, "nothing", "id", pool), CM_SCHEMA,
-                   "a table that is not there");
-    database_fails(read_table(&table, store, "seen", "id", pool), CM_SCHEMA,
-                   "a view");
-    database_fails(read_table(&table, store, "posts", "key", pool), CM_SCHEMA,
-                   "a key that is not there");
-    database_fails(read_table(&table, store, "posts", "id", pool), CM_SCHEMA,
-                   "a key that is not unique");
+    ok(database_fails(read_table(&table, store, "nothing", "id", pool),
+                      CM_SCHEMA, "a table that is not there"),
+       "%s: a table that is not there is refused", database_of(store));
+    ok(database_fails(read_table(&table, store, "seen", "id", pool), CM_SCHEMA,
+                      "a view"),
+       "%s: a view is refused", database_of(store));
+    ok(database_fails(read_table(&table, store, "posts", "key", pool),
+                      CM_SCHEMA, "a key that is not there"),
+       "%s: a key that is not there is refused", database_of(store));
+    ok(database_fails(read_table(&table, store, "posts", "id", pool), CM_SCHEMA,
+                      "a key that is not unique"),
+       "%s: a key that is not unique is refused", database_of(store));
     database_must(read_table(&table, store, "posts", "t", pool));
     ok(!table->key_generated, "%s: a key that the application gives",
        database_of(store));
@@ -96,9 +100,9 @@ static void pgsql_types(cm_store_t *store, apr_pool_t *pool)
 static void aliases(cm_store_t *store, apr_pool_t *pool)
 {
     (void)store;
-    is_str(cm_catalog_with_alias("'t.' || f(t.\"t.x\", t.`a`) || t.b, (t.c)",
-                                 "NEW", pool),
-           "'t.' || f(NEW.\"t.x\", NEW.`a`) || NEW.b, (NEW.c)",
+    is_str(cm_catalog_with_alias(
+               "'a t.' || f(t.\"a t.x\", t.`a`) || t.b, (t.c)", "NEW", pool),
+           "'a t.' || f(NEW.\"a t.x\", NEW.`a`) || NEW.b, (NEW.c)",
            "an alias is put in, but not in quotes");
 }
 
