@@ -24,6 +24,10 @@ const cm_command_t cm_commands[] = {
      "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
      "\nThe records go out with their old clocks: nothing newer is "
      "overwritten.\n"},
+    {"epoch", cm_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
+     "show which histories are known, or begin another",
+     "\nAfter a database was restored from a backup or made anew: --new there, "
+     "--accept\nat its peers, then publish all records at both.\n"},
     {"configtest", cm_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},
     {NULL, NULL, 0, 0, NULL, NULL, NULL}};

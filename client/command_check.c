@@ -8,9 +8,6 @@
 #include "cm_schema.h"
 #include "session.h"
 
-/* Clocks further apart than this puzzle people, never the merge. */
-#define SKEW_LIMIT (5 * (apr_int64_t)60000000)
-
 typedef struct check_t {
     cm_client_t *client;
     json_object *list; /* with --json */
@@ -139,7 +136,7 @@ static void check_peer(check_t *check, const cm_peer_settings_t *peer)
     if (!went(check, name, err))
         return;
     offset = session->peer->clock_offset;
-    if (offset > SKEW_LIMIT || -offset > SKEW_LIMIT)
+    if (offset > CM_SKEW_LIMIT || -offset > CM_SKEW_LIMIT)
         say(check, CM_VERDICT_WARN,
             apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
                          (offset < 0 ? -offset : offset) / 1000000,

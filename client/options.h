@@ -15,6 +15,7 @@ typedef enum cm_command_bit_e {
     CM_FOR_PUBLISH = 4,
     CM_FOR_CONFIGTEST = 8,
     CM_FOR_REMOTE = 16, /* commands that talk to the peer */
+    CM_FOR_EPOCH = 32,
     CM_FOR_ALL = ~0
 } cm_command_bit_e;
 
@@ -27,6 +28,8 @@ typedef struct cm_options_t {
     int timeout; /* seconds for one request */
     int dry_run, dump, all;
     const char *where;
+    int renew;          /* epoch --new */
+    const char *accept; /* epoch --accept */
     const struct cm_command_t *command;
     apr_array_header_t *arguments; /* const char *: behind the command */
 } cm_options_t;

@@ -225,39 +225,21 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->ceiling = push->limits;
 }
 
-/* The peer holds messages that nobody here has numbered yet: this database
- * is older than what it has sent. */
-static cm_error_t *check_ahead(cm_session_t *session, apr_pool_t *pool)
-{
-    cm_store_t *store = session->node->store;
-    apr_int64_t last_seq = 0;
-    cm_error_t *err;
-
-    CM_TRY(cm_store_begin(store, pool));
-    err = cm_node_lock(&last_seq, session->node, pool);
-    cm_store_rollback(store);
-    if (err || session->its_received <= last_seq)
-        return err;
-    return cm_error_hint(CM_FAIL(pool, CM_EPOCH,
-                                 "it holds our messages up to %" APR_INT64_T_FMT
-                                 ", but the last one here is %" APR_INT64_T_FMT
-                                 ": this database was restored from a backup",
-                                 session->its_received, last_seq),
-                         pool, OLD_HISTORY);
-}
-
-/* Compare what a peer of ours holds with what it has confirmed. */
+/* Compare what a peer of ours holds with what it has confirmed: where its
+ * clock proves that it holds more, that is not sent again. */
 static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
 {
     cm_session_t *session = push->session;
 
     if (session->kind != CM_PEER_OURS || session->its_received < 0)
         return NULL;
-    if (session->its_received > push->told)
-        return check_ahead(session, pool);
     if (session->its_received < push->told)
         step_back(push, session->its_received);
-    return NULL;
+    if (session->proved <= push->told)
+        return NULL;
+    push->told = push->after = session->proved;
+    return cm_outbox_confirm(session->node, session->settings->name,
+                             session->proved, pool);
 }
 
 cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
@@ -267,12 +249,13 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
     apr_int64_t stamped;
     int empty;
 
-    CM_TRY(cm_outbox_stamp(&stamped, session->node, scratch_pool));
     CM_TRY(is_empty(&empty, session, scratch_pool));
     if (empty && quiet_when_empty)
         return NULL;
     CM_TRY(cm_session_load(session, scratch_pool));
     CM_TRY(cm_session_greet(session, scratch_pool));
+    /* only now: in a database that was restored nothing may get a name */
+    CM_TRY(cm_outbox_stamp(&stamped, session->node, scratch_pool));
     begin(&push, session);
     CM_TRY(compare(&push, scratch_pool));
     if (!empty || push.after < session->peer->confirmed)

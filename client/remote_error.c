@@ -65,6 +65,8 @@ cm_error_t *cm_remote_error(const cm_reply_t *reply, apr_pool_t *pool)
     json_object_put(json);
     if (strcasecmp(name, cm_code_name(CM_EPOCH)) == 0)
         code = CM_EPOCH;
+    else if (strcasecmp(name, cm_code_name(CM_PROTOCOL)) == 0)
+        code = CM_PROTOCOL;
     else if (strcasecmp(name, cm_code_name(CM_PAUSED)) == 0)
         code = CM_PAUSED;
     err = CM_FAIL(pool, code, "the peer answers %d: %s", reply->status,

@@ -9,8 +9,7 @@
 
 #include "remote_error.h"
 
-#define EXCERPT      60
-#define OUR_PROTOCOL 2
+#define EXCERPT 60
 
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
                              apr_pool_t *pool)
@@ -59,6 +58,15 @@ static void read_clock(cm_reply_t *reply, const cm_http_reply_t *raw)
             clock - (raw->began + (raw->ended - raw->began) / 2);
 }
 
+static void read_claim(cm_claim_t *claim, const cm_http_reply_t *raw)
+{
+    *claim = cm_claim_none();
+    claim->epoch = apr_table_get(raw->headers, "Communicator-Epoch");
+    claim->known_epoch = apr_table_get(raw->headers, "Communicator-Peer-Epoch");
+    claim->received = header_number(raw, "Communicator-Received");
+    cm_claim_read_held(claim, apr_table_get(raw->headers, "Communicator-Held"));
+}
+
 static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
 {
     cm_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
@@ -67,7 +75,7 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->data = raw->data;
     reply->size = raw->size;
     reply->node = apr_table_get(raw->headers, "Communicator-Node");
-    reply->epoch = apr_table_get(raw->headers, "Communicator-Epoch");
+    read_claim(&reply->claim, raw);
     reply->received = header_number(raw, "Communicator-Received");
     reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
     reply->last = header_number(raw, "Communicator-Last");
@@ -75,7 +83,8 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->pending = header_number(raw, "Communicator-Pending");
     reply->parked = header_number(raw, "Communicator-Parked");
     read_clock(reply, raw);
-    if (header_number(raw, "Communicator-Protocol") >= OUR_PROTOCOL)
+    reply->protocol = header_number(raw, "Communicator-Protocol");
+    if (reply->protocol >= CM_OUR_PROTOCOL)
         reply->kind = CM_PEER_OURS;
     return reply;
 }

@@ -6,7 +6,10 @@
 #ifndef REPLY_H
 #define REPLY_H
 
+#include "cm_epoch.h"
 #include "http.h"
+
+#define CM_OUR_PROTOCOL 2
 
 typedef enum cm_peer_kind_e {
     CM_PEER_UNKNOWN,
@@ -20,7 +23,9 @@ typedef struct cm_reply_t {
     int status;
     const char *data; /* as in cm_http_reply_t */
     apr_size_t size;
-    const char *node, *epoch; /* ours only; NULL: not said */
+    apr_int64_t protocol;     /* that it speaks; ours only */
+    const char *node;         /* ours only; NULL: not said */
+    cm_claim_t claim;         /* what it says of its history; ours only */
     apr_int64_t clock_offset; /* its clock - ours; has_clock */
     int has_clock;
     apr_int64_t received; /* push: what it holds of ours */

@@ -12,6 +12,36 @@
 
 #define PARKED_KEPT 100
 
+static void tell_number(cm_session_t *session, const char *name,
+                        apr_int64_t number)
+{
+    apr_table_setn(session->headers, name,
+                   apr_psprintf(session->pool, "%" APR_INT64_T_FMT, number));
+}
+
+/* Tell with the next requests what we hold of the peer. What we have written
+ * ourselves is told once: by the second request others may have sent more. */
+static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
+{
+    const cm_peer_t *peer = session->peer;
+    const char *held = cm_claim_held(peer, session->pool);
+    apr_int64_t newest;
+
+    CM_TRY(cm_node_refresh(&newest, session->node, pool));
+    apr_table_setn(session->headers, "Communicator-Epoch",
+                   session->node->epoch);
+    tell_number(session, "Communicator-Newest", newest);
+    tell_number(session, "Communicator-Received", peer->received);
+    apr_table_unset(session->headers, "Communicator-Held");
+    if (held)
+        apr_table_setn(session->headers, "Communicator-Held", held);
+    apr_table_unset(session->headers, "Communicator-Peer-Epoch");
+    if (peer->epoch)
+        apr_table_setn(session->headers, "Communicator-Peer-Epoch",
+                       peer->epoch);
+    return NULL;
+}
+
 cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = session->node->store;
@@ -23,7 +53,7 @@ cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
     if (!err)
         err = cm_store_commit(store, scratch_pool);
     cm_store_rollback(store);
-    return err;
+    return err ? err : tell_history(session, scratch_pool);
 }
 
 static cm_error_t *open_http(cm_session_t *session, int timeout)
@@ -36,10 +66,9 @@ static cm_error_t *open_http(cm_session_t *session, int timeout)
     config->timeout = timeout;
     config->reply_limit =
         settings->max_body < INT_MAX ? settings->max_body : INT_MAX;
-    config->headers = apr_table_make(pool, 4);
+    config->headers = session->headers;
     apr_table_setn(config->headers, "Communicator-Protocol", "2");
     apr_table_setn(config->headers, "Communicator-Node", settings->name);
-    apr_table_setn(config->headers, "Communicator-Epoch", session->node->epoch);
     CM_TRY(
         cm_uri_check(&config->uri, &config->loopback, session->settings, pool));
     if (session->settings->user)
@@ -55,6 +84,7 @@ cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
 
     made->node = node;
     made->settings = settings;
+    made->headers = apr_table_make(pool, 8);
     made->its_received = -1;
     made->pool = pool;
     made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
@@ -94,28 +124,35 @@ static void set_epoch(cm_peer_t *peer, const void *baton)
     peer->epoch = baton;
 }
 
-static cm_error_t *check_epoch(cm_session_t *session, const char *epoch,
-                               apr_pool_t *pool)
+/* Refuse a peer whose history does not fit, and keep its epoch when it is
+ * met first. */
+static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
+                                 apr_pool_t *pool)
 {
-    const cm_peer_t *peer = session->peer;
-    const char *name = session->settings->name;
+    cm_claim_t claim = reply->claim;
 
-    if (!epoch || strlen(epoch) > 64)
+    if (!claim.epoch)
         return CM_FAIL(pool, CM_PROTOCOL, "the peer does not tell its epoch");
-    if (!peer->epoch)
-        return update(session, set_epoch, apr_pstrdup(session->pool, epoch),
-                      pool);
-    if (strcmp(peer->epoch, epoch) == 0)
+    CM_TRY(cm_epoch_check(&claim, session->node, session->peer, pool));
+    if (claim.proved > session->proved)
+        session->proved = claim.proved;
+    apr_table_unset(session->headers, "Communicator-Newest");
+    if (session->peer->epoch)
         return NULL;
-    return cm_error_hint(
-        CM_FAIL(pool, CM_EPOCH,
-                "the database of '%s' is not the one known here: it was "
-                "created anew, or uri= leads to another one",
-                name),
-        pool,
-        "nothing was exchanged; point '%s' at its own database again, or see "
-        "\"ANOTHER HISTORY\" in communicator-sync(8)",
-        name);
+    return update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
+                  pool);
+}
+
+/* A program of tomorrow may have another way to say things. */
+static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
+{
+    if (reply->protocol == CM_OUR_PROTOCOL)
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_PROTOCOL,
+                                 "the peer speaks protocol %" APR_INT64_T_FMT
+                                 ", this program only %d",
+                                 reply->protocol, CM_OUR_PROTOCOL),
+                         pool, "install the newer program here too");
 }
 
 static cm_error_t *check_name(const cm_session_t *session, const char *name,
@@ -150,8 +187,9 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
                     "a newer one before"),
             scratch_pool, "is mod_communicator still in use at this address?");
     }
+    CM_TRY(check_protocol(reply, scratch_pool));
     CM_TRY(check_name(session, reply->node, scratch_pool));
-    CM_TRY(check_epoch(session, reply->epoch, scratch_pool));
+    CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
     if (reply->received >= 0)
         session->its_received = reply->received;

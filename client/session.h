@@ -21,9 +21,11 @@ typedef struct cm_session_t {
     cm_node_t *node;
     const cm_peer_settings_t *settings;
     cm_http_t *http;
+    apr_table_t *headers; /* of requests */
     cm_peer_kind_e kind;
     cm_peer_t *peer;          /* its row, as last read or written */
     apr_int64_t its_received; /* as it last said; -1: it has not */
+    apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
     cm_totals_t totals;
     apr_pool_t *pool;
 } cm_session_t;

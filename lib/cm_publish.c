@@ -267,6 +267,69 @@ static cm_error_t *enqueue_next(apr_int64_t *count, const cm_datum_t **last,
                    pool);
 }
 
+/* Enqueue the deletes between mapping AFTER and LAST. */
+static cm_error_t *enqueue_deletes(const publication_t *publication,
+                                   apr_int64_t after, apr_int64_t last,
+                                   apr_pool_t *pool)
+{
+    cm_store_t *store = publication->node->store;
+    const cm_model_t *model = publication->table->model;
+    const cm_datum_t arguments[] = {
+        cm_datum_text(model->name),
+        cm_datum_text(apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL)),
+        cm_datum_text(model->type)};
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(store, pool));
+    err = cm_store_run(
+        NULL, store,
+        apr_psprintf(pool,
+                     "INSERT INTO outbound_messages (model, action, body,"
+                     " changed, clock, origin, original_id)"
+                     " SELECT %%s, 'delete', %%s, '[]', 0, origin, original_id"
+                     " FROM communicator_mappings WHERE local_record_type = %%s"
+                     " AND deleted_at > 0 AND same_as IS NULL"
+                     " AND id > %" APR_INT64_T_FMT
+                     " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
+                     after, last),
+        arguments, 3, pool);
+    if (!err)
+        err = cm_store_commit(store, pool);
+    cm_store_rollback(store);
+    return err;
+}
+
+/* Say all deletes of the model again: a peer that was restored from a backup
+ * may have lost them, and the records are not here to tell. */
+static cm_error_t *publish_deletes(const publication_t *publication,
+                                   apr_pool_t *scratch_pool)
+{
+    const cm_model_t *model = publication->table->model;
+    const cm_datum_t type = cm_datum_text(model->type);
+    apr_int64_t after = 0, last = 0;
+    apr_pool_t *iterpool;
+    cm_rows_t *rows;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    while (model->deletes && last != APR_INT64_MAX) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_store_select(
+            &rows, publication->node->store,
+            apr_psprintf(iterpool,
+                         "SELECT id FROM communicator_mappings WHERE"
+                         " local_record_type = %%s AND deleted_at > 0"
+                         " AND id > %" APR_INT64_T_FMT
+                         " ORDER BY id LIMIT 1 OFFSET %d",
+                         after, CHUNK_ROWS - 1),
+            &type, 1, iterpool));
+        last = rows->count ? cm_cell_number(rows, 0, 0) : APR_INT64_MAX;
+        CM_TRY(enqueue_deletes(publication, after, last, iterpool));
+        after = last;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model, const char *where,
                            cm_progress_t progress, void *baton,
@@ -300,5 +363,8 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     } while (last);
     apr_pool_destroy(iterpool);
     apr_pool_destroy(last_pool);
+    if (!where)
+        CM_TRY_FOR(publish_deletes(&publication, scratch_pool), scratch_pool,
+                   "cannot publish the deletes of model '%s'", model->name);
     return NULL;
 }

@@ -14,8 +14,8 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Enqueue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
- * or NULL) selects among them. PROGRESS (may be NULL) is told after each
- * chunk. */
+ * or NULL) selects among them. Without it the deletes that are known are said
+ * again too, uncounted. PROGRESS (may be NULL) is told after each chunk. */
 typedef void (*cm_progress_t)(void *baton, apr_int64_t done, apr_int64_t total);
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model, const char *where,

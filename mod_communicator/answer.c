@@ -12,6 +12,21 @@
 
 APLOG_USE_MODULE(communicator);
 
+/* What proves that both histories fit; a push has answered for itself. */
+static void set_history(const cm_exchange_t *exchange)
+{
+    const cm_peer_t *known = exchange->known;
+    apr_table_t *headers = exchange->r->headers_out;
+    const char *held = cm_claim_held(known, exchange->r->pool);
+
+    if (!apr_table_get(headers, "Communicator-Received"))
+        cm_answer_number(exchange->r, "Communicator-Received", known->received);
+    if (held)
+        apr_table_setn(headers, "Communicator-Held", held);
+    if (known->epoch)
+        apr_table_setn(headers, "Communicator-Peer-Epoch", known->epoch);
+}
+
 /* All of them or none: a peer of ours takes the answer for one of ours by the
  * first, and then wants to know the node and its epoch. */
 static void set_headers(const cm_exchange_t *exchange)
@@ -25,6 +40,8 @@ static void set_headers(const cm_exchange_t *exchange)
     apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
     apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
     cm_answer_number(exchange->r, "Communicator-Clock", cm_clock_now());
+    if (exchange->known && !exchange->gem)
+        set_history(exchange);
 }
 
 void cm_answer_number(request_rec *r, const char *header, apr_int64_t number)

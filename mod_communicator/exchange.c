@@ -79,6 +79,23 @@ static int check_user(cm_exchange_t *exchange)
                   "declare it: CommunicatorPeer NAME user=USER");
 }
 
+/* Return the number in header NAME, or -1. */
+static apr_int64_t number_of(const apr_table_t *headers, const char *name)
+{
+    const char *text = apr_table_get(headers, name);
+
+    return text ? apr_atoi64(text) : -1;
+}
+
+static void read_claim(cm_claim_t *claim, const apr_table_t *headers)
+{
+    claim->epoch = apr_table_get(headers, "Communicator-Epoch");
+    claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
+    claim->received = number_of(headers, "Communicator-Received");
+    claim->newest = number_of(headers, "Communicator-Newest");
+    cm_claim_read_held(claim, apr_table_get(headers, "Communicator-Held"));
+}
+
 /* Read what a peer of ours says of itself. */
 static int check_protocol(cm_exchange_t *exchange)
 {
@@ -104,8 +121,8 @@ static int check_protocol(cm_exchange_t *exchange)
                                    name ? name : ""),
                       "CommunicatorName there and CommunicatorPeer here must "
                       "agree");
-    exchange->epoch = apr_table_get(r->headers_in, "Communicator-Epoch");
     exchange->clock = clock ? apr_atoi64(clock) : 0;
+    read_claim(&exchange->claim, r->headers_in);
     return 0;
 }
 
@@ -119,6 +136,7 @@ static cm_exchange_t *open_exchange(request_rec *r)
     exchange->r = r;
     exchange->settings = server->settings;
     exchange->gem = cm_is_gem(r);
+    exchange->claim = cm_claim_none();
     /* No part of an answer is one. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");

@@ -11,6 +11,7 @@
 #include <http_config.h>
 #include <util_filter.h>
 
+#include "cm_epoch.h"
 #include "cm_inbox.h"
 #include "cm_settings.h"
 
@@ -34,10 +35,11 @@ typedef struct cm_exchange_t {
     const cm_settings_t *settings;
     const cm_peer_settings_t *peer; /* who it is from */
     int gem;           /* no Communicator-Protocol: part A of docs/wire.md */
-    const char *epoch; /* the peer's, or NULL */
+    cm_claim_t claim;  /* what the peer says of its history */
     apr_int64_t clock; /* the peer's, or 0 */
-    const char *own_epoch; /* of the database here, once it is known */
-    cm_node_t *node;       /* while a connection is held, else NULL */
+    const char *own_epoch;  /* of the database here, once it is known */
+    const cm_peer_t *known; /* what is known of the peer, once it is read */
+    cm_node_t *node;        /* while a connection is held, else NULL */
 } cm_exchange_t;
 
 /* The directives, and what is made of them. */
@@ -76,10 +78,9 @@ typedef cm_error_t *(*cm_work_t)(cm_exchange_t *exchange, void *baton);
 cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
                             void *baton) CM_UNUSED_RESULT;
 
-/* Note that the peer was here, and refuse one whose database is another than
- * before (CM_EPOCH). PUSH says which of its times to set. */
-cm_error_t *cm_contact(cm_peer_t **peer, cm_exchange_t *exchange,
-                       int push) CM_UNUSED_RESULT;
+/* Note that the peer was here (exchange->known), and refuse one whose history
+ * does not fit (CM_EPOCH). PUSH says which of its times to set. */
+cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 
 /* Read the request's body into *BODY, within the limits; returns 0 or what
  * the handler is to return, the refusal being sent. */

@@ -130,10 +130,9 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->r->pool;
     apr_int64_t stamped;
-    cm_peer_t *peer;
 
     if (!exchange->r->header_only) {
-        CM_TRY(cm_contact(&peer, exchange, 0));
+        CM_TRY(cm_contact(exchange, 0));
         CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
     }
     return exchange->gem ? read_for_gem(exchange, baton, pool)

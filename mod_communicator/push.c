@@ -45,15 +45,14 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
 static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
-    cm_peer_t *peer;
 
-    CM_TRY(cm_contact(&peer, exchange, 1));
+    CM_TRY(cm_contact(exchange, 1));
     if (!push->empty)
         return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
                                 exchange->gem, exchange->r->pool);
     push->receipt = apr_pcalloc(exchange->r->pool, sizeof(*push->receipt));
-    push->receipt->received = peer->received;
+    push->receipt->received = exchange->known->received;
     return NULL;
 }
 

@@ -146,16 +146,21 @@ my @cases = (
     ['no epoch', sub { reply(202, 'application/json', '{}',
         'Communicator-Protocol: 2', 'Communicator-Node: facade',
         'Communicator-Received: 1') }, 76, qr/epoch/],
+    ['one of tomorrow', sub { reply(202, 'application/json', '{}',
+        'Communicator-Protocol: 3', 'Communicator-Node: facade',
+        "Communicator-Epoch: $EPOCH", 'Communicator-Received: 1') }, 76,
+        qr/speaks protocol 3, this program only 2/, qr/newer program here/],
     ['one that takes and does not hold', sub {
         ours(202, '{}', 'Communicator-Received: 0') }, 76,
         qr/says that it holds 0/],
     ['one that never agrees', sub {
-        $_[1] ? ours(409, '{"code":"GAP"}', 'Communicator-Received: 77')
+        $_[1] ? ours(409, '{"code":"GAP"}', 'Communicator-Received: 0')
               : ours(202, '{}', 'Communicator-Received: 0') },
         75, qr/no agreement/],
     ['one that holds what was never sent', sub {
         ours(409, '{"code":"GAP"}', 'Communicator-Received: 77') }, 76,
-        qr/restored from a backup/],
+        qr/'facade' holds message 77 of 'central', whose .* come to 0 only/,
+        qr/'central' restored .*epoch --new.*epoch --accept central/],
     ['a gem that wants what was never sent', sub {
         ids($_[0]) ? gem(409, '500') : gem(202, 'No data given') }, 76,
         qr/wants message 500/],

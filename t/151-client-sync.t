@@ -56,7 +56,7 @@ subtest 'a push to a peer of ours' => sub {
         =~ s/:\d+\//:$stranger->{port}\//r);
     $run = $central->sync;
     is($run->{exit}, 76, 'another database behind the same name');
-    like($run->{err}, qr/not the one known here.*\nhint: /, '  is refused');
+    like($run->{err}, qr/not the one known at.*\nhint: /, '  is refused');
 };
 
 subtest 'a peer that takes little at once' => sub {
