@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int tap_run, tap_failed;
+static int tap_run, tap_failed, tap_skipped;
 
 /* Print TEXT as a comment, each of its lines. */
 __attribute__((unused)) static void diag_text(const char *label,
@@ -79,6 +79,7 @@ skip_all(const char *format, ...)
 {
     va_list args;
 
+    tap_skipped = 1;
     va_start(args, format);
     printf("1..0 # SKIP ");
     vprintf(format, args);
@@ -90,6 +91,8 @@ skip_all(const char *format, ...)
 /* End the test: main's return value. */
 __attribute__((unused)) static int done_testing(void)
 {
+    if (tap_skipped)
+        return 0;
     printf("1..%d\n", tap_run);
     if (tap_failed)
         fprintf(stderr, "# %d of %d failed\n", tap_failed, tap_run);
