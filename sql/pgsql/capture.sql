@@ -5,6 +5,9 @@
 -- read the id of the row that they have just inserted. So it is set back: a
 -- sequence of ours is set to the old value and asked for it. Should another
 -- session come between, that is seen and done again.
+--
+-- Beside columns of the application variables are named with their block: a
+-- table may have a column "moment".
 
 -- place: where the functions are made
 SELECT coalesce((SELECT n.nspname FROM pg_class AS c
@@ -25,6 +28,7 @@ CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
 CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
+<<communicator>>
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
@@ -36,7 +40,8 @@ BEGIN
     END;
     INSERT INTO {place}.outbound_messages
         (model, local_record_id, action, body, clock)
-    SELECT {model}, {key}, 'create', {open} || {capture} || '}', moment
+    SELECT {model}, {key}, 'create', {open} || {capture} || '}',
+        communicator.moment
     FROM {rows} AS t;
     WHILE last IS NOT NULL LOOP
         moment := setval({lastval}, last, false);
@@ -62,6 +67,7 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table} {each_new}
 CREATE OR REPLACE FUNCTION {place}.{update}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
+<<communicator>>
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
@@ -80,7 +86,7 @@ BEGIN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, changed, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
-            '[' || substr(c.names, 2) || ']', moment
+            '[' || substr(c.names, 2) || ']', communicator.moment
         FROM {pair}
             CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
         WHERE c.names <> '' AND NOT ({key_differs});
@@ -88,7 +94,7 @@ BEGIN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, changed, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
-            '[' || substr(c.names, 2) || ']', moment
+            '[' || substr(c.names, 2) || ']', communicator.moment
         FROM {pairs}
             CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
         WHERE c.names <> '' AND NOT ({key_differs});
@@ -97,13 +103,14 @@ BEGIN
     IF written < rows THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
-        SELECT {model}, {old_key}, 'delete', {open} || '{}}', moment
+        SELECT {model}, {old_key}, 'delete', {open} || '{}}',
+            communicator.moment
         FROM {pairs}
         WHERE {key_differs} AND {deletes};
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         SELECT {model}, {new_key}, 'create', {open} || {new_capture} || '}',
-            moment
+            communicator.moment
         FROM {pairs}
         WHERE {key_differs};
     END IF;
@@ -129,6 +136,7 @@ CREATE TRIGGER {update} AFTER UPDATE ON {table} {each_pair}
 CREATE OR REPLACE FUNCTION {place}.{delete}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
+<<communicator>>
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
@@ -140,7 +148,8 @@ BEGIN
     END;
     INSERT INTO {place}.outbound_messages
         (model, local_record_id, action, body, clock)
-    SELECT {model}, {key}, 'delete', {open} || '{}}', moment
+    SELECT {model}, {key}, 'delete', {open} || '{}}',
+        communicator.moment
     FROM {old_rows} AS t;
     WHILE last IS NOT NULL LOOP
         moment := setval({lastval}, last, false);
