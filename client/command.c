@@ -107,3 +107,16 @@ cm_error_t *cm_client_peers(apr_array_header_t **peers,
             "their communicator-sync does the work");
     return NULL;
 }
+
+const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
+{
+    apr_int64_t offset = peer->clock_offset;
+    int behind = offset < 0;
+
+    if (behind)
+        offset = -offset;
+    if (offset <= CM_SKEW_LIMIT)
+        return NULL;
+    return apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
+                        offset / 1000000, behind ? "behind" : "ahead of");
+}

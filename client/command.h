@@ -51,6 +51,10 @@ cm_error_t *cm_client_peers(apr_array_header_t **peers,
                             const cm_client_t *client, int connected,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return a line about the clock of PEER's host, when it is further from ours
+ * than anybody would like, else NULL. */
+const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool);
+
 /* Push, then pull, with each peer. */
 cm_error_t *cm_command_communicate(int *status, cm_client_t *client,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -126,8 +126,8 @@ static void check_peer(check_t *check, const cm_peer_settings_t *peer)
     cm_session_t *session;
     apr_pool_t *pool = check->pool;
     const char *name = apr_psprintf(pool, "peer %s", peer->name);
+    const char *skew;
     cm_error_t *err;
-    apr_int64_t offset;
 
     err = cm_session_open(&session, check->client->node, peer,
                           check->client->options->timeout, pool);
@@ -135,13 +135,9 @@ static void check_peer(check_t *check, const cm_peer_settings_t *peer)
         err = cm_session_greet(session, pool);
     if (!went(check, name, err))
         return;
-    offset = session->peer->clock_offset;
-    if (offset > CM_SKEW_LIMIT || -offset > CM_SKEW_LIMIT)
-        say(check, CM_VERDICT_WARN,
-            apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
-                         (offset < 0 ? -offset : offset) / 1000000,
-                         offset < 0 ? "behind" : "ahead of"),
-            "set the clocks of both hosts (NTP)");
+    skew = cm_client_skew(session->peer, pool);
+    if (skew)
+        say(check, CM_VERDICT_WARN, skew, "set the clocks of both hosts (NTP)");
 }
 
 cm_error_t *cm_command_check(int *status, cm_client_t *client,

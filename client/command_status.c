@@ -106,6 +106,7 @@ cm_error_t *cm_command_status(int *status, cm_client_t *client,
         all = json_object_new_array();
     for (i = 0; i < peers->nelts; i++) {
         status_t one = {0};
+        const char *skew;
 
         CM_TRY(read_status(&one, client->node,
                            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
@@ -114,6 +115,9 @@ cm_error_t *cm_command_status(int *status, cm_client_t *client,
             json_object_array_add(all, as_json(&one));
         else
             add_row(cells, &one, scratch_pool);
+        skew = cm_client_skew(one.peer, scratch_pool);
+        if (skew && !all)
+            cm_output_warn(client->output, one.name, "%s", skew);
     }
     if (all)
         cm_output_json(client->output, all);

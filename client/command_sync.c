@@ -21,21 +21,28 @@ static int ends_run(cm_code_e code)
            code != CM_MALFORMED && code != CM_GAP;
 }
 
+static cm_error_t *push(cm_session_t *session, int quiet_when_empty,
+                        apr_pool_t *pool)
+{
+    CM_TRY_FOR(cm_push(session, quiet_when_empty, pool), pool, "cannot push");
+    return NULL;
+}
+
+/* A pull, too, may find out that there is something to be sent again. */
 static cm_error_t *exchange(cm_session_t *session, int directions,
                             apr_pool_t *pool)
 {
     cm_error_t *err = NULL, *later = NULL;
 
     if (directions & PUSH) {
-        err = cm_push(session, (directions & PULL) != 0, pool);
-        if (err)
-            err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                                "cannot push");
+        err = push(session, (directions & PULL) != 0, pool);
         if (err && ends_run(err->code))
             return err;
     }
     if (directions & PULL) {
         CM_TRY_FOR(cm_pull(session, pool), pool, "cannot pull");
+        if ((directions & PUSH) && !err && cm_session_is_set_back(session))
+            err = push(session, 0, pool);
         later = cm_sync_retry(session, pool);
     }
     return err ? err : later;
@@ -98,11 +105,15 @@ static void report(int *status, const cm_client_t *client, const char *peer,
                    const cm_session_t *session, apr_time_t took)
 {
     const cm_totals_t *totals = &session->totals;
+    const char *skew;
     int i, here, there;
 
     for (i = 0; i < totals->notices->nelts; i++)
         cm_output_warn(client->output, peer, "%s",
                        APR_ARRAY_IDX(totals->notices, i, const char *));
+    skew = cm_client_skew(session->peer, client->pool);
+    if (skew && client->output->verbose)
+        cm_output_warn(client->output, peer, "%s", skew);
     here = report_parked(client, peer, "here", totals->parked);
     there = report_parked(client, peer, "there", totals->parked_there);
     if ((here || there) && *status == 0)

@@ -251,6 +251,12 @@ cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
     return update(session, set_sent, &seq, scratch_pool);
 }
 
+int cm_session_is_set_back(const cm_session_t *session)
+{
+    return session->its_received >= 0 &&
+           session->its_received < session->peer->confirmed;
+}
+
 void cm_session_notice(cm_session_t *session, const char *format, ...)
 {
     va_list args;

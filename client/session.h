@@ -60,6 +60,10 @@ cm_error_t *cm_session_note(cm_session_t *session, int pushed,
 cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Return whether the peer holds less than it had confirmed, as it last said:
+ * its database was set back. */
+int cm_session_is_set_back(const cm_session_t *session);
+
 /* Keep a line for the person who runs this, beside the result. */
 void cm_session_notice(cm_session_t *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

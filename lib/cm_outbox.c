@@ -25,8 +25,9 @@ static cm_error_t *check_known(cm_node_t *node, const char *peer,
                   " of this node, which has not come that far",
                   peer, seq);
     return cm_error_hint(err, pool,
-                         "this database was restored or made anew: the peer "
-                         "must forget this node's history first");
+                         "this database was restored or made anew: "
+                         "`communicator-sync epoch --new` at '%s'",
+                         node->settings->name);
 }
 
 static cm_error_t *move_cursor(cm_node_t *node, const char *name,

@@ -50,8 +50,10 @@ static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
                   " again, which it had confirmed and which is purged here",
                   reading->peer, reading->after + 1);
     return cm_error_hint(err, pool,
-                         "its database was restored or made anew: publish all "
-                         "records to it");
+                         "its database was restored or made anew: "
+                         "`communicator-sync epoch --accept %s` at '%s' sends "
+                         "what is left, then `publish MODEL --all` the rest",
+                         reading->peer, node->settings->name);
 }
 
 /* Find how far the batch goes: bodies are not read yet. */

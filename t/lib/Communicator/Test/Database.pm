@@ -6,6 +6,7 @@ package Communicator::Test::Database;
 use strict;
 use warnings;
 use Encode qw(decode_utf8);
+use File::Copy ();
 use Communicator::Test qw(folder run_program program own web_user at_end);
 use Communicator::Test::Engine;
 
@@ -166,6 +167,38 @@ sub xml_rows {
         push @rows, \@cells;
     }
     return \@rows;
+}
+
+# Write a backup, as an operator would; returns its file.
+sub backup {
+    my ($self) = @_;
+    my $file = folder('backup') . '/dump';
+    my $result = run_program($self->{file}
+        ? [program('sqlite3'), $self->{file}, ".backup $file"]
+        : [$self->{engine}->dump_command($self->{name}, $file)]);
+
+    die "backup: $result->{err}" if $result->{exit};
+    return $file;
+}
+
+# Put BACKUP (none: an empty database) in the database's place. Nobody may be
+# at work in it.
+sub restore {
+    my ($self, $backup) = @_;
+
+    if ($self->{file}) {
+        unlink glob "$self->{file}*";
+        File::Copy::copy($backup, $self->{file}) or die "$backup: $!"
+          if $backup;
+        $self->run('pragma journal_mode=wal');
+        own(web_user(), glob "$self->{file}*");
+        return;
+    }
+    $self->{engine}->drop($self->{name});
+    $self->{engine}->create($self->{name});
+    return unless $backup;
+    my $result = run_program([$self->client_command], in => $backup);
+    die "restore: $result->{err}" if $result->{exit};
 }
 
 # The words that run the database's own client, with OPTIONS.

@@ -205,6 +205,18 @@ sub client_command {
         '--max-allowed-packet=256M', @options, $database || ());
 }
 
+# The words that write a backup of DATABASE to FILE.
+sub dump_command {
+    my ($self, $database, $file) = @_;
+    my $dir = $self->{dir};
+
+    return (pg_bin() . '/pg_dump', '-h', $dir, '-U', 'postgres', '-f', $file,
+        $database) if $self->{driver} eq 'pgsql';
+    return (program('mariadb-dump', 'mysqldump'), '--no-defaults', '-uroot',
+        '-S', "$dir/my.sock", '--default-character-set=utf8mb4', '--result-file',
+        $file, $database);
+}
+
 sub client {
     my ($self, $database, $options, $sql) = @_;
 
