@@ -91,7 +91,7 @@ static const char *capture_sqlite(const cm_column_t *column, apr_pool_t *pool)
         " WHEN 'integer' THEN t.%s"
         " WHEN 'real' THEN CASE t.%s WHEN 9e999 THEN '\"Infinity\"'"
         " WHEN -9e999 THEN '\"-Infinity\"'"
-        " ELSE printf('%%%%!.17g', t.%s) END"
+        " ELSE printf('%%%%!.26g', t.%s) END"
         " WHEN 'blob' THEN '{\"hex\":\"' || lower(hex(t.%s)) || '\"}'"
         " ELSE 'null' END",
         q, q, q, q, q, q);

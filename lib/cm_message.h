@@ -78,6 +78,12 @@ cm_error_t *cm_message_body(const char **body, apr_size_t *body_size,
                             apr_size_t raw_size, const cm_dialect_t *dialect,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return the raw capture RAW so that it can be read. SQLite takes any bytes
+ * for text, and no trigger can tell: strings that are no UTF-8 become what
+ * bytes without a type are, {"hex":"00ff"}. */
+cm_datum_t cm_message_mend(cm_datum_t raw, const cm_dialect_t *dialect,
+                           apr_pool_t *pool);
+
 /* Read a raw capture (a JSON object of raw values) as canonical attributes
  * (cm_attribute_t), in the order of RAW. Columns of TABLE that are gone or
  * not carried are left out. Fails with CM_MALFORMED. */

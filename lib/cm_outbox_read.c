@@ -153,7 +153,7 @@ static cm_error_t *make_message(cm_outgoing_t *row, cm_node_t *node,
                                 const cm_rows_t *rows, int number,
                                 apr_pool_t *pool)
 {
-    const cm_datum_t *body = cm_cell(rows, number, 9);
+    cm_datum_t body = *cm_cell(rows, number, 9);
     const char *action = cm_cell_text(rows, number, 1);
     cm_message_t *message = &row->message;
 
@@ -167,7 +167,9 @@ static cm_error_t *make_message(cm_outgoing_t *row, cm_node_t *node,
     message->identity.original_id = cm_cell_text(rows, number, 7);
     row->forwarded = cm_cell_text(rows, number, 8) != NULL;
     row->captured = !row->forwarded && cm_cell_text(rows, number, 10);
-    if (cm_message_read_stored(message, body->data, body->size,
+    if (row->captured)
+        body = cm_message_mend(body, cm_store_dialect(node->store), pool);
+    if (cm_message_read_stored(message, body.data, body.size,
                                cm_cell_text(rows, number, 3),
                                cm_cell_text(rows, number, 4),
                                cm_cell_text(rows, number, 5), pool)) {

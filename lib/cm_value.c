@@ -156,6 +156,8 @@ static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
 static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
                                  apr_pool_t *pool)
 {
+    if (column->value_class == CM_CLASS_TEXT && cm_value_is_bytes(value))
+        return value;
     value.kind = CM_TEXT;
     if (!strcasecmp(column->type, "uuid"))
         return value_of(CM_TEXT, lower(value.data, pool));
@@ -216,7 +218,7 @@ static int utf8_bytes(const unsigned char *at, const unsigned char *end)
     return bytes;
 }
 
-static int is_utf8(const char *text, apr_size_t size)
+int cm_value_is_utf8(const char *text, apr_size_t size)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + size;
     int bytes;
@@ -229,6 +231,17 @@ static int is_utf8(const char *text, apr_size_t size)
     return 1;
 }
 
+int cm_value_is_bytes(cm_value_t value)
+{
+    static const char begin[] = "{\"hex\":\"";
+    apr_size_t head = sizeof(begin) - 1, digits;
+
+    if (value.kind != CM_JSON || strncmp(value.data, begin, head))
+        return 0;
+    digits = strspn(value.data + head, "0123456789abcdef");
+    return digits % 2 == 0 && !strcmp(value.data + head + digits, "\"}");
+}
+
 /* SQLite: a column of text may hold bytes, {"hex":"..."}; those that are text
  * are taken as such. Returns 0 when they are none. */
 static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
@@ -236,7 +249,7 @@ static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
     apr_size_t size = value->size, i;
     char *text;
 
-    if (size < 10 || strncmp(value->data, "{\"hex\":\"", 8))
+    if (!cm_value_is_bytes(*value))
         return 0;
     size = (size - 10) / 2;
     text = apr_palloc(pool, size + 1);
@@ -247,13 +260,13 @@ static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
         text[i] = (char)strtol(digits, NULL, 16);
     }
     text[size] = '\0';
-    if (!is_utf8(text, size))
+    if (!cm_value_is_utf8(text, size))
         return 0;
     *value = (cm_value_t){CM_TEXT, text, size};
     return 1;
 }
 
-/* SQLite: the trigger writes numbers with 17 digits, and text as bytes where
+/* SQLite: the trigger writes numbers with 26 digits, and text as bytes where
  * the application bound bytes. */
 static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
                               apr_pool_t *pool)

@@ -62,6 +62,11 @@ cm_error_t *cm_value_datum(cm_datum_t *datum, const struct cm_column_t *column,
 cm_value_t cm_value_normalise(const struct cm_column_t *column,
                               cm_value_t value, apr_pool_t *pool);
 
+/* Return whether VALUE is the form of bytes that have no type of their own,
+ * {"hex":"00ff"}; and whether TEXT is UTF-8. */
+int cm_value_is_bytes(cm_value_t value);
+int cm_value_is_utf8(const char *text, apr_size_t size);
+
 /* Order two canonical values as text, NULL before all else: the tie-breaker
  * between equal clocks, alike on every node. */
 int cm_value_compare(cm_value_t a, cm_value_t b);
