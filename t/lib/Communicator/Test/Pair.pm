@@ -1,0 +1,135 @@
+package Communicator::Test::Pair;
+
+# Two nodes with the same or different tables: central, which runs the
+# client, and facade behind httpd.
+#
+#   my $pair = Communicator::Test::Pair->new(drivers => [qw(pgsql mysql)],
+#       tables => $sql, models => $conf, before => sub { my ($node) = @_; });
+#   $pair->central->run('insert ...');
+#   $pair->sync('an insert');
+#   is_deeply($pair->facade->rows('select ...'), [...]);
+#
+# tables: SQL for create(), or code that gives it for a node's database and
+# name; models: configuration, or the same code; before: run on each node
+# while no trigger is there.
+
+use strict;
+use warnings;
+use JSON::PP;
+use Test::More;
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+use Communicator::Test::Server;
+
+# Why one of DRIVERS cannot be tested here, or undef.
+sub missing {
+    my ($class, @drivers) = @_;
+    my ($why) = grep { defined }
+      map { Communicator::Test::Database->missing($_) } @drivers;
+
+    return $why;
+}
+
+sub new {
+    my ($class, %with) = @_;
+    my ($central, $facade) = @{ $with{drivers} };
+    my $self = bless {}, $class;
+
+    $self->{facade} = make('Server', 'facade', $facade, %with);
+    $self->{central} = make('Peer', 'central', $central, %with)
+      ->knows($self->{facade});
+    for my $node ($self->nodes) {
+        $with{before}->($node) if $with{before};
+        $node->migrate;
+    }
+    $self->{facade}->start;
+    return $self;
+}
+
+sub make {
+    my ($kind, $name, $driver, %with) = @_;
+    my $database = Communicator::Test::Database->new($driver);
+    my ($tables, $models) = map {
+        ref $with{$_} ? $with{$_}->($database, $name) : $with{$_}
+    } qw(tables models);
+
+    $database->create($tables);
+    return "Communicator::Test::$kind"->new(name => $name,
+        database => $database, conf => $models);
+}
+
+sub nodes { return @{ $_[0] }{qw(central facade)} }
+sub central { return $_[0]{central}->database }
+sub facade { return $_[0]{facade}->database }
+sub databases { return map { $_->database } $_[0]->nodes }
+
+# Run the client; what it says about parked messages is no failure here.
+sub sync {
+    my ($self, $what) = @_;
+    my $run = $self->{central}->sync;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok(!$run->{signal} && ($run->{exit} == 0 || $run->{exit} == 65),
+        "sync: $what") or diag($run->{exit}, $run->{out}, $run->{err});
+    return $run;
+}
+
+# Expect that SQL gives ROWS on both sides.
+sub both_have {
+    my ($self, $sql, $rows, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    for my $node ($self->nodes) {
+        is_deeply($node->database->rows($sql), $rows,
+            $node->name . ": $name");
+    }
+}
+
+# The messages that DATABASE has received, each with {content}, the attributes
+# of its record.
+sub received {
+    my ($self, $database) = @_;
+    my $json = JSON::PP->new->allow_bignum;
+    my @names = qw(id action body error done original_id);
+    my $rows = $database->rows('select id, action, body, error, '
+        . 'case when processed_at is null then 0 else 1 end, original_id '
+        . 'from inbound_messages order by id');
+
+    return map {
+        my %message;
+        @message{@names} = @$_;
+        ($message{content}) = values %{ $json->decode($message{body}) };
+        \%message;
+    } @$rows;
+}
+
+# What is parked at DATABASE: the reasons, in order.
+sub parked {
+    my ($self, $database) = @_;
+
+    return map { $_->{error} } grep { !$_->{done} } $self->received($database);
+}
+
+# Expect nothing parked and nothing to say on either side.
+sub is_settled {
+    my ($self, $name) = @_;
+    my @before = map { counts($_) } $self->databases;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $self->sync("$name: again");
+    is_deeply([map { counts($_) } $self->databases], \@before,
+        "$name: and nothing more is said");
+    is_deeply([map { $self->parked($_) } $self->databases], [],
+        "$name: nothing is parked");
+}
+
+sub counts {
+    my ($database) = @_;
+
+    return map { $database->value("select count(*) from $_") }
+      qw(outbound_messages inbound_messages communicator_conflicts);
+}
+
+sub stop { $_[0]{facade}->stop }
+
+1;
