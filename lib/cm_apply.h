@@ -13,6 +13,7 @@
 #define CM_APPLY_H
 
 #include "cm_bulk.h"
+#include "cm_inbox.h"
 #include "cm_mapping.h"
 #include "cm_merge.h"
 #include "cm_node.h"
@@ -33,8 +34,9 @@ typedef struct cm_known_t {
 /* A message on its way into a record. */
 typedef struct cm_item_t {
     cm_message_t *message;
-    apr_int64_t arrived; /* microseconds; the clock of a gem's message */
-    int kept;            /* it was parked: the inbox has it already */
+    apr_int64_t arrived;    /* microseconds; the clock of a gem's message */
+    int kept;               /* it was parked: the inbox has it already */
+    cm_decision_e decision; /* a person's, about a conflict */
     int attempts;
     cm_known_t *known; /* NULL: no identity */
     const cm_table_t *table;
@@ -67,7 +69,8 @@ typedef struct cm_effect_t {
     char *news;                    /* by item: it told something new */
     apr_array_header_t *conflicts; /* cm_conflict_row_t */
     apr_array_header_t *again;     /* int: columns to publish once more */
-    const cm_known_t *waits;       /* the parent that is missing, or NULL */
+    int reborn;              /* deleted, but its row stays: as a new record */
+    const cm_known_t *waits; /* the parent that is missing, or NULL */
 } cm_effect_t;
 
 /* What match= made of a record. */
@@ -109,10 +112,11 @@ typedef struct cm_run_t {
     int created;        /* records that are new here */
 } cm_run_t;
 
-/* A record whose columns win by conflict=NODE. */
+/* A record of which columns won although they were older. */
 typedef struct cm_again_t {
     const cm_record_t *record;
     apr_array_header_t *columns; /* int */
+    int reborn;                  /* all of it, as a new record */
 } cm_again_t;
 
 /* Begin a run for messages of PEER, in POOL, in an open transaction. */

@@ -37,7 +37,7 @@ static void keep_state(cm_run_t *run, cm_record_t *record)
         record->local_id = effect->mapping.local_id;
         run->created++;
     }
-    if (effect->kind == CM_EFFECT_DELETE)
+    if (effect->kind == CM_EFFECT_DELETE || effect->reborn)
         record->exists = 0;
     record->matched = CM_MATCH_NONE;
 }
@@ -58,10 +58,10 @@ static void finish_items(cm_run_t *run, cm_record_t *record)
         record->next = effect->until;
     record->error = NULL;
     apr_array_cat(run->conflicts, effect->conflicts);
-    if (effect->again->nelts) {
+    if (effect->again->nelts || effect->reborn) {
         cm_again_t *again = apr_array_push(run->again);
 
-        *again = (cm_again_t){record, effect->again};
+        *again = (cm_again_t){record, effect->again, effect->reborn};
     }
 }
 

@@ -7,24 +7,34 @@
 
 #include "cm_conflict.h"
 
-static cm_error_t *hold(cm_run_t *run, const cm_record_t *record,
-                        const char *what)
+static cm_error_t *hold(cm_run_t *run, const cm_item_t *item, const char *what)
 {
     return cm_error_hint(
         CM_FAIL(run->pool, CM_CONFLICT, "%s was changed on both sides", what),
         run->pool,
-        "decide for one: discard this message, or retry it after "
-        "'%s' no longer has conflict=hold",
-        record->table->model->name);
+        "`communicator-sync retry %s %" APR_INT64_T_FMT "` takes this "
+        "message, `communicator-sync discard %s %" APR_INT64_T_FMT "` keeps "
+        "what is here",
+        run->peer, item->message->id, run->peer, item->message->id);
 }
 
-/* What stands here would be lost to a message that did not know it. */
-static int wins_here(const cm_run_t *run, const cm_record_t *record)
+/* Return whether a conflict waits for a person's decision. */
+static int is_held(const cm_record_t *record, const cm_item_t *item)
+{
+    return record->table->model->conflict == CM_CONFLICT_HOLD &&
+           item->decision == CM_DECIDE_NOT;
+}
+
+/* What stands here would be lost to a message that did not know it: return
+ * whether it is to stay. */
+static int wins_here(const cm_run_t *run, const cm_record_t *record,
+                     const cm_item_t *item)
 {
     const cm_model_t *model = record->table->model;
 
-    return model->conflict == CM_CONFLICT_NODE &&
-           !strcmp(model->conflict_node, run->node->settings->name);
+    return item->decision == CM_DECIDE_OURS ||
+           (model->conflict == CM_CONFLICT_NODE &&
+            !strcmp(model->conflict_node, run->node->settings->name));
 }
 
 static void note_conflict(cm_run_t *run, const cm_record_t *record,
@@ -57,6 +67,17 @@ static apr_int64_t base_of(const cm_message_t *message, const char *column)
     return clock ? *clock : 0;
 }
 
+/* Let *WINNER stand in COLUMN with the clock of both, and publish it again:
+ * that makes it newer than what it would have lost to. */
+static void settle(cm_run_t *run, cm_record_t *record, const cm_item_t *item,
+                   int column, cm_field_t *loser, const cm_field_t *winner)
+{
+    note_conflict(run, record, item, column, loser, winner);
+    APR_ARRAY_PUSH(record->effect->again, int) = column;
+    loser->value = winner->value;
+    loser->source = winner->source;
+}
+
 /* Look for a conflict in one column that the message changed. */
 static cm_error_t *check_column(cm_run_t *run, cm_record_t *record,
                                 const cm_item_t *item, cm_state_t *incoming,
@@ -72,17 +93,15 @@ static cm_error_t *check_column(cm_run_t *run, cm_record_t *record,
         !cm_state_conflicts(effect->state, incoming, column,
                             base_of(item->message, name)))
         return NULL;
-    if (record->table->model->conflict == CM_CONFLICT_HOLD)
-        return hold(run, record, apr_psprintf(run->pool, "'%s'", name));
-    if (loses && wins_here(run, record)) {
-        note_conflict(run, record, item, column, there, here);
-        APR_ARRAY_PUSH(effect->again, int) = column;
-        there->value = here->value;
-        there->source = here->source;
-        return NULL;
-    }
-    note_conflict(run, record, item, column, loses ? here : there,
-                  loses ? there : here);
+    if (is_held(record, item))
+        return hold(run, item, apr_psprintf(run->pool, "'%s'", name));
+    if (loses && wins_here(run, record, item))
+        settle(run, record, item, column, there, here);
+    else if (!loses && item->decision == CM_DECIDE_THEIRS)
+        settle(run, record, item, column, here, there);
+    else
+        note_conflict(run, record, item, column, loses ? here : there,
+                      loses ? there : here);
     return NULL;
 }
 
@@ -115,8 +134,12 @@ static cm_error_t *check_delete(cm_run_t *run, cm_record_t *record,
 
     if (state->clock <= item->message->base.clock)
         return NULL;
-    if (record->table->model->conflict == CM_CONFLICT_HOLD)
-        return hold(run, record, "the deleted record");
+    if (is_held(record, item))
+        return hold(run, item, "the deleted record");
+    if (item->decision == CM_DECIDE_OURS) {
+        record->effect->reborn = record->exists;
+        return NULL;
+    }
     for (i = 0; i < state->count; i++) {
         const cm_field_t *here = &state->fields[i];
 
@@ -195,6 +218,7 @@ static cm_error_t *merge_item(cm_run_t *run, cm_record_t *record, int i)
 {
     cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
     cm_effect_t *effect = record->effect;
+    int again = effect->again->nelts;
     cm_state_t *incoming;
 
     if (item->fault)
@@ -207,7 +231,8 @@ static cm_error_t *merge_item(cm_run_t *run, cm_record_t *record, int i)
     if (item->message->from_gem && !effect->state->deleted_at)
         stamp_gem(run, record, item, incoming);
     CM_TRY(check_conflicts(run, record, item, incoming));
-    effect->news[i] = (char)cm_state_join(effect->state, incoming);
+    effect->news[i] = (char)(cm_state_join(effect->state, incoming) ||
+                             effect->again->nelts > again);
     return NULL;
 }
 
@@ -252,6 +277,8 @@ static cm_effect_e kind_of(const cm_record_t *record, int news)
 {
     int deleted = record->effect->state->deleted_at != 0;
 
+    if (record->effect->reborn)
+        return CM_EFFECT_NONE;
     if (record->exists)
         return deleted ? CM_EFFECT_DELETE
                : news  ? CM_EFFECT_UPDATE

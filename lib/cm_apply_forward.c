@@ -1,5 +1,5 @@
 /* What an applied message makes this node say: to the other peers of a hub,
- * and to all where conflict=NODE lets a value here win. */
+ * and to all where conflict=NODE or a person lets an older value win. */
 #include "cm_apply.h"
 
 #include <string.h>
@@ -64,12 +64,14 @@ cm_error_t *cm_run_forward(cm_run_t *run, apr_pool_t *scratch_pool)
     return cm_node_set_last_seq(run->node, seq, scratch_pool);
 }
 
-/* Return the names of COLUMNS as a JSON array. */
+/* Return the names of the columns as a JSON array; NULL: all. */
 static const char *changed_text(const cm_again_t *again, apr_pool_t *pool)
 {
     cm_buffer_t *buffer = cm_buffer_create(64, pool);
     int i;
 
+    if (again->reborn)
+        return NULL;
     for (i = 0; i < again->columns->nelts; i++) {
         int column = APR_ARRAY_IDX(again->columns, i, int);
         const char *name = again->record->table->columns[column].name;
@@ -126,7 +128,8 @@ cm_error_t *cm_run_publish_again(cm_run_t *run, apr_pool_t *scratch_pool)
             continue;
         cm_bulk_add(bulk, cm_datum_text(again->record->table->model->name));
         cm_bulk_add(bulk, cm_datum_text(again->record->local_id));
-        cm_bulk_add(bulk, cm_datum_text(cm_action_name(CM_UPDATE)));
+        cm_bulk_add(bulk, cm_datum_text(cm_action_name(
+                              again->reborn ? CM_CREATE : CM_UPDATE)));
         cm_bulk_add(bulk, body);
         cm_bulk_add(bulk, cm_datum_text(changed_text(again, scratch_pool)));
         cm_bulk_add(bulk, cm_datum_number(cm_clock_now(), scratch_pool));

@@ -5,6 +5,13 @@
 
 #include "cm_outbox.h"
 
+/* What a person says of a conflict. */
+typedef enum cm_decision_e {
+    CM_DECIDE_NOT, /* nothing: conflict=hold holds it */
+    CM_DECIDE_THEIRS,
+    CM_DECIDE_OURS
+} cm_decision_e;
+
 /* A message that stays in the inbox for now. */
 typedef struct cm_parked_t {
     apr_int64_t id;
@@ -44,10 +51,21 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              const cm_batch_t *batch, int gem,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Try the parked messages of PEER again. */
+/* Try the parked messages of PEER again, and what waits for the records that
+ * these bring. Cheap when nothing is parked. */
 cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
                            const char *peer,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Try the parked messages IDS (apr_int64_t) of PEER again, as a person has
+ * DECIDED about what conflict=hold had parked; receipt->parked has those that
+ * stay parked for another reason. Theirs: the message is taken, even over a
+ * newer change here. Ours: what the record says here stays, and is published
+ * again as newer; a record that was deleted there goes on as a new one. */
+cm_error_t *cm_inbox_decide(cm_receipt_t **receipt, cm_node_t *node,
+                            const char *peer, const apr_array_header_t *ids,
+                            cm_decision_e decided,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Count what is parked, of PEER or (NULL) of all. */
 cm_error_t *cm_inbox_parked_count(apr_int64_t *count, cm_node_t *node,

@@ -276,3 +276,33 @@ cm_error_t *cm_inbox_add_page(cm_run_t *run, cm_page_t *page, int waiting,
     page->after = last;
     return NULL;
 }
+
+cm_error_t *cm_inbox_add_ids(cm_run_t *run, cm_page_t *page,
+                             const apr_array_header_t *ids,
+                             apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"peer", "text"},
+                                               {"id", "bigint"}};
+    cm_bulk_t *keys =
+        cm_bulk_create("inbound_messages", columns, 2, 2, scratch_pool);
+    cm_rows_t *rows;
+    int i;
+
+    page->count = 0;
+    for (i = page->after; i < ids->nelts && page->count < PAGE_ROWS; i++) {
+        cm_bulk_add(keys, cm_datum_text(run->peer));
+        cm_bulk_add(keys, cm_datum_number(APR_ARRAY_IDX(ids, i, apr_int64_t),
+                                          scratch_pool));
+        page->count++;
+    }
+    page->after = i;
+    if (!page->count)
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, keys,
+                          "t.processed_at IS NULL", 0, run->pool));
+    for (i = 0; i < rows->count; i++)
+        add_row(run, rows, i);
+    qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
+          compare_items);
+    return NULL;
+}

@@ -25,4 +25,10 @@ cm_error_t *cm_inbox_add_same(cm_run_t *run, const apr_array_header_t *messages,
 cm_error_t *cm_inbox_add_page(cm_run_t *run, cm_page_t *page, int waiting,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Add to RUN those of the messages IDS (apr_int64_t) of its peer that are
+ * parked; a PAGE of them, whose AFTER counts the ids that are through. */
+cm_error_t *cm_inbox_add_ids(cm_run_t *run, cm_page_t *page,
+                             const apr_array_header_t *ids,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

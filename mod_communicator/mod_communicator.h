@@ -78,6 +78,10 @@ typedef cm_error_t *(*cm_work_t)(cm_exchange_t *exchange, void *baton);
 cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
                             void *baton) CM_UNUSED_RESULT;
 
+/* Try what is parked of the peer again; return whether anything was released.
+ * That it cannot be tried is logged, and fails nothing. */
+int cm_retry_parked(cm_exchange_t *exchange);
+
 /* Note that the peer was here (exchange->known), and refuse one whose history
  * does not fit (CM_EPOCH). PUSH says which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;

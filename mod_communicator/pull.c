@@ -125,18 +125,31 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
     return cm_inbox_parked_count(&pull->parked, node, peer, scratch_pool);
 }
 
+static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
+                             apr_pool_t *scratch_pool)
+{
+    return exchange->gem ? read_for_gem(exchange, pull, scratch_pool)
+                         : read_for_ours(exchange, pull, scratch_pool);
+}
+
 /* HEAD changes nothing: monitors ask it. */
 static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->r->pool;
+    pull_t *pull = baton;
     apr_int64_t stamped;
 
-    if (!exchange->r->header_only) {
-        CM_TRY(cm_contact(exchange, 0));
-        CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
-    }
-    return exchange->gem ? read_for_gem(exchange, baton, pool)
-                         : read_for_ours(exchange, baton, pool);
+    if (exchange->r->header_only)
+        return read_kind(exchange, pull, pool);
+    CM_TRY(cm_contact(exchange, 0));
+    CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
+    CM_TRY(read_kind(exchange, pull, pool));
+    /* In the last answer of a run goes what is released now. */
+    if (pull->batch->more || !pull->limits.messages ||
+        !cm_retry_parked(exchange))
+        return NULL;
+    CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
+    return read_kind(exchange, pull, pool);
 }
 
 static void set_headers(cm_exchange_t *exchange, const pull_t *pull)

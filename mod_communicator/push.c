@@ -42,6 +42,23 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     return NULL;
 }
 
+int cm_retry_parked(cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    cm_receipt_t *receipt;
+    cm_error_t *err =
+        cm_inbox_retry(&receipt, exchange->node, exchange->peer->name, r->pool);
+
+    if (err)
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, CM0018 "%s",
+                      cm_error_text(err, r->pool));
+    else if (receipt->applied)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CM0018 "applied %d parked messages of peer '%s'",
+                      receipt->applied, exchange->peer->name);
+    return receipt->applied > 0;
+}
+
 static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
@@ -51,6 +68,7 @@ static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
         return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
                                 exchange->gem, exchange->r->pool);
+    (void)cm_retry_parked(exchange);
     push->receipt = apr_pcalloc(exchange->r->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
     return NULL;

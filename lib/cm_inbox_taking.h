@@ -1,0 +1,60 @@
+/* What cm_inbox.c (what comes) and cm_inbox_retry.c (what is parked) share:
+ * one transaction in which messages of one peer are taken. */
+#ifndef CM_INBOX_TAKING_H
+#define CM_INBOX_TAKING_H
+
+#include "cm_apply.h"
+#include "cm_inbox.h"
+#include "cm_inbox_rows.h"
+
+typedef struct cm_taking_t {
+    cm_node_t *node;
+    const char *peer;
+    const cm_batch_t *batch; /* NULL: only what is parked is tried */
+    int gem;
+    int isolate_schema;
+    cm_receipt_t *receipt;
+    apr_int64_t *wanted;
+    const cm_error_t *stopped;     /* CM_ON_ERROR_STOP: why ... */
+    apr_int64_t stopped_id;        /* ... and at which message */
+    cm_page_t page;                /* of what is parked */
+    int waiting;                   /* only those that wait for a record */
+    const apr_array_header_t *ids; /* apr_int64_t: only these, or NULL */
+    cm_decision_e decision;        /* what a person says of them */
+    int created;                   /* records that it brought */
+    apr_pool_t *pool;              /* of what outlives the transaction */
+    apr_pool_t *result_pool;       /* of the receipt */
+} cm_taking_t;
+
+/* What is done in the transaction. */
+typedef cm_error_t *(*cm_taking_work_t)(cm_taking_t *taking,
+                                        apr_pool_t *scratch_pool);
+
+/* Return an empty receipt. */
+cm_receipt_t *cm_taking_receipt(apr_pool_t *pool);
+
+/* Begin a run for TAKING in POOL. */
+cm_run_t *cm_taking_begin(const cm_taking_t *taking, apr_pool_t *pool);
+
+/* Write what RUN did, and count it. With ATTEMPTS what is still parked counts
+ * one more, with NOTE_KEPT the receipt names what was parked before, too. */
+cm_error_t *cm_taking_finish(cm_taking_t *taking, cm_run_t *run, int attempts,
+                             int note_kept,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Run WORK in a transaction, behind a stamping of what is committed here, so
+ * that the stamping within it is short. When the tables have changed since
+ * they were looked at, once more. Fails as cm_inbox_receive(). */
+cm_error_t *cm_taking_run(cm_taking_t *taking, cm_taking_work_t work,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Try what waits for other records, as long as that brings further ones: of
+ * the peer of TAKING, in its transaction. */
+cm_error_t *cm_taking_release(cm_taking_t *taking,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same of all peers, each in transactions of its own. */
+cm_error_t *cm_taking_release_all(cm_taking_t *taking,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
