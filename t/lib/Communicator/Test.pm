@@ -222,11 +222,13 @@ sub quote {
     return "\"$word\"";
 }
 
-$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
+# PIPE: prove has gone and reads no more.
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP PIPE);
 
 END {
     if ($$ == $owner) {
         my $status = $?;
+        local $SIG{PIPE} = 'IGNORE';
         while (my $code = pop @at_end) { eval { $code->(); 1 } or warn $@ }
         my $failed = $status || !Test::More->builder->is_passing;
         if ($root && ($keep eq 'never' || $keep eq 'failed' && !$failed)) {
