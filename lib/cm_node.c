@@ -45,8 +45,8 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
 
     err = cm_store_select(
         &rows, store,
-        "SELECT epoch, life, (SELECT max(version) FROM communicator_schema)"
-        " FROM communicator_node WHERE id = 1",
+        "SELECT epoch, life, (SELECT max(version) FROM communicator_schema),"
+        " paused_at FROM communicator_node WHERE id = 1",
         NULL, 0, pool);
     if (err && err->code == CM_SCHEMA)
         return cm_error_hint(cm_error_make(pool, CM_SCHEMA, err, __FILE__,
@@ -61,6 +61,7 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     opened->store = store;
     opened->epoch = cm_cell_text(rows, 0, 0);
     opened->life = (int)cm_cell_number(rows, 0, 1);
+    opened->paused_at = cm_cell_number(rows, 0, 3);
     opened->pool = pool;
     apr_pool_create(&opened->table_pool, pool);
     apr_pool_tag(opened->table_pool, "cm_node_tables");
@@ -102,11 +103,11 @@ void cm_node_forget(cm_node_t *node)
 static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
                             const char *lock, apr_pool_t *scratch_pool)
 {
-    const char *sql =
-        apr_pstrcat(scratch_pool,
-                    "SELECT last_seq, epoch, life FROM communicator_node"
-                    " WHERE id = 1",
-                    lock, NULL);
+    const char *sql = apr_pstrcat(scratch_pool,
+                                  "SELECT last_seq, epoch, life, paused_at FROM"
+                                  " communicator_node"
+                                  " WHERE id = 1",
+                                  lock, NULL);
     cm_rows_t *rows;
 
     CM_TRY(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool));
@@ -118,6 +119,7 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
     if (strcmp(node->epoch, cm_cell_text(rows, 0, 1)))
         node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
     node->life = (int)cm_cell_number(rows, 0, 2);
+    node->paused_at = cm_cell_number(rows, 0, 3);
     return NULL;
 }
 

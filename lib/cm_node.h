@@ -9,9 +9,10 @@
 typedef struct cm_node_t {
     const cm_settings_t *settings;
     cm_store_t *store;
-    const char *epoch;  /* of this database: 32 hexadecimal digits */
-    int life;           /* the first of records made here (cm_mapping.h) */
-    apr_hash_t *tables; /* model name -> cm_table_t *, read on first use */
+    const char *epoch;     /* of this database: 32 hexadecimal digits */
+    int life;              /* the first of records made here (cm_mapping.h) */
+    apr_int64_t paused_at; /* since when it is paused; 0: not (cm_state.h) */
+    apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
     apr_pool_t *pool;
     apr_pool_t *table_pool;
 } cm_node_t;
@@ -28,8 +29,8 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
 /* Forget the tables (and prepared statements): the schema changed. */
 void cm_node_forget(cm_node_t *node);
 
-/* Read again what `epoch --new` changes, for a connection that lives long, and
- * give the last seq used; takes no lock. */
+/* Read again what `epoch --new` and `pause` change, for a connection that
+ * lives long, and give the last seq used; takes no lock. */
 cm_error_t *cm_node_refresh(apr_int64_t *last_seq, cm_node_t *node,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -1,0 +1,223 @@
+/* Parked messages in a person's hands: see cm_parked.h. */
+#include "cm_parked.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_dialect.h"
+#include "cm_mapping.h"
+#include "cm_peer.h"
+#include "cm_json.h"
+
+cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
+                           const char *peer, int limit, apr_pool_t *result_pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *read;
+    int i;
+
+    CM_TRY_FOR(
+        cm_store_select(
+            &read, node->store,
+            apr_psprintf(result_pool,
+                         "SELECT peer, id, model, origin, original_id, error,"
+                         " transient, action, attempts, received_at"
+                         " FROM inbound_messages WHERE processed_at IS NULL%s"
+                         " ORDER BY peer, id LIMIT %d",
+                         peer ? " AND peer = %s" : "", limit),
+            &argument, peer ? 1 : 0, result_pool),
+        result_pool, "cannot list what is parked");
+    *rows = apr_array_make(result_pool, read->count, sizeof(cm_parked_row_t));
+    for (i = 0; i < read->count; i++) {
+        cm_parked_row_t *row = apr_array_push(*rows);
+
+        row->peer = cm_cell_text(read, i, 0);
+        row->message.id = cm_cell_number(read, i, 1);
+        row->message.model = cm_cell_text(read, i, 2);
+        row->message.identity.origin = cm_cell_text(read, i, 3);
+        row->message.identity.original_id = cm_cell_text(read, i, 4);
+        row->message.reason = cm_cell_text(read, i, 5);
+        row->message.transient = (int)cm_cell_number(read, i, 6);
+        row->action = cm_cell_text(read, i, 7);
+        row->attempts = (int)cm_cell_number(read, i, 8);
+        row->received_at = cm_cell_number(read, i, 9);
+    }
+    return NULL;
+}
+
+typedef struct work_t {
+    cm_node_t *node;
+    const char *peer;
+    apr_int64_t id;
+} work_t;
+
+static void add_member(cm_buffer_t *json, const char *name,
+                       const cm_datum_t *cell, int is_text)
+{
+    if (!cell->data)
+        return;
+    cm_buffer_raw(json, json->size > 1 ? ",\"" : "\"");
+    cm_buffer_raw(json, name);
+    cm_buffer_raw(json, "\":");
+    if (is_text)
+        cm_buffer_string(json, cell->data, cell->size);
+    else
+        cm_buffer_append(json, cell->data, cell->size);
+}
+
+/* Give the whole message ID as JSON, and its row of these columns. */
+static cm_error_t *read_whole(const char **whole, cm_rows_t **rows,
+                              const work_t *work, apr_pool_t *pool)
+{
+    static const char *const names[] = {
+        "id",     "model", "origin", "original_id", "action", "clock",
+        "clocks", "base",  "refs",   "body",        "reason"};
+    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
+                                    cm_datum_number(work->id, pool)};
+    cm_buffer_t *json = cm_buffer_create(1024, pool);
+    int i;
+
+    CM_TRY(cm_store_select(rows, work->node->store,
+                           "SELECT id, model, origin, original_id, action,"
+                           " clock, clocks, base, refs, body, error"
+                           " FROM inbound_messages WHERE peer = %s AND id = %s"
+                           " AND processed_at IS NULL",
+                           arguments, 2, pool));
+    if (!(*rows)->count)
+        return CM_FAIL(pool, CM_USAGE,
+                       "no message %" APR_INT64_T_FMT " of '%s' is parked here",
+                       work->id, work->peer);
+    cm_buffer_raw(json, "{");
+    for (i = 0; i < (int)(sizeof(names) / sizeof(*names)); i++)
+        add_member(json, names[i], cm_cell(*rows, 0, i),
+                   i != 0 && (i < 5 || i > 8));
+    cm_buffer_append(json, "}", 2);
+    *whole = json->data;
+    return NULL;
+}
+
+static cm_error_t *find_local_id(const char **id, const work_t *work,
+                                 const cm_rows_t *rows, apr_pool_t *pool)
+{
+    const char *name = cm_cell_text(rows, 0, 1);
+    const cm_model_t *model =
+        name ? cm_settings_model(work->node->settings, name) : NULL;
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
+    cm_identity_t identity = {cm_cell_text(rows, 0, 2),
+                              cm_cell_text(rows, 0, 3)};
+    cm_mapping_t *mapping;
+    apr_hash_t *found;
+
+    *id = NULL;
+    if (!model || !identity.origin || !identity.original_id)
+        return NULL;
+    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
+    CM_TRY(cm_mapping_by_identity(&found, work->node, model->type, one, pool));
+    mapping = apr_hash_get(found, cm_identity_key(identity, pool),
+                           APR_HASH_KEY_STRING);
+    *id = mapping ? mapping->local_id : NULL;
+    return NULL;
+}
+
+/* Put the whole message where lost values are kept. */
+static cm_error_t *keep_whole(const work_t *work, const cm_rows_t *rows,
+                              const char *whole, apr_pool_t *pool)
+{
+    static const cm_bulk_column_t columns[] = {
+        {"model", "text"},        {"local_record_id", "text"},
+        {"origin", "text"},       {"original_id", "text"},
+        {"lost_value", "text"},   {"lost_clock", "bigint"},
+        {"peer", "text"},         {"message_id", "bigint"},
+        {"created_at", "bigint"}, {"resolved_at", "bigint"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_conflicts", columns,
+                       sizeof(columns) / sizeof(*columns), 0, pool);
+    const char *local_id, *model = cm_cell_text(rows, 0, 1);
+    cm_datum_t now = cm_datum_number(cm_clock_now(), pool);
+    apr_int64_t inserted;
+
+    CM_TRY(find_local_id(&local_id, work, rows, pool));
+    cm_bulk_add(bulk, cm_datum_text(model ? model : ""));
+    cm_bulk_add(bulk, cm_datum_text(local_id));
+    cm_bulk_add(bulk, *cm_cell(rows, 0, 2));
+    cm_bulk_add(bulk, *cm_cell(rows, 0, 3));
+    cm_bulk_add(bulk, cm_datum_text(whole));
+    cm_bulk_add(bulk, *cm_cell(rows, 0, 5));
+    cm_bulk_add(bulk, cm_datum_text(work->peer));
+    cm_bulk_add(bulk, cm_datum_number(work->id, pool));
+    cm_bulk_add(bulk, now);
+    cm_bulk_add(bulk, now);
+    return cm_bulk_insert(&inserted, work->node->store, bulk, CM_PRESENT_FAIL,
+                          pool);
+}
+
+static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
+{
+    cm_store_t *store = work->node->store;
+    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
+                                    cm_datum_number(work->id, pool)};
+    cm_rows_t *rows;
+    const char *whole = NULL;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, work->node, work->peer, 1, pool));
+    CM_TRY(read_whole(&whole, &rows, work, pool));
+    CM_TRY(keep_whole(work, rows, whole, pool));
+    CM_TRY(cm_store_run(
+        NULL, store,
+        apr_pstrcat(pool, "UPDATE inbound_messages SET processed_at = ",
+                    cm_store_dialect(store)->now,
+                    ", transient = 0, error = 'discarded'"
+                    " WHERE peer = %s AND id = %s",
+                    NULL),
+        arguments, 2, pool));
+    return cm_store_commit(store, pool);
+}
+
+/* Where a person's word is awaited, discarding is that word: ours stands.
+ * Returns whether that was so. */
+static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    const cm_model_t *model;
+    cm_receipt_t *receipt;
+    const char *name;
+    cm_rows_t *rows;
+
+    CM_TRY(read_whole(&name, &rows, work, pool));
+    name = cm_cell_text(rows, 0, 1);
+    model = name ? cm_settings_model(work->node->settings, name) : NULL;
+    *done = 0;
+    if (!model || model->conflict != CM_CONFLICT_HOLD)
+        return NULL;
+    APR_ARRAY_PUSH(ids, apr_int64_t) = work->id;
+    CM_TRY(cm_inbox_decide(&receipt, work->node, work->peer, ids,
+                           CM_DECIDE_OURS, pool));
+    *done = receipt->parked->nelts == 0;
+    return NULL;
+}
+
+static cm_error_t *give_up(const work_t *work, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    int done;
+
+    CM_TRY(decide_ours(&done, work, pool));
+    if (done)
+        return NULL;
+    CM_TRY(cm_store_begin(work->node->store, pool));
+    err = discard(work, pool);
+    cm_store_rollback(work->node->store);
+    return err;
+}
+
+cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
+                              apr_pool_t *scratch_pool)
+{
+    const work_t work = {node, peer, id};
+
+    CM_TRY_FOR(give_up(&work, scratch_pool), scratch_pool,
+               "cannot discard message %" APR_INT64_T_FMT " of '%s'", id, peer);
+    return NULL;
+}

@@ -1,0 +1,212 @@
+/* Purging: see cm_purge.h. */
+#include "cm_purge.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#define CHUNK         5000
+#define RETAIN_CHUNKS 4
+
+/* MOMENT as the timestamp columns hold it. */
+static cm_datum_t timestamp(apr_int64_t moment, apr_pool_t *pool)
+{
+    apr_time_exp_t time;
+
+    apr_time_exp_gmt(&time, moment);
+    return cm_datum_text(apr_psprintf(
+        pool, "%04d-%02d-%02d %02d:%02d:%02d", time.tm_year + 1900,
+        time.tm_mon + 1, time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec));
+}
+
+/* Find what the slowest of the peers has confirmed. */
+static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = node->settings->peers;
+    apr_int64_t last_seq;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_node_refresh(&last_seq, node, pool));
+    purge->kept = last_seq;
+    purge->slowest = NULL;
+    for (i = 0; i < peers->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->name;
+        const cm_datum_t argument = cm_datum_text(name);
+        apr_int64_t confirmed;
+
+        CM_TRY(cm_store_select(&rows, node->store,
+                               "SELECT confirmed FROM communicator_peers"
+                               " WHERE name = %s",
+                               &argument, 1, pool));
+        confirmed = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+        if (purge->slowest && confirmed >= purge->kept)
+            continue;
+        purge->slowest = name;
+        purge->kept = confirmed;
+    }
+    if (purge->force)
+        purge->kept = last_seq;
+    return NULL;
+}
+
+/* Give the last number of the chunk that SQL selects; 0: there is none. */
+static cm_error_t *find_chunk(apr_int64_t *last, cm_node_t *node,
+                              const char *sql, const cm_datum_t *arguments,
+                              int count, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store, sql, arguments, count, pool));
+    *last = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+static cm_error_t *remove_rows(apr_int64_t *removed, cm_node_t *node,
+                               const char *sql, const cm_datum_t *arguments,
+                               int count, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(node->store, pool));
+    err = cm_store_run(removed, node->store, sql, arguments, count, pool);
+    if (!err)
+        return cm_store_commit(node->store, pool);
+    cm_store_rollback(node->store);
+    return err;
+}
+
+/* One chunk of the outbox behind *AFTER; it moves on. */
+static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
+                                  cm_node_t *node, apr_int64_t *after,
+                                  apr_pool_t *pool)
+{
+    const char *old =
+        purge->force ? "coalesce(delivered_at, created_at)" : "delivered_at";
+    const cm_datum_t before = timestamp(purge->before, pool);
+    apr_int64_t last;
+
+    *removed = 0;
+    CM_TRY(find_chunk(
+        &last, node,
+        apr_psprintf(pool,
+                     "SELECT max(seq) FROM (SELECT seq, %s AS old"
+                     " FROM outbound_messages WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq < %" APR_INT64_T_FMT
+                     " ORDER BY seq LIMIT %d) AS chunk WHERE old < %%s",
+                     old, *after, purge->kept, CHUNK),
+        &before, 1, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM outbound_messages"
+                                        " WHERE seq > %" APR_INT64_T_FMT
+                                        " AND seq <= %" APR_INT64_T_FMT
+                                        " AND %s < %%s",
+                                        *after, last, old),
+                           &before, 1, pool),
+               pool, "cannot purge outbound_messages");
+    *after = last;
+    purge->outbound += *removed;
+    return NULL;
+}
+
+/* One chunk of what came from PEER, alike. */
+static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
+                                 cm_node_t *node, const char *peer,
+                                 apr_int64_t *after, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    timestamp(purge->before, pool)};
+    apr_int64_t last;
+
+    *removed = 0;
+    CM_TRY(find_chunk(
+        &last, node,
+        apr_psprintf(pool,
+                     "SELECT max(id) FROM (SELECT id FROM inbound_messages"
+                     " WHERE peer = %%s AND id > %" APR_INT64_T_FMT
+                     " AND processed_at < %%s ORDER BY id LIMIT %d) AS chunk",
+                     *after, CHUNK),
+        arguments, 2, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM inbound_messages"
+                                        " WHERE peer = %%s"
+                                        " AND id > %" APR_INT64_T_FMT
+                                        " AND id <= %" APR_INT64_T_FMT
+                                        " AND processed_at < %%s",
+                                        *after, last),
+                           arguments, 2, pool),
+               pool, "cannot purge inbound_messages");
+    *after = last;
+    purge->inbound += *removed;
+    return NULL;
+}
+
+static cm_error_t *tell(const cm_purge_t *purge, apr_pool_t *pool)
+{
+    if (!purge->progress)
+        return NULL;
+    return purge->progress(purge->baton, purge->outbound + purge->inbound,
+                           pool);
+}
+
+/* PEER NULL: the outbox; else the inbox of that peer. */
+static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
+                             const char *peer, apr_pool_t *scratch_pool)
+{
+    apr_int64_t removed, after = 0;
+    apr_pool_t *iterpool;
+    int chunks = 0;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(
+            peer ? purge_inbound(&removed, purge, node, peer, &after, iterpool)
+                 : purge_outbound(&removed, purge, node, &after, iterpool));
+        CM_TRY(tell(purge, scratch_pool));
+        chunks++;
+    } while (removed > 0 &&
+             (!purge->most_chunks || chunks < purge->most_chunks));
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    purge->outbound = purge->inbound = 0;
+    CM_TRY(find_floor(purge, node, scratch_pool));
+    CM_TRY(purge_all(purge, node, NULL, scratch_pool));
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT name FROM communicator_peers", NULL, 0,
+                           scratch_pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(purge_all(purge, node, cm_cell_text(rows, i, 0), scratch_pool));
+    return NULL;
+}
+
+cm_error_t *cm_purge_retain(apr_int64_t *removed, cm_node_t *node,
+                            apr_pool_t *scratch_pool)
+{
+    cm_purge_t purge = {.most_chunks = RETAIN_CHUNKS};
+
+    *removed = 0;
+    if (node->settings->retain < 0)
+        return NULL;
+    purge.before = cm_clock_now() - node->settings->retain;
+    CM_TRY(cm_purge_run(&purge, node, scratch_pool));
+    *removed = purge.outbound + purge.inbound;
+    return NULL;
+}

@@ -1,0 +1,184 @@
+/* How a node stands: see cm_state.h. */
+#include "cm_state.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "cm_inbox.h"
+#include "cm_json.h"
+#include "cm_schema.h"
+
+#define MOST_CONFLICTS 1000
+#define A_DAY          (86400 * (apr_int64_t)1000000)
+
+/* Set the number that stands under NAME. */
+static void take_number(cm_said_t *said, const cm_value_t *name,
+                        const cm_value_t *value)
+{
+    apr_int64_t number;
+
+    if (!cm_json_integer(&number, value))
+        return;
+    if (!strcmp(name->data, "at"))
+        said->at = number;
+    else if (!strcmp(name->data, "gem"))
+        said->gem = number != 0;
+    else if (!strcmp(name->data, "pending"))
+        said->pending = number;
+    else if (!strcmp(name->data, "oldest"))
+        said->oldest = number;
+    else if (!strcmp(name->data, "parked"))
+        said->parked = number;
+}
+
+/* What cannot be read was not said. */
+static void read_said(cm_said_t *said, const cm_datum_t *text, apr_pool_t *pool)
+{
+    cm_value_t name, value;
+    cm_json_t json;
+    int count = 0;
+
+    *said = (cm_said_t){.pending = -1, .parked = -1};
+    if (!text->data)
+        return;
+    cm_json_init(&json, text->data, text->size, pool);
+    if (!cm_json_open(&json, '{'))
+        return;
+    while (cm_json_next(&json, '}', &count))
+        if (cm_json_name(&json, &name) && cm_json_value(&json, &value))
+            take_number(said, &name, &value);
+}
+
+cm_error_t *cm_state_keep_said(cm_node_t *node, const char *name,
+                               const cm_said_t *said, apr_pool_t *scratch_pool)
+{
+    const char *text = apr_psprintf(
+        scratch_pool,
+        "{\"at\":%" APR_INT64_T_FMT ",\"gem\":%d,\"pending\":%" APR_INT64_T_FMT
+        ",\"oldest\":%" APR_INT64_T_FMT ",\"parked\":%" APR_INT64_T_FMT "}",
+        said->at, said->gem, said->pending, said->oldest, said->parked);
+    const cm_datum_t arguments[] = {cm_datum_text(text), cm_datum_text(name)};
+
+    CM_TRY_FOR(cm_store_run(NULL, node->store,
+                            "UPDATE communicator_peers SET status = %s"
+                            " WHERE name = %s",
+                            arguments, 2, scratch_pool),
+               scratch_pool, "cannot keep what '%s' says of itself", name);
+    return NULL;
+}
+
+/* Count what is parked of the peer. */
+static cm_error_t *count_parked(cm_peer_state_t *one, cm_node_t *node,
+                                const char *name, apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(cm_store_select(&rows, node->store,
+                               "SELECT count(*), sum(transient)"
+                               " FROM inbound_messages"
+                               " WHERE processed_at IS NULL AND peer = %s",
+                               &argument, 1, pool),
+               pool, "cannot count what is parked of '%s'", name);
+    one->parked = cm_cell_number(rows, 0, 0);
+    one->waiting = cm_cell_number(rows, 0, 1);
+    return NULL;
+}
+
+static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
+                             const char *name, apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(node->store, pool));
+    err = cm_peer_load(&one->peer, node, name, 0, pool);
+    if (!err)
+        err = cm_store_commit(node->store, pool);
+    cm_store_rollback(node->store);
+    CM_TRY(err);
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT status FROM communicator_peers"
+                           " WHERE name = %s",
+                           &argument, 1, pool));
+    read_said(&one->said, cm_cell(rows, 0, 0), pool);
+    CM_TRY(cm_outbox_pending(&one->pending, node, name, pool));
+    return count_parked(one, node, name, pool);
+}
+
+static cm_error_t *count_conflicts(cm_state_t *state, cm_node_t *node,
+                                   apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*) FROM (SELECT created_at"
+                     " FROM communicator_conflicts ORDER BY id DESC LIMIT %d)"
+                     " AS late WHERE created_at > %" APR_INT64_T_FMT,
+                     MOST_CONFLICTS, cm_clock_now() - A_DAY),
+        NULL, 0, pool));
+    state->conflicts = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+cm_error_t *cm_state_read(cm_state_t **state, cm_node_t *node, const char *peer,
+                          apr_pool_t *result_pool)
+{
+    const apr_array_header_t *peers = node->settings->peers;
+    cm_state_t *read = apr_pcalloc(result_pool, sizeof(*read));
+    int i;
+
+    CM_TRY(cm_node_refresh(&read->last_seq, node, result_pool));
+    read->name = node->settings->name;
+    read->epoch = apr_pstrdup(result_pool, node->epoch);
+    read->schema = cm_schema_known(node->store);
+    read->paused_at = node->paused_at;
+    read->peers = apr_array_make(result_pool, 4, sizeof(cm_peer_state_t));
+    CM_TRY(count_conflicts(read, node, result_pool));
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *one =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
+
+        if (!peer || !strcmp(one->name, peer))
+            CM_TRY(load_peer(apr_array_push(read->peers), node, one->name,
+                             result_pool));
+    }
+    *state = read;
+    return NULL;
+}
+
+cm_error_t *cm_state_pause(cm_node_t *node, apr_int64_t at,
+                           apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_number(at, scratch_pool);
+
+    /* The time that it was paused first stays. */
+    CM_TRY_FOR(cm_store_run(NULL, node->store,
+                            at ? "UPDATE communicator_node SET paused_at = %s"
+                                 " WHERE id = 1 AND paused_at = 0"
+                               : "UPDATE communicator_node SET paused_at = %s"
+                                 " WHERE id = 1",
+                            &argument, 1, scratch_pool),
+               scratch_pool, "cannot %s '%s'", at ? "pause" : "resume",
+               node->settings->name);
+    if (!at || !node->paused_at)
+        node->paused_at = at;
+    return NULL;
+}
+
+cm_error_t *cm_state_check(const cm_node_t *node, apr_pool_t *pool)
+{
+    char since[APR_RFC822_DATE_LEN];
+
+    if (!node->paused_at)
+        return NULL;
+    apr_rfc822_date(since, node->paused_at);
+    return cm_error_hint(CM_FAIL(pool, CM_PAUSED, "'%s' is paused since %s",
+                                 node->settings->name, since),
+                         pool, "communicator-sync resume");
+}

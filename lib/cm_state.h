@@ -1,0 +1,54 @@
+/* How a node stands, at a glance: for status, monitors and the status page.
+ * A few bounded statements, no locks. */
+#ifndef CM_STATE_H
+#define CM_STATE_H
+
+#include "cm_outbox.h"
+
+/* What a peer last said of itself, kept in communicator_peers.status. */
+typedef struct cm_said_t {
+    apr_int64_t at;      /* when; 0: never */
+    int gem;             /* it is a Communicator of 2011, which says nothing */
+    apr_int64_t pending; /* messages there for us; -1: not said */
+    apr_int64_t oldest;  /* clock of the oldest of them; 0: none, unknown */
+    apr_int64_t parked;  /* of our messages, there; -1: not said */
+} cm_said_t;
+
+typedef struct cm_peer_state_t {
+    cm_peer_t *peer; /* cursors, last contact */
+    cm_pending_t pending;
+    apr_int64_t parked;  /* of its messages, here */
+    apr_int64_t waiting; /* how many of them wait for other records only */
+    cm_said_t said;
+} cm_peer_state_t;
+
+typedef struct cm_state_t {
+    const char *name, *epoch;
+    int schema; /* version of the tables */
+    apr_int64_t last_seq;
+    apr_int64_t paused_at;     /* 0: not paused */
+    apr_int64_t conflicts;     /* of the last 24 hours; above 1,000 not exact */
+    apr_array_header_t *peers; /* cm_peer_state_t, in the order configured */
+} cm_state_t;
+
+/* Read how NODE stands towards its configured peers, or (PEER not NULL) that
+ * one alone. Outside of a transaction. */
+cm_error_t *cm_state_read(cm_state_t **state, cm_node_t *node, const char *peer,
+                          apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Keep what the peer NAME says of itself. In a transaction of its own. */
+cm_error_t *cm_state_keep_said(cm_node_t *node, const char *name,
+                               const cm_said_t *said,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Pause the node from AT on (0: resume), as every run and request sees it.
+ * Fails with CM_BUSY, CM_UNAVAILABLE. */
+cm_error_t *cm_state_pause(cm_node_t *node, apr_int64_t at,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Fail with CM_PAUSED when the node is paused, as cm_node_refresh() last
+ * read it. */
+cm_error_t *cm_state_check(const cm_node_t *node,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif
