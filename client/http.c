@@ -23,6 +23,7 @@ struct cm_http_t {
     char *data; /* kept from one request to the next */
     apr_size_t size, room;
     int overflow;
+    int head_done; /* the head of the reply came to its end */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -85,8 +86,11 @@ static size_t on_header(char *data, size_t one, size_t size, void *baton)
     (void)one;
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         apr_table_clear(headers); /* what came before was no final reply */
+        http->head_done = 0;
         return size;
     }
+    if (size > 0 && (*data == '\r' || *data == '\n'))
+        http->head_done = 1;
     if (!colon || apr_table_elts(headers)->nelts >= HEADER_COUNT_MAX)
         return size;
     name = apr_pstrmemdup(http->reply_pool, data, colon - data);
@@ -249,6 +253,7 @@ static cm_error_t *perform(cm_http_reply_t **reply, cm_http_t *http,
     http->reply_pool = pool;
     http->size = 0;
     http->overflow = 0;
+    http->head_done = 0;
     *http->error = '\0';
     curl_easy_setopt(
         http->curl, CURLOPT_URL,
@@ -262,6 +267,11 @@ static cm_error_t *perform(cm_http_reply_t **reply, cm_http_t *http,
     curl_slist_free_all(headers);
     if (rc != CURLE_OK)
         return explain(http, rc, pool);
+    /* curl takes what was cut there for the whole of it */
+    if (!http->head_done)
+        return CM_FAIL(pool, CM_NETWORK,
+                       "%s: the connection was closed within the reply's head",
+                       http->config->uri);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     http->data[http->size] = '\0';
     (*reply)->status = (int)status;

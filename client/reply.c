@@ -182,12 +182,26 @@ static cm_error_t *judge_status(const cm_http_reply_t *raw, apr_pool_t *pool)
     return foreign(raw, pool);
 }
 
+/* A peer of ours always says how far it is: one that does not took us for a
+ * gem. */
+static cm_error_t *cut_off(apr_pool_t *pool)
+{
+    return cm_error_hint(CM_FAIL(pool, CM_PROTOCOL,
+                                 "the reply is Communicator's, but does not "
+                                 "say how far it goes"),
+                         pool,
+                         "a proxy in between removes headers that begin with "
+                         "'Communicator-'");
+}
+
 static cm_error_t *judge_ours(const cm_reply_t *reply,
                               const cm_http_reply_t *raw, int success,
                               apr_pool_t *pool)
 {
+    apr_int64_t reached = success == 200 ? reply->last : reply->received;
+
     if (raw->status == success)
-        return NULL;
+        return reached < 0 ? cut_off(pool) : NULL;
     if (raw->status == 401 || raw->status == 413)
         return judge_status(raw, pool);
     return cm_remote_error(reply, pool);
