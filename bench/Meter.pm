@@ -1,0 +1,103 @@
+package Meter;
+
+# What a piece of work costs: seconds, CPU of all that takes part, memory,
+# bytes on the wire.
+
+use strict;
+use warnings;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+use Communicator::Test qw(slurp);
+
+my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+
+# The processes below PID, itself included.
+sub family {
+    my ($pid) = @_;
+    my @children = split ' ', slurp("/proc/$pid/task/$pid/children");
+
+    return ($pid, map { family($_) } @children);
+}
+
+# CPU seconds of the servers PIDS: what they and their children used.
+sub cpu_of {
+    my $ticks_used = 0;
+
+    for my $server (grep { defined } @_) {
+        for my $pid (family($server)) {
+            my @fields = split ' ', slurp("/proc/$pid/stat") =~ s/^.*\) //sr;
+            next unless @fields > 14;
+            $ticks_used += $fields[11] + $fields[12];
+            $ticks_used += $fields[13] + $fields[14] if $pid == $server;
+        }
+    }
+    return $ticks_used / $ticks;
+}
+
+# CPU seconds of the whole machine since it started.
+sub cpu_of_machine {
+    my ($user, $nice, $system, undef, undef, $irq, $softirq)
+      = slurp('/proc/stat') =~ /^cpu +(.*)/ ? split ' ', $1 : ();
+
+    return ($user + $nice + $system + $irq + $softirq) / $ticks;
+}
+
+# The most memory that PID ever held, in MB.
+sub peak_of {
+    my ($pid) = @_;
+
+    return slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m ? $1 / 1024 : 0;
+}
+
+# Bytes that came and went over loopback, by httpd's own account.
+sub wire_of {
+    my ($file) = @_;
+    my ($bytes, $requests) = (0, 0);
+
+    for (split /\n/, slurp($file)) {
+        my ($in, $out) = split ' ';
+        $bytes += $in + $out;
+        $requests++;
+    }
+    return ($bytes, $requests);
+}
+
+# Run CODE, which starts a program and returns its process id, to its end.
+# WITH: servers (process ids), children (httpd's), wire (a log).
+sub measure {
+    my ($code, %with) = @_;
+    my ($bytes, $requests) = wire_of($with{wire});
+    my $machine = cpu_of_machine();
+    my $servers = cpu_of(@{ $with{servers} });
+    my (undef, undef, $user, $system) = times;
+    my $began = time;
+    my $pid = $code->();
+    my $peak = 0;
+
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        my $now = peak_of($pid);
+        # A new program begins anew, so the last word counts.
+        $peak = $now if $now;
+        sleep 0.002;
+    }
+    my $status = $?;
+    my $seconds = time - $began;
+    my (undef, undef, $user_after, $system_after) = times;
+    my $client = $user_after + $system_after - $user - $system;
+    $servers = cpu_of(@{ $with{servers} }) - $servers;
+    my ($bytes_after, $requests_after) = wire_of($with{wire});
+    my $others = cpu_of_machine() - $machine - $client - $servers;
+    return {
+        status => $status,
+        seconds => $seconds,
+        cpu_client => $client,
+        cpu_servers => $servers,
+        cpu => $client + $servers,
+        client_mb => $peak,
+        bytes => $bytes_after - $bytes,
+        requests => $requests_after - $requests,
+        others => $others > 0 ? $others / $seconds : 0,
+    };
+}
+
+1;
