@@ -2,6 +2,10 @@
 --
 -- Which sections are run is decided before the first one: a table of the gem
 -- is altered, what is missing is made. One transaction around all.
+--
+-- Every message is written three times (captured, stamped, delivered), every
+-- mapping with each change of its record: pages have room for that, so that
+-- indexes need not be touched. Names are compared byte by byte.
 
 -- outbound.origin: adds origin and original_id to outbound_messages
 -- when table outbound_messages
@@ -34,7 +38,8 @@ ALTER TABLE outbound_messages
     ADD COLUMN clocks text,
     ADD COLUMN base text,
     ADD COLUMN refs text,
-    ADD COLUMN source varchar(255)
+    ADD COLUMN source varchar(255),
+    SET (fillfactor = 45)
 ;;
 DO $$
 BEGIN
@@ -61,7 +66,7 @@ BEGIN
 END $$
 ;;
 ALTER TABLE inbound_messages
-    ADD COLUMN peer varchar(255) NOT NULL DEFAULT {peer},
+    ADD COLUMN peer varchar(255) COLLATE "C" NOT NULL DEFAULT {peer},
     ALTER COLUMN id TYPE bigint,
     ALTER COLUMN id DROP DEFAULT,
     ALTER COLUMN original_id TYPE varchar(255),
@@ -95,8 +100,10 @@ WHERE created_at IS NOT NULL
 -- unless column communicator_mappings.clock
 ALTER TABLE communicator_mappings
     ALTER COLUMN id TYPE bigint,
-    ALTER COLUMN original_id TYPE varchar(255),
-    ALTER COLUMN local_record_id TYPE varchar(255),
+    ALTER COLUMN origin TYPE varchar(255) COLLATE "C",
+    ALTER COLUMN original_id TYPE varchar(255) COLLATE "C",
+    ALTER COLUMN local_record_type TYPE varchar(255) COLLATE "C",
+    ALTER COLUMN local_record_id TYPE varchar(255) COLLATE "C",
     ALTER COLUMN local_record_id DROP NOT NULL,
     ALTER COLUMN created_at DROP NOT NULL,
     ALTER COLUMN created_at SET DEFAULT (now() AT TIME ZONE 'UTC'),
@@ -105,7 +112,8 @@ ALTER TABLE communicator_mappings
     ADD COLUMN clock bigint NOT NULL DEFAULT 0,
     ADD COLUMN clocks text,
     ADD COLUMN deleted_at bigint NOT NULL DEFAULT 0,
-    ADD COLUMN same_as bigint
+    ADD COLUMN same_as bigint,
+    SET (fillfactor = 50)
 ;;
 DO $$
 BEGIN
@@ -137,12 +145,12 @@ CREATE TABLE outbound_messages (
     created_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
     delivered_at timestamp
-);
+) WITH (fillfactor = 45);
 
 -- inbound.create: creates table inbound_messages
 -- unless table inbound_messages
 CREATE TABLE inbound_messages (
-    peer varchar(255) NOT NULL DEFAULT '',
+    peer varchar(255) COLLATE "C" NOT NULL DEFAULT '',
     id bigint NOT NULL,
     model varchar(255),
     origin varchar(255),
@@ -167,17 +175,17 @@ CREATE TABLE inbound_messages (
 -- unless table communicator_mappings
 CREATE TABLE communicator_mappings (
     id bigserial PRIMARY KEY,
-    origin varchar(255) NOT NULL,
-    original_id varchar(255) NOT NULL,
-    local_record_type varchar(255) NOT NULL,
-    local_record_id varchar(255),
+    origin varchar(255) COLLATE "C" NOT NULL,
+    original_id varchar(255) COLLATE "C" NOT NULL,
+    local_record_type varchar(255) COLLATE "C" NOT NULL,
+    local_record_id varchar(255) COLLATE "C",
     clock bigint NOT NULL DEFAULT 0,
     clocks text,
     deleted_at bigint NOT NULL DEFAULT 0,
     same_as bigint,
     created_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC')
-);
+) WITH (fillfactor = 50);
 
 -- peers.create: creates table communicator_peers
 -- unless table communicator_peers
