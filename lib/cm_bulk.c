@@ -16,6 +16,7 @@ cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
     bulk->column_count = column_count;
     bulk->key_count = key_count;
     bulk->cells = apr_array_make(pool, 4 * column_count, sizeof(cm_datum_t));
+    bulk->same = apr_pcalloc(pool, column_count + 1);
     bulk->pool = pool;
     return bulk;
 }

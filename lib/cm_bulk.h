@@ -21,6 +21,7 @@ typedef struct cm_bulk_t {
     int column_count;
     int key_count;             /* the first columns are the key */
     apr_array_header_t *cells; /* cm_datum_t */
+    char *same; /* by column: one value in all rows of the statement at hand */
     apr_pool_t *pool;
 } cm_bulk_t;
 

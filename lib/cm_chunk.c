@@ -144,6 +144,39 @@ static int most_rows(const cm_chunk_t *chunk)
     return most;
 }
 
+static int equal(const cm_datum_t *a, const cm_datum_t *b)
+{
+    if (a->binary || b->binary || !a->data || !b->data)
+        return !a->data && !b->data;
+    return a->size == b->size &&
+           (a->data == b->data || !memcmp(a->data, b->data, a->size));
+}
+
+/* Where rows become arrays, a column that holds one value needs none. But not
+ * the keys of what is looked up: a key that begins with a known value looks
+ * like another, worse way to the rows. */
+static void find_same(const cm_chunk_t *chunk)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const cm_datum_t *first = row_at(bulk, chunk->first), *row = first;
+    int keys = strstr(chunk->template, "$k") ? bulk->key_count : 0;
+    int i, j, varies = 0;
+
+    for (j = 0; j < bulk->column_count; j++)
+        bulk->same[j] = j >= keys && !(first[j].data && first[j].binary);
+    for (i = 1; i < chunk->rows; i++) {
+        row += bulk->column_count;
+        for (j = 0; j < bulk->column_count; j++)
+            if (bulk->same[j] && !equal(&row[j], &first[j]))
+                bulk->same[j] = 0;
+    }
+    for (j = 0; j < bulk->column_count; j++)
+        varies |= !bulk->same[j];
+    /* but something has to say how many rows there are */
+    if (!varies && bulk->column_count)
+        bulk->same[0] = 0;
+}
+
 int cm_chunk_next(cm_chunk_t *chunk)
 {
     int arrays = chunk->dialect->ops->arrays != NULL;
@@ -163,6 +196,8 @@ int cm_chunk_next(cm_chunk_t *chunk)
             break;
     }
     chunk->rows = rows && !arrays ? round_rows(rows) : rows;
+    if (rows && arrays)
+        find_same(chunk);
     return rows > 0;
 }
 
