@@ -14,66 +14,13 @@ package Communicator::Test::Torture;
 
 use strict;
 use warnings;
-use Communicator::Test qw(run_program start_process wait_until is_alive own
-  web_user);
+use Communicator::Test qw(run_program start_process wait_until is_alive spew);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Proxy;
 use Communicator::Test::Server;
-
-my $tables = <<'SQL';
-create table authors (id {key}, name varchar(80), city varchar(80),
-    boss_id bigint) {engine};
-create table posts (id {key}, author_id bigint, title varchar(100),
-    body {text}, score decimal(12,4), published {boolean}, visits bigint)
-    {engine};
-create table countries (code varchar(20) primary key, name varchar(80))
-    {engine};
-create table events (id {key}, token varchar(40) not null) {engine};
-create table test_skew (offset_us bigint) {engine};
-insert into test_skew values (0);
-SQL
-
-my $models = <<'CONF';
-CommunicatorModel author table=authors references=boss_id:author
-CommunicatorModel post table=posts references=author_id:author
-CommunicatorModel country table=countries key=code keys=shared
-CommunicatorModel event table=events
-CONF
-
-# The host's clock is wrong by test_skew: what triggers write is moved.
-my %skew = (
-    sqlite3 => <<'SQL',
-create trigger test_skew after insert on outbound_messages
-when new.clock > 0 and new.seq is null begin
-    update outbound_messages
-        set clock = clock + (select offset_us from test_skew)
-        where id = new.id;
-end;
-SQL
-    pgsql => <<'SQL',
-create function test_skew() returns trigger language plpgsql as $$
-begin
-    if new.clock > 0 and new.seq is null then
-        new.clock := new.clock + (select offset_us from public.test_skew);
-    end if;
-    return new;
-end $$;
-create trigger test_skew before insert on outbound_messages
-    for each row execute function test_skew();
-SQL
-    mysql => <<'SQL',
-create trigger test_skew before insert on outbound_messages for each row
-    set new.clock = if(new.clock > 0 and new.seq is null,
-        new.clock + (select offset_us from test_skew), new.clock);
-SQL
-);
-
-my %pause = (
-    sqlite3 => ".shell sleep %.2f\n",
-    pgsql => "select pg_sleep(%.2f);\n",
-    mysql => "do sleep(%.2f);\n",
-);
+use Communicator::Test::Torture::Application qw(one_of tables models
+  skew_trigger statement pause types columns references);
 
 # drivers: the hub's, then one per facade. own_servers: databases may be
 # restarted too.
@@ -84,22 +31,38 @@ sub new {
     my @names = ('central', map { "facade$_" } 1 .. $#drivers);
 
     srand $with{seed};
+    $self->draw_rules;
     for my $i (0 .. $#names) {
         my $database = Communicator::Test::Database->new($drivers[$i],
             own_server => $with{own_servers});
         my $kind = $i ? 'Server' : 'Peer';
-        $database->create($tables);
+        $database->create(tables($self->{on_delete}));
         # Ids differ on all nodes.
         $database->run("insert into $_ (id) values (@{[ 1000 * $i + 10 ]});"
-            . "delete from $_;") for qw(authors posts);
+            . "delete from $_;") for qw(authors posts tags);
         my $node = "Communicator::Test::$kind"->new(name => $names[$i],
-            database => $database, conf => $models);
+            database => $database, conf => $self->{conf});
         $node->migrate;
-        $database->run($skew{ $drivers[$i] });
+        $database->run(skew_trigger($drivers[$i]));
         push @{ $self->{nodes} }, $node;
     }
     $self->connect;
     return $self;
+}
+
+# What is configured differs from seed to seed. On MariaDB the cascades of
+# foreign keys fire no triggers, so there are none beside it.
+sub draw_rules {
+    my ($self) = @_;
+    my $mysql = grep { $_ eq 'mysql' } @{ $self->{drivers} };
+    my $batch = one_of(3, 20, 500);
+    my $conflict = one_of('', '', '', 'conflict=central');
+    my $on_delete = one_of('', 'set null', 'cascade');
+
+    $self->{on_delete} = $mysql ? '' : $on_delete;
+    $self->{conf} = models($conflict) . "CommunicatorBatch $batch\n";
+    $self->{rules} = join ', ', grep { $_ } "batches of $batch", $conflict,
+      $self->{on_delete} && "on delete $self->{on_delete}";
 }
 
 # Each facade is reached through a network of its own.
@@ -125,24 +88,6 @@ sub note_down {
     push @{ $self->{log} }, $what;
 }
 
-sub one_of { return $_[ rand @_ ] }
-
-# A word, at times one that is hard to carry.
-sub word {
-    my @hard = ('', "it''s", 'a "quoted" word', 'back\\\\slash', "\x{1F600}",
-        "two\nlines", '100%s', "\x{e9}\x{20ac}");
-
-    return rand() < 0.2 ? one_of(@hard)
-      : join '', map { chr 97 + rand 26 } 1 .. 4 + rand 8;
-}
-
-sub quoted {
-    my ($driver, $word) = @_;
-
-    $word =~ s/\\\\/\\/g unless $driver eq 'mysql';
-    return "'$word'";
-}
-
 # The keys that TABLE holds on NODE now.
 sub keys_of {
     my ($node, $table, $key) = @_;
@@ -151,94 +96,35 @@ sub keys_of {
       @{ $node->database->rows("select $key from $table order by 1") };
 }
 
-# One random statement for NODE; IDS: table -> ids there.
-sub statement {
-    my ($self, $node, $ids) = @_;
-    my $driver = $node->database->driver;
-    my $text = sub { quoted($driver, word()) };
-    my $author = sub {
-        @{ $ids->{authors} } && rand() < 0.8 ? one_of(@{ $ids->{authors} })
-          : 'null';
-    };
-    my $number = int(rand 1e6) / 1e4;
-    my %change = (
-        title => $text, body => $text, author_id => $author,
-        score => sub { sprintf '%.4f', rand 1000 },
-        visits => sub { int rand 1e6 },
-        published => sub { one_of('true', 'false', 'null') },
-    );
-    my $choice = rand;
-
-    if ($choice < 0.10) {
-        return 'insert into authors (name, city, boss_id) values ('
-          . join(', ', $text->(), $text->(), $author->()) . ");\n";
-    }
-    if ($choice < 0.30) {
-        return 'insert into posts (author_id, title, body, score, published, '
-          . 'visits) values ('
-          . join(', ', map { $change{$_}->() }
-              qw(author_id title body score published visits)) . ");\n";
-    }
-    if ($choice < 0.38) {
-        my $token = sprintf '%d-%d', $self->{seed}, ++$self->{tokens};
-        push @{ $self->{attempt} }, $token;
-        return "insert into events (token) values ('$token');\n";
-    }
-    if ($choice < 0.50) {
-        my $code = 'C' . int rand 10;
-        return "delete from countries where code = '$code';\n"
-          if rand() < 0.25;
-        return "update countries set name = @{[ $text->() ]} "
-          . "where code = '$code';\n" if rand() < 0.5;
-        return "insert into countries (code, name) select '$code', "
-          . "@{[ $text->() ]} where not exists "
-          . "(select 1 from countries where code = '$code');\n";
-    }
-    if ($choice < 0.60 && @{ $ids->{authors} }) {
-        my $id = one_of(@{ $ids->{authors} });
-        return "update authors set city = @{[ $text->() ]}, "
-          . "boss_id = @{[ $author->() ]} where id = $id;\n" if rand() < 0.6;
-        return "delete from authors where id = $id;\n" if rand() < 0.3;
-    }
-    return "update posts set visits = visits + 1;\n" if rand() < 0.05;
-    if (@{ $ids->{posts} }) {
-        my $id = one_of(@{ $ids->{posts} });
-        return "delete from posts where id = $id;\n" if rand() < 0.08;
-        return "delete from posts where id = $id;\n"
-          . "insert into posts (id, title) values ($id, 'again');\n"
-          if rand() < 0.05;
-        my %set = map { $_ => $change{$_}->() }
-          map { one_of(keys %change) } 1 .. 1 + rand 3;
-        return 'update posts set '
-          . join(', ', map { "$_ = $set{$_}" } sort keys %set)
-          . " where id = $id;\n";
-    }
-    return '';
-}
-
 # A transaction of the application on NODE, started in the background.
 sub transaction {
     my ($self, $node) = @_;
     my $database = $node->database;
     my $driver = $database->driver;
-    my %ids = map { $_ => [keys_of($node, $_, 'id')] } qw(authors posts);
+    my %ids = map { $_ => [keys_of($node, $_, 'id')] }
+      qw(authors posts tags);
     my $sql = $driver eq 'sqlite3' ? "begin immediate;\n" : "begin;\n";
+    my @tokens;
+    my $token = sub {
+        push @tokens, sprintf '%d-%d', $self->{seed}, ++$self->{tokens};
+        return $tokens[-1];
+    };
 
-    $self->{attempt} = [];
-    for (1 .. 1 + rand 4) {
-        $sql .= $self->statement($node, \%ids);
-        $sql .= sprintf $pause{$driver}, rand 0.4 if rand() < 0.3;
+    for (1 .. 1 + rand 8) {
+        $sql .= statement($driver, \%ids, $token);
+        $sql .= pause($driver, rand 0.4) if rand() < 0.15;
     }
     my $commits = rand() > 0.15;
     $sql .= $commits ? "commit;\n" : "rollback;\n";
     my $file = sprintf '%s/transaction-%d.sql', $node->{dir},
       ++$self->{transactions};
-    Communicator::Test::spew($file, $sql);
-    my @stop = $driver eq 'pgsql' ? qw(-v ON_ERROR_STOP=1) : ();
-    my $pid = start_process([$database->client_command(@stop)],
+    spew($file, $sql);
+    my @options = $driver eq 'sqlite3'
+      ? ('-cmd', 'pragma foreign_keys=on') : ();
+    my $pid = start_process([$database->client_command(@options)],
         in => $file, out => "$file.out");
-    push @{ $self->{running} }, { pid => $pid, file => $file,
-        tokens => $commits ? $self->{attempt} : [] };
+    push @{ $self->{running} }, { pid => $pid,
+        tokens => $commits ? \@tokens : [] };
 }
 
 # Wait for the applications, and learn which of them have committed.
@@ -247,7 +133,12 @@ sub join_transactions {
 
     for my $run (@{ delete $self->{running} || [] }) {
         waitpid $run->{pid}, 0;
-        push @{ $self->{committed} }, @{ $run->{tokens} } if $? == 0;
+        if ($? == 0) {
+            push @{ $self->{committed} }, @{ $run->{tokens} };
+        }
+        else {
+            $self->{failed}++;
+        }
     }
 }
 
@@ -273,20 +164,46 @@ sub mishap {
     my ($self) = @_;
     my ($hub, @facades) = @{ $self->{nodes} };
     my $facade = one_of(@facades);
+    my $node = one_of($hub, $facade);
+    my $choice = rand;
 
     select undef, undef, undef, rand 0.1;
-    if (rand() < 0.6) {
-        my @children = $facade->children or return;
-        kill KILL => one_of(@children);
-        $self->note_down('a child of httpd killed');
-    }
-    elsif ($self->{own_servers}) {
-        my $node = one_of($hub, $facade);
-        return if $node->database->driver eq 'sqlite3';
+    if ($self->{own_servers} && $node->database->driver ne 'sqlite3'
+        && $choice < 0.4) {
         $self->note_down($node->name . ': database restarted');
         $self->join_transactions;
         $node->database->restart(one_of('', 'crash'));
     }
+    elsif ($choice < 0.9) {
+        my @children = $facade->children or return;
+        kill KILL => one_of(@children);
+        $self->note_down($facade->name . ': a child of httpd killed');
+    }
+    else {
+        $facade->graceful;
+        $self->note_down($facade->name . ': httpd restarted gracefully');
+    }
+}
+
+# What operators do in the middle of all this.
+sub operate {
+    my ($self) = @_;
+    my $node = one_of(@{ $self->{nodes} });
+
+    if (rand() < 0.5) {
+        $self->note_down($node->name . ': all published again');
+        $node->sync('publish', '--all');
+        return;
+    }
+    $self->note_down($node->name . ': purged');
+    my $peers = @{ $self->{nodes} } - 1;
+    my $known = $node->database->value('select count(*) from '
+        . 'communicator_peers');
+    $node->database->run('delete from outbound_messages where seq <= '
+        . '(select min(confirmed) from communicator_peers);')
+      if $known == ($node == $self->{nodes}[0] ? $peers : 1);
+    $node->database->run('delete from inbound_messages '
+        . 'where processed_at is not null;');
 }
 
 # Some transactions at once, some exchanges, all that can happen.
@@ -302,6 +219,7 @@ sub step {
     }
     $_->trouble(one_of(0, 0.2, 0.5)) for @{ $self->{proxies} };
     $self->transaction(one_of(@nodes)) for 1 .. 1 + rand 5;
+    $self->operate if rand() < 0.15;
     $self->exchange for 1 .. rand 3;
     $self->join_transactions if rand() < 0.7;
 }
@@ -348,29 +266,32 @@ sub waiting {
     return @waiting;
 }
 
-my %type = (authors => 'Author', posts => 'Post', countries => 'Country',
-    events => 'Event');
-my %columns = (
-    authors => [qw(name city boss_id)],
-    posts => [qw(author_id title body score published visits)],
-    countries => [qw(code name)],
-    events => [qw(token)],
-);
+# The names of the records of TABLE on NODE, by id.
+sub names_of {
+    my ($node, $table) = @_;
+    my %type = types();
+    my %here = map { $_ => 1 } keys_of($node, $table, 'id');
+    my $rows = $node->database->rows('select local_record_id, origin, '
+        . 'original_id from communicator_mappings where '
+        . "local_record_type = '$type{$table}' and "
+        . 'local_record_id is not null and deleted_at = 0');
 
-# All records of NODE: "table identity" -> its values in one line.
+    return { map { $here{ $_->[0] } ? ($_->[0] => "$_->[1]/$_->[2]") : () }
+          @$rows };
+}
+
+# All records of NODE: "table identity" -> its values in one line. What refers
+# to no record is NULL.
 sub dump_of {
     my ($self, $node) = @_;
     my $database = $node->database;
     my $string = $database->driver eq 'mysql' ? 'char' : 'varchar(255)';
-    my (%author, %dump);
+    my %type = types();
+    my %columns = columns();
+    my %parent = references();
+    my %name = map { $_ => names_of($node, $_) } values %parent;
+    my %dump;
 
-    for my $row (@{ $database->rows('select local_record_id, origin, '
-        . 'original_id from communicator_mappings where '
-        . "local_record_type = 'Author' and local_record_id is not null "
-        . 'and deleted_at = 0') }) {
-        $author{ $row->[0] } = "$row->[1]/$row->[2]";
-    }
-    my %here = map { $_ => 1 } keys_of($node, 'authors', 'id');
     for my $table (sort keys %type) {
         my $key = $table eq 'countries' ? 'code' : 'id';
         my @columns = @{ $columns{$table} };
@@ -382,13 +303,13 @@ sub dump_of {
         for my $row (@$rows) {
             my ($origin, $id, @values) = @$row;
             for my $i (0 .. $#columns) {
-                my ($name, $value) = ($columns[$i], \$values[$i]);
-                if ($name =~ /^(author|boss)_id$/ && defined $$value) {
-                    $$value = $here{$$value} ? $author{$$value} : undef;
-                }
+                my ($column, $value) = ($columns[$i], \$values[$i]);
                 next unless defined $$value;
-                $$value += 0 if $name eq 'score';
-                $$value = $$value =~ /^[t1]/ ? 1 : 0 if $name eq 'published';
+                $$value = $name{ $parent{$column} }{$$value}
+                  if $parent{$column};
+                $$value += 0 if $column eq 'score';
+                $$value = $$value =~ /^[t1]/ ? 1 : 0
+                  if $column eq 'published';
             }
             my $identity = defined $origin ? "$origin/$id" : 'no mapping';
             $dump{"$table $identity"} = join ' | ',
@@ -432,10 +353,14 @@ sub summary {
     my ($self) = @_;
     my $hub = $self->{nodes}[0]->database;
 
-    return sprintf '%d transactions, %d messages in, %d out, %d conflicts, '
-      . 'mishaps: %d', $self->{transactions} || 0,
-      map({ $hub->value("select count(*) from $_") }
-        qw(inbound_messages outbound_messages communicator_conflicts)),
+    return sprintf '%s; %d transactions (%d failed), %d events, %d messages '
+      . 'received, %d sent, %d conflicts, mishaps: %d', $self->{rules},
+      $self->{transactions} || 0, $self->{failed} || 0,
+      scalar @{ $self->{committed} || [] },
+      map({ $hub->value("select $_") }
+        'coalesce(sum(received), 0) from communicator_peers',
+        'last_seq from communicator_node',
+        'count(*) from communicator_conflicts'),
       scalar @{ $self->{log} };
 }
 
