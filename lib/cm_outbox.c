@@ -131,12 +131,13 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                                 const char *peer, apr_pool_t *pool)
 {
     const char *stamped, *unstamped = "seq IS NULL";
-    apr_int64_t raw;
+    apr_int64_t raw, confirmed;
     cm_rows_t *rows;
     cm_peer_t *row;
 
-    CM_TRY(cm_peer_load(&row, node, peer, 0, pool));
-    stamped = apr_psprintf(pool, "seq > %" APR_INT64_T_FMT, row->confirmed);
+    CM_TRY(cm_peer_find(&row, node, peer, pool));
+    confirmed = row ? row->confirmed : 0;
+    stamped = apr_psprintf(pool, "seq > %" APR_INT64_T_FMT, confirmed);
     CM_TRY(count_some(&pending->count, node, peer, stamped, pool));
     CM_TRY(count_some(&raw, node, peer, unstamped, pool));
     if (pending->count)
@@ -149,7 +150,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         CM_TRY(cm_store_select(&rows, node->store,
                                "SELECT max(seq) FROM outbound_messages", NULL,
                                0, pool));
-        pending->count = cm_cell_number(rows, 0, 0) - row->confirmed;
+        pending->count = cm_cell_number(rows, 0, 0) - confirmed;
     }
     pending->count += raw;
     return NULL;

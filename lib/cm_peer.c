@@ -74,6 +74,12 @@ cm_error_t *cm_peer_load(cm_peer_t **peer, cm_node_t *node, const char *name,
     return NULL;
 }
 
+cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
+                         apr_pool_t *result_pool)
+{
+    return read_row(peer, node, name, 0, result_pool);
+}
+
 cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                          apr_pool_t *scratch_pool)
 {

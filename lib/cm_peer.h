@@ -28,6 +28,10 @@ typedef struct cm_peer_t {
 cm_error_t *cm_peer_load(cm_peer_t **peer, cm_node_t *node, const char *name,
                          int lock, apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* Read the peer's row without a lock; *PEER is NULL when there is none. */
+cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
+                         apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
 /* Write the whole row. */
 cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -11,6 +11,7 @@
 #include "cm_schema.h"
 
 #define MOST_CONFLICTS 1000
+#define MOST_PARKED    10000
 #define A_DAY          (86400 * (apr_int64_t)1000000)
 
 /* Set the number that stands under NAME. */
@@ -41,7 +42,7 @@ static void read_said(cm_said_t *said, const cm_datum_t *text, apr_pool_t *pool)
     int count = 0;
 
     *said = (cm_said_t){.pending = -1, .parked = -1};
-    if (!text->data)
+    if (!text || !text->data)
         return;
     cm_json_init(&json, text->data, text->size, pool);
     if (!cm_json_open(&json, '{'))
@@ -76,11 +77,16 @@ static cm_error_t *count_parked(cm_peer_state_t *one, cm_node_t *node,
     cm_datum_t argument = cm_datum_text(name);
     cm_rows_t *rows;
 
-    CM_TRY_FOR(cm_store_select(&rows, node->store,
-                               "SELECT count(*), sum(transient)"
-                               " FROM inbound_messages"
-                               " WHERE processed_at IS NULL AND peer = %s",
-                               &argument, 1, pool),
+    CM_TRY_FOR(cm_store_select(
+                   &rows, node->store,
+                   apr_psprintf(pool,
+                                "SELECT count(*), sum(transient)"
+                                " FROM (SELECT transient"
+                                " FROM inbound_messages"
+                                " WHERE processed_at IS NULL AND peer = %%s"
+                                " ORDER BY id LIMIT %d) AS parked",
+                                MOST_PARKED),
+                   &argument, 1, pool),
                pool, "cannot count what is parked of '%s'", name);
     one->parked = cm_cell_number(rows, 0, 0);
     one->waiting = cm_cell_number(rows, 0, 1);
@@ -92,19 +98,17 @@ static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
 {
     cm_datum_t argument = cm_datum_text(name);
     cm_rows_t *rows;
-    cm_error_t *err;
 
-    CM_TRY(cm_store_begin(node->store, pool));
-    err = cm_peer_load(&one->peer, node, name, 0, pool);
-    if (!err)
-        err = cm_store_commit(node->store, pool);
-    cm_store_rollback(node->store);
-    CM_TRY(err);
+    CM_TRY(cm_peer_find(&one->peer, node, name, pool));
+    if (!one->peer) {
+        one->peer = apr_pcalloc(pool, sizeof(*one->peer));
+        one->peer->name = name;
+    }
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT status FROM communicator_peers"
                            " WHERE name = %s",
                            &argument, 1, pool));
-    read_said(&one->said, cm_cell(rows, 0, 0), pool);
+    read_said(&one->said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
     CM_TRY(cm_outbox_pending(&one->pending, node, name, pool));
     return count_parked(one, node, name, pool);
 }

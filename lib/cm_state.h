@@ -1,5 +1,5 @@
 /* How a node stands, at a glance: for status, monitors and the status page.
- * A few bounded statements, no locks. */
+ * A few bounded statements, which change and lock nothing. */
 #ifndef CM_STATE_H
 #define CM_STATE_H
 
@@ -17,7 +17,7 @@ typedef struct cm_said_t {
 typedef struct cm_peer_state_t {
     cm_peer_t *peer; /* cursors, last contact */
     cm_pending_t pending;
-    apr_int64_t parked;  /* of its messages, here */
+    apr_int64_t parked;  /* of its messages, here; counted to 10,000 */
     apr_int64_t waiting; /* how many of them wait for other records only */
     cm_said_t said;
 } cm_peer_state_t;
