@@ -22,7 +22,7 @@ static void make_table(cm_store_t *store)
     database_run(store,
                  mysql ? "CREATE TABLE m (peer varchar(20) NOT NULL, "
                          "id bigint NOT NULL, body longtext NOT NULL, n int, "
-                         "PRIMARY KEY (peer, id)) COLLATE utf8mb4_bin"
+                         "PRIMARY KEY (peer, id)) COLLATE utf8mb4_nopad_bin"
                        : "CREATE TABLE m (peer varchar(20) NOT NULL, "
                          "id bigint NOT NULL, body text NOT NULL, n int, "
                          "PRIMARY KEY (peer, id))");
