@@ -198,7 +198,7 @@ SQL
         [['left', '2', undef, undef], ['right', '1', undef, undef]],
         'a swap of unique values');
     app($_, "insert into people (name) values ('same');") for $here, $there;
-    $pair->sync('a name taken on both sides');
+    $pair->sync('a name taken on both sides', 65);
     for my $database ($here, $there) {
         my @reasons = $pair->parked($database);
         is(scalar @reasons, 1, $database->driver . ': the other is parked');

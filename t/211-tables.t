@@ -1,0 +1,252 @@
+#!/usr/bin/perl
+
+# Tables of every kind: odd names, keys that are no numbers, columns that the
+# database fills, triggers of the application, and what a CommunicatorModel
+# may say about them.
+
+use strict;
+use warnings;
+use utf8;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test::Pair;
+
+my ($pair, $here, $there);
+
+# NAME as an identifier.
+sub name {
+    my ($database, $name) = @_;
+    my $quote = $database->driver eq 'mysql' ? '`' : '"';
+
+    return $quote . $name =~ s/$quote/$quote$quote/gr . $quote;
+}
+
+my @odd = ('order', 'select', 'Mixed Case', q(quo"te), q(it's), 'moment',
+    'names', 'seq', 'changed', '50%s');
+
+sub tables {
+    my ($database, $node) = @_;
+    my $driver = $database->driver;
+    my %is = ($driver => 1);
+    my $exact = $is{mysql} ? ' collate utf8mb4_nopad_bin' : '';
+    my $uuid = $is{sqlite3} ? 'text' : 'uuid';
+    my $identity = $is{pgsql}
+      ? 'id bigint generated always as identity primary key' : 'id {key}';
+    my $odd = join ', ', map { name($database, $_) . ' varchar(20)' } @odd;
+
+    return <<"SQL" . own_trigger($database);
+create table @{[ name($database, q(Odd "Table's")) ]} (
+    @{[ name($database, 'Key No') ]} {key}, $odd) {engine};
+create table made (
+    $identity, a integer, b integer generated always as (a * 2) stored)
+    {engine};
+create table tags (
+    code varchar(40)$exact not null primary key, color varchar(20)) {engine};
+create table items (id $uuid primary key, name varchar(20)) {engine};
+create table countries (
+    id {key}, code varchar(2) not null unique, name varchar(20)) {engine};
+create table wide (
+    id {key}, a varchar(20), b varchar(20), c varchar(20)
+    @{[ $node eq 'facade' ? ", lang varchar(2) not null default 'en',
+        must varchar(2) not null" : '' ]}) {engine};
+create table kept (id {key}, a varchar(20)) {engine};
+create table letters (id {key}, a varchar(20)) {engine};
+create table logged (id {key}, a varchar(20)) {engine};
+create table log (id {key}, logged_id bigint, a varchar(20)) {engine};
+SQL
+}
+
+# The application's own trigger writes into another table that is published.
+sub own_trigger {
+    my ($database) = @_;
+    my $do = 'insert into log (logged_id, a) values (new.id, new.a)';
+
+    return <<"SQL" if $database->driver eq 'pgsql';
+create function own_trigger() returns trigger language plpgsql as
+    \$\$ begin $do; return new; end \$\$;
+create trigger a_own after insert on logged
+    for each row execute function own_trigger();
+SQL
+    return "create trigger a_own after insert on logged for each row $do;"
+      if $database->driver eq 'mysql';
+    return "create trigger a_own after insert on logged begin $do; end;";
+}
+
+sub models {
+    my ($database, $node) = @_;
+    my $only = $node eq 'central' ? 'only=a,b' : 'except=c,must';
+    my $direction = $node eq 'central' ? 'publish' : 'receive';
+
+    return <<"CONF";
+CommunicatorModel odd     "table=Odd \\"Table's\\"" "key=Key No"
+CommunicatorModel made    table=made
+CommunicatorModel tag     table=tags key=code keys=shared
+CommunicatorModel item    table=items keys=shared
+CommunicatorModel country table=countries match=code
+CommunicatorModel wide    table=wide $only
+CommunicatorModel kept    table=kept deletes=no
+CommunicatorModel letter  table=letters direction=$direction
+CommunicatorModel logged  table=logged
+CommunicatorModel log     table=log references=logged_id:logged
+CONF
+}
+
+# Both sides know Germany before they know each other.
+sub before {
+    my ($node) = @_;
+
+    $node->database->run('insert into countries (code, name) values '
+        . "('fr', 'F'), ('de', '" . $node->name . "');"
+        . ($node->name eq 'central'
+            ? "delete from countries where code = 'fr';" : ''));
+}
+
+sub odd_names {
+    my ($table, @columns) = map { name($here, $_) } q(Odd "Table's"), @odd;
+    my $values = join ', ', map { "'v$_'" } 0 .. $#odd;
+    my @there = map { name($there, $_) } q(Odd "Table's"), @odd;
+
+    $here->run("insert into $table (" . join(', ', @columns)
+        . ") values ($values);");
+    $pair->sync('names that need quotes');
+    $there->run("update $there[0] set "
+        . join(', ', map { "$there[$_] = 'w'" } 1, 3, 5) . ';');
+    $pair->sync('and back');
+    my @want = map { "v$_" } 0 .. $#odd;
+    @want[0, 2, 4] = ('w') x 3;
+    is_deeply($here->rows('select ' . join(', ', @columns) . " from $table"),
+        [\@want], 'every column is carried');
+    is_deeply($there->rows('select ' . join(', ', @there[1 .. @odd])
+        . " from $there[0]"), [\@want], '  both ways');
+}
+
+sub made_columns {
+    $_->run('insert into made (a) values (1), (2)') for $here, $there;
+    $pair->sync('columns that the database fills');
+    $there->run('update made set a = 5 where a = 1');
+    $pair->sync('change on the other side');
+    $pair->both_have('select a, b from made order by a',
+        [[2, 4], [2, 4], [5, 10], [5, 10]], 'all are filled');
+}
+
+sub keys_of_text {
+    my $long = 'k' x 36 . 'nd';
+
+    $here->run("insert into tags values ('a', 'red'), ('a ', 'space'), "
+        . "('A', 'large'), ('', 'none'), ('ü/?&\"''', 'odd'), "
+        . "('$long', 'long');");
+    $there->run("insert into tags values ('a', 'blue'), ('007', 'seven');");
+    $pair->sync('keys that are text');
+    $pair->both_have("select code from tags order by length(code), code",
+        $here->rows('select code from tags order by length(code), code'),
+        'the same keys');
+    is($here->value('select count(*) from tags'), 7, 'one row for each');
+    $pair->both_have("select color from tags where code = 'a'",
+        $here->rows("select color from tags where code = 'a'"),
+        'of the same key the same values');
+    $pair->both_have("select color from tags where code = 'A'", [['large']],
+        'case counts');
+    $pair->both_have("select color from tags where color = 'space' "
+        . 'and length(code) = 2', [['space']], 'a space counts');
+    $there->run("update tags set code = 'b' where code = 'A';"
+        . "delete from tags where code = '007';");
+    $pair->sync('a key that changes');
+    $pair->both_have("select code, color from tags where code in "
+        . "('A', 'b', '007')", [['b', 'large']], 'is another record');
+}
+
+sub uuid_keys {
+    my $id = '123E4567-E89B-12D3-A456-426614174000';
+
+    $here->run("insert into items values ('$id', 'a');");
+    $pair->sync('a UUID in capitals');
+    $there->run("update items set name = 'b' where lower("
+        . ($there->driver eq 'pgsql' ? 'id::text' : 'id')
+        . ") = lower('$id');");
+    $pair->sync('that comes back as the other database writes it');
+    $pair->both_have('select name from items', [['b']], 'is one record');
+}
+
+sub matches {
+    $pair->{central}->sync_ok('publish', 'country', '--all', '--quiet');
+    $pair->{facade}->sync_ok('publish', 'country', '--all', '--quiet');
+    $pair->sync('records that both have had');
+    $pair->both_have('select count(*) from countries', [[2]],
+        'are taken for the same');
+    $there->run("update countries set name = 'D' where code = 'de'");
+    $pair->sync('one changes');
+    $pair->both_have('select code, name from countries order by 1',
+        [['de', 'D'], ['fr', 'F']], 'on both sides');
+}
+
+sub columns {
+    $here->run("insert into wide (a, b, c) values ('a', 'b', 'c');");
+    $pair->sync('a row without a column that must be', 65);
+    like(($pair->parked($there))[0], qr/must/, 'is parked with the reason');
+    $there->run($there->driver eq 'sqlite3'
+        ? 'alter table wide drop column must'
+        : "alter table wide alter column must set default 'x'");
+    $pair->{facade}->restart;
+    $pair->sync('when it need not be');
+    is_deeply($there->rows('select a, b, c, lang from wide'),
+        [['a', 'b', undef, 'en']], 'only= goes, what is not sent is not set');
+    $there->run("update wide set a = 'A', c = 'C', lang = 'de';");
+    $pair->sync('change of what is not carried');
+    is_deeply($here->rows('select a, b, c from wide'), [['A', 'b', 'c']],
+        'except= stays');
+}
+
+sub directions {
+    $here->run("insert into kept (a) values ('a'), ('b');"
+        . "insert into letters (a) values ('a');");
+    $there->run("insert into letters (a) values ('own');");
+    $pair->sync('deletes=no, direction=');
+    $here->run("delete from kept where a = 'a';");
+    $there->run("delete from kept where a = 'b';");
+    $pair->sync('deletes');
+    is_deeply($here->rows('select a from kept'), [['b']], 'stay here');
+    is_deeply($there->rows('select a from kept'), [['a']], 'and there');
+    is_deeply($here->rows('select a from letters'), [['a']],
+        'nothing is taken with direction=publish');
+    is_deeply($there->rows('select a from letters order by 1'),
+        [['a'], ['own']], 'nothing is sent with direction=receive');
+    $there->run("update kept set a = 'c' where a = 'a';");
+    $pair->sync('a change of what was deleted here');
+    is_deeply($here->rows('select a from kept order by 1'), [['b'], ['c']],
+        'brings it back');
+}
+
+sub own_triggers {
+    $here->run("insert into logged (a) values ('x');");
+    $pair->sync('a trigger of the application');
+    $pair->sync('and its like on the other side');
+    $pair->both_have('select l.a, t.a from log l '
+        . 'join logged t on t.id = l.logged_id', [['x', 'x'], ['x', 'x']],
+        'what it wrote on either side is on both');
+}
+
+for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
+    my @drivers = @$_;
+    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
+    subtest "central $drivers[0], facade $drivers[1]" => sub {
+        my $why = Communicator::Test::Pair->missing(@drivers);
+        plan skip_all => $why if $why;
+        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
+            tables => \&tables, models => \&models, before => \&before);
+        ($here, $there) = $pair->databases;
+
+        odd_names();
+        made_columns();
+        keys_of_text();
+        uuid_keys();
+        matches();
+        columns();
+        directions();
+        own_triggers();
+        $pair->is_settled('in the end');
+        $pair->stop;
+    };
+}
+
+done_testing();
