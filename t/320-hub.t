@@ -120,6 +120,11 @@ subtest 'back and forth' => sub {
         '  a delete wins everywhere');
     is(value('central', 'select count(*) from outbound_messages where '
         . "source not in ('east', 'west')"), 0, '  each message has a source');
+    for my $name (qw(east west)) {
+        is(inbound($name), 'central:' . value('central', 'select count(*) '
+            . 'from outbound_messages where source is null or source <> '
+            . "'$name'"), "  $name got what others said, and no more");
+    }
     my @before = map { inbound($_) } qw(central east west);
     $central->sync;
     is_deeply([map { inbound($_) } qw(central east west)], \@before,
