@@ -212,6 +212,13 @@ static cm_error_t *explain(cm_http_t *http, CURLcode rc, apr_pool_t *pool)
                              "name the authority that signed the peer's "
                              "certificate by ca-file= (%s:%d)",
                              peer->place.file, peer->place.line);
+    if (code == CM_FILE)
+        return cm_error_hint(err, pool, "%s",
+                             peer->ca_file
+                                 ? "is the file of ca-file= there, and PEM?"
+                                 : "install the authorities' certificates "
+                                   "(Debian: ca-certificates), or name a "
+                                   "file of them by ca-file=");
     if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
         return cm_error_hint(err, pool,
                              "is the peer's httpd running, and is uri= right "
