@@ -138,6 +138,90 @@ static void test_hold(cm_store_t *store, apr_pool_t *pool)
     is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
 }
 
+/* Decide about message ID of `there'; returns how many took effect. */
+static int decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
+                  apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(id));
+    cm_receipt_t *receipt;
+
+    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
+    database_must(
+        cm_inbox_decide(&receipt, node, "there", ids, decision, pool));
+    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
+    return receipt->applied;
+}
+
+/* What was done last to the record with our title, at a clock above CLOCK. */
+static const char *last_said(cm_node_t *node, const char *clock,
+                             apr_pool_t *pool)
+{
+    const char *sql = apr_pstrcat(
+        pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
+        " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
+
+    return value(node, sql, pool);
+}
+
+/* A person decides what conflict=hold has parked. */
+static void test_decided(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char gone[] =
+        "[" MESSAGE(3, "post", 7, "delete", 9000000000000001, , BASE(2000)) "]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_HOLD;
+    node = begin(store, settings, pool);
+    database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
+           "%s: theirs: the message is taken", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "there",
+           "  although ours was newer");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"here\"", "  which is remembered");
+    is_str(value(node,
+                 "SELECT changed FROM outbound_messages ORDER BY seq DESC"
+                 " LIMIT 1",
+                 pool),
+           "[\"title\"]", "  and it is said again, as newer");
+    database_run(store, "UPDATE posts SET title = 'here'");
+    database_must(inbox_send(&receipt, node, "there", 2, gone, 0, pool));
+    is_int(decide(node, 3, CM_DECIDE_OURS, pool), 1,
+           "ours, against a delete: it is done");
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  the record stays");
+    is_str(last_said(node, "1000", pool), "create",
+           "  and is another one from now on");
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_mappings WHERE"
+                 " original_id = '7' AND deleted_at > 0",
+                 pool),
+           "1", "  the old one being deleted");
+}
+
+static void test_kept(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_HOLD;
+    node = begin(store, settings, pool);
+    database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
+    is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
+           "%s: ours: the message is done", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  what is here stays");
+    is_str(last_said(node, "9000000000000000", pool), "update",
+           "  and is said again, as newer");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"there\"", "  theirs is remembered");
+}
+
 static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
@@ -186,6 +270,8 @@ int main(void)
     database_each("who loses", test_loser);
     database_each("conflict=NODE", test_node);
     database_each("conflict=hold", test_hold);
+    database_each("a person decides", test_decided);
+    database_each("ours", test_kept);
     database_each("hub", test_hub);
     apr_terminate();
     return done_testing();
