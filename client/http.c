@@ -17,6 +17,10 @@
 
 struct cm_http_t {
     CURL *curl;
+    CURLM *multi;
+    struct curl_slist *sent; /* headers of the request under way, or NULL */
+    CURLcode result;         /* how it ended ... */
+    int done;                /* ... if it has */
     const cm_http_config_t *config;
     cm_http_reply_t *reply; /* the one being read */
     apr_pool_t *reply_pool;
@@ -32,11 +36,24 @@ const char *cm_http_version(void)
     return curl_version();
 }
 
+/* Put the request under way aside. */
+static void leave(cm_http_t *http)
+{
+    if (!http->sent)
+        return;
+    curl_multi_remove_handle(http->multi, http->curl);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(http->sent);
+    http->sent = NULL;
+}
+
 static apr_status_t close_http(void *baton)
 {
     cm_http_t *http = baton;
 
+    leave(http);
     curl_easy_cleanup(http->curl);
+    curl_multi_cleanup(http->multi);
     free(http->data);
     curl_global_cleanup();
     return APR_SUCCESS;
@@ -160,7 +177,8 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
     curl_global_init(CURL_GLOBAL_DEFAULT);
     made->config = config;
     made->curl = curl_easy_init();
-    if (!made->curl || !reserve(made, 0))
+    made->multi = curl_multi_init();
+    if (!made->curl || !made->multi || !reserve(made, 0))
         return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
     apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
     set_options(made);
@@ -247,33 +265,68 @@ static struct curl_slist *request_headers(const cm_http_t *http, int posts,
     return list;
 }
 
-static cm_error_t *perform(cm_http_reply_t **reply, cm_http_t *http,
-                           const char *query, int posts, apr_pool_t *pool)
+/* Work on the request until it is done, or until SIZE bytes of its body (0:
+ * more than there are) have gone. */
+static void drive(cm_http_t *http, apr_size_t size)
 {
-    struct curl_slist *headers = request_headers(http, posts, pool);
-    long status = 0;
-    CURLcode rc;
+    curl_off_t gone = 0;
+    int running, left;
 
-    *reply = apr_pcalloc(pool, sizeof(**reply));
-    (*reply)->headers = apr_table_make(pool, 16);
-    http->reply = *reply;
+    for (;;) {
+        const CURLMsg *message;
+
+        if (curl_multi_perform(http->multi, &running) != CURLM_OK) {
+            http->result = CURLE_FAILED_INIT;
+            http->done = 1;
+        }
+        while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+            if (message->msg != CURLMSG_DONE)
+                continue;
+            http->result = message->data.result;
+            http->done = 1;
+        }
+        curl_easy_getinfo(http->curl, CURLINFO_SIZE_UPLOAD_T, &gone);
+        if (http->done || (size && (apr_size_t)gone >= size))
+            return;
+        curl_multi_poll(http->multi, NULL, 0, 1000, NULL);
+    }
+}
+
+static void begin(cm_http_t *http, const char *query, int posts,
+                  apr_pool_t *pool)
+{
+    cm_http_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
+
+    leave(http);
+    reply->headers = apr_table_make(pool, 16);
+    http->reply = reply;
     http->reply_pool = pool;
     http->size = 0;
     http->overflow = 0;
     http->head_done = 0;
+    http->done = 0;
     *http->error = '\0';
     curl_easy_setopt(
         http->curl, CURLOPT_URL,
         query ? apr_pstrcat(pool, http->config->uri, "?", query, NULL)
               : http->config->uri);
-    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
-    (*reply)->began = cm_clock_now();
-    rc = curl_easy_perform(http->curl);
+    http->sent = request_headers(http, posts, pool);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->sent);
+    reply->began = cm_clock_now();
+    curl_multi_add_handle(http->multi, http->curl);
+}
+
+cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
+                           apr_pool_t *pool)
+{
+    long status = 0;
+
+    drive(http, 0);
+    *reply = http->reply;
     (*reply)->ended = cm_clock_now();
-    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
-    if (rc != CURLE_OK)
-        return explain(http, rc, pool);
+    leave(http);
+    if (http->result != CURLE_OK)
+        return explain(http, http->result, pool);
     /* curl takes what was cut there for the whole of it */
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,
@@ -291,15 +344,24 @@ cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
                         const char *query, apr_pool_t *pool)
 {
     curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
-    return perform(reply, http, query, 0, pool);
+    begin(http, query, 0, pool);
+    return cm_http_finish(reply, http, pool);
+}
+
+void cm_http_send(cm_http_t *http, const char *query, const char *data,
+                  apr_size_t size, apr_pool_t *pool)
+{
+    curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, data);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+    begin(http, query, 1, pool);
+    drive(http, size);
 }
 
 cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
                          const char *query, const char *data, apr_size_t size,
                          apr_pool_t *pool)
 {
-    curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, data);
-    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-    return perform(reply, http, query, 1, pool);
+    cm_http_send(http, query, data, size, pool);
+    return cm_http_finish(reply, http, pool);
 }

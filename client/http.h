@@ -52,6 +52,14 @@ cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
                          const char *query, const char *data, apr_size_t size,
                          apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* The same in two steps: hand the request over (the peer is at work then, and
+ * so may the caller be), and wait for the reply, in the same POOL. QUERY and
+ * DATA stay as they are in between. */
+void cm_http_send(cm_http_t *http, const char *query, const char *data,
+                  apr_size_t size, apr_pool_t *pool);
+cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the versions of the HTTP library, for --version. */
 const char *cm_http_version(void);
 

@@ -56,24 +56,77 @@ static cm_buffer_t *write_batch(const cm_batch_t *batch, int gem,
     return buffer;
 }
 
-static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
-                              const cm_batch_t *batch, apr_pool_t *pool)
+/* Note what the peer holds of ours. */
+static cm_error_t *note_told(cm_push_t *push, apr_pool_t *pool)
+{
+    if (push->told <= push->noted)
+        return NULL;
+    CM_TRY(cm_outbox_confirm(push->session->node, push->session->settings->name,
+                             push->told, pool));
+    push->noted = push->told;
+    return NULL;
+}
+
+/* Read what follows AFTER. Messages get their numbers as they are needed. */
+static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
+                              apr_int64_t after)
 {
     cm_session_t *session = push->session;
-    int gem = session->kind == CM_PEER_GEM;
-    cm_buffer_t *buffer = write_batch(batch, gem, pool);
+    int gem = session->kind == CM_PEER_GEM, stamped;
+
+    apr_pool_clear(ready->pool);
+    ready->batch = NULL;
+    if (push->unstamped) {
+        CM_TRY(cm_outbox_stamp_chunk(&stamped, session->node,
+                                     push->limits.messages, ready->pool));
+        push->unstamped = stamped > 0;
+    }
+    CM_TRY(cm_outbox_read(&ready->batch, session->node, session->settings->name,
+                          after, &push->limits, gem, push->next_id, ready->pool,
+                          ready->pool));
+    ready->after = after;
+    ready->buffer = write_batch(ready->batch, gem, ready->pool);
+    return NULL;
+}
+
+/* While the peer is at work on a batch: note what it held before, and make the
+ * one behind AFTER ready. What fails here is done again, and fails, in its
+ * turn. */
+static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
+{
+    cm_error_t *err;
+
+    if (push->session->kind == CM_PEER_GEM)
+        return;
+    err = note_told(push, next->pool);
+    if (!err)
+        err = make_ready(next, push, after);
+    if (!err)
+        return;
+    cm_store_rollback(push->session->node->store);
+    next->batch = NULL;
+}
+
+static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
+                              const cm_ready_t *ready, cm_ready_t *next)
+{
+    cm_session_t *session = push->session;
+    const cm_batch_t *batch = ready->batch;
+    apr_pool_t *pool = ready->pool;
     const char *query = NULL;
     cm_http_reply_t *raw;
     cm_error_t *err;
 
-    if (gem)
+    if (session->kind == CM_PEER_GEM)
         CM_TRY(cm_gem_before(push, batch, pool));
     else
         query = apr_psprintf(
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
             push->told, batch->last);
-    CM_TRY(cm_http_post(&raw, session->http, query, buffer->data, buffer->size,
-                        pool));
+    cm_http_send(session->http, query, ready->buffer->data, ready->buffer->size,
+                 pool);
+    look_ahead(push, batch->last, next);
+    CM_TRY(cm_http_finish(&raw, session->http, pool));
     err = cm_reply_judge_post(reply, raw, pool);
     if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
         return CM_FAIL(pool, CM_PROTOCOL,
@@ -99,8 +152,6 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_batch_t *batch,
                        last->id, reply->received);
     push->told = reply->received < batch->last ? reply->received : batch->last;
     push->after = batch->last; /* rows behind the last are not for it */
-    CM_TRY(cm_outbox_confirm(session->node, session->settings->name, push->told,
-                             pool));
     cm_session_keep_parked(session->totals.parked_there,
                            cm_remote_parked(reply, &applied, pool));
     return NULL;
@@ -141,14 +192,17 @@ static int shrink(cm_push_t *push, const cm_batch_t *batch,
     return 1;
 }
 
-static cm_error_t *push_batch(cm_push_t *push, const cm_batch_t *batch,
-                              apr_pool_t *pool)
+static cm_error_t *push_batch(cm_push_t *push, const cm_ready_t *ready,
+                              cm_ready_t *next)
 {
+    const cm_batch_t *batch = ready->batch;
+    apr_pool_t *pool = ready->pool;
     cm_reply_t *reply = NULL;
-    cm_error_t *err = send_batch(&reply, push, batch, pool);
+    cm_error_t *err = send_batch(&reply, push, ready, next);
 
     if (!err)
         return accepted(push, batch, reply, pool);
+    next->batch = NULL;
     if (err->code == CM_GAP && reply)
         return agree(push, reply->wanted, err, pool);
     if (shrink(push, batch, err))
@@ -160,43 +214,40 @@ static cm_error_t *push_batch(cm_push_t *push, const cm_batch_t *batch,
                          APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->id);
 }
 
-static cm_error_t *read_batch(cm_batch_t **batch, cm_push_t *push,
-                              apr_pool_t *pool)
+static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
 {
-    cm_session_t *session = push->session;
     cm_totals_t *totals = &session->totals;
 
-    CM_TRY(cm_outbox_read(batch, session->node, session->settings->name,
-                          push->after, &push->limits,
-                          session->kind == CM_PEER_GEM, push->next_id, pool,
-                          pool));
-    if ((*batch)->held_back > 0) {
-        totals->held_back += (*batch)->held_back;
-        if (!totals->held_reason)
-            totals->held_reason =
-                apr_pstrdup(session->pool, (*batch)->held_reason);
-    }
-    return NULL;
+    totals->held_back += batch->held_back;
+    if (batch->held_back > 0 && !totals->held_reason)
+        totals->held_reason = apr_pstrdup(session->pool, batch->held_reason);
 }
 
 static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    apr_pool_t *iterpool;
-    cm_batch_t *batch;
-    int more = 1;
+    cm_ready_t one = {0}, other = {0};
+    cm_ready_t *ready = &one, *next = &other, *before;
+    const cm_batch_t *batch;
 
-    apr_pool_create(&iterpool, scratch_pool);
-    while (more) {
-        apr_pool_clear(iterpool);
+    apr_pool_create(&one.pool, scratch_pool);
+    apr_pool_create(&other.pool, scratch_pool);
+    do {
         CM_TRY(cm_stop_check(scratch_pool));
-        CM_TRY(read_batch(&batch, push, iterpool));
-        more = batch->more || batch->messages->nelts > 0;
+        if (!ready->batch || ready->after != push->after)
+            CM_TRY(make_ready(ready, push, push->after));
+        batch = ready->batch;
+        count_held_back(push->session, batch);
+        next->batch = NULL;
         if (batch->messages->nelts > 0)
-            CM_TRY(push_batch(push, batch, iterpool));
+            CM_TRY(push_batch(push, ready, next));
         else
             push->after = batch->last;
-    }
-    apr_pool_destroy(iterpool);
+        before = ready;
+        ready = next;
+        next = before;
+    } while (batch->more || batch->messages->nelts > 0 || push->unstamped);
+    apr_pool_destroy(one.pool);
+    apr_pool_destroy(other.pool);
     return NULL;
 }
 
@@ -219,7 +270,8 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->limits.messages = settings->batch_messages;
     push->limits.bytes = settings->batch_bytes;
     push->after = session->peer->confirmed;
-    push->told = session->peer->confirmed;
+    push->told = push->noted = session->peer->confirmed;
+    push->unstamped = 1;
     if (session->kind == CM_PEER_GEM)
         cm_gem_begin(push);
     push->ceiling = push->limits;
@@ -235,18 +287,16 @@ static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
         return NULL;
     if (session->its_received < push->told)
         step_back(push, session->its_received);
-    if (session->proved <= push->told)
-        return NULL;
-    push->told = push->after = session->proved;
-    return cm_outbox_confirm(session->node, session->settings->name,
-                             session->proved, pool);
+    if (session->proved > push->told)
+        push->told = push->after = session->proved;
+    return note_told(push, pool);
 }
 
 cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
                     apr_pool_t *scratch_pool)
 {
     cm_push_t push = {0};
-    apr_int64_t stamped;
+    cm_error_t *err = NULL, *later;
     int empty;
 
     CM_TRY(is_empty(&empty, session, scratch_pool));
@@ -254,11 +304,13 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
         return NULL;
     CM_TRY(cm_session_load(session, scratch_pool));
     CM_TRY(cm_session_greet(session, scratch_pool));
-    /* only now: in a database that was restored nothing may get a name */
-    CM_TRY(cm_outbox_stamp(&stamped, session->node, scratch_pool));
+    /* Messages get their names only from here on: not in a database that was
+     * restored. */
     begin(&push, session);
     CM_TRY(compare(&push, scratch_pool));
     if (!empty || push.after < session->peer->confirmed)
-        CM_TRY(push_all(&push, scratch_pool));
+        err = push_all(&push, scratch_pool);
+    later = note_told(&push, scratch_pool);
+    CM_TRY(err ? err : later);
     return cm_session_note(session, 1, scratch_pool);
 }

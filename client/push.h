@@ -2,6 +2,7 @@
 #ifndef PUSH_H
 #define PUSH_H
 
+#include "cm_json.h"
 #include "cm_outbox.h"
 #include "sync.h"
 
@@ -11,10 +12,20 @@ typedef struct cm_push_t {
     cm_limits_t ceiling; /* what the limits grow up to */
     apr_int64_t after;   /* seq that reading goes on behind */
     apr_int64_t told;    /* ours: the last seq that the peer holds */
+    apr_int64_t noted;   /* ours: that much of it stands in the database */
+    int unstamped;       /* there may be messages without a number */
     apr_int64_t next_id; /* gem: number of the next message */
     int agreed;          /* a 409 was settled since the last success */
     int shrunk;          /* times in a row that the batch was halved */
 } cm_push_t;
+
+/* A batch that is ready to be sent. */
+typedef struct cm_ready_t {
+    cm_batch_t *batch;
+    apr_int64_t after;   /* seq that it was read behind */
+    cm_buffer_t *buffer; /* what is sent */
+    apr_pool_t *pool;    /* of all this */
+} cm_ready_t;
 
 /* Set PUSH up for a gem: where it goes on, and in small batches. */
 void cm_gem_begin(cm_push_t *push);

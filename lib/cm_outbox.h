@@ -11,6 +11,10 @@
 cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same, in a transaction of its own; cheap when there is nothing. */
+cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node, int limit,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Stamp all committed messages, in transactions of its own. */
 cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

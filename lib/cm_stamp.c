@@ -330,17 +330,27 @@ static cm_error_t *is_waiting(int *waiting, cm_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
-static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node, apr_pool_t *pool)
+static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node, int limit,
+                               apr_pool_t *pool)
 {
     cm_error_t *err;
 
     CM_TRY(cm_store_begin(node->store, pool));
-    err = cm_outbox_stamp_some(stamped, node, CHUNK, pool);
+    err = cm_outbox_stamp_some(stamped, node, limit, pool);
     if (err) {
         cm_store_rollback(node->store);
         return err;
     }
     return cm_store_commit(node->store, pool);
+}
+
+cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node, int limit,
+                                  apr_pool_t *scratch_pool)
+{
+    CM_TRY(is_waiting(stamped, node, scratch_pool));
+    if (!*stamped)
+        return NULL;
+    return stamp_chunk(stamped, node, limit, scratch_pool);
 }
 
 cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
@@ -354,7 +364,7 @@ cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
     apr_pool_create(&iterpool, scratch_pool);
     while (some) {
         apr_pool_clear(iterpool);
-        CM_TRY(stamp_chunk(&some, node, iterpool));
+        CM_TRY(stamp_chunk(&some, node, CHUNK, iterpool));
         *stamped += some;
     }
     apr_pool_destroy(iterpool);
