@@ -20,9 +20,11 @@ FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
 WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
     AND t.tgname LIKE 'communicator\_%%';
 
--- prepare: what all tables share
+-- prepare: what all tables share. Whoever asks for lastval() must be allowed
+-- to see the sequence.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
     MINVALUE -9223372036854775808;
+GRANT SELECT ON SEQUENCE {place}.communicator_lastval TO PUBLIC;
 
 -- insert: new records, of a statement at once
 CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
