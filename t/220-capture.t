@@ -1,0 +1,232 @@
+#!/usr/bin/perl
+
+# Applications in sessions of their own: whoever they are, whatever they have
+# set and however they write, the other side gets what they have committed,
+# and they themselves notice nothing.
+
+use strict;
+use warnings;
+use utf8;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Encode qw(encode);
+use Test::More;
+use Communicator::Test qw(run_program folder);
+use Communicator::Test::Pair;
+
+binmode $_, ':utf8' for Test::More->builder->output,
+  Test::More->builder->failure_output;
+
+my $tables = <<'SQL';
+create table posts (
+    id {key}, title varchar(60) not null, n bigint, at {zoned}) {engine};
+SQL
+my $all = 'select title, n from posts order by title';
+my ($pair, $here, $there);
+
+# Expect POSTS, lists of title and n, on both sides.
+sub posts_are {
+    my ($posts, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $pair->sync($name);
+    $pair->both_have($all, $posts, $name);
+}
+
+sub outbox { return $here->value('select count(*) from outbound_messages') }
+
+# Run BYTES as they are in a session with OPTIONS of the database's client.
+sub session {
+    my ($options, $bytes) = @_;
+    my $file = folder('session') . '/sql';
+
+    open my $out, '>:raw', $file or die "$file: $!";
+    print $out $bytes;
+    close $out or die "$file: $!";
+    my $run = run_program([$here->client_command(@$options)], in => $file);
+    is($run->{exit}, 0, 'the session of an application')
+      or diag $run->{err};
+    return $run->{out};
+}
+
+# What every database knows: transactions, statements over many rows.
+sub statements {
+    my %begin = (sqlite3 => 'begin immediate');
+    my $begin = $begin{ $here->driver } || 'begin';
+
+    $here->run(<<"SQL");
+insert into posts (title, n) values ('a', 1), ('b', 2), ('c', 3);
+$begin;
+insert into posts (title) values ('never');
+update posts set n = 99;
+delete from posts where title = 'a';
+rollback;
+$begin;
+update posts set n = 20 where title = 'b';
+savepoint s;
+insert into posts (title) values ('not this');
+update posts set n = 30 where title = 'c';
+rollback to savepoint s;
+commit;
+SQL
+    posts_are([['a', 1], ['b', 20], ['c', 3]], 'what was committed');
+    my $before = outbox();
+    $here->run(<<'SQL');
+update posts set title = title, n = n;
+update posts set n = 1 where title = 'a';
+delete from posts where title = 'nobody';
+SQL
+    is(outbox(), $before, 'what changes nothing says nothing');
+    $here->run(<<'SQL');
+update posts set title = 'A' where title = 'a';
+update posts set title = 'b ' where title = 'b';
+update posts set title = 'ç' where title = 'c';
+SQL
+    $pair->sync('case, a space, an accent');
+    is_deeply($there->rows('select title, length(title) from posts '
+        . 'order by n'), [['A', 1], ['ç', 1], ['b ', 2]], 'they count');
+    $here->run(<<'SQL');
+insert into posts (title, n) select 'copy', n + 1 from posts;
+update posts set id = id + 1000, title = 'moved' where n = 2;
+delete from posts where n = 4 or n = 3;
+SQL
+    posts_are([['A', 1], ['b ', 20], ['copy', 21], ['moved', 2]],
+        'INSERT with SELECT, another key, DELETE');
+    $here->run('delete from posts');
+    posts_are([], 'all of them deleted');
+}
+
+sub pgsql {
+    $here->run(<<'SQL');
+create role cm_test_writer login;
+grant insert, update, delete, select on posts to cm_test_writer;
+grant usage on sequence posts_id_seq to cm_test_writer;
+SQL
+    my $out = session(['-qAt', '-U', 'cm_test_writer'], encode('latin1',
+            <<'SQL'));
+set client_encoding = latin1;
+set timezone = 'America/St_Johns';
+set datestyle = 'German';
+set search_path = pg_catalog;
+set standard_conforming_strings = off;
+set escape_string_warning = off;
+set default_transaction_isolation = 'serializable';
+insert into public.posts (title, n, at)
+    values ('süß \\ ''', 1, '2011-06-22 10:11:12.5');
+select lastval() = max(id), lastval() = currval('public.posts_id_seq')
+    from public.posts;
+update public.posts set n = 2;
+prepare p as insert into public.posts (title, n) values ($1, $2);
+execute p('prepared', 3);
+delete from public.posts where n = 2 and false;
+select lastval() = max(id) from public.posts;
+copy public.posts (title, n) from stdin;
+copied 1	10
+copied 2	\N
+\.
+select lastval() = max(id) from public.posts;
+with moved as (delete from public.posts where title = 'copied 1' returning n)
+    insert into public.posts (title, n) select 'with', n from moved;
+SQL
+    is($out, "t|t\nt\nt\n", 'lastval() is the application\'s own');
+    posts_are([['copied 2', undef], ['prepared', 3], ["süß \\ '", 2],
+            ['with', 10]], 'an application without rights, in Latin-1');
+    is($there->value("select at from posts where n = 2"),
+        '2011-06-22 12:41:12.5', 'in its zone');
+    my $before = outbox();
+    $here->run("set session_replication_role = replica;"
+        . "update posts set n = 5 where n = 2;");
+    is(outbox(), $before, 'a replica tells nobody');
+    $here->run('truncate posts restart identity');
+    $here->run("insert into posts (title, n) values ('after', 1);");
+    $pair->sync('TRUNCATE is not seen');
+    is_deeply($here->rows($all), [['after', 1]], 'here there is one');
+    is($there->value("select count(*) from posts where title = 'after'"), 1,
+        'there it is another one');
+    $here->run("drop owned by cm_test_writer; drop role cm_test_writer;");
+}
+
+sub mysql {
+    my $user = "cm_$$";
+    my $name = $here->{name};
+
+    $here->run("create user $user\@localhost;"
+        . "grant insert, update, delete, select on $name.posts to "
+        . "$user\@localhost;");
+    my $out = session(["-u$user", '-N', '--default-character-set=latin1'],
+        encode('latin1', <<'SQL'));
+set time_zone = '-03:30',
+    sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ORACLE',
+    autocommit = 0, sql_safe_updates = 1, group_concat_max_len = 4,
+    character_set_connection = latin2, collation_connection = latin2_bin;
+insert into posts (title, n, at) values ('süß \ ', 1, '2011-06-22 10:11:12.5');
+select last_insert_id() = max(id) from posts;
+insert into posts (title, n) values ('one', 2), ('two', 3);
+select last_insert_id() + 1 = max(id) from posts;
+commit;
+insert into posts (title) values ('never');
+SQL
+    is($out, "1\n1\n", 'LAST_INSERT_ID() is the application\'s own');
+    $here->run("drop user $user\@localhost;");
+    posts_are([['one', 2], ['süß \\ ', 1], ['two', 3]],
+        'an application without rights, in Latin-1');
+    $here->run(<<'SQL');
+set names utf8mb3;
+set sql_mode = '', @communicator_applying = null, foreign_key_checks = 0;
+insert into posts (title, n) values (convert(x'f09f9880' using utf8mb4), 4);
+set tx_isolation = 'serializable';
+replace into posts (id, title, n) select id, 'replaced', n from posts
+    where n = 2;
+insert into posts (id, title, n) select id, title, n from posts as p
+    where p.n = 3 on duplicate key update title = 'updated';
+insert ignore into posts (id, title) select id, 'ignored' from posts as p;
+SQL
+    posts_are([['replaced', 2], ['süß \\ ', 1], ['updated', 3],
+            ["\x{1F600}", 4]], 'REPLACE, ON DUPLICATE KEY, utf8mb3');
+    $here->run('truncate posts');
+    $here->run("insert into posts (title, n) values ('after', 1);");
+    $pair->sync('TRUNCATE is not seen');
+    is_deeply($here->rows($all), [['after', 1]], 'here there is one');
+    is($there->value("select count(*) from posts where title = 'after'"), 1,
+        'there it is another one');
+}
+
+sub sqlite3 {
+    my $out = session([], encode('UTF-8', <<'SQL'));
+pragma case_sensitive_like = on;
+pragma recursive_triggers = on;
+pragma foreign_keys = on;
+insert into posts (title, n) values ('one', 1), ('süß', 2);
+select last_insert_rowid() = max(id), changes() = 2 from posts;
+update posts set n = n + 10;
+select last_insert_rowid() = max(id), changes() = 2 from posts;
+insert or replace into posts (id, title, n)
+    select id, 'replaced', 3 from posts where n = 11;
+insert into posts (id, title) select id, '' from posts where n = 12
+    on conflict (id) do update set title = 'upserted';
+insert or ignore into posts (id, title) select id, 'ignored' from posts;
+insert or ignore into posts (title) values (null);
+SQL
+    is($out, "1|1\n1|1\n", 'its own ids and counts');
+    posts_are([['replaced', 3], ['upserted', 12]], 'REPLACE and UPSERT');
+}
+
+my %session = (pgsql => \&pgsql, mysql => \&mysql, sqlite3 => \&sqlite3);
+
+for my $driver (Communicator::Test::Database->drivers) {
+    subtest $driver => sub {
+        my $why = Communicator::Test::Pair->missing($driver, 'sqlite3');
+        plan skip_all => $why if $why;
+        $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
+            tables => $tables,
+            models => 'CommunicatorModel post table=posts');
+        ($here, $there) = $pair->databases;
+
+        statements();
+        $session{$driver}->();
+        $pair->is_settled('in the end');
+        $pair->stop;
+    };
+}
+
+done_testing();
