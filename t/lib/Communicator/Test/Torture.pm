@@ -4,7 +4,7 @@ package Communicator::Test::Torture;
 # everything that can go wrong between. After quiet all nodes hold the same.
 #
 #   my $torture = Communicator::Test::Torture->new(seed => 7,
-#       drivers => [qw(pgsql sqlite3 mysql)]);   # a hub and its facades
+#       drivers => [qw(pgsql sqlite3 mysql)]);   # a hub, and nodes around it
 #   $torture->step for 1 .. 20;
 #   $torture->settle;
 #   diag $_ for $torture->differences;           # empty when all is well
@@ -22,32 +22,39 @@ use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
   skew_trigger statement pause types columns references);
 
-# drivers: the hub's, then one per facade. own_servers: databases may be
-# restarted too.
+# drivers: the hub's, then one per node around it. Mostly the hub runs the
+# client, and the others are facades; turned: the hub is the facade, and the
+# others come at the same time. own_servers: databases may be restarted too.
 sub new {
     my ($class, %with) = @_;
     my $self = bless { tokens => 0, log => [], %with }, $class;
     my @drivers = @{ $with{drivers} };
-    my @names = ('central', map { "facade$_" } 1 .. $#drivers);
+    my @names = ('central', map { "node$_" } 1 .. $#drivers);
 
     srand $with{seed};
     $self->draw_rules;
-    for my $i (0 .. $#names) {
-        my $database = Communicator::Test::Database->new($drivers[$i],
-            own_server => $with{own_servers});
-        my $kind = $i ? 'Server' : 'Peer';
-        $database->create(tables($self->{on_delete}));
-        # Ids differ on all nodes.
-        $database->run("insert into $_ (id) values (@{[ 1000 * $i + 10 ]});"
-            . "delete from $_;") for qw(authors posts tags);
-        my $node = "Communicator::Test::$kind"->new(name => $names[$i],
-            database => $database, conf => $self->{conf});
-        $node->migrate;
-        $database->run(skew_trigger($drivers[$i]));
-        push @{ $self->{nodes} }, $node;
-    }
+    push @{ $self->{nodes} }, $self->make_node($_, $names[$_], $drivers[$_])
+      for 0 .. $#names;
     $self->connect;
     return $self;
+}
+
+sub make_node {
+    my ($self, $i, $name, $driver) = @_;
+    my $is_server = $self->{turned} ? !$i : $i;
+    my $kind = 'Communicator::Test::' . ($is_server ? 'Server' : 'Peer');
+    my $database = Communicator::Test::Database->new($driver,
+        own_server => $self->{own_servers});
+
+    $database->create(tables($self->{on_delete}));
+    # Ids differ on all nodes.
+    $database->run("insert into $_ (id) values (@{[ 1000 * $i + 10 ]});"
+        . "delete from $_;") for qw(authors posts tags);
+    my $node = $kind->new(name => $name, database => $database,
+        conf => $self->{conf},
+        peers => '');
+    push @{ $self->{ $is_server ? 'servers' : 'clients' } }, $node;
+    return $node;
 }
 
 # What is configured differs from seed to seed. On MariaDB the cascades of
@@ -61,25 +68,36 @@ sub draw_rules {
 
     $self->{on_delete} = $mysql ? '' : $on_delete;
     $self->{conf} = models($conflict) . "CommunicatorBatch $batch\n";
-    $self->{rules} = join ', ', grep { $_ } "batches of $batch", $conflict,
+    $self->{rules} = join ', ', grep { $_ } $self->{turned} && 'turned',
+      "batches of $batch", $conflict,
       $self->{on_delete} && "on delete $self->{on_delete}";
 }
 
-# Each facade is reached through a network of its own.
+# Each connection goes through a network of its own. A server knows its peers
+# by the users that they log in as.
 sub connect {
     my ($self) = @_;
-    my ($hub, @facades) = @{ $self->{nodes} };
 
-    for my $facade (@facades) {
-        $facade->start;
-        my $proxy = Communicator::Test::Proxy->new(to => $facade->port,
-            seed => $self->{seed});
-        push @{ $self->{proxies} }, $proxy;
-        my $port = $facade->{port};
-        $facade->{port} = $proxy->{port};
-        $hub->knows($facade);
-        $facade->{port} = $port;
+    for my $server (@{ $self->{servers} }) {
+        my $port = $server->{port};
+        for my $client (@{ $self->{clients} }) {
+            my $proxy = Communicator::Test::Proxy->new(to => $port,
+                seed => $self->{seed});
+            push @{ $self->{proxies} }, $proxy;
+            $server->{peers} .= 'CommunicatorPeer ' . $client->name . ' user='
+              . $client->name . "\n";
+            $server->add_user($client->name, $server->{password});
+            @$server{qw(user port)} = ($client->name, $proxy->{port});
+            $client->knows($server);
+        }
+        $server->{port} = $port;
+        $server->configure;
     }
+    for my $node (@{ $self->{nodes} }) {
+        $node->migrate;
+        $node->database->run(skew_trigger($node->database->driver));
+    }
+    $_->start for @{ $self->{servers} };
 }
 
 sub note_down {
@@ -142,29 +160,27 @@ sub join_transactions {
     }
 }
 
-# One run of the client, which may be killed under way.
+# A run of each client, at the same time; it may be killed under way.
 sub exchange {
     my ($self) = @_;
-    my $hub = $self->{nodes}[0];
-    my $pid = $hub->sync_start;
-    my $end = rand() < 0.3 ? rand 0.15 : undef;
+    my @pids = map { $_->sync_start } @{ $self->{clients} };
 
-    if (defined $end) {
+    if (rand() < 0.3) {
+        my $end = rand 0.15;
         select undef, undef, undef, $end;
-        kill KILL => $pid;
+        kill KILL => one_of(@pids);
         $self->note_down(sprintf 'client killed after %.3f s', $end);
     }
     $self->mishap if rand() < 0.3;
-    wait_until(sub { !is_alive($pid) }, 120)
+    wait_until(sub { !grep { is_alive($_) } @pids }, 120)
       or die "the client hangs (seed $self->{seed})\n";
 }
 
 # Something breaks while the client is at work.
 sub mishap {
     my ($self) = @_;
-    my ($hub, @facades) = @{ $self->{nodes} };
-    my $facade = one_of(@facades);
-    my $node = one_of($hub, $facade);
+    my $server = one_of(@{ $self->{servers} });
+    my $node = one_of(@{ $self->{nodes} });
     my $choice = rand;
 
     select undef, undef, undef, rand 0.1;
@@ -175,13 +191,13 @@ sub mishap {
         $node->database->restart(one_of('', 'crash'));
     }
     elsif ($choice < 0.9) {
-        my @children = $facade->children or return;
+        my @children = $server->children or return;
         kill KILL => one_of(@children);
-        $self->note_down($facade->name . ': a child of httpd killed');
+        $self->note_down($server->name . ': a child of httpd killed');
     }
     else {
-        $facade->graceful;
-        $self->note_down($facade->name . ': httpd restarted gracefully');
+        $server->graceful;
+        $self->note_down($server->name . ': httpd restarted gracefully');
     }
 }
 
@@ -227,14 +243,13 @@ sub step {
 # Let everything come through.
 sub settle {
     my ($self) = @_;
-    my ($hub, @facades) = @{ $self->{nodes} };
 
     $self->join_transactions;
     $_->trouble(0) for @{ $self->{proxies} };
     for my $round (1 .. 15) {
-        my $run = $hub->sync;
-        $self->{last_words} = $run->{out} . $run->{err};
-        next if $run->{exit} || $run->{signal};
+        my @runs = map { $_->sync } @{ $self->{clients} };
+        $self->{last_words} = join '', map { $_->{out} . $_->{err} } @runs;
+        next if grep { $_->{exit} || $_->{signal} } @runs;
         return $round if !$self->waiting;
     }
     return 0;
@@ -322,13 +337,13 @@ sub dump_of {
 # Where the nodes differ, and what was lost or came twice: a line each.
 sub differences {
     my ($self) = @_;
-    my ($hub, @facades) = @{ $self->{nodes} };
+    my ($hub, @others) = @{ $self->{nodes} };
     my $ours = $self->dump_of($hub);
     my @lines = $self->waiting;
 
-    for my $facade (@facades) {
-        my $theirs = $self->dump_of($facade);
-        my $name = $facade->name;
+    for my $node (@others) {
+        my $theirs = $self->dump_of($node);
+        my $name = $node->name;
         for my $record (sort keys %{ { %$ours, %$theirs } }) {
             my ($a, $b) = ($ours->{$record}, $theirs->{$record});
             next if defined $a && defined $b && $a eq $b;
@@ -336,7 +351,7 @@ sub differences {
               . ", $name " . ($b // 'has none');
         }
     }
-    for my $node ($hub, @facades) {
+    for my $node ($hub, @others) {
         my %count;
         $count{ $_->[0] }++ for @{ $node->database->rows(
             'select token from events') };
@@ -366,9 +381,8 @@ sub summary {
 
 sub stop {
     my ($self) = @_;
-    my ($hub, @facades) = @{ $self->{nodes} };
 
-    $_->stop for @{ $self->{proxies} }, @facades;
+    $_->stop for @{ $self->{proxies} }, @{ $self->{servers} };
 }
 
 1;
