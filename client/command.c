@@ -24,6 +24,11 @@ const cm_command_t cm_commands[] = {
      "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
      "\nThe records go out with their old clocks: nothing newer is "
      "overwritten.\n"},
+    {"verify", cm_command_verify, CM_FOR_REMOTE | CM_FOR_VERIFY, -1,
+     "[MODEL...] [--repair]", "prove that both sides hold the same records",
+     "\nReads both databases in small parts, and may run beside everything "
+     "else. Exits\nwith 65 when records differ, with 75 when some are only "
+     "under way.\n"},
     {"epoch", cm_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
      "show which histories are known, or begin another",
      "\nAfter a database was restored from a backup or made anew: --new there, "

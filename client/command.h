@@ -85,6 +85,10 @@ cm_error_t *cm_command_status(int *status, cm_client_t *client,
 cm_error_t *cm_command_epoch(int *status, cm_client_t *client,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Compare the records of both sides. */
+cm_error_t *cm_command_verify(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Read the configuration, and show it. */
 cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

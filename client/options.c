@@ -71,6 +71,8 @@ static const option_t known[] = {
      "this database was restored or made anew"},
     {"accept", 0, TEXT, "PEER", MEMBER(accept), CM_FOR_EPOCH,
      "that peer's database was restored or made anew"},
+    {"repair", 0, FLAG, NULL, MEMBER(repair), CM_FOR_VERIFY,
+     "publish again what differs"},
     {"help", 'h', FLAG, NULL, MEMBER(help), CM_FOR_ALL, "show this help"},
     {"version", 'V', FLAG, NULL, MEMBER(version), CM_FOR_ALL,
      "show the versions"},

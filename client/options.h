@@ -16,6 +16,7 @@ typedef enum cm_command_bit_e {
     CM_FOR_CONFIGTEST = 8,
     CM_FOR_REMOTE = 16, /* commands that talk to the peer */
     CM_FOR_EPOCH = 32,
+    CM_FOR_VERIFY = 64,
     CM_FOR_ALL = ~0
 } cm_command_bit_e;
 
@@ -30,6 +31,7 @@ typedef struct cm_options_t {
     const char *where;
     int renew;          /* epoch --new */
     const char *accept; /* epoch --accept */
+    int repair;         /* verify --repair */
     const struct cm_command_t *command;
     apr_array_header_t *arguments; /* const char *: behind the command */
 } cm_options_t;

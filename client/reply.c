@@ -225,6 +225,16 @@ cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,
     return NULL;
 }
 
+cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
+                                  const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    *reply = read_reply(raw, pool);
+    if ((*reply)->kind != CM_PEER_OURS)
+        return raw->status == 200 ? foreign(raw, pool)
+                                  : judge_status(raw, pool);
+    return raw->status == 200 ? NULL : judge_ours(*reply, raw, 200, pool);
+}
+
 cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
                                 apr_pool_t *pool)
 {

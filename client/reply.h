@@ -47,6 +47,12 @@ cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,
 cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Judge RAW, the answer to a question that only ours understand: succeeds for
+ * 200. Fails as cm_reply_judge_get(). */
+cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
+                                  const cm_http_reply_t *raw,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the beginning of DATA, at most MOST characters, fit for a terminal:
  * control characters and what is no ASCII become spaces. */
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,

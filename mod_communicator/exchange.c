@@ -179,6 +179,9 @@ int cm_exchange_handler(request_rec *r)
         return OK;
     if (r->method_number == M_GET)
         return cm_pull(exchange);
+    if (r->method_number == M_POST && !exchange->gem &&
+        (cm_query(r, "verify") || cm_query(r, "repair")))
+        return cm_verify(exchange);
     if (r->method_number == M_POST)
         return cm_push(exchange);
     apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");

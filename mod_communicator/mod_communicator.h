@@ -71,6 +71,10 @@ int cm_is_gem(const request_rec *r);
 int cm_pull(cm_exchange_t *exchange);
 int cm_push(cm_exchange_t *exchange);
 
+/* Answer what a peer of ours asks about the records here (POST ?verify), or
+ * publish those that it names (?repair). */
+int cm_verify(cm_exchange_t *exchange);
+
 /* Run WORK with a node on a connection of mod_dbd's, which is given back when
  * it is done; again on another connection when the first is dead or the
  * database busy. Results belong into the request's pool. */

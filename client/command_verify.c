@@ -1,0 +1,144 @@
+/* verify: do both sides hold the same records? */
+#include "command.h"
+
+#include <apr_strings.h>
+
+#include "cm_verify_compare.h"
+#include "session.h"
+#include "stop.h"
+#include "verify_report.h"
+
+static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
+                       const cm_verify_question_t *question, apr_pool_t *pool)
+{
+    cm_session_t *session = baton;
+    const char *query = question->ask == CM_ASK_PUBLISH ? "repair" : "verify";
+    cm_buffer_t *text = cm_buffer_create(1024, pool);
+    cm_http_reply_t *raw;
+    cm_reply_t *reply;
+    cm_error_t *err;
+
+    CM_TRY(cm_stop_check(pool));
+    cm_verify_write_question(text, question);
+    CM_TRY(
+        cm_http_post(&raw, session->http, query, text->data, text->size, pool));
+    err = cm_reply_judge_answer(&reply, raw, pool);
+    CM_TRY(cm_session_meet(session, reply, pool));
+    CM_TRY(err);
+    return cm_verify_read_answer(
+        answer, reply->data, reply->size,
+        question->columns ? question->columns->nelts : 0, pool);
+}
+
+static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
+{
+    cm_output_progress(baton, done, total);
+}
+
+/* Give the models to verify: const char *. */
+static cm_error_t *find_models(const apr_array_header_t **names,
+                               const cm_client_t *client, apr_pool_t *pool)
+{
+    const apr_array_header_t *models = client->settings->models;
+    apr_array_header_t *all = apr_array_make(pool, 8, sizeof(const char *));
+    int i;
+
+    *names = client->options->arguments;
+    for (i = 0; i < (*names)->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(*names, i, const char *);
+
+        if (!cm_settings_model(client->settings, name))
+            return cm_error_hint(
+                CM_FAIL(pool, CM_USAGE, "there is no model '%s'", name), pool,
+                "communicator-sync configtest --dump shows the models");
+    }
+    if ((*names)->nelts)
+        return NULL;
+    for (i = 0; i < models->nelts; i++)
+        APR_ARRAY_PUSH(all, const char *) =
+            APR_ARRAY_IDX(models, i, cm_model_t *)->name;
+    *names = all;
+    return NULL;
+}
+
+static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
+                                const cm_peer_settings_t *peer,
+                                apr_pool_t *pool)
+{
+    CM_TRY(cm_session_open(session, client->node, peer,
+                           client->options->timeout, pool));
+    CM_TRY(cm_session_greet(*session, pool));
+    if ((*session)->kind == CM_PEER_OURS)
+        return NULL;
+    return CM_FAIL(pool, CM_PROTOCOL,
+                   "the peer is a Communicator of 2011, which cannot tell what "
+                   "it holds");
+}
+
+/* Compare all models, then look again at what differs: by then it may have
+ * arrived. */
+static cm_error_t *verify_peer(int *status, cm_client_t *client,
+                               const cm_peer_settings_t *peer,
+                               const apr_array_header_t *names,
+                               apr_pool_t *pool)
+{
+    cm_verify_work_t *works =
+        apr_pcalloc(pool, (names->nelts + 1) * sizeof(*works));
+    cm_error_t *err = NULL;
+    cm_session_t *session;
+    int i;
+
+    CM_TRY(open_session(&session, client, peer, pool));
+    for (i = 0; !err && i < names->nelts; i++) {
+        works[i] = (cm_verify_work_t){.node = client->node,
+                                      .peer = peer->name,
+                                      .ask = ask,
+                                      .baton = session,
+                                      .progress = on_progress,
+                                      .progress_baton = client->output,
+                                      .pool = pool};
+        err = cm_verify_compare(&works[i],
+                                APR_ARRAY_IDX(names, i, const char *), pool);
+        cm_output_progress(client->output, 1, 1);
+        if (err)
+            err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                                "cannot verify model '%s'",
+                                APR_ARRAY_IDX(names, i, const char *));
+    }
+    CM_TRY(err);
+    for (i = 0; i < names->nelts; i++) {
+        CM_TRY_FOR(cm_verify_settle(&works[i], pool), pool,
+                   "cannot verify model '%s'", works[i].report->model);
+        if (client->options->repair && !works[i].report->skipped)
+            CM_TRY_FOR(cm_verify_repair(&works[i], pool), pool,
+                       "cannot repair model '%s'", works[i].report->model);
+        cm_verify_show(status, client, peer->name, works[i].report, pool);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_command_verify(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *names;
+    apr_array_header_t *peers;
+    int i;
+
+    CM_TRY(find_models(&names, client, scratch_pool));
+    CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
+        cm_error_t *err =
+            verify_peer(status, client, peer, names, scratch_pool);
+
+        if (!err)
+            continue;
+        if (peers->nelts == 1)
+            return err;
+        cm_output_error(client->output, peer->name, err, scratch_pool);
+        *status = cm_code_exit_status(err->code);
+    }
+    return NULL;
+}

@@ -1,0 +1,240 @@
+/* What verify found: see verify_report.h. */
+#include "verify_report.h"
+
+#include <apr_strings.h>
+#include <json.h>
+
+/* Records that are named, one line each; --verbose and --json name all. */
+#define SHOWN 20
+
+static const char *const kinds[] = {"open",    "equal",        "under way",
+                                    "differs", "missing here", "missing there",
+                                    "kept"};
+
+static int is_found(const cm_difference_t *difference)
+{
+    return difference->kind >= CM_RECORD_DIFFERS &&
+           difference->kind <= CM_RECORD_MISSING_THERE;
+}
+
+static int count_found(const cm_verify_report_t *report)
+{
+    return report->counts[CM_RECORD_DIFFERS] +
+           report->counts[CM_RECORD_MISSING_HERE] +
+           report->counts[CM_RECORD_MISSING_THERE];
+}
+
+static const char *name_of(const cm_difference_t *difference, apr_pool_t *pool)
+{
+    return cm_output_clean(apr_pstrcat(pool, difference->identity.origin, "/",
+                                       difference->identity.original_id, NULL),
+                           pool);
+}
+
+/* Return the names of the columns that differ; with VALUES what they hold. */
+static const char *columns_of(const cm_difference_t *difference, int values,
+                              apr_pool_t *pool)
+{
+    const apr_array_header_t *columns = difference->columns;
+    const char *text = "";
+    int i;
+
+    if (difference->deleted)
+        return " (deleted there)";
+    for (i = 0; columns && i < columns->nelts; i++) {
+        cm_verify_cell_t cell = APR_ARRAY_IDX(columns, i, cm_verify_cell_t);
+
+        text = apr_pstrcat(pool, text, i ? ", " : ": ", cell.column, NULL);
+        if (values)
+            text = apr_psprintf(pool, "%s (here %s, there %s)", text,
+                                cell.here ? cell.here : "NULL",
+                                cell.there ? cell.there : "NULL");
+    }
+    return cm_output_clean(text, pool);
+}
+
+static void show_differences(const cm_client_t *client,
+                             const cm_verify_report_t *report, apr_pool_t *pool)
+{
+    int i, shown = 0, total = count_found(report);
+    int most = client->output->verbose ? total : SHOWN;
+
+    for (i = 0; i < report->differences->nelts && shown < most; i++) {
+        const cm_difference_t *difference =
+            &APR_ARRAY_IDX(report->differences, i, cm_difference_t);
+
+        if (!is_found(difference))
+            continue;
+        shown++;
+        cm_output_line(client->output, "  %-13s  %s%s", kinds[difference->kind],
+                       name_of(difference, pool),
+                       columns_of(difference, client->output->verbose, pool));
+    }
+    if (shown < total)
+        cm_output_line(client->output, "  and %d more (--verbose)",
+                       total - shown);
+}
+
+static void show_unpublished(const cm_client_t *client, const char *peer,
+                             const cm_verify_report_t *report)
+{
+    if (report->unpublished_here)
+        cm_output_line(client->output,
+                       "  %" APR_INT64_T_FMT
+                       " records here were never sent to '%s': "
+                       "communicator-sync publish %s --all",
+                       report->unpublished_here, peer, report->model);
+    if (report->unpublished_there)
+        cm_output_line(client->output,
+                       "  %" APR_INT64_T_FMT
+                       " records of '%s' were never sent: at that host, "
+                       "communicator-sync publish %s --all",
+                       report->unpublished_there, peer, report->model);
+}
+
+static void show_notes(const cm_client_t *client,
+                       const cm_verify_report_t *report, apr_pool_t *pool)
+{
+    if (report->counts[CM_RECORD_UNDER_WAY])
+        cm_output_line(client->output,
+                       "  %d records are under way: run communicator-sync, "
+                       "then verify again",
+                       report->counts[CM_RECORD_UNDER_WAY]);
+    if (report->counts[CM_RECORD_KEPT])
+        cm_output_line(client->output,
+                       "  %d records are deleted on one side only "
+                       "(deletes=no)",
+                       report->counts[CM_RECORD_KEPT]);
+    if (report->too_many)
+        cm_output_line(client->output,
+                       "  more than %d records differ, the rest was not "
+                       "compared: publish %s --all on both sides",
+                       CM_VERIFY_MOST, report->model);
+    if (report->left_out->nelts && client->output->verbose)
+        cm_output_line(client->output, "  not compared: %s",
+                       apr_array_pstrcat(pool, report->left_out, ','));
+    if (report->repairs_here || report->repairs_there)
+        cm_output_line(client->output,
+                       "  published again: %d here, %d there; the next run "
+                       "brings them over",
+                       report->repairs_here, report->repairs_there);
+    if (report->unrepaired)
+        cm_output_line(client->output,
+                       "  %d cannot be repaired: the side that has them does "
+                       "not publish the model",
+                       report->unrepaired);
+}
+
+static void show_text(const cm_client_t *client, const char *peer,
+                      const cm_verify_report_t *report, apr_pool_t *pool)
+{
+    int found = count_found(report);
+
+    if (report->skipped) {
+        cm_output_line(client->output, "%s: %s: not compared, %s", peer,
+                       report->model, report->skipped);
+        return;
+    }
+    cm_output_line(client->output,
+                   found ? "%s: %s: %" APR_INT64_T_FMT " records, %d differ"
+                         : "%s: %s: %" APR_INT64_T_FMT " records, none differs",
+                   peer, report->model, report->records, found);
+    show_differences(client, report, pool);
+    show_unpublished(client, peer, report);
+    show_notes(client, report, pool);
+}
+
+static void add_text(json_object *json, const char *name, const char *text)
+{
+    json_object_object_add(json, name,
+                           text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(json_object *json, const char *name, apr_int64_t number)
+{
+    json_object_object_add(json, name, json_object_new_int64(number));
+}
+
+static json_object *difference_json(const cm_difference_t *difference)
+{
+    json_object *json = json_object_new_object();
+    json_object *columns = json_object_new_array();
+    int i;
+
+    add_text(json, "kind", kinds[difference->kind]);
+    add_text(json, "origin", difference->identity.origin);
+    add_text(json, "original_id", difference->identity.original_id);
+    for (i = 0; difference->columns && i < difference->columns->nelts; i++) {
+        cm_verify_cell_t cell =
+            APR_ARRAY_IDX(difference->columns, i, cm_verify_cell_t);
+        json_object *one = json_object_new_object();
+
+        add_text(one, "column", cell.column);
+        add_text(one, "here", cell.here);
+        add_text(one, "there", cell.there);
+        json_object_array_add(columns, one);
+    }
+    json_object_object_add(json, "columns", columns);
+    return json;
+}
+
+static void show_json(const cm_client_t *client, const char *peer,
+                      const cm_verify_report_t *report)
+{
+    json_object *json = json_object_new_object();
+    json_object *list = json_object_new_array();
+    int i;
+
+    add_text(json, "peer", peer);
+    add_text(json, "model", report->model);
+    add_text(json, "skipped", report->skipped);
+    add_number(json, "records", report->records);
+    add_number(json, "differ", count_found(report));
+    add_number(json, "under_way", report->counts[CM_RECORD_UNDER_WAY]);
+    add_number(json, "kept", report->counts[CM_RECORD_KEPT]);
+    add_number(json, "unpublished_here", report->unpublished_here);
+    add_number(json, "unpublished_there", report->unpublished_there);
+    add_number(json, "published_here", report->repairs_here);
+    add_number(json, "published_there", report->repairs_there);
+    json_object_object_add(json, "complete",
+                           json_object_new_boolean(!report->too_many));
+    for (i = 0; i < report->differences->nelts; i++) {
+        const cm_difference_t *difference =
+            &APR_ARRAY_IDX(report->differences, i, cm_difference_t);
+
+        if (is_found(difference))
+            json_object_array_add(list, difference_json(difference));
+    }
+    json_object_object_add(json, "differences", list);
+    cm_output_json(client->output, json);
+}
+
+/* What is left to be done after this: 65, a person must look; 75, it will be
+ * there after the next run. */
+static int status_of(const cm_client_t *client,
+                     const cm_verify_report_t *report)
+{
+    int repaired = client->options->repair && !report->unrepaired;
+
+    if (report->skipped)
+        return 0;
+    if (report->too_many || report->unpublished_here ||
+        report->unpublished_there || (count_found(report) && !repaired))
+        return cm_code_exit_status(CM_REJECTED);
+    if (count_found(report) || report->counts[CM_RECORD_UNDER_WAY])
+        return cm_code_exit_status(CM_WAITS);
+    return 0;
+}
+
+void cm_verify_show(int *status, const cm_client_t *client, const char *peer,
+                    const cm_verify_report_t *report, apr_pool_t *pool)
+{
+    int own = status_of(client, report);
+
+    if (client->output->json)
+        show_json(client, peer, report);
+    else
+        show_text(client, peer, report, pool);
+    if (own && (!*status || *status == cm_code_exit_status(CM_WAITS)))
+        *status = own;
+}

@@ -1,0 +1,170 @@
+/* Verifying: do both sides hold the same records?
+ *
+ * Records are compared by identity, model by model and origin by origin. The
+ * ids of an origin, in the order of their bytes, are cut into stretches and
+ * these into parts. Each side computes a digest per part, from values that
+ * are read in bounded chunks; where a part differs, digests per record are
+ * compared, and where a record differs its values. This file is what both
+ * sides do; cm_verify_wire.h is how they talk about it, cm_verify_compare.h
+ * the side that asks. */
+#ifndef CM_VERIFY_H
+#define CM_VERIFY_H
+
+#include "cm_mapping.h"
+#include "cm_message.h"
+#include "cm_node.h"
+
+/* What counts as the same value in two columns that need not be of one
+ * class: SQLite keeps no scale, jsonb no spaces. */
+typedef enum cm_like_e {
+    CM_LIKE_EXACT,
+    CM_LIKE_NUMBER,  /* 1.10 and 1.1 */
+    CM_LIKE_BOOLEAN, /* true, "t" and 1 */
+    CM_LIKE_MOMENT,  /* a day and its midnight */
+    CM_LIKE_JSON     /* spaces, order of members */
+} cm_like_e;
+
+typedef struct cm_verify_column_t {
+    const char *name;
+    const char *reference; /* model that it refers to, or NULL */
+    cm_class_e value_class;
+    int loose; /* decimals come back without their scale */
+    cm_like_e like;
+} cm_verify_column_t;
+
+/* What one side says of a model. */
+typedef struct cm_verify_shape_t {
+    int known; /* it is configured there; else nothing below is set */
+    int receives, publishes, deletes, shared_keys;
+    apr_int64_t records;         /* names of records that are alive */
+    apr_int64_t unpublished;     /* records without a name, never sent */
+    apr_array_header_t *columns; /* cm_verify_column_t: what is carried */
+    apr_array_header_t *origins; /* const char *: who made records of it */
+} cm_verify_shape_t;
+
+/* A model that is being verified. Values of references are the keys
+ * (cm_identity_key()) of the records that they refer to. */
+typedef struct cm_verify_t {
+    cm_node_t *node;
+    const char *peer;
+    const cm_table_t *table;
+    const apr_array_header_t *columns; /* cm_verify_column_t: those compared */
+    apr_hash_t *places;                /* name -> int *: among them */
+} cm_verify_t;
+
+/* The ids of ORIGIN behind AFTER ("": all) up to UNTIL (NULL: all). */
+typedef struct cm_stretch_t {
+    const char *origin, *after, *until;
+} cm_stretch_t;
+
+/* A number of 128 bits; those of a part's records are added up, so that
+ * their order does not matter. */
+typedef struct cm_digest_t {
+    apr_uint64_t high, low;
+} cm_digest_t;
+
+typedef struct cm_verify_item_t {
+    const char *original_id;
+    cm_digest_t digest;
+    apr_int64_t clock;
+} cm_verify_item_t;
+
+typedef struct cm_verify_part_t {
+    apr_int64_t count;
+    cm_digest_t digest;
+} cm_verify_part_t;
+
+/* One record, asked for by a name. */
+typedef struct cm_verify_state_t {
+    cm_identity_t asked;
+    cm_identity_t identity; /* its first name here; origin NULL: unknown */
+    apr_int64_t clock, deleted_at;
+    int pending;              /* messages of it are under way or parked */
+    const cm_value_t *values; /* by column; NULL: it is not here */
+    const apr_int64_t *clocks;
+} cm_verify_state_t;
+
+/* --- cm_verify_shape.c --- */
+
+/* Say what the model NAME looks like here; what was committed is stamped
+ * first. Fails as cm_node_table(). */
+cm_error_t *cm_verify_shape(cm_verify_shape_t **shape, cm_node_t *node,
+                            const char *name,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Return the columns (cm_verify_column_t) that both shapes have, with what
+ * counts as equal in them; *LEFT_OUT gets the names (const char *) of those
+ * that only one has, or that refer to different models. */
+apr_array_header_t *cm_verify_common(apr_array_header_t **left_out,
+                                     const cm_verify_shape_t *here,
+                                     const cm_verify_shape_t *there,
+                                     apr_pool_t *pool);
+
+/* Begin to verify the model NAME by COLUMNS. Fails with CM_CONFIG when there
+ * is no such model, and as cm_node_table(). */
+cm_error_t *cm_verify_open(cm_verify_t **verify, cm_node_t *node,
+                           const char *peer, const char *name,
+                           const apr_array_header_t *columns,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* --- cm_verify_like.c --- */
+
+/* Return the form of VALUE in which equal ones are the same bytes. */
+cm_value_t cm_verify_form(cm_like_e like, cm_value_t value, apr_pool_t *pool);
+
+/* --- cm_verify_values.c --- */
+
+/* Read the records with COUNT LOCAL_IDS: (*ROWS)[i] has their values by
+ * column, or is NULL where there is no such record. *BYTES: read in all. */
+cm_error_t *cm_verify_values(const cm_value_t ***rows, apr_size_t *bytes,
+                             const cm_verify_t *verify,
+                             const char *const *local_ids, int count,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return how many records to read next when COUNT were BYTES; 0 of 0 for the
+ * first time. */
+int cm_verify_pace(int count, apr_size_t bytes);
+
+/* --- cm_verify_read.c --- */
+
+/* Return a place behind ID and all lives of it, before every other id. Every
+ * database and the C library agree on which ids are behind it: MariaDB
+ * compares as if spaces followed, and a life is set off by U+001F. */
+const char *cm_verify_bound_of(const char *id, apr_pool_t *pool);
+
+/* Find where STRETCH has COUNT records, *BOUND; NULL when it has no more. */
+cm_error_t *cm_verify_bound(const char **bound, const cm_verify_t *verify,
+                            const cm_stretch_t *stretch, int count,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Give the records of STRETCH, which the caller keeps short, with their
+ * digests: cm_verify_item_t, sorted by the bytes of their ids. */
+cm_error_t *cm_verify_items(apr_array_header_t **items,
+                            const cm_verify_t *verify,
+                            const cm_stretch_t *stretch,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Sum ITEMS up: a cm_verify_part_t for each of BOUNDS (const char *, the last
+ * may be NULL), of the items up to it. */
+apr_array_header_t *cm_verify_parts(const apr_array_header_t *items,
+                                    const apr_array_header_t *bounds,
+                                    apr_pool_t *pool);
+
+/* --- cm_verify_state.c --- */
+
+/* Say what is here of the records NAMES (cm_identity_t), from the first on:
+ * cm_verify_state_t, at least one, and not many more than MOST bytes. What
+ * was committed is stamped first. */
+cm_error_t *cm_verify_states(apr_array_header_t **states,
+                             const cm_verify_t *verify,
+                             const apr_array_header_t *names, apr_size_t most,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Publish the records NAMES (cm_identity_t), or say again that they are
+ * deleted; *PUBLISHED counts. Fails as cm_publish_records(). */
+cm_error_t *cm_verify_publish(apr_int64_t *published, cm_node_t *node,
+                              const cm_model_t *model,
+                              const apr_array_header_t *names,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,216 @@
+/* What a model looks like on each side: see cm_verify.h. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_outbox.h"
+#include "cm_verify.h"
+
+static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+
+        /* the key is the record's name, or is none of the peer's business */
+        if (!column->carried || column->generated || column == table->key)
+            continue;
+        APR_ARRAY_PUSH(columns, cm_verify_column_t) =
+            (cm_verify_column_t){.name = column->name,
+                                 .reference = column->reference,
+                                 .value_class = column->value_class,
+                                 .loose = column->loose};
+    }
+}
+
+/* One after the other: the database finds each at once by its index. */
+static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
+                                const char *type, apr_pool_t *pool)
+{
+    cm_datum_t arguments[2] = {cm_datum_text(type), cm_datum_text("")};
+    cm_rows_t *rows;
+
+    for (;;) {
+        CM_TRY(cm_store_select(&rows, node->store,
+                               "SELECT origin FROM communicator_mappings"
+                               " WHERE local_record_type = %s AND origin > %s"
+                               " ORDER BY local_record_type, origin LIMIT 1",
+                               arguments, 2, pool));
+        if (!rows->count)
+            return NULL;
+        arguments[1] = *cm_cell(rows, 0, 0);
+        APR_ARRAY_PUSH(origins, const char *) = arguments[1].data;
+    }
+}
+
+/* A record that was inserted just now has a message, and no name yet. */
+static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
+                                     const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(table->model->type),
+                                    cm_datum_text(table->model->name)};
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
+                    " AS t WHERE NOT EXISTS (SELECT 1 FROM"
+                    " communicator_mappings AS m"
+                    " WHERE m.local_record_type = %s"
+                    " AND m.local_record_id = ",
+                    table->key_text,
+                    ") AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+                    " WHERE o.seq IS NULL AND o.model = %s"
+                    " AND o.local_record_id = ",
+                    table->key_text, ")", NULL),
+        arguments, 2, pool));
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
+                                 const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(table->model->type);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT COUNT(*) FROM communicator_mappings"
+                           " WHERE local_record_type = %s"
+                           " AND local_record_id IS NOT NULL",
+                           &type, 1, pool));
+    shape->records = cm_cell_number(rows, 0, 0);
+    return count_unpublished(&shape->unpublished, node, table, pool);
+}
+
+cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
+                            const char *name, apr_pool_t *result_pool)
+{
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+    cm_verify_shape_t *shape = apr_pcalloc(result_pool, sizeof(*shape));
+    const cm_table_t *table;
+    apr_int64_t stamped;
+
+    *shape_out = shape;
+    shape->columns =
+        apr_array_make(result_pool, 16, sizeof(cm_verify_column_t));
+    shape->origins = apr_array_make(result_pool, 4, sizeof(const char *));
+    if (!model)
+        return NULL;
+    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_outbox_stamp(&stamped, node, result_pool));
+    shape->known = 1;
+    shape->receives = model->receives;
+    shape->publishes = model->publishes;
+    shape->deletes = model->deletes;
+    shape->shared_keys = model->shared_keys;
+    add_columns(shape->columns, table);
+    CM_TRY_FOR(find_origins(shape->origins, node, model->type, result_pool),
+               result_pool, "cannot read the mappings");
+    CM_TRY_FOR(count_records(shape, node, table, result_pool), result_pool,
+               "cannot count the records of model '%s'", name);
+    return NULL;
+}
+
+static int is_either(const cm_verify_column_t *a, const cm_verify_column_t *b,
+                     cm_class_e value_class)
+{
+    return a->value_class == value_class || b->value_class == value_class;
+}
+
+static cm_like_e like_of(const cm_verify_column_t *a,
+                         const cm_verify_column_t *b)
+{
+    if (is_either(a, b, CM_CLASS_JSON))
+        return CM_LIKE_JSON;
+    if (a->value_class == b->value_class)
+        return a->value_class == CM_CLASS_DECIMAL && (a->loose || b->loose)
+                   ? CM_LIKE_NUMBER
+                   : CM_LIKE_EXACT;
+    if (is_either(a, b, CM_CLASS_BOOLEAN))
+        return CM_LIKE_BOOLEAN;
+    if (is_either(a, b, CM_CLASS_DECIMAL) || is_either(a, b, CM_CLASS_FLOAT))
+        return CM_LIKE_NUMBER;
+    if (is_either(a, b, CM_CLASS_DATE))
+        return CM_LIKE_MOMENT;
+    return CM_LIKE_EXACT;
+}
+
+static const cm_verify_column_t *find(const cm_verify_shape_t *shape,
+                                      const char *name)
+{
+    int i;
+
+    for (i = 0; i < shape->columns->nelts; i++) {
+        const cm_verify_column_t *column =
+            &APR_ARRAY_IDX(shape->columns, i, cm_verify_column_t);
+
+        if (!strcmp(column->name, name))
+            return column;
+    }
+    return NULL;
+}
+
+static int is_same_reference(const cm_verify_column_t *a,
+                             const cm_verify_column_t *b)
+{
+    if (!a->reference || !b->reference)
+        return a->reference == b->reference;
+    return !strcmp(a->reference, b->reference);
+}
+
+apr_array_header_t *cm_verify_common(apr_array_header_t **left_out,
+                                     const cm_verify_shape_t *here,
+                                     const cm_verify_shape_t *there,
+                                     apr_pool_t *pool)
+{
+    apr_array_header_t *common =
+        apr_array_make(pool, 16, sizeof(cm_verify_column_t));
+    int i;
+
+    *left_out = apr_array_make(pool, 4, sizeof(const char *));
+    for (i = 0; i < here->columns->nelts; i++) {
+        cm_verify_column_t column =
+            APR_ARRAY_IDX(here->columns, i, cm_verify_column_t);
+        const cm_verify_column_t *other = find(there, column.name);
+
+        if (!other || !is_same_reference(&column, other)) {
+            APR_ARRAY_PUSH(*left_out, const char *) = column.name;
+            continue;
+        }
+        column.like = like_of(&column, other);
+        APR_ARRAY_PUSH(common, cm_verify_column_t) = column;
+    }
+    for (i = 0; i < there->columns->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(there->columns, i, cm_verify_column_t).name;
+
+        if (!find(here, name))
+            APR_ARRAY_PUSH(*left_out, const char *) = name;
+    }
+    return common;
+}
+
+cm_error_t *cm_verify_open(cm_verify_t **verify_out, cm_node_t *node,
+                           const char *peer, const char *name,
+                           const apr_array_header_t *columns, apr_pool_t *pool)
+{
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+    cm_verify_t *verify = apr_pcalloc(pool, sizeof(*verify));
+    int i;
+
+    if (!model)
+        return CM_FAIL(pool, CM_CONFIG, "there is no model '%s'", name);
+    verify->node = node;
+    verify->peer = peer;
+    CM_TRY(cm_node_table(&verify->table, node, model));
+    verify->columns = columns;
+    verify->places = apr_hash_make(pool);
+    for (i = 0; i < columns->nelts; i++)
+        apr_hash_set(verify->places,
+                     APR_ARRAY_IDX(columns, i, cm_verify_column_t).name,
+                     APR_HASH_KEY_STRING, apr_pmemdup(pool, &i, sizeof(i)));
+    *verify_out = verify;
+    return NULL;
+}

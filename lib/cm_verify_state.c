@@ -1,0 +1,236 @@
+/* What is here of some records, and sending them again: see cm_verify.h. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_bulk.h"
+#include "cm_outbox.h"
+#include "cm_peer.h"
+#include "cm_publish.h"
+#include "cm_verify.h"
+
+/* A longer queue is not looked through: any record may be under way. */
+#define MOST_PENDING 10000
+
+/* Add the records that SQL finds, as keys, to PENDING; *TOO_MANY when there
+ * are more than can be kept. */
+static cm_error_t *add_pending(apr_hash_t *pending, int *too_many,
+                               const cm_verify_t *verify, const char *sql,
+                               apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(verify->peer),
+                                    cm_datum_text(verify->table->model->name)};
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_store_select(&rows, verify->node->store,
+                           apr_psprintf(pool, "%s LIMIT %d", sql, MOST_PENDING),
+                           arguments, 2, pool));
+    *too_many |= rows->count == MOST_PENDING;
+    for (i = 0; i < rows->count; i++) {
+        cm_identity_t identity = {cm_cell_text(rows, i, 0),
+                                  cm_cell_text(rows, i, 1)};
+
+        apr_hash_set(pending, cm_identity_key(identity, pool),
+                     APR_HASH_KEY_STRING, "");
+    }
+    return NULL;
+}
+
+/* Find the records of which messages are on their way to the peer, or of the
+ * peer's are parked here; *PENDING is NULL when they are too many. */
+static cm_error_t *find_pending(apr_hash_t **pending, const cm_verify_t *verify,
+                                apr_pool_t *pool)
+{
+    cm_node_t *node = verify->node;
+    apr_int64_t stamped;
+    cm_peer_t *peer;
+    int too_many = 0;
+
+    *pending = apr_hash_make(pool);
+    CM_TRY(cm_outbox_stamp(&stamped, node, pool));
+    CM_TRY(cm_peer_load(&peer, node, verify->peer, 0, pool));
+    CM_TRY_FOR(add_pending(*pending, &too_many, verify,
+                           apr_psprintf(pool,
+                                        "SELECT origin, original_id"
+                                        " FROM outbound_messages"
+                                        " WHERE seq > %" APR_INT64_T_FMT
+                                        " AND coalesce(source, '') <> %%s"
+                                        " AND model = %%s",
+                                        peer->confirmed),
+                           pool),
+               pool, "cannot read the outbox");
+    CM_TRY_FOR(add_pending(*pending, &too_many, verify,
+                           "SELECT origin, original_id FROM inbound_messages"
+                           " WHERE processed_at IS NULL AND peer = %s"
+                           " AND model = %s",
+                           pool),
+               pool, "cannot read the inbox");
+    if (too_many)
+        *pending = NULL;
+    return NULL;
+}
+
+static int is_pending(apr_hash_t *pending, cm_identity_t identity,
+                      apr_pool_t *pool)
+{
+    return !pending || apr_hash_get(pending, cm_identity_key(identity, pool),
+                                    APR_HASH_KEY_STRING);
+}
+
+static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
+                        const cm_mapping_t *mapping, apr_hash_t *pending,
+                        apr_pool_t *pool)
+{
+    apr_int64_t *clocks;
+    int i;
+
+    state->pending = is_pending(pending, state->asked, pool);
+    if (!mapping)
+        return;
+    state->identity = mapping->identity;
+    state->pending |= is_pending(pending, mapping->identity, pool);
+    state->clock = mapping->clocks.clock;
+    state->deleted_at = mapping->deleted_at;
+    clocks = apr_palloc(pool, (verify->columns->nelts + 1) * sizeof(*clocks));
+    for (i = 0; i < verify->columns->nelts; i++)
+        clocks[i] = cm_clocks_of(
+            &mapping->clocks,
+            APR_ARRAY_IDX(verify->columns, i, cm_verify_column_t).name);
+    state->clocks = clocks;
+}
+
+/* Read the values of the records of STATES from FIRST on, COUNT of them;
+ * FOUND: their mappings. */
+static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
+                              const cm_verify_t *verify, apr_hash_t *found,
+                              int first, int count, apr_pool_t *pool)
+{
+    const char **ids = apr_palloc(pool, count * sizeof(*ids));
+    int *places = apr_palloc(pool, count * sizeof(*places));
+    const cm_value_t **values;
+    int i, asked = 0;
+
+    for (i = first; i < first + count; i++) {
+        const cm_verify_state_t *state =
+            &APR_ARRAY_IDX(states, i, cm_verify_state_t);
+        const cm_mapping_t *mapping = apr_hash_get(
+            found, cm_identity_key(state->asked, pool), APR_HASH_KEY_STRING);
+
+        if (!mapping || !mapping->local_id)
+            continue;
+        places[asked] = i;
+        ids[asked++] = mapping->local_id;
+    }
+    CM_TRY(cm_verify_values(&values, bytes, verify, ids, asked, pool));
+    for (i = 0; i < asked; i++)
+        APR_ARRAY_IDX(states, places[i], cm_verify_state_t).values = values[i];
+    return NULL;
+}
+
+cm_error_t *cm_verify_states(apr_array_header_t **states,
+                             const cm_verify_t *verify,
+                             const apr_array_header_t *names, apr_size_t most,
+                             apr_pool_t *result_pool)
+{
+    apr_hash_t *found, *pending;
+    apr_size_t bytes = 0, total = 0;
+    int i, first, count = 0;
+
+    *states = apr_array_make(result_pool, names->nelts + 1,
+                             sizeof(cm_verify_state_t));
+    CM_TRY(find_pending(&pending, verify, result_pool));
+    CM_TRY(cm_mapping_by_identity(
+        &found, verify->node, verify->table->model->type, names, result_pool));
+    for (i = 0; i < names->nelts; i++) {
+        cm_verify_state_t *state = apr_array_push(*states);
+
+        memset(state, 0, sizeof(*state));
+        state->asked = APR_ARRAY_IDX(names, i, cm_identity_t);
+        begin_state(state, verify,
+                    apr_hash_get(found,
+                                 cm_identity_key(state->asked, result_pool),
+                                 APR_HASH_KEY_STRING),
+                    pending, result_pool);
+    }
+    for (first = 0; first < names->nelts && total < most; first += count) {
+        count = cm_verify_pace(count, bytes);
+        if (count > names->nelts - first)
+            count = names->nelts - first;
+        CM_TRY(add_values(*states, &bytes, verify, found, first, count,
+                          result_pool));
+        total += bytes;
+    }
+    (*states)->nelts = first;
+    return NULL;
+}
+
+static const cm_bulk_column_t delete_columns[] = {
+    {"model", NULL},      {"action", NULL},    {"body", NULL},
+    {"changed", NULL},    {"clock", "bigint"}, {"origin", NULL},
+    {"original_id", NULL}};
+
+/* Say the deletes of MAPPINGS (cm_mapping_t *) again. */
+static cm_error_t *publish_deletes(apr_int64_t *count, cm_node_t *node,
+                                   const cm_model_t *model,
+                                   const apr_array_header_t *mappings,
+                                   apr_pool_t *pool)
+{
+    const char *body = apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL);
+    cm_bulk_t *bulk =
+        cm_bulk_create("outbound_messages", delete_columns, 7, 0, pool);
+    cm_error_t *err;
+    int i;
+
+    for (i = 0; i < mappings->nelts; i++) {
+        const cm_mapping_t *mapping =
+            APR_ARRAY_IDX(mappings, i, const cm_mapping_t *);
+
+        cm_bulk_add(bulk, cm_datum_text(model->name));
+        cm_bulk_add(bulk, cm_datum_text("delete"));
+        cm_bulk_add(bulk, cm_datum_text(body));
+        cm_bulk_add(bulk, cm_datum_text("[]"));
+        cm_bulk_add(bulk, cm_datum_number(0, pool));
+        cm_bulk_add(bulk, cm_datum_text(mapping->identity.origin));
+        cm_bulk_add(bulk, cm_datum_text(mapping->identity.original_id));
+    }
+    CM_TRY(cm_store_begin(node->store, pool));
+    err = cm_bulk_insert(count, node->store, bulk, CM_PRESENT_FAIL, pool);
+    if (!err)
+        err = cm_store_commit(node->store, pool);
+    cm_store_rollback(node->store);
+    return err;
+}
+
+cm_error_t *cm_verify_publish(apr_int64_t *published, cm_node_t *node,
+                              const cm_model_t *model,
+                              const apr_array_header_t *names,
+                              apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(scratch_pool, names->nelts + 1, sizeof(const char *));
+    apr_array_header_t *deleted =
+        apr_array_make(scratch_pool, 4, sizeof(cm_mapping_t *));
+    apr_int64_t deletes = 0;
+    apr_hash_index_t *at;
+    apr_hash_t *found;
+
+    CM_TRY(
+        cm_mapping_by_identity(&found, node, model->type, names, scratch_pool));
+    for (at = apr_hash_first(scratch_pool, found); at; at = apr_hash_next(at)) {
+        cm_mapping_t *mapping = apr_hash_this_val(at);
+
+        if (mapping->local_id)
+            APR_ARRAY_PUSH(ids, const char *) = mapping->local_id;
+        else if (mapping->deleted_at && model->deletes)
+            APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;
+    }
+    CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
+    if (deleted->nelts)
+        CM_TRY_FOR(
+            publish_deletes(&deletes, node, model, deleted, scratch_pool),
+            scratch_pool, "cannot publish the deletes of model '%s'",
+            model->name);
+    *published += deletes;
+    return NULL;
+}

@@ -1,0 +1,73 @@
+/* POST ?verify, ?repair: what the peer asks about the records here, to compare
+ * them with its own (lib/cm_verify.h). */
+#include "mod_communicator.h"
+
+#include <http_log.h>
+
+#include "cm_verify_wire.h"
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+typedef struct talk_t {
+    const cm_verify_question_t *question;
+    cm_verify_answer_t *answer;
+} talk_t;
+
+/* It counts for no contact: a peer that asks has neither pushed nor pulled. */
+static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
+{
+    talk_t *talk = baton;
+    cm_node_t *node = exchange->node;
+    const char *peer = exchange->peer->name;
+    apr_pool_t *pool = exchange->r->pool;
+    cm_peer_t *known;
+
+    CM_TRY(cm_peer_load(&known, node, peer, 0, pool));
+    exchange->known = known;
+    CM_TRY(cm_epoch_check(&exchange->claim, node, known, pool));
+    return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
+}
+
+/* Only a request that says so may publish. */
+static cm_error_t *check_purpose(const cm_verify_question_t *question,
+                                 const request_rec *r)
+{
+    int repairs = cm_query(r, "repair") != NULL;
+
+    if ((question->ask == CM_ASK_PUBLISH) == repairs)
+        return NULL;
+    return CM_FAIL(r->pool, CM_USAGE, "verify asks, repair publishes");
+}
+
+int cm_verify(cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    cm_verify_question_t *question;
+    talk_t talk = {0};
+    cm_buffer_t *body;
+    cm_error_t *err;
+    int status = cm_body_read(&body, exchange), columns;
+
+    if (status != OK)
+        return status;
+    err = cm_verify_read_question(&question, body->data, body->size, r->pool);
+    if (!err)
+        err = check_purpose(question, r);
+    talk.question = question;
+    if (!err)
+        err = cm_database_run(exchange, find_answer, &talk);
+    if (err)
+        return cm_answer_error(exchange, err);
+    apr_table_setn(r->notes, "communicator-result", "ok");
+    if (question->ask == CM_ASK_PUBLISH)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CM0018 "published %" APR_INT64_T_FMT
+                             " records of model '%.255s' again for peer '%s'",
+                      talk.answer->published, question->model,
+                      exchange->peer->name);
+    body = cm_buffer_create(4096, r->pool);
+    columns = question->columns ? question->columns->nelts : 0;
+    cm_verify_write_answer(body, talk.answer, columns);
+    return cm_answer(exchange, HTTP_OK, body->data, body->size);
+}

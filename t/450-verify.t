@@ -1,0 +1,182 @@
+#!/usr/bin/perl
+
+# communicator-sync verify: it finds what differs, by whatever it came about,
+# says nothing of what is only under way, and repairs.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Communicator::Test qw(client_file);
+use Communicator::Test::Pair;
+
+plan skip_all => 'the client is not built' unless -x client_file();
+
+my $json = JSON::PP->new;
+my $tables = sub {
+    my ($database, $name) = @_;
+    my $more = $name eq 'facade' ? 'visits bigint' : 'secret varchar(50)';
+
+    return <<"SQL";
+create table authors (id {key}, name varchar(255) not null, $more) {engine};
+create table posts (
+    id {key}, author_id bigint, title varchar(255) not null, body {text},
+    price decimal(10,2), shown {boolean}, at {timestamp}, $more) {engine};
+SQL
+};
+my $models = <<'CONF';
+CommunicatorModel author table=authors
+CommunicatorModel post   table=posts references=author_id:author
+CONF
+my $pair;
+
+# What verify says with ARGUMENTS: its exit status, and per model a hash.
+sub verify {
+    my (@arguments) = @_;
+    my $run = $pair->{central}->sync('verify', '--json', @arguments);
+    my %found = map { $_->{model} => $_ }
+      map { $json->decode($_) } split /\n/, $run->{out};
+
+    diag($run->{err}) if $run->{err};
+    return ($run->{exit}, \%found);
+}
+
+sub is_equal {
+    my ($name) = @_;
+    my ($exit, $found) = verify();
+    my @bad = map { @{ $_->{differences} } } values %$found;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is($exit, 0, $name) or diag(explain($found));
+    is_deeply(\@bad, [], "$name: nothing is found");
+    return $found;
+}
+
+# The differences of FOUND as lines.
+sub lines {
+    my ($found) = @_;
+
+    return [sort map {
+        "$_->{kind} $_->{origin}/$_->{original_id}: "
+          . join ',', sort map { $_->{column} } @{ $_->{columns} }
+    } @{ $found->{post}{differences} }];
+}
+
+# Change DATABASE so that nobody is told.
+sub silently {
+    my ($database, $sql) = @_;
+
+    $database->run("$sql;\ndelete from outbound_messages where seq is null;");
+}
+
+# COUNT posts, one statement.
+sub posts {
+    my ($from, $count) = @_;
+
+    return 'insert into posts (author_id, title, body, price, shown, at) '
+      . 'values ' . join ', ', map {
+        "(1, 'post $_', 'it''s \xc3\xa4', $_.10, "
+          . ($_ % 2 ? 'true' : 'false') . ", '2026-11-23 10:11:12')"
+    } $from .. $from + $count - 1;
+}
+
+sub fill {
+    for my $database ($pair->databases) {
+        $database->run("insert into authors (name) values ('one'), ('two')");
+        $database->run(posts(1, $database == $pair->central ? 700 : 300));
+    }
+    # ids that were deleted and are used once more
+    $pair->central->run("delete from posts where id in (256, 512)");
+    $pair->central->run("insert into posts (id, title) "
+        . "values (256, 'again'), (512, 'again')");
+    $pair->sync('a first load');
+}
+
+sub check_differences {
+    my ($central, $facade) = $pair->databases;
+
+    silently($central, "update posts set title = 'changed', price = 7 "
+        . "where title = 'post 301'");
+    silently($facade, "update posts set author_id = 2, body = null "
+        . "where title = 'post 302'");
+    silently($facade, "delete from posts where title = 'post 303'");
+    silently($central, "delete from posts where title = 'post 7' "
+        . "and id > 700");
+    silently($facade, "insert into posts (title) values ('never sent')");
+    $central->run("update posts set title = 'new' where title = 'post 304'");
+    my ($exit, $found) = verify();
+    is($exit, 65, 'records differ');
+    is_deeply(lines($found), ['differs central/301: price,title',
+        'differs central/302: author_id,body', 'missing here facade/7: ',
+        'missing there central/303: '], '  and are named');
+    is_deeply([@{ $found->{post} }{qw(under_way unpublished_there)}], [1, 1],
+        '  beside one under way and one that was never sent');
+    is($found->{author}{differ}, 0, '  the other model is well');
+    my $text = $pair->{central}->sync('verify', 'post')->{out};
+    like($text, qr/differs +central\/301: title, price\n/, '  in words');
+    like($text, qr/1 records of 'facade' were never sent/, '  with the remedy');
+    like($pair->{central}->sync('verify', '--verbose', 'post')->{out},
+        qr/title \(here changed, there post 301\)/, '  and their values');
+}
+
+sub check_repair {
+    my ($exit, $found) = verify('--repair', 'post');
+
+    is($exit, 65, 'a repair leaves what was never sent');
+    cmp_ok($found->{post}{published_here} * $found->{post}{published_there},
+        '>', 0, '  each side publishes');
+    is($pair->{facade}->sync('publish', 'post', '--where',
+        "title = 'never sent'")->{exit}, 0, '  that is published by hand');
+    $pair->sync('the repair');
+    is_equal('it is repaired');
+}
+
+# Either side's messages may be under way, also when they are parked.
+sub check_under_way {
+    my ($central, $facade) = $pair->databases;
+
+    $central->run("update posts set title = 'x' where title = 'post 401'");
+    $facade->run("delete from posts where title = 'post 402'");
+    $facade->run("insert into posts (title) values ('late')");
+    my ($exit, $found) = verify();
+    is($exit, 75, 'what is under way is no difference');
+    is($found->{post}{under_way}, 3, '  but is counted');
+    $pair->sync('what was under way');
+    is_equal('it has arrived');
+}
+
+# A side that has many records of which the other has none.
+sub check_lost {
+    silently($pair->facade, 'delete from posts');
+    my ($exit, $found) = verify('post');
+    my $records = $found->{post}{records};
+
+    is("$exit $found->{post}{differ}", "65 $records", 'all are missing');
+    verify('--repair');
+    $pair->sync('all of them');
+    is_equal('all are there again');
+}
+
+for my $drivers ([qw(pgsql mysql)], [qw(mysql sqlite3)], [qw(sqlite3 pgsql)]) {
+    subtest "@$drivers" => sub {
+        my $why = Communicator::Test::Pair->missing(@$drivers);
+
+        plan skip_all => $why if $why;
+        $pair = Communicator::Test::Pair->new(drivers => $drivers,
+            tables => $tables, models => $models);
+        is_equal('empty tables');
+        fill();
+        my $found = is_equal('equal records');
+        is($found->{post}{records}, 1000, '  all were compared');
+        check_differences();
+        check_repair();
+        check_under_way();
+        check_lost();
+        $pair->{facade}->log_has_only;
+        $pair->stop;
+    };
+}
+
+done_testing();
