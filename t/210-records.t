@@ -55,8 +55,10 @@ sub before {
 
     app($database, "insert into people (name) values ('$name old'), "
         . "('$name gone');");
-    return if $name eq 'central';
-    app($database, <<'SQL');
+    app($database, $name eq 'central' ? <<'SQL' : <<'SQL');
+insert into people (id, name) values (600, 'ring 1'), (601, 'ring 2');
+update people set boss_id = 1201 - id where id >= 600;
+SQL
 insert into people (name) values ('x'), ('y'), ('z');
 insert into pages (author_id, title) select id, 't' from people;
 insert into notes (text) values ('x'), ('y');
@@ -106,6 +108,8 @@ sub inserts_twice {
     }
     people_are("p.name = 'busy'", [['busy', 'c1500', undef, undef]],
         'said again, it is still one record');
+    people_are("p.name like 'ring%'", [['ring 1', undef, 'ring 2', undef],
+        ['ring 2', undef, 'ring 1', undef]], 'records that wait for another');
 }
 
 sub deletes {

@@ -69,7 +69,8 @@ sub sync {
     my $run = $self->{central}->sync;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is($run->{signal} || $run->{exit}, $exit || 0, "sync: $what") or diag($run->{exit}, $run->{out}, $run->{err});
+    is($run->{signal} || $run->{exit}, $exit || 0, "sync: $what")
+      or diag($run->{out}, $run->{err});
     return $run;
 }
 
