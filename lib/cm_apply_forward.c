@@ -6,6 +6,28 @@
 
 #include <apr_strings.h>
 
+/* A record that has several names (match=) goes by the one that the others
+ * have heard from here. */
+static void rename_references(cm_run_t *run, cm_message_t *message)
+{
+    int i;
+
+    for (i = 0; message->attributes && i < message->attributes->nelts; i++) {
+        cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
+        const cm_model_t *model =
+            attribute->reference_model
+                ? cm_settings_model(run->node->settings,
+                                    attribute->reference_model)
+                : NULL;
+
+        if (model)
+            attribute->reference =
+                cm_known_same(cm_known_get(run, model, attribute->reference))
+                    ->identity;
+    }
+}
+
 static void add_forward(cm_run_t *run, cm_bulk_t *bulk, cm_item_t *item,
                         apr_int64_t seq, apr_pool_t *pool)
 {
@@ -14,6 +36,7 @@ static void add_forward(cm_run_t *run, cm_bulk_t *bulk, cm_item_t *item,
 
     if (message->from_gem)
         message->has_base = 1;
+    rename_references(run, message);
     cm_bulk_add(bulk, cm_datum_number(seq, pool));
     cm_bulk_add(bulk, cm_datum_text(message->model));
     cm_bulk_add(bulk, cm_datum_text(known->local_id));

@@ -245,6 +245,9 @@ static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
                           .identity = known->identity,
                           .same_as = mapping->id};
 
+    /* The other peers are told, too: from now on they hear of this record, and
+     * of what refers to it, by one of the two names. */
+    CM_NTH(record->items, 0, cm_item_t)->news = 1;
     if (name_compare(known->identity, mapping->identity) < 0)
         return rename_record(run, known, mapping, pool);
     CM_TRY(save_one(run, &alias, pool));
