@@ -5,16 +5,19 @@
 
 #include <apr_strings.h>
 
+#include "lock.h"
+
 const cm_command_t cm_commands[] = {
     {"communicate", cm_command_communicate, CM_FOR_SYNC, 0, "",
      "push, then pull (the default)",
      "\nSilent when all is well and stdout is no terminal. Another run at "
-     "work is no\nfailure: it does the work.\n"},
+     "work is no\nfailure: it does the work. From cron and timers: --cron.\n"},
     {"push", cm_command_push, CM_FOR_SYNC, 0, "", "send what changed here", ""},
     {"pull", cm_command_pull, CM_FOR_SYNC, 0, "",
      "fetch and apply what changed there", ""},
-    {"status", cm_command_status, 0, 0, "",
-     "show queues and last contact, per peer", ""},
+    {"status", cm_command_status, CM_FOR_STATUS, 0, "[--nagios|--prometheus]",
+     "show how both sides stand",
+     "\nWhat the peer says of itself is as of the last pull.\n"},
     {"check", cm_command_check, CM_FOR_REMOTE, 0, "",
      "test the whole way, and say what to do", ""},
     {"migrate", cm_command_migrate, CM_FOR_MIGRATE, 0, "[--dry-run]",
@@ -29,6 +32,31 @@ const cm_command_t cm_commands[] = {
      "\nReads both databases in small parts, and may run beside everything "
      "else. Exits\nwith 65 when records differ, with 75 when some are only "
      "under way.\n"},
+    {"parked", cm_command_parked, 0, 0, "",
+     "list the messages that cannot be applied, and why", ""},
+    {"retry", cm_command_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
+     "apply what is parked now",
+     "\nWith IDs a person has decided: conflict=hold lets them pass.\n"},
+    {"discard", cm_command_discard, CM_FOR_LOCK, -1, "PEER ID...",
+     "give up on parked messages",
+     "\nThey are kept in communicator_conflicts. What waits behind them goes "
+     "on.\n"},
+    {"explain", cm_command_explain, 0, 3, "MODEL [ORIGIN] ID",
+     "tell the story of one record",
+     "\nID is the key here; with ORIGIN, the id on that node.\n"},
+    {"pause", cm_command_pause, CM_FOR_REMOTE, 0, "",
+     "let nothing move, here and at the peers", ""},
+    {"resume", cm_command_resume, CM_FOR_REMOTE, 0, "", "go on after pause",
+     ""},
+    {"drain", cm_command_drain, CM_FOR_DRAIN | CM_FOR_REMOTE | CM_FOR_LOCK, 0,
+     "", "move everything, and prove that nothing is left",
+     "\nWorks while paused. 0 only when both queues are empty and nothing is "
+     "parked.\n"},
+    {"purge", cm_command_purge, CM_FOR_PURGE, 0,
+     "[--older-than AGE|--all] [--force]",
+     "remove messages that have done their work",
+     "\nOnly what every peer has confirmed, unless --force. Runs do it too, as "
+     "\nCommunicatorRetain says.\n"},
     {"epoch", cm_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
      "show which histories are known, or begin another",
      "\nAfter a database was restored from a backup or made anew: --new there, "
@@ -124,4 +152,19 @@ const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
         return NULL;
     return apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
                         offset / 1000000, behind ? "behind" : "ahead of");
+}
+
+cm_error_t *cm_client_lock(const cm_client_t *client,
+                           const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    const char *holder;
+
+    CM_TRY(cm_lock_take(&holder, client->settings->run_directory, peer->name,
+                        client->options->wait, pool));
+    if (!holder)
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_LOCKED,
+                                 "another run is at work with '%s' (%s)",
+                                 peer->name, holder),
+                         pool, "--wait SEC waits for it");
 }

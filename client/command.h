@@ -55,6 +55,12 @@ cm_error_t *cm_client_peers(apr_array_header_t **peers,
  * than anybody would like, else NULL. */
 const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool);
 
+/* Keep other runs away from PEER until POOL goes. Fails with CM_LOCKED, unless
+ * they end within --wait. */
+cm_error_t *cm_client_lock(const cm_client_t *client,
+                           const cm_peer_settings_t *peer,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Push, then pull, with each peer. */
 cm_error_t *cm_command_communicate(int *status, cm_client_t *client,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -80,6 +86,32 @@ cm_error_t *cm_command_check(int *status, cm_client_t *client,
 /* Show queues and last contact per peer. */
 cm_error_t *cm_command_status(int *status, cm_client_t *client,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* List what is parked; try it again; give up on it. */
+cm_error_t *cm_command_parked(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_command_retry(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_command_discard(int *status, cm_client_t *client,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Tell the story of one record. */
+cm_error_t *cm_command_explain(int *status, cm_client_t *client,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Stop both sides, and go on. */
+cm_error_t *cm_command_pause(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_command_resume(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Move everything and prove it. */
+cm_error_t *cm_command_drain(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Remove messages that have done their work. */
+cm_error_t *cm_command_purge(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Show the epochs, or go on after a database was restored. */
 cm_error_t *cm_command_epoch(int *status, cm_client_t *client,

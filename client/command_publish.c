@@ -7,7 +7,7 @@
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    cm_output_progress(baton, done, total);
+    cm_output_progress(baton, "publish", done, total);
 }
 
 static cm_error_t *find_model(const cm_model_t **model,
@@ -48,7 +48,7 @@ static cm_error_t *publish(apr_int64_t *published, cm_client_t *client,
         return cm_publish_records(published, client->node, model, ids, pool);
     err = cm_publish_all(published, client->node, model, options->where,
                          on_progress, client->output, pool);
-    cm_output_progress(client->output, 1, 1);
+    cm_output_progress(client->output, "publish", 1, 1);
     return err;
 }
 

@@ -1,12 +1,22 @@
 /* communicate, push, pull: each peer in turn, one dead one holds up none. */
 #include "command.h"
 
+#include <string.h>
+
+#include <apr_network_io.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <json.h>
 
+#include "alert.h"
+#include "cm_purge.h"
 #include "lock.h"
+#include "memory.h"
+#include "stop.h"
 #include "sync.h"
+
+/* How often, in seconds, CommunicatorRetain is looked after. */
+#define RETAIN_EVERY 600
 
 typedef enum direction_e {
     PUSH = 1,
@@ -77,7 +87,8 @@ static void report_json(const cm_client_t *client, const char *peer,
 
 /* Warn of messages that wait for a person; returns whether there were any. */
 static int report_parked(const cm_client_t *client, const char *peer,
-                         const char *where, const apr_array_header_t *parked)
+                         const char *where, const apr_array_header_t *parked,
+                         int tells)
 {
     int i, count = 0;
 
@@ -86,7 +97,7 @@ static int report_parked(const cm_client_t *client, const char *peer,
 
         if (one->transient)
             continue;
-        if (++count <= 3)
+        if (++count <= 3 && tells)
             cm_output_warn(client->output, peer,
                            "message %" APR_INT64_T_FMT " (%s) is parked %s: "
                            "%s",
@@ -95,14 +106,15 @@ static int report_parked(const cm_client_t *client, const char *peer,
                                ? cm_output_clean(one->reason, client->pool)
                                : "no reason given");
     }
-    if (count > 3)
+    if (count > 3 && tells)
         cm_output_warn(client->output, peer, "and %d more messages %s",
                        count - 3, where);
     return count > 0;
 }
 
 static void report(int *status, const cm_client_t *client, const char *peer,
-                   const cm_session_t *session, apr_time_t took)
+                   const cm_session_t *session, int tells_parked,
+                   apr_time_t took)
 {
     const cm_totals_t *totals = &session->totals;
     const char *skew;
@@ -114,8 +126,9 @@ static void report(int *status, const cm_client_t *client, const char *peer,
     skew = cm_client_skew(session->peer, client->pool);
     if (skew && client->output->verbose)
         cm_output_warn(client->output, peer, "%s", skew);
-    here = report_parked(client, peer, "here", totals->parked);
-    there = report_parked(client, peer, "there", totals->parked_there);
+    here = report_parked(client, peer, "here", totals->parked, tells_parked);
+    there = report_parked(client, peer, "there", totals->parked_there,
+                          tells_parked);
     if ((here || there) && *status == 0)
         *status = cm_code_exit_status(CM_REJECTED);
     if (client->output->json) {
@@ -135,26 +148,71 @@ static void report(int *status, const cm_client_t *client, const char *peer,
             totals->held_reason ? totals->held_reason : "no reason given");
 }
 
+static void on_moved(void *baton, const char *what, apr_int64_t done,
+                     apr_int64_t total)
+{
+    cm_output_progress(baton, what, done, total);
+}
+
+static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
+                                const cm_peer_settings_t *peer,
+                                apr_pool_t *pool)
+{
+    CM_TRY(cm_session_open(session, client->node, peer,
+                           client->options->timeout, pool));
+    (*session)->moved = on_moved;
+    (*session)->baton = client->output;
+    return NULL;
+}
+
+/* A run that has used its time has done what it was asked to. */
+static cm_error_t *forgive(cm_error_t *err, const cm_client_t *client,
+                           const char *peer)
+{
+    if (!err || err->code != CM_INTERRUPTED || !cm_stop_is_late())
+        return err;
+    cm_output_summary(client->output, "%s: the time is up (--max-time)", peer);
+    return NULL;
+}
+
+/* How many messages wait for a person, here and as the peer says there. */
+static apr_int64_t waiting(const cm_session_t *session)
+{
+    apr_int64_t there = session->said.parked;
+
+    return session->totals.parked_here + (there > 0 ? there : 0);
+}
+
 static cm_error_t *sync_peer(int *status, cm_client_t *client,
                              const cm_peer_settings_t *peer, int directions,
                              apr_pool_t *pool)
 {
     apr_time_t began = apr_time_now();
     cm_session_t *session = NULL;
+    cm_alert_t *alert;
     const char *holder;
     cm_error_t *err;
 
-    CM_TRY(cm_lock_take(&holder, client->settings->run_directory, peer->name,
-                        client->options->wait, pool));
-    if (holder) {
+    err = cm_lock_take(&holder, client->settings->run_directory, peer->name,
+                       client->options->wait, pool);
+    if (!err && holder) {
         cm_output_summary(client->output, "%s: another run is at work (%s)",
                           peer->name, holder);
         return NULL;
     }
-    CM_TRY(cm_session_open(&session, client->node, peer,
-                           client->options->timeout, pool));
-    err = exchange(session, directions, pool);
-    report(status, client, peer->name, session, apr_time_now() - began);
+    alert = cm_alert_open(client, peer->name, pool);
+    if (cm_alert_is_too_soon(status, alert))
+        return NULL;
+    if (!err)
+        err = open_session(&session, client, peer, pool);
+    if (!err) {
+        err = forgive(exchange(session, directions, pool), client, peer->name);
+        cm_output_progress(client->output, "", 1, 1);
+        report(status, client, peer->name, session,
+               cm_alert_tells_parked(alert), apr_time_now() - began);
+    }
+    cm_store_rollback(client->store);
+    cm_alert_close(alert, err, session, session ? waiting(session) : 0);
     return err;
 }
 
@@ -169,32 +227,102 @@ static int worse(int status, const cm_error_t *err)
     return status;
 }
 
+/* Runs of many hosts begin apart, those of one host always at one moment. */
+static cm_error_t *splay(const cm_client_t *client, apr_pool_t *pool)
+{
+    char host[APRMAXHOSTLEN + 1] = "";
+    const char *seed;
+    apr_ssize_t size = APR_HASH_KEY_STRING;
+    apr_time_t end;
+
+    if (!client->options->splay)
+        return NULL;
+    apr_gethostname(host, sizeof(host), pool);
+    seed = apr_pstrcat(pool, host, "/", client->settings->name, NULL);
+    end = apr_time_now() +
+          apr_time_from_msec(apr_hashfunc_default(seed, &size) %
+                             (client->options->splay * 1000U + 1));
+    while (apr_time_now() < end) {
+        CM_TRY(cm_stop_check(pool));
+        apr_sleep(apr_time_from_msec(50));
+    }
+    return NULL;
+}
+
+/* Remove what CommunicatorRetain no longer keeps, once in a while; that it
+ * fails is no failure of the run. */
+static void retain(const cm_client_t *client, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    const char *directory = settings->state_directory;
+    json_object *memory = cm_memory_read(directory, settings->name, pool);
+    apr_int64_t now = apr_time_sec(apr_time_now()), removed = 0;
+    json_object *last;
+    cm_error_t *err;
+
+    if (json_object_object_get_ex(memory, "purged_at", &last) &&
+        now - json_object_get_int64(last) < RETAIN_EVERY)
+        return;
+    err = cm_purge_retain(&removed, client->node, pool);
+    if (err && client->output->verbose)
+        cm_output_error(client->output, NULL, err, pool);
+    add_number(memory, "purged_at", now);
+    err = cm_memory_write(directory, settings->name, memory, pool);
+    if (err && client->output->verbose)
+        cm_output_error(client->output, NULL, err, pool);
+}
+
+/* What keeps all peers waiting: no database, a pause. */
+static cm_error_t *begin(cm_client_t *client, apr_pool_t *pool)
+{
+    cm_alert_t *alert = cm_alert_open(client, "", pool);
+    cm_error_t *err = cm_client_node(client);
+
+    if (!err)
+        err = cm_state_check(client->node, pool);
+    cm_alert_close(alert, err, NULL, 0);
+    return err;
+}
+
+static void sync_peers(int *status, cm_client_t *client,
+                       const apr_array_header_t *peers, int directions,
+                       apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    cm_error_t *err;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < peers->nelts; i++) {
+        apr_pool_clear(iterpool);
+        err = sync_peer(status, client,
+                        APR_ARRAY_IDX(peers, i, cm_peer_settings_t *),
+                        directions, iterpool);
+        if (err)
+            *status = worse(*status, err);
+        if ((err && err->code == CM_INTERRUPTED) || cm_stop_is_late())
+            break;
+    }
+    apr_pool_destroy(iterpool);
+}
+
 static cm_error_t *sync_all(int *status, cm_client_t *client, int directions,
                             apr_pool_t *scratch_pool)
 {
     apr_array_header_t *peers;
-    apr_pool_t *iterpool;
-    cm_error_t *err = NULL;
-    int i;
+    cm_error_t *err;
 
     CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
-    CM_TRY(cm_client_node(client));
-    apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; i < peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
-
-        apr_pool_clear(iterpool);
-        err = sync_peer(status, client, peer, directions, iterpool);
-        if (!err)
-            continue;
-        cm_store_rollback(client->store);
-        cm_output_error(client->output, peer->name, err, iterpool);
-        *status = worse(*status, err);
-        if (err->code == CM_INTERRUPTED)
-            break;
+    CM_TRY(splay(client, scratch_pool));
+    cm_stop_after(client->options->max_time);
+    err = begin(client, scratch_pool);
+    if (err) {
+        *status = cm_code_exit_status(err->code);
+        return NULL;
     }
-    apr_pool_destroy(iterpool);
+    sync_peers(status, client, peers, directions, scratch_pool);
+    if (*status == 0)
+        retain(client, scratch_pool);
     return NULL;
 }
 

@@ -32,7 +32,7 @@ static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    cm_output_progress(baton, done, total);
+    cm_output_progress(baton, "verify", done, total);
 }
 
 /* Give the models to verify: const char *. */
@@ -99,7 +99,7 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
                                       .pool = pool};
         err = cm_verify_compare(&works[i],
                                 APR_ARRAY_IDX(names, i, const char *), pool);
-        cm_output_progress(client->output, 1, 1);
+        cm_output_progress(client->output, "verify", 1, 1);
         if (err)
             err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
                                 "cannot verify model '%s'",

@@ -11,6 +11,7 @@
 #include <apu_version.h>
 #include <json.h>
 
+#include "cm_option.h"
 #include "command.h"
 #include "http.h"
 
@@ -28,7 +29,8 @@
 typedef enum kind_e {
     FLAG,
     TEXT,
-    SECONDS
+    SECONDS,
+    AGE
 } kind_e;
 
 typedef struct option_t {
@@ -54,15 +56,35 @@ static const option_t known[] = {
      "say more, also when not on a terminal"},
     {"json", 0, FLAG, NULL, MEMBER(json), CM_FOR_ALL,
      "results and errors as JSON, a line each"},
-    {"wait", 'w', SECONDS, "SEC", MEMBER(wait), CM_FOR_SYNC | CM_FOR_EPOCH,
+    {"wait", 'w', SECONDS, "SEC", MEMBER(wait),
+     CM_FOR_SYNC | CM_FOR_EPOCH | CM_FOR_LOCK,
      "wait so long for another run to end; default 0"},
     {"timeout", 't', SECONDS, "SEC", MEMBER(timeout),
      CM_FOR_SYNC | CM_FOR_REMOTE,
      "most seconds that one request may take; default 120"},
+    {"max-time", 0, SECONDS, "SEC", MEMBER(max_time),
+     CM_FOR_SYNC | CM_FOR_DRAIN,
+     "end between two batches after so long; default any"},
+    {"splay", 0, SECONDS, "SEC", MEMBER(splay), CM_FOR_SYNC,
+     "wait up to SEC before, always the same on one host"},
+    {"cron", 0, FLAG, NULL, MEMBER(cron), CM_FOR_SYNC,
+     "say a trouble once, a reminder a day, and its end"},
+    {"nagios", 0, FLAG, NULL, MEMBER(nagios), CM_FOR_STATUS,
+     "as a plugin: one line, exit status 0 to 3"},
+    {"warning", 0, AGE, "AGE", MEMBER(warning), CM_FOR_STATUS,
+     "with --nagios: last contact, oldest message; 10min"},
+    {"critical", 0, AGE, "AGE", MEMBER(critical), CM_FOR_STATUS,
+     "the same, when it is worse; default 30min"},
+    {"prometheus", 0, FLAG, NULL, MEMBER(prometheus), CM_FOR_STATUS,
+     "as text for node_exporter's textfile collector"},
+    {"older-than", 0, AGE, "AGE", MEMBER(older_than), CM_FOR_PURGE,
+     "remove what is older, as 30d; CommunicatorRetain"},
+    {"force", 0, FLAG, NULL, MEMBER(force), CM_FOR_PURGE,
+     "remove also what a peer has not confirmed"},
     {"dry-run", 'n', FLAG, NULL, MEMBER(dry_run), CM_FOR_MIGRATE,
      "show the SQL and change nothing"},
-    {"all", 'a', FLAG, NULL, MEMBER(all), CM_FOR_PUBLISH,
-     "every record of the model"},
+    {"all", 'a', FLAG, NULL, MEMBER(all), CM_FOR_PUBLISH | CM_FOR_PURGE,
+     "every record of the model; purge: of any age"},
     {"where", 0, TEXT, "SQL", MEMBER(where), CM_FOR_PUBLISH,
      "the records for which this condition holds"},
     {"dump", 0, FLAG, NULL, MEMBER(dump), CM_FOR_CONFIGTEST,
@@ -120,6 +142,11 @@ static cm_error_t *set(cm_options_t *options, const option_t *option,
     }
     if (option->kind == TEXT) {
         *(const char **)(void *)member = value;
+        return NULL;
+    }
+    if (option->kind == AGE) {
+        if (cm_option_time((apr_interval_time_t *)(void *)member, value, pool))
+            return usage(pool, "'%s' is no time, as 30s, 10min, 7d", value);
         return NULL;
     }
     errno = 0;
@@ -195,6 +222,8 @@ cm_error_t *cm_options_read(cm_options_t **options, int argc,
     *options = made;
     made->config = DEFAULT_CONFIG;
     made->timeout = DEFAULT_TIMEOUT;
+    made->warning = apr_time_from_sec(600);
+    made->critical = apr_time_from_sec(1800);
     made->arguments = apr_array_make(pool, 8, sizeof(const char *));
     for (i = 1; i < argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0)

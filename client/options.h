@@ -3,6 +3,7 @@
 #define OPTIONS_H
 
 #include <apr_tables.h>
+#include <apr_time.h>
 
 #include "cm_error.h"
 
@@ -17,6 +18,10 @@ typedef enum cm_command_bit_e {
     CM_FOR_REMOTE = 16, /* commands that talk to the peer */
     CM_FOR_EPOCH = 32,
     CM_FOR_VERIFY = 64,
+    CM_FOR_STATUS = 1024,
+    CM_FOR_PURGE = 128,
+    CM_FOR_DRAIN = 256,
+    CM_FOR_LOCK = 512, /* commands that other runs may hold up */
     CM_FOR_ALL = ~0
 } cm_command_bit_e;
 
@@ -32,6 +37,13 @@ typedef struct cm_options_t {
     int renew;          /* epoch --new */
     const char *accept; /* epoch --accept */
     int repair;         /* verify --repair */
+    int cron;
+    int max_time; /* seconds for the whole run; 0: any */
+    int splay;    /* seconds within which the run begins */
+    int force;
+    apr_interval_time_t older_than; /* 0: not given */
+    int nagios, prometheus;
+    apr_interval_time_t warning, critical;
     const struct cm_command_t *command;
     apr_array_header_t *arguments; /* const char *: behind the command */
 } cm_options_t;

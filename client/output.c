@@ -12,7 +12,9 @@
 #include <json.h>
 
 #define PROGRAM     "communicator-sync"
-#define BAR         40
+#define BAR         30
+#define PAUSE_BAR   apr_time_from_msec(300)
+#define PAUSE_LINE  apr_time_from_sec(10)
 #define COLUMNS_MAX 16
 
 cm_output_t *cm_output_create(int quiet, int verbose, int json,
@@ -68,9 +70,11 @@ void cm_output_summary(const cm_output_t *output, const char *format, ...)
     putchar('\n');
 }
 
-static void print_prefix(const char *peer)
+static void print_prefix(const cm_output_t *output, const char *peer)
 {
     fflush(stdout);
+    if (output->progress && output->what && output->drawn)
+        fprintf(stderr, "\r\033[K");
     fprintf(stderr, PROGRAM ": ");
     if (peer)
         fprintf(stderr, "%s: ", peer);
@@ -81,8 +85,7 @@ void cm_output_warn(const cm_output_t *output, const char *peer,
 {
     va_list args;
 
-    (void)output;
-    print_prefix(peer);
+    print_prefix(output, peer);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -119,7 +122,7 @@ void cm_output_error(const cm_output_t *output, const char *peer,
         print_json_error(peer, err, text);
         return;
     }
-    print_prefix(peer);
+    print_prefix(output, peer);
     fprintf(stderr, "%s%s%s\n", on, text, off);
     if (err->hint)
         fprintf(stderr, "hint: %s\n", cm_output_clean(err->hint, pool));
@@ -140,13 +143,18 @@ void cm_output_verdict(const cm_output_t *output, cm_verdict_e verdict,
         printf("         hint: %s\n", remedy);
 }
 
-/* Characters, not bytes: what follows the first byte of UTF-8 has no width. */
+/* Characters, not bytes: what follows the first byte of UTF-8 has no width,
+ * nor have colours. */
 static int width_of(const char *text)
 {
     int width = 0;
 
-    for (; *text; text++)
-        width += (*text & 0xc0) != 0x80;
+    for (; *text; text++) {
+        if (*text == '\033')
+            text += strcspn(text, "m");
+        else
+            width += (*text & 0xc0) != 0x80;
+    }
     return width;
 }
 
@@ -183,23 +191,122 @@ void cm_output_json(const cm_output_t *output, struct json_object *json)
     json_object_put(json);
 }
 
-void cm_output_progress(const cm_output_t *output, apr_int64_t done,
+/* Write NUMBER with its thousands apart into TEXT. */
+static void group(char *text, size_t room, apr_int64_t number)
+{
+    char digits[24];
+    int size, i;
+    size_t out = 0;
+
+    size = apr_snprintf(digits, sizeof(digits), "%" APR_INT64_T_FMT, number);
+    for (i = 0; i < size && out + 2 < room; i++) {
+        if (i > 0 && digits[i - 1] != '-' && (size - i) % 3 == 0)
+            text[out++] = ',';
+        text[out++] = digits[i];
+    }
+    text[out] = '\0';
+}
+
+const char *cm_output_number(apr_int64_t number, apr_pool_t *pool)
+{
+    char text[40];
+
+    group(text, sizeof(text), number);
+    return apr_pstrdup(pool, text);
+}
+
+/* "2,300/s, 38 s left"; nothing while nobody can know. */
+static void print_rate(const cm_output_t *output, FILE *file, apr_int64_t done,
+                       apr_int64_t total)
+{
+    double seconds = (double)(apr_time_now() - output->began) / 1e6;
+    double rate = seconds > 0 ? (double)(done - output->first) / seconds : 0;
+    apr_int64_t left;
+    char text[40];
+
+    if (rate <= 0)
+        return;
+    group(text, sizeof(text), (apr_int64_t)(rate + 0.5));
+    left = (apr_int64_t)((double)(total - done) / rate) + 1;
+    fprintf(file, ", %s/s, ", text);
+    if (left < 120)
+        fprintf(file, "%d s left", (int)left);
+    else if (left < 7200)
+        fprintf(file, "%d min left", (int)(left / 60));
+    else
+        fprintf(file, "%d h left", (int)(left / 3600));
+}
+
+static void print_state(const cm_output_t *output, FILE *file, apr_int64_t done,
                         apr_int64_t total)
 {
-    int filled, i;
+    char number[40], of[40];
 
-    if (!output->progress || total <= 0)
-        return;
-    if (done >= total) {
-        fprintf(stderr, "\r\033[K");
-        return;
-    }
-    filled = (int)(done * BAR / total);
-    fprintf(stderr, "\r[");
+    group(number, sizeof(number), done);
+    group(of, sizeof(of), total);
+    fprintf(file, "%s of %s", number, of);
+    print_rate(output, file, done, total);
+}
+
+static void draw(const cm_output_t *output, apr_int64_t done, apr_int64_t total)
+{
+    int filled = (int)(done * BAR / total), i;
+
+    fprintf(stderr, "\r\033[K%s [", output->what);
     for (i = 0; i < BAR; i++)
         fputc(i < filled ? '#' : '.', stderr);
-    fprintf(stderr, "] %" APR_INT64_T_FMT " of %" APR_INT64_T_FMT, done, total);
+    fprintf(stderr, "] ");
+    print_state(output, stderr, done, total);
     fflush(stderr);
+}
+
+static void wipe(cm_output_t *output)
+{
+    if (output->what && output->drawn && output->progress)
+        fprintf(stderr, "\r\033[K");
+    output->what = NULL;
+}
+
+void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
+                        apr_int64_t total)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t pause = output->progress ? PAUSE_BAR : PAUSE_LINE;
+
+    if (done >= total || (output->what && strcmp(output->what, what) != 0))
+        wipe(output);
+    if (done >= total || (!output->progress && !output->verbose))
+        return;
+    if (!output->what) {
+        output->what = what;
+        output->began = now;
+        output->drawn = 0;
+        output->first = done;
+    }
+    if (now - (output->drawn ? output->drawn : output->began) < pause)
+        return;
+    output->drawn = now;
+    if (output->progress) {
+        draw(output, done, total);
+        return;
+    }
+    printf("%s: ", what);
+    print_state(output, stdout, done, total);
+    putchar('\n');
+    fflush(stdout);
+}
+
+const char *cm_output_paint(const cm_output_t *output, char colour,
+                            const char *text, apr_pool_t *pool)
+{
+    const char *code = colour == 'r'   ? "31"
+                       : colour == 'y' ? "33"
+                       : colour == 'g' ? "32"
+                                       : "2";
+
+    if (!output->colour)
+        return text;
+    return apr_pstrcat(pool, "\033[", code, "m", text, "\033[0m", NULL);
 }
 
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)

@@ -5,6 +5,7 @@
 #define OUTPUT_H
 
 #include <apr_tables.h>
+#include <apr_time.h>
 
 #include "cm_error.h"
 
@@ -14,8 +15,11 @@ typedef struct cm_output_t {
     int quiet, verbose, json;
     int terminal; /* stdout is one */
     int colour;
-    int colour_err; /* for stderr */
-    int progress;   /* stderr is a terminal: a progress bar may be drawn */
+    int colour_err;   /* for stderr */
+    int progress;     /* stderr is a terminal: a progress bar may be drawn */
+    const char *what; /* the progress shown at present, NULL: none */
+    apr_time_t began, drawn;
+    apr_int64_t first; /* done when it began */
 } cm_output_t;
 
 /* How a line of a check ends. */
@@ -61,12 +65,21 @@ void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
 /* Print JSON as one line and put it. */
 void cm_output_json(const cm_output_t *output, struct json_object *json);
 
-/* Draw a progress bar on stderr; DONE == TOTAL wipes it. */
-void cm_output_progress(const cm_output_t *output, apr_int64_t done,
+/* Show how far WHAT has come, with rate and time left: a bar on stderr when
+ * that is a terminal, else with --verbose a line from time to time. Nothing in
+ * the first moments. DONE >= TOTAL wipes it. */
+void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
                         apr_int64_t total);
 
 /* Return TEXT without control characters, in POOL. */
 const char *cm_output_clean(const char *text, apr_pool_t *pool);
+
+/* Return NUMBER with its thousands apart: "1,234,567". */
+const char *cm_output_number(apr_int64_t number, apr_pool_t *pool);
+
+/* Return TEXT in a colour when stdout has any: 'r', 'y', 'g', or 'd' (dim). */
+const char *cm_output_paint(const cm_output_t *output, char colour,
+                            const char *text, apr_pool_t *pool);
 
 /* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
  * for 0. */

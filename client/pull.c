@@ -126,7 +126,7 @@ static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
 static cm_error_t *pull_batch(int *more, apr_int64_t *received,
                               cm_session_t *session, apr_pool_t *pool)
 {
-    apr_int64_t before = *received;
+    apr_int64_t before = *received, before_pulled = session->totals.pulled;
     apr_array_header_t *all;
     cm_reply_t *reply;
 
@@ -136,6 +136,9 @@ static cm_error_t *pull_batch(int *more, apr_int64_t *received,
     *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
     if (all->nelts > 0 || reply->last > before)
         CM_TRY(take_all(received, session, reply, all, pool));
+    if (session->moved && session->said.pending >= 0)
+        session->moved(session->baton, "pull", session->totals.pulled,
+                       before_pulled + session->said.pending);
     if (*more && *received <= before)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer says there is more but sends nothing new");
@@ -179,7 +182,9 @@ cm_error_t *cm_sync_retry(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_receipt_t *receipt;
     apr_int64_t parked;
+    int i;
 
+    session->totals.parked_here = 0;
     CM_TRY(cm_inbox_parked_count(&parked, session->node,
                                  session->settings->name, scratch_pool));
     if (parked == 0)
@@ -187,5 +192,8 @@ cm_error_t *cm_sync_retry(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_inbox_retry(&receipt, session->node, session->settings->name,
                           scratch_pool));
     session->totals.applied += receipt->applied;
+    for (i = 0; i < receipt->parked->nelts; i++)
+        session->totals.parked_here +=
+            !APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).transient;
     return NULL;
 }

@@ -165,6 +165,9 @@ static cm_error_t *accepted(cm_push_t *push, const cm_batch_t *batch,
     else
         CM_TRY(accepted_by_ours(push, batch, reply, pool));
     push->session->totals.pushed += batch->messages->nelts;
+    if (push->session->moved)
+        push->session->moved(push->session->baton, "push",
+                             push->session->totals.pushed, push->total);
     push->agreed = 0;
     push->shrunk = 0;
     if (push->limits.messages * 2 <= push->ceiling.messages)
@@ -252,13 +255,15 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
 }
 
 /* Is there anything to push? */
-static cm_error_t *is_empty(int *empty, cm_session_t *session, apr_pool_t *pool)
+static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
+                            apr_pool_t *pool)
 {
     cm_pending_t pending;
 
     CM_TRY(cm_outbox_pending(&pending, session->node, session->settings->name,
                              pool));
     *empty = pending.count == 0;
+    push->total = session->totals.pushed + pending.count;
     return NULL;
 }
 
@@ -299,7 +304,7 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
     cm_error_t *err = NULL, *later;
     int empty;
 
-    CM_TRY(is_empty(&empty, session, scratch_pool));
+    CM_TRY(is_empty(&empty, &push, session, scratch_pool));
     if (empty && quiet_when_empty)
         return NULL;
     CM_TRY(cm_session_load(session, scratch_pool));

@@ -16,6 +16,7 @@ typedef struct cm_push_t {
     int unstamped;       /* there may be messages without a number */
     apr_int64_t next_id; /* gem: number of the next message */
     int agreed;          /* a 409 was settled since the last success */
+    apr_int64_t total;   /* messages that waited at the beginning */
     int shrunk;          /* times in a row that the batch was halved */
 } cm_push_t;
 

@@ -81,6 +81,7 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->last = header_number(raw, "Communicator-Last");
     reply->more = header_number(raw, "Communicator-More") > 0;
     reply->pending = header_number(raw, "Communicator-Pending");
+    reply->oldest = header_number(raw, "Communicator-Oldest");
     reply->parked = header_number(raw, "Communicator-Parked");
     read_clock(reply, raw);
     reply->protocol = header_number(raw, "Communicator-Protocol");

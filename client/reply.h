@@ -32,7 +32,7 @@ typedef struct cm_reply_t {
     apr_int64_t wanted;   /* 409: the number that must come next */
     apr_int64_t last;     /* pull: the seq that the batch reaches */
     int more;             /* pull: there is more */
-    apr_int64_t pending, parked;
+    apr_int64_t pending, oldest, parked;
 } cm_reply_t;
 
 /* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for

@@ -86,6 +86,7 @@ cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
     made->settings = settings;
     made->headers = apr_table_make(pool, 8);
     made->its_received = -1;
+    made->said = (cm_said_t){.pending = -1, .parked = -1};
     made->pool = pool;
     made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
@@ -179,6 +180,8 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         return NULL;
     if (reply->kind == CM_PEER_GEM) {
         session->kind = CM_PEER_GEM;
+        session->said.gem = 1;
+        session->said.at = cm_clock_now();
         if (!session->peer->epoch)
             return NULL;
         return cm_error_hint(
@@ -195,6 +198,12 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         session->its_received = reply->received;
     if (reply->has_clock)
         session->peer->clock_offset = reply->clock_offset;
+    if (reply->pending >= 0) {
+        session->said.at = cm_clock_now();
+        session->said.pending = reply->pending;
+        session->said.oldest = reply->oldest > 0 ? reply->oldest : 0;
+        session->said.parked = reply->parked;
+    }
     return NULL;
 }
 
@@ -211,6 +220,33 @@ cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_session_meet(session, reply, scratch_pool));
     /* A gap is no failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
+}
+
+void cm_session_insist(cm_session_t *session)
+{
+    apr_table_setn(session->headers, "Communicator-Drain", "1");
+}
+
+cm_error_t *cm_session_pause(cm_session_t *session, int pause,
+                             apr_pool_t *scratch_pool)
+{
+    const char *query =
+        apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT "&pause=%d",
+                     session->peer->confirmed, pause);
+    cm_http_reply_t *raw;
+    cm_reply_t *reply;
+    cm_error_t *err;
+
+    CM_TRY(cm_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
+    err = cm_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(cm_session_meet(session, reply, scratch_pool));
+    CM_TRY(err);
+    if (session->kind != CM_PEER_OURS)
+        return cm_error_hint(
+            CM_FAIL(scratch_pool, CM_PROTOCOL,
+                    "it is a Communicator of 2011, which cannot be paused"),
+            scratch_pool, "nothing moves while this side is paused");
+    return NULL;
 }
 
 typedef struct note_t {
@@ -234,7 +270,11 @@ cm_error_t *cm_session_note(cm_session_t *session, int pushed,
 {
     note_t note = {pushed, session->peer->clock_offset};
 
-    return update(session, set_contact, &note, scratch_pool);
+    CM_TRY(update(session, set_contact, &note, scratch_pool));
+    if (pushed || !session->said.at)
+        return NULL;
+    return cm_state_keep_said(session->node, session->settings->name,
+                              &session->said, scratch_pool);
 }
 
 static void set_sent(cm_peer_t *peer, const void *baton)

@@ -4,6 +4,7 @@
 #define SESSION_H
 
 #include "cm_inbox.h"
+#include "cm_state.h"
 #include "http.h"
 #include "reply.h"
 
@@ -15,7 +16,13 @@ typedef struct cm_totals_t {
     apr_array_header_t *parked; /* cm_parked_t of this run, here */
     apr_array_header_t *parked_there;
     apr_array_header_t *notices; /* const char *: what a person should know */
+    int parked_here; /* in all, after this run, that wait for a person */
 } cm_totals_t;
+
+/* Told after each batch: how many of how many messages WHAT ("push", "pull")
+ * has moved. */
+typedef void (*cm_moved_t)(void *baton, const char *what, apr_int64_t done,
+                           apr_int64_t total);
 
 typedef struct cm_session_t {
     cm_node_t *node;
@@ -27,6 +34,9 @@ typedef struct cm_session_t {
     apr_int64_t its_received; /* as it last said; -1: it has not */
     apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
     cm_totals_t totals;
+    cm_said_t said;   /* by the peer, of itself, in this run */
+    cm_moved_t moved; /* may be NULL */
+    void *baton;
     apr_pool_t *pool;
 } cm_session_t;
 
@@ -50,6 +60,14 @@ cm_error_t *cm_session_greet(cm_session_t *session,
 /* Read the peer's row again. */
 cm_error_t *cm_session_load(cm_session_t *session,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Be served although the peer is paused: what drain needs. */
+void cm_session_insist(cm_session_t *session);
+
+/* Pause the peer, or (not PAUSE) resume it. Fails with CM_PROTOCOL for a
+ * gem, which knows no such thing. */
+cm_error_t *cm_session_pause(cm_session_t *session, int pause,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Note in the peer's row that we have pushed (else: pulled) just now, with
  * what cm_session_meet() learned. */

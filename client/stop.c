@@ -4,8 +4,13 @@
 #include <signal.h>
 #include <string.h>
 
+#include <apr_time.h>
+
 /* A signal handler has nowhere else to leave word. */
 static volatile sig_atomic_t asked;
+
+/* When the run has had its time; 0: never. */
+static apr_time_t end_of_run;
 
 static void on_signal(int number)
 {
@@ -24,8 +29,21 @@ void cm_stop_catch(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+void cm_stop_after(int seconds)
+{
+    end_of_run = seconds > 0 ? apr_time_now() + apr_time_from_sec(seconds) : 0;
+}
+
+int cm_stop_is_late(void)
+{
+    return end_of_run && apr_time_now() >= end_of_run;
+}
+
 cm_error_t *cm_stop_check(apr_pool_t *pool)
 {
+    if (!asked && cm_stop_is_late())
+        return CM_FAIL(pool, CM_INTERRUPTED,
+                       "the time is up (--max-time), the next run goes on");
     if (!asked)
         return NULL;
     return CM_FAIL(pool, CM_INTERRUPTED,

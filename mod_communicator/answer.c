@@ -163,7 +163,8 @@ int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)
     const char *peer = exchange->peer->name;
 
     if (cm_code_is_transient(err->code))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+        ap_log_rerror(APLOG_MARK,
+                      err->code == CM_PAUSED ? APLOG_INFO : APLOG_WARNING, 0, r,
                       CM0010 "peer '%s' has to try again: %s%s%s%s", peer, text,
                       err->hint ? " (" : "", err->hint ? err->hint : "",
                       err->hint ? ")" : "");

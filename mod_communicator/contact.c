@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "cm_state.h"
+
 /* Times are not written more often than this: each is a transaction. */
 #define CONTACT_INTERVAL apr_time_from_sec(10)
 
@@ -24,6 +26,16 @@ static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
     if (exchange->clock)
         peer->clock_offset = exchange->clock - now;
     return 1;
+}
+
+/* Return why nothing moves at present, or NULL. */
+static cm_error_t *check_pause(const cm_exchange_t *exchange, apr_pool_t *pool)
+{
+    apr_int64_t last_seq;
+
+    if (exchange->gem) /* of ours cm_epoch_check() has asked */
+        CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
+    return exchange->insists ? NULL : cm_state_check(exchange->node, pool);
 }
 
 /* Read the row again, locked, and write it. */
@@ -56,6 +68,7 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
               : cm_epoch_check(&exchange->claim, exchange->node, peer, pool);
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
     CM_TRY(err);
+    CM_TRY(check_pause(exchange, pool));
     after = *peer;
     if (!update(&after, exchange, push))
         return NULL;

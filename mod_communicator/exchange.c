@@ -122,6 +122,8 @@ static int check_protocol(cm_exchange_t *exchange)
                       "CommunicatorName there and CommunicatorPeer here must "
                       "agree");
     exchange->clock = clock ? apr_atoi64(clock) : 0;
+    exchange->insists =
+        apr_table_get(r->headers_in, "Communicator-Drain") != NULL;
     read_claim(&exchange->claim, r->headers_in);
     return 0;
 }

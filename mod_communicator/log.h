@@ -21,7 +21,8 @@
 #define CM0016 "CM0016: " /* no database connection, tried again */
 #define CM0017 "CM0017: " /* a refusal goes without epoch */
 #define CM0018 "CM0018: " /* what is parked was tried again */
-#define CM0018 "CM0018: " /* records published again, as asked */
+#define CM0023 "CM0023: " /* records published again, as asked */
+#define CM0019 "CM0019: " /* the node is paused, or resumed */
 #define CM0020 "CM0020: " /* the configuration is wrong */
 #define CM0021 "CM0021: " /* mod_dbd is not there */
 #define CM0022 "CM0022: " /* DBDriver, DBDParams are missing or wrong */

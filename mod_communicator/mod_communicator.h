@@ -37,6 +37,7 @@ typedef struct cm_exchange_t {
     int gem;           /* no Communicator-Protocol: part A of docs/wire.md */
     cm_claim_t claim;  /* what the peer says of its history */
     apr_int64_t clock; /* the peer's, or 0 */
+    int insists;       /* it is to be served in spite of a pause */
     const char *own_epoch;  /* of the database here, once it is known */
     const cm_peer_t *known; /* what is known of the peer, once it is read */
     cm_node_t *node;        /* while a connection is held, else NULL */
@@ -87,7 +88,8 @@ cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
 int cm_retry_parked(cm_exchange_t *exchange);
 
 /* Note that the peer was here (exchange->known), and refuse one whose history
- * does not fit (CM_EPOCH). PUSH says which of its times to set. */
+ * does not fit (CM_EPOCH), and all but who insists while the node is paused
+ * (CM_PAUSED). PUSH says which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 
 /* Read the request's body into *BODY, within the limits; returns 0 or what

@@ -8,12 +8,15 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_state.h"
 #include "log.h"
 
 APLOG_USE_MODULE(communicator);
 
 typedef struct push_t {
     cm_batch_t batch;
+    int pauses;        /* the peer pauses this node, or resumes it ... */
+    apr_int64_t pause; /* ... 1, 0 */
     int empty; /* nothing to take, and no place to go on from: only a call */
     cm_receipt_t *receipt;
     apr_int64_t wanted; /* with CM_GAP */
@@ -29,7 +32,9 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
 
     CM_TRY(cm_query_number(&after, &batch->after, r, "after"));
     CM_TRY(cm_query_number(&last, &batch->last, r, "last"));
+    CM_TRY(cm_query_number(&push->pauses, &push->pause, r, "pause"));
     push->empty = !batch->messages->nelts && !(after && last);
+    push->pauses = push->pauses && push->empty && !cm_is_gem(r);
     if (!batch->messages->nelts)
         return NULL;
     message = APR_ARRAY_IDX(batch->messages, 0, const cm_message_t *);
@@ -59,16 +64,30 @@ int cm_retry_parked(cm_exchange_t *exchange)
     return receipt->applied > 0;
 }
 
+/* Both sides stop and go on together. */
+static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
+                  CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
+                  exchange->peer->name);
+    return cm_state_pause(exchange->node, pause ? cm_clock_now() : 0,
+                          exchange->r->pool);
+}
+
 static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
 
+    exchange->insists |= push->pauses;
     CM_TRY(cm_contact(exchange, 1));
+    if (push->pauses)
+        CM_TRY(set_pause(exchange, push->pause != 0));
     if (!push->empty)
         return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
                                 exchange->gem, exchange->r->pool);
-    (void)cm_retry_parked(exchange);
+    if (!push->pauses)
+        (void)cm_retry_parked(exchange);
     push->receipt = apr_pcalloc(exchange->r->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
     return NULL;

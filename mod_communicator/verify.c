@@ -62,7 +62,7 @@ int cm_verify(cm_exchange_t *exchange)
     apr_table_setn(r->notes, "communicator-result", "ok");
     if (question->ask == CM_ASK_PUBLISH)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CM0018 "published %" APR_INT64_T_FMT
+                      CM0023 "published %" APR_INT64_T_FMT
                              " records of model '%.255s' again for peer '%s'",
                       talk.answer->published, question->model,
                       exchange->peer->name);

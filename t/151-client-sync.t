@@ -235,7 +235,7 @@ subtest 'a real httpd' => sub {
     like($run->{out}, qr/^facade: pushed 1, pulled 0/, '  is sent');
     $run = $server->sync('status', '--json');
     is($run->{exit}, 0, 'status on the other side');
-    is($json->decode($run->{out})->[0]{received}, 2, '  agrees');
+    is($json->decode($run->{out})->{peers}[0]{received}, 2, '  agrees');
     $server->stop;
     $run = $central->sync;
     is($run->{exit}, 75, 'httpd is down');

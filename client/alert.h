@@ -1,0 +1,35 @@
+/* Saying a trouble once, not at every run: what a peer's last runs came to is
+ * remembered in CommunicatorStateDir/status.json, which monitors read too.
+ *
+ * With --cron a trouble is told when it begins (what passes by itself: when it
+ * has lasted three runs), once a day while it lasts, and when it is over; and
+ * a peer that stays away is tried less and less often, at least every 15
+ * minutes. Without --cron each run says what it meets. */
+#ifndef ALERT_H
+#define ALERT_H
+
+#include "command.h"
+#include "session.h"
+
+typedef struct cm_alert_t cm_alert_t;
+
+/* Read what is remembered of PEER ("": of this node itself). A file that
+ * cannot be read counts for none. */
+cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
+                          apr_pool_t *pool);
+
+/* Return whether the run is to be left out: the peer failed of late, and it is
+ * not time yet. *STATUS gets the exit status of that failure. */
+int cm_alert_is_too_soon(int *status, const cm_alert_t *alert);
+
+/* The run ended with ERR, or (NULL) well: tell what is to be told, run
+ * CommunicatorNotifyCommand, remember. SESSION (may be NULL) says what moved,
+ * PARKED how many messages here and there wait for a person now. */
+void cm_alert_close(cm_alert_t *alert, const cm_error_t *err,
+                    const cm_session_t *session, apr_int64_t parked);
+
+/* Return whether messages that are parked in this run are to be told one by
+ * one: not while that is a known trouble. */
+int cm_alert_tells_parked(const cm_alert_t *alert);
+
+#endif

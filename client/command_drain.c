@@ -1,0 +1,237 @@
+/* drain: move everything, then prove that nothing is left: what goes before
+ * an upgrade. */
+#include "command.h"
+
+#include <apr_strings.h>
+#include <apr_time.h>
+#include <json.h>
+
+#include "stop.h"
+#include "sync.h"
+
+/* Rounds in which nothing moves, though something waits. */
+#define MOST_IDLE 3
+
+typedef struct drain_t {
+    cm_client_t *client;
+    apr_array_header_t *sessions; /* cm_session_t * */
+    int idle;
+} drain_t;
+
+static void on_moved(void *baton, const char *what, apr_int64_t done,
+                     apr_int64_t total)
+{
+    cm_output_progress(baton, what, done, total);
+}
+
+static cm_error_t *open_peer(drain_t *drain, const cm_peer_settings_t *peer,
+                             apr_pool_t *pool)
+{
+    cm_client_t *client = drain->client;
+    cm_session_t *session;
+
+    CM_TRY(cm_client_lock(client, peer, pool));
+    CM_TRY(cm_session_open(&session, client->node, peer,
+                           client->options->timeout, pool));
+    cm_session_insist(session);
+    session->moved = on_moved;
+    session->baton = client->output;
+    APR_ARRAY_PUSH(drain->sessions, cm_session_t *) = session;
+    return NULL;
+}
+
+static cm_error_t *exchange(cm_session_t *session, apr_pool_t *pool)
+{
+    CM_TRY_FOR(cm_push(session, 1, pool), pool, "cannot push");
+    CM_TRY_FOR(cm_pull(session, pool), pool, "cannot pull");
+    return cm_sync_retry(session, pool);
+}
+
+/* Exchange with each peer once; *MOVED counts messages. */
+static cm_error_t *round_of_all(apr_int64_t *moved, drain_t *drain,
+                                apr_pool_t *pool)
+{
+    int i;
+
+    *moved = 0;
+    for (i = 0; i < drain->sessions->nelts; i++) {
+        cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, cm_session_t *);
+        cm_totals_t *totals = &session->totals;
+        apr_int64_t before = totals->pushed + totals->pulled + totals->applied;
+
+        CM_TRY(cm_stop_check(pool));
+        CM_TRY_FOR(exchange(session, pool), pool, "%s",
+                   session->settings->name);
+        *moved += totals->pushed + totals->pulled + totals->applied - before;
+    }
+    cm_output_progress(drain->client->output, "", 1, 1);
+    return NULL;
+}
+
+/* What stands between this peer and empty queues, or NULL. */
+static const char *obstacle(const cm_session_t *session,
+                            const cm_peer_state_t *here, apr_pool_t *pool)
+{
+    const cm_said_t *there = &session->said;
+
+    if (here->pending.count)
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT " messages wait here",
+                            here->pending.count);
+    if (there->pending > 0)
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT " messages wait there",
+                            there->pending);
+    if (here->parked)
+        return apr_psprintf(pool,
+                            "%" APR_INT64_T_FMT " messages are parked here",
+                            here->parked);
+    if (there->parked > 0)
+        return apr_psprintf(pool,
+                            "%" APR_INT64_T_FMT " messages are parked there",
+                            there->parked);
+    if (session->kind == CM_PEER_OURS &&
+        (there->pending < 0 || session->its_received != here->peer->confirmed))
+        return "the cursors are not equal";
+    return NULL;
+}
+
+/* Read how all stand; *LEFT: something is in the way, and waits in a queue. */
+static cm_error_t *look(int *left, int *queued, const drain_t *drain,
+                        apr_pool_t *pool)
+{
+    cm_state_t *state;
+    int i;
+
+    *left = *queued = 0;
+    for (i = 0; i < drain->sessions->nelts; i++) {
+        const cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
+        const cm_peer_state_t *one;
+
+        CM_TRY(cm_state_read(&state, drain->client->node,
+                             session->settings->name, pool));
+        one = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+        *left |= obstacle(session, one, pool) != NULL;
+        *queued |= one->pending.count > 0 || session->said.pending > 0;
+    }
+    return NULL;
+}
+
+static cm_error_t *move_all(drain_t *drain, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    apr_int64_t moved;
+    int left, queued;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(round_of_all(&moved, drain, iterpool));
+        CM_TRY(look(&left, &queued, drain, iterpool));
+        drain->idle = moved ? 0 : drain->idle + 1;
+    } while (moved || (queued && drain->idle < MOST_IDLE));
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+static void print_proof(const drain_t *drain, const cm_session_t *session,
+                        const cm_peer_state_t *here, const char *problem,
+                        apr_pool_t *pool)
+{
+    const cm_output_t *output = drain->client->output;
+    const char *name = session->settings->name;
+
+    if (problem) {
+        cm_output_verdict(output, CM_VERDICT_FAIL,
+                          apr_pstrcat(pool, name, ": ", problem, NULL),
+                          here->parked ? "communicator-sync parked" : NULL);
+        return;
+    }
+    cm_output_verdict(
+        output, CM_VERDICT_OK,
+        apr_psprintf(pool,
+                     "%s: both queues are empty, nothing is parked; it holds "
+                     "ours up to %" APR_INT64_T_FMT
+                     ", we its up to %" APR_INT64_T_FMT,
+                     name, here->peer->confirmed, here->peer->received),
+        NULL);
+}
+
+static void add(json_object *json, const char *name, apr_int64_t number)
+{
+    json_object_object_add(json, name, json_object_new_int64(number));
+}
+
+static void print_json(const drain_t *drain, const cm_session_t *session,
+                       const cm_peer_state_t *here, const char *problem)
+{
+    json_object *json = json_object_new_object();
+
+    json_object_object_add(json, "peer",
+                           json_object_new_string(session->settings->name));
+    json_object_object_add(json, "drained",
+                           json_object_new_boolean(problem == NULL));
+    json_object_object_add(json, "problem",
+                           problem ? json_object_new_string(problem) : NULL);
+    add(json, "pushed", session->totals.pushed);
+    add(json, "pulled", session->totals.pulled);
+    add(json, "pending", here->pending.count);
+    add(json, "parked", here->parked);
+    add(json, "pending_there", session->said.pending);
+    add(json, "parked_there", session->said.parked);
+    add(json, "confirmed", here->peer->confirmed);
+    add(json, "received", here->peer->received);
+    cm_output_json(drain->client->output, json);
+}
+
+/* Show for each peer that nothing is left, or what is. */
+static cm_error_t *prove(int *status, const drain_t *drain, apr_pool_t *pool)
+{
+    cm_state_t *state;
+    int i;
+
+    for (i = 0; i < drain->sessions->nelts; i++) {
+        const cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
+        const cm_peer_state_t *here;
+        const char *problem;
+
+        CM_TRY(cm_state_read(&state, drain->client->node,
+                             session->settings->name, pool));
+        here = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+        problem = obstacle(session, here, pool);
+        if (drain->client->output->json)
+            print_json(drain, session, here, problem);
+        else
+            print_proof(drain, session, here, problem, pool);
+        if (problem)
+            *status = here->parked || session->said.parked > 0
+                          ? cm_code_exit_status(CM_REJECTED)
+                          : cm_code_exit_status(CM_BUSY);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_command_drain(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool)
+{
+    drain_t drain = {.client = client};
+    apr_array_header_t *peers;
+    cm_error_t *err;
+    int i;
+
+    drain.sessions = apr_array_make(scratch_pool, 4, sizeof(cm_session_t *));
+    CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    cm_stop_after(client->options->max_time);
+    for (i = 0; i < peers->nelts; i++)
+        CM_TRY(open_peer(&drain,
+                         APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *),
+                         scratch_pool));
+    err = move_all(&drain, scratch_pool);
+    cm_output_progress(client->output, "", 1, 1);
+    if (err)
+        return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
+                             "not drained");
+    return prove(status, &drain, scratch_pool);
+}

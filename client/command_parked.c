@@ -1,0 +1,248 @@
+/* parked, retry, discard: messages that cannot be applied. */
+#include "command.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <json.h>
+
+#include "cm_parked.h"
+
+#define COLUMNS     6
+#define MOST_LISTED 1000
+
+static void add_cell(apr_array_header_t *cells, const char *text)
+{
+    APR_ARRAY_PUSH(cells, const char *) = text;
+}
+
+static void add_row(apr_array_header_t *cells, const cm_parked_row_t *row,
+                    const cm_output_t *output, apr_pool_t *pool)
+{
+    const cm_parked_t *message = &row->message;
+    const char *reason = message->reason ? message->reason : "";
+    const char *record = "";
+
+    if (message->identity.origin)
+        record = apr_pstrcat(pool, message->identity.origin, "/",
+                             message->identity.original_id, NULL);
+    add_cell(cells, row->peer);
+    add_cell(cells, apr_psprintf(pool, "%" APR_INT64_T_FMT, message->id));
+    add_cell(cells, message->model ? message->model : "?");
+    add_cell(cells, cm_output_clean(record, pool));
+    add_cell(cells,
+             row->received_at ? cm_output_ago(row->received_at, pool) : "-");
+    reason = cm_output_clean(reason, pool);
+    add_cell(cells, message->transient
+                        ? cm_output_paint(output, 'd', reason, pool)
+                        : reason);
+}
+
+static void add_text(json_object *json, const char *name, const char *text)
+{
+    json_object_object_add(json, name,
+                           text ? json_object_new_string(text) : NULL);
+}
+
+static json_object *as_json(const cm_parked_row_t *row)
+{
+    const cm_parked_t *message = &row->message;
+    json_object *json = json_object_new_object();
+
+    add_text(json, "peer", row->peer);
+    json_object_object_add(json, "id", json_object_new_int64(message->id));
+    add_text(json, "model", message->model);
+    add_text(json, "origin", message->identity.origin);
+    add_text(json, "original_id", message->identity.original_id);
+    add_text(json, "action", row->action);
+    add_text(json, "reason", message->reason);
+    json_object_object_add(json, "transient",
+                           json_object_new_boolean(message->transient));
+    json_object_object_add(json, "attempts",
+                           json_object_new_int(row->attempts));
+    json_object_object_add(json, "received_at",
+                           json_object_new_int64(row->received_at));
+    return json;
+}
+
+static void print_json(const cm_client_t *client,
+                       const apr_array_header_t *rows)
+{
+    json_object *all = json_object_new_array();
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        json_object_array_add(
+            all, as_json(&APR_ARRAY_IDX(rows, i, cm_parked_row_t)));
+    cm_output_json(client->output, all);
+}
+
+static cm_error_t *print_table(const cm_client_t *client,
+                               const apr_array_header_t *rows, apr_pool_t *pool)
+{
+    static const char *const heading[COLUMNS] = {"PEER",   "ID",  "MODEL",
+                                                 "RECORD", "AGE", "REASON"};
+    apr_array_header_t *cells = apr_array_make(pool, 64, sizeof(char *));
+    apr_int64_t all;
+    int i;
+
+    if (rows->nelts == 0) {
+        cm_output_summary(client->output, "nothing is parked here");
+        return NULL;
+    }
+    for (i = 0; i < COLUMNS; i++)
+        add_cell(cells, heading[i]);
+    for (i = 0; i < rows->nelts; i++)
+        add_row(cells, &APR_ARRAY_IDX(rows, i, cm_parked_row_t), client->output,
+                pool);
+    cm_output_table(client->output, cells, COLUMNS);
+    if (rows->nelts < MOST_LISTED)
+        return NULL;
+    CM_TRY(
+        cm_inbox_parked_count(&all, client->node, client->options->peer, pool));
+    cm_output_line(client->output, "the first %d of %s", rows->nelts,
+                   cm_output_number(all, pool));
+    return NULL;
+}
+
+cm_error_t *cm_command_parked(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *rows, *peers;
+
+    (void)status;
+    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    CM_TRY(cm_parked_list(&rows, client->node, client->options->peer,
+                          MOST_LISTED, scratch_pool));
+    if (!client->output->json)
+        return print_table(client, rows, scratch_pool);
+    print_json(client, rows);
+    return NULL;
+}
+
+/* Read the words PEER ID...: IDs as apr_int64_t. */
+static cm_error_t *read_words(const cm_peer_settings_t **peer,
+                              apr_array_header_t **ids,
+                              const cm_client_t *client, apr_pool_t *pool)
+{
+    const apr_array_header_t *words = client->options->arguments;
+    const char *name, *word;
+    char *end;
+    int i;
+
+    if (words->nelts < 2)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_USAGE, "which message? Say PEER ID..."), pool,
+            "communicator-sync parked lists them");
+    name = APR_ARRAY_IDX(words, 0, const char *);
+    *peer = cm_settings_peer(client->settings, name);
+    if (!*peer)
+        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
+    *ids = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
+    for (i = 1; i < words->nelts; i++) {
+        word = APR_ARRAY_IDX(words, i, const char *);
+        errno = 0;
+        APR_ARRAY_PUSH(*ids, apr_int64_t) = apr_strtoi64(word, &end, 10);
+        if (errno || end == word || *end)
+            return CM_FAIL(pool, CM_USAGE, "'%s' is no message's number", word);
+    }
+    return NULL;
+}
+
+/* Say how a try went; *STATUS when something stays. */
+static void report(int *status, const cm_client_t *client, const char *peer,
+                   const cm_receipt_t *receipt)
+{
+    int i;
+
+    cm_output_line(client->output, "%s: %d applied, %d parked", peer,
+                   receipt->applied, receipt->parked->nelts);
+    for (i = 0; i < receipt->parked->nelts; i++) {
+        const cm_parked_t *one =
+            &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
+
+        if (i < 10)
+            cm_output_warn(
+                client->output, peer, "message %" APR_INT64_T_FMT " (%s): %s",
+                one->id, one->model ? one->model : "?",
+                cm_output_clean(one->reason ? one->reason : "", client->pool));
+        *status = cm_code_exit_status(CM_REJECTED);
+    }
+}
+
+static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
+{
+    apr_array_header_t *peers;
+    cm_receipt_t *receipt;
+    int i;
+
+    CM_TRY(cm_client_peers(&peers, client, 0, pool));
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
+
+        if (peer->uri)
+            CM_TRY(cm_client_lock(client, peer, pool));
+        CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
+        if (receipt->applied || receipt->parked->nelts)
+            report(status, client, peer->name, receipt);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_command_retry(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool)
+{
+    const cm_peer_settings_t *peer;
+    apr_array_header_t *ids;
+    cm_receipt_t *receipt;
+
+    if (client->options->arguments->nelts == 0) {
+        CM_TRY(cm_client_node(client));
+        return retry_all(status, client, scratch_pool);
+    }
+    CM_TRY(read_words(&peer, &ids, client, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    if (peer->uri)
+        CM_TRY(cm_client_lock(client, peer, scratch_pool));
+    CM_TRY(cm_inbox_decide(&receipt, client->node, peer->name, ids,
+                           CM_DECIDE_THEIRS, scratch_pool));
+    if (receipt->applied == 0 && receipt->parked->nelts == 0)
+        return cm_error_hint(
+            CM_FAIL(scratch_pool, CM_USAGE,
+                    "no such message of '%s' is parked here", peer->name),
+            scratch_pool, "communicator-sync parked lists them");
+    report(status, client, peer->name, receipt);
+    return NULL;
+}
+
+cm_error_t *cm_command_discard(int *status, cm_client_t *client,
+                               apr_pool_t *scratch_pool)
+{
+    const cm_peer_settings_t *peer;
+    apr_array_header_t *ids;
+    cm_receipt_t *receipt;
+    int i;
+
+    (void)status;
+    CM_TRY(read_words(&peer, &ids, client, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    if (peer->uri)
+        CM_TRY(cm_client_lock(client, peer, scratch_pool));
+    for (i = 0; i < ids->nelts; i++) {
+        CM_TRY(cm_parked_discard(client->node, peer->name,
+                                 APR_ARRAY_IDX(ids, i, apr_int64_t),
+                                 scratch_pool));
+        cm_output_line(client->output,
+                       "%s: message %" APR_INT64_T_FMT
+                       " is discarded, and kept in communicator_conflicts",
+                       peer->name, APR_ARRAY_IDX(ids, i, apr_int64_t));
+    }
+    CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
+    if (receipt->applied)
+        cm_output_line(client->output, "%s: %d that waited behind: applied",
+                       peer->name, receipt->applied);
+    return NULL;
+}

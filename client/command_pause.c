@@ -1,0 +1,62 @@
+/* pause, resume: nothing moves, on this side and at the peers. */
+#include "command.h"
+
+#include "session.h"
+
+/* A peer that we cannot reach is named; the others, and this side, are paused
+ * all the same. */
+static void tell_peer(int *status, cm_client_t *client,
+                      const cm_peer_settings_t *peer, int pause,
+                      apr_pool_t *pool)
+{
+    cm_session_t *session;
+    cm_error_t *err = cm_session_open(&session, client->node, peer,
+                                      client->options->timeout, pool);
+
+    if (!err)
+        err = cm_session_pause(session, pause, pool);
+    if (!err) {
+        cm_output_line(client->output, "%s is %s", peer->name,
+                       pause ? "paused" : "resumed");
+        return;
+    }
+    cm_output_error(client->output, peer->name,
+                    cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                                  "cannot be %s", pause ? "paused" : "resumed"),
+                    pool);
+    *status = cm_code_exit_status(err->code);
+}
+
+static cm_error_t *set(int *status, cm_client_t *client, int pause,
+                       apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *peers;
+    int i;
+
+    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(cm_client_node(client));
+    CM_TRY(
+        cm_state_pause(client->node, pause ? cm_clock_now() : 0, scratch_pool));
+    cm_output_line(client->output, "%s is %s", client->settings->name,
+                   pause ? "paused" : "resumed");
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
+
+        if (peer->uri)
+            tell_peer(status, client, peer, pause, scratch_pool);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_command_pause(int *status, cm_client_t *client,
+                             apr_pool_t *scratch_pool)
+{
+    return set(status, client, 1, scratch_pool);
+}
+
+cm_error_t *cm_command_resume(int *status, cm_client_t *client,
+                              apr_pool_t *scratch_pool)
+{
+    return set(status, client, 0, scratch_pool);
+}

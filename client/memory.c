@@ -1,0 +1,92 @@
+/* What is remembered from run to run: see memory.h. */
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+#include <json.h>
+
+static apr_status_t put(void *baton)
+{
+    json_object_put(baton);
+    return APR_SUCCESS;
+}
+
+static json_object *read_all(const char *directory, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
+    json_object *all = json_object_from_file(path);
+
+    if (!json_object_is_type(all, json_type_object)) {
+        json_object_put(all);
+        all = json_object_new_object();
+    }
+    return all;
+}
+
+struct json_object *cm_memory_read(const char *directory, const char *name,
+                                   apr_pool_t *pool)
+{
+    json_object *all = read_all(directory, pool), *member;
+
+    if (json_object_object_get_ex(all, name, &member) &&
+        json_object_is_type(member, json_type_object))
+        json_object_get(member);
+    else
+        member = json_object_new_object();
+    json_object_put(all);
+    apr_pool_cleanup_register(pool, member, put, apr_pool_cleanup_null);
+    return member;
+}
+
+static cm_error_t *failed(const char *path, apr_pool_t *pool)
+{
+    return cm_error_hint(
+        CM_FAIL(pool, CM_FILE, "cannot write '%s': %s", path, strerror(errno)),
+        pool,
+        "make CommunicatorStateDir for the user that runs "
+        "communicator-sync");
+}
+
+static cm_error_t *replace(const char *path, json_object *all, apr_pool_t *pool)
+{
+    const char *made = apr_pstrcat(pool, path, ".new", NULL);
+    int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+    if (json_object_to_file_ext(made, all, flags) != 0 ||
+        rename(made, path) != 0)
+        return failed(path, pool);
+    return NULL;
+}
+
+cm_error_t *cm_memory_write(const char *directory, const char *name,
+                            struct json_object *member, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
+    const char *lock = apr_pstrcat(pool, path, ".lock", NULL);
+    json_object *all;
+    cm_error_t *err;
+    int fd;
+
+    if (mkdir(directory, 0750) != 0 && errno != EEXIST)
+        return failed(directory, pool);
+    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
+        err = failed(lock, pool);
+        if (fd >= 0)
+            close(fd);
+        return err;
+    }
+    all = read_all(directory, pool);
+    json_object_object_add(all, name, json_object_get(member));
+    err = replace(path, all, pool);
+    json_object_put(all);
+    close(fd);
+    return err;
+}

@@ -1,0 +1,22 @@
+/* What is remembered from run to run: CommunicatorStateDir/status.json, one
+ * object with a member for each peer. Written beside and renamed, under a
+ * lock of its own. */
+#ifndef MEMORY_H
+#define MEMORY_H
+
+#include "cm_error.h"
+
+struct json_object;
+
+/* Read the member NAME of the file in DIRECTORY; an empty object when there
+ * is none, or it cannot be read. Freed with POOL. */
+struct json_object *cm_memory_read(const char *directory, const char *name,
+                                   apr_pool_t *pool);
+
+/* Put MEMBER in the place of the member NAME, the others stay. The directory
+ * is made when it is not there. Fails with CM_FILE. */
+cm_error_t *cm_memory_write(const char *directory, const char *name,
+                            struct json_object *member,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif

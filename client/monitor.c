@@ -1,0 +1,229 @@
+/* The state of a node as monitors want it: see monitor.h. */
+#include "monitor.h"
+
+#include <stdio.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+/* What a peer is worth: the worse of this and what was before. */
+typedef struct verdict_t {
+    int status;
+    const char *words; /* about the worst */
+} verdict_t;
+
+static void judge(verdict_t *verdict, int status, const char *words)
+{
+    if (status > verdict->status || !verdict->words)
+        *verdict = (verdict_t){status, words};
+}
+
+static apr_int64_t last_contact(const cm_peer_state_t *one)
+{
+    return one->peer->last_pull_at > one->peer->last_push_at
+               ? one->peer->last_pull_at
+               : one->peer->last_push_at;
+}
+
+/* Seconds since CLOCK; 0 for none. */
+static apr_int64_t age(apr_int64_t clock)
+{
+    apr_int64_t seconds = apr_time_sec(apr_time_now() - clock);
+
+    return clock > 0 && seconds > 0 ? seconds : 0;
+}
+
+static int level(const cm_options_t *options, apr_int64_t seconds)
+{
+    return seconds > apr_time_sec(options->critical)  ? 2
+           : seconds > apr_time_sec(options->warning) ? 1
+                                                      : 0;
+}
+
+static void judge_peer(verdict_t *verdict, const cm_options_t *options,
+                       const cm_peer_state_t *one, apr_pool_t *pool)
+{
+    const char *name = one->peer->name;
+    apr_int64_t contact = last_contact(one);
+    apr_int64_t oldest = age(one->pending.oldest_clock);
+    apr_int64_t there = age(one->said.oldest);
+    apr_int64_t parked =
+        one->parked + (one->said.parked > 0 ? one->said.parked : 0);
+    const char *last = cm_output_ago(contact, pool);
+
+    if (!contact)
+        judge(verdict, 1, apr_pstrcat(pool, name, ": never met", NULL));
+    judge(verdict, contact ? level(options, age(contact)) : 1,
+          apr_psprintf(pool,
+                       "%s: last contact %s, %" APR_INT64_T_FMT " pending",
+                       name, last, one->pending.count));
+    if (there > oldest)
+        oldest = there;
+    judge(verdict, level(options, oldest),
+          apr_psprintf(pool, "%s: oldest message %" APR_INT64_T_FMT " min old",
+                       name, oldest / 60));
+    if (parked)
+        judge(verdict, 1,
+              apr_psprintf(pool, "%s: %" APR_INT64_T_FMT " messages parked",
+                           name, parked));
+}
+
+static void print_data(const cm_options_t *options, const cm_peer_state_t *one)
+{
+    const char *name = one->peer->name;
+
+    printf(" '%s age'=%" APR_INT64_T_FMT "s;%d;%d;0", name,
+           age(last_contact(one)), (int)apr_time_sec(options->warning),
+           (int)apr_time_sec(options->critical));
+    printf(" '%s pending'=%" APR_INT64_T_FMT ";;;0", name, one->pending.count);
+    printf(" '%s oldest'=%" APR_INT64_T_FMT "s;%d;%d;0", name,
+           age(one->pending.oldest_clock), (int)apr_time_sec(options->warning),
+           (int)apr_time_sec(options->critical));
+    printf(" '%s parked'=%" APR_INT64_T_FMT ";0;;0", name, one->parked);
+    if (one->said.pending >= 0)
+        printf(" '%s pending there'=%" APR_INT64_T_FMT ";;;0", name,
+               one->said.pending);
+    if (one->said.parked >= 0)
+        printf(" '%s parked there'=%" APR_INT64_T_FMT ";0;;0", name,
+               one->said.parked);
+}
+
+int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
+                      apr_pool_t *pool)
+{
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+    verdict_t verdict = {0, NULL};
+    int i;
+
+    if (state->paused_at)
+        judge(&verdict, 1,
+              apr_psprintf(pool, "paused for %s",
+                           cm_output_ago(state->paused_at, pool)));
+    for (i = 0; i < state->peers->nelts; i++)
+        judge_peer(&verdict, client->options,
+                   &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);
+    printf("COMMUNICATOR %s - %s |", words[verdict.status],
+           verdict.words ? verdict.words : "no peers");
+    for (i = 0; i < state->peers->nelts; i++)
+        print_data(client->options,
+                   &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+    putchar('\n');
+    return verdict.status;
+}
+
+int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
+{
+    int away = cm_code_is_transient(err->code);
+
+    printf("COMMUNICATOR %s - %s\n", away ? "CRITICAL" : "UNKNOWN",
+           cm_output_clean(cm_error_text(err, pool), pool));
+    return away ? 2 : 3;
+}
+
+/* One metric of every peer. */
+typedef struct metric_t {
+    const char *name, *help;
+    apr_int64_t (*value)(const cm_peer_state_t *one);
+    int seconds; /* the value is a time in microseconds */
+} metric_t;
+
+static apr_int64_t of_push(const cm_peer_state_t *one)
+{
+    return one->peer->last_push_at;
+}
+
+static apr_int64_t of_pull(const cm_peer_state_t *one)
+{
+    return one->peer->last_pull_at;
+}
+
+static apr_int64_t of_pending(const cm_peer_state_t *one)
+{
+    return one->pending.count;
+}
+
+static apr_int64_t of_oldest(const cm_peer_state_t *one)
+{
+    return one->pending.oldest_clock;
+}
+
+static apr_int64_t of_parked(const cm_peer_state_t *one)
+{
+    return one->parked;
+}
+
+static apr_int64_t of_pending_there(const cm_peer_state_t *one)
+{
+    return one->said.pending < 0 ? 0 : one->said.pending;
+}
+
+static apr_int64_t of_oldest_there(const cm_peer_state_t *one)
+{
+    return one->said.oldest;
+}
+
+static apr_int64_t of_parked_there(const cm_peer_state_t *one)
+{
+    return one->said.parked < 0 ? 0 : one->said.parked;
+}
+
+static apr_int64_t of_offset(const cm_peer_state_t *one)
+{
+    return one->peer->clock_offset;
+}
+
+static const metric_t metrics[] = {
+    {"last_push_timestamp_seconds", "when messages were pushed last", of_push,
+     1},
+    {"last_pull_timestamp_seconds", "when messages were pulled last", of_pull,
+     1},
+    {"pending_messages", "messages that wait here for the peer", of_pending, 0},
+    {"oldest_pending_timestamp_seconds", "when the oldest of them was written",
+     of_oldest, 1},
+    {"parked_messages", "messages of the peer that are parked here", of_parked,
+     0},
+    {"peer_pending_messages", "messages that wait there for this node",
+     of_pending_there, 0},
+    {"peer_oldest_pending_timestamp_seconds",
+     "when the oldest of them was written", of_oldest_there, 1},
+    {"peer_parked_messages", "messages of this node that are parked there",
+     of_parked_there, 0},
+    {"peer_clock_offset_seconds", "the clock there minus the clock here",
+     of_offset, 1},
+};
+
+static void print_metric(const metric_t *metric, const cm_state_t *state)
+{
+    int i;
+
+    printf("# HELP communicator_%s %s\n# TYPE communicator_%s gauge\n",
+           metric->name, metric->help, metric->name);
+    for (i = 0; i < state->peers->nelts; i++) {
+        const cm_peer_state_t *one =
+            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
+        apr_int64_t value = metric->value(one);
+
+        printf("communicator_%s{node=\"%s\",peer=\"%s\"} ", metric->name,
+               state->name, one->peer->name);
+        if (metric->seconds)
+            printf("%.3f\n", (double)value / 1e6);
+        else
+            printf("%" APR_INT64_T_FMT "\n", value);
+    }
+}
+
+void cm_monitor_prometheus(const cm_state_t *state)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
+        print_metric(&metrics[i], state);
+    printf("# HELP communicator_paused whether the node is paused\n"
+           "# TYPE communicator_paused gauge\n"
+           "communicator_paused{node=\"%s\"} %d\n",
+           state->name, state->paused_at != 0);
+    printf("# HELP communicator_late_conflicts values that lost in the last "
+           "24 hours\n# TYPE communicator_late_conflicts gauge\n"
+           "communicator_late_conflicts{node=\"%s\"} %" APR_INT64_T_FMT "\n",
+           state->name, state->conflicts);
+}

@@ -1,0 +1,79 @@
+/* CommunicatorNotifyCommand: see notify.h. */
+#include "notify.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <apr_thread_proc.h>
+
+#define MOST_SECONDS 60
+
+static cm_error_t *failed(const char *command, apr_status_t rv,
+                          apr_pool_t *pool)
+{
+    char words[120];
+
+    return CM_FAIL(pool, CM_FILE, "CommunicatorNotifyCommand '%s': %s", command,
+                   apr_strerror(rv, words, sizeof(words)));
+}
+
+static apr_status_t start(apr_proc_t *process, const char *command,
+                          const char *event, const char *peer, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 8, sizeof(char *));
+    apr_procattr_t *how;
+    apr_status_t rv;
+    char **words;
+
+    rv = apr_tokenize_to_argv(command, &words, pool);
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (!*words)
+        return APR_EINVAL;
+    for (; *words; words++)
+        APR_ARRAY_PUSH(all, const char *) = *words;
+    APR_ARRAY_PUSH(all, const char *) = event;
+    APR_ARRAY_PUSH(all, const char *) = peer;
+    APR_ARRAY_PUSH(all, const char *) = NULL;
+    apr_procattr_create(&how, pool);
+    apr_procattr_io_set(how, APR_FULL_BLOCK, APR_NO_PIPE, APR_NO_PIPE);
+    apr_procattr_cmdtype_set(how, APR_PROGRAM_PATH);
+    apr_procattr_error_check_set(how, 1);
+    return apr_proc_create(process, APR_ARRAY_IDX(all, 0, const char *),
+                           (const char *const *)all->elts, NULL, how, pool);
+}
+
+/* Wait for its end, but not for ever. */
+static void wait_for(apr_proc_t *process)
+{
+    apr_time_t end = apr_time_now() + apr_time_from_sec(MOST_SECONDS);
+    apr_exit_why_e why;
+    int code;
+
+    while (apr_proc_wait(process, &code, &why, APR_NOWAIT) ==
+           APR_CHILD_NOTDONE) {
+        if (apr_time_now() > end) {
+            apr_proc_kill(process, SIGKILL);
+            apr_proc_wait(process, &code, &why, APR_WAIT);
+            return;
+        }
+        apr_sleep(apr_time_from_msec(20));
+    }
+}
+
+cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
+                      const char *text, apr_pool_t *pool)
+{
+    apr_proc_t process;
+    apr_status_t rv = start(&process, command, event, peer, pool);
+
+    if (rv != APR_SUCCESS)
+        return failed(command, rv, pool);
+    apr_file_write_full(process.in, text, strlen(text), NULL);
+    apr_file_write_full(process.in, "\n", 1, NULL);
+    apr_file_close(process.in);
+    wait_for(&process);
+    return NULL;
+}

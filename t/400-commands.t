@@ -1,0 +1,187 @@
+#!/usr/bin/perl
+
+# The operator's commands on real servers: what is parked and what to do with
+# it, the state of both sides, purging, the story of a record.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Communicator::Test qw(client_file module_file);
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+use Communicator::Test::Server;
+
+plan skip_all => 'not built' unless -x client_file() && -e module_file();
+
+my $models = "CommunicatorModel post table=posts\n"
+  . "CommunicatorModel note table=notes conflict=hold\n";
+my ($facade, $central);
+
+# A table whose title the facade cannot hold in full.
+sub make_tables {
+    my ($database, $limit) = @_;
+
+    $database->create(<<"SQL");
+create table posts (
+    id {key}, title varchar(255) check (length(title) <= $limit),
+    body {text}) {engine};
+create table notes (id {key}, text {text}) {engine};
+SQL
+}
+
+sub pair {
+    my ($driver) = @_;
+    my $there = Communicator::Test::Database->new($driver);
+    my $here = Communicator::Test::Database->new($driver);
+
+    make_tables($there, 10);
+    make_tables($here, 255);
+    $facade = Communicator::Test::Server->new(database => $there,
+        conf => $models)->migrate->start;
+    $central = Communicator::Test::Peer->new(name => 'central',
+        database => $here, conf => $models)->knows($facade)->migrate;
+}
+
+sub out { return $central->sync(@_)->{out} }
+sub json { return decode_json($_[0]->sync(@_[1 .. $#_], '--json')->{out}) }
+
+sub parked_and_back {
+    my ($driver) = @_;
+    my ($here, $there) = ($central->database, $facade->database);
+
+    is($facade->sync('parked')->{out}, '', 'nothing is parked');
+    $here->run("insert into posts (title) values ('short');"
+        . "insert into posts (title) values ('far too long for it');"
+        . "update posts set title = 'now it fits', body = 'x' where id = 2;"
+        . "update posts set body = 'y' where id = 2;");
+    is($central->sync('push')->{exit}, 65, 'a message that does not fit');
+    my $list = json($facade, 'parked');
+    is(scalar @$list, 3, 'is parked, what follows it waits');
+    my ($first, $second) = @$list;
+    is("$first->{peer} $first->{id} $first->{model} $first->{origin}"
+        . "/$first->{original_id}", 'central 2 post central/2', 'named');
+    ok(!$first->{transient} && $second->{transient},
+        '  the first needs a person, the others do not');
+    like($facade->sync('parked')->{out},
+        qr/^PEER\ +ID\ +MODEL\ +RECORD\ +AGE\ +REASON\n
+           central\ +2\ +post\ +central\/2/mx, '  as a table');
+    $central->sync;
+    like(out('status'), qr/^PEER.*\nfacade +0 +- +0 +0 +- +3 /,
+        'this side sees it too');
+    my $state = json($central, 'status')->{peers}[0]{there};
+    is("$state->{parked} $state->{pending} $state->{kind}",
+        '3 0 communicator', '  also as JSON');
+    my $retry = $facade->sync('retry');
+    is($retry->{exit}, 65, 'trying again does not help');
+    like($retry->{err}, qr/^communicator-sync: central: message 2 \(post\): /m,
+        '  and says why');
+
+    is($facade->sync('discard', 'central', 7)->{exit}, 64,
+        'a number that is not parked');
+    is($facade->sync('discard', 'facade', 2)->{exit}, 64, 'a wrong peer');
+    is($facade->sync('retry', 'central')->{exit}, 64, 'no number');
+    $there->run('alter table posts drop constraint posts_title_check')
+      if $driver eq 'pgsql';
+    my $discard = $facade->sync('discard', 'central', 2);
+    is("$discard->{exit}$discard->{err}", '0', 'giving up on it');
+    my $rows = $there->rows('select lost_value, message_id, peer '
+        . 'from communicator_conflicts where column_name is null');
+    is(scalar @$rows, 1, '  it is kept');
+    my $kept = decode_json($rows->[0][0]);
+    is(decode_json($kept->{body})->{post}{title}, 'far too long for it',
+        '  whole');
+    like($facade->sync('parked')->{out}, $driver eq 'pgsql' ? qr/^$/
+        : qr/central +3/, '  and what waited behind goes on');
+}
+
+sub holding {
+    my ($here, $there) = ($central->database, $facade->database);
+
+    $there->run("delete from inbound_messages where processed_at is null");
+    $here->run("insert into notes (id, text) values (1, 'a');"
+        . "insert into notes (id, text) values (2, 'a');");
+    $central->sync;
+    for my $id (1, 2) {
+        $there->run("update notes set text = 'theirs' where id = $id");
+        $here->run("update notes set text = 'ours' where id = $id");
+    }
+    $central->sync;
+    my @parked = map { $_->{id} } @{ json($central, 'parked') };
+    is(scalar @parked, 2, 'conflict=hold parks both');
+    is($central->sync('retry', 'facade', $parked[0])->{exit}, 0,
+        'taking theirs');
+    is($central->sync('discard', 'facade', $parked[1])->{exit}, 0,
+        'keeping ours');
+    is(join(' ', map { $_->[0] } @{ $here->rows(
+        'select text from notes order by id') }), 'theirs ours',
+        '  it is as decided');
+    my $story = out('explain', 'note', 1);
+    like($story, qr/^note 1: is in table notes\nmade by +central, as 1$/m,
+        'explain knows the record');
+    like($story, qr/Messages out.*\nSEQ [\s\S]*update[\s\S]*\n\d+ +create/,
+        '  what was said');
+    like($story, qr/Messages in.*\nFROM .*\nfacade .*applied/, '  and heard');
+    like($story, qr/Values that lost.*\n.*\ntext +"ours"/, '  and lost');
+    is(json($central, 'explain', 'note', 'central', 1)->{lost}[0]{lost},
+        '"ours"', '  by its name, and as JSON, too');
+    like(out('explain', 'note', 99), qr/is not in.*\nno node has ever heard/,
+        'what is not there');
+}
+
+sub monitors {
+    my $nagios = $central->sync('status', '--nagios');
+    like($nagios->{out},
+        qr/^COMMUNICATOR WARNING - facade: \d+ messages parked \| '/,
+        'nagios: one line') or diag $nagios->{err};
+    is($nagios->{exit}, 1, '  and its status');
+    is($central->sync('status', '--nagios', '--warning', '1d',
+        '--critical', '2x')->{exit}, 64, '  a wrong age');
+    is(scalar($nagios->{out} =~ tr/\n//), 1, '  no more');
+    my $metrics = out('status', '--prometheus');
+    like($metrics, qr/^communicator_pending_messages\{node="central",
+        peer="facade"\}\ \d+$/mx, 'prometheus');
+    ok(!grep({ !/^(# (HELP|TYPE) \w+ .+|\w+\{[^}]*\} -?[\d.]+)$/ }
+        split /\n/, $metrics), '  well formed');
+}
+
+sub purging {
+    my ($here) = $central->database;
+    my $unconfirmed = sub { $here->value('select count(*) from '
+        . 'outbound_messages where seq is null or seq > '
+        . '(select confirmed from communicator_peers)') };
+
+    $central->sync;
+    $here->run("insert into posts (title) values ('new');");
+    my $before = $here->value('select count(*) from outbound_messages');
+    is(out('purge'), "removed 0 messages sent and 0 received\n",
+        'a young message stays');
+    like(out('purge', '--all'), qr/^removed [1-9]\d* messages sent and /,
+        'purge --all removes');
+    is($here->value('select count(*) from outbound_messages'), 2,
+        '  but not the last one confirmed, and none that is not');
+    is($unconfirmed->(), 1, '  that is to say');
+    is($here->value('select count(*) from inbound_messages '
+        . 'where processed_at is not null'), 0, '  all that was applied');
+    is($central->sync->{exit}, 0, 'the next run goes on');
+    is($unconfirmed->(), 0, '  and sends it');
+    is($central->sync('purge', '--all', '--older-than', '1d')->{exit}, 64,
+        'one or the other');
+}
+
+for my $driver (Communicator::Test::Database->drivers) {
+    subtest $driver => sub {
+        my $missing = Communicator::Test::Database->missing($driver);
+        plan skip_all => $missing if $missing;
+        pair($driver);
+        subtest 'parked' => sub { parked_and_back($driver) };
+        subtest 'conflict=hold' => \&holding;
+        subtest 'monitors' => \&monitors;
+        subtest 'purge' => \&purging;
+        $facade->stop;
+    };
+}
+
+done_testing();
