@@ -151,7 +151,8 @@ static void set_changed(filling_t *filling)
 }
 
 /* PostgreSQL: whether the text of a value depends on settings that the
- * application's session may have changed (arrays, intervals, ranges ...). */
+ * application's session may have changed (arrays, intervals, ranges ..., and
+ * dates as keys). */
 static int needs_settings(const cm_table_t *table)
 {
     static const char *const plain[] = {"text", "character varying", "bpchar",
@@ -161,7 +162,9 @@ static int needs_settings(const cm_table_t *table)
     for (i = 0; i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
 
-        if (column->value_class == CM_CLASS_FLOAT)
+        if (column->value_class == CM_CLASS_FLOAT ||
+            (column == table->key && column->value_class != CM_CLASS_INTEGER &&
+             column->value_class != CM_CLASS_TEXT))
             return 1;
         if (column->value_class != CM_CLASS_TEXT)
             continue;
