@@ -85,6 +85,26 @@ static void report_json(const cm_client_t *client, const char *peer,
     cm_output_json(client->output, json);
 }
 
+/* What a gem would misread is held back by design; of what nobody can read
+ * an operator should know. */
+static void report_held_back(const cm_client_t *client, const char *peer,
+                             const cm_session_t *session)
+{
+    const cm_totals_t *totals = &session->totals;
+    const char *reason =
+        totals->held_reason ? totals->held_reason : "no reason given";
+
+    if (totals->held_back > 0 && session->kind != CM_PEER_GEM)
+        cm_output_warn(client->output, peer,
+                       "passed over %" APR_INT64_T_FMT " messages: %s",
+                       totals->held_back, reason);
+    else if (totals->held_back > 0)
+        cm_output_summary(client->output,
+                          "%s: held back %" APR_INT64_T_FMT
+                          " that it could not read (%s)",
+                          peer, totals->held_back, reason);
+}
+
 /* Warn of messages that wait for a person; returns whether there were any. */
 static int report_parked(const cm_client_t *client, const char *peer,
                          const char *where, const apr_array_header_t *parked,
@@ -140,12 +160,7 @@ static void report(int *status, const cm_client_t *client, const char *peer,
                       ", pulled %" APR_INT64_T_FMT " in %.1f s",
                       peer, totals->pushed, totals->pulled,
                       (double)took / APR_USEC_PER_SEC);
-    if (totals->held_back > 0)
-        cm_output_summary(
-            client->output,
-            "%s: held back %" APR_INT64_T_FMT " that it could not read (%s)",
-            peer, totals->held_back,
-            totals->held_reason ? totals->held_reason : "no reason given");
+    report_held_back(client, peer, session);
 }
 
 static void on_moved(void *baton, const char *what, apr_int64_t done,

@@ -26,5 +26,15 @@
 #define CM0020 "CM0020: " /* the configuration is wrong */
 #define CM0021 "CM0021: " /* mod_dbd is not there */
 #define CM0022 "CM0022: " /* DBDriver, DBDParams are missing or wrong */
+#define CM0024 "CM0024: " /* messages that cannot be sent are passed over */
+#define CM0030 "CM0030: " /* SetHandler without CommunicatorStatus On */
+#define CM0031 "CM0031: " /* a status page where no name is set */
+#define CM0032 "CM0032: " /* the status cannot be read */
+#define CM0033 "CM0033: " /* database, tables or triggers are wrong */
+#define CM0034 "CM0034: " /* they are right, or right again */
+#define CM0035 "CM0035: " /* a peer is silent */
+#define CM0036 "CM0036: " /* it is back */
+#define CM0037 "CM0037: " /* mod_watchdog is not there */
+#define CM0038 "CM0038: " /* mod_watchdog refuses */
 
 #endif

@@ -165,6 +165,24 @@ static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
     cm_answer_number(r, "Communicator-Parked", pull->parked);
 }
 
+/* What a gem would misread is held back by design; of what nobody can read
+ * an operator should know, since nobody will ask for it again. */
+static void log_batch(const cm_exchange_t *exchange, const cm_batch_t *batch)
+{
+    request_rec *r = exchange->r;
+
+    ap_log_rerror(
+        APLOG_MARK, batch->messages->nelts ? APLOG_INFO : APLOG_DEBUG, 0, r,
+        CM0013 "%d messages for peer '%s', up to %" APR_INT64_T_FMT "%s",
+        batch->messages->nelts, exchange->peer->name, batch->last,
+        batch->more ? ", more wait" : "");
+    if (batch->held_back && !exchange->gem)
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CM0024 "passed over %d messages for peer '%s': %s",
+                      batch->held_back, exchange->peer->name,
+                      batch->held_reason);
+}
+
 static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
 {
     request_rec *r = exchange->r;
@@ -186,11 +204,7 @@ static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
     apr_table_setn(r->notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);
-    ap_log_rerror(APLOG_MARK, message ? APLOG_INFO : APLOG_DEBUG, 0, r,
-                  CM0013 "%d messages for peer '%s', up to %" APR_INT64_T_FMT
-                         "%s",
-                  messages->nelts, exchange->peer->name, pull->batch->last,
-                  pull->batch->more ? ", more wait" : "");
+    log_batch(exchange, pull->batch);
     return cm_answer(exchange, HTTP_OK, body->data, body->size);
 }
 
