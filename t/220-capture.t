@@ -20,7 +20,12 @@ binmode $_, ':utf8' for Test::More->builder->output,
 my $tables = <<'SQL';
 create table posts (
     id {key}, title varchar(60) not null, n bigint, at {zoned}) {engine};
+create table days (day date not null primary key, name varchar(20)) {engine};
 SQL
+my $models = <<'CONF';
+CommunicatorModel post table=posts
+CommunicatorModel day  table=days key=day keys=shared
+CONF
 my $all = 'select title, n from posts order by title';
 my ($pair, $here, $there);
 
@@ -96,10 +101,21 @@ SQL
     posts_are([], 'all of them deleted');
 }
 
+# What an application writes into the outbox itself may be anything.
+sub garbage {
+    $_->run("insert into outbound_messages (body) values ('garbage');")
+      for $here, $there;
+    my $run = $pair->sync('messages that nobody can read');
+    like($run->{err}, qr/: passed over 1 messages: .* cannot be read/,
+        'are passed over, and it is said here');
+    $pair->{facade}->log_has_only(
+        qr/CM0024: passed over 1 messages .* cannot be read/);
+}
+
 sub pgsql {
     $here->run(<<'SQL');
 create role cm_test_writer login;
-grant insert, update, delete, select on posts to cm_test_writer;
+grant insert, update, delete, select on posts, days to cm_test_writer;
 grant usage on sequence posts_id_seq to cm_test_writer;
 SQL
     my $out = session(['-qAt', '-U', 'cm_test_writer'], encode('latin1',
@@ -113,6 +129,7 @@ set escape_string_warning = off;
 set default_transaction_isolation = 'serializable';
 insert into public.posts (title, n, at)
     values ('süß \\ ''', 1, '2011-06-22 10:11:12.5');
+insert into public.days values ('22.06.2011', 'Wednesday');
 select lastval() = max(id), lastval() = currval('public.posts_id_seq')
     from public.posts;
 update public.posts set n = 2;
@@ -133,6 +150,10 @@ SQL
             ['with', 10]], 'an application without rights, in Latin-1');
     is($there->value("select at from posts where n = 2"),
         '2011-06-22 12:41:12.5', 'in its zone');
+    $there->run("update days set name = 'Mittwoch'");
+    $pair->sync('a key that is a date');
+    $pair->both_have('select day, name from days',
+        [['2011-06-22', 'Mittwoch']], 'is the same in any style');
     my $before = outbox();
     $here->run("set session_replication_role = replica;"
         . "update posts set n = 5 where n = 2;");
@@ -218,12 +239,12 @@ for my $driver (Communicator::Test::Database->drivers) {
         my $why = Communicator::Test::Pair->missing($driver, 'sqlite3');
         plan skip_all => $why if $why;
         $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
-            tables => $tables,
-            models => 'CommunicatorModel post table=posts');
+            tables => $tables, models => $models);
         ($here, $there) = $pair->databases;
 
         statements();
         $session{$driver}->();
+        garbage();
         $pair->is_settled('in the end');
         $pair->stop;
     };
