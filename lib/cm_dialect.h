@@ -20,6 +20,8 @@ struct cm_dialect_t {
     const char *begin[3];       /* statements that begin a transaction */
     const char *now;            /* SQL: this moment, for created_at columns */
     const char *for_update;     /* " FOR UPDATE", or "" */
+    const char *unstamped;      /* the outbox, to look for seq IS NULL, and */
+    const char *in_order;       /* how to find those rows in order of id */
     int parameter_limit;        /* "%s" in one statement */
     int row_limit;              /* rows in one statement */
     apr_size_t statement_limit; /* bytes of SQL and parameters together */

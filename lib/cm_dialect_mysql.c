@@ -194,7 +194,7 @@ static const cm_dialect_ops_t ops = {
     .insert_default = "INSERT INTO $t () VALUES ()",
     .keep = " ON DUPLICATE KEY UPDATE $f = IF((@communicator_kept := "
             "@communicator_kept + 1), $f, $f)",
-    .update = "UPDATE $t AS t JOIN $v ON $k SET $s",
+    .update = "UPDATE $v STRAIGHT_JOIN $t AS t ON $k SET $s",
     .assign = "t.",
     .count_before = "SET @communicator_kept = 0",
     .count_kept = "SELECT @communicator_kept",
@@ -215,6 +215,11 @@ const cm_dialect_t cm_dialect_mysql = {
     .begin = {"START TRANSACTION"},
     .now = "now()",
     .for_update = " FOR UPDATE",
+    /* In this index they stand in order of id, as InnoDB's do; asked for the
+     * order it would go through all that is stamped, or sort all that is not,
+     * for each chunk again. */
+    .unstamped = "outbound_messages FORCE INDEX (outbound_messages_seq_index)",
+    .in_order = "",
     .parameter_limit = 65535,
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,

@@ -101,7 +101,9 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 static const char *const session[] = {
     /* A child without its parent is refused, and so parked until the parent
      * is here, instead of breaking the application later. */
-    "PRAGMA foreign_keys = ON", NULL};
+    "PRAGMA foreign_keys = ON",
+    /* The journal of one statement needs no file. */
+    "PRAGMA temp_store = MEMORY", NULL};
 static const char *const libraries[] = {"libsqlite3.so.0", "libsqlite3.so",
                                         NULL};
 
@@ -136,6 +138,8 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .begin = {"BEGIN IMMEDIATE"},
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
+    .unstamped = "outbound_messages",
+    .in_order = " ORDER BY id",
     .parameter_limit = 32766,
     .row_limit = 100,
     .statement_limit = 8 * 1024 * 1024,

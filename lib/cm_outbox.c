@@ -84,10 +84,10 @@ cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
     return cm_outbox_gem_confirm(node, peer, seq, seq, scratch_pool);
 }
 
-/* Count the rows of the outbox that meet CONDITION (with the peer's name for
- * its "%s"), not further than is worth it. */
+/* Count the rows of the outbox that WHICH names (what follows FROM), not
+ * further than is worth it. */
 static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
-                              const char *peer, const char *condition,
+                              const char *peer, const char *which,
                               apr_pool_t *pool)
 {
     cm_datum_t argument = cm_datum_text(peer);
@@ -96,19 +96,19 @@ static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
     CM_TRY(cm_store_select(&rows, node->store,
                            apr_psprintf(pool,
                                         "SELECT count(*) FROM (SELECT 1 AS one"
-                                        " FROM outbound_messages WHERE %s"
+                                        " FROM %s"
                                         " AND (source IS NULL OR source <> %%s)"
                                         " LIMIT %d) AS counted",
-                                        condition, MOST_COUNTED),
+                                        which, MOST_COUNTED),
                            &argument, 1, pool));
     *count = cm_cell_number(rows, 0, 0);
     return NULL;
 }
 
-/* Give the time of the first row that meets CONDITION, 0 when there is none
+/* Give the time of the first row that WHICH names, 0 when there is none
  * or it says an old state again. */
 static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
-                              const char *peer, const char *condition,
+                              const char *peer, const char *which,
                               const char *order, apr_pool_t *pool)
 {
     cm_datum_t argument = cm_datum_text(peer);
@@ -118,10 +118,10 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
         &rows, node->store,
         apr_psprintf(pool,
                      "SELECT CASE WHEN changed = '[]' THEN 0 ELSE clock END"
-                     " FROM outbound_messages WHERE %s"
+                     " FROM %s"
                      " AND (source IS NULL OR source <> %%s)"
-                     " ORDER BY %s LIMIT 1",
-                     condition, order),
+                     "%s LIMIT 1",
+                     which, order),
         &argument, 1, pool));
     *time = rows->count ? cm_cell_number(rows, 0, 0) : 0;
     return NULL;
@@ -130,22 +130,26 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
 static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                                 const char *peer, apr_pool_t *pool)
 {
-    const char *stamped, *unstamped = "seq IS NULL";
+    const cm_dialect_t *dialect = cm_store_dialect(node->store);
+    const char *stamped, *unstamped;
     apr_int64_t raw, confirmed;
     cm_rows_t *rows;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_find(&row, node, peer, pool));
     confirmed = row ? row->confirmed : 0;
-    stamped = apr_psprintf(pool, "seq > %" APR_INT64_T_FMT, confirmed);
+    stamped = apr_psprintf(
+        pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
+    unstamped =
+        apr_pstrcat(pool, dialect->unstamped, " WHERE seq IS NULL", NULL);
     CM_TRY(count_some(&pending->count, node, peer, stamped, pool));
     CM_TRY(count_some(&raw, node, peer, unstamped, pool));
     if (pending->count)
-        CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped, "seq",
-                          pool));
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped,
+                          " ORDER BY seq", pool));
     else if (raw)
-        CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped, "id",
-                          pool));
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
+                          dialect->in_order, pool));
     if (pending->count == MOST_COUNTED) {
         CM_TRY(cm_store_select(&rows, node->store,
                                "SELECT max(seq) FROM outbound_messages", NULL,

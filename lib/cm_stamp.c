@@ -44,10 +44,10 @@ static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
 static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
                              int limit)
 {
-    const char *size =
-        cm_store_dialect(stamp->node->store)->database == CM_SQLITE3
-            ? "length(CAST(body AS blob))"
-            : "octet_length(body)";
+    const cm_dialect_t *dialect = cm_store_dialect(stamp->node->store);
+    const char *size = dialect->database == CM_SQLITE3
+                           ? "length(CAST(body AS blob))"
+                           : "octet_length(body)";
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
     int i;
@@ -58,9 +58,8 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
                      "SELECT id, model, local_record_id, action, changed,"
                      " clock, origin, original_id,"
                      " CASE WHEN action IS NULL THEN %s ELSE 0 END"
-                     " FROM outbound_messages WHERE seq IS NULL"
-                     " ORDER BY id LIMIT %d",
-                     size, limit),
+                     " FROM %s WHERE seq IS NULL%s LIMIT %d",
+                     size, dialect->unstamped, dialect->in_order, limit),
         NULL, 0, stamp->pool));
     *found =
         apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
@@ -73,6 +72,11 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
         row = apr_array_push(*found);
         memset(row, 0, sizeof(*row));
         row->id = cm_cell_number(rows, i, 0);
+        if (i && row->id <= row[-1].id)
+            return CM_FAIL(stamp->pool, CM_DATABASE,
+                           "the database gives message %" APR_INT64_T_FMT
+                           " behind %" APR_INT64_T_FMT,
+                           row->id, row[-1].id);
         row->model = cm_cell_text(rows, i, 1);
         row->local_id = cm_cell_text(rows, i, 2);
         row->action = cm_cell_text(rows, i, 3);
@@ -319,13 +323,13 @@ cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
 /* Say whether there is anything to stamp; takes no lock. */
 static cm_error_t *is_waiting(int *waiting, cm_node_t *node, apr_pool_t *pool)
 {
+    const char *sql =
+        apr_psprintf(pool, "SELECT id FROM %s WHERE seq IS NULL LIMIT 1",
+                     cm_store_dialect(node->store)->unstamped);
     cm_rows_t *rows;
 
-    CM_TRY_FOR(cm_store_select(&rows, node->store,
-                               "SELECT id FROM outbound_messages"
-                               " WHERE seq IS NULL ORDER BY id LIMIT 1",
-                               NULL, 0, pool),
-               pool, "cannot read the outbox");
+    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, pool), pool,
+               "cannot read the outbox");
     *waiting = rows->count;
     return NULL;
 }
