@@ -223,9 +223,21 @@ static cm_error_t *read_states(cm_run_t *run, apr_pool_t *scratch_pool)
     return cm_known_find_parents(run, scratch_pool);
 }
 
+/* Ask for the mappings, unless they are still of VERSION; which is then the
+ * one that is known. */
+static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
+                           apr_pool_t *scratch_pool)
+{
+    if (run->node->mappings_version == *version)
+        return NULL;
+    *version = run->node->mappings_version;
+    return cm_known_refresh(run, scratch_pool);
+}
+
 /* Stamping may name further rows: they are locked, too, and what committed
  * before that is stamped again. */
-static cm_error_t *lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *lock_all(cm_run_t *run, apr_int64_t version,
+                            apr_pool_t *scratch_pool)
 {
     int count, stamped = 0;
 
@@ -237,16 +249,20 @@ static cm_error_t *lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
                 return NULL;
         }
         CM_TRY(stamp(run, scratch_pool));
-        CM_TRY(cm_known_refresh(run, scratch_pool));
+        CM_TRY(refresh(&version, run, scratch_pool));
         stamped = 1;
     }
 }
 
 cm_error_t *cm_run_lock(cm_run_t *run, apr_pool_t *scratch_pool)
 {
-    CM_TRY(cm_known_refresh(run, scratch_pool));
+    apr_int64_t last_seq, version = -1;
+
+    /* The version is read first: a change that comes in between is noticed. */
+    CM_TRY(cm_node_refresh(&last_seq, run->node, scratch_pool));
+    CM_TRY(refresh(&version, run, scratch_pool));
     assign_records(run);
-    CM_TRY(lock_all(run, scratch_pool));
+    CM_TRY(lock_all(run, version, scratch_pool));
     CM_TRY(cm_run_adopt(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
     return read_states(run, scratch_pool);

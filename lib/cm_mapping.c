@@ -355,6 +355,8 @@ cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
         }
         mapping->changed = 0;
     }
+    if (cm_bulk_rows(changed) || cm_bulk_rows(made))
+        CM_TRY(cm_node_mappings_change(node, scratch_pool));
     /* a new life takes the local id that the old one gave up */
     if (cm_bulk_rows(changed))
         CM_TRY_FOR(cm_bulk_update(&count, node->store, changed, scratch_pool),

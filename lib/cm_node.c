@@ -104,8 +104,8 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
                             const char *lock, apr_pool_t *scratch_pool)
 {
     const char *sql = apr_pstrcat(scratch_pool,
-                                  "SELECT last_seq, epoch, life, paused_at FROM"
-                                  " communicator_node"
+                                  "SELECT last_seq, epoch, life, paused_at,"
+                                  " mappings_version FROM communicator_node"
                                   " WHERE id = 1",
                                   lock, NULL);
     cm_rows_t *rows;
@@ -120,6 +120,7 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
         node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
     node->life = (int)cm_cell_number(rows, 0, 2);
     node->paused_at = cm_cell_number(rows, 0, 3);
+    node->mappings_version = cm_cell_number(rows, 0, 4);
     return NULL;
 }
 
@@ -150,6 +151,15 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
                         "UPDATE communicator_node SET last_seq = %s"
                         " WHERE id = 1",
                         &argument, 1, scratch_pool);
+}
+
+cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)
+{
+    node->mappings_version++;
+    return cm_store_run(NULL, node->store,
+                        "UPDATE communicator_node SET mappings_version ="
+                        " mappings_version + 1 WHERE id = 1",
+                        NULL, 0, scratch_pool);
 }
 
 /* SQLite has no variables: a row, in the same transaction, stands for one. */

@@ -9,8 +9,9 @@
 typedef struct cm_node_t {
     const cm_settings_t *settings;
     cm_store_t *store;
-    const char *epoch;     /* of this database: 32 hexadecimal digits */
-    int life;              /* the first of records made here (cm_mapping.h) */
+    const char *epoch; /* of this database: 32 hexadecimal digits */
+    int life;          /* the first of records made here (cm_mapping.h) */
+    apr_int64_t mappings_version; /* of the mappings, as last read */
     apr_int64_t paused_at; /* since when it is paused; 0: not (cm_state.h) */
     apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
     apr_pool_t *pool;
@@ -42,6 +43,11 @@ cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
 /* Write the last seq used, under the lock. */
 cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the mappings their next version, under the lock: who has read them
+ * without it sees that they are not the same any more. */
+cm_error_t *cm_node_mappings_change(cm_node_t *node,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Say that changes of TABLE (NULL: of no table) made from now on in this
  * transaction are applied messages: its triggers stay silent. They compare

@@ -53,6 +53,7 @@ CREATE TABLE communicator_node (
     last_seq bigint NOT NULL DEFAULT 0,
     migrated_seq bigint NOT NULL DEFAULT 0,
     life integer NOT NULL DEFAULT 1,
+    mappings_version bigint NOT NULL DEFAULT 0,
     paused_at bigint NOT NULL DEFAULT 0
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

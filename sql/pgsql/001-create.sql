@@ -234,6 +234,7 @@ CREATE TABLE communicator_node (
     last_seq bigint NOT NULL DEFAULT 0,
     migrated_seq bigint NOT NULL DEFAULT 0,
     life integer NOT NULL DEFAULT 1,
+    mappings_version bigint NOT NULL DEFAULT 0,
     paused_at bigint NOT NULL DEFAULT 0
 );
 
