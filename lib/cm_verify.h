@@ -127,12 +127,9 @@ int cm_verify_pace(int count, apr_size_t bytes);
 
 /* --- cm_verify_read.c --- */
 
-/* Return a place behind ID and all lives of it, before every other id. Every
- * database and the C library agree on which ids are behind it: MariaDB
- * compares as if spaces followed, and a life is set off by U+001F. */
-const char *cm_verify_bound_of(const char *id, apr_pool_t *pool);
-
-/* Find where STRETCH has COUNT records, *BOUND; NULL when it has no more. */
+/* Give the id of the COUNT-th record of STRETCH, *BOUND; NULL when there are
+ * fewer. Ids stand in the order of their bytes in every database: their column
+ * is binary. */
 cm_error_t *cm_verify_bound(const char **bound, const cm_verify_t *verify,
                             const cm_stretch_t *stretch, int count,
                             apr_pool_t *pool) CM_UNUSED_RESULT;

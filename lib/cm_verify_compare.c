@@ -138,8 +138,8 @@ static apr_array_header_t *make_bounds(const apr_array_header_t *items,
     int i;
 
     for (i = PART_RECORDS; i < items->nelts; i += PART_RECORDS) {
-        const char *bound = cm_verify_bound_of(
-            APR_ARRAY_IDX(items, i - 1, cm_verify_item_t).original_id, pool);
+        const char *bound =
+            APR_ARRAY_IDX(items, i - 1, cm_verify_item_t).original_id;
 
         if (!end || strcmp(bound, end) < 0)
             APR_ARRAY_PUSH(bounds, const char *) = bound;

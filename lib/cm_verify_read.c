@@ -7,15 +7,6 @@
 
 #include "cm_verify.h"
 
-const char *cm_verify_bound_of(const char *id, apr_pool_t *pool)
-{
-    const char *end = id;
-
-    while ((unsigned char)*end >= ' ')
-        end++;
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, id, end - id), "!", NULL);
-}
-
 /* Select EXPRESSIONS of the mappings of STRETCH in order, with REST (SQL). */
 static cm_error_t *select_stretch(cm_rows_t **rows, const cm_verify_t *verify,
                                   const cm_stretch_t *stretch,
@@ -51,8 +42,7 @@ cm_error_t *cm_verify_bound(const char **bound, const cm_verify_t *verify,
     CM_TRY(select_stretch(&rows, verify, stretch, "original_id",
                           apr_psprintf(pool, " LIMIT 1 OFFSET %d", count - 1),
                           pool));
-    *bound =
-        rows->count ? cm_verify_bound_of(cm_cell_text(rows, 0, 0), pool) : NULL;
+    *bound = rows->count ? cm_cell_text(rows, 0, 0) : NULL;
     return NULL;
 }
 

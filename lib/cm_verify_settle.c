@@ -140,7 +140,7 @@ static int has_changed(const cm_verify_state_t *state, apr_int64_t clock)
 }
 
 /* A record that only one side has, the one of PRESENT; the other one says
- * ABSENT. */
+ * ABSENT. With deletes=no a delete there leaves no more than a name. */
 static void settle_missing(cm_difference_t *difference,
                            const cm_verify_work_t *work,
                            const cm_verify_state_t *present,
@@ -148,12 +148,12 @@ static void settle_missing(cm_difference_t *difference,
                            cm_verdict_kind_e kind)
 {
     const cm_verify_report_t *report = work->report;
+    int deletes = report->here->deletes && report->there->deletes;
     int there = kind == CM_RECORD_MISSING_THERE;
 
     difference->deleted = absent->deleted_at != 0;
     difference->kind = kind;
-    if (difference->deleted &&
-        !(report->here->deletes && report->there->deletes))
+    if (!deletes && (difference->deleted || absent->clock))
         difference->kind = CM_RECORD_KEPT;
     difference->send_here = there != difference->deleted;
     difference->send_there = !difference->send_here;

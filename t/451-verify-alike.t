@@ -1,0 +1,187 @@
+#!/usr/bin/perl
+
+# What verify takes for equal although it looks different, what it does not
+# compare, and what the endpoint refuses.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Communicator::Test qw(client_file);
+use Communicator::Test::Hostile qw(old central);
+use Communicator::Test::Pair;
+
+plan skip_all => 'the client is not built' unless -x client_file();
+
+my $json = JSON::PP->new;
+my $tables = sub {
+    my ($database, $name) = @_;
+    my $facade = $name eq 'facade';
+    my $data = $database->driver eq 'pgsql' ? 'jsonb' : 'json';
+    my ($size, $score) = $facade ? (20, 'numeric(8,3)') : (99, 'double');
+
+    $score = 'double precision' if $score eq 'double'
+      && $database->driver eq 'pgsql';
+    return <<"SQL";
+create table people (
+    id {key}, name varchar($size) not null, data $data, score $score,
+    born @{[$facade ? '{timestamp}' : 'date']},
+    grown @{[$facade ? 'integer' : '{boolean}']}) {engine};
+create table notes (
+    id {key}, person_id bigint, text varchar(50)) {engine};
+create table codes (code varchar(50) primary key, text {text}) {engine};
+create table mine (id {key}, text varchar(50)) {engine};
+SQL
+};
+my $models = sub {
+    my ($database, $name) = @_;
+
+    return <<'CONF' . ($name eq 'facade' ? '' : <<'CONF');
+CommunicatorModel person table=people match=name
+CommunicatorModel note   table=notes references=person_id:person deletes=no
+CommunicatorModel code   table=codes key=code keys=shared
+CONF
+CommunicatorModel mine   table=mine
+CONF
+};
+my $pair;
+
+# What verify finds, by model; it must exit with EXIT.
+sub verify {
+    my ($exit, $name, @arguments) = @_;
+    my $run = $pair->{central}->sync('verify', '--json', @arguments);
+    my %found = map { $_->{model} => $_ }
+      map { $json->decode($_) } split /\n/, $run->{out};
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is($run->{exit}, $exit, $name) or diag($run->{err}, explain(\%found));
+    return \%found;
+}
+
+sub before {
+    my ($node) = @_;
+    my $name = $node->name;
+
+    $node->database->run("insert into people (name) values ('$name'), "
+        . "('adopted')");
+}
+
+sub check_alike {
+    my ($central, $facade) = $pair->databases;
+    my $found = verify(65, 'what was there before the triggers');
+
+    is($found->{person}{unpublished_here}, 2, '  was never sent');
+    is($found->{person}{unpublished_there}, 2, '  by either side');
+    like($found->{mine}{skipped}, qr/no such model/,
+        'a model of one side is not compared');
+    $_->sync('publish', 'person', '--all') for $pair->nodes;
+    $central->run(<<'SQL');
+insert into people (name, data, score, born, grown) values
+    ('mary', '{"b": 1.50, "a":[1, {"y":2,"x":null}]}', 2.5, '2001-02-03',
+    true);
+insert into notes (person_id, text) values (1, 'one'), (2, 'two');
+insert into codes (code, text) values ('a', 'x'), ('b', null), ('b c', '');
+SQL
+    $pair->sync('records that are written otherwise there');
+    verify(0, 'numbers, days, JSON and two names of one record are alike');
+}
+
+sub check_no_difference {
+    my ($central, $facade) = $pair->databases;
+
+    $facade->run("delete from notes where text = 'two'");
+    $pair->sync('a delete that is not sent');
+    is(verify(0, 'deletes=no')->{note}{kept}, 1, '  leaves a record');
+    $central->run("update people set name = "
+        . "'much longer than it may be there' where name = 'mary'");
+    $pair->sync('what does not fit there', 65);
+    is(verify(75, 'a parked message')->{person}{under_way}, 1,
+        '  is under way');
+    $central->run("update people set name = 'mary' where name like 'much%'");
+    $pair->sync('what fits');
+    verify(0, 'it is released');
+}
+
+sub check_questions {
+    my $server = $pair->{facade};
+    my %headers = ('communicator-protocol' => 2,
+        'communicator-node' => 'central');
+    my $ask = sub {
+        my ($query, $question, %with) = @_;
+        return $server->post("/messages.json?$query", $question,
+            headers => \%headers, %with)->{status};
+    };
+    my $shape = '{"ask":"shape","model":"person"}';
+    my $publish = '{"ask":"publish","model":"person","names":[]}';
+
+    is($ask->('verify', $shape), 200, 'a question');
+    is($ask->('verify', $shape, user => 'communicator', password => 'no'), 401,
+        '  but not of anybody');
+    is($ask->('verify', $publish), 400, 'verify publishes nothing');
+    is($ask->('repair', $shape), 400, 'repair answers nothing');
+    is($ask->('repair', $publish), 200, 'but publishes');
+    for my $bad ('', '[]', '{"ask":"shape"', '{"ask":"all","model":"person"}',
+        '{"ask":"parts","model":"person","origin":"a","after":""}',
+        '{"ask":"parts","model":"person","origin":"a","after":"",'
+        . '"columns":[["name","exact"]],"bounds":[null,"b"]}') {
+        is($ask->('verify', $bad), 400, "no question: $bad");
+    }
+    is($server->post('/messages.json?verify', '[]')->{status}, 202,
+        'a gem asks nothing');
+    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/,
+        qr/password mismatch/i);
+}
+
+for my $drivers ([qw(sqlite3 pgsql)], [qw(pgsql mysql)]) {
+    subtest "@$drivers" => sub {
+        my $why = Communicator::Test::Pair->missing(@$drivers);
+
+        plan skip_all => $why if $why;
+        $pair = Communicator::Test::Pair->new(drivers => $drivers,
+            tables => $tables, models => $models, before => \&before);
+        check_alike();
+        check_no_difference();
+        check_questions() if $drivers->[0] eq 'sqlite3';
+        $pair->stop;
+    };
+}
+
+# So many that they fill more than one answer, and then more than are kept.
+subtest 'very many' => sub {
+    $pair = Communicator::Test::Pair->new(drivers => [qw(sqlite3 sqlite3)],
+        tables => $tables, models => $models);
+    my $add = sub {
+        my ($from, $until) = @_;
+        $pair->facade->run(<<"SQL");
+insert into notes (text) with recursive n (i) as (
+    select $from union all select i + 1 from n where i < $until)
+    select 'note ' || i from n;
+delete from outbound_messages;
+insert or ignore into communicator_mappings
+    (origin, original_id, local_record_type, local_record_id, clock)
+    select 'facade', id, 'Note', id, 1 from notes;
+SQL
+    };
+
+    $add->(1, 9000);
+    my $found = verify(65, 'a side that has nothing')->{note};
+    is("$found->{differ} $found->{complete}", '9000 1', '  lacks all');
+    $add->(9001, 12000);
+    $found = verify(65, 'too many differences')->{note};
+    is("$found->{differ} $found->{complete}", '10000 0', '  are not all told');
+    is(verify(65, 'a repair', '--repair')->{note}{published_there}, 10000,
+        '  begins with those');
+    $pair->stop;
+};
+
+subtest 'a gem' => sub {
+    my $run = central(Communicator::Test::Hostile->new(old(1)))
+      ->sync('verify');
+
+    is($run->{exit}, 76, 'cannot be asked');
+    like($run->{err}, qr/Communicator of 2011/, '  which is said');
+};
+
+done_testing();
