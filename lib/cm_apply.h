@@ -108,6 +108,7 @@ typedef struct cm_run_t {
     apr_array_header_t *records;   /* cm_record_t *, by first message */
     apr_array_header_t *conflicts; /* cm_conflict_row_t */
     apr_array_header_t *again;     /* cm_again_t: to be published once more */
+    apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     int isolate_schema; /* CM_SCHEMA is the message's fault, not a change */
     int created;        /* records that are new here */
 } cm_run_t;
@@ -213,10 +214,19 @@ int cm_table_settable(const cm_table_t *table, const char *name);
 cm_error_t *cm_run_match(int *found, cm_run_t *run,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* --- cm_apply_names.c --- */
+
 /* Now that all is stamped: rows that match and have a name of another origin
  * get a second one. Those of the same origin are another record. */
 cm_error_t *cm_run_adopt(cm_run_t *run,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether a message of this run deletes RECORD. */
+int cm_record_dies(const cm_record_t *record);
+
+/* Tell the deletes of records with several names under all of them. */
+cm_error_t *cm_run_bury(cm_run_t *run,
+                        apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- cm_apply_effect.c --- */
 

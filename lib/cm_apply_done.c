@@ -4,6 +4,32 @@
 #include <apr_strings.h>
 
 #include "cm_conflict.h"
+#include "cm_names.h"
+
+/* Remember a record that has just been deleted, and might have more names. */
+static void note_burial(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    const cm_identity_t *by = NULL;
+    int i;
+
+    if (!effect->state->deleted_at || record->state->deleted_at ||
+        !record->known || !record->known->mapping ||
+        !record->known->mapping->id || !record->table->model->match->nelts)
+        return;
+    for (i = record->next; i < effect->until; i++) {
+        const cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+
+        if (item->message->action == CM_DELETE)
+            by = &item->message->identity;
+    }
+    APR_ARRAY_PUSH(run->burials, cm_burial_t) =
+        (cm_burial_t){.model = record->table->model,
+                      .mapping = *record->known->mapping,
+                      .clock = effect->state->deleted_at,
+                      .base = record->state->clock,
+                      .by = by};
+}
 
 static void keep_mapping(cm_run_t *run, cm_record_t *record)
 {
@@ -67,6 +93,7 @@ static void finish_items(cm_run_t *run, cm_record_t *record)
 
 void cm_effect_done(cm_run_t *run, cm_record_t *record)
 {
+    note_burial(run, record);
     if (record->effect->save)
         keep_mapping(run, record);
     keep_state(run, record);

@@ -193,107 +193,11 @@ cm_error_t *cm_run_match(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 
         if (record->table->model->match->nelts && record->known &&
             !record->known->mapping && !record->row &&
-            record->matched == CM_MATCH_OPEN)
+            record->matched == CM_MATCH_OPEN && !cm_record_dies(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));
     }
     for (index = apr_hash_first(scratch_pool, all); index;
          index = apr_hash_next(index))
         CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
-    return NULL;
-}
-
-static cm_error_t *save_one(cm_run_t *run, cm_mapping_t *mapping,
-                            apr_pool_t *pool)
-{
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
-
-    mapping->changed = 1;
-    APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
-    return cm_mapping_save(run->node, one, pool);
-}
-
-static int name_compare(cm_identity_t a, cm_identity_t b)
-{
-    int order = strcmp(a.origin, b.origin);
-
-    return order ? order : strcmp(a.original_id, b.original_id);
-}
-
-/* OTHER, the smaller name, takes over the row of MAPPING, which becomes an
- * alias. A local id stands in one mapping only, hence the three steps. */
-static cm_error_t *rename_record(cm_run_t *run, cm_known_t *other,
-                                 cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    cm_mapping_t smaller = *mapping;
-
-    mapping->local_id = NULL;
-    CM_TRY(save_one(run, mapping, pool));
-    smaller.id = 0;
-    smaller.identity = other->identity;
-    CM_TRY(save_one(run, &smaller, pool));
-    CM_TRY(cm_known_refresh(run, pool));
-    mapping->same_as = other->mapping ? other->mapping->id : 0;
-    return save_one(run, mapping, pool);
-}
-
-static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
-                              cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    cm_known_t *known = record->known;
-    cm_known_t *main_name;
-    cm_mapping_t alias = {.type = mapping->type,
-                          .identity = known->identity,
-                          .same_as = mapping->id};
-
-    /* The other peers are told, too: from now on they hear of this record, and
-     * of what refers to it, by one of the two names. */
-    CM_NTH(record->items, 0, cm_item_t)->news = 1;
-    if (name_compare(known->identity, mapping->identity) < 0)
-        return rename_record(run, known, mapping, pool);
-    CM_TRY(save_one(run, &alias, pool));
-    main_name = cm_known_get(run, known->model, mapping->identity);
-    CM_TRY(cm_known_refresh(run, pool));
-    main_name->record = record;
-    record->known = main_name;
-    return NULL;
-}
-
-/* MAPPING has the row that RECORD matches, or nothing has. */
-static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
-                         cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    const cm_known_t *named;
-
-    if (!mapping)
-        return NULL;
-    named = cm_known_get(run, record->known->model, mapping->identity);
-    if (named->record ||
-        !strcmp(mapping->identity.origin, record->known->identity.origin)) {
-        record->matched = CM_MATCH_NONE;
-        record->row = NULL;
-        return NULL;
-    }
-    return name_twice(run, record, mapping, pool);
-}
-
-cm_error_t *cm_run_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    int i;
-
-    for (i = 0; i < run->records->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        apr_array_header_t *ids;
-        apr_hash_t *found;
-
-        if (record->matched != CM_MATCH_FOUND || record->known->mapping)
-            continue;
-        ids = apr_array_make(scratch_pool, 1, sizeof(const char *));
-        APR_ARRAY_PUSH(ids, const char *) = record->local_id;
-        CM_TRY(cm_mapping_by_local_id(
-            &found, run->node, record->table->model->type, ids, run->pool));
-        CM_TRY(adopt(run, record,
-                     apr_hash_get(found, record->local_id, APR_HASH_KEY_STRING),
-                     scratch_pool));
-    }
     return NULL;
 }

@@ -286,6 +286,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                        "%d messages were to be stamped, but only "
                        "%" APR_INT64_T_FMT " are still there",
                        rows->nelts, updated);
+    CM_TRY(cm_names_bury(&last_seq, stamp->node, stamp->burials, pool));
     return cm_node_set_last_seq(stamp->node, last_seq, pool);
 }
 
@@ -315,6 +316,7 @@ cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
 
     stamp.models = apr_hash_make(scratch_pool);
     stamp.mappings = apr_array_make(scratch_pool, 64, sizeof(cm_mapping_t *));
+    stamp.burials = apr_array_make(scratch_pool, 4, sizeof(cm_burial_t));
     CM_TRY_FOR(stamp_rows(stamped, &stamp, limit), scratch_pool,
                "cannot stamp the outbox");
     return NULL;

@@ -4,6 +4,7 @@
 #ifndef CM_STAMP_H
 #define CM_STAMP_H
 
+#include "cm_names.h"
 #include "cm_outbox.h"
 
 /* The records of one model in the rows at hand. */
@@ -37,6 +38,7 @@ typedef struct cm_stamp_t {
     cm_node_t *node;
     apr_hash_t *models;           /* name -> cm_stamp_model_t * */
     apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
+    apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
     apr_pool_t *pool;
 } cm_stamp_t;
 

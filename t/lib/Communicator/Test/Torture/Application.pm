@@ -76,7 +76,7 @@ my @choices = (
     (\&insert_post) x 4, (\&update_post) x 8, \&delete_post, \&reborn_post,
     \&touch_posts, \&insert_events, (\&insert_event) x 2,
     \&insert_country, \&update_country, \&delete_country,
-    (\&insert_tag) x 2, \&update_tag,
+    (\&insert_tag) x 2, \&update_tag, \&delete_tag,
 );
 
 # The tables; ON_DELETE: what foreign keys do, '' for none of them.
@@ -253,6 +253,12 @@ sub update_tag {
 
     return sprintf "update tags set color = %s where id = %s;\n",
       text($driver), id_of($ids->{tags});
+}
+
+sub delete_tag {
+    my ($driver, $ids) = @_;
+
+    return 'delete from tags where id = ' . id_of($ids->{tags}) . ";\n";
 }
 
 1;
