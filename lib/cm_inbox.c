@@ -166,6 +166,40 @@ static void release_others(cm_taking_t *taking)
     (void)ignored;
 }
 
+/* Return whether MESSAGE has an attribute that its table, as it is remembered,
+ * has no column for. */
+static int is_unknown(const cm_node_t *node, const cm_message_t *message)
+{
+    const cm_table_t *table =
+        message->model
+            ? apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING)
+            : NULL;
+    int i;
+
+    if (!table || !message->attributes)
+        return 0;
+    for (i = 0; i < message->attributes->nelts; i++)
+        if (!cm_table_column(
+                table,
+                APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name))
+            return 1;
+    return 0;
+}
+
+/* A column may be younger than what this connection remembers: then what is
+ * said of it would be left out. Look again. */
+static void look_again(cm_node_t *node, const cm_batch_t *batch)
+{
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        if (!is_unknown(node, CM_NTH(batch->messages, i, cm_message_t)))
+            continue;
+        cm_node_forget(node);
+        return;
+    }
+}
+
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              cm_node_t *node, const char *peer,
                              const cm_batch_t *batch, int gem,
@@ -180,6 +214,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                           .wanted = wanted};
 
     apr_pool_create(&taking.pool, result_pool);
+    look_again(node, batch);
     CM_TRY_FOR(cm_taking_run(&taking, take_batch, taking.pool), result_pool,
                "cannot take the messages of '%s'", peer);
     *receipt = taking.receipt;

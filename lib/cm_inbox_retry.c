@@ -124,6 +124,8 @@ cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
 
     *receipt = taking.receipt;
     CM_TRY(cm_inbox_parked_count(&parked, node, peer, result_pool));
+    if (parked) /* the table may be wider by now */
+        cm_node_forget(node);
     while (parked) {
         taking.created = 0;
         taking.receipt->parked->nelts = 0;

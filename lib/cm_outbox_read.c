@@ -95,17 +95,19 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
     return NULL;
 }
 
-/* Leave out columns that are gone or not carried; the rest as on the wire. */
-static void make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
-                           apr_pool_t *pool)
+/* Leave out columns that are gone or not carried; the rest as on the wire.
+ * Returns whether there is one that the table, as it is remembered, lacks. */
+static int make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
+                          apr_pool_t *pool)
 {
     apr_array_header_t *attributes = row->message.attributes;
-    int i, kept = 0;
+    int i, kept = 0, unknown = 0;
 
     for (i = 0; i < attributes->nelts; i++) {
         cm_attribute_t attribute = APR_ARRAY_IDX(attributes, i, cm_attribute_t);
         const cm_column_t *column = cm_table_column(row->table, attribute.name);
 
+        unknown |= !column;
         if (!column || !column->carried)
             continue;
         attribute.value =
@@ -113,6 +115,7 @@ static void make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
         APR_ARRAY_IDX(attributes, kept++, cm_attribute_t) = attribute;
     }
     attributes->nelts = kept;
+    return unknown;
 }
 
 void cm_outbox_write_body(cm_outgoing_t *row, apr_pool_t *result_pool)
@@ -148,10 +151,10 @@ static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
     return err && row->forwarded ? NULL : err;
 }
 
-/* Make the message of row NUMBER of ROWS. */
-static cm_error_t *make_message(cm_outgoing_t *row, cm_node_t *node,
-                                const cm_rows_t *rows, int number,
-                                apr_pool_t *pool)
+/* Make the message of row NUMBER of ROWS; *UNKNOWN as make_canonical(). */
+static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
+                                cm_node_t *node, const cm_rows_t *rows,
+                                int number, apr_pool_t *pool)
 {
     cm_datum_t body = *cm_cell(rows, number, 9);
     const char *action = cm_cell_text(rows, number, 1);
@@ -179,18 +182,19 @@ static cm_error_t *make_message(cm_outgoing_t *row, cm_node_t *node,
     }
     CM_TRY(find_table(row, node, pool));
     if (row->captured && !row->held)
-        make_canonical(row, cm_store_dialect(node->store), pool);
+        *unknown |= make_canonical(row, cm_store_dialect(node->store), pool);
     return NULL;
 }
 
-static cm_error_t *read_rows(apr_array_header_t **found, cm_node_t *node,
-                             const range_t *range, const cm_reading_t *reading,
-                             apr_pool_t *pool)
+static cm_error_t *read_rows(int *unknown, apr_array_header_t **found,
+                             cm_node_t *node, const range_t *range,
+                             const cm_reading_t *reading, apr_pool_t *pool)
 {
     cm_datum_t peer = cm_datum_text(reading->peer);
     cm_rows_t *rows;
     int i;
 
+    *unknown = 0;
     *found = apr_array_make(pool, range->count + 1, sizeof(cm_outgoing_t));
     if (!range->count)
         return NULL;
@@ -205,7 +209,8 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_node_t *node,
                      reading->after, range->last, "%s", range->count),
         &peer, 1, pool));
     for (i = 0; i < rows->count; i++)
-        CM_TRY(make_message(apr_array_push(*found), node, rows, i, pool));
+        CM_TRY(
+            make_message(unknown, apr_array_push(*found), node, rows, i, pool));
     return NULL;
 }
 
@@ -235,14 +240,19 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
 {
     apr_array_header_t *rows;
     range_t range = {0};
-    int i;
+    int unknown, i;
 
     CM_TRY(find_ends(&range, node, scratch_pool));
     CM_TRY(check_purged(&range, node, reading, scratch_pool));
     CM_TRY(find_range(&range, node, reading, scratch_pool));
     batch->last = range.last;
     batch->more = range.more;
-    CM_TRY(read_rows(&rows, node, &range, reading, result_pool));
+    CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
+    if (unknown) {
+        /* A column may be younger than what this connection remembers. */
+        cm_node_forget(node);
+        CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
+    }
     CM_TRY(cm_outbox_references(node, rows, result_pool, scratch_pool));
     for (i = 0; i < rows->nelts; i++)
         send_row(batch, &APR_ARRAY_IDX(rows, i, cm_outgoing_t), reading,
