@@ -7,6 +7,9 @@
 
 #include "cm_sql.h"
 
+/* Of the statement in sql/DRIVER/catalog.sql. */
+#define MOST_ARGUMENTS 8
+
 /* What sql/DRIVER/catalog.sql gives. */
 enum {
     NAME,
@@ -126,16 +129,19 @@ static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
     const char *dot = strchr(model->table, '.');
     const char *schema =
         dot ? apr_pstrmemdup(pool, model->table, dot - model->table) : NULL;
-    const cm_dialect_t *dialect = cm_store_dialect(store);
-    cm_datum_t arguments[4];
+    const char *sql = cm_sql_section(cm_store_dialect(store)->driver,
+                                     "catalog.sql", "columns", pool);
+    const cm_datum_t names[2] = {cm_datum_text(schema),
+                                 cm_datum_text(dot ? dot + 1 : model->table)};
+    cm_datum_t arguments[MOST_ARGUMENTS];
+    const char *place;
+    int count = 0;
 
-    arguments[0] = arguments[2] = cm_datum_text(schema);
-    arguments[1] = arguments[3] = cm_datum_text(dot ? dot + 1 : model->table);
-    /* PostgreSQL asks twice */
-    CM_TRY(cm_store_select(
-        rows, store,
-        cm_sql_section(dialect->driver, "catalog.sql", "columns", pool),
-        arguments, dialect->database == CM_PGSQL ? 4 : 2, pool));
+    /* Some databases ask more than once. */
+    for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
+         place++, count++)
+        arguments[count] = names[count % 2];
+    CM_TRY(cm_store_select(rows, store, sql, arguments, count, pool));
     if ((*rows)->count)
         return NULL;
     return cm_error_hint(

@@ -1,15 +1,17 @@
 -- How the application's tables look. Every database gives the same columns,
 -- see cm_catalog.c.
 
--- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
+-- columns: the columns of the table NAME in SCHEMA (or NULL), in its order.
+-- Both are named wherever they are compared: else the server opens every
+-- table of every database to find out.
 SELECT c.column_name, c.column_type,
     CASE
         WHEN c.column_type LIKE 'tinyint(1)%%' THEN 'boolean'
         WHEN c.column_type = 'bit(1)' THEN 'boolean'
         WHEN c.data_type = 'longtext' AND EXISTS (
             SELECT 1 FROM information_schema.check_constraints AS k
-            WHERE k.constraint_schema = c.table_schema
-                AND k.table_name = c.table_name
+            WHERE k.constraint_schema = COALESCE(%s, DATABASE())
+                AND k.table_name = %s
                 AND k.check_clause = CONCAT('json_valid(`', c.column_name, '`)')
         ) THEN 'json'
         ELSE c.data_type
@@ -25,20 +27,18 @@ SELECT c.column_name, c.column_type,
     c.is_nullable = 'YES',
     NULLIF(c.column_default, 'NULL') IS NOT NULL OR c.extra LIKE '%%auto_increment%%',
     c.extra LIKE '%%GENERATED%%' OR c.extra LIKE '%%PERSISTENT%%',
-    EXISTS (SELECT 1 FROM information_schema.statistics AS s
-        WHERE s.table_schema = c.table_schema AND s.table_name = c.table_name
-            AND s.column_name = c.column_name AND s.non_unique = 0
-            AND s.sub_part IS NULL
-            AND NOT EXISTS (SELECT 1 FROM information_schema.statistics AS o
-                WHERE o.table_schema = s.table_schema
-                    AND o.table_name = s.table_name
-                    AND o.index_name = s.index_name AND o.seq_in_index = 2)),
+    c.column_name IN (SELECT MIN(s.column_name)
+        FROM information_schema.statistics AS s
+        WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
+            AND s.non_unique = 0
+        GROUP BY s.index_name
+        HAVING COUNT(*) = 1 AND COUNT(s.sub_part) = 0),
     c.extra LIKE '%%auto_increment%%',
     CASE t.table_type WHEN 'BASE TABLE' THEN 'table' ELSE LOWER(t.table_type)
     END,
     c.column_type LIKE '%%unsigned%%'
 FROM information_schema.columns AS c
     JOIN information_schema.tables AS t
-        ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+        ON t.table_schema = COALESCE(%s, DATABASE()) AND t.table_name = %s
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
