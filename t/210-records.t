@@ -5,6 +5,7 @@
 
 use strict;
 use warnings;
+use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
@@ -239,5 +240,22 @@ for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
         $pair->stop;
     };
 }
+
+subtest 'a message of 20 MB' => sub {
+    my @drivers = qw(pgsql mysql);
+    my $why = Communicator::Test::Pair->missing(@drivers);
+    plan skip_all => $why if $why;
+    $pair = Communicator::Test::Pair->new(drivers => \@drivers,
+        tables => 'create table texts (id {key}, body {text}) {engine};',
+        models => "CommunicatorModel text table=texts\n"
+          . "CommunicatorMaxBody 32M\n");
+    $_->run("insert into texts (body) values (repeat('a\"üß\n', 2500000));")
+      for $pair->databases;
+    $pair->sync('it goes and one comes');
+    $pair->both_have('select count(*), min(char_length(body)), '
+        . 'min(octet_length(body)) from texts', [[2, 12500000, 17500000]],
+        'whole');
+    $pair->stop;
+};
 
 done_testing();

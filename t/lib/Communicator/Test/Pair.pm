@@ -107,7 +107,8 @@ sub received {
 sub parked {
     my ($self, $database) = @_;
 
-    return map { $_->{error} } grep { !$_->{done} } $self->received($database);
+    return map { $_->[0] } @{ $database->rows('select error from '
+        . 'inbound_messages where processed_at is null order by id') };
 }
 
 # Expect nothing parked and nothing to say on either side.
