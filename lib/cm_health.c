@@ -5,6 +5,13 @@
 
 #include "cm_dialect.h"
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
 #define FMT  "%" APR_INT64_T_FMT
 #define HOUR apr_time_from_sec(3600)
 
@@ -135,6 +142,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
 
     health->taken_at = cm_clock_now();
     health->name = settings->name;
+    health->version = PACKAGE_VERSION;
     health->expect_every = settings->expect_every;
     health->peers = apr_array_make(pool, 4, sizeof(cm_health_peer_t));
     health->parked = apr_array_make(pool, 4, sizeof(cm_parked_row_t));

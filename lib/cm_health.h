@@ -51,6 +51,7 @@ typedef struct cm_health_conflict_t {
 
 typedef struct cm_health_t {
     const char *name;
+    const char *version;     /* of this program */
     const char *driver;      /* NULL: the state cannot be read */
     const cm_state_t *state; /* NULL: the same */
     apr_int64_t taken_at;

@@ -5,10 +5,6 @@
 
 #include "cm_health.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #define FMT "%" APR_INT64_T_FMT
 
 static void head(cm_buffer_t *out, const char *name, const char *type,
@@ -143,7 +139,7 @@ void cm_health_prometheus(cm_buffer_t *out, const cm_health_t *health)
         out, apr_psprintf(pool,
                           "communicator_build_info{version=\"%s\",node=\"%s\","
                           "database=\"%s\"} 1\n",
-                          PACKAGE_VERSION,
+                          health->version,
                           escaped(health->name ? health->name : "", pool),
                           health->driver ? health->driver : ""));
     whole(out, "communicator_up", "gauge",

@@ -5,10 +5,6 @@
 
 #include "cm_health.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #define FMT "%" APR_INT64_T_FMT
 
 /* Begin a member of an object; a comma goes before all but the first. */
@@ -156,7 +152,7 @@ void cm_health_json(cm_buffer_t *out, const cm_health_t *health)
     text(out, "state", cm_severity_name(health->severity));
     list(out, "problems", health->problems, append_problem);
     moment(out, "taken_at", health->taken_at);
-    text(out, "version", PACKAGE_VERSION);
+    text(out, "version", health->version);
     number(out, "expect_every", health->expect_every);
     if (health->state)
         append_state(out, health);

@@ -27,8 +27,7 @@ static const char *last_line(const ap_directive_t *tree, const char *name)
     return words;
 }
 
-/* Return the words of the line NAME that holds for SERVER, or NULL. */
-static const char *line_for(const server_rec *server, const char *name)
+const char *cm_check_line(const server_rec *server, const char *name)
 {
     const ap_directive_t *tree;
     const char *words = NULL;
@@ -52,8 +51,8 @@ static int refuse(const server_rec *server, const char *reason)
 /* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
 static int check_database(const server_rec *server, apr_pool_t *pool)
 {
-    const char *driver = line_for(server, "DBDriver");
-    const char *params = line_for(server, "DBDParams");
+    const char *driver = cm_check_line(server, "DBDriver");
+    const char *params = cm_check_line(server, "DBDParams");
 
     if (!driver || !params)
         return refuse(server,

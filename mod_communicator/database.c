@@ -20,76 +20,125 @@ APLOG_USE_MODULE(communicator);
 /* A gem gives up after 10 seconds. */
 #define TRY_TIME apr_time_from_sec(5)
 
-/* Return whether the request has waited too long for another try. */
-static int is_late(const request_rec *r)
+/* Who wants a connection, since when, and for what. */
+typedef struct use_t {
+    server_rec *server;
+    const cm_settings_t *settings;
+    apr_time_t began;
+    cm_node_work_t work;
+    void *baton;
+    apr_pool_t *pool;
+} use_t;
+
+/* Return whether it has waited too long for another try. */
+static int is_late(const use_t *use)
 {
-    return apr_time_now() - r->request_time > TRY_TIME;
+    return apr_time_now() - use->began > TRY_TIME;
 }
 
-static cm_error_t *open_connection(ap_dbd_t **connection, request_rec *r)
+static cm_error_t *open_connection(ap_dbd_t **connection, const use_t *use)
 {
     APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open =
         APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     int i;
 
-    for (i = 0; i < OPEN_TRIES && (i == 0 || !is_late(r)); i++) {
-        *connection = dbd_open(r->pool, r->server);
+    for (i = 0; dbd_open && i < OPEN_TRIES && (i == 0 || !is_late(use)); i++) {
+        *connection = dbd_open(use->pool, use->server);
         if (*connection)
             return NULL;
     }
-    return CM_FAIL(r->pool, CM_UNAVAILABLE,
+    return CM_FAIL(use->pool, CM_UNAVAILABLE,
                    "mod_dbd has no connection to the database");
 }
 
-static void close_connection(ap_dbd_t *connection, request_rec *r)
+static void close_connection(ap_dbd_t *connection, const use_t *use)
 {
     APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close =
         APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
 
-    dbd_close(r->server, connection);
+    dbd_close(use->server, connection);
 }
 
 /* Give the node of CONNECTION, opened when it is first used. Virtual hosts
  * with equal DBDParams share their connections, hence the key. */
-static cm_error_t *open_node(cm_exchange_t *exchange, ap_dbd_t *connection)
+static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
+                             const use_t *use)
 {
-    request_rec *r = exchange->r;
     const char *key =
-        apr_psprintf(r->pool, "communicator-%pp", (void *)exchange->settings);
+        apr_psprintf(use->pool, "communicator-%pp", (void *)use->settings);
     cm_store_t *store;
-    void *node = NULL;
+    void *known = NULL;
 
-    apr_pool_userdata_get(&node, key, connection->pool);
-    if (!node) {
-        CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
-                               connection->pool));
-        CM_TRY(cm_node_open(&exchange->node, exchange->settings, store,
-                            connection->pool));
-        apr_pool_userdata_set(exchange->node, key, NULL, connection->pool);
-        node = exchange->node;
-    }
-    exchange->node = node;
-    exchange->own_epoch = apr_pstrdup(r->pool, exchange->node->epoch);
+    apr_pool_userdata_get(&known, key, connection->pool);
+    *node = known;
+    if (known)
+        return NULL;
+    CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
+                           connection->pool));
+    CM_TRY(cm_node_open(node, use->settings, store, connection->pool));
+    apr_pool_userdata_set(*node, key, NULL, connection->pool);
     return NULL;
 }
 
-/* Run WORK once. */
-static cm_error_t *run_once(cm_exchange_t *exchange, cm_work_t work,
-                            void *baton)
+/* Do the work once. */
+static cm_error_t *use_once(const use_t *use)
 {
     ap_dbd_t *connection;
+    cm_node_t *node = NULL;
     cm_error_t *err;
 
-    CM_TRY(open_connection(&connection, exchange->r));
-    err = open_node(exchange, connection);
+    CM_TRY(open_connection(&connection, use));
+    err = open_node(&node, connection, use);
     if (!err)
-        err = work(exchange, baton);
+        err = use->work(node, use->baton, use->pool);
     if (err)
-        err = cm_error_copy(err, exchange->r->pool);
-    if (err && err->code == CM_SCHEMA && exchange->node)
-        cm_node_forget(exchange->node);
+        err = cm_error_copy(err, use->pool);
+    if (err && err->code == CM_SCHEMA && node)
+        cm_node_forget(node);
+    close_connection(connection, use);
+    return err;
+}
+
+static cm_error_t *use_database(const use_t *use)
+{
+    cm_error_t *err;
+    int i;
+
+    for (i = 1;; i++) {
+        err = use_once(use);
+        if (!err || (err->code != CM_UNAVAILABLE && err->code != CM_BUSY) ||
+            i == WORK_TRIES || is_late(use))
+            return err;
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, use->server,
+                     CM0016 "once more: %s", cm_error_text(err, use->pool));
+    }
+}
+
+cm_error_t *cm_database_use(server_rec *server, const cm_settings_t *settings,
+                            cm_node_work_t work, void *baton, apr_pool_t *pool)
+{
+    use_t use = {server, settings, apr_time_now(), work, baton, pool};
+
+    return use_database(&use);
+}
+
+/* What a request does with the database. */
+typedef struct run_t {
+    cm_exchange_t *exchange;
+    cm_work_t work;
+    void *baton;
+} run_t;
+
+static cm_error_t *run(cm_node_t *node, void *baton, apr_pool_t *pool)
+{
+    const run_t *request = baton;
+    cm_exchange_t *exchange = request->exchange;
+    cm_error_t *err;
+
+    exchange->node = node;
+    exchange->own_epoch = apr_pstrdup(pool, node->epoch);
+    err = request->work(exchange, request->baton);
     exchange->node = NULL;
-    close_connection(connection, exchange->r);
     return err;
 }
 
@@ -97,15 +146,9 @@ cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
                             void *baton)
 {
     request_rec *r = exchange->r;
-    cm_error_t *err;
-    int i;
+    run_t request = {exchange, work, baton};
+    use_t use = {r->server, exchange->settings, r->request_time,
+                 run,       &request,           r->pool};
 
-    for (i = 1;; i++) {
-        err = run_once(exchange, work, baton);
-        if (!err || (err->code != CM_UNAVAILABLE && err->code != CM_BUSY) ||
-            i == WORK_TRIES || is_late(r))
-            return err;
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CM0016 "once more: %s",
-                      cm_error_text(err, r->pool));
-    }
+    return use_database(&use);
 }

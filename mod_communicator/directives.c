@@ -82,6 +82,15 @@ static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
     return NULL;
 }
 
+static const char *allow_status(cmd_parms *cmd, void *data, int on)
+{
+    cm_location_t *location = data;
+
+    (void)cmd;
+    location->status = on;
+    return NULL;
+}
+
 #define READER_BOTH(name, usage, help)                                         \
     AP_INIT_RAW_ARGS(name, set_directive, NULL, RSRC_CONF,                     \
                      name " " usage ": " help),
@@ -96,6 +105,9 @@ const command_rec cm_commands[] = {
     AP_INIT_FLAG("Communicator", set_endpoint, NULL, ACCESS_CONF,
                  "Communicator On|Off: the endpoint at exactly this "
                  "<Location>; default Off"),
+    AP_INIT_FLAG("CommunicatorStatus", allow_status, NULL, ACCESS_CONF,
+                 "CommunicatorStatus On|Off: whether SetHandler "
+                 "communicator-status shows the state here; default Off"),
 #define CM_DIRECTIVE DIRECTIVE
 #include "cm_directives.h"
 #undef CM_DIRECTIVE
@@ -125,13 +137,16 @@ void *cm_location_create(apr_pool_t *pool, char *path)
     cm_location_t *location = apr_pcalloc(pool, sizeof(*location));
 
     (void)path;
-    location->on = -1;
+    location->on = location->status = -1;
     return location;
 }
 
 void *cm_location_merge(apr_pool_t *pool, void *base_data, void *over_data)
 {
     const cm_location_t *base = base_data, *over = over_data;
+    cm_location_t *merged =
+        apr_pmemdup(pool, over->on < 0 ? base : over, sizeof(*base));
 
-    return apr_pmemdup(pool, over->on < 0 ? base : over, sizeof(*base));
+    merged->status = over->status < 0 ? base->status : over->status;
+    return merged;
 }

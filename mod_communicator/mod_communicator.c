@@ -1,19 +1,26 @@
 /* The module's record and its hooks. */
-#include "mod_communicator.h"
+#include "status.h"
 
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mod_status.h>
 #include <util_filter.h>
 
 static void register_hooks(apr_pool_t *pool)
 {
     (void)pool;
     ap_hook_check_config(cm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(cm_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(cm_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(cm_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(cm_endpoint_translate, NULL, NULL,
                            APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(cm_endpoint_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(cm_endpoint_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(cm_exchange_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(cm_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, cm_status_hook, NULL, NULL,
+                      APR_HOOK_MIDDLE);
     ap_hook_insert_filter(cm_refusal_insert, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(cm_refusal_insert_error, NULL, NULL,
                                 APR_HOOK_LAST);

@@ -17,16 +17,22 @@
 
 extern module AP_MODULE_DECLARE_DATA communicator_module;
 
+typedef struct cm_status_cache_t cm_status_cache_t; /* status.c */
+typedef struct cm_sample_t cm_sample_t;             /* status.h */
+
 /* Per server and virtual host. */
 typedef struct cm_server_t {
     cm_settings_t *settings;
     int endpoints; /* how many <Location>s in it have Communicator On */
+    cm_status_cache_t *cache; /* of this process; NULL: no name is set */
+    cm_sample_t *sample;      /* of all processes; NULL: nobody looks */
 } cm_server_t;
 
-/* Per directory; only a <Location> sets it. */
+/* Per directory; never from .htaccess. */
 typedef struct cm_location_t {
     int on;           /* Communicator On, Off; -1: not said */
-    const char *path; /* of that <Location> */
+    const char *path; /* of the <Location> that said so */
+    int status;       /* CommunicatorStatus On, Off; -1: not said */
 } cm_location_t;
 
 /* One request at the endpoint. */
@@ -61,6 +67,10 @@ void cm_refusal_insert(request_rec *r);
 void cm_refusal_insert_error(request_rec *r);
 apr_status_t cm_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in);
 
+/* Return the words of the line NAME that holds for SERVER, of a module whose
+ * own settings nobody else sees, or NULL. */
+const char *cm_check_line(const server_rec *server, const char *name);
+
 /* Return the location's settings when R asks for exactly that path (whether
  * it is switched on there or off), else NULL. */
 const cm_location_t *cm_endpoint_of(request_rec *r);
@@ -82,6 +92,14 @@ int cm_verify(cm_exchange_t *exchange);
 typedef cm_error_t *(*cm_work_t)(cm_exchange_t *exchange, void *baton);
 cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
                             void *baton) CM_UNUSED_RESULT;
+
+/* The same for httpd itself: run WORK with the node of SERVER. What it gives
+ * and the error live in POOL. */
+typedef cm_error_t *(*cm_node_work_t)(cm_node_t *node, void *baton,
+                                      apr_pool_t *pool);
+cm_error_t *cm_database_use(server_rec *server, const cm_settings_t *settings,
+                            cm_node_work_t work, void *baton,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Try what is parked of the peer again; return whether anything was released.
  * That it cannot be tried is logged, and fails nothing. */

@@ -1,0 +1,234 @@
+/* The status page: SetHandler communicator-status, where a section of the
+ * server's configuration says CommunicatorStatus On. It answers GET, changes
+ * nothing, and asks the database at most once in two seconds per process. */
+#include "status.h"
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+#define HANDLER "communicator-status"
+
+/* How long what was read is good enough; the tables are looked at less
+ * often, for each costs some statements. */
+#define FRESH   apr_time_from_sec(2)
+#define CHECKED apr_time_from_sec(60)
+
+#define MOST_REFRESH 3600
+
+/* What a process has read, of one server. */
+struct cm_status_cache_t {
+    apr_thread_mutex_t *mutex;
+    apr_pool_t *pool, *check_pool;
+    cm_health_t *health;          /* in POOL */
+    apr_array_header_t *problems; /* in CHECK_POOL */
+    apr_int64_t checked_at;
+};
+
+cm_server_t *cm_server_own(server_rec *first, server_rec *server)
+{
+    cm_server_t *config =
+        ap_get_module_config(server->module_config, &communicator_module);
+    server_rec *each;
+
+    for (each = first; each != server; each = each->next)
+        if (ap_get_module_config(each->module_config, &communicator_module) ==
+            config)
+            return NULL;
+    return config->settings->name ? config : NULL;
+}
+
+/* Give the caches an allocator of their own: threads fill them. */
+static cm_status_cache_t *create_cache(apr_pool_t *parent)
+{
+    cm_status_cache_t *cache = apr_pcalloc(parent, sizeof(*cache));
+    apr_allocator_t *allocator;
+    apr_pool_t *pool;
+
+    if (apr_allocator_create(&allocator) != APR_SUCCESS)
+        return NULL;
+    apr_pool_create_ex(&pool, parent, NULL, allocator);
+    apr_allocator_owner_set(allocator, pool);
+    apr_pool_tag(pool, "communicator_status");
+    apr_pool_create(&cache->pool, pool);
+    apr_pool_create(&cache->check_pool, pool);
+    if (apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                parent) != APR_SUCCESS)
+        return NULL;
+    return cache;
+}
+
+void cm_status_child_init(apr_pool_t *pool, server_rec *server)
+{
+    server_rec *each;
+
+    for (each = server; each; each = each->next) {
+        cm_server_t *config = cm_server_own(server, each);
+
+        if (config)
+            config->cache = create_cache(pool);
+    }
+}
+
+/* Read into the cache BATON. */
+static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
+{
+    cm_status_cache_t *cache = baton;
+    apr_int64_t now = cm_clock_now();
+    cm_health_t *health;
+
+    CM_TRY(cm_health_read(&health, node, pool));
+    if (!cache->problems || now - cache->checked_at > CHECKED) {
+        cache->problems = NULL;
+        apr_pool_clear(cache->check_pool);
+        CM_TRY(cm_health_check(&cache->problems, node, cache->check_pool));
+        cache->checked_at = now;
+    }
+    cache->health = health;
+    return NULL;
+}
+
+/* Read again, unless it was just now. */
+static void renew(cm_status_cache_t *cache, const cm_settings_t *settings,
+                  request_rec *r)
+{
+    apr_int64_t now = cm_clock_now();
+    cm_error_t *err;
+    int i;
+
+    if (cache->health && now >= cache->health->taken_at &&
+        now - cache->health->taken_at < FRESH)
+        return;
+    cache->health = NULL;
+    apr_pool_clear(cache->pool);
+    err = cm_database_use(r->server, settings, read_health, cache, cache->pool);
+    if (err) {
+        cache->health = cm_health_of_error(settings, err, cache->pool);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CM0032 "no status: %s%s%s%s", cm_error_text(err, r->pool),
+                      err->hint ? " (" : "", err->hint ? err->hint : "",
+                      err->hint ? ")" : "");
+        return;
+    }
+    for (i = 0; i < cache->problems->nelts; i++)
+        cm_health_add(cache->health,
+                      &APR_ARRAY_IDX(cache->problems, i, cm_problem_t));
+}
+
+/* Return the seconds that refresh= of the query names, 0 for none. */
+static int refresh_of(const request_rec *r)
+{
+    apr_int64_t seconds = 0;
+    cm_error_t *err;
+    int there;
+
+    err = cm_query_number(&there, &seconds, r, "refresh");
+    return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
+}
+
+/* Append HEALTH as the query of R wants it; set type and status. Monitors read
+ * bodies of 200 only, and find the trouble there. Returns 0 for a format that
+ * is not known. */
+static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
+{
+    const char *format = cm_query(r, "format");
+
+    if (!format || !strcmp(format, "html")) {
+        ap_set_content_type(r, "text/html;charset=utf-8");
+        cm_status_page(out, health, refresh_of(r));
+    }
+    else if (!strcmp(format, "json")) {
+        ap_set_content_type(r, "application/json");
+        cm_health_json(out, health);
+    }
+    else if (!strcmp(format, "prometheus")) {
+        ap_set_content_type(r, "text/plain;version=0.0.4;charset=utf-8");
+        cm_health_prometheus(out, health);
+        return 1;
+    }
+    else if (!strcmp(format, "nagios")) {
+        ap_set_content_type(r, "text/plain;charset=utf-8");
+        cm_health_nagios(out, health);
+        return 1;
+    }
+    else
+        return 0;
+    if (!health->state)
+        r->status = HTTP_SERVICE_UNAVAILABLE;
+    return 1;
+}
+
+static void set_headers(request_rec *r)
+{
+    apr_table_t *headers = r->headers_out;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "Content-Security-Policy",
+                   "default-src 'none'; style-src 'unsafe-inline'; "
+                   "base-uri 'none'; form-action 'none'; "
+                   "frame-ancestors 'none'");
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(headers, "Referrer-Policy", "no-referrer");
+}
+
+/* Say why there is no page for R, or return OK. */
+static int refusal(request_rec *r, const cm_server_t *config)
+{
+    const cm_location_t *location =
+        ap_get_module_config(r->per_dir_config, &communicator_module);
+
+    if (location->status != 1) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CM0030 "SetHandler " HANDLER
+                             " shows nothing without CommunicatorStatus On in "
+                             "a section of the server's configuration");
+        return HTTP_FORBIDDEN;
+    }
+    if (r->method_number != M_GET) {
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (!config->cache) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      CM0031 "no status: this server has no "
+                             "CommunicatorName");
+        return HTTP_NOT_FOUND;
+    }
+    return OK;
+}
+
+int cm_status_handler(request_rec *r)
+{
+    const cm_server_t *config =
+        ap_get_module_config(r->server->module_config, &communicator_module);
+    cm_buffer_t *out;
+    int status, known;
+
+    if (!r->handler || strcmp(r->handler, HANDLER))
+        return DECLINED;
+    status = refusal(r, config);
+    if (status == OK)
+        status = ap_discard_request_body(r);
+    if (status != OK)
+        return status;
+    out = cm_buffer_create(8192, r->pool);
+    apr_thread_mutex_lock(config->cache->mutex);
+    renew(config->cache, config->settings, r);
+    known = render(out, config->cache->health, r);
+    apr_thread_mutex_unlock(config->cache->mutex);
+    if (!known)
+        return HTTP_BAD_REQUEST;
+    set_headers(r);
+    ap_set_content_length(r, (apr_off_t)out->size);
+    ap_rwrite(out->data, (int)out->size, r);
+    return OK;
+}

@@ -1,0 +1,99 @@
+/* Our section in mod_status' page. It shows what the watchdog saw last and
+ * asks no database: the page must come up when that one hangs. */
+#include <http_main.h>
+#include <http_protocol.h>
+#include <mod_status.h>
+
+#include <apr_strings.h>
+
+#include "status.h"
+
+#define FMT "%" APR_INT64_T_FMT
+
+static apr_int64_t seconds_since(apr_int64_t moment)
+{
+    return apr_time_sec(apr_time_now() - moment);
+}
+
+/* One number a line, and names that stand once: programs that read ?auto
+ * stumble over anything else. */
+static void print_short(request_rec *r, const cm_sample_t *sums)
+{
+    ap_rprintf(r, "CommunicatorState: %d\n", sums->severity);
+    ap_rprintf(r, "CommunicatorPending: " FMT "\n", sums->pending);
+    ap_rprintf(r, "CommunicatorOldestPending: " FMT "\n", sums->oldest);
+    ap_rprintf(r, "CommunicatorParked: " FMT "\n", sums->parked);
+    ap_rprintf(r, "CommunicatorLastContact: " FMT "\n", sums->last_contact);
+    ap_rprintf(r, "CommunicatorSampleAge: " FMT "\n",
+               seconds_since(sums->taken_at));
+}
+
+/* Add ONE to SUMS: the worst, the oldest, and all that waits. */
+static void add(cm_sample_t *sums, const cm_sample_t *one)
+{
+    if (!sums->taken_at) {
+        *sums = *one;
+        return;
+    }
+    if (sums->severity < one->severity)
+        sums->severity = one->severity;
+    if (sums->oldest < one->oldest)
+        sums->oldest = one->oldest;
+    if (one->last_contact < 0 ||
+        (sums->last_contact >= 0 && sums->last_contact < one->last_contact))
+        sums->last_contact = one->last_contact;
+    if (sums->taken_at > one->taken_at)
+        sums->taken_at = one->taken_at;
+    sums->pending += one->pending;
+    sums->parked += one->parked;
+}
+
+static const char *span(apr_int64_t seconds, apr_pool_t *pool)
+{
+    return cm_health_span(apr_time_from_sec(seconds), pool);
+}
+
+static void print_row(request_rec *r, const char *name, const cm_sample_t *one)
+{
+    const char *contact = "never";
+
+    if (one->last_contact >= 0)
+        contact = apr_pstrcat(r->pool, span(one->last_contact, r->pool), " ago",
+                              NULL);
+    ap_rprintf(r,
+               "<tr><td>%s</td><td>%s</td><td>" FMT "</td><td>%s</td><td>" FMT
+               "</td><td>%s</td><td>%s ago</td></tr>\n",
+               ap_escape_html(r->pool, name), cm_severity_name(one->severity),
+               one->pending, one->pending ? span(one->oldest, r->pool) : "-",
+               one->parked, contact,
+               span(seconds_since(one->taken_at), r->pool));
+}
+
+int cm_status_hook(request_rec *r, int flags)
+{
+    cm_sample_t sums = {0};
+    server_rec *each;
+
+    for (each = ap_server_conf; each; each = each->next) {
+        const cm_server_t *config = cm_server_own(ap_server_conf, each);
+
+        if (!config || !config->sample || !config->sample->taken_at)
+            continue;
+        if (!(flags & AP_STATUS_SHORT) && !sums.taken_at)
+            ap_rputs("<hr />\n<h2>Communicator</h2>\n<table border=\"0\">\n"
+                     "<tr><th>Node</th><th>State</th><th>Pending</th>"
+                     "<th>Oldest</th><th>Parked</th><th>Last contact</th>"
+                     "<th>Seen</th></tr>\n",
+                     r);
+        add(&sums, config->sample);
+        if (!(flags & AP_STATUS_SHORT))
+            print_row(r, config->settings->name, config->sample);
+    }
+    if (!sums.taken_at)
+        return OK;
+    if (flags & AP_STATUS_SHORT)
+        print_short(r, &sums);
+    else
+        ap_rputs("</table>\n", r);
+    return OK;
+}

@@ -1,0 +1,253 @@
+/* The task that looks by itself: after start, whether database, tables and
+ * triggers are what is needed; then, at intervals, whether a peer has fallen
+ * silent. Each trouble is logged when it begins, once a day while it lasts,
+ * and when it is over. What it counts is for mod_status' page. */
+#include "status.h"
+
+#include <http_core.h>
+#include <http_log.h>
+#include <mod_watchdog.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
+
+#define NAME "_communicator_"
+
+/* How often it looks: twice in the time in which a peer is expected, within
+ * these bounds. */
+#define MOST_INTERVAL  apr_time_from_sec(30)
+#define LEAST_INTERVAL apr_time_from_sec(1)
+
+/* How often tables and triggers are looked at while all is well. */
+#define CHECK_INTERVAL apr_time_from_sec(600)
+
+/* What lasts is said again. */
+#define REMIND_INTERVAL apr_time_from_sec(86400)
+
+typedef struct watch_t {
+    server_rec *first;
+    ap_watchdog_t *watchdog;
+    apr_interval_time_t interval;
+    apr_time_t started;
+} watch_t;
+
+/* One look at one server. */
+typedef struct look_t {
+    server_rec *server;
+    cm_sample_t *sample;
+    int check; /* tables and triggers, too */
+    cm_health_t *health;
+    apr_array_header_t *problems;
+} look_t;
+
+static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
+{
+    look_t *look = baton;
+
+    CM_TRY(cm_health_read(&look->health, node, pool));
+    return look->check ? cm_health_check(&look->problems, node, pool) : NULL;
+}
+
+/* Return PROBLEM and what to do about it. */
+static const char *words_of(const cm_problem_t *problem, apr_pool_t *pool)
+{
+    return problem->remedy
+               ? apr_psprintf(pool, "%s (%s)", problem->text, problem->remedy)
+               : problem->text;
+}
+
+/* Log that the node cannot do its work because of LIST, or can again. */
+static void log_check(const look_t *look, const apr_array_header_t *list,
+                      apr_pool_t *pool)
+{
+    cm_sample_t *sample = look->sample;
+    apr_time_t now = apr_time_now();
+    apr_ssize_t size = APR_HASH_KEY_STRING;
+    apr_uint32_t hash = 0;
+    const char *words;
+    int first = !sample->checked_at;
+
+    sample->checked_at = now;
+    if (list->nelts) {
+        words = words_of(&APR_ARRAY_IDX(list, 0, cm_problem_t), pool);
+        hash = apr_hashfunc_default(words, &size) | 1;
+        if (hash == sample->logged && now - sample->logged_at < REMIND_INTERVAL)
+            return;
+        if (list->nelts > 1)
+            words =
+                apr_psprintf(pool, "%s, and %d more", words, list->nelts - 1);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, look->server,
+                     CM0033 "Communicator cannot work: %s", words);
+        sample->logged_at = now;
+    }
+    else if (first || sample->logged)
+        ap_log_error(APLOG_MARK, first ? APLOG_INFO : APLOG_NOTICE, 0,
+                     look->server,
+                     CM0034 "database, tables and triggers are as they "
+                            "should be");
+    sample->logged = hash;
+}
+
+/* Log which peers fell silent, which are back. */
+static void log_silence(const look_t *look, apr_pool_t *pool)
+{
+    const cm_health_t *health = look->health;
+    cm_sample_t *sample = look->sample;
+    int i, k;
+
+    for (i = 0; i < health->peers->nelts && i < 64; i++) {
+        const cm_health_peer_t *peer =
+            &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t);
+        const char *name = peer->state->peer->name;
+        apr_uint64_t bit = (apr_uint64_t)1 << i;
+        int silent = peer->severity == CM_SEVERITY_CRITICAL;
+
+        if (silent == ((sample->silent & bit) != 0))
+            continue;
+        sample->silent ^= bit;
+        for (k = 0; silent && k < health->problems->nelts; k++) {
+            const cm_problem_t *problem =
+                &APR_ARRAY_IDX(health->problems, k, cm_problem_t);
+
+            if (problem->severity == CM_SEVERITY_CRITICAL &&
+                problem->peer == name)
+                ap_log_error(APLOG_MARK, APLOG_ERR, 0, look->server,
+                             CM0035 "%s", words_of(problem, pool));
+        }
+        if (!silent)
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, look->server,
+                         CM0036 "peer '%s' is back", name);
+    }
+}
+
+static void keep(cm_sample_t *sample, const cm_health_t *health,
+                 const apr_array_header_t *problems)
+{
+    cm_health_sums_t sums = cm_health_sum(health);
+
+    sample->severity =
+        problems->nelts ? CM_SEVERITY_CRITICAL : health->severity;
+    sample->pending = sums.pending;
+    sample->oldest = sums.oldest;
+    sample->parked = sums.parked;
+    sample->last_contact = sums.age;
+    sample->taken_at = health->taken_at;
+}
+
+/* Who could not come while httpd was down gets its time to come. */
+static void look_at(server_rec *server, const cm_server_t *config,
+                    apr_time_t started, apr_pool_t *pool)
+{
+    look_t look = {.server = server, .sample = config->sample};
+    apr_time_t age = apr_time_now() - look.sample->checked_at;
+    cm_error_t *err;
+
+    look.check = look.sample->logged || age < 0 || age > CHECK_INTERVAL;
+    look.problems = apr_array_make(pool, 1, sizeof(cm_problem_t));
+    err = cm_database_use(server, config->settings, look_at_node, &look, pool);
+    if (err) {
+        look.health = cm_health_of_error(config->settings, err, pool);
+        look.problems = look.health->problems;
+        look.check = 1;
+    }
+    else if (apr_time_now() - started > config->settings->expect_every)
+        log_silence(&look, pool);
+    if (look.check)
+        log_check(&look, look.problems, pool);
+    keep(look.sample, look.health, look.problems);
+}
+
+static apr_status_t watch(int state, void *data, apr_pool_t *pool)
+{
+    watch_t *watched = data;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_set_callback_interval) *set_interval =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_set_callback_interval);
+    apr_pool_t *iterpool;
+    server_rec *each;
+
+    if (state != AP_WATCHDOG_STATE_RUNNING)
+        return APR_SUCCESS;
+    set_interval(watched->watchdog, watched->interval, watched, watch);
+    apr_pool_create(&iterpool, pool);
+    for (each = watched->first; each; each = each->next) {
+        const cm_server_t *config = cm_server_own(watched->first, each);
+
+        apr_pool_clear(iterpool);
+        if (config && config->endpoints && config->sample)
+            look_at(each, config, watched->started, iterpool);
+    }
+    apr_pool_destroy(iterpool);
+    return APR_SUCCESS;
+}
+
+/* Give each server that has an endpoint a place in shared memory; return how
+ * often to look, 0 when there is nothing to be looked at. */
+static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
+{
+    apr_interval_time_t interval = MOST_INTERVAL;
+    cm_sample_t *samples;
+    server_rec *each;
+    apr_shm_t *memory;
+    apr_size_t size = 0;
+
+    for (each = first; each; each = each->next)
+        size += sizeof(cm_sample_t);
+    if (apr_shm_create(&memory, size, NULL, pconf) != APR_SUCCESS)
+        return 0;
+    samples = apr_shm_baseaddr_get(memory);
+    memset(samples, 0, size);
+    size = 0;
+    for (each = first; each; each = each->next) {
+        cm_server_t *config = cm_server_own(first, each);
+
+        if (!config || !config->endpoints)
+            continue;
+        config->sample = &samples[size++];
+        if (config->settings->expect_every &&
+            interval > config->settings->expect_every / 2)
+            interval = config->settings->expect_every / 2;
+    }
+    if (!size)
+        return 0;
+    return interval < LEAST_INTERVAL ? LEAST_INTERVAL : interval;
+}
+
+int cm_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *server)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    watch_t *watched;
+
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return OK;
+    if (!get || !add) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, server,
+                     CM0037 "mod_watchdog is not loaded: nobody looks whether "
+                            "a peer falls silent");
+        return OK;
+    }
+    watched = apr_pcalloc(pconf, sizeof(*watched));
+    watched->first = server;
+    watched->started = apr_time_now();
+    watched->interval = prepare(server, pconf);
+    if (!watched->interval)
+        return OK;
+    if (get(&watched->watchdog, NAME, 0, 1, pconf) != APR_SUCCESS ||
+        add(watched->watchdog, 0, watched, watch) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
+                     CM0038 "no task of mod_watchdog can be made");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
