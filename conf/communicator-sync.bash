@@ -1,0 +1,48 @@
+# Completion of communicator-sync for bash. What there is to complete is asked
+# of the program, so this file never is behind it.
+
+_communicator_sync()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    local program=${COMP_WORDS[0]} command='' list='' i
+    local config=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -c | --config) config=(--config "${COMP_WORDS[++i]}") ;;
+        --peer | -p | --wait | -w | --timeout | -t | --max-time | --splay | \
+            --warning | --critical | --older-than | --where | --accept)
+            ((i++)) ;;
+        -*) ;;
+        *) command=${command:-${COMP_WORDS[i]}} ;;
+        esac
+    done
+    COMPREPLY=()
+    case $before in
+    -c | --config) list=$(compgen -f -- "$word") ;;
+    -p | --peer | --accept)
+        list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
+            sed -n 's/^CommunicatorPeer *\([^ ]*\).*/\1/p') ;;
+    -w | --wait | -t | --timeout | --max-time | --splay | --warning | \
+        --critical | --older-than | --where) return ;;
+    *)
+        case $command:$word in
+        *:-*)
+            list=$("$program" --help ${command:+"$command"} 2>/dev/null |
+                sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\) .*/\2/p') ;;
+        :*)
+            list=$("$program" --help 2>/dev/null |
+                sed -n '/^Commands:/,/^Options:/s/^  \([a-z]*\) .*/\1/p') ;;
+        publish:* | verify:* | explain:*)
+            list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
+                sed -n 's/^CommunicatorModel *\([^ ]*\).*/\1/p') ;;
+        retry:* | discard:*)
+            list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
+                sed -n 's/^CommunicatorPeer *\([^ ]*\).*/\1/p') ;;
+        esac ;;
+    esac
+    # shellcheck disable=SC2207
+    COMPREPLY=($(compgen -W "$list" -- "$word"))
+}
+
+complete -F _communicator_sync communicator-sync
