@@ -175,6 +175,56 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
            "uno", "  and changed");
 }
 
+/* The deletes in the outbox, as origin and id there, in order. */
+static const char *buried(cm_node_t *node, apr_pool_t *pool)
+{
+    const char *text = "";
+    cm_rows_t *rows;
+    int i;
+
+    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
+    database_must(cm_store_select(&rows, node->store,
+                                  "SELECT origin, original_id FROM"
+                                  " outbound_messages WHERE action = 'delete'"
+                                  " ORDER BY seq",
+                                  NULL, 0, pool));
+    for (i = 0; i < rows->count; i++)
+        text = apr_pstrcat(pool, text, i ? " " : "", cm_cell_text(rows, i, 0),
+                           "/", cm_cell_text(rows, i, 1), NULL);
+    return text;
+}
+
+/* A node that has not heard that two records are one knows both. */
+static void test_names(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+
+    APR_ARRAY_PUSH(model->match, const char *) = "name";
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    (void)inbox_take(node, 0,
+                     "[" AUTHOR(1, 3, "one") "," MESSAGE(
+                         2, "author", 3, "delete", 2000, , BASE(1000)) "]",
+                     pool);
+    is_str(value(node, "SELECT count(*) FROM authors", pool), "1",
+           "%s: what comes deleted takes nothing along", database_of(store));
+    (void)inbox_take(node, 2, "[" AUTHOR(3, 4, "one") "]", pool);
+    (void)inbox_take(node, 3,
+                     "[" MESSAGE(4, "author", 4, "delete", 9000000000000000, ,
+                                 BASE(8000000000000000)) "]",
+                     pool);
+    is_str(value(node, "SELECT count(*) FROM authors", pool), "0",
+           "a record that was adopted is deleted by its other name");
+    is_str(buried(node, pool), "here/1",
+           "  and by ours, for those who know it");
+    database_run(store, "INSERT INTO authors (name) VALUES ('two')");
+    (void)inbox_take(node, 4, "[" AUTHOR(5, 5, "two") "]", pool);
+    database_run(store, "DELETE FROM authors");
+    is_str(buried(node, pool), "here/1 here/2 there/5",
+           "what is deleted here is deleted by all its names");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -183,6 +233,7 @@ int main(void)
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("match", test_match);
+    database_each("names", test_names);
     apr_terminate();
     return done_testing();
 }

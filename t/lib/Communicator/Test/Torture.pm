@@ -20,7 +20,8 @@ use Communicator::Test::Peer;
 use Communicator::Test::Proxy;
 use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
-  skew_trigger statement pause types columns references);
+  skew_trigger statement pause);
+use Communicator::Test::Torture::Compare qw(keys_of differences_of);
 
 # drivers: the hub's, then one per node around it. Mostly the hub runs the
 # client, and the others are facades; turned: the hub is the facade, and the
@@ -104,14 +105,6 @@ sub note_down {
     my ($self, $what) = @_;
 
     push @{ $self->{log} }, $what;
-}
-
-# The keys that TABLE holds on NODE now.
-sub keys_of {
-    my ($node, $table, $key) = @_;
-
-    return map { $_->[0] }
-      @{ $node->database->rows("select $key from $table order by 1") };
 }
 
 # A transaction of the application on NODE, started in the background.
@@ -281,77 +274,13 @@ sub waiting {
     return @waiting;
 }
 
-# The names of the records of TABLE on NODE, by id.
-sub names_of {
-    my ($node, $table) = @_;
-    my %type = types();
-    my %here = map { $_ => 1 } keys_of($node, $table, 'id');
-    my $rows = $node->database->rows('select local_record_id, origin, '
-        . 'original_id from communicator_mappings where '
-        . "local_record_type = '$type{$table}' and "
-        . 'local_record_id is not null and deleted_at = 0');
-
-    return { map { $here{ $_->[0] } ? ($_->[0] => "$_->[1]/$_->[2]") : () }
-          @$rows };
-}
-
-# All records of NODE: "table identity" -> its values in one line. What refers
-# to no record is NULL.
-sub dump_of {
-    my ($self, $node) = @_;
-    my $database = $node->database;
-    my $string = $database->driver eq 'mysql' ? 'char' : 'varchar(255)';
-    my %type = types();
-    my %columns = columns();
-    my %parent = references();
-    my %name = map { $_ => names_of($node, $_) } values %parent;
-    my %dump;
-
-    for my $table (sort keys %type) {
-        my $key = $table eq 'countries' ? 'code' : 'id';
-        my @columns = @{ $columns{$table} };
-        my $rows = $database->rows('select m.origin, m.original_id, '
-            . join(', ', map { "t.$_" } @columns) . " from $table t "
-            . 'left join communicator_mappings m on '
-            . "m.local_record_type = '$type{$table}' and "
-            . "m.local_record_id = cast(t.$key as $string)");
-        for my $row (@$rows) {
-            my ($origin, $id, @values) = @$row;
-            for my $i (0 .. $#columns) {
-                my ($column, $value) = ($columns[$i], \$values[$i]);
-                next unless defined $$value;
-                $$value = $name{ $parent{$column} }{$$value}
-                  if $parent{$column};
-                $$value += 0 if $column eq 'score';
-                $$value = $$value =~ /^[t1]/ ? 1 : 0
-                  if $column eq 'published';
-            }
-            my $identity = defined $origin ? "$origin/$id" : 'no mapping';
-            $dump{"$table $identity"} = join ' | ',
-              map { $_ // 'NULL' } @values;
-        }
-    }
-    return \%dump;
-}
-
 # Where the nodes differ, and what was lost or came twice: a line each.
 sub differences {
     my ($self) = @_;
-    my ($hub, @others) = @{ $self->{nodes} };
-    my $ours = $self->dump_of($hub);
-    my @lines = $self->waiting;
+    my @lines = ($self->waiting, $self->crashes,
+        differences_of(@{ $self->{nodes} }));
 
-    for my $node (@others) {
-        my $theirs = $self->dump_of($node);
-        my $name = $node->name;
-        for my $record (sort keys %{ { %$ours, %$theirs } }) {
-            my ($a, $b) = ($ours->{$record}, $theirs->{$record});
-            next if defined $a && defined $b && $a eq $b;
-            push @lines, "$record: central " . ($a // 'has none')
-              . ", $name " . ($b // 'has none');
-        }
-    }
-    for my $node ($hub, @others) {
+    for my $node (@{ $self->{nodes} }) {
         my %count;
         $count{ $_->[0] }++ for @{ $node->database->rows(
             'select token from events') };
@@ -361,6 +290,15 @@ sub differences {
           grep { $count{$_} > 1 } sort keys %count;
     }
     return @lines;
+}
+
+# What httpd's children died of, but for those that were killed.
+sub crashes {
+    my ($self) = @_;
+
+    return map { my $name = $_->name; map { "$name: $_" }
+          grep { /exit signal (?!Killed)|Sanitizer|runtime error:/ }
+          $_->log_lines } @{ $self->{servers} };
 }
 
 # How much happened, for the report.
@@ -383,6 +321,10 @@ sub stop {
     my ($self) = @_;
 
     $_->stop for @{ $self->{proxies} }, @{ $self->{servers} };
+    return unless $self->{own_servers};
+    for my $database (map { $_->database } @{ $self->{nodes} }) {
+        $database->stop if $database->driver ne 'sqlite3';
+    }
 }
 
 1;
