@@ -1,11 +1,17 @@
 /* check: the whole way, step by step; each line is ok, or says what to do. */
 #include "command.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_file_info.h>
 #include <apr_strings.h>
 #include <json.h>
 
 #include "cm_capture.h"
 #include "cm_schema.h"
+#include "cm_state.h"
 #include "session.h"
 
 typedef struct check_t {
@@ -93,7 +99,94 @@ static cm_error_t *model_is_usable(cm_client_t *client, const cm_model_t *model,
     const cm_table_t *table;
 
     CM_TRY(cm_node_table(&table, client->node, model));
-    return model->publishes ? triggers_are_there(client, table, pool) : NULL;
+    if (model->publishes)
+        CM_TRY(triggers_are_there(client, table, pool));
+    return model->receives ? cm_state_rights(client->node, model, pool) : NULL;
+}
+
+/* A file with a password is for its owner, and perhaps for httpd's group. */
+static void check_file(check_t *check, const char *what, const char *path)
+{
+    const cm_settings_t *settings = check->client->settings;
+    apr_finfo_t info;
+    apr_status_t rv;
+
+    rv = apr_stat(&info, path, APR_FINFO_PROT, check->pool);
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
+        return;
+    if (!(info.protection & APR_FPROT_WREAD) || !settings->params ||
+        !strstr(settings->params, "pass")) {
+        went(check, apr_psprintf(check->pool, "%s %s", what, path), NULL);
+        return;
+    }
+    say(check, CM_VERDICT_WARN,
+        apr_psprintf(check->pool, "%s %s: everybody may read it", what, path),
+        apr_psprintf(check->pool, "DBDParams may hold a password: chmod o= %s",
+                     path));
+}
+
+/* The directories that runs need; where nobody connects from here none do. */
+static void check_directory(check_t *check, const char *name, const char *path)
+{
+    const char *what = apr_psprintf(check->pool, "%s %s", name, path);
+    cm_error_t *err = NULL;
+
+    if (access(path, W_OK | X_OK) != 0)
+        err = cm_error_hint(
+            CM_FAIL(check->pool, CM_FILE, "%s", strerror(errno)), check->pool,
+            "make it, for the user that runs "
+            "communicator-sync: install -d -o USER %s",
+            path);
+    went(check, what, err);
+}
+
+static void check_files(check_t *check, int connects)
+{
+    const cm_settings_t *settings = check->client->settings;
+
+    check_file(check, "configuration", check->client->options->config);
+    if (!connects)
+        return;
+    check_directory(check, "state", settings->state_directory);
+    check_directory(check, "locks", settings->run_directory);
+}
+
+/* What waits for a person, and why nothing may move. */
+static void check_state(check_t *check)
+{
+    cm_client_t *client = check->client;
+    apr_pool_t *pool = check->pool;
+    cm_state_t *state = NULL;
+    int i;
+
+    if (!went(check, "rights on Communicator's tables",
+              cm_state_rights(client->node, NULL, pool)) ||
+        !went(check, "this node",
+              cm_state_read(&state, client->node, NULL, pool)))
+        return;
+    if (state->paused_at)
+        say(check, CM_VERDICT_WARN,
+            apr_psprintf(pool, "%s is paused for %s", state->name,
+                         cm_output_ago(state->paused_at, pool)),
+            "communicator-sync resume");
+    for (i = 0; i < state->peers->nelts; i++) {
+        const cm_peer_state_t *one =
+            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
+
+        if (one->parked)
+            say(check, CM_VERDICT_WARN,
+                apr_psprintf(pool, "%s messages of %s are parked here",
+                             cm_output_number(one->parked, pool),
+                             one->peer->name),
+                "communicator-sync parked");
+        if (one->said.parked > 0)
+            say(check, CM_VERDICT_WARN,
+                apr_psprintf(pool, "%s messages were parked at %s %s ago",
+                             cm_output_number(one->said.parked, pool),
+                             one->peer->name,
+                             cm_output_ago(one->said.at, pool)),
+                "communicator-sync parked, on that host");
+    }
 }
 
 static void check_database(check_t *check)
@@ -110,8 +203,9 @@ static void check_database(check_t *check)
         return;
     if (!went(check, "tables of Communicator", schema_is_known(client, pool)))
         return;
-    if (!went(check, "this node", cm_client_node(client)))
+    if (cm_client_node(client) != NULL)
         return;
+    check_state(check);
     for (i = 0; i < settings->models->nelts; i++) {
         const cm_model_t *model =
             APR_ARRAY_IDX(settings->models, i, cm_model_t *);
@@ -121,23 +215,111 @@ static void check_database(check_t *check)
     }
 }
 
+/* The steps on the way to a peer, in their order. */
+typedef enum step_e {
+    STEP_SECRET,
+    STEP_REACH,
+    STEP_TLS,
+    STEP_LOGIN,
+    STEP_ANSWER,
+    STEP_HISTORY,
+    STEP_ALL
+} step_e;
+
+static const char *const steps[] = {
+    "address and password", "name, route and port",
+    "TLS and certificate",  "login",
+    "Communicator answers", "histories fit"};
+
+/* Return the step that a failure of that code is about. */
+static step_e step_of(cm_code_e code)
+{
+    switch (code) {
+    case CM_CONFIG:
+    case CM_FILE:
+        return STEP_SECRET;
+    case CM_NETWORK:
+    case CM_TIMEOUT:
+        return STEP_REACH;
+    case CM_TLS:
+        return STEP_TLS;
+    case CM_UNAUTHORIZED:
+    case CM_FORBIDDEN:
+        return STEP_LOGIN;
+    case CM_EPOCH:
+        return STEP_HISTORY;
+    default:
+        return STEP_ANSWER;
+    }
+}
+
+/* How the peer is, now that it answers. */
+static void check_answer(check_t *check, const cm_session_t *session)
+{
+    const char *name = session->settings->name;
+    const char *skew = cm_client_skew(session->peer, check->pool);
+
+    if (skew)
+        say(check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool, "%s: %s", name, skew),
+            "set the clocks of both hosts (NTP)");
+    else if (session->kind == CM_PEER_OURS)
+        went(check, apr_psprintf(check->pool, "%s: clocks agree", name), NULL);
+    else
+        say(check, CM_VERDICT_OK,
+            apr_psprintf(check->pool, "%s: it is a Communicator of 2011", name),
+            NULL);
+}
+
+/* Ask for nothing: that tells how it stands, and changes nothing. */
+static cm_error_t *meet(cm_session_t **session, check_t *check,
+                        const cm_peer_settings_t *peer)
+{
+    CM_TRY(cm_session_open(session, check->client->node, peer,
+                           check->client->options->timeout, check->pool));
+    cm_session_insist(*session);
+    return cm_session_greet(*session, check->pool);
+}
+
 static void check_peer(check_t *check, const cm_peer_settings_t *peer)
 {
-    cm_session_t *session;
-    apr_pool_t *pool = check->pool;
-    const char *name = apr_psprintf(pool, "peer %s", peer->name);
-    const char *skew;
-    cm_error_t *err;
+    cm_session_t *session = NULL;
+    cm_error_t *err = meet(&session, check, peer);
+    step_e failed = err ? step_of(err->code) : STEP_ALL, step;
+    int plain = strncasecmp(peer->uri, "https:", 6) != 0;
 
-    err = cm_session_open(&session, check->client->node, peer,
-                          check->client->options->timeout, pool);
+    for (step = 0; step < STEP_ALL && step <= failed; step++) {
+        const char *what =
+            apr_psprintf(check->pool, "%s: %s", peer->name, steps[step]);
+
+        if (step == STEP_TLS && plain && failed != STEP_TLS)
+            continue;
+        went(check, what, step == failed ? err : NULL);
+    }
     if (!err)
-        err = cm_session_greet(session, pool);
-    if (!went(check, name, err))
+        check_answer(check, session);
+}
+
+/* Of a peer that comes to us there is nothing to try, only to remember. */
+static void check_caller(check_t *check, const cm_peer_settings_t *peer)
+{
+    apr_interval_time_t every = check->client->settings->expect_every;
+    cm_state_t *state;
+    const cm_peer_t *known;
+    apr_int64_t last;
+
+    if (!went(check, apr_psprintf(check->pool, "%s: comes to us", peer->name),
+              cm_state_read(&state, check->client->node, peer->name,
+                            check->pool)))
         return;
-    skew = cm_client_skew(session->peer, pool);
-    if (skew)
-        say(check, CM_VERDICT_WARN, skew, "set the clocks of both hosts (NTP)");
+    known = APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t).peer;
+    last = known->last_pull_at > known->last_push_at ? known->last_pull_at
+                                                     : known->last_push_at;
+    if (every && cm_clock_now() - last > every)
+        say(check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool, "%s was here last: %s", peer->name,
+                         cm_output_ago(last, check->pool)),
+            "is its cron or timer running?");
 }
 
 cm_error_t *cm_command_check(int *status, cm_client_t *client,
@@ -145,15 +327,15 @@ cm_error_t *cm_command_check(int *status, cm_client_t *client,
 {
     check_t check = {client, NULL, 0, scratch_pool};
     apr_array_header_t *peers;
-    int i;
+    int connects = 0, i;
 
     CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
     if (client->output->json)
         check.list = json_object_new_array();
-    went(
-        &check,
-        apr_psprintf(scratch_pool, "configuration %s", client->options->config),
-        NULL);
+    for (i = 0; i < peers->nelts; i++)
+        connects |=
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->uri != NULL;
+    check_files(&check, connects);
     check_database(&check);
     for (i = 0; client->node && i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
@@ -161,6 +343,8 @@ cm_error_t *cm_command_check(int *status, cm_client_t *client,
 
         if (peer->uri)
             check_peer(&check, peer);
+        else
+            check_caller(&check, peer);
     }
     if (check.list)
         cm_output_json(client->output, check.list);

@@ -187,6 +187,15 @@ static void print_table(const cm_client_t *client, const cm_state_t *state,
     print_notes(client, state, pool);
 }
 
+static cm_error_t *print_metrics(cm_client_t *client, apr_pool_t *pool)
+{
+    cm_health_t *health;
+
+    CM_TRY(cm_health_read(&health, client->node, pool));
+    cm_monitor_prometheus(health, pool);
+    return NULL;
+}
+
 static cm_error_t *read_state(cm_state_t **state, cm_client_t *client,
                               apr_pool_t *pool)
 {
@@ -212,7 +221,7 @@ cm_error_t *cm_command_status(int *status, cm_client_t *client,
     if (options->nagios)
         *status = cm_monitor_nagios(client, state, scratch_pool);
     else if (options->prometheus)
-        cm_monitor_prometheus(state);
+        return print_metrics(client, scratch_pool);
     else if (client->output->json)
         print_json(client, state, scratch_pool);
     else

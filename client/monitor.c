@@ -127,31 +127,6 @@ typedef struct metric_t {
     int seconds; /* the value is a time in microseconds */
 } metric_t;
 
-static apr_int64_t of_push(const cm_peer_state_t *one)
-{
-    return one->peer->last_push_at;
-}
-
-static apr_int64_t of_pull(const cm_peer_state_t *one)
-{
-    return one->peer->last_pull_at;
-}
-
-static apr_int64_t of_pending(const cm_peer_state_t *one)
-{
-    return one->pending.count;
-}
-
-static apr_int64_t of_oldest(const cm_peer_state_t *one)
-{
-    return one->pending.oldest_clock;
-}
-
-static apr_int64_t of_parked(const cm_peer_state_t *one)
-{
-    return one->parked;
-}
-
 static apr_int64_t of_pending_there(const cm_peer_state_t *one)
 {
     return one->said.pending < 0 ? 0 : one->said.pending;
@@ -167,29 +142,13 @@ static apr_int64_t of_parked_there(const cm_peer_state_t *one)
     return one->said.parked < 0 ? 0 : one->said.parked;
 }
 
-static apr_int64_t of_offset(const cm_peer_state_t *one)
-{
-    return one->peer->clock_offset;
-}
-
 static const metric_t metrics[] = {
-    {"last_push_timestamp_seconds", "when messages were pushed last", of_push,
-     1},
-    {"last_pull_timestamp_seconds", "when messages were pulled last", of_pull,
-     1},
-    {"pending_messages", "messages that wait here for the peer", of_pending, 0},
-    {"oldest_pending_timestamp_seconds", "when the oldest of them was written",
-     of_oldest, 1},
-    {"parked_messages", "messages of the peer that are parked here", of_parked,
-     0},
     {"peer_pending_messages", "messages that wait there for this node",
      of_pending_there, 0},
     {"peer_oldest_pending_timestamp_seconds",
      "when the oldest of them was written", of_oldest_there, 1},
     {"peer_parked_messages", "messages of this node that are parked there",
      of_parked_there, 0},
-    {"peer_clock_offset_seconds", "the clock there minus the clock here",
-     of_offset, 1},
 };
 
 static void print_metric(const metric_t *metric, const cm_state_t *state)
@@ -203,8 +162,7 @@ static void print_metric(const metric_t *metric, const cm_state_t *state)
             &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
         apr_int64_t value = metric->value(one);
 
-        printf("communicator_%s{node=\"%s\",peer=\"%s\"} ", metric->name,
-               state->name, one->peer->name);
+        printf("communicator_%s{peer=\"%s\"} ", metric->name, one->peer->name);
         if (metric->seconds)
             printf("%.3f\n", (double)value / 1e6);
         else
@@ -212,18 +170,13 @@ static void print_metric(const metric_t *metric, const cm_state_t *state)
     }
 }
 
-void cm_monitor_prometheus(const cm_state_t *state)
+void cm_monitor_prometheus(const cm_health_t *health, apr_pool_t *pool)
 {
+    cm_buffer_t *out = cm_buffer_create(4096, pool);
     size_t i;
 
-    for (i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
-        print_metric(&metrics[i], state);
-    printf("# HELP communicator_paused whether the node is paused\n"
-           "# TYPE communicator_paused gauge\n"
-           "communicator_paused{node=\"%s\"} %d\n",
-           state->name, state->paused_at != 0);
-    printf("# HELP communicator_late_conflicts values that lost in the last "
-           "24 hours\n# TYPE communicator_late_conflicts gauge\n"
-           "communicator_late_conflicts{node=\"%s\"} %" APR_INT64_T_FMT "\n",
-           state->name, state->conflicts);
+    cm_health_prometheus(out, health);
+    fwrite(out->data, 1, out->size, stdout);
+    for (i = 0; health->state && i < sizeof(metrics) / sizeof(*metrics); i++)
+        print_metric(&metrics[i], health->state);
 }

@@ -2,7 +2,7 @@
 #ifndef MONITOR_H
 #define MONITOR_H
 
-#include "cm_state.h"
+#include "cm_health.h"
 #include "command.h"
 
 /* Print STATE as a plugin of Nagios does, and return its status: 0 ok, 1
@@ -14,7 +14,8 @@ int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
  * 2 when the database is away, else 3. */
 int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool);
 
-/* Print STATE in Prometheus' text format. */
-void cm_monitor_prometheus(const cm_state_t *state);
+/* Print HEALTH in Prometheus' text format, and what the peers last said of
+ * themselves. */
+void cm_monitor_prometheus(const cm_health_t *health, apr_pool_t *pool);
 
 #endif

@@ -186,3 +186,51 @@ cm_error_t *cm_state_check(const cm_node_t *node, apr_pool_t *pool)
                                  node->settings->name, since),
                          pool, "communicator-sync resume");
 }
+
+/* Statements that touch no row still need the right to. */
+static cm_error_t *try_rights(cm_node_t *node, const char *table,
+                              const char *column, apr_pool_t *pool)
+{
+    const char *const statements[] = {
+        apr_pstrcat(pool, "UPDATE ", table, " SET ", column, " = ", column,
+                    " WHERE 1 = 0", NULL),
+        apr_pstrcat(pool, "DELETE FROM ", table, " WHERE 1 = 0", NULL)};
+    size_t i;
+
+    for (i = 0; i < sizeof(statements) / sizeof(*statements); i++)
+        CM_TRY(cm_store_run(NULL, node->store, statements[i], NULL, 0, pool));
+    return NULL;
+}
+
+static cm_error_t *try_own(cm_node_t *node, apr_pool_t *pool)
+{
+    static const char *const tables[][2] = {
+        {"outbound_messages", "body"},   {"inbound_messages", "body"},
+        {"communicator_mappings", "id"}, {"communicator_peers", "status"},
+        {"communicator_node", "id"},     {"communicator_conflicts", "id"}};
+    size_t i;
+
+    for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+        CM_TRY(try_rights(node, tables[i][0], tables[i][1], pool));
+    return NULL;
+}
+
+cm_error_t *cm_state_rights(cm_node_t *node, const cm_model_t *model,
+                            apr_pool_t *scratch_pool)
+{
+    const cm_table_t *table = NULL;
+    cm_error_t *err;
+
+    if (model)
+        CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_store_begin(node->store, scratch_pool));
+    err = table ? try_rights(node, table->quoted, table->key->quoted,
+                             scratch_pool)
+                : try_own(node, scratch_pool);
+    cm_store_rollback(node->store);
+    if (!err)
+        return NULL;
+    return cm_error_hint(err, scratch_pool,
+                         "grant SELECT, INSERT, UPDATE and DELETE to the user "
+                         "in DBDParams");
+}

@@ -51,4 +51,10 @@ cm_error_t *cm_state_pause(cm_node_t *node, apr_int64_t at,
 cm_error_t *cm_state_check(const cm_node_t *node,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Try whether this login may do what it has to, without doing it: with
+ * Communicator's tables, or (MODEL not NULL) with that model's. Fails with the
+ * database's words. */
+cm_error_t *cm_state_rights(cm_node_t *node, const cm_model_t *model,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

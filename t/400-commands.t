@@ -141,10 +141,44 @@ sub monitors {
         '--critical', '2x')->{exit}, 64, '  a wrong age');
     is(scalar($nagios->{out} =~ tr/\n//), 1, '  no more');
     my $metrics = out('status', '--prometheus');
-    like($metrics, qr/^communicator_pending_messages\{node="central",
+    like($metrics, qr/^communicator_(peer_)?pending_messages\{
         peer="facade"\}\ \d+$/mx, 'prometheus');
-    ok(!grep({ !/^(# (HELP|TYPE) \w+ .+|\w+\{[^}]*\} -?[\d.]+)$/ }
+    ok(!grep({ !/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? -?[\d.]+)$/ }
         split /\n/, $metrics), '  well formed');
+}
+
+# The lines of check that begin so.
+sub lines_of { join "\n", grep { /^$_[1]/ } split /\n/, $_[0]{out} }
+
+sub checking {
+    my $check = $central->sync('check');
+
+    is($check->{exit}, 0, 'check') or diag $check->{out};
+    for my $what ('configuration', 'state', 'database', 'rights', 'model post',
+        'facade: login', 'facade: histories fit', 'facade: clocks agree') {
+        like($check->{out}, qr/^ok +\Q$what\E/m, "  $what");
+    }
+    like(lines_of($check, 'warning'), qr/messages were parked at/,
+        '  what is parked') or diag $check->{out};
+    like($facade->sync('check')->{out}, qr/^ok +central: comes to us/m,
+        '  on the other side');
+    $facade->database->run('alter table posts add column extra integer');
+    my $stale = $facade->sync('check');
+    is($stale->{exit}, 78, 'a table that has changed');
+    like($stale->{out}, qr/^FAIL +model post: .*\n +hint: .*migrate$/m,
+        '  and what to do');
+    is($facade->sync('migrate')->{exit}, 0, '  which helps');
+    is($facade->sync('check')->{exit}, 0, '  at once');
+    my $good = $central->{peers};
+    $central->configure(peers => $good =~ s/user=\w+/user=nobody/r);
+    my $login = $central->sync('check');
+    is($login->{exit}, 77, 'a wrong user');
+    like($login->{out}, qr/^ok +facade: name, route and port\nFAIL +facade: login: /m,
+        '  fails at that step');
+    $central->configure(peers => $good =~ s/:\d+\//:1\//r);
+    like($central->sync('check')->{out},
+        qr/^FAIL +facade: name, route and port: .*\n +hint: /m, 'a wrong port');
+    $central->configure(peers => $good);
 }
 
 sub purging {
@@ -179,6 +213,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'parked' => sub { parked_and_back($driver) };
         subtest 'conflict=hold' => \&holding;
         subtest 'monitors' => \&monitors;
+        subtest 'check' => \&checking;
         subtest 'purge' => \&purging;
         $facade->stop;
     };
