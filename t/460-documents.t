@@ -1,0 +1,261 @@
+#!/usr/bin/perl
+
+# Code, --help, manual pages, the guide and the examples say the same: what one
+# of them knows the others know, too. A floor on each number keeps a pattern
+# that finds nothing from passing.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(source_dir slurp spew folder program run_program
+  client_file module_file);
+use Communicator::Test::Database;
+use Communicator::Test::Server;
+
+plan skip_all => 'not built' unless -x client_file() && -e module_file();
+
+my $top = source_dir();
+my %text = map { $_ => slurp("$top/$_") } 'README', 'NEWS', 'HACKING',
+  'SECURITY.md', map { s{^\Q$top/}{}r } glob("$top/docs/*.[58]"),
+  glob("$top/docs/*.md"), glob("$top/conf/*");
+my $sync = $text{'docs/communicator-sync.8'};
+my $conf = $text{'docs/communicator.conf.5'};
+my $module = $text{'docs/mod_communicator.8'};
+my $guide = $text{'docs/guide.md'};
+my $help = run_program([client_file(), '--help'])->{out};
+
+# The lists CODE and WRITTEN hold the same words, at least LEAST of them.
+sub same {
+    my ($what, $least, $code, $written) = @_;
+    my %code = map { $_ => 1 } @$code;
+    my %written = map { $_ => 1 } @$written;
+    my @unwritten = grep { !$written{$_} } sort keys %code;
+    my @unknown = grep { !$code{$_} } sort keys %written;
+
+    cmp_ok(scalar keys %code, '>=', $least, "$what: found in the code");
+    is("@unwritten", '', '  each is documented');
+    is("@unknown", '', '  and nothing else is');
+}
+
+sub section {
+    my ($page, $name) = @_;
+
+    return $page =~ /^\.Sh \Q$name\E\n(.*?)(?=^\.Sh |\z)/ms ? $1 : '';
+}
+
+# Directives
+
+my $table = slurp("$top/lib/cm_directives.h");
+my @directives = $table =~ /^CM_DIRECTIVE\(\w+, "(\w+)"/mg;
+my @own = slurp("$top/mod_communicator/directives.c")
+  =~ /AP_INIT_\w+\("(\w+)"/g;
+
+same('directives of both programs', 15, \@directives,
+    [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
+same('directives of httpd', 2, \@own,
+    [section($module, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
+same('words of peers and models', 15,
+    [map { slurp("$top/lib/cm_directive_$_.c") =~ /\{"([a-z-]+)", take_/g }
+          qw(peer model)],
+    [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([a-z-]+)=/mg]);
+
+my $examples = join '', @text{qw(conf/models.conf conf/communicator.conf)};
+is(join(' ', grep { $examples !~ /^#? ?$_\s/m } @directives), '',
+    'the examples show every directive');
+
+# Options and commands
+
+my ($commands, $options) = $help =~ /^Commands:\n(.*?)^Options:\n(.*?)\n\n/ms;
+my @commands = $commands =~ /^  ([a-z]+)/mg;
+my @options = $options =~ /--([a-z-]+)/g;
+
+same('commands', 18, \@commands,
+    [section($sync, 'COMMANDS') =~ /^\.It Cm ([a-z]+)/mg]);
+same('options', 25, \@options, [map { /(?:Fl|,) -([a-z-]+)/g }
+    section($sync, 'OPTIONS') =~ /^(\.It Fl .*)/mg]);
+for my $command (@commands) {
+    my $run = run_program([client_file(), $command, '--help']);
+
+    like($run->{out}, qr/^usage: communicator-sync \[OPTION\.\.\.\] $command\b/,
+        "$command has help");
+}
+
+# What the documents tell people to type
+
+my %known = map { $_ => 1 } @commands;
+my %option = map { $_ => 1 } @options;
+my ($lines, @wrong) = (0);
+for my $name (sort keys %text) {
+    next if $name =~ /\.(bash|yml)$/;
+    (my $plain = $text{$name}) =~ s/^\.(It )?(Li|Ql) //mg;
+    for my $line ($plain =~ /communicator-sync( +(?![|(])[-\w][^\n`#;]*)/g) {
+        my @words = split ' ', $line =~ s/ --? .*//r;
+
+        push @wrong, "$name: --$_" for grep { !$option{$_} }
+          $line =~ /\s--([a-z-]+)/g;
+        shift @words while @words && $words[0] =~ /^-|^\d|^FILE$/;
+        next unless @words && $plain =~ /^\s+(?:[\w*]\S* )*communicator-sync
+            \Q$line\E/mx && $words[0] =~ /^[a-z]+$/;
+        $lines++;
+        push @wrong, "$name: $words[0]" unless $known{ $words[0] };
+    }
+}
+cmp_ok($lines, '>', 25, 'lines to type were found');
+is("@wrong", '', 'all of them have commands and options that there are');
+
+# Reasons, exit statuses, numbers of the log
+
+my $codes = slurp("$top/lib/cm_error_codes.h");
+my @codes = map { s/ +/ /gr } $codes =~ /^CM_CODE\((\w+), +\d+, (\d+)/mg;
+my @pairs;
+push @pairs, join ' ', splice @codes, 0, 2 while @codes;
+same('reasons to fail', 25, \@pairs,
+    [map { s/ \| / /r } $guide =~ /^\| ([A-Z_]+ \| \d+) \|/mg]);
+same('exit statuses', 9, [map { /(\d+)/ } @pairs, '0'],
+    [section($sync, 'EXIT STATUS') =~ /^\.It (\d+)/mg]);
+
+my @numbers = slurp("$top/mod_communicator/log.h") =~ /define (CM\d{4})/g;
+same('numbers of the log', 30, \@numbers,
+    [section($module, 'DIAGNOSTICS') =~ /^\.It Li (CM\d{4})/mg]);
+my %number = map { $_ => 1 } @numbers;
+is(join(' ', grep { !$number{$_} } $guide =~ /(CM\d{4})/g), '',
+    'the guide names no others');
+
+# Manual pages
+
+for my $name (grep { /\.[58]$/ } sort keys %text) {
+    my $lint = program('mandoc', 'groff');
+    my @command = !$lint ? () : $lint =~ /mandoc$/
+      ? ($lint, '-T', 'lint', '-W', 'warning')
+      : ($lint, '-ww', '-mdoc', '-Tutf8');
+    my @missing = grep { !section($text{$name}, $_) } 'NAME', 'DESCRIPTION',
+      'FILES', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO';
+
+    is("@missing", '', "$name has every section");
+  SKIP: {
+        skip 'neither mandoc nor groff here', 1 unless $lint;
+        my $run = run_program([@command, "$top/$name"]);
+        my $said = $run->{err} . ($lint =~ /mandoc$/ ? $run->{out} : '');
+
+        is($said, '', '  and is written well');
+    }
+}
+
+# Examples: what stands behind a mark is tried, too
+
+my $server = Communicator::Test::Server->new(name => 'facade', peers => '',
+    database => Communicator::Test::Database->new('sqlite3'));
+
+sub loads {
+    my ($what, $lines) = @_;
+
+    $server->configure(conf => $lines);
+    my ($httpd, $client) = ($server->configtest, $server->sync('configtest'));
+    is($httpd->{exit}, 0, "httpd takes $what") or diag($httpd->{err});
+    is($client->{exit}, 0, "the client takes $what") or diag($client->{err});
+}
+
+loads('models.conf', $text{'conf/models.conf'});
+my $marked = $text{'conf/models.conf'} =~ s/^# ?(?=Communicator[A-Z])//mgr;
+loads('it with every line', $marked =~ s/^CommunicatorPeer +facade.*//mr);
+
+my $folder = folder('client');
+spew("$folder/models.conf", $text{'conf/models.conf'});
+spew("$folder/communicator.conf",
+    $text{'conf/communicator.conf'} =~ s/^#(?=Communicator)//mgr);
+my $run = run_program([client_file(), '-c', "$folder/communicator.conf",
+    'configtest', '--dump']);
+is("$run->{exit}$run->{err}", '0', 'communicator.conf with every line');
+like($run->{out}, qr/^CommunicatorNotifyCommand .*tell-someone/m, '  is read');
+
+my $blocks = 0;
+for my $name (qw(README docs/guide.md docs/communicator.conf.5)) {
+    my $plain = $text{$name} =~ s/\\e$/\\/mgr;
+
+    while ($plain =~ /^((?:[ ]*(?:DBD|Communicator)\w+[ ].*\n
+        (?:(?<=\\\n).*\n)*)+)/mgx) {
+        my $block = $1;
+        next unless $block =~ /^ *CommunicatorName/m;
+        $block = "DBDriver sqlite3\nDBDParams /x\n$block"
+          if $block !~ /DBDriver/;
+        spew("$folder/block.conf", $block);
+        my $run = run_program([client_file(), '-c', "$folder/block.conf",
+            'configtest']);
+        is("$run->{exit}$run->{err}", '0', "$name: example " . ++$blocks);
+    }
+}
+cmp_ok($blocks, '>=', 6, 'examples in the documents were found');
+
+# cron, systemd, bash
+
+like($text{'conf/communicator.cron'}, qr{^\*/2(\ \*){4}\ _communicator\ .*
+    communicator-sync\ --cron}mx, 'a line of cron');
+SKIP: {
+    my $analyze = program('systemd-analyze') or skip 'no systemd here', 1;
+    my $client = client_file();
+
+    spew("$folder/communicator-sync.service",
+        $text{'conf/communicator-sync.service'}
+          =~ s/^ExecStart=\S+/ExecStart=$client/mr);
+    spew("$folder/communicator-sync.timer",
+        $text{'conf/communicator-sync.timer'});
+    my $run = run_program([$analyze, 'verify', '--man=no',
+        map { "$folder/communicator-sync.$_" } qw(service timer)]);
+    is(join('', grep { /communicator/ } split /^/m, $run->{err}), '',
+        'systemd takes service and timer');
+}
+
+# What bash completes behind WORDS.
+sub completes {
+    my ($expected, @words) = @_;
+    my $run = run_program(['bash', '-c', '. "$1"; shift; COMP_WORDS=("$@");'
+        . 'COMP_CWORD=$(($# - 1)); _communicator_sync;'
+        . 'echo "${COMPREPLY[*]}"', 'bash', "$top/conf/communicator-sync.bash",
+        client_file(), @words]);
+
+    is($run->{out} . $run->{err}, "$expected\n", "bash completes @words");
+}
+
+SKIP: {
+    skip 'no bash here', 5 unless program('bash');
+    my @config = ('-c', "$folder/block.conf");
+
+    completes('verify', 've');
+    completes(join(' ', @commands), '');
+    completes('--nagios', 'status', '--na');
+    completes('author', @config, 'publish', 'au');
+    completes('', '--wait', '');
+}
+
+# Links, and files that are named
+
+my ($links, @dead) = (0);
+for my $name (grep { /\.md$|^[A-Z]+$/ } sort keys %text) {
+    my ($dir) = $name =~ m{^(.*/)?};
+
+    $dir //= '';
+    for my $link ($text{$name} =~ /\]\(([^)\s]+)\)/g) {
+        my ($file, $anchor) = $link =~ /^([^#]*)#?(.*)/;
+        next if $file =~ /^https?:/;
+        my $there = $file ? "$dir$file" : $name;
+        my %has = map { lc(s/[^\w -]//gr =~ s/ /-/gr) => 1 }
+          slurp("$top/$there") =~ /^#+ (.*)/mg;
+        $links++;
+        push @dead, "$name: $link"
+          unless -e "$top/$there" && (!$anchor || $has{$anchor});
+    }
+    for my $file ($text{$name}
+        =~ m{(?<![\w/.-])((?:conf|docs|packaging|sql|t|\.ci)/[\w./-]*\w)}g) {
+        next if $file =~ /NNN|subject/;
+        $links++;
+        push @dead, "$name: $file" unless -e "$top/$file" || glob "$top/$file*";
+    }
+}
+cmp_ok($links, '>', 20, 'links were found');
+is("@dead", '', 'each leads somewhere');
+is(join(' ', grep { $text{$_} =~ m{/work/} } sort keys %text), '',
+    'no document names a place on one machine');
+
+done_testing();
