@@ -25,6 +25,25 @@ int cm_verify_pace(int count, apr_size_t bytes)
     return (int)fit < 4 * count ? (int)fit : 4 * count;
 }
 
+/* Give those of LOCAL_IDS that stand there for the second time what the first
+ * has: a record may be asked for by several names. */
+static void share_values(cm_value_t **values, const char *const *local_ids,
+                         int count, apr_pool_t *pool)
+{
+    apr_hash_t *first = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < count; i++) {
+        cm_value_t *const *known =
+            apr_hash_get(first, local_ids[i], APR_HASH_KEY_STRING);
+
+        if (known)
+            values[i] = *known;
+        else
+            apr_hash_set(first, local_ids[i], APR_HASH_KEY_STRING, &values[i]);
+    }
+}
+
 /* Select EXPRESSIONS behind the key of the records of TABLE with IDS (const
  * char *); PLACES maps a key that comes back to its int *. */
 static cm_error_t *
@@ -44,6 +63,8 @@ select_records(cm_rows_t **rows, apr_hash_t *places, const cm_verify_t *verify,
 
         if (cm_value_datum(&datum, table->key, value,
                            cm_store_dialect(verify->node->store), pool))
+            continue;
+        if (apr_hash_get(places, datum.data, APR_HASH_KEY_STRING))
             continue;
         cm_bulk_add(keys, datum);
         apr_hash_set(places, datum.data, APR_HASH_KEY_STRING,
@@ -221,6 +242,7 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
                                 pool));
     }
     CM_TRY(form_values(values, count, verify, pool));
+    share_values(values, local_ids, count, pool);
     *rows_out = (const cm_value_t **)values;
     return NULL;
 }

@@ -88,6 +88,25 @@ SQL
     verify(0, 'numbers, days, JSON and two names of one record are alike');
 }
 
+# Central has adopted a record of the facade's by match=, which has not heard
+# of it: it bears one name there, and two here.
+sub check_names {
+    my ($central, $facade) = $pair->databases;
+    my $twin = "insert into people (name) values ('twin')";
+    my $forget = 'delete from outbound_messages';
+
+    $central->run($twin);
+    is(verify(75, 'a record')->{person}{under_way}, 1, '  under way');
+    $central->run($forget);
+    $facade->run($twin);
+    $pair->sync('the same record from there');
+    $central->run($forget);
+    is($central->value("select count(*) from communicator_mappings "
+        . "where same_as is not null and original_id = '5'"), 1,
+        'a record has two names');
+    verify(0, '  but is one');
+}
+
 sub check_no_difference {
     my ($central, $facade) = $pair->databases;
 
@@ -142,6 +161,7 @@ for my $drivers ([qw(sqlite3 pgsql)], [qw(pgsql mysql)]) {
         $pair = Communicator::Test::Pair->new(drivers => $drivers,
             tables => $tables, models => $models, before => \&before);
         check_alike();
+        check_names();
         check_no_difference();
         check_questions() if $drivers->[0] eq 'sqlite3';
         $pair->stop;
