@@ -1,0 +1,236 @@
+#!/usr/bin/perl
+
+# The status page: who may see it, what it tells people and monitors, and how
+# it looks on a phone and a desktop, by day and by night.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Encode qw(decode_utf8);
+use JSON::PP;
+use Test::More;
+use Time::HiRes qw(time sleep);
+use Communicator::Test qw(slurp spew);
+use Communicator::Test::Browser;
+use Communicator::Test::Database;
+use Communicator::Test::Server;
+
+my $path = '/communicator-status';
+my $database = Communicator::Test::Database->new('sqlite3');
+my $server = Communicator::Test::Server->new(name => 'facade',
+    database => $database, peers => <<'PEERS', conf => <<'CONF');
+CommunicatorPeer central user=communicator
+CommunicatorPeer branch user=branch
+PEERS
+CommunicatorModel post table=posts
+CommunicatorExpectEvery 10min
+CONF
+
+# One child, so that there is one cache.
+$server->configure(httpd_conf => <<"CONF");
+StartServers 1
+ServerLimit 1
+MaxRequestWorkers 8
+<Location "$path">
+    AuthType Basic
+    AuthName operators
+    AuthUserFile "$server->{dir}/passwords"
+    Require user operator
+    SetHandler communicator-status
+    CommunicatorStatus On
+</Location>
+<Location "/bare">
+    SetHandler communicator-status
+</Location>
+<Directory "$server->{dir}">
+    AllowOverride All
+    Require all granted
+</Directory>
+CONF
+$server->add_user('operator', 'night');
+$database->create('create table posts (id {key}, title varchar(20)) {engine};');
+$server->migrate->start;
+
+# Ask for the page, with QUERY, as the operator.
+sub page {
+    my ($query, %with) = @_;
+
+    return $server->request($with{method} || 'GET',
+        $path . ($query ? "?$query" : ''), user => 'operator',
+        password => 'night');
+}
+
+# The state as it is now: what the server keeps is too old after two seconds.
+sub fresh {
+    my ($query) = @_;
+
+    sleep 2.05;
+    return page($query);
+}
+
+sub in_seconds { return int((time + $_[0]) * 1e6) }
+
+# Say that PEER was here SECONDS ago.
+sub was_here {
+    my ($peer, $seconds, %with) = @_;
+    my $at = in_seconds(-$seconds);
+    my $set = join '', map { ", $_ = $with{$_}" } sort keys %with;
+
+    $database->run("insert or ignore into communicator_peers (name) "
+        . "values ('$peer'); update communicator_peers set last_push_at = $at,"
+        . " last_pull_at = $at$set where name = '$peer';");
+}
+
+# Whom it is shown.
+
+is($server->get($path, user => undef)->{status}, 401, 'not without a password');
+is($server->get($path)->{status}, 401, 'not to a peer');
+is($server->get('/bare')->{status}, 403, 'not by SetHandler alone');
+mkdir "$server->{dir}/sub";
+spew("$server->{dir}/sub/.htaccess", "SetHandler communicator-status\n");
+is($server->get('/sub/')->{status}, 403, 'not by .htaccess');
+spew("$server->{dir}/sub/.htaccess", "CommunicatorStatus On\n");
+is($server->get('/sub/')->{status}, 500, '  which cannot allow it either');
+$server->log_has_only(qr/CM0030/, qr/CommunicatorStatus not allowed here/,
+    qr/AH01631/);
+for my $method (qw(POST PUT DELETE)) {
+    is(page('', method => $method)->{status}, 405, "$method is refused");
+}
+is(page('format=xml')->{status}, 400, 'an unknown format');
+
+# What it tells when nothing has happened yet.
+
+my $answer = page();
+is($answer->{status}, 200, 'the page');
+is($answer->{headers}{'content-type'}, 'text/html;charset=utf-8', '  is HTML');
+is($answer->{headers}{'cache-control'}, 'no-store', '  kept nowhere');
+like($answer->{headers}{'content-security-policy'}, qr/default-src 'none'/,
+    '  without scripts');
+like($answer->{content}, qr/'central'|&#39;central&#39; has never been/,
+    '  and tells that nobody came');
+unlike($answer->{content}, qr/<script|\son\w+=/i, '  no script is in it');
+is($database->value('select count(*) from communicator_peers'), 0,
+    '  looking changes nothing');
+like(page('refresh=30')->{content}, qr/http-equiv="refresh" content="30"/,
+    'it comes anew when asked');
+unlike(page('refresh=0;url=x')->{content}, qr/http-equiv="refresh"/,
+    '  and takes nothing else for a time');
+
+# All is well.
+
+was_here('central', 5, received => 7);
+was_here('branch', 65);
+my %html = (well => fresh()->{content});
+like($html{well}, qr/<h1>All is well/, 'peers came: all is well');
+like($html{well}, qr/title="[^"]+Z">6\d s ago</, '  and when they came');
+like(page('format=nagios')->{content}, qr/^COMMUNICATOR\ OK\ -\ last\ contact
+    \ \d+\ s\ ago,\ 0\ pending,\ 0\ parked\ \|\ age=6\ds;;600;0\ pending=0/x,
+    'Nagios is told');
+
+# It is asked for at most once in two seconds.
+
+my ($first, $second) = map {
+    decode_json(page('format=json')->{content})->{taken_at}
+} 1, 2;
+is($second, $first, 'the database is not asked at once again');
+isnt(decode_json(fresh('format=json')->{content})->{taken_at}, $first,
+    '  but after a while');
+
+# Trouble: silence, queues, parked messages, conflicts.
+
+my $hostile = q{<script>alert(1)</script> & "quoted"};
+my $sql = "update communicator_node set last_seq = 1234;\n";
+for my $seq (1 .. 1234) {
+    $sql .= "insert into outbound_messages (seq, model, body, clock) values "
+      . "($seq, 'post', '{}', @{[in_seconds(-4000)]});\n";
+}
+for my $id (1 .. 25) {
+    $sql .= 'insert into inbound_messages (peer, id, model, origin, '
+      . 'original_id, body, received_at, error, transient, attempts) values '
+      . "('central', $id, 'post', 'central', 'x$id', '{}', "
+      . in_seconds(-60 * $id) . ", '$hostile', @{[$id > 3 ? 1 : 0]}, 2);\n";
+    $sql .= 'insert into communicator_conflicts (model, local_record_id, '
+      . 'column_name, lost_value, peer, created_at) values '
+      . "('post', '$id', 'title', 'a secret', 'central', "
+      . in_seconds(-$id) . ");\n";
+}
+$database->run($sql);
+was_here('central', 3 * 3600, confirmed => 34);
+was_here('branch', 5, confirmed => 1234, clock_offset => -95e6);
+$html{trouble} = decode_utf8(fresh()->{content});
+my $json = decode_json(page('format=json')->{content});
+is($json->{state}, 'critical', 'a silent peer is critical');
+is(join('; ', map { $_->{text} } @{ $json->{problems} }),
+    "'central' has been silent for 3 h (expected every 10 min); "
+      . "3 messages of 'central' parked; "
+      . "the clock of 'branch' is 95 s behind ours", '  and what else');
+is($json->{peers}[0]{pending}, 1200, '  what waits for it');
+is(@{ $json->{parked} }, 20, '  the first parked messages');
+is($json->{parked}[0]{reason}, $hostile, '  with their reasons');
+is(@{ $json->{conflicts} }, 20, '  the last conflicts');
+unlike($html{trouble} . page('format=json')->{content}, qr/a secret/,
+    '  but no value of a record');
+like($html{trouble}, qr/class="banner critical"/, 'the page is red');
+like($html{trouble}, qr/&lt;script&gt;alert\(1\)&lt;\/script&gt; &amp; /,
+    '  and escapes what comes from elsewhere');
+unlike($html{trouble}, qr/<script>alert/, '  all of it');
+my $metrics = page('format=prometheus');
+is($metrics->{headers}{'content-type'},
+    'text/plain;version=0.0.4;charset=utf-8', 'Prometheus has its type');
+like($metrics->{content}, qr/^communicator_pending_messages\{peer="central"\}
+    \ 1200$/mx, '  and its numbers');
+is((grep { !/^(#\ (HELP|TYPE)\ communicator_\w+\ \S
+        |communicator_\w+(\{(\w+="[^"]*",?)+\})?\ -?[\d.]+$)/x }
+    split /\n/, $metrics->{content}), 0, '  line by line');
+like(page('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - 'central'/,
+    'Nagios is told');
+
+# Without its tables.
+
+$database->run('alter table communicator_peers rename to elsewhere');
+$answer = fresh('format=json');
+is($answer->{status}, 503, 'a database that is not as it should be');
+is(decode_json($answer->{content})->{state}, 'critical', '  is critical');
+$html{down} = page()->{content};
+like($html{down}, qr/class="banner critical"/, '  and red');
+$answer = page('format=nagios');
+is($answer->{status}, 200, 'monitors get an answer that they read');
+like($answer->{content}, qr/^COMMUNICATOR CRITICAL - /, '  Nagios');
+like(page('format=prometheus')->{content}, qr/^communicator_up 0$/m,
+    '  Prometheus');
+$database->run('alter table elsewhere rename to communicator_peers');
+like(fresh()->{content}, qr/has been silent/, 'and it comes back by itself');
+$server->log_has_only(qr/CM0032: no status: /);
+
+# How it looks.
+
+my $missing = Communicator::Test::Browser->missing;
+SKIP: {
+    if ($missing && ($ENV{CI} || '') eq 'true') {
+        fail("a browser: $missing");
+    }
+    skip $missing, 1 if $missing;
+    my %colour = (well => qr/^rgb\(2\d, 12\d, 7\d\)$/,
+        trouble => qr/^rgb\(18\d, \d\d, \d\d\)$/,
+        down => qr/^rgb\(18\d, \d\d, \d\d\)$/);
+    for my $case (['well', 360, 0], ['well', 1280, 1], ['trouble', 360, 1],
+        ['trouble', 1280, 0], ['down', 360, 0]) {
+        my ($name, $width, $dark) = @$case;
+        my $what = "$name, $width pixels, " . ($dark ? 'dark' : 'light');
+        my $seen = Communicator::Test::Browser->look($html{$name},
+            name => $name, width => $width, dark => $dark);
+
+        is($seen->{width}, $width, $what);
+        is($seen->{dark}, $dark, '  the colours asked for');
+        cmp_ok($seen->{overflow}, '<=', 0, '  fits the window')
+          or diag($seen->{wide});
+        cmp_ok($seen->{contrast}, '>=', 4.5, '  all text can be read')
+          or diag($seen->{offender});
+        like($seen->{banner}, $colour{$name}, '  the banner has its colour');
+        cmp_ok($seen->{height}, '<=', 900, '  on one screen')
+          if $width > 1000;
+    }
+}
+
+done_testing();
