@@ -71,22 +71,35 @@ static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records, int count,
     return NULL;
 }
 
+static cm_error_t *delete_rows(cm_run_t *run, cm_record_t **records, int count,
+                               apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *keys =
+        apr_array_make(scratch_pool, count, sizeof(const char *));
+    apr_int64_t deleted;
+    int i;
+
+    for (i = 0; i < count; i++)
+        APR_ARRAY_PUSH(keys, const char *) = records[i]->local_id;
+    CM_TRY(cm_node_deleting(run->node, records[0]->table, keys, scratch_pool));
+    return cm_bulk_delete(&deleted, run->node->store,
+                          fill_rows(records, count, 1, scratch_pool),
+                          scratch_pool);
+}
+
 static cm_error_t *write_rows(cm_run_t *run, cm_record_t **records, int count,
                               apr_pool_t *scratch_pool)
 {
-    cm_store_t *store = run->node->store;
     apr_int64_t changed;
 
     if (records[0]->effect->kind == CM_EFFECT_NONE)
         return NULL;
+    if (records[0]->effect->kind == CM_EFFECT_DELETE)
+        return delete_rows(run, records, count, scratch_pool);
     CM_TRY(cm_node_applying(run->node, records[0]->table, scratch_pool));
     if (records[0]->effect->kind == CM_EFFECT_CREATE)
         return create_rows(run, records, count, scratch_pool);
-    if (records[0]->effect->kind == CM_EFFECT_UPDATE)
-        return cm_bulk_update(&changed, store,
-                              fill_rows(records, count, 1, scratch_pool),
-                              scratch_pool);
-    return cm_bulk_delete(&changed, store,
+    return cm_bulk_update(&changed, run->node->store,
                           fill_rows(records, count, 1, scratch_pool),
                           scratch_pool);
 }

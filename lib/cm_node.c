@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_bulk.h"
 #include "cm_dialect.h"
 #include "cm_schema.h"
 
@@ -200,4 +201,25 @@ cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
                             scratch_pool);
     }
     return NULL;
+}
+
+cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
+                             const apr_array_header_t *keys,
+                             apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"name", "text"}};
+    cm_bulk_t *bulk;
+    apr_int64_t inserted;
+    int i;
+
+    if (cm_store_dialect(node->store)->database != CM_SQLITE3)
+        return cm_node_applying(node, table, scratch_pool);
+    CM_TRY(set_applying_row(node->store, NULL, scratch_pool));
+    bulk = cm_bulk_create("communicator_applying", columns, 1, 1, scratch_pool);
+    for (i = 0; i < keys->nelts; i++)
+        cm_bulk_add(bulk, cm_datum_text(apr_pstrcat(
+                              scratch_pool, table->model->table, "\x1f",
+                              APR_ARRAY_IDX(keys, i, const char *), NULL)));
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool);
 }

@@ -58,6 +58,13 @@ cm_error_t *cm_node_mappings_change(cm_node_t *node,
 cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same for rows of TABLE with KEYS (const char *), which are going to be
+ * deleted: what a foreign key within the table deletes along with them is a
+ * change made here. On MariaDB such rows go unseen. */
+cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
+                             const apr_array_header_t *keys,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Microseconds since 1970: the clock of this host. */
 apr_int64_t cm_clock_now(void);
 

@@ -159,7 +159,7 @@ CREATE TABLE communicator_schema (
 -- applying.create: creates table communicator_applying
 -- unless table communicator_applying
 CREATE TABLE communicator_applying (
-    name text NOT NULL
+    name text PRIMARY KEY NOT NULL
 );
 
 -- outbound.fill: takes over the gem's outbound messages

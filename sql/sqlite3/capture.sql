@@ -49,11 +49,13 @@ BEGIN /* {mark} */
 END
 ;;
 
--- delete: deleted records
+-- delete: deleted records. Those that a foreign key within the table takes
+-- along when a message deletes one were deleted here.
 DROP TRIGGER IF EXISTS {delete}
 ;;
 CREATE TRIGGER {delete} AFTER DELETE ON {table}
-WHEN NOT EXISTS (SELECT 1 FROM communicator_applying WHERE name = {applying})
+WHEN NOT EXISTS (SELECT 1 FROM communicator_applying
+    WHERE name IN ({applying}, {applying} || char(31) || {old_key}))
 BEGIN /* {mark} */
     INSERT INTO outbound_messages
         (model, local_record_id, action, body, clock)
