@@ -183,6 +183,10 @@ sub mishap {
         $self->join_transactions;
         $node->database->restart(one_of('', 'crash'));
     }
+    elsif ($choice < 0.6) {
+        cut_connections($node->database);
+        $self->note_down($node->name . ': database connections cut');
+    }
     elsif ($choice < 0.9) {
         my @children = $server->children or return;
         kill KILL => one_of(@children);
@@ -192,6 +196,24 @@ sub mishap {
         $server->graceful;
         $self->note_down($server->name . ': httpd restarted gracefully');
     }
+}
+
+# End all sessions on DATABASE, whatever they are doing.
+sub cut_connections {
+    my ($database) = @_;
+    my %sql = (
+        pgsql => 'select pg_terminate_backend(pid) from pg_stat_activity '
+          . 'where datname = current_database() and pid <> pg_backend_pid();',
+        mysql => "select concat('kill ', id, ';') from "
+          . 'information_schema.processlist where db = database() '
+          . 'and id <> connection_id();',
+    );
+    my $sql = $sql{ $database->driver } or return;
+    my $rows = $database->rows($sql);
+
+    return if $database->driver eq 'pgsql';
+    # A session may have ended by itself.
+    eval { $database->run($_->[0]) } for @$rows;
 }
 
 # What operators do in the middle of all this.

@@ -75,7 +75,7 @@ my @choices = (
     (\&insert_author) x 2, (\&update_author) x 2, \&delete_author,
     (\&insert_post) x 4, (\&update_post) x 8, \&delete_post, \&reborn_post,
     \&touch_posts, \&insert_events, (\&insert_event) x 2,
-    \&insert_country, \&update_country, \&delete_country,
+    \&insert_country, \&update_country, \&replace_country, \&delete_country,
     (\&insert_tag) x 2, \&update_tag, \&delete_tag,
 );
 
@@ -86,8 +86,7 @@ sub tables {
         $on_delete ? "references $_[0] (id) on delete $on_delete" : '';
     };
 
-    return $tables =~ s/\{boss\}/$to->('authors') && 'references authors (id)
-        on delete set null'/er =~ s/\{author\}/$to->('authors')/er
+    return $tables =~ s/\{(?:boss|author)\}/$to->('authors')/egr
       =~ s/\{tag\}/$to->('tags')/er;
 }
 
@@ -233,6 +232,17 @@ sub update_country {
 
     return sprintf "update countries set name = %s where code = 'C%d';\n",
       text($driver), rand 10;
+}
+
+sub replace_country {
+    my ($driver) = @_;
+    my $code = 'C' . int rand 10;
+    my $replace = $driver eq 'pgsql' ? 'insert' : 'replace';
+    my $else = $driver eq 'pgsql'
+      ? ' on conflict (code) do update set name = excluded.name' : '';
+
+    return "$replace into countries (code, name) values ('$code', "
+      . text($driver) . ")$else;\n";
 }
 
 sub delete_country {
