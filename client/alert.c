@@ -172,8 +172,8 @@ static void tell_recovery(cm_alert_t *alert, const cm_session_t *session)
         alert->pool, "recovered after %s%s: %s",
         duration(apr_time_sec(alert->now) - number(alert, "since"),
                  alert->pool),
-        moved ? apr_psprintf(alert->pool, ", %" APR_INT64_T_FMT " messages %s",
-                             moved, "delivered")
+        moved ? apr_psprintf(alert->pool, ", %s delivered",
+                             cm_output_messages(moved, alert->pool))
               : "",
         text(alert, "reason"));
 
@@ -234,8 +234,8 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
     apr_int64_t now = apr_time_sec(alert->now), told;
     int fresh = session->totals.parked->nelts > 0 ||
                 session->totals.parked_there->nelts > 0;
-    const char *words = apr_psprintf(
-        alert->pool, "%" APR_INT64_T_FMT " messages are parked", parked);
+    const char *words = apr_psprintf(alert->pool, "%s parked",
+                                     cm_output_messages(parked, alert->pool));
 
     if (strcmp(text(alert, "trouble"), PARKED) != 0) {
         if (!fresh)

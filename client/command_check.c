@@ -166,8 +166,7 @@ static void check_state(check_t *check)
         return;
     if (state->paused_at)
         say(check, CM_VERDICT_WARN,
-            apr_psprintf(pool, "%s is paused for %s", state->name,
-                         cm_output_ago(state->paused_at, pool)),
+            cm_output_paused(state->name, state->paused_at, pool),
             "communicator-sync resume");
     for (i = 0; i < state->peers->nelts; i++) {
         const cm_peer_state_t *one =
@@ -175,14 +174,14 @@ static void check_state(check_t *check)
 
         if (one->parked)
             say(check, CM_VERDICT_WARN,
-                apr_psprintf(pool, "%s messages of %s are parked here",
-                             cm_output_number(one->parked, pool),
+                apr_psprintf(pool, "%s of %s parked here",
+                             cm_output_messages(one->parked, pool),
                              one->peer->name),
                 "communicator-sync parked");
         if (one->said.parked > 0)
             say(check, CM_VERDICT_WARN,
-                apr_psprintf(pool, "%s messages were parked at %s %s ago",
-                             cm_output_number(one->said.parked, pool),
+                apr_psprintf(pool, "%s of ours parked at %s, %s ago",
+                             cm_output_messages(one->said.parked, pool),
                              one->peer->name,
                              cm_output_ago(one->said.at, pool)),
                 "communicator-sync parked, on that host");

@@ -76,19 +76,17 @@ static const char *obstacle(const cm_session_t *session,
     const cm_said_t *there = &session->said;
 
     if (here->pending.count)
-        return apr_psprintf(pool, "%" APR_INT64_T_FMT " messages wait here",
-                            here->pending.count);
+        return apr_pstrcat(pool, cm_output_messages(here->pending.count, pool),
+                           " to send here", NULL);
     if (there->pending > 0)
-        return apr_psprintf(pool, "%" APR_INT64_T_FMT " messages wait there",
-                            there->pending);
+        return apr_pstrcat(pool, cm_output_messages(there->pending, pool),
+                           " to fetch there", NULL);
     if (here->parked)
-        return apr_psprintf(pool,
-                            "%" APR_INT64_T_FMT " messages are parked here",
-                            here->parked);
+        return apr_pstrcat(pool, cm_output_messages(here->parked, pool),
+                           " parked here", NULL);
     if (there->parked > 0)
-        return apr_psprintf(pool,
-                            "%" APR_INT64_T_FMT " messages are parked there",
-                            there->parked);
+        return apr_pstrcat(pool, cm_output_messages(there->parked, pool),
+                           " parked there", NULL);
     if (session->kind == CM_PEER_OURS &&
         (there->pending < 0 || session->its_received != here->peer->confirmed))
         return "the cursors are not equal";

@@ -45,14 +45,17 @@ static void print_record(const cm_client_t *client, const cm_model_t *model,
     const cm_output_t *output = client->output;
     const cm_mapping_t *mapping = story->mapping;
 
-    cm_output_line(output, "%s %s: %s in table %s", model->name, story->key,
+    cm_output_line(output, "%s%s%s: %s in table %s", model->name,
+                   *story->key ? " " : "", story->key,
                    story->exists ? "is" : "is not", model->table);
-    if (!mapping) {
+    if (!mapping && story->in->nelts + story->out->nelts == 0) {
         cm_output_line(output, "no node has ever heard of it%s",
                        story->exists ? ": communicator-sync publish says it"
                                      : "");
         return;
     }
+    if (!mapping)
+        return;
     cm_output_line(output, "made by   %s, as %s", mapping->identity.origin,
                    cm_output_clean(mapping->identity.original_id, pool));
     cm_output_line(output, "changed   %s", moment(mapping->clocks.clock, pool));

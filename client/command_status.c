@@ -1,6 +1,7 @@
 /* status: how both sides stand. */
 #include "command.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <json.h>
 
@@ -107,6 +108,8 @@ static const char *contact(const cm_client_t *client, apr_int64_t clock,
     apr_interval_time_t every = client->settings->expect_every;
     const char *text = cm_output_ago(clock, pool);
 
+    if (apr_isdigit(*text))
+        text = apr_pstrcat(pool, text, " ago", NULL);
     if (every && cm_clock_now() - clock > every)
         return cm_output_paint(client->output, 'r', text, pool);
     return text;
@@ -142,13 +145,11 @@ static void print_notes(const cm_client_t *client, const cm_state_t *state,
     int i;
 
     if (state->paused_at)
-        cm_output_line(
-            output, "%s",
-            cm_output_paint(output, 'y',
-                            apr_psprintf(pool, "%s is paused for %s",
-                                         state->name,
-                                         cm_output_ago(state->paused_at, pool)),
-                            pool));
+        cm_output_line(output, "%s",
+                       cm_output_paint(output, 'y',
+                                       cm_output_paused(state->name,
+                                                        state->paused_at, pool),
+                                       pool));
     if (state->conflicts)
         cm_output_line(output,
                        "%s values lost a conflict in the last 24 hours: "

@@ -64,8 +64,8 @@ static void judge_peer(verdict_t *verdict, const cm_options_t *options,
                        name, oldest / 60));
     if (parked)
         judge(verdict, 1,
-              apr_psprintf(pool, "%s: %" APR_INT64_T_FMT " messages parked",
-                           name, parked));
+              apr_psprintf(pool, "%s: %s parked", name,
+                           cm_output_messages(parked, pool)));
 }
 
 static void print_data(const cm_options_t *options, const cm_peer_state_t *one)
@@ -97,8 +97,7 @@ int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
 
     if (state->paused_at)
         judge(&verdict, 1,
-              apr_psprintf(pool, "paused for %s",
-                           cm_output_ago(state->paused_at, pool)));
+              cm_output_paused(state->name, state->paused_at, pool));
     for (i = 0; i < state->peers->nelts; i++)
         judge_peer(&verdict, client->options,
                    &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);

@@ -215,6 +215,12 @@ const char *cm_output_number(apr_int64_t number, apr_pool_t *pool)
     return apr_pstrdup(pool, text);
 }
 
+const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, cm_output_number(number, pool),
+                       number == 1 ? " message" : " messages", NULL);
+}
+
 /* "2,300/s, 38 s left"; nothing while nobody can know. */
 static void print_rate(const cm_output_t *output, FILE *file, apr_int64_t done,
                        apr_int64_t total)
@@ -325,4 +331,13 @@ const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)
             return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s",
                                 age / units[i].seconds, units[i].unit);
     return "now";
+}
+
+const char *cm_output_paused(const char *name, apr_int64_t at, apr_pool_t *pool)
+{
+    const char *ago = cm_output_ago(at, pool);
+
+    if (strcmp(ago, "now") == 0)
+        return apr_pstrcat(pool, name, " is paused", NULL);
+    return apr_pstrcat(pool, name, " is paused for ", ago, NULL);
 }

@@ -77,6 +77,9 @@ const char *cm_output_clean(const char *text, apr_pool_t *pool);
 /* Return NUMBER with its thousands apart: "1,234,567". */
 const char *cm_output_number(apr_int64_t number, apr_pool_t *pool);
 
+/* Return "1 message", "1,234 messages" for NUMBER. */
+const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool);
+
 /* Return TEXT in a colour when stdout has any: 'r', 'y', 'g', or 'd' (dim). */
 const char *cm_output_paint(const cm_output_t *output, char colour,
                             const char *text, apr_pool_t *pool);
@@ -84,5 +87,9 @@ const char *cm_output_paint(const cm_output_t *output, char colour,
 /* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
  * for 0. */
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool);
+
+/* Return "NAME is paused", since when when that is some time ago. */
+const char *cm_output_paused(const char *name, apr_int64_t at,
+                             apr_pool_t *pool);
 
 #endif

@@ -127,6 +127,26 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
     return NULL;
 }
 
+/* The ids behind the last one stamped; those that were rolled back, too. */
+static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
+                                   apr_pool_t *pool)
+{
+    apr_int64_t guess;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT (SELECT max(id) FROM outbound_messages),"
+                           " (SELECT id FROM outbound_messages WHERE seq ="
+                           " (SELECT max(seq) FROM outbound_messages)),"
+                           " (SELECT min(id) - 1 FROM outbound_messages)",
+                           NULL, 0, pool));
+    guess = cm_cell_number(rows, 0, 0) -
+            cm_cell_number(rows, 0, cm_cell_text(rows, 0, 1) ? 1 : 2);
+    if (guess > *count)
+        *count = guess;
+    return NULL;
+}
+
 static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                                 const char *peer, apr_pool_t *pool)
 {
@@ -156,6 +176,8 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                                0, pool));
         pending->count = cm_cell_number(rows, 0, 0) - confirmed;
     }
+    if (raw == MOST_COUNTED)
+        CM_TRY(guess_unstamped(&raw, node, pool));
     pending->count += raw;
     return NULL;
 }

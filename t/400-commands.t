@@ -134,7 +134,7 @@ sub holding {
 sub monitors {
     my $nagios = $central->sync('status', '--nagios');
     like($nagios->{out},
-        qr/^COMMUNICATOR WARNING - facade: \d+ messages parked \| '/,
+        qr/^COMMUNICATOR WARNING - facade: \d+ messages? parked \| '/,
         'nagios: one line') or diag $nagios->{err};
     is($nagios->{exit}, 1, '  and its status');
     is($central->sync('status', '--nagios', '--warning', '1d',
@@ -158,7 +158,7 @@ sub checking {
         'facade: login', 'facade: histories fit', 'facade: clocks agree') {
         like($check->{out}, qr/^ok +\Q$what\E/m, "  $what");
     }
-    like(lines_of($check, 'warning'), qr/messages were parked at/,
+    like(lines_of($check, 'warning'), qr/of ours parked at/,
         '  what is parked') or diag $check->{out};
     like($facade->sync('check')->{out}, qr/^ok +central: comes to us/m,
         '  on the other side');

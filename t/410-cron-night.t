@@ -108,7 +108,7 @@ later(16 * 60);
 is(minutes(1, 0), 1, 'its end is told');
 like($last, qr/\Acommunicator-sync: facade: recovered after 25 h \d+ min, /,
     '  with what it was');
-like($last, qr/ 1 messages delivered: cannot .*\n\z/, '  and what it brought');
+like($last, qr/ 1 message delivered: cannot .*\n\z/, '  and what it brought');
 is(heard(), 'recovered facade', '  also to the command');
 is(minutes(2, 0), 0, 'then it is quiet again');
 
@@ -130,7 +130,7 @@ is(heard(), 'trouble facade', '  also to the command');
 is(minutes(3, 0), 0, '  and not again');
 later(24 * 3600);
 is(minutes(1, 0), 1, '  a reminder after a day');
-like($last, qr/1 messages are parked still, since /, '  of what it is');
+like($last, qr/1 message parked still, since /, '  of what it is');
 $there->run('drop trigger narrow');
 is(minutes(2, 0), 1, '  and the end, when the table is wider');
 like($last, qr/recovered after 24 h/, '  which is told');
