@@ -82,27 +82,37 @@ for my $command (@commands) {
         "$command has help");
 }
 
-# What the documents tell people to type
+# What the documents tell people to type: lines of their own, or in `...`
 
 my %known = map { $_ => 1 } @commands;
 my %option = map { $_ => 1 } @options;
-my ($lines, @wrong) = (0);
-for my $name (sort keys %text) {
-    next if $name =~ /\.(bash|yml)$/;
-    (my $plain = $text{$name}) =~ s/^\.(It )?(Li|Ql) //mg;
-    for my $line ($plain =~ /communicator-sync( +(?![|(])[-\w][^\n`#;]*)/g) {
-        my @words = split ' ', $line =~ s/ --? .*//r;
+my %takes = map { $_ => 1 } $options =~ /--([a-z-]+) [A-Z]+ /g;
 
-        push @wrong, "$name: --$_" for grep { !$option{$_} }
-          $line =~ /\s--([a-z-]+)/g;
-        shift @words while @words && $words[0] =~ /^-|^\d|^FILE$/;
-        next unless @words && $plain =~ /^\s+(?:[\w*]\S* )*communicator-sync
-            \Q$line\E/mx && $words[0] =~ /^[a-z]+$/;
+# What is wrong with the words behind communicator-sync.
+sub mistakes {
+    my @words = @_;
+    my @wrong;
+
+    while (@words && $words[0] =~ /^--([a-z-]+)/) {
+        push @wrong, shift @words unless $option{$1};
+        shift @words;
+        shift @words if $takes{$1};
+    }
+    push @wrong, $words[0]
+      if @words && $words[0] =~ /^[a-z]/ && !$known{ $words[0] };
+    return @wrong, grep { /^--([a-z-]+)/ && !$option{$1} } @words;
+}
+
+my ($lines, @wrong) = (0);
+for my $name (grep { !/\.(bash|yml)$/ } sort keys %text) {
+    (my $plain = $text{$name}) =~ s/^\.(It )?(Li|Ql|Dl) /    /mg;
+    for my $line ($plain =~ /(?:^\ {4,}|^(?=communicator-sync\ -?-?\w+$)|`)
+            communicator-sync\ +([^\n`\#;|]*)/mxg) {
         $lines++;
-        push @wrong, "$name: $words[0]" unless $known{ $words[0] };
+        push @wrong, map { "$name: $_" } mistakes(split ' ', $line);
     }
 }
-cmp_ok($lines, '>', 25, 'lines to type were found');
+cmp_ok($lines, '>', 50, 'lines to type were found');
 is("@wrong", '', 'all of them have commands and options that there are');
 
 # Reasons, exit statuses, numbers of the log
