@@ -185,10 +185,11 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                                     "its changes are not published",
                                     model->table);
     else if (capture == CM_CAPTURE_STALE)
-        problem.text = apr_psprintf(pool,
-                                    "the triggers of table '%s' were made for "
-                                    "other columns",
-                                    model->table);
+        problem.text =
+            apr_psprintf(pool,
+                         "the triggers of table '%s' are incomplete, or "
+                         "for other columns",
+                         model->table);
     if (problem.text)
         APR_ARRAY_PUSH(problems, cm_problem_t) = problem;
     return NULL;
