@@ -198,6 +198,21 @@ for my $name (qw(README docs/guide.md docs/communicator.conf.5)) {
 }
 cmp_ok($blocks, '>=', 6, 'examples in the documents were found');
 
+# What they show of httpd's own configuration.
+my ($modules) = Communicator::Test::Server::load_lines()
+  =~ m{(\S+)/mod_dbd\.so};
+$blocks = 0;
+for my $name (qw(README docs/guide.md docs/mod_communicator.8)) {
+    for my $block ($text{$name} =~ m{^(\s*<Location .*?</Location>)}msg) {
+        $server->configure(conf => '', httpd_conf =>
+            "LoadModule authz_host_module $modules/mod_authz_host.so\n$block");
+        my $run = $server->configtest;
+        is($run->{exit}, 0, "$name: httpd's example " . ++$blocks)
+          or diag($run->{err});
+    }
+}
+cmp_ok($blocks, '>=', 5, 'examples for httpd were found');
+
 # cron, systemd, bash
 
 like($text{'conf/communicator.cron'}, qr{^\*/2(\ \*){4}\ _communicator\ .*
