@@ -54,6 +54,8 @@ sub wire_of {
     my ($file) = @_;
     my ($bytes, $requests) = (0, 0);
 
+    return (0, 0) unless defined $file;
+
     for (split /\n/, slurp($file)) {
         my ($in, $out) = split ' ';
         $bytes += $in + $out;
@@ -63,12 +65,12 @@ sub wire_of {
 }
 
 # Run CODE, which starts a program and returns its process id, to its end.
-# WITH: servers (process ids), children (httpd's), wire (a log).
+# WITH: httpd and database (process ids), wire (a log).
 sub measure {
     my ($code, %with) = @_;
     my ($bytes, $requests) = wire_of($with{wire});
     my $machine = cpu_of_machine();
-    my $servers = cpu_of(@{ $with{servers} });
+    my ($httpd, $database) = map { cpu_of($_) } @with{qw(httpd database)};
     my (undef, undef, $user, $system) = times;
     my $began = time;
     my $pid = $code->();
@@ -84,15 +86,18 @@ sub measure {
     my $seconds = time - $began;
     my (undef, undef, $user_after, $system_after) = times;
     my $client = $user_after + $system_after - $user - $system;
-    $servers = cpu_of(@{ $with{servers} }) - $servers;
+    $httpd = cpu_of($with{httpd}) - $httpd;
+    $database = cpu_of($with{database}) - $database;
     my ($bytes_after, $requests_after) = wire_of($with{wire});
-    my $others = cpu_of_machine() - $machine - $client - $servers;
+    my $others = cpu_of_machine() - $machine - $client - $httpd
+      - $database;
     return {
         status => $status,
         seconds => $seconds,
         cpu_client => $client,
-        cpu_servers => $servers,
-        cpu => $client + $servers,
+        cpu_httpd => $httpd,
+        cpu_database => $database,
+        cpu => $client + $httpd + $database,
         client_mb => $peak,
         bytes => $bytes_after - $bytes,
         requests => $requests_after - $requests,

@@ -5,8 +5,8 @@ package Nodes;
 
 use strict;
 use warnings;
-use Communicator::Test qw(build_dir run_program start_process client_file
-  spew own web_user);
+use Communicator::Test qw(build_dir start_process client_file
+  spew slurp own web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Engine;
 use Communicator::Test::Peer;
@@ -74,12 +74,12 @@ sub start {
     return $self;
 }
 
-# The process ids of all servers.
+# The process ids of the servers.
 sub servers {
     my ($self) = @_;
 
-    return [$self->{facade}->pid,
-        $self->{engine} ? $self->{engine}->server_pid : ()];
+    return (httpd => $self->{facade}->pid,
+        database => $self->{engine} ? $self->{engine}->server_pid : undef);
 }
 
 # Run communicator-sync as cron would: what it cost.
@@ -92,8 +92,8 @@ sub sync {
     my $cost = Meter::measure(sub {
         start_process([client_file(), '--config', $central->config_file,
             @command], out => $log);
-    }, servers => $self->servers, wire => $self->{wire});
-    die "communicator-sync: ", Communicator::Test::slurp($log)
+    }, $self->servers, wire => $self->{wire});
+    die "communicator-sync: ", slurp($log)
       if $cost->{status};
     $cost->{child_mb} = $self->child_mb;
     return $cost;
@@ -111,17 +111,22 @@ sub child_mb {
     return $most;
 }
 
-# Run the load program on NODE's database: the seconds that it took.
+# Run the load program on NODE's database: what it cost.
 sub load {
     my ($self, $node, $what, $table, $count, $each) = @_;
     my $database = $self->{$node}->database;
-    my $run = run_program([build_dir() . '/bench/load', $self->{driver},
-        $database->params =~ s/ flags=.*//r, $what, $table, $count, $each],
-        timeout => 3600);
+    my $log = "$self->{central}{dir}/load.log";
 
-    die "load: $run->{err}" if $run->{exit} || $run->{signal};
+    spew($log, '');
+    my $cost = Meter::measure(sub {
+        start_process([build_dir() . '/bench/load', $self->{driver},
+            $database->params =~ s/ flags=.*//r, $what, $table, $count,
+            $each], out => $log);
+    }, $self->servers);
+    die "load: ", slurp($log) if $cost->{status};
+    $cost->{seconds} = slurp($log) + 0;
     own(web_user(), glob "$database->{file}*") if $database->{file};
-    return $run->{out} + 0;
+    return $cost;
 }
 
 # Die unless both sides hold the same rows of TABLE.
