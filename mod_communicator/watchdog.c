@@ -13,6 +13,7 @@
 #include <apr_shm.h>
 #include <apr_strings.h>
 
+#include "cm_purge.h"
 #include "log.h"
 
 APLOG_USE_MODULE(communicator);
@@ -50,8 +51,14 @@ static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
     look_t *look = baton;
 
+    apr_int64_t removed;
+
     CM_TRY(cm_health_read(&look->health, node, pool));
-    return look->check ? cm_health_check(&look->problems, node, pool) : NULL;
+    if (!look->check)
+        return NULL;
+    CM_TRY(cm_health_check(&look->problems, node, pool));
+    /* No cron does it on this side. */
+    return cm_purge_retain(&removed, node, pool);
 }
 
 /* Return PROBLEM and what to do about it. */

@@ -9,7 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file module_file);
+use Communicator::Test qw(client_file module_file wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -201,6 +201,13 @@ sub purging {
         . 'where processed_at is not null'), 0, '  all that was applied');
     is($central->sync->{exit}, 0, 'the next run goes on');
     is($unconfirmed->(), 0, '  and sends it');
+    $facade->stop;
+    $facade->configure(conf => $models . "CommunicatorRetain 1ms\n");
+    sleep 2; # the database's seconds
+    $facade->start;
+    ok(wait_until(sub { !$facade->database->value('select count(*) from '
+        . 'inbound_messages where processed_at is not null') }, 20),
+        'httpd purges by itself, as CommunicatorRetain says');
     is($central->sync('purge', '--all', '--older-than', '1d')->{exit}, 64,
         'one or the other');
 }
