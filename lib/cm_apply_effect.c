@@ -18,7 +18,7 @@ static cm_error_t *hold(cm_run_t *run, const cm_item_t *item, const char *what)
         run->peer, item->message->id, run->peer, item->message->id);
 }
 
-/* Return whether a conflict waits for a person's decision. */
+/* Return whether a conflict waits for a person. */
 static int is_held(const cm_record_t *record, const cm_item_t *item)
 {
     return record->table->model->conflict == CM_CONFLICT_HOLD &&
@@ -67,13 +67,45 @@ static apr_int64_t base_of(const cm_message_t *message, const char *column)
     return clock ? *clock : 0;
 }
 
+/* A person has decided there: a later message of the column knows of what is
+ * here. */
+static int is_decided_there(const cm_record_t *record, const cm_item_t *item,
+                            const char *column, apr_int64_t here)
+{
+    int later = 0, i;
+
+    for (i = record->next; i < record->items->nelts; i++) {
+        const cm_item_t *other = CM_NTH(record->items, i, cm_item_t);
+        const cm_message_t *message = other->message;
+
+        if (later && !other->fault && message->has_base &&
+            cm_clocks_of(&message->clocks, column) == message->clocks.clock &&
+            base_of(message, column) >= here)
+            return 1;
+        later |= other == item;
+    }
+    return 0;
+}
+
+static int again_has(const cm_effect_t *effect, int column)
+{
+    int i;
+
+    for (i = 0; i < effect->again->nelts; i++) {
+        if (APR_ARRAY_IDX(effect->again, i, int) == column)
+            return 1;
+    }
+    return 0;
+}
+
 /* Let *WINNER stand in COLUMN with the clock of both, and publish it again:
  * that makes it newer than what it would have lost to. */
 static void settle(cm_run_t *run, cm_record_t *record, const cm_item_t *item,
                    int column, cm_field_t *loser, const cm_field_t *winner)
 {
     note_conflict(run, record, item, column, loser, winner);
-    APR_ARRAY_PUSH(record->effect->again, int) = column;
+    if (!again_has(record->effect, column))
+        APR_ARRAY_PUSH(record->effect->again, int) = column;
     loser->value = winner->value;
     loser->source = winner->source;
 }
@@ -93,7 +125,8 @@ static cm_error_t *check_column(cm_run_t *run, cm_record_t *record,
         !cm_state_conflicts(effect->state, incoming, column,
                             base_of(item->message, name)))
         return NULL;
-    if (is_held(record, item))
+    if (is_held(record, item) &&
+        !is_decided_there(record, item, name, here->clock))
         return hold(run, item, apr_psprintf(run->pool, "'%s'", name));
     if (loses && wins_here(run, record, item))
         settle(run, record, item, column, there, here);
@@ -102,6 +135,9 @@ static cm_error_t *check_column(cm_run_t *run, cm_record_t *record,
     else
         note_conflict(run, record, item, column, loses ? here : there,
                       loses ? there : here);
+    /* The other side may hold ours for a person, too: it is told. */
+    if (item->decision && !again_has(effect, column))
+        APR_ARRAY_PUSH(effect->again, int) = column;
     return NULL;
 }
 

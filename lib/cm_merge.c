@@ -96,6 +96,6 @@ int cm_state_conflicts(const cm_state_t *state, const cm_state_t *incoming,
     const cm_field_t *there = &incoming->fields[field];
 
     return here->value.kind != CM_ABSENT && there->value.kind != CM_ABSENT &&
-           here->clock > base && here->clock != there->clock &&
+           here->clock > base &&
            cm_value_compare(here->value, there->value) != 0;
 }

@@ -105,6 +105,7 @@ sub test_newest {
     $pair->sync('at the same microsecond');
     $pair->both_have('select title from posts', [['b']],
         'on equal clocks the greater value wins');
+    both_note($pair, ['post title "a" "b" 0'], 'which is a conflict, too');
 
     change($central, "update posts set title = 'fast'", clock(99));
     $pair->sync('a fast clock');
@@ -172,6 +173,28 @@ sub test_hold {
     $pair->sync('another record');
     is($central->value("select count(*) from pages where title = 'another'"),
         1, 'other records go on');
+    $facade->run("delete from pages where title = 'another';");
+    decide($pair, 'retry', 'facade', 'takes theirs');
+
+    change($central, "update pages set title = 'ours'", clock(20));
+    change($facade, "update pages set title = 'theirs'", clock(30));
+    $pair->sync('conflict=hold', 65);
+    decide($pair, 'discard', 'ours', 'keeps ours');
+    $pair->is_settled('conflict=hold');
+}
+
+# A person decides at central by COMMAND; the facade is told.
+sub decide {
+    my ($pair, $command, $want, $what) = @_;
+    my $id = $pair->central->value(
+        'select id from inbound_messages where processed_at is null');
+
+    $pair->{central}->sync_ok($command, 'facade', $id);
+    $pair->sync("$command at one side $what");
+    $pair->both_have('select title from pages', [[$want]],
+        'both sides are told');
+    is_deeply([map { $pair->parked($_) } $pair->databases], [],
+        'and nothing waits for anybody');
 }
 
 # Both sides make the same tag before they hear of each other.
