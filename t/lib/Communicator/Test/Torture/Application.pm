@@ -92,11 +92,12 @@ sub tables {
 
 sub models {
     my ($conflict) = @_;
+    my $references = 'references=author_id:author,tag_id:tag';
 
     return <<"CONF";
 CommunicatorModel author table=authors references=boss_id:author
 CommunicatorModel tag table=tags match=name
-CommunicatorModel post table=posts references=author_id:author,tag_id:tag $conflict
+CommunicatorModel post table=posts $references $conflict
 CommunicatorModel country table=countries key=code keys=shared
 CommunicatorModel event table=events
 CONF
