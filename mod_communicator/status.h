@@ -27,6 +27,7 @@ void cm_status_child_init(apr_pool_t *pool, server_rec *server);
 int cm_status_hook(request_rec *r, int flags);
 int cm_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                             apr_pool_t *ptemp, server_rec *server);
+void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server);
 void cm_dump_config(apr_pool_t *pconf, server_rec *server);
 
 /* Append HEALTH as a page; REFRESH seconds until the browser asks again, 0:

@@ -12,6 +12,7 @@
 #include <apr_hash.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
+#include <apr_thread_mutex.h>
 
 #include "cm_purge.h"
 #include "log.h"
@@ -36,6 +37,8 @@ typedef struct watch_t {
     ap_watchdog_t *watchdog;
     apr_interval_time_t interval;
     apr_time_t started;
+    apr_thread_mutex_t *looking; /* this child's, held during a look */
+    int ending;                  /* this child ends */
 } watch_t;
 
 /* One look at one server. */
@@ -170,19 +173,13 @@ static void look_at(server_rec *server, const cm_server_t *config,
     keep(look.sample, look.health, look.problems);
 }
 
-static apr_status_t watch(int state, void *data, apr_pool_t *pool)
+static void look_around(const watch_t *watched, apr_pool_t *pool)
 {
-    watch_t *watched = data;
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_set_callback_interval) *set_interval =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_set_callback_interval);
     apr_pool_t *iterpool;
     server_rec *each;
 
-    if (state != AP_WATCHDOG_STATE_RUNNING)
-        return APR_SUCCESS;
-    set_interval(watched->watchdog, watched->interval, watched, watch);
     apr_pool_create(&iterpool, pool);
-    for (each = watched->first; each; each = each->next) {
+    for (each = watched->first; each && !watched->ending; each = each->next) {
         const cm_server_t *config = cm_server_own(watched->first, each);
 
         apr_pool_clear(iterpool);
@@ -190,7 +187,47 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
             look_at(each, config, watched->started, iterpool);
     }
     apr_pool_destroy(iterpool);
+}
+
+static apr_status_t watch(int state, void *data, apr_pool_t *pool)
+{
+    watch_t *watched = data;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_set_callback_interval) *set_interval =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_set_callback_interval);
+
+    if (state != AP_WATCHDOG_STATE_RUNNING || !watched->looking)
+        return APR_SUCCESS;
+    set_interval(watched->watchdog, watched->interval, watched, watch);
+    apr_thread_mutex_lock(watched->looking);
+    look_around(watched, pool);
+    apr_thread_mutex_unlock(watched->looking);
     return APR_SUCCESS;
+}
+
+/* Wait for a look under way: mod_dbd's connections go with the child's pool,
+ * before mod_watchdog waits for its thread. */
+static apr_status_t end_watch(void *data)
+{
+    watch_t *watched = data;
+
+    watched->ending = 1;
+    apr_thread_mutex_lock(watched->looking);
+    apr_thread_mutex_unlock(watched->looking);
+    return APR_SUCCESS;
+}
+
+void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
+{
+    watch_t *watched;
+    void *data = NULL;
+
+    apr_pool_userdata_get(&data, NAME, server->process->pconf);
+    watched = data;
+    if (!watched ||
+        apr_thread_mutex_create(&watched->looking, APR_THREAD_MUTEX_DEFAULT,
+                                pool) != APR_SUCCESS)
+        return;
+    apr_pool_pre_cleanup_register(pool, watched, end_watch);
 }
 
 /* Give each server that has an endpoint a place in shared memory; return how
@@ -256,5 +293,6 @@ int cm_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                      CM0038 "no task of mod_watchdog can be made");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    apr_pool_userdata_setn(watched, NAME, NULL, server->process->pconf);
     return OK;
 }

@@ -1,7 +1,8 @@
 -- The triggers of one table of the application. They run with the rights of
 -- who installed them, with the sql_mode and character set of that session,
 -- and leave LAST_INSERT_ID() as it was. UTC_TIMESTAMP() does not depend on
--- the session's time zone.
+-- the session's time zone. The mark is no comment: clients drop comments when
+-- they restore a dump.
 
 -- place: the database that Communicator's tables are in
 SELECT DATABASE();
@@ -14,7 +15,8 @@ WHERE event_object_schema = COALESCE(%s, DATABASE())
 
 -- insert: new records
 CREATE OR REPLACE TRIGGER {schema}{insert} AFTER INSERT ON {table} FOR EACH ROW
-BEGIN /* {mark} */
+BEGIN
+    DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
@@ -27,7 +29,8 @@ END
 
 -- update: changed records
 CREATE OR REPLACE TRIGGER {schema}{update} AFTER UPDATE ON {table} FOR EACH ROW
-BEGIN /* {mark} */
+BEGIN
+    DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     DECLARE moment BIGINT DEFAULT
         TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
     DECLARE moved BOOLEAN DEFAULT {key_differs};
@@ -51,7 +54,8 @@ END
 
 -- delete: deleted records
 CREATE OR REPLACE TRIGGER {schema}{delete} AFTER DELETE ON {table} FOR EACH ROW
-BEGIN /* {mark} */
+BEGIN
+    DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
