@@ -201,12 +201,21 @@ sub restore {
     die "restore: $result->{err}" if $result->{exit};
 }
 
+# Words that make who uses a file the user of httpd, once httpd does: while
+# root makes SQLite's shared memory, another process may find it read-only.
+sub as_user {
+    my ($self) = @_;
+
+    return () unless $self->{of_httpd} && defined web_user();
+    return (program('runuser'), '-u', web_user(), '--');
+}
+
 # The words that run the database's own client, with OPTIONS.
 sub client_command {
     my ($self, @options) = @_;
 
-    return (program('sqlite3'), '-bail', '-batch', '-cmd', '.timeout 20000',
-        @options, $self->{file}) if $self->{file};
+    return ($self->as_user, program('sqlite3'), '-bail', '-batch', '-cmd',
+        '.timeout 20000', @options, $self->{file}) if $self->{file};
     return $self->{engine}->client_command($self->{name}, @options);
 }
 

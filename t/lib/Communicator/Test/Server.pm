@@ -84,6 +84,7 @@ sub configure {
     my $user = web_user();
 
     $self->SUPER::configure(%change);
+    $self->{database}{of_httpd} = 1;
     my $dir = $self->{dir};
     my $run_as = defined $user
       ? "User $user\nGroup #" . (getpwnam $user)[3] . "\n" : '';
