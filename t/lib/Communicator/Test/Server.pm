@@ -234,7 +234,7 @@ sub log_has_only {
     my @bad = grep { /[\w:]:(?:warn|error|crit|alert|emerg)\]/
           || /exit signal|runtime error:|AddressSanitizer/ } @lines;
     # What httpd's event MPM says when it is stopped as connections close.
-    @bad = grep { !/AH0309[23]: process_(?:lingering_close|socket)/ } @bad;
+    @bad = grep { !/\[mpm_event:error\].*Bad file descriptor/ } @bad;
     my @missing;
 
     for my $pattern (@expected) {
