@@ -205,7 +205,8 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
 }
 
 /* Wait for a look under way: mod_dbd's connections go with the child's pool,
- * before mod_watchdog waits for its thread. */
+ * before mod_watchdog waits for its thread. The mutex must outlive that pool:
+ * the thread may come for it until mod_watchdog has waited. */
 static apr_status_t end_watch(void *data)
 {
     watch_t *watched = data;
@@ -225,7 +226,7 @@ void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
     watched = data;
     if (!watched ||
         apr_thread_mutex_create(&watched->looking, APR_THREAD_MUTEX_DEFAULT,
-                                pool) != APR_SUCCESS)
+                                server->process->pool) != APR_SUCCESS)
         return;
     apr_pool_pre_cleanup_register(pool, watched, end_watch);
 }
