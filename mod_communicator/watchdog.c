@@ -9,6 +9,7 @@
 #include <mod_watchdog.h>
 #include <string.h>
 
+#include <apr_atomic.h>
 #include <apr_hash.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
@@ -38,6 +39,7 @@ typedef struct watch_t {
     apr_interval_time_t interval;
     apr_time_t started;
     apr_thread_mutex_t *looking; /* this child's, held during a look */
+    apr_uint32_t ready;          /* this child has its connections */
     int ending;                  /* this child ends */
 } watch_t;
 
@@ -195,7 +197,8 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
     APR_OPTIONAL_FN_TYPE(ap_watchdog_set_callback_interval) *set_interval =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_set_callback_interval);
 
-    if (state != AP_WATCHDOG_STATE_RUNNING || !watched->looking)
+    if (state != AP_WATCHDOG_STATE_RUNNING ||
+        !apr_atomic_read32(&watched->ready))
         return APR_SUCCESS;
     set_interval(watched->watchdog, watched->interval, watched, watch);
     apr_thread_mutex_lock(watched->looking);
@@ -217,6 +220,8 @@ static apr_status_t end_watch(void *data)
     return APR_SUCCESS;
 }
 
+/* mod_watchdog may begin before mod_dbd is there, which then has nothing to
+ * give and says nothing: so this comes behind mod_dbd. */
 void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
 {
     watch_t *watched;
@@ -229,6 +234,7 @@ void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
                                 server->process->pool) != APR_SUCCESS)
         return;
     apr_pool_pre_cleanup_register(pool, watched, end_watch);
+    apr_atomic_set32(&watched->ready, 1);
 }
 
 /* Give each server that has an endpoint a place in shared memory; return how
