@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "cm_node.h"
+#include "http_error.h"
 
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
@@ -28,6 +29,11 @@ struct cm_http_t {
     apr_size_t size, room;
     int overflow;
     int head_done; /* the head of the reply came to its end */
+    const char *query;
+    const cm_http_body_t *body; /* of a POST */
+    int packed;                 /* it went packed */
+    int takes_gzip;             /* the peer says so ... */
+    int refused_gzip;           /* ... but something refused it */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -153,7 +159,8 @@ static void set_options(cm_http_t *http)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout < 60 ? timeout : 60);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout);
-    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (config->packs)
+        curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "communicator-sync");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -186,66 +193,7 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
     return NULL;
 }
 
-static cm_code_e code_of_curl(const cm_http_t *http, CURLcode rc)
-{
-    switch (rc) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return CM_TIMEOUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_USE_SSL_FAILED:
-        return CM_TLS;
-    case CURLE_SSL_CACERT_BADFILE:
-        return CM_FILE;
-    case CURLE_WRITE_ERROR:
-        return http->overflow ? CM_TOO_LARGE : CM_PROTOCOL;
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING:
-        return CM_PROTOCOL;
-    default:
-        return CM_NETWORK;
-    }
-}
-
-static cm_error_t *explain(cm_http_t *http, CURLcode rc, apr_pool_t *pool)
-{
-    const cm_peer_settings_t *peer = http->config->peer;
-    cm_code_e code = code_of_curl(http, rc);
-    const char *words = *http->error ? http->error : curl_easy_strerror(rc);
-    cm_error_t *err;
-
-    if (code == CM_TOO_LARGE)
-        return cm_error_hint(
-            CM_FAIL(pool, code,
-                    "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
-                    http->config->uri, http->config->reply_limit),
-            pool, "raise CommunicatorMaxBody on this side");
-    err = CM_FAIL(pool, code, "%s: %s", http->config->uri, words);
-    if (code == CM_TLS)
-        return cm_error_hint(err, pool,
-                             "name the authority that signed the peer's "
-                             "certificate by ca-file= (%s:%d)",
-                             peer->place.file, peer->place.line);
-    if (code == CM_FILE)
-        return cm_error_hint(err, pool, "%s",
-                             peer->ca_file
-                                 ? "is the file of ca-file= there, and PEM?"
-                                 : "install the authorities' certificates "
-                                   "(Debian: ca-certificates), or name a "
-                                   "file of them by ca-file=");
-    if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
-        return cm_error_hint(err, pool,
-                             "is the peer's httpd running, and is uri= right "
-                             "(%s:%d)?",
-                             peer->place.file, peer->place.line);
-    return err;
-}
-
-static struct curl_slist *request_headers(const cm_http_t *http, int posts,
+static struct curl_slist *request_headers(const cm_http_t *http,
                                           apr_pool_t *pool)
 {
     const apr_array_header_t *all = apr_table_elts(http->config->headers);
@@ -253,8 +201,10 @@ static struct curl_slist *request_headers(const cm_http_t *http, int posts,
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     int i;
 
-    if (posts)
+    if (http->body)
         list = curl_slist_append(list, "Content-Type: application/json");
+    if (http->packed)
+        list = curl_slist_append(list, "Content-Encoding: gzip");
     for (i = 0; i < all->nelts; i++)
         list = curl_slist_append(
             list, apr_pstrcat(pool, entry[i].key, ": ", entry[i].val, NULL));
@@ -292,8 +242,7 @@ static void drive(cm_http_t *http, apr_size_t size)
     }
 }
 
-static void begin(cm_http_t *http, const char *query, int posts,
-                  apr_pool_t *pool)
+static void begin(cm_http_t *http, apr_pool_t *pool)
 {
     cm_http_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
 
@@ -306,35 +255,74 @@ static void begin(cm_http_t *http, const char *query, int posts,
     http->head_done = 0;
     http->done = 0;
     *http->error = '\0';
-    curl_easy_setopt(
-        http->curl, CURLOPT_URL,
-        query ? apr_pstrcat(pool, http->config->uri, "?", query, NULL)
-              : http->config->uri);
-    http->sent = request_headers(http, posts, pool);
+    curl_easy_setopt(http->curl, CURLOPT_URL,
+                     http->query ? apr_pstrcat(pool, http->config->uri, "?",
+                                               http->query, NULL)
+                                 : http->config->uri);
+    http->sent = request_headers(http, pool);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->sent);
     reply->began = cm_clock_now();
     curl_multi_add_handle(http->multi, http->curl);
 }
 
-cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
-                           apr_pool_t *pool)
+/* Hand the body over, and return once it has gone. */
+static void post(cm_http_t *http, int packed, apr_pool_t *pool)
+{
+    const cm_http_body_t *body = http->body;
+    apr_size_t size = packed ? body->packed->size : body->size;
+
+    http->packed = packed;
+    curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS,
+                     packed ? body->packed->data : body->data);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+    begin(http, pool);
+    drive(http, size);
+}
+
+/* Return the status that came back, 0 for none. */
+static long status_of(const cm_http_t *http)
 {
     long status = 0;
 
+    if (http->result == CURLE_OK)
+        curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+/* Wait for the reply. A packed body that is refused goes once more as it is,
+ * and so do all that follow: the peer's httpd may unpack it within limits of
+ * its own, or just have been restarted without the means to. */
+static void await(cm_http_t *http, apr_pool_t *pool)
+{
+    long status;
+
     drive(http, 0);
+    status = http->packed ? status_of(http) : 0;
+    if (status != 400 && status != 413 && status != 415)
+        return;
+    http->refused_gzip = 1;
+    post(http, 0, pool);
+    drive(http, 0);
+}
+
+cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
+                           apr_pool_t *pool)
+{
+    await(http, pool);
     *reply = http->reply;
     (*reply)->ended = cm_clock_now();
+    (*reply)->status = (int)status_of(http);
     leave(http);
     if (http->result != CURLE_OK)
-        return explain(http, http->result, pool);
+        return cm_http_explain(http->result, http->error, http->overflow,
+                               http->config, pool);
     /* curl takes what was cut there for the whole of it */
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
                        http->config->uri);
-    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     http->data[http->size] = '\0';
-    (*reply)->status = (int)status;
     (*reply)->data = http->data;
     (*reply)->size = http->size;
     return NULL;
@@ -343,25 +331,42 @@ cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
 cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
                         const char *query, apr_pool_t *pool)
 {
+    http->query = query;
+    http->body = NULL;
+    http->packed = 0;
     curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
-    begin(http, query, 0, pool);
+    begin(http, pool);
     return cm_http_finish(reply, http, pool);
 }
 
-void cm_http_send(cm_http_t *http, const char *query, const char *data,
-                  apr_size_t size, apr_pool_t *pool)
+void cm_http_take_gzip(cm_http_t *http, int takes)
 {
-    curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, data);
-    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-    begin(http, query, 1, pool);
-    drive(http, size);
+    http->takes_gzip = takes;
+}
+
+cm_http_body_t cm_http_body(const cm_http_t *http, const char *data,
+                            apr_size_t size, apr_pool_t *pool)
+{
+    int packs = http->config->packs && http->takes_gzip && !http->refused_gzip;
+
+    return (cm_http_body_t){data, size,
+                            packs ? cm_gzip_pack(data, size, pool) : NULL};
+}
+
+void cm_http_send(cm_http_t *http, const char *query,
+                  const cm_http_body_t *body, apr_pool_t *pool)
+{
+    http->query = query;
+    http->body = body;
+    post(http, body->packed && !http->refused_gzip, pool);
 }
 
 cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
                          const char *query, const char *data, apr_size_t size,
                          apr_pool_t *pool)
 {
-    cm_http_send(http, query, data, size, pool);
+    cm_http_body_t body = cm_http_body(http, data, size, pool);
+
+    cm_http_send(http, query, &body, pool);
     return cm_http_finish(reply, http, pool);
 }

@@ -1,14 +1,16 @@
-/* HTTP towards one peer. Only http.c includes curl.h.
+/* HTTP towards one peer. Only http.c and http_error.[ch] know libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, the size of a reply is
- * counted as it comes in (which bounds what gzip unfolds to as well). */
+ * counted as it comes in (which bounds what gzip unfolds to as well). Bodies
+ * are packed where the operator wants it, both ways, and requests only when
+ * the peer has said that it takes that. */
 #ifndef HTTP_H
 #define HTTP_H
 
 #include <apr_tables.h>
 
-#include "cm_error.h"
+#include "cm_gzip.h"
 #include "cm_settings.h"
 
 typedef struct cm_http_t cm_http_t;
@@ -21,6 +23,7 @@ typedef struct cm_http_config_t {
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
     apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
+    int packs;              /* bodies, both ways */
     apr_table_t *headers;   /* sent with each request; may be changed
                                between requests */
 } cm_http_config_t;
@@ -34,6 +37,13 @@ typedef struct cm_http_reply_t {
     apr_size_t size;
     apr_int64_t began, ended; /* this host's clock, microseconds */
 } cm_http_reply_t;
+
+/* What is sent: as it is, and packed, or NULL. */
+typedef struct cm_http_body_t {
+    const char *data;
+    apr_size_t size;
+    const cm_buffer_t *packed;
+} cm_http_body_t;
 
 /* Make the handle in POOL; CONFIG must live as long. Fails with
  * CM_INTERNAL. */
@@ -52,13 +62,18 @@ cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
                          const char *query, const char *data, apr_size_t size,
                          apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* The same in two steps: hand the request over (the peer is at work then, and
+/* The same in steps: make the body, hand it over (the peer is at work then, and
  * so may the caller be), and wait for the reply, in the same POOL. QUERY and
- * DATA stay as they are in between. */
-void cm_http_send(cm_http_t *http, const char *query, const char *data,
-                  apr_size_t size, apr_pool_t *pool);
+ * BODY stay as they are in between. */
+cm_http_body_t cm_http_body(const cm_http_t *http, const char *data,
+                            apr_size_t size, apr_pool_t *pool);
+void cm_http_send(cm_http_t *http, const char *query,
+                  const cm_http_body_t *body, apr_pool_t *pool);
 cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Note whether the peer TAKES packed bodies. */
+void cm_http_take_gzip(cm_http_t *http, int takes);
 
 /* Return the versions of the HTTP library, for --version. */
 const char *cm_http_version(void);

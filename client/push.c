@@ -73,6 +73,7 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
 {
     cm_session_t *session = push->session;
     int gem = session->kind == CM_PEER_GEM, stamped;
+    cm_buffer_t *buffer;
 
     apr_pool_clear(ready->pool);
     ready->batch = NULL;
@@ -85,7 +86,9 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
                           after, &push->limits, gem, push->next_id, ready->pool,
                           ready->pool));
     ready->after = after;
-    ready->buffer = write_batch(ready->batch, gem, ready->pool);
+    buffer = write_batch(ready->batch, gem, ready->pool);
+    ready->body =
+        cm_http_body(session->http, buffer->data, buffer->size, ready->pool);
     return NULL;
 }
 
@@ -123,8 +126,7 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
         query = apr_psprintf(
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
             push->told, batch->last);
-    cm_http_send(session->http, query, ready->buffer->data, ready->buffer->size,
-                 pool);
+    cm_http_send(session->http, query, &ready->body, pool);
     look_ahead(push, batch->last, next);
     CM_TRY(cm_http_finish(&raw, session->http, pool));
     err = cm_reply_judge_post(reply, raw, pool);

@@ -24,7 +24,7 @@ typedef struct cm_push_t {
 typedef struct cm_ready_t {
     cm_batch_t *batch;
     apr_int64_t after;   /* seq that it was read behind */
-    cm_buffer_t *buffer; /* what is sent */
+    cm_http_body_t body; /* what is sent */
     apr_pool_t *pool;    /* of all this */
 } cm_ready_t;
 

@@ -67,6 +67,19 @@ static void read_claim(cm_claim_t *claim, const cm_http_reply_t *raw)
     cm_claim_read_held(claim, apr_table_get(raw->headers, "Communicator-Held"));
 }
 
+/* Return whether the peer takes requests packed by gzip (RFC 7694). */
+static int takes_gzip(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    const char *codings = apr_table_get(raw->headers, "Accept-Encoding");
+    char *last, *coding;
+
+    coding =
+        codings ? apr_strtok(apr_pstrdup(pool, codings), ", \t", &last) : NULL;
+    while (coding && strcasecmp(coding, "gzip"))
+        coding = apr_strtok(NULL, ", \t", &last);
+    return coding != NULL;
+}
+
 static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
 {
     cm_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
@@ -75,6 +88,7 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->data = raw->data;
     reply->size = raw->size;
     reply->node = apr_table_get(raw->headers, "Communicator-Node");
+    reply->takes_gzip = takes_gzip(raw, pool);
     read_claim(&reply->claim, raw);
     reply->received = header_number(raw, "Communicator-Received");
     reply->wanted = reply->received < 0 ? -1 : reply->received + 1;

@@ -25,6 +25,7 @@ typedef struct cm_reply_t {
     apr_size_t size;
     apr_int64_t protocol;     /* that it speaks; ours only */
     const char *node;         /* ours only; NULL: not said */
+    int takes_gzip;           /* requests may be packed */
     cm_claim_t claim;         /* what it says of its history; ours only */
     apr_int64_t clock_offset; /* its clock - ours; has_clock */
     int has_clock;

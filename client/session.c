@@ -71,6 +71,9 @@ static cm_error_t *open_http(cm_session_t *session, int timeout)
     apr_table_setn(config->headers, "Communicator-Node", settings->name);
     CM_TRY(
         cm_uri_check(&config->uri, &config->loopback, session->settings, pool));
+    config->packs = session->settings->compress == CM_COMPRESS_AUTO
+                        ? !config->loopback
+                        : session->settings->compress == CM_COMPRESS_YES;
     if (session->settings->user)
         CM_TRY(cm_secret_read(&config->password, session->settings, pool));
     return cm_http_open(&session->http, config, pool);
@@ -194,6 +197,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     CM_TRY(check_name(session, reply->node, scratch_pool));
     CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
+    cm_http_take_gzip(session->http, reply->takes_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
     if (reply->has_clock)

@@ -67,12 +67,22 @@ static cm_error_t *take_insecure(void *target, const char *value,
                             answers, pool);
 }
 
+static cm_error_t *take_compress(void *target, const char *value,
+                                 apr_pool_t *pool)
+{
+    static const char *const answers[] = {"auto", "no", "yes", NULL};
+
+    return cm_option_choice(&((cm_peer_settings_t *)target)->compress, value,
+                            answers, pool);
+}
+
 static const cm_option_t options[] = {
     {"uri", take_uri},
     {"user", take_user},
     {"password-file", take_password_file},
     {"ca-file", take_ca_file},
     {"insecure", take_insecure},
+    {"compress", take_compress},
     {NULL, NULL},
 };
 

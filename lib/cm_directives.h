@@ -13,7 +13,7 @@ CM_DIRECTIVE(NAME, "CommunicatorName", BOTH, 1, 1, "NAME",
              "name of this node, as its peers know it; no default")
 CM_DIRECTIVE(PEER, "CommunicatorPeer", BOTH, 1, 0,
              "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
-             "[insecure=yes|no]",
+             "[insecure=yes|no] [compress=auto|yes|no]",
              "another node: uri= when we connect to it, user= alone when it "
              "logs in here as that user")
 CM_DIRECTIVE(MODEL, "CommunicatorModel", BOTH, 1, 0,

@@ -1,5 +1,5 @@
 /* A message: one change of one record, as stored and as sent (docs/wire.md).
- * Only this file, cm_value.c and cm_clocks.c know JSON. */
+ * Only cm_message*.c, cm_value.c and cm_clocks.c know JSON. */
 #ifndef CM_MESSAGE_H
 #define CM_MESSAGE_H
 
@@ -124,5 +124,9 @@ void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message,
  * that NAME, or return 0. */
 const char *cm_action_name(cm_action_e action);
 int cm_action_read(cm_action_e *action, const char *name);
+
+/* Return the action that MESSAGE has on the wire when it names none: what
+ * changed columns says which clocks they had. */
+cm_action_e cm_action_usual(const cm_message_t *message);
 
 #endif

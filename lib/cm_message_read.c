@@ -7,11 +7,10 @@
 #include <apr_strings.h>
 
 #include "cm_json.h"
+#include "cm_message_beside.h"
 
 /* No table has more columns. */
 #define MOST_ATTRIBUTES 4096
-/* Characters that the columns for names hold. */
-#define NAME_LENGTH 255
 
 /* The keys of a message that mean something, in the order of their names. */
 typedef enum field_e {
@@ -31,148 +30,6 @@ static const char *const field_names[FIELDS] = {
     "id",    "body",   "origin", "original_id", "action",
     "clock", "clocks", "base",   "refs"};
 
-/* Give the text of VALUE when it fits a column for names. */
-static cm_error_t *read_name(const char **name, const cm_value_t *value,
-                             const char *what, apr_pool_t *pool)
-{
-    apr_size_t i, characters = 0;
-
-    if (strlen(value->data) != value->size)
-        return CM_FAIL(pool, CM_MALFORMED, "%s holds U+0000", what);
-    for (i = 0; i < value->size; i++)
-        characters += (value->data[i] & 0xC0) != 0x80;
-    if (characters > NAME_LENGTH)
-        return CM_FAIL(pool, CM_MALFORMED, "%s is longer than %d characters",
-                       what, NAME_LENGTH);
-    *name = value->data;
-    return NULL;
-}
-
-/* Give the text of an original_id: 11, "11" and 11.0 are the same. */
-static cm_error_t *read_original_id(const char **id, const cm_value_t *value,
-                                    apr_pool_t *pool)
-{
-    apr_int64_t number;
-
-    if (value->kind == CM_NUMBER && cm_json_integer(&number, value)) {
-        *id = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
-        return NULL;
-    }
-    if (value->kind != CM_TEXT && value->kind != CM_NUMBER)
-        return CM_FAIL(pool, CM_MALFORMED,
-                       "original_id is neither number nor text");
-    return read_name(id, value, "original_id", pool);
-}
-
-/* Read an identity; without both parts it is none. */
-static cm_error_t *read_identity(cm_identity_t *identity,
-                                 const cm_value_t *origin,
-                                 const cm_value_t *original_id,
-                                 apr_pool_t *pool)
-{
-    identity->origin = identity->original_id = NULL;
-    if (origin->kind <= CM_NULL || original_id->kind <= CM_NULL)
-        return NULL;
-    if (origin->kind != CM_TEXT)
-        return CM_FAIL(pool, CM_MALFORMED, "origin is no text");
-    CM_TRY(read_original_id(&identity->original_id, original_id, pool));
-    return read_name(&identity->origin, origin, "origin", pool);
-}
-
-/* Read one member of refs: {"model":..,"origin":..,"original_id":..}. */
-static cm_error_t *read_reference(cm_attribute_t *attribute, cm_json_t *json)
-{
-    cm_value_t name, value, origin = {0}, original_id = {0}, model = {0};
-    int count = 0;
-
-    cm_json_open(json, '{');
-    while (cm_json_next(json, '}', &count)) {
-        if (!cm_json_name(json, &name) || !cm_json_value(json, &value))
-            break;
-        if (!strcmp(name.data, "model"))
-            model = value;
-        else if (!strcmp(name.data, "origin"))
-            origin = value;
-        else if (!strcmp(name.data, "original_id"))
-            original_id = value;
-    }
-    if (json->problem)
-        return NULL;
-    if (model.kind != CM_TEXT)
-        return CM_FAIL(json->pool, CM_MALFORMED, "no model");
-    CM_TRY(read_name(&attribute->reference_model, &model, "model", json->pool));
-    CM_TRY(read_identity(&attribute->reference, &origin, &original_id,
-                         json->pool));
-    if (!attribute->reference.origin)
-        return CM_FAIL(json->pool, CM_MALFORMED, "no identity");
-    return NULL;
-}
-
-static cm_attribute_t *find_attribute(const apr_array_header_t *attributes,
-                                      const char *name)
-{
-    int i;
-
-    for (i = 0; i < attributes->nelts; i++) {
-        cm_attribute_t *attribute =
-            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
-
-        if (!strcmp(attribute->name, name))
-            return attribute;
-    }
-    return NULL;
-}
-
-/* Read refs, the JSON in TEXT, into the attributes of MESSAGE. */
-static cm_error_t *read_refs(cm_message_t *message, const char *text,
-                             apr_pool_t *pool)
-{
-    cm_attribute_t ignored, *attribute;
-    cm_json_t json;
-    cm_value_t name;
-    int count = 0;
-
-    cm_json_init(&json, text, strlen(text), pool);
-    cm_json_open(&json, '{');
-    while (cm_json_next(&json, '}', &count) && cm_json_name(&json, &name)) {
-        attribute = find_attribute(message->attributes, name.data);
-        CM_TRY_FOR(read_reference(attribute ? attribute : &ignored, &json),
-                   pool, "the reference '%s' cannot be read", name.data);
-    }
-    if (!cm_json_done(&json))
-        return cm_json_error(&json, "refs cannot be read", pool);
-    return NULL;
-}
-
-/* Read base, a number or an object: every column of it stays in "older". */
-static cm_error_t *read_base(cm_message_t *message, const char *text,
-                             apr_pool_t *pool)
-{
-    cm_value_t value = {CM_NUMBER, text, strlen(text)};
-    apr_hash_index_t *at;
-    apr_int64_t number;
-
-    message->has_base = 1;
-    memset(&message->base, 0, sizeof(message->base));
-    if (cm_json_integer(&number, &value)) {
-        message->base.clock = number;
-        return number >= 0 && number <= CM_CLOCK_MAX
-                   ? NULL
-                   : CM_FAIL(pool, CM_MALFORMED, "base is no clock");
-    }
-    CM_TRY_FOR(cm_clocks_read(&message->base, 0, text, pool), pool,
-               "base cannot be read");
-    if (!message->base.older)
-        return NULL;
-    for (at = apr_hash_first(pool, message->base.older); at;
-         at = apr_hash_next(at)) {
-        number = *(apr_int64_t *)apr_hash_this_val(at);
-        if (number > message->base.clock)
-            message->base.clock = number;
-    }
-    return NULL;
-}
-
 static cm_error_t *read_attributes(cm_message_t *message, cm_json_t *json)
 {
     apr_array_header_t *attributes =
@@ -188,7 +45,7 @@ static cm_error_t *read_attributes(cm_message_t *message, cm_json_t *json)
         if (strlen(name.data) != name.size || count > MOST_ATTRIBUTES)
             return CM_FAIL(json->pool, CM_MALFORMED,
                            "no table has such attributes");
-        if (find_attribute(attributes, name.data))
+        if (cm_attribute_find(attributes, name.data))
             return CM_FAIL(json->pool, CM_MALFORMED,
                            "the attribute '%s' stands twice", name.data);
         attribute = apr_array_push(attributes);
@@ -213,7 +70,7 @@ static cm_error_t *read_body(cm_message_t *message, apr_pool_t *pool)
         return json.problem
                    ? cm_json_error(&json, "the body", pool)
                    : CM_FAIL(pool, CM_MALFORMED, "the body names no model");
-    CM_TRY(read_name(&message->model, &name, "the model's name", pool));
+    CM_TRY(cm_name_read(&message->model, &name, "the model's name", pool));
     CM_TRY_FOR(read_attributes(message, &json), pool,
                "the attributes of '%s' cannot be read", message->model);
     if (cm_json_next(&json, '}', &count))
@@ -221,19 +78,6 @@ static cm_error_t *read_body(cm_message_t *message, apr_pool_t *pool)
                        "the body has a second key beside '%s'", message->model);
     if (!cm_json_done(&json))
         return cm_json_error(&json, "the body", pool);
-    return NULL;
-}
-
-static cm_error_t *read_beside(cm_message_t *message, const char *clocks,
-                               const char *base, const char *refs,
-                               apr_pool_t *pool)
-{
-    CM_TRY(
-        cm_clocks_read(&message->clocks, message->clocks.clock, clocks, pool));
-    if (base && *base)
-        CM_TRY(read_base(message, base, pool));
-    if (refs && *refs)
-        CM_TRY(read_refs(message, refs, pool));
     return NULL;
 }
 
@@ -248,7 +92,7 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
     message->has_base = 0;
     message->attributes = NULL;
     CM_TRY(read_body(message, pool));
-    return read_beside(message, clocks, base, refs, pool);
+    return cm_beside_read(message, clocks, base, refs, pool);
 }
 
 /* Take what only messages of ours have; those without a clock have not. */
@@ -266,11 +110,14 @@ static cm_error_t *read_ours(cm_message_t *message, const cm_value_t *values,
         return CM_FAIL(pool, CM_MALFORMED, "'%s' is no clock",
                        values[CLOCK].data);
     message->clocks.clock = clock;
-    if (values[ACTION].kind != CM_TEXT ||
-        !cm_action_read(&message->action, values[ACTION].data))
+    CM_TRY(cm_beside_read(message, values[CLOCKS].data, values[BASE].data,
+                          values[REFS].data, pool));
+    message->action = cm_action_usual(message);
+    if (values[ACTION].kind > CM_NULL &&
+        (values[ACTION].kind != CM_TEXT ||
+         !cm_action_read(&message->action, values[ACTION].data)))
         return CM_FAIL(pool, CM_MALFORMED, "the action is not known");
-    return read_beside(message, values[CLOCKS].data, values[BASE].data,
-                       values[REFS].data, pool);
+    return NULL;
 }
 
 static cm_error_t *read_message(cm_message_t *message, const cm_value_t *values,
@@ -278,8 +125,8 @@ static cm_error_t *read_message(cm_message_t *message, const cm_value_t *values,
 {
     if (!cm_json_integer(&message->id, &values[ID]))
         message->id = 0;
-    CM_TRY(read_identity(&message->identity, &values[ORIGIN],
-                         &values[ORIGINAL_ID], pool));
+    CM_TRY(cm_identity_read(&message->identity, &values[ORIGIN],
+                            &values[ORIGINAL_ID], pool));
     if (values[BODY].kind != CM_TEXT)
         return CM_FAIL(pool, CM_MALFORMED, "the body is no text");
     message->body = values[BODY].data;

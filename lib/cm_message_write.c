@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "cm_json.h"
+#include "cm_message_beside.h"
 
 static const char *const action_names[] = {"create", "update", "delete"};
 
@@ -25,6 +26,11 @@ int cm_action_read(cm_action_e *action, const char *name)
         }
     }
     return 0;
+}
+
+cm_action_e cm_action_usual(const cm_message_t *message)
+{
+    return message->has_base ? CM_UPDATE : CM_CREATE;
 }
 
 cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool)
@@ -127,8 +133,7 @@ void cm_buffer_body(cm_buffer_t *buffer, const char *model,
     cm_buffer_raw(buffer, *separator == ',' ? "}}" : ":{}}");
 }
 
-/* Append an original_id: as a number when every reader has it exactly. */
-static void append_original_id(cm_buffer_t *buffer, const char *id)
+int cm_original_id_is_exact(const char *id)
 {
     const apr_int64_t exact = APR_INT64_C(1) << 53;
     cm_value_t value = {CM_TEXT, id, strlen(id)};
@@ -137,7 +142,12 @@ static void append_original_id(cm_buffer_t *buffer, const char *id)
 
     if (cm_json_integer(&number, &value) && number <= exact && number >= -exact)
         apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT, number);
-    if (*id && !strcmp(text, id))
+    return *id && !strcmp(text, id);
+}
+
+void cm_original_id_write(cm_buffer_t *buffer, const char *id)
+{
+    if (cm_original_id_is_exact(id))
         cm_buffer_raw(buffer, id);
     else
         cm_buffer_string(buffer, id, strlen(id));
@@ -152,7 +162,7 @@ static void append_identity(cm_buffer_t *buffer, cm_identity_t identity)
     cm_buffer_raw(buffer, ",\"origin\":");
     cm_buffer_string(buffer, identity.origin, strlen(identity.origin));
     cm_buffer_raw(buffer, ",\"original_id\":");
-    append_original_id(buffer, identity.original_id);
+    cm_original_id_write(buffer, identity.original_id);
 }
 
 const char *cm_message_base_text(const cm_message_t *message, apr_pool_t *pool)
@@ -192,13 +202,17 @@ const char *cm_message_refs_text(const cm_message_t *message, apr_pool_t *pool)
     return buffer->data;
 }
 
-static void append_member(cm_buffer_t *buffer, const char *name,
-                          const char *json)
+/* Append what only ours understand. */
+static void append_ours(cm_buffer_t *buffer, const cm_message_t *message)
 {
-    if (!json)
-        return;
-    cm_buffer_raw(buffer, name);
-    cm_buffer_raw(buffer, json);
+    if (message->action != cm_action_usual(message)) {
+        cm_buffer_raw(buffer, ",\"action\":\"");
+        cm_buffer_raw(buffer, cm_action_name(message->action));
+        cm_buffer_raw(buffer, "\"");
+    }
+    cm_buffer_raw(buffer, ",\"clock\":");
+    cm_buffer_number(buffer, message->clocks.clock);
+    cm_beside_write(buffer, message);
 }
 
 void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message, int gem)
@@ -208,17 +222,7 @@ void cm_message_write(cm_buffer_t *buffer, const cm_message_t *message, int gem)
     cm_buffer_raw(buffer, ",\"body\":");
     cm_buffer_string(buffer, message->body, message->body_size);
     append_identity(buffer, message->identity);
-    if (!gem && message->clocks.clock) {
-        cm_buffer_raw(buffer, ",\"action\":\"");
-        cm_buffer_raw(buffer, cm_action_name(message->action));
-        cm_buffer_raw(buffer, "\",\"clock\":");
-        cm_buffer_number(buffer, message->clocks.clock);
-        append_member(buffer, ",\"clocks\":",
-                      cm_clocks_text(&message->clocks, buffer->pool));
-        append_member(
-            buffer, ",\"base\":", cm_message_base_text(message, buffer->pool));
-        append_member(
-            buffer, ",\"refs\":", cm_message_refs_text(message, buffer->pool));
-    }
+    if (!gem && message->clocks.clock)
+        append_ours(buffer, message);
     cm_buffer_append(buffer, "}", 1);
 }

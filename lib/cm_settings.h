@@ -18,6 +18,12 @@ typedef struct cm_place_t {
     int line;
 } cm_place_t;
 
+typedef enum cm_compress_e {
+    CM_COMPRESS_AUTO, /* not on this host itself */
+    CM_COMPRESS_NO,
+    CM_COMPRESS_YES
+} cm_compress_e;
+
 /* The other node, as seen from here. */
 typedef struct cm_peer_settings_t {
     const char *name;
@@ -26,6 +32,7 @@ typedef struct cm_peer_settings_t {
     const char *password_file; /* NULL: none */
     const char *ca_file;       /* NULL: the system's */
     int insecure;              /* insecure=yes: http:// beyond loopback too */
+    int compress;              /* a cm_compress_e: bodies both ways */
     cm_place_t place;
 } cm_peer_settings_t;
 

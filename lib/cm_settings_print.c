@@ -67,6 +67,9 @@ static void print_peer(cm_buffer_t *out, const cm_peer_settings_t *peer)
     option(out, "password-file", peer->password_file);
     option(out, "ca-file", peer->ca_file);
     option(out, "insecure", peer->insecure ? "yes" : NULL);
+    if (peer->compress != CM_COMPRESS_AUTO)
+        option(out, "compress",
+               peer->compress == CM_COMPRESS_YES ? "yes" : "no");
     place(out, &peer->place);
 }
 

@@ -8,6 +8,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_gzip.h"
 #include "log.h"
 
 APLOG_USE_MODULE(communicator);
@@ -40,7 +41,10 @@ static void set_headers(const cm_exchange_t *exchange)
     apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
     apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
     cm_answer_number(exchange->r, "Communicator-Clock", cm_clock_now());
-    if (exchange->known && !exchange->gem)
+    if (exchange->gem)
+        return;
+    apr_table_setn(headers, "Accept-Encoding", "gzip");
+    if (exchange->known)
         set_history(exchange);
 }
 
@@ -56,16 +60,36 @@ void cm_note_number(request_rec *r, const char *note, apr_int64_t number)
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
 }
 
+/* Return BODY packed, where a peer of ours wants that and it is worth it, else
+ * NULL. mod_deflate passes on what is packed already. */
+static const cm_buffer_t *pack(const cm_exchange_t *exchange, const char *body,
+                               apr_size_t size)
+{
+    request_rec *r = exchange->r;
+    const char *codings = apr_table_get(r->headers_in, "Accept-Encoding");
+
+    if (exchange->gem || r->header_only || !codings ||
+        !ap_find_list_item(r->pool, codings, "gzip"))
+        return NULL;
+    return cm_gzip_pack(body, size, r->pool);
+}
+
 int cm_answer(cm_exchange_t *exchange, int status, const char *body,
               apr_size_t size)
 {
     request_rec *r = exchange->r;
+    const cm_buffer_t *packed = pack(exchange, body, size);
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket_brigade *out = apr_brigade_create(r->pool, alloc);
 
     r->status = status;
     r->status_line = NULL;
     set_headers(exchange);
+    if (packed) {
+        r->content_encoding = "gzip";
+        body = packed->data;
+        size = packed->size;
+    }
     ap_set_content_type(r, exchange->gem ? "text/html;charset=utf-8"
                                          : "application/json");
     ap_set_content_length(r, (apr_off_t)size);

@@ -10,6 +10,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_gzip.h"
 #include "log.h"
 
 APLOG_USE_MODULE(communicator);
@@ -32,6 +33,8 @@ static int refuse_body(cm_exchange_t *exchange, int status)
                            ? "the body is larger than allowed"
                        : status == HTTP_REQUEST_TIME_OUT
                            ? "the body did not arrive in time"
+                       : status == HTTP_UNSUPPORTED_MEDIA_TYPE
+                           ? "the body is packed in a way not known here"
                            : "the body cannot be read";
     cm_code_e code = status == HTTP_REQUEST_ENTITY_TOO_LARGE ? CM_TOO_LARGE
                      : status == HTTP_REQUEST_TIME_OUT       ? CM_TIMEOUT
@@ -75,6 +78,23 @@ static apr_status_t append(cm_buffer_t *body, int *end,
     return status;
 }
 
+/* Unpack BODY if a peer of ours has packed it, and nobody unpacked it on the
+ * way: mod_deflate takes the header away. Returns a status. */
+static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
+    cm_error_t *err;
+
+    if (exchange->gem || !coding || !strcasecmp(coding, "identity"))
+        return OK;
+    if (strcasecmp(coding, "gzip") && strcasecmp(coding, "x-gzip"))
+        return HTTP_UNSUPPORTED_MEDIA_TYPE;
+    err = cm_gzip_unpack(body, (*body)->data, (*body)->size,
+                         (apr_size_t)body_limit(exchange), r->pool);
+    return err ? cm_code_http_status(err->code) : OK;
+}
+
 int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
@@ -82,7 +102,7 @@ int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
     apr_bucket_brigade *brigade =
         apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_status_t status = APR_SUCCESS;
-    int end = 0;
+    int end = 0, refused;
 
     *body = cm_buffer_create(READ_BYTES, r->pool);
     while (!status && !end) {
@@ -94,11 +114,12 @@ int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
     }
     apr_brigade_destroy(brigade);
     if (!status)
-        return OK;
-    return refuse_body(
-        exchange, status == APR_ENOSPC
-                      ? HTTP_REQUEST_ENTITY_TOO_LARGE
-                      : ap_map_http_request_error(status, HTTP_BAD_REQUEST));
+        refused = unpack(body, exchange);
+    else if (status == APR_ENOSPC)
+        refused = HTTP_REQUEST_ENTITY_TOO_LARGE;
+    else
+        refused = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    return refused ? refuse_body(exchange, refused) : OK;
 }
 
 const char *cm_query(const request_rec *r, const char *key)

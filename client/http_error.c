@@ -1,0 +1,62 @@
+/* Why HTTP failed, in words: see http_error.h. */
+#include "http_error.h"
+
+static cm_code_e code_of(CURLcode rc, int overflow)
+{
+    switch (rc) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return CM_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_USE_SSL_FAILED:
+        return CM_TLS;
+    case CURLE_SSL_CACERT_BADFILE:
+        return CM_FILE;
+    case CURLE_WRITE_ERROR:
+        return overflow ? CM_TOO_LARGE : CM_PROTOCOL;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return CM_PROTOCOL;
+    default:
+        return CM_NETWORK;
+    }
+}
+
+cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
+                            const cm_http_config_t *config, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *peer = config->peer;
+    cm_code_e code = code_of(rc, overflow);
+    cm_error_t *err;
+
+    if (code == CM_TOO_LARGE)
+        return cm_error_hint(
+            CM_FAIL(pool, code,
+                    "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
+                    config->uri, config->reply_limit),
+            pool, "raise CommunicatorMaxBody on this side");
+    err = CM_FAIL(pool, code, "%s: %s", config->uri,
+                  *words ? words : curl_easy_strerror(rc));
+    if (code == CM_TLS)
+        return cm_error_hint(err, pool,
+                             "name the authority that signed the peer's "
+                             "certificate by ca-file= (%s:%d)",
+                             peer->place.file, peer->place.line);
+    if (code == CM_FILE)
+        return cm_error_hint(err, pool, "%s",
+                             peer->ca_file
+                                 ? "is the file of ca-file= there, and PEM?"
+                                 : "install the authorities' certificates "
+                                   "(Debian: ca-certificates), or name a "
+                                   "file of them by ca-file=");
+    if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
+        return cm_error_hint(err, pool,
+                             "is the peer's httpd running, and is uri= right "
+                             "(%s:%d)?",
+                             peer->place.file, peer->place.line);
+    return err;
+}
