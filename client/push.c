@@ -78,8 +78,9 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
     apr_pool_clear(ready->pool);
     ready->batch = NULL;
     if (push->unstamped) {
-        CM_TRY(cm_outbox_stamp_chunk(&stamped, session->node,
-                                     push->limits.messages, ready->pool));
+        push->stamping.limit = push->limits.messages;
+        CM_TRY(cm_outbox_stamp_chunk(&stamped, session->node, &push->stamping,
+                                     ready->pool));
         push->unstamped = stamped > 0;
     }
     CM_TRY(cm_outbox_read(&ready->batch, session->node, session->settings->name,
@@ -263,7 +264,7 @@ static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
     cm_pending_t pending;
 
     CM_TRY(cm_outbox_pending(&pending, session->node, session->settings->name,
-                             pool));
+                             CM_EXACT_ON_THE_WAY, pool));
     *empty = pending.count == 0;
     push->total = session->totals.pushed + pending.count;
     return NULL;
@@ -279,6 +280,7 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->after = session->peer->confirmed;
     push->told = push->noted = session->peer->confirmed;
     push->unstamped = 1;
+    push->stamping.handed_over = 1;
     if (session->kind == CM_PEER_GEM)
         cm_gem_begin(push);
     push->ceiling = push->limits;

@@ -14,6 +14,7 @@ typedef struct cm_push_t {
     apr_int64_t told;    /* ours: the last seq that the peer holds */
     apr_int64_t noted;   /* ours: that much of it stands in the database */
     int unstamped;       /* there may be messages without a number */
+    cm_stamping_t stamping;
     apr_int64_t next_id; /* gem: number of the next message */
     int agreed;          /* a 409 was settled since the last success */
     apr_int64_t total;   /* messages that waited at the beginning */

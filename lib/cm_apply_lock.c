@@ -149,14 +149,15 @@ cm_error_t *cm_records_lock(int *locked, cm_run_t *run,
 
 static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
 {
+    cm_stamping_t stamping = {.limit = STAMP_LIMIT};
     apr_int64_t last_seq;
     int stamped;
 
     CM_TRY(cm_node_lock(&last_seq, run->node, scratch_pool));
     do {
-        CM_TRY(cm_outbox_stamp_some(&stamped, run->node, STAMP_LIMIT,
-                                    scratch_pool));
-    } while (stamped == STAMP_LIMIT);
+        CM_TRY(
+            cm_outbox_stamp_some(&stamped, run->node, &stamping, scratch_pool));
+    } while (stamped);
     return NULL;
 }
 

@@ -4,29 +4,17 @@
 #include <stdlib.h>
 
 #include <apr_strings.h>
-#include <apr_time.h>
 
 #define PAGE_ROWS  500
 #define PAGE_BYTES (4 * 1024 * 1024)
 
-/* Return this moment as the timestamp columns hold it. */
-static const char *now_text(apr_pool_t *pool)
-{
-    apr_time_exp_t now;
-
-    apr_time_exp_gmt(&now, cm_clock_now());
-    return apr_psprintf(pool, "%04d-%02d-%02d %02d:%02d:%02d.%06d",
-                        now.tm_year + 1900, now.tm_mon + 1, now.tm_mday,
-                        now.tm_hour, now.tm_min, now.tm_sec, now.tm_usec);
-}
-
 /* Append how the item stands: processed_at, attempts, error, transient. */
 static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
-                        const char *now, apr_pool_t *pool)
+                        cm_datum_t now, apr_pool_t *pool)
 {
     const cm_error_t *err = item->done ? NULL : item->error;
 
-    cm_bulk_add(bulk, cm_datum_text(item->done ? now : NULL));
+    cm_bulk_add(bulk, item->done ? now : cm_datum_text(NULL));
     cm_bulk_add(bulk, cm_datum_number(attempts, pool));
     cm_bulk_add(bulk, cm_datum_text(err ? cm_error_text(err, pool) : NULL));
     cm_bulk_add(bulk,
@@ -87,7 +75,7 @@ static cm_error_t *insert_new(cm_run_t *run, apr_pool_t *scratch_pool)
     cm_bulk_t *bulk =
         cm_bulk_create("inbound_messages", columns,
                        sizeof(columns) / sizeof(*columns), 2, scratch_pool);
-    const char *now = now_text(scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     apr_int64_t inserted;
     int i;
 
@@ -116,7 +104,7 @@ cm_error_t *cm_inbox_keep(cm_run_t *run, int attempts, apr_pool_t *scratch_pool)
     cm_bulk_t *bulk =
         cm_bulk_create("inbound_messages", columns,
                        sizeof(columns) / sizeof(*columns), 2, scratch_pool);
-    const char *now = now_text(scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     apr_int64_t updated;
     int i;
 

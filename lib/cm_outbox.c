@@ -5,9 +5,6 @@
 
 #include "cm_dialect.h"
 
-/* Counted exactly up to here. */
-#define MOST_COUNTED 10000
-
 /* Refuse the confirmation of what was never sent from here. */
 static cm_error_t *check_known(cm_node_t *node, const char *peer,
                                apr_int64_t seq, apr_pool_t *pool)
@@ -84,10 +81,10 @@ cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
     return cm_outbox_gem_confirm(node, peer, seq, seq, scratch_pool);
 }
 
-/* Count the rows of the outbox that WHICH names (what follows FROM), not
- * further than is worth it. */
+/* Count the rows of the outbox that WHICH names (what follows FROM), up to
+ * MOST. */
 static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
-                              const char *peer, const char *which,
+                              const char *peer, const char *which, int most,
                               apr_pool_t *pool)
 {
     cm_datum_t argument = cm_datum_text(peer);
@@ -99,7 +96,7 @@ static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
                                         " FROM %s"
                                         " AND (source IS NULL OR source <> %%s)"
                                         " LIMIT %d) AS counted",
-                                        which, MOST_COUNTED),
+                                        which, most),
                            &argument, 1, pool));
     *count = cm_cell_number(rows, 0, 0);
     return NULL;
@@ -148,7 +145,7 @@ static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
 }
 
 static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
-                                const char *peer, apr_pool_t *pool)
+                                const char *peer, int exact, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = cm_store_dialect(node->store);
     const char *stamped, *unstamped;
@@ -162,31 +159,32 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
     unstamped =
         apr_pstrcat(pool, dialect->unstamped, " WHERE seq IS NULL", NULL);
-    CM_TRY(count_some(&pending->count, node, peer, stamped, pool));
-    CM_TRY(count_some(&raw, node, peer, unstamped, pool));
+    CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
+    CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
     if (pending->count)
         CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped,
                           " ORDER BY seq", pool));
     else if (raw)
         CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
                           dialect->in_order, pool));
-    if (pending->count == MOST_COUNTED) {
+    if (pending->count == exact) {
         CM_TRY(cm_store_select(&rows, node->store,
                                "SELECT max(seq) FROM outbound_messages", NULL,
                                0, pool));
         pending->count = cm_cell_number(rows, 0, 0) - confirmed;
     }
-    if (raw == MOST_COUNTED)
+    if (raw == exact)
         CM_TRY(guess_unstamped(&raw, node, pool));
     pending->count += raw;
     return NULL;
 }
 
 cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
-                              const char *peer, apr_pool_t *scratch_pool)
+                              const char *peer, int exact,
+                              apr_pool_t *scratch_pool)
 {
     pending->count = pending->oldest_clock = 0;
-    CM_TRY_FOR(read_pending(pending, node, peer, scratch_pool), scratch_pool,
-               "cannot count what waits for '%s'", peer);
+    CM_TRY_FOR(read_pending(pending, node, peer, exact, scratch_pool),
+               scratch_pool, "cannot count what waits for '%s'", peer);
     return NULL;
 }

@@ -6,13 +6,30 @@
 #include "cm_mapping.h"
 #include "cm_peer.h"
 
-/* Stamp at most LIMIT committed messages in the open transaction, under the
- * node's lock; *STAMPED says how many there were. */
-cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
+/* A stamping of many messages, some at a time. What was committed when it
+ * began is stamped once it finds no more; what commits late, with a lower id,
+ * is left to the next one. */
+typedef struct cm_stamping_t {
+    int limit;         /* messages at a time */
+    int handed_over;   /* to a peer at once: fills delivered_at, too */
+    apr_int64_t after; /* ids up to here are done; 0 at the beginning */
+} cm_stamping_t;
+
+/* Say whether a committed message with an id above AFTER has no number yet;
+ * takes no lock. */
+cm_error_t *cm_outbox_is_waiting(int *waiting, cm_node_t *node,
+                                 apr_int64_t after,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Stamp committed messages in the open transaction, under the node's lock;
+ * *STAMPED says how many there were, 0 when all have their number. */
+cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node,
+                                 cm_stamping_t *stamping,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same, in a transaction of its own; cheap when there is nothing. */
-cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node, int limit,
+cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
+                                  cm_stamping_t *stamping,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Stamp all committed messages, in transactions of its own. */
@@ -49,9 +66,10 @@ cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Note that PEER holds everything up to SEQ (and that it has been handed
- * over): moves the cursor, never back; fills delivered_at by range. In a
- * transaction of its own; cheap when there is nothing new. Fails with
- * CM_EPOCH when SEQ was never used here (a restored database). */
+ * over): moves the cursor, never back; fills delivered_at by range, where that
+ * was not done with the stamp. In a transaction of its own; cheap when there is
+ * nothing new. Fails with CM_EPOCH when SEQ was never used here (a restored
+ * database). */
 cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
                               apr_int64_t seq,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -72,13 +90,15 @@ cm_error_t *cm_outbox_gem_confirm(cm_node_t *node, const char *peer,
                                   apr_int64_t seq, apr_int64_t id,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* What waits for PEER; counts above 10,000 are not exact. */
+/* What waits for PEER; counts from EXACT on are an estimate. */
+#define CM_EXACT_FOR_PEOPLE 10000
+#define CM_EXACT_ON_THE_WAY 500
 typedef struct cm_pending_t {
     apr_int64_t count;
     apr_int64_t oldest_clock; /* 0: none, or not known (publish) */
 } cm_pending_t;
 cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
-                              const char *peer,
+                              const char *peer, int exact,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -14,20 +14,27 @@
 
 /* The messages that go into a batch. */
 typedef struct range_t {
-    apr_int64_t lowest, highest; /* of all that is there; 0: nothing */
+    apr_int64_t first, highest; /* the next one, the last one; 0: none */
     apr_int64_t last;
     int count, more;
 } range_t;
 
-static cm_error_t *find_ends(range_t *range, cm_node_t *node, apr_pool_t *pool)
+/* Not the first of all: behind a purge that would be looked for among all that
+ * was removed. */
+static cm_error_t *find_ends(range_t *range, cm_node_t *node,
+                             const cm_reading_t *reading, apr_pool_t *pool)
 {
     cm_rows_t *rows;
 
-    CM_TRY(cm_store_select(&rows, node->store,
-                           "SELECT (SELECT min(seq) FROM outbound_messages),"
-                           " (SELECT max(seq) FROM outbound_messages)",
-                           NULL, 0, pool));
-    range->lowest = cm_cell_number(rows, 0, 0);
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT (SELECT min(seq) FROM outbound_messages"
+                     " WHERE seq > %" APR_INT64_T_FMT "),"
+                     " (SELECT max(seq) FROM outbound_messages)",
+                     reading->after),
+        NULL, 0, pool));
+    range->first = cm_cell_number(rows, 0, 0);
     range->highest = cm_cell_number(rows, 0, 1);
     return NULL;
 }
@@ -39,11 +46,10 @@ static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
     cm_error_t *err;
     cm_peer_t *peer;
 
-    if (reading->gem || range->lowest == reading->after + 1)
+    if (reading->gem || range->first == reading->after + 1)
         return NULL;
     CM_TRY(cm_peer_load(&peer, node, reading->peer, 0, pool));
-    if (reading->after >= peer->confirmed ||
-        (range->lowest && range->lowest <= reading->after))
+    if (reading->after >= peer->confirmed)
         return NULL;
     err = CM_FAIL(pool, CM_EPOCH,
                   "peer '%s' wants message %" APR_INT64_T_FMT
@@ -242,7 +248,7 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
     range_t range = {0};
     int unknown, i;
 
-    CM_TRY(find_ends(&range, node, scratch_pool));
+    CM_TRY(find_ends(&range, node, reading, scratch_pool));
     CM_TRY(check_purged(&range, node, reading, scratch_pool));
     CM_TRY(find_range(&range, node, reading, scratch_pool));
     batch->last = range.last;

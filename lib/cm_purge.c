@@ -4,21 +4,9 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <apr_time.h>
 
 #define CHUNK         5000
 #define RETAIN_CHUNKS 4
-
-/* MOMENT as the timestamp columns hold it. */
-static cm_datum_t timestamp(apr_int64_t moment, apr_pool_t *pool)
-{
-    apr_time_exp_t time;
-
-    apr_time_exp_gmt(&time, moment);
-    return cm_datum_text(apr_psprintf(
-        pool, "%04d-%02d-%02d %02d:%02d:%02d", time.tm_year + 1900,
-        time.tm_mon + 1, time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec));
-}
 
 /* Find what the slowest of the peers has confirmed. */
 static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
@@ -86,7 +74,7 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
 {
     const char *old =
         purge->force ? "coalesce(delivered_at, created_at)" : "delivered_at";
-    const cm_datum_t before = timestamp(purge->before, pool);
+    const cm_datum_t before = cm_datum_moment(purge->before, pool);
     apr_int64_t last;
 
     *removed = 0;
@@ -121,7 +109,7 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
                                  apr_int64_t *after, apr_pool_t *pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer),
-                                    timestamp(purge->before, pool)};
+                                    cm_datum_moment(purge->before, pool)};
     apr_int64_t last;
 
     *removed = 0;

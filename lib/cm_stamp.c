@@ -14,10 +14,13 @@
 /* Bytes of bodies, of messages that the application wrote itself. */
 #define MOST_BYTES (8 * 1024 * 1024)
 
+/* The last one only of what is handed over. */
 static const cm_bulk_column_t row_columns[] = {
-    {"id", "bigint"}, {"seq", "bigint"},   {"model", NULL},
-    {"action", NULL}, {"clock", "bigint"}, {"clocks", NULL},
-    {"base", NULL},   {"origin", NULL},    {"original_id", NULL}};
+    {"id", "bigint"},      {"seq", "bigint"},
+    {"model", NULL},       {"action", NULL},
+    {"clock", "bigint"},   {"clocks", NULL},
+    {"base", NULL},        {"origin", NULL},
+    {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
 static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
 
@@ -40,9 +43,8 @@ static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
     return cm_json_done(&json) ? changed : NULL;
 }
 
-/* Give the rows without a number, in order, at most LIMIT: cm_stamp_row_t. */
-static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
-                             int limit)
+/* Give the next rows without a number, in order: cm_stamp_row_t. */
+static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp)
 {
     const cm_dialect_t *dialect = cm_store_dialect(stamp->node->store);
     const char *size = dialect->database == CM_SQLITE3
@@ -58,8 +60,10 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp,
                      "SELECT id, model, local_record_id, action, changed,"
                      " clock, origin, original_id,"
                      " CASE WHEN action IS NULL THEN %s ELSE 0 END"
-                     " FROM %s WHERE seq IS NULL%s LIMIT %d",
-                     size, dialect->unstamped, dialect->in_order, limit),
+                     " FROM %s WHERE seq IS NULL AND id > %" APR_INT64_T_FMT
+                     "%s LIMIT %d",
+                     size, dialect->unstamped, stamp->stamping->after,
+                     dialect->in_order, stamp->stamping->limit),
         NULL, 0, stamp->pool));
     *found =
         apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
@@ -262,8 +266,10 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq)
 {
     apr_pool_t *pool = stamp->pool;
-    cm_bulk_t *bulk =
-        cm_bulk_create("outbound_messages", row_columns, 9, 1, pool);
+    const int handed_over = stamp->stamping->handed_over;
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), pool);
+    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
+                                     9 + handed_over, 1, pool);
     apr_int64_t updated;
     int i;
 
@@ -279,6 +285,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
         cm_bulk_add(bulk, cm_datum_text(row->base));
         cm_bulk_add(bulk, cm_datum_text(row->identity.origin));
         cm_bulk_add(bulk, cm_datum_text(row->identity.original_id));
+        if (handed_over)
+            cm_bulk_add(bulk, now);
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, pool));
     if (updated != rows->nelts)
@@ -290,14 +298,14 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     return cm_node_set_last_seq(stamp->node, last_seq, pool);
 }
 
-static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp, int limit)
+static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
     apr_array_header_t *rows;
     apr_int64_t last_seq;
     int i;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
-    CM_TRY(read_rows(&rows, stamp, limit));
+    CM_TRY(read_rows(&rows, stamp));
     *stamped = rows->nelts;
     if (!rows->nelts)
         return NULL;
@@ -306,73 +314,78 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp, int limit)
     for (i = 0; i < rows->nelts; i++)
         cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, stamp->pool));
-    return write_rows(stamp, rows, last_seq);
+    CM_TRY(write_rows(stamp, rows, last_seq));
+    stamp->stamping->after =
+        APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
+    return NULL;
 }
 
-cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node, int limit,
+cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node,
+                                 cm_stamping_t *stamping,
                                  apr_pool_t *scratch_pool)
 {
-    cm_stamp_t stamp = {.node = node, .pool = scratch_pool};
+    cm_stamp_t stamp = {
+        .node = node, .stamping = stamping, .pool = scratch_pool};
 
     stamp.models = apr_hash_make(scratch_pool);
     stamp.mappings = apr_array_make(scratch_pool, 64, sizeof(cm_mapping_t *));
     stamp.burials = apr_array_make(scratch_pool, 4, sizeof(cm_burial_t));
-    CM_TRY_FOR(stamp_rows(stamped, &stamp, limit), scratch_pool,
+    CM_TRY_FOR(stamp_rows(stamped, &stamp), scratch_pool,
                "cannot stamp the outbox");
     return NULL;
 }
 
-/* Say whether there is anything to stamp; takes no lock. */
-static cm_error_t *is_waiting(int *waiting, cm_node_t *node, apr_pool_t *pool)
+cm_error_t *cm_outbox_is_waiting(int *waiting, cm_node_t *node,
+                                 apr_int64_t after, apr_pool_t *scratch_pool)
 {
-    const char *sql =
-        apr_psprintf(pool, "SELECT id FROM %s WHERE seq IS NULL LIMIT 1",
-                     cm_store_dialect(node->store)->unstamped);
+    const char *sql = apr_psprintf(
+        scratch_pool,
+        "SELECT id FROM %s WHERE seq IS NULL AND id > %" APR_INT64_T_FMT
+        " LIMIT 1",
+        cm_store_dialect(node->store)->unstamped, after);
     cm_rows_t *rows;
 
-    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, pool), pool,
-               "cannot read the outbox");
+    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool),
+               scratch_pool, "cannot read the outbox");
     *waiting = rows->count;
     return NULL;
 }
 
-static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node, int limit,
-                               apr_pool_t *pool)
-{
-    cm_error_t *err;
-
-    CM_TRY(cm_store_begin(node->store, pool));
-    err = cm_outbox_stamp_some(stamped, node, limit, pool);
-    if (err) {
-        cm_store_rollback(node->store);
-        return err;
-    }
-    return cm_store_commit(node->store, pool);
-}
-
-cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node, int limit,
+cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
+                                  cm_stamping_t *stamping,
                                   apr_pool_t *scratch_pool)
 {
-    CM_TRY(is_waiting(stamped, node, scratch_pool));
+    const apr_int64_t after = stamping->after;
+    cm_error_t *err;
+
+    CM_TRY(cm_outbox_is_waiting(stamped, node, after, scratch_pool));
     if (!*stamped)
         return NULL;
-    return stamp_chunk(stamped, node, limit, scratch_pool);
+    CM_TRY(cm_store_begin(node->store, scratch_pool));
+    err = cm_outbox_stamp_some(stamped, node, stamping, scratch_pool);
+    if (err)
+        cm_store_rollback(node->store);
+    else
+        err = cm_store_commit(node->store, scratch_pool);
+    if (err)
+        stamping->after = after;
+    return err;
 }
 
 cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,
                             apr_pool_t *scratch_pool)
 {
+    cm_stamping_t stamping = {.limit = CHUNK};
     apr_pool_t *iterpool;
-    int some = 0;
+    int some;
 
     *stamped = 0;
-    CM_TRY(is_waiting(&some, node, scratch_pool));
     apr_pool_create(&iterpool, scratch_pool);
-    while (some) {
+    do {
         apr_pool_clear(iterpool);
-        CM_TRY(stamp_chunk(&some, node, CHUNK, iterpool));
+        CM_TRY(cm_outbox_stamp_chunk(&some, node, &stamping, iterpool));
         *stamped += some;
-    }
+    } while (some);
     apr_pool_destroy(iterpool);
     return NULL;
 }

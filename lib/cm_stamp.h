@@ -36,6 +36,7 @@ typedef struct cm_stamp_row_t {
 /* What is at work. */
 typedef struct cm_stamp_t {
     cm_node_t *node;
+    cm_stamping_t *stamping;
     apr_hash_t *models;           /* name -> cm_stamp_model_t * */
     apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
     apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */

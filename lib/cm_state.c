@@ -109,7 +109,8 @@ static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
                            " WHERE name = %s",
                            &argument, 1, pool));
     read_said(&one->said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
-    CM_TRY(cm_outbox_pending(&one->pending, node, name, pool));
+    CM_TRY(cm_outbox_pending(&one->pending, node, name, CM_EXACT_FOR_PEOPLE,
+                             pool));
     return count_parked(one, node, name, pool);
 }
 

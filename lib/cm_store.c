@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <apr_time.h>
 
 #define USERDATA "communicator-store"
 
@@ -281,4 +282,15 @@ cm_datum_t cm_datum_text(const char *text)
 cm_datum_t cm_datum_number(apr_int64_t number, apr_pool_t *pool)
 {
     return cm_datum_text(apr_psprintf(pool, "%" APR_INT64_T_FMT, number));
+}
+
+cm_datum_t cm_datum_moment(apr_int64_t microseconds, apr_pool_t *pool)
+{
+    apr_time_exp_t time;
+
+    apr_time_exp_gmt(&time, microseconds);
+    return cm_datum_text(
+        apr_psprintf(pool, "%04d-%02d-%02d %02d:%02d:%02d.%06d",
+                     time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
+                     time.tm_hour, time.tm_min, time.tm_sec, time.tm_usec));
 }

@@ -53,6 +53,9 @@ apr_int64_t cm_cell_number(const cm_rows_t *rows, int row, int column);
 cm_datum_t cm_datum_text(const char *text);
 cm_datum_t cm_datum_number(apr_int64_t number, apr_pool_t *pool);
 
+/* Return MICROSECONDS since 1970 as timestamp columns hold it, in UTC. */
+cm_datum_t cm_datum_moment(apr_int64_t microseconds, apr_pool_t *pool);
+
 /* Open a connection of its own (the client). DRIVER and PARAMS as in mod_dbd:
  * "sqlite3" "/path"; "pgsql" conninfo; "mysql" "host= user= ...". Adds what
  * the drivers need (mysql: reconnect=0, flags=CLIENT_FOUND_ROWS). Closed with

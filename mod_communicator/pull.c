@@ -121,7 +121,10 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
                               scratch_pool));
     else
         pull->batch = empty_batch(pull->from - 1, exchange->r->pool);
-    CM_TRY(cm_outbox_pending(&pull->pending, node, peer, scratch_pool));
+    CM_TRY(cm_outbox_pending(&pull->pending, node, peer,
+                             pull->batch->more ? CM_EXACT_ON_THE_WAY
+                                               : CM_EXACT_FOR_PEOPLE,
+                             scratch_pool));
     return cm_inbox_parked_count(&pull->parked, node, peer, scratch_pool);
 }
 
@@ -132,24 +135,44 @@ static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
                          : read_for_ours(exchange, pull, scratch_pool);
 }
 
+/* Stamp what the answer has room for, and read it. All of a long backlog would
+ * let the peer wait too long. */
+static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
+                                  apr_pool_t *pool)
+{
+    cm_stamping_t stamping = {.limit = pull->limits.messages, .handed_over = 1};
+    apr_int64_t last_seq;
+    int stamped;
+
+    do {
+        stamped = 0;
+        CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
+        if (last_seq - pull->from + 1 < pull->limits.messages)
+            CM_TRY(cm_outbox_stamp_chunk(&stamped, exchange->node, &stamping,
+                                         pool));
+        CM_TRY(read_kind(exchange, pull, pool));
+    } while (stamped && !pull->batch->more && !pull->batch->messages->nelts);
+    if (pull->batch->more)
+        return NULL;
+    return cm_outbox_is_waiting(&pull->batch->more, exchange->node, 0, pool);
+}
+
 /* HEAD changes nothing: monitors ask it. */
 static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->r->pool;
     pull_t *pull = baton;
-    apr_int64_t stamped;
 
     if (exchange->r->header_only)
         return read_kind(exchange, pull, pool);
     CM_TRY(cm_contact(exchange, 0));
-    CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
-    CM_TRY(read_kind(exchange, pull, pool));
+    if (!pull->limits.messages)
+        return read_kind(exchange, pull, pool);
+    CM_TRY(stamp_and_read(exchange, pull, pool));
     /* In the last answer of a run goes what is released now. */
-    if (pull->batch->more || !pull->limits.messages ||
-        !cm_retry_parked(exchange))
+    if (pull->batch->more || !cm_retry_parked(exchange))
         return NULL;
-    CM_TRY(cm_outbox_stamp(&stamped, exchange->node, pool));
-    return read_kind(exchange, pull, pool);
+    return stamp_and_read(exchange, pull, pool);
 }
 
 static void set_headers(cm_exchange_t *exchange, const pull_t *pull)

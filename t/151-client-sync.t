@@ -241,4 +241,26 @@ subtest 'a real httpd' => sub {
     is($run->{exit}, 75, 'httpd is down');
 };
 
+subtest 'a backlog that is longer than an answer' => sub {
+    plan skip_all => 'the module is not built' unless -e module_file();
+    my $server = Communicator::Test::Server->new(name => 'facade',
+        database => database(), conf => "${MODELS}CommunicatorBatch 5\n")
+      ->migrate->start;
+    my $central = central($server, 0);
+    my $facade = $server->database;
+
+    $facade->run("insert into posts (title) values ('p')") for 1 .. 12;
+    my $list = $json->decode(
+        $server->get('/messages.json?from_id=1')->{content});
+    is(join(' ', map { $_->{id} } @$list), '1 2 3 4 5',
+        'as many as an answer holds');
+    is($facade->value('select count(seq) from outbound_messages'), 5,
+        '  and no more have their number yet');
+    like($central->sync('--verbose')->{out}, qr/pulled 12/,
+        'the client asks on until nothing waits');
+    is($central->database->value('select count(*) from posts'), 12,
+        '  and has all');
+    $server->stop;
+};
+
 done_testing();

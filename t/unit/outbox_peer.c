@@ -28,11 +28,13 @@ static void test_limits(cm_store_t *store, apr_pool_t *pool)
     cm_batch_t *batch;
 
     say_ten(node, pool);
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    database_must(
+        cm_outbox_pending(&pending, node, "there", CM_EXACT_FOR_PEOPLE, pool));
     ok(pending.count == 9 && pending.oldest_clock == 101,
        "%s: nine wait before they are stamped", database_of(store));
     stamp(node, pool);
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    database_must(
+        cm_outbox_pending(&pending, node, "there", CM_EXACT_FOR_PEOPLE, pool));
     ok(pending.count == 9 && pending.oldest_clock == 101, "and after");
     database_must(
         cm_outbox_read(&batch, node, "there", 0, &few, 0, 0, pool, pool));
@@ -54,6 +56,48 @@ static void test_limits(cm_store_t *store, apr_pool_t *pool)
        "and no more");
 }
 
+/* Put post ID into the outbox under that id, and commit it. */
+static void say_as(cm_node_t *node, int id, apr_pool_t *pool)
+{
+    database_run(node->store,
+                 apr_psprintf(pool,
+                              "INSERT INTO outbound_messages (id, model,"
+                              " local_record_id, action, body, clock) VALUES"
+                              " (%d, 'post', '%d', 'create', '%s', 1)",
+                              id, id, POST("\"title\":\"a\"")));
+}
+
+static void test_chunks(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_stamping_t stamping = {.limit = 2, .handed_over = 1};
+    cm_stamping_t next = {.limit = 2};
+    int stamped, all = 0, id;
+
+    for (id = 11; id <= 15; id++)
+        say_as(node, id, pool);
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 2, "%s: as many as were asked for", database_of(store));
+    is_str(
+        database_value(store,
+                       "SELECT count(*) FROM outbound_messages WHERE seq <= 2"
+                       " AND id <= 12 AND delivered_at IS NOT NULL",
+                       pool),
+        "2", "the first ones, and noted as handed over");
+    say_as(node, 5, pool);
+    do {
+        database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+        all += stamped;
+    } while (stamped);
+    is_int(all, 3, "the rest, not what commits late with a lower id");
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &next, pool));
+    is_str(database_value(store,
+                          "SELECT count(*) FROM outbound_messages WHERE seq = 6"
+                          " AND id = 5 AND delivered_at IS NULL",
+                          pool),
+           "1", "which has its turn with the next stamping");
+}
+
 static void test_cursors(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_node(store, pool);
@@ -64,7 +108,8 @@ static void test_cursors(cm_store_t *store, apr_pool_t *pool)
     stamp(node, pool);
     database_must(cm_outbox_confirm(node, "there", 6, pool));
     database_must(cm_outbox_confirm(node, "there", 4, pool));
-    database_must(cm_outbox_pending(&pending, node, "there", pool));
+    database_must(
+        cm_outbox_pending(&pending, node, "there", CM_EXACT_FOR_PEOPLE, pool));
     ok(pending.count == 4 && pending.oldest_clock == 106,
        "confirmed up to 6, and not back again");
     is_str(database_value(store,
@@ -184,6 +229,7 @@ int main(void)
 {
     if (!database_any())
         return skip_all("no database to test with");
+    database_each("chunks", test_chunks);
     database_each("limits", test_limits);
     database_each("cursors", test_cursors);
     database_each("what a gem takes", test_gem);
