@@ -24,8 +24,10 @@ static cm_error_t *find_ends(range_t *range, cm_node_t *node, apr_pool_t *pool)
     cm_rows_t *rows;
 
     CM_TRY(cm_store_select(&rows, node->store,
-                           "SELECT (SELECT min(seq) FROM outbound_messages),"
-                           " (SELECT max(seq) FROM outbound_messages)",
+                           "SELECT (SELECT min(seq) FROM outbound_messages"
+                           " WHERE seq IS NOT NULL),"
+                           " (SELECT max(seq) FROM outbound_messages"
+                           " WHERE seq IS NOT NULL)",
                            NULL, 0, pool));
     range->lowest = cm_cell_number(rows, 0, 0);
     range->highest = cm_cell_number(rows, 0, 1);
