@@ -238,8 +238,7 @@ static int is_exact(const cm_column_t *column, cm_database_e database)
 }
 
 /* MariaDB: texts differ by their bytes, in the column's own character set, so
- * there is no need to convert them. Whoever compares as bytes what could be
- * compared as it is pays three times as much. */
+ * there is no need to convert them; numbers and dates need not become text. */
 static const char *differs_mysql(const cm_column_t *column, const char *before,
                                  const char *after, apr_pool_t *pool)
 {
