@@ -163,26 +163,32 @@ const char *cm_catalog_name_literal(const cm_store_t *store, const char *before,
         pool);
 }
 
+/* PostgreSQL: concat() copies what is there once, "||" once per piece; it takes
+ * a hundred arguments. */
 static const char *capture_object(const cm_table_t *table,
                                   const cm_store_t *store, apr_pool_t *pool)
 {
     apr_array_header_t *pieces = apr_array_make(pool, 16, sizeof(char *));
-    int i;
+    int by_function = cm_store_dialect(store)->database == CM_PGSQL, i;
+    const char *plus = by_function ? ", " : " || ";
 
     for (i = 0; i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
 
         if (!column->carried)
             continue;
+        if (by_function && pieces->nelts && pieces->nelts % 40 == 0)
+            APR_ARRAY_PUSH(pieces, const char *) = "'') || concat(";
         APR_ARRAY_PUSH(pieces, const char *) = apr_pstrcat(
             pool,
             cm_catalog_name_literal(store, pieces->nelts ? "," : "{",
                                     column->name, ":", pool),
-            " || ", column->capture, " || ", NULL);
+            plus, column->capture, plus, NULL);
     }
     APR_ARRAY_PUSH(pieces, const char *) = pieces->nelts ? "'}'" : "'{}'";
-    return apr_pstrcat(pool, "(", apr_array_pstrcat(pool, pieces, 0), ")",
-                       NULL);
+    return apr_pstrcat(pool, by_function ? "(concat(" : "(",
+                       apr_array_pstrcat(pool, pieces, 0),
+                       by_function ? "))" : ")", NULL);
 }
 
 static const char *capture_function(const cm_table_t *table,
@@ -211,18 +217,43 @@ const char *cm_catalog_capture_all(const cm_table_t *table,
     return capture_object(table, store, pool);
 }
 
-/* PostgreSQL: the types whose "=" is true for the same value only. */
-static int is_exact(const cm_column_t *column)
+/* Whether "=" of DATABASE is true for the same value of COLUMN only; text has
+ * collations. */
+static int is_exact(const cm_column_t *column, cm_database_e database)
 {
     switch (column->value_class) {
     case CM_CLASS_TEXT:
-    case CM_CLASS_DECIMAL: /* scale */
-    case CM_CLASS_JSON:    /* no "=" */
+    case CM_CLASS_JSON: /* PostgreSQL has no "=" */
     case CM_CLASS_ANY:
         return 0;
+    case CM_CLASS_DECIMAL: /* PostgreSQL: scale */
+        return database == CM_MYSQL;
+    case CM_CLASS_FLOAT:          /* MariaDB: -0 */
+    case CM_CLASS_TIMESTAMP_ZONE: /* MariaDB: the session's zone */
+    case CM_CLASS_BINARY:
+        return database == CM_PGSQL;
     default:
         return 1;
     }
+}
+
+/* MariaDB: texts differ by their bytes, in the column's own character set, so
+ * there is no need to convert them; numbers and dates need not become text. */
+static const char *differs_mysql(const cm_column_t *column, const char *before,
+                                 const char *after, apr_pool_t *pool)
+{
+    const char *format = "NOT (BINARY %s.%s <=> BINARY %s.%s)";
+    const char *q = column->quoted;
+
+    if (is_exact(column, CM_MYSQL))
+        format = "NOT (%s.%s <=> %s.%s)";
+    else if (column->value_class != CM_CLASS_TEXT &&
+             column->value_class != CM_CLASS_JSON)
+        return apr_psprintf(
+            pool, "NOT (BINARY %s <=> BINARY %s)",
+            cm_catalog_with_alias(column->capture, before, pool),
+            cm_catalog_with_alias(column->capture, after, pool));
+    return apr_psprintf(pool, format, before, q, after, q);
 }
 
 const char *cm_catalog_differs(const cm_column_t *column, const char *before,
@@ -233,15 +264,12 @@ const char *cm_catalog_differs(const cm_column_t *column, const char *before,
 
     switch (database) {
     case CM_PGSQL:
-        format = is_exact(column) ? "%s.%s IS DISTINCT FROM %s.%s"
-                                  : "%s.%s::text COLLATE \"C\""
-                                    " IS DISTINCT FROM %s.%s::text";
+        format = is_exact(column, CM_PGSQL) ? "%s.%s IS DISTINCT FROM %s.%s"
+                                            : "%s.%s::text COLLATE \"C\""
+                                              " IS DISTINCT FROM %s.%s::text";
         return apr_psprintf(pool, format, before, q, after, q);
     case CM_MYSQL:
-        return apr_psprintf(
-            pool, "NOT (BINARY %s <=> BINARY %s)",
-            cm_catalog_with_alias(column->capture, before, pool),
-            cm_catalog_with_alias(column->capture, after, pool));
+        return differs_mysql(column, before, after, pool);
     case CM_SQLITE3:
         break;
     }

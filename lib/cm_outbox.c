@@ -134,7 +134,8 @@ static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT (SELECT max(id) FROM outbound_messages),"
                            " (SELECT id FROM outbound_messages WHERE seq ="
-                           " (SELECT max(seq) FROM outbound_messages)),"
+                           " (SELECT max(seq) FROM outbound_messages"
+                           " WHERE seq IS NOT NULL)),"
                            " (SELECT min(id) - 1 FROM outbound_messages)",
                            NULL, 0, pool));
     guess = cm_cell_number(rows, 0, 0) -
@@ -169,8 +170,9 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                           dialect->in_order, pool));
     if (pending->count == exact) {
         CM_TRY(cm_store_select(&rows, node->store,
-                               "SELECT max(seq) FROM outbound_messages", NULL,
-                               0, pool));
+                               "SELECT max(seq) FROM outbound_messages"
+                               " WHERE seq IS NOT NULL",
+                               NULL, 0, pool));
         pending->count = cm_cell_number(rows, 0, 0) - confirmed;
     }
     if (raw == exact)

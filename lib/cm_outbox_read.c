@@ -31,7 +31,8 @@ static cm_error_t *find_ends(range_t *range, cm_node_t *node,
         apr_psprintf(pool,
                      "SELECT (SELECT min(seq) FROM outbound_messages"
                      " WHERE seq > %" APR_INT64_T_FMT "),"
-                     " (SELECT max(seq) FROM outbound_messages)",
+                     " (SELECT max(seq) FROM outbound_messages"
+                     " WHERE seq IS NOT NULL)",
                      reading->after),
         NULL, 0, pool));
     range->first = cm_cell_number(rows, 0, 0);

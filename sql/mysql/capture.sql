@@ -31,23 +31,26 @@ END
 CREATE OR REPLACE TRIGGER {schema}{update} AFTER UPDATE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
-    DECLARE moment BIGINT DEFAULT
-        TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
-    DECLARE moved BOOLEAN DEFAULT {key_differs};
-    DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
-    IF NOT (BINARY @communicator_applying <=> BINARY {applying})
-        AND (moved OR names <> '') THEN
+    IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
+    BEGIN
+        DECLARE moved BOOLEAN DEFAULT {key_differs};
+        DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
+        DECLARE moment BIGINT DEFAULT
+            TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
         IF moved AND {deletes} THEN
             INSERT INTO {place}.outbound_messages
                 (model, local_record_id, action, body, clock)
             VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
                 moment);
         END IF;
-        INSERT INTO {place}.outbound_messages
-            (model, local_record_id, action, body, changed, clock)
-        VALUES ({model}, {new_key}, IF(moved, 'create', 'update'),
-            CONCAT({open}, {new_capture}, '}'),
-            IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')), moment);
+        IF moved OR names <> '' THEN
+            INSERT INTO {place}.outbound_messages
+                (model, local_record_id, action, body, changed, clock)
+            VALUES ({model}, {new_key}, IF(moved, 'create', 'update'),
+                CONCAT({open}, {new_capture}, '}'),
+                IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')), moment);
+        END IF;
+    END;
     END IF;
 END
 ;;

@@ -280,6 +280,9 @@ FROM (SELECT
 WHERE received > 0 OR (SELECT last_seq FROM communicator_node) > 0;
 
 -- indexes: creates the indexes
+--
+-- A message stands in one of the first two: what the application writes, in
+-- the second; the stamp moves it to the first.
 CREATE UNIQUE INDEX IF NOT EXISTS outbound_messages_seq_index
     ON outbound_messages (seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbound_messages_unstamped_index

@@ -2,6 +2,8 @@
  * on the real databases. */
 #include "database.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "../../lib/cm_capture.h"
@@ -266,6 +268,24 @@ static void names(cm_store_t *store, apr_pool_t *pool)
            "odd names");
 }
 
+/* More columns than a function of PostgreSQL has arguments. */
+static void wide(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *columns = "c0 integer";
+    fixture_t fixture;
+    int i;
+
+    for (i = 1; i < 130; i++)
+        columns = apr_psprintf(pool, "%s, c%d integer", columns, i);
+    set_up(&fixture, store, columns, pool);
+    database_run(store, "INSERT INTO posts (id, c129) VALUES (1, 7)");
+    columns = without_spaces(captured(&fixture), pool);
+    ok(!strncmp(columns, "create 1 all {\"post\":{\"c0\":null,", 32) &&
+           strstr(columns, "\"c39\":null,\"c40\":null,\"c41\":null,") &&
+           !strcmp(columns + strlen(columns) - 10, "\"c129\":7}}"),
+       "%s: 130 columns", database_of(store));
+}
+
 int main(void)
 {
     if (!database_any())
@@ -275,5 +295,6 @@ int main(void)
     database_each("states", states);
     database_each("last_ids", last_ids);
     database_each("names", names);
+    database_each("wide", wide);
     return done_testing();
 }

@@ -225,6 +225,47 @@ static void mysql_session(cm_store_t *store, apr_pool_t *pool)
            "mysql: the application's settings change nothing");
 }
 
+/* What MariaDB itself takes for equal. */
+static void mysql_comparison(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const session[] = {
+        "DROP TABLE posts",
+        "CREATE TABLE posts (id int PRIMARY KEY,"
+        " t longtext COLLATE utf8mb4_general_ci,"
+        " e enum('a', 'b') COLLATE utf8mb4_general_ci, f double,"
+        " n decimal(5,2), d date, m datetime(6), b varbinary(9), bits bit(9),"
+        " y year, k time(3))",
+        "INSERT INTO posts VALUES (1, 'a', 'a', 0, 1, '0000-00-00',"
+        " '2011-06-22 10:11:12', X'00', 0, 2000, '00:00:00')",
+        "INSERT INTO posts (id) VALUES (2)", NULL};
+    static const char *const same[] = {
+        "UPDATE posts SET t = 'a', e = 1, f = 0.0, n = '1.000',"
+        " d = '0000-00-00', m = '2011-06-22 10:11:12.000000',"
+        " b = X'00', bits = 0, y = '2000', k = 0 WHERE id = 1",
+        "UPDATE posts SET t = NULL, d = NULL, k = NULL WHERE id = 2", NULL};
+    static const char *const other[] = {
+        "UPDATE posts SET t = 'A', e = 'b', f = 1e-9, n = 1.01, d = NULL,"
+        " m = '2011-06-22 10:11:12.000001', b = X'0000', bits = 256, y = 0,"
+        " k = NULL WHERE id = 1",
+        "UPDATE posts SET t = 'a ', d = '0000-00-00', k = 0, y = 0"
+        " WHERE id = 1",
+        "UPDATE posts SET t = 'a', d = '2011-00-00' WHERE id = 1", NULL};
+
+    run_all(store, session);
+    publish(store, "post", "posts", pool);
+    database_run(store, "DELETE FROM outbound_messages");
+    run_all(store, same);
+    is_str(outbox(store, pool), "", "mysql: equal values are no change");
+    run_all(store, other);
+    is_str(database_value(store,
+                          "SELECT GROUP_CONCAT(changed ORDER BY id"
+                          " SEPARATOR ' ') FROM outbound_messages",
+                          pool),
+           "[\"t\",\"e\",\"f\",\"n\",\"d\",\"m\",\"b\",\"bits\",\"y\","
+           "\"k\"] [\"t\",\"d\",\"k\"] [\"t\",\"d\"]",
+           "mysql: case, spaces, zero dates and NULL are");
+}
+
 static void sqlite_cascade(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[] = {
@@ -250,8 +291,10 @@ static void each(cm_store_t *store, apr_pool_t *pool)
 
     if (cm_store_dialect(store)->database == CM_SQLITE3)
         sqlite_cascade(store, pool);
-    if (cm_store_dialect(store)->database == CM_MYSQL)
+    if (cm_store_dialect(store)->database == CM_MYSQL) {
         mysql_session(store, pool);
+        mysql_comparison(store, pool);
+    }
     if (cm_store_dialect(store)->database != CM_PGSQL)
         return;
     pgsql_settings(store, pool);
