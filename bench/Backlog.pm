@@ -40,8 +40,10 @@ sub purge {
       . ($node eq 'central' ? 'seq' : 'id') . ' is not null';
     my $rows = $database->value($count);
     my $load = start_inserts($database);
-    my $cost = $nodes->command($node, 'purge', '--all');
+    my $cost = eval { $nodes->command($node, 'purge', '--all') };
+    my $failed = $@;
     my $with = Load::stop($load);
+    die $failed unless $cost;
 
     $rows -= $database->value($count);
     $load = start_inserts($database);

@@ -4,8 +4,8 @@ package Load;
 
 use strict;
 use warnings;
-use Communicator::Test qw(build_dir folder start_process stop_process slurp
-  own web_user);
+use Communicator::Test qw(at_end build_dir folder start_process stop_process
+  slurp own web_user);
 use Meter;
 
 # Start it: WHAT to TABLE, COUNT rows, EACH a commit (bench/load.c).
@@ -16,12 +16,18 @@ sub start {
         $database->params =~ s/ flags=.*//r, $what, $table, $count, $each],
         out => $log);
 
-    return { pid => $pid, log => $log, database => $database };
+    my $load = { pid => $pid, log => $log, database => $database };
+
+    # Not to outlive a part that failed.
+    at_end(sub { stop_process($load->{pid}) });
+    return $load;
 }
 
 # What LOAD said when it had ended: { seconds, longest }.
 sub result {
     my ($load) = @_;
+
+    delete $load->{pid};
     my ($seconds, $longest) = slurp($load->{log}) =~ /^([\d.]+) ([\d.]+)$/
       or die 'load: ', slurp($load->{log});
     my $file = $load->{database}{file};
