@@ -5,12 +5,13 @@ package Nodes;
 
 use strict;
 use warnings;
-use Communicator::Test qw(build_dir start_process client_file
-  spew slurp own web_user);
+use Communicator::Test qw(start_process client_file spew slurp);
 use Communicator::Test::Database;
 use Communicator::Test::Engine;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
+use Http;
+use Load;
 use Meter;
 
 $Communicator::Test::Engine::durable = 1;
@@ -28,36 +29,48 @@ CommunicatorModel post  table=posts  references=user_id:user
 CommunicatorModel page  table=pages  references=user_id:user
 CONF
 
+# MORE: further lines of configuration, for both nodes.
 sub new {
-    my ($class, $driver) = @_;
+    my ($class, $driver, $more) = @_;
     my $self = bless { driver => $driver }, $class;
+    my $conf = $models . ($more // '');
 
     $self->{facade} = Communicator::Test::Server->new(
         database => Communicator::Test::Database->new($driver,
-            name => 'facade-db'), conf => $models);
+            name => 'facade-db'), conf => $conf);
     $self->{wire} = "$self->{facade}{dir}/wire.log";
     spew($self->{wire}, '');
-    $self->{facade}->configure(httpd_conf =>
-        "CustomLog $self->{wire} \"%I %O\"\n"
-          . "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n");
+    $self->configure;
     $self->{central} = Communicator::Test::Peer->new(name => 'central',
         database => Communicator::Test::Database->new($driver,
-            name => 'central-db'), conf => $models)->knows($self->{facade});
+            name => 'central-db'), conf => $conf)->knows($self->{facade});
     $self->{engine} = $self->{central}->database->{engine};
     $self->make_tables($_->database) for $self->both;
     return $self;
 }
 
+# The facade's httpd; MORE: lines of its own, LOCATION: lines of the endpoint.
+sub configure {
+    my ($self, $more, $location) = @_;
+
+    $self->{facade}->configure(location => $location // '',
+        httpd_conf => Http::select_conf($self)
+          . "CustomLog $self->{wire} \"%I %O\"\n"
+          . "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n" . ($more // ''));
+}
+
 sub both { return @{ $_[0] }{qw(central facade)} }
 
-# posts and pages are synchronised, plain is not.
+sub columns { return $columns }
+
+# posts and pages are synchronised, plain and source are not.
 sub make_tables {
     my ($self, $database) = @_;
 
     $database->create(
         "create table users (id {key}, name varchar(100)) {engine};"
           . join '', map { "create table $_ ($columns) {engine};" }
-          qw(posts pages plain));
+          qw(posts pages plain source));
 }
 
 # Install Communicator, start httpd, and let both sides know the users.
@@ -70,8 +83,28 @@ sub start {
     $self->{central}->database->run('insert into users (name) values '
         . join(', ', map { "('user $_')" } 1 .. $users) . ';');
     $self->sync;
-    $self->{idle} = { map { $_ => Meter::peak_of($_) } $facade->children };
+    $self->note_idle;
     return $self;
+}
+
+# Start httpd again, with what configure() says.
+sub restart {
+    my ($self) = @_;
+
+    $self->{facade}->restart;
+    $self->sync;
+    $self->note_idle;
+}
+
+sub stop { $_[0]{facade}->stop }
+
+# What httpd's children hold before the work begins.
+sub note_idle {
+    my ($self) = @_;
+    my @held = sort { $a <=> $b } map { Meter::peak_of($_) }
+      $self->{facade}->children;
+
+    $self->{idle} = $held[0];
 }
 
 # The process ids of the servers.
@@ -85,12 +118,19 @@ sub servers {
 # Run communicator-sync as cron would: what it cost.
 sub sync {
     my ($self, @command) = @_;
-    my $central = $self->{central};
-    my $log = "$central->{dir}/sync.log";
 
-    spew($log, '');
+    return $self->command('central', @command);
+}
+
+# Run COMMAND of communicator-sync on NODE: what it cost.
+sub command {
+    my ($self, $node, @command) = @_;
+    my $peer = $self->{$node};
+    my $log = "$peer->{dir}/sync.log";
+
+    spew($_, '') for $log, $self->{wire};
     my $cost = Meter::measure(sub {
-        start_process([client_file(), '--config', $central->config_file,
+        start_process([client_file(), '--config', $peer->config_file,
             @command], out => $log);
     }, $self->servers, wire => $self->{wire});
     die "communicator-sync: ", slurp($log)
@@ -105,7 +145,7 @@ sub child_mb {
     my $most = 0;
 
     for my $pid ($self->{facade}->children) {
-        my $grown = Meter::peak_of($pid) - ($self->{idle}{$pid} // 0);
+        my $grown = Meter::peak_of($pid) - ($self->{idle} // 0);
         $most = $grown if $grown > $most;
     }
     return $most;
@@ -113,19 +153,23 @@ sub child_mb {
 
 # Run the load program on NODE's database: what it cost.
 sub load {
-    my ($self, $node, $what, $table, $count, $each) = @_;
-    my $database = $self->{$node}->database;
-    my $log = "$self->{central}{dir}/load.log";
+    my ($self, $node, @load) = @_;
 
-    spew($log, '');
+    return Load::run([$self->servers], $self->{$node}->database, @load);
+}
+
+# Run SQL of the database's own client on NODE: what it cost.
+sub sql {
+    my ($self, $node, $sql) = @_;
+    my $database = $self->{$node}->database;
+    my $dir = $self->{$node}{dir};
+
+    spew("$dir/bench.sql", $sql);
     my $cost = Meter::measure(sub {
-        start_process([build_dir() . '/bench/load', $self->{driver},
-            $database->params =~ s/ flags=.*//r, $what, $table, $count,
-            $each], out => $log);
+        start_process([$database->client_command], in => "$dir/bench.sql",
+            out => "$dir/bench.log");
     }, $self->servers);
-    die "load: ", slurp($log) if $cost->{status};
-    $cost->{seconds} = slurp($log) + 0;
-    own(web_user(), glob "$database->{file}*") if $database->{file};
+    die slurp("$dir/bench.log"), $sql if $cost->{status};
     return $cost;
 }
 

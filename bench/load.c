@@ -3,10 +3,14 @@
  *   load DRIVER PARAMS insert TABLE COUNT EACH   COUNT new posts, EACH a commit
  *   load DRIVER PARAMS update TABLE COUNT EACH   change posts 1 to COUNT
  *   load DRIVER PARAMS upsert TABLE COUNT EACH   both in one statement of EACH
+ *   load DRIVER PARAMS trickle TABLE COUNT EACH  insert, with pauses, until
+ *                                                SIGTERM
  *
  * EACH negative: so many a commit, and commits are not waited for. Prints the
- * seconds that it took. What upsert does in one statement is the floor: the
- * same rows by the same driver, and nothing else. */
+ * seconds that it took, and those of the longest transaction. What upsert does
+ * in one statement is the floor: the same rows by the same driver, and nothing
+ * else. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +29,18 @@ typedef struct load_t {
     const char *name; /* of the driver */
     const char *table;
     int count, each, lazy;
+    int round;                 /* that an update brings the rows to */
+    apr_interval_time_t pause; /* after each transaction */
+    apr_time_t longest;
     apr_pool_t *pool;
 } load_t;
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+    stopped = number;
+}
 
 static void fail(const load_t *load, int rc, const char *what)
 {
@@ -60,8 +74,10 @@ static void open_database(load_t *load, const char *params)
         fprintf(stderr, "load: %s\n", words ? words : "cannot open");
         exit(1);
     }
-    if (!strcmp(load->name, "sqlite3"))
+    if (!strcmp(load->name, "sqlite3")) {
         run(load, "PRAGMA foreign_keys = ON");
+        run(load, "PRAGMA busy_timeout = 20000");
+    }
     if (!load->lazy)
         return;
     if (!strcmp(load->name, "sqlite3"))
@@ -131,17 +147,23 @@ static void each_row(load_t *load, void (*step)(load_t *, int, void *),
                      void *baton)
 {
     apr_pool_t *pool = load->pool;
-    int i;
+    apr_time_t began, took;
+    int id = 0;
 
     apr_pool_create(&load->pool, pool);
-    for (i = 0; i < load->count; i++) {
-        if (i % load->each == 0) {
-            apr_pool_clear(load->pool);
-            run(load, "BEGIN");
-        }
-        step(load, i + 1, baton);
-        if (i % load->each == load->each - 1 || i + 1 == load->count)
-            run(load, "COMMIT");
+    while (id < load->count && !stopped) {
+        apr_pool_clear(load->pool);
+        began = apr_time_now();
+        run(load, "BEGIN");
+        do
+            step(load, ++id, baton);
+        while (id % load->each && id < load->count);
+        run(load, "COMMIT");
+        took = apr_time_now() - began;
+        if (took > load->longest)
+            load->longest = took;
+        if (load->pause)
+            apr_sleep(load->pause);
     }
     apr_pool_destroy(load->pool);
     load->pool = pool;
@@ -164,7 +186,7 @@ static void update_row(load_t *load, int id, void *statement)
     const char *values[COLUMNS], *bound[3];
     int rows, rc;
 
-    make_row(values, id, 1, load->pool);
+    make_row(values, id, load->round, load->pool);
     bound[0] = values[1];
     bound[1] = values[7];
     bound[2] = values[0];
@@ -298,10 +320,11 @@ int main(int argc, char **argv)
     apr_time_t began;
 
     if (argc != 7) {
-        fprintf(stderr, "load DRIVER PARAMS insert|update|upsert|upsert-again"
-                        " TABLE COUNT EACH\n");
+        fprintf(stderr, "load DRIVER PARAMS insert|update|trickle|upsert|"
+                        "upsert-again TABLE COUNT EACH\n");
         return 64;
     }
+    signal(SIGTERM, stop);
     apr_initialize();
     apr_pool_create(&load.pool, NULL);
     load.name = argv[1];
@@ -312,7 +335,11 @@ int main(int argc, char **argv)
     load.each = abs(load.each);
     open_database(&load, argv[2]);
     began = apr_time_now();
-    if (!strcmp(argv[3], "insert"))
+    /* Another one than before, or nothing would change. */
+    load.round = (int)(apr_time_as_msec(began) % 1000000);
+    if (!strcmp(argv[3], "trickle"))
+        load.pause = apr_time_from_msec(2);
+    if (!strcmp(argv[3], "insert") || load.pause)
         insert(&load);
     else if (!strcmp(argv[3], "update"))
         update(&load);
@@ -320,6 +347,7 @@ int main(int argc, char **argv)
         upsert(&load, !strcmp(argv[3], "upsert-again"));
     if (load.lazy && !strcmp(load.name, "mysql"))
         run(&load, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
-    printf("%.6f\n", (double)(apr_time_now() - began) / APR_USEC_PER_SEC);
+    printf("%.6f %.6f\n", (double)(apr_time_now() - began) / APR_USEC_PER_SEC,
+           (double)load.longest / APR_USEC_PER_SEC);
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_quiet.h"
 #include "cm_state.h"
 
 /* Times are not written more often than this: each is a transaction. */
@@ -77,4 +78,22 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     if (err)
         cm_store_rollback(exchange->node->store);
     return err;
+}
+
+cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
+{
+    const cm_claim_t *claim = &exchange->claim;
+    cm_peer_t *peer;
+
+    *quiet = 0;
+    if (exchange->gem)
+        return NULL;
+    CM_TRY(cm_quiet_find(&peer, exchange->node, claim, exchange->peer->name,
+                         cm_clock_now() - CONTACT_INTERVAL, exchange->r->pool));
+    if (!peer)
+        return NULL;
+    exchange->known = peer;
+    exchange->own_epoch = claim->known_epoch;
+    *quiet = 1;
+    return NULL;
 }

@@ -110,6 +110,11 @@ int cm_retry_parked(cm_exchange_t *exchange);
  * (CM_PAUSED). PUSH says which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 
+/* Set *QUIET when a peer of ours that holds all that we have sent needs no
+ * more than to be told that nothing is new, and exchange->known. */
+cm_error_t *cm_contact_quiet(int *quiet,
+                             cm_exchange_t *exchange) CM_UNUSED_RESULT;
+
 /* Read the request's body into *BODY, within the limits; returns 0 or what
  * the handler is to return, the refusal being sent. */
 int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange);

@@ -162,9 +162,16 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->r->pool;
     pull_t *pull = baton;
+    int quiet = 0;
 
     if (exchange->r->header_only)
         return read_kind(exchange, pull, pool);
+    if (pull->from == exchange->claim.received + 1)
+        CM_TRY(cm_contact_quiet(&quiet, exchange));
+    if (quiet) {
+        pull->batch = empty_batch(pull->from - 1, pool);
+        return NULL;
+    }
     CM_TRY(cm_contact(exchange, 0));
     if (!pull->limits.messages)
         return read_kind(exchange, pull, pool);
