@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
+#include "certificate.h"
 #include "cm_node.h"
 
 #define CONNECT_SECONDS  10
@@ -226,10 +227,8 @@ static cm_error_t *explain(cm_http_t *http, CURLcode rc, apr_pool_t *pool)
             pool, "raise CommunicatorMaxBody on this side");
     err = CM_FAIL(pool, code, "%s: %s", http->config->uri, words);
     if (code == CM_TLS)
-        return cm_error_hint(err, pool,
-                             "name the authority that signed the peer's "
-                             "certificate by ca-file= (%s:%d)",
-                             peer->place.file, peer->place.line);
+        return cm_error_hint(err, pool, "%s",
+                             cm_certificate_hint(words, peer, pool));
     if (code == CM_FILE)
         return cm_error_hint(err, pool, "%s",
                              peer->ca_file
@@ -364,4 +363,14 @@ cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
 {
     cm_http_send(http, query, data, size, pool);
     return cm_http_finish(reply, http, pool);
+}
+
+void cm_http_inspect(cm_http_t *http)
+{
+    curl_easy_setopt(http->curl, CURLOPT_CERTINFO, 1L);
+}
+
+apr_int64_t cm_http_expires(const cm_http_t *http)
+{
+    return cm_certificate_expires(http->curl);
 }

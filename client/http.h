@@ -1,4 +1,4 @@
-/* HTTP towards one peer. Only http.c includes curl.h.
+/* HTTP towards one peer. Only http.c and certificate.c include curl.h.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, the size of a reply is
@@ -59,6 +59,12 @@ void cm_http_send(cm_http_t *http, const char *query, const char *data,
                   apr_size_t size, apr_pool_t *pool);
 cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Have the peer's certificates looked at, from the next connection on; then
+ * return the moment (microseconds since 1970) from which one of them is no
+ * longer valid, 0 when none was seen. */
+void cm_http_inspect(cm_http_t *http);
+apr_int64_t cm_http_expires(const cm_http_t *http);
 
 /* Return the versions of the HTTP library, for --version. */
 const char *cm_http_version(void);

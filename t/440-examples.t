@@ -161,13 +161,14 @@ sub test_site {
     $answer = $ask->('/communicator-status?format=prometheus', 'operator:night');
     $facade->stop;
     return { metrics => $answer->{body},
+        of_client => $central->sync('status', '--prometheus')->{out},
         log => slurp("$facade->{dir}/error.log") };
 }
 
 sub test_alerts {
-    my ($metrics) = @_;
+    my ($metrics, $of_client) = @_;
     my $alerts = slurp("$conf/prometheus-alerts.yml") =~ s/^#.*\n//gmr;
-    my %known = map { $_ => 1 } $metrics =~ /^# TYPE (\w+)/mg;
+    my %known = map { $_ => 1 } "$metrics$of_client" =~ /^# TYPE (\w+)/mg;
     my %used = map { $_ => 1 } $alerts =~ /\b(communicator_[a-z_]+)\b/g;
 
     cmp_ok(keys %used, '>=', 8, 'the alerts look at numbers');
@@ -175,14 +176,16 @@ sub test_alerts {
     is(join(' ', grep { !$known{$_} } sort keys %used), '',
         '  all of which there are');
     SKIP: {
-        skip_without('promtool', 3);
+        skip_without('promtool', 4);
         my $run = run_program(['promtool', 'check', 'rules',
             "$conf/prometheus-alerts.yml"]);
         is($run->{exit}, 0, '  promtool takes the alerts') or diag($run->{out});
-        spew("$dir/metrics", $metrics);
-        $run = run_program(['promtool', 'check', 'metrics'],
-            in => "$dir/metrics");
-        is($run->{exit}, 0, '  and the numbers') or diag($run->{err});
+        for my $text ($metrics, $of_client) {
+            spew("$dir/metrics", $text);
+            $run = run_program(['promtool', 'check', 'metrics'],
+                in => "$dir/metrics");
+            is($run->{exit}, 0, '  and the numbers') or diag($run->{err});
+        }
         spew("$dir/alerts-test.yml", <<"YAML");
 rule_files: [$conf/prometheus-alerts.yml]
 tests:
@@ -316,7 +319,7 @@ CONF
 }
 
 my $site = test_site();
-test_alerts($site->{metrics}) if $site;
+test_alerts(@$site{qw(metrics of_client)}) if $site;
 SKIP: { test_fail2ban() }
 SKIP: { test_modsecurity() }
 SKIP: { test_icinga() }
