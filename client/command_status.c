@@ -113,8 +113,9 @@ static const char *clock_of(const cm_output_t *output, const cm_peer_t *peer,
 
     if (!peer->last_push_at && !peer->last_pull_at)
         return "?";
+    /* Whole tenths, so that there is no "-0.0". */
     text = apr_psprintf(pool, "%+.1f s",
-                        (double)peer->clock_offset / APR_USEC_PER_SEC);
+                        (double)(peer->clock_offset / 100000) / 10);
     return cm_client_skew(peer, pool) ? cm_output_paint(output, 'r', text, pool)
                                       : text;
 }

@@ -76,20 +76,20 @@ static void show_differences(const cm_client_t *client,
 }
 
 static void show_unpublished(const cm_client_t *client, const char *peer,
-                             const cm_verify_report_t *report)
+                             const cm_verify_report_t *report, apr_pool_t *pool)
 {
     if (report->unpublished_here)
         cm_output_line(client->output,
-                       "  %" APR_INT64_T_FMT
-                       " records here were never sent to '%s': "
+                       "  %s records here were never sent to '%s': "
                        "communicator-sync publish %s --all",
-                       report->unpublished_here, peer, report->model);
+                       cm_output_number(report->unpublished_here, pool), peer,
+                       report->model);
     if (report->unpublished_there)
         cm_output_line(client->output,
-                       "  %" APR_INT64_T_FMT
-                       " records of '%s' were never sent: at that host, "
+                       "  %s records of '%s' were never sent: at that host, "
                        "communicator-sync publish %s --all",
-                       report->unpublished_there, peer, report->model);
+                       cm_output_number(report->unpublished_there, pool), peer,
+                       report->model);
 }
 
 static void show_notes(const cm_client_t *client,
@@ -136,11 +136,12 @@ static void show_text(const cm_client_t *client, const char *peer,
         return;
     }
     cm_output_line(client->output,
-                   found ? "%s: %s: %" APR_INT64_T_FMT " records, %d differ"
-                         : "%s: %s: %" APR_INT64_T_FMT " records, none differs",
-                   peer, report->model, report->records, found);
+                   found ? "%s: %s: %s records, %d differ"
+                         : "%s: %s: %s records, none differs",
+                   peer, report->model, cm_output_number(report->records, pool),
+                   found);
     show_differences(client, report, pool);
-    show_unpublished(client, peer, report);
+    show_unpublished(client, peer, report, pool);
     show_notes(client, report, pool);
 }
 
