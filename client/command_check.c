@@ -184,10 +184,10 @@ static void check_state(check_t *check)
                 "communicator-sync parked");
         if (one->said.parked > 0)
             say(check, CM_VERDICT_WARN,
-                apr_psprintf(pool, "%s of ours parked at %s, %s ago",
+                apr_psprintf(pool, "%s of ours parked at %s, as of %s",
                              cm_output_messages(one->said.parked, pool),
                              one->peer->name,
-                             cm_output_ago(one->said.at, pool)),
+                             cm_output_when(one->said.at, pool)),
                 "communicator-sync parked, on that host");
     }
 }
@@ -345,7 +345,7 @@ static void check_caller(check_t *check, const cm_peer_settings_t *peer)
     if (every && cm_clock_now() - last > every)
         say(check, CM_VERDICT_WARN,
             apr_psprintf(check->pool, "%s was here last: %s", peer->name,
-                         cm_output_ago(last, check->pool)),
+                         cm_output_when(last, check->pool)),
             "is its cron or timer running?");
 }
 

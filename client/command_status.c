@@ -1,7 +1,6 @@
 /* status: how both sides stand. */
 #include "command.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <json.h>
 
@@ -96,10 +95,8 @@ static const char *contact(const cm_client_t *client, apr_int64_t clock,
                            apr_pool_t *pool)
 {
     apr_interval_time_t every = client->settings->expect_every;
-    const char *text = cm_output_ago(clock, pool);
+    const char *text = cm_output_when(clock, pool);
 
-    if (apr_isdigit(*text))
-        text = apr_pstrcat(pool, text, " ago", NULL);
     if (every && cm_clock_now() - clock > every)
         return cm_output_paint(client->output, 'r', text, pool);
     return text;
@@ -169,8 +166,8 @@ static void print_failure(const cm_client_t *client, const char *name,
             cm_output_paint(
                 client->output, 'r',
                 apr_psprintf(
-                    pool, "the last run, %s ago, failed: %s",
-                    cm_output_ago(apr_time_from_sec(runs.last_run), pool),
+                    pool, "the last run, %s, failed: %s",
+                    cm_output_when(apr_time_from_sec(runs.last_run), pool),
                     cm_output_clean(runs.reason, pool)),
                 pool));
 }

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -81,15 +80,14 @@ static void judge_peer(verdict_t *verdict, const cm_options_t *options,
     apr_int64_t there = age(one->said.oldest);
     apr_int64_t parked =
         one->parked + (one->said.parked > 0 ? one->said.parked : 0);
-    const char *last = cm_output_ago(contact, pool);
-    const char *ago = apr_isdigit(*last) ? " ago" : "";
+    const char *last = cm_output_when(contact, pool);
 
     if (!contact)
         judge(verdict, 1, apr_pstrcat(pool, name, ": never met", NULL));
     judge(verdict, contact ? level(options, age(contact)) : 1,
           apr_psprintf(pool,
-                       "%s: last contact %s%s, %" APR_INT64_T_FMT " pending",
-                       name, last, ago, one->pending.count));
+                       "%s: last contact %s, %" APR_INT64_T_FMT " pending",
+                       name, last, one->pending.count));
     if (there > oldest)
         oldest = there;
     judge(verdict, level(options, oldest),

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <json.h>
@@ -266,6 +267,13 @@ const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)
     if (clock == 0)
         return "never";
     return age < APR_USEC_PER_SEC ? "now" : cm_health_span(age, pool);
+}
+
+const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool)
+{
+    const char *text = cm_output_ago(clock, pool);
+
+    return apr_isdigit(*text) ? apr_pstrcat(pool, text, " ago", NULL) : text;
 }
 
 const char *cm_output_paused(const char *name, apr_int64_t at, apr_pool_t *pool)

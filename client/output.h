@@ -99,6 +99,9 @@ const char *cm_output_paint(const cm_output_t *output, char colour,
  * for 0. */
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool);
 
+/* Return when that was: "5 min ago", "now", "never". */
+const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool);
+
 /* Return "NAME is paused", since when when that is some time ago. */
 const char *cm_output_paused(const char *name, apr_int64_t at,
                              apr_pool_t *pool);

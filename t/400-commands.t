@@ -182,6 +182,28 @@ sub checking {
     $central->configure(peers => $good);
 }
 
+# Every command, asked for JSON, prints nothing else, whatever becomes of it.
+sub as_json {
+    my @commands = (['configtest'], ['configtest', '--dump'], ['check'],
+        ['migrate', '--dry-run'], ['status'], ['parked'], ['retry'], ['epoch'],
+        ['pause'], ['drain'], ['resume'], ['verify'], ['purge'],
+        ['publish', 'post', '--all'], ['explain', 'post', 1], ['push'],
+        ['pull'], ['communicate'], ['discard', 'facade', 4711], ['nothing'],
+        ['status', '--nonsense']);
+
+    for my $command (@commands) {
+        my $run = $central->sync(@$command, '--json');
+        my @lines = split /\n/, $run->{out} . $run->{err};
+        my @bad = grep { !eval { decode_json($_) } } @lines;
+
+        is("@bad", '', "@$command") or diag(@lines);
+        next if $command->[0] eq 'migrate';
+        cmp_ok(scalar @lines, '>', 0, '  something');
+    }
+    my $error = decode_json($central->sync('nothing', '--json')->{err});
+    is("$error->{code} $error->{exit_status}", 'USAGE 64', 'a mistake, too');
+}
+
 sub purging {
     my ($here) = $central->database;
     my $unconfirmed = sub { $here->value('select count(*) from '
@@ -222,6 +244,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'conflict=hold' => \&holding;
         subtest 'monitors' => \&monitors;
         subtest 'check' => \&checking;
+        subtest 'json' => \&as_json;
         subtest 'purge' => \&purging;
         $facade->stop;
     };

@@ -133,6 +133,10 @@ sub rolling {
     is($drain->{exit}, 65, 'drain proves nothing then');
     like($drain->{out}, qr/FAIL +facade: 2 messages parked there/,
         '  and says why');
+    my $verify = $central->sync('verify');
+    is($verify->{exit}, 75, 'verify takes them for under way');
+    like($verify->{err}, qr/facade: 2 messages of ours parked there: /,
+        '  and says where they are');
     $there->run($widen{$driver});
     $central->sync_ok;
     is(parked(), 0, 'wider again, it resumes by itself');
