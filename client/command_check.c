@@ -10,9 +10,13 @@
 #include <json.h>
 
 #include "cm_capture.h"
+#include "cm_health.h"
 #include "cm_schema.h"
 #include "cm_state.h"
 #include "session.h"
+
+/* Certificates are renewed some weeks before they end. */
+#define CERTIFICATE_LEFT apr_time_from_sec(21 * 86400)
 
 typedef struct check_t {
     cm_client_t *client;
@@ -180,10 +184,10 @@ static void check_state(check_t *check)
                 "communicator-sync parked");
         if (one->said.parked > 0)
             say(check, CM_VERDICT_WARN,
-                apr_psprintf(pool, "%s of ours parked at %s, %s ago",
+                apr_psprintf(pool, "%s of ours parked at %s, as of %s",
                              cm_output_messages(one->said.parked, pool),
                              one->peer->name,
-                             cm_output_ago(one->said.at, pool)),
+                             cm_output_when(one->said.at, pool)),
                 "communicator-sync parked, on that host");
     }
 }
@@ -270,6 +274,27 @@ static void check_answer(check_t *check, const cm_session_t *session)
             NULL);
 }
 
+/* What the peer's httpd will be refused for before long. */
+static void check_certificate(check_t *check, const cm_session_t *session)
+{
+    apr_int64_t end = cm_http_expires(session->http);
+    apr_int64_t left = end - cm_clock_now();
+    const char *name = session->settings->name;
+
+    if (!end)
+        return;
+    if (left > CERTIFICATE_LEFT)
+        went(check,
+             apr_psprintf(check->pool, "%s: its certificate is valid for %s",
+                          name, cm_health_span(left, check->pool)),
+             NULL);
+    else
+        say(check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool, "%s: its certificate expires in %s", name,
+                         cm_health_span(left, check->pool)),
+            "renew it there; if that happens by itself, see why it did not");
+}
+
 /* Ask for nothing: that tells how it stands, and changes nothing. */
 static cm_error_t *meet(cm_session_t **session, check_t *check,
                         const cm_peer_settings_t *peer)
@@ -277,6 +302,7 @@ static cm_error_t *meet(cm_session_t **session, check_t *check,
     CM_TRY(cm_session_open(session, check->client->node, peer,
                            check->client->options->timeout, check->pool));
     cm_session_insist(*session);
+    cm_http_inspect((*session)->http);
     return cm_session_greet(*session, check->pool);
 }
 
@@ -295,6 +321,8 @@ static void check_peer(check_t *check, const cm_peer_settings_t *peer)
             continue;
         went(check, what, step == failed ? err : NULL);
     }
+    if (session)
+        check_certificate(check, session);
     if (!err)
         check_answer(check, session);
 }
@@ -317,7 +345,7 @@ static void check_caller(check_t *check, const cm_peer_settings_t *peer)
     if (every && cm_clock_now() - last > every)
         say(check, CM_VERDICT_WARN,
             apr_psprintf(check->pool, "%s was here last: %s", peer->name,
-                         cm_output_ago(last, check->pool)),
+                         cm_output_when(last, check->pool)),
             "is its cron or timer running?");
 }
 

@@ -3,20 +3,45 @@
 #include "command.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <json.h>
 
 #include "cm_settings_print.h"
 #include "uri.h"
 
-static void dump(const cm_settings_t *settings, apr_pool_t *pool)
+/* Return all that is in force, as lines. */
+static cm_buffer_t *dump(const cm_settings_t *settings, apr_pool_t *pool)
 {
     cm_buffer_t *out = cm_buffer_create(4096, pool);
 
     cm_settings_print(out, settings);
-    fwrite(out->data, 1, out->size, stdout);
-    printf("CommunicatorStateDir %s\nCommunicatorRunDir %s\n",
-           settings->state_directory, settings->run_directory);
+    cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorStateDir ",
+                                   settings->state_directory,
+                                   "\nCommunicatorRunDir ",
+                                   settings->run_directory, "\n", NULL));
     if (settings->notify_command)
-        printf("CommunicatorNotifyCommand \"%s\"\n", settings->notify_command);
+        cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
+                                       settings->notify_command, "\"\n", NULL));
+    return out;
+}
+
+static void print_json(const cm_client_t *client, const cm_buffer_t *lines)
+{
+    json_object *json = json_object_new_object();
+    json_object *list = json_object_new_array();
+    const char *line, *end = lines->data, *stop = lines->data + lines->size;
+
+    cm_output_add_text(json, "config", client->options->config);
+    cm_output_add_truth(json, "ok", 1);
+    for (line = end; line < stop; line = end + 1) {
+        end = memchr(line, '\n', stop - line);
+        json_object_array_add(
+            list, json_object_new_string_len(line, (int)(end - line)));
+    }
+    json_object_object_add(json, "in_force", list);
+    cm_output_json(client->output, json);
 }
 
 cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
@@ -34,8 +59,13 @@ cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
         if (peer->uri)
             CM_TRY(cm_uri_check(&uri, &loopback, peer, scratch_pool));
     }
-    if (client->options->dump)
-        dump(settings, scratch_pool);
+    if (client->output->json)
+        print_json(client, dump(settings, scratch_pool));
+    else if (client->options->dump) {
+        const cm_buffer_t *lines = dump(settings, scratch_pool);
+
+        fwrite(lines->data, 1, lines->size, stdout);
+    }
     else
         cm_output_line(client->output, "Syntax OK");
     return NULL;

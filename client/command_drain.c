@@ -140,24 +140,24 @@ static void print_proof(const drain_t *drain, const cm_session_t *session,
     const char *name = session->settings->name;
 
     if (problem) {
+        const char *hint = NULL;
+
+        if (here->parked)
+            hint = "communicator-sync parked";
+        else if (session->said.parked > 0)
+            hint = "communicator-sync parked, on that host";
         cm_output_verdict(output, CM_VERDICT_FAIL,
-                          apr_pstrcat(pool, name, ": ", problem, NULL),
-                          here->parked ? "communicator-sync parked" : NULL);
+                          apr_pstrcat(pool, name, ": ", problem, NULL), hint);
         return;
     }
-    cm_output_verdict(
-        output, CM_VERDICT_OK,
-        apr_psprintf(pool,
-                     "%s: both queues are empty, nothing is parked; it holds "
-                     "ours up to %" APR_INT64_T_FMT
-                     ", we its up to %" APR_INT64_T_FMT,
-                     name, here->peer->confirmed, here->peer->received),
-        NULL);
-}
-
-static void add(json_object *json, const char *name, apr_int64_t number)
-{
-    json_object_object_add(json, name, json_object_new_int64(number));
+    cm_output_verdict(output, CM_VERDICT_OK,
+                      apr_pstrcat(pool, name,
+                                  ": both queues are empty, nothing is parked",
+                                  NULL),
+                      NULL);
+    cm_output_line(output, "         it holds ours up to %s, we its up to %s",
+                   cm_output_number(here->peer->confirmed, pool),
+                   cm_output_number(here->peer->received, pool));
 }
 
 static void print_json(const drain_t *drain, const cm_session_t *session,
@@ -165,20 +165,18 @@ static void print_json(const drain_t *drain, const cm_session_t *session,
 {
     json_object *json = json_object_new_object();
 
-    json_object_object_add(json, "peer",
-                           json_object_new_string(session->settings->name));
-    json_object_object_add(json, "drained",
-                           json_object_new_boolean(problem == NULL));
+    cm_output_add_text(json, "peer", session->settings->name);
+    cm_output_add_truth(json, "drained", problem == NULL);
     json_object_object_add(json, "problem",
                            problem ? json_object_new_string(problem) : NULL);
-    add(json, "pushed", session->totals.pushed);
-    add(json, "pulled", session->totals.pulled);
-    add(json, "pending", here->pending.count);
-    add(json, "parked", here->parked);
-    add(json, "pending_there", session->said.pending);
-    add(json, "parked_there", session->said.parked);
-    add(json, "confirmed", here->peer->confirmed);
-    add(json, "received", here->peer->received);
+    cm_output_add_number(json, "pushed", session->totals.pushed);
+    cm_output_add_number(json, "pulled", session->totals.pulled);
+    cm_output_add_number(json, "pending", here->pending.count);
+    cm_output_add_number(json, "parked", here->parked);
+    cm_output_add_number(json, "pending_there", session->said.pending);
+    cm_output_add_number(json, "parked_there", session->said.parked);
+    cm_output_add_number(json, "confirmed", here->peer->confirmed);
+    cm_output_add_number(json, "received", here->peer->received);
     cm_output_json(drain->client->output, json);
 }
 

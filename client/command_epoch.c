@@ -6,7 +6,6 @@
 #include <json.h>
 
 #include "cm_epoch.h"
-#include "lock.h"
 
 #define COLUMNS 5
 
@@ -14,23 +13,14 @@
 static cm_error_t *take_locks(const cm_client_t *client,
                               const apr_array_header_t *peers, apr_pool_t *pool)
 {
-    const char *holder;
     int i;
 
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
 
-        if (!peer->uri)
-            continue;
-        CM_TRY(cm_lock_take(&holder, client->settings->run_directory,
-                            peer->name, client->options->wait, pool));
-        if (holder)
-            return cm_error_hint(
-                CM_FAIL(pool, CM_LOCKED,
-                        "another run is at work with '%s' (%s)", peer->name,
-                        holder),
-                pool, "--wait SEC waits for it");
+        if (peer->uri)
+            CM_TRY(cm_client_lock(client, peer, pool));
     }
     return NULL;
 }
@@ -167,8 +157,10 @@ cm_error_t *cm_command_epoch(int *status, cm_client_t *client,
     CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
     CM_TRY(cm_client_node(client));
     if (options->renew)
-        return renew(client, peers, scratch_pool);
+        CM_TRY(renew(client, peers, scratch_pool));
     if (options->accept)
-        return accept_peer(client, peers, options->accept, scratch_pool);
+        CM_TRY(accept_peer(client, peers, options->accept, scratch_pool));
+    if ((options->renew || options->accept) && !client->output->json)
+        return NULL;
     return show(client, peers, scratch_pool);
 }

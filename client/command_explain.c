@@ -136,17 +136,6 @@ static void print_losses(const cm_client_t *client, const cm_story_t *story,
     cm_output_table(client->output, cells, COLUMNS);
 }
 
-static void add_text(json_object *json, const char *name, const char *text)
-{
-    json_object_object_add(json, name,
-                           text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(json_object *json, const char *name, apr_int64_t value)
-{
-    json_object_object_add(json, name, json_object_new_int64(value));
-}
-
 static json_object *events_json(const apr_array_header_t *events)
 {
     json_object *all = json_object_new_array();
@@ -156,14 +145,13 @@ static json_object *events_json(const apr_array_header_t *events)
         const cm_event_t *one = &APR_ARRAY_IDX(events, i, cm_event_t);
         json_object *json = json_object_new_object();
 
-        add_text(json, "peer", one->peer);
-        add_number(json, "id", one->id);
-        add_text(json, "action", one->action);
-        add_text(json, "changed", one->changed);
-        add_number(json, "clock", one->clock);
-        add_text(json, "error", one->error);
-        json_object_object_add(json, "done",
-                               json_object_new_boolean(one->done));
+        cm_output_add_text(json, "peer", one->peer);
+        cm_output_add_number(json, "id", one->id);
+        cm_output_add_text(json, "action", one->action);
+        cm_output_add_text(json, "changed", one->changed);
+        cm_output_add_number(json, "clock", one->clock);
+        cm_output_add_text(json, "error", one->error);
+        cm_output_add_truth(json, "done", one->done);
         json_object_array_add(all, json);
     }
     return all;
@@ -178,14 +166,14 @@ static json_object *losses_json(const apr_array_header_t *losses)
         const cm_loss_t *one = &APR_ARRAY_IDX(losses, i, cm_loss_t);
         json_object *json = json_object_new_object();
 
-        add_text(json, "column", one->column);
-        add_text(json, "lost", one->lost);
-        add_number(json, "lost_clock", one->lost_clock);
-        add_text(json, "won", one->won);
-        add_number(json, "won_clock", one->won_clock);
-        add_text(json, "peer", one->peer);
-        add_number(json, "message", one->message_id);
-        add_number(json, "at", one->at);
+        cm_output_add_text(json, "column", one->column);
+        cm_output_add_text(json, "lost", one->lost);
+        cm_output_add_number(json, "lost_clock", one->lost_clock);
+        cm_output_add_text(json, "won", one->won);
+        cm_output_add_number(json, "won_clock", one->won_clock);
+        cm_output_add_text(json, "peer", one->peer);
+        cm_output_add_number(json, "message", one->message_id);
+        cm_output_add_number(json, "at", one->at);
         json_object_array_add(all, json);
     }
     return all;
@@ -197,15 +185,15 @@ static void print_json(const cm_client_t *client, const cm_model_t *model,
     const cm_mapping_t *mapping = story->mapping;
     json_object *json = json_object_new_object();
 
-    add_text(json, "model", model->name);
-    add_text(json, "id", story->key);
-    json_object_object_add(json, "exists",
-                           json_object_new_boolean(story->exists));
-    add_text(json, "origin", mapping ? mapping->identity.origin : NULL);
-    add_text(json, "original_id",
-             mapping ? mapping->identity.original_id : NULL);
-    add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
-    add_number(json, "deleted_at", mapping ? mapping->deleted_at : 0);
+    cm_output_add_text(json, "model", model->name);
+    cm_output_add_text(json, "id", story->key);
+    cm_output_add_truth(json, "exists", story->exists);
+    cm_output_add_text(json, "origin",
+                       mapping ? mapping->identity.origin : NULL);
+    cm_output_add_text(json, "original_id",
+                       mapping ? mapping->identity.original_id : NULL);
+    cm_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
+    cm_output_add_number(json, "deleted_at", mapping ? mapping->deleted_at : 0);
     json_object_object_add(json, "out", events_json(story->out));
     json_object_object_add(json, "in", events_json(story->in));
     json_object_object_add(json, "lost", losses_json(story->losses));

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include <json.h>
+
 #include "cm_schema.h"
 
 typedef struct migration_t {
@@ -16,6 +18,15 @@ static void on_step(void *baton, const char *what, const char *sql)
     const cm_output_t *output = migration->client->output;
 
     migration->steps++;
+    if (output->json) {
+        json_object *json = json_object_new_object();
+
+        cm_output_add_text(json, "step", what);
+        cm_output_add_text(json, "sql", sql);
+        cm_output_add_truth(json, "done", !migration->client->options->dry_run);
+        cm_output_json(output, json);
+        return;
+    }
     if (migration->client->options->dry_run) {
         if (what)
             printf("-- %s\n", what);

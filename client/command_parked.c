@@ -11,6 +11,7 @@
 
 #define COLUMNS     6
 #define MOST_LISTED 1000
+#define MOST_TOLD   10
 
 static void add_cell(apr_array_header_t *cells, const char *text)
 {
@@ -39,30 +40,21 @@ static void add_row(apr_array_header_t *cells, const cm_parked_row_t *row,
                         : reason);
 }
 
-static void add_text(json_object *json, const char *name, const char *text)
-{
-    json_object_object_add(json, name,
-                           text ? json_object_new_string(text) : NULL);
-}
-
 static json_object *as_json(const cm_parked_row_t *row)
 {
     const cm_parked_t *message = &row->message;
     json_object *json = json_object_new_object();
 
-    add_text(json, "peer", row->peer);
-    json_object_object_add(json, "id", json_object_new_int64(message->id));
-    add_text(json, "model", message->model);
-    add_text(json, "origin", message->identity.origin);
-    add_text(json, "original_id", message->identity.original_id);
-    add_text(json, "action", row->action);
-    add_text(json, "reason", message->reason);
-    json_object_object_add(json, "transient",
-                           json_object_new_boolean(message->transient));
-    json_object_object_add(json, "attempts",
-                           json_object_new_int(row->attempts));
-    json_object_object_add(json, "received_at",
-                           json_object_new_int64(row->received_at));
+    cm_output_add_text(json, "peer", row->peer);
+    cm_output_add_number(json, "id", message->id);
+    cm_output_add_text(json, "model", message->model);
+    cm_output_add_text(json, "origin", message->identity.origin);
+    cm_output_add_text(json, "original_id", message->identity.original_id);
+    cm_output_add_text(json, "action", row->action);
+    cm_output_add_text(json, "reason", message->reason);
+    cm_output_add_truth(json, "transient", message->transient);
+    cm_output_add_number(json, "attempts", row->attempts);
+    cm_output_add_number(json, "received_at", row->received_at);
     return json;
 }
 
@@ -151,25 +143,57 @@ static cm_error_t *read_words(const cm_peer_settings_t **peer,
     return NULL;
 }
 
+static void report_json(const cm_client_t *client, const char *peer,
+                        const cm_receipt_t *receipt)
+{
+    json_object *json = json_object_new_object();
+    json_object *list = json_object_new_array(), *item;
+    int i;
+
+    cm_output_add_text(json, "peer", peer);
+    cm_output_add_number(json, "applied", receipt->applied);
+    for (i = 0; i < receipt->parked->nelts; i++) {
+        const cm_parked_t *one =
+            &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
+
+        item = json_object_new_object();
+        cm_output_add_number(item, "id", one->id);
+        cm_output_add_text(item, "model", one->model);
+        cm_output_add_text(item, "reason", one->reason);
+        json_object_array_add(list, item);
+    }
+    json_object_object_add(json, "parked", list);
+    cm_output_json(client->output, json);
+}
+
 /* Say how a try went; *STATUS when something stays. */
 static void report(int *status, const cm_client_t *client, const char *peer,
                    const cm_receipt_t *receipt)
 {
     int i;
 
+    if (receipt->parked->nelts)
+        *status = cm_code_exit_status(CM_REJECTED);
+    if (client->output->json) {
+        report_json(client, peer, receipt);
+        return;
+    }
     cm_output_line(client->output, "%s: %d applied, %d parked", peer,
                    receipt->applied, receipt->parked->nelts);
-    for (i = 0; i < receipt->parked->nelts; i++) {
+    for (i = 0; i < receipt->parked->nelts && i < MOST_TOLD; i++) {
         const cm_parked_t *one =
             &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
 
-        if (i < 10)
-            cm_output_warn(
-                client->output, peer, "message %" APR_INT64_T_FMT " (%s): %s",
-                one->id, one->model ? one->model : "?",
-                cm_output_clean(one->reason ? one->reason : "", client->pool));
-        *status = cm_code_exit_status(CM_REJECTED);
+        cm_output_warn(
+            client->output, peer, "message %" APR_INT64_T_FMT " (%s): %s",
+            one->id, one->model ? one->model : "?",
+            cm_output_clean(one->reason ? one->reason : "", client->pool));
     }
+    if (receipt->parked->nelts > MOST_TOLD)
+        cm_output_warn(client->output, peer,
+                       "and %d more: communicator-sync "
+                       "parked",
+                       receipt->parked->nelts - MOST_TOLD);
 }
 
 static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
@@ -186,7 +210,7 @@ static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
         if (peer->uri)
             CM_TRY(cm_client_lock(client, peer, pool));
         CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
-        if (receipt->applied || receipt->parked->nelts)
+        if (receipt->applied || receipt->parked->nelts || client->output->json)
             report(status, client, peer->name, receipt);
     }
     return NULL;
@@ -218,6 +242,24 @@ cm_error_t *cm_command_retry(int *status, cm_client_t *client,
     return NULL;
 }
 
+static void report_discarded(const cm_client_t *client, const char *peer,
+                             apr_int64_t id)
+{
+    json_object *json;
+
+    if (!client->output->json) {
+        cm_output_line(client->output,
+                       "%s: message %" APR_INT64_T_FMT
+                       " is discarded, and kept in communicator_conflicts",
+                       peer, id);
+        return;
+    }
+    json = json_object_new_object();
+    cm_output_add_text(json, "peer", peer);
+    cm_output_add_number(json, "discarded", id);
+    cm_output_json(client->output, json);
+}
+
 cm_error_t *cm_command_discard(int *status, cm_client_t *client,
                                apr_pool_t *scratch_pool)
 {
@@ -232,16 +274,15 @@ cm_error_t *cm_command_discard(int *status, cm_client_t *client,
     if (peer->uri)
         CM_TRY(cm_client_lock(client, peer, scratch_pool));
     for (i = 0; i < ids->nelts; i++) {
-        CM_TRY(cm_parked_discard(client->node, peer->name,
-                                 APR_ARRAY_IDX(ids, i, apr_int64_t),
-                                 scratch_pool));
-        cm_output_line(client->output,
-                       "%s: message %" APR_INT64_T_FMT
-                       " is discarded, and kept in communicator_conflicts",
-                       peer->name, APR_ARRAY_IDX(ids, i, apr_int64_t));
+        apr_int64_t id = APR_ARRAY_IDX(ids, i, apr_int64_t);
+
+        CM_TRY(cm_parked_discard(client->node, peer->name, id, scratch_pool));
+        report_discarded(client, peer->name, id);
     }
     CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
-    if (receipt->applied)
+    if (client->output->json)
+        report_json(client, peer->name, receipt);
+    else if (receipt->applied)
         cm_output_line(client->output, "%s: %d that waited behind: applied",
                        peer->name, receipt->applied);
     return NULL;

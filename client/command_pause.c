@@ -1,7 +1,24 @@
 /* pause, resume: nothing moves, on this side and at the peers. */
 #include "command.h"
 
+#include <json.h>
+
 #include "session.h"
+
+static void report(const cm_client_t *client, const char *name, int pause)
+{
+    json_object *json;
+
+    if (!client->output->json) {
+        cm_output_line(client->output, "%s is %s", name,
+                       pause ? "paused" : "resumed");
+        return;
+    }
+    json = json_object_new_object();
+    cm_output_add_text(json, "node", name);
+    cm_output_add_truth(json, "paused", pause);
+    cm_output_json(client->output, json);
+}
 
 /* A peer that we cannot reach is named; the others, and this side, are paused
  * all the same. */
@@ -16,8 +33,7 @@ static void tell_peer(int *status, cm_client_t *client,
     if (!err)
         err = cm_session_pause(session, pause, pool);
     if (!err) {
-        cm_output_line(client->output, "%s is %s", peer->name,
-                       pause ? "paused" : "resumed");
+        report(client, peer->name, pause);
         return;
     }
     cm_output_error(client->output, peer->name,
@@ -37,8 +53,7 @@ static cm_error_t *set(int *status, cm_client_t *client, int pause,
     CM_TRY(cm_client_node(client));
     CM_TRY(
         cm_state_pause(client->node, pause ? cm_clock_now() : 0, scratch_pool));
-    cm_output_line(client->output, "%s is %s", client->settings->name,
-                   pause ? "paused" : "resumed");
+    report(client, client->settings->name, pause);
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);

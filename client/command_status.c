@@ -1,7 +1,6 @@
 /* status: how both sides stand. */
 #include "command.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <json.h>
 
@@ -9,18 +8,7 @@
 #include "memory.h"
 #include "monitor.h"
 
-#define COLUMNS 9
-
-static void add(json_object *json, const char *name, apr_int64_t number)
-{
-    json_object_object_add(json, name, json_object_new_int64(number));
-}
-
-static void add_text(json_object *json, const char *name, const char *text)
-{
-    json_object_object_add(json, name,
-                           text ? json_object_new_string(text) : NULL);
-}
+#define COLUMNS 8
 
 /* What the peer said of itself; null when it never did. */
 static json_object *there_json(const cm_said_t *said)
@@ -30,11 +18,11 @@ static json_object *there_json(const cm_said_t *said)
     if (!said->at)
         return NULL;
     json = json_object_new_object();
-    add(json, "at", said->at);
-    add_text(json, "kind", said->gem ? "gem" : "communicator");
-    add(json, "pending", said->pending);
-    add(json, "oldest_pending_clock", said->oldest);
-    add(json, "parked", said->parked);
+    cm_output_add_number(json, "at", said->at);
+    cm_output_add_text(json, "kind", said->gem ? "gem" : "communicator");
+    cm_output_add_number(json, "pending", said->pending);
+    cm_output_add_number(json, "oldest_pending_clock", said->oldest);
+    cm_output_add_number(json, "parked", said->parked);
     return json;
 }
 
@@ -46,16 +34,17 @@ static json_object *peer_json(const cm_client_t *client,
     json_object *runs =
         cm_memory_read(client->settings->state_directory, peer->name, pool);
 
-    add_text(json, "peer", peer->name);
-    add_text(json, "epoch", peer->epoch);
-    add(json, "pending", one->pending.count);
-    add(json, "oldest_pending_clock", one->pending.oldest_clock);
-    add(json, "parked", one->parked);
-    add(json, "received", peer->received);
-    add(json, "confirmed", peer->confirmed);
-    add(json, "last_push_at", peer->last_push_at);
-    add(json, "last_pull_at", peer->last_pull_at);
-    add(json, "clock_offset", peer->clock_offset);
+    cm_output_add_text(json, "peer", peer->name);
+    cm_output_add_text(json, "epoch", peer->epoch);
+    cm_output_add_number(json, "pending", one->pending.count);
+    cm_output_add_number(json, "oldest_pending_clock",
+                         one->pending.oldest_clock);
+    cm_output_add_number(json, "parked", one->parked);
+    cm_output_add_number(json, "received", peer->received);
+    cm_output_add_number(json, "confirmed", peer->confirmed);
+    cm_output_add_number(json, "last_push_at", peer->last_push_at);
+    cm_output_add_number(json, "last_pull_at", peer->last_pull_at);
+    cm_output_add_number(json, "clock_offset", peer->clock_offset);
     json_object_object_add(json, "there", there_json(&one->said));
     json_object_object_add(
         json, "runs",
@@ -70,12 +59,12 @@ static void print_json(const cm_client_t *client, const cm_state_t *state,
     json_object *peers = json_object_new_array();
     int i;
 
-    add_text(json, "node", state->name);
-    add_text(json, "epoch", state->epoch);
-    add(json, "schema", state->schema);
-    add(json, "written", state->last_seq);
-    add(json, "paused_at", state->paused_at);
-    add(json, "late_conflicts", state->conflicts);
+    cm_output_add_text(json, "node", state->name);
+    cm_output_add_text(json, "epoch", state->epoch);
+    cm_output_add_number(json, "schema", state->schema);
+    cm_output_add_number(json, "written", state->last_seq);
+    cm_output_add_number(json, "paused_at", state->paused_at);
+    cm_output_add_number(json, "late_conflicts", state->conflicts);
     json_object_object_add(json, "peers", peers);
     for (i = 0; i < state->peers->nelts; i++)
         json_object_array_add(
@@ -106,35 +95,81 @@ static const char *contact(const cm_client_t *client, apr_int64_t clock,
                            apr_pool_t *pool)
 {
     apr_interval_time_t every = client->settings->expect_every;
-    const char *text = cm_output_ago(clock, pool);
+    const char *text = cm_output_when(clock, pool);
 
-    if (apr_isdigit(*text))
-        text = apr_pstrcat(pool, text, " ago", NULL);
     if (every && cm_clock_now() - clock > every)
         return cm_output_paint(client->output, 'r', text, pool);
     return text;
 }
 
-static void add_row(apr_array_header_t *cells, const cm_client_t *client,
-                    const cm_peer_state_t *one, apr_pool_t *pool)
+/* How much the clock of the peer is ahead of ours, as it last said. */
+static const char *clock_of(const cm_output_t *output, const cm_peer_t *peer,
+                            apr_pool_t *pool)
+{
+    const char *text;
+
+    if (!peer->last_push_at && !peer->last_pull_at)
+        return "?";
+    /* Whole tenths, so that there is no "-0.0". */
+    text = apr_psprintf(pool, "%+.1f s",
+                        (double)(peer->clock_offset / 100000) / 10);
+    return cm_client_skew(peer, pool) ? cm_output_paint(output, 'r', text, pool)
+                                      : text;
+}
+
+static void add_row(apr_array_header_t *cells, const char *const *row)
+{
+    int i;
+
+    for (i = 0; i < COLUMNS; i++)
+        APR_ARRAY_PUSH(cells, const char *) = row[i];
+}
+
+/* Both sides in a row each, so that they fit a terminal of 80 columns. */
+static void add_peer(apr_array_header_t *cells, const cm_client_t *client,
+                     const cm_peer_state_t *one, apr_pool_t *pool)
 {
     const cm_output_t *output = client->output;
     const cm_said_t *said = &one->said;
-    const char *row[COLUMNS];
-    int i;
+    char colour = one->parked > one->waiting ? 'r' : 'y';
+    const char *here[COLUMNS] = {one->peer->name,
+                                 "here",
+                                 count(output, one->pending.count, 0, pool),
+                                 since(one->pending.oldest_clock, pool),
+                                 count(output, one->parked, colour, pool),
+                                 contact(client, one->peer->last_push_at, pool),
+                                 contact(client, one->peer->last_pull_at, pool),
+                                 ""};
+    const char *there[COLUMNS] = {"",
+                                  "there",
+                                  count(output, said->pending, 0, pool),
+                                  since(said->oldest, pool),
+                                  count(output, said->parked, 'r', pool),
+                                  "",
+                                  "",
+                                  clock_of(output, one->peer, pool)};
 
-    row[0] = one->peer->name;
-    row[1] = count(output, one->pending.count, 0, pool);
-    row[2] = since(one->pending.oldest_clock, pool);
-    row[3] = count(output, one->parked, one->parked > one->waiting ? 'r' : 'y',
-                   pool);
-    row[4] = count(output, said->pending, 0, pool);
-    row[5] = since(said->oldest, pool);
-    row[6] = count(output, said->parked, 'r', pool);
-    row[7] = contact(client, one->peer->last_push_at, pool);
-    row[8] = contact(client, one->peer->last_pull_at, pool);
-    for (i = 0; i < COLUMNS; i++)
-        APR_ARRAY_PUSH(cells, const char *) = row[i];
+    add_row(cells, here);
+    add_row(cells, there);
+}
+
+/* Say that the runs of NAME fail, when they do. */
+static void print_failure(const cm_client_t *client, const char *name,
+                          apr_pool_t *pool)
+{
+    cm_runs_t runs =
+        cm_memory_runs(client->settings->state_directory, name, pool);
+
+    if (runs.reason)
+        cm_output_line(
+            client->output, "%s: %s", name,
+            cm_output_paint(
+                client->output, 'r',
+                apr_psprintf(
+                    pool, "the last run, %s, failed: %s",
+                    cm_output_when(apr_time_from_sec(runs.last_run), pool),
+                    cm_output_clean(runs.reason, pool)),
+                pool));
 }
 
 /* What a person should know beside the figures. */
@@ -155,11 +190,13 @@ static void print_notes(const cm_client_t *client, const cm_state_t *state,
                        "%s values lost a conflict in the last 24 hours: "
                        "communicator_conflicts keeps them",
                        cm_output_number(state->conflicts, pool));
+    print_failure(client, state->name, pool);
     for (i = 0; i < state->peers->nelts; i++) {
         const cm_peer_state_t *one =
             &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
         const char *skew = cm_client_skew(one->peer, pool);
 
+        print_failure(client, one->peer->name, pool);
         if (one->said.gem)
             cm_output_line(output,
                            "%s is a Communicator of 2011: it does not say how "
@@ -174,27 +211,30 @@ static void print_table(const cm_client_t *client, const cm_state_t *state,
                         apr_pool_t *pool)
 {
     static const char *const heading[COLUMNS] = {
-        "PEER",   "PENDING", "OLDEST",    "PARKED",   "THERE: PENDING",
-        "OLDEST", "PARKED",  "LAST PUSH", "LAST PULL"};
+        "PEER",   "SIDE",      "PENDING",   "OLDEST",
+        "PARKED", "LAST PUSH", "LAST PULL", "CLOCK"};
     apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
     int i;
 
-    for (i = 0; i < COLUMNS; i++)
-        APR_ARRAY_PUSH(cells, const char *) = heading[i];
+    add_row(cells, heading);
     for (i = 0; i < state->peers->nelts; i++)
-        add_row(cells, client, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t),
-                pool);
+        add_peer(cells, client,
+                 &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);
     cm_output_table(client->output, cells, COLUMNS);
     print_notes(client, state, pool);
 }
 
-static cm_error_t *print_metrics(cm_client_t *client, apr_pool_t *pool)
+/* A database that is away is a figure, too. */
+static void print_metrics(cm_client_t *client, apr_pool_t *pool)
 {
     cm_health_t *health;
+    cm_error_t *err = cm_client_node(client);
 
-    CM_TRY(cm_health_read(&health, client->node, pool));
-    cm_monitor_prometheus(health, pool);
-    return NULL;
+    if (!err)
+        err = cm_health_read(&health, client->node, pool);
+    if (err)
+        health = cm_health_of_error(client->settings, err, pool);
+    cm_monitor_prometheus(client, health, pool);
 }
 
 static cm_error_t *read_state(cm_state_t **state, cm_client_t *client,
@@ -212,17 +252,14 @@ cm_error_t *cm_command_status(int *status, cm_client_t *client,
 {
     const cm_options_t *options = client->options;
     cm_state_t *state = NULL;
-    cm_error_t *err = read_state(&state, client, scratch_pool);
 
-    if (err && options->nagios && err->code != CM_USAGE) {
-        *status = cm_monitor_unknown(err, scratch_pool);
+    if (options->prometheus) {
+        print_metrics(client, scratch_pool);
         return NULL;
     }
-    CM_TRY(err);
+    CM_TRY(read_state(&state, client, scratch_pool));
     if (options->nagios)
         *status = cm_monitor_nagios(client, state, scratch_pool);
-    else if (options->prometheus)
-        return print_metrics(client, scratch_pool);
     else if (client->output->json)
         print_json(client, state, scratch_pool);
     else

@@ -58,30 +58,24 @@ static cm_error_t *exchange(cm_session_t *session, int directions,
     return err ? err : later;
 }
 
-static void add_number(json_object *json, const char *name, apr_int64_t number)
-{
-    json_object_object_add(json, name, json_object_new_int64(number));
-}
-
 static void report_json(const cm_client_t *client, const char *peer,
                         const cm_session_t *session, apr_time_t took)
 {
     const cm_totals_t *totals = &session->totals;
     json_object *json = json_object_new_object();
 
-    json_object_object_add(json, "peer", json_object_new_string(peer));
-    json_object_object_add(
-        json, "kind",
-        json_object_new_string(session->kind == CM_PEER_OURS  ? "communicator"
-                               : session->kind == CM_PEER_GEM ? "gem"
-                                                              : "unknown"));
-    add_number(json, "pushed", totals->pushed);
-    add_number(json, "pulled", totals->pulled);
-    add_number(json, "applied", totals->applied);
-    add_number(json, "parked", totals->parked->nelts);
-    add_number(json, "parked_there", totals->parked_there->nelts);
-    add_number(json, "held_back", totals->held_back);
-    add_number(json, "milliseconds", apr_time_as_msec(took));
+    cm_output_add_text(json, "peer", peer);
+    cm_output_add_text(json, "kind",
+                       session->kind == CM_PEER_OURS  ? "communicator"
+                       : session->kind == CM_PEER_GEM ? "gem"
+                                                      : "unknown");
+    cm_output_add_number(json, "pushed", totals->pushed);
+    cm_output_add_number(json, "pulled", totals->pulled);
+    cm_output_add_number(json, "applied", totals->applied);
+    cm_output_add_number(json, "parked", totals->parked->nelts);
+    cm_output_add_number(json, "parked_there", totals->parked_there->nelts);
+    cm_output_add_number(json, "held_back", totals->held_back);
+    cm_output_add_number(json, "milliseconds", apr_time_as_msec(took));
     cm_output_json(client->output, json);
 }
 
@@ -281,7 +275,7 @@ static void retain(const cm_client_t *client, apr_pool_t *pool)
     err = cm_purge_retain(&removed, client->node, pool);
     if (err && client->output->verbose)
         cm_output_error(client->output, NULL, err, pool);
-    add_number(memory, "purged_at", now);
+    cm_output_add_number(memory, "purged_at", now);
     err = cm_memory_write(directory, settings->name, memory, pool);
     if (err && client->output->verbose)
         cm_output_error(client->output, NULL, err, pool);

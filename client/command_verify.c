@@ -75,6 +75,27 @@ static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
                    "it holds");
 }
 
+/* What is parked is under way for as long as nobody looks at it. */
+static cm_error_t *tell_parked(const cm_client_t *client, const char *peer,
+                               apr_pool_t *pool)
+{
+    const cm_peer_state_t *one;
+    cm_state_t *state;
+
+    CM_TRY(cm_state_read(&state, client->node, peer, pool));
+    one = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+    if (one->parked > 0)
+        cm_output_warn(client->output, peer,
+                       "%s parked here: communicator-sync parked",
+                       cm_output_messages(one->parked, pool));
+    if (one->said.parked > 0)
+        cm_output_warn(client->output, peer,
+                       "%s of ours parked there: communicator-sync parked, on "
+                       "that host",
+                       cm_output_messages(one->said.parked, pool));
+    return NULL;
+}
+
 /* Compare all models, then look again at what differs: by then it may have
  * arrived. */
 static cm_error_t *verify_peer(int *status, cm_client_t *client,
@@ -114,7 +135,7 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
                        "cannot repair model '%s'", works[i].report->model);
         cm_verify_show(status, client, peer->name, works[i].report, pool);
     }
-    return NULL;
+    return tell_parked(client, peer->name, pool);
 }
 
 cm_error_t *cm_command_verify(int *status, cm_client_t *client,

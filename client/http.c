@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
+#include "certificate.h"
 #include "cm_node.h"
 #include "http_error.h"
 
@@ -369,4 +370,14 @@ cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
 
     cm_http_send(http, query, &body, pool);
     return cm_http_finish(reply, http, pool);
+}
+
+void cm_http_inspect(cm_http_t *http)
+{
+    curl_easy_setopt(http->curl, CURLOPT_CERTINFO, 1L);
+}
+
+apr_int64_t cm_http_expires(const cm_http_t *http)
+{
+    return cm_certificate_expires(http->curl);
 }

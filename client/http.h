@@ -1,4 +1,5 @@
-/* HTTP towards one peer. Only http.c and http_error.[ch] know libcurl.
+/* HTTP towards one peer. Only http.c, http_error.[ch] and certificate.c know
+ * libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, the size of a reply is
@@ -74,6 +75,12 @@ cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
 
 /* Note whether the peer TAKES packed bodies. */
 void cm_http_take_gzip(cm_http_t *http, int takes);
+
+/* Have the peer's certificates looked at, from the next connection on; then
+ * return the moment (microseconds since 1970) from which one of them is no
+ * longer valid, 0 when none was seen. */
+void cm_http_inspect(cm_http_t *http);
+apr_int64_t cm_http_expires(const cm_http_t *http);
 
 /* Return the versions of the HTTP library, for --version. */
 const char *cm_http_version(void);

@@ -1,6 +1,8 @@
 /* Why HTTP failed, in words: see http_error.h. */
 #include "http_error.h"
 
+#include "certificate.h"
+
 static cm_code_e code_of(CURLcode rc, int overflow)
 {
     switch (rc) {
@@ -39,13 +41,11 @@ cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
                     "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
                     config->uri, config->reply_limit),
             pool, "raise CommunicatorMaxBody on this side");
-    err = CM_FAIL(pool, code, "%s: %s", config->uri,
-                  *words ? words : curl_easy_strerror(rc));
+    words = *words ? words : curl_easy_strerror(rc);
+    err = CM_FAIL(pool, code, "%s: %s", config->uri, words);
     if (code == CM_TLS)
-        return cm_error_hint(err, pool,
-                             "name the authority that signed the peer's "
-                             "certificate by ca-file= (%s:%d)",
-                             peer->place.file, peer->place.line);
+        return cm_error_hint(err, pool, "%s",
+                             cm_certificate_hint(words, peer, pool));
     if (code == CM_FILE)
         return cm_error_hint(err, pool, "%s",
                              peer->ca_file

@@ -6,6 +6,7 @@
 
 #include "cm_config_file.h"
 #include "command.h"
+#include "monitor.h"
 #include "stop.h"
 
 static cm_error_t *run(int *status, cm_client_t *client, int argc,
@@ -13,11 +14,12 @@ static cm_error_t *run(int *status, cm_client_t *client, int argc,
 {
     cm_options_t *options;
     apr_pool_t *pool = client->pool;
+    cm_error_t *err = cm_options_read(&options, argc, argv, pool);
 
-    CM_TRY(cm_options_read(&options, argc, argv, pool));
     client->options = options;
     client->output =
         cm_output_create(options->quiet, options->verbose, options->json, pool);
+    CM_TRY(err);
     if (options->help) {
         cm_options_help(options);
         return NULL;
@@ -42,7 +44,9 @@ int main(int argc, const char *const *argv)
     client.output = cm_output_create(0, 0, 0, client.pool);
     cm_stop_catch();
     err = run(&status, &client, argc, argv);
-    if (err) {
+    if (err && client.options && client.options->nagios)
+        status = cm_monitor_unknown(err, client.pool);
+    else if (err) {
         cm_output_error(client.output, NULL, err, client.pool);
         status = cm_code_exit_status(err->code);
     }

@@ -45,6 +45,30 @@ struct json_object *cm_memory_read(const char *directory, const char *name,
     return member;
 }
 
+static json_object *find(json_object *member, const char *name)
+{
+    json_object *value = NULL;
+
+    json_object_object_get_ex(member, name, &value);
+    return value;
+}
+
+cm_runs_t cm_memory_runs(const char *directory, const char *name,
+                         apr_pool_t *pool)
+{
+    json_object *member = cm_memory_read(directory, name, pool);
+    cm_runs_t runs = {
+        .last_run = json_object_get_int64(find(member, "last_run")),
+        .last_success = json_object_get_int64(find(member, "last_success")),
+        .exit_status = json_object_get_int(find(member, "exit_status"))};
+
+    if (!runs.exit_status)
+        return runs;
+    runs.failed = json_object_get_int64(find(member, "runs"));
+    runs.reason = json_object_get_string(find(member, "reason"));
+    return runs;
+}
+
 static cm_error_t *failed(const char *path, apr_pool_t *pool)
 {
     return cm_error_hint(

@@ -13,6 +13,18 @@ struct json_object;
 struct json_object *cm_memory_read(const char *directory, const char *name,
                                    apr_pool_t *pool);
 
+/* What the last runs came to. */
+typedef struct cm_runs_t {
+    apr_int64_t last_run, last_success; /* seconds since 1970; 0: none */
+    apr_int64_t failed;                 /* runs that failed in a row */
+    int exit_status;                    /* of the last run */
+    const char *reason;                 /* NULL: the last run went well */
+} cm_runs_t;
+
+/* Read that of the member NAME. */
+cm_runs_t cm_memory_runs(const char *directory, const char *name,
+                         apr_pool_t *pool);
+
 /* Put MEMBER in the place of the member NAME, the others stay. The directory
  * is made when it is not there. Fails with CM_FILE. */
 cm_error_t *cm_memory_write(const char *directory, const char *name,

@@ -6,11 +6,27 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "memory.h"
+
+/* Runs that fail for what passes by itself, before it is a trouble. */
+#define RUNS_TO_WAIT 3
+
 /* What a peer is worth: the worse of this and what was before. */
 typedef struct verdict_t {
     int status;
     const char *words; /* about the worst */
 } verdict_t;
+
+/* Return TEXT without what ends the line of a plugin. */
+static const char *plain(const char *text, apr_pool_t *pool)
+{
+    char *copy = apr_pstrdup(pool, cm_output_clean(text, pool)), *c;
+
+    for (c = copy; *c; c++)
+        if (*c == '|')
+            *c = ' ';
+    return copy;
+}
 
 static void judge(verdict_t *verdict, int status, const char *words)
 {
@@ -40,6 +56,21 @@ static int level(const cm_options_t *options, apr_int64_t seconds)
                                                       : 0;
 }
 
+/* What passes by itself is worth a warning only when it does not. */
+static void judge_runs(verdict_t *verdict, const cm_client_t *client,
+                       const char *name, apr_pool_t *pool)
+{
+    cm_runs_t runs =
+        cm_memory_runs(client->settings->state_directory, name, pool);
+    int passing = runs.exit_status == cm_code_exit_status(CM_TIMEOUT);
+
+    if (!runs.reason || (passing && runs.failed < RUNS_TO_WAIT))
+        return;
+    judge(verdict, passing ? 1 : 2,
+          apr_psprintf(pool, "%s: runs fail: %s", name,
+                       plain(runs.reason, pool)));
+}
+
 static void judge_peer(verdict_t *verdict, const cm_options_t *options,
                        const cm_peer_state_t *one, apr_pool_t *pool)
 {
@@ -49,7 +80,7 @@ static void judge_peer(verdict_t *verdict, const cm_options_t *options,
     apr_int64_t there = age(one->said.oldest);
     apr_int64_t parked =
         one->parked + (one->said.parked > 0 ? one->said.parked : 0);
-    const char *last = cm_output_ago(contact, pool);
+    const char *last = cm_output_when(contact, pool);
 
     if (!contact)
         judge(verdict, 1, apr_pstrcat(pool, name, ": never met", NULL));
@@ -98,9 +129,14 @@ int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
     if (state->paused_at)
         judge(&verdict, 1,
               cm_output_paused(state->name, state->paused_at, pool));
-    for (i = 0; i < state->peers->nelts; i++)
-        judge_peer(&verdict, client->options,
-                   &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);
+    judge_runs(&verdict, client, state->name, pool);
+    for (i = 0; i < state->peers->nelts; i++) {
+        const cm_peer_state_t *one =
+            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
+
+        judge_runs(&verdict, client, one->peer->name, pool);
+        judge_peer(&verdict, client->options, one, pool);
+    }
     printf("COMMUNICATOR %s - %s |", words[verdict.status],
            verdict.words ? verdict.words : "no peers");
     for (i = 0; i < state->peers->nelts; i++)
@@ -115,7 +151,7 @@ int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
     int away = cm_code_is_transient(err->code);
 
     printf("COMMUNICATOR %s - %s\n", away ? "CRITICAL" : "UNKNOWN",
-           cm_output_clean(cm_error_text(err, pool), pool));
+           plain(cm_error_text(err, pool), pool));
     return away ? 2 : 3;
 }
 
@@ -169,7 +205,66 @@ static void print_metric(const metric_t *metric, const cm_state_t *state)
     }
 }
 
-void cm_monitor_prometheus(const cm_health_t *health, apr_pool_t *pool)
+/* One number of the runs with every peer. */
+typedef struct run_metric_t {
+    const char *name, *help;
+    apr_int64_t (*value)(const cm_runs_t *runs);
+} run_metric_t;
+
+static apr_int64_t of_last_run(const cm_runs_t *runs)
+{
+    return runs->last_run;
+}
+
+static apr_int64_t of_last_success(const cm_runs_t *runs)
+{
+    return runs->last_success;
+}
+
+static apr_int64_t of_exit_status(const cm_runs_t *runs)
+{
+    return runs->exit_status;
+}
+
+static apr_int64_t of_failed(const cm_runs_t *runs)
+{
+    return runs->failed;
+}
+
+static const run_metric_t run_metrics[] = {
+    {"last_run_timestamp_seconds", "when the last run ended; 0: never",
+     of_last_run},
+    {"last_success_timestamp_seconds",
+     "when the last one that went well did; 0: never", of_last_success},
+    {"last_exit_status", "what the last run came to; 0: all is well",
+     of_exit_status},
+    {"failed_runs", "runs that failed in a row", of_failed},
+};
+
+/* From the status file: what the runs came to, the database away or not. */
+static void print_runs(const cm_client_t *client, const run_metric_t *metric,
+                       apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    int i;
+
+    printf("# HELP communicator_sync_%s %s\n# TYPE communicator_sync_%s "
+           "gauge\n",
+           metric->name, metric->help, metric->name);
+    for (i = 0; i < settings->peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
+        cm_runs_t runs =
+            cm_memory_runs(settings->state_directory, peer->name, pool);
+
+        if (peer->uri)
+            printf("communicator_sync_%s{peer=\"%s\"} %" APR_INT64_T_FMT "\n",
+                   metric->name, peer->name, metric->value(&runs));
+    }
+}
+
+void cm_monitor_prometheus(const cm_client_t *client, const cm_health_t *health,
+                           apr_pool_t *pool)
 {
     cm_buffer_t *out = cm_buffer_create(4096, pool);
     size_t i;
@@ -178,4 +273,6 @@ void cm_monitor_prometheus(const cm_health_t *health, apr_pool_t *pool)
     fwrite(out->data, 1, out->size, stdout);
     for (i = 0; health->state && i < sizeof(metrics) / sizeof(*metrics); i++)
         print_metric(&metrics[i], health->state);
+    for (i = 0; i < sizeof(run_metrics) / sizeof(*run_metrics); i++)
+        print_runs(client, &run_metrics[i], pool);
 }

@@ -14,8 +14,9 @@ int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
  * 2 when the database is away, else 3. */
 int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool);
 
-/* Print HEALTH in Prometheus' text format, and what the peers last said of
- * themselves. */
-void cm_monitor_prometheus(const cm_health_t *health, apr_pool_t *pool);
+/* Print HEALTH in Prometheus' text format, what the peers last said of
+ * themselves, and what the runs came to. */
+void cm_monitor_prometheus(const cm_client_t *client, const cm_health_t *health,
+                           apr_pool_t *pool);
 
 #endif

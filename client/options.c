@@ -217,6 +217,7 @@ cm_error_t *cm_options_read(cm_options_t **options, int argc,
 {
     cm_options_t *made = apr_pcalloc(pool, sizeof(*made));
     apr_array_header_t *used = apr_array_make(pool, 8, sizeof(option_t *));
+    cm_error_t *err = NULL, *failed = NULL;
     int i, only_words = 0;
 
     *options = made;
@@ -229,12 +230,15 @@ cm_error_t *cm_options_read(cm_options_t **options, int argc,
         if (!only_words && strcmp(argv[i], "--") == 0)
             only_words = 1;
         else if (!only_words && argv[i][0] == '-' && argv[i][1])
-            CM_TRY(take(made, used, &i, argc, argv, pool));
+            failed = take(made, used, &i, argc, argv, pool);
         else if (made->command)
             APR_ARRAY_PUSH(made->arguments, const char *) = argv[i];
         else if ((made->command = cm_command_find(argv[i])) == NULL)
-            return usage(pool, "unknown command '%s'", argv[i]);
+            failed = usage(pool, "unknown command '%s'", argv[i]);
+        if (!err)
+            err = failed;
     }
+    CM_TRY(err);
     if (!made->command && !made->help)
         made->command = &cm_commands[0];
     return check(made, used, pool);

@@ -7,15 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <json.h>
 
+#include "cm_health.h"
+
 #define PROGRAM     "communicator-sync"
-#define BAR         30
-#define PAUSE_BAR   apr_time_from_msec(300)
-#define PAUSE_LINE  apr_time_from_sec(10)
 #define COLUMNS_MAX 16
+#define PLAIN       (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define WARNING_MAX 2048
 
 cm_output_t *cm_output_create(int quiet, int verbose, int json,
                               apr_pool_t *pool)
@@ -49,7 +51,7 @@ void cm_output_line(const cm_output_t *output, const char *format, ...)
 {
     va_list args;
 
-    if (output->quiet)
+    if (output->quiet || output->json)
         return;
     va_start(args, format);
     vprintf(format, args);
@@ -74,22 +76,40 @@ static void print_prefix(const cm_output_t *output, const char *peer)
 {
     fflush(stdout);
     if (output->progress && output->what && output->drawn)
-        fprintf(stderr, "\r\033[K");
+        fputs(CM_PROGRESS_WIPE, stderr);
     fprintf(stderr, PROGRAM ": ");
     if (peer)
         fprintf(stderr, "%s: ", peer);
 }
 
+/* Print the object JSON on stderr and put it. */
+static void print_json(json_object *json)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s\n", json_object_to_json_string_ext(json, PLAIN));
+    json_object_put(json);
+}
+
 void cm_output_warn(const cm_output_t *output, const char *peer,
                     const char *format, ...)
 {
+    char text[WARNING_MAX];
+    json_object *json;
     va_list args;
 
-    print_prefix(output, peer);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    apr_vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputc('\n', stderr);
+    if (!output->json) {
+        print_prefix(output, peer);
+        fprintf(stderr, "%s\n", text);
+        return;
+    }
+    json = json_object_new_object();
+    if (peer)
+        cm_output_add_text(json, "peer", peer);
+    cm_output_add_text(json, "warning", text);
+    print_json(json);
 }
 
 static void print_json_error(const char *peer, const cm_error_t *err,
@@ -98,17 +118,13 @@ static void print_json_error(const char *peer, const cm_error_t *err,
     json_object *json = json_object_new_object();
 
     if (peer)
-        json_object_object_add(json, "peer", json_object_new_string(peer));
-    json_object_object_add(json, "error", json_object_new_string(text));
-    json_object_object_add(json, "code",
-                           json_object_new_string(cm_code_name(err->code)));
-    json_object_object_add(json, "exit_status",
-                           json_object_new_int(cm_code_exit_status(err->code)));
+        cm_output_add_text(json, "peer", peer);
+    cm_output_add_text(json, "error", text);
+    cm_output_add_text(json, "code", cm_code_name(err->code));
+    cm_output_add_number(json, "exit_status", cm_code_exit_status(err->code));
     if (err->hint)
-        json_object_object_add(json, "hint", json_object_new_string(err->hint));
-    fprintf(stderr, "%s\n",
-            json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
-    json_object_put(json);
+        cm_output_add_text(json, "hint", err->hint);
+    print_json(json);
 }
 
 void cm_output_error(const cm_output_t *output, const char *peer,
@@ -187,119 +203,48 @@ void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
 void cm_output_json(const cm_output_t *output, struct json_object *json)
 {
     (void)output;
-    puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+    puts(json_object_to_json_string_ext(json, PLAIN));
     json_object_put(json);
 }
 
-/* Write NUMBER with its thousands apart into TEXT. */
-static void group(char *text, size_t room, apr_int64_t number)
+void cm_output_add_text(struct json_object *json, const char *name,
+                        const char *text)
 {
-    char digits[24];
-    int size, i;
-    size_t out = 0;
+    json_object_object_add(json, name,
+                           text ? json_object_new_string(text) : NULL);
+}
 
-    size = apr_snprintf(digits, sizeof(digits), "%" APR_INT64_T_FMT, number);
-    for (i = 0; i < size && out + 2 < room; i++) {
-        if (i > 0 && digits[i - 1] != '-' && (size - i) % 3 == 0)
-            text[out++] = ',';
-        text[out++] = digits[i];
-    }
-    text[out] = '\0';
+void cm_output_add_number(struct json_object *json, const char *name,
+                          apr_int64_t number)
+{
+    json_object_object_add(json, name, json_object_new_int64(number));
+}
+
+void cm_output_add_truth(struct json_object *json, const char *name, int truth)
+{
+    json_object_object_add(json, name, json_object_new_boolean(truth != 0));
 }
 
 const char *cm_output_number(apr_int64_t number, apr_pool_t *pool)
 {
-    char text[40];
+    const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+    const char *sign = *digits == '-' ? "-" : "";
+    apr_size_t size, first;
+    const char *text;
 
-    group(text, sizeof(text), number);
-    return apr_pstrdup(pool, text);
+    digits += strlen(sign);
+    size = strlen(digits);
+    first = (size - 1) % 3 + 1;
+    text = apr_pstrmemdup(pool, digits, first);
+    for (digits += first; *digits; digits += 3)
+        text = apr_psprintf(pool, "%s,%.3s", text, digits);
+    return apr_pstrcat(pool, sign, text, NULL);
 }
 
 const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, cm_output_number(number, pool),
                        number == 1 ? " message" : " messages", NULL);
-}
-
-/* "2,300/s, 38 s left"; nothing while nobody can know. */
-static void print_rate(const cm_output_t *output, FILE *file, apr_int64_t done,
-                       apr_int64_t total)
-{
-    double seconds = (double)(apr_time_now() - output->began) / 1e6;
-    double rate = seconds > 0 ? (double)(done - output->first) / seconds : 0;
-    apr_int64_t left;
-    char text[40];
-
-    if (rate <= 0)
-        return;
-    group(text, sizeof(text), (apr_int64_t)(rate + 0.5));
-    left = (apr_int64_t)((double)(total - done) / rate) + 1;
-    fprintf(file, ", %s/s, ", text);
-    if (left < 120)
-        fprintf(file, "%d s left", (int)left);
-    else if (left < 7200)
-        fprintf(file, "%d min left", (int)(left / 60));
-    else
-        fprintf(file, "%d h left", (int)(left / 3600));
-}
-
-static void print_state(const cm_output_t *output, FILE *file, apr_int64_t done,
-                        apr_int64_t total)
-{
-    char number[40], of[40];
-
-    group(number, sizeof(number), done);
-    group(of, sizeof(of), total);
-    fprintf(file, "%s of %s", number, of);
-    print_rate(output, file, done, total);
-}
-
-static void draw(const cm_output_t *output, apr_int64_t done, apr_int64_t total)
-{
-    int filled = (int)(done * BAR / total), i;
-
-    fprintf(stderr, "\r\033[K%s [", output->what);
-    for (i = 0; i < BAR; i++)
-        fputc(i < filled ? '#' : '.', stderr);
-    fprintf(stderr, "] ");
-    print_state(output, stderr, done, total);
-    fflush(stderr);
-}
-
-static void wipe(cm_output_t *output)
-{
-    if (output->what && output->drawn && output->progress)
-        fprintf(stderr, "\r\033[K");
-    output->what = NULL;
-}
-
-void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
-                        apr_int64_t total)
-{
-    apr_time_t now = apr_time_now();
-    apr_time_t pause = output->progress ? PAUSE_BAR : PAUSE_LINE;
-
-    if (done >= total || (output->what && strcmp(output->what, what) != 0))
-        wipe(output);
-    if (done >= total || (!output->progress && !output->verbose))
-        return;
-    if (!output->what) {
-        output->what = what;
-        output->began = now;
-        output->drawn = 0;
-        output->first = done;
-    }
-    if (now - (output->drawn ? output->drawn : output->began) < pause)
-        return;
-    output->drawn = now;
-    if (output->progress) {
-        draw(output, done, total);
-        return;
-    }
-    printf("%s: ", what);
-    print_state(output, stdout, done, total);
-    putchar('\n');
-    fflush(stdout);
 }
 
 const char *cm_output_paint(const cm_output_t *output, char colour,
@@ -317,20 +262,18 @@ const char *cm_output_paint(const cm_output_t *output, char colour,
 
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)
 {
-    static const struct {
-        const char *unit;
-        apr_int64_t seconds;
-    } units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
-    apr_int64_t age = apr_time_sec(apr_time_now() - clock);
-    size_t i;
+    apr_int64_t age = apr_time_now() - clock;
 
     if (clock == 0)
         return "never";
-    for (i = 0; i < sizeof(units) / sizeof(*units); i++)
-        if (age >= units[i].seconds)
-            return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s",
-                                age / units[i].seconds, units[i].unit);
-    return "now";
+    return age < APR_USEC_PER_SEC ? "now" : cm_health_span(age, pool);
+}
+
+const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool)
+{
+    const char *text = cm_output_ago(clock, pool);
+
+    return apr_isdigit(*text) ? apr_pstrcat(pool, text, " ago", NULL) : text;
 }
 
 const char *cm_output_paused(const char *name, apr_int64_t at, apr_pool_t *pool)

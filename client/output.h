@@ -11,6 +11,9 @@
 
 struct json_object;
 
+/* What takes a progress bar away. */
+#define CM_PROGRESS_WIPE "\r\033[K"
+
 typedef struct cm_output_t {
     int quiet, verbose, json;
     int terminal; /* stdout is one */
@@ -33,7 +36,8 @@ typedef enum cm_verdict_e {
 cm_output_t *cm_output_create(int quiet, int verbose, int json,
                               apr_pool_t *pool);
 
-/* Print a result that was asked for, a line; not with --quiet. */
+/* Print a result that was asked for, a line for people; not with --quiet, nor
+ * with --json. */
 void cm_output_line(const cm_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -42,8 +46,8 @@ void cm_output_line(const cm_output_t *output, const char *format, ...)
 void cm_output_summary(const cm_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print a line on stderr: "communicator-sync: facade: ...". PEER may be
- * NULL. */
+/* Print a line on stderr: "communicator-sync: facade: ...", with --json as an
+ * object. PEER may be NULL. */
 void cm_output_warn(const cm_output_t *output, const char *peer,
                     const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -64,6 +68,13 @@ void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
 
 /* Print JSON as one line and put it. */
 void cm_output_json(const cm_output_t *output, struct json_object *json);
+
+/* Add a member to an object that is to be printed; TEXT may be NULL. */
+void cm_output_add_text(struct json_object *json, const char *name,
+                        const char *text);
+void cm_output_add_number(struct json_object *json, const char *name,
+                          apr_int64_t number);
+void cm_output_add_truth(struct json_object *json, const char *name, int truth);
 
 /* Show how far WHAT has come, with rate and time left: a bar on stderr when
  * that is a terminal, else with --verbose a line from time to time. Nothing in
@@ -87,6 +98,9 @@ const char *cm_output_paint(const cm_output_t *output, char colour,
 /* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
  * for 0. */
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool);
+
+/* Return when that was: "5 min ago", "now", "never". */
+const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool);
 
 /* Return "NAME is paused", since when when that is some time ago. */
 const char *cm_output_paused(const char *name, apr_int64_t at,

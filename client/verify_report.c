@@ -76,20 +76,20 @@ static void show_differences(const cm_client_t *client,
 }
 
 static void show_unpublished(const cm_client_t *client, const char *peer,
-                             const cm_verify_report_t *report)
+                             const cm_verify_report_t *report, apr_pool_t *pool)
 {
     if (report->unpublished_here)
         cm_output_line(client->output,
-                       "  %" APR_INT64_T_FMT
-                       " records here were never sent to '%s': "
+                       "  %s records here were never sent to '%s': "
                        "communicator-sync publish %s --all",
-                       report->unpublished_here, peer, report->model);
+                       cm_output_number(report->unpublished_here, pool), peer,
+                       report->model);
     if (report->unpublished_there)
         cm_output_line(client->output,
-                       "  %" APR_INT64_T_FMT
-                       " records of '%s' were never sent: at that host, "
+                       "  %s records of '%s' were never sent: at that host, "
                        "communicator-sync publish %s --all",
-                       report->unpublished_there, peer, report->model);
+                       cm_output_number(report->unpublished_there, pool), peer,
+                       report->model);
 }
 
 static void show_notes(const cm_client_t *client,
@@ -136,23 +136,13 @@ static void show_text(const cm_client_t *client, const char *peer,
         return;
     }
     cm_output_line(client->output,
-                   found ? "%s: %s: %" APR_INT64_T_FMT " records, %d differ"
-                         : "%s: %s: %" APR_INT64_T_FMT " records, none differs",
-                   peer, report->model, report->records, found);
+                   found ? "%s: %s: %s records, %d differ"
+                         : "%s: %s: %s records, none differs",
+                   peer, report->model, cm_output_number(report->records, pool),
+                   found);
     show_differences(client, report, pool);
-    show_unpublished(client, peer, report);
+    show_unpublished(client, peer, report, pool);
     show_notes(client, report, pool);
-}
-
-static void add_text(json_object *json, const char *name, const char *text)
-{
-    json_object_object_add(json, name,
-                           text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(json_object *json, const char *name, apr_int64_t number)
-{
-    json_object_object_add(json, name, json_object_new_int64(number));
 }
 
 static json_object *difference_json(const cm_difference_t *difference)
@@ -161,17 +151,17 @@ static json_object *difference_json(const cm_difference_t *difference)
     json_object *columns = json_object_new_array();
     int i;
 
-    add_text(json, "kind", kinds[difference->kind]);
-    add_text(json, "origin", difference->identity.origin);
-    add_text(json, "original_id", difference->identity.original_id);
+    cm_output_add_text(json, "kind", kinds[difference->kind]);
+    cm_output_add_text(json, "origin", difference->identity.origin);
+    cm_output_add_text(json, "original_id", difference->identity.original_id);
     for (i = 0; difference->columns && i < difference->columns->nelts; i++) {
         cm_verify_cell_t cell =
             APR_ARRAY_IDX(difference->columns, i, cm_verify_cell_t);
         json_object *one = json_object_new_object();
 
-        add_text(one, "column", cell.column);
-        add_text(one, "here", cell.here);
-        add_text(one, "there", cell.there);
+        cm_output_add_text(one, "column", cell.column);
+        cm_output_add_text(one, "here", cell.here);
+        cm_output_add_text(one, "there", cell.there);
         json_object_array_add(columns, one);
     }
     json_object_object_add(json, "columns", columns);
@@ -185,19 +175,19 @@ static void show_json(const cm_client_t *client, const char *peer,
     json_object *list = json_object_new_array();
     int i;
 
-    add_text(json, "peer", peer);
-    add_text(json, "model", report->model);
-    add_text(json, "skipped", report->skipped);
-    add_number(json, "records", report->records);
-    add_number(json, "differ", count_found(report));
-    add_number(json, "under_way", report->counts[CM_RECORD_UNDER_WAY]);
-    add_number(json, "kept", report->counts[CM_RECORD_KEPT]);
-    add_number(json, "unpublished_here", report->unpublished_here);
-    add_number(json, "unpublished_there", report->unpublished_there);
-    add_number(json, "published_here", report->repairs_here);
-    add_number(json, "published_there", report->repairs_there);
-    json_object_object_add(json, "complete",
-                           json_object_new_boolean(!report->too_many));
+    cm_output_add_text(json, "peer", peer);
+    cm_output_add_text(json, "model", report->model);
+    cm_output_add_text(json, "skipped", report->skipped);
+    cm_output_add_number(json, "records", report->records);
+    cm_output_add_number(json, "differ", count_found(report));
+    cm_output_add_number(json, "under_way",
+                         report->counts[CM_RECORD_UNDER_WAY]);
+    cm_output_add_number(json, "kept", report->counts[CM_RECORD_KEPT]);
+    cm_output_add_number(json, "unpublished_here", report->unpublished_here);
+    cm_output_add_number(json, "unpublished_there", report->unpublished_there);
+    cm_output_add_number(json, "published_here", report->repairs_here);
+    cm_output_add_number(json, "published_there", report->repairs_there);
+    cm_output_add_truth(json, "complete", !report->too_many);
     for (i = 0; i < report->differences->nelts; i++) {
         const cm_difference_t *difference =
             &APR_ARRAY_IDX(report->differences, i, cm_difference_t);

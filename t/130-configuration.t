@@ -175,7 +175,7 @@ spew("$server->{dir}/.htaccess", "Communicator On\n");
 $server->configure(conf => '', location => '',
     httpd_conf => "<Directory \"$server->{dir}\">\nAllowOverride All\n"
       . "Require all granted\n</Directory>");
-$server->start;
+$server->migrate->start;
 is($server->get('/x')->{status}, 500, 'a .htaccess cannot say Communicator');
 $server->log_has_only(qr/Communicator not allowed here/);
 $server->stop;

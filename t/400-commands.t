@@ -69,7 +69,8 @@ sub parked_and_back {
         qr/^PEER\ +ID\ +MODEL\ +RECORD\ +AGE\ +REASON\n
            central\ +2\ +post\ +central\/2/mx, '  as a table');
     $central->sync;
-    like(out('status'), qr/^PEER.*\nfacade +0 +- +0 +0 +- +3 /,
+    like(out('status'), qr/^PEER.*\nfacade\ +here\ +0\ +-\ +0\ .*\n
+        \ +there\ +0\ +-\ +3\ +[+-]\d+\.\d\ s\n/x,
         'this side sees it too');
     my $state = json($central, 'status')->{peers}[0]{there};
     is("$state->{parked} $state->{pending} $state->{kind}",
@@ -138,7 +139,7 @@ sub monitors {
         'nagios: one line') or diag $nagios->{err};
     is($nagios->{exit}, 1, '  and its status');
     is($central->sync('status', '--nagios', '--warning', '1d',
-        '--critical', '2x')->{exit}, 64, '  a wrong age');
+        '--critical', '2x')->{exit}, 3, '  a wrong age is unknown');
     is(scalar($nagios->{out} =~ tr/\n//), 1, '  no more');
     my $metrics = out('status', '--prometheus');
     like($metrics, qr/^communicator_(peer_)?pending_messages\{
@@ -181,6 +182,28 @@ sub checking {
     $central->configure(peers => $good);
 }
 
+# Every command, asked for JSON, prints nothing else, whatever becomes of it.
+sub as_json {
+    my @commands = (['configtest'], ['configtest', '--dump'], ['check'],
+        ['migrate', '--dry-run'], ['status'], ['parked'], ['retry'], ['epoch'],
+        ['pause'], ['drain'], ['resume'], ['verify'], ['purge'],
+        ['publish', 'post', '--all'], ['explain', 'post', 1], ['push'],
+        ['pull'], ['communicate'], ['discard', 'facade', 4711], ['nothing'],
+        ['status', '--nonsense']);
+
+    for my $command (@commands) {
+        my $run = $central->sync(@$command, '--json');
+        my @lines = split /\n/, $run->{out} . $run->{err};
+        my @bad = grep { !eval { decode_json($_) } } @lines;
+
+        is("@bad", '', "@$command") or diag(@lines);
+        next if $command->[0] eq 'migrate';
+        cmp_ok(scalar @lines, '>', 0, '  something');
+    }
+    my $error = decode_json($central->sync('nothing', '--json')->{err});
+    is("$error->{code} $error->{exit_status}", 'USAGE 64', 'a mistake, too');
+}
+
 sub purging {
     my ($here) = $central->database;
     my $unconfirmed = sub { $here->value('select count(*) from '
@@ -206,7 +229,7 @@ sub purging {
     sleep 2; # the database's seconds
     $facade->start;
     ok(wait_until(sub { !$facade->database->value('select count(*) from '
-        . 'inbound_messages where processed_at is not null') }, 20),
+        . 'inbound_messages where processed_at is not null') }, 60),
         'httpd purges by itself, as CommunicatorRetain says');
     is($central->sync('purge', '--all', '--older-than', '1d')->{exit}, 64,
         'one or the other');
@@ -221,6 +244,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'conflict=hold' => \&holding;
         subtest 'monitors' => \&monitors;
         subtest 'check' => \&checking;
+        subtest 'json' => \&as_json;
         subtest 'purge' => \&purging;
         $facade->stop;
     };

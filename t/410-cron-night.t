@@ -116,8 +116,18 @@ spew("$dir/facade.secret", "changed\n");
 is(minutes(1, 77), 1, 'a wrong password is told at once');
 like($last, qr/401.*\nhint: .*password/s, '  with what to compare');
 is(minutes(5, 77), 0, '  and not again');
+my $nagios = $central->sync('status', '--nagios');
+is($nagios->{exit}, 2, '  monitors find it critical');
+like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - facade: runs fail: .*401/,
+    '  and say so');
+like($central->sync('status')->{out},
+    qr/^facade: the last run, .*, failed: .*401/m, '  as does status');
+like($central->sync('status', '--prometheus')->{out},
+    qr/^communicator_sync_last_exit_status\{peer="facade"\} 77$/m,
+    '  and Prometheus');
 spew("$dir/facade.secret", "secret\n");
 is(minutes(1, 0), 1, '  but its end');
+is($central->sync('status', '--nagios')->{exit}, 0, '  monitors see it, too');
 unlink "$dir/heard";
 
 $there->run('create trigger narrow before insert on posts begin '

@@ -57,8 +57,8 @@ sub whole_upgrade {
 
     my $drain = $central->sync('drain');
     is($drain->{exit}, 0, 'drain') or diag $drain->{err};
-    like($drain->{out}, qr/^ok +facade: both queues are empty, nothing is parked; /,
-       
+    like($drain->{out}, qr/^ok\ +facade:\ both\ queues\ are\ empty,\ nothing\ is
+        \ parked\n\ +it\ holds\ ours\ up\ to\ \d+,/x,
         '  is proved');
     is(all($here, 'title') . all($there, 'title'), 'a ba b',
         '  both sides have all');
@@ -133,6 +133,10 @@ sub rolling {
     is($drain->{exit}, 65, 'drain proves nothing then');
     like($drain->{out}, qr/FAIL +facade: 2 messages parked there/,
         '  and says why');
+    my $verify = $central->sync('verify');
+    is($verify->{exit}, 75, 'verify takes them for under way');
+    like($verify->{err}, qr/facade: 2 messages of ours parked there: /,
+        '  and says where they are');
     $there->run($widen{$driver});
     $central->sync_ok;
     is(parked(), 0, 'wider again, it resumes by itself');

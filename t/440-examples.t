@@ -3,7 +3,8 @@
 # The examples in conf/ are what their programs take, and do what they say:
 # the facade's site serves a sync over TLS, packed both ways; alerts name
 # numbers that there are; fail2ban finds the lines that httpd writes;
-# ModSecurity lets batches pass. Programs that are not here are skipped.
+# ModSecurity lets batches pass. What is not installed is skipped, but not in
+# the continuous integration.
 
 use strict;
 use warnings;
@@ -11,8 +12,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(folder program run_program slurp spew source_dir own
-  web_user quote append);
+use Communicator::Test qw(folder run_program slurp spew source_dir own web_user
+  quote need);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -50,13 +51,6 @@ print(json.dumps({'status': answer.status, 'encoding': encoding,
                   'body': text.decode('utf-8', 'replace')}))
 PYTHON
 
-sub skip_without {
-    my ($file, $count) = @_;
-
-    skip "$file is not installed", $count unless $file =~ m{^/}
-      ? -e $file : program($file);
-}
-
 # httpd's own modules are where mod_dbd is.
 sub modules_of {
     my ($server) = @_;
@@ -73,14 +67,20 @@ sub load {
     } @names;
 }
 
-# A key and a certificate for this host.
+# A key and a certificate for this host, valid for DAYS.
 sub certificate {
-    my $run = run_program(['openssl', 'req', '-x509', '-newkey', 'rsa:2048',
-        '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext',
-        'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', "$dir/key.pem",
-        '-out', "$dir/cert.pem"]);
+    my ($days) = @_;
 
-    die $run->{err} if $run->{exit};
+    spew("$dir/names", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    for my $command (
+        ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost',
+            '-keyout', "$dir/key.pem", '-out', "$dir/request.pem"],
+        ['x509', '-req', '-in', "$dir/request.pem", '-signkey',
+            "$dir/key.pem", '-days', $days, '-extfile', "$dir/names", '-out',
+            "$dir/cert.pem"]) {
+        my $run = run_program(['openssl', @$command]);
+        die $run->{err} if $run->{exit};
+    }
 }
 
 # The example of the facade's site, with the names of this test in it.
@@ -111,7 +111,7 @@ sub test_site {
     my $modules = modules_of($facade);
     my $url = "https://localhost:$facade->{port}";
 
-    certificate();
+    certificate(30);
     # All that stands in node.conf but the database, as in models.conf.
     my $node = slurp("$facade->{dir}/node.conf") =~ s/^DBD.*\n//gmr;
     spew("$dir/models.conf", $node);
@@ -136,6 +136,10 @@ sub test_site {
     is($_->database->value('select count(*) from posts'), 2,
         $_->name . ' has both records') for $facade, $central;
 
+    like($central->sync('check')->{out},
+        qr/^ok +facade: its certificate is valid for 29 d$/m,
+        'check looks at the certificate');
+
     my $epoch = $central->database->value(
         'select epoch from communicator_node');
     my $ask = sub {
@@ -159,15 +163,36 @@ sub test_site {
     like($answer->{body}, qr/^COMMUNICATOR OK - last contact \d+ s ago/,
         'operators see how it is');
     $answer = $ask->('/communicator-status?format=prometheus', 'operator:night');
+    test_certificates($facade, $central);
     $facade->stop;
     return { metrics => $answer->{body},
+        of_client => $central->sync('status', '--prometheus')->{out},
         log => slurp("$facade->{dir}/error.log") };
 }
 
+# What an operator is told before a certificate expires, and when it has.
+sub test_certificates {
+    my ($facade, $central) = @_;
+
+    certificate(2);
+    $facade->restart;
+    my $check = $central->sync('check');
+    is($check->{exit}, 0, 'a certificate that expires soon');
+    like($check->{out}, qr/^warning\ +facade:\ its\ certificate\ expires\ in\ 4\d\ h\n
+        \ +hint:\ renew\ it/mx, '  is a warning') or diag($check->{out});
+    certificate(-1);
+    $facade->restart;
+    $check = $central->sync('check');
+    is($check->{exit}, 76, 'one that has expired');
+    like($check->{out}, qr/^FAIL\ +facade:\ TLS\ and\ certificate:\ .*expired.*\n
+        \ +hint:\ renew\ the\ certificate/mx, '  is named')
+      or diag($check->{out});
+}
+
 sub test_alerts {
-    my ($metrics) = @_;
+    my ($metrics, $of_client) = @_;
     my $alerts = slurp("$conf/prometheus-alerts.yml") =~ s/^#.*\n//gmr;
-    my %known = map { $_ => 1 } $metrics =~ /^# TYPE (\w+)/mg;
+    my %known = map { $_ => 1 } "$metrics$of_client" =~ /^# TYPE (\w+)/mg;
     my %used = map { $_ => 1 } $alerts =~ /\b(communicator_[a-z_]+)\b/g;
 
     cmp_ok(keys %used, '>=', 8, 'the alerts look at numbers');
@@ -175,14 +200,16 @@ sub test_alerts {
     is(join(' ', grep { !$known{$_} } sort keys %used), '',
         '  all of which there are');
     SKIP: {
-        skip_without('promtool', 3);
+        need(4, 'promtool');
         my $run = run_program(['promtool', 'check', 'rules',
             "$conf/prometheus-alerts.yml"]);
         is($run->{exit}, 0, '  promtool takes the alerts') or diag($run->{out});
-        spew("$dir/metrics", $metrics);
-        $run = run_program(['promtool', 'check', 'metrics'],
-            in => "$dir/metrics");
-        is($run->{exit}, 0, '  and the numbers') or diag($run->{err});
+        for my $text ($metrics, $of_client) {
+            spew("$dir/metrics", $text);
+            $run = run_program(['promtool', 'check', 'metrics'],
+                in => "$dir/metrics");
+            is($run->{exit}, 0, '  and the numbers') or diag($run->{err});
+        }
         spew("$dir/alerts-test.yml", <<"YAML");
 rule_files: [$conf/prometheus-alerts.yml]
 tests:
@@ -231,7 +258,7 @@ sub strangers {
 }
 
 sub test_fail2ban {
-    skip_without('fail2ban-regex', 3);
+    need(3, 'fail2ban-regex');
     my ($log, $bad) = strangers();
     mkdir "$dir/$_" for qw(fail2ban fail2ban/filter.d);
     run_program(['cp', '-r', '/etc/fail2ban/.', "$dir/fail2ban/"]);
@@ -259,7 +286,7 @@ sub test_modsecurity {
     my $modules = modules_of($facade);
     my @text = ("x' or 1=1; drop table posts; <script>alert(1)</script>") x 200;
 
-    skip_without("$modules/mod_security2.so", 2);
+    need(2, "$modules/mod_security2.so");
     spew("$dir/strict.conf", <<"CONF");
 SecRuleEngine On
 SecRequestBodyAccess On
@@ -286,7 +313,7 @@ CONF
 }
 
 sub test_icinga {
-    skip_without('icinga2', 1);
+    need(1, 'icinga2');
     my $library = -e '/usr/share/icinga2/include/itl'
       ? '/usr/share/icinga2/include' : skip('no library of Icinga', 1);
     mkdir "$dir/icinga";
@@ -316,7 +343,7 @@ CONF
 }
 
 my $site = test_site();
-test_alerts($site->{metrics}) if $site;
+test_alerts(@$site{qw(metrics of_client)}) if $site;
 SKIP: { test_fail2ban() }
 SKIP: { test_modsecurity() }
 SKIP: { test_icinga() }

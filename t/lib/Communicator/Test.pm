@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(folder source_dir build_dir client_file module_file shared
   free_port program run_program start_process stop_process at_end spew slurp
-  append wait_until own web_user is_alive quote);
+  append wait_until own web_user is_alive quote need);
 
 # Programs made by --enable-sanitizers: libmariadb never frees what it sets up
 # once, and it is unloaded when that is found, so nobody could tell.
@@ -107,6 +107,17 @@ sub program {
         }
     }
     return undef;
+}
+
+# Skip COUNT tests, within a SKIP block, where one of PROGRAMS (or files) is
+# missing: a failure where the continuous integration should have all.
+sub need {
+    my ($count, @programs) = @_;
+    my ($missing) = grep { m{^/} ? !-e : !program($_) } @programs;
+
+    return unless defined $missing;
+    fail("$missing is installed") if ($ENV{CI} || '') eq 'true';
+    skip "$missing is not installed", $count;
 }
 
 sub free_port {

@@ -68,9 +68,6 @@ sub program_file {
     return program('chromium', 'chromium-browser', 'google-chrome');
 }
 
-# Why there is no browser to look with, or undef.
-sub missing { return program_file() ? undef : 'Chromium is not installed' }
-
 sub run_browser {
     my ($dir, @arguments) = @_;
 

@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+
+# What a person sees who sits at a terminal of 80 columns: tables that fit,
+# colours unless NO_COLOR, a bar with rate and time left on long work, and
+# nothing left of it afterwards.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(client_file module_file need);
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+use Communicator::Test::Server;
+use Communicator::Test::Terminal;
+
+plan skip_all => 'not built' unless -x client_file() && -e module_file();
+
+my $records = 30000;
+my $models = "CommunicatorModel post table=posts\n"
+  . "CommunicatorExpectEvery 10min\n";
+my ($facade, $central, $terminal);
+
+sub pair {
+    my ($there, $here) = map {
+        my $database = Communicator::Test::Database->new('sqlite3');
+        $database->create('create table posts (id {key}, title {text})');
+        $database;
+    } 1, 2;
+
+    $facade = Communicator::Test::Server->new(database => $there,
+        conf => $models)->migrate->start;
+    $central = Communicator::Test::Peer->new(name => 'central',
+        database => $here, conf => $models)->knows($facade);
+    $here->run('with recursive n(i) as (select 1 union all select i + 1 '
+        . "from n where i < $records) insert into posts (title) "
+        . "select 'number ' || i from n");
+    $central->migrate;
+}
+
+# Run the client at the terminal.
+sub at_terminal {
+    my ($words, @arguments) = @_;
+
+    return $terminal->run([client_file(), '--config', $central->config_file,
+        @arguments], $words);
+}
+
+# A bar of WHAT was to be seen, in one line, and is gone.
+sub is_bar {
+    my ($seen, $what) = @_;
+    my @bars = map { /^($what \[.*)$/mg } @{ $seen->{during} };
+
+    ok(@bars > 0, "$what: a bar") or diag(@{ $seen->{during} });
+    is((grep { !/^\w+\ \[\#*\.*\]\ [\d,]+\ of\ [\d,]+
+        (,\ [\d,]+\/s,\ \d+\ (s|min)\ left)?$/x } @bars), 0,
+        '  with rate and time left, in one line') or diag(@bars);
+    ok(grep({ /left$/ } @bars) > 0, '  and both are told');
+    unlike($seen->{screen}, qr/\[|\bleft\b/, '  nothing stays of it')
+      or diag($seen->{screen});
+}
+
+sub long_work {
+    is_bar(at_terminal('', 'publish', 'post', '--all'), 'publish');
+    my $drain = at_terminal('', 'drain');
+    is_bar($drain, 'push');
+    is($drain->{screen}, <<"EOT", 'drain proves it');
+ok       facade: both queues are empty, nothing is parked
+         it holds ours up to 30,000, we its up to 0
+EOT
+    my $verify = at_terminal('', 'verify');
+    is_bar($verify, 'verify');
+    is($verify->{screen}, "facade: post: 30,000 records, none differs\n",
+        'verify');
+}
+
+sub tables {
+    my $status = at_terminal('', 'status');
+
+    like($status->{screen}, qr/\APEER +SIDE .*\nfacade +here .*\n +there .*\n\z/,
+        'status fits 80 columns')
+      or diag($status->{screen});
+    like($status->{colours}, qr/\e\[1mPEER/, '  its heading is bold');
+    unlike(at_terminal('NO_COLOR=1', 'status')->{colours}, qr/\e\[/,
+        '  but not with NO_COLOR');
+    my $check = at_terminal('', 'check');
+    like($check->{colours}, qr/\e\[32mok/, 'check is green');
+    unlike($check->{screen}, qr/warning|FAIL/, '  all of it')
+      or diag($check->{screen});
+    is((grep { length > 80 } split /\n/, $check->{screen}), 0, '  and fits');
+}
+
+sub trouble {
+    my $status;
+
+    $facade->stop;
+    at_terminal('', 'push');
+    $status = at_terminal('', 'status');
+    like($status->{colours}, qr/\e\[31mthe last run, .* failed: cannot push/,
+        'status tells in red of a run that failed')
+      or diag($status->{colours});
+    my $check = at_terminal('', 'check');
+    like($check->{colours}, qr/\e\[31mFAIL.*name, route and port/,
+        'check shows the step that fails');
+    like($check->{screen}, qr/^ +hint: is the peer's httpd running/m,
+        '  and what to do');
+}
+
+SKIP: {
+    need(1, 'tmux');
+    $terminal = Communicator::Test::Terminal->new;
+    pair();
+    subtest 'long work' => \&long_work;
+    subtest 'tables' => \&tables;
+    subtest 'trouble' => \&trouble;
+}
+
+done_testing();
