@@ -12,6 +12,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(cm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cm_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(cm_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(cm_memory_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(cm_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_watchdog begins to work in the child. */
     ap_hook_child_init(cm_watchdog_child_init, NULL, NULL,
