@@ -52,6 +52,10 @@ int cm_json_done(cm_json_t *json);
 cm_error_t *cm_json_error(const cm_json_t *json, const char *what,
                           apr_pool_t *pool);
 
+/* Return where the characters from AT on end that stand for themselves in a
+ * string: ASCII that is no quote, backslash or control character. */
+const char *cm_json_plain_end(const char *at, const char *end);
+
 /* Check the string at AT (behind its quote) and return where it ends (behind
  * its quote); *ESCAPED says whether it must be decoded. Where it is wrong
  * *PROBLEM says why. */

@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+/* Eight bytes of value N. */
+#define EACH(n) (APR_UINT64_C(0x0101010101010101) * (n))
+
 /* Return the bytes of the UTF-8 sequence at AT, 0 when it is none. */
 static int utf8_length(const unsigned char *at, const unsigned char *end)
 {
@@ -93,6 +96,28 @@ static const char *read_escape(const char *at, const char *end, long *code)
     return at + 6;
 }
 
+/* Return whether one of the eight bytes is below N (at most 0x80). */
+static apr_uint64_t any_below(apr_uint64_t eight, unsigned int n)
+{
+    return (eight - EACH(n)) & ~eight & EACH(0x80);
+}
+
+const char *cm_json_plain_end(const char *at, const char *end)
+{
+    apr_uint64_t eight;
+
+    for (; end - at >= 8; at += 8) {
+        memcpy(&eight, at, 8);
+        if (eight & EACH(0x80) || any_below(eight, 0x20) ||
+            any_below(eight ^ EACH('"'), 1) || any_below(eight ^ EACH('\\'), 1))
+            break;
+    }
+    while (at < end && *at != '"' && *at != '\\' &&
+           (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80)
+        at++;
+    return at;
+}
+
 const char *cm_json_text_end(const char *at, const char *end, int *escaped,
                              const char **problem)
 {
@@ -102,9 +127,7 @@ const char *cm_json_text_end(const char *at, const char *end, int *escaped,
 
     *escaped = 0;
     for (;;) {
-        while (at < end && *at != '"' && *at != '\\' &&
-               (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80)
-            at++;
+        at = cm_json_plain_end(at, end);
         if (at == end) {
             *problem = "a string without end";
             return at;

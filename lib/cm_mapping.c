@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
+#include "cm_value_number.h"
 
 /* More names of one record than that are a circle. */
 #define MOST_ALIASES 64
@@ -24,11 +25,13 @@ static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
 
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool)
 {
+    char room[CM_NUMBER_ROOM];
+
     if (!identity.origin || !identity.original_id)
         return "";
-    return apr_psprintf(pool, "%" APR_SIZE_T_FMT ":%s%s",
-                        strlen(identity.origin), identity.origin,
-                        identity.original_id);
+    return apr_pstrcat(
+        pool, cm_number_text(room, (apr_int64_t)strlen(identity.origin)), ":",
+        identity.origin, identity.original_id, NULL);
 }
 
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)

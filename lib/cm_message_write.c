@@ -7,6 +7,7 @@
 
 #include "cm_json.h"
 #include "cm_message_beside.h"
+#include "cm_value_number.h"
 
 static const char *const action_names[] = {"create", "update", "delete"};
 
@@ -64,10 +65,9 @@ void cm_buffer_raw(cm_buffer_t *buffer, const char *text)
 
 void cm_buffer_number(cm_buffer_t *buffer, apr_int64_t number)
 {
-    char text[24];
+    char room[CM_NUMBER_ROOM];
 
-    apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT, number);
-    cm_buffer_raw(buffer, text);
+    cm_buffer_raw(buffer, cm_number_text(room, number));
 }
 
 static void append_escape(cm_buffer_t *buffer, unsigned char c)
@@ -89,7 +89,7 @@ void cm_buffer_string(cm_buffer_t *buffer, const char *data, apr_size_t size)
     const char *end = data + size, *from = data;
 
     cm_buffer_append(buffer, "\"", 1);
-    for (; data < end; data++) {
+    for (; (data = cm_json_plain_end(data, end)) < end; data++) {
         if (*data != '"' && *data != '\\' && (unsigned char)*data >= 0x20)
             continue;
         cm_buffer_append(buffer, from, data - from);
@@ -138,11 +138,10 @@ int cm_original_id_is_exact(const char *id)
     const apr_int64_t exact = APR_INT64_C(1) << 53;
     cm_value_t value = {CM_TEXT, id, strlen(id)};
     apr_int64_t number;
-    char text[24] = "";
+    char room[CM_NUMBER_ROOM];
 
-    if (cm_json_integer(&number, &value) && number <= exact && number >= -exact)
-        apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT, number);
-    return *id && !strcmp(text, id);
+    return *id && cm_json_integer(&number, &value) && number <= exact &&
+           number >= -exact && !strcmp(cm_number_text(room, number), id);
 }
 
 void cm_original_id_write(cm_buffer_t *buffer, const char *id)
@@ -167,11 +166,13 @@ static void append_identity(cm_buffer_t *buffer, cm_identity_t identity)
 
 const char *cm_message_base_text(const cm_message_t *message, apr_pool_t *pool)
 {
+    char room[CM_NUMBER_ROOM];
+
     if (!message->has_base)
         return NULL;
     if (message->base.older && apr_hash_count(message->base.older))
         return cm_clocks_text(&message->base, pool);
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT, message->base.clock);
+    return apr_pstrdup(pool, cm_number_text(room, message->base.clock));
 }
 
 const char *cm_message_refs_text(const cm_message_t *message, apr_pool_t *pool)

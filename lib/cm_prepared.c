@@ -16,6 +16,16 @@ static cm_form_e form_of(const cm_datum_t *value)
                                                               : CM_FORM_TEXT;
 }
 
+/* Return how many of ARGUMENTS are no plain text. */
+static int count_special(const cm_datum_t *arguments, int count)
+{
+    int i, special = 0;
+
+    for (i = 0; i < count; i++)
+        special += form_of(&arguments[i]) != CM_FORM_TEXT;
+    return special;
+}
+
 /* Return SQL with the parameters in the forms that ARGUMENTS need. */
 static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
                               const cm_datum_t *arguments, int count,
@@ -23,15 +33,11 @@ static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
 {
     const char *const *cell = dialect->ops->cell;
     apr_size_t room = strlen(sql) + 1;
-    int i, special = 0;
     char *text, *end;
+    int i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         room += strlen(cell[form_of(&arguments[i])]);
-        special |= form_of(&arguments[i]) != CM_FORM_TEXT;
-    }
-    if (!special)
-        return sql;
     text = end = apr_palloc(pool, room);
     for (i = 0; *sql; sql++) {
         if (sql[0] == '%' && sql[1] == 's' && i < count) {
@@ -47,16 +53,19 @@ static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
     return text;
 }
 
-/* Bytes are given as the driver wants them: data, size and two unused. */
-static const char **bound(const cm_datum_t *arguments, int count,
+/* Bytes, of which there are SPECIAL, are given as the driver wants them: data,
+ * size and two unused. */
+static const char **bound(const cm_datum_t *arguments, int count, int special,
                           apr_pool_t *pool)
 {
-    const char **values = apr_pcalloc(pool, sizeof(*values) * (4 * count + 1));
+    const char **values =
+        apr_pcalloc(pool, sizeof(*values) * (count + 3 * special + 1));
     int i, next = 0;
 
     for (i = 0; i < count; i++) {
         values[next++] = arguments[i].data;
-        if (!arguments[i].data || form_of(&arguments[i]) == CM_FORM_TEXT)
+        if (!special || !arguments[i].data ||
+            form_of(&arguments[i]) == CM_FORM_TEXT)
             continue;
         values[next++] =
             apr_psprintf(pool, "%" APR_SIZE_T_FMT, arguments[i].size);
@@ -119,15 +128,17 @@ static cm_error_t *prepared_make(prepared_t *prepared, cm_store_t *store,
                                  const char *sql, const cm_datum_t *arguments,
                                  int count, int keep, apr_pool_t *pool)
 {
+    int special = count_special(arguments, count), i;
     apr_size_t size = strlen(sql);
-    int i;
 
     CM_TRY(cm_store_check(store, arguments, count, pool));
     for (i = 0; i < count; i++)
         size += arguments[i].size + 9;
     CM_TRY(cm_store_check_size(store, size, pool));
-    prepared->sql = with_forms(store->dialect, sql, arguments, count, pool);
-    prepared->values = bound(arguments, count, pool);
+    prepared->sql = sql;
+    if (special)
+        prepared->sql = with_forms(store->dialect, sql, arguments, count, pool);
+    prepared->values = bound(arguments, count, special, pool);
     prepared->keep = keep;
     return prepare(prepared, store, pool);
 }

@@ -10,6 +10,8 @@
 
 #include <apr_strings.h>
 
+#include "cm_value.h"
+
 cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = store->dialect;
@@ -88,27 +90,6 @@ cm_error_t *cm_store_ready(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
-static int is_utf8(const unsigned char *data, apr_size_t size)
-{
-    const unsigned char *end = data + size;
-
-    while (data < end) {
-        unsigned char lead = *data++;
-        int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-
-        if (!more)
-            continue;
-        if (lead < 0xc2 || lead > 0xf4 || end - data < more ||
-            (lead == 0xe0 && *data < 0xa0) || (lead == 0xed && *data > 0x9f) ||
-            (lead == 0xf0 && *data < 0x90) || (lead == 0xf4 && *data > 0x8f))
-            return 0;
-        for (; more; more--)
-            if ((*data++ & 0xc0) != 0x80)
-                return 0;
-    }
-    return 1;
-}
-
 static int has_nul(const cm_datum_t *value)
 {
     return value->data && memchr(value->data, '\0', value->size);
@@ -127,8 +108,7 @@ cm_error_t *cm_store_check(const cm_store_t *store, const cm_datum_t *arguments,
             return CM_FAIL(pool, CM_REJECTED,
                            "text in this database cannot hold U+0000");
         if (!ops->checks_utf8 &&
-            !is_utf8((const unsigned char *)arguments[i].data,
-                     arguments[i].size))
+            !cm_value_is_utf8(arguments[i].data, arguments[i].size))
             return CM_FAIL(pool, CM_REJECTED, "the text is not valid UTF-8");
     }
     return NULL;

@@ -8,6 +8,8 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_value_number.h"
+
 #define USERDATA "communicator-store"
 
 /* Rolled back before the pools below are gone: a transaction's pool may live
@@ -281,7 +283,9 @@ cm_datum_t cm_datum_text(const char *text)
 
 cm_datum_t cm_datum_number(apr_int64_t number, apr_pool_t *pool)
 {
-    return cm_datum_text(apr_psprintf(pool, "%" APR_INT64_T_FMT, number));
+    char room[CM_NUMBER_ROOM];
+
+    return cm_datum_text(apr_pstrdup(pool, cm_number_text(room, number)));
 }
 
 cm_datum_t cm_datum_moment(apr_int64_t microseconds, apr_pool_t *pool)

@@ -218,12 +218,26 @@ static int utf8_bytes(const unsigned char *at, const unsigned char *end)
     return bytes;
 }
 
+/* Most text is ASCII: pass over it eight bytes at a time. */
+static const unsigned char *skip_ascii(const unsigned char *at,
+                                       const unsigned char *end)
+{
+    apr_uint64_t eight;
+
+    for (; end - at >= 8; at += 8) {
+        memcpy(&eight, at, 8);
+        if (eight & APR_UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
 int cm_value_is_utf8(const char *text, apr_size_t size)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + size;
     int bytes;
 
-    for (; at < end; at += bytes) {
+    for (; (at = skip_ascii(at, end)) < end; at += bytes) {
         bytes = utf8_bytes(at, end);
         if (!bytes)
             return 0;

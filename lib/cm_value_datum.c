@@ -44,12 +44,13 @@ static int is_made_number(const cm_target_t *target, cm_value_t value)
     cm_decimal_t decimal;
     int i;
 
-    if (!target->column->loose ||
-        !cm_decimal_read(&decimal, value.data, value.size, target->pool))
+    if (!target->column->loose)
         return 0;
     for (i = 0; text_types[i]; i++)
         if (strcasestr(type, text_types[i]) && !strcasestr(type, "int"))
             return 0;
+    if (!cm_decimal_read(&decimal, value.data, value.size, target->pool))
+        return 0;
     return cm_decimal_scale(&decimal) ||
            !cm_decimal_fits(&decimal, 8, 0, target->pool) ||
            strcmp(cm_decimal_text(&decimal, 0, target->pool), value.data);
@@ -140,6 +141,8 @@ static int survives_as_float(const cm_target_t *target, cm_value_t value)
     const char *text = cm_float_text(value.data, 8, target->pool);
     cm_decimal_t before, after;
 
+    if (text && !strcmp(text, value.data))
+        return 1;
     if (!text ||
         !cm_decimal_read(&before, value.data, value.size, target->pool) ||
         !cm_decimal_read(&after, text, strlen(text), target->pool))

@@ -8,6 +8,22 @@
 
 #include <apr_strings.h>
 
+const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number)
+{
+    char *at = room + CM_NUMBER_ROOM - 1;
+    apr_uint64_t rest = (apr_uint64_t)number;
+
+    if (number < 0)
+        rest = 0 - rest;
+    *at = '\0';
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--at = '-';
+    return at;
+}
+
 /* Longest number that is unfolded: PostgreSQL's largest, and no attacker's
  * 1e999999999. */
 #define DIGITS_MAX 150000
@@ -159,10 +175,34 @@ static const char *shortest(double number, int bytes, apr_pool_t *pool)
     return apr_pstrdup(pool, text);
 }
 
+/* Return whether TEXT is as short as can be: no digit too many, and so few
+ * that they come back from a number of BYTES bytes as they went in. */
+static int is_shortest(const char *text, int bytes)
+{
+    static const char digits[] = "0123456789";
+    const char *at = text + (*text == '-');
+    apr_size_t most = bytes == 4 ? 6 : 15, whole, fraction = 0;
+
+    whole = strspn(at, digits);
+    if (!whole || *at == '0')
+        return 0;
+    at += whole;
+    if (*at == '.') {
+        fraction = strspn(at + 1, digits);
+        at += 1 + fraction;
+        if (!fraction || at[-1] == '0')
+            return 0;
+    }
+    return !*at && whole + fraction <= most;
+}
+
 const char *cm_float_text(const char *text, int bytes, apr_pool_t *pool)
 {
     char *end;
     double number;
+
+    if (is_shortest(text, bytes))
+        return apr_pstrdup(pool, text);
 
     /* no hexadecimal floats, no locale's words */
     if (strspn(text, "+-.0123456789eE") != strlen(text)) {

@@ -5,6 +5,12 @@
 
 #include <apr_pools.h>
 
+/* Room for the digits of any integer. */
+#define CM_NUMBER_ROOM 24
+
+/* Return NUMBER as text, which ends where ROOM ends. */
+const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number);
+
 /* A decimal number: digits without leading zeros ("" is zero), of which the
  * last SCALE stand behind the point. */
 typedef struct cm_decimal_t {

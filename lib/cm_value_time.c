@@ -4,6 +4,9 @@
 
 #include <apr_strings.h>
 
+/* More than the longest date and time take. */
+#define ROOM 80
+
 /* What is left of the text that is read. */
 typedef struct cursor_t {
     const char *at, *end;
@@ -222,29 +225,67 @@ int cm_moment_fraction(const cm_moment_t *moment)
     return digits;
 }
 
+/* Write NUMBER to TO with LEAST digits or more; return where it ends. */
+static char *put_number(char *to, int number, int least)
+{
+    char digits[12], *end = digits + sizeof(digits), *at = end;
+
+    while (number > 0 || at > end - least) {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    }
+    memcpy(to, at, end - at);
+    return to + (end - at);
+}
+
+static char *put_date(char *to, const cm_moment_t *moment)
+{
+    to = put_number(to, moment->year, 4);
+    *to++ = '-';
+    to = put_number(to, moment->month, 2);
+    *to++ = '-';
+    return put_number(to, moment->day, 2);
+}
+
+static char *put_time(char *to, const cm_moment_t *moment)
+{
+    int digits = cm_moment_fraction(moment), cut, rest = moment->nanosecond;
+
+    if (moment->negative)
+        *to++ = '-';
+    to = put_number(to, moment->hour, 2);
+    *to++ = ':';
+    to = put_number(to, moment->minute, 2);
+    *to++ = ':';
+    to = put_number(to, moment->second, 2);
+    if (!digits)
+        return to;
+    for (cut = digits; cut < 9; cut++)
+        rest /= 10;
+    *to++ = '.';
+    return put_number(to, rest, digits);
+}
+
 const char *cm_moment_date(const cm_moment_t *moment, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%04d-%02d-%02d", moment->year, moment->month,
-                        moment->day);
+    char text[ROOM];
+
+    return apr_pstrmemdup(pool, text, put_date(text, moment) - text);
 }
 
 const char *cm_moment_time(const cm_moment_t *moment, apr_pool_t *pool)
 {
-    int digits = cm_moment_fraction(moment), cut, rest = moment->nanosecond;
-    const char *sign = moment->negative ? "-" : "";
+    char text[ROOM];
 
-    if (!digits)
-        return apr_psprintf(pool, "%s%02d:%02d:%02d", sign, moment->hour,
-                            moment->minute, moment->second);
-    for (cut = digits; cut < 9; cut++)
-        rest /= 10;
-    return apr_psprintf(pool, "%s%02d:%02d:%02d.%0*d", sign, moment->hour,
-                        moment->minute, moment->second, digits, rest);
+    return apr_pstrmemdup(pool, text, put_time(text, moment) - text);
 }
 
 const char *cm_moment_both(const cm_moment_t *moment, const char *between,
                            const char *zone, apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, cm_moment_date(moment, pool), between,
-                       cm_moment_time(moment, pool), zone, NULL);
+    char text[ROOM], *end;
+
+    end = apr_cpystrn(put_date(text, moment), between, 2);
+    end = apr_cpystrn(put_time(end, moment), zone, 2);
+    return apr_pstrmemdup(pool, text, end - text);
 }

@@ -18,7 +18,7 @@ static void set_history(const cm_exchange_t *exchange)
 {
     const cm_peer_t *known = exchange->known;
     apr_table_t *headers = exchange->r->headers_out;
-    const char *held = cm_claim_held(known, exchange->r->pool);
+    const char *held = cm_claim_held(known, exchange->pool);
 
     if (!apr_table_get(headers, "Communicator-Received"))
         cm_answer_number(exchange->r, "Communicator-Received", known->received);
@@ -95,7 +95,7 @@ int cm_answer(cm_exchange_t *exchange, int status, const char *body,
     ap_set_content_length(r, (apr_off_t)size);
     if (size)
         APR_BRIGADE_INSERT_TAIL(
-            out, apr_bucket_pool_create(body, size, r->pool, alloc));
+            out, apr_bucket_pool_create(body, size, exchange->pool, alloc));
     APR_BRIGADE_INSERT_TAIL(out, apr_bucket_eos_create(alloc));
     ap_pass_brigade(r->output_filters, out);
     return OK;
@@ -158,7 +158,7 @@ int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
                       const char *error, const char *hint)
 {
     request_rec *r = exchange->r;
-    cm_buffer_t *body = cm_buffer_create(256, r->pool);
+    cm_buffer_t *body = cm_buffer_create(256, exchange->pool);
     const char *text;
 
     apr_table_setn(r->notes, "communicator-result", cm_code_name(code));

@@ -58,7 +58,7 @@ static cm_error_t *save(cm_exchange_t *exchange, int push, apr_pool_t *pool)
 
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
 {
-    apr_pool_t *pool = exchange->r->pool;
+    apr_pool_t *pool = exchange->pool;
     cm_peer_t *peer, after;
     cm_error_t *err;
 

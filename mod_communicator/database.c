@@ -148,7 +148,7 @@ cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
     request_rec *r = exchange->r;
     run_t request = {exchange, work, baton};
     use_t use = {r->server, exchange->settings, r->request_time,
-                 run,       &request,           r->pool};
+                 run,       &request,           exchange->pool};
 
     return use_database(&use);
 }

@@ -136,6 +136,7 @@ static cm_exchange_t *open_exchange(request_rec *r)
     cm_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
 
     exchange->r = r;
+    exchange->pool = cm_memory_pool(r);
     exchange->settings = server->settings;
     exchange->gem = cm_is_gem(r);
     exchange->claim = cm_claim_none();

@@ -14,6 +14,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(cm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cm_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(cm_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(cm_memory_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(cm_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(cm_watchdog_child_init, behind_dbd, NULL, APR_HOOK_LAST);
     ap_hook_translate_name(cm_endpoint_translate, NULL, NULL,

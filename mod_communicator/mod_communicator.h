@@ -38,6 +38,7 @@ typedef struct cm_location_t {
 /* One request at the endpoint. */
 typedef struct cm_exchange_t {
     request_rec *r;
+    apr_pool_t *pool; /* lives as long as the request's, for what is large */
     const cm_settings_t *settings;
     const cm_peer_settings_t *peer; /* who it is from */
     int gem;           /* no Communicator-Protocol: part A of docs/wire.md */
@@ -66,6 +67,10 @@ int cm_exchange_handler(request_rec *r);
 void cm_refusal_insert(request_rec *r);
 void cm_refusal_insert_error(request_rec *r);
 apr_status_t cm_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in);
+void cm_memory_child_init(apr_pool_t *pool, server_rec *server);
+
+/* Return a pool for the exchange in R: it goes with the request's. */
+apr_pool_t *cm_memory_pool(const request_rec *r);
 
 /* Return the words of the line NAME that holds for SERVER, of a module whose
  * own settings nobody else sees, or NULL. */
@@ -88,7 +93,7 @@ int cm_verify(cm_exchange_t *exchange);
 
 /* Run WORK with a node on a connection of mod_dbd's, which is given back when
  * it is done; again on another connection when the first is dead or the
- * database busy. Results belong into the request's pool. */
+ * database busy. Results belong into the exchange's pool. */
 typedef cm_error_t *(*cm_work_t)(cm_exchange_t *exchange, void *baton);
 cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
                             void *baton) CM_UNUSED_RESULT;
@@ -128,7 +133,7 @@ cm_error_t *cm_query_number(int *there, apr_int64_t *number,
                             const request_rec *r,
                             const char *key) CM_UNUSED_RESULT;
 
-/* Answer with STATUS and SIZE bytes of BODY, which the request's pool holds,
+/* Answer with STATUS and SIZE bytes of BODY, which the exchange's pool holds,
  * and with the headers of ours. To a gem text/html, else application/json. */
 int cm_answer(cm_exchange_t *exchange, int status, const char *body,
               apr_size_t size);

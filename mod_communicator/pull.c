@@ -77,7 +77,7 @@ static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
 {
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
-    apr_pool_t *pool = exchange->r->pool, *iterpool;
+    apr_pool_t *pool = exchange->pool, *iterpool;
     apr_int64_t after, first;
     cm_error_t *err = NULL;
 
@@ -117,10 +117,10 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
         CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, scratch_pool));
     if (pull->limits.messages)
         CM_TRY(cm_outbox_read(&pull->batch, node, peer, pull->from - 1,
-                              &pull->limits, 0, 0, exchange->r->pool,
+                              &pull->limits, 0, 0, exchange->pool,
                               scratch_pool));
     else
-        pull->batch = empty_batch(pull->from - 1, exchange->r->pool);
+        pull->batch = empty_batch(pull->from - 1, exchange->pool);
     CM_TRY(cm_outbox_pending(&pull->pending, node, peer,
                              pull->batch->more ? CM_EXACT_ON_THE_WAY
                                                : CM_EXACT_FOR_PEOPLE,
@@ -160,7 +160,7 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
 /* HEAD changes nothing: monitors ask it. */
 static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
-    apr_pool_t *pool = exchange->r->pool;
+    apr_pool_t *pool = exchange->pool;
     pull_t *pull = baton;
     int quiet = 0;
 
@@ -217,7 +217,7 @@ static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
 {
     request_rec *r = exchange->r;
     const apr_array_header_t *messages = pull->batch->messages;
-    cm_buffer_t *body = cm_buffer_create(8192, r->pool);
+    cm_buffer_t *body = cm_buffer_create(8192, exchange->pool);
     const cm_message_t *message = NULL;
     int i;
 
@@ -241,7 +241,7 @@ static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
 int cm_pull(cm_exchange_t *exchange)
 {
     const char *from = cm_query(exchange->r, "from_id");
-    pull_t *pull = apr_pcalloc(exchange->r->pool, sizeof(*pull));
+    pull_t *pull = apr_pcalloc(exchange->pool, sizeof(*pull));
     cm_error_t *err;
 
     if (!from && exchange->gem)

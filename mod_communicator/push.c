@@ -51,8 +51,8 @@ int cm_retry_parked(cm_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     cm_receipt_t *receipt;
-    cm_error_t *err =
-        cm_inbox_retry(&receipt, exchange->node, exchange->peer->name, r->pool);
+    cm_error_t *err = cm_inbox_retry(&receipt, exchange->node,
+                                     exchange->peer->name, exchange->pool);
 
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, CM0018 "%s",
@@ -71,7 +71,7 @@ static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
                   CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
                   exchange->peer->name);
     return cm_state_pause(exchange->node, pause ? cm_clock_now() : 0,
-                          exchange->r->pool);
+                          exchange->pool);
 }
 
 static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
@@ -85,10 +85,10 @@ static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
     if (!push->empty)
         return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
-                                exchange->gem, exchange->r->pool);
+                                exchange->gem, exchange->pool);
     if (!push->pauses)
         (void)cm_retry_parked(exchange);
-    push->receipt = apr_pcalloc(exchange->r->pool, sizeof(*push->receipt));
+    push->receipt = apr_pcalloc(exchange->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
     return NULL;
 }
@@ -119,7 +119,7 @@ static void append_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
 /* Tell one of ours what became of its batch. */
 static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
 {
-    cm_buffer_t *body = cm_buffer_create(512, exchange->r->pool);
+    cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
 
     cm_answer_number(exchange->r, "Communicator-Received", receipt->received);
     cm_buffer_raw(body, "{\"received\":");
@@ -171,10 +171,11 @@ static void note_receipt(cm_exchange_t *exchange, const push_t *push)
 static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
 {
     request_rec *r = exchange->r;
-    push_t *push = apr_pcalloc(r->pool, sizeof(*push));
+    push_t *push = apr_pcalloc(exchange->pool, sizeof(*push));
     cm_error_t *err;
 
-    err = cm_message_read_batch(&push->batch.messages, text, size, r->pool);
+    err = cm_message_read_batch(&push->batch.messages, text, size,
+                                exchange->pool);
     if (!err)
         err = read_place(push, r);
     if (!err && push->empty && exchange->gem)

@@ -104,7 +104,7 @@ int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
     apr_status_t status = APR_SUCCESS;
     int end = 0, refused;
 
-    *body = cm_buffer_create(READ_BYTES, r->pool);
+    *body = cm_buffer_create(READ_BYTES, exchange->pool);
     while (!status && !end) {
         status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
                                 APR_BLOCK_READ, READ_BYTES);

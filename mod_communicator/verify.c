@@ -20,7 +20,7 @@ static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
     talk_t *talk = baton;
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
-    apr_pool_t *pool = exchange->r->pool;
+    apr_pool_t *pool = exchange->pool;
     cm_peer_t *known;
 
     CM_TRY(cm_peer_load(&known, node, peer, 0, pool));
@@ -51,7 +51,8 @@ int cm_verify(cm_exchange_t *exchange)
 
     if (status != OK)
         return status;
-    err = cm_verify_read_question(&question, body->data, body->size, r->pool);
+    err = cm_verify_read_question(&question, body->data, body->size,
+                                  exchange->pool);
     if (!err)
         err = check_purpose(question, r);
     talk.question = question;
@@ -66,7 +67,7 @@ int cm_verify(cm_exchange_t *exchange)
                              " records of model '%.255s' again for peer '%s'",
                       talk.answer->published, question->model,
                       exchange->peer->name);
-    body = cm_buffer_create(4096, r->pool);
+    body = cm_buffer_create(4096, exchange->pool);
     columns = question->columns ? question->columns->nelts : 0;
     cm_verify_write_answer(body, talk.answer, columns);
     return cm_answer(exchange, HTTP_OK, body->data, body->size);
