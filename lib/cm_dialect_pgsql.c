@@ -107,57 +107,60 @@ static apr_size_t literal(char *out, const cm_datum_t *value)
     return length + 2;
 }
 
-/* An element of an array literal, quoted. */
-static apr_size_t element(char *out, const cm_datum_t *value)
+static char *put_number(char *out, apr_uint32_t number)
 {
-    apr_size_t length, i;
-
-    if (!value->data) {
-        if (out)
-            memcpy(out, "NULL", 4);
-        return 4;
-    }
-    if (value->binary)
-        return cm_literal_hex(out, value, "\"\\\\x", "\"");
-    if (out)
-        *out++ = '"';
-    for (length = 2, i = 0; i < value->size; i++, length++) {
-        if (value->data[i] == '"' || value->data[i] == '\\') {
-            length++;
-            if (out)
-                *out++ = '\\';
-        }
-        if (out)
-            *out++ = value->data[i];
-    }
-    if (out)
-        *out = '"';
-    return length;
+    *out++ = (char)(number >> 24);
+    *out++ = (char)(number >> 16);
+    *out++ = (char)(number >> 8);
+    *out++ = (char)number;
+    return out;
 }
 
+/* An element of an array: its length, 2^32 - 1 for NULL, and its bytes. */
+static char *put_element(char *out, const cm_datum_t *value)
+{
+    apr_size_t size = value->size;
+
+    if (!value->data)
+        return put_number(out, APR_UINT32_MAX);
+    if (value->binary) {
+        size = cm_literal_hex(out + 4, value, "\\x", "");
+    }
+    else {
+        memcpy(out + 4, value->data, size);
+    }
+    return put_number(out, (apr_uint32_t)size) + size;
+}
+
+/* The values of COLUMN as a text[] in PostgreSQL's binary form: there is
+ * nothing to be quoted here, nor to be taken apart there. It holds no U+0000:
+ * for a value with one the array is that byte, which is refused. */
 static cm_datum_t array_of(const cm_bulk_t *bulk, int column, int first,
                            int rows, apr_pool_t *pool)
 {
+    const apr_uint32_t dimensions = 1, nulls = 1, text_type = 25, lowest = 1;
     const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
                               (apr_size_t)first * bulk->column_count + column;
-    apr_size_t length = 2;
-    cm_datum_t array = {NULL, 0, 0};
+    apr_size_t length = 20;
     char *out, *begin;
     int i;
 
-    for (i = 0; i < rows; i++)
-        length += element(NULL, &cells[i * bulk->column_count]) + 1;
-    begin = out = apr_palloc(pool, length);
-    *out++ = '{';
     for (i = 0; i < rows; i++) {
-        out += element(out, &cells[i * bulk->column_count]);
-        *out++ = ',';
+        const cm_datum_t *cell = &cells[i * bulk->column_count];
+
+        length += 4 + (cell->binary ? 2 + 2 * cell->size : cell->size);
+        if (cell->data && !cell->binary && memchr(cell->data, 0, cell->size))
+            return (cm_datum_t){"", 1, 0};
     }
-    out[-1] = '}';
-    *out = '\0';
-    array.data = begin;
-    array.size = out - begin;
-    return array;
+    begin = out = apr_palloc(pool, length);
+    out = put_number(out, dimensions);
+    out = put_number(out, nulls);
+    out = put_number(out, text_type);
+    out = put_number(out, (apr_uint32_t)rows);
+    out = put_number(out, lowest);
+    for (i = 0; i < rows; i++)
+        out = put_element(out, &cells[i * bulk->column_count]);
+    return (cm_datum_t){begin, out - begin, 1};
 }
 
 /* The arguments of source(), in its order. */
@@ -254,6 +257,7 @@ static const char *const session[] = {
     "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; "
     "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
     "SET lock_timeout = '10s'; SET jit = off; "
+    "SET plan_cache_mode = force_generic_plan; "
     /* Some hundred keys are looked up in a table that grows meanwhile: by its
      * index, however small it was when it was looked at last. */
     "SET seq_page_cost = 10; SET random_page_cost = 1",
