@@ -17,7 +17,7 @@ use Communicator::Test::Terminal;
 
 plan skip_all => 'not built' unless -x client_file() && -e module_file();
 
-my $records = 30000;
+my $records = 200_000;
 my $models = "CommunicatorModel post table=posts\n"
   . "CommunicatorExpectEvery 10min\n";
 my ($facade, $central, $terminal);
@@ -67,11 +67,11 @@ sub long_work {
     is_bar($drain, 'push');
     is($drain->{screen}, <<"EOT", 'drain proves it');
 ok       facade: both queues are empty, nothing is parked
-         it holds ours up to 30,000, we its up to 0
+         it holds ours up to 200,000, we its up to 0
 EOT
     my $verify = at_terminal('', 'verify');
     is_bar($verify, 'verify');
-    is($verify->{screen}, "facade: post: 30,000 records, none differs\n",
+    is($verify->{screen}, "facade: post: 200,000 records, none differs\n",
         'verify');
 }
 

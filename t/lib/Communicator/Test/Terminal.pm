@@ -55,7 +55,7 @@ sub run {
         push @during, $screen unless @during && $during[-1] eq $screen;
         sleep 0.1;
         $screen =~ /^=\d+=$/m;
-    }, 120);
+    }, 300);
     return { screen => clean($self->screen), during => \@during,
         colours => clean($self->screen('-e')) };
 }
