@@ -233,25 +233,16 @@ sub cut_connections {
     eval { $database->run($_->[0]); 1 } or $self->{late} && die $@ for @$rows;
 }
 
-# What operators do in the middle of all this.
+# What operators do in the middle of all this. An application may be in the
+# way; all else is a fault.
 sub operate {
     my ($self) = @_;
     my $node = one_of(@{ $self->{nodes} });
+    my $what = rand() < 0.5 ? 'publish' : 'purge';
 
-    if (rand() < 0.5) {
-        $self->note_down($node->name . ': all published again');
-        $node->sync('publish', '--all');
-        return;
-    }
-    $self->note_down($node->name . ': purged');
-    my $peers = @{ $self->{nodes} } - 1;
-    my $known = $node->database->value('select count(*) from '
-        . 'communicator_peers');
-    $node->database->run('delete from outbound_messages where seq <= '
-        . '(select min(confirmed) from communicator_peers);')
-      if $known == ($node == $self->{nodes}[0] ? $peers : 1);
-    $node->database->run('delete from inbound_messages '
-        . 'where processed_at is not null;');
+    $self->note_down($node->name . ": $what --all");
+    my $run = $node->sync($what, '--all');
+    die "$what: $run->{err}" unless $run->{exit} == 0 || $run->{exit} == 75;
 }
 
 # Some transactions at once, some exchanges, all that can happen.
