@@ -108,6 +108,26 @@ static cm_error_t *model_is_usable(cm_client_t *client, const cm_model_t *model,
     return model->receives ? cm_state_rights(client->node, model, pool) : NULL;
 }
 
+static void check_model(check_t *check, const cm_model_t *model)
+{
+    apr_pool_t *pool = check->pool;
+    const char *parents = NULL;
+    cm_error_t *err = model_is_usable(check->client, model, pool);
+
+    if (!err && model->publishes)
+        err = cm_catalog_unseen(&parents, check->client->store, model, pool);
+    if (!went(check, apr_psprintf(pool, "model %s", model->name), err) ||
+        !parents)
+        return;
+    say(check, CM_VERDICT_WARN,
+        apr_psprintf(pool,
+                     "model %s: what foreign keys do to '%s' along with %s "
+                     "is seen by no trigger",
+                     model->name, model->table, parents),
+        "have the same foreign keys on the other side, or let the application "
+        "change the rows itself");
+}
+
 /* A file with a password is for its owner, and perhaps for httpd's group. */
 static void check_file(check_t *check, const char *what, const char *path)
 {
@@ -209,13 +229,8 @@ static void check_database(check_t *check)
     if (cm_client_node(client) != NULL)
         return;
     check_state(check);
-    for (i = 0; i < settings->models->nelts; i++) {
-        const cm_model_t *model =
-            APR_ARRAY_IDX(settings->models, i, cm_model_t *);
-
-        went(check, apr_psprintf(pool, "model %s", model->name),
-             model_is_usable(client, model, pool));
-    }
+    for (i = 0; i < settings->models->nelts; i++)
+        check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));
 }
 
 /* The steps on the way to a peer, in their order. */

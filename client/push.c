@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_message.h"
+#include "cm_missing.h"
 #include "remote_error.h"
 #include "stop.h"
 
@@ -306,8 +307,10 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
 {
     cm_push_t push = {0};
     cm_error_t *err = NULL, *later;
+    apr_int64_t said;
     int empty;
 
+    CM_TRY(cm_missing_say(&said, session->node, scratch_pool));
     CM_TRY(is_empty(&empty, &push, session, scratch_pool));
     if (empty && quiet_when_empty)
         return NULL;

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
-#include "cm_json.h"
+#include "cm_missing.h"
 
 /* The parents of one model that the rows refer to. */
 typedef struct parents_t {
@@ -155,43 +155,8 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
-/* Give those of IDS that are records here. */
-static cm_error_t *existing(apr_array_header_t **present, cm_node_t *node,
-                            const cm_model_t *model,
-                            const apr_array_header_t *ids, apr_pool_t *pool)
-{
-    const cm_table_t *table;
-    cm_bulk_column_t column;
-    apr_int64_t number;
-    cm_bulk_t *keys;
-    cm_rows_t *rows;
-    int i;
-
-    *present = apr_array_make(pool, ids->nelts, sizeof(const char *));
-    CM_TRY(cm_node_table(&table, node, model));
-    column.name = table->key->quoted;
-    column.type = table->key->type;
-    keys = cm_bulk_create(table->quoted, &column, 1, 1, pool);
-    for (i = 0; i < ids->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(ids, i, const char *);
-        cm_value_t value = {CM_TEXT, id, strlen(id)};
-
-        if (table->key->value_class != CM_CLASS_INTEGER ||
-            cm_json_integer(&number, &value))
-            cm_bulk_add(keys, cm_datum_text(id));
-    }
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY_FOR(cm_bulk_select(&rows, node->store,
-                              apr_pstrcat(pool, "t.", table->key->quoted, NULL),
-                              keys, NULL, 0, pool),
-               pool, "cannot look for the records of '%s'", model->name);
-    for (i = 0; i < rows->count; i++)
-        APR_ARRAY_PUSH(*present, const char *) = cm_cell_text(rows, i, 0);
-    return NULL;
-}
-
-/* Make mappings for the parents that have none, in the open transaction. */
+/* Make mappings for the parents that have none, in the open transaction; what
+ * is not here at all is noted. */
 static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
                                  apr_array_header_t *ids, apr_pool_t *pool)
 {
@@ -206,7 +171,7 @@ static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
     CM_TRY(
         cm_mapping_by_local_id(&found, node, parents->model->type, ids, pool));
     missing = missing_of(ids, found, pool);
-    CM_TRY(existing(&present, node, parents->model, missing, pool));
+    CM_TRY(cm_missing_present(&present, node, parents->model, missing, pool));
     CM_TRY(cm_mapping_make(found, node, parents->model, present, pool));
     for (i = 0; i < present->nelts; i++)
         APR_ARRAY_PUSH(mappings, cm_mapping_t *) =
@@ -214,7 +179,8 @@ static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
                          APR_HASH_KEY_STRING);
     CM_TRY(cm_mapping_save(node, mappings, pool));
     parents->found = apr_hash_overlay(pool, parents->found, found);
-    return NULL;
+    return cm_missing_note(node, parents->model,
+                           missing_of(missing, found, pool), pool);
 }
 
 static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,

@@ -47,16 +47,16 @@ static int is_integer(const char *text)
     return *text && !text[strspn(text, "0123456789")];
 }
 
-/* Give the SQL that stands for KEY, a key of the table as text. Integers are
+/* Give the SQL that stands for KEY, as text what COLUMN holds. Integers are
  * written as they are: quoted, MariaDB compares them as floats. */
-static const char *key_sql(condition_t *condition, const cm_table_t *table,
+static const char *key_sql(condition_t *condition, const cm_column_t *column,
                            const cm_datum_t *key)
 {
     cm_datum_t argument = *key;
 
-    if (table->key->value_class == CM_CLASS_INTEGER && is_integer(key->data))
+    if (column->value_class == CM_CLASS_INTEGER && is_integer(key->data))
         return key->data;
-    argument.binary = table->key->value_class == CM_CLASS_BINARY;
+    argument.binary = column->value_class == CM_CLASS_BINARY;
     APR_ARRAY_PUSH(condition->arguments, cm_datum_t) = argument;
     return "%s";
 }
@@ -69,7 +69,7 @@ static const char *bound_sql(condition_t *condition,
 {
     if (cm_store_dialect(publication->node->store)->database == CM_SQLITE3)
         return doubled(bound->data, pool);
-    return key_sql(condition, publication->table, bound);
+    return key_sql(condition, publication->table->key, bound);
 }
 
 static condition_t *condition_create(apr_pool_t *pool)
@@ -199,14 +199,14 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
     return cm_node_table(&publication->table, node, model);
 }
 
-/* Make the condition of the records that COUNT of LOCAL_IDS from FIRST on
- * name. */
+/* Make the condition of the records whose COLUMN holds one of COUNT of
+ * LOCAL_IDS from FIRST on. */
 static cm_error_t *named(condition_t **condition,
                          const publication_t *publication,
+                         const cm_column_t *column,
                          const apr_array_header_t *local_ids, int first,
                          int count, apr_pool_t *pool)
 {
-    const cm_table_t *table = publication->table;
     apr_array_header_t *list = apr_array_make(pool, count, sizeof(char *));
     int i;
 
@@ -215,14 +215,49 @@ static cm_error_t *named(condition_t **condition,
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
         cm_datum_t key = cm_datum_text(id);
 
-        if (table->key->value_class == CM_CLASS_INTEGER && !is_integer(id))
+        if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
             return CM_FAIL(pool, CM_REJECTED, "'%s' is no %s of table '%s'", id,
-                           table->key->name, table->model->table);
-        APR_ARRAY_PUSH(list, const char *) = key_sql(*condition, table, &key);
+                           column->name, publication->table->model->table);
+        APR_ARRAY_PUSH(list, const char *) = key_sql(*condition, column, &key);
     }
     (*condition)->sql =
-        apr_pstrcat(pool, "t.", table->key->quoted, " IN (",
+        apr_pstrcat(pool, "t.", column->quoted, " IN (",
                     apr_array_pstrcat(pool, list, ','), ")", NULL);
+    return NULL;
+}
+
+/* Enqueue the records whose column NAME (NULL: the key) holds one of LOCAL_IDS.
+ */
+static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *name,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
+{
+    publication_t publication;
+    const cm_column_t *column;
+    condition_t *condition;
+    apr_pool_t *iterpool;
+    apr_int64_t count;
+    int i, size;
+
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
+    column = name ? cm_table_column(publication.table, name)
+                  : publication.table->key;
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; column && i < local_ids->nelts; i += size) {
+        apr_pool_clear(iterpool);
+        size = local_ids->nelts - i;
+        if (size > CHUNK_ROWS)
+            size = CHUNK_ROWS;
+        CM_TRY(named(&condition, &publication, column, local_ids, i, size,
+                     iterpool));
+        CM_TRY_FOR(enqueue(&count, &publication, condition, iterpool),
+                   scratch_pool, "cannot publish records of model '%s'",
+                   model->name);
+        *published += count;
+    }
+    apr_pool_destroy(iterpool);
     return NULL;
 }
 
@@ -231,28 +266,16 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *scratch_pool)
 {
-    publication_t publication;
-    condition_t *condition;
-    apr_pool_t *iterpool;
-    apr_int64_t count;
-    int i, size;
+    return publish_named(published, node, model, NULL, local_ids, scratch_pool);
+}
 
-    *published = 0;
-    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
-    apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; i < local_ids->nelts; i += size) {
-        apr_pool_clear(iterpool);
-        size = local_ids->nelts - i;
-        if (size > CHUNK_ROWS)
-            size = CHUNK_ROWS;
-        CM_TRY(named(&condition, &publication, local_ids, i, size, iterpool));
-        CM_TRY_FOR(enqueue(&count, &publication, condition, iterpool),
-                   scratch_pool, "cannot publish records of model '%s'",
-                   model->name);
-        *published += count;
-    }
-    apr_pool_destroy(iterpool);
-    return NULL;
+cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *column,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
+{
+    return publish_named(published, node, model, column, local_ids,
+                         scratch_pool);
 }
 
 /* Enqueue the chunk of records behind AFTER; *LAST is where it ended, NULL at

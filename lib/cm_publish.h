@@ -22,4 +22,11 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            cm_progress_t progress, void *baton,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Enqueue the records of MODEL whose COLUMN holds one of LOCAL_IDS (const
+ * char *): a transaction for each 500 of these. */
+cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *column,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

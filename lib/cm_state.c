@@ -206,9 +206,10 @@ static cm_error_t *try_rights(cm_node_t *node, const char *table,
 static cm_error_t *try_own(cm_node_t *node, apr_pool_t *pool)
 {
     static const char *const tables[][2] = {
-        {"outbound_messages", "body"},   {"inbound_messages", "body"},
-        {"communicator_mappings", "id"}, {"communicator_peers", "status"},
-        {"communicator_node", "id"},     {"communicator_conflicts", "id"}};
+        {"outbound_messages", "body"},    {"inbound_messages", "body"},
+        {"communicator_mappings", "id"},  {"communicator_peers", "status"},
+        {"communicator_node", "id"},      {"communicator_conflicts", "id"},
+        {"communicator_missing", "model"}};
     size_t i;
 
     for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)

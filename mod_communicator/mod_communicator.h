@@ -106,8 +106,9 @@ cm_error_t *cm_database_use(server_rec *server, const cm_settings_t *settings,
                             cm_node_work_t work, void *baton,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Try what is parked of the peer again; return whether anything was released.
- * That it cannot be tried is logged, and fails nothing. */
+/* Try what is parked of the peer again, and say again what refers to records
+ * that were missing; return whether there is news. That it cannot be done is
+ * logged, and fails nothing. */
 int cm_retry_parked(cm_exchange_t *exchange);
 
 /* Note that the peer was here (exchange->known), and refuse one whose history

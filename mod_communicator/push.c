@@ -8,6 +8,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_missing.h"
 #include "cm_state.h"
 #include "log.h"
 
@@ -50,10 +51,13 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
 int cm_retry_parked(cm_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
-    cm_receipt_t *receipt;
-    cm_error_t *err = cm_inbox_retry(&receipt, exchange->node,
-                                     exchange->peer->name, exchange->pool);
+    cm_receipt_t *receipt = NULL;
+    apr_int64_t said;
+    cm_error_t *err = cm_missing_say(&said, exchange->node, exchange->pool);
 
+    if (!err)
+        err = cm_inbox_retry(&receipt, exchange->node, exchange->peer->name,
+                             exchange->pool);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, CM0018 "%s",
                       cm_error_text(err, r->pool));
@@ -61,7 +65,7 @@ int cm_retry_parked(cm_exchange_t *exchange)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       CM0018 "applied %d parked messages of peer '%s'",
                       receipt->applied, exchange->peer->name);
-    return receipt->applied > 0;
+    return said > 0 || (receipt && receipt->applied > 0);
 }
 
 /* Both sides stop and go on together. */

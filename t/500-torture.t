@@ -36,7 +36,7 @@ for my $seed (@seeds) {
         own_servers => $seed % 4 == 0);
     my ($alive, @differences);
     my $ended = eval {
-        local $SIG{ALRM} = sub { die "out of time\n" };
+        local $SIG{ALRM} = sub { $torture->out_of_time };
         alarm $limit;
         $alive = eval { $torture->step for 1 .. $steps; 1 } || 0;
         die $@ if $@ eq "out of time\n";
@@ -52,7 +52,8 @@ for my $seed (@seeds) {
     };
     alarm 0;
     if (!$ended) {
-        diag "seed $seed: $@";
+        diag "seed $seed: $@", join "\n", @{ $torture->{log} },
+          @{ $torture->{stuck} || [] };
         ok(!$ENV{SEEDS}, "seed $seed: not judged, it ran out of time");
         next;
     }

@@ -19,6 +19,8 @@
  *   WITHOUT_CONFIRMATION confirm when handing over, not when the peer has it
  *                        (the gem's delivered_at): a lost reply loses data
  *   WITHOUT_PURGE_RULE   purge what was sent, not what was confirmed: lost
+ *   WITHOUT_CURSOR_ROW   take the highest number in the inbox for the cursor
+ *                        (the gem's pull): a purge there asks for all again
  */
 
 #define ROWS    3 /* changes that the application makes */
@@ -174,7 +176,11 @@ again:
     before = mishaps;
     stamp();
     d_step { /* read the batch that follows what is confirmed */
+#ifdef WITHOUT_CURSOR_ROW
+        after = received;
+#else
         after = confirmed;
+#endif
         count = 0;
         quiet = 1;
         i = 1;
@@ -269,6 +275,12 @@ idle:
     }
     :: true
     fi;
+#ifdef WITHOUT_CURSOR_ROW
+    if
+    :: mishaps < MISHAPS -> mishaps++; received = 0 /* the inbox is emptied */
+    :: true
+    fi;
+#endif
     /* done when the application is, and a run finds nothing to send */
     if
     :: count == 0 && ended[1] && ended[2] && ended[3] ->

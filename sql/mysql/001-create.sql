@@ -45,6 +45,15 @@ CREATE TABLE communicator_conflicts (
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
+-- missing.create: creates table communicator_missing
+-- unless table communicator_missing
+CREATE TABLE communicator_missing (
+    model varchar(255) NOT NULL,
+    local_record_id varchar(255) NOT NULL,
+    PRIMARY KEY (model, local_record_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
+    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
 -- node.create: creates table communicator_node
 -- unless table communicator_node
 CREATE TABLE communicator_node (

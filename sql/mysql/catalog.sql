@@ -42,3 +42,12 @@ FROM information_schema.columns AS c
         ON t.table_schema = COALESCE(%s, DATABASE()) AND t.table_name = %s
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
+
+-- unseen: the tables whose deletes and key changes a foreign key of the table
+-- NAME in SCHEMA (or NULL) follows: no trigger sees that
+SELECT GROUP_CONCAT(DISTINCT r.referenced_table_name
+    ORDER BY r.referenced_table_name SEPARATOR ', ')
+FROM information_schema.referential_constraints AS r
+WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
+    AND (r.delete_rule IN ('CASCADE', 'SET NULL')
+        OR r.update_rule IN ('CASCADE', 'SET NULL'));

@@ -136,6 +136,14 @@ CREATE TABLE communicator_conflicts (
 CREATE INDEX communicator_conflicts_record_index
     ON communicator_conflicts (model, local_record_id);
 
+-- missing.create: creates table communicator_missing
+-- unless table communicator_missing
+CREATE TABLE communicator_missing (
+    model varchar(255) NOT NULL,
+    local_record_id varchar(255) NOT NULL,
+    PRIMARY KEY (model, local_record_id)
+);
+
 -- node.create: creates table communicator_node
 -- unless table communicator_node
 CREATE TABLE communicator_node (

@@ -68,12 +68,13 @@ sub serve {
     srand $self->{seed};
     $SIG{PIPE} = 'IGNORE';
     while (1) {
-        for my $ready ($select->can_read) {
-            if ($ready == $control) {
-                my $line = <$control> // return;
-                @$self{qw(trouble fate)} = split ' ', $line;
-                next;
-            }
+        my @ready = $select->can_read;
+        if (grep { $_ == $control } @ready) {
+            # The last word counts; nothing may stay behind in a buffer.
+            sysread $control, my $lines, 65536 or return;
+            @$self{qw(trouble fate)} = split ' ', (split /\n/, $lines)[-1];
+        }
+        for my $ready (grep { $_ == $listen } @ready) {
             my $client = $listen->accept or next;
             $client->blocking(1);
             eval {

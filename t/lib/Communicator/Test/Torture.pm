@@ -14,6 +14,8 @@ package Communicator::Test::Torture;
 
 use strict;
 use warnings;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(time);
 use Communicator::Test qw(run_program start_process wait_until is_alive spew);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
@@ -22,13 +24,17 @@ use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
   skew_trigger statement pause);
 use Communicator::Test::Torture::Compare qw(keys_of differences_of);
+use Communicator::Test::Torture::Stuck qw(sessions_of);
+
+# Seconds that an application may take: it waits for locks at most.
+my $patience = 150;
 
 # drivers: the hub's, then one per node around it. Mostly the hub runs the
 # client, and the others are facades; turned: the hub is the facade, and the
 # others come at the same time. own_servers: databases may be restarted too.
 sub new {
     my ($class, %with) = @_;
-    my $self = bless { tokens => 0, log => [], %with }, $class;
+    my $self = bless { tokens => 0, log => [], began => time, %with }, $class;
     my @drivers = @{ $with{drivers} };
     my @names = ('central', map { "node$_" } 1 .. $#drivers);
 
@@ -54,6 +60,7 @@ sub make_node {
     my $node = $kind->new(name => $name, database => $database,
         conf => $self->{conf},
         peers => '');
+    $node->{awaited} = { next => 100_000 * ($i + 1), ids => [] };
     push @{ $self->{ $is_server ? 'servers' : 'clients' } }, $node;
     return $node;
 }
@@ -101,10 +108,11 @@ sub connect {
     $_->start for @{ $self->{servers} };
 }
 
+# Note what happened, and when.
 sub note_down {
     my ($self, $what) = @_;
 
-    push @{ $self->{log} }, $what;
+    push @{ $self->{log} }, sprintf '%.1f s: %s', time - $self->{began}, $what;
 }
 
 # A transaction of the application on NODE, started in the background.
@@ -114,6 +122,7 @@ sub transaction {
     my $driver = $database->driver;
     my %ids = map { $_ => [keys_of($node, $_, 'id')] }
       qw(authors posts tags);
+    $ids{awaited} = $node->{awaited} unless $self->{on_delete};
     my $sql = $driver eq 'sqlite3' ? "begin immediate;\n" : "begin;\n";
     my @tokens;
     my $token = sub {
@@ -138,12 +147,20 @@ sub transaction {
         tokens => $commits ? \@tokens : [] };
 }
 
+# Wait for the end of process PID, which is then in $?.
+sub wait_for {
+    my ($pid, $seconds) = @_;
+
+    return wait_until(sub { waitpid($pid, WNOHANG) }, $seconds);
+}
+
 # Wait for the applications, and learn which of them have committed.
 sub join_transactions {
     my ($self) = @_;
 
     for my $run (@{ delete $self->{running} || [] }) {
-        waitpid $run->{pid}, 0;
+        wait_for($run->{pid}, $patience)
+          or die "an application hangs (seed $self->{seed})\n";
         if ($? == 0) {
             push @{ $self->{committed} }, @{ $run->{tokens} };
         }
@@ -184,7 +201,7 @@ sub mishap {
         $node->database->restart(one_of('', 'crash'));
     }
     elsif ($choice < 0.6) {
-        cut_connections($node->database);
+        $self->cut_connections($node->database);
         $self->note_down($node->name . ': database connections cut');
     }
     elsif ($choice < 0.9) {
@@ -200,7 +217,7 @@ sub mishap {
 
 # End all sessions on DATABASE, whatever they are doing.
 sub cut_connections {
-    my ($database) = @_;
+    my ($self, $database) = @_;
     my %sql = (
         pgsql => 'select pg_terminate_backend(pid) from pg_stat_activity '
           . 'where datname = current_database() and pid <> pg_backend_pid();',
@@ -213,28 +230,19 @@ sub cut_connections {
 
     return if $database->driver eq 'pgsql';
     # A session may have ended by itself.
-    eval { $database->run($_->[0]) } for @$rows;
+    eval { $database->run($_->[0]); 1 } or $self->{late} && die $@ for @$rows;
 }
 
-# What operators do in the middle of all this.
+# What operators do in the middle of all this. An application may be in the
+# way; all else is a fault.
 sub operate {
     my ($self) = @_;
     my $node = one_of(@{ $self->{nodes} });
+    my $what = rand() < 0.5 ? 'publish' : 'purge';
 
-    if (rand() < 0.5) {
-        $self->note_down($node->name . ': all published again');
-        $node->sync('publish', '--all');
-        return;
-    }
-    $self->note_down($node->name . ': purged');
-    my $peers = @{ $self->{nodes} } - 1;
-    my $known = $node->database->value('select count(*) from '
-        . 'communicator_peers');
-    $node->database->run('delete from outbound_messages where seq <= '
-        . '(select min(confirmed) from communicator_peers);')
-      if $known == ($node == $self->{nodes}[0] ? $peers : 1);
-    $node->database->run('delete from inbound_messages '
-        . 'where processed_at is not null;');
+    $self->note_down($node->name . ": $what --all");
+    my $run = $node->sync($what, '--all');
+    die "$what: $run->{err}" unless $run->{exit} == 0 || $run->{exit} == 75;
 }
 
 # Some transactions at once, some exchanges, all that can happen.
@@ -249,7 +257,8 @@ sub step {
         eval {
             $node->database->run('update test_skew set offset_us = '
                 . int($hours * 3600e6));
-        };
+            1;
+        } or $self->{late} && die $@;
     }
     $_->trouble(one_of(0, 0.2, 0.5)) for @{ $self->{proxies} };
     $self->transaction(one_of(@nodes)) for 1 .. 1 + rand 5;
@@ -315,6 +324,15 @@ sub differences {
           grep { $count{$_} > 1 } sort keys %count;
     }
     return @lines;
+}
+
+# The time is up: who waits for whom.
+sub out_of_time {
+    my ($self) = @_;
+
+    $self->{late} = 1;
+    $self->{stuck} = [map { sessions_of($_) } @{ $self->{nodes} }];
+    die "out of time\n";
 }
 
 # What httpd's children died of, but for those that were killed.

@@ -77,6 +77,7 @@ my @choices = (
     \&touch_posts, \&insert_events, (\&insert_event) x 2,
     \&insert_country, \&update_country, \&replace_country, \&delete_country,
     (\&insert_tag) x 2, \&update_tag, \&delete_tag,
+    \&insert_early, (\&insert_awaited) x 2,
 );
 
 # The tables; ON_DELETE: what foreign keys do, '' for none of them.
@@ -140,8 +141,9 @@ sub id_of {
     return @$ids && rand() < 0.8 ? one_of(@$ids) : 'null';
 }
 
-# One random statement, or two. IDS: table -> ids there; TOKEN: gives a new
-# one at each call.
+# One random statement, or two. IDS: table -> ids there, and awaited: those of
+# authors to come, { next, ids }, undef where foreign keys forbid it; TOKEN:
+# gives a new one at each call.
 sub statement {
     my ($driver, $ids, $token) = @_;
 
@@ -192,6 +194,25 @@ sub delete_post {
     my ($driver, $ids) = @_;
 
     return 'delete from posts where id = ' . id_of($ids->{posts}) . ";\n";
+}
+
+# A post of an author who comes later, in another transaction. No id that a
+# database gives by itself comes near.
+sub insert_early {
+    my ($driver, $ids) = @_;
+    my $awaited = $ids->{awaited} or return '';
+    my $id = $awaited->{next} += 1_000_000;
+
+    push @{ $awaited->{ids} }, $id;
+    return "insert into posts (title, author_id) values ('early', $id);\n";
+}
+
+sub insert_awaited {
+    my ($driver, $ids) = @_;
+    my $awaited = $ids->{awaited} or return '';
+    my $id = shift @{ $awaited->{ids} } or return '';
+
+    return "insert into authors (id, name) values ($id, 'awaited');\n";
 }
 
 # Another record under an id that was used before.
