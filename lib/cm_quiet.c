@@ -25,7 +25,8 @@ static const char question[] =
     " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
     " CASE WHEN EXISTS (SELECT 1 FROM outbound_messages WHERE seq IS NULL)"
     " OR EXISTS (SELECT 1 FROM inbound_messages"
-    " WHERE processed_at IS NULL AND peer = p.name) THEN 1 ELSE 0 END,"
+    " WHERE processed_at IS NULL AND peer = p.name)"
+    " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
     " (SELECT clock FROM outbound_messages WHERE seq = %s)"
     " FROM communicator_peers p, communicator_node n"
     " WHERE n.id = 1 AND p.name = %s";

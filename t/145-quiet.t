@@ -86,6 +86,12 @@ sub test {
     run('update communicator_node set paused_at = 0');
 
     pull(2);
+    run("insert into communicator_missing (model, local_record_id)"
+        . " values ('post', '2')");
+    pull(2);
+    is(value('select count(*) from communicator_missing'), 0,
+        'what came late is not missing any more');
+    pull(2);
     run("insert into posts (title) values ('c');");
     like(pull(2)->{content}, qr/"id":3,/, 'a new message is seen');
     like(pull(2)->{content}, qr/"id":3,/, 'and again, once it has its number');
