@@ -10,7 +10,7 @@
 
 const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number)
 {
-    char *at = room + CM_NUMBER_ROOM - 1;
+    char *at = &room[CM_NUMBER_ROOM - 1];
     apr_uint64_t rest = (apr_uint64_t)number;
 
     if (number < 0)

@@ -22,11 +22,11 @@ static void note(cm_verify_work_t *work, const char *origin,
     cm_verify_report_t *report = work->report;
     cm_difference_t *difference;
 
-    if (!there && !here->clock) {
+    if (here && !there && !here->clock) {
         report->unpublished_here++;
         return;
     }
-    if (!here && !there->clock) {
+    if (there && !here && !there->clock) {
         report->unpublished_there++;
         return;
     }
@@ -112,7 +112,7 @@ static cm_error_t *compare_part(cm_verify_work_t *work,
     while (more && !work->report->too_many) {
         apr_pool_clear(iterpool);
         question.bounds = one_bound(stretch->until, iterpool);
-        CM_TRY(work->ask(&answer, work->baton, &question, iterpool));
+        CM_TRY(cm_verify_ask(&answer, work, &question, iterpool));
         if (!answer->items)
             return incomplete(scratch_pool);
         more = answer->until != NULL;
@@ -209,7 +209,7 @@ static cm_error_t *compare_stretch(const char **end, cm_verify_work_t *work,
     CM_TRY(cm_verify_items(&items, work->verify, &stretch, pool));
     bounds = make_bounds(items, stretch.until, pool);
     question.bounds = bounds;
-    CM_TRY(work->ask(&answer, work->baton, &question, pool));
+    CM_TRY(cm_verify_ask(&answer, work, &question, pool));
     if (!answer->parts || (answer->until && strcmp(answer->until, after) <= 0))
         return incomplete(pool);
     if (answer->until)
@@ -291,7 +291,7 @@ static cm_error_t *begin(cm_verify_work_t *work, const char *name)
     report->differences =
         apr_array_make(work->pool, 16, sizeof(cm_difference_t));
     CM_TRY(cm_verify_shape(&here, work->node, name, work->pool));
-    CM_TRY(work->ask(&answer, work->baton, &question, work->pool));
+    CM_TRY(cm_verify_ask(&answer, work, &question, work->pool));
     if (!answer->shape)
         return incomplete(work->pool);
     report->here = here;

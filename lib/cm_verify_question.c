@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_verify_compare.h"
 #include "cm_verify_text.h"
 #include "cm_verify_wire.h"
 
@@ -308,4 +309,12 @@ cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
         return cm_verify_states(&made->states, verify, question->names,
                                 MOST_BYTES, pool);
     return answer_stretch(made, verify, question, pool);
+}
+
+cm_error_t *cm_verify_ask(cm_verify_answer_t **answer,
+                          const cm_verify_work_t *work,
+                          const cm_verify_question_t *question,
+                          apr_pool_t *pool)
+{
+    return work->ask(answer, work->baton, question, pool);
 }

@@ -215,7 +215,7 @@ static cm_error_t *settle_some(int *count, settling_t *settling, int first,
     CM_TRY(cm_verify_states(&here, work->verify, names, BATCH_BYTES, pool));
     names->nelts = here->nelts;
     question.names = names;
-    CM_TRY(work->ask(&answer, work->baton, &question, pool));
+    CM_TRY(cm_verify_ask(&answer, work, &question, pool));
     if (!answer->states || !answer->states->nelts ||
         answer->states->nelts > names->nelts)
         return CM_FAIL(pool, CM_PROTOCOL,
@@ -290,7 +290,7 @@ static cm_error_t *publish(cm_verify_work_t *work,
     if (!names->nelts)
         return NULL;
     if (there) {
-        CM_TRY(work->ask(&answer, work->baton, &question, pool));
+        CM_TRY(cm_verify_ask(&answer, work, &question, pool));
         report->repairs_there += (int)answer->published;
         return NULL;
     }
