@@ -201,3 +201,43 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
         return cm_store_failure(store, rc, result_pool);
     return cm_store_read(rows, store, results, result_pool);
 }
+
+/* Return SQL with $1, $2 ... where its arguments go. */
+static const char *numbered(const char *sql, apr_pool_t *pool)
+{
+    const char *text = "", *place;
+    int number = 1;
+
+    for (; (place = strstr(sql, "%s")); sql = place + 2)
+        text = apr_psprintf(pool, "%s%.*s$%d", text, (int)(place - sql), sql,
+                            number++);
+    return apr_pstrcat(pool, text, sql, NULL);
+}
+
+cm_error_t *cm_store_select_often(cm_rows_t **rows, cm_store_t *store,
+                                  const char *sql, const cm_datum_t *arguments,
+                                  int count, apr_pool_t *result_pool)
+{
+    const char *name;
+
+    if (store->dialect->database != CM_PGSQL)
+        return cm_store_select(rows, store, sql, arguments, count, result_pool);
+    CM_TRY(cm_store_ready(store, result_pool));
+    name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
+    if (!name) {
+        name = apr_psprintf(store->statement_pool, "communicator_%d",
+                            ++store->named);
+        CM_TRY(
+            cm_store_command(store,
+                             apr_pstrcat(result_pool, "PREPARE ", name, " AS ",
+                                         numbered(sql, result_pool), NULL),
+                             result_pool));
+        apr_hash_set(store->names, apr_pstrdup(store->statement_pool, sql),
+                     APR_HASH_KEY_STRING, name);
+    }
+    return cm_store_select(
+        rows, store,
+        apr_pstrcat(result_pool, "EXECUTE ", name, " (",
+                    cm_repeat("%s", ", ", count, result_pool), ")", NULL),
+        arguments, count, result_pool);
+}

@@ -73,8 +73,8 @@ cm_error_t *cm_quiet_find(cm_peer_t **peer, cm_node_t *node,
     cm_rows_t *rows;
 
     *peer = NULL;
-    CM_TRY_FOR(cm_store_select(&rows, node->store, question, arguments, 2,
-                               result_pool),
+    CM_TRY_FOR(cm_store_select_often(&rows, node->store, question, arguments, 2,
+                                     result_pool),
                result_pool, "cannot see whether anything is new for '%s'",
                name);
     if (!rows->count || !is_quiet(rows, claim, since))

@@ -216,6 +216,7 @@ void cm_store_forget(cm_store_t *store)
         apr_pool_destroy(store->statement_pool);
     apr_pool_create(&store->statement_pool, store->connection_pool);
     store->statements = apr_hash_make(store->statement_pool);
+    store->names = apr_hash_make(store->statement_pool);
 }
 
 /* Quote the SIZE bytes of NAME, percent signs doubled. */

@@ -122,6 +122,13 @@ cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
                             int count,
                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* The same for a statement that every other request asks: PostgreSQL plans it
+ * once per connection. Only outside of transactions. */
+cm_error_t *cm_store_select_often(cm_rows_t **rows, cm_store_t *store,
+                                  const char *sql, const cm_datum_t *arguments,
+                                  int count,
+                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
 /* Run one statement of a migration as it stands: no parameters, "%" is "%",
  * nothing prepared or cached. */
 cm_error_t *cm_store_execute(cm_store_t *store, const char *sql,

@@ -69,12 +69,13 @@ static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
     cm_store_t *store;
     void *known = NULL;
 
+    /* Also when it is known: mod_dbd may have connected anew. */
+    CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
+                           connection->pool));
     apr_pool_userdata_get(&known, key, connection->pool);
     *node = known;
     if (known)
         return NULL;
-    CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
-                           connection->pool));
     CM_TRY(cm_node_open(node, use->settings, store, connection->pool));
     apr_pool_userdata_set(*node, key, NULL, connection->pool);
     return NULL;
