@@ -3,10 +3,10 @@
 -- Which sections are run is decided before the first one: a table of the gem
 -- is altered, what is missing is made. One transaction around all.
 --
--- Every mapping is written with each change of its record: its page has room
--- for that. Every message is written twice (captured, stamped), and what is
--- stamped leaves a dead entry among those that are looked for: vacuum comes
--- early. Names are compared byte by byte.
+-- Every message is written twice (captured, stamped), every mapping with each
+-- change of its record: their pages have room for that. What is stamped leaves
+-- a dead entry among those that are looked for: vacuum comes early. Names are
+-- compared byte by byte.
 
 -- outbound.origin: adds origin and original_id to outbound_messages
 -- when table outbound_messages
@@ -40,7 +40,7 @@ ALTER TABLE outbound_messages
     ADD COLUMN base text,
     ADD COLUMN refs text,
     ADD COLUMN source varchar(255),
-    SET (autovacuum_vacuum_scale_factor = 0.02,
+    SET (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_threshold = 2000)
 ;;
 DO $$
@@ -147,7 +147,7 @@ CREATE TABLE outbound_messages (
     created_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
     delivered_at timestamp
-) WITH (autovacuum_vacuum_scale_factor = 0.02,
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 2000);
 
 -- inbound.create: creates table inbound_messages
