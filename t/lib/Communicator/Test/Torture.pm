@@ -238,11 +238,13 @@ sub cut_connections {
 sub operate {
     my ($self) = @_;
     my $node = one_of(@{ $self->{nodes} });
-    my $what = rand() < 0.5 ? 'publish' : 'purge';
+    my @words = rand() < 0.5
+      ? ('publish', one_of(qw(author tag post country event)), '--all')
+      : ('purge', '--all');
 
-    $self->note_down($node->name . ": $what --all");
-    my $run = $node->sync($what, '--all');
-    die "$what: $run->{err}" unless $run->{exit} == 0 || $run->{exit} == 75;
+    $self->note_down($node->name . ": @words");
+    my $run = $node->sync(@words);
+    die "@words: $run->{err}" unless $run->{exit} == 0 || $run->{exit} == 75;
 }
 
 # Some transactions at once, some exchanges, all that can happen.
