@@ -52,11 +52,11 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
 }
 
 static cm_bulk_t *list_rows(const cm_model_t *model,
-                            const apr_array_header_t *local_ids, int keys,
+                            const apr_array_header_t *local_ids,
                             apr_pool_t *pool)
 {
     cm_bulk_t *bulk =
-        cm_bulk_create("communicator_missing", columns, 2, keys, pool);
+        cm_bulk_create("communicator_missing", columns, 2, 2, pool);
     int i;
 
     for (i = 0; i < local_ids->nelts; i++) {
@@ -76,7 +76,7 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
     if (!local_ids->nelts)
         return NULL;
     CM_TRY_FOR(cm_bulk_insert(&inserted, node->store,
-                              list_rows(model, local_ids, 2, scratch_pool),
+                              list_rows(model, local_ids, scratch_pool),
                               CM_PRESENT_KEEP, scratch_pool),
                scratch_pool, "cannot note references to what is not here");
     return NULL;
@@ -123,7 +123,7 @@ static cm_error_t *say_page(apr_int64_t *said, cm_node_t *node,
         return NULL;
     CM_TRY(say_children(said, node, model, present, pool));
     return cm_bulk_delete(&deleted, node->store,
-                          list_rows(model, present, 2, pool), pool);
+                          list_rows(model, present, pool), pool);
 }
 
 /* Give the ids noted of MODEL behind AFTER, a page of them. */
@@ -177,7 +177,6 @@ static cm_error_t *say_model(apr_int64_t *said, cm_node_t *node,
 cm_error_t *cm_missing_say(apr_int64_t *said, cm_node_t *node,
                            apr_pool_t *scratch_pool)
 {
-    cm_error_t *err = NULL;
     cm_rows_t *models;
     int i;
 
@@ -190,9 +189,9 @@ cm_error_t *cm_missing_say(apr_int64_t *said, cm_node_t *node,
     for (i = 0; i < models->count; i++) {
         const cm_model_t *model =
             cm_settings_model(node->settings, cm_cell_text(models, i, 0));
+        cm_error_t *err =
+            model ? say_model(said, node, model, scratch_pool) : NULL;
 
-        if (model)
-            err = say_model(said, node, model, scratch_pool);
         if (err && err->code != CM_BUSY)
             return err;
         if (err)
