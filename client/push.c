@@ -68,25 +68,37 @@ static cm_error_t *note_told(cm_push_t *push, apr_pool_t *pool)
     return NULL;
 }
 
+/* Number the next messages, and note what the peer holds with them. */
+static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
+{
+    int stamped;
+
+    push->stamping.limit = push->limits.messages;
+    push->stamping.holds = push->told > push->noted ? push->told : 0;
+    CM_TRY(cm_outbox_stamp_chunk(&stamped, push->session->node, &push->stamping,
+                                 pool));
+    push->unstamped = stamped > 0;
+    if (stamped)
+        push->noted = push->told;
+    return NULL;
+}
+
 /* Read what follows AFTER. Messages get their numbers as they are needed. */
 static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
                               apr_int64_t after)
 {
     cm_session_t *session = push->session;
-    int gem = session->kind == CM_PEER_GEM, stamped;
+    int gem = session->kind == CM_PEER_GEM;
     cm_buffer_t *buffer;
 
     apr_pool_clear(ready->pool);
     ready->batch = NULL;
-    if (push->unstamped) {
-        push->stamping.limit = push->limits.messages;
-        CM_TRY(cm_outbox_stamp_chunk(&stamped, session->node, &push->stamping,
-                                     ready->pool));
-        push->unstamped = stamped > 0;
-    }
-    CM_TRY(cm_outbox_read(&ready->batch, session->node, session->settings->name,
-                          after, &push->limits, gem, push->next_id, ready->pool,
-                          ready->pool));
+    push->stamping.rows = NULL;
+    if (push->unstamped)
+        CM_TRY(stamp(push, ready->pool));
+    CM_TRY(cm_outbox_read_stamped(&ready->batch, session->node, &push->stamping,
+                                  after, &push->limits, gem, push->next_id,
+                                  ready->pool, ready->pool));
     ready->after = after;
     buffer = write_batch(ready->batch, gem, ready->pool);
     ready->body =
@@ -94,8 +106,8 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
     return NULL;
 }
 
-/* While the peer is at work on a batch: note what it held before, and make the
- * one behind AFTER ready. What fails here is done again, and fails, in its
+/* While the peer is at work on a batch: make the one behind AFTER ready, and
+ * note what it held before. What fails here is done again, and fails, in its
  * turn. */
 static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
 {
@@ -103,9 +115,9 @@ static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
 
     if (push->session->kind == CM_PEER_GEM)
         return;
-    err = note_told(push, next->pool);
+    err = make_ready(next, push, after);
     if (!err)
-        err = make_ready(next, push, after);
+        err = note_told(push, next->pool);
     if (!err)
         return;
     cm_store_rollback(push->session->node->store);
@@ -281,7 +293,7 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->after = session->peer->confirmed;
     push->told = push->noted = session->peer->confirmed;
     push->unstamped = 1;
-    push->stamping.handed_over = 1;
+    push->stamping.peer = session->settings->name;
     if (session->kind == CM_PEER_GEM)
         cm_gem_begin(push);
     push->ceiling = push->limits;

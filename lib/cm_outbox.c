@@ -27,9 +27,9 @@ static cm_error_t *check_known(cm_node_t *node, const char *peer,
                          node->settings->name);
 }
 
-static cm_error_t *move_cursor(cm_node_t *node, const char *name,
-                               apr_int64_t seq, apr_int64_t id,
-                               apr_pool_t *pool)
+cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *name,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *pool)
 {
     cm_peer_t *peer;
     apr_int64_t from;
@@ -66,7 +66,7 @@ cm_error_t *cm_outbox_gem_confirm(cm_node_t *node, const char *peer,
     if (seq <= row->confirmed)
         return NULL;
     CM_TRY(cm_store_begin(node->store, scratch_pool));
-    err = move_cursor(node, peer, seq, id, scratch_pool);
+    err = cm_outbox_move_cursor(node, peer, seq, id, scratch_pool);
     if (err) {
         cm_store_rollback(node->store);
         return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,

@@ -11,8 +11,13 @@
  * is left to the next one. */
 typedef struct cm_stamping_t {
     int limit;         /* messages at a time */
-    int handed_over;   /* to a peer at once: fills delivered_at, too */
+    const char *peer;  /* whom they are handed over to at once: fills
+                          delivered_at, too; NULL: nobody */
+    apr_int64_t holds; /* what PEER holds up to: confirmed in the transaction
+                          of the next chunk; 0: nothing new */
     apr_int64_t after; /* ids up to here are done; 0 at the beginning */
+    const cm_rows_t *rows; /* the last chunk, for cm_outbox_read_stamped(), in
+                              the pool that it was stamped with; or NULL */
 } cm_stamping_t;
 
 /* Say whether a committed message with an id above AFTER has no number yet;
@@ -27,7 +32,8 @@ cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node,
                                  cm_stamping_t *stamping,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same, in a transaction of its own; cheap when there is nothing. */
+/* The same, in a transaction of its own; cheap when there is nothing. HOLDS is
+ * 0 once it is confirmed. */
 cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
                                   cm_stamping_t *stamping,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -65,6 +71,15 @@ cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
                            apr_int64_t first_id, apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same for the peer of STAMPING. When what follows AFTER is what was
+ * stamped just now, it is not read once more. */
+cm_error_t *cm_outbox_read_stamped(cm_batch_t **batch, cm_node_t *node,
+                                   const cm_stamping_t *stamping,
+                                   apr_int64_t after, const cm_limits_t *limits,
+                                   int gem, apr_int64_t first_id,
+                                   apr_pool_t *result_pool,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Note that PEER holds everything up to SEQ (and that it has been handed
  * over): moves the cursor, never back; fills delivered_at by range, where that
  * was not done with the stamp. In a transaction of its own; cheap when there is
@@ -73,6 +88,12 @@ cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
 cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
                               apr_int64_t seq,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same in the open transaction, always looking at the database. ID: see
+ * cm_outbox_gem_confirm(). */
+cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *peer,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* A gem has numbers of its own: messages held back from it count for none.
  * Find where ID (its from_id, or the number of its 409) stands: *AFTER and

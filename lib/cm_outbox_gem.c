@@ -110,7 +110,7 @@ static cm_error_t *count_forward(apr_int64_t *after, apr_int64_t *first_id,
     apr_pool_create(&iterpool, scratch_pool);
     while (more && *first_id < wanted && (!until || *after < until)) {
         cm_limits_t limits = {BLOCK_MESSAGES, BLOCK_BYTES};
-        cm_reading_t reading = {peer, *after, until, &limits, 1, 1};
+        cm_reading_t reading = {peer, *after, until, &limits, 1, 1, NULL};
 
         apr_pool_clear(iterpool);
         if (wanted - *first_id < limits.messages)

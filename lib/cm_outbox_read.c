@@ -193,20 +193,34 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     return NULL;
 }
 
-static cm_error_t *read_rows(int *unknown, apr_array_header_t **found,
-                             cm_node_t *node, const range_t *range,
-                             const cm_reading_t *reading, apr_pool_t *pool)
+/* Find the range of what was just stamped, if the batch is just that. */
+static int is_stamped(range_t *range, const cm_reading_t *reading)
 {
-    cm_datum_t peer = cm_datum_text(reading->peer);
-    cm_rows_t *rows;
+    const cm_rows_t *rows = reading->stamped;
+    apr_int64_t bytes = 0;
     int i;
 
-    *unknown = 0;
-    *found = apr_array_make(pool, range->count + 1, sizeof(cm_outgoing_t));
-    if (!range->count)
-        return NULL;
+    if (!rows || reading->until || rows->count > reading->limits->messages ||
+        cm_cell_number(rows, 0, 0) != reading->after + 1)
+        return 0;
+    for (i = 0; i < rows->count; i++)
+        bytes += MESSAGE_BYTES + cm_cell(rows, i, 9)->size +
+                 cm_cell(rows, i, 3)->size;
+    *range = (range_t){.first = reading->after + 1,
+                       .last = reading->after + rows->count,
+                       .count = rows->count};
+    return bytes <= reading->limits->bytes;
+}
+
+static cm_error_t *select_rows(const cm_rows_t **rows, cm_node_t *node,
+                               const range_t *range,
+                               const cm_reading_t *reading, apr_pool_t *pool)
+{
+    cm_datum_t peer = cm_datum_text(reading->peer);
+    cm_rows_t *found;
+
     CM_TRY(cm_store_select(
-        &rows, node->store,
+        &found, node->store,
         apr_psprintf(pool,
                      "SELECT seq, action, clock, clocks, base, refs, origin,"
                      " original_id, source, body, local_record_id"
@@ -215,6 +229,23 @@ static cm_error_t *read_rows(int *unknown, apr_array_header_t **found,
                      " ORDER BY seq LIMIT %d",
                      reading->after, range->last, "%s", range->count),
         &peer, 1, pool));
+    *rows = found;
+    return NULL;
+}
+
+static cm_error_t *read_rows(int *unknown, apr_array_header_t **found,
+                             cm_node_t *node, const range_t *range,
+                             const cm_reading_t *reading, apr_pool_t *pool)
+{
+    const cm_rows_t *rows = reading->stamped;
+    int i;
+
+    *unknown = 0;
+    *found = apr_array_make(pool, range->count + 1, sizeof(cm_outgoing_t));
+    if (!range->count)
+        return NULL;
+    if (!rows)
+        CM_TRY(select_rows(&rows, node, range, reading, pool));
     for (i = 0; i < rows->count; i++)
         CM_TRY(
             make_message(unknown, apr_array_push(*found), node, rows, i, pool));
@@ -245,13 +276,18 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
                               const cm_reading_t *reading,
                               apr_pool_t *result_pool, apr_pool_t *scratch_pool)
 {
+    cm_reading_t plain = *reading;
     apr_array_header_t *rows;
     range_t range = {0};
     int unknown, i;
 
-    CM_TRY(find_ends(&range, node, reading, scratch_pool));
-    CM_TRY(check_purged(&range, node, reading, scratch_pool));
-    CM_TRY(find_range(&range, node, reading, scratch_pool));
+    if (!is_stamped(&range, reading)) {
+        plain.stamped = NULL;
+        reading = &plain;
+        CM_TRY(find_ends(&range, node, reading, scratch_pool));
+        CM_TRY(check_purged(&range, node, reading, scratch_pool));
+        CM_TRY(find_range(&range, node, reading, scratch_pool));
+    }
     batch->last = range.last;
     batch->more = range.more;
     CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
@@ -287,7 +323,21 @@ cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
                            apr_int64_t first_id, apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool)
 {
-    cm_reading_t reading = {peer, after, 0, limits, gem, first_id};
+    cm_reading_t reading = {peer, after, 0, limits, gem, first_id, NULL};
+
+    return cm_outbox_read_until(batch, node, &reading, result_pool,
+                                scratch_pool);
+}
+
+cm_error_t *cm_outbox_read_stamped(cm_batch_t **batch, cm_node_t *node,
+                                   const cm_stamping_t *stamping,
+                                   apr_int64_t after, const cm_limits_t *limits,
+                                   int gem, apr_int64_t first_id,
+                                   apr_pool_t *result_pool,
+                                   apr_pool_t *scratch_pool)
+{
+    cm_reading_t reading = {stamping->peer, after,         0, limits, gem,
+                            first_id,       stamping->rows};
 
     return cm_outbox_read_until(batch, node, &reading, result_pool,
                                 scratch_pool);

@@ -6,6 +6,10 @@
 
 #include "cm_outbox.h"
 
+/* Cells of a row of the outbox as it is read: seq, action, clock, clocks, base,
+ * refs, origin, original_id, source, body, local_record_id. */
+#define CM_OUTBOX_COLUMNS 11
+
 /* One row on its way out. */
 typedef struct cm_outgoing_t {
     cm_message_t message;    /* its id is the seq until it is sent */
@@ -22,6 +26,7 @@ typedef struct cm_reading_t {
     const cm_limits_t *limits;
     int gem;
     apr_int64_t first_id;
+    const cm_rows_t *stamped; /* rows that need not be read, or NULL */
 } cm_reading_t;
 
 /* Read as cm_outbox_read() does, not beyond READING->until. */

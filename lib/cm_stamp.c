@@ -9,10 +9,14 @@
 #include "cm_bulk.h"
 #include "cm_dialect.h"
 #include "cm_json.h"
+#include "cm_outbox_read.h"
 
 #define CHUNK 1000
 /* Bytes of bodies, of messages that the application wrote itself. */
 #define MOST_BYTES (8 * 1024 * 1024)
+/* Captured messages with bodies up to this size are kept for who reads them
+ * next. */
+#define KEPT_BYTES 8192
 
 /* The last one only of what is handed over. */
 static const cm_bulk_column_t row_columns[] = {
@@ -47,9 +51,17 @@ static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
 static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp)
 {
     const cm_dialect_t *dialect = cm_store_dialect(stamp->node->store);
+    const cm_stamping_t *stamping = stamp->stamping;
     const char *size = dialect->database == CM_SQLITE3
                            ? "length(CAST(body AS blob))"
                            : "octet_length(body)";
+    const char *body =
+        stamping->peer
+            ? apr_psprintf(stamp->pool,
+                           "CASE WHEN action IS NOT NULL AND source IS NULL"
+                           " AND %s <= %d THEN body END",
+                           size, KEPT_BYTES)
+            : "NULL";
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
     int i;
@@ -59,11 +71,11 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp)
         apr_psprintf(stamp->pool,
                      "SELECT id, model, local_record_id, action, changed,"
                      " clock, origin, original_id,"
-                     " CASE WHEN action IS NULL THEN %s ELSE 0 END"
+                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
                      " FROM %s WHERE seq IS NULL AND id > %" APR_INT64_T_FMT
                      "%s LIMIT %d",
-                     size, dialect->unstamped, stamp->stamping->after,
-                     dialect->in_order, stamp->stamping->limit),
+                     size, body, dialect->unstamped, stamping->after,
+                     dialect->in_order, stamping->limit),
         NULL, 0, stamp->pool));
     *found =
         apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
@@ -89,6 +101,7 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp)
                                             : cm_clock_now();
         row->identity.origin = cm_cell_text(rows, i, 6);
         row->identity.original_id = cm_cell_text(rows, i, 7);
+        row->body = *cm_cell(rows, i, 9);
     }
     return NULL;
 }
@@ -261,12 +274,47 @@ static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
     return NULL;
 }
 
-/* Write the rows, numbered from LAST_SEQ + 1. */
+/* Return ROWS, numbered from LAST_SEQ + 1, as cm_outbox_read() would read
+ * them; NULL when it must. */
+static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
+                                  const apr_array_header_t *rows,
+                                  apr_int64_t last_seq)
+{
+    const int columns = CM_OUTBOX_COLUMNS;
+    apr_pool_t *pool = stamp->pool;
+    cm_datum_t *cells =
+        apr_palloc(pool, rows->nelts * columns * sizeof(*cells));
+    cm_rows_t *kept = apr_palloc(pool, sizeof(*kept));
+    int i;
+
+    *kept = (cm_rows_t){rows->nelts, columns, cells};
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (!row->body.data)
+            return NULL;
+        *cells++ = cm_datum_number(++last_seq, pool);
+        *cells++ = cm_datum_text(row->action);
+        *cells++ = cm_datum_number(row->clock, pool);
+        *cells++ = cm_datum_text(row->clocks);
+        *cells++ = cm_datum_text(row->base);
+        *cells++ = cm_datum_text(NULL);
+        *cells++ = cm_datum_text(row->identity.origin);
+        *cells++ = cm_datum_text(row->identity.original_id);
+        *cells++ = cm_datum_text(NULL);
+        *cells++ = row->body;
+        *cells++ = cm_datum_text(row->local_id);
+    }
+    return kept;
+}
+
+/* Write the rows, numbered from *LAST_SEQ + 1, and those that follow from
+ * them. */
 static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
-                              apr_int64_t last_seq)
+                              apr_int64_t *last_seq)
 {
     apr_pool_t *pool = stamp->pool;
-    const int handed_over = stamp->stamping->handed_over;
+    const int handed_over = stamp->stamping->peer != NULL;
     const cm_datum_t now = cm_datum_moment(cm_clock_now(), pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
                                      9 + handed_over, 1, pool);
@@ -277,7 +325,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
         cm_bulk_add(bulk, cm_datum_number(row->id, pool));
-        cm_bulk_add(bulk, cm_datum_number(++last_seq, pool));
+        cm_bulk_add(bulk, cm_datum_number(++*last_seq, pool));
         cm_bulk_add(bulk, cm_datum_text(row->model));
         cm_bulk_add(bulk, cm_datum_text(row->action ? row->action : "update"));
         cm_bulk_add(bulk, cm_datum_number(row->clock, pool));
@@ -294,19 +342,22 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                        "%d messages were to be stamped, but only "
                        "%" APR_INT64_T_FMT " are still there",
                        rows->nelts, updated);
-    CM_TRY(cm_names_bury(&last_seq, stamp->node, stamp->burials, pool));
-    return cm_node_set_last_seq(stamp->node, last_seq, pool);
+    CM_TRY(cm_names_bury(last_seq, stamp->node, stamp->burials, pool));
+    return cm_node_set_last_seq(stamp->node, *last_seq, pool);
 }
 
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
+    cm_stamping_t *stamping = stamp->stamping;
     apr_array_header_t *rows;
-    apr_int64_t last_seq;
+    apr_int64_t before, last_seq;
     int i;
 
-    CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
+    stamping->rows = NULL;
+    CM_TRY(cm_node_lock(&before, stamp->node, stamp->pool));
     CM_TRY(read_rows(&rows, stamp));
     *stamped = rows->nelts;
+    last_seq = before;
     if (!rows->nelts)
         return NULL;
     CM_TRY(read_bodies(stamp, rows));
@@ -314,9 +365,10 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     for (i = 0; i < rows->nelts; i++)
         cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, stamp->pool));
-    CM_TRY(write_rows(stamp, rows, last_seq));
-    stamp->stamping->after =
-        APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
+    CM_TRY(write_rows(stamp, rows, &last_seq));
+    stamping->after = APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
+    if (stamping->peer && last_seq == before + rows->nelts)
+        stamping->rows = keep_rows(stamp, rows, before);
     return NULL;
 }
 
@@ -351,6 +403,18 @@ cm_error_t *cm_outbox_is_waiting(int *waiting, cm_node_t *node,
     return NULL;
 }
 
+/* The peer's row is locked before the node's: as where messages come in. */
+static cm_error_t *confirm_and_stamp(int *stamped, cm_node_t *node,
+                                     cm_stamping_t *stamping, apr_pool_t *pool)
+{
+    if (stamping->holds)
+        CM_TRY_FOR(cm_outbox_move_cursor(node, stamping->peer, stamping->holds,
+                                         stamping->holds, pool),
+                   pool, "cannot confirm message %" APR_INT64_T_FMT,
+                   stamping->holds);
+    return cm_outbox_stamp_some(stamped, node, stamping, pool);
+}
+
 cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
                                   cm_stamping_t *stamping,
                                   apr_pool_t *scratch_pool)
@@ -358,18 +422,23 @@ cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
     const apr_int64_t after = stamping->after;
     cm_error_t *err;
 
+    stamping->rows = NULL;
     CM_TRY(cm_outbox_is_waiting(stamped, node, after, scratch_pool));
     if (!*stamped)
         return NULL;
     CM_TRY(cm_store_begin(node->store, scratch_pool));
-    err = cm_outbox_stamp_some(stamped, node, stamping, scratch_pool);
+    err = confirm_and_stamp(stamped, node, stamping, scratch_pool);
     if (err)
         cm_store_rollback(node->store);
     else
         err = cm_store_commit(node->store, scratch_pool);
-    if (err)
+    if (err) {
         stamping->after = after;
-    return err;
+        stamping->rows = NULL;
+        return err;
+    }
+    stamping->holds = 0;
+    return NULL;
 }
 
 cm_error_t *cm_outbox_stamp(apr_int64_t *stamped, cm_node_t *node,

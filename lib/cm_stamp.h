@@ -26,6 +26,7 @@ typedef struct cm_stamp_row_t {
     const char *local_id; /* NULL: not of a record here */
     const char *action;   /* NULL: written by the application */
     apr_hash_t *changed;  /* names -> 1; NULL: all columns */
+    cm_datum_t body;      /* NULL: not kept for reading it */
     apr_int64_t raw;      /* the time of the change */
     cm_identity_t identity;
     cm_stamp_model_t *group; /* NULL: no model that is configured */

@@ -15,6 +15,7 @@ APLOG_USE_MODULE(communicator);
 typedef struct pull_t {
     apr_int64_t from; /* the first id wanted */
     cm_limits_t limits;
+    cm_stamping_t stamping;
     cm_batch_t *batch;
     cm_pending_t pending; /* for ours */
     apr_int64_t parked;   /* for ours */
@@ -116,9 +117,9 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
     if (!exchange->r->header_only && pull->from > 1)
         CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, scratch_pool));
     if (pull->limits.messages)
-        CM_TRY(cm_outbox_read(&pull->batch, node, peer, pull->from - 1,
-                              &pull->limits, 0, 0, exchange->pool,
-                              scratch_pool));
+        CM_TRY(cm_outbox_read_stamped(&pull->batch, node, &pull->stamping,
+                                      pull->from - 1, &pull->limits, 0, 0,
+                                      exchange->pool, scratch_pool));
     else
         pull->batch = empty_batch(pull->from - 1, exchange->pool);
     CM_TRY(cm_outbox_pending(&pull->pending, node, peer,
@@ -140,16 +141,19 @@ static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
 static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
-    cm_stamping_t stamping = {.limit = pull->limits.messages, .handed_over = 1};
     apr_int64_t last_seq;
     int stamped;
 
+    pull->stamping.limit = pull->limits.messages;
+    pull->stamping.after = 0;
+    pull->stamping.holds = exchange->gem ? 0 : pull->from - 1;
     do {
         stamped = 0;
+        pull->stamping.rows = NULL;
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
         if (last_seq - pull->from + 1 < pull->limits.messages)
-            CM_TRY(cm_outbox_stamp_chunk(&stamped, exchange->node, &stamping,
-                                         pool));
+            CM_TRY(cm_outbox_stamp_chunk(&stamped, exchange->node,
+                                         &pull->stamping, pool));
         CM_TRY(read_kind(exchange, pull, pool));
     } while (stamped && !pull->batch->more && !pull->batch->messages->nelts);
     if (pull->batch->more)
@@ -252,6 +256,7 @@ int cm_pull(cm_exchange_t *exchange)
         return cm_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
                                  "from_id is no message's number", NULL);
     }
+    pull->stamping.peer = exchange->peer->name;
     err = read_limits(&pull->limits, exchange);
     if (!err)
         err = cm_database_run(exchange, read_batch, pull);

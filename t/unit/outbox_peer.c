@@ -70,7 +70,7 @@ static void say_as(cm_node_t *node, int id, apr_pool_t *pool)
 static void test_chunks(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_node(store, pool);
-    cm_stamping_t stamping = {.limit = 2, .handed_over = 1};
+    cm_stamping_t stamping = {.limit = 2, .peer = "there"};
     cm_stamping_t next = {.limit = 2};
     int stamped, all = 0, id;
 
@@ -96,6 +96,64 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
                           " AND id = 5 AND delivered_at IS NULL",
                           pool),
            "1", "which has its turn with the next stamping");
+}
+
+/* Stamp the next messages for "there", and compare what is read behind AFTER
+ * with what a reader without them gets. */
+static void compare_stamped(cm_node_t *node, cm_stamping_t *stamping,
+                            apr_int64_t after, int kept, const char *what,
+                            apr_pool_t *pool)
+{
+    cm_batch_t *batch, *plain;
+    int stamped, i;
+
+    database_must(cm_outbox_stamp_chunk(&stamped, node, stamping, pool));
+    ok((stamping->rows != NULL) == kept, "%s: %s", what,
+       kept ? "kept" : "not kept");
+    database_must(cm_outbox_read_stamped(&batch, node, stamping, after, &plenty,
+                                         0, 0, pool, pool));
+    plain = read_after(node, after, pool);
+    ok(batch->messages->nelts == plain->messages->nelts &&
+           batch->last == plain->last,
+       "as many messages, up to the same number");
+    for (i = 0; i < plain->messages->nelts; i++)
+        is_str(wire(batch, i, 0, pool), wire(plain, i, 0, pool),
+               "message %d is the same", i);
+}
+
+static void test_stamped(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_stamping_t stamping = {.limit = 10, .peer = "there"};
+    char *large = apr_pcalloc(pool, 9000);
+
+    database_run(store, "INSERT INTO authors VALUES (4, 'Anna')");
+    capture(node, "author", "4", "create", "{\"author\":{\"name\":\"A\"}}",
+            NULL, 1, pool);
+    capture(node, "post", "7", "create",
+            POST("\"author_id\":4,\"title\":\"a\",\"text\":\"t\""), NULL, 5,
+            pool);
+    capture(node, "post", "7", "update",
+            POST("\"author_id\":4,\"title\":\"b\",\"text\":\"t\""),
+            "[\"title\"]", 9, pool);
+    capture(node, "post", "7", "delete", POST(""), NULL, 10, pool);
+    compare_stamped(node, &stamping, 0, 1, database_of(store), pool);
+    capture(node, "post", "8", "create", POST("\"title\":\"a\""), NULL, 5,
+            pool);
+    stamping.holds = 4;
+    compare_stamped(node, &stamping, 2, 1, "another place", pool);
+    ok(!stamping.holds, "what the peer holds");
+    is_str(database_value(store,
+                          "SELECT confirmed FROM communicator_peers"
+                          " WHERE name = 'there'",
+                          pool),
+           "4", "was confirmed with it");
+    say(node, POST("\"title\":\"b\""), "here", "8", pool);
+    compare_stamped(node, &stamping, 5, 0, "what the application wrote", pool);
+    memset(large, 'x', 8999);
+    capture(node, "post", "9", "create",
+            apr_psprintf(pool, POST("\"text\":\"%s\""), large), NULL, 5, pool);
+    compare_stamped(node, &stamping, 6, 0, "a large one", pool);
 }
 
 static void test_cursors(cm_store_t *store, apr_pool_t *pool)
@@ -230,6 +288,7 @@ int main(void)
     if (!database_any())
         return skip_all("no database to test with");
     database_each("chunks", test_chunks);
+    database_each("just stamped", test_stamped);
     database_each("limits", test_limits);
     database_each("cursors", test_cursors);
     database_each("what a gem takes", test_gem);
