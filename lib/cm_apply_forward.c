@@ -43,7 +43,7 @@ static void add_forward(cm_run_t *run, cm_bulk_t *bulk, cm_item_t *item,
     cm_bulk_add(bulk, cm_datum_text(cm_action_name(message->action)));
     cm_bulk_add(bulk, (cm_datum_t){message->body, message->body_size, 0});
     cm_bulk_add(bulk, cm_datum_number(message->clocks.clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(cm_clocks_text(&message->clocks, pool)));
+    cm_bulk_add(bulk, cm_datum_text(cm_clocks_list(&message->clocks, pool)));
     cm_bulk_add(bulk, cm_datum_text(cm_message_base_text(message, pool)));
     cm_bulk_add(bulk, cm_datum_text(cm_message_refs_text(message, pool)));
     cm_bulk_add(bulk, cm_datum_text(known->identity.origin));

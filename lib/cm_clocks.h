@@ -1,5 +1,8 @@
 /* The clocks of a record: one for the record, and the older ones of columns
- * that did not change with it. As text: {"title":1700000000000000}. */
+ * that did not change with it. As text those are a list in the tables, where
+ * a clock stands before its columns, [1700000000000000,"text","title"]: most
+ * columns share one. On the wire, where a list means more (docs/wire.md), and
+ * for a base they are an object, {"text":1700000000000000,"title":...}. */
 #ifndef CM_CLOCKS_H
 #define CM_CLOCKS_H
 
@@ -16,12 +19,20 @@ typedef struct cm_clocks_t {
  * record unchangeable. */
 #define CM_CLOCK_MAX (APR_INT64_C(1) << 60)
 
-/* Read CLOCK and TEXT (NULL, "" or JSON). Fails with CM_MALFORMED: also when
- * a column's clock is greater than CLOCK (unless that is 0). */
+/* Read CLOCK and TEXT (NULL, "" or JSON) of a row: a list or an object. Fails
+ * with CM_MALFORMED: also when a column's clock is greater than CLOCK (unless
+ * that is 0), or a list names a column twice. */
 cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
                            const char *text, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the text of CLOCKS->older, columns sorted, NULL when empty. */
+/* The same, where TEXT must be an object. */
+cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
+                                  const char *text,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return CLOCKS->older as the list that rows keep, the newest clock first, or
+ * as an object; columns sorted. NULL when empty. */
+const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool);
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool);
 
 /* Return the clock of COLUMN. */

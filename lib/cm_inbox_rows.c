@@ -46,7 +46,7 @@ static void add_message(cm_bulk_t *bulk, cm_run_t *run, const cm_item_t *item,
                            : cm_datum_text(NULL));
     cm_bulk_add(
         bulk,
-        cm_datum_text(ours ? cm_clocks_text(&message->clocks, pool) : NULL));
+        cm_datum_text(ours ? cm_clocks_list(&message->clocks, pool) : NULL));
     cm_bulk_add(
         bulk, cm_datum_text(ours ? cm_message_base_text(message, pool) : NULL));
     cm_bulk_add(

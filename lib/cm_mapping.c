@@ -327,7 +327,7 @@ static void add_state(cm_bulk_t *bulk, const cm_mapping_t *mapping,
 {
     cm_bulk_add(bulk, cm_datum_text(mapping->local_id));
     cm_bulk_add(bulk, cm_datum_number(mapping->clocks.clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(cm_clocks_text(&mapping->clocks, pool)));
+    cm_bulk_add(bulk, cm_datum_text(cm_clocks_list(&mapping->clocks, pool)));
     cm_bulk_add(bulk, cm_datum_number(mapping->deleted_at, pool));
     cm_bulk_add(bulk, mapping->same_as ? cm_datum_number(mapping->same_as, pool)
                                        : cm_datum_text(NULL));

@@ -65,7 +65,7 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
                                    apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return what the inbox and the outbox keep of MESSAGE in their columns base
- * and refs, NULL for none; cm_clocks_text() gives clocks. */
+ * and refs, NULL for none; cm_clocks_list() gives clocks. */
 const char *cm_message_base_text(const cm_message_t *message, apr_pool_t *pool);
 const char *cm_message_refs_text(const cm_message_t *message, apr_pool_t *pool);
 

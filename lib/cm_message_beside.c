@@ -205,7 +205,8 @@ static cm_error_t *take_clock(cm_message_t *message, apr_int64_t *clock,
     return NULL;
 }
 
-/* Read ["changed",CLOCK,"older",...,CLOCK]. */
+/* Read ["changed",CLOCK,"older",...,CLOCK]. What it says depends on the body,
+ * unlike the list in a row (cm_clocks.h). */
 static cm_error_t *read_clock_list(cm_message_t *message, const char *text,
                                    apr_pool_t *pool)
 {
@@ -230,12 +231,12 @@ static cm_error_t *read_clock_list(cm_message_t *message, const char *text,
     return NULL;
 }
 
-static cm_error_t *read_clocks(cm_message_t *message, const char *text,
-                               apr_pool_t *pool)
+cm_error_t *cm_beside_read_clocks(cm_message_t *message, const char *text,
+                                  apr_pool_t *pool)
 {
     if (!text || *text != '[')
-        return cm_clocks_read(&message->clocks, message->clocks.clock, text,
-                              pool);
+        return cm_clocks_read_object(&message->clocks, message->clocks.clock,
+                                     text, pool);
     message->clocks.older = NULL;
     return read_clock_list(message, text, pool);
 }
@@ -256,7 +257,7 @@ static cm_error_t *read_base(cm_message_t *message, const char *text,
                    ? NULL
                    : CM_FAIL(pool, CM_MALFORMED, "base is no clock");
     }
-    CM_TRY_FOR(cm_clocks_read(&message->base, 0, text, pool), pool,
+    CM_TRY_FOR(cm_clocks_read_object(&message->base, 0, text, pool), pool,
                "base cannot be read");
     if (!message->base.older)
         return NULL;
@@ -269,10 +270,9 @@ static cm_error_t *read_base(cm_message_t *message, const char *text,
     return NULL;
 }
 
-cm_error_t *cm_beside_read(cm_message_t *message, const char *clocks,
-                           const char *base, const char *refs, apr_pool_t *pool)
+cm_error_t *cm_beside_read(cm_message_t *message, const char *base,
+                           const char *refs, apr_pool_t *pool)
 {
-    CM_TRY(read_clocks(message, clocks, pool));
     if (base && *base)
         CM_TRY(read_base(message, base, pool));
     if (refs && *refs)

@@ -1,7 +1,7 @@
 /* What stands beside the body of a message of ours: clocks, base, refs. Clocks
  * and refs have a short form, which the wire has, and one that says all by
- * itself, which the tables keep (docs/wire.md); both are taken from either
- * place. */
+ * itself, which the wire may have (docs/wire.md). The tables keep that of
+ * refs, and read both; clocks have a form of their own there (cm_clocks.h). */
 #ifndef CM_MESSAGE_BESIDE_H
 #define CM_MESSAGE_BESIDE_H
 
@@ -22,11 +22,15 @@ cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
                              const cm_value_t *original_id,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Read TEXT (NULL: none), clocks as they are sent, into MESSAGE, whose clock
+ * and attributes are there. Fails with CM_MALFORMED. */
+cm_error_t *cm_beside_read_clocks(cm_message_t *message, const char *text,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Read the texts (NULL: none) into MESSAGE, whose identity, clock and
  * attributes are there. Fails with CM_MALFORMED. */
-cm_error_t *cm_beside_read(cm_message_t *message, const char *clocks,
-                           const char *base, const char *refs,
-                           apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *cm_beside_read(cm_message_t *message, const char *base,
+                           const char *refs, apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Append what MESSAGE has of them, in the short forms, as further members of
  * an object. */

@@ -92,7 +92,9 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
     message->has_base = 0;
     message->attributes = NULL;
     CM_TRY(read_body(message, pool));
-    return cm_beside_read(message, clocks, base, refs, pool);
+    CM_TRY(
+        cm_clocks_read(&message->clocks, message->clocks.clock, clocks, pool));
+    return cm_beside_read(message, base, refs, pool);
 }
 
 /* Take what only messages of ours have; those without a clock have not. */
@@ -110,8 +112,8 @@ static cm_error_t *read_ours(cm_message_t *message, const cm_value_t *values,
         return CM_FAIL(pool, CM_MALFORMED, "'%s' is no clock",
                        values[CLOCK].data);
     message->clocks.clock = clock;
-    CM_TRY(cm_beside_read(message, values[CLOCKS].data, values[BASE].data,
-                          values[REFS].data, pool));
+    CM_TRY(cm_beside_read_clocks(message, values[CLOCKS].data, pool));
+    CM_TRY(cm_beside_read(message, values[BASE].data, values[REFS].data, pool));
     message->action = cm_action_usual(message);
     if (values[ACTION].kind > CM_NULL &&
         (values[ACTION].kind != CM_TEXT ||

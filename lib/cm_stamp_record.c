@@ -155,7 +155,7 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
         return;
     }
     move_clocks(stamp, row, &mapping->clocks, row->clock);
-    row->clocks = cm_clocks_text(&mapping->clocks, stamp->pool);
+    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
     touch(stamp, mapping);
 }
 
@@ -168,7 +168,7 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
         touch(stamp, mapping);
     }
     row->clock = mapping->clocks.clock;
-    row->clocks = cm_clocks_text(&mapping->clocks, stamp->pool);
+    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
 }
 
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)

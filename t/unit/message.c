@@ -244,7 +244,7 @@ static void test_round_trip(apr_pool_t *pool)
     stored.identity = message->identity;
     stored.action = message->action;
     err = cm_message_read_stored(&stored, message->body, message->body_size,
-                                 cm_clocks_text(&message->clocks, pool),
+                                 cm_clocks_list(&message->clocks, pool),
                                  cm_message_base_text(message, pool),
                                  cm_message_refs_text(message, pool), pool);
     ok(!err, "read from what is stored");
