@@ -9,7 +9,6 @@
 #include "cm_bulk.h"
 #include "cm_dialect.h"
 #include "cm_json.h"
-#include "cm_outbox_read.h"
 
 #define CHUNK 1000
 /* Bytes of bodies, of messages that the application wrote itself. */
@@ -17,14 +16,6 @@
 /* Captured messages with bodies up to this size are kept for who reads them
  * next. */
 #define KEPT_BYTES 8192
-
-/* The last one only of what is handed over. */
-static const cm_bulk_column_t row_columns[] = {
-    {"id", "bigint"},      {"seq", "bigint"},
-    {"model", NULL},       {"action", NULL},
-    {"clock", "bigint"},   {"clocks", NULL},
-    {"base", NULL},        {"origin", NULL},
-    {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
 static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
 
@@ -274,90 +265,17 @@ static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
     return NULL;
 }
 
-/* Return ROWS, numbered from LAST_SEQ + 1, as cm_outbox_read() would read
- * them; NULL when it must. */
-static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
-                                  const apr_array_header_t *rows,
-                                  apr_int64_t last_seq)
-{
-    const int columns = CM_OUTBOX_COLUMNS;
-    apr_pool_t *pool = stamp->pool;
-    cm_datum_t *cells =
-        apr_palloc(pool, rows->nelts * columns * sizeof(*cells));
-    cm_rows_t *kept = apr_palloc(pool, sizeof(*kept));
-    int i;
-
-    *kept = (cm_rows_t){rows->nelts, columns, cells};
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
-
-        if (!row->body.data)
-            return NULL;
-        *cells++ = cm_datum_number(++last_seq, pool);
-        *cells++ = cm_datum_text(row->action);
-        *cells++ = cm_datum_number(row->clock, pool);
-        *cells++ = cm_datum_text(row->clocks);
-        *cells++ = cm_datum_text(row->base);
-        *cells++ = cm_datum_text(NULL);
-        *cells++ = cm_datum_text(row->identity.origin);
-        *cells++ = cm_datum_text(row->identity.original_id);
-        *cells++ = cm_datum_text(NULL);
-        *cells++ = row->body;
-        *cells++ = cm_datum_text(row->local_id);
-    }
-    return kept;
-}
-
-/* Write the rows, numbered from *LAST_SEQ + 1, and those that follow from
- * them. */
-static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
-                              apr_int64_t *last_seq)
-{
-    apr_pool_t *pool = stamp->pool;
-    const int handed_over = stamp->stamping->peer != NULL;
-    const cm_datum_t now = cm_datum_moment(cm_clock_now(), pool);
-    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
-                                     9 + handed_over, 1, pool);
-    apr_int64_t updated;
-    int i;
-
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
-
-        cm_bulk_add(bulk, cm_datum_number(row->id, pool));
-        cm_bulk_add(bulk, cm_datum_number(++*last_seq, pool));
-        cm_bulk_add(bulk, cm_datum_text(row->model));
-        cm_bulk_add(bulk, cm_datum_text(row->action ? row->action : "update"));
-        cm_bulk_add(bulk, cm_datum_number(row->clock, pool));
-        cm_bulk_add(bulk, cm_datum_text(row->clocks));
-        cm_bulk_add(bulk, cm_datum_text(row->base));
-        cm_bulk_add(bulk, cm_datum_text(row->identity.origin));
-        cm_bulk_add(bulk, cm_datum_text(row->identity.original_id));
-        if (handed_over)
-            cm_bulk_add(bulk, now);
-    }
-    CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, pool));
-    if (updated != rows->nelts)
-        return CM_FAIL(pool, CM_BUSY,
-                       "%d messages were to be stamped, but only "
-                       "%" APR_INT64_T_FMT " are still there",
-                       rows->nelts, updated);
-    CM_TRY(cm_names_bury(last_seq, stamp->node, stamp->burials, pool));
-    return cm_node_set_last_seq(stamp->node, *last_seq, pool);
-}
-
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
     cm_stamping_t *stamping = stamp->stamping;
     apr_array_header_t *rows;
-    apr_int64_t before, last_seq;
+    apr_int64_t last_seq;
     int i;
 
     stamping->rows = NULL;
-    CM_TRY(cm_node_lock(&before, stamp->node, stamp->pool));
+    CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
     CM_TRY(read_rows(&rows, stamp));
     *stamped = rows->nelts;
-    last_seq = before;
     if (!rows->nelts)
         return NULL;
     CM_TRY(read_bodies(stamp, rows));
@@ -365,10 +283,8 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     for (i = 0; i < rows->nelts; i++)
         cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, stamp->pool));
-    CM_TRY(write_rows(stamp, rows, &last_seq));
+    CM_TRY(cm_stamp_write(stamp, rows, last_seq));
     stamping->after = APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
-    if (stamping->peer && last_seq == before + rows->nelts)
-        stamping->rows = keep_rows(stamp, rows, before);
     return NULL;
 }
 

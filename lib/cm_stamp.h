@@ -1,6 +1,6 @@
 /* Stamping, its inside: rows of the outbox without a number, and the records
- * that they change. cm_stamp.c reads and writes the rows, cm_stamp_record.c
- * computes clocks and lives. */
+ * that they change. cm_stamp.c reads the rows, cm_stamp_record.c computes
+ * clocks and lives, cm_stamp_write.c writes the rows. */
 #ifndef CM_STAMP_H
 #define CM_STAMP_H
 
@@ -47,5 +47,11 @@ typedef struct cm_stamp_t {
 /* Compute clock, clocks, base and identity of ROW, and what becomes of its
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+/* Write ROWS (cm_stamp_row_t) to the database, numbered from LAST_SEQ + 1, and
+ * what follows from them; gives stamping->rows. Fails with CM_BUSY when rows
+ * are gone. */
+cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
+                           apr_int64_t last_seq) CM_UNUSED_RESULT;
 
 #endif
