@@ -59,6 +59,15 @@ sub configure {
           . "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n" . ($more // ''));
 }
 
+# Let the client pack bodies, yes or no; auto: not on loopback.
+sub compress {
+    my ($self, $how) = @_;
+    my $peer = $self->{central};
+
+    $peer->{peers} =~ s/( compress=\w+)?$/ compress=$how/m;
+    $peer->configure;
+}
+
 sub both { return @{ $_[0] }{qw(central facade)} }
 
 sub columns { return $columns }

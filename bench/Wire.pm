@@ -25,6 +25,7 @@ sub wire {
     for my $how (qw(plain gzip)) {
         if ($how eq 'gzip') {
             $nodes->configure(gzip_conf());
+            $nodes->compress('yes');
             $nodes->restart;
         }
         for my $work (@works) {
@@ -40,6 +41,7 @@ sub wire {
         }
     }
     $nodes->configure;
+    $nodes->compress('auto');
     $nodes->restart;
     return unless $replication;
     $report->figure("PostgreSQL's replication, $_",

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_dialect.h"
+#include "cm_outbox_read.h"
 
 /* Refuse the confirmation of what was never sent from here. */
 static cm_error_t *check_known(cm_node_t *node, const char *peer,
@@ -133,9 +134,8 @@ static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
 
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT (SELECT max(id) FROM outbound_messages),"
-                           " (SELECT id FROM outbound_messages WHERE seq ="
-                           " (SELECT max(seq) FROM outbound_messages"
-                           " WHERE seq IS NOT NULL)),"
+                           " (SELECT id FROM outbound_messages WHERE seq"
+                           " = " CM_OUTBOX_HIGHEST "),"
                            " (SELECT min(id) - 1 FROM outbound_messages)",
                            NULL, 0, pool));
     guess = cm_cell_number(rows, 0, 0) -
@@ -169,9 +169,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
                           dialect->in_order, pool));
     if (pending->count == exact) {
-        CM_TRY(cm_store_select(&rows, node->store,
-                               "SELECT max(seq) FROM outbound_messages"
-                               " WHERE seq IS NOT NULL",
+        CM_TRY(cm_store_select(&rows, node->store, "SELECT " CM_OUTBOX_HIGHEST,
                                NULL, 0, pool));
         pending->count = cm_cell_number(rows, 0, 0) - confirmed;
     }

@@ -30,9 +30,7 @@ static cm_error_t *find_ends(range_t *range, cm_node_t *node,
         &rows, node->store,
         apr_psprintf(pool,
                      "SELECT (SELECT min(seq) FROM outbound_messages"
-                     " WHERE seq > %" APR_INT64_T_FMT "),"
-                     " (SELECT max(seq) FROM outbound_messages"
-                     " WHERE seq IS NOT NULL)",
+                     " WHERE seq > %" APR_INT64_T_FMT "), " CM_OUTBOX_HIGHEST,
                      reading->after),
         NULL, 0, pool));
     range->first = cm_cell_number(rows, 0, 0);

@@ -10,6 +10,12 @@
  * refs, origin, original_id, source, body, local_record_id. */
 #define CM_OUTBOX_COLUMNS 11
 
+/* SQL: the highest seq. max(seq) reads all of them on MariaDB, where the
+ * condition is one that other databases need to take the index. */
+#define CM_OUTBOX_HIGHEST                                                      \
+    "(SELECT seq FROM outbound_messages WHERE seq IS NOT NULL"                 \
+    " ORDER BY seq DESC LIMIT 1)"
+
 /* One row on its way out. */
 typedef struct cm_outgoing_t {
     cm_message_t message;    /* its id is the seq until it is sent */
