@@ -5,7 +5,7 @@ package Small;
 
 use strict;
 use warnings;
-use Communicator::Test qw(start_process);
+use Communicator::Test qw(start_process program);
 use Meter;
 use Nodes;
 
@@ -17,7 +17,7 @@ sub small {
     my %nodes = (used => $nodes, fresh => Nodes->new($nodes->{driver})->start);
     my $pipeline = $nodes->{driver} eq 'pgsql'
       ? make_pipeline($nodes, $n) : undef;
-    my (%empty, %one, @piped);
+    my (%empty, %one, @piped, @loaded);
 
     $handled += $_->database->value('select last_seq from communicator_node')
       for $nodes->both;
@@ -29,15 +29,24 @@ sub small {
             push @{ $one{$age} }, one_change($nodes{$age}, $round);
         }
         push @piped, $pipeline->("id = 7") if $pipeline;
+        push @loaded, load_libcurl() if program('curl');
     }
     $nodes{fresh}->stop;
     show_runs($report, \%empty, \%one, $handled);
+    show_loaded($report, $empty{used}, \@loaded) if @loaded;
     return unless $pipeline;
     show_pipeline($report, $one{used}, \@piped);
     my $rate = $n / $pipeline->('true')->{seconds};
     $report->figure("psql's pipeline, all rows", $rate, 'rows/s');
     $report->speed("W2 updates: of the pipeline's speed",
         $report->value('work', 'W2 updates'), $rate);
+}
+
+# What it costs to start a program with libcurl and all that this needs.
+sub load_libcurl {
+    return Meter::measure(sub {
+        start_process([program('curl'), '--version'], out => '/dev/null');
+    });
 }
 
 sub one_change {
@@ -83,6 +92,16 @@ sub show_runs {
       for qw(fresh used);
     $report->figure('one change: used beside fresh, CPU',
         $cpu{used} / $cpu{fresh}, 'times', max => 1.2);
+}
+
+sub show_loaded {
+    my ($report, $empty, $loaded) = @_;
+    my ($ours, $floor) = map { 1000 * mean_of(cpu_client => $_) }
+      $empty, $loaded;
+
+    $report->figure('curl --version: CPU', $floor, 'ms');
+    $report->figure("empty run: beside that of curl --version", $ours / $floor,
+        'times');
 }
 
 sub show_pipeline {
