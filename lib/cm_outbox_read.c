@@ -204,10 +204,12 @@ static int is_stamped(range_t *range, const cm_reading_t *reading)
     for (i = 0; i < rows->count; i++)
         bytes += MESSAGE_BYTES + cm_cell(rows, i, 9)->size +
                  cm_cell(rows, i, 3)->size;
+    if (bytes > reading->limits->bytes)
+        return 0;
     *range = (range_t){.first = reading->after + 1,
                        .last = reading->after + rows->count,
                        .count = rows->count};
-    return bytes <= reading->limits->bytes;
+    return 1;
 }
 
 static cm_error_t *select_rows(const cm_rows_t **rows, cm_node_t *node,

@@ -272,7 +272,6 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     apr_int64_t last_seq;
     int i;
 
-    stamping->rows = NULL;
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
     CM_TRY(read_rows(&rows, stamp));
     *stamped = rows->nelts;
