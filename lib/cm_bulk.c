@@ -1,4 +1,5 @@
 /* Many rows in one statement: see cm_bulk.h. */
+#include "cm_lists.h"
 #include "cm_store_internal.h"
 
 #include <stdlib.h>
@@ -21,6 +22,12 @@ cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
     return bulk;
 }
 
+void cm_bulk_reserve(cm_bulk_t *bulk, int rows)
+{
+    bulk->cells = apr_array_make(bulk->pool, rows * bulk->column_count,
+                                 sizeof(cm_datum_t));
+}
+
 void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell)
 {
     APR_ARRAY_PUSH(bulk->cells, cm_datum_t) = cell;
@@ -31,27 +38,39 @@ int cm_bulk_rows(const cm_bulk_t *bulk)
     return bulk->column_count ? bulk->cells->nelts / bulk->column_count : 1;
 }
 
+static cm_error_t *run_chunk(apr_int64_t *affected, cm_store_t *store,
+                             const cm_chunk_t *chunk, apr_pool_t *pool)
+{
+    const char *sql = cm_chunk_sql(chunk, pool);
+    const cm_datum_t *arguments;
+    int count;
+
+    arguments = cm_chunk_arguments(&count, chunk, pool);
+    if (chunk->listed)
+        return cm_store_run(affected, store, sql, arguments, count, pool);
+    return cm_prepared_run(affected, store, sql, arguments, count, 1, pool);
+}
+
 /* Run the statement made from TEMPLATE for all rows; *TOTAL counts. */
 static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
                        const char *template, const cm_bulk_t *bulk,
                        apr_pool_t *scratch_pool)
 {
-    cm_chunk_t chunk = {
-        .bulk = bulk, .dialect = store->dialect, .template = template};
+    cm_chunk_t chunk = {.bulk = bulk,
+                        .dialect = store->dialect,
+                        .template = template,
+                        .listed =
+                            template == store->dialect->ops->update_listed};
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
     *total = 0;
     apr_pool_create(&iterpool, scratch_pool);
     while (!err && cm_chunk_next(&chunk)) {
-        const cm_datum_t *arguments;
         apr_int64_t affected = 0;
-        int count;
 
         apr_pool_clear(iterpool);
-        arguments = cm_chunk_arguments(&count, &chunk, iterpool);
-        err = cm_prepared_run(&affected, store, cm_chunk_sql(&chunk, iterpool),
-                              arguments, count, 1, iterpool);
+        err = run_chunk(&affected, store, &chunk, iterpool);
         *total += affected;
     }
     if (err)
@@ -98,9 +117,13 @@ cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
 cm_error_t *cm_bulk_update(apr_int64_t *updated, cm_store_t *store,
                            const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
 {
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const char *template = ops->update;
     apr_int64_t total;
 
-    CM_TRY(run(&total, store, store->dialect->ops->update, bulk, scratch_pool));
+    if (ops->update_listed && cm_lists_can_update(bulk, store->packet_limit))
+        template = ops->update_listed;
+    CM_TRY(run(&total, store, template, bulk, scratch_pool));
     if (updated)
         *updated = total;
     return NULL;
@@ -220,8 +243,7 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
                         .dialect = store->dialect,
                         .expressions = expressions,
                         .condition = condition};
-    apr_array_header_t *cells =
-        apr_array_make(result_pool, 16, sizeof(cm_datum_t));
+    apr_array_header_t *cells = NULL;
     cm_rows_t *found;
 
     *rows = apr_pcalloc(result_pool, sizeof(**rows));
@@ -234,10 +256,15 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
         CM_TRY(select_chunk(&found, store, &chunk, result_pool));
         more.elts = (char *)found->cells;
         more.nelts = found->count * found->columns;
+        if (!cells)
+            cells = apr_array_make(result_pool,
+                                   cm_bulk_rows(chunk.bulk) * found->columns,
+                                   sizeof(cm_datum_t));
         apr_array_cat(cells, &more);
         (*rows)->count += found->count;
         (*rows)->columns = found->columns;
     }
-    (*rows)->cells = (const cm_datum_t *)cells->elts;
+    if (cells)
+        (*rows)->cells = (const cm_datum_t *)cells->elts;
     return NULL;
 }

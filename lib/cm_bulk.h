@@ -36,6 +36,9 @@ typedef enum cm_present_e {
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool);
 
+/* Make room for ROWS rows: less memory than growing. */
+void cm_bulk_reserve(cm_bulk_t *bulk, int rows);
+
 /* Append one cell; column_count of them make a row. */
 void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell);
 int cm_bulk_rows(const cm_bulk_t *bulk);

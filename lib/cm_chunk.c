@@ -1,4 +1,5 @@
 /* The statements that cm_bulk.c runs: see cm_store_internal.h. */
+#include "cm_lists.h"
 #include "cm_store_internal.h"
 
 #include <string.h>
@@ -71,6 +72,10 @@ static const char *part(const cm_chunk_t *chunk, char letter, apr_pool_t *pool)
         return key_comparison(chunk, pool);
     case 's':
         return assignments(chunk, pool);
+    case 'n':
+        return cm_lists_numbers(chunk, pool);
+    case 'l':
+        return cm_lists_assignments(chunk, pool);
     case 'p':
         return cm_repeat("%s", ", ", bulk->column_count, pool);
     case 'w':
@@ -152,7 +157,7 @@ static int equal(const cm_datum_t *a, const cm_datum_t *b)
            (a->data == b->data || !memcmp(a->data, b->data, a->size));
 }
 
-/* Where rows become arrays, a column that holds one value needs none. But not
+/* Where values go by column, one that holds one value needs it once. But not
  * the keys of what is looked up: a key that begins with a known value looks
  * like another, worse way to the rows. */
 static void find_same(const cm_chunk_t *chunk)
@@ -180,6 +185,7 @@ static void find_same(const cm_chunk_t *chunk)
 int cm_chunk_next(cm_chunk_t *chunk)
 {
     int arrays = chunk->dialect->ops->arrays != NULL;
+    int by_column = arrays || chunk->listed;
     int columns = chunk->bulk->column_count, most, rows, i;
     const cm_datum_t *row, *first;
     apr_size_t size = 0;
@@ -195,8 +201,8 @@ int cm_chunk_next(cm_chunk_t *chunk)
         if (rows && !arrays && !same_forms(row, first, columns))
             break;
     }
-    chunk->rows = rows && !arrays ? round_rows(rows) : rows;
-    if (rows && arrays)
+    chunk->rows = rows && !by_column ? round_rows(rows) : rows;
+    if (rows && by_column)
         find_same(chunk);
     return rows > 0;
 }
@@ -207,6 +213,8 @@ const cm_datum_t *cm_chunk_arguments(int *count, const cm_chunk_t *chunk,
     const cm_bulk_t *bulk = chunk->bulk;
     const cm_dialect_ops_t *ops = chunk->dialect->ops;
 
+    if (chunk->listed)
+        return cm_lists_arguments(count, chunk, pool);
     *count = bulk->column_count;
     if (ops->arrays)
         return ops->arrays(bulk, chunk->first, chunk->rows, pool);

@@ -43,7 +43,8 @@ typedef enum cm_form_e {
  * "$v" for the rows to join, "$k" for the comparison of the keys, "$q" for the
  * key columns, "$p" for the parameters of one row (a statement of its own
  * then), "$f" for the first column, "$s" for the assignments, "$e" for the
- * expressions to give back, "$w" for a condition. */
+ * expressions to give back, "$w" for a condition, "$n" for the keys and "$l"
+ * for the assignments of cm_lists.h. */
 typedef struct cm_dialect_ops_t {
     const char *const *session;   /* run on every new connection */
     const char *const *libraries; /* the database's own client library */
@@ -55,6 +56,8 @@ typedef struct cm_dialect_ops_t {
     const char *cell[3];          /* a parameter, by cm_form_e */
 
     const char *insert, *insert_default, *keep, *update, *remove;
+    const char *update_listed; /* cm_lists.h: where one integer is the key;
+                                  NULL: as all others */
     const char *select, *lock;
     const char *assign; /* before a column in "$s": "t.", "" */
     const char *count_before, *count_kept; /* NULL: an INSERT's own count is

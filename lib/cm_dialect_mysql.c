@@ -195,6 +195,7 @@ static const cm_dialect_ops_t ops = {
     .keep = " ON DUPLICATE KEY UPDATE $f = IF((@communicator_kept := "
             "@communicator_kept + 1), $f, $f)",
     .update = "UPDATE $v STRAIGHT_JOIN $t AS t ON $k SET $s",
+    .update_listed = "UPDATE $t AS t SET $l WHERE t.$f IN ($n)",
     .assign = "t.",
     .count_before = "SET @communicator_kept = 0",
     .count_kept = "SELECT @communicator_kept",

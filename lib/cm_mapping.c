@@ -341,8 +341,12 @@ cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
     cm_bulk_t *made = cm_bulk_create("communicator_mappings", new_columns, 8, 3,
                                      scratch_pool);
     apr_int64_t count;
-    int i;
+    int i, known = 0;
 
+    for (i = 0; i < mappings->nelts; i++)
+        known += APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->id != 0;
+    cm_bulk_reserve(changed, known);
+    cm_bulk_reserve(made, mappings->nelts - known);
     for (i = 0; i < mappings->nelts; i++) {
         cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
 

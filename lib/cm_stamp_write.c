@@ -58,6 +58,7 @@ cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
     apr_int64_t updated;
     int i;
 
+    cm_bulk_reserve(bulk, rows->nelts);
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 

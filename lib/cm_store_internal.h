@@ -89,6 +89,7 @@ typedef struct cm_chunk_t {
     const char *template;    /* see cm_dialect_ops_t */
     const char *expressions; /* to give back */
     const char *condition;
+    int listed; /* by cm_lists.h: not kept, so any number of rows will do */
     int first, rows;
 } cm_chunk_t;
 

@@ -236,6 +236,46 @@ static void bytes_and_nul(cm_store_t *store, apr_pool_t *pool)
            "00FF225C27", "%s: bytes as they were", of);
 }
 
+/* An update waits for its own rows only: not for those that another
+ * transaction has changed, or made next to them. */
+static void held_rows(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_bulk_column_t by[] = {{"id", "bigint"}, {"t", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create("h", by, 2, 1, pool);
+    cm_store_t *other;
+    cm_error_t *err;
+    apr_int64_t count = 0;
+    int i;
+
+    if (cm_store_dialect(store)->database == CM_SQLITE3)
+        return;
+    other = database_again(pool);
+    database_run(store, "CREATE TABLE h (id bigint PRIMARY KEY, t text)");
+    for (i = 2; i <= 40; i += 2) {
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_add(bulk, cm_datum_number(i * i, pool));
+    }
+    database_must(cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
+    database_run(other, "BEGIN");
+    database_run(other, "UPDATE h SET t = 'held' WHERE id IN (2, 10)");
+    database_run(other, "INSERT INTO h VALUES (1, 'new'), (15, 'new'), "
+                        "(17, 'new'), (41, 'new')");
+    bulk->cells->nelts = 0;
+    for (i = 40; i > 10; i -= 2) {
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_add(bulk, cm_datum_number(-i, pool));
+    }
+    err = cm_bulk_update(&count, store, bulk, pool);
+    ok(!err, "%s: no wait for what others hold: %s", of,
+       err ? err->message : "ok");
+    is_int(count, 15, "%s:   and all are found", of);
+    database_run(other, "COMMIT");
+    is_str(database_value(
+               store, "SELECT count(*) FROM h WHERE t = CONCAT('-', id)", pool),
+           "15", "%s:   and each has its value", of);
+}
+
 /* A prepared statement outlives a change of the schema. */
 static void schema_change(cm_store_t *store, apr_pool_t *pool)
 {
@@ -275,6 +315,7 @@ int main(void)
     database_each("new keys", new_keys);
     database_each("strictness", strictness);
     database_each("bytes and U+0000", bytes_and_nul);
+    database_each("held rows", held_rows);
     database_each("schema change", schema_change);
     return done_testing();
 }
