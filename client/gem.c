@@ -19,25 +19,24 @@ void cm_gem_begin(cm_push_t *push)
     push->next_id = push->session->peer->confirmed_id + 1;
 }
 
-cm_error_t *cm_gem_before(cm_push_t *push, const cm_batch_t *batch,
+cm_error_t *cm_gem_before(cm_push_t *push, const cm_ready_t *ready,
                           apr_pool_t *scratch_pool)
 {
-    if (batch->last <= push->session->peer->sent)
+    if (ready->batch.last <= push->session->peer->sent)
         return NULL;
-    return cm_session_note_sent(push->session, batch->last, scratch_pool);
+    return cm_session_note_sent(push->session, ready->batch.last, scratch_pool);
 }
 
-cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_batch_t *batch,
+cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
                             apr_pool_t *scratch_pool)
 {
     cm_session_t *session = push->session;
-    const cm_message_t *last = APR_ARRAY_IDX(
-        batch->messages, batch->messages->nelts - 1, cm_message_t *);
 
     CM_TRY(cm_outbox_gem_confirm(session->node, session->settings->name,
-                                 batch->last, last->id, scratch_pool));
-    push->after = batch->last;
-    push->next_id = last->id + 1;
+                                 ready->batch.last, ready->last_id,
+                                 scratch_pool));
+    push->after = ready->batch.last;
+    push->next_id = ready->last_id + 1;
     return NULL;
 }
 

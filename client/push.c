@@ -44,16 +44,17 @@ static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
     return NULL;
 }
 
-static cm_buffer_t *write_batch(const cm_batch_t *batch, int gem,
-                                apr_pool_t *pool)
+static cm_buffer_t *write_batch(cm_push_t *push, const cm_batch_t *batch)
 {
-    cm_buffer_t *buffer = cm_buffer_create(FIRST_ROOM, pool);
+    const int gem = push->session->kind == CM_PEER_GEM;
+    cm_buffer_t *buffer = cm_buffer_create(push->room, push->pool);
     int i;
 
     for (i = 0; i < batch->messages->nelts; i++)
         cm_message_write(
             buffer, APR_ARRAY_IDX(batch->messages, i, cm_message_t *), gem);
     cm_buffer_append(buffer, "]", 1);
+    push->room = buffer->size + buffer->size / 8;
     return buffer;
 }
 
@@ -83,26 +84,45 @@ static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
     return NULL;
 }
 
+/* Keep of BATCH what is needed when its memory is used for the next one. */
+static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
+{
+    const apr_array_header_t *messages = batch->messages;
+    const cm_buffer_t *buffer = write_batch(push, batch);
+    const char *data = apr_pmemdup(ready->pool, buffer->data, buffer->size);
+
+    ready->batch = *batch;
+    ready->batch.messages = NULL;
+    ready->batch.held_reason = apr_pstrdup(ready->pool, batch->held_reason);
+    ready->count = messages->nelts;
+    if (ready->count) {
+        ready->first_id = APR_ARRAY_IDX(messages, 0, cm_message_t *)->id;
+        ready->last_id =
+            APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->id;
+    }
+    ready->body =
+        cm_http_body(push->session->http, data, buffer->size, ready->pool);
+    ready->made = 1;
+}
+
 /* Read what follows AFTER. Messages get their numbers as they are needed. */
 static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
                               apr_int64_t after)
 {
     cm_session_t *session = push->session;
-    int gem = session->kind == CM_PEER_GEM;
-    cm_buffer_t *buffer;
+    cm_batch_t *batch;
 
     apr_pool_clear(ready->pool);
-    ready->batch = NULL;
+    apr_pool_clear(push->pool);
+    ready->made = 0;
     push->stamping.rows = NULL;
     if (push->unstamped)
-        CM_TRY(stamp(push, ready->pool));
-    CM_TRY(cm_outbox_read_stamped(&ready->batch, session->node, &push->stamping,
-                                  after, &push->limits, gem, push->next_id,
-                                  ready->pool, ready->pool));
-    ready->after = after;
-    buffer = write_batch(ready->batch, gem, ready->pool);
-    ready->body =
-        cm_http_body(session->http, buffer->data, buffer->size, ready->pool);
+        CM_TRY(stamp(push, push->pool));
+    CM_TRY(cm_outbox_read_stamped(&batch, session->node, &push->stamping, after,
+                                  &push->limits, session->kind == CM_PEER_GEM,
+                                  push->next_id, push->pool, push->pool));
+    keep(ready, push, batch);
+    apr_pool_clear(push->pool);
     return NULL;
 }
 
@@ -121,27 +141,27 @@ static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
     if (!err)
         return;
     cm_store_rollback(push->session->node->store);
-    next->batch = NULL;
+    next->made = 0;
 }
 
 static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
                               const cm_ready_t *ready, cm_ready_t *next)
 {
     cm_session_t *session = push->session;
-    const cm_batch_t *batch = ready->batch;
+    const apr_int64_t last = ready->batch.last;
     apr_pool_t *pool = ready->pool;
     const char *query = NULL;
     cm_http_reply_t *raw;
     cm_error_t *err;
 
     if (session->kind == CM_PEER_GEM)
-        CM_TRY(cm_gem_before(push, batch, pool));
+        CM_TRY(cm_gem_before(push, ready, pool));
     else
         query = apr_psprintf(
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
-            push->told, batch->last);
+            push->told, last);
     cm_http_send(session->http, query, &ready->body, pool);
-    look_ahead(push, batch->last, next);
+    look_ahead(push, last, next);
     CM_TRY(cm_http_finish(&raw, session->http, pool));
     err = cm_reply_judge_post(reply, raw, pool);
     if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
@@ -153,34 +173,33 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
 
 /* The peer may say that it holds more than this batch (an answer of it was
  * lost): that is proved by sending the rest too, not taken on trust. */
-static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_batch_t *batch,
+static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
                                     const cm_reply_t *reply, apr_pool_t *pool)
 {
+    const apr_int64_t last = ready->batch.last;
     cm_session_t *session = push->session;
-    const cm_message_t *last = APR_ARRAY_IDX(
-        batch->messages, batch->messages->nelts - 1, cm_message_t *);
     int applied;
 
-    if (reply->received < last->id)
+    if (reply->received < ready->last_id)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer took messages up to %" APR_INT64_T_FMT
                        " but says that it holds %" APR_INT64_T_FMT,
-                       last->id, reply->received);
-    push->told = reply->received < batch->last ? reply->received : batch->last;
-    push->after = batch->last; /* rows behind the last are not for it */
+                       ready->last_id, reply->received);
+    push->told = reply->received < last ? reply->received : last;
+    push->after = last; /* rows behind the last message are not for it */
     cm_session_keep_parked(session->totals.parked_there,
                            cm_remote_parked(reply, &applied, pool));
     return NULL;
 }
 
-static cm_error_t *accepted(cm_push_t *push, const cm_batch_t *batch,
+static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
                             const cm_reply_t *reply, apr_pool_t *pool)
 {
     if (push->session->kind == CM_PEER_GEM)
-        CM_TRY(cm_gem_accepted(push, batch, pool));
+        CM_TRY(cm_gem_accepted(push, ready, pool));
     else
-        CM_TRY(accepted_by_ours(push, batch, reply, pool));
-    push->session->totals.pushed += batch->messages->nelts;
+        CM_TRY(accepted_by_ours(push, ready, reply, pool));
+    push->session->totals.pushed += ready->count;
     if (push->session->moved)
         push->session->moved(push->session->baton, "push",
                              push->session->totals.pushed, push->total);
@@ -195,11 +214,8 @@ static cm_error_t *accepted(cm_push_t *push, const cm_batch_t *batch,
 
 /* Send half as much the next time. What did not fit is not tried again in
  * this run; what took too long may have been the network. */
-static int shrink(cm_push_t *push, const cm_batch_t *batch,
-                  const cm_error_t *err)
+static int shrink(cm_push_t *push, int count, const cm_error_t *err)
 {
-    int count = batch->messages->nelts;
-
     if (count < 2 || ++push->shrunk > HALVINGS)
         return 0;
     if (err->code != CM_TOO_LARGE &&
@@ -214,23 +230,21 @@ static int shrink(cm_push_t *push, const cm_batch_t *batch,
 static cm_error_t *push_batch(cm_push_t *push, const cm_ready_t *ready,
                               cm_ready_t *next)
 {
-    const cm_batch_t *batch = ready->batch;
     apr_pool_t *pool = ready->pool;
     cm_reply_t *reply = NULL;
     cm_error_t *err = send_batch(&reply, push, ready, next);
 
     if (!err)
-        return accepted(push, batch, reply, pool);
-    next->batch = NULL;
+        return accepted(push, ready, reply, pool);
+    next->made = 0;
     if (err->code == CM_GAP && reply)
         return agree(push, reply->wanted, err, pool);
-    if (shrink(push, batch, err))
+    if (shrink(push, ready->count, err))
         return NULL;
     if (err->code != CM_TOO_LARGE)
         return err;
     return cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                         "message %" APR_INT64_T_FMT,
-                         APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->id);
+                         "message %" APR_INT64_T_FMT, ready->first_id);
 }
 
 static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
@@ -248,23 +262,25 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
     cm_ready_t *ready = &one, *next = &other, *before;
     const cm_batch_t *batch;
 
+    apr_pool_create(&push->pool, scratch_pool);
     apr_pool_create(&one.pool, scratch_pool);
     apr_pool_create(&other.pool, scratch_pool);
     do {
         CM_TRY(cm_stop_check(scratch_pool));
-        if (!ready->batch || ready->after != push->after)
+        if (!ready->made || ready->batch.after != push->after)
             CM_TRY(make_ready(ready, push, push->after));
-        batch = ready->batch;
+        batch = &ready->batch;
         count_held_back(push->session, batch);
-        next->batch = NULL;
-        if (batch->messages->nelts > 0)
+        next->made = 0;
+        if (ready->count > 0)
             CM_TRY(push_batch(push, ready, next));
         else
             push->after = batch->last;
         before = ready;
         ready = next;
         next = before;
-    } while (batch->more || batch->messages->nelts > 0 || push->unstamped);
+    } while (before->batch.more || before->count > 0 || push->unstamped);
+    apr_pool_destroy(push->pool);
     apr_pool_destroy(one.pool);
     apr_pool_destroy(other.pool);
     return NULL;
@@ -288,6 +304,7 @@ static void begin(cm_push_t *push, cm_session_t *session)
     const cm_settings_t *settings = session->node->settings;
 
     push->session = session;
+    push->room = FIRST_ROOM;
     push->limits.messages = settings->batch_messages;
     push->limits.bytes = settings->batch_bytes;
     push->after = session->peer->confirmed;

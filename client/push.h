@@ -19,25 +19,30 @@ typedef struct cm_push_t {
     int agreed;          /* a 409 was settled since the last success */
     apr_int64_t total;   /* messages that waited at the beginning */
     int shrunk;          /* times in a row that the batch was halved */
+    apr_size_t room;     /* bytes that a body may well take */
+    apr_pool_t *pool;    /* of the batch that is being made ready */
 } cm_push_t;
 
-/* A batch that is ready to be sent. */
+/* A batch that is ready to be sent: what must be known of it while the next
+ * one is made. */
 typedef struct cm_ready_t {
-    cm_batch_t *batch;
-    apr_int64_t after;   /* seq that it was read behind */
-    cm_http_body_t body; /* what is sent */
-    apr_pool_t *pool;    /* of all this */
+    int made;                      /* 0: nothing of this holds */
+    int count;                     /* messages */
+    apr_int64_t first_id, last_id; /* of the messages */
+    cm_batch_t batch;              /* without the messages */
+    cm_http_body_t body;           /* what is sent */
+    apr_pool_t *pool;              /* of all this */
 } cm_ready_t;
 
 /* Set PUSH up for a gem: where it goes on, and in small batches. */
 void cm_gem_begin(cm_push_t *push);
 
-/* Note before BATCH is sent to a gem that it may come to hold it. */
-cm_error_t *cm_gem_before(cm_push_t *push, const cm_batch_t *batch,
+/* Note before a batch is sent to a gem that it may come to hold it. */
+cm_error_t *cm_gem_before(cm_push_t *push, const cm_ready_t *ready,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Note that a gem holds all of BATCH. */
-cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_batch_t *batch,
+/* Note that a gem holds all of a batch. */
+cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* A gem wants to go on at message WANTED: find it. Fails with CM_EPOCH when
