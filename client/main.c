@@ -17,10 +17,7 @@
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
-    const int kept = 16 * 1024 * 1024;
-
-    mallopt(M_TRIM_THRESHOLD, kept);
-    mallopt(M_MMAP_THRESHOLD, kept);
+    mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
 #endif
 }
 

@@ -79,6 +79,7 @@ static cm_error_t *insert_new(cm_run_t *run, apr_pool_t *scratch_pool)
     apr_int64_t inserted;
     int i;
 
+    cm_bulk_reserve(bulk, run->items->nelts);
     for (i = 0; i < run->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
 
