@@ -8,7 +8,7 @@
 #include "remote_error.h"
 #include "stop.h"
 
-#define FIRST_ROOM  65536
+#define ROOM        (1280 * 1024) /* what is not used costs nothing */
 #define HALVINGS    12
 #define OLD_HISTORY "see \"ANOTHER HISTORY\" in communicator-sync(8)"
 
@@ -44,18 +44,15 @@ static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
     return NULL;
 }
 
-static cm_buffer_t *write_batch(cm_push_t *push, const cm_batch_t *batch)
+static void write_batch(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
 {
-    const int gem = push->session->kind == CM_PEER_GEM;
-    cm_buffer_t *buffer = cm_buffer_create(push->room, push->pool);
     int i;
 
+    buffer->size = 0;
     for (i = 0; i < batch->messages->nelts; i++)
         cm_message_write(
             buffer, APR_ARRAY_IDX(batch->messages, i, cm_message_t *), gem);
     cm_buffer_append(buffer, "]", 1);
-    push->room = buffer->size + buffer->size / 8;
-    return buffer;
 }
 
 /* Note what the peer holds of ours. */
@@ -88,9 +85,9 @@ static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
 static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
 {
     const apr_array_header_t *messages = batch->messages;
-    const cm_buffer_t *buffer = write_batch(push, batch);
-    const char *data = apr_pmemdup(ready->pool, buffer->data, buffer->size);
+    const cm_http_t *http = push->session->http;
 
+    write_batch(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
     ready->batch = *batch;
     ready->batch.messages = NULL;
     ready->batch.held_reason = apr_pstrdup(ready->pool, batch->held_reason);
@@ -100,8 +97,8 @@ static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
         ready->last_id =
             APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->id;
     }
-    ready->body =
-        cm_http_body(push->session->http, data, buffer->size, ready->pool);
+    ready->body = cm_http_body(http, ready->buffer->data, ready->buffer->size,
+                               ready->pool);
     ready->made = 1;
 }
 
@@ -261,10 +258,14 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
     cm_ready_t one = {0}, other = {0};
     cm_ready_t *ready = &one, *next = &other, *before;
     const cm_batch_t *batch;
+    apr_pool_t *pool;
 
-    apr_pool_create(&push->pool, scratch_pool);
-    apr_pool_create(&one.pool, scratch_pool);
-    apr_pool_create(&other.pool, scratch_pool);
+    apr_pool_create(&pool, scratch_pool);
+    apr_pool_create(&push->pool, pool);
+    apr_pool_create(&one.pool, pool);
+    apr_pool_create(&other.pool, pool);
+    one.buffer = cm_buffer_create(ROOM, pool);
+    other.buffer = cm_buffer_create(ROOM, pool);
     do {
         CM_TRY(cm_stop_check(scratch_pool));
         if (!ready->made || ready->batch.after != push->after)
@@ -280,9 +281,7 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         ready = next;
         next = before;
     } while (before->batch.more || before->count > 0 || push->unstamped);
-    apr_pool_destroy(push->pool);
-    apr_pool_destroy(one.pool);
-    apr_pool_destroy(other.pool);
+    apr_pool_destroy(pool);
     return NULL;
 }
 
@@ -304,7 +303,6 @@ static void begin(cm_push_t *push, cm_session_t *session)
     const cm_settings_t *settings = session->node->settings;
 
     push->session = session;
-    push->room = FIRST_ROOM;
     push->limits.messages = settings->batch_messages;
     push->limits.bytes = settings->batch_bytes;
     push->after = session->peer->confirmed;

@@ -19,7 +19,6 @@ typedef struct cm_push_t {
     int agreed;          /* a 409 was settled since the last success */
     apr_int64_t total;   /* messages that waited at the beginning */
     int shrunk;          /* times in a row that the batch was halved */
-    apr_size_t room;     /* bytes that a body may well take */
     apr_pool_t *pool;    /* of the batch that is being made ready */
 } cm_push_t;
 
@@ -31,7 +30,8 @@ typedef struct cm_ready_t {
     apr_int64_t first_id, last_id; /* of the messages */
     cm_batch_t batch;              /* without the messages */
     cm_http_body_t body;           /* what is sent */
-    apr_pool_t *pool;              /* of all this */
+    cm_buffer_t *buffer;           /* where it was written, each time */
+    apr_pool_t *pool;              /* of the rest */
 } cm_ready_t;
 
 /* Set PUSH up for a gem: where it goes on, and in small batches. */

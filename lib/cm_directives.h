@@ -31,7 +31,7 @@ CM_DIRECTIVE(MAX_BODY, "CommunicatorMaxBody", BOTH, 1, 1, "BYTES[K|M|G]",
              "largest body of a request or reply; default 16M")
 CM_DIRECTIVE(BATCH, "CommunicatorBatch", BOTH, 1, 2, "MESSAGES [BYTES[K|M|G]]",
              "most messages and bytes that go over the wire at once; "
-             "default 1000 1M")
+             "default 800 1M")
 CM_DIRECTIVE(ON_ERROR, "CommunicatorOnError", BOTH, 1, 1, "park|stop",
              "what becomes of a message that cannot be applied: set aside, "
              "or all wait behind it; default park")

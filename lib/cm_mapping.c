@@ -169,6 +169,7 @@ static cm_error_t *find_identities(apr_hash_t **found, cm_node_t *node,
     int i;
 
     *found = apr_hash_make(pool);
+    cm_bulk_reserve(keys, identities->nelts);
     for (i = 0; i < identities->nelts; i++) {
         cm_identity_t identity = APR_ARRAY_IDX(identities, i, cm_identity_t);
         const char *key = cm_identity_key(identity, pool);
@@ -211,6 +212,7 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
     int i;
 
     *found = apr_hash_make(result_pool);
+    cm_bulk_reserve(keys, local_ids->nelts);
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
 

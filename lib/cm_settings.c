@@ -15,7 +15,7 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
     settings->models = apr_array_make(pool, 8, sizeof(cm_model_t *));
     settings->require_tls = 1;
     settings->max_body = 16 * 1024 * 1024;
-    settings->batch_messages = 1000;
+    settings->batch_messages = 800;
     settings->batch_bytes = 1024 * 1024;
     settings->on_error = CM_ON_ERROR_PARK;
     settings->retain = apr_time_from_sec(30 * 86400);

@@ -52,6 +52,7 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
  * what follows from them; gives stamping->rows. Fails with CM_BUSY when rows
  * are gone. */
 cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
-                           apr_int64_t last_seq) CM_UNUSED_RESULT;
+                           apr_int64_t last_seq,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -47,13 +47,12 @@ static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
 }
 
 cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
-                           apr_int64_t last_seq)
+                           apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
-    apr_pool_t *pool = stamp->pool;
     const int handed_over = stamp->stamping->peer != NULL;
-    const cm_datum_t now = cm_datum_moment(cm_clock_now(), pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
-                                     9 + handed_over, 1, pool);
+                                     9 + handed_over, 1, scratch_pool);
     const apr_int64_t before = last_seq;
     apr_int64_t updated;
     int i;
@@ -62,11 +61,11 @@ cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        cm_bulk_add(bulk, cm_datum_number(row->id, pool));
-        cm_bulk_add(bulk, cm_datum_number(++last_seq, pool));
+        cm_bulk_add(bulk, cm_datum_number(row->id, scratch_pool));
+        cm_bulk_add(bulk, cm_datum_number(++last_seq, scratch_pool));
         cm_bulk_add(bulk, cm_datum_text(row->model));
         cm_bulk_add(bulk, cm_datum_text(row->action ? row->action : "update"));
-        cm_bulk_add(bulk, cm_datum_number(row->clock, pool));
+        cm_bulk_add(bulk, cm_datum_number(row->clock, scratch_pool));
         cm_bulk_add(bulk, cm_datum_text(row->clocks));
         cm_bulk_add(bulk, cm_datum_text(row->base));
         cm_bulk_add(bulk, cm_datum_text(row->identity.origin));
@@ -74,14 +73,14 @@ cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
         if (handed_over)
             cm_bulk_add(bulk, now);
     }
-    CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, pool));
+    CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
     if (updated != rows->nelts)
-        return CM_FAIL(pool, CM_BUSY,
+        return CM_FAIL(scratch_pool, CM_BUSY,
                        "%d messages were to be stamped, but only "
                        "%" APR_INT64_T_FMT " are still there",
                        rows->nelts, updated);
-    CM_TRY(cm_names_bury(&last_seq, stamp->node, stamp->burials, pool));
+    CM_TRY(cm_names_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
     if (handed_over && last_seq == before + rows->nelts)
         stamp->stamping->rows = keep_rows(stamp, rows, before);
-    return cm_node_set_last_seq(stamp->node, last_seq, pool);
+    return cm_node_set_last_seq(stamp->node, last_seq, scratch_pool);
 }
