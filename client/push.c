@@ -257,7 +257,6 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
 {
     cm_ready_t one = {0}, other = {0};
     cm_ready_t *ready = &one, *next = &other, *before;
-    const cm_batch_t *batch;
     apr_pool_t *pool;
 
     apr_pool_create(&pool, scratch_pool);
@@ -270,13 +269,12 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         CM_TRY(cm_stop_check(scratch_pool));
         if (!ready->made || ready->batch.after != push->after)
             CM_TRY(make_ready(ready, push, push->after));
-        batch = &ready->batch;
-        count_held_back(push->session, batch);
+        count_held_back(push->session, &ready->batch);
         next->made = 0;
         if (ready->count > 0)
             CM_TRY(push_batch(push, ready, next));
         else
-            push->after = batch->last;
+            push->after = ready->batch.last;
         before = ready;
         ready = next;
         next = before;

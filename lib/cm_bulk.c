@@ -149,7 +149,6 @@ static cm_error_t *select_chunk(cm_rows_t **rows, cm_store_t *store,
     int count;
 
     arguments = cm_chunk_arguments(&count, chunk, pool);
-    store->expected = chunk->rows;
     if (store->dialect->ops->selects_kept)
         return cm_prepared_select(rows, store, sql, arguments, count, 1, pool);
     return cm_store_select(rows, store, sql, arguments, count, pool);

@@ -36,7 +36,8 @@ typedef enum cm_present_e {
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool);
 
-/* Make room for ROWS rows: less memory than growing. */
+/* Make room for ROWS rows before the first is added: growing takes twice the
+ * memory. */
 void cm_bulk_reserve(cm_bulk_t *bulk, int rows);
 
 /* Append one cell; column_count of them make a row. */

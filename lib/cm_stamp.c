@@ -270,7 +270,7 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     cm_stamping_t *stamping = stamp->stamping;
     apr_array_header_t *rows;
     apr_int64_t last_seq;
-    apr_pool_t *iterpool;
+    apr_pool_t *subpool;
     int i;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
@@ -282,11 +282,11 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     CM_TRY(find_records(stamp, rows));
     for (i = 0; i < rows->nelts; i++)
         cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
-    apr_pool_create(&iterpool, stamp->pool);
-    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, iterpool));
-    apr_pool_clear(iterpool);
-    CM_TRY(cm_stamp_write(stamp, rows, last_seq, iterpool));
-    apr_pool_destroy(iterpool);
+    apr_pool_create(&subpool, stamp->pool);
+    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
+    apr_pool_clear(subpool);
+    CM_TRY(cm_stamp_write(stamp, rows, last_seq, subpool));
+    apr_pool_destroy(subpool);
     stamping->after = APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
     return NULL;
 }

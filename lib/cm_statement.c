@@ -216,7 +216,7 @@ cm_error_t *cm_store_read(cm_rows_t **rows, cm_store_t *store,
 {
     const apr_dbd_driver_t *driver = store->driver;
     int columns = results ? apr_dbd_num_cols(driver, results) : 0;
-    int room = store->expected, known = -1, count, i;
+    int known = -1, count, i;
     apr_array_header_t *cells;
     apr_dbd_row_t *row = NULL;
 
@@ -224,10 +224,9 @@ cm_error_t *cm_store_read(cm_rows_t **rows, cm_store_t *store,
     if (!results)
         known = 0;
     else if (store->dialect->database == CM_PGSQL)
-        room = known = apr_dbd_num_tuples(driver, results);
-    cells = apr_array_make(pool, room > 0 ? room * columns : 16,
+        known = apr_dbd_num_tuples(driver, results);
+    cells = apr_array_make(pool, known > 0 ? known * columns : 16,
                            sizeof(cm_datum_t));
-    store->expected = 0;
     for (count = 0; count != known; count++) {
         if (apr_dbd_get_row(driver, pool, results, &row, -1))
             break;

@@ -32,7 +32,6 @@ struct cm_store_t {
     int doomed;     /* the transaction is gone: only a rollback is left */
     int locked;     /* holds the turn of SQLite's writers */
     int found_rows; /* MySQL: known to count the rows found */
-    int expected;   /* rows that the next select may well give; 0: not known */
 };
 
 /* Make the error of a driver call that returned RC; notes what it means for
