@@ -156,10 +156,15 @@ sub answers {
         PeerPort => $self->{port}, Timeout => 2);
 }
 
+# As apachectl graceful-stop: at SIGTERM httpd's event MPM closes the sockets of
+# connections that its threads are freeing, and may crash (2.4.71).
 sub stop {
     my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
 
-    stop_process(delete $self->{pid}) if $self->{pid};
+    kill WINCH => $pid;
+    wait_until(sub { !is_alive($pid) }, 5);
+    stop_process($pid);
 }
 
 sub restart {
