@@ -24,6 +24,7 @@ struct cm_http_t {
     CURLcode result;         /* how it ended ... */
     int done;                /* ... if it has */
     const cm_http_config_t *config;
+    cm_proxy_t *proxy;
     cm_http_reply_t *reply; /* the one being read */
     apr_pool_t *reply_pool;
     char *data; /* kept from one request to the next */
@@ -190,6 +191,7 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
         return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
     apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
     set_options(made);
+    made->proxy = cm_proxy_watch(made->curl, config->uri, pool);
     *http = made;
     return NULL;
 }
@@ -317,7 +319,7 @@ cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
     leave(http);
     if (http->result != CURLE_OK)
         return cm_http_explain(http->result, http->error, http->overflow,
-                               http->config, pool);
+                               http->config, http->proxy, pool);
     /* curl takes what was cut there for the whole of it */
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,
@@ -375,6 +377,11 @@ cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
 void cm_http_inspect(cm_http_t *http)
 {
     curl_easy_setopt(http->curl, CURLOPT_CERTINFO, 1L);
+}
+
+const cm_proxy_t *cm_http_proxy(const cm_http_t *http)
+{
+    return http->proxy;
 }
 
 apr_int64_t cm_http_expires(const cm_http_t *http)

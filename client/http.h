@@ -1,5 +1,5 @@
-/* HTTP towards one peer. Only http.c, http_error.[ch] and certificate.c know
- * libcurl.
+/* HTTP towards one peer. Only http.c, http_error.[ch], certificate.c and
+ * proxy.c know libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, the size of a reply is
@@ -13,6 +13,7 @@
 
 #include "cm_gzip.h"
 #include "cm_settings.h"
+#include "proxy.h"
 
 typedef struct cm_http_t cm_http_t;
 
@@ -81,6 +82,9 @@ void cm_http_take_gzip(cm_http_t *http, int takes);
  * longer valid, 0 when none was seen. */
 void cm_http_inspect(cm_http_t *http);
 apr_int64_t cm_http_expires(const cm_http_t *http);
+
+/* Return which proxy the requests take, as far as they went. */
+const cm_proxy_t *cm_http_proxy(const cm_http_t *http);
 
 /* Return the versions of the HTTP library, for --version. */
 const char *cm_http_version(void);

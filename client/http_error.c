@@ -29,7 +29,8 @@ static cm_code_e code_of(CURLcode rc, int overflow)
 }
 
 cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
-                            const cm_http_config_t *config, apr_pool_t *pool)
+                            const cm_http_config_t *config,
+                            const cm_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
     cm_code_e code = code_of(rc, overflow);
@@ -53,6 +54,11 @@ cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
                                  : "install the authorities' certificates "
                                    "(Debian: ca-certificates), or name a "
                                    "file of them by ca-file=");
+    if (proxy->used && code == CM_NETWORK)
+        return cm_error_hint(err, pool,
+                             "requests go through the proxy %s (%s): is it "
+                             "running, and does it let this host through?",
+                             proxy->address, proxy->used);
     if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
         return cm_error_hint(err, pool,
                              "is the peer's httpd running, and is uri= right "

@@ -7,8 +7,9 @@
 #include "http.h"
 
 /* Return the error for RC with WORDS of libcurl's (may be ""). OVERFLOW: the
- * reply became too large. */
+ * reply became too large. PROXY: what the connection went through. */
 cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
-                            const cm_http_config_t *config, apr_pool_t *pool);
+                            const cm_http_config_t *config,
+                            const cm_proxy_t *proxy, apr_pool_t *pool);
 
 #endif

@@ -18,16 +18,59 @@ static apr_status_t put(void *baton)
     return APR_SUCCESS;
 }
 
-static json_object *read_all(const char *directory, apr_pool_t *pool)
+static cm_error_t *unreadable(const char *path, cm_code_e code, const char *why,
+                              apr_pool_t *pool)
+{
+    return cm_error_hint(
+        CM_FAIL(pool, code, "'%s' cannot be read: %s", path, why), pool,
+        code == CM_FILE ? "who asks must be allowed to read it: the same user, "
+                          "or its group and chmod g+rx on the folder"
+                        : "remove it: the next run writes it again");
+}
+
+/* Read the file into *ALL, NULL when there is none. */
+static cm_error_t *read_file(json_object **all, apr_time_t *written,
+                             const char *directory, apr_pool_t *pool)
 {
     const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
-    json_object *all = json_object_from_file(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
 
-    if (!json_object_is_type(all, json_type_object)) {
-        json_object_put(all);
-        all = json_object_new_object();
+    *all = NULL;
+    *written = 0;
+    if (fd < 0)
+        return errno == ENOENT
+                   ? NULL
+                   : unreadable(path, CM_FILE, strerror(errno), pool);
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        *all = json_object_from_fd(fd);
+        *written = apr_time_from_sec(info.st_mtime);
     }
-    return all;
+    close(fd);
+    if (json_object_is_type(*all, json_type_object))
+        return NULL;
+    json_object_put(*all);
+    *all = NULL;
+    return unreadable(path, CM_MALFORMED, "it is damaged", pool);
+}
+
+static json_object *read_all(const char *directory, apr_pool_t *pool)
+{
+    json_object *all;
+    apr_time_t written;
+    const cm_error_t *err = read_file(&all, &written, directory, pool);
+
+    return err || !all ? json_object_new_object() : all;
+}
+
+cm_error_t *cm_memory_check(apr_time_t *written, const char *directory,
+                            apr_pool_t *pool)
+{
+    json_object *all;
+
+    CM_TRY(read_file(&all, written, directory, pool));
+    json_object_put(all);
+    return NULL;
 }
 
 struct json_object *cm_memory_read(const char *directory, const char *name,

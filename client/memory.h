@@ -4,6 +4,8 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include <apr_time.h>
+
 #include "cm_error.h"
 
 struct json_object;
@@ -12,6 +14,12 @@ struct json_object;
  * is none, or it cannot be read. Freed with POOL. */
 struct json_object *cm_memory_read(const char *directory, const char *name,
                                    apr_pool_t *pool);
+
+/* Look at the file in DIRECTORY: *WRITTEN is when, or 0 when there is none yet.
+ * Fails with CM_FILE when this user may not read it, CM_MALFORMED when it is
+ * damaged. */
+cm_error_t *cm_memory_check(apr_time_t *written, const char *directory,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* What the last runs came to. */
 typedef struct cm_runs_t {

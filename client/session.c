@@ -56,9 +56,9 @@ cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
     return err ? err : tell_history(session, scratch_pool);
 }
 
-static cm_error_t *open_http(cm_session_t *session, int timeout)
+static cm_error_t *open_http(cm_session_t *session, cm_error_t **secret,
+                             const cm_settings_t *settings, int timeout)
 {
-    const cm_settings_t *settings = session->node->settings;
     apr_pool_t *pool = session->pool;
     cm_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
@@ -75,17 +75,18 @@ static cm_error_t *open_http(cm_session_t *session, int timeout)
                         ? !config->loopback
                         : session->settings->compress == CM_COMPRESS_YES;
     if (session->settings->user)
-        CM_TRY(cm_secret_read(&config->password, session->settings, pool));
+        *secret = cm_secret_read(&config->password, session->settings, pool);
     return cm_http_open(&session->http, config, pool);
 }
 
-cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
-                            const cm_peer_settings_t *settings, int timeout,
-                            apr_pool_t *pool)
+cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
+                             const cm_settings_t *own,
+                             const cm_peer_settings_t *settings, int timeout,
+                             apr_pool_t *pool)
 {
     cm_session_t *made = apr_pcalloc(pool, sizeof(*made));
 
-    made->node = node;
+    *secret = NULL;
     made->settings = settings;
     made->headers = apr_table_make(pool, 8);
     made->its_received = -1;
@@ -94,9 +95,22 @@ cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
     made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.notices = apr_array_make(pool, 4, sizeof(const char *));
+    CM_TRY(open_http(made, secret, own, timeout));
     *session = made;
-    CM_TRY(open_http(made, timeout));
-    return cm_session_load(made, pool);
+    return NULL;
+}
+
+cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
+                            const cm_peer_settings_t *settings, int timeout,
+                            apr_pool_t *pool)
+{
+    cm_error_t *secret;
+
+    CM_TRY(cm_session_probe(session, &secret, node->settings, settings, timeout,
+                            pool));
+    CM_TRY(secret);
+    (*session)->node = node;
+    return cm_session_load(*session, pool);
 }
 
 /* Change the peer's row under its lock: another host may have moved the
@@ -185,7 +199,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         session->kind = CM_PEER_GEM;
         session->said.gem = 1;
         session->said.at = cm_clock_now();
-        if (!session->peer->epoch)
+        if (!session->peer || !session->peer->epoch)
             return NULL;
         return cm_error_hint(
             CM_FAIL(scratch_pool, CM_PROTOCOL,
@@ -195,12 +209,13 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     }
     CM_TRY(check_protocol(reply, scratch_pool));
     CM_TRY(check_name(session, reply->node, scratch_pool));
-    CM_TRY(check_history(session, reply, scratch_pool));
+    if (session->peer)
+        CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
     cm_http_take_gzip(session->http, reply->takes_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
-    if (reply->has_clock)
+    if (reply->has_clock && session->peer)
         session->peer->clock_offset = reply->clock_offset;
     if (reply->pending >= 0) {
         session->said.at = cm_clock_now();
@@ -213,8 +228,9 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
 
 cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
 {
-    const char *query = apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
-                                     session->peer->confirmed);
+    const char *query =
+        apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
+                     session->peer ? session->peer->confirmed : 0);
     cm_http_reply_t *raw;
     cm_reply_t *reply;
     cm_error_t *err;

@@ -25,12 +25,13 @@ typedef void (*cm_moved_t)(void *baton, const char *what, apr_int64_t done,
                            apr_int64_t total);
 
 typedef struct cm_session_t {
-    cm_node_t *node;
+    cm_node_t *node; /* NULL: a probe */
     const cm_peer_settings_t *settings;
     cm_http_t *http;
     apr_table_t *headers; /* of requests */
     cm_peer_kind_e kind;
-    cm_peer_t *peer;          /* its row, as last read or written */
+    cm_peer_t *peer;          /* its row, as last read or written; NULL: a
+                                 probe that knows nothing of the database */
     apr_int64_t its_received; /* as it last said; -1: it has not */
     apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
     cm_totals_t totals;
@@ -46,6 +47,15 @@ typedef struct cm_session_t {
 cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
                             const cm_peer_settings_t *settings, int timeout,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Open a session that needs neither database nor password, for check: OWN are
+ * this node's settings, *SECRET says why the password cannot be read, or
+ * NULL. cm_session_load() may follow once the session has a node; without it
+ * only cm_session_greet() makes sense. Fails with CM_CONFIG, CM_INTERNAL. */
+cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
+                             const cm_settings_t *own,
+                             const cm_peer_settings_t *settings, int timeout,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Take in what REPLY says about the peer: kind, name, epoch, clock. Fails with
  * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */

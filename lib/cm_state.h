@@ -52,9 +52,9 @@ cm_error_t *cm_state_check(const cm_node_t *node,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Try whether this login may do what it has to, without doing it: with
- * Communicator's tables, or (MODEL not NULL) with that model's. Fails with the
- * database's words. */
-cm_error_t *cm_state_rights(cm_node_t *node, const cm_model_t *model,
+ * Communicator's tables, or (TABLE not NULL) with that one. Fails with the
+ * names of all tables that it may not change, and the database's words. */
+cm_error_t *cm_state_rights(cm_store_t *store, const cm_table_t *table,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

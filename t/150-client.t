@@ -9,7 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(folder spew client_file run_program);
+use Communicator::Test qw(folder spew client_file free_port run_program);
 use Communicator::Test::Hostile qw(reply ours gem ids good central confirmed
   nobody $EPOCH);
 
@@ -90,6 +90,106 @@ subtest 'passwords' => sub {
         $run = $central->sync;
         is($run->{exit}, 78, "$uri is not for passwords");
     }
+};
+
+# check goes on whatever fails: every line is there, and nothing crashes.
+subtest 'check, whatever fails' => sub {
+    my $server = Communicator::Test::Hostile->new(good());
+    my $central = central($server);
+    my $secret = "$central->{dir}/facade.secret";
+    my $check = sub {
+        my $run = $central->sync('check', '--timeout', '5', ref $_[0] ? $_[0]
+            : ());
+
+        is($run->{signal}, 0, "$_[-1]: no crash");
+        return $run;
+    };
+    my %broken = (
+        'is missing' => [74, sub { unlink $secret }],
+        'is empty' => [78, sub { spew($secret, "\n"); chmod 0600, $secret }],
+        'is open to others' => [78, sub { spew($secret, "geheim\n");
+            chmod 0644, $secret }]);
+
+    for my $case (sort keys %broken) {
+        my ($exit, $break) = @{ $broken{$case} };
+
+        $break->();
+        my $run = $check->("a password file that $case");
+        is($run->{exit}, $exit, '  its exit status');
+        like($run->{out}, qr/^FAIL +facade: address and password: .*file '/m,
+            '  which is named');
+        like($run->{out}, qr/^ok +facade: name, route and port$/m,
+            '  the way is tried all the same');
+        like($run->{out}, qr/^ok +model post$/m, '  and the models judged');
+    }
+    spew($secret, "geheim\n");
+    chmod 0600, $secret;
+
+    my $good = $central->{conf};
+    $central->configure(conf => $good . <<'CONF');
+CommunicatorModel lost table=lost
+CommunicatorModel gone table=gone key=name
+CONF
+    my $run = $check->('two models without a table');
+    is($run->{exit}, 78, '  the exit status');
+    like($run->{out}, qr/^FAIL +model $_: /m, "  $_ is named") for qw(lost gone);
+    like($run->{out}, qr/^ok +model post$/m, '  and the one that is well');
+    like($run->{out}, qr/^ok +facade: Communicator answers$/m,
+        '  the peer is asked all the same');
+    $central->configure(conf => $good);
+
+    my $file = $central->database->{file};
+    $central->database->run('drop table communicator_node');
+    $run = $check->('a table of ours that is gone');
+    isnt($run->{exit}, 0, '  the exit status');
+    like($run->{out}, qr/^ok +model post$/m, '  the models are judged');
+    like($run->{out}, qr/^ok +facade: Communicator answers$/m,
+        '  the peer is asked');
+    unlike($run->{out}, qr/histories fit/, '  but for its history');
+    rename $file, "$file.away";
+    mkdir $file;
+    $run = $check->('no database');
+    is($run->{exit}, 75, '  the exit status');
+    like($run->{out}, qr/^FAIL +database \(sqlite3\): /m, '  it is said');
+    like($run->{out}, qr/^ok +facade: Communicator answers$/m,
+        '  the peer is asked');
+    my ($last) = reverse $server->requests;
+    is($last->{headers}{'communicator-epoch'}, undef,
+        '  and told nothing of a history that is not known');
+    rmdir $file;
+
+    my $proxy = free_port();
+    $central->configure(peers => "CommunicatorPeer facade "
+        . "uri=http://facade.invalid/messages.json user=u insecure=yes "
+        . "password-file=$secret\n");
+    my %env = (http_proxy => "http://me:sesame\@127.0.0.1:$proxy");
+    $run = $check->({ env => \%env }, 'a proxy that is not there');
+    like($run->{out}, qr/^FAIL\ +facade:\ name,\ route\ and\ port:\ .*\n
+        \ +hint:\ .*proxy/mx, '  the hint names it');
+    like($run->{out}, qr{^ok\ +facade:\ through\ the\ proxy\ http://
+        (\*\*\*@)?127\.0\.0\.1:$proxy\ \(http_proxy\)$}mx, '  it is shown');
+    unlike($run->{out} . $run->{err}, qr/sesame/, '  without its password');
+    $run = $check->({ env => { %env, no_proxy => '.invalid' } },
+        'a proxy that no_proxy forbids');
+    like($run->{out}, qr/^ok +facade: http_proxy is set, but not used here/m,
+        '  it is said');
+    $server->stop;
+};
+
+subtest 'check shows what the last run came to' => sub {
+    my $server = Communicator::Test::Hostile->new(
+        sub { reply(401, 'text/html', '<h1>no</h1>') });
+    my $central = central($server);
+
+    $central->sync;
+    my $run = $central->sync('check');
+    like($run->{out}, qr/^warning +facade: the last run, .*, failed: .*401/m,
+        'its failure');
+    spew("$central->{dir}/state/status.json", "{ not JSON");
+    $run = $central->sync('check');
+    like($run->{out}, qr/^warning +state: .*status\.json.*cannot be read/m,
+        'a state file that cannot be read');
+    $server->stop;
 };
 
 # What a push meets: [name, code, exit, message, hint].

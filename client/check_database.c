@@ -1,0 +1,177 @@
+/* check: the database, Communicator's tables in it, and the models. */
+#include "check.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_capture.h"
+#include "cm_schema.h"
+#include "cm_state.h"
+
+static cm_error_t *schema_is_known(const cm_client_t *client, apr_pool_t *pool)
+{
+    int present, known;
+
+    CM_TRY(cm_schema_version(&present, &known, client->store, pool));
+    if (present == known)
+        return NULL;
+    if (present > known)
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "version %d is newer than this program "
+                                     "knows (%d)",
+                                     present, known),
+                             pool, "upgrade communicator-sync");
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                 "the database has version %d, %d is needed",
+                                 present, known),
+                         pool, "communicator-sync migrate");
+}
+
+/* Each of these judges one aspect of a table, and says what is worth a
+ * warning by itself. */
+static cm_error_t *triggers_are_there(cm_check_t *check,
+                                      const cm_table_t *table)
+{
+    apr_pool_t *pool = check->pool;
+    cm_capture_e state;
+
+    if (!table->model->publishes)
+        return NULL;
+    CM_TRY(cm_capture_state(&state, check->client->store, table, pool));
+    if (state == CM_CAPTURE_CURRENT)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA, "the triggers of '%s' %s", table->model->table,
+                state == CM_CAPTURE_MISSING
+                    ? "are not there: its changes are not published"
+                    : "were made for other columns"),
+        pool, "communicator-sync migrate");
+}
+
+static cm_error_t *may_be_changed(cm_check_t *check, const cm_table_t *table)
+{
+    return table->model->receives
+               ? cm_state_rights(check->client->store, table, check->pool)
+               : NULL;
+}
+
+static cm_error_t *all_is_seen(cm_check_t *check, const cm_table_t *table)
+{
+    const cm_model_t *model = table->model;
+    const char *parents = NULL;
+
+    if (model->publishes)
+        CM_TRY(cm_catalog_unseen(&parents, check->client->store, model,
+                                 check->pool));
+    if (parents)
+        cm_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool,
+                         "model %s: what foreign keys do to '%s' along with %s "
+                         "is seen by no trigger",
+                         model->name, model->table, parents),
+            "have the same foreign keys on the other side, or let the "
+            "application change the rows itself");
+    return NULL;
+}
+
+typedef cm_error_t *(*judge_t)(cm_check_t *check, const cm_table_t *table);
+static const judge_t judges[] = {triggers_are_there, may_be_changed,
+                                 all_is_seen};
+
+/* Judge all aspects of MODEL: one of them may hide no other. */
+static void check_model(cm_check_t *check, const cm_model_t *model)
+{
+    apr_pool_t *pool = check->pool;
+    const char *what = apr_psprintf(pool, "model %s", model->name);
+    cm_table_t *table;
+    cm_error_t *err =
+        cm_catalog_read(&table, check->client->store, model, pool, pool);
+    int failed = 0;
+    size_t i;
+
+    if (err) {
+        cm_check_went(check, what, err);
+        return;
+    }
+    for (i = 0; i < sizeof(judges) / sizeof(*judges); i++) {
+        err = judges[i](check, table);
+        failed |= err && !cm_check_went(check, what, err);
+    }
+    if (!failed)
+        cm_check_went(check, what, NULL);
+}
+
+/* What waits for a person at either side of PEER. */
+static void check_parked(cm_check_t *check, const cm_peer_state_t *one)
+{
+    apr_pool_t *pool = check->pool;
+
+    if (one->parked)
+        cm_check_say(check, CM_VERDICT_WARN,
+                     apr_psprintf(pool, "%s of %s parked here",
+                                  cm_output_messages(one->parked, pool),
+                                  one->peer->name),
+                     "communicator-sync parked");
+    if (one->said.parked > 0)
+        cm_check_say(check, CM_VERDICT_WARN,
+                     apr_psprintf(pool, "%s of ours parked at %s, as of %s",
+                                  cm_output_messages(one->said.parked, pool),
+                                  one->peer->name,
+                                  cm_output_when(one->said.at, pool)),
+                     "communicator-sync parked, on that host");
+}
+
+/* What waits for a person, and why nothing may move. */
+static void check_state(cm_check_t *check)
+{
+    cm_client_t *client = check->client;
+    apr_pool_t *pool = check->pool;
+    cm_state_t *state = NULL;
+    int i;
+
+    if (!cm_check_went(check, "this node",
+                       cm_state_read(&state, client->node, NULL, pool)))
+        return;
+    if (state->paused_at)
+        cm_check_say(check, CM_VERDICT_WARN,
+                     cm_output_paused(state->name, state->paused_at, pool),
+                     "communicator-sync resume");
+    for (i = 0; i < state->peers->nelts; i++)
+        check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+}
+
+/* Communicator's own tables; without them the models can be judged, too. */
+static void check_own(cm_check_t *check)
+{
+    cm_client_t *client = check->client;
+    cm_error_t *err;
+
+    if (!cm_check_went(check, "tables of Communicator",
+                       schema_is_known(client, check->pool)))
+        return;
+    cm_check_went(check, "rights on Communicator's tables",
+                  cm_state_rights(client->store, NULL, check->pool));
+    err = cm_client_node(client);
+    if (err)
+        cm_check_went(check, "this node", err);
+    else
+        check_state(check);
+}
+
+void cm_check_database(cm_check_t *check)
+{
+    cm_client_t *client = check->client;
+    const cm_settings_t *settings = client->settings;
+    const char *what =
+        apr_psprintf(check->pool, "database (%s)",
+                     settings->driver ? settings->driver : "none");
+    int i;
+
+    if (!cm_check_went(check, what, cm_client_store(client)))
+        return;
+    check_own(check);
+    for (i = 0; i < settings->models->nelts; i++)
+        check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));
+}
