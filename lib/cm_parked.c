@@ -66,21 +66,37 @@ static void add_member(cm_buffer_t *json, const char *name,
         cm_buffer_append(json, cell->data, cell->size);
 }
 
-/* Give the whole message ID as JSON, and its row of these columns. */
-static cm_error_t *read_whole(const char **whole, cm_rows_t **rows,
-                              const work_t *work, apr_pool_t *pool)
+/* The columns of a message that is kept whole, see cm_parked_keep(). */
+#define WHOLE                                                                  \
+    "id, model, origin, original_id, action, clock, clocks, base, refs, body," \
+    " error"
+
+/* Return the message in the first of ROWS, which has those columns, as JSON. */
+static const char *whole_of(const cm_rows_t *rows, apr_pool_t *pool)
 {
     static const char *const names[] = {
         "id",     "model", "origin", "original_id", "action", "clock",
         "clocks", "base",  "refs",   "body",        "reason"};
-    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
-                                    cm_datum_number(work->id, pool)};
     cm_buffer_t *json = cm_buffer_create(1024, pool);
     int i;
 
+    cm_buffer_raw(json, "{");
+    for (i = 0; i < (int)(sizeof(names) / sizeof(*names)); i++)
+        add_member(json, names[i], cm_cell(rows, 0, i),
+                   i != 0 && (i < 5 || i > 8));
+    cm_buffer_append(json, "}", 2);
+    return json->data;
+}
+
+/* Read the parked message of WORK. */
+static cm_error_t *read_whole(cm_rows_t **rows, const work_t *work,
+                              apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
+                                    cm_datum_number(work->id, pool)};
+
     CM_TRY(cm_store_select(rows, work->node->store,
-                           "SELECT id, model, origin, original_id, action,"
-                           " clock, clocks, base, refs, body, error"
+                           "SELECT " WHOLE
                            " FROM inbound_messages WHERE peer = %s AND id = %s"
                            " AND processed_at IS NULL",
                            arguments, 2, pool));
@@ -88,12 +104,6 @@ static cm_error_t *read_whole(const char **whole, cm_rows_t **rows,
         return CM_FAIL(pool, CM_USAGE,
                        "no message %" APR_INT64_T_FMT " of '%s' is parked here",
                        work->id, work->peer);
-    cm_buffer_raw(json, "{");
-    for (i = 0; i < (int)(sizeof(names) / sizeof(*names)); i++)
-        add_member(json, names[i], cm_cell(*rows, 0, i),
-                   i != 0 && (i < 5 || i > 8));
-    cm_buffer_append(json, "}", 2);
-    *whole = json->data;
     return NULL;
 }
 
@@ -120,9 +130,9 @@ static cm_error_t *find_local_id(const char **id, const work_t *work,
     return NULL;
 }
 
-/* Put the whole message where lost values are kept. */
-static cm_error_t *keep_whole(const work_t *work, const cm_rows_t *rows,
-                              const char *whole, apr_pool_t *pool)
+cm_error_t *cm_parked_keep(cm_node_t *node, const char *peer,
+                           const cm_rows_t *rows, const char *local_id,
+                           apr_pool_t *pool)
 {
     static const cm_bulk_column_t columns[] = {
         {"model", "text"},        {"local_record_id", "text"},
@@ -133,23 +143,21 @@ static cm_error_t *keep_whole(const work_t *work, const cm_rows_t *rows,
     cm_bulk_t *bulk =
         cm_bulk_create("communicator_conflicts", columns,
                        sizeof(columns) / sizeof(*columns), 0, pool);
-    const char *local_id, *model = cm_cell_text(rows, 0, 1);
+    const char *model = cm_cell_text(rows, 0, 1);
     cm_datum_t now = cm_datum_number(cm_clock_now(), pool);
     apr_int64_t inserted;
 
-    CM_TRY(find_local_id(&local_id, work, rows, pool));
     cm_bulk_add(bulk, cm_datum_text(model ? model : ""));
     cm_bulk_add(bulk, cm_datum_text(local_id));
     cm_bulk_add(bulk, *cm_cell(rows, 0, 2));
     cm_bulk_add(bulk, *cm_cell(rows, 0, 3));
-    cm_bulk_add(bulk, cm_datum_text(whole));
+    cm_bulk_add(bulk, cm_datum_text(whole_of(rows, pool)));
     cm_bulk_add(bulk, *cm_cell(rows, 0, 5));
-    cm_bulk_add(bulk, cm_datum_text(work->peer));
-    cm_bulk_add(bulk, cm_datum_number(work->id, pool));
+    cm_bulk_add(bulk, cm_datum_text(peer));
+    cm_bulk_add(bulk, *cm_cell(rows, 0, 0));
     cm_bulk_add(bulk, now);
     cm_bulk_add(bulk, now);
-    return cm_bulk_insert(&inserted, work->node->store, bulk, CM_PRESENT_FAIL,
-                          pool);
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL, pool);
 }
 
 static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
@@ -157,13 +165,14 @@ static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
     cm_store_t *store = work->node->store;
     const cm_datum_t arguments[] = {cm_datum_text(work->peer),
                                     cm_datum_number(work->id, pool)};
+    const char *local_id;
     cm_rows_t *rows;
-    const char *whole = NULL;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_load(&row, work->node, work->peer, 1, pool));
-    CM_TRY(read_whole(&whole, &rows, work, pool));
-    CM_TRY(keep_whole(work, rows, whole, pool));
+    CM_TRY(read_whole(&rows, work, pool));
+    CM_TRY(find_local_id(&local_id, work, rows, pool));
+    CM_TRY(cm_parked_keep(work->node, work->peer, rows, local_id, pool));
     CM_TRY(cm_store_run(
         NULL, store,
         apr_pstrcat(pool, "UPDATE inbound_messages SET processed_at = ",
@@ -185,7 +194,7 @@ static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
     const char *name;
     cm_rows_t *rows;
 
-    CM_TRY(read_whole(&name, &rows, work, pool));
+    CM_TRY(read_whole(&rows, work, pool));
     name = cm_cell_text(rows, 0, 1);
     model = name ? cm_settings_model(work->node->settings, name) : NULL;
     *done = 0;

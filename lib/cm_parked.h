@@ -26,4 +26,12 @@ cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
 cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Keep the whole message in the first of ROWS, of or for PEER, as JSON in
+ * communicator_conflicts. ROWS: id, model, origin, original_id, action, clock,
+ * clocks, base, refs, body, reason. LOCAL_ID, the record's id here, may be
+ * NULL. In the open transaction. */
+cm_error_t *cm_parked_keep(cm_node_t *node, const char *peer,
+                           const cm_rows_t *rows, const char *local_id,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
 #endif

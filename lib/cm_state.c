@@ -211,10 +211,10 @@ static cm_error_t *try_rights(cm_store_t *store, const char *table,
 static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[][2] = {
-        {"outbound_messages", "body"},    {"inbound_messages", "body"},
-        {"communicator_mappings", "id"},  {"communicator_peers", "status"},
-        {"communicator_node", "id"},      {"communicator_conflicts", "id"},
-        {"communicator_missing", "model"}};
+        {"outbound_messages", "body"},     {"inbound_messages", "body"},
+        {"communicator_mappings", "id"},   {"communicator_peers", "status"},
+        {"communicator_node", "id"},       {"communicator_conflicts", "id"},
+        {"communicator_missing", "model"}, {"communicator_withheld", "reason"}};
     const char *names = NULL;
     cm_error_t *err, *first = NULL;
     size_t i;

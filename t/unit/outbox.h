@@ -98,8 +98,8 @@ static inline cm_batch_t *read_after(cm_node_t *node, apr_int64_t after,
 }
 
 /* Return message NUMBER of BATCH as it goes over the wire, without "[". */
-static const char *wire(const cm_batch_t *batch, int number, int gem,
-                        apr_pool_t *pool)
+static inline const char *wire(const cm_batch_t *batch, int number, int gem,
+                               apr_pool_t *pool)
 {
     cm_buffer_t *buffer = cm_buffer_create(0, pool);
 

@@ -61,7 +61,7 @@ static void drop_all(cm_store_t *store)
     static const char *const names[] = {
         "outbound_messages",   "inbound_messages",     "communicator_mappings",
         "communicator_peers",  "communicator_node",    "communicator_conflicts",
-        "communicator_schema", "communicator_missing",
+        "communicator_schema", "communicator_missing", "communicator_withheld",
     };
     apr_size_t i;
 
@@ -198,6 +198,22 @@ static void upgrade_of_nobody(cm_store_t *store, apr_pool_t *pool)
     is_int(steps, 0, "%s: once", database_of(store));
 }
 
+/* A database of version 0.9 has the tables of the first migration alone. */
+static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = gem_settings(pool);
+    const char *whole;
+    int steps;
+
+    database_must(migrate(&steps, store, settings, pool));
+    whole = columns_of(store, pool);
+    database_run(store, "DROP TABLE communicator_withheld");
+    database_run(store, "DELETE FROM communicator_schema WHERE version > 1");
+    database_must(migrate(&steps, store, settings, pool));
+    is_str(columns_of(store, pool), whole,
+           "%s: the columns are those of a new database", database_of(store));
+}
+
 /* An emptied outbox still knows which numbers were used. */
 static void upgrade_purged(cm_store_t *store, apr_pool_t *pool)
 {
@@ -240,6 +256,7 @@ int main(void)
     database_each("a gem's database", upgrade);
     database_each("an older gem's", upgrade_old);
     database_each("messages of nobody", upgrade_of_nobody);
+    database_each("the tables of 0.9", upgrade_first);
     database_each("a purged outbox", upgrade_purged);
     database_each("foreign columns", strangers);
     return done_testing();

@@ -89,7 +89,7 @@ static void drop_all(cm_store_t *store)
     static const char *const names[] = {
         "outbound_messages",   "inbound_messages",     "communicator_mappings",
         "communicator_peers",  "communicator_node",    "communicator_conflicts",
-        "communicator_schema", "communicator_missing",
+        "communicator_schema", "communicator_missing", "communicator_withheld",
     };
     apr_pool_t *pool;
     apr_size_t i;

@@ -1,0 +1,55 @@
+/* Messages of this node that a peer does not get: something on the way refuses
+ * just this one, or it cannot be read here. What follows is sent. A message
+ * stays listed until a newer message of its record has been sent, or until a
+ * person discards it. Its number is left out for that peer from then on. */
+#ifndef CM_WITHHELD_H
+#define CM_WITHHELD_H
+
+#include "cm_mapping.h"
+
+/* Who does not let a message pass. */
+typedef enum cm_refuser_e {
+    CM_REFUSER_PEER,  /* the peer's Communicator */
+    CM_REFUSER_PROXY, /* something between: a proxy, the peer's httpd */
+    CM_REFUSER_HERE   /* this node cannot read it */
+} cm_refuser_e;
+
+typedef struct cm_withheld_t {
+    const char *peer;
+    apr_int64_t seq;
+    const char *model, *action, *local_id; /* each may be NULL */
+    cm_identity_t identity;
+    cm_refuser_e refuser;
+    const char *reason;
+    apr_int64_t withheld_at; /* microseconds */
+} cm_withheld_t;
+
+/* Return the word for REFUSER: "peer", "proxy", "here". */
+const char *cm_refuser_name(cm_refuser_e refuser);
+
+/* Hold the messages SEQS (apr_int64_t) back from PEER, for REASON. One that is
+ * held back already is left as it is. An older one of the same record ends:
+ * each message carries the whole record. In a transaction of its own. */
+cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
+                            const apr_array_header_t *seqs,
+                            cm_refuser_e refuser, const char *reason,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* List what is held back from PEER, or (NULL) from all, by peer and number: at
+ * most LIMIT cm_withheld_t. */
+cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
+                             const char *peer, int limit,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Count what is held back from PEER, or (NULL) from all; up to 10,000. */
+cm_error_t *cm_withheld_count(apr_int64_t *count, cm_node_t *node,
+                              const char *peer,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give up on message SEQ for PEER: it is kept whole in communicator_conflicts.
+ * Fails with CM_USAGE when it is not held back. */
+cm_error_t *cm_withheld_discard(cm_node_t *node, const char *peer,
+                                apr_int64_t seq,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
