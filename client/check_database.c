@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "cm_capture.h"
+#include "cm_judge.h"
 #include "cm_schema.h"
 #include "cm_state.h"
 
@@ -56,29 +57,30 @@ static cm_error_t *may_be_changed(cm_check_t *check, const cm_table_t *table)
                : NULL;
 }
 
-static cm_error_t *all_is_seen(cm_check_t *check, const cm_table_t *table)
+/* What migrate would refuse, and what it only warns of. */
+static cm_error_t *takes_part(cm_check_t *check, const cm_table_t *table)
 {
     const cm_model_t *model = table->model;
-    const char *parents = NULL;
+    apr_array_header_t *findings;
+    apr_pool_t *pool = check->pool;
+    int i;
 
-    if (model->publishes)
-        CM_TRY(cm_catalog_unseen(&parents, check->client->store, model,
-                                 check->pool));
-    if (parents)
-        cm_check_say(
-            check, CM_VERDICT_WARN,
-            apr_psprintf(check->pool,
-                         "model %s: what foreign keys do to '%s' along with %s "
-                         "is seen by no trigger",
-                         model->name, model->table, parents),
-            "have the same foreign keys on the other side, or let the "
-            "application change the rows itself");
-    return NULL;
+    CM_TRY(cm_judge_table(&findings, check->client->store, model, pool));
+    for (i = 0; i < findings->nelts; i++) {
+        const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
+
+        if (!finding->refused)
+            cm_check_say(
+                check, CM_VERDICT_WARN,
+                apr_psprintf(pool, "model %s: %s", model->name, finding->text),
+                finding->hint);
+    }
+    return cm_judge_error(findings, pool);
 }
 
 typedef cm_error_t *(*judge_t)(cm_check_t *check, const cm_table_t *table);
 static const judge_t judges[] = {triggers_are_there, may_be_changed,
-                                 all_is_seen};
+                                 takes_part};
 
 /* Judge all aspects of MODEL: one of them may hide no other. */
 static void check_model(cm_check_t *check, const cm_model_t *model)

@@ -17,7 +17,7 @@ static void on_step(void *baton, const char *what, const char *sql)
     migration_t *migration = baton;
     const cm_output_t *output = migration->client->output;
 
-    migration->steps++;
+    migration->steps += sql != NULL; /* a warning is no step */
     if (output->json) {
         json_object *json = json_object_new_object();
 

@@ -123,9 +123,8 @@ static const char *key_text(const cm_table_t *table, cm_database_e database,
     return apr_psprintf(pool, format, table->key->quoted);
 }
 
-/* Ask SQL of sql/DRIVER/catalog.sql about the table of MODEL. */
-static cm_error_t *ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
-                       const cm_model_t *model, apr_pool_t *pool)
+cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
+                           const cm_model_t *model, apr_pool_t *pool)
 {
     const char *dot = strchr(model->table, '.');
     const char *schema =
@@ -146,10 +145,10 @@ static cm_error_t *ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
 static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool)
 {
-    CM_TRY(ask(rows, store,
-               cm_sql_section(cm_store_dialect(store)->driver, "catalog.sql",
-                              "columns", pool),
-               model, pool));
+    CM_TRY(cm_catalog_ask(rows, store,
+                          cm_sql_section(cm_store_dialect(store)->driver,
+                                         "catalog.sql", "columns", pool),
+                          model, pool));
     if ((*rows)->count)
         return NULL;
     return cm_error_hint(
@@ -189,22 +188,6 @@ cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
         key_text(table, cm_store_dialect(store)->database, result_pool);
     table->capture = cm_catalog_capture_all(table, store, result_pool);
     *table_out = table;
-    return NULL;
-}
-
-cm_error_t *cm_catalog_unseen(const char **parents, cm_store_t *store,
-                              const cm_model_t *model, apr_pool_t *pool)
-{
-    const char *sql = cm_sql_section(cm_store_dialect(store)->driver,
-                                     "catalog.sql", "unseen", pool);
-    cm_rows_t *rows;
-
-    *parents = NULL;
-    if (!sql)
-        return NULL;
-    CM_TRY(ask(&rows, store, sql, model, pool));
-    if (rows->count)
-        *parents = cm_cell_text(rows, 0, 0);
     return NULL;
 }
 

@@ -50,12 +50,6 @@ cm_error_t *cm_catalog_read(cm_table_t **table, cm_store_t *store,
                             const cm_model_t *model, apr_pool_t *result_pool,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Name the tables with whose records a foreign key deletes or changes those of
- * MODEL while no trigger is told (InnoDB), or NULL. */
-cm_error_t *cm_catalog_unseen(const char **parents, cm_store_t *store,
-                              const cm_model_t *model,
-                              apr_pool_t *pool) CM_UNUSED_RESULT;
-
 /* Return the column of that name, or NULL. */
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
 

@@ -12,6 +12,13 @@
 void cm_catalog_classify(cm_column_t *column, const char *base,
                          cm_database_e database);
 
+/* Ask SQL of sql/DRIVER/catalog.sql about the table of MODEL: each two "%s" in
+ * it stand for the table's schema (or NULL) and name. Fails as
+ * cm_store_select(). */
+cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
+                           const cm_model_t *model,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the SQL of the raw form of COLUMN: on PostgreSQL and SQLite the text
  * of a JSON value, on MariaDB a value for JSON_OBJECT(). BASE as above. */
 const char *cm_catalog_capture(const cm_column_t *column, const char *base,

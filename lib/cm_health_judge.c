@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_capture.h"
+#include "cm_judge.h"
 #include "cm_health.h"
 
 #define FMT "%" APR_INT64_T_FMT
@@ -167,9 +168,14 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                             "run `communicator-sync migrate`"};
     const cm_table_t *table;
     cm_capture_e capture = CM_CAPTURE_CURRENT;
+    apr_array_header_t *findings;
     cm_error_t *err;
 
     err = cm_node_table(&table, node, model);
+    if (!err)
+        err = cm_judge_table(&findings, node->store, model, pool);
+    if (!err)
+        err = cm_judge_error(findings, pool);
     if (!err && model->publishes)
         err = cm_capture_state(&capture, node->store, table, pool);
     if (err && err->code != CM_SCHEMA)

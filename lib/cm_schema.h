@@ -7,7 +7,7 @@
 #include "cm_store.h"
 
 /* Told of each step: WHAT in words ("creates table communicator_peers"), SQL
- * its statement, or several with a ";" between them. */
+ * its statement, or several with a ";" between them; NULL: a warning. */
 typedef void (*cm_schema_report_t)(void *baton, const char *what,
                                    const char *sql);
 

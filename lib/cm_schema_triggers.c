@@ -8,6 +8,7 @@
 #include "cm_capture.h"
 #include "cm_catalog_internal.h"
 #include "cm_dialect.h"
+#include "cm_judge.h"
 #include "cm_sql.h"
 
 /* Give what tells TABLE from others in the list of triggers. */
@@ -30,6 +31,29 @@ static cm_error_t *key_of_table(const char **key, cm_migration_t *migration,
     return NULL;
 }
 
+/* Refuse a table that cannot take part; report what is only a warning. The
+ * table of a model that is only received may be created later. */
+static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
+{
+    apr_pool_t *pool = migration->pool;
+    apr_array_header_t *findings;
+    cm_error_t *err;
+    int i;
+
+    err = cm_judge_table(&findings, migration->store, model, pool);
+    if (err && err->code == CM_SCHEMA && !model->publishes)
+        return NULL;
+    CM_TRY(err);
+    CM_TRY(cm_judge_error(findings, pool));
+    for (i = 0; i < findings->nelts; i++)
+        migration->report(
+            migration->baton,
+            apr_pstrcat(pool, "warning: ",
+                        APR_ARRAY_IDX(findings, i, cm_finding_t).text, NULL),
+            NULL);
+    return NULL;
+}
+
 cm_error_t *cm_schema_read_tables(cm_migration_t *migration)
 {
     const apr_array_header_t *models = migration->settings->models;
@@ -42,6 +66,8 @@ cm_error_t *cm_schema_read_tables(cm_migration_t *migration)
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
+        CM_TRY_FOR(judge(migration, model), pool, "cannot use model '%s'",
+                   model->name);
         if (!model->publishes)
             continue;
         CM_TRY_FOR(cm_catalog_read(&table, migration->store, model, pool, pool),

@@ -43,11 +43,19 @@ FROM information_schema.columns AS c
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
 
--- unseen: the tables whose deletes and key changes a foreign key of the table
--- NAME in SCHEMA (or NULL) follows: no trigger sees that
-SELECT GROUP_CONCAT(DISTINCT r.referenced_table_name
+-- judge: what is wrong with the table NAME in SCHEMA (or NULL): an engine
+-- that cannot roll back; tables whose deletes and key changes a foreign key
+-- follows, which no trigger sees
+SELECT 'engine', t.engine
+FROM information_schema.tables AS t
+    JOIN information_schema.engines AS e ON e.engine = t.engine
+WHERE t.table_schema = COALESCE(%s, DATABASE()) AND t.table_name = %s
+    AND COALESCE(e.transactions, 'NO') <> 'YES'
+UNION ALL
+SELECT 'cascades', GROUP_CONCAT(DISTINCT r.referenced_table_name
     ORDER BY r.referenced_table_name SEPARATOR ', ')
 FROM information_schema.referential_constraints AS r
 WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
     AND (r.delete_rule IN ('CASCADE', 'SET NULL')
-        OR r.update_rule IN ('CASCADE', 'SET NULL'));
+        OR r.update_rule IN ('CASCADE', 'SET NULL'))
+HAVING COUNT(*) > 0;

@@ -46,3 +46,26 @@ FROM base AS b
             coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
     JOIN pg_class AS c ON c.oid = a.attrelid
 ORDER BY a.attnum;
+
+-- judge: what is wrong with the table NAME in SCHEMA (or NULL): it is emptied
+-- by a crash, or is written to through other tables
+WITH given AS (
+    SELECT to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid
+)
+SELECT 'unlogged', NULL
+FROM pg_class AS c JOIN given ON c.oid = given.oid
+WHERE c.relpersistence = 'u'
+UNION ALL
+SELECT CASE WHEN c.relispartition THEN 'partition' ELSE 'child' END,
+    string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
+FROM pg_inherits AS i JOIN given ON i.inhrelid = given.oid
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+GROUP BY c.relispartition
+UNION ALL
+SELECT 'parent', string_agg(i.inhrelid::regclass::text, ', '
+    ORDER BY i.inhrelid)
+FROM pg_inherits AS i JOIN given ON i.inhparent = given.oid
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE NOT c.relispartition
+HAVING count(*) > 0;

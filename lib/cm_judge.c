@@ -1,0 +1,95 @@
+/* Whether a table can take part: see cm_judge.h. */
+#include "cm_judge.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cm_catalog_internal.h"
+#include "cm_dialect.h"
+#include "cm_sql.h"
+
+/* What section "judge" of sql/DRIVER/catalog.sql may report. TEXT gets the
+ * table's name and the detail of the row. */
+typedef struct charge_t {
+    const char *name;
+    int refused;
+    int published; /* only where the model is published */
+    const char *text, *hint;
+} charge_t;
+
+static const charge_t charges[] = {
+    {"engine", 1, 0,
+     "table '%s' uses the storage engine %s, which cannot roll back: a change "
+     "that the application rolls back would be published",
+     "ALTER TABLE %s ENGINE=InnoDB"},
+    {"partition", 1, 1,
+     "table '%s' is a partition of '%s': what is written to that table would "
+     "not be published",
+     "give the model the partitioned table: table="},
+    {"child", 0, 1,
+     "table '%s' inherits from '%s': no trigger sees changes that are made "
+     "through that table",
+     "let the application change the rows through '%s' itself"},
+    {"parent", 0, 1,
+     "tables inherit from '%s' (%s): no trigger sees what is inserted into "
+     "them",
+     "give each of them a model of its own, or use partitions"},
+    {"unlogged", 0, 0,
+     "table '%s' is UNLOGGED: a crash of the server empties it, and no delete "
+     "is published then",
+     "ALTER TABLE %s SET LOGGED"},
+    {"cascades", 0, 1,
+     "what foreign keys do to '%s' along with %s is seen by no trigger",
+     "have the same foreign keys on the other side, or let the application "
+     "change the rows itself"},
+    {NULL, 0, 0, NULL, NULL},
+};
+
+static void add(apr_array_header_t *findings, const charge_t *charge,
+                const char *table, const char *detail, apr_pool_t *pool)
+{
+    cm_finding_t *finding = apr_array_push(findings);
+
+    finding->refused = charge->refused;
+    finding->text = apr_psprintf(pool, charge->text, table, detail);
+    finding->hint = apr_psprintf(pool, charge->hint, table);
+}
+
+cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
+                           const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *driver = cm_store_dialect(store)->driver;
+    const char *sql = cm_sql_section(driver, "catalog.sql", "judge", pool);
+    const charge_t *charge;
+    cm_table_t *table;
+    cm_rows_t *rows;
+    int i;
+
+    *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
+    CM_TRY(cm_catalog_read(&table, store, model, pool, pool));
+    if (!sql)
+        return NULL;
+    CM_TRY(cm_catalog_ask(&rows, store, sql, model, pool));
+    for (charge = charges; charge->name; charge++)
+        for (i = 0; i < rows->count; i++)
+            if (!strcmp(cm_cell_text(rows, i, 0), charge->name) &&
+                (model->publishes || !charge->published))
+                add(*findings, charge, model->table, cm_cell_text(rows, i, 1),
+                    pool);
+    return NULL;
+}
+
+cm_error_t *cm_judge_error(const apr_array_header_t *findings, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < findings->nelts; i++) {
+        const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
+
+        if (finding->refused)
+            return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "%s", finding->text),
+                                 pool, "%s", finding->hint);
+    }
+    return NULL;
+}
