@@ -197,6 +197,12 @@ static void print_notes(const cm_client_t *client, const cm_state_t *state,
         const char *skew = cm_client_skew(one->peer, pool);
 
         print_failure(client, one->peer->name, pool);
+        if (one->batch_parked)
+            cm_output_warn(output, one->peer->name,
+                           "%" APR_INT64_T_FMT " of %s of a batch are parked "
+                           "here: a table or model may be missing",
+                           one->batch_parked,
+                           cm_output_messages(one->batch_messages, pool));
         if (one->said.gem)
             cm_output_line(output,
                            "%s is a Communicator of 2011: it does not say how "

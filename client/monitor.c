@@ -93,6 +93,13 @@ static void judge_peer(verdict_t *verdict, const cm_options_t *options,
     judge(verdict, level(options, oldest),
           apr_psprintf(pool, "%s: oldest message %" APR_INT64_T_FMT " min old",
                        name, oldest / 60));
+    if (one->batch_parked)
+        judge(verdict, 2,
+              apr_psprintf(pool,
+                           "%s: %" APR_INT64_T_FMT " of %s of a batch are "
+                           "parked",
+                           name, one->batch_parked,
+                           cm_output_messages(one->batch_messages, pool)));
     if (parked)
         judge(verdict, 1,
               apr_psprintf(pool, "%s: %s parked", name,

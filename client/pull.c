@@ -92,6 +92,12 @@ static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
         totals->pulled += receipt->accepted;
         totals->applied += receipt->applied;
         cm_session_keep_parked(totals->parked, receipt->parked);
+        if (cm_receipt_mostly_parked(receipt))
+            cm_session_notice(session,
+                              "%d of %d messages of a batch are parked here: "
+                              "a table or model may be missing",
+                              cm_receipt_mostly_parked(receipt),
+                              receipt->accepted);
         *received = receipt->received;
     }
     return err;

@@ -168,6 +168,19 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
     return err;
 }
 
+static void note_mostly_parked(cm_session_t *session,
+                               const apr_array_header_t *parked, int count)
+{
+    const cm_receipt_t receipt = {.accepted = count,
+                                  .parked = (apr_array_header_t *)parked};
+
+    if (cm_receipt_mostly_parked(&receipt))
+        cm_session_notice(session,
+                          "%d of %d messages of a batch are parked there: a "
+                          "table or model may be missing",
+                          cm_receipt_mostly_parked(&receipt), count);
+}
+
 /* The peer may say that it holds more than this batch (an answer of it was
  * lost): that is proved by sending the rest too, not taken on trust. */
 static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
@@ -175,6 +188,7 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
 {
     const apr_int64_t last = ready->batch.last;
     cm_session_t *session = push->session;
+    apr_array_header_t *parked;
     int applied;
 
     if (reply->received < ready->last_id)
@@ -184,8 +198,9 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;
     push->after = last; /* rows behind the last message are not for it */
-    cm_session_keep_parked(session->totals.parked_there,
-                           cm_remote_parked(reply, &applied, pool));
+    parked = cm_remote_parked(reply, &applied, pool);
+    cm_session_keep_parked(session->totals.parked_there, parked);
+    note_mostly_parked(session, parked, ready->count);
     return NULL;
 }
 

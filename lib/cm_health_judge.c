@@ -91,6 +91,21 @@ static void judge_queue(cm_health_t *health, cm_health_peer_t *peer,
         "look at what communicator-sync says");
 }
 
+/* Most of a batch: this is no matter of single messages. */
+static void judge_batch(cm_health_t *health, cm_health_peer_t *peer,
+                        apr_pool_t *pool)
+{
+    if (peer->state->batch_parked)
+        add(health, CM_SEVERITY_CRITICAL, peer,
+            apr_psprintf(pool,
+                         FMT " of " FMT " messages of a batch of '%s' are "
+                             "parked",
+                         peer->state->batch_parked, peer->state->batch_messages,
+                         name_of(peer)),
+            "`communicator-sync parked` says why: a table or model may be "
+            "missing here. Then `communicator-sync retry`");
+}
+
 static void judge_parked(cm_health_t *health, cm_health_peer_t *peer,
                          apr_pool_t *pool)
 {
@@ -155,6 +170,7 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
         peer->severity = CM_SEVERITY_OK;
         judge_contact(health, peer, pool);
         judge_queue(health, peer, pool);
+        judge_batch(health, peer, pool);
         judge_parked(health, peer, pool);
         judge_clock(health, peer, pool);
     }

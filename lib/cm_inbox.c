@@ -6,36 +6,18 @@
 #include "cm_inbox_order.h"
 #include "cm_inbox_taking.h"
 
-/* From this size on, a batch most of which cannot be applied is a mistake of
- * someone here (a table dropped, a model not declared), not of its messages:
- * it stays with the peer. */
-#define THRESHOLD_MESSAGES 20
-
-/* Fail when most of a large batch cannot be applied for good. */
-static cm_error_t *check_threshold(const cm_taking_t *taking,
-                                   const cm_run_t *run)
+int cm_is_mostly_parked(apr_int64_t parked, apr_int64_t count)
 {
-    const cm_item_t *first = NULL;
-    int fresh = 0, refused = 0, i;
+    return count >= CM_MOSTLY_PARKED && parked * 2 > count;
+}
 
-    for (i = 0; i < run->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+int cm_receipt_mostly_parked(const cm_receipt_t *receipt)
+{
+    int parked = 0, i;
 
-        if (item->kept)
-            continue;
-        fresh++;
-        if (item->done || cm_code_is_transient(item->error->code))
-            continue;
-        first = first ? first : item;
-        refused++;
-    }
-    if (fresh < THRESHOLD_MESSAGES || refused * 2 <= fresh)
-        return NULL;
-    return cm_error_make(taking->pool, first->error->code, first->error,
-                         __FILE__, __LINE__,
-                         "%d of %d messages cannot be applied, nothing was "
-                         "kept; the first is %" APR_INT64_T_FMT,
-                         refused, fresh, first->message->id);
+    for (i = 0; i < receipt->parked->nelts; i++)
+        parked += !APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).transient;
+    return cm_is_mostly_parked(parked, receipt->accepted) ? parked : 0;
 }
 
 static cm_error_t *add_messages(cm_run_t *run,
@@ -122,7 +104,6 @@ static cm_error_t *take_fresh(int *created, cm_taking_t *taking,
         CM_TRY(take_strictly(taking, fresh, peer, scratch_pool));
     }
     else {
-        CM_TRY(check_threshold(taking, run));
         CM_TRY(cm_taking_finish(taking, run, 1, 0, scratch_pool));
     }
     return stop ? cm_store_release(store, "batch", scratch_pool) : NULL;

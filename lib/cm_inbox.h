@@ -31,6 +31,19 @@ typedef struct cm_receipt_t {
     apr_array_header_t *parked; /* cm_parked_t: of this batch */
 } cm_receipt_t;
 
+/* From this size on, a batch most of which cannot be applied is reported as
+ * such: somebody here made a mistake (a table dropped, a model not declared),
+ * not the messages. */
+#define CM_MOSTLY_PARKED 20
+
+/* Return whether PARKED messages, not for a passing reason, are most of a
+ * batch of COUNT. */
+int cm_is_mostly_parked(apr_int64_t parked, apr_int64_t count);
+
+/* Return how many messages of the batch of RECEIPT are parked, when they are
+ * most of it; else 0. */
+int cm_receipt_mostly_parked(const cm_receipt_t *receipt);
+
 /* Take BATCH from PEER: keep, apply, park, move the cursor, commit.
  *
  * Ours: the batch must follow the last seq held (batch->after), messages held
@@ -40,9 +53,7 @@ typedef struct cm_receipt_t {
  * the batch: those before it are kept, the error is returned and *RECEIPT is
  * set too.
  *
- * A message that cannot be applied is parked; when that is more than half of
- * 20 or more new ones, and not for a passing reason, nothing is kept and the
- * first of these reasons is returned.
+ * A message that cannot be applied is parked, however many there are.
  *
  * Fails with CM_GAP (*WANTED: the id that must come), CM_EPOCH, CM_BUSY and
  * CM_UNAVAILABLE (nothing was kept: try again), CM_DATABASE. */

@@ -14,6 +14,9 @@
 #define MOST_PARKED    10000
 #define A_DAY          (86400 * (apr_int64_t)1000000)
 
+/* The rest of a batch is looked for so far from those of it that are parked. */
+#define BATCH_REACH 1000
+
 /* Set the number that stands under NAME. */
 static void take_number(cm_said_t *said, const cm_value_t *name,
                         const cm_value_t *value)
@@ -93,6 +96,50 @@ static cm_error_t *count_parked(cm_peer_state_t *one, cm_node_t *node,
     return NULL;
 }
 
+/* Find the batch of which the most messages are parked for a person: they
+ * arrived at the same moment. Note it when they are most of it. */
+static cm_error_t *find_batch(cm_peer_state_t *one, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    const cm_datum_t name = cm_datum_text(one->peer->name);
+    apr_int64_t parked, count;
+    cm_rows_t *rows;
+
+    if ((one->parked - one->waiting) * 2 <= CM_MOSTLY_PARKED)
+        return NULL;
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*), received_at, min(id), max(id) FROM"
+                     " (SELECT received_at, id, transient FROM"
+                     " inbound_messages WHERE peer = %%s"
+                     " AND processed_at IS NULL ORDER BY id DESC LIMIT %d)"
+                     " AS parked WHERE transient = 0 AND received_at > 0"
+                     " GROUP BY received_at ORDER BY 1 DESC, 2 DESC LIMIT 1",
+                     MOST_PARKED),
+        &name, 1, pool));
+    if (!rows->count)
+        return NULL;
+    parked = cm_cell_number(rows, 0, 0);
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*) FROM inbound_messages WHERE peer = %%s"
+                     " AND id >= %" APR_INT64_T_FMT
+                     " AND id <= %" APR_INT64_T_FMT
+                     " AND received_at = %" APR_INT64_T_FMT,
+                     cm_cell_number(rows, 0, 2) - BATCH_REACH,
+                     cm_cell_number(rows, 0, 3) + BATCH_REACH,
+                     cm_cell_number(rows, 0, 1)),
+        &name, 1, pool));
+    count = cm_cell_number(rows, 0, 0);
+    if (!cm_is_mostly_parked(parked, count))
+        return NULL;
+    one->batch_parked = parked;
+    one->batch_messages = count;
+    return NULL;
+}
+
 static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
                              const char *name, apr_pool_t *pool)
 {
@@ -111,7 +158,10 @@ static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
     read_said(&one->said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
     CM_TRY(cm_outbox_pending(&one->pending, node, name, CM_EXACT_FOR_PEOPLE,
                              pool));
-    return count_parked(one, node, name, pool);
+    CM_TRY(count_parked(one, node, name, pool));
+    CM_TRY_FOR(find_batch(one, node, pool), pool,
+               "cannot count what is parked of '%s'", name);
+    return NULL;
 }
 
 static cm_error_t *count_conflicts(cm_state_t *state, cm_node_t *node,

@@ -17,8 +17,11 @@ typedef struct cm_said_t {
 typedef struct cm_peer_state_t {
     cm_peer_t *peer; /* cursors, last contact */
     cm_pending_t pending;
-    apr_int64_t parked;  /* of its messages, here; counted to 10,000 */
-    apr_int64_t waiting; /* how many of them wait for other records only */
+    apr_int64_t parked;       /* of its messages, here; counted to 10,000 */
+    apr_int64_t waiting;      /* how many of them wait for other records only */
+    apr_int64_t batch_parked; /* of a batch that is mostly parked, for a
+                                 person; 0: there is none */
+    apr_int64_t batch_messages; /* and so many it had */
     cm_said_t said;
 } cm_peer_state_t;
 

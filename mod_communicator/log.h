@@ -27,6 +27,7 @@
 #define CM0021 "CM0021: " /* mod_dbd is not there */
 #define CM0022 "CM0022: " /* DBDriver, DBDParams are missing or wrong */
 #define CM0024 "CM0024: " /* messages that cannot be sent are passed over */
+#define CM0025 "CM0025: " /* most of a batch is parked */
 #define CM0030 "CM0030: " /* SetHandler without CommunicatorStatus On */
 #define CM0031 "CM0031: " /* a status page where no name is set */
 #define CM0032 "CM0032: " /* the status cannot be read */

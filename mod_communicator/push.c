@@ -169,6 +169,12 @@ static void note_receipt(cm_exchange_t *exchange, const push_t *push)
                   first->id, exchange->peer->name,
                   parked > 1 ? " and others" : "",
                   first->reason ? first->reason : "");
+    if (cm_receipt_mostly_parked(receipt))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      CM0025 "%d of %d messages of a batch of peer '%s' are "
+                             "parked: a table or model may be missing here",
+                      cm_receipt_mostly_parked(receipt), receipt->accepted,
+                      exchange->peer->name);
 }
 
 /* Take the batch in BODY and answer. */

@@ -235,6 +235,31 @@ sub purging {
         'one or the other');
 }
 
+# A table that is gone: what is for it is parked, and nobody misses that.
+sub mostly_parked {
+    my ($here, $there) = ($central->database, $facade->database);
+
+    $there->run('drop table posts');
+    $here->run("insert into posts (title) values ('one');" x 20);
+    $here->run("insert into notes (id, text) values (9, 'nine');");
+    my $push = $central->sync('push');
+    is($push->{exit}, 65, 'most of a batch cannot be applied');
+    like($push->{err}, qr/facade: 20 of 21 messages .* are parked there/,
+        '  which is what is said');
+    is($there->value("select text from notes where text = 'nine'"), 'nine',
+        '  and the rest is applied');
+    $facade->log_has_only(qr/CM0025: 20 of 21 messages of a batch of peer/,
+        qr/user nobody not found/);
+    my $nagios = $facade->sync('status', '--nagios');
+    is($nagios->{exit}, 2, 'nagios: critical');
+    like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - central: 20 of 21 messages of a /,
+        '  it says why');
+    like($facade->sync('status', '--prometheus')->{out},
+        qr/^communicator_state 2$/m, '  so does prometheus');
+    like($facade->sync('status')->{err}, qr/central: 20 of 21 messages of a /,
+        '  and the command for people');
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $missing = Communicator::Test::Database->missing($driver);
@@ -246,6 +271,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'check' => \&checking;
         subtest 'json' => \&as_json;
         subtest 'purge' => \&purging;
+        subtest 'mostly parked' => \&mostly_parked;
         $facade->stop;
     };
 }

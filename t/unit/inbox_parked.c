@@ -3,6 +3,8 @@
 
 #include <apr_general.h>
 
+#include "cm_health.h"
+
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
     return database_value(node->store, sql, pool);
@@ -132,7 +134,6 @@ static void test_refused(cm_store_t *store, apr_pool_t *pool)
                                                              "soon") "]";
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
     cm_receipt_t *receipt;
-    cm_error_t *err;
 
     database_must(inbox_send(&receipt, node, "there", 0, mixed, 0, pool));
     is_int(receipt->applied, 1, "%s: what cannot be read is parked alone",
@@ -143,23 +144,70 @@ static void test_refused(cm_store_t *store, apr_pool_t *pool)
        "  an unknown model is named");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->parked->nelts, 3, "  and they stay when tried again");
-    err = inbox_send(&receipt, node, "there", 4, authors(5, 30, 1, pool), 0,
-                     pool);
-    ok(database_fails(err, CM_REJECTED, "a batch that is bad altogether"),
-       "a batch most of which is bad is refused");
-    ok(err && strstr(cm_error_text(err, pool), "30 of 30") != NULL,
-       "  with the number");
-    is_str(value(node, "SELECT count(*) FROM inbound_messages", pool), "4",
-           "  and nothing of it is kept");
+}
+
+/* Return the first problem of NODE's health: "severity: text". */
+static const char *problem(cm_node_t *node, apr_pool_t *pool)
+{
+    const cm_problem_t *first;
+    cm_health_t *health;
+
+    database_must(cm_health_read(&health, node, pool));
+    if (!health->problems->nelts)
+        return "none";
+    first = &APR_ARRAY_IDX(health->problems, 0, cm_problem_t);
+    return apr_pstrcat(pool, cm_severity_name(first->severity), ": ",
+                       first->text, NULL);
+}
+
+static void test_most(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(&receipt, node, "there", 0,
+                             authors(1, 20, 2, pool), 0, pool));
+    is_int(cm_receipt_mostly_parked(receipt), 0,
+           "%s: half of a batch is not most of it", database_of(store));
+    is_str(problem(node, pool), "warning: 10 messages of 'there' parked",
+           "  and parked like any others");
+    database_must(inbox_send(&receipt, node, "there", 20,
+                             authors(21, 40, 1, pool), 0, pool));
+    is_int(receipt->received, 60, "a batch that is bad altogether is taken");
+    is_int(receipt->parked->nelts, 40, "  and parked");
+    is_int(cm_receipt_mostly_parked(receipt), 40, "  which the receipt says");
+    is_str(problem(node, pool),
+           "critical: 40 of 40 messages of a batch of 'there' are parked",
+           "  and the health, before all else");
+    is_int(inbox_take(node, 60, authors(61, 1, 0, pool), pool), 1,
+           "what comes behind it is applied");
+    is_str(value(node,
+                 "SELECT count(*) FROM inbound_messages"
+                 " WHERE processed_at IS NULL",
+                 pool),
+           "50", "  beside all that is parked");
+}
+
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
     database_run(store, "ALTER TABLE authors RENAME TO writers");
-    err = inbox_send(&receipt, node, "there", 4, authors(5, 30, 0, pool), 0,
-                     pool);
-    ok(database_fails(err, CM_SCHEMA, "a table that is gone"),
-       "a table that is gone stops a batch");
+    database_must(inbox_send(&receipt, node, "there", 0,
+                             authors(1, 30, 0, pool), 0, pool));
+    is_int(cm_receipt_mostly_parked(receipt), 30,
+           "%s: what is for a table that is gone is parked",
+           database_of(store));
+    is_int(inbox_take(node, 30,
+                      "[" MESSAGE(31, "post", 1, "create", 1000,
+                                  TEXT("title", "a"), ) "]",
+                      pool),
+           1, "  and holds up no other table");
     database_run(store, "ALTER TABLE writers RENAME TO authors");
-    database_must(inbox_send(&receipt, node, "there", 4,
-                             authors(5, 30, 0, pool), 0, pool));
-    is_int(receipt->applied, 30, "  until it is there again");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 30, "  until the table is there again");
+    is_str(problem(node, pool), "none", "  and all is well");
 }
 
 static void test_continuity(cm_store_t *store, apr_pool_t *pool)
@@ -271,6 +319,8 @@ int main(void)
     database_each("unique values", test_unique);
     database_each("order", test_order);
     database_each("refused", test_refused);
+    database_each("most", test_most);
+    database_each("gone", test_gone);
     database_each("continuity", test_continuity);
     database_each("TRUNCATE", test_truncated);
     database_each("many changes", test_many);
