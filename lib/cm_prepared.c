@@ -99,6 +99,7 @@ static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
                            apr_pool_t *scratch_pool)
 {
     apr_pool_t *pool = scratch_pool;
+    cm_tries_t tries = {0};
     int rc;
 
     prepared->statement =
@@ -109,8 +110,10 @@ static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
     /* Without a label PostgreSQL prepares nothing, and infers the types. */
     if (prepared->keep)
         apr_pool_create(&pool, store->statement_pool);
-    rc = apr_dbd_prepare(store->driver, pool, store->handle, prepared->sql,
-                         NULL, &prepared->statement);
+    do
+        rc = apr_dbd_prepare(store->driver, pool, store->handle, prepared->sql,
+                             NULL, &prepared->statement);
+    while (cm_store_again(store, rc, &tries));
     if (rc) {
         cm_error_t *err = cm_store_failure(store, rc, scratch_pool);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <apr_time.h>
 
 #include "cm_value.h"
 
@@ -47,6 +48,34 @@ int cm_store_outdated(const cm_store_t *store, int rc)
            !strcmp(text, "database schema has changed");
 }
 
+/* Return whether RC says that another process holds SQLite's lock. */
+static int is_locked(const cm_store_t *store, int rc)
+{
+    const char *text;
+    int number;
+
+    if (!rc || store->dialect->database != CM_SQLITE3)
+        return 0;
+    number = cm_native_errno(store);
+    text = apr_dbd_error(store->driver, store->handle, rc);
+    return store->dialect->classify(number ? number : rc, text ? text : "") ==
+           CM_BUSY;
+}
+
+int cm_store_again(const cm_store_t *store, int rc, cm_tries_t *tries)
+{
+    if (cm_store_outdated(store, rc))
+        return !tries->count++;
+    if (store->transaction_pool || !is_locked(store, rc))
+        return 0;
+    if (!tries->deadline)
+        tries->deadline = apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    if (apr_time_now() >= tries->deadline)
+        return 0;
+    apr_sleep(CM_BUSY_PAUSE);
+    return 1;
+}
+
 /* MySQL refuses further statements after one whose rows nobody read, so there
  * every command is run as if it had some. */
 static int command_as_select(cm_store_t *store, const char *sql,
@@ -67,16 +96,17 @@ cm_error_t *cm_store_command(cm_store_t *store, const char *sql,
                              apr_pool_t *pool)
 {
     const int sqlite_row = 100; /* a PRAGMA that answered */
-    int rows, tries = 0, rc;
+    cm_tries_t tries = {0};
+    int rows, rc;
 
     do {
         if (store->dialect->database == CM_MYSQL)
             rc = command_as_select(store, sql, pool);
         else
             rc = apr_dbd_query(store->driver, store->handle, &rows, sql);
-    } while (!tries++ && cm_store_outdated(store, rc));
-    if (rc == sqlite_row && store->dialect->database == CM_SQLITE3)
-        rc = 0;
+        if (rc == sqlite_row && store->dialect->database == CM_SQLITE3)
+            rc = 0;
+    } while (cm_store_again(store, rc, &tries));
     return rc ? cm_store_failure(store, rc, pool) : NULL;
 }
 
@@ -247,8 +277,9 @@ cm_error_t *cm_store_run(apr_int64_t *affected, cm_store_t *store,
                          const char *sql, const cm_datum_t *arguments,
                          int count, apr_pool_t *scratch_pool)
 {
+    cm_tries_t tries = {0};
     const char *text;
-    int rows = 0, tries = 0, rc;
+    int rows = 0, rc;
 
     CM_TRY(cm_store_ready(store, scratch_pool));
     CM_TRY(rendered(&text, store, sql, arguments, count, scratch_pool));
@@ -257,7 +288,7 @@ cm_error_t *cm_store_run(apr_int64_t *affected, cm_store_t *store,
                                scratch_pool);
     do
         rc = apr_dbd_query(store->driver, store->handle, &rows, text);
-    while (!tries++ && cm_store_outdated(store, rc));
+    while (cm_store_again(store, rc, &tries));
     if (rc)
         return cm_store_failure(store, rc, scratch_pool);
     if (affected)
@@ -271,8 +302,9 @@ cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
 {
     const int random = store->dialect->database == CM_PGSQL;
     apr_dbd_results_t *results;
+    cm_tries_t tries = {0};
     const char *text;
-    int tries = 0, rc;
+    int rc;
 
     CM_TRY(cm_store_ready(store, result_pool));
     CM_TRY(rendered(&text, store, sql, arguments, count, result_pool));
@@ -283,7 +315,7 @@ cm_error_t *cm_store_select(cm_rows_t **rows, cm_store_t *store,
         results = NULL;
         rc = apr_dbd_select(store->driver, result_pool, store->handle, &results,
                             text, random);
-    } while (!tries++ && cm_store_outdated(store, rc));
+    } while (cm_store_again(store, rc, &tries));
     if (rc)
         return cm_store_failure(store, rc, result_pool);
     return cm_store_read(rows, store, results, result_pool);

@@ -5,12 +5,14 @@
 
 #include <apr_buckets.h>
 #include <apr_hash.h>
+#include <apr_time.h>
 
 #include "cm_dialect.h"
 #include "cm_store.h"
 
 /* How long a writer waits for another one. */
 #define CM_BUSY_SECONDS 10
+#define CM_BUSY_PAUSE   apr_time_from_msec(20)
 
 struct cm_store_t {
     const cm_dialect_t *dialect;
@@ -41,6 +43,20 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool);
 /* Return whether RC only says that another connection changed the schema
  * since this one looked (SQLite): once more, and all is well. */
 int cm_store_outdated(const cm_store_t *store, int rc);
+
+/* How often a statement has been tried, and until when it may be. */
+typedef struct cm_tries_t {
+    int count;
+    apr_time_t deadline;
+} cm_tries_t;
+
+/* Return whether a statement that returned RC is to be tried again: its
+ * schema is outdated, or another process holds SQLite's lock and no
+ * transaction is open, as inside one BEGIN has waited. It has then waited a
+ * moment. Needed because the driver waits where a statement runs but not where
+ * it is prepared, which reads the schema and so needs the lock, too: while
+ * another process recovers the journal or removes it. */
+int cm_store_again(const cm_store_t *store, int rc, cm_tries_t *tries);
 
 /* Run SQL as it stands, without looking at the state of the transaction. */
 cm_error_t *cm_store_command(cm_store_t *store, const char *sql,

@@ -11,7 +11,6 @@
 
 #define TRIES       3
 #define TRIES_PAUSE apr_time_from_msec(200)
-#define BUSY_PAUSE  apr_time_from_msec(20)
 
 /* SQLite's writers of one process take turns here. Waiting inside SQLite
  * would hold the driver's global mutex, which the writer that has the lock
@@ -43,26 +42,6 @@ static void turn_leave(cm_store_t *store)
     store->locked = 0;
 }
 
-/* Run SQL; while another process holds SQLite's lock, again until DEADLINE. */
-static cm_error_t *command_patiently(cm_store_t *store, const char *sql,
-                                     apr_time_t deadline, apr_pool_t *pool)
-{
-    cm_error_t *err = cm_store_command(store, sql, pool);
-
-    while (err && err->code == CM_BUSY &&
-           store->dialect->database == CM_SQLITE3 &&
-           apr_time_now() < deadline) {
-        apr_sleep(BUSY_PAUSE);
-        err = cm_store_command(store, sql, pool);
-    }
-    return err;
-}
-
-static apr_time_t busy_deadline(void)
-{
-    return apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
-}
-
 static apr_status_t transaction_lost(void *baton)
 {
     cm_store_rollback(baton);
@@ -81,12 +60,11 @@ static void transaction_end(cm_store_t *store)
 static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
 {
     const char *const *sql = store->dialect->begin;
-    apr_time_t deadline = busy_deadline();
 
     if (store->broken || !store->handle)
         CM_TRY(cm_store_renew(store, pool));
     for (; *sql; sql++)
-        CM_TRY(command_patiently(store, *sql, deadline, pool));
+        CM_TRY(cm_store_command(store, *sql, pool));
     return NULL;
 }
 
@@ -116,6 +94,23 @@ cm_error_t *cm_store_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* Commit; while another process holds SQLite's lock, again: the transaction
+ * stays open then. */
+static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
+{
+    const apr_time_t deadline =
+        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    cm_error_t *err = cm_store_command(store, "COMMIT", pool);
+
+    while (err && err->code == CM_BUSY &&
+           store->dialect->database == CM_SQLITE3 &&
+           apr_time_now() < deadline) {
+        apr_sleep(CM_BUSY_PAUSE);
+        err = cm_store_command(store, "COMMIT", pool);
+    }
+    return err;
+}
+
 cm_error_t *cm_store_commit(cm_store_t *store, apr_pool_t *scratch_pool)
 {
     cm_error_t *err;
@@ -128,7 +123,7 @@ cm_error_t *cm_store_commit(cm_store_t *store, apr_pool_t *scratch_pool)
                        "a transaction with a failed statement cannot be "
                        "committed");
     }
-    err = command_patiently(store, "COMMIT", busy_deadline(), scratch_pool);
+    err = commit(store, scratch_pool);
     if (err)
         cm_store_rollback(store);
     else

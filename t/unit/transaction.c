@@ -261,6 +261,47 @@ static void sqlite_writers(cm_store_t *store, apr_pool_t *pool)
     waitpid(child, NULL, 0);
 }
 
+/* Another process has the whole file for itself, so that not even the schema
+ * can be read: as while a journal is recovered. */
+static void hold_the_file(int ready, const char *params)
+{
+    apr_pool_t *pool;
+    cm_store_t *store;
+
+    apr_pool_create(&pool, NULL);
+    database_must(cm_store_open(&store, "sqlite3", params, pool));
+    database_run(store, "BEGIN EXCLUSIVE");
+    if (write(ready, "r", 1) == 1)
+        apr_sleep(apr_time_from_msec(500));
+    database_run(store, "COMMIT");
+}
+
+static void sqlite_file_held(cm_store_t *store, apr_pool_t *pool)
+{
+    char *params = (char *)database_params(), byte;
+    cm_rows_t *rows;
+    cm_error_t *err;
+    int ready[2];
+    pid_t child;
+
+    if (cm_store_dialect(store)->database != CM_SQLITE3)
+        return;
+    database_run(store, "PRAGMA journal_mode = DELETE");
+    database_run(store, "CREATE TABLE w (n int)");
+    if (pipe(ready) || (child = fork()) < 0)
+        return;
+    if (!child) {
+        hold_the_file(ready[1], params);
+        _exit(0);
+    }
+    ok(read(ready[0], &byte, 1) == 1, "sqlite3: another process has the file");
+    err = cm_store_select(&rows, database_again(pool), "SELECT n FROM w", NULL,
+                          0, pool);
+    ok(!err, "sqlite3: the first read of a connection waits for it: %s",
+       err ? err->message : "ok");
+    waitpid(child, NULL, 0);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -270,5 +311,6 @@ int main(void)
     database_each("lost connection", lost_connection);
     database_each("attached", attached);
     database_each("writers of SQLite", sqlite_writers);
+    database_each("a held file of SQLite", sqlite_file_held);
     return done_testing();
 }
