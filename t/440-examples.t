@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use POSIX qw(strftime);
 use Test::More;
 use Communicator::Test qw(folder run_program slurp spew source_dir own web_user
   quote need);
@@ -67,17 +68,37 @@ sub load {
     } @names;
 }
 
-# A key and a certificate for this host, valid for DAYS.
+# A key and a certificate for this host, valid for DAYS from now; when DAYS is
+# negative, expired since then. Only `openssl ca` takes both dates in all
+# versions, and newer ones refuse a certificate that ends before it starts.
 sub certificate {
     my ($days) = @_;
+    my ($start, $end) = map {
+        strftime('%y%m%d%H%M%SZ', gmtime(time + 86400 * $_))
+    } $days - 40, $days;
 
-    spew("$dir/names", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    spew("$dir/index", '');
+    spew("$dir/ca.conf", <<"CONF");
+[ca]
+default_ca = test
+[test]
+database = $dir/index
+new_certs_dir = $dir
+rand_serial = yes
+default_md = sha256
+policy = policy
+x509_extensions = extensions
+[policy]
+commonName = supplied
+[extensions]
+subjectAltName = DNS:localhost,IP:127.0.0.1
+CONF
     for my $command (
         ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost',
             '-keyout', "$dir/key.pem", '-out', "$dir/request.pem"],
-        ['x509', '-req', '-in', "$dir/request.pem", '-signkey',
-            "$dir/key.pem", '-days', $days, '-extfile', "$dir/names", '-out',
-            "$dir/cert.pem"]) {
+        [qw(ca -batch -notext -selfsign), '-config', "$dir/ca.conf", '-in',
+            "$dir/request.pem", '-keyfile', "$dir/key.pem", '-startdate',
+            $start, '-enddate', $end, '-out', "$dir/cert.pem"]) {
         my $run = run_program(['openssl', @$command]);
         die $run->{err} if $run->{exit};
     }
