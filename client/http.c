@@ -15,6 +15,7 @@
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
 #define HEADER_VALUE_MAX 1024
+#define HEAD_MAX         (64 * 1024) /* of all heads of one reply */
 #define FIRST_ROOM       16384
 
 struct cm_http_t {
@@ -30,7 +31,8 @@ struct cm_http_t {
     char *data; /* kept from one request to the next */
     apr_size_t size, room;
     int overflow;
-    int head_done; /* the head of the reply came to its end */
+    int head_done;   /* the head of the reply came to its end */
+    apr_size_t head; /* bytes of it so far */
     const char *query;
     const cm_http_body_t *body; /* of a POST */
     int packed;                 /* it went packed */
@@ -109,6 +111,9 @@ static size_t on_header(char *data, size_t one, size_t size, void *baton)
     char *name;
 
     (void)one;
+    http->head += size;
+    if (http->head > HEAD_MAX)
+        return 0;
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         apr_table_clear(headers); /* what came before was no final reply */
         http->head_done = 0;
@@ -256,6 +261,7 @@ static void begin(cm_http_t *http, apr_pool_t *pool)
     http->size = 0;
     http->overflow = 0;
     http->head_done = 0;
+    http->head = 0;
     http->done = 0;
     *http->error = '\0';
     curl_easy_setopt(http->curl, CURLOPT_URL,

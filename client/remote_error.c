@@ -1,36 +1,129 @@
 /* What a peer of ours says about what it refused: see remote_error.h. */
 #include "remote_error.h"
 
+#include <limits.h>
 #include <string.h>
 
-#include <json.h>
+#include "cm_json.h"
 
 #define WORDS_MAX  400
 #define PARKED_MAX 1000
 
-static json_object *parse(const cm_reply_t *reply)
-{
-    json_tokener *tokener = json_tokener_new_ex(16);
-    json_object *json;
+/* What is read of the JSON in a reply; the rest is passed over, which takes no
+ * memory. */
+typedef struct words_t {
+    const char *error, *hint, *code;
+    apr_int64_t applied;
+    apr_array_header_t *parked; /* cm_parked_t */
+    apr_pool_t *pool;
+} words_t;
 
-    if (!tokener)
-        return NULL;
-    json = json_tokener_parse_ex(tokener, reply->data, (int)reply->size);
-    json_tokener_free(tokener);
-    return json;
+/* Call this with each member of an object; it reads the value. */
+typedef void (*member_t)(void *baton, const char *name, cm_json_t *json);
+
+/* Read the object at JSON. A name or a text that is cut is none. */
+static void read_object(cm_json_t *json, member_t member, void *baton)
+{
+    cm_value_t name;
+    int count = 0;
+
+    if (cm_json_peek(json) != '{') {
+        cm_json_skip(json, NULL, NULL);
+        return;
+    }
+    cm_json_open(json, '{');
+    while (cm_json_next(json, '}', &count) && cm_json_name(json, &name))
+        member(baton, name.data, json);
 }
 
-/* The member NAME as text fit for a terminal; "" when there is none. */
-static const char *member(json_object *json, const char *name, apr_pool_t *pool)
+/* Read the next value, when it is text, fit for a terminal; else leave TEXT. */
+static void read_text(const char **text, cm_json_t *json, apr_pool_t *pool)
 {
-    json_object *value;
-    const char *text;
+    cm_value_t value;
 
-    if (!json_object_is_type(json, json_type_object) ||
-        !json_object_object_get_ex(json, name, &value) || !value)
-        return "";
-    text = json_object_get_string(value);
-    return cm_reply_excerpt(text, strlen(text), WORDS_MAX, pool);
+    if (cm_json_peek(json) != '"')
+        cm_json_skip(json, NULL, NULL);
+    else if (cm_json_value(json, &value))
+        *text = cm_reply_excerpt(value.data, value.size, WORDS_MAX, pool);
+}
+
+static void read_number(apr_int64_t *number, cm_json_t *json)
+{
+    const char *start;
+    cm_value_t value = {.kind = CM_NUMBER};
+
+    if (cm_json_skip(json, &start, &value.size)) {
+        value.data = start;
+        (void)cm_json_integer(number, &value);
+    }
+}
+
+static void read_parked_member(void *baton, const char *name, cm_json_t *json)
+{
+    cm_parked_t *parked = baton;
+
+    if (!strcmp(name, "id"))
+        read_number(&parked->id, json);
+    else if (!strcmp(name, "model"))
+        read_text(&parked->model, json, json->pool);
+    else if (!strcmp(name, "reason"))
+        read_text(&parked->reason, json, json->pool);
+    else if (!strcmp(name, "transient")) {
+        parked->transient = cm_json_peek(json) == 't';
+        cm_json_skip(json, NULL, NULL);
+    }
+    else
+        cm_json_skip(json, NULL, NULL);
+}
+
+static void read_parked(words_t *words, cm_json_t *json)
+{
+    int count = 0;
+
+    if (cm_json_peek(json) != '[') {
+        cm_json_skip(json, NULL, NULL);
+        return;
+    }
+    cm_json_open(json, '[');
+    while (cm_json_next(json, ']', &count)) {
+        cm_parked_t parked = {.model = "", .reason = ""};
+
+        if (count > PARKED_MAX) {
+            cm_json_skip(json, NULL, NULL);
+            continue;
+        }
+        read_object(json, read_parked_member, &parked);
+        APR_ARRAY_PUSH(words->parked, cm_parked_t) = parked;
+    }
+}
+
+static void read_member(void *baton, const char *name, cm_json_t *json)
+{
+    words_t *words = baton;
+
+    if (!strcmp(name, "error"))
+        read_text(&words->error, json, words->pool);
+    else if (!strcmp(name, "hint"))
+        read_text(&words->hint, json, words->pool);
+    else if (!strcmp(name, "code"))
+        read_text(&words->code, json, words->pool);
+    else if (!strcmp(name, "applied"))
+        read_number(&words->applied, json);
+    else if (!strcmp(name, "parked"))
+        read_parked(words, json);
+    else
+        cm_json_skip(json, NULL, NULL);
+}
+
+static words_t read_words(const cm_reply_t *reply, apr_pool_t *pool)
+{
+    words_t words = {.error = "", .hint = "", .code = "", .pool = pool};
+    cm_json_t json;
+
+    words.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    cm_json_init(&json, reply->data, reply->size, pool);
+    read_object(&json, read_member, &words);
+    return words;
 }
 
 static cm_code_e code_of_status(int status)
@@ -55,64 +148,32 @@ static cm_code_e code_of_status(int status)
 
 cm_error_t *cm_remote_error(const cm_reply_t *reply, apr_pool_t *pool)
 {
-    json_object *json = parse(reply);
-    const char *words = member(json, "error", pool);
-    const char *hint = member(json, "hint", pool);
-    const char *name = member(json, "code", pool);
+    words_t words = read_words(reply, pool);
     cm_code_e code = code_of_status(reply->status);
     cm_error_t *err;
 
-    json_object_put(json);
-    if (strcasecmp(name, cm_code_name(CM_EPOCH)) == 0)
+    if (strcasecmp(words.code, cm_code_name(CM_EPOCH)) == 0)
         code = CM_EPOCH;
-    else if (strcasecmp(name, cm_code_name(CM_PROTOCOL)) == 0)
+    else if (strcasecmp(words.code, cm_code_name(CM_PROTOCOL)) == 0)
         code = CM_PROTOCOL;
-    else if (strcasecmp(name, cm_code_name(CM_PAUSED)) == 0)
+    else if (strcasecmp(words.code, cm_code_name(CM_PAUSED)) == 0)
         code = CM_PAUSED;
     err = CM_FAIL(pool, code, "the peer answers %d: %s", reply->status,
-                  *words ? words : cm_code_meaning(code));
-    if (*hint)
-        cm_error_hint(err, pool, "%s (there)", hint);
+                  *words.error ? words.error : cm_code_meaning(code));
+    if (*words.hint)
+        cm_error_hint(err, pool, "%s (there)", words.hint);
     else if (code == CM_PEER_FAILED)
         cm_error_hint(err, pool, "the error log of the peer's httpd says why");
     return err;
 }
 
-static void read_parked(cm_parked_t *parked, json_object *json,
-                        apr_pool_t *pool)
-{
-    json_object *value;
-
-    memset(parked, 0, sizeof(*parked));
-    parked->model = member(json, "model", pool);
-    parked->reason = member(json, "reason", pool);
-    if (!json_object_is_type(json, json_type_object))
-        return;
-    if (json_object_object_get_ex(json, "id", &value))
-        parked->id = json_object_get_int64(value);
-    if (json_object_object_get_ex(json, "transient", &value))
-        parked->transient = json_object_get_boolean(value);
-}
-
 apr_array_header_t *cm_remote_parked(const cm_reply_t *reply, int *applied,
                                      apr_pool_t *pool)
 {
-    apr_array_header_t *all = apr_array_make(pool, 4, sizeof(cm_parked_t));
-    json_object *json = parse(reply), *value;
-    size_t i, count;
+    words_t words = read_words(reply, pool);
 
-    *applied = 0;
-    if (json_object_is_type(json, json_type_object)) {
-        if (json_object_object_get_ex(json, "applied", &value))
-            *applied = json_object_get_int(value);
-        if (json_object_object_get_ex(json, "parked", &value) &&
-            json_object_is_type(value, json_type_array)) {
-            count = json_object_array_length(value);
-            for (i = 0; i < count && i < PARKED_MAX; i++)
-                read_parked(apr_array_push(all),
-                            json_object_array_get_idx(value, i), pool);
-        }
-    }
-    json_object_put(json);
-    return all;
+    *applied = words.applied < 0         ? 0
+               : words.applied > INT_MAX ? INT_MAX
+                                         : (int)words.applied;
+    return words.parked;
 }

@@ -39,6 +39,12 @@ static void begin(cm_clocks_t *clocks, apr_int64_t clock)
     clocks->older = NULL;
 }
 
+static cm_error_t *too_many(apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_MALFORMED,
+                   "there are more clocks than a table has columns");
+}
+
 cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
                                   const char *text, apr_pool_t *pool)
 {
@@ -53,6 +59,8 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
     cm_json_init(&json, text, strlen(text), pool);
     cm_json_open(&json, '{');
     while (cm_json_next(&json, '}', &count)) {
+        if (count > CM_COLUMNS_MOST)
+            return too_many(pool);
         if (!cm_json_name(&json, &name) || !cm_json_value(&json, &value))
             break;
         if (!read_clock(&number, &value, clock))
@@ -88,6 +96,8 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
 
     cm_json_open(json, '[');
     while (cm_json_next(json, ']', &count) && cm_json_value(json, &value)) {
+        if (count > 2 * CM_COLUMNS_MOST)
+            return too_many(json->pool);
         if (value.kind == CM_TEXT && last != CM_ABSENT)
             CM_TRY(take_name(clocks, value.data, number, json->pool));
         else if (value.kind != CM_NUMBER || last == CM_NUMBER ||

@@ -6,6 +6,11 @@
 #include "cm_inbox_order.h"
 #include "cm_inbox_taking.h"
 
+/* Columns of the records of a batch, all together: each takes some 300 bytes
+ * while it is applied. A batch of fewer messages is not counted. */
+#define MOST_CELLS    1500000
+#define MANY_MESSAGES 1000
+
 int cm_is_mostly_parked(apr_int64_t parked, apr_int64_t count)
 {
     return count >= CM_MOSTLY_PARKED && parked * 2 > count;
@@ -181,6 +186,43 @@ static void look_again(cm_node_t *node, const cm_batch_t *batch)
     }
 }
 
+/* Return the table of MESSAGE, or NULL. */
+static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message)
+{
+    const cm_table_t *table = NULL;
+    const cm_model_t *model;
+
+    if (!message->model)
+        return NULL;
+    table = apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING);
+    model = table ? NULL : cm_settings_model(node->settings, message->model);
+    if (model && cm_node_table(&table, node, model))
+        return NULL;
+    return table;
+}
+
+/* A message of two columns may be for a table of two thousand, and takes
+ * memory for all of them while it is applied. */
+static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
+                                apr_pool_t *pool)
+{
+    apr_int64_t cells = 0;
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        const cm_table_t *table =
+            table_of(node, CM_NTH(batch->messages, i, cm_message_t));
+
+        cells += table ? table->column_count : 0;
+        if (cells > MOST_CELLS && i)
+            return CM_FAIL(pool, CM_TOO_LARGE,
+                           "%d messages are too many at once for tables with "
+                           "so many columns",
+                           batch->messages->nelts);
+    }
+    return NULL;
+}
+
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              cm_node_t *node, const char *peer,
                              const cm_batch_t *batch, int gem,
@@ -196,6 +238,8 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
 
     apr_pool_create(&taking.pool, result_pool);
     look_again(node, batch);
+    if (batch->messages->nelts >= MANY_MESSAGES)
+        CM_TRY(check_weight(node, batch, result_pool));
     CM_TRY_FOR(cm_taking_run(&taking, take_batch, taking.pool), result_pool,
                "cannot take the messages of '%s'", peer);
     *receipt = taking.receipt;

@@ -55,7 +55,8 @@ int cm_receipt_mostly_parked(const cm_receipt_t *receipt);
  *
  * A message that cannot be applied is parked, however many there are.
  *
- * Fails with CM_GAP (*WANTED: the id that must come), CM_EPOCH, CM_BUSY and
+ * Fails with CM_TOO_LARGE when it would take too much memory to apply it at
+ * once, CM_GAP (*WANTED: the id that must come), CM_EPOCH, CM_BUSY and
  * CM_UNAVAILABLE (nothing was kept: try again), CM_DATABASE. */
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              cm_node_t *node, const char *peer,

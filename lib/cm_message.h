@@ -6,6 +6,10 @@
 #include "cm_clocks.h"
 #include "cm_value.h"
 
+/* Columns that a table has at most (SQLite's own limit): no message has more
+ * attributes, references or clocks. */
+#define CM_COLUMNS_MOST 32767
+
 typedef enum cm_action_e {
     CM_CREATE,
     CM_UPDATE,
@@ -37,6 +41,8 @@ typedef struct cm_message_t {
     int has_base;     /* the clocks that the changed columns had before: */
     cm_clocks_t base; /* who changed them later has a conflict */
     apr_array_header_t *attributes; /* cm_attribute_t; NULL when malformed */
+    apr_hash_t *by_name; /* while it is read, where there are many attributes:
+                            name -> cm_attribute_t * */
     const char *text; /* the whole element as it came, for the inbox:
                          in the text read; NUL-terminated with an error */
     apr_size_t text_size;
@@ -50,10 +56,17 @@ typedef struct cm_message_t {
  * A message that cannot be read is in
  * *MESSAGES with its error; CM_MALFORMED means that TEXT is no such array at
  * all (no JSON, not UTF-8, an element that is no object, nested deeper than
- * 32). *MESSAGES: cm_message_t *. */
+ * 32). CM_TOO_LARGE means that it has more messages than its SIZE lets one
+ * expect: a message costs more memory than {} has bytes.
+ * *MESSAGES: cm_message_t *. */
 cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
                                   const char *text, apr_size_t size,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* The same, and fail with CM_TOO_LARGE for more than MOST messages. */
+cm_error_t *cm_message_read_some(apr_array_header_t **messages,
+                                 const char *text, apr_size_t size, int most,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Read again what was stored: BODY and the texts of the columns beside it
  * (NULL: none). The caller has set the message's id, identity, action and

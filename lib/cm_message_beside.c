@@ -55,11 +55,13 @@ cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
     return cm_name_read(&identity->origin, origin, "origin", pool);
 }
 
-cm_attribute_t *cm_attribute_find(const apr_array_header_t *attributes,
-                                  const char *name)
+cm_attribute_t *cm_attribute_find(const cm_message_t *message, const char *name)
 {
+    const apr_array_header_t *attributes = message->attributes;
     int i;
 
+    if (message->by_name)
+        return apr_hash_get(message->by_name, name, APR_HASH_KEY_STRING);
     for (i = 0; i < attributes->nelts; i++) {
         cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
@@ -159,7 +161,9 @@ static cm_error_t *read_refs(cm_message_t *message, const char *text,
     cm_json_init(&json, text, strlen(text), pool);
     cm_json_open(&json, '{');
     while (cm_json_next(&json, '}', &count) && cm_json_name(&json, &name)) {
-        attribute = cm_attribute_find(message->attributes, name.data);
+        if (count > CM_COLUMNS_MOST)
+            return CM_FAIL(pool, CM_MALFORMED, "no table has so many columns");
+        attribute = cm_attribute_find(message, name.data);
         if (attribute)
             CM_TRY_FOR(read_reference(attribute, message, &json), pool,
                        "the reference '%s' cannot be read", name.data);
@@ -193,7 +197,7 @@ static cm_error_t *take_clock(cm_message_t *message, apr_int64_t *clock,
     if (value->kind != CM_TEXT)
         return CM_FAIL(pool, CM_MALFORMED, "clocks are numbers and names");
     *rest = newest;
-    attribute = cm_attribute_find(message->attributes, value->data);
+    attribute = cm_attribute_find(message, value->data);
     if (!attribute)
         return NULL;
     place = attribute - (cm_attribute_t *)message->attributes->elts;
@@ -218,8 +222,11 @@ static cm_error_t *read_clock_list(cm_message_t *message, const char *text,
 
     cm_json_init(&json, text, strlen(text), pool);
     cm_json_open(&json, '[');
-    while (cm_json_next(&json, ']', &count) && cm_json_value(&json, &value))
+    while (cm_json_next(&json, ']', &count) && cm_json_value(&json, &value)) {
+        if (count > 2 * CM_COLUMNS_MOST)
+            return CM_FAIL(pool, CM_MALFORMED, "no table has so many columns");
         CM_TRY(take_clock(message, &clock, &rest, named, &value, pool));
+    }
     if (!cm_json_done(&json))
         return cm_json_error(&json, "clocks cannot be read", pool);
     for (i = 0; i < columns; i++)

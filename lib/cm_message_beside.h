@@ -7,8 +7,8 @@
 
 #include "cm_message.h"
 
-/* Return the attribute NAME of ATTRIBUTES (cm_attribute_t), or NULL. */
-cm_attribute_t *cm_attribute_find(const apr_array_header_t *attributes,
+/* Return the attribute NAME of MESSAGE, or NULL. */
+cm_attribute_t *cm_attribute_find(const cm_message_t *message,
                                   const char *name);
 
 /* Give the text of VALUE when it fits a column for names. Fails with

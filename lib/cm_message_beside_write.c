@@ -1,62 +1,95 @@
 /* Writing what stands beside the body: see cm_message_beside.h. */
 #include "cm_message_beside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* The columns of a message with one clock; COLUMN is the first of them. */
-static apr_size_t group_size(const apr_int64_t *clocks,
-                             const apr_array_header_t *attributes, int column)
-{
-    apr_size_t size = 0;
-    int i;
+/* The clock of one attribute, by its place among them. */
+typedef struct place_t {
+    apr_int64_t clock;
+    int column;
+} place_t;
 
-    for (i = column; i < attributes->nelts; i++)
-        if (clocks[i] == clocks[column])
-            size +=
-                strlen(APR_ARRAY_IDX(attributes, i, cm_attribute_t).name) + 3;
-    return size;
+/* The attributes that have one clock. */
+typedef struct group_t {
+    const place_t *places;
+    int count;
+    apr_size_t size; /* of their names, as they are written */
+} group_t;
+
+static const char *name_of(const cm_message_t *message, const place_t *place)
+{
+    return APR_ARRAY_IDX(message->attributes, place->column, cm_attribute_t)
+        .name;
 }
 
-/* Return whether COLUMN is the first one with its clock. */
-static int is_first(const apr_int64_t *clocks, int column)
-{
-    int i;
-
-    for (i = 0; i < column && clocks[i] != clocks[column]; i++)
-        ;
-    return i == column;
-}
-
-/* Fill in the clock of each attribute of MESSAGE, -1 where it has none; return
- * how many are older than the message. */
-static int list_clocks(apr_int64_t *clocks, const cm_message_t *message)
+/* Fill in the clocks of the attributes of MESSAGE; *COUNT of them have one.
+ * Return how many are older than the message. */
+static int list_clocks(place_t *places, int *count, const cm_message_t *message)
 {
     int i, older = 0;
 
+    *count = 0;
     for (i = 0; i < message->attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
+        place_t *place = &places[*count];
 
-        clocks[i] = attribute->value.kind == CM_ABSENT
-                        ? -1
-                        : cm_clocks_of(&message->clocks, attribute->name);
-        older += clocks[i] >= 0 && clocks[i] != message->clocks.clock;
+        if (attribute->value.kind == CM_ABSENT)
+            continue;
+        *place = (place_t){cm_clocks_of(&message->clocks, attribute->name), i};
+        older += place->clock != message->clocks.clock;
+        ++*count;
     }
     return older;
 }
 
-/* Append the names of those that have CLOCK. */
-static void append_group(cm_buffer_t *buffer, const apr_int64_t *clocks,
-                         const cm_message_t *message, apr_int64_t clock,
-                         const char **separator)
+static int compare_places(const void *a, const void *b)
+{
+    const place_t *left = a, *right = b;
+
+    if (left->clock != right->clock)
+        return left->clock < right->clock ? -1 : 1;
+    return left->column - right->column;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    return ((const group_t *)a)->places->column -
+           ((const group_t *)b)->places->column;
+}
+
+/* Return the groups of the COUNT PLACES, in the order of their first ones. */
+static apr_array_header_t *make_groups(place_t *places, int count,
+                                       const cm_message_t *message,
+                                       apr_pool_t *pool)
+{
+    apr_array_header_t *groups = apr_array_make(pool, 8, sizeof(group_t));
+    group_t *group = NULL;
+    int i;
+
+    qsort(places, count, sizeof(*places), compare_places);
+    for (i = 0; i < count; i++) {
+        if (!group || group->places->clock != places[i].clock) {
+            group = apr_array_push(groups);
+            *group = (group_t){&places[i], 0, 0};
+        }
+        group->count++;
+        group->size += strlen(name_of(message, &places[i])) + 3;
+    }
+    qsort(groups->elts, groups->nelts, sizeof(group_t), compare_groups);
+    return groups;
+}
+
+/* Append the names of GROUP. */
+static void append_group(cm_buffer_t *buffer, const group_t *group,
+                         const cm_message_t *message, const char **separator)
 {
     const char *name;
     int i;
 
-    for (i = 0; i < message->attributes->nelts; i++) {
-        if (clocks[i] != clock)
-            continue;
-        name = APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name;
+    for (i = 0; i < group->count; i++) {
+        name = name_of(message, &group->places[i]);
         cm_buffer_raw(buffer, *separator);
         cm_buffer_string(buffer, name, strlen(name));
         *separator = ",";
@@ -73,33 +106,36 @@ static void append_clock(cm_buffer_t *buffer, apr_int64_t clock,
 
 /* Append the clocks as a list: the names of each group of columns, but of the
  * one with the most to name. */
-static void append_clock_list(cm_buffer_t *buffer, const apr_int64_t *clocks,
+static void append_clock_list(cm_buffer_t *buffer,
+                              const apr_array_header_t *groups,
                               const cm_message_t *message)
 {
-    const apr_array_header_t *attributes = message->attributes;
-    apr_int64_t newest = message->clocks.clock, rest = newest;
-    apr_size_t size, most = 0;
+    apr_int64_t newest = message->clocks.clock, rest = newest, clock;
+    apr_size_t most = 0;
     const char *separator = "";
     int i;
 
-    for (i = 0; i < attributes->nelts; i++) {
-        size = clocks[i] >= 0 && is_first(clocks, i)
-                   ? group_size(clocks, attributes, i)
-                   : 0;
-        if (size > most) {
-            most = size;
-            rest = clocks[i];
-        }
+    for (i = 0; i < groups->nelts; i++) {
+        const group_t *group = &APR_ARRAY_IDX(groups, i, group_t);
+
+        if (group->size <= most)
+            continue;
+        most = group->size;
+        rest = group->places->clock;
     }
     cm_buffer_raw(buffer, ",\"clocks\":[");
-    if (rest != newest)
-        append_group(buffer, clocks, message, newest, &separator);
-    for (i = 0; i < attributes->nelts; i++) {
-        if (clocks[i] < 0 || clocks[i] == newest || clocks[i] == rest ||
-            !is_first(clocks, i))
+    for (i = 0; rest != newest && i < groups->nelts; i++)
+        if (APR_ARRAY_IDX(groups, i, group_t).places->clock == newest)
+            append_group(buffer, &APR_ARRAY_IDX(groups, i, group_t), message,
+                         &separator);
+    for (i = 0; i < groups->nelts; i++) {
+        const group_t *group = &APR_ARRAY_IDX(groups, i, group_t);
+
+        clock = group->places->clock;
+        if (clock == newest || clock == rest)
             continue;
-        append_clock(buffer, clocks[i], &separator);
-        append_group(buffer, clocks, message, clocks[i], &separator);
+        append_clock(buffer, clock, &separator);
+        append_group(buffer, group, message, &separator);
     }
     if (rest != newest)
         append_clock(buffer, rest, &separator);
@@ -117,16 +153,18 @@ static void append_text(cm_buffer_t *buffer, const char *name, const char *text)
 /* The list cannot name a column that is not in the body. */
 static void append_clocks(cm_buffer_t *buffer, const cm_message_t *message)
 {
-    apr_int64_t *clocks;
-    int older =
-        message->clocks.older ? (int)apr_hash_count(message->clocks.older) : 0;
+    place_t *places;
+    int count, older = message->clocks.older
+                           ? (int)apr_hash_count(message->clocks.older)
+                           : 0;
 
     if (!older)
         return;
-    clocks =
-        apr_palloc(buffer->pool, message->attributes->nelts * sizeof(*clocks));
-    if (list_clocks(clocks, message) == older)
-        append_clock_list(buffer, clocks, message);
+    places = apr_palloc(buffer->pool,
+                        (message->attributes->nelts + 1) * sizeof(*places));
+    if (list_clocks(places, &count, message) == older)
+        append_clock_list(
+            buffer, make_groups(places, count, message, buffer->pool), message);
     else
         append_text(buffer, ",\"clocks\":",
                     cm_clocks_text(&message->clocks, buffer->pool));

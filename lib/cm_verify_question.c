@@ -10,8 +10,9 @@
 /* Records that are read for one answer, and bytes of values in it. */
 #define MOST_RECORDS 8192
 #define MOST_BYTES   (2 * 1024 * 1024)
-/* Things of one kind in a question. */
-#define MOST_THINGS 10000
+/* Records in a question, and parts of a stretch. We ask for 256 and for 16. */
+#define MOST_NAMES  1024
+#define MOST_BOUNDS 10000
 
 static const char *const ask_names[] = {"shape", "parts", "items", "states",
                                         "publish"};
@@ -92,8 +93,7 @@ static int read_half(void *baton, const char *name, cm_json_t *json)
     apr_array_header_t *pair = baton;
 
     (void)name;
-    return pair->nelts < 2 &&
-           cm_text_read((const char **)apr_array_push(pair), json);
+    return cm_text_read((const char **)apr_array_push(pair), json);
 }
 
 /* Read ["a","b"]. */
@@ -101,7 +101,7 @@ static int read_pair(const char **first, const char **second, cm_json_t *json)
 {
     apr_array_header_t *pair = apr_array_make(json->pool, 2, sizeof(char *));
 
-    if (!cm_text_read_array(json, read_half, pair) || pair->nelts != 2)
+    if (!cm_text_read_array(json, 2, read_half, pair) || pair->nelts != 2)
         return 0;
     *first = APR_ARRAY_IDX(pair, 0, const char *);
     *second = APR_ARRAY_IDX(pair, 1, const char *);
@@ -114,8 +114,7 @@ static int read_name(void *baton, const char *unused, cm_json_t *json)
     cm_identity_t *name = apr_array_push(names);
 
     (void)unused;
-    return names->nelts <= MOST_THINGS &&
-           read_pair(&name->origin, &name->original_id, json);
+    return read_pair(&name->origin, &name->original_id, json);
 }
 
 /* Return the place of WORD in the COUNT WORDS, or -1. */
@@ -138,7 +137,7 @@ static int read_column(void *baton, const char *unused, cm_json_t *json)
 
     (void)unused;
     memset(column, 0, sizeof(*column));
-    if (columns->nelts > MOST_THINGS || !read_pair(&column->name, &word, json))
+    if (!read_pair(&column->name, &word, json))
         return 0;
     like = place_of(word, like_names, CM_LIKE_JSON + 1);
     column->like = like;
@@ -152,8 +151,7 @@ static int read_bound(void *baton, const char *unused, cm_json_t *json)
     int count = bounds->nelts;
 
     (void)unused;
-    return count < MOST_THINGS &&
-           (!count || APR_ARRAY_IDX(bounds, count - 1, const char *)) &&
+    return (!count || APR_ARRAY_IDX(bounds, count - 1, const char *)) &&
            cm_text_read((const char **)apr_array_push(bounds), json);
 }
 
@@ -169,14 +167,14 @@ static int read_ask(cm_verify_question_t *question, cm_json_t *json)
     return place >= 0;
 }
 
-/* Read an array, each element by READ, into *LIST. */
-static int read_list(const apr_array_header_t **list, apr_size_t size,
+/* Read an array of at most MOST elements, each by READ, into *LIST. */
+static int read_list(const apr_array_header_t **list, apr_size_t size, int most,
                      cm_text_read_t read, cm_json_t *json)
 {
     apr_array_header_t *made = apr_array_make(json->pool, 16, (int)size);
 
     *list = made;
-    return cm_text_read_array(json, read, made);
+    return cm_text_read_array(json, most, read, made);
 }
 
 static int read_member(void *baton, const char *name, cm_json_t *json)
@@ -193,13 +191,13 @@ static int read_member(void *baton, const char *name, cm_json_t *json)
         return cm_text_read(&question->after, json);
     if (!strcmp(name, "columns"))
         return read_list(&question->columns, sizeof(cm_verify_column_t),
-                         read_column, json);
+                         CM_COLUMNS_MOST, read_column, json);
     if (!strcmp(name, "bounds"))
-        return read_list(&question->bounds, sizeof(const char *), read_bound,
-                         json);
+        return read_list(&question->bounds, sizeof(const char *), MOST_BOUNDS,
+                         read_bound, json);
     if (!strcmp(name, "names"))
-        return read_list(&question->names, sizeof(cm_identity_t), read_name,
-                         json);
+        return read_list(&question->names, sizeof(cm_identity_t), MOST_NAMES,
+                         read_name, json);
     return cm_json_skip(json, NULL, NULL);
 }
 

@@ -9,6 +9,11 @@
 
 #define HALF_DIGITS (CM_DIGEST_DIGITS / 2)
 
+/* What an answer has at most. Nobody reads more than 8192 records for one. */
+#define MOST_ITEMS   65536
+#define MOST_ORIGINS 10000
+#define MOST_STATES  1024
+
 static int read_digest(cm_digest_t *digest, cm_json_t *json)
 {
     char half[HALF_DIGITS + 1];
@@ -100,9 +105,11 @@ static int read_shape_member(void *baton, const char *name, cm_json_t *json)
     if (!strcmp(name, "unpublished"))
         return cm_text_read_number(&shape->unpublished, json);
     if (!strcmp(name, "columns"))
-        return cm_text_read_array(json, read_column, shape->columns);
+        return cm_text_read_array(json, CM_COLUMNS_MOST, read_column,
+                                  shape->columns);
     if (!strcmp(name, "origins"))
-        return cm_text_read_array(json, read_origin, shape->origins);
+        return cm_text_read_array(json, MOST_ORIGINS, read_origin,
+                                  shape->origins);
     return cm_json_skip(json, NULL, NULL);
 }
 
@@ -185,16 +192,19 @@ static int read_state_lists(reading_t *reading, const char *name,
     int columns = reading->columns;
 
     if (!strcmp(name, "values")) {
-        list = apr_array_make(json->pool, columns + 1, sizeof(cm_value_t));
+        list = apr_array_make(json->pool, 16, sizeof(cm_value_t));
+        if (!cm_text_read_array(json, columns, read_value, list))
+            return 0;
         reading->state->values = (const cm_value_t *)list->elts;
-        return cm_text_read_array(json, read_value, list) &&
-               list->nelts == columns;
+        return list->nelts == columns;
     }
     if (strcmp(name, "clocks") != 0)
         return cm_json_skip(json, NULL, NULL);
-    list = apr_array_make(json->pool, columns + 1, sizeof(apr_int64_t));
+    list = apr_array_make(json->pool, 16, sizeof(apr_int64_t));
+    if (!cm_text_read_array(json, columns, read_clock, list))
+        return 0;
     reading->state->clocks = (const apr_int64_t *)list->elts;
-    return cm_text_read_array(json, read_clock, list) && list->nelts == columns;
+    return list->nelts == columns;
 }
 
 static int read_state_member(void *baton, const char *name, cm_json_t *json)
@@ -229,7 +239,7 @@ static int read_states(reading_t *reading, cm_json_t *json)
 {
     reading->answer->states =
         apr_array_make(json->pool, 64, sizeof(cm_verify_state_t));
-    return cm_text_read_array(json, read_state, reading);
+    return cm_text_read_array(json, MOST_STATES, read_state, reading);
 }
 
 static int read_member(void *baton, const char *name, cm_json_t *json)
@@ -248,12 +258,12 @@ static int read_member(void *baton, const char *name, cm_json_t *json)
     if (!strcmp(name, "parts")) {
         answer->parts =
             apr_array_make(json->pool, 16, sizeof(cm_verify_part_t));
-        return cm_text_read_array(json, read_part, answer->parts);
+        return cm_text_read_array(json, MOST_ITEMS, read_part, answer->parts);
     }
     if (!strcmp(name, "items")) {
         answer->items =
             apr_array_make(json->pool, 64, sizeof(cm_verify_item_t));
-        return cm_text_read_array(json, read_item, answer->items);
+        return cm_text_read_array(json, MOST_ITEMS, read_item, answer->items);
     }
     return cm_json_skip(json, NULL, NULL);
 }

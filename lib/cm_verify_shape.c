@@ -6,6 +6,14 @@
 #include "cm_outbox.h"
 #include "cm_verify.h"
 
+/* Return whether the peer may be told of COLUMN: the key is the record's name,
+ * or is none of the peer's business. */
+static int is_compared(const cm_table_t *table, const cm_column_t *column)
+{
+    return column && column->carried && !column->generated &&
+           column != table->key;
+}
+
 static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
 {
     int i;
@@ -13,8 +21,7 @@ static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
     for (i = 0; i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
 
-        /* the key is the record's name, or is none of the peer's business */
-        if (!column->carried || column->generated || column == table->key)
+        if (!is_compared(table, column))
             continue;
         APR_ARRAY_PUSH(columns, cm_verify_column_t) =
             (cm_verify_column_t){.name = column->name,
@@ -137,19 +144,20 @@ static cm_like_e like_of(const cm_verify_column_t *a,
     return CM_LIKE_EXACT;
 }
 
-static const cm_verify_column_t *find(const cm_verify_shape_t *shape,
-                                      const char *name)
+/* Return the columns of SHAPE by their names. */
+static apr_hash_t *index_columns(const cm_verify_shape_t *shape,
+                                 apr_pool_t *pool)
 {
+    apr_hash_t *by_name = apr_hash_make(pool);
     int i;
 
     for (i = 0; i < shape->columns->nelts; i++) {
         const cm_verify_column_t *column =
             &APR_ARRAY_IDX(shape->columns, i, cm_verify_column_t);
 
-        if (!strcmp(column->name, name))
-            return column;
+        apr_hash_set(by_name, column->name, APR_HASH_KEY_STRING, column);
     }
-    return NULL;
+    return by_name;
 }
 
 static int is_same_reference(const cm_verify_column_t *a,
@@ -167,13 +175,16 @@ apr_array_header_t *cm_verify_common(apr_array_header_t **left_out,
 {
     apr_array_header_t *common =
         apr_array_make(pool, 16, sizeof(cm_verify_column_t));
+    apr_hash_t *known_here = index_columns(here, pool);
+    apr_hash_t *known_there = index_columns(there, pool);
     int i;
 
     *left_out = apr_array_make(pool, 4, sizeof(const char *));
     for (i = 0; i < here->columns->nelts; i++) {
         cm_verify_column_t column =
             APR_ARRAY_IDX(here->columns, i, cm_verify_column_t);
-        const cm_verify_column_t *other = find(there, column.name);
+        const cm_verify_column_t *other =
+            apr_hash_get(known_there, column.name, APR_HASH_KEY_STRING);
 
         if (!other || !is_same_reference(&column, other)) {
             APR_ARRAY_PUSH(*left_out, const char *) = column.name;
@@ -186,7 +197,7 @@ apr_array_header_t *cm_verify_common(apr_array_header_t **left_out,
         const char *name =
             APR_ARRAY_IDX(there->columns, i, cm_verify_column_t).name;
 
-        if (!find(here, name))
+        if (!apr_hash_get(known_here, name, APR_HASH_KEY_STRING))
             APR_ARRAY_PUSH(*left_out, const char *) = name;
     }
     return common;
@@ -207,10 +218,19 @@ cm_error_t *cm_verify_open(cm_verify_t **verify_out, cm_node_t *node,
     CM_TRY(cm_node_table(&verify->table, node, model));
     verify->columns = columns;
     verify->places = apr_hash_make(pool);
-    for (i = 0; i < columns->nelts; i++)
-        apr_hash_set(verify->places,
-                     APR_ARRAY_IDX(columns, i, cm_verify_column_t).name,
-                     APR_HASH_KEY_STRING, apr_pmemdup(pool, &i, sizeof(i)));
+    for (i = 0; i < columns->nelts; i++) {
+        const char *column = APR_ARRAY_IDX(columns, i, cm_verify_column_t).name;
+
+        if (!is_compared(verify->table,
+                         cm_table_column(verify->table, column)) ||
+            apr_hash_get(verify->places, column, APR_HASH_KEY_STRING))
+            return CM_FAIL(pool, CM_MALFORMED,
+                           "model '%s' sends no column '%.255s', or it is "
+                           "asked for twice",
+                           name, column);
+        apr_hash_set(verify->places, column, APR_HASH_KEY_STRING,
+                     apr_pmemdup(pool, &i, sizeof(i)));
+    }
     *verify_out = verify;
     return NULL;
 }

@@ -79,12 +79,16 @@ static int is_pending(apr_hash_t *pending, cm_identity_t identity,
 }
 
 static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
-                        const cm_mapping_t *mapping, apr_hash_t *pending,
-                        apr_pool_t *pool)
+                        cm_identity_t asked, apr_hash_t *found,
+                        apr_hash_t *pending, apr_pool_t *pool)
 {
+    const cm_mapping_t *mapping =
+        apr_hash_get(found, cm_identity_key(asked, pool), APR_HASH_KEY_STRING);
     apr_int64_t *clocks;
     int i;
 
+    memset(state, 0, sizeof(*state));
+    state->asked = asked;
     state->pending = is_pending(pending, state->asked, pool);
     if (!mapping)
         return;
@@ -142,26 +146,20 @@ cm_error_t *cm_verify_states(apr_array_header_t **states,
     CM_TRY(find_pending(&pending, verify, result_pool));
     CM_TRY(cm_mapping_by_identity(
         &found, verify->node, verify->table->model->type, names, result_pool));
-    for (i = 0; i < names->nelts; i++) {
-        cm_verify_state_t *state = apr_array_push(*states);
-
-        memset(state, 0, sizeof(*state));
-        state->asked = APR_ARRAY_IDX(names, i, cm_identity_t);
-        begin_state(state, verify,
-                    apr_hash_get(found,
-                                 cm_identity_key(state->asked, result_pool),
-                                 APR_HASH_KEY_STRING),
-                    pending, result_pool);
-    }
     for (first = 0; first < names->nelts && total < most; first += count) {
         count = cm_verify_pace(count, bytes);
         if (count > names->nelts - first)
             count = names->nelts - first;
+        for (i = first; i < first + count; i++)
+            begin_state(apr_array_push(*states), verify,
+                        APR_ARRAY_IDX(names, i, cm_identity_t), found, pending,
+                        result_pool);
         CM_TRY(add_values(*states, &bytes, verify, found, first, count,
                           result_pool));
-        total += bytes;
+        /* clocks cost, too, where there are many columns */
+        total += bytes + (apr_size_t)count * verify->columns->nelts *
+                             sizeof(apr_int64_t);
     }
-    (*states)->nelts = first;
     return NULL;
 }
 

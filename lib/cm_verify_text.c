@@ -73,14 +73,15 @@ int cm_text_read_object(cm_json_t *json, cm_text_read_t read, void *baton)
     return !json->problem;
 }
 
-int cm_text_read_array(cm_json_t *json, cm_text_read_t read, void *baton)
+int cm_text_read_array(cm_json_t *json, int most, cm_text_read_t read,
+                       void *baton)
 {
     int count = 0;
 
     if (!cm_json_open(json, '['))
         return 0;
     while (cm_json_next(json, ']', &count))
-        if (!read(baton, NULL, json))
+        if (count > most || !read(baton, NULL, json))
             return 0;
     return !json->problem;
 }

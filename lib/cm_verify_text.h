@@ -24,11 +24,13 @@ void cm_text_comma(cm_buffer_t *buffer);
 int cm_text_read(const char **text, cm_json_t *json);
 int cm_text_read_number(apr_int64_t *number, cm_json_t *json);
 
-/* Read an object or an array: READ is called with BATON for each member
- * (NAME) or element (NAME is NULL), and reads its value; 0: it cannot. */
+/* Read an object, or an array of at most MOST elements: READ is called with
+ * BATON for each member (NAME) or element (NAME is NULL), and reads its value;
+ * 0: it cannot. */
 typedef int (*cm_text_read_t)(void *baton, const char *name, cm_json_t *json);
 int cm_text_read_object(cm_json_t *json, cm_text_read_t read, void *baton);
-int cm_text_read_array(cm_json_t *json, cm_text_read_t read, void *baton);
+int cm_text_read_array(cm_json_t *json, int most, cm_text_read_t read,
+                       void *baton);
 
 /* Read the whole TEXT, an object, so. Fails with CM_MALFORMED: "WHAT cannot
  * be read". */

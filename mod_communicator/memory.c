@@ -1,4 +1,5 @@
-/* The memory of exchanges, kept from one to the next.
+/* The memory of exchanges, kept from one to the next; what a large one took
+ * goes back to the system.
  *
  * httpd returns to the system what a connection holds above MaxMemFree (2 MB)
  * when a request ends. A batch takes more, and to return that and fetch it
@@ -7,10 +8,18 @@
  * keeps is bounded. */
 #include "mod_communicator.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <apr_allocator.h>
 #include <apr_thread_mutex.h>
 
 #define KEPT_BYTES (16 * 1024 * 1024)
+
+/* What takes so many bytes, or says so much, may take more memory than is kept;
+ * batches are usually smaller. */
+#define LARGE_BYTES (4 * 1024 * 1024)
 
 static apr_allocator_t *kept;
 
@@ -38,4 +47,27 @@ apr_pool_t *cm_memory_pool(const request_rec *r)
     apr_pool_create_ex(&pool, r->pool, NULL, kept);
     apr_pool_tag(pool, "communicator_exchange");
     return pool;
+}
+
+#ifdef __GLIBC__
+/* The C library keeps what is freed to it, in the arena of each thread. */
+static apr_status_t trim(void *unused)
+{
+    (void)unused;
+    malloc_trim(0);
+    return APR_SUCCESS;
+}
+#endif
+
+void cm_memory_expect(const cm_exchange_t *exchange, apr_size_t size)
+{
+#ifdef __GLIBC__
+    /* a pool's cleanups run when its subpools are gone */
+    if (size >= LARGE_BYTES)
+        apr_pool_cleanup_register(exchange->r->pool, NULL, trim,
+                                  apr_pool_cleanup_null);
+#else
+    (void)exchange;
+    (void)size;
+#endif
 }

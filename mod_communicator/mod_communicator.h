@@ -72,6 +72,10 @@ void cm_memory_child_init(apr_pool_t *pool, server_rec *server);
 /* Return a pool for the exchange in R: it goes with the request's. */
 apr_pool_t *cm_memory_pool(const request_rec *r);
 
+/* Expect that the exchange works on SIZE bytes: when they are many, the memory
+ * goes back to the system when the request ends. */
+void cm_memory_expect(const cm_exchange_t *exchange, apr_size_t size);
+
 /* Return the words of the line NAME that holds for SERVER, of a module whose
  * own settings nobody else sees, or NULL. */
 const char *cm_check_line(const server_rec *server, const char *name);

@@ -14,6 +14,11 @@
 
 APLOG_USE_MODULE(communicator);
 
+/* Messages in one body: each takes some kilobytes while it is applied. A peer
+ * of ours halves what is refused. */
+#define MOST_MESSAGES 50000
+#define MESSAGE_BYTES 4096
+
 typedef struct push_t {
     cm_batch_t batch;
     int pauses;        /* the peer pauses this node, or resumes it ... */
@@ -184,8 +189,11 @@ static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
     push_t *push = apr_pcalloc(exchange->pool, sizeof(*push));
     cm_error_t *err;
 
-    err = cm_message_read_batch(&push->batch.messages, text, size,
-                                exchange->pool);
+    err = cm_message_read_some(&push->batch.messages, text, size, MOST_MESSAGES,
+                               exchange->pool);
+    if (!err)
+        cm_memory_expect(exchange, (apr_size_t)push->batch.messages->nelts *
+                                       MESSAGE_BYTES);
     if (!err)
         err = read_place(push, r);
     if (!err && push->empty && exchange->gem)

@@ -91,7 +91,7 @@ static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
     if (strcasecmp(coding, "gzip") && strcasecmp(coding, "x-gzip"))
         return HTTP_UNSUPPORTED_MEDIA_TYPE;
     err = cm_gzip_unpack(body, (*body)->data, (*body)->size,
-                         (apr_size_t)body_limit(exchange), r->pool);
+                         (apr_size_t)body_limit(exchange), exchange->pool);
     return err ? cm_code_http_status(err->code) : OK;
 }
 
@@ -119,6 +119,7 @@ int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
         refused = HTTP_REQUEST_ENTITY_TOO_LARGE;
     else
         refused = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    cm_memory_expect(exchange, (*body)->size);
     return refused ? refuse_body(exchange, refused) : OK;
 }
 

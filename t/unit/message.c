@@ -352,6 +352,55 @@ static void test_damage(const char *text, apr_pool_t *pool)
     is_int(taken, 0, "a damaged list is refused or holds messages");
 }
 
+/* Return a list of one message with COUNT attributes and as many clocks. */
+static cm_buffer_t *wide(int count, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(1 << 20, pool);
+    int i;
+
+    cm_buffer_raw(buffer, "[{\"id\":1,\"clock\":9,\"body\":\"{\\\"post\\\":{");
+    for (i = 0; i < count; i++)
+        cm_buffer_raw(
+            buffer, apr_psprintf(pool, "%s\\\"c%d\\\":%d", i ? "," : "", i, i));
+    cm_buffer_raw(buffer, "}}\",\"clocks\":{");
+    for (i = 0; i < count; i++)
+        cm_buffer_raw(buffer,
+                      apr_psprintf(pool, "%s\"c%d\":7", i ? "," : "", i));
+    cm_buffer_raw(buffer, "}}]");
+    return buffer;
+}
+
+/* What a table may have is taken, and what a body can hold is bounded. */
+static void test_bounds(apr_pool_t *pool)
+{
+    apr_array_header_t *messages;
+    const cm_message_t *message;
+    cm_buffer_t *buffer = wide(CM_COLUMNS_MOST, pool);
+    cm_error_t *err;
+    int i;
+
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    message = err ? NULL : APR_ARRAY_IDX(messages, 0, cm_message_t *);
+    ok(message && !message->error &&
+           message->attributes->nelts == CM_COLUMNS_MOST,
+       "as many attributes as a table may have columns");
+    ok(message && !message->by_name, "  nothing of the reading is left");
+    buffer = wide(CM_COLUMNS_MOST + 1, pool);
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    message = err ? NULL : APR_ARRAY_IDX(messages, 0, cm_message_t *);
+    ok(message && message->error, "one more is refused");
+    buffer = cm_buffer_create(1 << 20, pool);
+    for (i = 0; i < 100000; i++)
+        cm_buffer_raw(buffer, i ? ",{}" : "[{}");
+    cm_buffer_raw(buffer, "]");
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    ok(err && err->code == CM_TOO_LARGE, "more messages than its size tells");
+    err = cm_message_read_some(&messages, "[{},{},{}]", 10, 2, pool);
+    ok(err && err->code == CM_TOO_LARGE, "more messages than are wanted");
+    err = cm_message_read_some(&messages, "[{},{}]", 7, 2, pool);
+    ok(!err && messages->nelts == 2, "as many as are wanted");
+}
+
 /* 100,000 messages of 500 bytes take a fraction of a second. */
 static void test_speed(apr_pool_t *pool)
 {
@@ -393,6 +442,7 @@ int main(void)
     test_capture(pool);
     test_damage(OURS "]", pool);
     test_damage(SHORT "]", pool);
+    test_bounds(pool);
     test_speed(pool);
     apr_terminate();
     return done_testing();
