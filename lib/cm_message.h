@@ -43,8 +43,8 @@ typedef struct cm_message_t {
     apr_array_header_t *attributes; /* cm_attribute_t; NULL when malformed */
     apr_hash_t *by_name; /* while it is read, where there are many attributes:
                             name -> cm_attribute_t * */
-    const char *text; /* the whole element as it came, for the inbox:
-                         in the text read; NUL-terminated with an error */
+    const char *text;    /* the whole element as it came, for the inbox:
+                            in the text read; NUL-terminated with an error */
     apr_size_t text_size;
     const char *body; /* the body string */
     apr_size_t body_size;
