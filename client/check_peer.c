@@ -58,6 +58,41 @@ static step_e step_of(cm_code_e code)
     }
 }
 
+/* Say what kind of peer it is, and whether it is declared so. */
+static void check_kind(cm_check_t *check, const cm_peer_settings_t *peer,
+                       int gem)
+{
+    const char *place =
+        apr_psprintf(check->pool, "%s:%d", peer->place.file, peer->place.line);
+
+    if (gem && !peer->gem)
+        cm_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool,
+                         "%s: it has not spoken Communicator's protocol yet, "
+                         "as if it was a gem",
+                         peer->name),
+            apr_psprintf(check->pool,
+                         "if it is a gem, add protocol=gem (%s): it is refused "
+                         "without; else update it, or let the proxy in between "
+                         "pass headers that begin with 'Communicator-'",
+                         place));
+    else if (!gem && peer->gem)
+        cm_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(check->pool,
+                         "%s: protocol=gem, but it speaks "
+                         "Communicator's protocol, which is used",
+                         peer->name),
+            apr_psprintf(check->pool, "remove protocol=gem (%s)", place));
+    else
+        cm_check_say(check, CM_VERDICT_OK,
+                     apr_psprintf(check->pool, "%s: it %s", peer->name,
+                                  gem ? "is a gem, as protocol=gem says"
+                                      : "speaks Communicator's protocol"),
+                     NULL);
+}
+
 /* How the peer is, now that it answers. */
 static void check_answer(const way_t *way)
 {
@@ -71,14 +106,10 @@ static void check_answer(const way_t *way)
         cm_check_say(check, CM_VERDICT_WARN,
                      apr_psprintf(check->pool, "%s: %s", name, skew),
                      "set the clocks of both hosts (NTP)");
-    else if (session->kind == CM_PEER_GEM)
-        cm_check_say(
-            check, CM_VERDICT_OK,
-            apr_psprintf(check->pool, "%s: it is a Communicator of 2011", name),
-            NULL);
-    else if (session->peer)
+    else if (session->kind == CM_PEER_OURS && session->peer)
         cm_check_went(
             check, apr_psprintf(check->pool, "%s: clocks agree", name), NULL);
+    check_kind(check, way->peer, session->kind == CM_PEER_GEM);
 }
 
 /* What the peer's httpd will be refused for before long. */
@@ -209,6 +240,8 @@ static void check_caller(cm_check_t *check, const cm_peer_settings_t *peer)
     known = APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t).peer;
     last = known->last_pull_at > known->last_push_at ? known->last_pull_at
                                                      : known->last_push_at;
+    if (known->epoch || last || known->has_received)
+        check_kind(check, peer, !known->epoch);
     if (every && cm_clock_now() - last > every)
         cm_check_say(check, CM_VERDICT_WARN,
                      apr_psprintf(check->pool, "%s was here last: %s",

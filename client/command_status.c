@@ -204,9 +204,7 @@ static void print_notes(const cm_client_t *client, const cm_state_t *state,
                            one->batch_parked,
                            cm_output_messages(one->batch_messages, pool));
         if (one->said.gem)
-            cm_output_line(output,
-                           "%s is a Communicator of 2011: it does not say how "
-                           "it stands",
+            cm_output_line(output, "%s is a gem: it does not say how it stands",
                            one->peer->name);
         if (skew)
             cm_output_warn(output, one->peer->name, "%s", skew);

@@ -71,8 +71,7 @@ static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
     if ((*session)->kind == CM_PEER_OURS)
         return NULL;
     return CM_FAIL(pool, CM_PROTOCOL,
-                   "the peer is a Communicator of 2011, which cannot tell what "
-                   "it holds");
+                   "the peer is a gem, which cannot tell what it holds");
 }
 
 /* What is parked is under way for as long as nobody looks at it. */

@@ -295,7 +295,7 @@ void cm_options_help(const cm_options_t *options)
 
 void cm_options_version(void)
 {
-    printf("communicator-sync %s\nprotocol 2, and that of the gem of 2011\n"
+    printf("communicator-sync %s\nprotocol 2, and that of the gem of 2010\n"
            "apr %s\napr-util %s\njson-c %s\n%s\n",
            PACKAGE_VERSION, apr_version_string(), apu_version_string(),
            json_c_version(), cm_http_version());

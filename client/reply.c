@@ -11,6 +11,10 @@
 
 #define EXCERPT 60
 
+static const char let_headers_pass[] =
+    "a proxy in between removes headers that begin with 'Communicator-': let "
+    "it pass them";
+
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
                              apr_pool_t *pool)
 {
@@ -204,9 +208,45 @@ static cm_error_t *cut_off(apr_pool_t *pool)
     return cm_error_hint(CM_FAIL(pool, CM_PROTOCOL,
                                  "the reply is Communicator's, but does not "
                                  "say how far it goes"),
-                         pool,
-                         "a proxy in between removes headers that begin with "
-                         "'Communicator-'");
+                         pool, "%s", let_headers_pass);
+}
+
+/* Return whether the body of RAW is as one of ours begins. */
+static int looks_ours(const cm_http_reply_t *raw)
+{
+    static const char *const beginnings[] = {
+        "{\"received\":", "[{\"id\":", "[]", "{\"error\":"};
+    const char *type = apr_table_get(raw->headers, "Content-Type");
+    apr_size_t i;
+
+    if (!type || strncasecmp(type, "application/json", 16))
+        return 0;
+    for (i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
+        if (!strncmp(raw->data, beginnings[i], strlen(beginnings[i])))
+            return 1;
+    return 0;
+}
+
+/* Judge a reply without our headers that is no gem's either: its body tells
+ * when it is one of ours whose headers were removed. */
+static cm_error_t *judge_stranger(const cm_reply_t *reply,
+                                  const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    if (raw->status >= 500 && *raw->data == '{') {
+        err = cm_remote_error(reply, pool);
+        if (err->code == CM_PROTOCOL)
+            return err;
+    }
+    if ((raw->status < 300 || raw->status == 409) && looks_ours(raw))
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PROTOCOL,
+                    "the reply looks like Communicator's (status %d), but "
+                    "comes without its headers",
+                    raw->status),
+            pool, "%s", let_headers_pass);
+    return judge_status(raw, pool);
 }
 
 static cm_error_t *judge_ours(const cm_reply_t *reply,
@@ -231,11 +271,11 @@ cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,
     if ((*reply)->kind == CM_PEER_OURS)
         return judge_ours(*reply, raw, 200, pool);
     if (raw->status != 200)
-        return judge_status(raw, pool);
+        return judge_stranger(*reply, raw, pool);
     while (apr_isspace(*text))
         text++;
     if (!is_plain_type(raw) || *text != '[')
-        return foreign(raw, pool);
+        return judge_stranger(*reply, raw, pool);
     (*reply)->kind = CM_PEER_GEM;
     return NULL;
 }
@@ -245,8 +285,7 @@ cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
 {
     *reply = read_reply(raw, pool);
     if ((*reply)->kind != CM_PEER_OURS)
-        return raw->status == 200 ? foreign(raw, pool)
-                                  : judge_status(raw, pool);
+        return judge_stranger(*reply, raw, pool);
     return raw->status == 200 ? NULL : judge_ours(*reply, raw, 200, pool);
 }
 
@@ -259,10 +298,10 @@ cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
     if ((*reply)->kind == CM_PEER_OURS)
         return judge_ours(*reply, raw, 202, pool);
     if (raw->status != 202 && raw->status != 409)
-        return judge_status(raw, pool);
+        return judge_stranger(*reply, raw, pool);
     text = is_plain_type(raw) ? short_body(raw, pool) : NULL;
     if (!text)
-        return foreign(raw, pool);
+        return judge_stranger(*reply, raw, pool);
     if (raw->status == 409) {
         (*reply)->wanted = number_of(text);
         if ((*reply)->wanted < 0)

@@ -157,8 +157,47 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
     apr_table_unset(session->headers, "Communicator-Newest");
     if (session->peer->epoch)
         return NULL;
-    return update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
-                  pool);
+    CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
+                  pool));
+    if (session->settings->gem)
+        cm_session_notice(session,
+                          "it is no gem: it speaks Communicator's protocol, "
+                          "which is used from now on; remove protocol=gem "
+                          "(%s:%d)",
+                          session->settings->place.file,
+                          session->settings->place.line);
+    return NULL;
+}
+
+/* Refuse a reply without our headers unless a person has declared the peer to
+ * be a gem, and it never was anything else: a proxy that removes the headers
+ * makes one of ours look the same, and a gem is sent no deletes. */
+static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *settings = session->settings;
+
+    if (session->peer && session->peer->epoch)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PROTOCOL,
+                    "the peer answers without Communicator's headers, as a gem "
+                    "does, but it has spoken Communicator's protocol before"),
+            pool,
+            "a proxy in between removes headers that begin with "
+            "'Communicator-': let it pass them; or mod_communicator no longer "
+            "serves this address; or it is a gem again: communicator-sync "
+            "epoch --accept %s, and protocol=gem (%s:%d)",
+            settings->name, settings->place.file, settings->place.line);
+    if (settings->gem)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_PROTOCOL,
+                "the peer answers without Communicator's headers, as a gem "
+                "does, and is not declared to be one"),
+        pool,
+        "a proxy in between removes headers that begin with 'Communicator-': "
+        "let it pass them; or the peer is a gem: add protocol=gem to its "
+        "CommunicatorPeer (%s:%d)",
+        settings->place.file, settings->place.line);
 }
 
 /* A program of tomorrow may have another way to say things. */
@@ -196,16 +235,11 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     if (reply->kind == CM_PEER_UNKNOWN)
         return NULL;
     if (reply->kind == CM_PEER_GEM) {
+        CM_TRY(check_gem(session, scratch_pool));
         session->kind = CM_PEER_GEM;
         session->said.gem = 1;
         session->said.at = cm_clock_now();
-        if (!session->peer || !session->peer->epoch)
-            return NULL;
-        return cm_error_hint(
-            CM_FAIL(scratch_pool, CM_PROTOCOL,
-                    "the peer answers like a Communicator of 2011, but it was "
-                    "a newer one before"),
-            scratch_pool, "is mod_communicator still in use at this address?");
+        return NULL;
     }
     CM_TRY(check_protocol(reply, scratch_pool));
     CM_TRY(check_name(session, reply->node, scratch_pool));
@@ -262,10 +296,10 @@ cm_error_t *cm_session_pause(cm_session_t *session, int pause,
     CM_TRY(cm_session_meet(session, reply, scratch_pool));
     CM_TRY(err);
     if (session->kind != CM_PEER_OURS)
-        return cm_error_hint(
-            CM_FAIL(scratch_pool, CM_PROTOCOL,
-                    "it is a Communicator of 2011, which cannot be paused"),
-            scratch_pool, "nothing moves while this side is paused");
+        return cm_error_hint(CM_FAIL(scratch_pool, CM_PROTOCOL,
+                                     "it is a gem, which cannot be paused"),
+                             scratch_pool,
+                             "nothing moves while this side is paused");
     return NULL;
 }
 

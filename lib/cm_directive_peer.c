@@ -76,6 +76,15 @@ static cm_error_t *take_compress(void *target, const char *value,
                             answers, pool);
 }
 
+static cm_error_t *take_protocol(void *target, const char *value,
+                                 apr_pool_t *pool)
+{
+    static const char *const answers[] = {"communicator", "gem", NULL};
+
+    return cm_option_choice(&((cm_peer_settings_t *)target)->gem, value,
+                            answers, pool);
+}
+
 static const cm_option_t options[] = {
     {"uri", take_uri},
     {"user", take_user},
@@ -83,6 +92,7 @@ static const cm_option_t options[] = {
     {"ca-file", take_ca_file},
     {"insecure", take_insecure},
     {"compress", take_compress},
+    {"protocol", take_protocol},
     {NULL, NULL},
 };
 

@@ -33,6 +33,7 @@ typedef struct cm_peer_settings_t {
     const char *ca_file;       /* NULL: the system's */
     int insecure;              /* insecure=yes: http:// beyond loopback too */
     int compress;              /* a cm_compress_e: bodies both ways */
+    int gem;                   /* protocol=gem: it may be a gem */
     cm_place_t place;
 } cm_peer_settings_t;
 

@@ -70,6 +70,7 @@ static void print_peer(cm_buffer_t *out, const cm_peer_settings_t *peer)
     if (peer->compress != CM_COMPRESS_AUTO)
         option(out, "compress",
                peer->compress == CM_COMPRESS_YES ? "yes" : "no");
+    option(out, "protocol", peer->gem ? "gem" : NULL);
     place(out, &peer->place);
 }
 

@@ -8,7 +8,7 @@
 /* What a peer last said of itself, kept in communicator_peers.status. */
 typedef struct cm_said_t {
     apr_int64_t at;      /* when; 0: never */
-    int gem;             /* it is a Communicator of 2011, which says nothing */
+    int gem;             /* it is a gem, which says nothing */
     apr_int64_t pending; /* messages there for us; -1: not said */
     apr_int64_t oldest;  /* clock of the oldest of them; 0: none, unknown */
     apr_int64_t parked;  /* of our messages, there; -1: not said */

@@ -162,8 +162,9 @@ int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
     const char *text;
 
     apr_table_setn(r->notes, "communicator-result", cm_code_name(code));
-    if (exchange->gem) {
+    if (exchange->gem)
         status = gem_status(status);
+    if (exchange->gem && code != CM_PROTOCOL) {
         text = cm_answer_gem_body(status);
         return cm_answer(exchange, status, text, strlen(text));
     }
@@ -198,7 +199,7 @@ int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)
                       err->hint ? " (" : "", err->hint ? err->hint : "",
                       err->hint ? ")" : "");
     /* What is wrong with this host is not for the other one to read. */
-    if (status >= HTTP_INTERNAL_SERVER_ERROR)
+    if (status >= HTTP_INTERNAL_SERVER_ERROR && err->code != CM_PROTOCOL)
         text = cm_code_meaning(err->code);
     return cm_answer_refusal(exchange, status, err->code, text, err->hint);
 }

@@ -1,12 +1,16 @@
 /* What is kept of a peer that calls: when, its clock, its database's epoch. */
 #include "mod_communicator.h"
 
+#include <http_log.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "cm_quiet.h"
 #include "cm_state.h"
+#include "log.h"
+
+APLOG_USE_MODULE(communicator);
 
 /* Times are not written more often than this: each is a transaction. */
 #define CONTACT_INTERVAL apr_time_from_sec(10)
@@ -39,21 +43,51 @@ static cm_error_t *check_pause(const cm_exchange_t *exchange, apr_pool_t *pool)
     return exchange->insists ? NULL : cm_state_check(exchange->node, pool);
 }
 
+/* A peer that has spoken our protocol is no gem: what comes without our
+ * headers has lost them. */
+static cm_error_t *check_dialect(const cm_exchange_t *exchange,
+                                 const cm_peer_t *known, apr_pool_t *pool)
+{
+    if (!exchange->gem || !known->epoch)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_PROTOCOL,
+                "the request comes without Communicator's headers, as a gem's, "
+                "but '%s' has spoken Communicator's protocol before",
+                known->name),
+        pool,
+        "a proxy in between removes headers that begin with 'Communicator-': "
+        "let it pass them; or it is a gem again: communicator-sync epoch "
+        "--accept %s",
+        known->name);
+}
+
 /* Read the row again, locked, and write it. */
 static cm_error_t *save(cm_exchange_t *exchange, int push, apr_pool_t *pool)
 {
     cm_node_t *node = exchange->node;
     cm_peer_t *peer;
+    int is_new;
 
     CM_TRY(cm_peer_load(&peer, node, exchange->peer->name, 1, pool));
+    CM_TRY(check_dialect(exchange, peer, pool));
     if (peer->epoch && exchange->claim.epoch &&
         strcmp(peer->epoch, exchange->claim.epoch))
         return CM_FAIL(pool, CM_BUSY,
                        "another database of '%s' was here at the same moment",
                        peer->name);
+    is_new = exchange->claim.epoch && !peer->epoch;
     update(peer, exchange, push);
     CM_TRY(cm_peer_save(node, peer, pool));
-    return cm_store_commit(node->store, pool);
+    CM_TRY(cm_store_commit(node->store, pool));
+    if (is_new && exchange->peer->gem)
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
+                      CM0029 "peer '%s' is no gem: it speaks Communicator's "
+                             "protocol, which is used from now on (remove "
+                             "protocol=gem, %s:%d)",
+                      peer->name, exchange->peer->place.file,
+                      exchange->peer->place.line);
+    return NULL;
 }
 
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
@@ -65,7 +99,7 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     CM_TRY(cm_peer_load(&peer, exchange->node, exchange->peer->name, 0, pool));
     exchange->known = peer;
     err = exchange->gem
-              ? NULL
+              ? check_dialect(exchange, peer, pool)
               : cm_epoch_check(&exchange->claim, exchange->node, peer, pool);
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
     CM_TRY(err);

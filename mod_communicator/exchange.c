@@ -96,6 +96,47 @@ static void read_claim(cm_claim_t *claim, const apr_table_t *headers)
     cm_claim_read_held(claim, apr_table_get(headers, "Communicator-Held"));
 }
 
+/* Whether a program of ours asks: a gem has neither its name nor its words. */
+static int is_from_ours(const request_rec *r)
+{
+    static const char program[] = "communicator-sync";
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+
+    return (agent && !strncmp(agent, program, sizeof(program) - 1)) ||
+           cm_query(r, "after") || cm_query(r, "bytes");
+}
+
+/* Refuse a request without our headers unless a person has declared the peer
+ * to be a gem. A proxy that removes the headers makes one of ours look like a
+ * gem, and a gem is sent no deletes. */
+static int check_gem(cm_exchange_t *exchange)
+{
+    static const char remedy[] = "a proxy in between removes headers that "
+                                 "begin with 'Communicator-': let it pass them";
+    request_rec *r = exchange->r;
+    int ours = is_from_ours(r);
+    const char *text, *hint;
+
+    if (!exchange->gem || (exchange->peer->gem && !ours))
+        return 0;
+    text = apr_psprintf(r->pool,
+                        "the request of peer '%s' comes without Communicator's "
+                        "headers, %s",
+                        exchange->peer->name,
+                        ours ? "but from communicator-sync"
+                             : "as a gem's, and the peer is not declared to "
+                               "be one");
+    hint = ours ? remedy
+                : apr_psprintf(r->pool,
+                               "%s; or the peer is a gem: add protocol=gem to "
+                               "CommunicatorPeer %s",
+                               remedy, exchange->peer->name);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, CM0028 "%s (%s)", text, hint);
+    cm_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PROTOCOL, text,
+                      hint);
+    return 1;
+}
+
 /* Read what a peer of ours says of itself. */
 static int check_protocol(cm_exchange_t *exchange)
 {
@@ -177,8 +218,8 @@ int cm_exchange_handler(request_rec *r)
     location = cm_endpoint_of(r);
     exchange = open_exchange(r);
     if (check_place(exchange, location) || check_transport(exchange) ||
-        check_user(exchange) || check_protocol(exchange) ||
-        check_on(exchange, location))
+        check_user(exchange) || check_gem(exchange) ||
+        check_protocol(exchange) || check_on(exchange, location))
         return OK;
     if (r->method_number == M_GET)
         return cm_pull(exchange);

@@ -42,7 +42,7 @@ sub make_server {
     my $server = Communicator::Test::Server->new(
         name => 'remote', database => $database,
         user => 'testuser', password => 'pwd',
-        peers => "CommunicatorPeer local user=testuser\n",
+        peers => "CommunicatorPeer local user=testuser protocol=gem\n",
         conf => <<"CONF");
 CommunicatorOnError $on_error
 CommunicatorModel post     table=posts

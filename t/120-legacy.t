@@ -153,7 +153,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         serve($gem);
         my $central = Communicator::Test::Peer->new(name => 'local',
             database => Communicator::Test::Database->new($driver),
-            conf => $models)->knows($gem);
+            conf => $models)->knows($gem, 'protocol=gem');
         $central->database->create($tables);
         $central->database->run("insert into posts (title, body) values "
             . "('own', 'x'); delete from posts;");
@@ -166,7 +166,8 @@ for my $driver (Communicator::Test::Database->drivers) {
         my $facade = Communicator::Test::Server->new(name => 'remote',
             database => Communicator::Test::Database->new($driver),
             user => 'testuser', password => 'pwd', conf => $models,
-            peers => "CommunicatorPeer local user=testuser\n");
+            peers => "CommunicatorPeer local user=testuser "
+              . "protocol=gem\n");
         $facade->database->create($tables);
         $facade->migrate->start;
         story($facade->database, $gem, sub {

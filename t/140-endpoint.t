@@ -23,10 +23,11 @@ my $path = '/messages.json';
 my $html = 'text/html;charset=utf-8';
 my $database = Communicator::Test::Database->new('sqlite3');
 my $server = Communicator::Test::Server->new(name => 'facade',
-    database => $database, conf => <<'CONF');
+    database => $database, conf => <<'CONF',
 CommunicatorModel post table=posts
 CommunicatorMaxBody 4K
 CONF
+    peers => "CommunicatorPeer central user=communicator protocol=gem\n");
 my ($modules) = slurp("$server->{dir}/httpd.conf") =~ m{dbd_module (.*)/};
 
 $database->create($tables);
@@ -72,7 +73,10 @@ sub is_refusal {
     return $json;
 }
 
-# Send TEXT as it is and give the whole answer. AUTHORIZED: with a password.
+# Let a peer that has spoken our protocol be a gem again.
+sub forget { $database->run('update communicator_peers set epoch = null') }
+
+# Send TEXT as it is and give the whole answer.
 sub raw {
     my ($text) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
@@ -213,6 +217,7 @@ $server->log_has_only(qr/CM0009.*an object|CM0009.*no array/,
 
 # Whom it refuses.
 
+forget();
 $answer = $server->get("$path?from_id=1", ours('communicator-node' => 'evil'));
 like(is_refusal($answer, 403, 'FORBIDDEN', 'another node')->{error},
     qr/peer 'central' here, but the request is from node 'evil'/,
@@ -299,7 +304,7 @@ spew("$server->{dir}/sorry.html", 'sorry');
 my @wrong = (user => 'communicator', password => 'wrong');
 is_gem($server->get("$path?from_id=1", @wrong), 401, "Not authorized\n",
     'an ErrorDocument is not for a gem');
-is($server->get("$path?from_id=1", @wrong, ours())->{content}, 'sorry',
+is($server->get("$path?from_id=1", ours(), @wrong)->{content}, 'sorry',
     '  for ours it is');
 is_gem($server->post($path, $large), 503, $gone,
     '  nor is one that is elsewhere');
@@ -341,6 +346,7 @@ with(httpd_conf => "LogFormat \"%{communicator-messages}n "
       . "%{communicator-first-id}n %{communicator-last-id}n "
       . "%{communicator-result}n\" x\nCustomLog \"$server->{dir}/x.log\" x\n");
 $server->get("$path?from_id=1&limit=2", ours());
+forget();
 $server->post($path, batch(message(7)));
 $server->post($path, batch(message(7)));
 Communicator::Test::wait_until(sub {
@@ -358,6 +364,7 @@ for my $driver ('pgsql', 'mysql') {
         skip $missing, 6 if $missing;
         my $own = Communicator::Test::Database->new($driver, own_server => 1);
         my $node = Communicator::Test::Server->new(name => 'facade',
+            peers => "CommunicatorPeer central user=communicator protocol=gem\n",
             database => $own, conf => 'CommunicatorModel post table=posts');
 
         $own->create($tables);

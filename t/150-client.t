@@ -192,7 +192,7 @@ subtest 'check shows what the last run came to' => sub {
     $server->stop;
 };
 
-# What a push meets: [name, code, exit, message, hint].
+# What a push meets: [name, code, exit, message, hint, words of the peer].
 my @cases = (
     ['401', sub { reply(401, 'text/html', '<h1>no</h1>') }, 77,
         qr/refuses the credentials/, qr/password-file=/],
@@ -263,15 +263,15 @@ my @cases = (
         qr/'central' restored .*epoch --new.*epoch --accept central/],
     ['a gem that wants what was never sent', sub {
         ids($_[0]) ? gem(409, '500') : gem(202, 'No data given') }, 76,
-        qr/wants message 500/],
+        qr/wants message 500/, undef, 'protocol=gem'],
 );
 
 for my $case (@cases) {
-    my ($name, $code, $exit, $message, $hint) = @$case;
+    my ($name, $code, $exit, $message, $hint, $words) = @$case;
 
     subtest "a push meets $name" => sub {
         my $server = Communicator::Test::Hostile->new($code);
-        my $central = central($server, 1,
+        my $central = central($server, 1, words => $words,
             client_conf => "CommunicatorMaxBody 64K\n");
         my $run = $central->sync('push', '--timeout', '5');
 
@@ -319,7 +319,7 @@ subtest 'nobody is there' => sub {
     is($run->{exit}, 75, 'no route');
     like($run->{err}, qr/hint: is the peer's httpd running/, '  with a hint');
     my $slow = Communicator::Test::Hostile->new(sub { (gem(202, 'No data given'), 3) });
-    $run = central($slow)->sync('push', '--timeout', '1');
+    $run = central($slow, 1, words => 'protocol=gem')->sync('push', '--timeout', '1');
     is($run->{exit}, 75, 'no answer in time');
     like($run->{err}, qr/timed out/i, '  is said');
     my $plain = Communicator::Test::Hostile->new(sub { undef });

@@ -104,7 +104,7 @@ subtest 'a peer that was set back' => sub {
 
 subtest 'a push to a gem' => sub {
     my $server = Communicator::Test::Hostile->new(old(1));
-    my $central = central($server, 250);
+    my $central = central($server, 250, words => 'protocol=gem');
     my $run = $central->sync;
 
     is("$run->{exit}$run->{err}", '0', 'succeeds');
@@ -133,7 +133,7 @@ subtest 'a gem whose answer was lost' => sub {
         $next = $ids[-1] + 1;
         return $n == 1 ? undef : gem(202, '');
     });
-    my $central = central($server, 5);
+    my $central = central($server, 5, words => 'protocol=gem');
 
     is($central->sync('push')->{exit}, 75, 'the answer is lost');
     is(confirmed($central), 0, '  nothing is confirmed');
@@ -244,7 +244,8 @@ subtest 'a real httpd' => sub {
 subtest 'a backlog that is longer than an answer' => sub {
     plan skip_all => 'the module is not built' unless -e module_file();
     my $server = Communicator::Test::Server->new(name => 'facade',
-        database => database(), conf => "${MODELS}CommunicatorBatch 5\n")
+        database => database(), conf => "${MODELS}CommunicatorBatch 5\n",
+        peers => "CommunicatorPeer central user=communicator protocol=gem\n")
       ->migrate->start;
     my $central = central($server, 0);
     my $facade = $server->database;

@@ -25,8 +25,11 @@ sub make_facade {
     my ($conf, $more) = @_;
     my $facade = Communicator::Test::Server->new(name => 'facade',
         database => Communicator::Test::Database->new('sqlite3'),
+        peers => "CommunicatorPeer central user=communicator\n"
+          . "CommunicatorPeer old user=gem protocol=gem\n",
         conf => $model . $conf);
 
+    $facade->add_user('gem', 'pw');
     $facade->configure(httpd_conf => ($more // '')
           . "CustomLog $facade->{dir}/packed.log \"%m %>s"
           . " in=%{Content-Encoding}i out=%{Content-Encoding}o %I\"\n");
@@ -38,6 +41,8 @@ sub make_facade {
     $facade->database->create($tables);
     return $facade->migrate->start;
 }
+
+my @gem = (user => 'gem', password => 'pw');
 
 sub ours {
     return (headers => { 'communicator-protocol' => 2,
@@ -92,7 +97,7 @@ subtest 'requests, without mod_deflate' => sub {
     $bad{'a damaged byte'} = $damaged;
     is($facade->get("$path?from_id=1", ours())->{headers}{'accept-encoding'},
         'gzip', 'ours are told that they may pack');
-    is($facade->get("$path?from_id=1")->{headers}{'accept-encoding'}, undef,
+    is($facade->get("$path?from_id=1", @gem)->{headers}{'accept-encoding'}, undef,
         'a gem is not');
     $facade->log_has_only;
     for my $name (sort keys %bad) {
@@ -111,7 +116,7 @@ subtest 'requests, without mod_deflate' => sub {
     is($answer->{status}, 415, 'another coding is refused');
     is($answer->{headers}{'accept-encoding'}, 'gzip', '  and gzip named');
     $facade->log_has_only(qr/CM0008.*not known here/);
-    $answer = $facade->post($path, $good,
+    $answer = $facade->post($path, $good, @gem,
         headers => { 'content-encoding' => 'gzip' });
     like($answer->{status}, qr/^5/, 'a gem that packs is refused as ever');
     $facade->log_has_only(qr/CM0009/);
@@ -143,7 +148,7 @@ subtest 'replies, without mod_deflate' => sub {
     }
     is($facade->get("$path?from_id=2", ours('accept-encoding' => 'gzip'))
         ->{content}, '[]', 'what is small is left alone');
-    is($facade->get("$path?from_id=1", headers => {
+    is($facade->get("$path?from_id=1", @gem, headers => {
         'accept-encoding' => 'gzip' })->{headers}{'content-encoding'}, undef,
         'a gem gets no packed reply');
     $facade->log_has_only;

@@ -29,7 +29,10 @@ sub pair {
         $database;
     } 1, 2;
     $facade = Communicator::Test::Server->new(database => $there,
-        conf => $models)->migrate->start;
+        conf => $models, peers => "CommunicatorPeer central user=communicator\n"
+          . "CommunicatorPeer old user=gem protocol=gem\n");
+    $facade->add_user('gem', 'pw');
+    $facade->migrate->start;
     $central = Communicator::Test::Peer->new(name => 'central',
         database => $here, conf => $models)->knows($facade)->migrate;
 }
@@ -51,7 +54,8 @@ sub whole_upgrade {
     is($run->{exit}, 75, 'no run');
     like($run->{err}, qr/\A.*: 'central' is paused since .*\nhint: .*sync resume\n\z/,
         '  one clear line');
-    is($facade->get('/messages.json?from_id=1')->{status}, 503,
+    is($facade->get('/messages.json?from_id=1', user => 'gem',
+        password => 'pw')->{status}, 503,
         'no gem is served');
     is($here->value('select count(*) from posts'), 1, 'nothing moves');
 

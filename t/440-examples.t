@@ -303,6 +303,7 @@ sub test_fail2ban {
 sub test_modsecurity {
     my $facade = Communicator::Test::Server->new(name => 'facade',
         conf => $models,
+        peers => "CommunicatorPeer central user=communicator protocol=gem\n",
         database => Communicator::Test::Database->new('sqlite3'));
     my $modules = modules_of($facade);
     my @text = ("x' or 1=1; drop table posts; <script>alert(1)</script>") x 200;

@@ -147,9 +147,9 @@ sub check_questions {
         . '"columns":[["name","exact"]],"bounds":[null,"b"]}') {
         is($ask->('verify', $bad), 400, "no question: $bad");
     }
-    is($server->post('/messages.json?verify', '[]')->{status}, 202,
-        'a gem asks nothing');
-    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/,
+    is($server->post('/messages.json?verify', '[]')->{status}, 503,
+        'nobody asks without our headers');
+    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/, qr/CM0025/,
         qr/password mismatch/i);
 }
 
@@ -197,11 +197,12 @@ SQL
 };
 
 subtest 'a gem' => sub {
-    my $run = central(Communicator::Test::Hostile->new(old(1)))
+    my $run = central(Communicator::Test::Hostile->new(old(1)), 1,
+        words => 'protocol=gem')
       ->sync('verify');
 
     is($run->{exit}, 76, 'cannot be asked');
-    like($run->{err}, qr/Communicator of 2011/, '  which is said');
+    like($run->{err}, qr/is a gem/, '  which is said');
 };
 
 done_testing();

@@ -210,7 +210,7 @@ static void test_settings(apr_pool_t *pool)
                     "  communicatorname central\n"
                     "CommunicatorPeer facade uri=https://www.example.com/m \\\n"
                     "    user=u password-file=/etc/s\n"
-                    "CommunicatorPeer other user=o\n"
+                    "CommunicatorPeer other user=o protocol=gem\n"
                     "CommunicatorBatch 7 2K\nCommunicatorMaxBody 1M\n"
                     "CommunicatorOnError stop\nCommunicatorRequireTLS off\n"
                     "CommunicatorExpectEvery 10min\n"
@@ -233,6 +233,8 @@ static void test_settings(apr_pool_t *pool)
        "the user that we log in as is nobody who logs in here");
     is_str(cm_settings_peer_of_user(settings, "o")->name, "other",
            "the peer of a user");
+    ok(!peer->gem && cm_settings_peer(settings, "other")->gem,
+       "protocol=gem, of the peer that says so");
     is_int(settings->batch_messages, 7, "CommunicatorBatch");
     is_int(settings->batch_bytes, 2048, "  its bytes");
     is_int(settings->max_body, 1048576, "CommunicatorMaxBody");

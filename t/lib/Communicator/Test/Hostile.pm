@@ -189,14 +189,15 @@ sub say_something {
         . "(body, origin, original_id) values $values") if @numbers;
 }
 
-# A node with COUNT messages to push to SERVER.
+# A node with COUNT messages to push to SERVER; words: what its peer's line has
+# besides, as protocol=gem.
 sub central {
     my ($server, $count, %with) = @_;
     my $db = database();
     my $central = Communicator::Test::Peer->new(name => 'central',
         database => $db, conf => $MODELS, %with);
 
-    $central->knows($server) if $server;
+    $central->knows($server, $with{words}) if $server;
     $central->migrate;
     say_something($central, 1 .. ($count // 1));
     return $central;

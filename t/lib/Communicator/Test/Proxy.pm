@@ -11,6 +11,9 @@ package Communicator::Test::Proxy;
 # One connection in `trouble` (0 to 1) meets a fate, drawn from the seed. With
 # `fate` every connection meets that one. It speaks just enough HTTP/1.1 to
 # know where a request ends: Content-Length or none.
+#
+# strip_request, strip_reply: a pattern; headers whose names match it do not
+# pass. It is set before the first connection, or by `strip`.
 
 use strict;
 use warnings;
@@ -50,6 +53,14 @@ sub trouble {
     select undef, undef, undef, 0.05;
 }
 
+# From now on headers that match these patterns do not pass; undef: all do.
+sub strip {
+    my ($self, $request, $reply) = @_;
+    my @patterns = map { unpack 'H*', $_ // '' } $request, $reply;
+    print { $self->{control} } "strip -$patterns[0] -$patterns[1]\n";
+    select undef, undef, undef, 0.05;
+}
+
 sub stop {
     my ($self) = @_;
     return if !$self->{pid} || $self->{owner} != $$;
@@ -72,7 +83,13 @@ sub serve {
         if (grep { $_ == $control } @ready) {
             # The last word counts; nothing may stay behind in a buffer.
             sysread $control, my $lines, 65536 or return;
-            @$self{qw(trouble fate)} = split ' ', (split /\n/, $lines)[-1];
+            my @words = split ' ', (split /\n/, $lines)[-1];
+            if ($words[0] eq 'strip') {
+                @$self{qw(strip_request strip_reply)}
+                    = map { pack 'H*', substr $_, 1 } @words[1, 2];
+                next;
+            }
+            @$self{qw(trouble fate)} = @words;
         }
         for my $ready (grep { $_ == $listen } @ready) {
             my $client = $listen->accept or next;
@@ -105,7 +122,8 @@ sub connection {
             return;
         }
         select undef, undef, undef, rand 0.3 if $fate eq 'slow';
-        my $reply = exchange($self, $request);
+        $request = stripped($request, $self->{strip_request});
+        my $reply = stripped(exchange($self, $request), $self->{strip_reply});
         $reply = exchange($self, $request) if $fate eq 'repeat';
         return if $fate eq 'lose_reply' || !defined $reply;
         $reply = substr $reply, 0, int rand length $reply
@@ -113,6 +131,16 @@ sub connection {
         print $client $reply or return;
         return if $fate eq 'cut_reply' || $reply =~ /^Connection: close\r$/mi;
     }
+}
+
+# TEXT without the headers whose names match PATTERN.
+sub stripped {
+    my ($text, $pattern) = @_;
+    return $text if !defined $text || !length($pattern // '');
+    my ($head, $body) = split /\r\n\r\n/, $text, 2;
+    my ($first, @lines) = split /\r\n/, $head;
+    @lines = grep { !/^(?:$pattern)[^:]*:/i } @lines;
+    return join("\r\n", $first, @lines, '', '') . ($body // '');
 }
 
 # Send a request and give the reply; with CUT only send.
