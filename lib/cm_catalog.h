@@ -19,6 +19,8 @@ typedef struct cm_column_t {
     int precision, scale; /* decimals; precision 0: no limit, scale -1: any */
     int fraction;         /* times: digits of a second's fraction kept */
     int is_unsigned;      /* integers */
+    int is_bits;          /* a number of PRECISION bits: MariaDB's bit(n), and
+                             PostgreSQL's up to 64 */
     int loose;            /* SQLite: the type is a wish, no check is made */
     int nullable;
     int has_default;       /* or the database makes the value itself */

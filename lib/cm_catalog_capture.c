@@ -15,16 +15,24 @@ static const char *capture_pgsql(const cm_column_t *column, const char *base,
     switch (column->value_class) {
     case CM_CLASS_INTEGER:
     case CM_CLASS_BOOLEAN:
-        format = "coalesce(t.%s::text, 'null')";
+        if (!column->is_bits)
+            format = "coalesce(t.%s::text, 'null')";
         break;
     case CM_CLASS_BINARY:
         format = "coalesce('\"' || encode(t.%s, 'hex') || '\"', 'null')";
         break;
     case CM_CLASS_TEXT:
+        if (!strcmp(base, "_money"))
+            format = "coalesce(to_json(t.%s::numeric[]::text)::text, 'null')";
         if (strcmp(base, "text") && strcmp(base, "varchar"))
             break;
         /* fall through */
     case CM_CLASS_DECIMAL:
+        if (!strcmp(base, "money"))
+            format = "coalesce(to_json(t.%s::numeric)::text, 'null')";
+        else
+            format = "coalesce(to_json(t.%s)::text, 'null')";
+        break;
     case CM_CLASS_FLOAT:
     case CM_CLASS_DATE:
     case CM_CLASS_TIME:

@@ -23,6 +23,8 @@ static const type_t pgsql_types[] = {
     {"timestamp", CM_CLASS_TIMESTAMP, 0},
     {"timestamptz", CM_CLASS_TIMESTAMP_ZONE, 0},
     {"bytea", CM_CLASS_BINARY, 0},
+    {"money", CM_CLASS_DECIMAL, 0},
+    {"bit", CM_CLASS_INTEGER, 8},
     {"json", CM_CLASS_JSON, 0},
     {"jsonb", CM_CLASS_JSON, 0},
     {NULL, CM_CLASS_TEXT, 0},
@@ -89,6 +91,20 @@ static void read_scale(cm_column_t *column, const char *declared)
         column->scale = -1;
 }
 
+/* More than 64 bits are the string of them; one is true or false. */
+static void classify_bits(cm_column_t *column)
+{
+    if (column->precision > 64) {
+        column->value_class = CM_CLASS_TEXT;
+        column->length = 0;
+        return;
+    }
+    column->is_bits = 1;
+    column->is_unsigned = 1;
+    if (column->precision == 1)
+        column->value_class = CM_CLASS_BOOLEAN;
+}
+
 void cm_catalog_classify(cm_column_t *column, const char *base,
                          cm_database_e database)
 {
@@ -102,8 +118,12 @@ void cm_catalog_classify(cm_column_t *column, const char *base,
     column->value_class = type->value_class;
     if (type->length)
         column->length = type->length;
-    if (database != CM_SQLITE3)
+    if (database != CM_SQLITE3) {
+        if (!strncmp(column->type, "bit(", 4) ||
+            !strcmp(column->type, "\"bit\""))
+            classify_bits(column);
         return;
+    }
     column->loose = 1;
     if (!*base)
         column->value_class = CM_CLASS_ANY;

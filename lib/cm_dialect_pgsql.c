@@ -229,13 +229,22 @@ static const char *unlimited(const char *type, apr_pool_t *pool)
     return apr_pstrcat(pool, base, close + 1, NULL);
 }
 
+/* The text of money depends on lc_monetary: "1.50" may be 150. */
+static const char *by_way_of(const char *type)
+{
+    if (!strcmp(type, "money"))
+        return "::numeric";
+    return strcmp(type, "money[]") ? "" : "::numeric[]";
+}
+
 static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 {
     const char *type = bulk->columns[column].type;
 
     if (!type)
         return apr_psprintf(pool, "v.c%d", column);
-    return apr_psprintf(pool, "v.c%d::%s", column, unlimited(type, pool));
+    return apr_psprintf(pool, "v.c%d%s::%s", column, by_way_of(type),
+                        unlimited(type, pool));
 }
 
 static const char *insert_rows(const cm_bulk_t *bulk, int rows,

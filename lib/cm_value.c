@@ -46,10 +46,34 @@ static cm_value_t without_boolean(cm_value_t value)
     return value_of(CM_NUMBER, *value.data == 't' ? "1" : "0");
 }
 
-static cm_value_t normalise_integer(cm_value_t value, apr_pool_t *pool)
+int cm_value_is_digits(cm_value_t value, const char *digits)
+{
+    return value.kind == CM_TEXT && value.size &&
+           strspn(value.data, digits) == value.size;
+}
+
+/* A column of bits is a number; PostgreSQL shows it as a string of its bits.
+ * Other strings of 0 and 1 might be either: they stay as they are. */
+static int read_bits(cm_value_t *value, const cm_column_t *column,
+                     apr_pool_t *pool)
+{
+    if (!column->is_bits || value->size < 2 ||
+        !cm_value_is_digits(*value, "01"))
+        return 0;
+    if (value->size == (apr_size_t)column->precision)
+        *value = value_of(CM_NUMBER, apr_psprintf(pool, "%" APR_UINT64_T_FMT,
+                                                  (apr_uint64_t)strtoull(
+                                                      value->data, NULL, 2)));
+    return 1;
+}
+
+static cm_value_t normalise_integer(const cm_column_t *column, cm_value_t value,
+                                    apr_pool_t *pool)
 {
     cm_decimal_t decimal;
 
+    if (read_bits(&value, column, pool))
+        return value;
     if (!cm_decimal_read(&decimal, value.data, value.size, pool) ||
         cm_decimal_scale(&decimal))
         return value;
@@ -153,14 +177,33 @@ static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
     return value_of(CM_TEXT, lower(hex, pool));
 }
 
+/* PostgreSQL's inet says no prefix where it has the address of one host; a
+ * cast to text does. */
+static cm_value_t without_prefix(cm_value_t value, apr_pool_t *pool)
+{
+    const char *whole = memchr(value.data, ':', value.size) ? "/128" : "/32";
+    apr_size_t size = strlen(whole);
+
+    if (value.size <= size ||
+        memcmp(value.data + value.size - size, whole, size))
+        return value;
+    return value_of(CM_TEXT,
+                    apr_pstrmemdup(pool, value.data, value.size - size));
+}
+
 static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
                                  apr_pool_t *pool)
 {
     if (column->value_class == CM_CLASS_TEXT && cm_value_is_bytes(value))
         return value;
+    /* the digits of a number are no bits: the column refuses it */
+    if (!strcmp(column->type, "bit varying") && !column->loose)
+        return value;
     value.kind = CM_TEXT;
     if (!strcasecmp(column->type, "uuid"))
         return value_of(CM_TEXT, lower(value.data, pool));
+    if (!strcmp(column->type, "inet") && !column->loose)
+        return without_prefix(value, pool);
     return value;
 }
 
@@ -173,7 +216,7 @@ cm_value_t cm_value_normalise(const cm_column_t *column, cm_value_t value,
         return value;
     switch (column->value_class) {
     case CM_CLASS_INTEGER:
-        return normalise_integer(without_boolean(value), pool);
+        return normalise_integer(column, without_boolean(value), pool);
     case CM_CLASS_DECIMAL:
         return normalise_decimal(column, without_boolean(value), pool);
     case CM_CLASS_FLOAT:

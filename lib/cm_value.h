@@ -62,6 +62,9 @@ cm_error_t *cm_value_datum(cm_datum_t *datum, const struct cm_column_t *column,
 cm_value_t cm_value_normalise(const struct cm_column_t *column,
                               cm_value_t value, apr_pool_t *pool);
 
+/* Return whether VALUE is text of DIGITS only, and not empty. */
+int cm_value_is_digits(cm_value_t value, const char *digits);
+
 /* Return whether VALUE is the form of bytes that have no type of their own,
  * {"hex":"00ff"}; and whether TEXT is UTF-8. */
 int cm_value_is_bytes(cm_value_t value);

@@ -56,16 +56,57 @@ static int is_made_number(const cm_target_t *target, cm_value_t value)
            strcmp(cm_decimal_text(&decimal, 0, target->pool), value.data);
 }
 
+/* Read the next member of MariaDB's type "enum('a','it''s')" or "set(...)" at
+ * *AT into *MEMBER; return 0 behind the last. */
+static int next_member(cm_value_t *member, const char **at, apr_pool_t *pool)
+{
+    const char *from = strchr(*at, '\'');
+    char *text, *to;
+
+    if (!from)
+        return 0;
+    to = text = apr_palloc(pool, strlen(from));
+    for (from++; *from; from++) {
+        if (*from == '\'' && *++from != '\'')
+            break;
+        *to++ = *from;
+    }
+    *to = '\0';
+    *member = (cm_value_t){CM_TEXT, text, to - text};
+    *at = from;
+    return 1;
+}
+
 /* MariaDB takes 'A' for the 'a' of an enum. */
 static int is_enum_value(const cm_target_t *target, cm_value_t value)
 {
-    char *quoted = apr_palloc(target->pool, 2 * value.size + 3);
-    apr_size_t size =
-        cm_literal_double(quoted + 1, value.data, value.size, '\'', 0);
+    const char *at = target->column->type;
+    cm_value_t member;
 
-    quoted[0] = quoted[size + 1] = '\'';
-    quoted[size + 2] = '\0';
-    return strstr(target->column->type, quoted) != NULL;
+    while (next_member(&member, &at, target->pool))
+        if (!cm_value_compare(member, value))
+            return 1;
+    return 0;
+}
+
+/* MariaDB takes 'Y,x,x' for 'x,y': only what comes back as it is will do. */
+static int is_set_value(const cm_target_t *target, cm_value_t value)
+{
+    const char *at = target->column->type, *rest = value.data;
+    cm_value_t member;
+
+    if (!value.size)
+        return 1;
+    while (next_member(&member, &at, target->pool)) {
+        if (strncmp(rest, member.data, member.size) ||
+            (rest[member.size] && rest[member.size] != ','))
+            continue;
+        rest += member.size;
+        if (!*rest)
+            return rest == value.data + value.size;
+        rest++;
+    }
+    return 0;
 }
 
 static cm_error_t *check_text(const cm_target_t *target, cm_value_t value)
@@ -91,6 +132,13 @@ static cm_error_t *check_text(const cm_target_t *target, cm_value_t value)
     if (target->database == CM_MYSQL && type_begins(target, "enum(") &&
         !is_enum_value(target, value))
         CM_REJECT(target, "has no such value in its enum");
+    if (target->database == CM_MYSQL && type_begins(target, "set(") &&
+        !is_set_value(target, value))
+        CM_REJECT(target, "has no such values in its set, or not in this "
+                          "order");
+    if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
+        !cm_value_is_digits(value, "01"))
+        CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
     return NULL;
 }
 
@@ -102,17 +150,44 @@ static cm_error_t *datum_text(cm_datum_t *datum, const cm_target_t *target,
     return NULL;
 }
 
-/* A BIT column reads text as bytes. */
+/* PostgreSQL reads bits as digits. */
+static cm_datum_t bit_digits_of(const cm_target_t *target, apr_uint64_t number)
+{
+    int count = target->column->precision, i;
+    char *data = apr_palloc(target->pool, count + 1);
+
+    for (i = count; i > 0; i--, number >>= 1)
+        data[i - 1] = number & 1 ? '1' : '0';
+    data[count] = '\0';
+    return (cm_datum_t){data, count, 0};
+}
+
+/* MariaDB's BIT reads text as bytes. */
 static cm_datum_t bits_of(const cm_target_t *target, const char *digits)
 {
     apr_uint64_t number = strtoull(digits, NULL, 10);
     int bytes = (target->column->precision + 7) / 8, i;
-    char *data = apr_palloc(target->pool, bytes + 1);
+    char *data;
 
+    if (target->database == CM_PGSQL)
+        return bit_digits_of(target, number);
+    data = apr_palloc(target->pool, bytes + 1);
     for (i = bytes; i > 0; i--, number >>= 8)
         data[i - 1] = (char)(number & 0xFF);
     data[bytes] = '\0';
     return (cm_datum_t){data, bytes, 1};
+}
+
+/* MariaDB makes 2005 of a 5 that is given as text, and 2000 of a 0. */
+static cm_error_t *datum_year(cm_datum_t *datum, const cm_target_t *target,
+                              cm_value_t value)
+{
+    apr_int64_t year = value.size <= 4 ? apr_atoi64(value.data) : -1;
+
+    if (year && (year < 1901 || year > 2155))
+        CM_REJECT(target, "holds the years from 1901 to 2155, and 0");
+    *datum = cm_datum_text(apr_psprintf(target->pool, "%04d", (int)year));
+    return NULL;
 }
 
 static cm_error_t *datum_integer(cm_datum_t *datum, const cm_target_t *target,
@@ -120,18 +195,23 @@ static cm_error_t *datum_integer(cm_datum_t *datum, const cm_target_t *target,
 {
     const cm_column_t *column = target->column;
     cm_decimal_t decimal;
-    int is_bits = target->database == CM_MYSQL && type_begins(target, "bit");
 
+    if (column->is_bits && value.kind == CM_TEXT &&
+        cm_value_is_digits(value, "01"))
+        CM_REJECT(target, "holds %d bits, the value has %" APR_SIZE_T_FMT,
+                  column->precision, value.size);
     if (!cm_decimal_read(&decimal, value.data, value.size, target->pool) ||
         cm_decimal_scale(&decimal))
         CM_REJECT(target, "holds whole numbers only");
     if (!cm_decimal_fits(&decimal, column->length, column->is_unsigned,
                          target->pool) ||
-        (is_bits && column->precision < 64 &&
+        (column->is_bits && column->precision < 64 &&
          strtoull(value.data, NULL, 10) >> column->precision))
         CM_REJECT(target, "is too small for the number");
-    *datum = is_bits ? bits_of(target, value.data)
-                     : (cm_datum_t){value.data, value.size, 0};
+    if (target->database == CM_MYSQL && type_begins(target, "year"))
+        return datum_year(datum, target, value);
+    *datum = column->is_bits ? bits_of(target, value.data)
+                             : (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
 
@@ -235,11 +315,11 @@ static cm_error_t *datum_boolean(cm_datum_t *datum, const cm_target_t *target,
         *datum = cm_datum_text(target->database == CM_PGSQL
                                    ? (yes ? "true" : "false")
                                    : (yes ? "1" : "0"));
-        if (target->database == CM_MYSQL && type_begins(target, "bit"))
-            *datum = bits_of(target, datum->data);
+        if (target->column->is_bits)
+            *datum = bits_of(target, yes ? "1" : "0");
         return NULL;
     }
-    if (target->database == CM_PGSQL || type_begins(target, "bit"))
+    if (target->database == CM_PGSQL || target->column->is_bits)
         CM_REJECT(target, "holds true and false only");
     return datum_integer(datum, target, value);
 }
@@ -317,6 +397,9 @@ static cm_error_t *datum_of_class(cm_datum_t *datum, const cm_target_t *target,
     case CM_CLASS_ANY:
         return datum_any(datum, target, value);
     case CM_CLASS_TEXT:
+        if (!target->column->loose && value.kind != CM_TEXT &&
+            !strcmp(target->column->type, "bit varying"))
+            CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
         if (value.kind == CM_JSON)
             return datum_any(datum, target, value);
         break;

@@ -65,8 +65,9 @@ cm_error_t *cm_target_moment(cm_datum_t *datum, const cm_target_t *target,
                   is_time                                ? "time"
                   : column->value_class == CM_CLASS_DATE ? "date"
                                                          : "date and time");
-    if (!moment.is_real &&
-        (target->database == CM_PGSQL || !is_zero_date(&moment)))
+    if ((!moment.is_real &&
+         (target->database == CM_PGSQL || !is_zero_date(&moment))) ||
+        (moment.before_christ && target->database != CM_PGSQL))
         CM_REJECT(target, "cannot hold a date that does not exist");
     if (is_time && !time_fits(target, &moment))
         CM_REJECT(target, "cannot hold a time of so many hours");

@@ -52,6 +52,12 @@ static int month_days(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+/* The year before year 1 is 1 BC: it counts as 0. */
+static int counted_year(const cm_moment_t *moment)
+{
+    return moment->before_christ ? 1 - moment->year : moment->year;
+}
+
 /* Days since 1970-01-01, by counting years from March, so that the leap day
  * is a year's last. */
 static apr_int64_t days_of(int year, int month, int day)
@@ -79,6 +85,9 @@ static void set_days(cm_moment_t *moment, apr_int64_t days)
     moment->day = (int)(of_year - (153 * march + 2) / 5 + 1);
     moment->month = (int)(march < 10 ? march + 3 : march - 9);
     moment->year = (int)(year + era * 400 + (moment->month <= 2));
+    moment->before_christ = moment->year < 1;
+    if (moment->before_christ)
+        moment->year = 1 - moment->year;
 }
 
 static void set_seconds(cm_moment_t *moment, apr_int64_t seconds)
@@ -99,18 +108,21 @@ static int read_date(cm_moment_t *moment, cursor_t *cursor)
 {
     cursor_t start = *cursor;
 
-    if (read_digits(&moment->year, cursor, 4, 6) && read_char(cursor, "-/") &&
+    if (read_digits(&moment->year, cursor, 4, 7) && read_char(cursor, "-/") &&
         read_digits(&moment->month, cursor, 1, 2) && read_char(cursor, "-/") &&
         read_digits(&moment->day, cursor, 1, 2)) {
         moment->has_date = 1;
-        moment->is_real =
-            moment->year > 0 && moment->month >= 1 && moment->month <= 12 &&
-            moment->day >= 1 &&
-            moment->day <= month_days(moment->year, moment->month);
         return 1;
     }
     *cursor = start;
     return 0;
+}
+
+static int is_real_date(const cm_moment_t *moment)
+{
+    return moment->year > 0 && moment->month >= 1 && moment->month <= 12 &&
+           moment->day >= 1 &&
+           moment->day <= month_days(counted_year(moment), moment->month);
 }
 
 static int read_fraction(cm_moment_t *moment, cursor_t *cursor)
@@ -174,13 +186,19 @@ int cm_moment_read(cm_moment_t *moment, const char *text, apr_size_t size)
 
     memset(moment, 0, sizeof(*moment));
     moment->is_real = 1;
+    if (size > 3 && !memcmp(cursor.end - 3, " BC", 3)) {
+        moment->before_christ = 1;
+        cursor.end -= 3;
+    }
     if (read_date(moment, &cursor)) {
+        moment->is_real = is_real_date(moment);
         if (cursor.at == cursor.end)
             return 1;
         if (!read_char(&cursor, "Tt "))
             return 0;
     }
-    if (!read_time(moment, &cursor) || (moment->has_date && moment->negative))
+    if (!read_time(moment, &cursor) ||
+        (moment->has_date ? moment->negative : moment->before_christ))
         return 0;
     if (moment->has_date && moment->hour > 23)
         moment->is_real = 0;
@@ -192,7 +210,8 @@ int cm_moment_read(cm_moment_t *moment, const char *text, apr_size_t size)
         return 0;
     if (offset && moment->is_real)
         set_seconds(moment,
-                    days_of(moment->year, moment->month, moment->day) * 86400 +
+                    days_of(counted_year(moment), moment->month, moment->day) *
+                            86400 +
                         moment->hour * 3600 + moment->minute * 60 +
                         moment->second - offset);
     return 1;
@@ -238,6 +257,11 @@ static char *put_number(char *to, int number, int least)
     return to + (end - at);
 }
 
+static char *put_era(char *to, const cm_moment_t *moment)
+{
+    return moment->before_christ ? apr_cpystrn(to, " BC", 4) : to;
+}
+
 static char *put_date(char *to, const cm_moment_t *moment)
 {
     to = put_number(to, moment->year, 4);
@@ -270,7 +294,8 @@ const char *cm_moment_date(const cm_moment_t *moment, apr_pool_t *pool)
 {
     char text[ROOM];
 
-    return apr_pstrmemdup(pool, text, put_date(text, moment) - text);
+    return apr_pstrmemdup(pool, text,
+                          put_era(put_date(text, moment), moment) - text);
 }
 
 const char *cm_moment_time(const cm_moment_t *moment, apr_pool_t *pool)
@@ -286,6 +311,6 @@ const char *cm_moment_both(const cm_moment_t *moment, const char *between,
     char text[ROOM], *end;
 
     end = apr_cpystrn(put_date(text, moment), between, 2);
-    end = apr_cpystrn(put_time(end, moment), zone, 2);
+    end = put_era(apr_cpystrn(put_time(end, moment), zone, 2), moment);
     return apr_pstrmemdup(pool, text, end - text);
 }

@@ -21,9 +21,11 @@ SELECT a.attname,
         THEN b.modifier - 4 ELSE 0 END,
     0,
     CASE WHEN t.typname = 'numeric' AND b.modifier > 4
-        THEN ((b.modifier - 4) >> 16) & 65535 ELSE 0 END,
+        THEN ((b.modifier - 4) >> 16) & 65535
+        WHEN t.typname = 'bit' THEN b.modifier ELSE 0 END,
     CASE WHEN t.typname = 'numeric' AND b.modifier > 4
-        THEN (((b.modifier - 4) & 2047) # 1024) - 1024 ELSE -1 END,
+        THEN (((b.modifier - 4) & 2047) # 1024) - 1024
+        WHEN t.typname = 'money' THEN scale(0::money::numeric) ELSE -1 END,
     CASE WHEN t.typname IN ('time', 'timestamp', 'timestamptz')
         AND b.modifier >= 0 THEN b.modifier ELSE 6 END,
     CASE WHEN a.attnotnull THEN 0 ELSE 1 END,
