@@ -150,6 +150,18 @@ static void set_changed(filling_t *filling)
     set(filling, "any_differs", apr_array_pstrcat(pool, conditions, 0));
 }
 
+/* PostgreSQL: what an amount of money is depends on a setting: in triggers it
+ * is that of our own sessions, whatever the application has set. */
+static int has_money(const cm_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->column_count; i++)
+        if (!strncmp(table->columns[i].type, "money", 5))
+            return 1;
+    return 0;
+}
+
 /* PostgreSQL: whether the text of a value depends on settings that the
  * application's session may have changed (arrays, intervals, ranges ..., and
  * dates as keys). */
@@ -192,18 +204,22 @@ static int deletes_by_row(const cm_table_t *table)
     return table->partitioned;
 }
 
-static void set_pgsql(filling_t *filling)
+/* MONETARY is the session's lc_monetary. */
+static void set_pgsql(filling_t *filling, const char *monetary)
 {
+    const char *settings = "SET search_path = pg_catalog, pg_temp";
     int by_row = filling->table->partitioned;
     int by_old_row = deletes_by_row(filling->table);
 
-    set(filling, "settings",
-        needs_settings(filling->table)
-            ? "SET search_path = pg_catalog, pg_temp"
-              " SET timezone = 'UTC' SET datestyle = 'ISO, YMD'"
-              " SET intervalstyle = 'iso_8601' SET extra_float_digits = 3"
-              " SET bytea_output = 'hex'"
-            : "SET search_path = pg_catalog, pg_temp");
+    if (needs_settings(filling->table))
+        settings = "SET search_path = pg_catalog, pg_temp"
+                   " SET timezone = 'UTC' SET datestyle = 'ISO, YMD'"
+                   " SET intervalstyle = 'iso_8601' SET extra_float_digits = 3"
+                   " SET bytea_output = 'hex'";
+    if (has_money(filling->table))
+        settings = apr_pstrcat(filling->pool, settings, " SET lc_monetary = ",
+                               literal(filling, monetary), NULL);
+    set(filling, "settings", settings);
     apr_hash_set(
         filling->values, "lastval", APR_HASH_KEY_STRING,
         literal(filling, apr_pstrcat(filling->pool,
@@ -267,7 +283,7 @@ static cm_error_t *fill(filling_t *filling, cm_store_t *store,
         cm_catalog_with_alias(table->capture, filling->after, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
     if (filling->database == CM_PGSQL)
-        set_pgsql(filling);
+        set_pgsql(filling, cm_cell_text(rows, 0, 1));
     return NULL;
 }
 

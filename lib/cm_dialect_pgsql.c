@@ -259,11 +259,16 @@ static const char *insert_rows(const cm_bulk_t *bulk, int rows,
                        source(bulk, rows, pool), NULL);
 }
 
+/* All that changes how values are read and written: an administrator may have
+ * set it for the role or the database. lc_monetary stays: it says what a
+ * money is worth. */
 static const char *const session[] = {
     "SET client_min_messages = error; SET client_encoding = 'UTF8'; "
     "SET standard_conforming_strings = on; SET timezone = 'UTC'; "
     "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; "
     "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+    "SET array_nulls = on; SET xmloption = 'content'; "
+    "SET transform_null_equals = off; "
     "SET lock_timeout = '10s'; SET jit = off; "
     "SET plan_cache_mode = force_generic_plan; "
     /* Some hundred keys are looked up in a table that grows meanwhile: by its

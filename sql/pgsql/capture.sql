@@ -9,10 +9,11 @@
 -- Beside columns of the application variables are named with their block: a
 -- table may have a column "moment".
 
--- place: where the functions are made
+-- place: where the functions are made, and what money is counted in
 SELECT coalesce((SELECT n.nspname FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = to_regclass('outbound_messages')), current_schema());
+    WHERE c.oid = to_regclass('outbound_messages')), current_schema()),
+    current_setting('lc_monetary');
 
 -- state: the triggers that are on TABLE, and what they do
 SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE p.prosrc END

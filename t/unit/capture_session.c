@@ -83,24 +83,32 @@ static void pgsql_settings(cm_store_t *store, apr_pool_t *pool)
         "SET timezone = 'America/Caracas'",
         "SET extra_float_digits = -10",
         "SET bytea_output = 'escape'",
+        "SET lc_monetary = 'C'",
         "SET search_path = pg_catalog",
         "INSERT INTO public.posts VALUES (1, '2011-06-22 10:11:12+00',"
         " '2011-06-22 10:11:12+00', '1 day', 0.30000000000000004,"
-        " '{2011-06-22}', '\\x00ff')",
+        " '{2011-06-22}', '\\x00ff', 1234.5)",
         "SET search_path = public",
         NULL};
     cm_table_t *table;
 
     database_run(store, "CREATE TABLE posts (id int PRIMARY KEY,"
                         " at timestamptz, naive timestamp, i interval,"
-                        " f float8, d date[], b bytea)");
+                        " f float8, d date[], b bytea, m money)");
     table = publish(store, "post", "posts", pool);
     run_all(store, session);
+    ok(strstr(database_value(store,
+                             "SELECT array_to_string(proconfig, ' ')"
+                             " FROM pg_proc"
+                             " WHERE proname = 'communicator_posts_insert'",
+                             pool),
+              "lc_monetary=") != NULL,
+       "pgsql: whatever money is counted in there");
     is_str(body(store, table, pool),
            "{\"post\":{\"at\":\"2011-06-22T10:11:12Z\","
            "\"naive\":\"2011-06-22T10:11:12Z\",\"i\":\"P1D\","
            "\"f\":0.30000000000000004,\"d\":\"{2011-06-22}\","
-           "\"b\":\"00ff\"}}",
+           "\"b\":\"00ff\",\"m\":\"1234.50\"}}",
            "pgsql: the application's settings change nothing");
 }
 

@@ -149,6 +149,52 @@ static void lost_connection(cm_store_t *store, apr_pool_t *pool)
            "%s: nothing of it is there", of);
 }
 
+/* What an administrator has set for all sessions of a role or a database. */
+static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_store_t *other;
+
+    if (cm_store_dialect(store)->database == CM_PGSQL) {
+        const char *name =
+            database_value(store, "SELECT current_database()", pool);
+        static const char *const settings[] = {
+            "array_nulls = off", "xmloption = document",
+            "transform_null_equals = on", "bytea_output = escape", NULL};
+        int i;
+
+        for (i = 0; settings[i]; i++)
+            database_run(store, apr_psprintf(pool, "ALTER DATABASE %s SET %s",
+                                             name, settings[i]));
+        other = database_again(pool);
+        is_str(database_value(other,
+                              "SELECT concat_ws(' ', '{NULL}'::text[] ="
+                              " array[NULL]::text[], 'a <b/>'::xml,"
+                              " '\\x00'::bytea)",
+                              pool),
+               "t a <b/> \\x00", "%s: nobody else's settings", of);
+    }
+    if (cm_store_dialect(store)->database == CM_MYSQL) {
+        database_run(store, "SET GLOBAL sql_safe_updates = 1,"
+                            " sql_select_limit = 1, foreign_key_checks = 0,"
+                            " unique_checks = 0, autocommit = 0,"
+                            " sql_auto_is_null = 1");
+        other = database_again(pool);
+        database_run(store, "SET GLOBAL sql_safe_updates = DEFAULT,"
+                            " sql_select_limit = DEFAULT,"
+                            " foreign_key_checks = DEFAULT,"
+                            " unique_checks = DEFAULT, autocommit = DEFAULT,"
+                            " sql_auto_is_null = DEFAULT");
+        is_str(database_value(other,
+                              "SELECT CONCAT_WS(' ', @@sql_safe_updates,"
+                              " @@sql_select_limit > 1e9,"
+                              " @@foreign_key_checks, @@unique_checks,"
+                              " @@autocommit, @@sql_auto_is_null)",
+                              pool),
+               "OFF 1 ON ON ON OFF", "%s: nobody else's settings", of);
+    }
+}
+
 /* The module's way: the connection is someone else's. */
 static void attached(cm_store_t *store, apr_pool_t *pool)
 {
@@ -308,6 +354,7 @@ int main(void)
         return skip_all("no CM_TEST_SQLITE3, _PGSQL, _MYSQL is set");
     database_each("transactions", transactions);
     database_each("two writers", two_writers);
+    database_each("settings_of_others", settings_of_others);
     database_each("lost connection", lost_connection);
     database_each("attached", attached);
     database_each("writers of SQLite", sqlite_writers);
