@@ -161,8 +161,8 @@ cm_error_t *cm_known_refresh(cm_run_t *run,
  * with shared keys, or when it was made here. NULL: none. */
 const char *cm_known_probe(const cm_run_t *run, const cm_known_t *known);
 
-/* Append KEY, as text, as a row of KEYS and return it as it will come back.
- * NULL: the key column cannot hold it. */
+/* Append KEY, as text, as a row of KEYS and return its canonical form
+ * (cm_table_key()). NULL: the key column cannot hold it. */
 const char *cm_known_add_key(cm_run_t *run, const cm_table_t *table,
                              const char *key, cm_bulk_t *keys);
 

@@ -139,7 +139,8 @@ const char *cm_known_add_key(cm_run_t *run, const cm_table_t *table,
                        cm_store_dialect(run->node->store), run->pool))
         return NULL;
     cm_bulk_add(keys, datum);
-    return datum.data;
+    return cm_table_key(table, key, cm_store_dialect(run->node->store),
+                        run->pool);
 }
 
 static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
@@ -166,13 +167,15 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
     }
     if (!cm_bulk_rows(keys))
         return NULL;
-    CM_TRY(cm_bulk_select(
-        &rows, run->node->store,
-        apr_pstrcat(scratch_pool, "t.", table->key->quoted, NULL), keys, NULL,
-        0, run->pool));
+    CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
+                          0, run->pool));
     for (i = 0; i < rows->count; i++) {
         const char *key = cm_cell_text(rows, i, 0);
-        cm_known_t *known = apr_hash_get(asked, key, APR_HASH_KEY_STRING);
+        cm_known_t *known = apr_hash_get(
+            asked,
+            cm_table_key(table, key, cm_store_dialect(run->node->store),
+                         scratch_pool),
+            APR_HASH_KEY_STRING);
 
         if (known)
             known->local_id = key;

@@ -105,9 +105,8 @@ static int ask_row(cm_run_t *run, cm_record_t *record, apr_hash_t *askings,
 static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
                              apr_pool_t *scratch_pool)
 {
-    const char *wanted =
-        apr_pstrcat(scratch_pool, "t.", asking->table->key->quoted, ", ",
-                    asking->table->capture, NULL);
+    const char *wanted = apr_pstrcat(scratch_pool, asking->table->key_text,
+                                     ", ", asking->table->capture, NULL);
     cm_rows_t *rows;
     int i;
 
@@ -115,7 +114,10 @@ static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
                           1, run->pool));
     for (i = 0; i < rows->count; i++) {
         cm_record_t *record = apr_hash_get(
-            asking->records, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING);
+            asking->records,
+            cm_table_key(asking->table, cm_cell_text(rows, i, 0),
+                         cm_store_dialect(run->node->store), scratch_pool),
+            APR_HASH_KEY_STRING);
 
         if (!record)
             continue;
@@ -161,6 +163,19 @@ static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* With shared keys the same key is the same record, whatever name it was given
+ * once: earlier versions named it as the database wrote the key. */
+static int is_same_record(cm_record_t *record, cm_mapping_t *mapping)
+{
+    if (!record->table->model->shared_keys)
+        return 0;
+    record->known->mapping = mapping;
+    record->known->stored = 1;
+    record->known->local_id = mapping->local_id;
+    record->asked = mapping->local_id;
+    return 1;
+}
+
 /* A row that has the id of an unmapped record of ours may be another one. */
 static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
                                apr_pool_t *scratch_pool)
@@ -180,12 +195,15 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
     if (!ids->nelts)
         return NULL;
     CM_TRY(cm_mapping_by_local_id(&found, run->node, table->model->type, ids,
-                                  scratch_pool));
+                                  run->pool));
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        cm_mapping_t *mapping;
 
-        if (record->table == table && record->row && !record->known->mapping &&
-            apr_hash_get(found, record->local_id, APR_HASH_KEY_STRING))
+        if (record->table != table || !record->row || record->known->mapping)
+            continue;
+        mapping = apr_hash_get(found, record->local_id, APR_HASH_KEY_STRING);
+        if (mapping && !is_same_record(record, mapping))
             record->row = NULL;
     }
     return NULL;

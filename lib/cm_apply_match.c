@@ -166,9 +166,8 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
 static cm_error_t *find_rows(int *found, cm_run_t *run,
                              const looking_t *looking, apr_pool_t *scratch_pool)
 {
-    const char *wanted =
-        apr_pstrcat(scratch_pool, "t.", looking->table->key->quoted, ", ",
-                    looking->table->capture, NULL);
+    const char *wanted = apr_pstrcat(scratch_pool, looking->table->key_text,
+                                     ", ", looking->table->capture, NULL);
     cm_rows_t *rows;
     int i;
 

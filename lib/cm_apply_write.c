@@ -63,8 +63,8 @@ static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records, int count,
     apr_array_header_t *keys;
     int i;
 
-    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk,
-                               table->key->quoted, scratch_pool));
+    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk, table->key_given,
+                               scratch_pool));
     for (i = 0; i < count; i++)
         records[i]->effect->mapping.local_id =
             apr_pstrdup(run->pool, APR_ARRAY_IDX(keys, i, const char *));

@@ -82,7 +82,7 @@ static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
 }
 
 static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
-                             apr_pool_t *pool)
+                             cm_database_e database, apr_pool_t *pool)
 {
     const cm_model_t *model = table->model;
     int row;
@@ -99,7 +99,8 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
                                      "no unique index is on it alone",
                                      model->key, model->table),
                              pool, "name its key column: key=");
-    if (table->key->value_class == CM_CLASS_BINARY)
+    if (table->key->value_class == CM_CLASS_BINARY ||
+        (table->key->is_bits && database == CM_MYSQL))
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is binary, which cannot "
                        "be a record's name",
@@ -112,15 +113,44 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
     return NULL;
 }
 
-static const char *key_text(const cm_table_t *table, cm_database_e database,
-                            apr_pool_t *pool)
+/* A cast of inet to text says a prefix that the value does not have. */
+static const char *key_pgsql(const cm_column_t *key, const char *name,
+                             apr_pool_t *pool)
 {
-    const char *format = database == CM_PGSQL ? "t.%s::text"
-                         : database == CM_MYSQL
-                             ? "CAST(t.%s AS CHAR CHARACTER SET utf8mb4)"
-                             : "CAST(t.%s AS TEXT)";
+    return apr_psprintf(
+        pool, strcmp(key->type, "inet") ? "%s::text" : "concat(%s)", name);
+}
 
-    return apr_psprintf(pool, format, table->key->quoted);
+/* MariaDB shows a TIMESTAMP in the zone of the session. */
+static const char *key_mysql(const cm_column_t *key, const char *name,
+                             apr_pool_t *pool)
+{
+    const char *format = "CAST(%s AS CHAR CHARACTER SET utf8mb4)";
+
+    if (key->value_class == CM_CLASS_TIMESTAMP_ZONE)
+        name = apr_psprintf(pool,
+                            "IF(%s = 0, '0000-00-00 00:00:00',"
+                            " CAST(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL"
+                            " UNIX_TIMESTAMP(%s) SECOND AS DATETIME(%d)))",
+                            name, name, key->fraction);
+    return apr_psprintf(pool, format, name);
+}
+
+/* Return the key as text, with PREFIX before the column's name. */
+static const char *key_text(const cm_table_t *table, const char *prefix,
+                            cm_database_e database, apr_pool_t *pool)
+{
+    const char *name = apr_pstrcat(pool, prefix, table->key->quoted, NULL);
+
+    switch (database) {
+    case CM_PGSQL:
+        return key_pgsql(table->key, name, pool);
+    case CM_MYSQL:
+        return key_mysql(table->key, name, pool);
+    case CM_SQLITE3:
+        break;
+    }
+    return apr_psprintf(pool, "CAST(%s AS TEXT)", name);
 }
 
 cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
@@ -183,12 +213,32 @@ cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
             table->key_generated = cell_number(rows, i, GIVES_KEYS);
         }
     }
-    CM_TRY(check_key(table, rows, scratch_pool));
+    CM_TRY(check_key(table, rows, cm_store_dialect(store)->database,
+                     scratch_pool));
     table->key_text =
-        key_text(table, cm_store_dialect(store)->database, result_pool);
+        key_text(table, "t.", cm_store_dialect(store)->database, result_pool);
+    table->key_given =
+        key_text(table, "", cm_store_dialect(store)->database, result_pool);
     table->capture = cm_catalog_capture_all(table, store, result_pool);
     *table_out = table;
     return NULL;
+}
+
+/* Most keys are numbers, and written alike everywhere. */
+static int is_plain_key(const cm_column_t *key, const char *text)
+{
+    return key->value_class == CM_CLASS_INTEGER && *text >= '1' &&
+           strspn(text, "0123456789") == strlen(text) && !key->is_bits;
+}
+
+const char *cm_table_key(const cm_table_t *table, const char *text,
+                         const cm_dialect_t *dialect, apr_pool_t *pool)
+{
+    cm_value_t value = {CM_TEXT, text, strlen(text)};
+
+    if (is_plain_key(table->key, text))
+        return text;
+    return cm_value_canonical(table->key, value, dialect, pool).data;
 }
 
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name)

@@ -37,13 +37,15 @@ typedef struct cm_table_t {
     const cm_column_t *key;
     int key_generated; /* the database gives new keys (serial, identity) */
     int column_count;
-    cm_column_t *columns; /* in the table's order, key included */
-    apr_hash_t *by_name;  /* name -> cm_column_t * */
-    const char *capture;  /* SQL of the whole raw body without the model:
-                             a JSON object text of the carried columns of
-                             the row "t" */
-    const char *key_text; /* SQL of the row's key as text */
-    int partitioned;      /* PostgreSQL: rows are in its partitions */
+    cm_column_t *columns;  /* in the table's order, key included */
+    apr_hash_t *by_name;   /* name -> cm_column_t * */
+    const char *capture;   /* SQL of the whole raw body without the model:
+                              a JSON object text of the carried columns of
+                              the row "t" */
+    const char *key_text;  /* SQL of the row's key as text: what a trigger
+                              writes is the record's local id everywhere */
+    const char *key_given; /* the same without "t.", for RETURNING */
+    int partitioned;       /* PostgreSQL: rows are in its partitions */
 } cm_table_t;
 
 /* Read the table of MODEL. Fails with CM_SCHEMA when there is none, it has
@@ -54,6 +56,11 @@ cm_error_t *cm_catalog_read(cm_table_t **table, cm_store_t *store,
 
 /* Return the column of that name, or NULL. */
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
+
+/* Return the canonical form of a key's TEXT (key_text, or from the wire): the
+ * same on every database, however each writes it. */
+const char *cm_table_key(const cm_table_t *table, const char *text,
+                         const cm_dialect_t *dialect, apr_pool_t *pool);
 
 /* Return EXPRESSION of the catalog (capture) with ALIAS for "t": NEW, OLD. */
 const char *cm_catalog_with_alias(const char *expression, const char *alias,

@@ -39,14 +39,32 @@ int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)
     return model->shared_keys ? 1 : node->life;
 }
 
-cm_identity_t cm_identity_of_local(const cm_node_t *node,
-                                   const cm_model_t *model,
+cm_identity_t cm_identity_of_key(cm_node_t *node, const cm_model_t *model,
+                                 const char *key, apr_pool_t *pool)
+{
+    const char *life = strchr(key, '\x1f');
+    const cm_table_t *table;
+    cm_identity_t identity = {"*", key};
+
+    /* what is no key of that table is found out when it is looked for */
+    if (cm_node_table(&table, node, model))
+        return identity;
+    if (life)
+        key = apr_pstrmemdup(pool, key, life - key);
+    key = cm_table_key(table, key, cm_store_dialect(node->store), pool);
+    identity.original_id = life ? apr_pstrcat(pool, key, life, NULL) : key;
+    return identity;
+}
+
+cm_identity_t cm_identity_of_local(cm_node_t *node, const cm_model_t *model,
                                    const char *local_id, int life,
                                    apr_pool_t *pool)
 {
-    cm_identity_t identity;
+    cm_identity_t identity = {node->settings->name, local_id};
 
-    identity.origin = model->shared_keys ? "*" : node->settings->name;
+    if (model->shared_keys)
+        identity = cm_identity_of_key(node, model, local_id, pool);
+    local_id = identity.original_id;
     identity.original_id = life > 1
                                ? apr_psprintf(pool, "%s\x1f%d", local_id, life)
                                : apr_pstrdup(pool, local_id);
@@ -232,8 +250,7 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
 }
 
 /* Return COUNT lives, FROM on, of each of LOCAL_IDS that has no number yet. */
-static apr_array_header_t *lives_to_try(apr_hash_t *lives,
-                                        const cm_node_t *node,
+static apr_array_header_t *lives_to_try(apr_hash_t *lives, cm_node_t *node,
                                         const cm_model_t *model,
                                         const apr_array_header_t *local_ids,
                                         int from, int count, apr_pool_t *pool)

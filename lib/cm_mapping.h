@@ -60,11 +60,15 @@ const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
  * the same key is the same record. */
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model);
 
+/* Return the identity of a record with shared keys: ("*", KEY), KEY in its
+ * canonical form, as databases write it differently. */
+cm_identity_t cm_identity_of_key(cm_node_t *node, const cm_model_t *model,
+                                 const char *key, apr_pool_t *pool);
+
 /* Return the identity of a record created here: (node, local id); with shared
- * keys ("*", key). LIFE is the first one, or one more per tombstone of that
- * id: databases hand out old ids again. */
-cm_identity_t cm_identity_of_local(const cm_node_t *node,
-                                   const cm_model_t *model,
+ * keys cm_identity_of_key(). LIFE is the first one, or one more per tombstone
+ * of that id: databases hand out old ids again. */
+cm_identity_t cm_identity_of_local(cm_node_t *node, const cm_model_t *model,
                                    const char *local_id, int life,
                                    apr_pool_t *pool);
 

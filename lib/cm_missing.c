@@ -6,7 +6,6 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
-#include "cm_json.h"
 #include "cm_publish.h"
 
 /* Records looked for at once. */
@@ -22,7 +21,8 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
 {
     const cm_table_t *table;
     cm_bulk_column_t column;
-    apr_int64_t number;
+    const cm_dialect_t *dialect = cm_store_dialect(node->store);
+    apr_hash_t *asked = apr_hash_make(pool);
     cm_bulk_t *keys;
     cm_rows_t *rows;
     int i;
@@ -35,19 +35,27 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
         cm_value_t value = {CM_TEXT, id, strlen(id)};
+        cm_datum_t datum;
 
-        if (table->key->value_class != CM_CLASS_INTEGER ||
-            cm_json_integer(&number, &value))
-            cm_bulk_add(keys, cm_datum_text(id));
+        if (cm_value_datum(&datum, table->key, value, dialect, pool))
+            continue;
+        cm_bulk_add(keys, datum);
+        apr_hash_set(asked, cm_table_key(table, id, dialect, pool),
+                     APR_HASH_KEY_STRING, id);
     }
     if (!cm_bulk_rows(keys))
         return NULL;
-    CM_TRY_FOR(cm_bulk_select(&rows, node->store,
-                              apr_pstrcat(pool, "t.", table->key->quoted, NULL),
-                              keys, NULL, 0, pool),
+    CM_TRY_FOR(cm_bulk_select(&rows, node->store, table->key_text, keys, NULL,
+                              0, pool),
                pool, "cannot look for the records of '%s'", model->name);
-    for (i = 0; i < rows->count; i++)
-        APR_ARRAY_PUSH(*present, const char *) = cm_cell_text(rows, i, 0);
+    for (i = 0; i < rows->count; i++) {
+        const char *id = apr_hash_get(
+            asked, cm_table_key(table, cm_cell_text(rows, i, 0), dialect, pool),
+            APR_HASH_KEY_STRING);
+
+        if (id)
+            APR_ARRAY_PUSH(*present, const char *) = id;
+    }
     return NULL;
 }
 

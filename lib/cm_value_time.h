@@ -11,7 +11,7 @@ typedef struct cm_moment_t {
     int is_real; /* 0: a zero date, a 31st of June; kept as it is */
     int year, month, day;
     int before_christ; /* the year is counted backwards: PostgreSQL's "BC" */
-    int negative; /* a time below 00:00:00 */
+    int negative;      /* a time below 00:00:00 */
     int hour, minute, second, nanosecond;
 } cm_moment_t;
 

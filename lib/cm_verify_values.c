@@ -45,13 +45,15 @@ static void share_values(cm_value_t **values, const char *const *local_ids,
 }
 
 /* Select EXPRESSIONS behind the key of the records of TABLE with IDS (const
- * char *); PLACES maps a key that comes back to its int *. */
+ * char *); PLACES maps a key, canonical, to its int *. */
 static cm_error_t *
 select_records(cm_rows_t **rows, apr_hash_t *places, const cm_verify_t *verify,
                const cm_table_t *table, const char *expressions,
                const char *const *ids, int count, apr_pool_t *pool)
 {
     cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
+    const cm_dialect_t *dialect = cm_store_dialect(verify->node->store);
+    const char *key;
     cm_bulk_t *keys;
     int i;
 
@@ -61,22 +63,32 @@ select_records(cm_rows_t **rows, apr_hash_t *places, const cm_verify_t *verify,
         cm_value_t value = {CM_TEXT, ids[i], strlen(ids[i])};
         cm_datum_t datum;
 
-        if (cm_value_datum(&datum, table->key, value,
-                           cm_store_dialect(verify->node->store), pool))
+        if (cm_value_datum(&datum, table->key, value, dialect, pool))
             continue;
-        if (apr_hash_get(places, datum.data, APR_HASH_KEY_STRING))
+        key = cm_table_key(table, ids[i], dialect, pool);
+        if (apr_hash_get(places, key, APR_HASH_KEY_STRING))
             continue;
         cm_bulk_add(keys, datum);
-        apr_hash_set(places, datum.data, APR_HASH_KEY_STRING,
+        apr_hash_set(places, key, APR_HASH_KEY_STRING,
                      apr_pmemdup(pool, &i, sizeof(i)));
     }
     *rows = apr_pcalloc(pool, sizeof(**rows));
     if (!cm_bulk_rows(keys))
         return NULL;
-    return cm_bulk_select(
-        rows, verify->node->store,
-        apr_pstrcat(pool, "t.", table->key->quoted, expressions, NULL), keys,
-        NULL, 0, pool);
+    return cm_bulk_select(rows, verify->node->store,
+                          apr_pstrcat(pool, table->key_text, expressions, NULL),
+                          keys, NULL, 0, pool);
+}
+
+/* Return which of the records that were asked for has KEY, or NULL. */
+static const int *place_of(apr_hash_t *places, const cm_verify_t *verify,
+                           const cm_table_t *table, const char *key,
+                           apr_pool_t *pool)
+{
+    return apr_hash_get(
+        places,
+        cm_table_key(table, key, cm_store_dialect(verify->node->store), pool),
+        APR_HASH_KEY_STRING);
 }
 
 static cm_error_t *read_capture(cm_value_t **values, const cm_verify_t *verify,
@@ -138,7 +150,7 @@ static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
                           pool));
     for (i = 0; i < rows->count; i++) {
         const int *place =
-            apr_hash_get(places, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING);
+            place_of(places, verify, table, cm_cell_text(rows, i, 0), pool);
         const char *id =
             place ? APR_ARRAY_IDX(missing, *place, const char *) : NULL;
 
@@ -233,8 +245,8 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
         pool, "cannot read the records of model '%s'",
         verify->table->model->name);
     for (i = 0; i < rows->count; i++) {
-        const int *place =
-            apr_hash_get(places, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING);
+        const int *place = place_of(places, verify, verify->table,
+                                    cm_cell_text(rows, i, 0), pool);
 
         *bytes += cm_cell(rows, i, 1)->size;
         if (place)

@@ -24,7 +24,8 @@ my %types = (
         day => 'date', hour => 'time', moment => 'datetime',
         zoned => 'timestamp', short => 'varchar(10)', words => 'text',
         kind => 'text', doc => 'json', code => 'text', list => 'text',
-        bytes => 'blob',
+        bytes => 'blob', mask => 'int', host => 'text',
+        cash => 'decimal(12,2)', born => 'int', tags => 'text',
     },
     pgsql => {
         whole => 'bigint', small => 'smallint', exact => 'numeric(20,4)',
@@ -33,7 +34,8 @@ my %types = (
         moment => 'timestamp', zoned => 'timestamptz',
         short => 'varchar(10)', words => 'text', kind => 'kind',
         doc => 'jsonb', code => 'uuid', list => 'integer[]',
-        bytes => 'bytea',
+        bytes => 'bytea', mask => 'bit(5)', host => 'inet',
+        cash => 'money', born => 'smallint', tags => 'varchar(20)',
     },
     mysql => {
         whole => 'bigint', small => 'smallint', exact => 'decimal(20,4)',
@@ -42,6 +44,8 @@ my %types = (
         zoned => 'timestamp(6) null', short => 'varchar(10)',
         words => 'longtext', kind => "enum('low','high')", doc => 'json',
         code => 'uuid', list => 'text', bytes => 'longblob',
+        mask => 'bit(5)', host => 'varchar(50)', cash => 'decimal(12,2)',
+        born => 'year', tags => "set('a','b')",
     },
 );
 my %wide = (short => 'varchar(40)', small => 'bigint',
@@ -153,6 +157,27 @@ my @cases = (
     ['array', list => "'{1,2,NULL}'", '{1,2,NULL}'],
     ['bytes', bytes => { map { $_ => sprintf $bytes{$_}, '00ff5c27' }
         keys %bytes }, '00ff5c27'],
+    ['bits', mask => { pgsql => "b'00110'", mysql => "b'00110'",
+        sqlite3 => '6' }, '6'],
+    ['too many bits', mask => { sqlite3 => '32' }, '32',
+        map { $_ => qr/'mask' is too small/ } qw(pgsql mysql)],
+    ['a host', host => "'10.0.0.1'", '10.0.0.1'],
+    ['a host with six', host => "'fe80::1'", 'fe80::1'],
+    ['a network', host => "'10.0.0.0/8'", '10.0.0.0/8'],
+    ['money', cash => '1234.5', '1234.50'],
+    ['a debt', cash => '-0.05', '-0.05'],
+    ['a year', born => '2011', '2011'],
+    ['the year 5', born => { pgsql => '5', sqlite3 => '5' }, '5',
+        mysql => qr/'born' holds the years from 1901 to 2155/],
+    ['before Christ', day => { pgsql => "'0044-03-15 BC'" },
+        '0044-03-15 BC', map { $_ => qr/'day'.*does not exist/ }
+        qw(mysql sqlite3)],
+    ['moment before Christ', moment => { pgsql =>
+        "'0044-03-15 10:11:12.5 BC'" }, '0044-03-15T10:11:12.5Z BC',
+        map { $_ => qr/'moment'.*does not exist/ } qw(mysql sqlite3)],
+    ['a set', tags => "'a,b'", 'a,b'],
+    ['a set in disorder', tags => { pgsql => "'b,a'", sqlite3 => "'b,a'" },
+        'b,a', mysql => qr/'tags' has no such values in its set/],
     ['no bytes', bytes => { map { $_ => sprintf $bytes{$_}, '' }
         keys %bytes }, ''],
 );
