@@ -12,6 +12,8 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "cm_clean.h"
+
 static apr_status_t put(void *baton)
 {
     json_object_put(baton);
@@ -121,13 +123,37 @@ static cm_error_t *failed(const char *path, apr_pool_t *pool)
         "communicator-sync");
 }
 
+/* Write TEXT into the new file PATH; returns 0 with errno. Nobody else's file
+ * is written to, nor where a link points. */
+static int write_new(const char *path, const char *text)
+{
+    apr_size_t size = strlen(text), done = 0;
+    ssize_t count = 0;
+    int fd, closed, why;
+
+    /* what a run that was killed has left: writers hold a lock */
+    if (unlink(path) != 0 && errno != ENOENT)
+        return 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return 0;
+    for (; done < size && count >= 0; done += count > 0 ? count : 0)
+        count = write(fd, text + done, size - done);
+    why = errno;
+    closed = close(fd);
+    if (count < 0)
+        errno = why;
+    return count >= 0 && closed == 0;
+}
+
 static cm_error_t *replace(const char *path, json_object *all, apr_pool_t *pool)
 {
     const char *made = apr_pstrcat(pool, path, ".new", NULL);
     int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
+    const char *text =
+        cm_clean_json(json_object_to_json_string_ext(all, flags), pool);
 
-    if (json_object_to_file_ext(made, all, flags) != 0 ||
-        rename(made, path) != 0)
+    if (!write_new(made, text) || rename(made, path) != 0)
         return failed(path, pool);
     return NULL;
 }

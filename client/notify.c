@@ -8,6 +8,8 @@
 #include <apr_tables.h>
 #include <apr_thread_proc.h>
 
+#include "cm_clean.h"
+
 #define MOST_SECONDS 60
 
 static cm_error_t *failed(const char *command, apr_status_t rv,
@@ -71,6 +73,7 @@ cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
 
     if (rv != APR_SUCCESS)
         return failed(command, rv, pool);
+    text = cm_clean_lines(text, pool);
     apr_file_write_full(process.in, text, strlen(text), NULL);
     apr_file_write_full(process.in, "\n", 1, NULL);
     apr_file_close(process.in);

@@ -12,6 +12,7 @@
 #include <apr_time.h>
 #include <json.h>
 
+#include "cm_clean.h"
 #include "cm_health.h"
 
 #define PROGRAM     "communicator-sync"
@@ -27,6 +28,7 @@ cm_output_t *cm_output_create(int quiet, int verbose, int json,
     int plain =
         (no_colour && *no_colour) || (term && strcmp(term, "dumb") == 0);
 
+    apr_pool_create(&output->scratch, pool);
     output->quiet = quiet;
     output->verbose = verbose;
     output->json = json;
@@ -39,12 +41,57 @@ cm_output_t *cm_output_create(int quiet, int verbose, int json,
 
 const char *cm_output_clean(const char *text, apr_pool_t *pool)
 {
-    char *copy = apr_pstrdup(pool, text), *c;
+    return cm_clean(text, pool);
+}
 
-    for (c = copy; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    return copy;
+/* What cm_output_paint() puts before a letter: no text has this byte. */
+#define MARK '\xff'
+
+/* Return what the letter behind a mark stands for. */
+static const char *colour_of(char letter)
+{
+    switch (letter) {
+    case 'r':
+        return "\033[31m";
+    case 'y':
+        return "\033[33m";
+    case 'g':
+        return "\033[32m";
+    case 'd':
+        return "\033[2m";
+    case 'b':
+        return "\033[1m";
+    default:
+        return "\033[0m";
+    }
+}
+
+/* Return TEXT as it goes to a terminal: cleaned, whoever wrote it, and in our
+ * colours. */
+static const char *shown(const char *text, apr_pool_t *pool)
+{
+    const char *mark, *done = "";
+
+    while ((mark = strchr(text, MARK)) && mark[1]) {
+        done = apr_pstrcat(
+            pool, done, cm_clean(apr_pstrmemdup(pool, text, mark - text), pool),
+            colour_of(mark[1]), NULL);
+        text = mark + 2;
+    }
+    text = cm_clean(text, pool);
+    return *done ? apr_pstrcat(pool, done, text, NULL) : text;
+}
+
+/* Print a line to FILE; a line feed in front of the FORMAT is ours. */
+static void print_line(const cm_output_t *output, FILE *file,
+                       const char *format, va_list args)
+{
+    for (; *format == '\n'; format++)
+        putc('\n', file);
+    fprintf(
+        file, "%s\n",
+        shown(apr_pvsprintf(output->scratch, format, args), output->scratch));
+    apr_pool_clear(output->scratch);
 }
 
 void cm_output_line(const cm_output_t *output, const char *format, ...)
@@ -54,9 +101,8 @@ void cm_output_line(const cm_output_t *output, const char *format, ...)
     if (output->quiet || output->json)
         return;
     va_start(args, format);
-    vprintf(format, args);
+    print_line(output, stdout, format, args);
     va_end(args);
-    putchar('\n');
 }
 
 void cm_output_summary(const cm_output_t *output, const char *format, ...)
@@ -67,9 +113,8 @@ void cm_output_summary(const cm_output_t *output, const char *format, ...)
         (!output->terminal && !output->verbose))
         return;
     va_start(args, format);
-    vprintf(format, args);
+    print_line(output, stdout, format, args);
     va_end(args);
-    putchar('\n');
 }
 
 static void print_prefix(const cm_output_t *output, const char *peer)
@@ -82,12 +127,21 @@ static void print_prefix(const cm_output_t *output, const char *peer)
         fprintf(stderr, "%s: ", peer);
 }
 
+/* Print the object JSON as one line and put it. */
+static void put_json(const cm_output_t *output, FILE *file, json_object *json)
+{
+    fprintf(file, "%s\n",
+            cm_clean_json(json_object_to_json_string_ext(json, PLAIN),
+                          output->scratch));
+    apr_pool_clear(output->scratch);
+    json_object_put(json);
+}
+
 /* Print the object JSON on stderr and put it. */
-static void print_json(json_object *json)
+static void print_json(const cm_output_t *output, json_object *json)
 {
     fflush(stdout);
-    fprintf(stderr, "%s\n", json_object_to_json_string_ext(json, PLAIN));
-    json_object_put(json);
+    put_json(output, stderr, json);
 }
 
 void cm_output_warn(const cm_output_t *output, const char *peer,
@@ -102,18 +156,19 @@ void cm_output_warn(const cm_output_t *output, const char *peer,
     va_end(args);
     if (!output->json) {
         print_prefix(output, peer);
-        fprintf(stderr, "%s\n", text);
+        fprintf(stderr, "%s\n", shown(text, output->scratch));
+        apr_pool_clear(output->scratch);
         return;
     }
     json = json_object_new_object();
     if (peer)
         cm_output_add_text(json, "peer", peer);
     cm_output_add_text(json, "warning", text);
-    print_json(json);
+    print_json(output, json);
 }
 
-static void print_json_error(const char *peer, const cm_error_t *err,
-                             const char *text)
+static void print_json_error(const cm_output_t *output, const char *peer,
+                             const cm_error_t *err, const char *text)
 {
     json_object *json = json_object_new_object();
 
@@ -124,7 +179,7 @@ static void print_json_error(const char *peer, const cm_error_t *err,
     cm_output_add_number(json, "exit_status", cm_code_exit_status(err->code));
     if (err->hint)
         cm_output_add_text(json, "hint", err->hint);
-    print_json(json);
+    print_json(output, json);
 }
 
 void cm_output_error(const cm_output_t *output, const char *peer,
@@ -135,7 +190,7 @@ void cm_output_error(const cm_output_t *output, const char *peer,
     const char *off = output->colour_err ? "\033[0m" : "";
 
     if (output->json) {
-        print_json_error(peer, err, text);
+        print_json_error(output, peer, err, text);
         return;
     }
     print_prefix(output, peer);
@@ -154,9 +209,11 @@ void cm_output_verdict(const cm_output_t *output, cm_verdict_e verdict,
 
     if (output->quiet && verdict == CM_VERDICT_OK)
         return;
-    printf("%s%-7s%s  %s\n", on, words[verdict], off, what);
+    printf("%s%-7s%s  %s\n", on, words[verdict], off,
+           shown(what, output->scratch));
     if (remedy)
-        printf("         hint: %s\n", remedy);
+        printf("         hint: %s\n", shown(remedy, output->scratch));
+    apr_pool_clear(output->scratch);
 }
 
 /* Characters, not bytes: what follows the first byte of UTF-8 has no width,
@@ -177,34 +234,37 @@ static int width_of(const char *text)
 void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
                      int columns)
 {
+    const char **texts =
+        apr_palloc(output->scratch, (cells->nelts + 1) * sizeof(*texts));
     int widths[COLUMNS_MAX] = {0};
     int i, last;
-    const char *text;
 
     if (output->quiet)
         return;
     for (i = 0; i < cells->nelts; i++) {
-        int width = width_of(APR_ARRAY_IDX(cells, i, const char *));
+        int width;
 
+        texts[i] =
+            shown(APR_ARRAY_IDX(cells, i, const char *), output->scratch);
+        width = width_of(texts[i]);
         if (width > widths[i % columns])
             widths[i % columns] = width;
     }
     for (i = 0; i < cells->nelts; i++) {
-        text = APR_ARRAY_IDX(cells, i, const char *);
         last = (i + 1) % columns == 0;
-        printf("%s%s%s", i < columns && output->colour ? "\033[1m" : "", text,
-               i < columns && output->colour ? "\033[0m" : "");
-        printf("%*s", last ? 0 : widths[i % columns] - width_of(text) + 2, "");
+        printf("%s%s%s", i < columns && output->colour ? "\033[1m" : "",
+               texts[i], i < columns && output->colour ? "\033[0m" : "");
+        printf("%*s", last ? 0 : widths[i % columns] - width_of(texts[i]) + 2,
+               "");
         if (last)
             putchar('\n');
     }
+    apr_pool_clear(output->scratch);
 }
 
 void cm_output_json(const cm_output_t *output, struct json_object *json)
 {
-    (void)output;
-    puts(json_object_to_json_string_ext(json, PLAIN));
-    json_object_put(json);
+    put_json(output, stdout, json);
 }
 
 void cm_output_add_text(struct json_object *json, const char *name,
@@ -250,14 +310,12 @@ const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool)
 const char *cm_output_paint(const cm_output_t *output, char colour,
                             const char *text, apr_pool_t *pool)
 {
-    const char *code = colour == 'r'   ? "31"
-                       : colour == 'y' ? "33"
-                       : colour == 'g' ? "32"
-                                       : "2";
+    const char before[] = {MARK, colour, '\0'};
+    const char after[] = {MARK, '0', '\0'};
 
     if (!output->colour)
         return text;
-    return apr_pstrcat(pool, "\033[", code, "m", text, "\033[0m", NULL);
+    return apr_pstrcat(pool, before, cm_clean(text, pool), after, NULL);
 }
 
 const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)

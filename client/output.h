@@ -1,6 +1,6 @@
 /* What a person sees: results on stdout, trouble on stderr. Colour only on a
- * terminal and without NO_COLOR. Text from elsewhere is cleaned of control
- * characters before it gets here or is printed through cm_output_clean(). */
+ * terminal and without NO_COLOR. All text is cleaned here (cm_clean.h), whoever
+ * wrote it; the colours of cm_output_paint() stay. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
@@ -22,7 +22,8 @@ typedef struct cm_output_t {
     int progress;     /* stderr is a terminal: a progress bar may be drawn */
     const char *what; /* the progress shown at present, NULL: none */
     apr_time_t began, drawn;
-    apr_int64_t first; /* done when it began */
+    apr_int64_t first;   /* done when it began */
+    apr_pool_t *scratch; /* cleared with each line */
 } cm_output_t;
 
 /* How a line of a check ends. */
@@ -82,7 +83,7 @@ void cm_output_add_truth(struct json_object *json, const char *name, int truth);
 void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
                         apr_int64_t total);
 
-/* Return TEXT without control characters, in POOL. */
+/* Return TEXT as one line that may be shown: cm_clean(). */
 const char *cm_output_clean(const char *text, apr_pool_t *pool);
 
 /* Return NUMBER with its thousands apart: "1,234,567". */

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_clean.h"
 #include "cm_health.h"
 
 #define FMT "%" APR_INT64_T_FMT
@@ -164,9 +165,8 @@ static void append_plain(cm_buffer_t *out, const char *words)
 {
     const char *at;
 
-    for (at = words; *at; at++)
-        cm_buffer_append(out,
-                         *at == '|' || (unsigned char)*at < 0x20 ? " " : at, 1);
+    for (at = cm_clean(words, out->pool); *at; at++)
+        cm_buffer_append(out, *at == '|' ? " " : at, 1);
 }
 
 /* Append the numbers behind the "|", which monitors draw. */

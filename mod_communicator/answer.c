@@ -8,6 +8,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_clean.h"
 #include "cm_gzip.h"
 #include "log.h"
 
@@ -176,8 +177,9 @@ int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
     append_member(body, "code", cm_code_name(code));
     if (hint)
         append_member(body, "hint", hint);
-    cm_buffer_raw(body, "}\n");
-    return cm_answer(exchange, status, body->data, body->size);
+    cm_buffer_append(body, "}\n", 3);
+    text = cm_clean_json(body->data, exchange->pool);
+    return cm_answer(exchange, status, text, strlen(text));
 }
 
 int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)

@@ -8,6 +8,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_clean.h"
 #include "cm_missing.h"
 #include "cm_state.h"
 #include "log.h"
@@ -129,6 +130,7 @@ static void append_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
 static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
 {
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
+    const char *text;
 
     cm_answer_number(exchange->r, "Communicator-Received", receipt->received);
     cm_buffer_raw(body, "{\"received\":");
@@ -141,8 +143,9 @@ static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
     cm_buffer_number(body, receipt->applied);
     cm_buffer_raw(body, ",\"parked\":");
     append_parked(body, receipt);
-    cm_buffer_raw(body, "}\n");
-    return cm_answer(exchange, HTTP_ACCEPTED, body->data, body->size);
+    cm_buffer_append(body, "}\n", 3);
+    text = cm_clean_json(body->data, exchange->pool);
+    return cm_answer(exchange, HTTP_ACCEPTED, text, strlen(text));
 }
 
 /* Leave for the access log and the error log what was taken. */

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
+#include "cm_clean.h"
 #include "log.h"
 
 APLOG_USE_MODULE(communicator);
@@ -167,6 +168,17 @@ static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
     return 1;
 }
 
+/* Return what stands in OUT so that a browser or a terminal may show it:
+ * names and reasons in it are those of peers. */
+static const char *fit(cm_buffer_t *out, request_rec *r)
+{
+    int json = !strcmp(r->content_type, "application/json");
+
+    cm_buffer_append(out, "", 1);
+    return json ? cm_clean_json(out->data, r->pool)
+                : cm_clean_lines(out->data, r->pool);
+}
+
 static void set_headers(request_rec *r)
 {
     apr_table_t *headers = r->headers_out;
@@ -211,6 +223,7 @@ int cm_status_handler(request_rec *r)
     const cm_server_t *config =
         ap_get_module_config(r->server->module_config, &communicator_module);
     cm_buffer_t *out;
+    const char *text;
     int status, known;
 
     if (!r->handler || strcmp(r->handler, HANDLER))
@@ -227,8 +240,9 @@ int cm_status_handler(request_rec *r)
     apr_thread_mutex_unlock(config->cache->mutex);
     if (!known)
         return HTTP_BAD_REQUEST;
+    text = fit(out, r);
     set_headers(r);
-    ap_set_content_length(r, (apr_off_t)out->size);
-    ap_rwrite(out->data, (int)out->size, r);
+    ap_set_content_length(r, (apr_off_t)strlen(text));
+    ap_rputs(text, r);
     return OK;
 }

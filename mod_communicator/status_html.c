@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "cm_clean.h"
+
 #define FMT "%" APR_INT64_T_FMT
 
 void cm_html_put(cm_html_t *page, const char *html)
@@ -23,7 +25,8 @@ void cm_html_print(cm_html_t *page, const char *format, ...)
 
 const char *cm_html_safe(const cm_html_t *page, const char *text)
 {
-    return text ? ap_escape_html(page->pool, text) : "&ndash;";
+    return text ? ap_escape_html(page->pool, cm_clean(text, page->pool))
+                : "&ndash;";
 }
 
 const char *cm_html_number(const cm_html_t *page, apr_int64_t value)

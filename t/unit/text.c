@@ -1,11 +1,13 @@
 /* Text, byte by byte: what is read eight bytes at a time, and numbers that are
- * written without printf (lib/cm_json.h, cm_value.h, cm_value_number.h). */
+ * written without printf (lib/cm_json.h, cm_value.h, cm_value_number.h); and
+ * what is fit to be shown (cm_clean.h). */
 #include "tap.h"
 
 #include <string.h>
 
 #include <apr_general.h>
 
+#include "cm_clean.h"
 #include "cm_json.h"
 #include "cm_value_number.h"
 #include "cm_value_time.h"
@@ -127,6 +129,55 @@ static void test_moments(apr_pool_t *pool)
     is_str(cm_moment_date(&moment, pool), "2026-01-02", "a date");
 }
 
+/* What a peer may send, and how it is shown: in a line, in JSON. */
+static const struct {
+    const char *text, *line, *json;
+} shown[] = {
+    {"", "", ""},
+    {"Gr\xC3\xBC\xC3\x9F"
+     "e \xF0\x9F\x98\x80",
+     NULL, NULL},
+    {"\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", NULL, NULL},
+    {"a\033[31mb", "a [31mb", "a\\u001b[31mb"},
+    {"a\x7F"
+     "b",
+     "a b", "a\\u007fb"},
+    {"a\xC2\x9B"
+     "31mb",
+     "a?31mb", "a\\u009b31mb"},
+    {"\xE2\x80\xAE"
+     "evil",
+     "?evil", "\\u202eevil"},
+    {"\xE2\x80\x8E\xE2\x80\x8F\xD8\x9C", "???", "\\u200e\\u200f\\u061c"},
+    {"\xE2\x81\xA6x\xE2\x81\xA9", "?x?", "\\u2066x\\u2069"},
+    {"a\xE2\x80\xA8"
+     "b\xE2\x80\xA9",
+     "a b ", "a\\u2028b\\u2029"},
+    {"\x9B"
+     "31m\xFF",
+     "?31m?", "\\ufffd31m\\ufffd"},
+    {"\xE2\x80", "??", "\\ufffd\\ufffd"},
+};
+
+static void test_shown(apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+        const char *text = shown[i].text;
+
+        is_str(cm_clean(text, pool), shown[i].line ? shown[i].line : text,
+               "text %d in a line", (int)i);
+        is_str(cm_clean_json(text, pool), shown[i].json ? shown[i].json : text,
+               "text %d in JSON", (int)i);
+        ok(shown[i].line || cm_clean(text, pool) == text,
+           "  and copied only where it must be");
+    }
+    is_str(cm_clean("a\nb\tc\r", pool), "a b c ", "a line has no ends");
+    is_str(cm_clean_lines("a\nb\tc\r\033", pool), "a\nb\tc  ", "lines have");
+    ok(!cm_clean(NULL, pool), "nothing stays nothing");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -136,6 +187,7 @@ int main(void)
     test_bytes();
     test_numbers(pool);
     test_moments(pool);
+    test_shown(pool);
     apr_terminate();
     return done_testing();
 }
