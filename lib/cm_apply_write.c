@@ -71,27 +71,74 @@ static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records, int count,
     return NULL;
 }
 
+/* A trigger of the application may pass over a row without an error: then the
+ * message has not been applied. Which row it was comes out when they are
+ * halved. */
+static cm_error_t *held_back(const cm_table_t *table, apr_int64_t rows,
+                             int count, const char *done, apr_pool_t *pool)
+{
+    return cm_error_hint(
+        CM_FAIL(pool, CM_REJECTED,
+                "%" APR_INT64_T_FMT " of %d rows of table '%s' were %s: a "
+                "trigger or rule of the application keeps the others as they "
+                "are",
+                rows, count, table->model->table, done),
+        pool,
+        "let it ask whether messages are being applied "
+        "(communicator_applying)");
+}
+
+static cm_error_t *update_rows(cm_run_t *run, cm_record_t **records, int count,
+                               apr_pool_t *scratch_pool)
+{
+    apr_int64_t changed;
+
+    CM_TRY(cm_bulk_update(&changed, run->node->store,
+                          fill_rows(records, count, 1, scratch_pool),
+                          scratch_pool));
+    if (changed >= count)
+        return NULL;
+    return held_back(records[0]->table, changed, count, "changed",
+                     scratch_pool);
+}
+
+/* Fewer rows are deleted than there are when a foreign key takes along what
+ * would have had its turn; but then they are gone. */
+static cm_error_t *check_gone(cm_run_t *run, const cm_table_t *table,
+                              const cm_bulk_t *keys, apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int count = cm_bulk_rows(keys);
+
+    CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
+                          0, scratch_pool));
+    if (!rows->count)
+        return NULL;
+    return held_back(table, count - rows->count, count, "deleted",
+                     scratch_pool);
+}
+
 static cm_error_t *delete_rows(cm_run_t *run, cm_record_t **records, int count,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys =
         apr_array_make(scratch_pool, count, sizeof(const char *));
+    cm_bulk_t *rows = fill_rows(records, count, 1, scratch_pool);
     apr_int64_t deleted;
     int i;
 
     for (i = 0; i < count; i++)
         APR_ARRAY_PUSH(keys, const char *) = records[i]->local_id;
     CM_TRY(cm_node_deleting(run->node, records[0]->table, keys, scratch_pool));
-    return cm_bulk_delete(&deleted, run->node->store,
-                          fill_rows(records, count, 1, scratch_pool),
-                          scratch_pool);
+    CM_TRY(cm_bulk_delete(&deleted, run->node->store, rows, scratch_pool));
+    if (deleted >= count)
+        return NULL;
+    return check_gone(run, records[0]->table, rows, scratch_pool);
 }
 
 static cm_error_t *write_rows(cm_run_t *run, cm_record_t **records, int count,
                               apr_pool_t *scratch_pool)
 {
-    apr_int64_t changed;
-
     if (records[0]->effect->kind == CM_EFFECT_NONE)
         return NULL;
     if (records[0]->effect->kind == CM_EFFECT_DELETE)
@@ -99,9 +146,7 @@ static cm_error_t *write_rows(cm_run_t *run, cm_record_t **records, int count,
     CM_TRY(cm_node_applying(run->node, records[0]->table, scratch_pool));
     if (records[0]->effect->kind == CM_EFFECT_CREATE)
         return create_rows(run, records, count, scratch_pool);
-    return cm_bulk_update(&changed, run->node->store,
-                          fill_rows(records, count, 1, scratch_pool),
-                          scratch_pool);
+    return update_rows(run, records, count, scratch_pool);
 }
 
 static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records, int count,

@@ -185,8 +185,8 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
         CM_TRY(select_chunk(&rows, store, &chunk, result_pool));
         if (rows->count != chunk.rows)
             return CM_FAIL(result_pool, CM_REJECTED,
-                           "%d of %d rows were inserted: a rule or trigger of "
-                           "table %s holds the others back",
+                           "%d of %d rows of table %s were inserted: a trigger "
+                           "or rule of the application keeps the others out",
                            rows->count, chunk.rows, bulk->table);
         keys_append(*keys, rows);
     }
