@@ -52,14 +52,35 @@ static json_object *peer_json(const cm_client_t *client,
     return json;
 }
 
-static void print_json(const cm_client_t *client, const cm_state_t *state,
+static json_object *problems_json(const apr_array_header_t *problems)
+{
+    json_object *list = json_object_new_array();
+    int i;
+
+    for (i = 0; i < problems->nelts; i++) {
+        const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
+        json_object *json = json_object_new_object();
+
+        cm_output_add_text(json, "severity", cm_severity_name(one->severity));
+        cm_output_add_text(json, "peer", one->peer);
+        cm_output_add_text(json, "text", one->text);
+        cm_output_add_text(json, "hint", one->remedy);
+        json_object_array_add(list, json);
+    }
+    return list;
+}
+
+static void print_json(const cm_client_t *client, const cm_health_t *health,
                        apr_pool_t *pool)
 {
+    const cm_state_t *state = health->state;
     json_object *json = json_object_new_object();
     json_object *peers = json_object_new_array();
     int i;
 
     cm_output_add_text(json, "node", state->name);
+    cm_output_add_text(json, "state", cm_severity_name(health->severity));
+    json_object_object_add(json, "problems", problems_json(health->problems));
     cm_output_add_text(json, "epoch", state->epoch);
     cm_output_add_number(json, "schema", state->schema);
     cm_output_add_number(json, "written", state->last_seq);
@@ -153,38 +174,45 @@ static void add_peer(apr_array_header_t *cells, const cm_client_t *client,
     add_row(cells, there);
 }
 
-/* Say that the runs of NAME fail, when they do. */
+/* Print what needs attention, the worst first. */
+static void print_problems(const cm_output_t *output,
+                           const apr_array_header_t *problems, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < problems->nelts; i++) {
+        const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
+        const char *word = cm_output_paint(
+            output, one->severity == CM_SEVERITY_WARNING ? 'y' : 'r',
+            cm_severity_name(one->severity), pool);
+
+        cm_output_line(output, "%s: %s", word,
+                       cm_output_clean(one->text, pool));
+        if (one->remedy)
+            cm_output_line(output, "    hint: %s",
+                           cm_output_clean(one->remedy, pool));
+    }
+}
+
+/* Say that the last run with NAME failed, though that is no problem yet. */
 static void print_failure(const cm_client_t *client, const char *name,
                           apr_pool_t *pool)
 {
-    cm_runs_t runs =
-        cm_memory_runs(client->settings->state_directory, name, pool);
+    const char *text = cm_monitor_young_failure(client, name, pool);
 
-    if (runs.reason)
-        cm_output_line(
-            client->output, "%s: %s", name,
-            cm_output_paint(
-                client->output, 'r',
-                apr_psprintf(
-                    pool, "the last run, %s, failed: %s",
-                    cm_output_when(apr_time_from_sec(runs.last_run), pool),
-                    cm_output_clean(runs.reason, pool)),
-                pool));
+    if (text)
+        cm_output_line(client->output, "%s: %s", name,
+                       cm_output_paint(client->output, 'r', text, pool));
 }
 
 /* What a person should know beside the figures. */
-static void print_notes(const cm_client_t *client, const cm_state_t *state,
+static void print_notes(const cm_client_t *client, const cm_health_t *health,
                         apr_pool_t *pool)
 {
     const cm_output_t *output = client->output;
+    const cm_state_t *state = health->state;
     int i;
 
-    if (state->paused_at)
-        cm_output_line(output, "%s",
-                       cm_output_paint(output, 'y',
-                                       cm_output_paused(state->name,
-                                                        state->paused_at, pool),
-                                       pool));
     if (state->conflicts)
         cm_output_line(output,
                        "%s values lost a conflict in the last 24 hours: "
@@ -194,26 +222,19 @@ static void print_notes(const cm_client_t *client, const cm_state_t *state,
     for (i = 0; i < state->peers->nelts; i++) {
         const cm_peer_state_t *one =
             &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
-        const char *skew = cm_client_skew(one->peer, pool);
 
         print_failure(client, one->peer->name, pool);
-        if (one->batch_parked)
-            cm_output_warn(output, one->peer->name,
-                           "%" APR_INT64_T_FMT " of %s of a batch are parked "
-                           "here: a table or model may be missing",
-                           one->batch_parked,
-                           cm_output_messages(one->batch_messages, pool));
         if (one->said.gem)
             cm_output_line(output, "%s is a gem: it does not say how it stands",
                            one->peer->name);
-        if (skew)
-            cm_output_warn(output, one->peer->name, "%s", skew);
     }
+    print_problems(output, health->problems, pool);
 }
 
-static void print_table(const cm_client_t *client, const cm_state_t *state,
+static void print_table(const cm_client_t *client, const cm_health_t *health,
                         apr_pool_t *pool)
 {
+    const cm_state_t *state = health->state;
     static const char *const heading[COLUMNS] = {
         "PEER",   "SIDE",      "PENDING",   "OLDEST",
         "PARKED", "LAST PUSH", "LAST PULL", "CLOCK"};
@@ -225,48 +246,38 @@ static void print_table(const cm_client_t *client, const cm_state_t *state,
         add_peer(cells, client,
                  &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);
     cm_output_table(client->output, cells, COLUMNS);
-    print_notes(client, state, pool);
+    print_notes(client, health, pool);
 }
 
 /* A database that is away is a figure, too. */
 static void print_metrics(cm_client_t *client, apr_pool_t *pool)
 {
     cm_health_t *health;
-    cm_error_t *err = cm_client_node(client);
+    cm_error_t *err = cm_monitor_read(&health, client, pool);
 
-    if (!err)
-        err = cm_health_read(&health, client->node, pool);
-    if (err)
+    if (err) {
         health = cm_health_of_error(client->settings, err, pool);
+        cm_monitor_judge(health, client, pool);
+    }
     cm_monitor_prometheus(client, health, pool);
-}
-
-static cm_error_t *read_state(cm_state_t **state, cm_client_t *client,
-                              apr_pool_t *pool)
-{
-    apr_array_header_t *peers;
-
-    CM_TRY(cm_client_peers(&peers, client, 0, pool));
-    CM_TRY(cm_client_node(client));
-    return cm_state_read(state, client->node, client->options->peer, pool);
 }
 
 cm_error_t *cm_command_status(int *status, cm_client_t *client,
                               apr_pool_t *scratch_pool)
 {
     const cm_options_t *options = client->options;
-    cm_state_t *state = NULL;
+    cm_health_t *health;
 
     if (options->prometheus) {
         print_metrics(client, scratch_pool);
         return NULL;
     }
-    CM_TRY(read_state(&state, client, scratch_pool));
+    CM_TRY(cm_monitor_read(&health, client, scratch_pool));
     if (options->nagios)
-        *status = cm_monitor_nagios(client, state, scratch_pool);
+        *status = cm_monitor_nagios(client, health, scratch_pool);
     else if (client->output->json)
-        print_json(client, state, scratch_pool);
+        print_json(client, health, scratch_pool);
     else
-        print_table(client, state, scratch_pool);
+        print_table(client, health, scratch_pool);
     return NULL;
 }

@@ -8,15 +8,6 @@
 
 #include "memory.h"
 
-/* Runs that fail for what passes by itself, before it is a trouble. */
-#define RUNS_TO_WAIT 3
-
-/* What a peer is worth: the worse of this and what was before. */
-typedef struct verdict_t {
-    int status;
-    const char *words; /* about the worst */
-} verdict_t;
-
 /* Return TEXT without what ends the line of a plugin. */
 static const char *plain(const char *text, apr_pool_t *pool)
 {
@@ -28,19 +19,6 @@ static const char *plain(const char *text, apr_pool_t *pool)
     return copy;
 }
 
-static void judge(verdict_t *verdict, int status, const char *words)
-{
-    if (status > verdict->status || !verdict->words)
-        *verdict = (verdict_t){status, words};
-}
-
-static apr_int64_t last_contact(const cm_peer_state_t *one)
-{
-    return one->peer->last_pull_at > one->peer->last_push_at
-               ? one->peer->last_pull_at
-               : one->peer->last_push_at;
-}
-
 /* Seconds since CLOCK; 0 for none. */
 static apr_int64_t age(apr_int64_t clock)
 {
@@ -49,69 +27,57 @@ static apr_int64_t age(apr_int64_t clock)
     return clock > 0 && seconds > 0 ? seconds : 0;
 }
 
-static int level(const cm_options_t *options, apr_int64_t seconds)
+/* Add a problem with PEER when SECONDS are more than the operator allows. */
+static void judge_age(cm_health_t *health, const cm_options_t *options,
+                      const char *peer, apr_int64_t seconds, const char *text)
 {
-    return seconds > apr_time_sec(options->critical)  ? 2
-           : seconds > apr_time_sec(options->warning) ? 1
-                                                      : 0;
-}
+    cm_problem_t problem = {CM_SEVERITY_CRITICAL, peer, text, NULL};
 
-/* What passes by itself is worth a warning only when it does not. */
-static void judge_runs(verdict_t *verdict, const cm_client_t *client,
-                       const char *name, apr_pool_t *pool)
-{
-    cm_runs_t runs =
-        cm_memory_runs(client->settings->state_directory, name, pool);
-    int passing = runs.exit_status == cm_code_exit_status(CM_TIMEOUT);
-
-    if (!runs.reason || (passing && runs.failed < RUNS_TO_WAIT))
+    if (seconds <= apr_time_sec(options->warning))
         return;
-    judge(verdict, passing ? 1 : 2,
-          apr_psprintf(pool, "%s: runs fail: %s", name,
-                       plain(runs.reason, pool)));
+    if (seconds <= apr_time_sec(options->critical))
+        problem.severity = CM_SEVERITY_WARNING;
+    cm_health_add(health, &problem);
 }
 
-static void judge_peer(verdict_t *verdict, const cm_options_t *options,
-                       const cm_peer_state_t *one, apr_pool_t *pool)
+/* Return what is said of PEER when all is well. */
+static const char *contact(const cm_health_peer_t *peer, apr_pool_t *pool)
 {
-    const char *name = one->peer->name;
-    apr_int64_t contact = last_contact(one);
-    apr_int64_t oldest = age(one->pending.oldest_clock);
-    apr_int64_t there = age(one->said.oldest);
-    apr_int64_t parked =
-        one->parked + (one->said.parked > 0 ? one->said.parked : 0);
-    const char *last = cm_output_when(contact, pool);
+    return apr_psprintf(
+        pool, "%s: last contact %s, %" APR_INT64_T_FMT " pending",
+        peer->state->peer->name, cm_output_when(peer->last_contact_at, pool),
+        peer->state->pending.count);
+}
 
-    if (!contact)
-        judge(verdict, 1, apr_pstrcat(pool, name, ": never met", NULL));
-    judge(verdict, contact ? level(options, age(contact)) : 1,
-          apr_psprintf(pool,
-                       "%s: last contact %s, %" APR_INT64_T_FMT " pending",
-                       name, last, one->pending.count));
+static void judge_peer(cm_health_t *health, const cm_options_t *options,
+                       const cm_health_peer_t *peer, apr_pool_t *pool)
+{
+    const char *name = peer->state->peer->name;
+    cm_problem_t never = {CM_SEVERITY_WARNING, name,
+                          apr_pstrcat(pool, name, ": never met", NULL), NULL};
+    apr_int64_t oldest = age(peer->state->pending.oldest_clock);
+    apr_int64_t there = age(peer->state->said.oldest);
+
+    if (!peer->last_contact_at)
+        cm_health_add(health, &never);
+    judge_age(health, options, name, age(peer->last_contact_at),
+              contact(peer, pool));
     if (there > oldest)
         oldest = there;
-    judge(verdict, level(options, oldest),
-          apr_psprintf(pool, "%s: oldest message %" APR_INT64_T_FMT " min old",
-                       name, oldest / 60));
-    if (one->batch_parked)
-        judge(verdict, 2,
+    judge_age(health, options, name, oldest,
               apr_psprintf(pool,
-                           "%s: %" APR_INT64_T_FMT " of %s of a batch are "
-                           "parked",
-                           name, one->batch_parked,
-                           cm_output_messages(one->batch_messages, pool)));
-    if (parked)
-        judge(verdict, 1,
-              apr_psprintf(pool, "%s: %s parked", name,
-                           cm_output_messages(parked, pool)));
+                           "%s: oldest message %" APR_INT64_T_FMT " min old",
+                           name, oldest / 60));
 }
 
-static void print_data(const cm_options_t *options, const cm_peer_state_t *one)
+static void print_data(const cm_options_t *options,
+                       const cm_health_peer_t *peer)
 {
+    const cm_peer_state_t *one = peer->state;
     const char *name = one->peer->name;
 
     printf(" '%s age'=%" APR_INT64_T_FMT "s;%d;%d;0", name,
-           age(last_contact(one)), (int)apr_time_sec(options->warning),
+           age(peer->last_contact_at), (int)apr_time_sec(options->warning),
            (int)apr_time_sec(options->critical));
     printf(" '%s pending'=%" APR_INT64_T_FMT ";;;0", name, one->pending.count);
     printf(" '%s oldest'=%" APR_INT64_T_FMT "s;%d;%d;0", name,
@@ -126,31 +92,29 @@ static void print_data(const cm_options_t *options, const cm_peer_state_t *one)
                one->said.parked);
 }
 
-int cm_monitor_nagios(const cm_client_t *client, const cm_state_t *state,
+int cm_monitor_nagios(const cm_client_t *client, cm_health_t *health,
                       apr_pool_t *pool)
 {
-    static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
-    verdict_t verdict = {0, NULL};
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+    const apr_array_header_t *peers = health->peers;
+    const char *text = "no peers";
     int i;
 
-    if (state->paused_at)
-        judge(&verdict, 1,
-              cm_output_paused(state->name, state->paused_at, pool));
-    judge_runs(&verdict, client, state->name, pool);
-    for (i = 0; i < state->peers->nelts; i++) {
-        const cm_peer_state_t *one =
-            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
-
-        judge_runs(&verdict, client, one->peer->name, pool);
-        judge_peer(&verdict, client->options, one, pool);
-    }
-    printf("COMMUNICATOR %s - %s |", words[verdict.status],
-           verdict.words ? verdict.words : "no peers");
-    for (i = 0; i < state->peers->nelts; i++)
-        print_data(client->options,
-                   &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+    for (i = 0; i < peers->nelts; i++)
+        judge_peer(health, client->options,
+                   &APR_ARRAY_IDX(peers, i, cm_health_peer_t), pool);
+    if (health->problems->nelts)
+        text = APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text;
+    else if (peers->nelts)
+        text = contact(&APR_ARRAY_IDX(peers, 0, cm_health_peer_t), pool);
+    printf("COMMUNICATOR %s - %s", words[health->severity], plain(text, pool));
+    if (health->problems->nelts > 1)
+        printf(", and %d more", health->problems->nelts - 1);
+    printf(" |");
+    for (i = 0; i < peers->nelts; i++)
+        print_data(client->options, &APR_ARRAY_IDX(peers, i, cm_health_peer_t));
     putchar('\n');
-    return verdict.status;
+    return health->severity;
 }
 
 int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
@@ -216,6 +180,7 @@ static void print_metric(const metric_t *metric, const cm_state_t *state)
 typedef struct run_metric_t {
     const char *name, *help;
     apr_int64_t (*value)(const cm_runs_t *runs);
+    int lasts; /* true however long ago the run was */
 } run_metric_t;
 
 static apr_int64_t of_last_run(const cm_runs_t *runs)
@@ -239,20 +204,39 @@ static apr_int64_t of_failed(const cm_runs_t *runs)
 }
 
 static const run_metric_t run_metrics[] = {
-    {"last_run_timestamp_seconds", "when the last run ended; 0: never",
-     of_last_run},
+    {"last_run_timestamp_seconds", "when the last run ended", of_last_run, 1},
     {"last_success_timestamp_seconds",
-     "when the last one that went well did; 0: never", of_last_success},
+     "when the last one that went well did; 0: never", of_last_success, 1},
     {"last_exit_status", "what the last run came to; 0: all is well",
-     of_exit_status},
-    {"failed_runs", "runs that failed in a row", of_failed},
+     of_exit_status, 0},
+    {"failed_runs", "runs that failed in a row", of_failed, 0},
 };
+
+/* Whether all that follows of the runs is worth anything. */
+static void print_known(const cm_client_t *client, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    const char *remedy;
+    int i;
+
+    printf("# HELP communicator_sync_known whether it is known what the last "
+           "run came to\n# TYPE communicator_sync_known gauge\n");
+    for (i = 0; i < settings->peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
+
+        if (peer->uri)
+            printf("communicator_sync_known{peer=\"%s\"} %d\n", peer->name,
+                   !cm_monitor_blind(&remedy, client, peer->name, pool));
+    }
+}
 
 /* From the status file: what the runs came to, the database away or not. */
 static void print_runs(const cm_client_t *client, const run_metric_t *metric,
                        apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
+    const char *remedy;
     int i;
 
     printf("# HELP communicator_sync_%s %s\n# TYPE communicator_sync_%s "
@@ -264,7 +248,10 @@ static void print_runs(const cm_client_t *client, const run_metric_t *metric,
         cm_runs_t runs =
             cm_memory_runs(settings->state_directory, peer->name, pool);
 
-        if (peer->uri)
+        /* 0 would say that all is well. */
+        if (peer->uri && runs.last_run &&
+            (metric->lasts ||
+             !cm_monitor_blind(&remedy, client, peer->name, pool)))
             printf("communicator_sync_%s{peer=\"%s\"} %" APR_INT64_T_FMT "\n",
                    metric->name, peer->name, metric->value(&runs));
     }
@@ -280,6 +267,7 @@ void cm_monitor_prometheus(const cm_client_t *client, const cm_health_t *health,
     fwrite(out->data, 1, out->size, stdout);
     for (i = 0; health->state && i < sizeof(metrics) / sizeof(*metrics); i++)
         print_metric(&metrics[i], health->state);
+    print_known(client, pool);
     for (i = 0; i < sizeof(run_metrics) / sizeof(*run_metrics); i++)
         print_runs(client, &run_metrics[i], pool);
 }

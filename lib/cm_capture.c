@@ -339,28 +339,45 @@ cm_error_t *cm_capture_statements(apr_array_header_t **statements,
     return make(statements, &mark, store, table, pool);
 }
 
+/* Add to ARGUMENTS what names the table of MODEL in the sections of
+ * capture.sql. */
+static void add_place(apr_array_header_t *arguments, cm_store_t *store,
+                      const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *name = model->table, *dot = strchr(name, '.');
+
+    if (cm_store_dialect(store)->database == CM_PGSQL) {
+        APR_ARRAY_PUSH(arguments, cm_datum_t) =
+            cm_datum_text(cm_catalog_without_doubling(
+                cm_store_quote_table(store, name, pool), pool));
+        return;
+    }
+    APR_ARRAY_PUSH(arguments, cm_datum_t) =
+        cm_datum_text(dot ? apr_pstrmemdup(pool, name, dot - name) : NULL);
+    APR_ARRAY_PUSH(arguments, cm_datum_t) = cm_datum_text(dot ? dot + 1 : name);
+}
+
+const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *sql = cm_sql_section(cm_store_dialect(store)->driver,
+                                     "capture.sql", "count", pool);
+
+    add_place(arguments, store, model, pool);
+    return apr_pstrcat(pool, "(", sql, ")", NULL);
+}
+
 static cm_error_t *read_triggers(cm_rows_t **rows, cm_store_t *store,
                                  const cm_table_t *table, apr_pool_t *pool)
 {
-    const cm_dialect_t *dialect = cm_store_dialect(store);
-    const char *name = table->model->table, *dot = strchr(name, '.');
-    cm_datum_t arguments[2];
-    int count = 2;
+    apr_array_header_t *arguments = apr_array_make(pool, 2, sizeof(cm_datum_t));
 
-    if (dialect->database == CM_PGSQL) {
-        arguments[0] =
-            cm_datum_text(cm_catalog_without_doubling(table->quoted, pool));
-        count = 1;
-    }
-    else {
-        arguments[0] =
-            cm_datum_text(dot ? apr_pstrmemdup(pool, name, dot - name) : NULL);
-        arguments[1] = cm_datum_text(dot ? dot + 1 : name);
-    }
-    return cm_store_select(
-        rows, store,
-        cm_sql_section(dialect->driver, "capture.sql", "state", pool),
-        arguments, count, pool);
+    add_place(arguments, store, table->model, pool);
+    return cm_store_select(rows, store,
+                           cm_sql_section(cm_store_dialect(store)->driver,
+                                          "capture.sql", "state", pool),
+                           (const cm_datum_t *)arguments->elts,
+                           arguments->nelts, pool);
 }
 
 cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,

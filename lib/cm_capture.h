@@ -22,4 +22,10 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
                              const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Return SQL, a subselect, of how many of our triggers are on the table of
+ * MODEL and enabled; what stands for its "%s" is added to ARGUMENTS
+ * (cm_datum_t). */
+const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
+                             const cm_model_t *model, apr_pool_t *pool);
+
 #endif

@@ -147,6 +147,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
     health->peers = apr_array_make(pool, 4, sizeof(cm_health_peer_t));
     health->parked = apr_array_make(pool, 4, sizeof(cm_parked_row_t));
     health->conflicts = apr_array_make(pool, 4, sizeof(cm_health_conflict_t));
+    health->noted = apr_array_make(pool, 1, sizeof(cm_noted_t));
     health->problems = apr_array_make(pool, 4, sizeof(cm_problem_t));
     return health;
 }
@@ -154,10 +155,16 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
 cm_error_t *cm_health_read(cm_health_t **result, cm_node_t *node,
                            apr_pool_t *result_pool)
 {
+    return cm_health_read_peer(result, node, NULL, result_pool);
+}
+
+cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
+                                const char *name, apr_pool_t *result_pool)
+{
     cm_health_t *health = create(node->settings, result_pool);
     cm_state_t *state;
 
-    CM_TRY_FOR(cm_state_read(&state, node, NULL, result_pool), result_pool,
+    CM_TRY_FOR(cm_state_read(&state, node, name, result_pool), result_pool,
                "cannot read the state of this node");
     health->state = state;
     health->driver = cm_store_dialect(node->store)->driver;
@@ -166,6 +173,7 @@ cm_error_t *cm_health_read(cm_health_t **result, cm_node_t *node,
     CM_TRY(read_peers(health, node, result_pool));
     CM_TRY(read_parked(health, node, result_pool));
     CM_TRY(read_conflicts(health, node, result_pool));
+    CM_TRY(cm_noted_list(&health->noted, node, result_pool));
     cm_health_judge(health, health->expect_every, result_pool);
     *result = health;
     return NULL;

@@ -8,6 +8,7 @@
 #ifndef CM_HEALTH_H
 #define CM_HEALTH_H
 
+#include "cm_noted.h"
 #include "cm_parked.h"
 #include "cm_state.h"
 
@@ -16,13 +17,6 @@
 
 /* What is of late is counted up to here. */
 #define CM_HEALTH_RECENT 1000
-
-/* As the exit status of a Nagios plugin. */
-typedef enum cm_severity_e {
-    CM_SEVERITY_OK,
-    CM_SEVERITY_WARNING,
-    CM_SEVERITY_CRITICAL
-} cm_severity_e;
 
 /* Something that a person should look at. */
 typedef struct cm_problem_t {
@@ -60,6 +54,7 @@ typedef struct cm_health_t {
     apr_array_header_t *peers;        /* cm_health_peer_t */
     apr_array_header_t *parked;       /* cm_parked_row_t, for a person first */
     apr_array_header_t *conflicts;    /* cm_health_conflict_t, last first */
+    apr_array_header_t *noted;        /* cm_noted_t, last first */
     apr_array_header_t *problems;     /* cm_problem_t, worst first */
     cm_severity_e severity;           /* of the worst one */
 } cm_health_t;
@@ -68,6 +63,11 @@ typedef struct cm_health_t {
  * transaction. */
 cm_error_t *cm_health_read(cm_health_t **health, cm_node_t *node,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* The same towards the peer NAME alone (NULL: all). */
+cm_error_t *cm_health_read_peer(cm_health_t **health, cm_node_t *node,
+                                const char *name,
+                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Return the health of a node that cannot be read because of ERR, which is its
  * only problem. */
@@ -87,6 +87,12 @@ void cm_health_add(cm_health_t *health, const cm_problem_t *problem);
  * database cannot be asked. */
 cm_error_t *cm_health_check(apr_array_header_t **problems, cm_node_t *node,
                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Look, by one statement, whether each published table has its triggers.
+ * *PROBLEMS: cm_problem_t. That they fit the table's columns only
+ * cm_health_check() sees. */
+cm_error_t *cm_health_triggers(apr_array_header_t **problems, cm_node_t *node,
+                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Append HEALTH as one JSON object and a newline. */
 void cm_health_json(cm_buffer_t *out, const cm_health_t *health);
@@ -108,8 +114,11 @@ typedef struct cm_health_sums_t {
 } cm_health_sums_t;
 cm_health_sums_t cm_health_sum(const cm_health_t *health);
 
-/* Return "ok", "warning", "critical". */
+/* Return "ok", "warning", "critical", "unknown". */
 const char *cm_severity_name(cm_severity_e severity);
+
+/* Return whether A is worse than B. */
+int cm_severity_is_worse(cm_severity_e a, cm_severity_e b);
 
 /* Return how long INTERVAL microseconds are, for people: "5 min". */
 const char *cm_health_span(apr_int64_t interval, apr_pool_t *pool);

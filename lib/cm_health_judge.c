@@ -23,10 +23,11 @@ void cm_health_add(cm_health_t *health, const cm_problem_t *problem)
     apr_array_push(health->problems);
     list = (cm_problem_t *)health->problems->elts;
     for (i = health->problems->nelts - 1;
-         i > 0 && list[i - 1].severity < problem->severity; i--)
+         i > 0 && cm_severity_is_worse(problem->severity, list[i - 1].severity);
+         i--)
         list[i] = list[i - 1];
     list[i] = *problem;
-    if (health->severity < problem->severity)
+    if (cm_severity_is_worse(problem->severity, health->severity))
         health->severity = problem->severity;
 }
 
@@ -41,7 +42,7 @@ static void add(cm_health_t *health, cm_severity_e severity,
     cm_problem_t problem = {severity, peer ? name_of(peer) : NULL, text,
                             remedy};
 
-    if (peer && peer->severity < severity)
+    if (peer && cm_severity_is_worse(severity, peer->severity))
         peer->severity = severity;
     cm_health_add(health, &problem);
 }
@@ -148,6 +149,41 @@ static void judge_clock(cm_health_t *health, cm_health_peer_t *peer,
             "set the clocks of both hosts (NTP)");
 }
 
+/* Return the peer of that name, or NULL. */
+static cm_health_peer_t *find_peer(cm_health_t *health, const char *name)
+{
+    int i;
+
+    for (i = 0; i < health->peers->nelts; i++) {
+        cm_health_peer_t *peer =
+            &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t);
+
+        if (!strcmp(name_of(peer), name))
+            return peer;
+    }
+    return NULL;
+}
+
+/* What somebody who was at work has noted. */
+static void judge_noted(cm_health_t *health, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < health->noted->nelts; i++) {
+        const cm_noted_t *noted = &APR_ARRAY_IDX(health->noted, i, cm_noted_t);
+        apr_int64_t age = health->taken_at - noted->since;
+
+        add(health, noted->severity, find_peer(health, noted->subject),
+            age < apr_time_from_sec(60)
+                ? noted->text
+                : apr_psprintf(
+                      pool, "%s (for %s, last %s ago)", noted->text,
+                      cm_health_span(age, pool),
+                      cm_health_span(health->taken_at - noted->seen_at, pool)),
+            noted->remedy);
+    }
+}
+
 void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                      apr_pool_t *pool)
 {
@@ -174,6 +210,7 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
         judge_parked(health, peer, pool);
         judge_clock(health, peer, pool);
     }
+    judge_noted(health, pool);
 }
 
 /* Add to PROBLEMS what ails MODEL. */
@@ -233,11 +270,86 @@ cm_error_t *cm_health_check(apr_array_header_t **problems, cm_node_t *node,
     return NULL;
 }
 
+/* Add to PROBLEMS that the table of MODEL has only FOUND triggers. */
+static void judge_triggers(apr_array_header_t *problems,
+                           const cm_model_t *model, apr_int64_t found,
+                           apr_pool_t *pool)
+{
+    if (found < (model->deletes ? 3 : 2))
+        APR_ARRAY_PUSH(problems, cm_problem_t) = (cm_problem_t){
+            CM_SEVERITY_CRITICAL, NULL,
+            apr_psprintf(pool,
+                         found ? "some triggers of table '%s' are missing or "
+                                 "disabled: changes are not published"
+                               : "the triggers of table '%s' are missing: its "
+                                 "changes are not published",
+                         model->table),
+            "run `communicator-sync migrate`"};
+}
+
+/* So many tables are asked about by one statement. */
+#define TABLES_AT_ONCE 200
+
+/* Ask how many triggers of ours the tables of MODELS from FIRST on have. */
+static cm_error_t *count_triggers(cm_rows_t **rows, cm_node_t *node,
+                                  const apr_array_header_t *models, int first,
+                                  int count, apr_pool_t *pool)
+{
+    apr_array_header_t *sql = apr_array_make(pool, count, sizeof(char *));
+    apr_array_header_t *arguments =
+        apr_array_make(pool, 2 * count, sizeof(cm_datum_t));
+    int i;
+
+    for (i = first; i < first + count; i++)
+        APR_ARRAY_PUSH(sql, const char *) = cm_capture_count(
+            arguments, node->store,
+            APR_ARRAY_IDX(models, i, const cm_model_t *), pool);
+    return cm_store_select(
+        rows, node->store,
+        apr_pstrcat(pool, "SELECT ", apr_array_pstrcat(pool, sql, ','), NULL),
+        (const cm_datum_t *)arguments->elts, arguments->nelts, pool);
+}
+
+cm_error_t *cm_health_triggers(apr_array_header_t **problems, cm_node_t *node,
+                               apr_pool_t *result_pool)
+{
+    const apr_array_header_t *all = node->settings->models;
+    apr_array_header_t *models =
+        apr_array_make(result_pool, all->nelts + 1, sizeof(cm_model_t *));
+    cm_rows_t *rows;
+    int i, first, count;
+
+    *problems = apr_array_make(result_pool, 1, sizeof(cm_problem_t));
+    for (i = 0; i < all->nelts; i++)
+        if (APR_ARRAY_IDX(all, i, cm_model_t *)->publishes)
+            APR_ARRAY_PUSH(models, cm_model_t *) =
+                APR_ARRAY_IDX(all, i, cm_model_t *);
+    for (first = 0; first < models->nelts; first += count) {
+        count = models->nelts - first < TABLES_AT_ONCE ? models->nelts - first
+                                                       : TABLES_AT_ONCE;
+        CM_TRY_FOR(
+            count_triggers(&rows, node, models, first, count, result_pool),
+            result_pool, "cannot look for the triggers");
+        for (i = 0; i < count; i++)
+            judge_triggers(*problems,
+                           APR_ARRAY_IDX(models, first + i, cm_model_t *),
+                           cm_cell_number(rows, 0, i), result_pool);
+    }
+    return NULL;
+}
+
 const char *cm_severity_name(cm_severity_e severity)
 {
-    static const char *const names[] = {"ok", "warning", "critical"};
+    static const char *const names[] = {"ok", "warning", "critical", "unknown"};
 
     return names[severity];
+}
+
+int cm_severity_is_worse(cm_severity_e a, cm_severity_e b)
+{
+    static const int ranks[] = {0, 1, 3, 2};
+
+    return ranks[a] > ranks[b];
 }
 
 const char *cm_health_span(apr_int64_t interval, apr_pool_t *pool)

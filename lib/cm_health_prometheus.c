@@ -146,7 +146,8 @@ void cm_health_prometheus(cm_buffer_t *out, const cm_health_t *health)
           "Whether the state could be read from the database.",
           health->state != NULL);
     whole(out, "communicator_state", "gauge",
-          "0: all is well, 1: warning, 2: critical.", health->severity);
+          "0: all is well, 1: warning, 2: critical, 3: unknown.",
+          health->severity);
     whole(out, "communicator_problems", "gauge",
           "Things that a person should look at.", health->problems->nelts);
     whole(out, "communicator_expect_every_seconds", "gauge",

@@ -191,7 +191,7 @@ static void append_performance(cm_buffer_t *out, const cm_health_t *health,
 
 void cm_health_nagios(cm_buffer_t *out, const cm_health_t *health)
 {
-    static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     apr_pool_t *pool = out->pool;
     cm_health_sums_t sums = cm_health_sum(health);
     int more = health->problems->nelts - 1;

@@ -18,7 +18,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     sql = apr_pstrcat(
         result_pool,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
-        " sent, has_received, last_push_at, last_pull_at, clock_offset, held"
+        " sent, has_received, last_push_at, last_pull_at, clock_offset, held,"
+        " (SELECT count(*) FROM communicator_problems WHERE subject = name)"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_store_dialect(node->store)->for_update : "", NULL);
     CM_TRY_FOR(
@@ -40,6 +41,7 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->last_pull_at = cm_cell_number(rows, 0, 8);
     read->clock_offset = cm_cell_number(rows, 0, 9);
     read->held = cm_cell_number(rows, 0, 10);
+    read->problems = (int)cm_cell_number(rows, 0, 11);
     *peer = read;
     return NULL;
 }

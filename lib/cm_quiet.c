@@ -26,6 +26,7 @@ static const char question[] =
     " CASE WHEN EXISTS (SELECT 1 FROM outbound_messages WHERE seq IS NULL)"
     " OR EXISTS (SELECT 1 FROM inbound_messages"
     " WHERE processed_at IS NULL AND peer = p.name)"
+    " OR EXISTS (SELECT 1 FROM communicator_problems WHERE subject = p.name)"
     " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
     " (SELECT clock FROM outbound_messages WHERE seq = %s)"
     " FROM communicator_peers p, communicator_node n"

@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_noted.h"
 #include "cm_quiet.h"
 #include "cm_state.h"
 #include "log.h"
@@ -130,4 +131,48 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     exchange->own_epoch = claim->known_epoch;
     *quiet = 1;
     return NULL;
+}
+
+static const char *kind_of(int push)
+{
+    return push ? "push" : "pull";
+}
+
+static cm_error_t *keep(cm_exchange_t *exchange, void *baton)
+{
+    return cm_noted_keep(exchange->node, baton, exchange->pool);
+}
+
+void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
+{
+    apr_pool_t *pool = exchange->pool;
+    const char *peer = exchange->peer->name;
+    cm_noted_t noted = {.subject = peer,
+                        .kind = kind_of(push),
+                        .severity = CM_SEVERITY_CRITICAL,
+                        .remedy = err->hint};
+
+    if (cm_code_is_transient(err->code) || exchange->r->header_only)
+        return;
+    noted.text = apr_psprintf(pool,
+                              push ? "messages of '%s' cannot be taken: %s"
+                                   : "messages cannot be handed to '%s': %s",
+                              peer, cm_error_text(err, pool));
+    err = cm_database_run(exchange, keep, &noted);
+    if (err)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
+                      cm_error_text(err, pool));
+}
+
+void cm_contact_went_well(cm_exchange_t *exchange, int push)
+{
+    cm_error_t *err;
+
+    if (!exchange->known || !exchange->known->problems)
+        return;
+    err = cm_noted_end(exchange->node, exchange->peer->name, kind_of(push),
+                       exchange->pool);
+    if (err)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
+                      cm_error_text(err, exchange->r->pool));
 }

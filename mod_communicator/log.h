@@ -39,5 +39,6 @@
 #define CM0036 "CM0036: " /* it is back */
 #define CM0037 "CM0037: " /* mod_watchdog is not there */
 #define CM0038 "CM0038: " /* mod_watchdog refuses */
+#define CM0039 "CM0039: " /* a problem cannot be noted */
 
 #endif

@@ -125,6 +125,13 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 cm_error_t *cm_contact_quiet(int *quiet,
                              cm_exchange_t *exchange) CM_UNUSED_RESULT;
 
+/* Note for status and monitors that a push (else: a pull) of the peer failed
+ * because of ERR, unless that passes by itself; and that one went well, within
+ * the work with the node. That it cannot be noted fails nothing. */
+void cm_contact_failed(cm_exchange_t *exchange, int push,
+                       const cm_error_t *err);
+void cm_contact_went_well(cm_exchange_t *exchange, int push);
+
 /* Read the request's body into *BODY, within the limits; returns 0 or what
  * the handler is to return, the refusal being sent. */
 int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange);

@@ -180,6 +180,7 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
     if (!pull->limits.messages)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
+    cm_contact_went_well(exchange, 0);
     /* In the last answer of a run goes what is released now. */
     if (pull->batch->more || !cm_retry_parked(exchange))
         return NULL;
@@ -260,5 +261,8 @@ int cm_pull(cm_exchange_t *exchange)
     err = read_limits(&pull->limits, exchange);
     if (!err)
         err = cm_database_run(exchange, read_batch, pull);
-    return err ? cm_answer_error(exchange, err) : answer_batch(exchange, pull);
+    if (!err)
+        return answer_batch(exchange, pull);
+    cm_contact_failed(exchange, 0, err);
+    return cm_answer_error(exchange, err);
 }

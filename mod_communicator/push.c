@@ -84,6 +84,15 @@ static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
                           exchange->pool);
 }
 
+/* Return whether a call without messages says that the peer has none that we
+ * lack: what was refused is gone. */
+static int has_all(const cm_exchange_t *exchange)
+{
+    apr_int64_t newest = exchange->claim.newest;
+
+    return newest >= 0 && newest <= exchange->known->received;
+}
+
 static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
@@ -92,12 +101,17 @@ static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
     CM_TRY(cm_contact(exchange, 1));
     if (push->pauses)
         CM_TRY(set_pause(exchange, push->pause != 0));
-    if (!push->empty)
-        return cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
+    if (!push->empty) {
+        CM_TRY(cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
-                                exchange->gem, exchange->pool);
+                                exchange->gem, exchange->pool));
+        cm_contact_went_well(exchange, 1);
+        return NULL;
+    }
     if (!push->pauses)
         (void)cm_retry_parked(exchange);
+    if (has_all(exchange))
+        cm_contact_went_well(exchange, 1);
     push->receipt = apr_pcalloc(exchange->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
     return NULL;
@@ -205,8 +219,10 @@ static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
         err = cm_database_run(exchange, take_batch, push);
     if (err && err->code == CM_GAP)
         return cm_answer_gap(exchange, push->wanted, err);
-    if (err)
+    if (err) {
+        cm_contact_failed(exchange, 1, err);
         return cm_answer_error(exchange, err);
+    }
     note_receipt(exchange, push);
     return exchange->gem ? cm_answer(exchange, HTTP_ACCEPTED, "", 0)
                          : answer_receipt(exchange, push->receipt);

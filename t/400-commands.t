@@ -135,7 +135,7 @@ sub holding {
 sub monitors {
     my $nagios = $central->sync('status', '--nagios');
     like($nagios->{out},
-        qr/^COMMUNICATOR WARNING - facade: \d+ messages? parked \| '/,
+        qr/^COMMUNICATOR WARNING - \d+ messages? of .*parked.* \| '/,
         'nagios: one line') or diag $nagios->{err};
     is($nagios->{exit}, 1, '  and its status');
     is($central->sync('status', '--nagios', '--warning', '1d',
@@ -146,6 +146,39 @@ sub monitors {
         peer="facade"\}\ \d+$/mx, 'prometheus');
     ok(!grep({ !/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? -?[\d.]+)$/ }
         split /\n/, $metrics), '  well formed');
+    like($metrics, qr/^communicator_sync_known\{peer="facade"\} 1$/m,
+        '  and what the runs came to is known');
+}
+
+# A table that is published, but has no triggers.
+sub without_triggers {
+    my ($driver) = @_;
+    my $here = $central->database;
+    my $at = $driver eq 'pgsql' ? ' on notes' : '';
+    my $catalog = $driver eq 'sqlite3'
+      ? q{select name from sqlite_master where type = 'trigger'}
+      : 'select trigger_name from information_schema.triggers';
+    my $column = $driver eq 'sqlite3' ? 'name' : 'trigger_name';
+    my @names = map { $_->[0] } @{ $here->rows(
+        $catalog . ($driver eq 'sqlite3' ? ' and ' : ' where ')
+          . "$column like 'communicator\\_notes%'"
+          . ($driver eq 'mysql' ? ' and trigger_schema = database()' : '')
+          . ($driver eq 'sqlite3' ? q{ escape '\\'} : '')) };
+
+    is(scalar @names, 3, 'three triggers');
+    $here->run("drop trigger $names[0]$at");
+    like(out('status', '--nagios'), qr/^COMMUNICATOR\ CRITICAL\ -\ some\ triggers
+        \ of\ table\ 'notes'\ are\ missing/x, 'one is gone');
+    $here->run("drop trigger $names[$_]$at") for 1, 2;
+    my $nagios = $central->sync('status', '--nagios');
+    is($nagios->{exit}, 2, 'all are gone');
+    like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - the triggers of table 'notes'/,
+        '  Nagios says so');
+    like(out('status', '--prometheus'), qr/^communicator_state 2$/m,
+        '  and Prometheus');
+    like(out('status'), qr/^critical: the triggers of table 'notes' are missing.*\n +hint: .*migrate/m, '  and status');
+    is($central->sync('migrate')->{exit}, 0, 'migrate');
+    unlike(out('status', '--nagios'), qr/trigger/, '  mends it');
 }
 
 # The lines of check that begin so.
@@ -268,6 +301,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'parked' => sub { parked_and_back($driver) };
         subtest 'conflict=hold' => \&holding;
         subtest 'monitors' => \&monitors;
+        subtest 'no triggers' => sub { without_triggers($driver) };
         subtest 'check' => \&checking;
         subtest 'json' => \&as_json;
         subtest 'purge' => \&purging;

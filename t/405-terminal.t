@@ -76,6 +76,7 @@ EOT
 }
 
 sub tables {
+    at_terminal('', 'push');
     my $status = at_terminal('', 'status');
 
     like($status->{screen}, qr/\APEER +SIDE .*\nfacade +here .*\n +there .*\n\z/,

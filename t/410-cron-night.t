@@ -9,7 +9,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file module_file slurp spew);
+use Communicator::Test qw(client_file module_file own program
+  run_program slurp spew web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -118,13 +119,59 @@ like($last, qr/401.*\nhint: .*password/s, '  with what to compare');
 is(minutes(5, 77), 0, '  and not again');
 my $nagios = $central->sync('status', '--nagios');
 is($nagios->{exit}, 2, '  monitors find it critical');
-like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - facade: runs fail: .*401/,
+like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - facade: runs fail, .*: .*401/,
     '  and say so');
 like($central->sync('status')->{out},
-    qr/^facade: the last run, .*, failed: .*401/m, '  as does status');
+    qr/^critical: facade: runs fail, the last one .*401/m, '  as does status');
 like($central->sync('status', '--prometheus')->{out},
     qr/^communicator_sync_last_exit_status\{peer="facade"\} 77$/m,
     '  and Prometheus');
+# A monitor that cannot see what the runs came to does not say OK.
+sub blind {
+    my ($what, $reason, @as) = @_;
+    my $run = @as
+      ? run_program([@as, client_file(), '--config', $central->config_file,
+            'status', '--nagios'])
+      : $central->sync('status', '--nagios');
+
+    is($run->{exit}, 3, "$what: unknown") or diag $run->{out}, $run->{err};
+    like($run->{out}, qr/^COMMUNICATOR UNKNOWN - facade: .*$reason/,
+        '  Nagios is told why');
+    my $metrics = (@as ? run_program([@as, client_file(), '--config',
+        $central->config_file, 'status', '--prometheus'])
+        : $central->sync('status', '--prometheus'))->{out};
+    like($metrics, qr/^communicator_sync_known\{peer="facade"\} 0$/m,
+        '  Prometheus, too');
+    unlike($metrics, qr/^communicator_sync_last_exit_status\{.* 0$/m,
+        '  and not that all is well');
+}
+
+my $memory = slurp("$dir/state/status.json");
+$there->run('delete from communicator_problems');
+unlink "$dir/state/status.json";
+blind('no state file', 'knows of no run');
+spew("$dir/state/status.json", substr $memory, 0, 50);
+blind('a damaged one', 'damaged');
+like($central->sync('status')->{out}, qr/^unknown: facade: .*damaged/m,
+    '  status says so');
+spew("$dir/state/status.json", $memory);
+later(3 * 3600);
+$here->run('update communicator_peers set last_push_at = '
+    . int(time * 1e6) . ', last_pull_at = last_push_at');
+SKIP: {
+    my $all = decode_json($memory);
+    my $good = { facade => { last_run => time - 3 * 3600, exit_status => 0 } };
+
+    spew("$dir/state/status.json", encode_json($good));
+    blind('one of three hours ago', 'ended 3 h ago');
+    spew("$dir/state/status.json", $memory);
+    skip 'only root can be another user', 4 unless defined web_user();
+    own(web_user(), map { glob "$_*" } $here->{file});
+    chmod 0700, "$dir/state";
+    own('root', "$dir/state");
+    blind('another user', 'Permission denied', program('runuser'), '-u',
+        web_user(), '--');
+}
 spew("$dir/facade.secret", "secret\n");
 is(minutes(1, 0), 1, '  but its end');
 is($central->sync('status', '--nagios')->{exit}, 0, '  monitors see it, too');

@@ -137,6 +137,43 @@ is($second, $first, 'the database is not asked at once again');
 isnt(decode_json(fresh('format=json')->{content})->{taken_at}, $first,
     '  but after a while');
 
+# A batch that is refused is no matter of the log alone.
+
+my %ours = ('communicator-protocol' => 2, 'communicator-node' => 'central');
+my $push = sub {
+    my ($body, $query, %more) = @_;
+
+    return $server->post("/messages.json?$query", $body,
+        headers => { %ours, %more })->{status};
+};
+is($push->('[{"id":8,', 'after=7&last=8'), 400, 'a batch that is cut');
+$answer = fresh('format=nagios')->{content};
+like($answer, qr/^COMMUNICATOR\ CRITICAL\ -\ messages\ of\ 'central'\ cannot
+    \ be\ taken:\ \S/x, '  is a problem for Nagios');
+like(page('format=prometheus')->{content}, qr/^communicator_state 2$/m,
+    '  for Prometheus');
+like(page()->{content}, qr/class="banner critical"/, '  and for people');
+my $status = $server->sync('status');
+like($status->{out}, qr/^critical: messages of 'central' cannot be taken: /m,
+    '  status says so, too') or diag $status->{err};
+is($push->('[]', 'after=7', 'communicator-newest' => 8), 202,
+    'a mere call, while it has more,');
+like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - messages of/,
+    '  does not end it');
+is($push->('[]', 'after=7', 'communicator-newest' => 7), 202,
+    'that it has no more');
+like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR OK/, '  does');
+is($push->('[{"id":8,', 'after=7&last=8'), 400, 'once more');
+is($push->('[{"id":8,"body":"{\\"post\\":{\\"title\\":\\"t\\"}}",'
+    . '"origin":"central","original_id":"1","model":"post",'
+    . '"action":"create","clock":5,"base":0}]', 'after=7&last=8'), 202,
+    'a batch that is well');
+unlike(fresh('format=nagios')->{content}, qr/cannot be taken/, '  ends it');
+is($database->value('select count(*) from communicator_problems'), 0,
+    '  and nothing is kept');
+$server->log_has_only(qr/CM0009/);
+$database->run('delete from outbound_messages; delete from inbound_messages');
+
 # Trouble: silence, queues, parked messages, conflicts.
 
 my $hostile = q{<script>alert(1)</script> & "quoted"};

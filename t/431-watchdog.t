@@ -97,7 +97,18 @@ like($facade->get('/server-status')->{content},
     qr{<h2>Communicator</h2>.*<td>facade</td><td>critical</td><td>2</td>}s,
     '  and people see a table');
 
-# Triggers that are gone are found after a restart.
+# Triggers that are gone are found soon, and after a restart.
+
+my @all = map { $_->[0] } @{ $facade_db->rows(
+    "select name from sqlite_master where type = 'trigger' and name like "
+      . "'communicator%'") };
+$facade_db->run("drop trigger $_") for @all;
+logged(qr/CM0033:.*the triggers of table 'posts' are missing/,
+    'triggers that are gone are in the log');
+$facade->log_lines;
+$facade->migrate;
+logged(qr/CM0034/, '  and when they are back');
+$facade->log_lines;
 
 my $trigger = $facade_db->value(
     "select name from sqlite_master where type = 'trigger' limit 1");

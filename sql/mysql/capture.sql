@@ -13,6 +13,11 @@ FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
     AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
 
+-- count: how many triggers of ours are on TABLE
+SELECT count(*) FROM information_schema.triggers
+WHERE event_object_schema = COALESCE(%s, DATABASE())
+    AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
+
 -- insert: new records
 CREATE OR REPLACE TRIGGER {schema}{insert} AFTER INSERT ON {table} FOR EACH ROW
 BEGIN

@@ -21,6 +21,11 @@ FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
 WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
     AND t.tgname LIKE 'communicator\_%%';
 
+-- count: how many triggers of ours are on TABLE and enabled
+SELECT count(*) FROM pg_trigger
+WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled <> 'D'
+    AND tgname LIKE 'communicator\_%%';
+
 -- prepare: what all tables share. Whoever asks for lastval() must be allowed
 -- to see the sequence.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval

@@ -10,6 +10,11 @@ SELECT name, sql FROM (SELECT %s AS schema, %s AS given)
     JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
 
+-- count: how many triggers of ours are on TABLE
+SELECT count(*) FROM (SELECT %s AS schema, %s AS given)
+    JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
+WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
+
 -- insert: new records
 DROP TRIGGER IF EXISTS {insert}
 ;;

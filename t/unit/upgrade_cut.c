@@ -87,9 +87,11 @@ static const char *state_of(cm_store_t *store, apr_pool_t *pool)
 static void drop_all(cm_store_t *store)
 {
     static const char *const names[] = {
-        "outbound_messages",   "inbound_messages",     "communicator_mappings",
-        "communicator_peers",  "communicator_node",    "communicator_conflicts",
-        "communicator_schema", "communicator_missing", "communicator_withheld",
+        "outbound_messages",     "inbound_messages",
+        "communicator_mappings", "communicator_peers",
+        "communicator_node",     "communicator_conflicts",
+        "communicator_schema",   "communicator_missing",
+        "communicator_withheld", "communicator_problems",
     };
     apr_pool_t *pool;
     apr_size_t i;
