@@ -285,11 +285,11 @@ sub mostly_parked {
         qr/user nobody not found/);
     my $nagios = $facade->sync('status', '--nagios');
     is($nagios->{exit}, 2, 'nagios: critical');
-    like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - central: 20 of 21 messages of a /,
+    like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - 20 of 21 messages of a /,
         '  it says why');
     like($facade->sync('status', '--prometheus')->{out},
         qr/^communicator_state 2$/m, '  so does prometheus');
-    like($facade->sync('status')->{err}, qr/central: 20 of 21 messages of a /,
+    like($facade->sync('status')->{out}, qr/^critical: 20 of 21 messages of a /m,
         '  and the command for people');
 }
 
