@@ -35,10 +35,21 @@ cm_item_t *cm_run_add(cm_run_t *run, cm_message_t *message, apr_int64_t arrived,
     return item;
 }
 
+static cm_error_t *bar(cm_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->items->nelts; i++)
+        CM_NTH(run->items, i, cm_item_t)->error = run->barred;
+    return NULL;
+}
+
 cm_error_t *cm_run_apply(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int i;
 
+    if (run->barred)
+        return bar(run);
     for (i = 0; i < run->items->nelts; i++)
         cm_item_check(run, CM_NTH(run->items, i, cm_item_t));
     CM_TRY(cm_run_lock(run, scratch_pool));

@@ -93,8 +93,9 @@ typedef struct cm_record_t {
     cm_state_t *state;         /* what is here */
     cm_value_t *raw;           /* the columns here, references as local ids */
     cm_effect_t *effect;
-    const cm_error_t *error; /* why the last effect came to nothing */
-    int careful;             /* a mapping may be in its way: look */
+    const cm_error_t *error;      /* why the last effect came to nothing */
+    const cm_error_t *unreadable; /* its row here cannot be read */
+    int careful;                  /* a mapping may be in its way: look */
     cm_match_e matched;
     int acyclic; /* breaking a cycle here failed */
 } cm_record_t;
@@ -110,7 +111,11 @@ typedef struct cm_run_t {
     apr_array_header_t *again;     /* cm_again_t: to be published once more */
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     int isolate_schema; /* CM_SCHEMA is the message's fault, not a change */
-    int created;        /* records that are new here */
+    int strict;         /* what the database checks at the end of the
+                           transaction is checked after each chunk */
+    const char *back;   /* for cm_store_check_deferred() */
+    const cm_error_t *barred; /* nothing is tried: all are parked so */
+    int created;              /* records that are new here */
 } cm_run_t;
 
 /* A record of which columns won although they were older. */
@@ -285,6 +290,22 @@ cm_error_t *cm_run_delete(cm_run_t *run,
 /* Write records that wait for one another: without these references first. */
 cm_error_t *cm_run_cycles(cm_run_t *run,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write RECORDS, whose effects are made, and what they hold up: all of them,
+ * or (not *DONE) none. *DONE counts them. With LATE what the database checks
+ * at the end of the transaction is checked when all are written, with
+ * run->strict. */
+cm_error_t *cm_write_together(int *done, cm_run_t *run,
+                              const apr_array_header_t *records, int late,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- cm_apply_together.c --- */
+
+/* Try what was refused together: records may depend on each other by
+ * constraints that are checked at the end of a transaction. *MOVED counts
+ * those that are written. */
+cm_error_t *cm_run_together(int *moved, cm_run_t *run,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- cm_apply_retry.c --- */
 

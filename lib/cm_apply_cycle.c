@@ -77,20 +77,39 @@ static void restore(const before_t *before)
         record->effect = NULL;
 }
 
-static int mark_incomplete(const apr_array_header_t *records)
+static void mark_incomplete(const apr_array_header_t *records)
 {
-    int count = 0, i;
+    int i;
 
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
         record->acyclic = cm_record_pending(record);
-        count += record->acyclic;
     }
+}
+
+/* Count those of RECORDS that are not done. */
+static int count_pending(const apr_array_header_t *records)
+{
+    int count = 0, i;
+
+    for (i = 0; i < records->nelts; i++)
+        count += cm_record_pending(CM_NTH(records, i, cm_record_t));
     return count;
 }
 
-static cm_error_t *undo(cm_run_t *run, int created,
+/* What a run had done before. */
+typedef struct done_t {
+    int conflicts, again, burials, created;
+} done_t;
+
+static done_t done_so_far(const cm_run_t *run)
+{
+    return (done_t){run->conflicts->nelts, run->again->nelts,
+                    run->burials->nelts, run->created};
+}
+
+static cm_error_t *undo(cm_run_t *run, const done_t *done,
                         const apr_array_header_t *before,
                         apr_pool_t *scratch_pool)
 {
@@ -99,8 +118,52 @@ static cm_error_t *undo(cm_run_t *run, int created,
     CM_TRY(cm_store_rollback_to(run->node->store, "cycle", scratch_pool));
     for (i = 0; i < before->nelts; i++)
         restore(&APR_ARRAY_IDX(before, i, before_t));
-    run->created = created;
+    run->conflicts->nelts = done->conflicts;
+    run->again->nelts = done->again;
+    run->burials->nelts = done->burials;
+    run->created = done->created;
     return NULL;
+}
+
+/* Check what is checked late; fails only with what ends the transaction. */
+static cm_error_t *check_late(int *refused, cm_run_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    cm_error_t *err = cm_store_check_deferred(&run->back, run->node->store,
+                                              run->pool, scratch_pool);
+
+    if (err && cm_run_is_fatal(run, err))
+        return err;
+    *refused = err != NULL;
+    return NULL;
+}
+
+cm_error_t *cm_write_together(int *done, cm_run_t *run,
+                              const apr_array_header_t *records, int late,
+                              apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *before = remember(run, scratch_pool);
+    const done_t so_far = done_so_far(run);
+    const int strict = run->strict;
+    int refused = 0;
+    cm_error_t *err;
+
+    CM_TRY(cm_store_savepoint(run->node->store, "cycle", scratch_pool));
+    run->strict = strict && !late;
+    err = cm_write_records(run, records, scratch_pool);
+    if (!err)
+        err = cm_run_settle(run, scratch_pool);
+    run->strict = strict;
+    CM_TRY(err);
+    *done = records->nelts - count_pending(records);
+    if (late && strict && *done == records->nelts)
+        CM_TRY(check_late(&refused, run, scratch_pool));
+    if (refused || *done < records->nelts) {
+        mark_incomplete(records);
+        CM_TRY(undo(run, &so_far, before, scratch_pool));
+        *done = 0;
+    }
+    return cm_store_release(run->node->store, "cycle", scratch_pool);
 }
 
 /* Try all that wait, at once. What did not work out is not tried again, so
@@ -109,24 +172,14 @@ static cm_error_t *try_cycles(int *again, cm_run_t *run,
                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *waiting = waiting_records(run, scratch_pool);
-    const int conflicts = run->conflicts->nelts, published = run->again->nelts;
-    const int created = run->created;
-    apr_array_header_t *before;
+    int done;
 
     *again = 0;
     if (!waiting->nelts)
         return NULL;
-    before = remember(run, scratch_pool);
-    CM_TRY(cm_store_savepoint(run->node->store, "cycle", scratch_pool));
-    CM_TRY(cm_write_records(run, waiting, scratch_pool));
-    CM_TRY(cm_run_settle(run, scratch_pool));
-    *again = mark_incomplete(waiting);
-    if (*again) {
-        CM_TRY(undo(run, created, before, scratch_pool));
-        run->conflicts->nelts = conflicts;
-        run->again->nelts = published;
-    }
-    return cm_store_release(run->node->store, "cycle", scratch_pool);
+    CM_TRY(cm_write_together(&done, run, waiting, 0, scratch_pool));
+    *again = !done;
+    return NULL;
 }
 
 cm_error_t *cm_run_cycles(cm_run_t *run, apr_pool_t *scratch_pool)

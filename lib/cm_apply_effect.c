@@ -343,6 +343,8 @@ cm_error_t *cm_effect_make(cm_run_t *run, cm_record_t *record, int until,
     int news = 0, i;
 
     begin_effect(run, record, until, partial);
+    if (record->unreadable)
+        return cm_error_copy(record->unreadable, run->pool);
     for (i = record->next; i < until; i++) {
         CM_TRY(merge_item(run, record, i));
         news |= record->effect->news[i];

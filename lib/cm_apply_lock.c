@@ -225,6 +225,20 @@ static cm_error_t *disown_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* A row that cannot be read is the matter of the messages for it. */
+static void read_state(cm_run_t *run, cm_record_t *record)
+{
+    const cm_error_t *err =
+        cm_record_read(run, record, record->exists ? record->row : NULL);
+
+    record->unreadable = NULL;
+    if (err)
+        record->unreadable =
+            cm_error_make(run->pool, err->code, err, __FILE__, __LINE__,
+                          "the row '%s' of table '%s' here cannot be read",
+                          record->local_id, record->table->model->table);
+}
+
 static cm_error_t *read_states(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int i;
@@ -235,8 +249,7 @@ static cm_error_t *read_states(cm_run_t *run, apr_pool_t *scratch_pool)
         const char *id = wanted_id(run, record);
 
         record->exists = record->row && id && !strcmp(id, record->asked);
-        CM_TRY(
-            cm_record_read(run, record, record->exists ? record->row : NULL));
+        read_state(run, record);
     }
     CM_TRY(cm_run_name_references(run, scratch_pool));
     return cm_known_find_parents(run, scratch_pool);

@@ -106,7 +106,7 @@ static int anything_left(const cm_run_t *run)
     return 0;
 }
 
-cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *try_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int moved = 1;
 
@@ -120,6 +120,19 @@ cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         if (!moved)
             CM_TRY(try_records(&moved, run, scratch_pool));
     }
+    return NULL;
+}
+
+cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int moved;
+
+    do {
+        moved = 0;
+        CM_TRY(try_all(run, scratch_pool));
+        if (run->strict && anything_left(run))
+            CM_TRY(cm_run_together(&moved, run, scratch_pool));
+    } while (moved);
     name_reasons(run);
     return NULL;
 }

@@ -153,7 +153,11 @@ static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records, int count,
                                apr_pool_t *scratch_pool)
 {
     CM_TRY(write_rows(run, records, count, scratch_pool));
-    return cm_write_mappings(run, records, count, scratch_pool);
+    CM_TRY(cm_write_mappings(run, records, count, scratch_pool));
+    if (!run->strict)
+        return NULL;
+    return cm_store_check_deferred(&run->back, run->node->store, run->pool,
+                                   scratch_pool);
 }
 
 /* Write COUNT records of one shape under a savepoint. When that fails, halve

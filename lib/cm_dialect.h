@@ -13,6 +13,13 @@ typedef enum cm_database_e {
     CM_MYSQL
 } cm_database_e;
 
+/* What an error may come of that is not the fault of the data. */
+typedef enum cm_outside_e {
+    CM_OUTSIDE_NOT,
+    CM_OUTSIDE_LOCK, /* somebody else's lock, unless it came at once */
+    CM_OUTSIDE_HOST  /* the disk is full, or the like */
+} cm_outside_e;
+
 struct cm_dialect_t {
     cm_database_e database;
     const char *driver;         /* apr_dbd's name */
@@ -28,6 +35,8 @@ struct cm_dialect_t {
     /* Class of a driver's error: CM_REJECTED, CM_BUSY, CM_UNAVAILABLE,
      * CM_SCHEMA or CM_DATABASE. RC is the driver's number, TEXT its words. */
     cm_code_e (*classify)(int rc, const char *text);
+    /* What that error comes of, if not of the data. */
+    cm_outside_e (*outside)(int rc, const char *text);
     const struct cm_dialect_ops_t *ops; /* for cm_store.c and cm_bulk.c */
 };
 

@@ -87,6 +87,14 @@ static cm_code_e classify(int rc, const char *text)
     return CM_DATABASE;
 }
 
+static cm_outside_e outside(int rc, const char *text)
+{
+    (void)text;
+    if (rc == 1021 || rc == 1026 || rc == 1114 || rc == 3)
+        return CM_OUTSIDE_HOST;
+    return rc == 1205 ? CM_OUTSIDE_LOCK : CM_OUTSIDE_NOT;
+}
+
 /* Our session's sql_mode leaves the backslash an escape. */
 static apr_size_t quoted(char *out, const cm_datum_t *value)
 {
@@ -231,5 +239,6 @@ const cm_dialect_t cm_dialect_mysql = {
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,
     .classify = classify,
+    .outside = outside,
     .ops = &ops,
 };

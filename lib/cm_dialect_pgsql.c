@@ -69,6 +69,18 @@ static cm_code_e classify(int rc, const char *text)
     return state || strstr(text, "ERROR:") ? CM_DATABASE : CM_UNAVAILABLE;
 }
 
+static cm_outside_e outside(int rc, const char *text)
+{
+    const char *state = sqlstate(text);
+
+    (void)rc;
+    if (state && !strncmp(state, "55P03", 5))
+        return CM_OUTSIDE_LOCK;
+    if (state && (!strncmp(state, "53100", 5) || !strncmp(state, "58", 2)))
+        return CM_OUTSIDE_HOST;
+    return CM_OUTSIDE_NOT;
+}
+
 /* The first line without "ERROR:  23505: ", and the key that it is about; not
  * the row, which is the message's body. */
 static const char *words(const char *text, apr_pool_t *pool)
@@ -313,5 +325,6 @@ const cm_dialect_t cm_dialect_pgsql = {
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,
     .classify = classify,
+    .outside = outside,
     .ops = &ops,
 };

@@ -57,6 +57,15 @@ static cm_code_e classify(int rc, const char *text)
     return is_rejection(text) ? CM_REJECTED : CM_DATABASE;
 }
 
+/* No trigger can raise these. */
+static cm_outside_e outside(int rc, const char *text)
+{
+    cm_code_e code = classify(rc, text);
+
+    return code == CM_BUSY || code == CM_UNAVAILABLE ? CM_OUTSIDE_HOST
+                                                     : CM_OUTSIDE_NOT;
+}
+
 static apr_size_t literal(char *out, const cm_datum_t *value)
 {
     apr_size_t length;
@@ -144,5 +153,6 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .row_limit = 100,
     .statement_limit = 8 * 1024 * 1024,
     .classify = classify,
+    .outside = outside,
     .ops = &ops,
 };

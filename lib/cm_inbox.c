@@ -32,7 +32,8 @@ static cm_error_t *add_messages(cm_run_t *run,
     apr_int64_t now = cm_clock_now();
     int i;
 
-    CM_TRY(cm_inbox_add_same(run, messages, scratch_pool));
+    if (!run->barred)
+        CM_TRY(cm_inbox_add_same(run, messages, scratch_pool));
     for (i = 0; i < messages->nelts; i++)
         cm_run_add(run, CM_NTH(messages, i, cm_message_t), now, 0);
     return NULL;
@@ -114,6 +115,27 @@ static cm_error_t *take_fresh(int *created, cm_taking_t *taking,
     return stop ? cm_store_release(store, "batch", scratch_pool) : NULL;
 }
 
+/* Find what of the batch is new here, and, when it is taken in parts, what the
+ * next one is. */
+static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_taking_t *taking,
+                              const cm_peer_t *peer)
+{
+    cm_batch_t batch = *taking->batch;
+
+    taking->receipt->received = peer->received;
+    if (taking->isolated && taking->gem)
+        batch.after = peer->received;
+    CM_TRY(cm_inbox_order(fresh, taking->wanted, peer, &batch, taking->gem,
+                          taking->pool));
+    if (taking->isolated)
+        cm_inbox_order_cut(*fresh, peer, taking->most, taking->gem,
+                           taking->pool);
+    else
+        taking->receipt->repeated = (*fresh)->repeated;
+    taking->count = (*fresh)->messages->nelts;
+    return NULL;
+}
+
 static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
@@ -121,14 +143,11 @@ static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
     int created = 0;
 
     CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
-    taking->receipt->received = peer->received;
-    CM_TRY(cm_inbox_order(&fresh, taking->wanted, peer, taking->batch,
-                          taking->gem, taking->pool));
-    taking->receipt->repeated = fresh->repeated;
+    CM_TRY(find_fresh(&fresh, taking, peer));
     if (fresh->messages->nelts)
         CM_TRY(take_fresh(&created, taking, fresh, peer, scratch_pool));
-    taking->created = created;
-    if (created)
+    taking->created += created;
+    if (created && !taking->isolated)
         CM_TRY(cm_taking_release(taking, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
@@ -139,14 +158,14 @@ static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
     return cm_peer_save(taking->node, peer, scratch_pool);
 }
 
-/* What other peers have sent may wait for records of this one. This batch is
- * committed, whatever becomes of theirs: it is tried again in their own runs,
- * which say what is wrong. */
+/* What other peers have sent may wait for records of this one; and its own,
+ * when the batch was taken in parts. This batch is committed, whatever becomes
+ * of theirs: it is tried again in their own runs, which say what is wrong. */
 static void release_others(cm_taking_t *taking)
 {
     cm_error_t *ignored;
 
-    if (taking->node->settings->peers->nelts < 2)
+    if (taking->node->settings->peers->nelts < 2 && !taking->isolated)
         return;
     ignored = cm_taking_release_all(taking, taking->pool);
     (void)ignored;
@@ -240,7 +259,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     look_again(node, batch);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
-    CM_TRY_FOR(cm_taking_run(&taking, take_batch, taking.pool), result_pool,
+    CM_TRY_FOR(cm_taking_isolate(&taking, take_batch, taking.pool), result_pool,
                "cannot take the messages of '%s'", peer);
     *receipt = taking.receipt;
     if (taking.created)

@@ -1,6 +1,8 @@
 /* The order of a peer's messages: see cm_inbox_order.h. */
 #include "cm_inbox_order.h"
 
+#include <stdlib.h>
+
 #include <apr_strings.h>
 
 static cm_error_t *gap(apr_int64_t *wanted, const cm_peer_t *peer,
@@ -124,4 +126,32 @@ cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
         return gap(wanted, peer, batch->after, pool);
     return gem ? order_gem(*fresh, peer, batch, pool)
                : order_ours(*fresh, peer, batch, pool);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    apr_int64_t first = (*(cm_message_t *const *)a)->id;
+    apr_int64_t second = (*(cm_message_t *const *)b)->id;
+
+    return (first > second) - (first < second);
+}
+
+void cm_inbox_order_cut(cm_fresh_t *fresh, const cm_peer_t *peer, int most,
+                        int gem, apr_pool_t *pool)
+{
+    const apr_array_header_t *all = fresh->messages;
+    int i;
+
+    if (gem)
+        qsort(all->elts, all->nelts, sizeof(cm_message_t *), compare_ids);
+    if (all->nelts <= most)
+        return;
+    fresh->messages = apr_array_make(pool, most, sizeof(cm_message_t *));
+    fresh->received = peer->received;
+    fresh->held = peer->held;
+    fresh->held_clock = peer->received_clock;
+    for (i = 0; i < most; i++)
+        take(fresh, APR_ARRAY_IDX(all, i, cm_message_t *));
+    if (gem)
+        fresh->held = fresh->held_clock = 0;
 }

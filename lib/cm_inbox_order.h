@@ -20,4 +20,9 @@ cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
                            const cm_peer_t *peer, const cm_batch_t *batch,
                            int gem, apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Leave of FRESH, found for PEER, the first MOST messages; of a gem's, which
+ * may stand in disorder, those with the lowest numbers. */
+void cm_inbox_order_cut(cm_fresh_t *fresh, const cm_peer_t *peer, int most,
+                        int gem, apr_pool_t *pool);
+
 #endif

@@ -10,7 +10,7 @@ cm_error_t *cm_taking_release(cm_taking_t *taking, apr_pool_t *scratch_pool)
 
     apr_pool_create(&iterpool, scratch_pool);
     do {
-        cm_page_t page = {0, 0};
+        cm_page_t page = {0};
 
         created = 0;
         do {
@@ -46,6 +46,7 @@ static cm_error_t *try_page(cm_taking_t *taking, apr_pool_t *scratch_pool)
 
     CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
     taking->receipt->received = peer->received;
+    taking->page.most = taking->most;
     if (taking->ids)
         CM_TRY(cm_inbox_add_ids(run, &taking->page, taking->ids, scratch_pool));
     else
@@ -53,11 +54,12 @@ static cm_error_t *try_page(cm_taking_t *taking, apr_pool_t *scratch_pool)
                                  scratch_pool));
     if (!taking->page.count)
         return NULL;
+    taking->count = taking->page.count;
     decide(run, taking->decision);
     CM_TRY(cm_run_apply(run, scratch_pool));
     taking->created += run->created;
-    return cm_taking_finish(taking, run, !taking->waiting, !taking->waiting,
-                            scratch_pool);
+    return cm_taking_finish(taking, run, !taking->waiting || taking->barred,
+                            !taking->waiting, scratch_pool);
 }
 
 /* Try all pages, each in a transaction, once. */
@@ -65,12 +67,12 @@ static cm_error_t *try_pages(cm_taking_t *taking, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
 
-    taking->page = (cm_page_t){0, 0};
+    taking->page = (cm_page_t){0};
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
         taking->pool = iterpool;
-        CM_TRY_FOR(cm_taking_run(taking, try_page, iterpool), scratch_pool,
+        CM_TRY_FOR(cm_taking_isolate(taking, try_page, iterpool), scratch_pool,
                    "cannot apply what is parked of '%s'", taking->peer);
     } while (taking->page.count);
     apr_pool_destroy(iterpool);

@@ -214,6 +214,11 @@ cm_error_t *cm_inbox_add_same(cm_run_t *run, const apr_array_header_t *messages,
     return NULL;
 }
 
+static int most_of(const cm_page_t *page)
+{
+    return page->most ? page->most : PAGE_ROWS;
+}
+
 /* Find where the page ends, by the sizes of its messages. */
 static cm_error_t *measure(apr_int64_t *last, cm_run_t *run, cm_page_t *page,
                            const char *which, apr_pool_t *scratch_pool)
@@ -228,7 +233,7 @@ static cm_error_t *measure(apr_int64_t *last, cm_run_t *run, cm_page_t *page,
                      "SELECT id, length(body) FROM inbound_messages WHERE"
                      " peer = %%s AND id > %" APR_INT64_T_FMT
                      " AND processed_at IS NULL%s ORDER BY id LIMIT %d",
-                     page->after, which, PAGE_ROWS),
+                     page->after, which, most_of(page)),
         &peer, 1, scratch_pool));
     for (page->count = 0; page->count < rows->count; page->count++) {
         size += cm_cell_number(rows, page->count, 1);
@@ -278,7 +283,7 @@ cm_error_t *cm_inbox_add_ids(cm_run_t *run, cm_page_t *page,
     int i;
 
     page->count = 0;
-    for (i = page->after; i < ids->nelts && page->count < PAGE_ROWS; i++) {
+    for (i = page->after; i < ids->nelts && page->count < most_of(page); i++) {
         cm_bulk_add(keys, cm_datum_text(run->peer));
         cm_bulk_add(keys, cm_datum_number(APR_ARRAY_IDX(ids, i, apr_int64_t),
                                           scratch_pool));

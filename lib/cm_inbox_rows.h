@@ -7,6 +7,7 @@
 /* Parked messages are read in pages, each bounded in messages and bytes. */
 typedef struct cm_page_t {
     apr_int64_t after; /* the id that the page follows; moved on */
+    int most;          /* messages that it may hold; 0: as many as usual */
     int count;         /* messages that it held; 0: there are no more */
 } cm_page_t;
 

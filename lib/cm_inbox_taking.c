@@ -2,8 +2,13 @@
 #include "cm_inbox_taking.h"
 
 #include <apr_strings.h>
+#include <apr_time.h>
 
 #include "cm_dialect.h"
+
+/* What usually passes is tried so often before it is the messages' fault. */
+#define TRIES       3
+#define TRIES_PAUSE apr_time_from_msec(50)
 
 cm_receipt_t *cm_taking_receipt(apr_pool_t *pool)
 {
@@ -18,6 +23,8 @@ cm_run_t *cm_taking_begin(const cm_taking_t *taking, apr_pool_t *pool)
     cm_run_t *run = cm_run_create(taking->node, taking->peer, pool);
 
     run->isolate_schema = taking->isolate_schema;
+    run->strict = taking->strict;
+    run->barred = taking->barred;
     return run;
 }
 
@@ -54,19 +61,37 @@ cm_error_t *cm_taking_finish(cm_taking_t *taking, cm_run_t *run, int attempts,
     return NULL;
 }
 
+/* After a failure: is it the database that is away, or busy with others? */
+static int is_lost(const cm_taking_t *taking, const cm_error_t *err,
+                   apr_time_t began, apr_pool_t *scratch_pool)
+{
+    cm_store_t *store = taking->node->store;
+
+    if (err->code == CM_UNAVAILABLE && !cm_store_revive(store, scratch_pool))
+        return 1;
+    return cm_store_is_outside(store, apr_time_now() - began);
+}
+
 static cm_error_t *in_transaction(cm_taking_t *taking, cm_taking_work_t work,
                                   apr_pool_t *scratch_pool)
 {
     cm_store_t *store = taking->node->store;
+    apr_time_t began = apr_time_now();
     cm_error_t *err;
 
+    taking->count = 0;
     CM_TRY(cm_store_begin(store, scratch_pool));
     err = work(taking, scratch_pool);
-    if (!err)
-        return cm_store_commit(store, scratch_pool);
+    if (!err) {
+        err = cm_store_commit(store, scratch_pool);
+        if (!err)
+            return NULL;
+        /* Said when all was written: by constraints that are checked late. */
+        taking->strict |= !cm_code_is_transient(err->code);
+    }
     cm_store_rollback(store);
-    if (cm_store_dialect(store)->database == CM_MYSQL &&
-        err->code != CM_UNAVAILABLE) {
+    taking->lost = is_lost(taking, err, began, scratch_pool);
+    if (cm_store_dialect(store)->database == CM_MYSQL && !taking->lost) {
         cm_error_t *ignored =
             cm_node_applying(taking->node, NULL, scratch_pool);
 
@@ -75,24 +100,60 @@ static cm_error_t *in_transaction(cm_taking_t *taking, cm_taking_work_t work,
     return err;
 }
 
+int cm_taking_is_of_messages(const cm_taking_t *taking)
+{
+    const int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
+
+    return taking->count > 0 && !taking->lost && !(stop && taking->batch);
+}
+
+/* Return whether to try once more after ERR, TRIES tries having failed; STRICT
+ * says how the last one was made. */
+static int try_again(cm_taking_t *taking, const cm_error_t *err, int strict,
+                     int tries)
+{
+    const int whole = !taking->most || taking->most == 1;
+
+    if (err->code == CM_SCHEMA && !taking->isolate_schema) {
+        cm_node_forget(taking->node);
+        taking->isolate_schema = 1;
+        return 1;
+    }
+    if (!cm_taking_is_of_messages(taking))
+        return 0;
+    if (taking->strict && !strict)
+        return 1;
+    if (!whole || tries >= TRIES || !cm_code_is_transient(err->code))
+        return 0;
+    if (!taking->most)
+        apr_sleep(tries * TRIES_PAUSE);
+    return 1;
+}
+
 cm_error_t *cm_taking_run(cm_taking_t *taking, cm_taking_work_t work,
                           apr_pool_t *scratch_pool)
 {
     const cm_receipt_t receipt = *taking->receipt;
-    const int parked = receipt.parked->nelts;
+    const int parked = receipt.parked->nelts, created = taking->created;
     const cm_page_t page = taking->page;
     apr_int64_t stamped;
+    int tries, strict;
     cm_error_t *err;
 
-    CM_TRY(cm_outbox_stamp(&stamped, taking->node, scratch_pool));
-    taking->isolate_schema = 0;
-    err = in_transaction(taking, work, scratch_pool);
-    if (!err || err->code != CM_SCHEMA)
-        return err;
-    cm_node_forget(taking->node);
-    *taking->receipt = receipt;
-    taking->receipt->parked->nelts = parked;
-    taking->page = page;
-    taking->isolate_schema = 1;
-    return in_transaction(taking, work, scratch_pool);
+    if (!taking->most) {
+        CM_TRY(cm_outbox_stamp(&stamped, taking->node, scratch_pool));
+        taking->isolate_schema = 0;
+    }
+    for (tries = 1;; tries++) {
+        strict = taking->strict;
+        err = in_transaction(taking, work, scratch_pool);
+        if (!err)
+            return NULL;
+        *taking->receipt = receipt;
+        taking->receipt->parked->nelts = parked;
+        taking->created = created;
+        taking->page = page;
+        if (!try_again(taking, err, strict, tries))
+            return err;
+    }
 }

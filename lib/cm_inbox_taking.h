@@ -13,6 +13,15 @@ typedef struct cm_taking_t {
     const cm_batch_t *batch; /* NULL: only what is parked is tried */
     int gem;
     int isolate_schema;
+    int strict;   /* what the database checks at the end of a transaction is
+                     checked chunk by chunk */
+    int isolated; /* the batch is taken in parts, to find the bad messages */
+    int most;     /* messages of this part; 0: all */
+    const cm_error_t *barred; /* this part is parked untried, so */
+    int count;                /* messages that the transaction is about,
+                                 once it gets to them; 0: not yet */
+    int lost;                 /* it failed with its connection, or while
+                                 it waited for somebody else's lock */
     cm_receipt_t *receipt;
     apr_int64_t *wanted;
     const cm_error_t *stopped;     /* CM_ON_ERROR_STOP: why ... */
@@ -44,9 +53,19 @@ cm_error_t *cm_taking_finish(cm_taking_t *taking, cm_run_t *run, int attempts,
 
 /* Run WORK in a transaction, behind a stamping of what is committed here, so
  * that the stamping within it is short. When the tables have changed since
- * they were looked at, once more. Fails as cm_inbox_receive(). */
+ * they were looked at, once more; so when it fails for what may pass. Fails as
+ * cm_inbox_receive(). */
 cm_error_t *cm_taking_run(cm_taking_t *taking, cm_taking_work_t work,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same; when the fault is with some of the messages, which are found by
+ * halving and parked, in transactions of their own. */
+cm_error_t *cm_taking_isolate(cm_taking_t *taking, cm_taking_work_t work,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether a failure of the last transaction may be the fault of its
+ * messages. */
+int cm_taking_is_of_messages(const cm_taking_t *taking);
 
 /* Try what waits for other records, as long as that brings further ones: of
  * the peer of TAKING, in its transaction. */

@@ -9,6 +9,7 @@
 
 #define PG_ERRORS_VERBOSE   2
 #define MYSQL_OPT_RECONNECT 20
+#define SQLITE_DEFERRED_FKS 10
 
 static void *symbol(const cm_store_t *store, const char *name)
 {
@@ -76,4 +77,17 @@ void cm_native_setup(const cm_store_t *store)
         *(void **)&option = symbol(store, "mysql_options");
     if (option)
         option(connection(store), MYSQL_OPT_RECONNECT, &off);
+}
+
+int cm_native_deferred(const cm_store_t *store)
+{
+    int (*status)(void *, int, int *, int *, int) = NULL;
+    int now = 0, most = 0;
+
+    if (store->dialect->database == CM_SQLITE3)
+        *(void **)&status = symbol(store, "sqlite3_db_status");
+    if (status &&
+        status(connection(store), SQLITE_DEFERRED_FKS, &now, &most, 0))
+        return 0;
+    return now;
 }

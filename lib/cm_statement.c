@@ -22,6 +22,7 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 
     text = apr_pstrdup(pool, text ? text : "");
     code = dialect->classify(number ? number : rc, text);
+    store->outside = dialect->outside(number ? number : rc, text);
     if (code == CM_UNAVAILABLE)
         store->broken = 1;
     if (store->transaction_pool) {

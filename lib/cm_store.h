@@ -96,6 +96,24 @@ cm_error_t *cm_store_commit(cm_store_t *store,
  * even do that is given up and renewed at the next begin. */
 void cm_store_rollback(cm_store_t *store);
 
+/* After a failure, outside of transactions: return whether the connection
+ * works. An error of the application's own trigger may look like a lost
+ * connection: then this one is used further. */
+int cm_store_revive(cm_store_t *store, apr_pool_t *scratch_pool);
+
+/* Return whether the last failure, after what TOOK so long, came of something
+ * outside that no other data would change: somebody else's lock, a full disk.
+ */
+int cm_store_is_outside(const cm_store_t *store, apr_interval_time_t took);
+
+/* Check now what the database would check at the end of the transaction
+ * (DEFERRABLE INITIALLY DEFERRED), then let the rest of the transaction go on
+ * as before. *BACK is NULL the first time in a transaction and is kept for
+ * the next one, in POOL. Fails with CM_REJECTED. */
+cm_error_t *cm_store_check_deferred(const char **back, cm_store_t *store,
+                                    apr_pool_t *pool,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Set, release, return to a savepoint. NAME is an identifier of ours. */
 cm_error_t *cm_store_savepoint(cm_store_t *store, const char *name,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

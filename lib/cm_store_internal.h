@@ -31,9 +31,10 @@ struct cm_store_t {
     unsigned long session;        /* the session set up; 0: not known */
     int broken;                   /* the connection is lost */
     int failed;                   /* a statement of the transaction failed */
-    int doomed;     /* the transaction is gone: only a rollback is left */
-    int locked;     /* holds the turn of SQLite's writers */
-    int found_rows; /* MySQL: known to count the rows found */
+    int doomed;           /* the transaction is gone: only a rollback is left */
+    cm_outside_e outside; /* what the last error came of */
+    int locked;           /* holds the turn of SQLite's writers */
+    int found_rows;       /* MySQL: known to count the rows found */
 };
 
 /* Make the error of a driver call that returned RC; notes what it means for
@@ -125,5 +126,9 @@ const cm_datum_t *cm_chunk_arguments(int *count, const cm_chunk_t *chunk,
 int cm_native_errno(const cm_store_t *store);
 unsigned long cm_native_session(const cm_store_t *store);
 void cm_native_setup(const cm_store_t *store);
+
+/* Return whether a deferred foreign key is not satisfied (SQLite); 0: it is,
+ * or it is not known. */
+int cm_native_deferred(const cm_store_t *store);
 
 #endif

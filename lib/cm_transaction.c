@@ -9,8 +9,14 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_sql.h"
+
 #define TRIES       3
 #define TRIES_PAUSE apr_time_from_msec(200)
+
+/* Who waits for a lock waits longer than this; an error that comes at once and
+ * says so comes of a trigger. */
+#define REAL_WAIT apr_time_from_sec(5)
 
 /* SQLite's writers of one process take turns here. Waiting inside SQLite
  * would hold the driver's global mutex, which the writer that has the lock
@@ -171,4 +177,59 @@ cm_error_t *cm_store_rollback_to(cm_store_t *store, const char *name,
     CM_TRY(savepoint(store, "ROLLBACK TO SAVEPOINT ", name, scratch_pool));
     store->failed = 0;
     return NULL;
+}
+
+int cm_store_revive(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    if (!store->handle)
+        return 0;
+    if (!store->broken)
+        return 1;
+    store->broken = 0;
+    err = cm_store_command(store, "ROLLBACK", scratch_pool);
+    err = cm_store_command(store, "SELECT 1", scratch_pool);
+    store->broken = err != NULL;
+    return !err;
+}
+
+int cm_store_is_outside(const cm_store_t *store, apr_interval_time_t took)
+{
+    return store->outside == CM_OUTSIDE_HOST ||
+           (store->outside == CM_OUTSIDE_LOCK && took > REAL_WAIT);
+}
+
+/* Give *BACK, the SQL that makes the constraints deferred again which are so
+ * by themselves; empty when there are none. */
+static cm_error_t *find_deferred(const char **back, cm_store_t *store,
+                                 apr_pool_t *pool)
+{
+    const char *sql =
+        cm_sql_section(store->dialect->driver, "catalog.sql", "deferred", pool);
+    cm_rows_t *rows;
+
+    *back = "";
+    if (!sql)
+        return NULL;
+    CM_TRY(cm_store_select(&rows, store, sql, NULL, 0, pool));
+    if (rows->count && cm_cell_text(rows, 0, 0))
+        *back = apr_pstrdup(pool, cm_cell_text(rows, 0, 0));
+    return NULL;
+}
+
+cm_error_t *cm_store_check_deferred(const char **back, cm_store_t *store,
+                                    apr_pool_t *pool, apr_pool_t *scratch_pool)
+{
+    if (cm_native_deferred(store))
+        return CM_FAIL(scratch_pool, CM_REJECTED,
+                       "FOREIGN KEY constraint failed (one that is checked at "
+                       "the end of the transaction)");
+    if (!*back)
+        CM_TRY(find_deferred(back, store, pool));
+    if (!**back)
+        return NULL;
+    CM_TRY(
+        cm_store_execute(store, "SET CONSTRAINTS ALL IMMEDIATE", scratch_pool));
+    return cm_store_execute(store, *back, scratch_pool);
 }

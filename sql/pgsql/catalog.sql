@@ -71,3 +71,14 @@ FROM pg_inherits AS i JOIN given ON i.inhparent = given.oid
     JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE NOT c.relispartition
 HAVING count(*) > 0;
+
+-- deferred: the statement that makes the constraints deferred again which are
+-- so by themselves. Those whose name another one has that cannot be deferred
+-- are left out: it would fail.
+SELECT 'SET CONSTRAINTS ' || string_agg(DISTINCT
+    quote_ident(n.nspname) || '.' || quote_ident(c.conname), ', ')
+    || ' DEFERRED'
+FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+WHERE c.condeferred AND NOT EXISTS (SELECT 1 FROM pg_constraint AS o
+    WHERE o.connamespace = c.connamespace AND o.conname = c.conname
+        AND NOT o.condeferrable);

@@ -91,8 +91,8 @@ static cm_error_t *inbox_send(cm_receipt_t **receipt, cm_node_t *node,
 }
 
 /* The same, expected to work; returns how many messages took effect. */
-static int inbox_take(cm_node_t *node, apr_int64_t after, const char *text,
-                      apr_pool_t *pool)
+static inline int inbox_take(cm_node_t *node, apr_int64_t after,
+                             const char *text, apr_pool_t *pool)
 {
     cm_receipt_t *receipt;
     int i;
