@@ -248,7 +248,7 @@ static const char *obstacle(const cm_verify_shape_t *here,
                             const cm_verify_shape_t *there)
 {
     if (!there->known)
-        return "the peer has no such model";
+        return "the peer has no such model, or only receives it";
     if (here->shared_keys != there->shared_keys)
         return "keys=shared is said on one side only";
     if (!(here->publishes && there->receives) &&

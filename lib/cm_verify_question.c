@@ -280,27 +280,36 @@ static cm_error_t *answer_stretch(cm_verify_answer_t *answer,
     return NULL;
 }
 
+/* Return the model that QUESTION is about, or NULL: of one that is only
+ * received nothing is sent, so nothing is told, not even that it is here. */
+static const cm_model_t *sent_model(const cm_node_t *node,
+                                    const cm_verify_question_t *question)
+{
+    const cm_model_t *model =
+        cm_settings_model(node->settings, question->model);
+
+    return model && model->publishes ? model : NULL;
+}
+
 cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
                              const char *peer,
                              const cm_verify_question_t *question,
                              apr_pool_t *pool)
 {
     cm_verify_answer_t *made = apr_pcalloc(pool, sizeof(*made));
+    const cm_model_t *model = sent_model(node, question);
     cm_verify_t *verify;
 
     *answer = made;
     if (question->ask == CM_ASK_SHAPE)
-        return cm_verify_shape(&made->shape, node, question->model, pool);
-    if (question->ask == CM_ASK_PUBLISH) {
-        const cm_model_t *model =
-            cm_settings_model(node->settings, question->model);
-
-        if (!model)
-            return CM_FAIL(pool, CM_CONFIG, "there is no model '%s'",
-                           question->model);
+        return cm_verify_shape(&made->shape, node, model ? model->name : "",
+                               pool);
+    if (!model)
+        return CM_FAIL(pool, CM_NOT_FOUND,
+                       "no model '%.255s' is sent from here", question->model);
+    if (question->ask == CM_ASK_PUBLISH)
         return cm_verify_publish(&made->published, node, model, question->names,
                                  pool);
-    }
     CM_TRY(cm_verify_open(&verify, node, peer, question->model,
                           question->columns, pool));
     if (question->ask == CM_ASK_STATES)

@@ -57,8 +57,9 @@ cm_error_t *cm_verify_read_answer(cm_verify_answer_t **answer, const char *text,
                                   apr_size_t size, int columns,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Answer QUESTION of PEER. Fails with CM_CONFIG when there is no such model,
- * and as what it does. */
+/* Answer QUESTION of PEER. Tells only what the peer is sent: fails with
+ * CM_NOT_FOUND when there is no such model, or it is only received; with
+ * CM_MALFORMED when a column is not sent; and as what it does. */
 cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
                              const char *peer,
                              const cm_verify_question_t *question,

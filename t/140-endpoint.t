@@ -355,6 +355,73 @@ is(join(', ', sort split /\n/, slurp("$server->{dir}/x.log")),
     '- - - GAP, 1 7 7 ok, 2 1 2 ok', 'the access log can tell what went through');
 $server->stop;
 
+# Questions of verify tell what the peer is sent anyway, and nothing else.
+
+subtest 'what verify tells' => sub {
+    my $own = Communicator::Test::Database->new('sqlite3');
+    my $node = Communicator::Test::Server->new(name => 'facade',
+        database => $own, conf => <<'CONF');
+CommunicatorModel post table=posts except=secret
+CommunicatorModel part table=parts only=shown
+CommunicatorModel wage table=wages direction=receive
+CONF
+    my $ask = sub {
+        my $answer = $node->post("$path?verify", encode_json({ @_ }), ours());
+
+        return ($answer->{status}, eval { decode_json($answer->{content}) });
+    };
+    my $states = sub {
+        my ($model, $column) = @_;
+
+        return $ask->(ask => 'states', model => $model,
+            names => [['facade', '1']], columns => [[$column, 'exact']]);
+    };
+
+    $own->create(<<'SQL');
+create table posts (id {key}, title {text}, secret {text}) {engine};
+create table parts (id {key}, shown {text}, hidden {text}) {engine};
+create table wages (id {key}, amount {text}) {engine};
+SQL
+    $node->migrate->start;
+    $own->run("insert into posts (title, secret) values ('seen', 'unseen');"
+        . "insert into parts (shown, hidden) values ('seen', 'unseen');"
+        . "insert into wages (amount) values ('unseen');"
+        . 'insert into communicator_mappings (origin, original_id, '
+        . "local_record_type, local_record_id, clock) values ('facade', '1', "
+        . "'Wage', '1', 7)");
+    $node->get("$path?from_id=1", ours());
+    for my $case (['post', 'title'], ['part', 'shown']) {
+        my ($status, $json) = $states->(@$case);
+
+        is($status, 200, "@$case: is sent");
+        is($json->{states}[0]{values}[0], 'seen', '  and told');
+    }
+    for my $case (['post', 'secret'], ['part', 'hidden'], ['post', 'id'],
+        ['post', 'nothing']) {
+        my ($status, $json) = $states->(@$case);
+
+        is("$status $json->{code}", '400 MALFORMED', "@$case: is not told");
+    }
+    my @shapes = map { ($ask->(ask => 'shape', model => $_))[1] }
+      qw(wage nothing);
+    is_deeply($shapes[0], $shapes[1], 'what is only received is not there');
+    is($shapes[0]{shape}{known}, 0, '  so it is said');
+    for my $what ([ask => 'states', names => [['facade', '1']]],
+        [ask => 'parts', origin => 'facade', after => '', bounds => [undef]],
+        [ask => 'items', origin => 'facade', after => '', bounds => [undef]]) {
+        my @answers = map { [$ask->(@$what, model => $_,
+            columns => [['amount', 'exact']])] } qw(wage nothing);
+
+        is($answers[0][0], 404, "$what->[1]: nothing of it");
+        like($answers[0][1]{error}, qr/no model 'wage' is sent/, '  in words');
+        is($answers[1][0], 404, '  as of one that is not there');
+    }
+    my $answer = $node->post("$path?repair", encode_json({ ask => 'publish',
+        model => 'wage', names => [['facade', '1']] }), ours());
+    is($answer->{status}, 404, 'nor can it be published');
+    $node->stop;
+};
+
 # A database that was away is there again for the next request.
 
 for my $driver ('pgsql', 'mysql') {

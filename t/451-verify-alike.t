@@ -149,7 +149,7 @@ sub check_questions {
     }
     is($server->post('/messages.json?verify', '[]')->{status}, 503,
         'nobody asks without our headers');
-    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/, qr/CM0025/,
+    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/, qr/CM0028/,
         qr/password mismatch/i);
 }
 
