@@ -8,10 +8,12 @@ SELECT t.{key} FROM {table} AS t WHERE {condition}
 ORDER BY t.{key} LIMIT 1 OFFSET {offset};
 
 -- enqueue: the state of the records as messages; each stays locked, so that
--- a change on its way is in this message or in a later one
+-- a change on its way is in this message or in a later one. All are locked
+-- before the first id is taken: ids follow commits, and who waits for a lock
+-- keeps no ids from an application.
 INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
-SELECT {model}, {key_text}, 'update',
+SELECT SQL_BUFFER_RESULT {model}, {key_text}, 'update',
     CONCAT({begin}, {capture}, '}'), '[]', 0
 FROM {table} AS t WHERE {condition}
 ORDER BY t.{key} FOR UPDATE;
