@@ -29,6 +29,9 @@ struct cm_dialect_t {
     const char *for_update;     /* " FOR UPDATE", or "" */
     const char *unstamped;      /* the outbox, to look for seq IS NULL, and */
     const char *in_order;       /* how to find those rows in order of id */
+    const char *unstamped_from; /* SQL: the id behind which they are, but for
+                                   what cm_unstamped.h says; NULL: any */
+    const char *snapshot;       /* SQL: which transactions a statement sees */
     int parameter_limit;        /* "%s" in one statement */
     int row_limit;              /* rows in one statement */
     apr_size_t statement_limit; /* bytes of SQL and parameters together */

@@ -233,8 +233,10 @@ const cm_dialect_t cm_dialect_mysql = {
     /* In this index they stand in order of id, as InnoDB's do; asked for the
      * order it would go through all that is stamped, or sort all that is not,
      * for each chunk again. */
-    .unstamped = "outbound_messages FORCE INDEX (outbound_messages_seq_index)",
+    .unstamped =
+        "outbound_messages FORCE INDEX (outbound_messages_order_index)",
     .in_order = "",
+    .unstamped_from = "(SELECT stamped_id FROM communicator_node WHERE id = 1)",
     .parameter_limit = 65535,
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,

@@ -321,6 +321,13 @@ const cm_dialect_t cm_dialect_pgsql = {
     .for_update = " FOR UPDATE",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
+    .unstamped_from =
+        "(SELECT least(n.stamped_id, (SELECT min(split_part(p, ':', 2)::bigint)"
+        " FROM unnest(string_to_array(n.passed, ' ')) AS p"
+        " WHERE txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
+        " txid_current_snapshot())))"
+        " FROM communicator_node AS n WHERE n.id = 1)",
+    .snapshot = "txid_current_snapshot()::text",
     .parameter_limit = 65535,
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,

@@ -66,6 +66,8 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     opened->pool = pool;
     apr_pool_create(&opened->table_pool, pool);
     apr_pool_tag(opened->table_pool, "cm_node_tables");
+    apr_pool_create(&opened->row_pool, pool);
+    apr_pool_tag(opened->row_pool, "cm_node_row");
     opened->tables = apr_hash_make(opened->table_pool);
     *node = opened;
     return NULL;
@@ -106,7 +108,8 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
 {
     const char *sql = apr_pstrcat(scratch_pool,
                                   "SELECT last_seq, epoch, life, paused_at,"
-                                  " mappings_version FROM communicator_node"
+                                  " mappings_version, stamped_id, passed"
+                                  " FROM communicator_node"
                                   " WHERE id = 1",
                                   lock, NULL);
     cm_rows_t *rows;
@@ -122,6 +125,9 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
     node->life = (int)cm_cell_number(rows, 0, 2);
     node->paused_at = cm_cell_number(rows, 0, 3);
     node->mappings_version = cm_cell_number(rows, 0, 4);
+    node->stamped_id = cm_cell_number(rows, 0, 5);
+    apr_pool_clear(node->row_pool);
+    node->passed = apr_pstrdup(node->row_pool, cm_cell_text(rows, 0, 6));
     return NULL;
 }
 
@@ -152,6 +158,20 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
                         "UPDATE communicator_node SET last_seq = %s"
                         " WHERE id = 1",
                         &argument, 1, scratch_pool);
+}
+
+cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
+                                apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_number(last_seq, scratch_pool),
+        cm_datum_number(node->stamped_id, scratch_pool),
+        cm_datum_text(node->passed)};
+
+    return cm_store_run(NULL, node->store,
+                        "UPDATE communicator_node SET last_seq = %s,"
+                        " stamped_id = %s, passed = %s WHERE id = 1",
+                        arguments, 3, scratch_pool);
 }
 
 cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)

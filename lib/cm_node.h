@@ -12,8 +12,13 @@ typedef struct cm_node_t {
     const char *epoch; /* of this database: 32 hexadecimal digits */
     int life;          /* the first of records made here (cm_mapping.h) */
     apr_int64_t mappings_version; /* of the mappings, as last read */
-    apr_int64_t paused_at; /* since when it is paused; 0: not (cm_state.h) */
-    apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
+    apr_int64_t paused_at;    /* since when it is paused; 0: not (cm_state.h) */
+    apr_int64_t stamped_id;   /* how far the outbox is stamped, as last read, */
+    const char *passed;       /* and what may commit below (cm_unstamped.h) */
+    apr_time_t looked_at;     /* when all of it was last looked through; 0 */
+    int ids_asked, ids_mixed; /* ids of the outbox come from several servers */
+    apr_pool_t *row_pool;
+    apr_hash_t *tables; /* model name -> cm_table_t *, read on first use */
     apr_pool_t *pool;
     apr_pool_t *table_pool;
 } cm_node_t;
@@ -43,6 +48,10 @@ cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
 /* Write the last seq used, under the lock. */
 cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same, and how far the outbox is stamped, as NODE says. */
+cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give the mappings their next version, under the lock: who has read them
  * without it sees that they are not the same any more. */

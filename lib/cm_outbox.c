@@ -5,6 +5,7 @@
 
 #include "cm_dialect.h"
 #include "cm_outbox_read.h"
+#include "cm_unstamped.h"
 
 /* Refuse the confirmation of what was never sent from here. */
 static cm_error_t *check_known(cm_node_t *node, const char *peer,
@@ -150,7 +151,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
 {
     const cm_dialect_t *dialect = cm_store_dialect(node->store);
     const char *stamped, *unstamped;
-    apr_int64_t raw, confirmed;
+    apr_int64_t raw, confirmed, last_seq;
     cm_rows_t *rows;
     cm_peer_t *row;
 
@@ -158,8 +159,11 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
     confirmed = row ? row->confirmed : 0;
     stamped = apr_psprintf(
         pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
-    unstamped =
-        apr_pstrcat(pool, dialect->unstamped, " WHERE seq IS NULL", NULL);
+    if (dialect->database == CM_MYSQL)
+        CM_TRY(cm_node_refresh(&last_seq, node, pool));
+    unstamped = apr_pstrcat(
+        pool, dialect->unstamped, " WHERE ",
+        cm_unstamped_where(node, cm_unstamped_is_due(node), pool), NULL);
     CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
     CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
     if (pending->count)

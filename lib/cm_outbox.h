@@ -6,24 +6,21 @@
 #include "cm_mapping.h"
 #include "cm_peer.h"
 
-/* A stamping of many messages, some at a time. What was committed when it
- * began is stamped once it finds no more; what commits late, with a lower id,
- * is left to the next one. */
+/* A stamping of many messages, some at a time: each time those with the lowest
+ * ids of all that is committed. For each record numbers follow commits. */
 typedef struct cm_stamping_t {
     int limit;         /* messages at a time */
     const char *peer;  /* whom they are handed over to at once: fills
                           delivered_at, too; NULL: nobody */
     apr_int64_t holds; /* what PEER holds up to: confirmed in the transaction
                           of the next chunk; 0: nothing new */
-    apr_int64_t after; /* ids up to here are done; 0 at the beginning */
+    int all;           /* look through all: cm_unstamped.h */
     const cm_rows_t *rows; /* the last chunk, for cm_outbox_read_stamped(), in
                               the pool that it was stamped with; or NULL */
 } cm_stamping_t;
 
-/* Say whether a committed message with an id above AFTER has no number yet;
- * takes no lock. */
+/* Say whether a committed message has no number yet; takes no lock. */
 cm_error_t *cm_outbox_is_waiting(int *waiting, cm_node_t *node,
-                                 apr_int64_t after,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Stamp committed messages in the open transaction, under the node's lock;

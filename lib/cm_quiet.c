@@ -6,6 +6,10 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_dialect.h"
+#include "cm_outbox.h"
+#include "cm_unstamped.h"
+
 enum {
     PEER_EPOCH,
     CONFIRMED,
@@ -17,20 +21,44 @@ enum {
     LAST_SEQ,
     PAUSED_AT,
     WAITING,
-    HELD_CLOCK
+    HELD_CLOCK,
+    PASSED
 };
 
-static const char question[] =
-    "SELECT p.epoch, p.confirmed, p.received, p.received_clock,"
-    " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
-    " CASE WHEN EXISTS (SELECT 1 FROM outbound_messages WHERE seq IS NULL)"
-    " OR EXISTS (SELECT 1 FROM inbound_messages"
-    " WHERE processed_at IS NULL AND peer = p.name)"
-    " OR EXISTS (SELECT 1 FROM communicator_problems WHERE subject = p.name)"
-    " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
-    " (SELECT clock FROM outbound_messages WHERE seq = %s)"
-    " FROM communicator_peers p, communicator_node n"
-    " WHERE n.id = 1 AND p.name = %s";
+/* Return the question; ALL: cm_unstamped_is_due(). */
+static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
+{
+    const char *from = cm_store_dialect(node->store)->unstamped_from;
+
+    return apr_pstrcat(
+        pool,
+        "SELECT p.epoch, p.confirmed, p.received, p.received_clock,"
+        " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
+        " CASE WHEN EXISTS (SELECT 1 FROM outbound_messages WHERE seq IS NULL",
+        all || !from ? "" : " AND id > ", all || !from ? "" : from,
+        ")"
+        " OR EXISTS (SELECT 1 FROM inbound_messages"
+        " WHERE processed_at IS NULL AND peer = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_problems"
+        " WHERE subject = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
+        " (SELECT clock FROM outbound_messages WHERE seq = %s),"
+        " CASE WHEN n.passed IS NULL THEN 0 ELSE 1 END"
+        " FROM communicator_peers p, communicator_node n"
+        " WHERE n.id = 1 AND p.name = %s",
+        NULL);
+}
+
+/* MariaDB: look into what was passed over, which the question does not. */
+static cm_error_t *look_below(int *waiting, cm_node_t *node,
+                              const cm_rows_t *rows, int all, apr_pool_t *pool)
+{
+    *waiting = 0;
+    if (all || cm_store_dialect(node->store)->database != CM_MYSQL ||
+        !cm_cell_number(rows, 0, PASSED))
+        return NULL;
+    return cm_outbox_is_waiting(waiting, node, pool);
+}
 
 static int is(const cm_rows_t *rows, int column, const char *text)
 {
@@ -70,16 +98,25 @@ cm_error_t *cm_quiet_find(cm_peer_t **peer, cm_node_t *node,
 {
     const cm_datum_t arguments[] = {cm_datum_number(claim->held, result_pool),
                                     cm_datum_text(name)};
+    const int all = cm_unstamped_is_due(node);
+    const apr_time_t now = apr_time_now();
     cm_peer_t *found;
     cm_rows_t *rows;
+    int waiting;
 
     *peer = NULL;
-    CM_TRY_FOR(cm_store_select_often(&rows, node->store, question, arguments, 2,
-                                     result_pool),
+    CM_TRY_FOR(cm_store_select_often(&rows, node->store,
+                                     question(node, all, result_pool),
+                                     arguments, 2, result_pool),
                result_pool, "cannot see whether anything is new for '%s'",
                name);
     if (!rows->count || !is_quiet(rows, claim, since))
         return NULL;
+    CM_TRY(look_below(&waiting, node, rows, all, result_pool));
+    if (waiting)
+        return NULL;
+    if (all)
+        node->looked_at = now;
     found = apr_pcalloc(result_pool, sizeof(*found));
     found->name = apr_pstrdup(result_pool, name);
     found->epoch = cm_cell_text(rows, 0, PEER_EPOCH);

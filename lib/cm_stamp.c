@@ -9,6 +9,7 @@
 #include "cm_bulk.h"
 #include "cm_dialect.h"
 #include "cm_json.h"
+#include "cm_unstamped.h"
 
 #define CHUNK 1000
 /* Bytes of bodies, of messages that the application wrote itself. */
@@ -38,62 +39,113 @@ static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
     return cm_json_done(&json) ? changed : NULL;
 }
 
-/* Give the next rows without a number, in order: cm_stamp_row_t. */
-static cm_error_t *read_rows(apr_array_header_t **found, cm_stamp_t *stamp)
+/* Return the SQL that gives the next rows without a number, in order; before
+ * them, with id 0, what the statement sees. */
+static const char *rows_sql(const cm_stamp_t *stamp)
 {
     const cm_dialect_t *dialect = cm_store_dialect(stamp->node->store);
     const cm_stamping_t *stamping = stamp->stamping;
+    apr_pool_t *pool = stamp->pool;
     const char *size = dialect->database == CM_SQLITE3
                            ? "length(CAST(body AS blob))"
                            : "octet_length(body)";
     const char *body =
         stamping->peer
-            ? apr_psprintf(stamp->pool,
+            ? apr_psprintf(pool,
                            "CASE WHEN action IS NOT NULL AND source IS NULL"
                            " AND %s <= %d THEN body END",
                            size, KEPT_BYTES)
             : "NULL";
+    const char *sql =
+        apr_psprintf(pool,
+                     "SELECT id, model, local_record_id, action, changed,"
+                     " clock, origin, original_id,"
+                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
+                     " FROM %s WHERE %s%s LIMIT %d",
+                     size, body, dialect->unstamped,
+                     cm_unstamped_where(stamp->node, stamping->all, pool),
+                     dialect->in_order, stamping->limit);
+
+    if (!dialect->snapshot)
+        return sql;
+    return apr_pstrcat(pool, "SELECT 0, ", dialect->snapshot,
+                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL"
+                       " UNION ALL (",
+                       sql, ")", NULL);
+}
+
+/* Add row number I of ROWS to FOUND (cm_stamp_row_t) and IDS. */
+static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
+                           const cm_rows_t *rows, int i, apr_pool_t *pool)
+{
+    cm_stamp_row_t *row = apr_array_push(found);
+
+    memset(row, 0, sizeof(*row));
+    row->id = cm_cell_number(rows, i, 0);
+    if (found->nelts > 1 && row->id <= row[-1].id)
+        return CM_FAIL(pool, CM_DATABASE,
+                       "the database gives message %" APR_INT64_T_FMT
+                       " behind %" APR_INT64_T_FMT,
+                       row->id, row[-1].id);
+    row->model = cm_cell_text(rows, i, 1);
+    row->local_id = cm_cell_text(rows, i, 2);
+    row->action = cm_cell_text(rows, i, 3);
+    row->changed = read_changed(cm_cell_text(rows, i, 4), pool);
+    row->raw =
+        cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5) : cm_clock_now();
+    row->identity.origin = cm_cell_text(rows, i, 6);
+    row->identity.original_id = cm_cell_text(rows, i, 7);
+    row->body = *cm_cell(rows, i, 9);
+    APR_ARRAY_PUSH(ids, apr_int64_t) = row->id;
+    return NULL;
+}
+
+/* Give the next rows without a number, in order: cm_stamp_row_t. */
+static cm_error_t *read_rows(apr_array_header_t **found, cm_found_t *what,
+                             cm_stamp_t *stamp)
+{
+    const int limit = stamp->stamping->limit;
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(cm_store_select(
-        &rows, stamp->node->store,
-        apr_psprintf(stamp->pool,
-                     "SELECT id, model, local_record_id, action, changed,"
-                     " clock, origin, original_id,"
-                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
-                     " FROM %s WHERE seq IS NULL AND id > %" APR_INT64_T_FMT
-                     "%s LIMIT %d",
-                     size, body, dialect->unstamped, stamping->after,
-                     dialect->in_order, stamping->limit),
-        NULL, 0, stamp->pool));
+    CM_TRY(cm_store_select(&rows, stamp->node->store, rows_sql(stamp), NULL, 0,
+                           stamp->pool));
     *found =
         apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
+    what->all = stamp->stamping->all;
+    what->ids =
+        apr_array_make(stamp->pool, rows->count + 1, sizeof(apr_int64_t));
     for (i = 0; i < rows->count; i++) {
-        cm_stamp_row_t *row;
-
+        if (!cm_cell_number(rows, i, 0)) {
+            what->snapshot = cm_cell_text(rows, i, 1);
+            continue;
+        }
         bytes += cm_cell_number(rows, i, 8);
-        if (i && bytes > MOST_BYTES)
+        what->more = bytes > MOST_BYTES && (*found)->nelts;
+        if (what->more)
             break;
-        row = apr_array_push(*found);
-        memset(row, 0, sizeof(*row));
-        row->id = cm_cell_number(rows, i, 0);
-        if (i && row->id <= row[-1].id)
-            return CM_FAIL(stamp->pool, CM_DATABASE,
-                           "the database gives message %" APR_INT64_T_FMT
-                           " behind %" APR_INT64_T_FMT,
-                           row->id, row[-1].id);
-        row->model = cm_cell_text(rows, i, 1);
-        row->local_id = cm_cell_text(rows, i, 2);
-        row->action = cm_cell_text(rows, i, 3);
-        row->changed = read_changed(cm_cell_text(rows, i, 4), stamp->pool);
-        row->raw = cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5)
-                                            : cm_clock_now();
-        row->identity.origin = cm_cell_text(rows, i, 6);
-        row->identity.original_id = cm_cell_text(rows, i, 7);
-        row->body = *cm_cell(rows, i, 9);
+        CM_TRY(add_row(*found, what->ids, rows, i, stamp->pool));
     }
+    what->more |= (*found)->nelts == limit;
+    return NULL;
+}
+
+/* Read them, and note in the node what is passed over. */
+static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
+{
+    const apr_int64_t stamped_id = stamp->node->stamped_id;
+    const char *passed = stamp->node->passed;
+    int torn;
+
+    do {
+        cm_found_t what = {0};
+
+        stamp->node->stamped_id = stamped_id;
+        stamp->node->passed = passed;
+        CM_TRY(read_rows(found, &what, stamp));
+        CM_TRY(cm_unstamped_note(&torn, stamp->node, &what, stamp->pool));
+    } while (torn);
     return NULL;
 }
 
@@ -265,19 +317,31 @@ static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
     return NULL;
 }
 
+/* Write what is remembered when it is no longer PASSED. */
+static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
+                                apr_int64_t last_seq)
+{
+    const char *left = stamp->node->passed;
+
+    if (!passed || (left && !strcmp(left, passed)))
+        return NULL;
+    return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
+}
+
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
-    cm_stamping_t *stamping = stamp->stamping;
     apr_array_header_t *rows;
     apr_int64_t last_seq;
     apr_pool_t *subpool;
+    const char *passed;
     int i;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
-    CM_TRY(read_rows(&rows, stamp));
+    passed = stamp->node->passed;
+    CM_TRY(take_rows(&rows, stamp));
     *stamped = rows->nelts;
     if (!rows->nelts)
-        return NULL;
+        return forget_ended(stamp, passed, last_seq);
     CM_TRY(read_bodies(stamp, rows));
     CM_TRY(find_records(stamp, rows));
     for (i = 0; i < rows->nelts; i++)
@@ -287,7 +351,6 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     apr_pool_clear(subpool);
     CM_TRY(cm_stamp_write(stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
-    stamping->after = APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id;
     return NULL;
 }
 
@@ -307,18 +370,12 @@ cm_error_t *cm_outbox_stamp_some(int *stamped, cm_node_t *node,
 }
 
 cm_error_t *cm_outbox_is_waiting(int *waiting, cm_node_t *node,
-                                 apr_int64_t after, apr_pool_t *scratch_pool)
+                                 apr_pool_t *scratch_pool)
 {
-    const char *sql = apr_psprintf(
-        scratch_pool,
-        "SELECT id FROM %s WHERE seq IS NULL AND id > %" APR_INT64_T_FMT
-        " LIMIT 1",
-        cm_store_dialect(node->store)->unstamped, after);
-    cm_rows_t *rows;
+    cm_look_t look;
 
-    CM_TRY_FOR(cm_store_select(&rows, node->store, sql, NULL, 0, scratch_pool),
-               scratch_pool, "cannot read the outbox");
-    *waiting = rows->count;
+    CM_TRY(cm_unstamped_look(&look, node, 0, scratch_pool));
+    *waiting = look.waiting;
     return NULL;
 }
 
@@ -334,29 +391,43 @@ static cm_error_t *confirm_and_stamp(int *stamped, cm_node_t *node,
     return cm_outbox_stamp_some(stamped, node, stamping, pool);
 }
 
+/* Stamp what a LOOK has found, or only forget what is passed. */
+static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
+                                        cm_stamping_t *stamping,
+                                        apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_store_begin(node->store, pool));
+    err = confirm_and_stamp(stamped, node, stamping, pool);
+    if (err)
+        cm_store_rollback(node->store);
+    else
+        err = cm_store_commit(node->store, pool);
+    if (err)
+        stamping->rows = NULL;
+    else
+        stamping->holds = 0;
+    return err;
+}
+
 cm_error_t *cm_outbox_stamp_chunk(int *stamped, cm_node_t *node,
                                   cm_stamping_t *stamping,
                                   apr_pool_t *scratch_pool)
 {
-    const apr_int64_t after = stamping->after;
-    cm_error_t *err;
+    const apr_time_t now = apr_time_now();
+    cm_look_t look;
 
+    *stamped = 0;
     stamping->rows = NULL;
-    CM_TRY(cm_outbox_is_waiting(stamped, node, after, scratch_pool));
-    if (!*stamped)
-        return NULL;
-    CM_TRY(cm_store_begin(node->store, scratch_pool));
-    err = confirm_and_stamp(stamped, node, stamping, scratch_pool);
-    if (err)
-        cm_store_rollback(node->store);
-    else
-        err = cm_store_commit(node->store, scratch_pool);
-    if (err) {
-        stamping->after = after;
-        stamping->rows = NULL;
-        return err;
-    }
-    stamping->holds = 0;
+    stamping->all = cm_unstamped_is_due(node);
+    CM_TRY(cm_unstamped_look(&look, node, stamping->all, scratch_pool));
+    CM_TRY_FOR(cm_unstamped_forget(node, scratch_pool), scratch_pool,
+               "cannot look into the outbox's gaps");
+    if (look.waiting || look.stale)
+        CM_TRY(stamp_in_transaction(stamped, node, stamping, scratch_pool));
+    if (stamping->all)
+        node->looked_at = now;
     return NULL;
 }
 

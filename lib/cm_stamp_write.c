@@ -82,5 +82,5 @@ cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
     CM_TRY(cm_names_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
     if (handed_over && last_seq == before + rows->nelts)
         stamp->stamping->rows = keep_rows(stamp, rows, before);
-    return cm_node_set_last_seq(stamp->node, last_seq, scratch_pool);
+    return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }

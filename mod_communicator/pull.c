@@ -145,7 +145,6 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
     int stamped;
 
     pull->stamping.limit = pull->limits.messages;
-    pull->stamping.after = 0;
     pull->stamping.holds = exchange->gem ? 0 : pull->from - 1;
     do {
         stamped = 0;
@@ -158,7 +157,7 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
     } while (stamped && !pull->batch->more && !pull->batch->messages->nelts);
     if (pull->batch->more)
         return NULL;
-    return cm_outbox_is_waiting(&pull->batch->more, exchange->node, 0, pool);
+    return cm_outbox_is_waiting(&pull->batch->more, exchange->node, pool);
 }
 
 /* HEAD changes nothing: monitors ask it. */

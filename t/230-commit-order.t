@@ -4,6 +4,9 @@
 # of up to 40 ms, some of which are rolled back, while communicator-sync sends,
 # or fetches from httpd, what has been committed. All of that arrives, once, in
 # an order without gaps.
+#
+# And what commits late, with a lower id, while a backlog is numbered chunk by
+# chunk, is numbered before the later changes of its records.
 
 use strict;
 use warnings;
@@ -11,8 +14,9 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep);
-use Communicator::Test qw(start_process is_alive spew);
+use Communicator::Test qw(start_process is_alive spew wait_until);
 use Communicator::Test::Pair;
+use Communicator::Test::Session;
 
 my ($writers, $transactions) = (16, 40);
 my %pause = (pgsql => 'select pg_sleep(%.3f);', mysql => 'do sleep(%.3f);');
@@ -93,6 +97,202 @@ sub test {
     $pair->stop;
 }
 
+my $lock = 'select last_seq from communicator_node where id = 1 for update';
+
+# Start COMMAND, and stop it behind its first chunk: who asks for the node's
+# lock next stands in a queue. Returns its process and who holds the lock.
+sub stop_behind_chunk {
+    my ($pair, $database, $command) = @_;
+    my ($first, $second) = map { Communicator::Test::Session->new($database) }
+      1 .. 2;
+    my $queue = sub {
+        my ($length) = @_;
+        wait_until(sub {
+            Communicator::Test::Session->waiting($database) >= $length }, 60)
+          or die "no $length sessions wait";
+    };
+
+    $first->run("begin; $lock");
+    my $pid = $pair->{central}->sync_start($command);
+    $queue->(1);
+    $second->start("begin; $lock");
+    $queue->(2);
+    $first->run('rollback');
+    $second->finish;
+    $first->stop;
+    return ($pid, $second);
+}
+
+# What one transaction does, and what is done to its records later.
+my @early = (
+    "insert into events (token) values ('created')",
+    "update events set token = 'changed' where id = 1",
+    'delete from events where id = 2',
+);
+my @later = (
+    "update events set token = 'created, changed' where token = 'created'",
+    "update events set token = 'changed again' where id = 1",
+    "insert into events (id, token) values (2, 'again')",
+    "delete from events where id = 3",
+);
+
+# Numbers of the outbox of FROM that are behind those of later changes.
+sub turned_round {
+    my ($database) = @_;
+
+    return $database->value('select count(*) from outbound_messages a '
+        . 'join outbound_messages b on a.model = b.model '
+        . 'and a.local_record_id = b.local_record_id '
+        . 'and a.id < b.id and a.seq > b.seq');
+}
+
+# A transaction has low ids and commits while COMMAND is between two chunks;
+# its records are changed again at once. ROWS: more than a chunk.
+sub test_late {
+    my ($command, $rows, @drivers) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
+        tables => 'create table events (id {key}, '
+          . 'token varchar(20) not null) {engine};',
+        models => 'CommunicatorModel event table=events'
+          . "\nCommunicatorBatch 20");
+    my ($from, $to) = map { $_->database } $command eq 'push'
+      || $rows > 1000 ? $pair->nodes : reverse $pair->nodes;
+    my @backlog = map { "('backlog-$_')" } 1 .. $rows;
+
+    $from->run("insert into events (token) values ('one'), ('two'), "
+        . "('three')");
+    $pair->sync('the first records');
+    my $late = Communicator::Test::Session->new($from);
+    $late->run(join '; ', 'begin', @early);
+    $from->run('insert into events (token) values ' . join ', ', @backlog);
+    $to->run("insert into events (token) values ('from there')");
+    my ($pid, $gate) = stop_behind_chunk($pair, $from, $command);
+    my $stamped = $from->value('select count(*) from outbound_messages '
+        . 'where seq is not null');
+    cmp_ok($stamped, '<', $rows, "stopped: $stamped are numbered");
+    $late->run('commit');
+    $from->run(join '; ', @later);
+    $gate->run('rollback');
+    ok(wait_until(sub { !is_alive($pid) }, 60), 'the command ends');
+    $_->stop for $late, $gate;
+    $pair->sync('the rest');
+    is(turned_round($from), 0, 'the numbers of each record follow its ids');
+    my $sql = "select token from events where token not like 'backlog%' "
+      . 'order by token';
+    $pair->both_have($sql, [map { [$_] } 'again', 'changed again',
+        'created, changed', 'from there'], 'each once, and the newest');
+    $pair->both_have('select count(*) from events', [[$rows + 4]],
+        'all are there');
+    $pair->is_settled('in the end');
+    $pair->stop;
+}
+
+# How much DATABASE has read of the outbox so far: entries of its indexes on
+# PostgreSQL, pages of all on MariaDB.
+my %read = (
+    pgsql => 'select sum(idx_tup_read) from pg_stat_user_indexes '
+      . "where relname = 'outbound_messages'",
+    mysql => 'select variable_value from information_schema.global_status '
+      . "where variable_name = 'innodb_buffer_pool_read_requests'",
+);
+
+# How much is read while 400 records are sent in batches of 20.
+sub cost_of_sending {
+    my ($pair, $database, $what) = @_;
+    my $sql = $read{ $database->driver };
+    my $rows = join ', ', map { "('cost $_')" } 1 .. 400;
+
+    $database->run("insert into events (token) values $rows");
+    my $before = $database->value($sql);
+    $pair->sync($what);
+    return $database->value($sql) - $before;
+}
+
+# A gap that has been there for a while is looked into: it is kept while a
+# transaction has a row in it, and forgotten when that was rolled back. Writes
+# two records.
+sub keeps_open_gap {
+    my ($pair, $database) = @_;
+    my $passed = 'select passed from communicator_node';
+
+    $database->run("begin; insert into events (token) values ('undone'); "
+        . 'rollback');
+    $database->run("insert into events (token) values ('kept')");
+    $pair->sync('a gap');
+    like($database->value($passed), qr/^1-1\@\d+ \d+-\d+\@\d+$/,
+        'two gaps');
+    $database->run('update communicator_node set passed = '
+        . "regexp_replace(passed, '\@[0-9]+', '\@1')");
+    $database->run("insert into events (token) values ('kept')");
+    $pair->sync('much later');
+    like($database->value($passed), qr/^1-1\@\d{9,}$/,
+        'that of the open transaction is kept');
+    return 2;
+}
+
+# While an old transaction is open nothing that is stamped leaves the index:
+# that is not gone through with each batch.
+sub test_cost {
+    my ($driver) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
+        own_server => $driver eq 'mysql',
+        tables => 'create table events (id {key}, '
+          . 'token varchar(20) not null) {engine};',
+        models => 'CommunicatorModel event table=events'
+          . "\nCommunicatorBatch 20");
+    my $database = $pair->central;
+    my $conf = $pair->{central}{conf};
+    my $old = Communicator::Test::Session->new($database);
+    my $rows = join ', ', map { "('row $_')" } 1 .. 20_000;
+
+    $pair->{central}{conf} =~ s/CommunicatorBatch 20$/CommunicatorBatch 1000/;
+    $pair->{central}->configure;
+    $old->run("begin; insert into events (token) values ('late')");
+    $old->run('select count(*) from events');
+    my $before = cost_of_sending($pair, $database, 'at first');
+    $database->run("insert into events (token) values $rows");
+    $pair->sync('much');
+    $pair->{central}{conf} = $conf;
+    $pair->{central}->configure;
+    my $cost = cost_of_sending($pair, $database, 'behind much');
+    cmp_ok($cost, '<', 12 * 20_000, "$before, and behind much $cost are read");
+    my $more = $driver eq 'mysql' ? keeps_open_gap($pair, $database) : 0;
+    $old->run('commit');
+    $old->stop;
+    $pair->sync('the late one');
+    $pair->both_have('select count(*) from events', [[20_801 + $more]],
+        'all are there');
+    $pair->is_settled('in the end');
+    $pair->stop;
+}
+
+# While `publish` waits for a record of the application, that writes others.
+sub test_publish {
+    my ($driver) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
+        tables => 'create table events (id {key}, '
+          . 'token varchar(20) not null) {engine};',
+        models => 'CommunicatorModel event table=events');
+    my $database = $pair->central;
+    my $session = Communicator::Test::Session->new($database);
+
+    $database->run('insert into events (token) values '
+        . join ', ', map { "('row $_')" } 1 .. 50);
+    $session->run("begin; update events set token = 'changed' where id = 25");
+    my $pid = $pair->{central}->sync_start('publish', 'event', '--all');
+    ok(wait_until(sub {
+        Communicator::Test::Session->waiting($database) }, 60), 'it waits');
+    $session->run("update events set token = 'too' where id = 40");
+    $session->run('commit');
+    ok(wait_until(sub { !is_alive($pid) }, 60), 'it ends');
+    $session->stop;
+    $pair->sync('all of it');
+    $pair->both_have('select count(*) from events '
+        . "where token in ('changed', 'too')", [[2]], 'both are changed');
+    $pair->is_settled('in the end');
+    $pair->stop;
+}
+
 for my $driver (qw(pgsql mysql)) {
     my $why = Communicator::Test::Pair->missing($driver, 'sqlite3');
 
@@ -104,6 +304,23 @@ for my $driver (qw(pgsql mysql)) {
             test($command, @drivers);
         };
     }
+    for (['push', 90, $driver, 'sqlite3'], ['pull', 90, 'sqlite3', $driver],
+        ['pull', 1100, $driver, 'sqlite3']) {
+        my ($command, $rows, @drivers) = @$_;
+        my $where = $rows > 1000 ? 'before a batch is applied' : $command;
+        subtest "$driver, a late commit, $where" => sub {
+            plan skip_all => $why if $why;
+            test_late($command, $rows, @drivers);
+        };
+    }
+    subtest "$driver, publish beside it" => sub {
+        plan skip_all => $why if $why;
+        test_publish($driver);
+    };
+    subtest "$driver, an old transaction" => sub {
+        plan skip_all => $why if $why;
+        test_cost($driver);
+    };
 }
 
 done_testing();

@@ -8,6 +8,10 @@
  * Each rule below can be taken out with -DWITHOUT_...; spin must then find
  * a fault, which shows that the rule is needed and that the model can fail:
  *
+ *   WITHOUT_LOWEST_FIRST number a backlog in chunks, each behind the highest
+ *                        id of the one before: what commits between two
+ *                        chunks with a lower id gets its number after the
+ *                        later changes of its record
  *   WITHOUT_STAMP        send in order of ids, go on behind the highest seen
  *                        (the gem's pull): what commits late is lost
  *   WITHOUT_CONTINUITY   take any batch: a repeated request counts twice
@@ -36,6 +40,9 @@ bool ended[ROWS + 1];      /* committed or rolled back */
 bool purged[ROWS + 1];
 byte seq_of[ROWS + 1];     /* 0: not stamped */
 byte last_seq = 0;
+bool same;                 /* row 3 changes the record of row 1 */
+byte chunk;                /* rows that are stamped at a time */
+byte after_id = 0;         /* the last one stamped in this run */
 byte confirmed = 0;
 byte handed_over = 0;
 
@@ -57,12 +64,14 @@ byte mishaps = 0;
 #endif
 
 /* An application's transactions: ids are given out before commit, commits
- * come in any order, some roll back. */
+ * come in any order, some roll back. A record that is being changed is locked:
+ * its next change gets an id when that is over. */
 proctype writer()
 {
     byte id;
 
     atomic {
+        next_id != 3 || !same || ended[1];
         id = next_id;
         next_id++;
         taken[id] = true;
@@ -73,23 +82,37 @@ proctype writer()
     fi
 }
 
-/* Give the committed rows the next dense numbers, in one transaction under
- * the node's lock. */
+/* Give the next chunk of committed rows, those with the lowest ids, the next
+ * dense numbers, in one transaction under the node's lock. A run stamps until
+ * it finds none. */
+#ifdef WITHOUT_LOWEST_FIRST
+#define is_next(i) (i > after_id)
+#else
+#define is_next(i) true
+#endif
 inline stamp()
 {
     d_step {
         i = 1;
+        k = 0;
         do
-        :: i > ROWS -> break
+        :: i > ROWS || k == chunk -> break
         :: else ->
             if
-            :: committed[i] && seq_of[i] == 0 ->
+            :: committed[i] && seq_of[i] == 0 && is_next(i) ->
                 last_seq++;
-                seq_of[i] = last_seq
+                seq_of[i] = last_seq;
+                after_id = i;
+                k++
             :: else
             fi;
             i++
         od;
+        if
+        :: k == 0 -> after_id = 0
+        :: else
+        fi;
+        k = 0;
         i = 0
     }
 }
@@ -165,6 +188,14 @@ active proctype client()
     byte rows[BATCH + 1];
     byte numbers[BATCH + 1];
 
+    if
+    :: same = true
+    :: same = false
+    fi;
+    if
+    :: chunk = 1
+    :: chunk = ROWS
+    fi;
     i = 0;
     do
     :: i < ROWS -> run writer(); i++
@@ -308,6 +339,9 @@ idle:
 done:
     skip;
     d_step {
+        /* a record's changes are sent in the order in which they were made */
+        assert(!same || !committed[1] || !committed[3] ||
+               number_of(1) < number_of(3));
         i = 1;
         do
         :: i > ROWS -> break

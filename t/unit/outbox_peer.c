@@ -2,6 +2,8 @@
  * a gem (lib/cm_outbox.h). */
 #include "outbox.h"
 
+#include "cm_dialect.h"
+
 /* Ten messages of a thousand bytes, the first one from the peer itself. */
 static void say_ten(cm_node_t *node, apr_pool_t *pool)
 {
@@ -71,7 +73,6 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_node(store, pool);
     cm_stamping_t stamping = {.limit = 2, .peer = "there"};
-    cm_stamping_t next = {.limit = 2};
     int stamped, all = 0, id;
 
     for (id = 11; id <= 15; id++)
@@ -84,18 +85,62 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
                        " AND id <= 12 AND delivered_at IS NOT NULL",
                        pool),
         "2", "the first ones, and noted as handed over");
-    say_as(node, 5, pool);
     do {
         database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
         all += stamped;
     } while (stamped);
-    is_int(all, 3, "the rest, not what commits late with a lower id");
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &next, pool));
+    is_int(all, 3, "the rest");
+    say_as(node, 5, pool);
+    say_as(node, 16, pool);
+    node->looked_at = 0;
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
     is_str(database_value(store,
-                          "SELECT count(*) FROM outbound_messages WHERE seq = 6"
-                          " AND id = 5 AND delivered_at IS NULL",
+                          "SELECT count(*) FROM outbound_messages"
+                          " WHERE seq = id - CASE id WHEN 5 THEN -1 ELSE 9 END"
+                          " AND id IN (5, 16)",
                           pool),
-           "1", "which has its turn with the next stamping");
+           "2", "an id that the application chose comes in order, in time");
+    say_as(node, 1, pool);
+    say_as(node, 2, pool);
+    node->looked_at = 0;
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    say_as(node, 3, pool);
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 1, "ids that begin anew");
+}
+
+/* Ids that were passed over: what commits late, what never will. */
+static void test_gaps(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    cm_stamping_t stamping = {.limit = 100};
+    int stamped, id;
+
+    if (cm_store_dialect(store)->database != CM_MYSQL)
+        return;
+    for (id = 3; id <= 9; id += 3)
+        say_as(node, id, pool);
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_str(database_value(store,
+                          "SELECT regexp_replace(passed, '@[0-9]+', '')"
+                          " FROM communicator_node WHERE stamped_id = 9",
+                          pool),
+           "1-2 4-5 7-8", "gaps are remembered");
+    say_as(node, 5, pool);
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 1, "and looked into");
+    database_run(store, "UPDATE communicator_node SET passed ="
+                        " '1-2@1 4-4@1 7-8@1'");
+    say_as(node, 2, pool);
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 1, "an old one, too");
+    database_run(store, "UPDATE communicator_node SET passed = '4-4@1 7-8@1'");
+    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    is_str(database_value(store,
+                          "SELECT coalesce(passed, 'none')"
+                          " FROM communicator_node",
+                          pool),
+           "none", "what nobody has is forgotten");
 }
 
 /* Stamp the next messages for "there", and compare what is read behind AFTER
@@ -288,6 +333,7 @@ int main(void)
     if (!database_any())
         return skip_all("no database to test with");
     database_each("chunks", test_chunks);
+    database_each("gaps", test_gaps);
     database_each("just stamped", test_stamped);
     database_each("limits", test_limits);
     database_each("cursors", test_cursors);

@@ -11,7 +11,7 @@ package Communicator::Test::Pair;
 #
 # tables: SQL for create(), or code that gives it for a node's database and
 # name; models: configuration, or the same code; before: run on each node
-# while no trigger is there.
+# while no trigger is there; own_server: nobody else is at work on theirs.
 
 use strict;
 use warnings;
@@ -48,7 +48,8 @@ sub new {
 
 sub make {
     my ($kind, $name, $driver, %with) = @_;
-    my $database = Communicator::Test::Database->new($driver);
+    my $database = Communicator::Test::Database->new($driver,
+        own_server => $with{own_server});
     my ($tables, $models) = map {
         ref $with{$_} ? $with{$_}->($database, $name) : $with{$_}
     } qw(tables models);

@@ -22,7 +22,7 @@ use Communicator::Test::Peer;
 use Communicator::Test::Proxy;
 use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
-  skew_trigger statement pause);
+  skew_trigger statement pause changed_at_once);
 use Communicator::Test::Torture::Compare qw(keys_of differences_of);
 use Communicator::Test::Torture::Stuck qw(sessions_of);
 
@@ -136,15 +136,50 @@ sub transaction {
     }
     my $commits = rand() > 0.15;
     $sql .= $commits ? "commit;\n" : "rollback;\n";
+    $self->start_application($node, $sql, $commits ? \@tokens : [], []);
+}
+
+# Let the application run SQL on NODE, in the background. When it succeeds,
+# events with TOKENS are there, and none with those that are GONE.
+sub start_application {
+    my ($self, $node, $sql, $tokens, $gone) = @_;
+    my $database = $node->database;
     my $file = sprintf '%s/transaction-%d.sql', $node->{dir},
       ++$self->{transactions};
-    spew($file, $sql);
-    my @options = $driver eq 'sqlite3'
+    my @options = $database->driver eq 'sqlite3'
       ? ('-cmd', 'pragma foreign_keys=on') : ();
+
+    spew($file, $sql);
     my $pid = start_process([$database->client_command(@options)],
         in => $file, out => "$file.out");
-    push @{ $self->{running} }, { pid => $pid,
-        tokens => $commits ? \@tokens : [] };
+    push @{ $self->{running} }, { pid => $pid, tokens => $tokens,
+        gone => $gone };
+}
+
+# A backlog of many batches on a node, and sessions there that change at once
+# what they have just committed: with low ids, while it is being numbered.
+sub chase {
+    my ($self, $node) = @_;
+    my $driver = $node->database->driver;
+    my @posts = keys_of($node, 'posts', 'id');
+    my $token = sub {
+        return sprintf '%d-%d', $self->{seed}, ++$self->{tokens};
+    };
+    my @backlog = map { $token->() } 1 .. 50 + rand 200;
+
+    $self->start_application($node, 'insert into events (token) values '
+        . join(', ', map { "('$_')" } @backlog) . ";\n", \@backlog, []);
+    for (1 .. 1 + rand 4) {
+        my ($sql, @tokens, @gone) = ('');
+        for (1 .. 2 + rand 4) {
+            my ($more, $there, $gone) = changed_at_once($driver, $token,
+                \@posts);
+            $sql .= $more;
+            push @tokens, @$there;
+            push @gone, @$gone;
+        }
+        $self->start_application($node, $sql, \@tokens, \@gone);
+    }
 }
 
 # Wait for the end of process PID, which is then in $?.
@@ -163,6 +198,7 @@ sub join_transactions {
           or die "an application hangs (seed $self->{seed})\n";
         if ($? == 0) {
             push @{ $self->{committed} }, @{ $run->{tokens} };
+            push @{ $self->{gone} }, @{ $run->{gone} };
         }
         else {
             $self->{failed}++;
@@ -264,6 +300,7 @@ sub step {
     }
     $_->trouble(one_of(0, 0.2, 0.5)) for @{ $self->{proxies} };
     $self->transaction(one_of(@nodes)) for 1 .. 1 + rand 5;
+    $self->chase(one_of(@nodes)) if rand() < 0.25;
     $self->operate if rand() < 0.15;
     $self->exchange for 1 .. rand 3;
     $self->join_transactions if rand() < 0.7;
@@ -324,6 +361,8 @@ sub differences {
           grep { !$count{$_} } @{ $self->{committed} || [] };
         push @lines, map { $node->name . ": $count{$_} times $_" }
           grep { $count{$_} > 1 } sort keys %count;
+        push @lines, map { $node->name . ": still there: $_" }
+          grep { $count{$_} } @{ $self->{gone} || [] };
     }
     return @lines;
 }

@@ -8,7 +8,7 @@ use warnings;
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(one_of tables models skew_trigger statement pause types
-  columns references);
+  columns references changed_at_once);
 
 my $tables = <<'SQL';
 create table authors (id {key}, name varchar(80), city varchar(80),
@@ -148,6 +148,29 @@ sub statement {
     my ($driver, $ids, $token) = @_;
 
     return one_of(@choices)->($driver, $ids, $token);
+}
+
+# A transaction that stays open for a while, and what changes its records as
+# soon as it is committed. Returns SQL, and the tokens of events that are there
+# then and that are not.
+sub changed_at_once {
+    my ($driver, $token, $posts) = @_;
+    my $pause = $driver eq 'sqlite3' ? '' : pause($driver, rand 0.3);
+    my $begin = $driver eq 'sqlite3' ? 'begin immediate' : 'begin';
+    my ($first, $second, $third, $deleted) = map { $token->() } 1 .. 4;
+    my $id = one_of(@$posts);
+    my $sql = "$begin;\ninsert into events (token) values ('$first'), "
+      . "('$deleted');\n";
+
+    $sql .= "delete from posts where id = $id;\n" if $id;
+    $sql .= "${pause}commit;\n"
+      . "update events set token = '$second' where token = '$first';\n"
+      . "$begin;\nupdate events set token = '$third' "
+      . "where token = '$second';\n${pause}commit;\n"
+      . "delete from events where token = '$deleted';\n";
+    $sql .= "insert into posts (id, title) select $id, " . text($driver)
+      . " where not exists (select 1 from posts where id = $id);\n" if $id;
+    return ($sql, [$third], [$first, $second, $deleted]);
 }
 
 sub insert_author {

@@ -1,0 +1,16 @@
+-- How far the outbox is stamped, and what may still commit below that.
+--
+-- What has no number is looked for by id, in the index by number. MariaDB does
+-- so in an index that is not unique: to one that is it adds no primary key.
+-- The node's lock keeps numbers unique.
+
+-- node.stamp: notes in communicator_node how far messages are numbered
+-- unless column communicator_node.stamped_id
+ALTER TABLE communicator_node
+    ADD COLUMN stamped_id bigint NOT NULL DEFAULT 0, ADD COLUMN passed mediumtext;
+
+-- outbound.order: makes the index of outbound_messages one that has the ids
+-- unless index outbound_messages.outbound_messages_order_index
+ALTER TABLE outbound_messages
+    DROP INDEX outbound_messages_seq_index,
+    ADD INDEX outbound_messages_order_index (seq);

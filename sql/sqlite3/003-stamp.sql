@@ -1,0 +1,8 @@
+-- How far the outbox is stamped, and what may still commit below that. One writes at a
+-- time here, so nothing does.
+
+-- node.stamp: notes in communicator_node how far messages are numbered
+-- unless column communicator_node.stamped_id
+ALTER TABLE communicator_node
+    ADD COLUMN stamped_id bigint NOT NULL DEFAULT 0;
+ALTER TABLE communicator_node ADD COLUMN passed text;
