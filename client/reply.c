@@ -1,12 +1,12 @@
 /* What an HTTP answer means: see reply.h. */
 #include "reply.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_message.h"
 #include "remote_error.h"
 
 #define EXCERPT 60
@@ -33,28 +33,25 @@ const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
     return text;
 }
 
-/* A decimal number and nothing else, or -1. */
-static apr_int64_t number_of(const char *text)
+/* Return the number in header NAME, at most MOST, or -1. */
+static apr_int64_t header_number(cm_reply_t *reply, const cm_http_reply_t *raw,
+                                 const char *name, apr_int64_t most)
 {
-    char *end;
+    const char *text = apr_table_get(raw->headers, name);
     apr_int64_t number;
 
-    if (!text || !apr_isdigit(*text))
-        return -1;
-    errno = 0;
-    number = apr_strtoi64(text, &end, 10);
-    return errno || *end ? -1 : number;
-}
-
-static apr_int64_t header_number(const cm_http_reply_t *raw, const char *name)
-{
-    return number_of(apr_table_get(raw->headers, name));
+    if (text && cm_number_read(&number, text, most))
+        return number;
+    if (text)
+        reply->strange = name;
+    return -1;
 }
 
 /* The peer's clock against the middle of our exchange with it. */
 static void read_clock(cm_reply_t *reply, const cm_http_reply_t *raw)
 {
-    apr_int64_t clock = header_number(raw, "Communicator-Clock");
+    apr_int64_t clock =
+        header_number(reply, raw, "Communicator-Clock", CM_CLOCK_MAX);
 
     reply->has_clock = clock > 0;
     if (reply->has_clock)
@@ -62,13 +59,32 @@ static void read_clock(cm_reply_t *reply, const cm_http_reply_t *raw)
             clock - (raw->began + (raw->ended - raw->began) / 2);
 }
 
-static void read_claim(cm_claim_t *claim, const cm_http_reply_t *raw)
+static void read_claim(cm_reply_t *reply, const cm_http_reply_t *raw)
 {
+    cm_claim_t *claim = &reply->claim;
+
     *claim = cm_claim_none();
     claim->epoch = apr_table_get(raw->headers, "Communicator-Epoch");
     claim->known_epoch = apr_table_get(raw->headers, "Communicator-Peer-Epoch");
-    claim->received = header_number(raw, "Communicator-Received");
-    cm_claim_read_held(claim, apr_table_get(raw->headers, "Communicator-Held"));
+    claim->received = reply->received;
+    if (!cm_claim_read_held(claim,
+                            apr_table_get(raw->headers, "Communicator-Held")))
+        reply->strange = "Communicator-Held";
+}
+
+/* Read the numbers of messages, and how many of them wait. */
+static void read_numbers(cm_reply_t *reply, const cm_http_reply_t *raw)
+{
+    static const apr_int64_t most = CM_SEQ_MAX;
+
+    reply->received = header_number(reply, raw, "Communicator-Received", most);
+    reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
+    reply->last = header_number(reply, raw, "Communicator-Last", most);
+    reply->more = header_number(reply, raw, "Communicator-More", most) > 0;
+    reply->pending = header_number(reply, raw, "Communicator-Pending", most);
+    reply->oldest =
+        header_number(reply, raw, "Communicator-Oldest", CM_CLOCK_MAX);
+    reply->parked = header_number(reply, raw, "Communicator-Parked", most);
 }
 
 /* Return whether the peer takes requests packed by gzip (RFC 7694). */
@@ -93,16 +109,10 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->size = raw->size;
     reply->node = apr_table_get(raw->headers, "Communicator-Node");
     reply->takes_gzip = takes_gzip(raw, pool);
-    read_claim(&reply->claim, raw);
-    reply->received = header_number(raw, "Communicator-Received");
-    reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
-    reply->last = header_number(raw, "Communicator-Last");
-    reply->more = header_number(raw, "Communicator-More") > 0;
-    reply->pending = header_number(raw, "Communicator-Pending");
-    reply->oldest = header_number(raw, "Communicator-Oldest");
-    reply->parked = header_number(raw, "Communicator-Parked");
+    read_numbers(reply, raw);
+    read_claim(reply, raw);
     read_clock(reply, raw);
-    reply->protocol = header_number(raw, "Communicator-Protocol");
+    reply->protocol = header_number(reply, raw, "Communicator-Protocol", 99);
     if (reply->protocol >= CM_OUR_PROTOCOL)
         reply->kind = CM_PEER_OURS;
     return reply;
@@ -249,12 +259,25 @@ static cm_error_t *judge_stranger(const cm_reply_t *reply,
     return judge_status(raw, pool);
 }
 
+/* A number that no peer has would let cursors jump. */
+static cm_error_t *strange(const cm_reply_t *reply, const cm_http_reply_t *raw,
+                           apr_pool_t *pool)
+{
+    const char *text = apr_table_get(raw->headers, reply->strange);
+
+    return CM_FAIL(pool, CM_PROTOCOL,
+                   "the header %s of the peer's reply is '%s'", reply->strange,
+                   cm_reply_excerpt(text, strlen(text), EXCERPT, pool));
+}
+
 static cm_error_t *judge_ours(const cm_reply_t *reply,
                               const cm_http_reply_t *raw, int success,
                               apr_pool_t *pool)
 {
     apr_int64_t reached = success == 200 ? reply->last : reply->received;
 
+    if (reply->strange)
+        return strange(reply, raw, pool);
     if (raw->status == success)
         return reached < 0 ? cut_off(pool) : NULL;
     if (raw->status == 401 || raw->status == 413)
@@ -286,6 +309,8 @@ cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
     *reply = read_reply(raw, pool);
     if ((*reply)->kind != CM_PEER_OURS)
         return judge_stranger(*reply, raw, pool);
+    if ((*reply)->strange)
+        return strange(*reply, raw, pool);
     return raw->status == 200 ? NULL : judge_ours(*reply, raw, 200, pool);
 }
 
@@ -303,8 +328,7 @@ cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
     if (!text)
         return judge_stranger(*reply, raw, pool);
     if (raw->status == 409) {
-        (*reply)->wanted = number_of(text);
-        if ((*reply)->wanted < 0)
+        if (!cm_number_read(&(*reply)->wanted, text, CM_SEQ_MAX))
             return foreign(raw, pool);
         (*reply)->kind = CM_PEER_GEM;
         return CM_FAIL(pool, CM_GAP, "the peer wants message %s", text);

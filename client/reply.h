@@ -34,6 +34,8 @@ typedef struct cm_reply_t {
     apr_int64_t last;     /* pull: the seq that the batch reaches */
     int more;             /* pull: there is more */
     apr_int64_t pending, oldest, parked;
+    const char *strange; /* the header of ours that is no number of ours, or
+                            NULL: such a reply is refused */
 } cm_reply_t;
 
 /* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for

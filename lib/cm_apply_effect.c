@@ -250,6 +250,30 @@ static void stamp_gem(cm_run_t *run, const cm_record_t *record, cm_item_t *item,
     }
 }
 
+/* Refuse a message of a host whose clock is far ahead. What the record has seen
+ * may be ahead, too: then nothing is won by it. */
+static cm_error_t *check_clock(cm_run_t *run, const cm_record_t *record,
+                               const cm_item_t *item)
+{
+    const cm_message_t *message = item->message;
+    apr_int64_t newest = message->clocks.clock, ahead, most;
+
+    if (message->base.clock > newest)
+        newest = message->base.clock;
+    most = record->effect->state->clock + CM_CLOCK_AHEAD;
+    if (newest <= most || item->decision == CM_DECIDE_THEIRS)
+        return NULL;
+    ahead = newest - cm_clock_now();
+    if (ahead <= CM_CLOCK_AHEAD)
+        return NULL;
+    return CM_FAIL(run->pool, CM_REJECTED,
+                   "its clock is %.1f days ahead of this host's and of the "
+                   "record's: correct the time of the host that is wrong "
+                   "(NTP); the message is applied when its time has come, or "
+                   "now by `communicator-sync retry %s %" APR_INT64_T_FMT "`",
+                   (double)ahead / CM_CLOCK_AHEAD, run->peer, message->id);
+}
+
 static cm_error_t *merge_item(cm_run_t *run, cm_record_t *record, int i)
 {
     cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
@@ -263,6 +287,8 @@ static cm_error_t *merge_item(cm_run_t *run, cm_record_t *record, int i)
         return NULL;
     if (item->message->from_gem)
         item->message->clocks = (cm_clocks_t){.clock = 0};
+    else
+        CM_TRY(check_clock(run, record, item));
     incoming = cm_item_state(run, item);
     if (item->message->from_gem && !effect->state->deleted_at)
         stamp_gem(run, record, item, incoming);

@@ -19,6 +19,11 @@ typedef struct cm_clocks_t {
  * record unchangeable. */
 #define CM_CLOCK_MAX (APR_INT64_C(1) << 60)
 
+/* A message whose clock is further ahead than this, of this host's clock and of
+ * the record's, is parked until that time comes or a person takes it: one host
+ * with a wrong clock would win every conflict for as long as it is ahead. */
+#define CM_CLOCK_AHEAD APR_INT64_C(86400000000)
+
 /* Read CLOCK and TEXT (NULL, "" or JSON) of a row: a list or an object. Fails
  * with CM_MALFORMED: also when a column's clock is greater than CLOCK (unless
  * that is 0), or a list names a column twice. */

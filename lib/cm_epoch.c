@@ -1,7 +1,6 @@
 /* Histories that fit: see cm_epoch.h. */
 #include "cm_epoch.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <apr_escape.h>
@@ -9,13 +8,15 @@
 #include <apr_strings.h>
 
 #include "cm_dialect.h"
+#include "cm_message.h"
 
 /* A new history goes on so much further than the numbers known to be used:
  * peers that have not been asked may hold more. */
 #define NUMBER_STEP 1000000
 
-/* No node comes that far; what says so is no number of a message. */
-#define NUMBER_MAX (APR_INT64_C(1) << 53)
+/* What a peer says that it holds moves the next history beyond it, unless it
+ * is more than any node reaches: numbers must be left behind it. */
+#define SEEN_MAX (APR_INT64_C(1) << 50)
 
 #define EPOCH_DIGITS 32
 
@@ -28,22 +29,26 @@ cm_claim_t cm_claim_none(void)
     return claim;
 }
 
-void cm_claim_read_held(cm_claim_t *claim, const char *text)
+int cm_claim_read_held(cm_claim_t *claim, const char *text)
 {
     apr_int64_t held, clock;
-    char *end;
+    char seq[32];
+    apr_size_t size;
 
     if (!text)
-        return;
-    errno = 0;
-    held = apr_strtoi64(text, &end, 10);
-    if (errno || *end != ' ')
-        return;
-    clock = apr_strtoi64(end + 1, &end, 10);
-    if (errno || *end || held < 1 || clock < 1)
-        return;
+        return 1;
+    size = strcspn(text, " ");
+    if (!text[size] || size >= sizeof(seq))
+        return 0;
+    memcpy(seq, text, size);
+    seq[size] = '\0';
+    if (!cm_number_read(&held, seq, CM_SEQ_MAX) ||
+        !cm_number_read(&clock, text + size + 1, CM_CLOCK_MAX) || !held ||
+        !clock)
+        return 0;
     claim->held = held;
     claim->held_clock = clock;
+    return 1;
 }
 
 const char *cm_claim_held(const cm_peer_t *peer, apr_pool_t *pool)
@@ -75,7 +80,7 @@ static cm_error_t *note_seen(cm_node_t *node, const cm_peer_t *known,
     cm_error_t *err;
     cm_peer_t *peer;
 
-    if (seq <= known->sent || seq > NUMBER_MAX)
+    if (seq <= known->sent || seq > SEEN_MAX)
         return NULL;
     CM_TRY(cm_store_begin(node->store, pool));
     err = cm_peer_load(&peer, node, known->name, 1, pool);
@@ -257,6 +262,11 @@ static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)
     CM_TRY(cm_node_lock(&last_seq, node, pool));
     by = sent > last_seq ? sent : last_seq;
     by = (by / NUMBER_STEP + 1) * NUMBER_STEP;
+    if (last_seq + by > CM_SEQ_MAX)
+        return CM_FAIL(pool, CM_REJECTED,
+                       "the numbers of messages are used up: the last one is "
+                       "%" APR_INT64_T_FMT,
+                       last_seq);
     CM_TRY(move_numbers(node, by, pool));
     arguments[0] = cm_datum_text(epoch);
     arguments[1] = cm_datum_number(next_life(node), pool);

@@ -23,9 +23,9 @@ typedef struct cm_claim_t {
 /* Return a claim that says nothing. */
 cm_claim_t cm_claim_none(void);
 
-/* Read TEXT, "SEQ CLOCK" (or NULL), into CLAIM->held; what is neither is
- * passed over. */
-void cm_claim_read_held(cm_claim_t *claim, const char *text);
+/* Read TEXT, "SEQ CLOCK" (or NULL: not said), into CLAIM->held. Returns 0 when
+ * it is something else, or no such numbers can be. */
+int cm_claim_read_held(cm_claim_t *claim, const char *text);
 
 /* Return the same for PEER, of what we hold of it; NULL: nothing. */
 const char *cm_claim_held(const cm_peer_t *peer, apr_pool_t *pool);

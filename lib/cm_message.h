@@ -10,6 +10,11 @@
  * attributes, references or clocks. */
 #define CM_COLUMNS_MOST 32767
 
+/* No message has a greater number: a peer that sent one could let the cursor
+ * jump to where no later message comes, and JSON's readers elsewhere count no
+ * further exactly. */
+#define CM_SEQ_MAX (APR_INT64_C(1) << 53)
+
 typedef enum cm_action_e {
     CM_CREATE,
     CM_UPDATE,
@@ -51,14 +56,18 @@ typedef struct cm_message_t {
     cm_error_t *error; /* why it cannot be read; such a message is parked */
 } cm_message_t;
 
+/* Read TEXT as a whole number from 0 to MOST, digits and nothing else: all that
+ * a peer says outside of JSON. Returns 0 when it is something else. */
+int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most);
+
 /* Read a batch: an array of messages. TEXT must live as long as they do. An
  * element without a clock is a gem's: other keys of ours mean nothing in it.
  * A message that cannot be read is in
  * *MESSAGES with its error; CM_MALFORMED means that TEXT is no such array at
  * all (no JSON, not UTF-8, an element that is no object, nested deeper than
- * 32). CM_TOO_LARGE means that it has more messages than its SIZE lets one
- * expect: a message costs more memory than {} has bytes.
- * *MESSAGES: cm_message_t *. */
+ * 32), or that a number in it is beyond CM_SEQ_MAX. CM_TOO_LARGE means that it
+ * has more messages than its SIZE lets one expect: a message costs more memory
+ * than {} has bytes. *MESSAGES: cm_message_t *. */
 cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
                                   const char *text, apr_size_t size,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;

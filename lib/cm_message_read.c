@@ -2,9 +2,11 @@
  * cm_message.h. Nothing here trusts the sender. */
 #include "cm_message.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "cm_json.h"
@@ -35,6 +37,17 @@ typedef enum field_e {
 static const char *const field_names[FIELDS] = {
     "id",    "body",   "origin", "original_id", "action",
     "clock", "clocks", "base",   "refs"};
+
+int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most)
+{
+    char *end;
+
+    if (!apr_isdigit(*text))
+        return 0;
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    return !errno && !*end && *number <= most;
+}
 
 /* Note the attributes from FIRST on by their names. */
 static void index_attributes(cm_message_t *message,
@@ -190,7 +203,7 @@ static cm_error_t *read_ours(cm_message_t *message, const cm_value_t *values,
 static cm_error_t *read_message(cm_message_t *message, const cm_value_t *values,
                                 apr_pool_t *pool, apr_pool_t *scratch_pool)
 {
-    if (!cm_json_integer(&message->id, &values[ID]))
+    if (!cm_json_integer(&message->id, &values[ID]) || message->id < 0)
         message->id = 0;
     CM_TRY(cm_identity_read(&message->identity, &values[ORIGIN],
                             &values[ORIGINAL_ID], pool));
@@ -275,6 +288,11 @@ cm_error_t *cm_message_read_some(apr_array_header_t **messages,
         apr_pool_clear(scratch_pool);
         message = apr_pcalloc(pool, sizeof(*message));
         read_element(message, &json, scratch_pool);
+        if (message->id > CM_SEQ_MAX)
+            return CM_FAIL(pool, CM_MALFORMED,
+                           "message %" APR_INT64_T_FMT
+                           ": no peer has so great a number",
+                           message->id);
         APR_ARRAY_PUSH(*messages, cm_message_t *) = message;
     }
     apr_pool_destroy(scratch_pool);

@@ -79,21 +79,37 @@ static int check_user(cm_exchange_t *exchange)
                   "declare it: CommunicatorPeer NAME user=USER");
 }
 
-/* Return the number in header NAME, or -1. */
-static apr_int64_t number_of(const apr_table_t *headers, const char *name)
+/* Read the number in header NAME, if it is there, from 0 to MOST; return
+ * whether it could be read. */
+static int read_number(apr_int64_t *number, const apr_table_t *headers,
+                       const char *name, apr_int64_t most)
 {
     const char *text = apr_table_get(headers, name);
 
-    return text ? apr_atoi64(text) : -1;
+    return !text || cm_number_read(number, text, most);
 }
 
-static void read_claim(cm_claim_t *claim, const apr_table_t *headers)
+/* Read what the request says of the peer's history and clock; return the
+ * header that is none of ours, or NULL. */
+static const char *read_claim(cm_exchange_t *exchange)
 {
+    const apr_table_t *headers = exchange->r->headers_in;
+    cm_claim_t *claim = &exchange->claim;
+
     claim->epoch = apr_table_get(headers, "Communicator-Epoch");
     claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
-    claim->received = number_of(headers, "Communicator-Received");
-    claim->newest = number_of(headers, "Communicator-Newest");
-    cm_claim_read_held(claim, apr_table_get(headers, "Communicator-Held"));
+    if (!read_number(&claim->received, headers, "Communicator-Received",
+                     CM_SEQ_MAX))
+        return "Communicator-Received";
+    if (!read_number(&claim->newest, headers, "Communicator-Newest",
+                     CM_SEQ_MAX))
+        return "Communicator-Newest";
+    if (!cm_claim_read_held(claim, apr_table_get(headers, "Communicator-Held")))
+        return "Communicator-Held";
+    if (!read_number(&exchange->clock, headers, "Communicator-Clock",
+                     CM_CLOCK_MAX))
+        return "Communicator-Clock";
+    return NULL;
 }
 
 /* Whether a program of ours asks: a gem has neither its name nor its words. */
@@ -143,7 +159,7 @@ static int check_protocol(cm_exchange_t *exchange)
     request_rec *r = exchange->r;
     const char *version = apr_table_get(r->headers_in, "Communicator-Protocol");
     const char *name = apr_table_get(r->headers_in, "Communicator-Node");
-    const char *clock = apr_table_get(r->headers_in, "Communicator-Clock");
+    const char *wrong;
 
     if (exchange->gem)
         return 0;
@@ -162,11 +178,17 @@ static int check_protocol(cm_exchange_t *exchange)
                                    name ? name : ""),
                       "CommunicatorName there and CommunicatorPeer here must "
                       "agree");
-    exchange->clock = clock ? apr_atoi64(clock) : 0;
     exchange->insists =
         apr_table_get(r->headers_in, "Communicator-Drain") != NULL;
-    read_claim(&exchange->claim, r->headers_in);
-    return 0;
+    wrong = read_claim(exchange);
+    if (!wrong)
+        return 0;
+    cm_answer_error(exchange,
+                    CM_FAIL(r->pool, CM_MALFORMED,
+                            "the header %s is '%.100s', which is no "
+                            "number that a peer has",
+                            wrong, apr_table_get(r->headers_in, wrong)));
+    return 1;
 }
 
 /* Return the exchange of R, at the door. */

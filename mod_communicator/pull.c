@@ -36,7 +36,7 @@ static int read_from(apr_int64_t *from, const char *text)
         for (end++; apr_isdigit(*end); end++)
             fraction |= *end != '0';
     }
-    if (*end || *from == APR_INT64_MAX)
+    if (*end || *from > CM_SEQ_MAX)
         return 0;
     if (fraction && *text != '-')
         ++*from;

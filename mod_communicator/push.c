@@ -37,11 +37,14 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     const cm_message_t *message;
     int after, last;
 
-    CM_TRY(cm_query_number(&after, &batch->after, r, "after"));
-    CM_TRY(cm_query_number(&last, &batch->last, r, "last"));
-    CM_TRY(cm_query_number(&push->pauses, &push->pause, r, "pause"));
+    after = last = 0;
+    if (!cm_is_gem(r)) {
+        CM_TRY(cm_query_number(&after, &batch->after, r, "after"));
+        CM_TRY(cm_query_number(&last, &batch->last, r, "last"));
+        CM_TRY(cm_query_number(&push->pauses, &push->pause, r, "pause"));
+    }
     push->empty = !batch->messages->nelts && !(after && last);
-    push->pauses = push->pauses && push->empty && !cm_is_gem(r);
+    push->pauses = push->pauses && push->empty;
     if (!batch->messages->nelts)
         return NULL;
     message = APR_ARRAY_IDX(batch->messages, 0, const cm_message_t *);

@@ -1,7 +1,6 @@
 /* What a request carries: its body, its query. */
 #include "mod_communicator.h"
 
-#include <errno.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -143,14 +142,11 @@ cm_error_t *cm_query_number(int *there, apr_int64_t *number,
                             const request_rec *r, const char *key)
 {
     const char *text = cm_query(r, key);
-    char *end;
 
     *there = text != NULL;
     if (!text)
         return NULL;
-    errno = 0;
-    *number = apr_strtoi64(text, &end, 10);
-    if (errno || end == text || *end || *number < 0)
+    if (!cm_number_read(number, text, CM_SEQ_MAX))
         return CM_FAIL(r->pool, CM_MALFORMED, "%s '%.100s' is not a number",
                        key, text);
     return NULL;

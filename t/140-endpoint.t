@@ -215,6 +215,50 @@ is_refusal($server->get("$path?from_id=1",
 $server->log_has_only(qr/CM0009.*an object|CM0009.*no array/,
     qr/CM0009.*limit 'x'/, qr/CM0009.*not the one known at/);
 
+# Numbers that no peer has: a cursor that jumped there would stay there.
+
+my $most = '9007199254740992';
+my @beyond = ('9007199254740993', '9223372036854775807', '9' x 30, '-1', '1x');
+my $cursors = 'select received || \' \' || confirmed || \' \' || clock_offset'
+  . ' from communicator_peers';
+$server->get("$path?from_id=1", ours());
+my $before = $database->value($cursors);
+for my $number (@beyond) {
+    is_refusal($server->get("$path?from_id=$number", ours()), 400, 'MALFORMED',
+        "from_id=$number") if $number ne '-1';
+    is_refusal($server->get("$path?from_id=1&$_=$number", ours()), 400,
+        'MALFORMED', "$_=$number") for 'limit', 'bytes';
+    is_refusal($server->post("$path?$_=$number", '[]', ours()), 400,
+        'MALFORMED', "$_=$number") for 'after', 'last', 'pause';
+    is_refusal($server->post("$path?after=5",
+        batch(clocked(6)) =~ s/"id":"?6"?/"id":$number/r, ours()), 400,
+        'MALFORMED', "message $number") if $number ne '1x';
+    is_refusal($server->get("$path?from_id=1",
+        ours("communicator-$_" => $number)), 400, 'MALFORMED',
+        "header $_ $number") for 'received', 'newest', 'held';
+    is_refusal($server->get("$path?from_id=1",
+        ours('communicator-clock' => "$number$number")), 400, 'MALFORMED',
+        'a clock, the same twice over');
+    is_refusal($server->get("$path?from_id=1",
+        ours('communicator-held' => $_)), 400, 'MALFORMED', "header held $_")
+      for "$number 7", "7 $number$number";
+}
+is_refusal($server->get("$path?from_id=1",
+    ours('communicator-received' => $most)), 409, 'EPOCH',
+    'the last number is one');
+is($database->value($cursors), $before, 'no cursor has moved');
+forget();
+is_gem($server->get("$path?from_id=$most"), 200, '[]', 'for a gem as well');
+is_gem($server->get("$path?from_id=$beyond[0]"), 200, '[]',
+    '  beyond it is nothing');
+is_gem($server->post($path, batch(message(6))
+    =~ s/"id":"?6"?/"id":$beyond[0]/r), 500, '<h1>Internal Server Error</h1>',
+    '  and no message');
+is($database->value($cursors), $before, '  nor does it move a cursor');
+$server->log_has_only(qr/CM0009.*(?:is not a number|does not follow)/,
+    qr/CM0009.*header .*no number/, qr/CM0009.*so great a number/,
+    qr/CM0009.*come to/);
+
 # Whom it refuses.
 
 forget();

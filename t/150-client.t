@@ -261,6 +261,18 @@ my @cases = (
         ours(409, '{"code":"GAP"}', 'Communicator-Received: 77') }, 76,
         qr/'facade' holds message 77 of 'central', whose .* come to 0 only/,
         qr/'central' restored .*epoch --new.*epoch --accept central/],
+    (map { my $number = $_;
+        ["one that holds $number", sub {
+            ours(202, '{}', "Communicator-Received: $number") }, 76,
+            qr/header Communicator-Received of the peer's reply is '$number'/],
+        ["one whose clock is $number", sub {
+            ours(202, '{}', 'Communicator-Received: 0',
+                "Communicator-Clock: $number$number") }, 76,
+            qr/header Communicator-Clock of .* is '$number$number'/],
+        ["a gem that wants $number", sub {
+            ids($_[0]) ? gem(409, $number) : gem(202, 'No data given') }, 76,
+            qr/not Communicator's: status 409/, undef, 'protocol=gem'],
+    } '9007199254740993', '9223372036854775807', '9' x 30),
     ['a gem that wants what was never sent', sub {
         ids($_[0]) ? gem(409, '500') : gem(202, 'No data given') }, 76,
         qr/wants message 500/, undef, 'protocol=gem'],
@@ -296,6 +308,11 @@ subtest 'a pull meets' => sub {
         ['a list of any length', ours(200, '[]'), 76],
         ['more that never comes', ours(200, '[]', 'Communicator-Last: 0',
             'Communicator-More: 1'), 76],
+        ['a number that nobody has', ours(200,
+            '[{"id":9007199254740993,"body":"{\\"post\\":{}}"}]',
+            'Communicator-Last: 1'), 65],
+        ['a list that goes too far', ours(200, '[]',
+            'Communicator-Last: 9007199254740993'), 76],
         ['status 400', reply(400, 'text/html', 'no'), 76],
         ['status 404', reply(404, 'text/html', 'no'), 69],
     );

@@ -28,6 +28,10 @@ const char *database_of(const cm_store_t *store);
 /* End the program, telling the error, unless ERR is NULL. */
 void database_must(cm_error_t *err);
 
+/* Return TEXT with the clocks that it writes as 90000000000000xx an hour ahead
+ * of now: newer than what is changed here, and not so far as to be parked. */
+const char *database_soon(const char *text, apr_pool_t *pool);
+
 /* Run SQL, which must succeed; give the first cell of what it selects. */
 void database_run(cm_store_t *store, const char *sql);
 const char *database_value(cm_store_t *store, const char *sql,

@@ -85,6 +85,7 @@ static cm_error_t *inbox_send(cm_receipt_t **receipt, cm_node_t *node,
 
     *receipt = NULL;
     batch->after = after;
+    text = database_soon(text, pool);
     database_must(
         cm_message_read_batch(&batch->messages, text, strlen(text), pool));
     return cm_inbox_receive(receipt, &wanted, node, peer, batch, gem, pool);

@@ -136,7 +136,7 @@ static void test_merge(cm_store_t *store, apr_pool_t *pool)
                  "SELECT clocks FROM communicator_mappings"
                  " WHERE clock = 9000000000000001",
                  pool),
-           "[9000000000000000,\"text\",0,\"author_id\"]",
+           database_soon("[9000000000000000,\"text\",0,\"author_id\"]", pool),
            "  where it says otherwise");
     receipt = take(node, 2, "[" GEM("3", THERE, "8", "post", NONE("title")) "]",
                    pool);

@@ -286,6 +286,76 @@ static void test_truncated(cm_store_t *store, apr_pool_t *pool)
            "2", "  each under its name");
 }
 
+/* A message of the author ORIGINAL whose clock is HOURS ahead of now. */
+static const char *ahead(int id, int original, int hours, const char *name,
+                         const char *more, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        "[{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,"
+        "\"action\":\"update\",\"clock\":%" APR_INT64_T_FMT "%s,"
+        "\"body\":\"{\\\"author\\\":{\\\"name\\\":\\\"%s\\\"}}\"}]",
+        id, original, cm_clock_now() + hours * APR_INT64_C(3600000000), more,
+        name);
+}
+
+static const char *name_of(cm_node_t *node, int original, apr_pool_t *pool)
+{
+    return value(node,
+                 apr_psprintf(pool,
+                              "SELECT name FROM authors a JOIN"
+                              " communicator_mappings m ON m.local_record_id ="
+                              " CAST(a.id AS char(9)) WHERE original_id = '%d'",
+                              original),
+                 pool);
+}
+
+static void test_ahead(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+    const char *reason;
+
+    is_int(try_take(node, 0, ahead(1, 1, 23, "one", "", pool), pool), 1,
+           "%s: a clock is a little ahead", database_of(store));
+    is_int(try_take(node, 1, ahead(2, 1, 46, "two", "", pool), pool), 1,
+           "  and a little more than the record's");
+    database_must(inbox_send(&receipt, node, "there", 2,
+                             ahead(3, 1, 72, "far", "", pool), 0, pool));
+    is_int(receipt->applied, 0, "one that is days ahead is parked");
+    reason = APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).reason;
+    ok(strstr(reason, "3.0 days ahead") && strstr(reason, "retry there 3"),
+       "  with the way out: %s", reason);
+    is_int(APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient, 0,
+           "  for a person to see");
+    is_int(try_take(node, 3, ahead(4, 2, 72, "new", "", pool), pool), 0,
+           "  that of a record that is new, too");
+    is_int(
+        try_take(node, 4,
+                 ahead(5, 3, 0, "base", ",\"base\":1152921504606846976", pool),
+                 pool),
+        0, "  and one that says that it has seen what is far ahead");
+    is_str(name_of(node, 1, pool), "two", "nothing of it is seen");
+    is_str(value(node, "SELECT received FROM communicator_peers", pool), "5",
+           "  though all is held");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 0, "trying again is too early");
+    database_run(store, apr_psprintf(pool,
+                                     "UPDATE inbound_messages SET clock = clock"
+                                     " - %" APR_INT64_T_FMT " WHERE id = 3",
+                                     2 * CM_CLOCK_AHEAD));
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 1, "until its time has come");
+    APR_ARRAY_PUSH(ids, apr_int64_t) = 4;
+    database_must(
+        cm_inbox_decide(&receipt, node, "there", ids, CM_DECIDE_THEIRS, pool));
+    is_int(receipt->applied, 1, "a person may take it now");
+    is_str(name_of(node, 2, pool), "new", "  it is here");
+    is_int(try_take(node, 5, ahead(6, 2, 73, "next", "", pool), pool), 1,
+           "  and so is what follows");
+}
+
 static void test_many(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
@@ -323,6 +393,7 @@ int main(void)
     database_each("gone", test_gone);
     database_each("continuity", test_continuity);
     database_each("TRUNCATE", test_truncated);
+    database_each("clocks ahead", test_ahead);
     database_each("many changes", test_many);
     apr_terminate();
     return done_testing();

@@ -211,8 +211,8 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
            "%s: what comes deleted takes nothing along", database_of(store));
     (void)inbox_take(node, 2, "[" AUTHOR(3, 4, "one") "]", pool);
     (void)inbox_take(node, 3,
-                     "[" MESSAGE(4, "author", 4, "delete", 9000000000000000, ,
-                                 BASE(8000000000000000)) "]",
+                     "[" MESSAGE(4, "author", 4, "delete", 9000000000000001, ,
+                                 BASE(9000000000000000)) "]",
                      pool);
     is_str(value(node, "SELECT count(*) FROM authors", pool), "0",
            "a record that was adopted is deleted by its other name");

@@ -104,7 +104,9 @@ static const struct {
      NULL},
     {"an id beyond 63 bits", "\"id\":18446744073709551617,\"body\":" BODY, 0,
      NULL, NULL, NULL},
-    {"a negative id", "\"id\":-7,\"body\":" BODY, -7, NULL, NULL, NULL},
+    {"a negative id", "\"id\":-7,\"body\":" BODY, 0, NULL, NULL, NULL},
+    {"the greatest id", "\"id\":9007199254740992,\"body\":" BODY,
+     9007199254740992, NULL, NULL, NULL},
     {"extensions of somebody else",
      "\"op\":\"u\",\"clock\":\"x\",\"refs\":3,\"meta\":{\"a\":[1,{\"b\":null}]"
      "},\"id\":7,\"body\":" BODY,
