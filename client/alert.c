@@ -15,10 +15,14 @@
 #define PATIENT_RUNS 5         /* tried at every run so often */
 #define LONGEST      (15 * 60) /* seconds between two tries */
 #define PARKED       "PARKED"
+#define EPISODES     3          /* within REMIND: it comes and goes */
+#define CALM         (6 * 3600) /* seconds without it: that is over */
 
 struct cm_alert_t {
     const cm_client_t *client;
-    const char *peer;
+    const char *peer; /* "": none */
+    const char *name; /* of the member that is remembered */
+    int quiet;        /* CommunicatorNotifyCommand does not hear of it */
     json_object *memory;
     apr_time_t now;
     apr_pool_t *pool;
@@ -53,17 +57,34 @@ static void set_text(cm_alert_t *alert, const char *name, const char *value)
                            value ? json_object_new_string(value) : NULL);
 }
 
-cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
-                          apr_pool_t *pool)
+static cm_alert_t *open_alert(const cm_client_t *client, const char *peer,
+                              const char *name, apr_pool_t *pool)
 {
     cm_alert_t *alert = apr_pcalloc(pool, sizeof(*alert));
 
     alert->client = client;
     alert->peer = peer;
+    alert->name = name;
     alert->pool = pool;
     alert->now = apr_time_now();
-    alert->memory = cm_memory_read(client->settings->state_directory,
-                                   *peer ? peer : client->settings->name, pool);
+    alert->memory =
+        cm_memory_read(client->settings->state_directory, name, pool);
+    return alert;
+}
+
+cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
+                          apr_pool_t *pool)
+{
+    return open_alert(client, peer, *peer ? peer : client->settings->name,
+                      pool);
+}
+
+cm_alert_t *cm_alert_open_about(const cm_client_t *client, const char *what,
+                                apr_pool_t *pool)
+{
+    cm_alert_t *alert = open_alert(client, "", what, pool);
+
+    alert->quiet = !strcmp(what, CM_ALERT_NOTIFY);
     return alert;
 }
 
@@ -79,10 +100,44 @@ int cm_alert_is_too_soon(int *status, const cm_alert_t *alert)
     return 1;
 }
 
+/* What is remembered of a kind of problem: how often it came within a day, and
+ * whether it comes and goes. */
+static json_object *flaps_of(const cm_alert_t *alert, const char *kind)
+{
+    json_object *all, *flaps;
+
+    if (!json_object_object_get_ex(alert->memory, "flaps", &all)) {
+        all = json_object_new_object();
+        json_object_object_add(alert->memory, "flaps", all);
+    }
+    if (!json_object_object_get_ex(all, kind, &flaps)) {
+        flaps = json_object_new_object();
+        json_object_object_add(all, kind, flaps);
+    }
+    return flaps;
+}
+
+static apr_int64_t number_in(json_object *object, const char *name)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(object, name, &value)
+               ? json_object_get_int64(value)
+               : 0;
+}
+
+static void set_in(json_object *object, const char *name, apr_int64_t value)
+{
+    json_object_object_add(object, name, json_object_new_int64(value));
+}
+
 int cm_alert_tells_parked(const cm_alert_t *alert)
 {
-    return !alert->client->options->cron || !number(alert, "told") ||
-           strcmp(text(alert, "trouble"), PARKED) != 0;
+    int known =
+        number(alert, "told") && strcmp(text(alert, "trouble"), PARKED) == 0;
+
+    return !alert->client->options->cron ||
+           (!known && !number_in(flaps_of(alert, PARKED), "flapping"));
 }
 
 /* Faces of one outage are one trouble: no route now, 503 then. */
@@ -93,33 +148,81 @@ static const char *kind_of(const cm_error_t *err)
                : cm_code_name(err->code);
 }
 
+/* Tell the command; what it does not take is told again by the next run. */
 static void notify(const cm_alert_t *alert, const char *event,
                    const char *words)
 {
-    const char *command = alert->client->settings->notify_command;
+    const cm_client_t *client = alert->client;
+    const char *command = client->settings->notify_command;
+    cm_alert_t *about;
     cm_error_t *err;
 
-    if (!command)
+    json_object_object_del(alert->memory, "untold");
+    if (!command || alert->quiet)
         return;
     err = cm_notify(command, event,
-                    *alert->peer ? alert->peer : alert->client->settings->name,
-                    words, alert->pool);
-    if (err)
-        cm_output_error(alert->client->output, NULL, err, alert->pool);
+                    *alert->peer ? alert->peer : client->settings->name, words,
+                    alert->pool);
+    if (err) {
+        json_object *untold = json_object_new_object();
+
+        cm_output_add_text(untold, "event", event);
+        cm_output_add_text(untold, "words", words);
+        json_object_object_add(alert->memory, "untold", untold);
+    }
+    about = cm_alert_open_about(client, CM_ALERT_NOTIFY, alert->pool);
+    cm_alert_close(about, err, NULL, 0);
 }
 
-/* Print the error of this run; the hook hears it when it is news. */
+/* Tell again what the command did not take. */
+static void notify_again(const cm_alert_t *alert)
+{
+    json_object *untold, *event, *words;
+
+    if (json_object_object_get_ex(alert->memory, "untold", &untold) &&
+        json_object_object_get_ex(untold, "event", &event) &&
+        json_object_object_get_ex(untold, "words", &words))
+        notify(alert, apr_pstrdup(alert->pool, json_object_get_string(event)),
+               apr_pstrdup(alert->pool, json_object_get_string(words)));
+}
+
+/* Since when it is, in words. */
+static const char *date_of(apr_int64_t seconds, apr_pool_t *pool)
+{
+    char *date = apr_palloc(pool, APR_RFC822_DATE_LEN);
+
+    apr_rfc822_date(date, apr_time_from_sec(seconds));
+    return date;
+}
+
+/* Print the error of this run; the hook hears it when it is news. EVENT is
+ * "flapping" for what comes and goes. */
 static void tell(cm_alert_t *alert, const cm_error_t *err, const char *event)
 {
     const char *words = cm_error_text(err, alert->pool);
+    int flapping = event && !strcmp(event, "flapping");
+    apr_int64_t since =
+        flapping ? number_in(flaps_of(alert, kind_of(err)), "flapping") : 0;
 
     if (event && !strcmp(event, "reminder"))
         err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
                             "still, since %s", text(alert, "since_text"));
+    else if (flapping && since < apr_time_sec(alert->now))
+        err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
+                            "it still comes and goes, since %s",
+                            date_of(since, alert->pool));
+    else if (flapping)
+        err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
+                            "it comes and goes (%d times within a day), and is "
+                            "reported once a day from now on",
+                            EPISODES);
     cm_output_error(alert->client->output, *alert->peer ? alert->peer : NULL,
                     err, alert->pool);
     if (event)
-        notify(alert, event,
+        notify(alert,
+               !flapping                          ? event
+               : since < apr_time_sec(alert->now) ? "reminder"
+                                                  : "trouble",
                apr_pstrcat(alert->pool, words, err->hint ? "\nhint: " : "",
                            err->hint ? err->hint : "", NULL));
 }
@@ -136,51 +239,168 @@ static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
     return apr_psprintf(pool, "%d days", (int)(seconds / 86400));
 }
 
+/* When KIND was told of within this time of trouble; 0: not yet. */
+static apr_int64_t told_of(const cm_alert_t *alert, const char *kind)
+{
+    json_object *kinds;
+
+    return json_object_object_get_ex(alert->memory, "kinds", &kinds)
+               ? number_in(kinds, kind)
+               : 0;
+}
+
+static void set_told(cm_alert_t *alert, const char *kind)
+{
+    apr_int64_t now = apr_time_sec(alert->now);
+    json_object *kinds;
+
+    if (!json_object_object_get_ex(alert->memory, "kinds", &kinds)) {
+        kinds = json_object_new_object();
+        json_object_object_add(alert->memory, "kinds", kinds);
+    }
+    set_in(kinds, kind, now);
+    set_number(alert, "told", now);
+    set_number(alert, "was_told", 1);
+}
+
 static void begin_trouble(cm_alert_t *alert, const char *kind)
 {
-    char date[APR_RFC822_DATE_LEN];
-
     /* Of one that was told and took another face the beginning stays. */
     if (!*text(alert, "trouble")) {
-        apr_rfc822_date(date, alert->now);
         set_number(alert, "since", apr_time_sec(alert->now));
-        set_text(alert, "since_text", date);
+        set_text(alert, "since_text",
+                 date_of(apr_time_sec(alert->now), alert->pool));
     }
     set_text(alert, "trouble", kind);
     set_number(alert, "runs", 0);
-    set_number(alert, "told", 0);
+    set_number(alert, "told", told_of(alert, kind));
 }
 
 static void end_trouble(cm_alert_t *alert)
 {
-    static const char *const names[] = {"trouble",    "reason",  "since",
-                                        "since_text", "runs",    "told",
-                                        "next_try",   "was_told"};
+    static const char *const names[] = {
+        "trouble", "reason", "hint",     "since",    "since_text",
+        "runs",    "told",   "next_try", "was_told", "kinds"};
     size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         json_object_object_del(alert->memory, names[i]);
 }
 
-/* The one line that lets a person sleep again. */
-static void tell_recovery(cm_alert_t *alert, const cm_session_t *session)
+/* Note that this kind of problem has come once more; return how often it did
+ * within a day. */
+static int count_episode(const cm_alert_t *alert, json_object *flaps)
+{
+    json_object *kept = json_object_new_array(), *list;
+    apr_int64_t now = apr_time_sec(alert->now);
+    size_t i, count = 0;
+
+    if (json_object_object_get_ex(flaps, "episodes", &list) &&
+        json_object_is_type(list, json_type_array))
+        count = json_object_array_length(list);
+    for (i = 0; i < count; i++) {
+        apr_int64_t then =
+            json_object_get_int64(json_object_array_get_idx(list, i));
+
+        if (now - then < REMIND)
+            json_object_array_add(kept, json_object_new_int64(then));
+    }
+    json_object_array_add(kept, json_object_new_int64(now));
+    count = json_object_array_length(kept);
+    json_object_object_add(flaps, "episodes", kept);
+    return (int)count;
+}
+
+/* Return what there is to be told of EVENT, or NULL: what comes and goes is
+ * told as such, once, and then once a day. */
+static const char *damped(const cm_alert_t *alert, const char *kind,
+                          const char *event)
+{
+    json_object *flaps = flaps_of(alert, kind);
+    apr_int64_t now = apr_time_sec(alert->now);
+
+    json_object_object_del(flaps, "calm");
+    if (!event || strcmp(event, "trouble") != 0)
+        return event;
+    if (!number_in(flaps, "flapping")) {
+        if (count_episode(alert, flaps) < EPISODES)
+            return event;
+        set_in(flaps, "flapping", now);
+    }
+    else if (now - number_in(flaps, "flapping_told") < REMIND)
+        return NULL;
+    set_in(flaps, "flapping_told", now);
+    return "flapping";
+}
+
+/* The one line that lets a person sleep again: REASON was, since SINCE. */
+static void tell_recovery(cm_alert_t *alert, const cm_session_t *session,
+                          apr_int64_t since, const char *reason)
 {
     const cm_output_t *output = alert->client->output;
     apr_int64_t moved =
         session ? session->totals.pushed + session->totals.pulled : 0;
     const char *words = apr_psprintf(
         alert->pool, "recovered after %s%s: %s",
-        duration(apr_time_sec(alert->now) - number(alert, "since"),
-                 alert->pool),
+        duration(apr_time_sec(alert->now) - since, alert->pool),
         moved ? apr_psprintf(alert->pool, ", %s delivered",
                              cm_output_messages(moved, alert->pool))
               : "",
-        text(alert, "reason"));
+        reason);
 
-    if (!alert->client->options->cron || !number(alert, "was_told"))
+    if (!alert->client->options->cron)
         return;
     cm_output_warn(output, *alert->peer ? alert->peer : NULL, "%s", words);
     notify(alert, "recovered", words);
+}
+
+/* The trouble is over for now. Of what comes and goes that is not told. */
+static void meet_end(cm_alert_t *alert, const cm_session_t *session)
+{
+    int tells = number(alert, "was_told") != 0, flapping = 0;
+    json_object *kinds;
+
+    if (json_object_object_get_ex(alert->memory, "kinds", &kinds)) {
+        json_object_object_foreach(kinds, kind, told)
+        {
+            json_object *flaps = flaps_of(alert, kind);
+
+            (void)told;
+            if (!number_in(flaps, "flapping"))
+                continue;
+            flapping = 1;
+            set_in(flaps, "calm", apr_time_sec(alert->now));
+            cm_output_add_text(flaps, "reason", text(alert, "reason"));
+        }
+    }
+    if (tells && !flapping)
+        tell_recovery(alert, session, number(alert, "since"),
+                      text(alert, "reason"));
+    end_trouble(alert);
+}
+
+/* What came and went has stayed away for some hours: that is the end. */
+static void meet_calm(cm_alert_t *alert, const cm_session_t *session)
+{
+    json_object *all, *reason;
+
+    if (!json_object_object_get_ex(alert->memory, "flaps", &all))
+        return;
+    json_object_object_foreach(all, kind, flaps)
+    {
+        apr_int64_t calm = number_in(flaps, "calm");
+
+        (void)kind;
+        if (!calm || apr_time_sec(alert->now) - calm < CALM)
+            continue;
+        json_object_object_get_ex(flaps, "reason", &reason);
+        tell_recovery(alert, session, number_in(flaps, "flapping"),
+                      apr_pstrdup(alert->pool, json_object_get_string(reason)));
+        json_object_object_del(flaps, "calm");
+        json_object_object_del(flaps, "flapping");
+        json_object_object_del(flaps, "flapping_told");
+        json_object_object_del(flaps, "episodes");
+    }
 }
 
 /* Try less often what stays away: 1, 2, 4, 8 minutes, at most 15. */
@@ -204,8 +424,8 @@ static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
 {
     const char *kind = kind_of(err);
     apr_int64_t now = apr_time_sec(alert->now), runs, told;
-    int patient = !strcmp(kind, "AWAY");
-    const char *event = NULL;
+    int patient = !strcmp(kind, "AWAY"), cron = alert->client->options->cron;
+    const char *event = NULL, *shown;
 
     if (strcmp(kind, text(alert, "trouble")) != 0)
         begin_trouble(alert, kind);
@@ -213,18 +433,22 @@ static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
     told = number(alert, "told");
     set_number(alert, "runs", runs);
     set_text(alert, "reason", cm_error_text(err, alert->pool));
+    set_text(alert, "hint", err->hint);
     if (!told && (!patient || runs >= RUNS_TO_WAIT))
         event = "trouble";
     else if (told && now - told >= REMIND)
         event = "reminder";
     if (patient)
         plan(alert, runs);
-    if (alert->client->options->cron ? event != NULL : 1)
-        tell(alert, err, alert->client->options->cron ? event : NULL);
-    if (event && alert->client->options->cron) {
-        set_number(alert, "told", now);
-        set_number(alert, "was_told", 1);
+    if (!cron) {
+        tell(alert, err, NULL);
+        return;
     }
+    shown = damped(alert, kind, event);
+    if (shown)
+        tell(alert, err, shown);
+    if (event)
+        set_told(alert, kind);
 }
 
 /* What is parked has been told, message by message. */
@@ -234,8 +458,10 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
     apr_int64_t now = apr_time_sec(alert->now), told;
     int fresh = session->totals.parked->nelts > 0 ||
                 session->totals.parked_there->nelts > 0;
+    int cron = alert->client->options->cron;
     const char *words = apr_psprintf(alert->pool, "%s parked",
                                      cm_output_messages(parked, alert->pool));
+    const char *event = NULL, *shown;
 
     if (strcmp(text(alert, "trouble"), PARKED) != 0) {
         if (!fresh)
@@ -245,17 +471,26 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
     set_text(alert, "reason", words);
     told = number(alert, "told");
     if (!told)
-        notify(alert, "trouble", words);
-    else if (alert->client->options->cron && now - told >= REMIND) {
-        words = apr_psprintf(alert->pool, "%s still, since %s", words,
-                             text(alert, "since_text"));
-        cm_output_warn(alert->client->output, alert->peer, "%s", words);
-        notify(alert, "reminder", words);
-    }
-    else
+        event = "trouble";
+    else if (cron && now - told >= REMIND)
+        event = "reminder";
+    if (!event)
         return;
-    set_number(alert, "told", now);
-    set_number(alert, "was_told", 1);
+    shown = cron ? damped(alert, PARKED, event) : event;
+    set_told(alert, PARKED);
+    if (!shown)
+        return;
+    if (strcmp(shown, "trouble") != 0) {
+        words = !strcmp(shown, "flapping")
+                    ? apr_pstrcat(alert->pool, words,
+                                  ": that comes and goes, and is reported once "
+                                  "a day from now on",
+                                  NULL)
+                    : apr_psprintf(alert->pool, "%s still, since %s", words,
+                                   text(alert, "since_text"));
+        cm_output_warn(alert->client->output, alert->peer, "%s", words);
+    }
+    notify(alert, !strcmp(shown, "flapping") ? "trouble" : shown, words);
 }
 
 static void remember(cm_alert_t *alert, const cm_error_t *err,
@@ -274,29 +509,38 @@ static void remember(cm_alert_t *alert, const cm_error_t *err,
     }
 }
 
+/* Return whether there is nothing to be told, kept or forgotten. */
+static int is_idle(const cm_alert_t *alert)
+{
+    json_object *value;
+
+    return !*text(alert, "trouble") &&
+           !json_object_object_get_ex(alert->memory, "flaps", &value) &&
+           !json_object_object_get_ex(alert->memory, "untold", &value);
+}
+
 void cm_alert_close(cm_alert_t *alert, const cm_error_t *err,
                     const cm_session_t *session, apr_int64_t parked)
 {
     const cm_settings_t *settings = alert->client->settings;
     int was_parked = !strcmp(text(alert, "trouble"), PARKED);
 
-    if (!*alert->peer && !err && !*text(alert, "trouble"))
+    if (!*alert->peer && !err && is_idle(alert))
         return;
+    notify_again(alert);
     if (err) {
         meet_trouble(alert, err);
     }
     else {
-        if (*text(alert, "trouble") && !(was_parked && parked)) {
-            tell_recovery(alert, session);
-            end_trouble(alert);
-        }
+        if (*text(alert, "trouble") && !(was_parked && parked))
+            meet_end(alert, session);
         if (session && parked)
             meet_parked(alert, session, parked);
+        meet_calm(alert, session);
     }
     remember(alert, err, session, parked);
-    err = cm_memory_write(settings->state_directory,
-                          *alert->peer ? alert->peer : settings->name,
-                          alert->memory, alert->pool);
+    err = cm_memory_write(settings->state_directory, alert->name, alert->memory,
+                          alert->pool);
     if (err && (alert->client->options->cron || alert->client->output->verbose))
         cm_output_error(alert->client->output, NULL, err, alert->pool);
 }

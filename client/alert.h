@@ -2,9 +2,10 @@
  * remembered in CommunicatorStateDir/status.json, which monitors read too.
  *
  * With --cron a trouble is told when it begins (what passes by itself: when it
- * has lasted three runs), once a day while it lasts, and when it is over; and
- * a peer that stays away is tried less and less often, at least every 15
- * minutes. Without --cron each run says what it meets. */
+ * has lasted three runs), once a day while it lasts, and when it is over. One
+ * that comes and goes is told as that, once a day, until it has stayed away for
+ * six hours. A peer that stays away is tried less and less often, at least
+ * every 15 minutes. Without --cron each run says what it meets. */
 #ifndef ALERT_H
 #define ALERT_H
 
@@ -17,6 +18,13 @@ typedef struct cm_alert_t cm_alert_t;
  * cannot be read counts for none. */
 cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
                           apr_pool_t *pool);
+
+/* The same of something else than a peer. That of CM_ALERT_NOTIFY is kept from
+ * the command that fails. */
+#define CM_ALERT_FILES  "/files"
+#define CM_ALERT_NOTIFY "/notify"
+cm_alert_t *cm_alert_open_about(const cm_client_t *client, const char *what,
+                                apr_pool_t *pool);
 
 /* Return whether the run is to be left out: the peer failed of late, and it is
  * not time yet. *STATUS gets the exit status of that failure. */

@@ -2,9 +2,11 @@
 #include "command.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_strings.h>
 
+#include "folder.h"
 #include "lock.h"
 
 const cm_command_t cm_commands[] = {
@@ -78,6 +80,7 @@ const cm_command_t *cm_command_find(const char *name)
 cm_error_t *cm_client_store(cm_client_t *client)
 {
     const cm_settings_t *settings = client->settings;
+    int is_new;
 
     if (client->store)
         return NULL;
@@ -86,8 +89,13 @@ cm_error_t *cm_client_store(cm_client_t *client)
             CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
             client->pool, "add DBDriver and DBDParams to %s",
             client->options->config);
-    return cm_store_open(&client->store, settings->driver, settings->params,
-                         client->pool);
+    is_new = strcmp(settings->driver, "sqlite3") == 0 &&
+             access(settings->params, F_OK) != 0;
+    CM_TRY(cm_store_open(&client->store, settings->driver, settings->params,
+                         client->pool));
+    if (is_new)
+        cm_folder_give_database(settings->params);
+    return NULL;
 }
 
 cm_error_t *cm_client_node(cm_client_t *client)

@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "alert.h"
 #include "memory.h"
+#include "notify.h"
 
 void cm_check_say(cm_check_t *check, cm_verdict_e verdict, const char *what,
                   const char *remedy)
@@ -102,6 +104,27 @@ static void check_last_run(cm_check_t *check, const char *name)
             "the lines below say what is wrong at present");
 }
 
+/* CommunicatorNotifyCommand: is it there, and did it do its work? */
+static void check_notify(cm_check_t *check)
+{
+    const cm_settings_t *settings = check->client->settings;
+    apr_pool_t *pool = check->pool;
+    cm_runs_t runs;
+    cm_error_t *err;
+
+    if (!settings->notify_command)
+        return;
+    err = cm_notify_check(settings->notify_command, pool);
+    runs = cm_memory_runs(settings->state_directory, CM_ALERT_NOTIFY, pool);
+    if (err)
+        cm_check_say(check, CM_VERDICT_WARN, cm_error_text(err, pool), NULL);
+    else if (runs.reason)
+        cm_check_say(check, CM_VERDICT_WARN, cm_output_clean(runs.reason, pool),
+                     runs.hint);
+    else
+        cm_check_went(check, "CommunicatorNotifyCommand", NULL);
+}
+
 /* What the runs remember. */
 static void check_memory(cm_check_t *check, const apr_array_header_t *peers)
 {
@@ -117,6 +140,7 @@ static void check_memory(cm_check_t *check, const apr_array_header_t *peers)
             check, CM_VERDICT_WARN,
             apr_pstrcat(pool, "state: ", cm_error_text(err, pool), NULL),
             err->hint);
+    check_notify(check);
     check_last_run(check, settings->name);
     for (i = 0; i < peers->nelts; i++)
         check_last_run(check,

@@ -10,6 +10,7 @@
 
 #include "alert.h"
 #include "cm_purge.h"
+#include "folder.h"
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
@@ -281,6 +282,28 @@ static void retain(const cm_client_t *client, apr_pool_t *pool)
         cm_output_error(client->output, NULL, err, pool);
 }
 
+/* Report when the folders or locks of this node cannot be used by this user, so
+ * that others serve. */
+static int report_files(const cm_client_t *client,
+                        const apr_array_header_t *peers, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    cm_alert_t *alert = cm_alert_open_about(client, CM_ALERT_FILES, pool);
+    cm_error_t *err = cm_folder_check(settings->state_directory,
+                                      "CommunicatorStateDir", pool);
+    int i;
+
+    if (!err)
+        err = cm_folder_check(settings->run_directory, "CommunicatorRunDir",
+                              pool);
+    for (i = 0; !err && i < peers->nelts; i++)
+        err = cm_lock_check(settings->run_directory,
+                            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
+                            pool);
+    cm_alert_close(alert, err, NULL, 0);
+    return err ? cm_code_exit_status(err->code) : 0;
+}
+
 /* What keeps all peers waiting: no database, a pause. */
 static cm_error_t *begin(cm_client_t *client, apr_pool_t *pool)
 {
@@ -320,18 +343,22 @@ static cm_error_t *sync_all(int *status, cm_client_t *client, int directions,
 {
     apr_array_header_t *peers;
     cm_error_t *err;
+    int files;
 
     CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
     CM_TRY(splay(client, scratch_pool));
     cm_stop_after(client->options->max_time);
+    files = report_files(client, peers, scratch_pool);
     err = begin(client, scratch_pool);
     if (err) {
         *status = cm_code_exit_status(err->code);
         return NULL;
     }
     sync_peers(status, client, peers, directions, scratch_pool);
-    if (*status == 0)
+    if (*status == 0) {
         retain(client, scratch_pool);
+        *status = files;
+    }
     return NULL;
 }
 

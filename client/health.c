@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "alert.h"
 #include "memory.h"
 
 /* Runs that fail for what passes by itself, before it is a problem. */
@@ -87,6 +88,19 @@ const char *cm_monitor_blind(const char **remedy, const cm_client_t *client,
     return NULL;
 }
 
+/* What is wrong on this host, and no matter of a peer. */
+static void judge_host(cm_health_t *health, const cm_client_t *client,
+                       const char *what, apr_pool_t *pool)
+{
+    cm_runs_t runs =
+        cm_memory_runs(client->settings->state_directory, what, pool);
+
+    if (runs.reason)
+        add(health, CM_SEVERITY_WARNING, NULL,
+            cm_output_clean(runs.reason, pool),
+            runs.hint ? cm_output_clean(runs.hint, pool) : NULL);
+}
+
 /* Judge what is known of the runs with each peer that we connect to. */
 static void judge_all_runs(cm_health_t *health, const cm_client_t *client,
                            apr_pool_t *pool)
@@ -107,8 +121,11 @@ static void judge_all_runs(cm_health_t *health, const cm_client_t *client,
         if (text)
             add(health, CM_SEVERITY_UNKNOWN, peer->name, text, remedy);
     }
-    if (connects)
-        judge_runs(health, client, client->settings->name, pool);
+    if (!connects)
+        return;
+    judge_runs(health, client, client->settings->name, pool);
+    judge_host(health, client, CM_ALERT_FILES, pool);
+    judge_host(health, client, CM_ALERT_NOTIFY, pool);
 }
 
 void cm_monitor_judge(cm_health_t *health, const cm_client_t *client,

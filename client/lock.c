@@ -12,9 +12,31 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "folder.h"
 #include "stop.h"
 
 #define TOO_LONG 3600 /* seconds that a run may last without a word */
+
+const char *cm_lock_path(const char *directory, const char *peer,
+                         apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, cm_folder_of(directory, pool), "/", peer, ".lock",
+                       NULL);
+}
+
+cm_error_t *cm_lock_check(const char *directory, const char *peer,
+                          apr_pool_t *pool)
+{
+    const char *path = cm_lock_path(directory, peer, pool);
+
+    if (access(path, R_OK) == 0 || errno == ENOENT)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_FILE, "the lock '%s': %s", path, strerror(errno)),
+        pool,
+        "another user's run made it: chown it to the user "
+        "that runs communicator-sync");
+}
 
 static apr_status_t close_lock(void *baton)
 {
@@ -22,25 +44,25 @@ static apr_status_t close_lock(void *baton)
     return APR_SUCCESS;
 }
 
-static cm_error_t *open_lock(int *fd, const char *directory, const char *path,
+static cm_error_t *open_lock(int *fd, const char *configured, const char *peer,
                              apr_pool_t *pool)
 {
-    int *kept = apr_palloc(pool, sizeof(*kept));
+    const char *path = cm_lock_path(configured, peer, pool), *spare;
+    int *kept = apr_palloc(pool, sizeof(*kept)), why;
 
-    if (mkdir(directory, 0755) != 0 && errno != EEXIST)
-        return cm_error_hint(CM_FAIL(pool, CM_FILE, "cannot make '%s': %s",
-                                     directory, strerror(errno)),
-                             pool,
-                             "make it for the user that runs "
-                             "communicator-sync, or set CommunicatorRunDir");
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    *fd = cm_folder_open(path);
+    why = errno;
+    spare = *fd < 0 ? cm_folder_spare(configured, 1, pool) : NULL;
+    if (spare)
+        *fd =
+            cm_folder_open(apr_pstrcat(pool, spare, "/", peer, ".lock", NULL));
     if (*fd < 0)
         return cm_error_hint(CM_FAIL(pool, CM_FILE,
                                      "cannot open the lock '%s': %s", path,
-                                     strerror(errno)),
+                                     strerror(why)),
                              pool,
-                             "does it belong to another user? Run "
-                             "communicator-sync as one user only");
+                             "make its folder for the user that runs "
+                             "communicator-sync, or set CommunicatorRunDir");
     *kept = *fd;
     apr_pool_cleanup_register(pool, kept, close_lock, close_lock);
     return NULL;
@@ -94,12 +116,11 @@ static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
 cm_error_t *cm_lock_take(const char **holder, const char *directory,
                          const char *peer, int seconds, apr_pool_t *pool)
 {
-    const char *path = apr_pstrcat(pool, directory, "/", peer, ".lock", NULL);
     apr_int64_t age;
     int fd = -1, taken = 0;
 
     *holder = NULL;
-    CM_TRY(open_lock(&fd, directory, path, pool));
+    CM_TRY(open_lock(&fd, directory, peer, pool));
     CM_TRY(try_lock(&taken, fd, seconds, pool));
     if (taken) {
         sign(fd);

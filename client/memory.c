@@ -13,6 +13,7 @@
 #include <json.h>
 
 #include "cm_clean.h"
+#include "folder.h"
 
 static apr_status_t put(void *baton)
 {
@@ -56,21 +57,48 @@ static cm_error_t *read_file(json_object **all, apr_time_t *written,
     return unreadable(path, CM_MALFORMED, "it is damaged", pool);
 }
 
+/* Return whether what is remembered beside DIRECTORY counts: where this user
+ * cannot write there. */
+static const char *spare_of(const char *directory, apr_pool_t *pool)
+{
+    const char *spare = cm_folder_spare(directory, 0, pool);
+    struct stat info;
+
+    if (!spare ||
+        stat(apr_pstrcat(pool, spare, "/status.json", NULL), &info) != 0)
+        return NULL;
+    return spare;
+}
+
+/* Read what is remembered in DIRECTORY, and beside it while that could not be
+ * written. */
 static json_object *read_all(const char *directory, apr_pool_t *pool)
 {
-    json_object *all;
+    const char *spare = spare_of(directory, pool);
+    json_object *all, *more;
     apr_time_t written;
-    const cm_error_t *err = read_file(&all, &written, directory, pool);
+    cm_error_t *err = read_file(&all, &written, directory, pool);
 
-    return err || !all ? json_object_new_object() : all;
+    if (err || !all)
+        all = json_object_new_object();
+    err = spare ? read_file(&more, &written, spare, pool) : NULL;
+    if (!spare || err || !more)
+        return all;
+    json_object_object_foreach(more, name, member)
+    {
+        json_object_object_add(all, name, json_object_get(member));
+    }
+    json_object_put(more);
+    return all;
 }
 
 cm_error_t *cm_memory_check(apr_time_t *written, const char *directory,
                             apr_pool_t *pool)
 {
+    const char *spare = spare_of(directory, pool);
     json_object *all;
 
-    CM_TRY(read_file(&all, written, directory, pool));
+    CM_TRY(read_file(&all, written, spare ? spare : directory, pool));
     json_object_put(all);
     return NULL;
 }
@@ -111,6 +139,7 @@ cm_runs_t cm_memory_runs(const char *directory, const char *name,
         return runs;
     runs.failed = json_object_get_int64(find(member, "runs"));
     runs.reason = json_object_get_string(find(member, "reason"));
+    runs.hint = json_object_get_string(find(member, "hint"));
     return runs;
 }
 
@@ -137,6 +166,7 @@ static int write_new(const char *path, const char *text)
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return 0;
+    cm_folder_give(fd, path);
     for (; done < size && count >= 0; done += count > 0 ? count : 0)
         count = write(fd, text + done, size - done);
     why = errno;
@@ -158,27 +188,37 @@ static cm_error_t *replace(const char *path, json_object *all, apr_pool_t *pool)
     return NULL;
 }
 
+/* Lock the memory in FOLDER; *FD holds the lock until it is closed. */
+static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, folder, "/status.json.lock", NULL);
+    cm_error_t *err;
+
+    *fd = cm_folder_open(path);
+    if (*fd >= 0 && flock(*fd, LOCK_EX) == 0)
+        return NULL;
+    err = failed(path, pool);
+    if (*fd >= 0)
+        close(*fd);
+    return err;
+}
+
 cm_error_t *cm_memory_write(const char *directory, const char *name,
                             struct json_object *member, apr_pool_t *pool)
 {
-    const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
-    const char *lock = apr_pstrcat(pool, path, ".lock", NULL);
+    const char *folder = cm_folder_of(directory, pool);
+    const char *spare = spare_of(directory, pool);
     json_object *all;
     cm_error_t *err;
     int fd;
 
-    if (mkdir(directory, 0750) != 0 && errno != EEXIST)
-        return failed(directory, pool);
-    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-        err = failed(lock, pool);
-        if (fd >= 0)
-            close(fd);
-        return err;
-    }
+    CM_TRY(lock_memory(&fd, folder, pool));
     all = read_all(directory, pool);
     json_object_object_add(all, name, json_object_get(member));
-    err = replace(path, all, pool);
+    err = replace(apr_pstrcat(pool, folder, "/status.json", NULL), all, pool);
+    /* What was remembered elsewhere has come home. */
+    if (!err && spare && strcmp(spare, folder) != 0)
+        unlink(apr_pstrcat(pool, spare, "/status.json", NULL));
     json_object_put(all);
     close(fd);
     return err;

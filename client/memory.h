@@ -27,6 +27,7 @@ typedef struct cm_runs_t {
     apr_int64_t failed;                 /* runs that failed in a row */
     int exit_status;                    /* of the last run */
     const char *reason;                 /* NULL: the last run went well */
+    const char *hint;                   /* what to do, or NULL */
 } cm_runs_t;
 
 /* Read that of the member NAME. */
@@ -34,7 +35,8 @@ cm_runs_t cm_memory_runs(const char *directory, const char *name,
                          apr_pool_t *pool);
 
 /* Put MEMBER in the place of the member NAME, the others stay. The directory
- * is made when it is not there. Fails with CM_FILE. */
+ * is made when it is not there, and where it cannot be written another serves
+ * (folder.h). Fails with CM_FILE. */
 cm_error_t *cm_memory_write(const char *directory, const char *name,
                             struct json_object *member,
                             apr_pool_t *pool) CM_UNUSED_RESULT;

@@ -1,8 +1,10 @@
 /* CommunicatorNotifyCommand: see notify.h. */
 #include "notify.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -12,13 +14,13 @@
 
 #define MOST_SECONDS 60
 
-static cm_error_t *failed(const char *command, apr_status_t rv,
+static cm_error_t *failed(const char *command, const char *why,
                           apr_pool_t *pool)
 {
-    char words[120];
-
-    return CM_FAIL(pool, CM_FILE, "CommunicatorNotifyCommand '%s': %s", command,
-                   apr_strerror(rv, words, sizeof(words)));
+    return cm_error_hint(
+        CM_FAIL(pool, CM_FILE, "CommunicatorNotifyCommand '%s': %s", command,
+                why),
+        pool, "what it was to tell is told again with the next run");
 }
 
 static apr_status_t start(apr_proc_t *process, const char *command,
@@ -47,8 +49,8 @@ static apr_status_t start(apr_proc_t *process, const char *command,
                            (const char *const *)all->elts, NULL, how, pool);
 }
 
-/* Wait for its end, but not for ever. */
-static void wait_for(apr_proc_t *process)
+/* Wait for its end, but not for ever; return why it failed, or NULL. */
+static const char *wait_for(apr_proc_t *process, apr_pool_t *pool)
 {
     apr_time_t end = apr_time_now() + apr_time_from_sec(MOST_SECONDS);
     apr_exit_why_e why;
@@ -59,10 +61,14 @@ static void wait_for(apr_proc_t *process)
         if (apr_time_now() > end) {
             apr_proc_kill(process, SIGKILL);
             apr_proc_wait(process, &code, &why, APR_WAIT);
-            return;
+            return apr_psprintf(pool, "it was killed after %d seconds",
+                                MOST_SECONDS);
         }
         apr_sleep(apr_time_from_msec(20));
     }
+    if (!APR_PROC_CHECK_EXIT(why))
+        return apr_psprintf(pool, "signal %d ended it", code);
+    return code ? apr_psprintf(pool, "it ended with status %d", code) : NULL;
 }
 
 cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
@@ -70,13 +76,27 @@ cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
 {
     apr_proc_t process;
     apr_status_t rv = start(&process, command, event, peer, pool);
+    const char *why;
+    char words[120];
 
     if (rv != APR_SUCCESS)
-        return failed(command, rv, pool);
+        return failed(command, apr_strerror(rv, words, sizeof(words)), pool);
     text = cm_clean_lines(text, pool);
     apr_file_write_full(process.in, text, strlen(text), NULL);
     apr_file_write_full(process.in, "\n", 1, NULL);
     apr_file_close(process.in);
-    wait_for(&process);
-    return NULL;
+    why = wait_for(&process, pool);
+    return why ? failed(command, why, pool) : NULL;
+}
+
+cm_error_t *cm_notify_check(const char *command, apr_pool_t *pool)
+{
+    char **words;
+
+    if (apr_tokenize_to_argv(command, &words, pool) != APR_SUCCESS || !*words)
+        return failed(command, "it names no program", pool);
+    /* Without a slash the shell's PATH finds it, which cron's may not. */
+    if (!strchr(*words, '/') || access(*words, X_OK) == 0)
+        return NULL;
+    return failed(command, strerror(errno), pool);
 }

@@ -71,6 +71,10 @@ sub later {
     for my $member (values %$memory) {
         $_ && ($_ -= $seconds) for @$member{grep { exists $member->{$_} }
             qw(since told next_try last_run last_success)};
+        for my $flaps (values %{ $member->{flaps} || {} }) {
+            $_ -= $seconds for @{ $flaps->{episodes} || [] };
+        }
+        for my $told (values %{ $member->{kinds} || {} }) { $told -= $seconds }
     }
     spew($file, encode_json($memory));
 }

@@ -1,0 +1,142 @@
+/* Where runs keep what they need: see folder.h. */
+#include "folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+/* Whose the folders are that root makes, where packages or the guide made that
+ * user. */
+#define USER "_communicator"
+
+/* Make the folder PATH, for the user who is to run the program. */
+static int make_folder(const char *path, mode_t mode)
+{
+    const struct passwd *user;
+
+    if (mkdir(path, mode) != 0)
+        return 0;
+    user = geteuid() == 0 ? getpwnam(USER) : NULL;
+    return !user || chown(path, user->pw_uid, user->pw_gid) == 0;
+}
+
+/* Return whether PATH can be written, making it when it is not there; if not,
+ * errno says why. */
+static int is_usable(const char *path)
+{
+    if (access(path, W_OK | X_OK) == 0)
+        return 1;
+    return errno == ENOENT && make_folder(path, 0755);
+}
+
+/* Make PATH for this user alone, or return whether it is so already: in /tmp
+ * anybody may have made it. */
+static int is_private(const char *path, int make)
+{
+    struct stat info;
+
+    if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
+        return 0;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
+           info.st_uid == geteuid() && !(info.st_mode & 077);
+}
+
+const char *cm_folder_spare(const char *configured, int make, apr_pool_t *pool)
+{
+    const char *tmp = getenv("TMPDIR"), *parent, *path;
+    char *name = apr_pstrdup(pool, configured), *c;
+
+    for (c = name; *c; c++)
+        if (*c == '/')
+            *c = '_';
+    parent = apr_psprintf(pool, "%s/communicator-%ld",
+                          tmp && *tmp ? tmp : "/tmp", (long)geteuid());
+    path = apr_pstrcat(pool, parent, "/", name, NULL);
+    return is_private(parent, make) && is_private(path, make) ? path : NULL;
+}
+
+const char *cm_folder_of(const char *configured, apr_pool_t *pool)
+{
+    const char *spare;
+
+    if (is_usable(configured))
+        return configured;
+    spare = cm_folder_spare(configured, 1, pool);
+    return spare ? spare : configured;
+}
+
+cm_error_t *cm_folder_check(const char *configured, const char *directive,
+                            apr_pool_t *pool)
+{
+    const char *spare, *meanwhile = "";
+    cm_error_t *err;
+
+    if (is_usable(configured))
+        return NULL;
+    err = CM_FAIL(pool, CM_FILE, "'%s' (%s) cannot be written: %s", configured,
+                  directive, strerror(errno));
+    spare = cm_folder_spare(configured, 1, pool);
+    if (spare)
+        meanwhile =
+            apr_pstrcat(pool, "; until then '", spare, "' serves", NULL);
+    return cm_error_hint(err, pool,
+                         "make it for the user that runs communicator-sync: "
+                         "install -d -o USER %s%s",
+                         configured, meanwhile);
+}
+
+/* Look at the folder of PATH; returns whether there is one. */
+static int stat_folder(struct stat *folder, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[4096];
+
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof(parent))
+        return 0;
+    memcpy(parent, path, slash - path);
+    parent[slash - path] = '\0';
+    return stat(parent, folder) == 0;
+}
+
+void cm_folder_give_database(const char *path)
+{
+    struct stat file, folder;
+
+    if (geteuid() == 0 && stat_folder(&folder, path) && folder.st_uid != 0 &&
+        lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == 0 &&
+        lchown(path, folder.st_uid, folder.st_gid) != 0)
+        return; /* the next run of that user says so */
+}
+
+void cm_folder_give(int fd, const char *path)
+{
+    struct stat file, folder;
+
+    if (!stat_folder(&folder, path) || fstat(fd, &file) != 0 ||
+        file.st_uid != geteuid())
+        return;
+    /* What cannot be given stays as it is: other users' runs then say so. */
+    if (fchmod(fd, folder.st_mode & 0666) != 0)
+        return;
+    if (geteuid() == 0 && folder.st_uid != 0 &&
+        fchown(fd, folder.st_uid, folder.st_gid) != 0)
+        return;
+}
+
+int cm_folder_open(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+    if (fd >= 0)
+        cm_folder_give(fd, path);
+    else if (errno == EACCES || errno == EROFS)
+        /* of another user: a lock can be taken by whoever may read it */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd;
+}
