@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_altered.h"
 #include "cm_capture.h"
 #include "cm_judge.h"
 #include "cm_schema.h"
@@ -125,6 +126,26 @@ static void check_parked(cm_check_t *check, const cm_peer_state_t *one)
                      "communicator-sync parked, on that host");
 }
 
+/* Columns in which this side and others come to differ. */
+static void check_altered(cm_check_t *check)
+{
+    apr_pool_t *pool = check->pool;
+    apr_array_header_t *all;
+    int i;
+    cm_error_t *err = cm_altered_list(&all, check->client->node, pool);
+
+    if (err) {
+        cm_check_went(check, "altered columns", err);
+        return;
+    }
+    for (i = 0; i < all->nelts; i++) {
+        const cm_altered_t *altered = &APR_ARRAY_IDX(all, i, cm_altered_t);
+
+        cm_check_say(check, CM_VERDICT_WARN, cm_altered_text(altered, pool),
+                     apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column));
+    }
+}
+
 /* What waits for a person, and why nothing may move. */
 static void check_state(cm_check_t *check)
 {
@@ -140,6 +161,7 @@ static void check_state(cm_check_t *check)
         cm_check_say(check, CM_VERDICT_WARN,
                      cm_output_paused(state->name, state->paused_at, pool),
                      "communicator-sync resume");
+    check_altered(check);
     for (i = 0; i < state->peers->nelts; i++)
         check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
 }

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_altered.h"
 #include "cm_message.h"
 #include "cm_outbox.h"
 #include "stop.h"
@@ -81,6 +82,20 @@ static cm_error_t *receive(cm_receipt_t **receipt, cm_session_t *session,
 }
 
 /* Keep and apply one batch; *RECEIVED moves on. */
+static void note_altered(cm_session_t *session, const cm_receipt_t *receipt,
+                         apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < receipt->altered->nelts; i++) {
+        const cm_altered_t *altered =
+            &APR_ARRAY_IDX(receipt->altered, i, cm_altered_t);
+
+        cm_session_notice(session, "%s (" CM_ALTERED_REMEDY ")",
+                          cm_altered_text(altered, pool), altered->column);
+    }
+}
+
 static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
                         const cm_batch_t *batch, apr_pool_t *pool)
 {
@@ -92,6 +107,7 @@ static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
         totals->pulled += receipt->accepted;
         totals->applied += receipt->applied;
         cm_session_keep_parked(totals->parked, receipt->parked);
+        note_altered(session, receipt, pool);
         if (cm_receipt_mostly_parked(receipt))
             cm_session_notice(session,
                               "%d of %d messages of a batch are parked here: "
@@ -198,6 +214,7 @@ cm_error_t *cm_sync_retry(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_inbox_retry(&receipt, session->node, session->settings->name,
                           scratch_pool));
     session->totals.applied += receipt->applied;
+    note_altered(session, receipt, scratch_pool);
     for (i = 0; i < receipt->parked->nelts; i++)
         session->totals.parked_here +=
             !APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).transient;

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_altered.h"
 #include "cm_conflict.h"
 #include "cm_names.h"
 
@@ -18,6 +19,7 @@ cm_run_t *cm_run_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     run->records = apr_array_make(pool, 64, sizeof(cm_record_t *));
     run->conflicts = apr_array_make(pool, 4, sizeof(cm_conflict_row_t));
     run->again = apr_array_make(pool, 4, sizeof(cm_again_t));
+    run->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
     run->burials = apr_array_make(run->pool, 4, sizeof(cm_burial_t));
     return run;
 }
@@ -62,6 +64,10 @@ cm_error_t *cm_run_apply(cm_run_t *run, apr_pool_t *scratch_pool)
 
 cm_error_t *cm_run_finish(cm_run_t *run, apr_pool_t *scratch_pool)
 {
+    apr_array_header_t *news;
+
+    CM_TRY(cm_altered_keep(&news, run->node, run->altered, run->pool));
+    run->altered = news;
     CM_TRY(cm_conflict_write(run, scratch_pool));
     CM_TRY(cm_run_forward(run, scratch_pool));
     CM_TRY(cm_run_bury(run, scratch_pool));

@@ -109,6 +109,7 @@ typedef struct cm_run_t {
     apr_array_header_t *records;   /* cm_record_t *, by first message */
     apr_array_header_t *conflicts; /* cm_conflict_row_t */
     apr_array_header_t *again;     /* cm_again_t: to be published once more */
+    apr_array_header_t *altered;   /* cm_altered_t, one per column */
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     int isolate_schema; /* CM_SCHEMA is the message's fault, not a change */
     int strict;         /* what the database checks at the end of the
@@ -139,7 +140,8 @@ cm_error_t *cm_run_apply(cm_run_t *run,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Write what follows from it: conflicts, what conflict=NODE publishes again,
- * and on a hub the messages for the other peers. */
+ * on a hub the messages for the other peers, and which columns were altered:
+ * RUN->altered keeps those that nobody has been told of. */
 cm_error_t *cm_run_finish(cm_run_t *run,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -260,6 +262,13 @@ cm_error_t *cm_effect_cells(cm_run_t *run,
  * that cannot be get an error; the others are done. Fails as cm_run_apply().
  */
 cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- cm_apply_stored.c --- */
+
+/* Compare what the rows of COUNT RECORDS of one shape hold with what was just
+ * written, where it may be something else; RUN->altered gets the columns. */
+cm_error_t *cm_write_compare(cm_run_t *run, cm_record_t **records, int count,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- cm_apply_mappings.c --- */

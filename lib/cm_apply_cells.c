@@ -93,6 +93,27 @@ static cm_error_t *fill_columns(cm_run_t *run, cm_record_t *record)
     return NULL;
 }
 
+/* MariaDB puts the present time into a column that an UPDATE leaves out, where
+ * it is declared so: it is written as it is. */
+static void keep_on_update(cm_run_t *run, cm_record_t *record)
+{
+    const cm_table_t *table = record->table;
+    cm_effect_t *effect = record->effect;
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+        cm_error_t *ignored;
+
+        if (!column->on_update || !column->carried || effect->writes[i] ||
+            record->raw[i].kind == CM_ABSENT)
+            continue;
+        ignored = cm_value_datum(&effect->cells[i], column, record->raw[i],
+                                 cm_store_dialect(run->node->store), run->pool);
+        effect->writes[i] = !ignored;
+    }
+}
+
 /* A key that the database does not make is the one that the record has where
  * it was made. */
 static cm_error_t *fill_key(cm_run_t *run, cm_record_t *record)
@@ -146,6 +167,8 @@ cm_error_t *cm_effect_cells(cm_run_t *run, cm_record_t *record)
         CM_TRY(fill_key(run, record));
     if (effect->kind == CM_EFFECT_UPDATE && !memchr(effect->writes, 1, count))
         effect->kind = CM_EFFECT_NONE;
+    if (effect->kind == CM_EFFECT_UPDATE)
+        keep_on_update(run, record);
     effect->shape = shape_of(run, record);
     return NULL;
 }

@@ -153,6 +153,7 @@ static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records, int count,
                                apr_pool_t *scratch_pool)
 {
     CM_TRY(write_rows(run, records, count, scratch_pool));
+    CM_TRY(cm_write_compare(run, records, count, scratch_pool));
     CM_TRY(cm_write_mappings(run, records, count, scratch_pool));
     if (!run->strict)
         return NULL;

@@ -8,7 +8,7 @@
 #include "cm_sql.h"
 
 /* Of the statement in sql/DRIVER/catalog.sql. */
-#define MOST_ARGUMENTS 8
+#define MOST_ARGUMENTS 16
 
 /* What sql/DRIVER/catalog.sql gives. */
 enum {
@@ -26,7 +26,9 @@ enum {
     UNIQUE,
     GIVES_KEYS,
     KIND,
-    IS_UNSIGNED
+    IS_UNSIGNED,
+    ON_UPDATE,
+    OWN_TRIGGERS
 };
 
 static int cell_number(const cm_rows_t *rows, int row, int column)
@@ -64,6 +66,7 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
     column->has_default = cell_number(rows, row, HAS_DEFAULT);
     column->generated = cell_number(rows, row, GENERATED);
     column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
+    column->on_update = cell_number(rows, row, ON_UPDATE);
     cm_catalog_classify(column, base, database);
     column->reference = cm_model_reference(model, column->name);
     column->carried =
@@ -199,6 +202,7 @@ cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
     table->model = model;
     table->quoted = cm_store_quote_table(store, model->table, result_pool);
     table->partitioned = !strcmp(cm_cell_text(rows, 0, KIND), "partitioned");
+    table->own_triggers = cell_number(rows, 0, OWN_TRIGGERS);
     table->column_count = rows->count;
     table->columns =
         apr_palloc(result_pool, rows->count * sizeof(*table->columns));

@@ -24,6 +24,8 @@ typedef struct cm_column_t {
     int loose;            /* SQLite: the type is a wish, no check is made */
     int nullable;
     int has_default;       /* or the database makes the value itself */
+    int on_update;         /* MariaDB: an UPDATE that does not set it, does */
+    int rewrites;          /* PostgreSQL: text may come back in another form */
     int generated;         /* computed: never written */
     const char *reference; /* model that it refers to, or NULL */
     int carried;           /* goes over the wire (only=, except=, key) */
@@ -45,6 +47,7 @@ typedef struct cm_table_t {
     const char *key_text;  /* SQL of the row's key as text: what a trigger
                               writes is the record's local id everywhere */
     const char *key_given; /* the same without "t.", for RETURNING */
+    int own_triggers;      /* of the application, on INSERT or UPDATE */
     int partitioned;       /* PostgreSQL: rows are in its partitions */
 } cm_table_t;
 

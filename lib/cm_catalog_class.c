@@ -91,6 +91,23 @@ static void read_scale(cm_column_t *column, const char *declared)
         column->scale = -1;
 }
 
+/* PostgreSQL: whether text that is given to a type of its own comes back as it
+ * was: an interval, an array, an address need not. */
+static int is_rewritten(const cm_column_t *column, const char *base)
+{
+    static const char *const exact[] = {"text", "varchar", "bpchar", "uuid",
+                                        "name", "char",    "bit",    "varbit",
+                                        "",     NULL};
+    int i;
+
+    if (column->value_class != CM_CLASS_TEXT)
+        return 0;
+    for (i = 0; exact[i]; i++)
+        if (!strcmp(base, exact[i]))
+            return 0;
+    return 1;
+}
+
 /* More than 64 bits are the string of them; one is true or false. */
 static void classify_bits(cm_column_t *column)
 {
@@ -122,6 +139,7 @@ void cm_catalog_classify(cm_column_t *column, const char *base,
         if (!strncmp(column->type, "bit(", 4) ||
             !strcmp(column->type, "\"bit\""))
             classify_bits(column);
+        column->rewrites = database == CM_PGSQL && is_rewritten(column, base);
         return;
     }
     column->loose = 1;

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_altered.h"
 #include "cm_dialect.h"
 
 #ifdef HAVE_CONFIG_H
@@ -147,6 +148,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
     health->peers = apr_array_make(pool, 4, sizeof(cm_health_peer_t));
     health->parked = apr_array_make(pool, 4, sizeof(cm_parked_row_t));
     health->conflicts = apr_array_make(pool, 4, sizeof(cm_health_conflict_t));
+    health->altered = apr_array_make(pool, 1, sizeof(cm_altered_t));
     health->noted = apr_array_make(pool, 1, sizeof(cm_noted_t));
     health->problems = apr_array_make(pool, 4, sizeof(cm_problem_t));
     return health;
@@ -173,6 +175,7 @@ cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
     CM_TRY(read_peers(health, node, result_pool));
     CM_TRY(read_parked(health, node, result_pool));
     CM_TRY(read_conflicts(health, node, result_pool));
+    CM_TRY(cm_altered_list(&health->altered, node, result_pool));
     CM_TRY(cm_noted_list(&health->noted, node, result_pool));
     cm_health_judge(health, health->expect_every, result_pool);
     *result = health;

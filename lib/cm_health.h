@@ -54,6 +54,7 @@ typedef struct cm_health_t {
     apr_array_header_t *peers;        /* cm_health_peer_t */
     apr_array_header_t *parked;       /* cm_parked_row_t, for a person first */
     apr_array_header_t *conflicts;    /* cm_health_conflict_t, last first */
+    apr_array_header_t *altered;      /* cm_altered_t */
     apr_array_header_t *noted;        /* cm_noted_t, last first */
     apr_array_header_t *problems;     /* cm_problem_t, worst first */
     cm_severity_e severity;           /* of the worst one */

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_altered.h"
 #include "cm_capture.h"
 #include "cm_judge.h"
 #include "cm_health.h"
@@ -184,6 +185,19 @@ static void judge_noted(cm_health_t *health, apr_pool_t *pool)
     }
 }
 
+static void judge_altered(cm_health_t *health, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < health->altered->nelts; i++) {
+        const cm_altered_t *altered =
+            &APR_ARRAY_IDX(health->altered, i, cm_altered_t);
+
+        add(health, CM_SEVERITY_WARNING, NULL, cm_altered_text(altered, pool),
+            apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column));
+    }
+}
+
 void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                      apr_pool_t *pool)
 {
@@ -199,6 +213,7 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                 cm_health_span(health->taken_at - health->state->paused_at,
                                pool)),
             "`communicator-sync resume` goes on");
+    judge_altered(health, pool);
     for (i = 0; i < health->peers->nelts; i++) {
         cm_health_peer_t *peer =
             &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t);

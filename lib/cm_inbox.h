@@ -23,12 +23,14 @@ typedef struct cm_parked_t {
 
 /* What became of a batch. */
 typedef struct cm_receipt_t {
-    apr_int64_t received;       /* last seq now held from the peer */
-    int accepted;               /* messages new here */
-    int repeated;               /* held already, passed over */
-    int applied;                /* messages that took effect, parked ones of
-                                   earlier batches included */
-    apr_array_header_t *parked; /* cm_parked_t: of this batch */
+    apr_int64_t received;        /* last seq now held from the peer */
+    int accepted;                /* messages new here */
+    int repeated;                /* held already, passed over */
+    int applied;                 /* messages that took effect, parked ones of
+                                    earlier batches included */
+    apr_array_header_t *parked;  /* cm_parked_t: of this batch */
+    apr_array_header_t *altered; /* cm_altered_t: columns that do not keep what
+                                    is written, seen for the first time */
 } cm_receipt_t;
 
 /* From this size on, a batch most of which cannot be applied is reported as

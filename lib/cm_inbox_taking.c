@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "cm_altered.h"
 #include "cm_dialect.h"
 
 /* What usually passes is tried so often before it is the messages' fault. */
@@ -15,6 +16,7 @@ cm_receipt_t *cm_taking_receipt(apr_pool_t *pool)
     cm_receipt_t *receipt = apr_pcalloc(pool, sizeof(*receipt));
 
     receipt->parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    receipt->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
     return receipt;
 }
 
@@ -43,12 +45,29 @@ static void note_parked(cm_taking_t *taking, const cm_item_t *item)
         .transient = cm_code_is_transient(item->error->code)};
 }
 
+static void note_altered(cm_taking_t *taking, const cm_run_t *run)
+{
+    apr_pool_t *pool = taking->result_pool;
+    int i;
+
+    for (i = 0; i < run->altered->nelts; i++) {
+        const cm_altered_t *altered =
+            &APR_ARRAY_IDX(run->altered, i, cm_altered_t);
+
+        APR_ARRAY_PUSH(taking->receipt->altered, cm_altered_t) =
+            (cm_altered_t){.model = apr_pstrdup(pool, altered->model),
+                           .column = apr_pstrdup(pool, altered->column),
+                           .local_id = apr_pstrdup(pool, altered->local_id)};
+    }
+}
+
 cm_error_t *cm_taking_finish(cm_taking_t *taking, cm_run_t *run, int attempts,
                              int note_kept, apr_pool_t *scratch_pool)
 {
     int i;
 
     CM_TRY(cm_run_finish(run, scratch_pool));
+    note_altered(taking, run);
     CM_TRY(cm_inbox_keep(run, attempts, scratch_pool));
     for (i = 0; i < run->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
@@ -135,6 +154,7 @@ cm_error_t *cm_taking_run(cm_taking_t *taking, cm_taking_work_t work,
 {
     const cm_receipt_t receipt = *taking->receipt;
     const int parked = receipt.parked->nelts, created = taking->created;
+    const int altered = receipt.altered->nelts;
     const cm_page_t page = taking->page;
     apr_int64_t stamped;
     int tries, strict;
@@ -151,6 +171,7 @@ cm_error_t *cm_taking_run(cm_taking_t *taking, cm_taking_work_t work,
             return NULL;
         *taking->receipt = receipt;
         taking->receipt->parked->nelts = parked;
+        taking->receipt->altered->nelts = altered;
         taking->created = created;
         taking->page = page;
         if (!try_again(taking, err, strict, tries))

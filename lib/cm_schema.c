@@ -197,6 +197,7 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
 {
     CM_TRY(cm_schema_read_tables(migration));
     CM_TRY(migrate_tables(migration));
+    CM_TRY(cm_schema_beside(migration));
     return cm_schema_triggers(migration);
 }
 

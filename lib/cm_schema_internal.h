@@ -50,4 +50,9 @@ cm_error_t *cm_schema_read_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
  * cm_store_execute(). */
 cm_error_t *cm_schema_triggers(cm_migration_t *migration) CM_UNUSED_RESULT;
 
+/* Do what migrate does each time, beside the numbered steps and the triggers:
+ * make the function communicator_applying(), forget which columns were
+ * altered. Fails as cm_store_execute(). */
+cm_error_t *cm_schema_beside(cm_migration_t *migration) CM_UNUSED_RESULT;
+
 #endif

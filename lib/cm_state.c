@@ -264,7 +264,8 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
         {"outbound_messages", "body"},     {"inbound_messages", "body"},
         {"communicator_mappings", "id"},   {"communicator_peers", "status"},
         {"communicator_node", "id"},       {"communicator_conflicts", "id"},
-        {"communicator_missing", "model"}, {"communicator_withheld", "reason"}};
+        {"communicator_missing", "model"}, {"communicator_withheld", "reason"},
+        {"communicator_altered", "model"}};
     const char *names = NULL;
     cm_error_t *err, *first = NULL;
     size_t i;

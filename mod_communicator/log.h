@@ -40,5 +40,6 @@
 #define CM0037 "CM0037: " /* mod_watchdog is not there */
 #define CM0038 "CM0038: " /* mod_watchdog refuses */
 #define CM0039 "CM0039: " /* a problem cannot be noted */
+#define CM0044 "CM0044: " /* a column does not keep what is written */
 
 #endif

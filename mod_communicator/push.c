@@ -8,6 +8,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_altered.h"
 #include "cm_clean.h"
 #include "cm_missing.h"
 #include "cm_state.h"
@@ -57,6 +58,21 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     return NULL;
 }
 
+/* Each column is reported once, by whichever process has seen it first. */
+static void note_altered(request_rec *r, const cm_receipt_t *receipt)
+{
+    int i;
+
+    for (i = 0; receipt->altered && i < receipt->altered->nelts; i++) {
+        const cm_altered_t *altered =
+            &APR_ARRAY_IDX(receipt->altered, i, cm_altered_t);
+
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CM0044 "%s (" CM_ALTERED_REMEDY ")",
+                      cm_altered_text(altered, r->pool), altered->column);
+    }
+}
+
 int cm_retry_parked(cm_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
@@ -74,6 +90,8 @@ int cm_retry_parked(cm_exchange_t *exchange)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       CM0018 "applied %d parked messages of peer '%s'",
                       receipt->applied, exchange->peer->name);
+    if (!err)
+        note_altered(r, receipt);
     return said > 0 || (receipt && receipt->applied > 0);
 }
 
@@ -177,6 +195,7 @@ static void note_receipt(cm_exchange_t *exchange, const push_t *push)
     apr_table_setn(r->notes, "communicator-result", parked ? "parked" : "ok");
     if (push->empty)
         return;
+    note_altered(r, receipt);
     cm_note_number(r, "communicator-first-id", push->batch.after + 1);
     cm_note_number(r, "communicator-last-id", receipt->received);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

@@ -18,7 +18,131 @@ sub tables {
 
     return <<'SQL';
 create table guarded (id {key}, name varchar(50), place integer) {engine};
+create table stamped (id {key}, title varchar(50), hits integer,
+    changed_by varchar(50)) {engine};
+create table asking (id {key}, title varchar(50), hits integer,
+    changed_by varchar(50)) {engine};
 SQL
+}
+
+sub touched {
+    my ($database) = @_;
+    my $type = $database->driver eq 'mysql'
+      ? 'timestamp(6) not null default current_timestamp(6) '
+      . 'on update current_timestamp(6)' : 'timestamp';
+
+    return "create table touched (id {key}, title varchar(50), at $type) "
+      . "{engine};\n";
+}
+
+# A trigger that writes into changed_by of TABLE who changed the row; ASKING:
+# unless it is Communicator.
+sub stamp_rows {
+    my ($node, $table, $asking) = @_;
+    my ($database, $set) = ($node->database, "changed_by = '"
+        . $node->name . "'");
+    my $asks = $database->driver eq 'sqlite3'
+      ? 'not exists (select 1 from communicator_applying)'
+      : 'not communicator_applying()';
+    my $if = $asking ? $asks : '1 = 1';
+
+    return $database->run(<<"SQL") if $database->driver eq 'pgsql';
+create function stamp_$table() returns trigger language plpgsql as
+    \$\$ begin if $if then new.$set; end if; return new; end \$\$;
+create trigger a_stamp before insert or update on $table for each row
+    execute function stamp_$table();
+SQL
+    return $database->run(join "\n", map { $database->driver eq 'mysql'
+          ? "delimiter //\ncreate trigger a_stamp_${table}_$_ before $_ on "
+            . "$table for each row begin if $if then set new.$set; end if; "
+            . "end//\ndelimiter ;"
+          : "create trigger a_stamp_${table}_$_ after $_ on $table when $if "
+            . "begin update $table set $set where id = new.id; end;" }
+        qw(insert update));
+}
+
+# What is said of altered columns: lines of check, problems of status.
+sub said_of {
+    my ($node) = @_;
+    my $check = $node->sync('check')->{out};
+    my $status = $node->sync('status')->{out};
+
+    return (scalar(() = $check =~ /does not keep what is written/g),
+        scalar(() = $status =~ /does not keep what is written/g));
+}
+
+sub values_altered {
+    my $sql = 'select title, changed_by from stamped';
+
+    $here->run("insert into stamped (title, hits) values ('a', 1);");
+    my $run = $pair->sync('a value that a trigger changes');
+    is_deeply($here->rows($sql), [['a', 'central']], 'stands here');
+    is_deeply($there->rows($sql), [['a', 'facade']], 'is changed there');
+    $pair->{facade}->log_has_only(
+        qr/CM0044: .*'stamped': column 'changed_by'.*except=changed_by/);
+    is_deeply([said_of($pair->{facade})], [1, 1],
+        'check and status there say so');
+    is_deeply([said_of($pair->{central})], [0, 0], 'not here');
+    $pair->is_settled('nothing goes back');
+    $there->run("update stamped set title = 'b';");
+    $run = $pair->sync('a change there');
+    like("$run->{out}$run->{err}", qr/'changed_by' does not keep what/,
+        'the run reports the same of here');
+    is_deeply($here->rows($sql), [['b', 'central']], 'each has its own');
+    is_deeply($there->rows($sql), [['b', 'facade']], '  value');
+    $pair->is_settled('nothing goes back and forth');
+    $here->run("update stamped set hits = 2;");
+    $there->run("insert into stamped (title) values ('c');");
+    $run = $pair->sync('further changes');
+    unlike("$run->{out}$run->{err}", qr/does not keep/, 'are reported no more');
+    $pair->{facade}->log_has_only;
+    $pair->is_settled('nor do they come back');
+}
+
+sub triggers_that_ask {
+    my $sql = 'select title, hits, changed_by from asking order by title';
+
+    $here->run("insert into asking (title, hits) values ('a', 1), ('b', 1);");
+    $pair->sync('triggers that ask communicator_applying()');
+    $pair->both_have($sql, [['a', 1, 'central'], ['b', 1, 'central']],
+        'leave messages alone');
+    $there->run("update asking set hits = 2 where title = 'a';");
+    $pair->sync('a change there');
+    $pair->both_have($sql, [['a', 2, 'facade'], ['b', 1, 'central']],
+        'but not those of the application');
+    $pair->{facade}->log_has_only;
+}
+
+# The remedies: a trigger that asks, or except=; migrate forgets.
+sub remedies {
+    $_->sync_ok('migrate') for $pair->nodes;
+    is_deeply([map { said_of($_) } $pair->nodes], [(0) x 4],
+        'migrate forgets which columns were altered');
+    $here->run("insert into stamped (title) values ('d');");
+    $pair->sync('while the trigger is as it was');
+    is_deeply([said_of($pair->{facade})], [1, 1], 'it is reported again');
+    $pair->{facade}->log_has_only(qr/CM0044/);
+    my $again = $pair->{facade}->sync('migrate', '--dry-run')->{out};
+    like($again, qr/forgets which columns/, 'migrate says what it does');
+}
+
+# A column that MariaDB sets by itself.
+sub on_update {
+    my $moment = '2024-10-27 00:30:00.250000';
+
+    $here->run("insert into touched (title, at) values ('a', '$moment');");
+    $pair->sync('a column with ON UPDATE CURRENT_TIMESTAMP');
+    $here->run("update touched set title = 'b', at = '$moment';");
+    $pair->sync('an update that does not change it');
+    is_deeply($there->rows('select title, at from touched'),
+        [['b', $moment]], 'leaves it there as it is here');
+    is($pair->{central}->sync('verify', 'touched')->{exit}, 0,
+        'verify finds no difference');
+    $there->run("update touched set title = 'c';");
+    $pair->sync('the application there');
+    isnt($there->value('select at from touched'), $moment, 'does change it');
+    is($pair->{central}->sync('verify', 'touched')->{exit}, 0,
+        '  on both sides');
 }
 
 # A trigger before EVENT that passes over rows of the table "guarded" whose
@@ -92,17 +216,34 @@ sub rows_passed_over {
         [['no update'], ['no insert'], ['C']], 'all are applied');
 }
 
-for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3']) {
+my @models = map { "CommunicatorModel $_ table=$_" }
+  qw(guarded stamped asking);
+
+for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3'], ['sqlite3', 'mysql'],
+    ['mysql', 'mysql']) {
     my @drivers = @$_;
+    my $mysql = $drivers[1] eq 'mysql';
     next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
     subtest "central $drivers[0], facade $drivers[1]" => sub {
         my $why = Communicator::Test::Pair->missing(@drivers);
         plan skip_all => $why if $why;
         $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => \&tables,
-            models => 'CommunicatorModel guarded table=guarded');
+            tables => sub { tables(@_) . ($mysql ? touched(@_) : '') },
+            models => join("\n", @models, $mysql
+                ? 'CommunicatorModel touched table=touched' : ()),
+            before => sub {
+                my ($node) = @_;
+                stamp_rows($node, 'stamped');
+                stamp_rows($node, 'asking', 1);
+            });
         ($here, $there) = $pair->databases;
-        rows_passed_over();
+        # MariaDB's triggers cannot pass over a row
+        rows_passed_over() unless $mysql;
+        on_update() if $mysql;
+        $pair->{facade}->log_has_only(qr/CM0014/) unless $mysql;
+        values_altered();
+        triggers_that_ask();
+        remedies();
         $pair->is_settled('in the end');
         $pair->stop;
     };

@@ -36,7 +36,12 @@ SELECT c.column_name, c.column_type,
     c.extra LIKE '%%auto_increment%%',
     CASE t.table_type WHEN 'BASE TABLE' THEN 'table' ELSE LOWER(t.table_type)
     END,
-    c.column_type LIKE '%%unsigned%%'
+    c.column_type LIKE '%%unsigned%%',
+    c.extra LIKE '%%on update%%',
+    EXISTS (SELECT 1 FROM information_schema.triggers AS g
+        WHERE g.event_object_schema = COALESCE(%s, DATABASE())
+            AND g.event_object_table = %s AND g.event_manipulation <> 'DELETE'
+            AND g.trigger_name NOT LIKE 'communicator\_%%')
 FROM information_schema.columns AS c
     JOIN information_schema.tables AS t
         ON t.table_schema = COALESCE(%s, DATABASE()) AND t.table_name = %s

@@ -52,3 +52,20 @@ UPDATE communicator_peers SET name = {peer} WHERE name = '';
 -- record: notes the version of the tables
 INSERT INTO communicator_schema (version, name, applied_at)
 VALUES ({version}, {name}, {now});
+
+-- applying: is there the function by which a trigger of the application asks
+-- whether messages are being applied
+SELECT 1 FROM information_schema.routines
+WHERE routine_schema = DATABASE() AND routine_name = 'communicator_applying';
+
+-- applying.create: makes the function communicator_applying()
+CREATE OR REPLACE FUNCTION communicator_applying() RETURNS BOOLEAN
+    NO SQL
+    RETURN COALESCE(@communicator_applying, '') <> ''
+;;
+
+-- altered: is there a column that did not keep what was written
+SELECT 1 FROM communicator_altered;
+
+-- altered.forget: forgets which columns did not keep what was written
+DELETE FROM communicator_altered;

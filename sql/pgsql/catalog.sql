@@ -39,7 +39,15 @@ SELECT a.attname,
     CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned'
         WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
         WHEN 'f' THEN 'foreign table' ELSE 'thing of another kind' END,
-    0
+    0,
+    0,
+    -- tgtype: 4 is INSERT, 16 UPDATE
+    CASE WHEN EXISTS (SELECT 1 FROM pg_trigger AS g
+        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+            AND g.tgtype & 20 <> 0 AND g.tgname NOT LIKE 'communicator\_%%'
+            AND (g.tgrelid = c.oid OR g.tgrelid IN
+                (SELECT relid FROM pg_partition_tree(c.oid))))
+        THEN 1 ELSE 0 END
 FROM base AS b
     JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
     JOIN pg_namespace AS n ON n.oid = t.typnamespace

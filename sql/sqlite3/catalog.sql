@@ -21,7 +21,11 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
     ) THEN 1 ELSE 0 END,
     CASE WHEN is_rowid OR c.dflt_value IS NOT NULL THEN 1 ELSE 0 END,
     c.kind,
-    0
+    0,
+    0,
+    EXISTS (SELECT 1 FROM sqlite_master AS g
+        WHERE g.type = 'trigger' AND g.tbl_name = c.table_name COLLATE NOCASE
+            AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\')
 FROM (
     SELECT m.name AS table_name,
         CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'

@@ -51,3 +51,9 @@ UPDATE communicator_peers SET name = {peer} WHERE name = '';
 -- record: notes the version of the tables
 INSERT INTO communicator_schema (version, name, applied_at)
 VALUES ({version}, {name}, {now});
+
+-- altered: is there a column that did not keep what was written
+SELECT 1 FROM communicator_altered;
+
+-- altered.forget: forgets which columns did not keep what was written
+DELETE FROM communicator_altered;

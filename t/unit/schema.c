@@ -69,7 +69,8 @@ static const char *triggers_of(cm_store_t *store, apr_pool_t *pool)
             store,
             "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"
             " AND tgname LIKE 'communicator%%') + (SELECT count(*) FROM"
-            " pg_proc WHERE proname LIKE 'communicator%%')",
+            " pg_proc WHERE proname LIKE 'communicator%%'"
+            " AND prorettype = 'trigger'::regtype)",
             pool);
     case CM_MYSQL:
         return database_value(store,

@@ -64,6 +64,7 @@ static void drop_all(cm_store_t *store)
         "communicator_node",     "communicator_conflicts",
         "communicator_schema",   "communicator_missing",
         "communicator_withheld", "communicator_problems",
+        "communicator_altered",
     };
     apr_size_t i;
 
@@ -210,6 +211,7 @@ static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
     database_must(migrate(&steps, store, settings, pool));
     whole = columns_of(store, pool);
     database_run(store, "DROP TABLE communicator_withheld");
+    database_run(store, "DROP TABLE communicator_altered");
     database_run(store, "DELETE FROM communicator_schema WHERE version > 1");
     database_must(migrate(&steps, store, settings, pool));
     is_str(columns_of(store, pool), whole,
