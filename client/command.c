@@ -174,5 +174,5 @@ cm_error_t *cm_client_lock(const cm_client_t *client,
     return cm_error_hint(CM_FAIL(pool, CM_LOCKED,
                                  "another run is at work with '%s' (%s)",
                                  peer->name, holder),
-                         pool, "--wait SEC waits for it");
+                         pool, "--wait 60s waits for it");
 }

@@ -1,7 +1,6 @@
 /* The command line: see options.h. */
 #include "options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,17 +55,16 @@ static const option_t known[] = {
      "say more, also when not on a terminal"},
     {"json", 0, FLAG, NULL, MEMBER(json), CM_FOR_ALL,
      "results and errors as JSON, a line each"},
-    {"wait", 'w', SECONDS, "SEC", MEMBER(wait),
+    {"wait", 'w', SECONDS, "TIME", MEMBER(wait),
      CM_FOR_SYNC | CM_FOR_EPOCH | CM_FOR_LOCK,
      "wait so long for another run to end; default 0"},
-    {"timeout", 't', SECONDS, "SEC", MEMBER(timeout),
-     CM_FOR_SYNC | CM_FOR_REMOTE,
-     "most seconds that one request may take; default 120"},
-    {"max-time", 0, SECONDS, "SEC", MEMBER(max_time),
+    {"timeout", 't', SECONDS, "TIME", MEMBER(timeout),
+     CM_FOR_SYNC | CM_FOR_REMOTE, "longest time for one request; default 120s"},
+    {"max-time", 0, SECONDS, "TIME", MEMBER(max_time),
      CM_FOR_SYNC | CM_FOR_DRAIN,
      "end between two batches after so long; default any"},
-    {"splay", 0, SECONDS, "SEC", MEMBER(splay), CM_FOR_SYNC,
-     "wait up to SEC before, always the same on one host"},
+    {"splay", 0, SECONDS, "TIME", MEMBER(splay), CM_FOR_SYNC,
+     "wait up to TIME before, always the same on one host"},
     {"cron", 0, FLAG, NULL, MEMBER(cron), CM_FOR_SYNC,
      "say a trouble once, a reminder a day, and its end"},
     {"nagios", 0, FLAG, NULL, MEMBER(nagios), CM_FOR_STATUS,
@@ -129,12 +127,32 @@ static cm_error_t *usage(apr_pool_t *pool, const char *format, const char *word)
                          "communicator-sync --help");
 }
 
+/* Read the time VALUE of OPTION into MEMBER. */
+static cm_error_t *set_time(void *member, const option_t *option,
+                            const char *value, apr_pool_t *pool)
+{
+    apr_interval_time_t time;
+    cm_error_t *err = cm_option_time(&time, value, pool);
+
+    if (err)
+        return usage(
+            pool, "%s",
+            apr_psprintf(pool, "--%s: %s", option->name, err->message));
+    if (option->kind == AGE) {
+        *(apr_interval_time_t *)member = time;
+        return NULL;
+    }
+    if (time > apr_time_from_sec(MOST_SECONDS))
+        return usage(pool, "'%s' is more than a day", value);
+    /* Whole seconds, so that a short time is not none. */
+    *(int *)member = (int)apr_time_sec(time + APR_USEC_PER_SEC - 1);
+    return NULL;
+}
+
 static cm_error_t *set(cm_options_t *options, const option_t *option,
                        const char *value, apr_pool_t *pool)
 {
     char *member = (char *)options + option->member;
-    char *end;
-    long seconds;
 
     if (option->kind == FLAG) {
         *(int *)(void *)member = 1;
@@ -144,16 +162,9 @@ static cm_error_t *set(cm_options_t *options, const option_t *option,
         *(const char **)(void *)member = value;
         return NULL;
     }
-    if (option->kind == AGE) {
-        if (cm_option_time((apr_interval_time_t *)(void *)member, value, pool))
-            return usage(pool, "'%s' is no time, as 30s, 10min, 7d", value);
-        return NULL;
-    }
-    errno = 0;
-    seconds = strtol(value, &end, 10);
-    if (errno || end == value || *end || seconds < 0 || seconds > MOST_SECONDS)
-        return usage(pool, "'%s' is not a number of seconds", value);
-    *(int *)(void *)member = (int)seconds;
+    CM_TRY(set_time(member, option, value, pool));
+    if (strcmp(option->name, "older-than") == 0 && !options->older_than)
+        return usage(pool, "--older-than %s is --all", value);
     return NULL;
 }
 
@@ -208,7 +219,7 @@ static cm_error_t *check(const cm_options_t *options,
     if (options->quiet && options->verbose)
         return usage(pool, "%s", "either --quiet or --verbose");
     if (options->timeout < 1)
-        return usage(pool, "%s", "--timeout must be at least 1");
+        return usage(pool, "%s", "--timeout must be at least 1s");
     return NULL;
 }
 

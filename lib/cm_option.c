@@ -157,13 +157,9 @@ static const struct {
     const char *name;
     apr_interval_time_t interval;
 } time_units[] = {
-    {"", APR_USEC_PER_SEC},
-    {"ms", APR_USEC_PER_SEC / 1000},
-    {"s", APR_USEC_PER_SEC},
-    {"min", 60 * APR_USEC_PER_SEC},
-    {"h", 3600 * APR_USEC_PER_SEC},
-    {"d", 86400 * APR_USEC_PER_SEC},
-    {"w", 7 * 86400 * APR_USEC_PER_SEC},
+    {"ms", APR_USEC_PER_SEC / 1000}, {"s", APR_USEC_PER_SEC},
+    {"min", 60 * APR_USEC_PER_SEC},  {"h", 3600 * APR_USEC_PER_SEC},
+    {"d", 86400 * APR_USEC_PER_SEC}, {"w", 7 * 86400 * APR_USEC_PER_SEC},
 };
 
 cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
@@ -173,6 +169,14 @@ cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
     apr_int64_t read = leading_number(value, &end);
     apr_size_t i;
 
+    if (end != value && !*end && !read) {
+        *interval = 0;
+        return NULL;
+    }
+    if (end != value && !*end)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' has no unit: say %ss, %smin, %sh or %sd", value,
+                       value, value, value, value);
     for (i = 0; end != value && i < sizeof(time_units) / sizeof(*time_units);
          i++) {
         if (strcasecmp(end, time_units[i].name) ||

@@ -38,7 +38,8 @@ cm_error_t *cm_option_number(int *number, const char *value, int least,
 cm_error_t *cm_option_size(apr_int64_t *bytes, const char *value,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Read a time: a number and ms, s, min, h, d or w; without unit seconds. */
+/* Read a time: a number and ms, s, min, h, d or w. Only 0 needs no unit: of any
+ * other number nobody knows what it means. */
 cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 

@@ -38,7 +38,7 @@ my @good = (
     "# a comment\n\n   # and another \\\n   that goes on\n",
     'CommunicatorBatch 1', 'CommunicatorBatch 500 1M',
     'CommunicatorMaxBody 1g', 'CommunicatorRequireTLS off',
-    'CommunicatorOnError STOP', 'CommunicatorExpectEvery 90',
+    'CommunicatorOnError STOP', 'CommunicatorExpectEvery 90s', 'CommunicatorExpectEvery 0',
     'CommunicatorExpectEvery off', 'CommunicatorRetain forever',
     'CommunicatorRetain 4w', "CommunicatorName a\nCommunicatorName b",
 );
@@ -114,6 +114,9 @@ my @bad = (
     ['CommunicatorOnError ignore', 1, "unknown value 'ignore' (known: park, "
           . 'stop)'],
     ['CommunicatorExpectEvery 10m', 1, "'10m' is not a time"],
+    ['CommunicatorExpectEvery 90', 1, "'90' has no unit: say 90s, 90min, 90h "
+          . 'or 90d'],
+    ['CommunicatorRetain 30', 1, "CommunicatorRetain: '30' has no unit"],
     ['CommunicatorRetain -1d', 1, "'-1d' is not a time"],
 );
 

@@ -31,13 +31,24 @@ subtest 'the command line' => sub {
         like($help->{out}, qr/^usage: .*\Q$command\E/, '  is about it');
     }
     for my $case (['nonsense'], ['--nonsense'], ['--config'],
-        ['push', 'more'], ['status', '--wait', '1'], ['push', '--wait', 'x'],
+        ['push', 'more'], ['status', '--wait', '1s'], ['push', '--wait', 'x'],
+        ['push', '--wait', '2d'], ['push', '--timeout', '0'],
+        ['purge', '--older-than', '0'],
         ['--quiet=1'], ['-q', '-v']) {
         my $bad = run_program([@client, @$case]);
 
         is($bad->{exit}, 64, "wrong usage: @$case");
         like($bad->{err}, qr/^communicator-sync: \S/, '  is explained');
         is($bad->{out}, '', '  on stderr alone');
+    }
+    for my $case ('push --wait', 'push --timeout', 'push --max-time',
+        'push --splay', 'purge --older-than', 'status --warning',
+        'status --critical') {
+        my $bad = run_program([@client, split(/ /, $case), 5]);
+
+        is($bad->{exit}, 64, "$case 5: a number without a unit");
+        like($bad->{err}, qr/'5' has no unit: say 5s, 5min, 5h or 5d/,
+            '  is asked what it means');
     }
 };
 
@@ -98,7 +109,7 @@ subtest 'check, whatever fails' => sub {
     my $central = central($server);
     my $secret = "$central->{dir}/facade.secret";
     my $check = sub {
-        my $run = $central->sync('check', '--timeout', '5', ref $_[0] ? $_[0]
+        my $run = $central->sync('check', '--timeout', '5s', ref $_[0] ? $_[0]
             : ());
 
         is($run->{signal}, 0, "$_[-1]: no crash");
@@ -285,7 +296,7 @@ for my $case (@cases) {
         my $server = Communicator::Test::Hostile->new($code);
         my $central = central($server, 1, words => $words,
             client_conf => "CommunicatorMaxBody 64K\n");
-        my $run = $central->sync('push', '--timeout', '5');
+        my $run = $central->sync('push', '--timeout', '5s');
 
         is($run->{exit}, $exit, 'exit status');
         like($run->{err}, qr/^communicator-sync: facade: cannot push: /,
@@ -319,7 +330,7 @@ subtest 'a pull meets' => sub {
     for my $case (@pulls) {
         my ($name, $raw, $exit) = @$case;
         my $server = Communicator::Test::Hostile->new(sub { $raw });
-        my $run = central($server, 0)->sync('pull', '--timeout', '5');
+        my $run = central($server, 0)->sync('pull', '--timeout', '5s');
 
         is($run->{exit}, $exit, $name);
         like($run->{err}, qr/^communicator-sync: facade: cannot pull: /,
@@ -336,13 +347,13 @@ subtest 'nobody is there' => sub {
     is($run->{exit}, 75, 'no route');
     like($run->{err}, qr/hint: is the peer's httpd running/, '  with a hint');
     my $slow = Communicator::Test::Hostile->new(sub { (gem(202, 'No data given'), 3) });
-    $run = central($slow, 1, words => 'protocol=gem')->sync('push', '--timeout', '1');
+    $run = central($slow, 1, words => 'protocol=gem')->sync('push', '--timeout', '1s');
     is($run->{exit}, 75, 'no answer in time');
     like($run->{err}, qr/timed out/i, '  is said');
     my $plain = Communicator::Test::Hostile->new(sub { undef });
     $central->configure(peers => $central->{peers}
         =~ s/uri=\S+/uri=https:\/\/127.0.0.1:$plain->{port}\//r);
-    $run = $central->sync('--timeout', '5');
+    $run = $central->sync('--timeout', '5s');
     is($run->{exit}, 76, 'no TLS where there should be');
     like($run->{err}, qr/hint: .*ca-file=/, '  with a hint');
     like($central->sync('--json')->{err},

@@ -152,7 +152,7 @@ subtest 'one run at a time' => sub {
     my $run = $central->sync;
     is("$run->{exit}$run->{out}$run->{err}", '0', 'a second one goes quietly');
     is(scalar(my @none = $server->requests), 0, '  and does nothing');
-    $run = $central->sync('--wait', '1');
+    $run = $central->sync('--wait', '1s');
     is($run->{exit}, 75, 'one that waited in vain says so');
     like($run->{err}, qr/another run is at work/, '  in words');
     syswrite $lock, sprintf "812 %d\n", time - 4000;

@@ -205,7 +205,7 @@ is(minutes(2, 0), 1, '  and its end');
 is($there->value('select count(*) from posts'),
     $here->value('select count(*) from posts'), 'nothing was lost');
 is(scalar @mails, 10, 'ten mails in all') or diag(@mails);
-my $twice = $central->sync('--cron', '--max-time', '5', '--splay', '1');
+my $twice = $central->sync('--cron', '--max-time', '5s', '--splay', '1s');
 is("$twice->{exit}$twice->{out}$twice->{err}", '0', 'with time to spare');
 spew("$dir/facade.secret", "changed\n");
 $central->sync;
