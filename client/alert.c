@@ -302,7 +302,7 @@ static int count_episode(const cm_alert_t *alert, json_object *flaps)
         apr_int64_t then =
             json_object_get_int64(json_object_array_get_idx(list, i));
 
-        if (now - then < REMIND)
+        if (!cm_clock_is_past(then, now, REMIND))
             json_object_array_add(kept, json_object_new_int64(then));
     }
     json_object_array_add(kept, json_object_new_int64(now));
@@ -327,7 +327,7 @@ static const char *damped(const cm_alert_t *alert, const char *kind,
             return event;
         set_in(flaps, "flapping", now);
     }
-    else if (now - number_in(flaps, "flapping_told") < REMIND)
+    else if (!cm_clock_is_past(number_in(flaps, "flapping_told"), now, REMIND))
         return NULL;
     set_in(flaps, "flapping_told", now);
     return "flapping";
@@ -436,7 +436,7 @@ static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
     set_text(alert, "hint", err->hint);
     if (!told && (!patient || runs >= RUNS_TO_WAIT))
         event = "trouble";
-    else if (told && now - told >= REMIND)
+    else if (told && cm_clock_is_past(told, now, REMIND - 1))
         event = "reminder";
     if (patient)
         plan(alert, runs);
@@ -472,7 +472,7 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
     told = number(alert, "told");
     if (!told)
         event = "trouble";
-    else if (cron && now - told >= REMIND)
+    else if (cron && cm_clock_is_past(told, now, REMIND - 1))
         event = "reminder";
     if (!event)
         return;

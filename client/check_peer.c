@@ -242,7 +242,7 @@ static void check_caller(cm_check_t *check, const cm_peer_settings_t *peer)
                                                      : known->last_push_at;
     if (known->epoch || last || known->has_received)
         check_kind(check, peer, !known->epoch);
-    if (every && cm_clock_now() - last > every)
+    if (every && cm_clock_is_past(last, cm_clock_now(), every))
         cm_check_say(check, CM_VERDICT_WARN,
                      apr_psprintf(check->pool, "%s was here last: %s",
                                   peer->name,

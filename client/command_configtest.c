@@ -22,8 +22,10 @@ static cm_buffer_t *dump(const cm_settings_t *settings, apr_pool_t *pool)
                                    "\nCommunicatorRunDir ",
                                    settings->run_directory, "\n", NULL));
     if (settings->notify_command)
-        cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
-                                       settings->notify_command, "\"\n", NULL));
+        cm_buffer_raw(
+            out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
+                             cm_settings_mask(settings->notify_command, pool),
+                             "\"\n", NULL));
     return out;
 }
 

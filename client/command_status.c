@@ -118,7 +118,7 @@ static const char *contact(const cm_client_t *client, apr_int64_t clock,
     apr_interval_time_t every = client->settings->expect_every;
     const char *text = cm_output_when(clock, pool);
 
-    if (every && cm_clock_now() - clock > every)
+    if (every && cm_clock_is_past(clock, cm_clock_now(), every))
         return cm_output_paint(client->output, 'r', text, pool);
     return text;
 }

@@ -271,7 +271,7 @@ static void retain(const cm_client_t *client, apr_pool_t *pool)
     cm_error_t *err;
 
     if (json_object_object_get_ex(memory, "purged_at", &last) &&
-        now - json_object_get_int64(last) < RETAIN_EVERY)
+        !cm_clock_is_past(json_object_get_int64(last), now, RETAIN_EVERY))
         return;
     err = cm_purge_retain(&removed, client->node, pool);
     if (err && client->output->verbose)

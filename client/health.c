@@ -80,7 +80,7 @@ const char *cm_monitor_blind(const char **remedy, const cm_client_t *client,
     if (!last)
         return apr_psprintf(pool, "%s: '%s/status.json' knows of no run", name,
                             directory);
-    if (apr_time_now() - last > most)
+    if (cm_clock_is_past(last, apr_time_now(), most))
         return apr_psprintf(pool,
                             "%s: the last run that '%s/status.json' knows of "
                             "ended %s",

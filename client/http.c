@@ -9,7 +9,9 @@
 #include <curl/curl.h>
 
 #include "certificate.h"
+#include "cm_file.h"
 #include "cm_node.h"
+#include "cm_settings_print.h"
 #include "http_error.h"
 
 #define CONNECT_SECONDS  10
@@ -188,6 +190,10 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
 {
     cm_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
+    /* libcurl would wait for a FIFO */
+    if (config->peer->ca_file)
+        CM_TRY_FOR(cm_file_check(config->peer->ca_file, pool), pool,
+                   "ca-file= of peer '%s'", config->peer->name);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     made->config = config;
     made->curl = curl_easy_init();
@@ -330,7 +336,7 @@ cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
-                       http->config->uri);
+                       cm_settings_mask(http->config->uri, pool));
     http->data[http->size] = '\0';
     (*reply)->data = http->data;
     (*reply)->size = http->size;

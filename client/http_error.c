@@ -2,6 +2,7 @@
 #include "http_error.h"
 
 #include "certificate.h"
+#include "cm_settings_print.h"
 
 static cm_code_e code_of(CURLcode rc, int overflow)
 {
@@ -33,6 +34,7 @@ cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
                             const cm_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
+    const char *uri = cm_settings_mask(config->uri, pool);
     cm_code_e code = code_of(rc, overflow);
     cm_error_t *err;
 
@@ -40,10 +42,10 @@ cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
         return cm_error_hint(
             CM_FAIL(pool, code,
                     "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
-                    config->uri, config->reply_limit),
+                    uri, config->reply_limit),
             pool, "raise CommunicatorMaxBody on this side");
     words = *words ? words : curl_easy_strerror(rc);
-    err = CM_FAIL(pool, code, "%s: %s", config->uri, words);
+    err = CM_FAIL(pool, code, "%s: %s", uri, words);
     if (code == CM_TLS)
         return cm_error_hint(err, pool, "%s",
                              cm_certificate_hint(words, peer, pool));

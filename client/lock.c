@@ -106,7 +106,7 @@ static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
         return "another process";
     pid = apr_strtoi64(text, &rest, 10);
     since = apr_strtoi64(rest, NULL, 10);
-    if (since > 0)
+    if (since > 0 && since <= APR_INT64_MAX / 2)
         *age = apr_time_sec(apr_time_now()) - since;
     return apr_psprintf(
         pool, "process %" APR_INT64_T_FMT " for %" APR_INT64_T_FMT " seconds",
@@ -127,7 +127,8 @@ cm_error_t *cm_lock_take(const char **holder, const char *directory,
         return NULL;
     }
     *holder = read_holder(&age, fd, pool);
-    if (seconds == 0 && age < TOO_LONG)
+    /* it began in the future: the clock was set back */
+    if (seconds == 0 && age < TOO_LONG && age > -TOO_LONG)
         return NULL;
     return CM_FAIL(pool, CM_LOCKED, "another run is at work: %s", *holder);
 }

@@ -1,13 +1,15 @@
 /* What a peer of ours says about what it refused: see remote_error.h. */
 #include "remote_error.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "cm_json.h"
 
 #define WORDS_MAX  400
 #define PARKED_MAX 1000
+
+/* More than any batch has, parked ones of before included. */
+#define APPLIED_MAX 10000000
 
 /* What is read of the JSON in a reply; the rest is passed over, which takes no
  * memory. */
@@ -172,8 +174,8 @@ apr_array_header_t *cm_remote_parked(const cm_reply_t *reply, int *applied,
 {
     words_t words = read_words(reply, pool);
 
-    *applied = words.applied < 0         ? 0
-               : words.applied > INT_MAX ? INT_MAX
-                                         : (int)words.applied;
+    *applied = words.applied < 0 || words.applied > APPLIED_MAX
+                   ? 0
+                   : (int)words.applied;
     return words.parked;
 }

@@ -9,6 +9,8 @@
 #include <apr_file_info.h>
 #include <apr_strings.h>
 
+#include "cm_file.h"
+
 #define LONGEST 1024
 
 static cm_error_t *file_failed(const char *path, apr_status_t rv,
@@ -28,9 +30,7 @@ static cm_error_t *read_line(const char **line, const char *path,
     apr_file_t *file;
     apr_status_t rv;
 
-    rv = apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, pool);
-    if (rv != APR_SUCCESS)
-        return file_failed(path, rv, pool);
+    CM_TRY_FOR(cm_file_open(&file, path, pool), pool, "no password");
     rv = apr_file_read_full(file, buffer, LONGEST, &size);
     apr_file_close(file);
     if (rv != APR_SUCCESS && rv != APR_EOF)

@@ -7,6 +7,8 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 
+#include "cm_settings_print.h"
+
 /* An address of this host, not a name that begins like one. libcurl takes
  * "localhost" without asking anybody. */
 static int is_loopback(const char *host)
@@ -27,12 +29,13 @@ cm_error_t *cm_uri_check(const char **uri, int *loopback,
 
     if (apr_uri_parse(pool, peer->uri, &parts) != APR_SUCCESS ||
         !parts.scheme || !parts.hostname)
-        return CM_FAIL(pool, CM_CONFIG, "'%s' is not an address", peer->uri);
+        return CM_FAIL(pool, CM_CONFIG, "'%s' is not an address",
+                       cm_settings_mask(peer->uri, pool));
     *loopback = is_loopback(parts.hostname);
     if (!*loopback && !peer->insecure && strcasecmp(parts.scheme, "https") != 0)
         return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
                                      "'%s' would carry the password in clear",
-                                     peer->uri),
+                                     cm_settings_mask(peer->uri, pool)),
                              pool, "use https://, or say insecure=yes (%s:%d)",
                              peer->place.file, peer->place.line);
     *uri = peer->uri;

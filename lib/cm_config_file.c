@@ -9,6 +9,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "cm_file.h"
 #include "cm_directive.h"
 
 #define INCLUDE_DEPTH 16
@@ -209,9 +210,7 @@ static cm_error_t *slurp(char **text, const char *path, apr_pool_t *pool)
     apr_status_t status;
     apr_file_t *file;
 
-    status = apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, pool);
-    if (status)
-        return file_error(pool, "read", path, status);
+    CM_TRY(cm_file_open(&file, path, pool));
     *text = apr_palloc(pool, size + 1);
     status = apr_file_read_full(file, *text, size, &size);
     apr_file_close(file);

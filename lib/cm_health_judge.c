@@ -60,11 +60,18 @@ static void judge_contact(cm_health_t *health, cm_health_peer_t *peer,
     apr_int64_t silence = health->taken_at - peer->last_contact_at;
     const char *text;
 
-    if (!health->expect_every || silence <= health->expect_every)
+    if (!health->expect_every ||
+        !cm_clock_is_past(peer->last_contact_at, health->taken_at,
+                          health->expect_every))
         return;
     if (!peer->last_contact_at)
         text =
             apr_psprintf(pool, "'%s' has never been in contact", name_of(peer));
+    else if (silence < 0)
+        text = apr_psprintf(pool,
+                            "'%s' was in contact last when this host's clock "
+                            "was ahead",
+                            name_of(peer));
     else
         text = apr_psprintf(pool, "'%s' has been silent for %s", name_of(peer),
                             cm_health_span(silence, pool));

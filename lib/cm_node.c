@@ -15,6 +15,11 @@ apr_int64_t cm_clock_now(void)
     return apr_time_now();
 }
 
+int cm_clock_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span)
+{
+    return then < now - span || then > now + span;
+}
+
 /* Say what is wrong with the schema, and what to do. */
 static cm_error_t *wrong_schema(int present, int known, apr_pool_t *pool)
 {

@@ -23,6 +23,11 @@ typedef struct cm_node_t {
     apr_pool_t *table_pool;
 } cm_node_t;
 
+/* Return whether more than SPAN has gone by from THEN to NOW, all of one unit.
+ * What lies more than SPAN ahead was stored before the clock was set back: it
+ * counts as long ago, for it would hold until the clock is there again. */
+int cm_clock_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span);
+
 /* Open the node in POOL: reads its epoch and checks that the schema is the
  * one this program knows. Fails with CM_SCHEMA (hint: run migrate). */
 cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
+#include "cm_clocks.h"
 #include "cm_dialect.h"
 
 /* Read the row of NAME; *PEER is NULL when there is none. */
@@ -42,6 +43,9 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->clock_offset = cm_cell_number(rows, 0, 9);
     read->held = cm_cell_number(rows, 0, 10);
     read->problems = (int)cm_cell_number(rows, 0, 11);
+    /* versions before took any number; nothing follows this one anyway */
+    if (read->received > CM_CLOCK_MAX)
+        read->received = CM_CLOCK_MAX;
     *peer = read;
     return NULL;
 }

@@ -8,33 +8,100 @@
 
 #define FMT "%" APR_INT64_T_FMT
 
-/* Return whether the word of SIZE letters at NAME stands for a password. */
+/* Return whether the word of SIZE letters at NAME stands for a password: pass,
+ * password, sslpassword, pwd. */
 static int is_password(const char *name, apr_size_t size)
 {
-    return name[size] == '=' &&
-           (strncasecmp(name, "pass", 4) == 0 ||
-            strncasecmp(name, "pwd", 3) == 0) &&
-           strncasecmp(name, "passfile", 8) != 0;
+    static const char *const words[] = {"pass", "pwd", "secret"};
+    apr_size_t i, k;
+
+    if (size == 8 && strncasecmp(name, "passfile", 8) == 0)
+        return 0;
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+        for (k = 0; k + strlen(words[i]) <= size; k++)
+            if (strncasecmp(name + k, words[i], strlen(words[i])) == 0)
+                return 1;
+    return 0;
+}
+
+static const char *behind_space(const char *at)
+{
+    while (apr_isspace(*at))
+        at++;
+    return at;
+}
+
+static const char *behind_word(const char *at)
+{
+    while (apr_isalpha(*at) || *at == '_')
+        at++;
+    return at;
+}
+
+/* Return whether "name =" stands at AT. */
+static int is_name(const char *at)
+{
+    const char *name = behind_space(at), *end = behind_word(name);
+
+    return end > name && *behind_space(end) == '=';
+}
+
+/* Return where the value at AT ends, as PostgreSQL, MariaDB and an address
+ * write it: rather too late than too early. */
+static const char *behind_value(const char *at)
+{
+    char quote = *at == '\'' || *at == '"' ? *at++ : '\0';
+
+    for (; *at; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        else if (quote ? *at == quote
+                       : apr_isspace(*at) ||
+                             (strchr(",;|&", *at) && is_name(at + 1)))
+            break;
+    }
+    return at + (quote && *at == quote);
+}
+
+/* Return where the password of the address at AT, "//user:password@host", ends:
+ * at its "@"; *BEGIN is where it begins. NULL when it has none. */
+static const char *password_of(const char **begin, const char *at)
+{
+    apr_size_t size = strcspn(at + 2, "/?# \t\r\n\"'") + 2;
+    const char *end = at + size, *colon;
+
+    while (end > at && *end != '@')
+        end--;
+    colon = end > at ? memchr(at, ':', end - at) : NULL;
+    *begin = colon ? colon + 1 : NULL;
+    return colon ? end : NULL;
 }
 
 const char *cm_settings_mask(const char *params, apr_pool_t *pool)
 {
     cm_buffer_t *out = cm_buffer_create(strlen(params) + 16, pool);
-    const char *rest = params, *end;
+    const char *rest = params, *end, *value;
 
     while (*rest) {
-        for (end = rest; apr_isalpha(*end); end++)
-            ;
-        cm_buffer_append(out, rest, end == rest ? 1 : (apr_size_t)(end - rest));
-        if (end == rest || !is_password(rest, (apr_size_t)(end - rest))) {
-            rest = end == rest ? rest + 1 : end;
+        end = strncmp(rest, "//", 2) ? NULL : password_of(&value, rest);
+        if (end) {
+            cm_buffer_append(out, rest, value - rest);
+            cm_buffer_raw(out, "***");
+            rest = end;
             continue;
         }
-        cm_buffer_raw(out, "=***");
-        end++;
-        rest = *end == '\'' ? end + 1 + strcspn(end + 1, "'")
-                            : end + strcspn(end, " ,;|");
-        rest += *end == '\'' && *rest;
+        end = behind_word(rest);
+        value = behind_space(end);
+        if (*value == '=' && is_password(rest, end - rest)) {
+            value = behind_space(value + 1);
+            cm_buffer_append(out, rest, value - rest);
+            cm_buffer_raw(out, "***");
+            rest = behind_value(value);
+            continue;
+        }
+        end += end == rest;
+        cm_buffer_append(out, rest, end - rest);
+        rest = end;
     }
     cm_buffer_append(out, "", 1);
     return out->data;
@@ -62,7 +129,8 @@ static void print_peer(cm_buffer_t *out, const cm_peer_settings_t *peer)
 {
     cm_buffer_raw(out, "CommunicatorPeer ");
     cm_buffer_raw(out, peer->name);
-    option(out, "uri", peer->uri);
+    option(out, "uri",
+           peer->uri ? cm_settings_mask(peer->uri, out->pool) : NULL);
     option(out, "user", peer->user);
     option(out, "password-file", peer->password_file);
     option(out, "ca-file", peer->ca_file);

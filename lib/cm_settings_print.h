@@ -10,8 +10,8 @@
  * they were written. What only communicator-sync reads is left out. */
 void cm_settings_print(cm_buffer_t *out, const cm_settings_t *settings);
 
-/* Return PARAMS of a database without its passwords: "password=x" becomes
- * "password=***". */
+/* Return PARAMS of a database, an address or a command without its passwords:
+ * "password=x" becomes "password=***", "//user:x@host" "//user:***@host". */
 const char *cm_settings_mask(const char *params, apr_pool_t *pool);
 
 #endif

@@ -23,7 +23,8 @@ static void take_number(cm_said_t *said, const cm_value_t *name,
 {
     apr_int64_t number;
 
-    if (!cm_json_integer(&number, value))
+    if (!cm_json_integer(&number, value) || number > CM_CLOCK_MAX ||
+        number < -1)
         return;
     if (!strcmp(name->data, "at"))
         said->at = number;

@@ -291,6 +291,9 @@ static cm_error_t *publish(cm_verify_work_t *work,
         return NULL;
     if (there) {
         CM_TRY(cm_verify_ask(&answer, work, &question, pool));
+        if (answer->published > names->nelts)
+            return CM_FAIL(pool, CM_PROTOCOL,
+                           "the peer's answer is not to the question");
         report->repairs_there += (int)answer->published;
         return NULL;
     }

@@ -57,7 +57,8 @@ int cm_text_read_number(apr_int64_t *number, cm_json_t *json)
     cm_value_t value;
 
     return cm_json_value(json, &value) && value.kind == CM_NUMBER &&
-           cm_json_integer(number, &value);
+           cm_json_integer(number, &value) && *number >= 0 &&
+           *number <= CM_CLOCK_MAX;
 }
 
 int cm_text_read_object(cm_json_t *json, cm_text_read_t read, void *baton)

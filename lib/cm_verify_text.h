@@ -19,8 +19,9 @@ void cm_text_begin(cm_buffer_t *buffer, const char *name);
 /* Append a comma unless an object or array has just begun. */
 void cm_text_comma(cm_buffer_t *buffer);
 
-/* Read a text without U+0000 (null: NULL), or a number. Return 0 when
- * something else stands there. */
+/* Read a text without U+0000 (null: NULL), or a number from 0 to
+ * CM_CLOCK_MAX: of these two nobody's sum is too large. Return 0 when something
+ * else stands there. */
 int cm_text_read(const char **text, cm_json_t *json);
 int cm_text_read_number(apr_int64_t *number, cm_json_t *json);
 

@@ -88,7 +88,7 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
     cm_health_t *health;
 
     CM_TRY(cm_health_read(&health, node, pool));
-    if (!cache->problems || now - cache->checked_at > CHECKED) {
+    if (!cache->problems || cm_clock_is_past(cache->checked_at, now, CHECKED)) {
         cache->problems = NULL;
         apr_pool_clear(cache->check_pool);
         CM_TRY(cm_health_check(&cache->problems, node, cache->check_pool));

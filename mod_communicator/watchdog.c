@@ -93,7 +93,8 @@ static void log_check(const look_t *look, const apr_array_header_t *list,
     if (list->nelts) {
         words = words_of(&APR_ARRAY_IDX(list, 0, cm_problem_t), pool);
         hash = apr_hashfunc_default(words, &size) | 1;
-        if (hash == sample->logged && now - sample->logged_at < REMIND_INTERVAL)
+        if (hash == sample->logged &&
+            !cm_clock_is_past(sample->logged_at, now, REMIND_INTERVAL))
             return;
         if (list->nelts > 1)
             words =
@@ -172,7 +173,8 @@ static void look_at(server_rec *server, const cm_server_t *config,
         look.problems = look.health->problems;
         look.check = 1;
     }
-    else if (apr_time_now() - started > config->settings->expect_every)
+    else if (cm_clock_is_past(started, apr_time_now(),
+                              config->settings->expect_every))
         log_silence(&look, pool);
     if (look.check)
         log_check(&look, look.problems, pool);

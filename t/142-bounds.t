@@ -248,4 +248,57 @@ subtest 'what a peer answers' => sub {
     }
 };
 
+# Numbers of 63 bits, where none is reckoned with.
+subtest 'numbers at the edge' => sub {
+    my $most = '9223372036854775807';
+    my @pushes = ("after=$most", "last=$most", "after=1&last=$most");
+    my $log = sub { slurp("$server->{dir}/error.log") };
+
+    for my $query (@pushes) {
+        my $answer = $server->post("$path?$query", '[]', by_ours());
+
+        is($answer->{status}, 400, "$query: refused");
+    }
+    for my $number ($most, "-$most") {
+        my $answer = $server->post($path, message('"title":"x"')
+              =~ s/"id":1/"id":$number/r, by_ours());
+
+        is($answer->{status}, 400, "a message $number: refused");
+        for my $header (qw(received newest held clock)) {
+            $answer = $server->get("$path?from_id=1",
+                by_ours("communicator-$header" => "$number $number"));
+            is($answer->{status}, 400, "$header $number: refused");
+        }
+    }
+    is($server->database->value('select received from communicator_peers'), 0,
+        'nothing of that is kept');
+    cmp_ok($server->database->value(
+        'select abs(clock_offset) from communicator_peers'), '<', 2**62,
+        'nor as a clock');
+    unlike($log->(), qr/runtime error/, 'nothing overflows');
+
+    my %headers = ('a 409' => [push => ours(409,
+            '{"error":"no","code":"GAP"}', "Communicator-Received: $most")],
+        'a pull' => [pull => ours(200, '[]', "Communicator-Last: $most",
+            "Communicator-Received: $most", "Communicator-Pending: $most",
+            "Communicator-Oldest: $most", "Communicator-Parked: $most",
+            'Communicator-More: 1')],
+        'a gem' => [push => Communicator::Test::Hostile::gem(409, $most)]);
+    for my $name (sort keys %headers) {
+        my ($command, $reply) = @{ $headers{$name} };
+        my $hostile = Communicator::Test::Hostile->new(sub { $reply });
+        my $central = central($hostile);
+        my @runs = map { $central->sync(@$_) } [$command], ['status'],
+          ['status', '--nagios'], [$command];
+
+        unlike(join('', map { $_->{err} . $_->{out} } @runs),
+            qr/runtime error|-922337/, "$name: no such number");
+        isnt($runs[0]{exit}, 0, '  is taken');
+        is($central->database->value(
+            'select coalesce(max(received), 0) from communicator_peers'), 0,
+            '  nor kept');
+        $hostile->stop;
+    }
+};
+
 done_testing();

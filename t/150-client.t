@@ -8,8 +8,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use POSIX qw(mkfifo);
 use Test::More;
-use Communicator::Test qw(folder spew client_file free_port run_program);
+use Communicator::Test qw(folder spew slurp client_file free_port
+  run_program);
 use Communicator::Test::Hostile qw(reply ours gem ids good central confirmed
   nobody $EPOCH);
 
@@ -201,6 +204,47 @@ subtest 'check shows what the last run came to' => sub {
     like($run->{out}, qr/^warning +state: .*status\.json.*cannot be read/m,
         'a state file that cannot be read');
     $server->stop;
+};
+
+# Nothing waits for what is no file, and nothing is written through a link.
+subtest 'files' => sub {
+    my $server = Communicator::Test::Hostile->new(good());
+    my $central = central($server);
+    my $dir = $central->{dir};
+    my $fifo = "$dir/fifo";
+    my $sync = sub {
+        return run_program(['timeout', '10', client_file(), '--config',
+            @_ ? @_ : $central->config_file]);
+    };
+
+    mkfifo($fifo, 0600) or die $!;
+    my $run = $sync->($fifo);
+    is($run->{exit}, 74, 'a FIFO as configuration');
+    like($run->{err}, qr/'\Q$fifo\E': it is a FIFO, not a file/, '  is named');
+    for my $option ("password-file=$fifo",
+        "password-file=$dir/facade.secret ca-file=$fifo") {
+        $central->configure(peers => 'CommunicatorPeer facade uri='
+            . $server->url . " user=u $option\n");
+        $run = $sync->();
+        is($run->{exit}, 74, $option =~ s/=\S*//gr . ': a FIFO');
+        like($run->{err}, qr/'\Q$fifo\E': it is a FIFO, not a file/,
+            '  is named');
+    }
+    $central->configure(peers => '');
+    $central->knows($server);
+    spew("$dir/precious", "precious\n");
+    symlink "$dir/precious", "$dir/state/status.json.new" or die $!;
+    is($sync->()->{exit}, 0, 'a link where the state file is made');
+    is(slurp("$dir/precious"), "precious\n", '  is not followed');
+    ok(-f "$dir/state/status.json" && !-l "$dir/state/status.json",
+        '  and is no longer there');
+    my $state = decode_json(slurp("$dir/state/status.json"));
+    my $later = time + 30 * 86400;
+    $state->{central}{purged_at} = $later;
+    spew("$dir/state/status.json", encode_json($state));
+    is($sync->()->{exit}, 0, 'a clock that was a month ahead');
+    cmp_ok(decode_json(slurp("$dir/state/status.json"))->{central}{purged_at},
+        '<', $later, '  does not end what is done once in a while');
 };
 
 # What a push meets: [name, code, exit, message, hint, words of the peer].

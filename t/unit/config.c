@@ -8,7 +8,9 @@
 
 #include "cm_config_file.h"
 #include "cm_directive.h"
+#include "cm_node.h"
 #include "cm_option.h"
+#include "cm_settings_print.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -377,6 +379,56 @@ static void remove_dir(apr_pool_t *pool)
     apr_dir_remove(dir, pool);
 }
 
+/* What is shown of a database, an address, a command. */
+static const struct {
+    const char *text, *masked;
+} secrets[] = {
+    {"host=db user=app password=s3cret dbname=app",
+     "host=db user=app password=*** dbname=app"},
+    {"host=db password = s3cret dbname = app",
+     "host=db password = *** dbname = app"},
+    {"password='s 3 c' host=db", "password=*** host=db"},
+    {"password='it\\'s' host=db", "password=*** host=db"},
+    {"password=a,b;c host=db", "password=*** host=db"},
+    {"password=a\\ b host=db", "password=*** host=db"},
+    {"sslpassword=s3cret host=db", "sslpassword=*** host=db"},
+    {"user=app PWD=s3cret", "user=app PWD=***"},
+    {"host=db,user=app,pass=s3cret,port=3306",
+     "host=db,user=app,pass=***,port=3306"},
+    {"host=db;pass = s3cret; port = 3306", "host=db;pass = ***; port = 3306"},
+    {"postgresql://app:s3cret@db:5432/app", "postgresql://app:***@db:5432/app"},
+    {"postgresql://app:s3:c@ret@db/app", "postgresql://app:***@db/app"},
+    {"postgresql://db/app?user=a&password=s3cret&sslmode=require",
+     "postgresql://db/app?user=a&password=***&sslmode=require"},
+    {"https://user:pw@www.example.com/messages.json",
+     "https://user:***@www.example.com/messages.json"},
+    {"https://www.example.com:8443/a@b", "https://www.example.com:8443/a@b"},
+    {"passfile=/etc/pgpass host=db", "passfile=/etc/pgpass host=db"},
+    {"/var/lib/app/app.db", "/var/lib/app/app.db"},
+    {"password=", "password=***"},
+    {"password='", "password=***"},
+    {"password=\\", "password=***"},
+};
+
+static void test_secrets(apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        is_str(cm_settings_mask(secrets[i].text, pool), secrets[i].masked,
+               "%s is masked", secrets[i].text);
+}
+
+/* What is stored may lie in the future, when the clock was set back. */
+static void test_past(void)
+{
+    ok(!cm_clock_is_past(1000, 1010, 10), "the span is just over");
+    ok(cm_clock_is_past(1000, 1011, 10), "it is");
+    ok(!cm_clock_is_past(1010, 1000, 10), "a little ahead");
+    ok(cm_clock_is_past(1011, 1000, 10), "far ahead, nobody knows");
+    ok(cm_clock_is_past(0, 1000, 10), "never");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -393,5 +445,7 @@ int main(void)
     test_client_only(pool);
     test_include(pool);
     remove_dir(pool);
+    test_secrets(pool);
+    test_past();
     return done_testing();
 }
