@@ -59,10 +59,7 @@ static cm_error_t *order_ours(cm_fresh_t *fresh, const cm_peer_t *peer,
         cm_message_t *message =
             APR_ARRAY_IDX(batch->messages, i, cm_message_t *);
 
-        if (message->id < 1)
-            return CM_FAIL(pool, CM_MALFORMED,
-                           "message %d of the batch has no number", i + 1);
-        if (message->id <= last)
+        if (message->id <= last || message->id < 1)
             return CM_FAIL(pool, CM_MALFORMED,
                            "message %" APR_INT64_T_FMT
                            " of the batch does not follow %" APR_INT64_T_FMT,
