@@ -261,6 +261,15 @@ static const char *section(const filling_t *filling, const char *name)
                           "capture.sql", name, filling->pool);
 }
 
+/* SQLite: the row as it stands in the table; NEW, where it is gone. */
+static const char *row_capture(const cm_table_t *table, apr_pool_t *pool)
+{
+    return apr_pstrcat(
+        pool, "coalesce((SELECT ", table->capture, " FROM ", table->quoted,
+        " AS t WHERE t.", table->key->quoted, " = NEW.", table->key->quoted,
+        "), ", cm_catalog_with_alias(table->capture, "NEW", pool), ")", NULL);
+}
+
 static cm_error_t *fill(filling_t *filling, cm_store_t *store,
                         const cm_table_t *table, apr_pool_t *pool)
 {
@@ -281,6 +290,8 @@ static cm_error_t *fill(filling_t *filling, cm_store_t *store,
     set(filling, "capture", table->capture);
     set(filling, "new_capture",
         cm_catalog_with_alias(table->capture, filling->after, pool));
+    if (filling->database == CM_SQLITE3)
+        set(filling, "row_capture", row_capture(table, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
     if (filling->database == CM_PGSQL)
         set_pgsql(filling, cm_cell_text(rows, 0, 1));

@@ -20,6 +20,8 @@ sub tables {
 create table guarded (id {key}, name varchar(50), place integer) {engine};
 create table stamped (id {key}, title varchar(50), hits integer,
     changed_by varchar(50)) {engine};
+create table later (id {key}, title varchar(50), slug varchar(50))
+    {engine};
 create table asking (id {key}, title varchar(50), hits integer,
     changed_by varchar(50)) {engine};
 SQL
@@ -111,6 +113,23 @@ sub triggers_that_ask {
     $pair->both_have($sql, [['a', 2, 'facade'], ['b', 1, 'central']],
         'but not those of the application');
     $pair->{facade}->log_has_only;
+}
+
+# SQLite runs the trigger that was made last first: it changes the row before
+# ours has written down what it was.
+sub triggers_made_later {
+    my $do = "update later set slug = 'of ' || new.title where id = new.id;";
+    my $sql = 'select title, slug from later order by title';
+
+    $here->run("create trigger a_later_$_ after $_ on later "
+        . "when new.slug is not 'of ' || new.title begin $do end;")
+      for qw(insert update);
+    $here->run("insert into later (title, slug) values ('a', 'old');");
+    $pair->sync('a row that a later trigger completes');
+    $pair->both_have($sql, [['a', 'of a']], 'is sent as it is in the end');
+    $here->run("update later set title = 'b', slug = 'z';");
+    $pair->sync('and an update');
+    $pair->both_have($sql, [['b', 'of b']], 'too');
 }
 
 # The remedies: a trigger that asks, or except=; migrate forgets.
@@ -217,7 +236,7 @@ sub rows_passed_over {
 }
 
 my @models = map { "CommunicatorModel $_ table=$_" }
-  qw(guarded stamped asking);
+  qw(guarded stamped asking later);
 
 for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3'], ['sqlite3', 'mysql'],
     ['mysql', 'mysql']) {
@@ -243,6 +262,7 @@ for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3'], ['sqlite3', 'mysql'],
         $pair->{facade}->log_has_only(qr/CM0014/) unless $mysql;
         values_altered();
         triggers_that_ask();
+        triggers_made_later() if $drivers[0] eq 'sqlite3';
         remedies();
         $pair->is_settled('in the end');
         $pair->stop;

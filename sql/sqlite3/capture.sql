@@ -15,6 +15,10 @@ SELECT count(*) FROM (SELECT %s AS schema, %s AS given)
     JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
 
+-- A trigger of the application that was made later runs earlier, and may have
+-- changed the very row: what stands in the table by now is written, so that
+-- the last message says what is there.
+
 -- insert: new records
 DROP TRIGGER IF EXISTS {insert}
 ;;
@@ -24,7 +28,7 @@ BEGIN /* {mark} */
     INSERT INTO outbound_messages
         (model, local_record_id, action, body, clock,
             created_at, updated_at)
-    VALUES ({model}, {new_key}, 'create', {open} || {new_capture} || '}',
+    VALUES ({model}, {new_key}, 'create', {open} || {row_capture} || '}',
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
             * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP);
 END
@@ -50,7 +54,7 @@ BEGIN /* {mark} */
             created_at, updated_at)
     VALUES ({model}, {new_key},
         CASE WHEN {key_differs} THEN 'create' ELSE 'update' END,
-        {open} || {new_capture} || '}',
+        {open} || {row_capture} || '}',
         CASE WHEN NOT {key_differs} THEN '[' || substr({changed}, 2) || ']'
         END,
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
