@@ -154,7 +154,8 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     record =
         apr_hash_get(looking->records, row_text(looking, attributes, run->pool),
                      APR_HASH_KEY_STRING);
-    if (!record || record->matched == CM_MATCH_FOUND)
+    if (!record || record->matched == CM_MATCH_FOUND ||
+        !cm_cell_text(rows, row, 0))
         return NULL;
     record->matched = CM_MATCH_FOUND;
     record->asked = record->local_id = cm_cell_text(rows, row, 0);

@@ -36,12 +36,23 @@ static cm_bulk_t *begin_rows(const cm_record_t *first, int with_key,
     return cm_bulk_create(table->quoted, columns, count, with_key, pool);
 }
 
+/* New records of which no column is here. */
+static cm_bulk_t *defaults(const cm_table_t *table, int count, apr_pool_t *pool)
+{
+    cm_bulk_column_t *key = apr_palloc(pool, sizeof(*key));
+
+    *key = (cm_bulk_column_t){table->key->quoted, table->key->type};
+    return cm_bulk_create_defaults(table->quoted, key, count, pool);
+}
+
 static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
                             apr_pool_t *pool)
 {
     cm_bulk_t *bulk = begin_rows(records[0], with_key, pool);
     int i, j;
 
+    if (!bulk->column_count)
+        return defaults(records[0]->table, count, pool);
     for (i = 0; i < count; i++) {
         const cm_effect_t *effect = records[i]->effect;
 
@@ -55,6 +66,18 @@ static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
     return bulk;
 }
 
+/* A row without a key is no record: nobody could say which one it is. */
+static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
+{
+    return cm_error_hint(
+        CM_FAIL(pool, CM_REJECTED,
+                "the new row of table '%s' has no key: '%s' is NULL",
+                table->model->table, table->key->name),
+        pool,
+        "make the key NOT NULL, with a default if the messages bring "
+        "none: `communicator-sync check` says how");
+}
+
 static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records, int count,
                                apr_pool_t *scratch_pool)
 {
@@ -65,9 +88,13 @@ static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records, int count,
 
     CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk, table->key_given,
                                scratch_pool));
-    for (i = 0; i < count; i++)
-        records[i]->effect->mapping.local_id =
-            apr_pstrdup(run->pool, APR_ARRAY_IDX(keys, i, const char *));
+    for (i = 0; i < count; i++) {
+        const char *key = APR_ARRAY_IDX(keys, i, const char *);
+
+        if (!key)
+            return no_key(table, scratch_pool);
+        records[i]->effect->mapping.local_id = apr_pstrdup(run->pool, key);
+    }
     return NULL;
 }
 

@@ -22,6 +22,16 @@ cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
     return bulk;
 }
 
+cm_bulk_t *cm_bulk_create_defaults(const char *table,
+                                   const cm_bulk_column_t *column, int rows,
+                                   apr_pool_t *pool)
+{
+    cm_bulk_t *bulk = cm_bulk_create(table, column, 0, 0, pool);
+
+    bulk->defaults = rows;
+    return bulk;
+}
+
 void cm_bulk_reserve(cm_bulk_t *bulk, int rows)
 {
     bulk->cells = apr_array_make(bulk->pool, rows * bulk->column_count,
@@ -35,7 +45,8 @@ void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell)
 
 int cm_bulk_rows(const cm_bulk_t *bulk)
 {
-    return bulk->column_count ? bulk->cells->nelts / bulk->column_count : 1;
+    return bulk->column_count ? bulk->cells->nelts / bulk->column_count
+                              : bulk->defaults;
 }
 
 static cm_error_t *run_chunk(apr_int64_t *affected, cm_store_t *store,
@@ -154,12 +165,41 @@ static cm_error_t *select_chunk(cm_rows_t **rows, cm_store_t *store,
     return cm_store_select(rows, store, sql, arguments, count, pool);
 }
 
-static void keys_append(apr_array_header_t *keys, const cm_rows_t *rows)
+static cm_error_t *keys_append(apr_array_header_t *keys, const cm_rows_t *rows,
+                               const cm_chunk_t *chunk, apr_pool_t *pool)
 {
     int i;
 
+    if (rows->count != chunk->rows)
+        return CM_FAIL(pool, CM_REJECTED,
+                       "%d of %d rows of table %s were inserted: a trigger "
+                       "or rule of the application keeps the others out",
+                       rows->count, chunk->rows, chunk->bulk->table);
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(keys, const char *) = cm_cell_text(rows, i, 0);
+    return NULL;
+}
+
+/* Rows without any value: as many as CHUNK's bulk says, at once where the
+ * database has a form for that. */
+static cm_error_t *insert_defaults(apr_array_header_t *keys, cm_store_t *store,
+                                   cm_chunk_t *chunk, apr_pool_t *pool)
+{
+    const int many = store->dialect->ops->default_row != NULL;
+    int left = chunk->bulk->defaults;
+    cm_rows_t *rows;
+
+    while (left > 0) {
+        chunk->rows = !many ? 1
+                      : left > store->dialect->row_limit
+                          ? store->dialect->row_limit
+                          : left;
+        left -= chunk->rows;
+        CM_TRY(cm_store_select(&rows, store, cm_chunk_sql(chunk, pool), NULL, 0,
+                               pool));
+        CM_TRY(keys_append(keys, rows, chunk, pool));
+    }
+    return NULL;
 }
 
 cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
@@ -175,20 +215,11 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
     chunk.template = apr_pstrcat(
         result_pool, bulk->column_count ? ops->insert : ops->insert_default,
         " RETURNING $e", NULL);
-    if (!bulk->column_count) {
-        CM_TRY(cm_store_select(&rows, store, cm_chunk_sql(&chunk, result_pool),
-                               NULL, 0, result_pool));
-        keys_append(*keys, rows);
-        return NULL;
-    }
+    if (!bulk->column_count)
+        return insert_defaults(*keys, store, &chunk, result_pool);
     while (cm_chunk_next(&chunk)) {
         CM_TRY(select_chunk(&rows, store, &chunk, result_pool));
-        if (rows->count != chunk.rows)
-            return CM_FAIL(result_pool, CM_REJECTED,
-                           "%d of %d rows of table %s were inserted: a trigger "
-                           "or rule of the application keeps the others out",
-                           rows->count, chunk.rows, bulk->table);
-        keys_append(*keys, rows);
+        CM_TRY(keys_append(*keys, rows, &chunk, result_pool));
     }
     return NULL;
 }

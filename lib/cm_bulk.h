@@ -21,6 +21,8 @@ typedef struct cm_bulk_t {
     int column_count;
     int key_count;             /* the first columns are the key */
     apr_array_header_t *cells; /* cm_datum_t */
+    int defaults; /* rows that get no value at all: columns[0] names one of
+                     the table's columns, column_count is 0 */
     char *same; /* by column: one value in all rows of the statement at hand */
     apr_pool_t *pool;
 } cm_bulk_t;
@@ -36,6 +38,12 @@ typedef enum cm_present_e {
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool);
 
+/* Return ROWS rows for TABLE that get no value at all; COLUMN is one that the
+ * table has. */
+cm_bulk_t *cm_bulk_create_defaults(const char *table,
+                                   const cm_bulk_column_t *column, int rows,
+                                   apr_pool_t *pool);
+
 /* Make room for ROWS rows before the first is added: growing takes twice the
  * memory. */
 void cm_bulk_reserve(cm_bulk_t *bulk, int rows);
@@ -50,8 +58,8 @@ cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Insert all rows, and give the values that the database gave KEY_COLUMN
- * (quoted already), in the order of the rows: const char * in *KEYS. With no
- * columns at all a row of defaults is made. */
+ * (quoted already), in the order of the rows: const char * in *KEYS, NULL where
+ * the row has none. */
 cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
                                 const cm_bulk_t *bulk, const char *key_column,
                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;

@@ -64,6 +64,9 @@ static const char *part(const cm_chunk_t *chunk, char letter, apr_pool_t *pool)
         return list(bulk, bulk->key_count, "t.", pool);
     case 'f':
         return bulk->columns[0].name;
+    case 'd':
+        return cm_repeat(chunk->dialect->ops->default_row, ", ", chunk->rows,
+                         pool);
     case 'r':
         return chunk->dialect->ops->insert_rows(bulk, chunk->rows, pool);
     case 'v':

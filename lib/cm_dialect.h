@@ -54,7 +54,8 @@ typedef enum cm_form_e {
  * stands for the table, "$c" for the columns, "$r" for the rows to insert,
  * "$v" for the rows to join, "$k" for the comparison of the keys, "$q" for the
  * key columns, "$p" for the parameters of one row (a statement of its own
- * then), "$f" for the first column, "$s" for the assignments, "$e" for the
+ * then), "$f" for the first column, "$d" for
+ * rows without any value, "$s" for the assignments, "$e" for the
  * expressions to give back, "$w" for a condition, "$n" for the keys and "$l"
  * for the assignments of cm_lists.h. */
 typedef struct cm_dialect_ops_t {
@@ -68,6 +69,8 @@ typedef struct cm_dialect_ops_t {
     const char *cell[3];          /* a parameter, by cm_form_e */
 
     const char *insert, *insert_default, *keep, *update, *remove;
+    const char *default_row;   /* "$d" is made of: a row without any value;
+                                  NULL: one such row in a statement */
     const char *update_listed; /* cm_lists.h: where one integer is the key;
                                   NULL: as all others */
     const char *select, *lock;

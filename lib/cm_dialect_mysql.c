@@ -205,7 +205,8 @@ static const cm_dialect_ops_t ops = {
     .checks_utf8 = 1,
     .cell = {"%s", "%pDb", "CONVERT(%pDb USING utf8mb4)"},
     .insert = "INSERT INTO $t ($c) $r",
-    .insert_default = "INSERT INTO $t () VALUES ()",
+    .insert_default = "INSERT INTO $t () VALUES $d",
+    .default_row = "()",
     .keep = " ON DUPLICATE KEY UPDATE $f = IF((@communicator_kept := "
             "@communicator_kept + 1), $f, $f)",
     .update = "UPDATE $v STRAIGHT_JOIN $t AS t ON $k SET $s",

@@ -7,6 +7,7 @@
 
 #include "cm_catalog_internal.h"
 #include "cm_dialect.h"
+#include "cm_schema.h"
 #include "cm_sql.h"
 
 /* What section "judge" of sql/DRIVER/catalog.sql may report. TEXT gets the
@@ -51,9 +52,80 @@ static void add(apr_array_header_t *findings, const charge_t *charge,
 {
     cm_finding_t *finding = apr_array_push(findings);
 
+    memset(finding, 0, sizeof(*finding));
     finding->refused = charge->refused;
     finding->text = apr_psprintf(pool, charge->text, table, detail);
     finding->hint = apr_psprintf(pool, charge->hint, table);
+}
+
+/* Return whether records of MODEL are synchronised already. */
+static cm_error_t *is_used(int *used, cm_store_t *store,
+                           const cm_model_t *model, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(model->type);
+    int present, known;
+    cm_rows_t *rows;
+
+    *used = 0;
+    CM_TRY(cm_schema_version(&present, &known, store, pool));
+    if (!present)
+        return NULL;
+    CM_TRY(cm_store_select(&rows, store,
+                           "SELECT id FROM communicator_mappings"
+                           " WHERE local_record_type = %s LIMIT 1",
+                           &type, 1, pool));
+    *used = rows->count;
+    return NULL;
+}
+
+/* What makes the key of TABLE NOT NULL. SQLite takes NULL into every primary
+ * key that is no "INTEGER PRIMARY KEY", and cannot change a column. */
+static const char *key_hint(const cm_table_t *table, cm_database_e database,
+                            apr_pool_t *pool)
+{
+    const char *name = table->model->table, *key = table->key->name;
+
+    switch (database) {
+    case CM_PGSQL:
+        return apr_psprintf(pool, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+                            name, key);
+    case CM_MYSQL:
+        return apr_psprintf(pool, "ALTER TABLE %s MODIFY %s %s NOT NULL", name,
+                            key, table->key->type);
+    default:
+        return apr_psprintf(
+            pool,
+            "SQLite lets NULL into a primary key unless it is INTEGER PRIMARY "
+            "KEY or says NOT NULL: create the table anew with \"%s %s NOT NULL "
+            "PRIMARY KEY\" and copy its rows, as in "
+            "https://sqlite.org/lang_altertable.html#otheralter, then "
+            "`communicator-sync migrate`",
+            key, *table->key->type ? table->key->type : "TEXT");
+    }
+}
+
+/* A row whose key is NULL is of no record. */
+static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
+                             const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    cm_finding_t *finding;
+    int used;
+
+    if (!table->key->nullable)
+        return NULL;
+    CM_TRY(is_used(&used, store, model, pool));
+    finding = apr_array_push(findings);
+    memset(finding, 0, sizeof(*finding));
+    finding->refused = 1;
+    finding->used = used;
+    finding->text = apr_psprintf(
+        pool,
+        "the key '%s' of table '%s' may be NULL: a row without a key cannot be "
+        "synchronised",
+        model->key, model->table);
+    finding->hint = key_hint(table, cm_store_dialect(store)->database, pool);
+    return NULL;
 }
 
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
@@ -68,6 +140,7 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
 
     *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
     CM_TRY(cm_catalog_read(&table, store, model, pool, pool));
+    CM_TRY(judge_key(*findings, store, table, pool));
     if (!sql)
         return NULL;
     CM_TRY(cm_catalog_ask(&rows, store, sql, model, pool));
@@ -80,16 +153,28 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
     return NULL;
 }
 
-cm_error_t *cm_judge_error(const apr_array_header_t *findings, apr_pool_t *pool)
+static cm_error_t *first_refusal(const apr_array_header_t *findings, int used,
+                                 apr_pool_t *pool)
 {
     int i;
 
     for (i = 0; i < findings->nelts; i++) {
         const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
 
-        if (finding->refused)
+        if (finding->refused && (used || !finding->used))
             return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "%s", finding->text),
                                  pool, "%s", finding->hint);
     }
     return NULL;
+}
+
+cm_error_t *cm_judge_error(const apr_array_header_t *findings, apr_pool_t *pool)
+{
+    return first_refusal(findings, 1, pool);
+}
+
+cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
+                               apr_pool_t *pool)
+{
+    return first_refusal(findings, 0, pool);
 }

@@ -7,6 +7,8 @@
 /* Something that is wrong with a table. */
 typedef struct cm_finding_t {
     int refused;      /* migrate stops; 0: it is a warning only */
+    int used;         /* refused, but the table is in use as it is: migrate
+                         only warns, check still reports it */
     const char *text; /* what is wrong, a sentence about the table */
     const char *hint; /* what to do, or NULL */
 } cm_finding_t;
@@ -21,5 +23,9 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
 /* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL. */
 cm_error_t *cm_judge_error(const apr_array_header_t *findings,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* The same, without those that an existing set-up may keep. */
+cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

@@ -175,6 +175,11 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     message->identity.original_id = cm_cell_text(rows, number, 7);
     row->forwarded = cm_cell_text(rows, number, 8) != NULL;
     row->captured = !row->forwarded && cm_cell_text(rows, number, 10);
+    if (action && !strcmp(action, CM_ACTION_KEYLESS))
+        row->held = apr_psprintf(pool,
+                                 "message %" APR_INT64_T_FMT
+                                 " is of a row that has no key (it is NULL)",
+                                 message->id);
     if (row->captured)
         body = cm_message_mend(body, cm_store_dialect(node->store), pool);
     if (cm_message_read_stored(message, body.data, body.size,

@@ -10,6 +10,10 @@
  * refs, origin, original_id, source, body, local_record_id. */
 #define CM_OUTBOX_COLUMNS 11
 
+/* What the stamp makes of the action of a captured row whose key is NULL: it
+ * is of no record, and not sent. */
+#define CM_ACTION_KEYLESS "keyless"
+
 /* SQL: the highest seq. max(seq) reads all of them on MariaDB, where the
  * condition is one that other databases need to take the index. */
 #define CM_OUTBOX_HIGHEST                                                      \

@@ -44,12 +44,16 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     if (err && err->code == CM_SCHEMA && !model->publishes)
         return NULL;
     CM_TRY(err);
-    CM_TRY(cm_judge_error(findings, pool));
+    CM_TRY(cm_judge_new_error(findings, pool));
     for (i = 0; i < findings->nelts; i++)
         migration->report(
             migration->baton,
             apr_pstrcat(pool, "warning: ",
-                        APR_ARRAY_IDX(findings, i, cm_finding_t).text, NULL),
+                        APR_ARRAY_IDX(findings, i, cm_finding_t).text,
+                        APR_ARRAY_IDX(findings, i, cm_finding_t).used
+                            ? "; `communicator-sync check` says what to do"
+                            : "",
+                        NULL),
             NULL);
     return NULL;
 }

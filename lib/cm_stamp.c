@@ -9,6 +9,7 @@
 #include "cm_bulk.h"
 #include "cm_dialect.h"
 #include "cm_json.h"
+#include "cm_outbox_read.h"
 #include "cm_unstamped.h"
 
 #define CHUNK 1000
@@ -231,6 +232,10 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 
     if (!row->model)
         return NULL;
+    if (row->action && !row->local_id) {
+        row->action = CM_ACTION_KEYLESS;
+        return NULL;
+    }
     CM_TRY(find_group(&group, stamp, row->model));
     if (!group)
         return NULL;

@@ -43,7 +43,7 @@ create table made (
     {engine};
 create table tags (
     code varchar(40)$exact not null primary key, color varchar(20)) {engine};
-create table items (id $uuid primary key, name varchar(20)) {engine};
+create table items (id $uuid not null primary key, name varchar(20)) {engine};
 create table countries (
     id {key}, code varchar(2) not null unique, name varchar(20)) {engine};
 create table wide (
@@ -355,6 +355,84 @@ for (['pgsql', 'pgsql'], ['mysql', 'pgsql'], ['sqlite3', 'mysql']) {
         ($here, $there) = $pair->databases;
         keys_of_many_types();
         $pair->is_settled('in the end');
+        $pair->stop;
+    };
+}
+
+# Rows that are nothing but a key, and rows whose key is NULL.
+
+my $key_tables = <<'SQL';
+create table slots (id {key}) {engine};
+create table labels (code varchar(40) not null unique, name varchar(20))
+    {engine};
+SQL
+
+# Let the key of labels be NULL from now on.
+sub loosen {
+    my ($database) = @_;
+    my %sql = (
+        pgsql => 'alter table labels alter column code drop not null',
+        mysql => 'alter table labels modify code varchar(40) null',
+        sqlite3 => 'pragma writable_schema = on; update sqlite_master '
+          . "set sql = replace(sql, 'not null unique', 'unique') "
+          . "where name = 'labels'; pragma schema_version = 4711;"
+          . 'pragma writable_schema = off',
+    );
+
+    $database->run($sql{ $database->driver });
+}
+
+sub only_keys {
+    my %sql = (mysql => 'insert into slots () values ();');
+
+    for my $database ($here, $there) {
+        my $one = $sql{ $database->driver }
+          || 'insert into slots default values;';
+        $database->run("begin; $one $one commit");
+    }
+    $pair->sync('records of nothing but a key');
+    $pair->both_have('select count(*) from slots', [[4]], 'all are there');
+}
+
+sub null_keys {
+    loosen($_) for $here, $there;
+    my $i = 0;
+    for my $database ($here, $there) {
+        $database->run("insert into labels values (null, 'none'), "
+            . "('k$i', 'one')");
+        $i++;
+    }
+    my $run = $pair->{central}->sync;
+    ok(!$run->{signal}, 'a row whose key is NULL crashes nobody');
+    $pair->both_have("select code from labels where name = 'one' order by 1",
+        [['k0'], ['k1']], 'the others are sent');
+    like($run->{err}, qr/a row that has no key/, 'which is reported');
+    $pair->{facade}->log_has_only(qr/CM0024.*a row that has no key/);
+    my $check = $pair->{central}->sync('check');
+    isnt($check->{exit}, 0, 'check refuses such a key');
+    like($check->{out} . $check->{err}, qr/key 'code' .* may be NULL.*NOT NULL/s,
+        '  and says what to do');
+    $here->run("update labels set code = 'late' where code is null");
+    $pair->{central}->sync;
+    $pair->both_have("select code from labels where code = 'late'", [['late']],
+        'with a key the row is sent');
+    $pair->{facade}->log_has_only;
+}
+
+for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
+    my @drivers = @$_;
+    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
+    subtest "keys alone, and NULL: central $drivers[0], facade $drivers[1]" =>
+      sub {
+        my $why = Communicator::Test::Pair->missing(@drivers);
+        plan skip_all => $why if $why;
+        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
+            tables => $key_tables,
+            models => "CommunicatorModel slot table=slots\n"
+              . "CommunicatorModel label table=labels key=code\n");
+        ($here, $there) = $pair->databases;
+        only_keys();
+        null_keys();
         $pair->stop;
     };
 }

@@ -31,7 +31,7 @@ create table people (
     grown @{[$facade ? 'integer' : '{boolean}']}) {engine};
 create table notes (
     id {key}, person_id bigint, text varchar(50)) {engine};
-create table codes (code varchar(50) primary key, text {text}) {engine};
+create table codes (code varchar(50) not null primary key, text {text}) {engine};
 create table mine (id {key}, text varchar(50)) {engine};
 SQL
 };

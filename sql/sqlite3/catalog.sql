@@ -9,7 +9,7 @@ WITH given (name) AS (
     WHERE coalesce(g.schema, 'main') = 'main' AND m.type IN ('table', 'view')
 )
 SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
-    CASE WHEN c."notnull" OR c.pk THEN 0 ELSE 1 END,
+    CASE WHEN c."notnull" OR is_rowid THEN 0 ELSE 1 END,
     CASE WHEN c.dflt_value IS NOT NULL OR is_rowid THEN 1 ELSE 0 END,
     CASE WHEN c.hidden = 0 THEN 0 ELSE 1 END,
     CASE WHEN is_sole_key OR EXISTS (

@@ -155,7 +155,7 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
         "CREATE TABLE g (id serial PRIMARY KEY, t text)",
         "CREATE TABLE g (id int PRIMARY KEY AUTO_INCREMENT, t text)"};
     const char *of = database_of(store);
-    cm_bulk_column_t t = {"t", "text"};
+    cm_bulk_column_t t = {"t", "text"}, by_id = {"id", "integer"};
     cm_bulk_t *bulk = cm_bulk_create("g", &t, 1, 0, pool);
     apr_array_header_t *made;
     int i, right = 0;
@@ -176,8 +176,9 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
     }
     is_int(right, ROWS, "%s: in the order of the rows", of);
     database_must(cm_bulk_insert_keys(
-        &made, store, cm_bulk_create("g", NULL, 0, 0, pool), "id", pool));
-    is_int(made->nelts, 1, "%s: a row of defaults", of);
+        &made, store, cm_bulk_create_defaults("g", &by_id, 3, pool), "id",
+        pool));
+    is_int(made->nelts, 3, "%s: rows of defaults", of);
 }
 
 /* Nothing is cut to a column's length, nor taken for another type. */

@@ -38,11 +38,12 @@ static void inbox_tables(cm_store_t *store)
                               " secret varchar(40), FOREIGN KEY (author_id)"
                               " REFERENCES authors (id))",
                               serial));
-    database_run(store, "CREATE TABLE tags (name varchar(40) PRIMARY KEY,"
-                        " color varchar(40))");
+    database_run(store,
+                 "CREATE TABLE tags (name varchar(40) NOT NULL PRIMARY KEY,"
+                 " color varchar(40))");
 }
 
-static cm_settings_t *inbox_settings(apr_pool_t *pool)
+static inline cm_settings_t *inbox_settings(apr_pool_t *pool)
 {
     cm_settings_t *settings = settings_make(pool);
     cm_model_t *model;
@@ -63,8 +64,8 @@ static cm_settings_t *inbox_settings(apr_pool_t *pool)
     return settings;
 }
 
-static cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
-                             apr_pool_t *pool)
+static inline cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
+                                    apr_pool_t *pool)
 {
     cm_node_t *node;
 

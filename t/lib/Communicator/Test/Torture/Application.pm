@@ -18,7 +18,7 @@ create table tags (id {key}, name varchar(20) unique, color varchar(40))
 create table posts (id {key}, author_id bigint {author},
     tag_id bigint {tag}, title varchar(100), body {text},
     score decimal(12,4), published {boolean}, visits bigint) {engine};
-create table countries (code varchar(20) primary key, name varchar(80))
+create table countries (code varchar(20) not null primary key, name varchar(80))
     {engine};
 create table events (id {key}, token varchar(40) not null) {engine};
 create table test_skew (offset_us bigint) {engine};
