@@ -30,7 +30,8 @@ const cm_command_t cm_commands[] = {
      "\nThe records go out with their old clocks: nothing newer is "
      "overwritten.\n"},
     {"verify", cm_command_verify, CM_FOR_REMOTE | CM_FOR_VERIFY, -1,
-     "[MODEL...] [--repair]", "prove that both sides hold the same records",
+     "[MODEL...] [--repair [--from SIDE]]",
+     "prove that both sides hold the same records",
      "\nReads both databases in small parts, and may run beside everything "
      "else. Exits\nwith 65 when records differ, with 75 when some are only "
      "under way.\n"},

@@ -1,6 +1,8 @@
 /* verify: do both sides hold the same records? */
 #include "command.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "cm_verify_compare.h"
@@ -95,6 +97,41 @@ static cm_error_t *tell_parked(const cm_client_t *client, const char *peer,
     return NULL;
 }
 
+/* --from names one of the two sides. */
+static cm_error_t *check_from(const cm_client_t *client, const char *peer,
+                              apr_pool_t *pool)
+{
+    const char *from = client->options->from, *own = client->settings->name;
+
+    if (!from)
+        return NULL;
+    if (!client->options->repair)
+        return CM_FAIL(pool, CM_USAGE, "--from goes with --repair");
+    if (!strcmp(from, own) || !strcmp(from, peer))
+        return NULL;
+    return CM_FAIL(pool, CM_USAGE, "--from '%s' is neither '%s' nor '%s'", from,
+                   own, peer);
+}
+
+/* What only one side has may have been lost on the other one, or have been
+ * removed there where no trigger saw it: a person knows. */
+static cm_error_t *ask_for_side(const cm_client_t *client, const char *peer,
+                                int count, apr_pool_t *pool)
+{
+    const char *own = client->settings->name;
+
+    return cm_error_hint(
+        CM_FAIL(pool, CM_USAGE,
+                "%d records are on one side only, and --repair does not know "
+                "which side is right: they were not published",
+                count),
+        pool,
+        "after a restore or a loss at '%s' add --from %s, at '%s' --from %s: "
+        "what only that side has is sent again; after a TRUNCATE delete the "
+        "records on the other side",
+        peer, own, own, peer);
+}
+
 /* Compare all models, then look again at what differs: by then it may have
  * arrived. */
 static cm_error_t *verify_peer(int *status, cm_client_t *client,
@@ -106,8 +143,9 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
         apr_pcalloc(pool, (names->nelts + 1) * sizeof(*works));
     cm_error_t *err = NULL;
     cm_session_t *session;
-    int i;
+    int i, undecided = 0;
 
+    CM_TRY(check_from(client, peer->name, pool));
     CM_TRY(open_session(&session, client, peer, pool));
     for (i = 0; !err && i < names->nelts; i++) {
         works[i] = (cm_verify_work_t){.node = client->node,
@@ -130,11 +168,14 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
         CM_TRY_FOR(cm_verify_settle(&works[i], pool), pool,
                    "cannot verify model '%s'", works[i].report->model);
         if (client->options->repair && !works[i].report->skipped)
-            CM_TRY_FOR(cm_verify_repair(&works[i], pool), pool,
-                       "cannot repair model '%s'", works[i].report->model);
+            CM_TRY_FOR(cm_verify_repair(&works[i], client->options->from, pool),
+                       pool, "cannot repair model '%s'",
+                       works[i].report->model);
         cm_verify_show(status, client, peer->name, works[i].report, pool);
+        undecided += works[i].report->undecided;
     }
-    return tell_parked(client, peer->name, pool);
+    CM_TRY(tell_parked(client, peer->name, pool));
+    return undecided ? ask_for_side(client, peer->name, undecided, pool) : NULL;
 }
 
 cm_error_t *cm_command_verify(int *status, cm_client_t *client,

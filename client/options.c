@@ -93,6 +93,8 @@ static const option_t known[] = {
      "that peer's database was restored or made anew"},
     {"repair", 0, FLAG, NULL, MEMBER(repair), CM_FOR_VERIFY,
      "publish again what differs"},
+    {"from", 0, TEXT, "SIDE", MEMBER(from), CM_FOR_VERIFY,
+     "with --repair: SIDE's name; what only it has is right"},
     {"help", 'h', FLAG, NULL, MEMBER(help), CM_FOR_ALL, "show this help"},
     {"version", 'V', FLAG, NULL, MEMBER(version), CM_FOR_ALL,
      "show the versions"},

@@ -36,7 +36,8 @@ typedef struct cm_options_t {
     const char *where;
     int renew;          /* epoch --new */
     const char *accept; /* epoch --accept */
-    int repair;         /* verify --repair */
+    int repair;         /* verify --repair ... */
+    const char *from;   /* ... --from */
     int cron;
     int max_time; /* seconds for the whole run; 0: any */
     int splay;    /* seconds within which the run begins */

@@ -7,9 +7,9 @@
 /* Records that are named, one line each; --verbose and --json name all. */
 #define SHOWN 20
 
-static const char *const kinds[] = {"open",    "equal",        "under way",
-                                    "differs", "missing here", "missing there",
-                                    "kept"};
+static const char *const kinds[] = {"open",          "equal",   "under way",
+                                    "parked",        "differs", "missing here",
+                                    "missing there", "kept"};
 
 static int is_found(const cm_difference_t *difference)
 {
@@ -100,6 +100,11 @@ static void show_notes(const cm_client_t *client,
                        "  %d records are under way: run communicator-sync, "
                        "then verify again",
                        report->counts[CM_RECORD_UNDER_WAY]);
+    if (report->counts[CM_RECORD_PARKED])
+        cm_output_line(client->output,
+                       "  %d records differ by a parked message: "
+                       "communicator-sync parked, on both sides",
+                       report->counts[CM_RECORD_PARKED]);
     if (report->counts[CM_RECORD_KEPT])
         cm_output_line(client->output,
                        "  %d records are deleted on one side only "
@@ -118,6 +123,15 @@ static void show_notes(const cm_client_t *client,
                        "  published again: %d here, %d there; the next run "
                        "brings them over",
                        report->repairs_here, report->repairs_there);
+    if (report->undecided)
+        cm_output_line(client->output,
+                       "  %d are on one side only, and were not published",
+                       report->undecided);
+    if (report->left)
+        cm_output_line(client->output,
+                       "  %d are only on the side that is not right: delete "
+                       "them there, or repair --from that side",
+                       report->left);
     if (report->unrepaired)
         cm_output_line(client->output,
                        "  %d cannot be repaired: the side that has them does "
@@ -182,11 +196,14 @@ static void show_json(const cm_client_t *client, const char *peer,
     cm_output_add_number(json, "differ", count_found(report));
     cm_output_add_number(json, "under_way",
                          report->counts[CM_RECORD_UNDER_WAY]);
+    cm_output_add_number(json, "parked", report->counts[CM_RECORD_PARKED]);
     cm_output_add_number(json, "kept", report->counts[CM_RECORD_KEPT]);
     cm_output_add_number(json, "unpublished_here", report->unpublished_here);
     cm_output_add_number(json, "unpublished_there", report->unpublished_there);
     cm_output_add_number(json, "published_here", report->repairs_here);
     cm_output_add_number(json, "published_there", report->repairs_there);
+    cm_output_add_number(json, "undecided", report->undecided);
+    cm_output_add_number(json, "left", report->left);
     cm_output_add_truth(json, "complete", !report->too_many);
     for (i = 0; i < report->differences->nelts; i++) {
         const cm_difference_t *difference =
@@ -204,12 +221,14 @@ static void show_json(const cm_client_t *client, const char *peer,
 static int status_of(const cm_client_t *client,
                      const cm_verify_report_t *report)
 {
-    int repaired = client->options->repair && !report->unrepaired;
+    int repaired = client->options->repair && !report->unrepaired &&
+                   !report->undecided && !report->left;
 
     if (report->skipped)
         return 0;
     if (report->too_many || report->unpublished_here ||
-        report->unpublished_there || (count_found(report) && !repaired))
+        report->unpublished_there || report->counts[CM_RECORD_PARKED] ||
+        (count_found(report) && !repaired))
         return cm_code_exit_status(CM_REJECTED);
     if (count_found(report) || report->counts[CM_RECORD_UNDER_WAY])
         return cm_code_exit_status(CM_WAITS);

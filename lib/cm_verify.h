@@ -80,6 +80,7 @@ typedef struct cm_verify_state_t {
     cm_identity_t identity; /* its first name here; origin NULL: unknown */
     apr_int64_t clock, deleted_at;
     int pending;              /* messages of it are under way or parked */
+    int parked;               /* they are parked, here or on their way */
     const cm_value_t *values; /* by column; NULL: it is not here */
     const apr_int64_t *clocks;
 } cm_verify_state_t;

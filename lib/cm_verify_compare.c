@@ -14,19 +14,28 @@ static int is_full(const cm_verify_report_t *report)
     return report->differences->nelts >= CM_VERIFY_MOST;
 }
 
+/* Return whether ITEM, a record that only the node NAME has, was never sent: it
+ * has no clock. But what another node made has come from there, in the gem's
+ * time. */
+static int is_unsent(const cm_verify_item_t *item, const char *origin,
+                     const char *name)
+{
+    return !item->clock && (!strcmp(origin, name) || !strcmp(origin, "*"));
+}
+
 /* Note that a record differs, as far as its digests HERE and THERE (NULL:
- * not there) tell. What never had a clock was never sent. */
+ * not there) tell. */
 static void note(cm_verify_work_t *work, const char *origin,
                  const cm_verify_item_t *here, const cm_verify_item_t *there)
 {
     cm_verify_report_t *report = work->report;
     cm_difference_t *difference;
 
-    if (here && !there && !here->clock) {
+    if (here && !there && is_unsent(here, origin, work->node->settings->name)) {
         report->unpublished_here++;
         return;
     }
-    if (there && !here && !there->clock) {
+    if (there && !here && is_unsent(there, origin, work->peer)) {
         report->unpublished_there++;
         return;
     }
@@ -39,6 +48,8 @@ static void note(cm_verify_work_t *work, const char *origin,
     difference->identity.origin = apr_pstrdup(work->pool, origin);
     difference->identity.original_id =
         apr_pstrdup(work->pool, here ? here->original_id : there->original_id);
+    difference->was_here = here != NULL;
+    difference->was_there = there != NULL;
     difference->clock_here = here ? here->clock : 0;
     difference->clock_there = there ? there->clock : 0;
 }

@@ -21,6 +21,7 @@ typedef enum cm_verdict_kind_e {
     CM_RECORD_OPEN,          /* to be looked at again */
     CM_RECORD_EQUAL,         /* it was under way, and has arrived */
     CM_RECORD_UNDER_WAY,     /* a message of it is, or it changed meanwhile */
+    CM_RECORD_PARKED,        /* a message of it is parked */
     CM_RECORD_DIFFERS,       /* in DIFFERENCE->columns */
     CM_RECORD_MISSING_HERE,  /* only the peer has it */
     CM_RECORD_MISSING_THERE, /* only we have it */
@@ -37,7 +38,8 @@ typedef struct cm_verify_cell_t {
 typedef struct cm_difference_t {
     cm_identity_t identity;
     cm_verdict_kind_e kind;
-    apr_int64_t clock_here, clock_there; /* when it was found; 0: not there */
+    int was_here, was_there;             /* when it was found, with ... */
+    apr_int64_t clock_here, clock_there; /* 0: of the gem's time */
     int deleted;                         /* where it is missing: by a delete */
     apr_array_header_t *columns;         /* cm_verify_cell_t, or NULL */
     int send_here, send_there;           /* who can repair it */
@@ -56,6 +58,8 @@ typedef struct cm_verify_report_t {
     int counts[CM_RECORD_KEPT + 1];  /* of differences, by kind */
     int repairs_here, repairs_there; /* published */
     int unrepaired;                  /* nobody who could publishes the model */
+    int undecided; /* only one side has them, and nobody said who is right */
+    int left;      /* only the side has them that is not right */
     const cm_verify_shape_t *here, *there;
     const apr_array_header_t *columns; /* cm_verify_column_t */
 } cm_verify_report_t;
@@ -85,8 +89,10 @@ cm_error_t *cm_verify_settle(cm_verify_work_t *work,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Publish the records that differ, on the side that has the newer values, or
- * on both. */
-cm_error_t *cm_verify_repair(cm_verify_work_t *work,
+ * on both. Of those that only one side has, which the other may have removed
+ * unseen, publish those of FROM, the name of the side that is right; NULL:
+ * none (report->undecided). */
+cm_error_t *cm_verify_repair(cm_verify_work_t *work, const char *from,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Put QUESTION to the other side: WORK->ask. */

@@ -128,6 +128,7 @@ static void append_state(cm_buffer_t *buffer, const cm_verify_state_t *state,
     cm_text_member_number(buffer, "clock", state->clock);
     cm_text_member_number(buffer, "deleted", state->deleted_at);
     cm_text_member_number(buffer, "pending", state->pending);
+    cm_text_member_number(buffer, "parked", state->parked);
     if (state->clocks) {
         cm_text_begin(buffer, "clocks");
         cm_buffer_raw(buffer, "[");

@@ -222,6 +222,8 @@ static int read_state_member(void *baton, const char *name, cm_json_t *json)
         return cm_text_read_number(&state->deleted_at, json);
     if (!strcmp(name, "pending"))
         return read_flag(&state->pending, json);
+    if (!strcmp(name, "parked"))
+        return read_flag(&state->parked, json);
     return read_state_lists(reading, name, json);
 }
 

@@ -130,10 +130,12 @@ static void pair(apr_hash_t *paired, const cm_verify_state_t *state,
                  APR_HASH_KEY_STRING, "");
 }
 
-/* Return whether the record has changed since its CLOCK was read. */
-static int has_changed(const cm_verify_state_t *state, apr_int64_t clock)
+/* Return whether the record has changed since it WAS there with CLOCK, or was
+ * not. One of the gem's time has no clock until somebody changes it. */
+static int has_changed(const cm_verify_state_t *state, int was,
+                       apr_int64_t clock)
 {
-    if (clock)
+    if (was)
         return state->clock != clock;
     return state->values &&
            !strcmp(state->identity.original_id, state->asked.original_id);
@@ -170,9 +172,12 @@ static cm_error_t *settle_one(settling_t *settling, cm_difference_t *difference,
                               apr_pool_t *scratch_pool)
 {
     const cm_verify_work_t *work = settling->work;
-    int moving = here->pending || there->pending ||
-                 has_changed(here, difference->clock_here) ||
-                 has_changed(there, difference->clock_there);
+    int moving =
+        here->pending || there->pending ||
+        has_changed(here, difference->was_here, difference->clock_here) ||
+        has_changed(there, difference->was_there, difference->clock_there);
+    cm_verdict_kind_e open =
+        here->parked || there->parked ? CM_RECORD_PARKED : CM_RECORD_UNDER_WAY;
 
     difference->kind = CM_RECORD_EQUAL;
     if (here->values && there->values) {
@@ -180,11 +185,11 @@ static cm_error_t *settle_one(settling_t *settling, cm_difference_t *difference,
         pair(settling->paired_there, there, work->pool);
         CM_TRY(compare_values(difference, work, here, there, scratch_pool));
         if (difference->columns)
-            difference->kind = moving ? CM_RECORD_UNDER_WAY : CM_RECORD_DIFFERS;
+            difference->kind = moving ? open : CM_RECORD_DIFFERS;
     }
     else if (here->values || there->values) {
         if (moving)
-            difference->kind = CM_RECORD_UNDER_WAY;
+            difference->kind = open;
         else if (here->values)
             settle_missing(difference, work, here, there,
                            CM_RECORD_MISSING_THERE);
@@ -311,7 +316,31 @@ static int is_repaired(const cm_difference_t *difference)
            difference->kind == CM_RECORD_MISSING_THERE;
 }
 
-cm_error_t *cm_verify_repair(cm_verify_work_t *work, apr_pool_t *scratch_pool)
+/* Return whether DIFFERENCE is one of a record that only one side has, and not
+ * because it was deleted: then the other side may have lost it (a restore), or
+ * have removed it where no trigger sees that (TRUNCATE). */
+static int is_one_sided(const cm_difference_t *difference)
+{
+    return difference->kind != CM_RECORD_DIFFERS && !difference->deleted;
+}
+
+/* Return whether DIFFERENCE may be repaired, FROM being right; else count. */
+static int is_decided(cm_verify_work_t *work, const cm_difference_t *difference,
+                      const char *from)
+{
+    const char *has = difference->kind == CM_RECORD_MISSING_THERE
+                          ? work->node->settings->name
+                          : work->peer;
+
+    if (!is_one_sided(difference) || (from && !strcmp(from, has)))
+        return 1;
+    work->report->undecided += !from;
+    work->report->left += from != NULL;
+    return 0;
+}
+
+cm_error_t *cm_verify_repair(cm_verify_work_t *work, const char *from,
+                             apr_pool_t *scratch_pool)
 {
     cm_verify_report_t *report = work->report;
     int from_here = report->here->publishes && report->there->receives;
@@ -334,7 +363,7 @@ cm_error_t *cm_verify_repair(cm_verify_work_t *work, apr_pool_t *scratch_pool)
             int send_here = from_here && difference->send_here;
             int send_there = from_there && difference->send_there;
 
-            if (!is_repaired(difference))
+            if (!is_repaired(difference) || !is_decided(work, difference, from))
                 continue;
             if (send_here)
                 APR_ARRAY_PUSH(here, cm_identity_t) = difference->identity;

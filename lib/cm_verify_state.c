@@ -37,17 +37,19 @@ static cm_error_t *add_pending(apr_hash_t *pending, int *too_many,
     return NULL;
 }
 
-/* Find the records of which messages are on their way to the peer, or of the
- * peer's are parked here; *PENDING is NULL when they are too many. */
-static cm_error_t *find_pending(apr_hash_t **pending, const cm_verify_t *verify,
-                                apr_pool_t *pool)
+/* Find the records of which messages are on their way to the peer; *PENDING is
+ * NULL when they are too many. In *PARKED those of which the peer's messages
+ * are parked here, or ours are held back from it. */
+static cm_error_t *find_pending(apr_hash_t **pending, apr_hash_t **parked,
+                                const cm_verify_t *verify, apr_pool_t *pool)
 {
     cm_node_t *node = verify->node;
     apr_int64_t stamped;
     cm_peer_t *peer;
-    int too_many = 0;
+    int too_many = 0, more = 0;
 
     *pending = apr_hash_make(pool);
+    *parked = apr_hash_make(pool);
     CM_TRY(cm_outbox_stamp(&stamped, node, pool));
     CM_TRY(cm_peer_load(&peer, node, verify->peer, 0, pool));
     CM_TRY_FOR(add_pending(*pending, &too_many, verify,
@@ -60,13 +62,19 @@ static cm_error_t *find_pending(apr_hash_t **pending, const cm_verify_t *verify,
                                         peer->confirmed),
                            pool),
                pool, "cannot read the outbox");
-    CM_TRY_FOR(add_pending(*pending, &too_many, verify,
+    CM_TRY_FOR(add_pending(*parked, &more, verify,
                            "SELECT origin, original_id FROM inbound_messages"
                            " WHERE processed_at IS NULL AND peer = %s"
                            " AND model = %s",
                            pool),
                pool, "cannot read the inbox");
-    if (too_many)
+    CM_TRY_FOR(add_pending(*parked, &more, verify,
+                           "SELECT origin, original_id"
+                           " FROM communicator_withheld"
+                           " WHERE ended_at = 0 AND peer = %s AND model = %s",
+                           pool),
+               pool, "cannot read what is withheld");
+    if (too_many || more)
         *pending = NULL;
     return NULL;
 }
@@ -80,7 +88,8 @@ static int is_pending(apr_hash_t *pending, cm_identity_t identity,
 
 static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
                         cm_identity_t asked, apr_hash_t *found,
-                        apr_hash_t *pending, apr_pool_t *pool)
+                        apr_hash_t *pending, apr_hash_t *parked,
+                        apr_pool_t *pool)
 {
     const cm_mapping_t *mapping =
         apr_hash_get(found, cm_identity_key(asked, pool), APR_HASH_KEY_STRING);
@@ -89,11 +98,14 @@ static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
 
     memset(state, 0, sizeof(*state));
     state->asked = asked;
-    state->pending = is_pending(pending, state->asked, pool);
+    state->parked = is_pending(parked, state->asked, pool);
+    state->pending = state->parked || is_pending(pending, state->asked, pool);
     if (!mapping)
         return;
     state->identity = mapping->identity;
-    state->pending |= is_pending(pending, mapping->identity, pool);
+    state->parked |= is_pending(parked, mapping->identity, pool);
+    state->pending |=
+        state->parked || is_pending(pending, mapping->identity, pool);
     state->clock = mapping->clocks.clock;
     state->deleted_at = mapping->deleted_at;
     clocks = apr_palloc(pool, (verify->columns->nelts + 1) * sizeof(*clocks));
@@ -137,13 +149,13 @@ cm_error_t *cm_verify_states(apr_array_header_t **states,
                              const apr_array_header_t *names, apr_size_t most,
                              apr_pool_t *result_pool)
 {
-    apr_hash_t *found, *pending;
+    apr_hash_t *found, *pending, *parked;
     apr_size_t bytes = 0, total = 0;
     int i, first, count = 0;
 
     *states = apr_array_make(result_pool, names->nelts + 1,
                              sizeof(cm_verify_state_t));
-    CM_TRY(find_pending(&pending, verify, result_pool));
+    CM_TRY(find_pending(&pending, &parked, verify, result_pool));
     CM_TRY(cm_mapping_by_identity(
         &found, verify->node, verify->table->model->type, names, result_pool));
     for (first = 0; first < names->nelts && total < most; first += count) {
@@ -153,7 +165,7 @@ cm_error_t *cm_verify_states(apr_array_header_t **states,
         for (i = first; i < first + count; i++)
             begin_state(apr_array_push(*states), verify,
                         APR_ARRAY_IDX(names, i, cm_identity_t), found, pending,
-                        result_pool);
+                        parked, result_pool);
         CM_TRY(add_values(*states, &bytes, verify, found, first, count,
                           result_pool));
         /* clocks cost, too, where there are many columns */

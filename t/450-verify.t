@@ -122,11 +122,34 @@ sub check_differences {
 }
 
 sub check_repair {
-    my ($exit, $found) = verify('--repair', 'post');
+    my $run = $pair->{central}->sync('verify', '--json', '--repair', 'post');
+    my $found = $json->decode((split /\n/, $run->{out})[0]);
 
-    is($exit, 65, 'a repair leaves what was never sent');
-    cmp_ok($found->{post}{published_here} * $found->{post}{published_there},
-        '>', 0, '  each side publishes');
+    is($run->{exit}, 64, 'a repair does not know which side is right');
+    like($run->{err}, qr/2 records are on one side only.*--from central/s,
+        '  about what only one side has, and says so');
+    is($found->{undecided}, 2, '  in numbers, too');
+    cmp_ok($found->{published_here} * $found->{published_there}, '>', 0,
+        '  what differs is published by each side');
+    like($pair->{central}->sync('verify', '--repair', 'post')->{out},
+        qr/missing there +central\/303/, '  and the others are named');
+    $pair->sync('what differs');
+    (undef, $found) = verify();
+    is_deeply(lines($found), ['missing here facade/7: ',
+        'missing there central/303: '], '  nobody has brought them back');
+    for my $wrong (['--from', 'central'], ['--repair', '--from', 'nobody']) {
+        is($pair->{central}->sync('verify', @$wrong)->{exit}, 64,
+            "wrong: @$wrong");
+    }
+    my $exit;
+    ($exit, $found) = verify('--repair', '--from', 'central', 'post');
+    is($exit, 65, 'with --from that side is right');
+    is_deeply([@{ $found->{post} }{qw(published_here published_there left)}],
+        [1, 0, 1], '  its records are sent, others left');
+    $pair->sync('what central has');
+    (undef, $found) = verify('--repair', '--from', 'facade', 'post');
+    is_deeply(lines($found), ['missing here facade/7: '], 'so it was');
+    is($found->{post}{published_there}, 1, '  and the same the other way');
     is($pair->{facade}->sync('publish', 'post', '--where',
         "title = 'never sent'")->{exit}, 0, '  that is published by hand');
     $pair->sync('the repair');
@@ -147,6 +170,26 @@ sub check_under_way {
     is_equal('it has arrived');
 }
 
+# The gem knew no clocks.
+sub check_gem_time {
+    my ($central, $facade) = $pair->databases;
+
+    $_->run("update communicator_mappings set clock = 0, clocks = null "
+        . "where (origin = 'central' and original_id = '405') "
+        . "or (origin = 'facade' and original_id = '10')") for $central, $facade;
+    silently($facade, "update posts set title = 'of old' "
+        . "where title = 'post 405'");
+    silently($facade, 'delete from posts where id = 10');
+    my ($exit, $found) = verify();
+    is($exit, 65, "records of the gem's time");
+    is_deeply(lines($found), ['differs central/405: title',
+        'missing there facade/10: '], '  differ as others do');
+    verify('--repair', '--from', 'central');
+    $pair->sync('the repair of what has no clock');
+    $pair->sync('and what comes back of it');
+    is_equal('it is repaired, too');
+}
+
 # A side that has many records of which the other has none.
 sub check_lost {
     silently($pair->facade, 'delete from posts');
@@ -154,7 +197,7 @@ sub check_lost {
     my $records = $found->{post}{records};
 
     is("$exit $found->{post}{differ}", "65 $records", 'all are missing');
-    verify('--repair');
+    verify('--repair', '--from', 'central');
     $pair->sync('all of them');
     is_equal('all are there again');
 }
@@ -173,6 +216,7 @@ for my $drivers ([qw(pgsql mysql)], [qw(mysql sqlite3)], [qw(sqlite3 pgsql)]) {
         check_differences();
         check_repair();
         check_under_way();
+        check_gem_time();
         check_lost();
         $pair->{facade}->log_has_only;
         $pair->stop;
