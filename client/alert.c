@@ -457,10 +457,13 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
 {
     apr_int64_t now = apr_time_sec(alert->now), told;
     int fresh = session->totals.parked->nelts > 0 ||
-                session->totals.parked_there->nelts > 0;
+                session->totals.parked_there->nelts > 0 ||
+                session->totals.withheld->nelts > 0 ||
+                session->totals.withheld_there->nelts > 0;
     int cron = alert->client->options->cron;
-    const char *words = apr_psprintf(alert->pool, "%s parked",
-                                     cm_output_messages(parked, alert->pool));
+    const char *words = apr_psprintf(
+        alert->pool, "%s parked%s", cm_output_messages(parked, alert->pool),
+        cm_session_withheld(session) ? " or withheld" : "");
     const char *event = NULL, *shown;
 
     if (strcmp(text(alert, "trouble"), PARKED) != 0) {

@@ -146,6 +146,28 @@ static void check_altered(cm_check_t *check)
     }
 }
 
+/* What does not get from one side to the other. */
+static void check_withheld(cm_check_t *check, const cm_peer_state_t *one)
+{
+    apr_pool_t *pool = check->pool;
+
+    if (one->withheld.count > 0)
+        cm_check_say(check, CM_VERDICT_WARN,
+                     apr_psprintf(pool,
+                                  "%s withheld from %s, from %" APR_INT64_T_FMT
+                                  " on",
+                                  cm_output_messages(one->withheld.count, pool),
+                                  one->peer->name, one->withheld.first),
+                     "communicator-sync parked");
+    if (one->said.withheld.count > 0)
+        cm_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(pool, "%s withheld from us by %s",
+                         cm_output_messages(one->said.withheld.count, pool),
+                         one->peer->name),
+            "communicator-sync parked, on that host");
+}
+
 /* What waits for a person, and why nothing may move. */
 static void check_state(cm_check_t *check)
 {
@@ -162,8 +184,10 @@ static void check_state(cm_check_t *check)
                      cm_output_paused(state->name, state->paused_at, pool),
                      "communicator-sync resume");
     check_altered(check);
-    for (i = 0; i < state->peers->nelts; i++)
+    for (i = 0; i < state->peers->nelts; i++) {
         check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+        check_withheld(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+    }
 }
 
 /* Communicator's own tables; without them the models can be judged, too. */

@@ -36,12 +36,14 @@ const cm_command_t cm_commands[] = {
      "else. Exits\nwith 65 when records differ, with 75 when some are only "
      "under way.\n"},
     {"parked", cm_command_parked, 0, 0, "",
-     "list the messages that cannot be applied, and why", ""},
+     "list the messages that cannot be applied or sent, and why", ""},
     {"retry", cm_command_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
-     "apply what is parked now",
-     "\nWith IDs a person has decided: conflict=hold lets them pass.\n"},
+     "apply what is parked now, send what is withheld",
+     "\nWith IDs a person has decided: conflict=hold lets them pass. sent:ID "
+     "is "
+     "a message\nof this node that is withheld from PEER.\n"},
     {"discard", cm_command_discard, CM_FOR_LOCK, -1, "PEER ID...",
-     "give up on parked messages",
+     "give up on messages that are parked or withheld",
      "\nThey are kept in communicator_conflicts. What waits behind them goes "
      "on.\n"},
     {"explain", cm_command_explain, 0, 3, "MODEL [ORIGIN] ID",

@@ -87,6 +87,13 @@ static const char *obstacle(const cm_session_t *session,
     if (there->parked > 0)
         return apr_pstrcat(pool, cm_output_messages(there->parked, pool),
                            " parked there", NULL);
+    if (here->withheld.count)
+        return apr_pstrcat(pool, cm_output_messages(here->withheld.count, pool),
+                           " withheld here", NULL);
+    if (there->withheld.count > 0)
+        return apr_pstrcat(pool,
+                           cm_output_messages(there->withheld.count, pool),
+                           " withheld there", NULL);
     if (session->kind == CM_PEER_OURS &&
         (there->pending < 0 || session->its_received != here->peer->confirmed))
         return "the cursors are not equal";
@@ -142,9 +149,9 @@ static void print_proof(const drain_t *drain, const cm_session_t *session,
     if (problem) {
         const char *hint = NULL;
 
-        if (here->parked)
+        if (here->parked || here->withheld.count)
             hint = "communicator-sync parked";
-        else if (session->said.parked > 0)
+        else if (session->said.parked > 0 || session->said.withheld.count > 0)
             hint = "communicator-sync parked, on that host";
         cm_output_verdict(output, CM_VERDICT_FAIL,
                           apr_pstrcat(pool, name, ": ", problem, NULL), hint);
@@ -175,6 +182,8 @@ static void print_json(const drain_t *drain, const cm_session_t *session,
     cm_output_add_number(json, "parked", here->parked);
     cm_output_add_number(json, "pending_there", session->said.pending);
     cm_output_add_number(json, "parked_there", session->said.parked);
+    cm_output_add_number(json, "withheld", here->withheld.count);
+    cm_output_add_number(json, "withheld_there", session->said.withheld.count);
     cm_output_add_number(json, "confirmed", here->peer->confirmed);
     cm_output_add_number(json, "received", here->peer->received);
     cm_output_json(drain->client->output, json);

@@ -1,13 +1,13 @@
 /* parked, retry, discard: messages that cannot be applied. */
 #include "command.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <apr_strings.h>
 #include <json.h>
 
 #include "cm_parked.h"
+#include "withheld.h"
 
 #define COLUMNS     6
 #define MOST_LISTED 1000
@@ -59,7 +59,8 @@ static json_object *as_json(const cm_parked_row_t *row)
 }
 
 static void print_json(const cm_client_t *client,
-                       const apr_array_header_t *rows)
+                       const apr_array_header_t *rows,
+                       const apr_array_header_t *withheld)
 {
     json_object *all = json_object_new_array();
     int i;
@@ -67,6 +68,7 @@ static void print_json(const cm_client_t *client,
     for (i = 0; i < rows->nelts; i++)
         json_object_array_add(
             all, as_json(&APR_ARRAY_IDX(rows, i, cm_parked_row_t)));
+    cm_withheld_json(all, withheld);
     cm_output_json(client->output, all);
 }
 
@@ -79,10 +81,8 @@ static cm_error_t *print_table(const cm_client_t *client,
     apr_int64_t all;
     int i;
 
-    if (rows->nelts == 0) {
-        cm_output_summary(client->output, "nothing is parked here");
+    if (rows->nelts == 0)
         return NULL;
-    }
     for (i = 0; i < COLUMNS; i++)
         add_cell(cells, heading[i]);
     for (i = 0; i < rows->nelts; i++)
@@ -101,45 +101,24 @@ static cm_error_t *print_table(const cm_client_t *client,
 cm_error_t *cm_command_parked(int *status, cm_client_t *client,
                               apr_pool_t *scratch_pool)
 {
-    apr_array_header_t *rows, *peers;
+    apr_array_header_t *rows, *withheld, *peers;
 
     (void)status;
     CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
     CM_TRY(cm_client_node(client));
     CM_TRY(cm_parked_list(&rows, client->node, client->options->peer,
                           MOST_LISTED, scratch_pool));
-    if (!client->output->json)
-        return print_table(client, rows, scratch_pool);
-    print_json(client, rows);
-    return NULL;
-}
-
-/* Read the words PEER ID...: IDs as apr_int64_t. */
-static cm_error_t *read_words(const cm_peer_settings_t **peer,
-                              apr_array_header_t **ids,
-                              const cm_client_t *client, apr_pool_t *pool)
-{
-    const apr_array_header_t *words = client->options->arguments;
-    const char *name, *word;
-    char *end;
-    int i;
-
-    if (words->nelts < 2)
-        return cm_error_hint(
-            CM_FAIL(pool, CM_USAGE, "which message? Say PEER ID..."), pool,
-            "communicator-sync parked lists them");
-    name = APR_ARRAY_IDX(words, 0, const char *);
-    *peer = cm_settings_peer(client->settings, name);
-    if (!*peer)
-        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
-    *ids = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
-    for (i = 1; i < words->nelts; i++) {
-        word = APR_ARRAY_IDX(words, i, const char *);
-        errno = 0;
-        APR_ARRAY_PUSH(*ids, apr_int64_t) = apr_strtoi64(word, &end, 10);
-        if (errno || end == word || *end)
-            return CM_FAIL(pool, CM_USAGE, "'%s' is no message's number", word);
+    CM_TRY(cm_withheld_list(&withheld, client->node, client->options->peer,
+                            MOST_LISTED, scratch_pool));
+    if (client->output->json) {
+        print_json(client, rows, withheld);
+        return NULL;
     }
+    if (!rows->nelts && !withheld->nelts)
+        cm_output_summary(client->output, "nothing is parked here");
+    CM_TRY(print_table(client, rows, scratch_pool));
+    if (withheld->nelts)
+        cm_withheld_table(client, withheld, scratch_pool);
     return NULL;
 }
 
@@ -196,10 +175,30 @@ static void report(int *status, const cm_client_t *client, const char *peer,
                        receipt->parked->nelts - MOST_TOLD);
 }
 
+/* Say how many records of what is held back from PEER go out again. */
+static void report_sent(const cm_client_t *client, const char *peer,
+                        apr_int64_t published)
+{
+    json_object *json;
+
+    if (!client->output->json) {
+        cm_output_line(client->output,
+                       "%s: %" APR_INT64_T_FMT
+                       " records are published again: the next run sends them",
+                       peer, published);
+        return;
+    }
+    json = json_object_new_object();
+    cm_output_add_text(json, "peer", peer);
+    cm_output_add_number(json, "published", published);
+    cm_output_json(client->output, json);
+}
+
 static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
 {
     apr_array_header_t *peers;
     cm_receipt_t *receipt;
+    apr_int64_t published;
     int i;
 
     CM_TRY(cm_client_peers(&peers, client, 0, pool));
@@ -212,7 +211,30 @@ static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
         CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
         if (receipt->applied || receipt->parked->nelts || client->output->json)
             report(status, client, peer->name, receipt);
+        CM_TRY(cm_withheld_send(&published, client, peer->name, NULL, pool));
+        if (published)
+            report_sent(client, peer->name, published);
     }
+    return NULL;
+}
+
+/* Try the parked messages IDS of PEER again. */
+static cm_error_t *retry_parked(int *status, const cm_client_t *client,
+                                const char *peer, const apr_array_header_t *ids,
+                                apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+
+    if (!ids->nelts)
+        return NULL;
+    CM_TRY(cm_inbox_decide(&receipt, client->node, peer, ids, CM_DECIDE_THEIRS,
+                           pool));
+    if (receipt->applied == 0 && receipt->parked->nelts == 0)
+        return cm_error_hint(CM_FAIL(pool, CM_USAGE,
+                                     "no such message of '%s' is parked here",
+                                     peer),
+                             pool, "communicator-sync parked lists them");
+    report(status, client, peer, receipt);
     return NULL;
 }
 
@@ -220,25 +242,25 @@ cm_error_t *cm_command_retry(int *status, cm_client_t *client,
                              apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
-    apr_array_header_t *ids;
-    cm_receipt_t *receipt;
+    apr_array_header_t *words, *parked, *withheld;
+    apr_int64_t published;
 
     if (client->options->arguments->nelts == 0) {
         CM_TRY(cm_client_node(client));
         return retry_all(status, client, scratch_pool);
     }
-    CM_TRY(read_words(&peer, &ids, client, scratch_pool));
+    CM_TRY(cm_words_read(&peer, &words, client, scratch_pool));
     CM_TRY(cm_client_node(client));
     if (peer->uri)
         CM_TRY(cm_client_lock(client, peer, scratch_pool));
-    CM_TRY(cm_inbox_decide(&receipt, client->node, peer->name, ids,
-                           CM_DECIDE_THEIRS, scratch_pool));
-    if (receipt->applied == 0 && receipt->parked->nelts == 0)
-        return cm_error_hint(
-            CM_FAIL(scratch_pool, CM_USAGE,
-                    "no such message of '%s' is parked here", peer->name),
-            scratch_pool, "communicator-sync parked lists them");
-    report(status, client, peer->name, receipt);
+    CM_TRY(cm_words_divide(&parked, &withheld, words, client, peer->name,
+                           scratch_pool));
+    CM_TRY(retry_parked(status, client, peer->name, parked, scratch_pool));
+    if (!withheld->nelts)
+        return NULL;
+    CM_TRY(cm_withheld_send(&published, client, peer->name, withheld,
+                            scratch_pool));
+    report_sent(client, peer->name, published);
     return NULL;
 }
 
@@ -260,25 +282,43 @@ static void report_discarded(const cm_client_t *client, const char *peer,
     cm_output_json(client->output, json);
 }
 
+/* Give up on messages of PEER, and on ours that it does not get. */
+static cm_error_t *discard_all(const cm_client_t *client, const char *peer,
+                               const apr_array_header_t *parked,
+                               const apr_array_header_t *withheld,
+                               apr_pool_t *pool)
+{
+    apr_int64_t id;
+    int i;
+
+    for (i = 0; i < parked->nelts; i++) {
+        id = APR_ARRAY_IDX(parked, i, apr_int64_t);
+        CM_TRY(cm_parked_discard(client->node, peer, id, pool));
+        report_discarded(client, peer, id);
+    }
+    for (i = 0; i < withheld->nelts; i++) {
+        id = APR_ARRAY_IDX(withheld, i, apr_int64_t);
+        CM_TRY(cm_withheld_discard(client->node, peer, id, pool));
+        report_discarded(client, peer, id);
+    }
+    return NULL;
+}
+
 cm_error_t *cm_command_discard(int *status, cm_client_t *client,
                                apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
-    apr_array_header_t *ids;
+    apr_array_header_t *words, *parked, *withheld;
     cm_receipt_t *receipt;
-    int i;
 
     (void)status;
-    CM_TRY(read_words(&peer, &ids, client, scratch_pool));
+    CM_TRY(cm_words_read(&peer, &words, client, scratch_pool));
     CM_TRY(cm_client_node(client));
     if (peer->uri)
         CM_TRY(cm_client_lock(client, peer, scratch_pool));
-    for (i = 0; i < ids->nelts; i++) {
-        apr_int64_t id = APR_ARRAY_IDX(ids, i, apr_int64_t);
-
-        CM_TRY(cm_parked_discard(client->node, peer->name, id, scratch_pool));
-        report_discarded(client, peer->name, id);
-    }
+    CM_TRY(cm_words_divide(&parked, &withheld, words, client, peer->name,
+                           scratch_pool));
+    CM_TRY(discard_all(client, peer->name, parked, withheld, scratch_pool));
     CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
     if (client->output->json)
         report_json(client, peer->name, receipt);

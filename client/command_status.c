@@ -23,6 +23,7 @@ static json_object *there_json(const cm_said_t *said)
     cm_output_add_number(json, "pending", said->pending);
     cm_output_add_number(json, "oldest_pending_clock", said->oldest);
     cm_output_add_number(json, "parked", said->parked);
+    cm_output_add_number(json, "withheld", said->withheld.count);
     return json;
 }
 
@@ -40,6 +41,8 @@ static json_object *peer_json(const cm_client_t *client,
     cm_output_add_number(json, "oldest_pending_clock",
                          one->pending.oldest_clock);
     cm_output_add_number(json, "parked", one->parked);
+    cm_output_add_number(json, "withheld", one->withheld.count);
+    cm_output_add_number(json, "withheld_there", one->said.withheld.count);
     cm_output_add_number(json, "received", peer->received);
     cm_output_add_number(json, "confirmed", peer->confirmed);
     cm_output_add_number(json, "last_push_at", peer->last_push_at);

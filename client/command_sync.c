@@ -76,6 +76,8 @@ static void report_json(const cm_client_t *client, const char *peer,
     cm_output_add_number(json, "parked", totals->parked->nelts);
     cm_output_add_number(json, "parked_there", totals->parked_there->nelts);
     cm_output_add_number(json, "held_back", totals->held_back);
+    cm_output_add_number(json, "withheld", totals->withheld->nelts);
+    cm_output_add_number(json, "withheld_there", totals->withheld_there->nelts);
     cm_output_add_number(json, "milliseconds", apr_time_as_msec(took));
     cm_output_json(client->output, json);
 }
@@ -102,7 +104,7 @@ static void report_held_back(const cm_client_t *client, const char *peer,
 
 /* Warn of messages that wait for a person; returns whether there were any. */
 static int report_parked(const cm_client_t *client, const char *peer,
-                         const char *where, const apr_array_header_t *parked,
+                         const char *what, const apr_array_header_t *parked,
                          int tells)
 {
     int i, count = 0;
@@ -113,17 +115,18 @@ static int report_parked(const cm_client_t *client, const char *peer,
         if (one->transient)
             continue;
         if (++count <= 3 && tells)
-            cm_output_warn(client->output, peer,
-                           "message %" APR_INT64_T_FMT " (%s) is parked %s: "
-                           "%s",
-                           one->id, one->model ? one->model : "?", where,
-                           one->reason
-                               ? cm_output_clean(one->reason, client->pool)
-                               : "no reason given");
+            cm_output_warn(
+                client->output, peer,
+                "message %" APR_INT64_T_FMT "%s is %s: %s", one->id,
+                one->model ? apr_psprintf(client->pool, " (%s)", one->model)
+                           : "",
+                what,
+                one->reason ? cm_output_clean(one->reason, client->pool)
+                            : "no reason given");
     }
     if (count > 3 && tells)
         cm_output_warn(client->output, peer, "and %d more messages %s",
-                       count - 3, where);
+                       count - 3, what);
     return count > 0;
 }
 
@@ -133,7 +136,7 @@ static void report(int *status, const cm_client_t *client, const char *peer,
 {
     const cm_totals_t *totals = &session->totals;
     const char *skew;
-    int i, here, there;
+    int i, waits;
 
     for (i = 0; i < totals->notices->nelts; i++)
         cm_output_warn(client->output, peer, "%s",
@@ -141,10 +144,15 @@ static void report(int *status, const cm_client_t *client, const char *peer,
     skew = cm_client_skew(session->peer, client->pool);
     if (skew && client->output->verbose)
         cm_output_warn(client->output, peer, "%s", skew);
-    here = report_parked(client, peer, "here", totals->parked, tells_parked);
-    there = report_parked(client, peer, "there", totals->parked_there,
+    waits = report_parked(client, peer, "parked here", totals->parked,
                           tells_parked);
-    if ((here || there) && *status == 0)
+    waits |= report_parked(client, peer, "parked there", totals->parked_there,
+                           tells_parked);
+    waits |=
+        report_parked(client, peer, "withheld", totals->withheld, tells_parked);
+    waits |= report_parked(client, peer, "withheld there",
+                           totals->withheld_there, tells_parked);
+    if (waits && *status == 0)
         *status = cm_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, session, took);
@@ -190,7 +198,8 @@ static apr_int64_t waiting(const cm_session_t *session)
 {
     apr_int64_t there = session->said.parked;
 
-    return session->totals.parked_here + (there > 0 ? there : 0);
+    return session->totals.parked_here + (there > 0 ? there : 0) +
+           cm_session_withheld(session);
 }
 
 static cm_error_t *sync_peer(int *status, cm_client_t *client,

@@ -76,6 +76,23 @@ static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
                    "the peer is a gem, which cannot tell what it holds");
 }
 
+/* What is withheld is missing at the other side. */
+static void tell_withheld(const cm_client_t *client, const char *peer,
+                          const cm_peer_state_t *one)
+{
+    if (one->withheld.count > 0)
+        cm_output_warn(client->output, peer,
+                       "%s withheld from it, from %" APR_INT64_T_FMT
+                       " on: communicator-sync parked",
+                       cm_output_messages(one->withheld.count, client->pool),
+                       one->withheld.first);
+    if (one->said.withheld.count > 0)
+        cm_output_warn(
+            client->output, peer,
+            "%s withheld from us: communicator-sync parked, on that host",
+            cm_output_messages(one->said.withheld.count, client->pool));
+}
+
 /* What is parked is under way for as long as nobody looks at it. */
 static cm_error_t *tell_parked(const cm_client_t *client, const char *peer,
                                apr_pool_t *pool)
@@ -94,6 +111,7 @@ static cm_error_t *tell_parked(const cm_client_t *client, const char *peer,
                        "%s of ours parked there: communicator-sync parked, on "
                        "that host",
                        cm_output_messages(one->said.parked, pool));
+    tell_withheld(client, peer, one);
     return NULL;
 }
 

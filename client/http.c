@@ -319,6 +319,19 @@ static void await(cm_http_t *http, apr_pool_t *pool)
     http->refused_gzip = 1;
     post(http, 0, pool);
     drive(http, 0);
+    /* It was not the packing: what is smaller may pass packed only. */
+    if (status_of(http) == status)
+        http->refused_gzip = 0;
+}
+
+/* Return whether nothing of the request has left. */
+static int is_unreached(const cm_http_t *http)
+{
+    long size = 0;
+
+    if (http->result != CURLE_OK)
+        curl_easy_getinfo(http->curl, CURLINFO_REQUEST_SIZE, &size);
+    return http->result != CURLE_OK && size == 0;
 }
 
 cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
@@ -328,6 +341,7 @@ cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
     *reply = http->reply;
     (*reply)->ended = cm_clock_now();
     (*reply)->status = (int)status_of(http);
+    (*reply)->unreached = is_unreached(http);
     leave(http);
     if (http->result != CURLE_OK)
         return cm_http_explain(http->result, http->error, http->overflow,

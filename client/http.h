@@ -33,7 +33,8 @@ typedef struct cm_http_config_t {
 /* What came back. DATA is NUL-terminated behind SIZE and lives until the next
  * request. */
 typedef struct cm_http_reply_t {
-    int status;
+    int status;    /* 0: no whole reply came */
+    int unreached; /* the request did not even leave */
     apr_table_t *headers;
     const char *data;
     apr_size_t size;

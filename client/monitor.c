@@ -84,6 +84,8 @@ static void print_data(const cm_options_t *options,
            age(one->pending.oldest_clock), (int)apr_time_sec(options->warning),
            (int)apr_time_sec(options->critical));
     printf(" '%s parked'=%" APR_INT64_T_FMT ";0;;0", name, one->parked);
+    printf(" '%s withheld'=%" APR_INT64_T_FMT ";0;;0", name,
+           one->withheld.count);
     if (one->said.pending >= 0)
         printf(" '%s pending there'=%" APR_INT64_T_FMT ";;;0", name,
                one->said.pending);
@@ -148,6 +150,11 @@ static apr_int64_t of_parked_there(const cm_peer_state_t *one)
     return one->said.parked < 0 ? 0 : one->said.parked;
 }
 
+static apr_int64_t of_withheld_there(const cm_peer_state_t *one)
+{
+    return one->said.withheld.count < 0 ? 0 : one->said.withheld.count;
+}
+
 static const metric_t metrics[] = {
     {"peer_pending_messages", "messages that wait there for this node",
      of_pending_there, 0},
@@ -155,6 +162,8 @@ static const metric_t metrics[] = {
      "when the oldest of them was written", of_oldest_there, 1},
     {"peer_parked_messages", "messages of this node that are parked there",
      of_parked_there, 0},
+    {"peer_withheld_messages", "messages that the peer holds back from us",
+     of_withheld_there, 0},
 };
 
 static void print_metric(const metric_t *metric, const cm_state_t *state)

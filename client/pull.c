@@ -1,5 +1,5 @@
 /* Pull: the peer's outbox into our inbox (docs/wire.md). */
-#include "sync.h"
+#include "pull.h"
 
 #include <apr_strings.h>
 #include <apr_time.h>
@@ -11,14 +11,22 @@
 
 #define BUSY_TRIES 4
 
-static cm_error_t *ask(cm_reply_t **reply, cm_session_t *session,
-                       const char *query, apr_pool_t *pool)
+cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
+                        apr_pool_t *pool)
 {
+    cm_session_t *session = pull->session;
     cm_http_reply_t *raw;
     cm_error_t *err;
 
-    CM_TRY(cm_http_get(&raw, session->http, query, pool));
-    err = cm_reply_judge_get(reply, raw, pool);
+    *reply = NULL;
+    err = cm_http_get(&raw, session->http, query, pool);
+    if (!err)
+        err = cm_reply_judge_get(reply, raw, pool);
+    pull->refusal =
+        err ? cm_reply_refusal(raw, *reply, err) : CM_REFUSAL_OF_ALL;
+    pull->too_large_here = err && !raw->status && err->code == CM_TOO_LARGE;
+    if (!*reply)
+        return err;
     if ((*reply)->kind != CM_PEER_UNKNOWN && session->kind != CM_PEER_UNKNOWN &&
         (*reply)->kind != session->kind)
         return CM_FAIL(pool, CM_PROTOCOL,
@@ -27,15 +35,14 @@ static cm_error_t *ask(cm_reply_t **reply, cm_session_t *session,
     return err;
 }
 
-static cm_error_t *fetch(cm_reply_t **reply, cm_session_t *session,
-                         apr_int64_t received, apr_pool_t *pool)
+static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
 {
-    const cm_settings_t *settings = session->node->settings;
+    const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(
         pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
-        received + 1, settings->batch_messages, settings->batch_bytes);
+        pull->received + 1, pull->limit, settings->batch_bytes);
 
-    return ask(reply, session, query, pool);
+    return cm_pull_ask(reply, pull, query, pool);
 }
 
 /* The messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
@@ -144,58 +151,78 @@ static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
     return NULL;
 }
 
-/* Ask once, and keep what comes. *MORE: there is more to ask for. */
-static cm_error_t *pull_batch(int *more, apr_int64_t *received,
-                              cm_session_t *session, apr_pool_t *pool)
+/* Keep what came in REPLY. */
+static cm_error_t *keep(int *more, cm_pull_t *pull, const cm_reply_t *reply,
+                        apr_int64_t before_pulled, apr_pool_t *pool)
 {
-    apr_int64_t before = *received, before_pulled = session->totals.pulled;
+    cm_session_t *session = pull->session;
+    apr_int64_t before = pull->received;
     apr_array_header_t *all;
-    cm_reply_t *reply;
 
-    CM_TRY(fetch(&reply, session, before, pool));
     CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, pool),
                pool, "the reply cannot be read");
     *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
     if (all->nelts > 0 || reply->last > before)
-        CM_TRY(take_all(received, session, reply, all, pool));
+        CM_TRY(take_all(&pull->received, session, reply, all, pool));
     if (session->moved && session->said.pending >= 0)
         session->moved(session->baton, "pull", session->totals.pulled,
                        before_pulled + session->said.pending);
-    if (*more && *received <= before)
+    if (*more && pull->received <= before)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer says there is more but sends nothing new");
     return NULL;
 }
 
+/* Ask once, and keep what comes. *MORE: there is more to ask for. */
+static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
+{
+    apr_int64_t before_pulled = pull->session->totals.pulled;
+    const int most = pull->session->node->settings->batch_messages;
+    cm_reply_t *reply;
+    cm_error_t *err = fetch(&reply, pull, pool);
+
+    *more = 1;
+    if (err)
+        CM_TRY(cm_unfetched(&reply, pull, err, pool));
+    if (!reply) /* it is tried once more, with less */
+        return NULL;
+    CM_TRY(keep(more, pull, reply, before_pulled, pool));
+    pull->tries = 0;
+    pull->limit = pull->limit * 2 <= most ? pull->limit * 2 : most;
+    return NULL;
+}
+
 /* A peer of ours takes our next from_id as the proof that we hold what came
  * before it. */
-static cm_error_t *confirm(cm_session_t *session, apr_int64_t received,
-                           apr_pool_t *pool)
+static cm_error_t *confirm(cm_pull_t *pull, apr_pool_t *pool)
 {
     cm_reply_t *reply;
 
-    return ask(&reply, session,
-               apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
-                            received + 1),
-               pool);
+    return cm_pull_ask(&reply, pull,
+                       apr_psprintf(pool,
+                                    "from_id=%" APR_INT64_T_FMT "&limit=0",
+                                    pull->received + 1),
+                       pool);
 }
 
 cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
 {
-    apr_int64_t first, received;
+    cm_pull_t pull = {.session = session,
+                      .limit = session->node->settings->batch_messages};
+    apr_int64_t first;
     apr_pool_t *iterpool;
     int more = 1;
 
     CM_TRY(cm_session_load(session, scratch_pool));
-    first = received = session->peer->received;
+    first = pull.received = session->peer->received;
     apr_pool_create(&iterpool, scratch_pool);
     while (more) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_stop_check(scratch_pool));
-        CM_TRY(pull_batch(&more, &received, session, iterpool));
+        CM_TRY(pull_batch(&more, &pull, iterpool));
     }
-    if (received > first && session->kind == CM_PEER_OURS)
-        CM_TRY(confirm(session, received, scratch_pool));
+    if (pull.received > first && session->kind == CM_PEER_OURS)
+        CM_TRY(confirm(&pull, scratch_pool));
     apr_pool_destroy(iterpool);
     return cm_session_note(session, 0, scratch_pool);
 }

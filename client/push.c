@@ -7,6 +7,7 @@
 #include "cm_missing.h"
 #include "remote_error.h"
 #include "stop.h"
+#include "withhold.h"
 
 #define ROOM        (1280 * 1024) /* what is not used costs nothing */
 #define HALVINGS    12
@@ -44,7 +45,7 @@ static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
     return NULL;
 }
 
-static void write_batch(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
+void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
 {
     int i;
 
@@ -87,13 +88,14 @@ static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
     const apr_array_header_t *messages = batch->messages;
     const cm_http_t *http = push->session->http;
 
-    write_batch(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
+    cm_push_write(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
     ready->batch = *batch;
     ready->batch.messages = NULL;
     ready->batch.held_reason = apr_pstrdup(ready->pool, batch->held_reason);
     ready->count = messages->nelts;
     if (ready->count) {
         ready->first_id = APR_ARRAY_IDX(messages, 0, cm_message_t *)->id;
+        ready->seq = batch->first_seq;
         ready->last_id =
             APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->id;
     }
@@ -141,6 +143,22 @@ static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
     next->made = 0;
 }
 
+/* Note what ERR may mean for one message. A gem may have kept it in spite of a
+ * reply that was lost, and would count it. */
+static void note_refusal(cm_push_t *push, const cm_http_reply_t *raw,
+                         const cm_reply_t *reply, const cm_error_t *err)
+{
+    int gem = push->session->kind == CM_PEER_GEM;
+
+    if (!err)
+        return;
+    push->refusal = cm_reply_refusal(raw, reply, err);
+    push->refuser = reply && reply->kind == CM_PEER_OURS ? CM_REFUSER_PEER
+                                                         : CM_REFUSER_PROXY;
+    if (gem && push->refusal == CM_REFUSAL_MAYBE && raw->status != 500)
+        push->refusal = CM_REFUSAL_OF_ALL;
+}
+
 static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
                               const cm_ready_t *ready, cm_ready_t *next)
 {
@@ -151,6 +169,8 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
     cm_http_reply_t *raw;
     cm_error_t *err;
 
+    push->refusal = CM_REFUSAL_OF_ALL;
+    CM_TRY(cm_withhold_before(push, pool));
     if (session->kind == CM_PEER_GEM)
         CM_TRY(cm_gem_before(push, ready, pool));
     else
@@ -159,8 +179,12 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
             push->told, last);
     cm_http_send(session->http, query, &ready->body, pool);
     look_ahead(push, last, next);
-    CM_TRY(cm_http_finish(&raw, session->http, pool));
-    err = cm_reply_judge_post(reply, raw, pool);
+    err = cm_http_finish(&raw, session->http, pool);
+    if (!err)
+        err = cm_reply_judge_post(reply, raw, pool);
+    note_refusal(push, raw, *reply, err);
+    if (!*reply)
+        return err;
     if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer changed its kind within a run");
@@ -215,6 +239,7 @@ static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
     if (push->session->moved)
         push->session->moved(push->session->baton, "push",
                              push->session->totals.pushed, push->total);
+    CM_TRY(cm_withhold_passed(push, pool));
     push->agreed = 0;
     push->shrunk = 0;
     if (push->limits.messages * 2 <= push->ceiling.messages)
@@ -226,7 +251,8 @@ static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
 
 /* Send half as much the next time. What did not fit is not tried again in
  * this run; what took too long may have been the network. */
-static int shrink(cm_push_t *push, int count, const cm_error_t *err)
+static int shrink(cm_push_t *push, int count, apr_int64_t size,
+                  const cm_error_t *err)
 {
     if (count < 2 || ++push->shrunk > HALVINGS)
         return 0;
@@ -234,8 +260,8 @@ static int shrink(cm_push_t *push, int count, const cm_error_t *err)
         (err->code != CM_TIMEOUT || push->shrunk > 2))
         return 0;
     push->limits.messages = count / 2;
-    if (err->code == CM_TOO_LARGE)
-        push->ceiling.messages = count * 3 / 4;
+    if (err->code == CM_TOO_LARGE && size * 3 / 4 < push->limits.bytes)
+        push->limits.bytes = size * 3 / 4;
     return 1;
 }
 
@@ -249,14 +275,13 @@ static cm_error_t *push_batch(cm_push_t *push, const cm_ready_t *ready,
     if (!err)
         return accepted(push, ready, reply, pool);
     next->made = 0;
-    if (err->code == CM_GAP && reply)
+    if (err->code == CM_GAP && reply) {
+        CM_TRY(cm_withhold_forget(push, pool));
         return agree(push, reply->wanted, err, pool);
-    if (shrink(push, ready->count, err))
+    }
+    if (shrink(push, ready->count, (apr_int64_t)ready->body.size, err))
         return NULL;
-    if (err->code != CM_TOO_LARGE)
-        return err;
-    return cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                         "message %" APR_INT64_T_FMT, ready->first_id);
+    return cm_withhold_refused(push, ready, err);
 }
 
 static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
@@ -294,6 +319,7 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         ready = next;
         next = before;
     } while (before->batch.more || before->count > 0 || push->unstamped);
+    CM_TRY(cm_withhold_end(push, pool));
     apr_pool_destroy(pool);
     return NULL;
 }
@@ -360,9 +386,12 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
      * restored. */
     begin(&push, session);
     CM_TRY(compare(&push, scratch_pool));
+    CM_TRY(cm_withhold_begin(&push, scratch_pool));
     if (!empty || push.after < session->peer->confirmed)
         err = push_all(&push, scratch_pool);
-    later = note_told(&push, scratch_pool);
+    later = cm_withhold_forget(&push, scratch_pool);
+    if (!later)
+        later = note_told(&push, scratch_pool);
     CM_TRY(err ? err : later);
     return cm_session_note(session, 1, scratch_pool);
 }

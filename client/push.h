@@ -15,11 +15,14 @@ typedef struct cm_push_t {
     apr_int64_t noted;   /* ours: that much of it stands in the database */
     int unstamped;       /* there may be messages without a number */
     cm_stamping_t stamping;
-    apr_int64_t next_id; /* gem: number of the next message */
-    int agreed;          /* a 409 was settled since the last success */
-    apr_int64_t total;   /* messages that waited at the beginning */
-    int shrunk;          /* times in a row that the batch was halved */
-    apr_pool_t *pool;    /* of the batch that is being made ready */
+    apr_int64_t next_id;  /* gem: number of the next message */
+    int agreed;           /* a 409 was settled since the last success */
+    apr_int64_t total;    /* messages that waited at the beginning */
+    int shrunk;           /* times in a row that the batch was halved */
+    cm_refusal_e refusal; /* what the last failure may mean for a message */
+    cm_refuser_e refuser; /* whose answer it was */
+    struct cm_refused_t *refused; /* withhold.c: messages that it meant */
+    apr_pool_t *pool;             /* of the batch that is being made ready */
 } cm_push_t;
 
 /* A batch that is ready to be sent: what must be known of it while the next
@@ -28,11 +31,15 @@ typedef struct cm_ready_t {
     int made;                      /* 0: nothing of this holds */
     int count;                     /* messages */
     apr_int64_t first_id, last_id; /* of the messages */
+    apr_int64_t seq;               /* of the first, as it is counted here */
     cm_batch_t batch;              /* without the messages */
     cm_http_body_t body;           /* what is sent */
     cm_buffer_t *buffer;           /* where it was written, each time */
     apr_pool_t *pool;              /* of the rest */
 } cm_ready_t;
+
+/* Write BATCH into BUFFER as it is sent. */
+void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem);
 
 /* Set PUSH up for a gem: where it goes on, and in small batches. */
 void cm_gem_begin(cm_push_t *push);

@@ -111,6 +111,10 @@ static cm_reply_t *read_reply(const cm_http_reply_t *raw, apr_pool_t *pool)
     reply->takes_gzip = takes_gzip(raw, pool);
     read_numbers(reply, raw);
     read_claim(reply, raw);
+    reply->withheld = cm_withheld_sum_read(
+        apr_table_get(raw->headers, "Communicator-Withheld"));
+    reply->stopped = header_number(reply, raw, "Communicator-Stopped", 1) > 0;
+    reply->later = apr_table_get(raw->headers, "Retry-After") != NULL;
     read_clock(reply, raw);
     reply->protocol = header_number(reply, raw, "Communicator-Protocol", 99);
     if (reply->protocol >= CM_OUR_PROTOCOL)
@@ -180,6 +184,20 @@ static cm_error_t *refused(const cm_http_reply_t *raw, apr_pool_t *pool)
         "ModSecurity, Require ip)");
 }
 
+/* Our own replies carry our headers. */
+static cm_error_t *too_large(const cm_http_reply_t *raw, apr_pool_t *pool)
+{
+    if (apr_table_get(raw->headers, "Communicator-Protocol"))
+        return cm_error_hint(
+            CM_FAIL(pool, CM_TOO_LARGE,
+                    "the peer's Communicator refuses so much at once (413)"),
+            pool, "raise CommunicatorMaxBody there");
+    return cm_error_hint(
+        CM_FAIL(pool, CM_TOO_LARGE,
+                "a proxy, or the peer's httpd, refuses so much at once (413)"),
+        pool, "raise client_max_body_size of nginx, LimitRequestBody of httpd");
+}
+
 /* Statuses that mean the same whoever answered: httpd itself, a proxy. */
 static cm_error_t *judge_status(const cm_http_reply_t *raw, apr_pool_t *pool)
 {
@@ -197,9 +215,7 @@ static cm_error_t *judge_status(const cm_http_reply_t *raw, apr_pool_t *pool)
                              "is uri= right, and is Communicator On in that "
                              "<Location> of the peer's httpd?");
     if (status == 413)
-        return cm_error_hint(
-            CM_FAIL(pool, CM_TOO_LARGE, "the peer takes no message so large"),
-            pool, "raise CommunicatorMaxBody and LimitRequestBody there");
+        return too_large(raw, pool);
     if (status == 408 || status == 504)
         return CM_FAIL(pool, CM_TIMEOUT, "the peer gave up waiting (%d)",
                        status);
@@ -283,6 +299,46 @@ static cm_error_t *judge_ours(const cm_reply_t *reply,
     if (raw->status == 401 || raw->status == 413)
         return judge_status(raw, pool);
     return cm_remote_error(reply, pool);
+}
+
+/* A reply of ours: most of them are about the peer as a whole. */
+static cm_refusal_e refusal_of_ours(const cm_reply_t *reply,
+                                    const cm_error_t *err)
+{
+    if (reply->status == 413)
+        return CM_REFUSAL_SIZE;
+    if (reply->stopped || reply->withheld.count < 0)
+        return CM_REFUSAL_OF_ALL;
+    if (reply->status == 400 && err->code == CM_MALFORMED)
+        return CM_REFUSAL_DATA;
+    return reply->status == 500 && err->code == CM_PEER_FAILED
+               ? CM_REFUSAL_MAYBE
+               : CM_REFUSAL_OF_ALL;
+}
+
+cm_refusal_e cm_reply_refusal(const cm_http_reply_t *raw,
+                              const cm_reply_t *reply, const cm_error_t *err)
+{
+    if (raw->unreached || err->code == CM_TLS || err->code == CM_FILE)
+        return CM_REFUSAL_OF_ALL;
+    if (!raw->status)
+        return err->code == CM_TOO_LARGE ? CM_REFUSAL_SIZE : CM_REFUSAL_MAYBE;
+    if (!reply || reply->kind == CM_PEER_OURS)
+        return reply ? refusal_of_ours(reply, err) : CM_REFUSAL_OF_ALL;
+    switch (raw->status) {
+    case 413:
+        return CM_REFUSAL_SIZE;
+    case 401:
+    case 407:
+    case 429:
+        return CM_REFUSAL_OF_ALL;
+    case 408:
+        return CM_REFUSAL_MAYBE;
+    case 503:
+        return reply->later ? CM_REFUSAL_OF_ALL : CM_REFUSAL_MAYBE;
+    default:
+        return raw->status >= 500 ? CM_REFUSAL_MAYBE : CM_REFUSAL_DATA;
+    }
 }
 
 cm_error_t *cm_reply_judge_get(cm_reply_t **reply, const cm_http_reply_t *raw,

@@ -7,6 +7,7 @@
 #define REPLY_H
 
 #include "cm_epoch.h"
+#include "cm_withheld.h"
 #include "http.h"
 
 #define CM_OUR_PROTOCOL 2
@@ -16,6 +17,14 @@ typedef enum cm_peer_kind_e {
     CM_PEER_OURS,
     CM_PEER_GEM
 } cm_peer_kind_e;
+
+/* What a refused request may mean for one of several messages in it. */
+typedef enum cm_refusal_e {
+    CM_REFUSAL_OF_ALL, /* nothing: the peer or the way is not ready */
+    CM_REFUSAL_MAYBE,  /* it may be the message, or a failure that passes */
+    CM_REFUSAL_DATA,   /* something does not like what stands in it */
+    CM_REFUSAL_SIZE    /* it is too large */
+} cm_refusal_e;
 
 /* Numbers are -1 where the reply does not say. */
 typedef struct cm_reply_t {
@@ -36,6 +45,9 @@ typedef struct cm_reply_t {
     apr_int64_t pending, oldest, parked;
     const char *strange; /* the header of ours that is no number of ours, or
                             NULL: such a reply is refused */
+    cm_withheld_sum_t withheld; /* of its messages, from us */
+    int stopped; /* it waits until a person has seen to a message */
+    int later;   /* it names a time to try again */
 } cm_reply_t;
 
 /* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for
@@ -55,6 +67,11 @@ cm_error_t *cm_reply_judge_post(cm_reply_t **reply, const cm_http_reply_t *raw,
 cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
                                   const cm_http_reply_t *raw,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return what ERR, with which a request failed, may mean for a message in it.
+ * RAW is what came back; REPLY what was made of it, or NULL. */
+cm_refusal_e cm_reply_refusal(const cm_http_reply_t *raw,
+                              const cm_reply_t *reply, const cm_error_t *err);
 
 /* Return the beginning of DATA, at most MOST characters, fit for a terminal:
  * control characters and what is no ASCII become spaces. */

@@ -39,6 +39,16 @@ static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
     if (peer->epoch)
         apr_table_setn(session->headers, "Communicator-Peer-Epoch",
                        peer->epoch);
+    return cm_session_count_withheld(session, pool);
+}
+
+cm_error_t *cm_session_count_withheld(cm_session_t *session,
+                                      apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_withheld_count(&session->withheld, session->node,
+                             session->settings->name, scratch_pool));
+    apr_table_setn(session->headers, "Communicator-Withheld",
+                   cm_withheld_sum_text(&session->withheld, session->pool));
     return NULL;
 }
 
@@ -90,10 +100,12 @@ cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
     made->settings = settings;
     made->headers = apr_table_make(pool, 8);
     made->its_received = -1;
-    made->said = (cm_said_t){.pending = -1, .parked = -1};
+    made->said = (cm_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
     made->pool = pool;
     made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    made->totals.withheld = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    made->totals.withheld_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.notices = apr_array_make(pool, 4, sizeof(const char *));
     CM_TRY(open_http(made, secret, own, timeout));
     *session = made;
@@ -249,6 +261,8 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     cm_http_take_gzip(session->http, reply->takes_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
+    if (reply->withheld.count >= 0)
+        session->said.withheld = reply->withheld;
     if (reply->has_clock && session->peer)
         session->peer->clock_offset = reply->clock_offset;
     if (reply->pending >= 0) {
@@ -343,6 +357,13 @@ cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
                                  apr_pool_t *scratch_pool)
 {
     return update(session, set_sent, &seq, scratch_pool);
+}
+
+apr_int64_t cm_session_withheld(const cm_session_t *session)
+{
+    apr_int64_t there = session->said.withheld.count;
+
+    return session->withheld.count + (there > 0 ? there : 0);
 }
 
 int cm_session_is_set_back(const cm_session_t *session)

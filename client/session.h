@@ -15,6 +15,8 @@ typedef struct cm_totals_t {
     const char *held_reason;    /* why the first of them was */
     apr_array_header_t *parked; /* cm_parked_t of this run, here */
     apr_array_header_t *parked_there;
+    apr_array_header_t *withheld; /* cm_parked_t: held back in this run */
+    apr_array_header_t *withheld_there;
     apr_array_header_t *notices; /* const char *: what a person should know */
     int parked_here; /* in all, after this run, that wait for a person */
 } cm_totals_t;
@@ -30,10 +32,11 @@ typedef struct cm_session_t {
     cm_http_t *http;
     apr_table_t *headers; /* of requests */
     cm_peer_kind_e kind;
-    cm_peer_t *peer;          /* its row, as last read or written; NULL: a
-                                 probe that knows nothing of the database */
-    apr_int64_t its_received; /* as it last said; -1: it has not */
-    apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
+    cm_peer_t *peer;            /* its row, as last read or written; NULL: a
+                                   probe that knows nothing of the database */
+    apr_int64_t its_received;   /* as it last said; -1: it has not */
+    apr_int64_t proved;         /* it holds this one, by its clock; 0: none */
+    cm_withheld_sum_t withheld; /* of our messages, from the peer */
     cm_totals_t totals;
     cm_said_t said;   /* by the peer, of itself, in this run */
     cm_moved_t moved; /* may be NULL */
@@ -87,6 +90,15 @@ cm_error_t *cm_session_note(cm_session_t *session, int pushed,
 /* Note that everything up to SEQ is about to be handed over. */
 cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Count what is held back from the peer, and tell it with the next
+ * requests. */
+cm_error_t *
+cm_session_count_withheld(cm_session_t *session,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return how many messages do not reach the other side, in both directions. */
+apr_int64_t cm_session_withheld(const cm_session_t *session);
 
 /* Return whether the peer holds less than it had confirmed, as it last said:
  * its database was set back. */

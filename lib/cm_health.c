@@ -147,6 +147,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
     health->expect_every = settings->expect_every;
     health->peers = apr_array_make(pool, 4, sizeof(cm_health_peer_t));
     health->parked = apr_array_make(pool, 4, sizeof(cm_parked_row_t));
+    health->withheld = apr_array_make(pool, 1, sizeof(cm_withheld_t));
     health->conflicts = apr_array_make(pool, 4, sizeof(cm_health_conflict_t));
     health->altered = apr_array_make(pool, 1, sizeof(cm_altered_t));
     health->noted = apr_array_make(pool, 1, sizeof(cm_noted_t));
@@ -174,6 +175,8 @@ cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
                "cannot count what was made");
     CM_TRY(read_peers(health, node, result_pool));
     CM_TRY(read_parked(health, node, result_pool));
+    CM_TRY(cm_withheld_list(&health->withheld, node, NULL, CM_HEALTH_LISTED,
+                            result_pool));
     CM_TRY(read_conflicts(health, node, result_pool));
     CM_TRY(cm_altered_list(&health->altered, node, result_pool));
     CM_TRY(cm_noted_list(&health->noted, node, result_pool));
@@ -196,7 +199,7 @@ cm_health_t *cm_health_of_error(const cm_settings_t *settings,
 
 cm_health_sums_t cm_health_sum(const cm_health_t *health)
 {
-    cm_health_sums_t sums = {-1, 0, 0, 0};
+    cm_health_sums_t sums = {-1, 0, 0, 0, 0};
     apr_int64_t age;
     int i, never = 0;
 
@@ -214,6 +217,7 @@ cm_health_sums_t cm_health_sum(const cm_health_t *health)
             sums.oldest = age;
         sums.pending += pending->count;
         sums.parked += peer->state->parked;
+        sums.withheld += peer->state->withheld.count;
     }
     if (never)
         sums.age = -1;

@@ -53,6 +53,7 @@ typedef struct cm_health_t {
     apr_interval_time_t expect_every; /* 0: off */
     apr_array_header_t *peers;        /* cm_health_peer_t */
     apr_array_header_t *parked;       /* cm_parked_row_t, for a person first */
+    apr_array_header_t *withheld;     /* cm_withheld_t */
     apr_array_header_t *conflicts;    /* cm_health_conflict_t, last first */
     apr_array_header_t *altered;      /* cm_altered_t */
     apr_array_header_t *noted;        /* cm_noted_t, last first */
@@ -107,11 +108,12 @@ void cm_health_nagios(cm_buffer_t *out, const cm_health_t *health);
 
 /* What a monitor wants of all peers together. */
 typedef struct cm_health_sums_t {
-    apr_int64_t age;     /* seconds since the most silent peer was here; -1:
-                            one never was, or there is none */
-    apr_int64_t pending; /* messages for all */
-    apr_int64_t oldest;  /* seconds that the oldest of them waits */
-    apr_int64_t parked;  /* those that wait for other records included */
+    apr_int64_t age;      /* seconds since the most silent peer was here; -1:
+                             one never was, or there is none */
+    apr_int64_t pending;  /* messages for all */
+    apr_int64_t oldest;   /* seconds that the oldest of them waits */
+    apr_int64_t parked;   /* those that wait for other records included */
+    apr_int64_t withheld; /* messages held back from peers */
 } cm_health_sums_t;
 cm_health_sums_t cm_health_sum(const cm_health_t *health);
 

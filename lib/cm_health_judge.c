@@ -141,6 +141,28 @@ static void judge_parked(cm_health_t *health, cm_health_peer_t *peer,
             "`communicator-sync parked` at its host tells why");
 }
 
+/* What one side does not send the other: it is missing there. */
+static void judge_withheld(cm_health_t *health, cm_health_peer_t *peer,
+                           apr_pool_t *pool)
+{
+    const cm_withheld_sum_t *ours = &peer->state->withheld;
+    const cm_withheld_sum_t *theirs = &peer->state->said.withheld;
+
+    if (ours->count > 0)
+        add(health, CM_SEVERITY_WARNING, peer,
+            apr_psprintf(pool, "%s for '%s' withheld, from " FMT " on",
+                         messages(ours->count, pool), name_of(peer),
+                         ours->first),
+            "`communicator-sync parked` tells why");
+    if (theirs->count > 0)
+        add(health, CM_SEVERITY_WARNING, peer,
+            apr_psprintf(pool,
+                         "%s of '%s' withheld there: they cannot reach this "
+                         "node",
+                         messages(theirs->count, pool), name_of(peer)),
+            "`communicator-sync parked` at its host tells why");
+}
+
 static void judge_clock(cm_health_t *health, cm_health_peer_t *peer,
                         apr_pool_t *pool)
 {
@@ -230,6 +252,7 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
         judge_queue(health, peer, pool);
         judge_batch(health, peer, pool);
         judge_parked(health, peer, pool);
+        judge_withheld(health, peer, pool);
         judge_clock(health, peer, pool);
     }
     judge_noted(health, pool);

@@ -56,6 +56,7 @@ VALUE(pending, peer->state->pending.count)
 VALUE(oldest_pending, peer->state->pending.oldest_clock)
 VALUE(parked, peer->state->parked - peer->state->waiting)
 VALUE(waiting, peer->state->waiting)
+VALUE(withheld, peer->state->withheld.count)
 VALUE(oldest_parked, peer->oldest_parked_at)
 VALUE(received, peer->state->peer->received)
 VALUE(confirmed, peer->state->peer->confirmed)
@@ -73,6 +74,8 @@ static const metric_t metrics[] = {
      parked, 0},
     {"waiting_messages", "gauge",
      "Messages of the peer that wait for another record.", waiting, 0},
+    {"withheld_messages", "gauge",
+     "Messages for the peer that are held back from it.", withheld, 0},
     {"oldest_parked_timestamp_seconds", "gauge",
      "When the first of both arrived; 0: none.", oldest_parked, 1},
     {"received_messages_total", "counter",

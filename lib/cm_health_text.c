@@ -73,6 +73,8 @@ static void append_peer(cm_buffer_t *out, const void *item)
     moment(out, "said_at", state->said.at);
     number(out, "pending_there", state->said.pending);
     number(out, "parked_there", state->said.parked);
+    number(out, "withheld", state->withheld.count);
+    number(out, "withheld_there", state->said.withheld.count);
 }
 
 static void append_parked(cm_buffer_t *out, const void *item)
@@ -89,6 +91,21 @@ static void append_parked(cm_buffer_t *out, const void *item)
     truth(out, "transient", row->message.transient);
     number(out, "attempts", row->attempts);
     moment(out, "received_at", row->received_at);
+}
+
+static void append_withheld(cm_buffer_t *out, const void *item)
+{
+    const cm_withheld_t *row = item;
+
+    text(out, "peer", row->peer);
+    number(out, "id", row->seq);
+    text(out, "model", row->model);
+    text(out, "origin", row->identity.origin);
+    text(out, "original_id", row->identity.original_id);
+    text(out, "action", row->action);
+    text(out, "refused_by", cm_refuser_name(row->refuser));
+    text(out, "reason", row->reason);
+    moment(out, "withheld_at", row->withheld_at);
 }
 
 static void append_conflict(cm_buffer_t *out, const void *item)
@@ -143,6 +160,7 @@ static void append_state(cm_buffer_t *out, const cm_health_t *health)
     number(out, "conflicts_last_day", state->conflicts);
     list(out, "peers", health->peers, append_peer);
     list(out, "parked", health->parked, append_parked);
+    list(out, "withheld", health->withheld, append_withheld);
     list(out, "conflicts", health->conflicts, append_conflict);
 }
 
@@ -185,8 +203,10 @@ static void append_performance(cm_buffer_t *out, const cm_health_t *health,
             out, apr_psprintf(pool, "age=" FMT "s;;%s;0 ", sums->age, limit));
     cm_buffer_raw(out, apr_psprintf(pool,
                                     "pending=" FMT ";;;0 oldest=" FMT
-                                    "s;;;0 parked=" FMT ";0;;0",
-                                    sums->pending, sums->oldest, sums->parked));
+                                    "s;;;0 parked=" FMT ";0;;0 withheld=" FMT
+                                    ";0;;0",
+                                    sums->pending, sums->oldest, sums->parked,
+                                    sums->withheld));
 }
 
 void cm_health_nagios(cm_buffer_t *out, const cm_health_t *health)

@@ -6,6 +6,7 @@
 #include "cm_dialect.h"
 #include "cm_outbox_read.h"
 #include "cm_unstamped.h"
+#include "cm_withheld.h"
 
 /* Refuse the confirmation of what was never sent from here. */
 static cm_error_t *check_known(cm_node_t *node, const char *peer,
@@ -46,6 +47,7 @@ cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *name,
     if (peer->sent < seq)
         peer->sent = seq;
     CM_TRY(cm_peer_save(node, peer, pool));
+    CM_TRY(cm_withheld_replace(node, name, from, seq, pool));
     return cm_store_run(
         NULL, node->store,
         apr_psprintf(pool,

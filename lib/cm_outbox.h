@@ -51,6 +51,7 @@ typedef struct cm_batch_t {
     apr_int64_t last;             /* the seq that it reaches: messages held
                                      back or of the peer's own making count */
     apr_array_header_t *messages; /* cm_message_t * */
+    apr_int64_t first_seq;        /* of the first of them */
     int more;                     /* there is more to read */
     int held_back;                /* messages that nobody, or no gem, could
                                      read: passed over */

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "cm_dialect.h"
+#include "cm_withheld.h"
 
 /* What a message takes on the wire beside its body and clocks. */
 #define MESSAGE_BYTES 300
@@ -272,9 +273,30 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
             batch->held_reason = row->held;
         return;
     }
+    if (!batch->messages->nelts)
+        batch->first_seq = message->id;
     if (reading->gem && reading->first_id)
         message->id = reading->first_id + batch->messages->nelts;
     APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
+}
+
+/* Put ROWS (cm_outgoing_t) into BATCH, but for what is held back: SEQS. */
+static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
+                      const apr_array_header_t *seqs,
+                      const cm_reading_t *reading, apr_pool_t *pool)
+{
+    int i, next = 0;
+
+    for (i = 0; i < rows->nelts; i++) {
+        cm_outgoing_t *row = &APR_ARRAY_IDX(rows, i, cm_outgoing_t);
+
+        while (next < seqs->nelts &&
+               APR_ARRAY_IDX(seqs, next, apr_int64_t) < row->message.id)
+            next++;
+        if (next == seqs->nelts ||
+            APR_ARRAY_IDX(seqs, next, apr_int64_t) != row->message.id)
+            send_row(batch, row, reading, pool);
+    }
 }
 
 static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
@@ -282,9 +304,10 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
                               apr_pool_t *result_pool, apr_pool_t *scratch_pool)
 {
     cm_reading_t plain = *reading;
-    apr_array_header_t *rows;
+    apr_array_header_t *rows,
+        *seqs = apr_array_make(scratch_pool, 0, sizeof(apr_int64_t));
     range_t range = {0};
-    int unknown, i;
+    int unknown;
 
     if (!is_stamped(&range, reading)) {
         plain.stamped = NULL;
@@ -292,6 +315,9 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
         CM_TRY(find_ends(&range, node, reading, scratch_pool));
         CM_TRY(check_purged(&range, node, reading, scratch_pool));
         CM_TRY(find_range(&range, node, reading, scratch_pool));
+        if (range.count)
+            CM_TRY(cm_withheld_find(&seqs, node, reading->peer, reading->after,
+                                    range.last, scratch_pool));
     }
     batch->last = range.last;
     batch->more = range.more;
@@ -302,9 +328,7 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
         CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
     }
     CM_TRY(cm_outbox_references(node, rows, result_pool, scratch_pool));
-    for (i = 0; i < rows->nelts; i++)
-        send_row(batch, &APR_ARRAY_IDX(rows, i, cm_outgoing_t), reading,
-                 result_pool);
+    send_rows(batch, rows, seqs, reading, result_pool);
     return NULL;
 }
 

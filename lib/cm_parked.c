@@ -46,6 +46,21 @@ cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
     return NULL;
 }
 
+cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
+                          apr_int64_t id, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    cm_datum_number(id, scratch_pool)};
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT 1 FROM inbound_messages WHERE peer = %s"
+                           " AND id = %s AND processed_at IS NULL",
+                           arguments, 2, scratch_pool));
+    *there = rows->count > 0;
+    return NULL;
+}
+
 typedef struct work_t {
     cm_node_t *node;
     const char *peer;

@@ -19,6 +19,11 @@ cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
                            const char *peer, int limit,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* Say whether message ID of PEER is parked. */
+cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
+                          apr_int64_t id,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Give up on message ID of PEER: it is kept whole in communicator_conflicts,
  * and what waits behind it goes on at the next try. Where conflict=hold keeps
  * it, ours stands instead (cm_inbox_decide()). Fails with CM_USAGE when it is

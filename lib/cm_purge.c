@@ -8,6 +8,11 @@
 #define CHUNK         5000
 #define RETAIN_CHUNKS 4
 
+/* A message that is held back from a peer stays until that has ended. */
+#define NOT_WITHHELD                                                           \
+    "NOT EXISTS (SELECT 1 FROM communicator_withheld AS w"                     \
+    " WHERE w.seq = outbound_messages.seq AND w.ended_at = 0)"
+
 /* Find what the slowest of the peers has confirmed. */
 static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
                               apr_pool_t *pool)
@@ -83,7 +88,7 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
         apr_psprintf(pool,
                      "SELECT max(seq) FROM (SELECT seq, %s AS old"
                      " FROM outbound_messages WHERE seq > %" APR_INT64_T_FMT
-                     " AND seq < %" APR_INT64_T_FMT
+                     " AND seq < %" APR_INT64_T_FMT " AND " NOT_WITHHELD
                      " ORDER BY seq LIMIT %d) AS chunk WHERE old < %%s",
                      old, *after, purge->kept, CHUNK),
         &before, 1, pool));
@@ -94,7 +99,7 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
                                         "DELETE FROM outbound_messages"
                                         " WHERE seq > %" APR_INT64_T_FMT
                                         " AND seq <= %" APR_INT64_T_FMT
-                                        " AND %s < %%s",
+                                        " AND %s < %%s AND " NOT_WITHHELD,
                                         *after, last, old),
                            &before, 1, pool),
                pool, "cannot purge outbound_messages");
@@ -168,6 +173,21 @@ static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
     return NULL;
 }
 
+/* Numbers that were held back need to be left out only while they are here. */
+static cm_error_t *purge_withheld(cm_node_t *node, apr_pool_t *pool)
+{
+    apr_int64_t removed;
+
+    CM_TRY_FOR(
+        remove_rows(&removed, node,
+                    "DELETE FROM communicator_withheld WHERE ended_at > 0"
+                    " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+                    " WHERE o.seq = communicator_withheld.seq)",
+                    NULL, 0, pool),
+        pool, "cannot purge communicator_withheld");
+    return NULL;
+}
+
 cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
                          apr_pool_t *scratch_pool)
 {
@@ -177,6 +197,7 @@ cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
     purge->outbound = purge->inbound = 0;
     CM_TRY(find_floor(purge, node, scratch_pool));
     CM_TRY(purge_all(purge, node, NULL, scratch_pool));
+    CM_TRY(purge_withheld(node, scratch_pool));
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT name FROM communicator_peers", NULL, 0,
                            scratch_pool));

@@ -20,8 +20,8 @@ typedef struct cm_purge_t {
 
 /* Remove what PURGE says, each chunk a transaction of its own: messages that
  * every configured peer has confirmed, and processed ones of theirs. The last
- * message confirmed stays, it proves the history; parked and unstamped ones
- * stay always. */
+ * message confirmed stays, it proves the history; parked, withheld
+ * and unstamped ones stay always. */
 cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -9,6 +9,7 @@
 #include "cm_dialect.h"
 #include "cm_outbox.h"
 #include "cm_unstamped.h"
+#include "cm_state.h"
 
 enum {
     PEER_EPOCH,
@@ -22,7 +23,8 @@ enum {
     PAUSED_AT,
     WAITING,
     HELD_CLOCK,
-    PASSED
+    PASSED,
+    STATUS
 };
 
 /* Return the question; ALL: cm_unstamped_is_due(). */
@@ -41,9 +43,11 @@ static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
         " WHERE processed_at IS NULL AND peer = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_problems"
         " WHERE subject = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_withheld"
+        " WHERE ended_at = 0 AND peer = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
         " (SELECT clock FROM outbound_messages WHERE seq = %s),"
-        " CASE WHEN n.passed IS NULL THEN 0 ELSE 1 END"
+        " CASE WHEN n.passed IS NULL THEN 0 ELSE 1 END, p.status"
         " FROM communicator_peers p, communicator_node n"
         " WHERE n.id = 1 AND p.name = %s",
         NULL);
@@ -94,7 +98,8 @@ static int is_quiet(const cm_rows_t *rows, const cm_claim_t *claim,
 
 cm_error_t *cm_quiet_find(cm_peer_t **peer, cm_node_t *node,
                           const cm_claim_t *claim, const char *name,
-                          apr_int64_t since, apr_pool_t *result_pool)
+                          const cm_withheld_sum_t *theirs, apr_int64_t since,
+                          apr_pool_t *result_pool)
 {
     const cm_datum_t arguments[] = {cm_datum_number(claim->held, result_pool),
                                     cm_datum_text(name)};
@@ -110,7 +115,9 @@ cm_error_t *cm_quiet_find(cm_peer_t **peer, cm_node_t *node,
                                      arguments, 2, result_pool),
                result_pool, "cannot see whether anything is new for '%s'",
                name);
-    if (!rows->count || !is_quiet(rows, claim, since))
+    if (!rows->count || !is_quiet(rows, claim, since) ||
+        !cm_state_has_withheld(cm_cell_text(rows, 0, STATUS), theirs,
+                               result_pool))
         return NULL;
     CM_TRY(look_below(&waiting, node, rows, all, result_pool));
     if (waiting)

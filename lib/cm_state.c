@@ -36,6 +36,10 @@ static void take_number(cm_said_t *said, const cm_value_t *name,
         said->oldest = number;
     else if (!strcmp(name->data, "parked"))
         said->parked = number;
+    else if (!strcmp(name->data, "withheld"))
+        said->withheld.count = number;
+    else if (!strcmp(name->data, "first_withheld"))
+        said->withheld.first = number;
 }
 
 /* What cannot be read was not said. */
@@ -45,7 +49,7 @@ static void read_said(cm_said_t *said, const cm_datum_t *text, apr_pool_t *pool)
     cm_json_t json;
     int count = 0;
 
-    *said = (cm_said_t){.pending = -1, .parked = -1};
+    *said = (cm_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
     if (!text || !text->data)
         return;
     cm_json_init(&json, text->data, text->size, pool);
@@ -62,8 +66,11 @@ cm_error_t *cm_state_keep_said(cm_node_t *node, const char *name,
     const char *text = apr_psprintf(
         scratch_pool,
         "{\"at\":%" APR_INT64_T_FMT ",\"gem\":%d,\"pending\":%" APR_INT64_T_FMT
-        ",\"oldest\":%" APR_INT64_T_FMT ",\"parked\":%" APR_INT64_T_FMT "}",
-        said->at, said->gem, said->pending, said->oldest, said->parked);
+        ",\"oldest\":%" APR_INT64_T_FMT ",\"parked\":%" APR_INT64_T_FMT
+        ",\"withheld\":%" APR_INT64_T_FMT
+        ",\"first_withheld\":%" APR_INT64_T_FMT "}",
+        said->at, said->gem, said->pending, said->oldest, said->parked,
+        said->withheld.count, said->withheld.first);
     const cm_datum_t arguments[] = {cm_datum_text(text), cm_datum_text(name)};
 
     CM_TRY_FOR(cm_store_run(NULL, node->store,
@@ -72,6 +79,46 @@ cm_error_t *cm_state_keep_said(cm_node_t *node, const char *name,
                             arguments, 2, scratch_pool),
                scratch_pool, "cannot keep what '%s' says of itself", name);
     return NULL;
+}
+
+static cm_error_t *load_said(cm_said_t *said, cm_node_t *node, const char *name,
+                             apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT status FROM communicator_peers"
+                           " WHERE name = %s",
+                           &argument, 1, pool));
+    read_said(said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
+    return NULL;
+}
+
+int cm_state_has_withheld(const char *status, const cm_withheld_sum_t *theirs,
+                          apr_pool_t *pool)
+{
+    const cm_datum_t text = cm_datum_text(status);
+    cm_said_t said;
+
+    read_said(&said, &text, pool);
+    return theirs->count == said.withheld.count &&
+           theirs->first == said.withheld.first;
+}
+
+cm_error_t *cm_state_withheld(cm_withheld_sum_t *ours, cm_node_t *node,
+                              const char *name, const cm_withheld_sum_t *theirs,
+                              apr_pool_t *scratch_pool)
+{
+    cm_said_t said;
+
+    CM_TRY(cm_withheld_count(ours, node, name, scratch_pool));
+    CM_TRY(load_said(&said, node, name, scratch_pool));
+    if (theirs->count == said.withheld.count &&
+        theirs->first == said.withheld.first)
+        return NULL;
+    said.withheld = *theirs;
+    return cm_state_keep_said(node, name, &said, scratch_pool);
 }
 
 /* Count what is parked of the peer. */
@@ -144,19 +191,13 @@ static cm_error_t *find_batch(cm_peer_state_t *one, cm_node_t *node,
 static cm_error_t *load_peer(cm_peer_state_t *one, cm_node_t *node,
                              const char *name, apr_pool_t *pool)
 {
-    cm_datum_t argument = cm_datum_text(name);
-    cm_rows_t *rows;
-
     CM_TRY(cm_peer_find(&one->peer, node, name, pool));
     if (!one->peer) {
         one->peer = apr_pcalloc(pool, sizeof(*one->peer));
         one->peer->name = name;
     }
-    CM_TRY(cm_store_select(&rows, node->store,
-                           "SELECT status FROM communicator_peers"
-                           " WHERE name = %s",
-                           &argument, 1, pool));
-    read_said(&one->said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
+    CM_TRY(load_said(&one->said, node, name, pool));
+    CM_TRY(cm_withheld_count(&one->withheld, node, name, pool));
     CM_TRY(cm_outbox_pending(&one->pending, node, name, CM_EXACT_FOR_PEOPLE,
                              pool));
     CM_TRY(count_parked(one, node, name, pool));

@@ -4,6 +4,7 @@
 #define CM_STATE_H
 
 #include "cm_outbox.h"
+#include "cm_withheld.h"
 
 /* What a peer last said of itself, kept in communicator_peers.status. */
 typedef struct cm_said_t {
@@ -12,6 +13,7 @@ typedef struct cm_said_t {
     apr_int64_t pending; /* messages there for us; -1: not said */
     apr_int64_t oldest;  /* clock of the oldest of them; 0: none, unknown */
     apr_int64_t parked;  /* of our messages, there; -1: not said */
+    cm_withheld_sum_t withheld; /* what it holds back from us */
 } cm_said_t;
 
 typedef struct cm_peer_state_t {
@@ -22,6 +24,7 @@ typedef struct cm_peer_state_t {
     apr_int64_t batch_parked; /* of a batch that is mostly parked, for a
                                  person; 0: there is none */
     apr_int64_t batch_messages; /* and so many it had */
+    cm_withheld_sum_t withheld; /* of our messages, from it */
     cm_said_t said;
 } cm_peer_state_t;
 
@@ -43,6 +46,17 @@ cm_error_t *cm_state_read(cm_state_t **state, cm_node_t *node, const char *peer,
 cm_error_t *cm_state_keep_said(cm_node_t *node, const char *name,
                                const cm_said_t *said,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Keep how many messages the peer NAME holds back from us, as it says with
+ * every request, and give how many we hold back from it. */
+cm_error_t *cm_state_withheld(cm_withheld_sum_t *ours, cm_node_t *node,
+                              const char *name, const cm_withheld_sum_t *theirs,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether STATUS, of communicator_peers, has what the peer says it holds
+ * back from us: THEIRS. */
+int cm_state_has_withheld(const char *status, const cm_withheld_sum_t *theirs,
+                          apr_pool_t *pool);
 
 /* Pause the node from AT on (0: resume), as every run and request sees it.
  * Fails with CM_BUSY, CM_UNAVAILABLE. */

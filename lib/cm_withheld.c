@@ -1,8 +1,10 @@
 /* Messages that are held back from a peer: see cm_withheld.h. */
-#include "cm_withheld.h"
+#include "cm_withheld_rows.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "cm_parked.h"
@@ -40,14 +42,40 @@ static const char *list_of(const apr_array_header_t *seqs, apr_pool_t *pool)
     return apr_array_pstrcat(pool, texts, 0);
 }
 
-/* End what an older message of the records of SEQS says. */
+apr_array_header_t *cm_withheld_numbers(const cm_rows_t *rows, apr_pool_t *pool)
+{
+    apr_array_header_t *seqs =
+        apr_array_make(pool, rows->count, sizeof(apr_int64_t));
+    int i;
+
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(seqs, apr_int64_t) = cm_cell_number(rows, i, 0);
+    return seqs;
+}
+
+cm_error_t *cm_withheld_end(cm_node_t *node, const char *peer,
+                            const cm_rows_t *rows, apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+
+    if (!rows->count)
+        return NULL;
+    return cm_store_run(
+        NULL, node->store,
+        apr_psprintf(pool,
+                     "UPDATE communicator_withheld SET ended_at = " FMT
+                     " WHERE peer = %%s AND seq IN (%s)",
+                     cm_clock_now(),
+                     list_of(cm_withheld_numbers(rows, pool), pool)),
+        &argument, 1, pool);
+}
+
+/* End what older messages of the records of the numbers in LIST say. */
 static cm_error_t *end_older(cm_node_t *node, const char *peer,
                              const char *list, apr_pool_t *pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
-    apr_array_header_t *seqs;
     cm_rows_t *rows;
-    int i;
 
     CM_TRY(cm_store_select(
         &rows, node->store,
@@ -61,18 +89,7 @@ static cm_error_t *end_older(cm_node_t *node, const char *peer,
                      " AND o.ended_at = 0",
                      list),
         &argument, 1, pool));
-    if (!rows->count)
-        return NULL;
-    seqs = apr_array_make(pool, rows->count, sizeof(apr_int64_t));
-    for (i = 0; i < rows->count; i++)
-        APR_ARRAY_PUSH(seqs, apr_int64_t) = cm_cell_number(rows, i, 0);
-    return cm_store_run(NULL, node->store,
-                        apr_psprintf(pool,
-                                     "UPDATE communicator_withheld"
-                                     " SET ended_at = " FMT " WHERE peer = %%s"
-                                     " AND seq IN (%s)",
-                                     cm_clock_now(), list_of(seqs, pool)),
-                        &argument, 1, pool);
+    return cm_withheld_end(node, peer, rows, pool);
 }
 
 static cm_error_t *add(cm_node_t *node, const char *peer,
@@ -160,7 +177,7 @@ cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_withheld_count(apr_int64_t *count, cm_node_t *node,
+cm_error_t *cm_withheld_count(cm_withheld_sum_t *sum, cm_node_t *node,
                               const char *peer, apr_pool_t *scratch_pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
@@ -169,14 +186,38 @@ cm_error_t *cm_withheld_count(apr_int64_t *count, cm_node_t *node,
     CM_TRY_FOR(cm_store_select(
                    &rows, node->store,
                    apr_psprintf(scratch_pool,
-                                "SELECT count(*) FROM (SELECT 1 AS one"
+                                "SELECT count(*), min(seq) FROM (SELECT seq"
                                 " FROM communicator_withheld"
-                                " WHERE ended_at = 0%s LIMIT %d) AS counted",
+                                " WHERE ended_at = 0%s ORDER BY peer, seq"
+                                " LIMIT %d) AS counted",
                                 peer ? " AND peer = %s" : "", MOST_COUNTED),
                    &argument, peer ? 1 : 0, scratch_pool),
                scratch_pool, "cannot count what is held back from peers");
-    *count = cm_cell_number(rows, 0, 0);
+    sum->count = cm_cell_number(rows, 0, 0);
+    sum->first = cm_cell_number(rows, 0, 1);
     return NULL;
+}
+
+const char *cm_withheld_sum_text(const cm_withheld_sum_t *sum, apr_pool_t *pool)
+{
+    return sum->first ? apr_psprintf(pool, FMT " " FMT, sum->count, sum->first)
+                      : apr_psprintf(pool, FMT, sum->count);
+}
+
+cm_withheld_sum_t cm_withheld_sum_read(const char *text)
+{
+    cm_withheld_sum_t sum = {-1, 0};
+    char *end;
+
+    if (!text || !apr_isdigit(*text))
+        return sum;
+    errno = 0;
+    sum.count = apr_strtoi64(text, &end, 10);
+    if (*end == ' ' && apr_isdigit(end[1]))
+        sum.first = apr_strtoi64(end + 1, &end, 10);
+    if (errno || *end || sum.first > CM_SEQ_MAX)
+        sum = (cm_withheld_sum_t){-1, 0};
+    return sum;
 }
 
 static cm_error_t *discard(cm_node_t *node, const char *peer, apr_int64_t seq,

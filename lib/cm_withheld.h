@@ -24,6 +24,12 @@ typedef struct cm_withheld_t {
     apr_int64_t withheld_at; /* microseconds */
 } cm_withheld_t;
 
+/* How many messages of one node are held back from another. */
+typedef struct cm_withheld_sum_t {
+    apr_int64_t count; /* up to 10,000; -1: not known */
+    apr_int64_t first; /* number of the first; 0: none */
+} cm_withheld_sum_t;
+
 /* Return the word for REFUSER: "peer", "proxy", "here". */
 const char *cm_refuser_name(cm_refuser_e refuser);
 
@@ -41,9 +47,54 @@ cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
                              const char *peer, int limit,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Count what is held back from PEER, or (NULL) from all; up to 10,000. */
-cm_error_t *cm_withheld_count(apr_int64_t *count, cm_node_t *node,
+/* Count what is held back from PEER, or (NULL) from all. */
+cm_error_t *cm_withheld_count(cm_withheld_sum_t *sum, cm_node_t *node,
                               const char *peer,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return SUM as header Communicator-Withheld says it, and read that: TEXT may
+ * be NULL. */
+const char *cm_withheld_sum_text(const cm_withheld_sum_t *sum,
+                                 apr_pool_t *pool);
+cm_withheld_sum_t cm_withheld_sum_read(const char *text);
+
+/* Give the numbers behind AFTER, up to LAST, that are left out for PEER, in
+ * order: apr_int64_t. */
+cm_error_t *cm_withheld_find(apr_array_header_t **seqs, cm_node_t *node,
+                             const char *peer, apr_int64_t after,
+                             apr_int64_t last,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Give the numbers of the messages for PEER behind AFTER, up to LAST (0: no
+ * end), that are not held back, at most LIMIT of them. */
+cm_error_t *cm_withheld_not(apr_array_header_t **seqs, cm_node_t *node,
+                            const char *peer, apr_int64_t after,
+                            apr_int64_t last, int limit,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Give the number of the last message up to LAST that PEER was sent; 0: none
+ * is here. */
+cm_error_t *cm_withheld_sent(apr_int64_t *seq, cm_node_t *node,
+                             const char *peer, apr_int64_t last,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* PEER has the messages behind AFTER, up to LAST: end what they replace. In
+ * the open transaction. */
+cm_error_t *cm_withheld_replace(cm_node_t *node, const char *peer,
+                                apr_int64_t after, apr_int64_t last,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Forget that messages behind AFTER were refused: they are tried again. Those
+ * that cannot be read here stay held back. */
+cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
+                               apr_int64_t after,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Publish the record of message SEQ again: once that is sent, it replaces the
+ * message. *PUBLISHED is 0 when it is not held back from PEER. Fails with
+ * CM_USAGE when the record cannot be published. */
+cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
+                              const char *peer, apr_int64_t seq,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give up on message SEQ for PEER: it is kept whole in communicator_conflicts.

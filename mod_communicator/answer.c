@@ -45,6 +45,10 @@ static void set_headers(const cm_exchange_t *exchange)
     if (exchange->gem)
         return;
     apr_table_setn(headers, "Accept-Encoding", "gzip");
+    if (exchange->withheld.count >= 0)
+        apr_table_setn(
+            headers, "Communicator-Withheld",
+            cm_withheld_sum_text(&exchange->withheld, exchange->pool));
     if (exchange->known)
         set_history(exchange);
 }
@@ -133,11 +137,11 @@ static void append_member(cm_buffer_t *buffer, const char *name,
     cm_buffer_string(buffer, text, strlen(text));
 }
 
-static cm_error_t *do_nothing(cm_exchange_t *exchange, void *baton)
+static cm_error_t *count_withheld(cm_exchange_t *exchange, void *baton)
 {
-    (void)exchange;
     (void)baton;
-    return NULL;
+    return cm_withheld_count(&exchange->withheld, exchange->node,
+                             exchange->peer->name, exchange->pool);
 }
 
 /* Ask the database for its epoch, which proves the refusal to be ours; when
@@ -148,7 +152,7 @@ static void find_epoch(cm_exchange_t *exchange, cm_code_e code)
 
     if (!exchange->peer || exchange->own_epoch || code == CM_UNAVAILABLE)
         return;
-    err = cm_database_run(exchange, do_nothing, NULL);
+    err = cm_database_run(exchange, count_withheld, NULL);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
                       CM0017 "no epoch for a refusal: %s",

@@ -105,6 +105,9 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
     CM_TRY(err);
     CM_TRY(check_pause(exchange, pool));
+    if (!exchange->gem)
+        CM_TRY(cm_state_withheld(&exchange->withheld, exchange->node,
+                                 peer->name, &exchange->theirs, pool));
     after = *peer;
     if (!update(&after, exchange, push))
         return NULL;
@@ -124,11 +127,13 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     if (exchange->gem)
         return NULL;
     CM_TRY(cm_quiet_find(&peer, exchange->node, claim, exchange->peer->name,
-                         cm_clock_now() - CONTACT_INTERVAL, exchange->r->pool));
+                         &exchange->theirs, cm_clock_now() - CONTACT_INTERVAL,
+                         exchange->r->pool));
     if (!peer)
         return NULL;
     exchange->known = peer;
     exchange->own_epoch = claim->known_epoch;
+    exchange->withheld = (cm_withheld_sum_t){0, 0};
     *quiet = 1;
     return NULL;
 }

@@ -180,6 +180,8 @@ static int check_protocol(cm_exchange_t *exchange)
                       "agree");
     exchange->insists =
         apr_table_get(r->headers_in, "Communicator-Drain") != NULL;
+    exchange->theirs = cm_withheld_sum_read(
+        apr_table_get(r->headers_in, "Communicator-Withheld"));
     wrong = read_claim(exchange);
     if (!wrong)
         return 0;
@@ -203,6 +205,7 @@ static cm_exchange_t *open_exchange(request_rec *r)
     exchange->settings = server->settings;
     exchange->gem = cm_is_gem(r);
     exchange->claim = cm_claim_none();
+    exchange->withheld = exchange->theirs = cm_withheld_sum_read(NULL);
     /* No part of an answer is one. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");

@@ -28,6 +28,7 @@
 #define CM0022 "CM0022: " /* DBDriver, DBDParams are missing or wrong */
 #define CM0024 "CM0024: " /* messages that cannot be sent are passed over */
 #define CM0025 "CM0025: " /* most of a batch is parked */
+#define CM0026 "CM0026: " /* messages are held back from a peer */
 #define CM0028 "CM0028: " /* a request without our headers is refused */
 #define CM0029 "CM0029: " /* protocol=gem, but it speaks our protocol */
 #define CM0030 "CM0030: " /* SetHandler without CommunicatorStatus On */

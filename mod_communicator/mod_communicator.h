@@ -14,6 +14,7 @@
 #include "cm_epoch.h"
 #include "cm_inbox.h"
 #include "cm_settings.h"
+#include "cm_withheld.h"
 
 extern module AP_MODULE_DECLARE_DATA communicator_module;
 
@@ -45,9 +46,11 @@ typedef struct cm_exchange_t {
     cm_claim_t claim;  /* what the peer says of its history */
     apr_int64_t clock; /* the peer's, or 0 */
     int insists;       /* it is to be served in spite of a pause */
-    const char *own_epoch;  /* of the database here, once it is known */
-    const cm_peer_t *known; /* what is known of the peer, once it is read */
-    cm_node_t *node;        /* while a connection is held, else NULL */
+    const char *own_epoch;      /* of the database here, once it is known */
+    const cm_peer_t *known;     /* what is known of the peer, once it is read */
+    cm_withheld_sum_t withheld; /* of our messages, from the peer ... */
+    cm_withheld_sum_t theirs;   /* ... of its messages, from us, as it says */
+    cm_node_t *node;            /* while a connection is held, else NULL */
 } cm_exchange_t;
 
 /* The directives, and what is made of them. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -12,8 +13,14 @@
 
 APLOG_USE_MODULE(communicator);
 
+/* So many messages may stand in the way of one that passes. */
+#define MOST_WITHHELD 20
+#define REASON_BYTES  300
+
 typedef struct pull_t {
-    apr_int64_t from; /* the first id wanted */
+    apr_int64_t from;     /* the first id wanted */
+    apr_int64_t skip;     /* so many messages are left out of this answer */
+    apr_int64_t withhold; /* messages up to here are held back; 0: none */
     cm_limits_t limits;
     cm_stamping_t stamping;
     cm_batch_t *batch;
@@ -71,6 +78,23 @@ static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
     return NULL;
 }
 
+/* What a peer asks that meets a message that it cannot have. */
+static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
+{
+    const request_rec *r = exchange->r;
+    int there;
+
+    CM_TRY(cm_query_number(&there, &pull->skip, r, "skip"));
+    if (pull->skip > MOST_WITHHELD)
+        return CM_FAIL(r->pool, CM_MALFORMED, "skip is above %d",
+                       MOST_WITHHELD);
+    CM_TRY(cm_query_number(&there, &pull->withhold, r, "withhold"));
+    if (pull->withhold && pull->from <= exchange->claim.received)
+        return CM_FAIL(r->pool, CM_MALFORMED,
+                       "what the peer has already cannot be held back");
+    return NULL;
+}
+
 /* A gem counts for itself. It confirms what lies before its from_id, if that
  * is a place there is; what it would misread alone fills no answer. */
 static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
@@ -108,20 +132,85 @@ static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
     return batch;
 }
 
+/* Return what the peer says about why it cannot have a message, in plain
+ * characters. */
+static const char *reason_of(const request_rec *r)
+{
+    const char *words = cm_query(r, "because");
+    char *text, *at;
+
+    if (!words || !*words)
+        return "no reason given";
+    text = apr_pstrndup(r->pool, words, REASON_BYTES);
+    for (at = text; *at; at++)
+        if (*at < 0x20 || *at > 0x7e)
+            *at = ' ';
+    return text;
+}
+
+/* The peer has found out that it cannot have the messages up to
+ * pull->withhold, but what follows. Asked again nothing is left to do. */
+static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
+                            apr_pool_t *pool)
+{
+    const char *peer = exchange->peer->name, *reason, *by;
+    apr_array_header_t *seqs;
+    request_rec *r = exchange->r;
+
+    CM_TRY(cm_withheld_not(&seqs, exchange->node, peer, pull->from - 1,
+                           pull->withhold, MOST_WITHHELD + 1, pool));
+    if (seqs->nelts > MOST_WITHHELD)
+        return CM_FAIL(pool, CM_MALFORMED,
+                       "more than %d messages are to be held back at once",
+                       MOST_WITHHELD);
+    if (!seqs->nelts)
+        return NULL;
+    reason = reason_of(r);
+    by = cm_query(r, "by");
+    CM_TRY(cm_withheld_add(exchange->node, peer, seqs,
+                           by && !strcmp(by, "peer") ? CM_REFUSER_PEER
+                                                     : CM_REFUSER_PROXY,
+                           reason, pool));
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  CM0026 "message %" APR_INT64_T_FMT "%s is held back from "
+                         "peer '%s', which cannot fetch it: %s",
+                  APR_ARRAY_IDX(seqs, 0, apr_int64_t),
+                  seqs->nelts > 1 ? " and others" : "", peer, reason);
+    return cm_withheld_count(&exchange->withheld, exchange->node, peer, pool);
+}
+
+/* Find behind which number the messages begin that the peer asks for. */
+static cm_error_t *find_start(apr_int64_t *after, cm_exchange_t *exchange,
+                              const pull_t *pull, apr_pool_t *pool)
+{
+    apr_array_header_t *seqs;
+
+    *after = pull->from - 1;
+    if (!pull->skip)
+        return NULL;
+    CM_TRY(cm_withheld_not(&seqs, exchange->node, exchange->peer->name, *after,
+                           0, (int)pull->skip, pool));
+    if (seqs->nelts)
+        *after = APR_ARRAY_IDX(seqs, seqs->nelts - 1, apr_int64_t);
+    return NULL;
+}
+
 static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
                                  apr_pool_t *scratch_pool)
 {
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
+    apr_int64_t after;
 
     if (!exchange->r->header_only && pull->from > 1)
         CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, scratch_pool));
+    CM_TRY(find_start(&after, exchange, pull, scratch_pool));
     if (pull->limits.messages)
         CM_TRY(cm_outbox_read_stamped(&pull->batch, node, &pull->stamping,
-                                      pull->from - 1, &pull->limits, 0, 0,
+                                      after, &pull->limits, 0, 0,
                                       exchange->pool, scratch_pool));
     else
-        pull->batch = empty_batch(pull->from - 1, exchange->pool);
+        pull->batch = empty_batch(after, exchange->pool);
     CM_TRY(cm_outbox_pending(&pull->pending, node, peer,
                              pull->batch->more ? CM_EXACT_ON_THE_WAY
                                                : CM_EXACT_FOR_PEOPLE,
@@ -150,7 +239,7 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
         stamped = 0;
         pull->stamping.rows = NULL;
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
-        if (last_seq - pull->from + 1 < pull->limits.messages)
+        if (last_seq - pull->from + 1 < pull->limits.messages + pull->skip)
             CM_TRY(cm_outbox_stamp_chunk(&stamped, exchange->node,
                                          &pull->stamping, pool));
         CM_TRY(read_kind(exchange, pull, pool));
@@ -169,13 +258,15 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 
     if (exchange->r->header_only)
         return read_kind(exchange, pull, pool);
-    if (pull->from == exchange->claim.received + 1)
+    if (pull->from == exchange->claim.received + 1 && !pull->withhold)
         CM_TRY(cm_contact_quiet(&quiet, exchange));
     if (quiet) {
         pull->batch = empty_batch(pull->from - 1, pool);
         return NULL;
     }
     CM_TRY(cm_contact(exchange, 0));
+    if (pull->withhold)
+        CM_TRY(withhold(exchange, pull, pool));
     if (!pull->limits.messages)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
@@ -258,6 +349,8 @@ int cm_pull(cm_exchange_t *exchange)
     }
     pull->stamping.peer = exchange->peer->name;
     err = read_limits(&pull->limits, exchange);
+    if (!err && !exchange->gem)
+        err = read_withhold(pull, exchange);
     if (!err)
         err = cm_database_run(exchange, read_batch, pull);
     if (!err)

@@ -243,6 +243,10 @@ static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
         return cm_answer_gap(exchange, push->wanted, err);
     if (err) {
         cm_contact_failed(exchange, 1, err);
+        /* The operator wants to wait for this message: the peer must not go
+         * around it. */
+        if (exchange->settings->on_error == CM_ON_ERROR_STOP)
+            apr_table_setn(r->headers_out, "Communicator-Stopped", "1");
         return cm_answer_error(exchange, err);
     }
     note_receipt(exchange, push);

@@ -97,6 +97,10 @@ static void put_parked_cell(cm_html_t *page, const cm_peer_state_t *state)
         small = apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
                              small ? ", " : "",
                              cm_html_number(page, state->said.parked));
+    if (state->withheld.count > 0)
+        small = apr_psprintf(page->pool, "%s%s%s withheld", small ? small : "",
+                             small ? ", " : "",
+                             cm_html_number(page, state->withheld.count));
     cm_html_cell(page, "Parked", cm_html_number(page, state->parked), small);
 }
 
@@ -204,6 +208,40 @@ static void put_parked(cm_html_t *page)
     put_list(page, labels, parked, put_parked_row);
 }
 
+static void put_withheld_row(cm_html_t *page, int i)
+{
+    const cm_withheld_t *row =
+        &APR_ARRAY_IDX(page->health->withheld, i, cm_withheld_t);
+
+    cm_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
+                  cm_html_safe(page, row->peer), row->seq,
+                  cm_html_safe(page, row->model ? row->model : "?"));
+    if (row->identity.origin)
+        cm_html_print(page, " %s/%s", cm_html_safe(page, row->identity.origin),
+                      cm_html_safe(page, row->identity.original_id));
+    cm_html_put(page, "</small></th>");
+    cm_html_print(page,
+                  "<td class=\"reason\">%s<small>refused by %s</small></td>",
+                  cm_html_safe(page, row->reason),
+                  row->refuser == CM_REFUSER_PEER    ? "the peer"
+                  : row->refuser == CM_REFUSER_PROXY ? "a proxy"
+                                                     : "this node");
+    cm_html_cell(page, "Since", cm_html_ago(page, row->withheld_at, "&ndash;"),
+                 NULL);
+    cm_html_put(page, "</tr>\n");
+}
+
+/* What does not get out of here; mostly there is no such thing. */
+static void put_withheld(cm_html_t *page)
+{
+    static const char *const labels[] = {"Message", "Reason", "Since", NULL};
+
+    if (!page->health->withheld->nelts)
+        return;
+    cm_html_put(page, "<section>\n<h2>Withheld messages</h2>\n");
+    put_list(page, labels, page->health->withheld, put_withheld_row);
+}
+
 static void put_conflict(cm_html_t *page, int i)
 {
     const cm_health_conflict_t *conflict =
@@ -288,6 +326,7 @@ void cm_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
     if (health->state) {
         put_peers(&page);
         put_parked(&page);
+        put_withheld(&page);
         put_conflicts(&page);
     }
     cm_html_put(&page, "</main>\n");

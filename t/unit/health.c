@@ -210,7 +210,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_health_read(&health, node, pool));
     is_str(printed(cm_health_nagios, health, pool),
            "COMMUNICATOR OK - last contact never, 0 pending, 0 parked | "
-           "pending=0;;;0 oldest=0s;;;0 parked=0;0;;0\n",
+           "pending=0;;;0 oldest=0s;;;0 parked=0;0;;0 withheld=0;0;;0\n",
            "%s: Nagios, all is well", name);
     fill(store, pool);
     settings->expect_every = 10 * MINUTE;
@@ -227,7 +227,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     is_str(printed(cm_health_nagios, health, pool),
            "COMMUNICATOR CRITICAL - 'there' has been silent for 30 min"
            " (expected every 10 min), and 2 more | age=1800s;;600;0"
-           " pending=3;;;0 oldest=5880s;;;0 parked=25;0;;0\n",
+           " pending=3;;;0 oldest=5880s;;;0 parked=25;0;;0 withheld=0;0;;0\n",
            "%s: Nagios, a trouble", name);
     text = printed(cm_health_prometheus, health, pool);
     ok(strstr(text, "\ncommunicator_pending_messages{peer=\"there\"} 3\n") !=
@@ -239,7 +239,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
         settings, CM_FAIL(pool, CM_UNAVAILABLE, "no | database"), pool);
     is_str(printed(cm_health_nagios, health, pool),
            "COMMUNICATOR CRITICAL - no   database | pending=0;;;0"
-           " oldest=0s;;;0 parked=0;0;;0\n",
+           " oldest=0s;;;0 parked=0;0;;0 withheld=0;0;;0\n",
            "%s: without a database", name);
     ok(strstr(printed(cm_health_prometheus, health, pool),
               "\ncommunicator_up 0\n") != NULL,

@@ -34,10 +34,10 @@ static cm_node_t *make_four(cm_store_t *store, apr_pool_t *pool)
 static void is_count(cm_node_t *node, const char *peer, int want,
                      const char *name, apr_pool_t *pool)
 {
-    apr_int64_t count;
+    cm_withheld_sum_t sum;
 
-    database_must(cm_withheld_count(&count, node, peer, pool));
-    is_int(count, want, "%s", name);
+    database_must(cm_withheld_count(&sum, node, peer, pool));
+    is_int(sum.count, want, "%s", name);
 }
 
 static const cm_withheld_t *listed(cm_node_t *node, int which, int want,

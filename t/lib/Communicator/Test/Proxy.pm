@@ -12,6 +12,10 @@ package Communicator::Test::Proxy;
 # `fate` every connection meets that one. It speaks just enough HTTP/1.1 to
 # know where a request ends: Content-Length or none.
 #
+# judge: a function of the request, and of the reply once it is there, as they
+# stand; what it gives is said in the peer's place ('': the connection is
+# closed), undef lets them pass.
+#
 # strip_request, strip_reply: a pattern; headers whose names match it do not
 # pass. It is set before the first connection, or by `strip`.
 
@@ -123,7 +127,13 @@ sub connection {
         }
         select undef, undef, undef, rand 0.3 if $fate eq 'slow';
         $request = stripped($request, $self->{strip_request});
-        my $reply = stripped(exchange($self, $request), $self->{strip_reply});
+        my $word = $self->{judge} && $self->{judge}->($request);
+        my $reply = $word
+            // stripped(exchange($self, $request), $self->{strip_reply});
+        $word = $self->{judge}->($request, $reply)
+            if $self->{judge} && !defined $word && defined $reply;
+        $reply = $word if defined $word;
+        return if defined $word && $word eq '';
         $reply = exchange($self, $request) if $fate eq 'repeat';
         return if $fate eq 'lose_reply' || !defined $reply;
         $reply = substr $reply, 0, int rand length $reply

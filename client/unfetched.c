@@ -1,0 +1,132 @@
+/* A message that cannot be fetched must not keep the others waiting: it is
+ * found by asking for less, and the peer is told to hold it back. That is done
+ * only when what follows it can be fetched; a peer that is away is asked again
+ * another time. */
+#include "pull.h"
+
+#include <apr_escape.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "cm_message.h"
+#include "stop.h"
+
+#define TRIES 3
+#define PAUSE apr_time_from_msec(100)
+
+/* So many in a row the peer leaves out, and holds back. */
+#define MOST 20
+
+#define REASON_BYTES 200
+
+/* Return whether the peer answers when it is asked for nothing, and knows how
+ * to hold messages back. */
+static int is_open(cm_pull_t *pull, apr_pool_t *pool)
+{
+    cm_reply_t *reply;
+    cm_error_t *err =
+        cm_pull_ask(&reply, pull,
+                    apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
+                                 pull->received + 1),
+                    pool);
+
+    return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
+}
+
+/* Ask for one message behind SKIP others. *LAST: the number before it, or the
+ * last one of all when there is none; 0: it cannot be fetched either. */
+static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
+                               int skip, apr_pool_t *pool)
+{
+    const char *query =
+        apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=1&skip=%d",
+                     pull->received + 1, skip);
+    apr_array_header_t *all;
+    cm_reply_t *reply;
+    cm_error_t *err = cm_pull_ask(&reply, pull, query, pool);
+
+    *last = 0;
+    if (err)
+        return pull->refusal == CM_REFUSAL_OF_ALL ? err : NULL;
+    CM_TRY(cm_message_read_batch(&all, reply->data, reply->size, pool));
+    *is_end = !all->nelts && !reply->more;
+    if (all->nelts)
+        *last = APR_ARRAY_IDX(all, 0, cm_message_t *)->id - 1;
+    else if (*is_end)
+        *last = reply->last;
+    return NULL;
+}
+
+/* Tell the peer to hold back what it has for us up to LAST. */
+static cm_error_t *tell(cm_reply_t **reply, cm_pull_t *pull, apr_int64_t last,
+                        int by_us, const char *reason, apr_pool_t *pool)
+{
+    cm_session_t *session = pull->session;
+    const char *because =
+        apr_pescape_urlencoded(pool, apr_pstrndup(pool, reason, REASON_BYTES));
+    cm_parked_t parked = {.id = last, .reason = reason};
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_parked_t));
+
+    CM_TRY(cm_pull_ask(reply, pull,
+                       apr_psprintf(pool,
+                                    "from_id=%" APR_INT64_T_FMT
+                                    "&limit=1&withhold=%" APR_INT64_T_FMT
+                                    "&by=%s&because=%s",
+                                    pull->received + 1, last,
+                                    by_us ? "peer" : "proxy", because),
+                       pool));
+    pull->limit = 1;
+    APR_ARRAY_PUSH(one, cm_parked_t) = parked;
+    cm_session_keep_parked(session->totals.withheld_there, one);
+    return NULL;
+}
+
+/* One message alone could not be fetched, for ERR: look for the next one that
+ * can be. */
+static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
+                             cm_error_t *err, apr_pool_t *pool)
+{
+    const char *reason = cm_error_text(err, pool);
+    int by_us = pull->too_large_here, is_end = 0, skip;
+    /* With nothing behind it, other messages must have come in this run. */
+    int sure = by_us || (pull->refusal != CM_REFUSAL_MAYBE &&
+                         pull->session->totals.pulled > 0);
+    apr_int64_t last = 0;
+    apr_pool_t *iterpool;
+
+    apr_pool_create(&iterpool, pool);
+    for (skip = 1; skip <= MOST && !last && !is_end; skip++) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_stop_check(pool));
+        CM_TRY(look_behind(&last, &is_end, pull, skip, iterpool));
+        sure = sure && (last || pull->refusal != CM_REFUSAL_MAYBE);
+    }
+    apr_pool_destroy(iterpool);
+    if (!last || (is_end && !sure))
+        return err;
+    return tell(reply, pull, last, by_us, reason, pool);
+}
+
+cm_error_t *cm_unfetched(cm_reply_t **reply, cm_pull_t *pull, cm_error_t *err,
+                         apr_pool_t *pool)
+{
+    const cm_refusal_e refusal = pull->refusal;
+    const int too_large_here = pull->too_large_here;
+    int tries = refusal == CM_REFUSAL_SIZE ? TRIES - 1 : TRIES;
+
+    *reply = NULL;
+    if (refusal == CM_REFUSAL_OF_ALL || pull->session->kind == CM_PEER_GEM ||
+        !is_open(pull, pool))
+        return err;
+    if (pull->limit > 1) {
+        pull->limit /= 2;
+        return NULL;
+    }
+    if (++pull->tries < tries) {
+        apr_sleep(PAUSE * pull->tries);
+        return NULL;
+    }
+    pull->refusal = refusal;
+    pull->too_large_here = too_large_here;
+    return go_around(reply, pull, err, pool);
+}

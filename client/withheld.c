@@ -1,0 +1,199 @@
+/* Messages of this node that a peer does not get: see withheld.h. */
+#include "withheld.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <json.h>
+
+#include "cm_parked.h"
+
+#define COLUMNS   7
+#define MOST_SENT 1000
+
+static const char *const hints[] = {
+    "the peer's Communicator refuses them: see its CommunicatorMaxBody and "
+    "its error log",
+    "a proxy, or the peer's httpd, refuses them: see its limits "
+    "(client_max_body_size of nginx, LimitRequestBody of httpd), its firewall "
+    "rules and its log",
+    "they cannot be read here: communicator-sync check tells more"};
+
+cm_error_t *cm_words_read(const cm_peer_settings_t **peer,
+                          apr_array_header_t **words, const cm_client_t *client,
+                          apr_pool_t *pool)
+{
+    const apr_array_header_t *all = client->options->arguments;
+    const char *name, *text, *digits;
+    cm_word_t *word;
+    char *end;
+    int i;
+
+    if (all->nelts < 2)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_USAGE, "which message? Say PEER ID..."), pool,
+            "communicator-sync parked lists them");
+    name = APR_ARRAY_IDX(all, 0, const char *);
+    *peer = cm_settings_peer(client->settings, name);
+    if (!*peer)
+        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
+    *words = apr_array_make(pool, all->nelts, sizeof(cm_word_t));
+    for (i = 1; i < all->nelts; i++) {
+        text = APR_ARRAY_IDX(all, i, const char *);
+        word = apr_array_push(*words);
+        word->sent = !strncmp(text, "sent:", 5);
+        digits = word->sent ? text + 5 : text;
+        errno = 0;
+        word->id = apr_strtoi64(digits, &end, 10);
+        if (errno || end == digits || *end)
+            return CM_FAIL(pool, CM_USAGE, "'%s' is no message's number", text);
+    }
+    return NULL;
+}
+
+/* Say whether message SEQ is held back from PEER. */
+static cm_error_t *is_withheld(int *there, const cm_client_t *client,
+                               const char *peer, apr_int64_t seq,
+                               apr_pool_t *pool)
+{
+    apr_array_header_t *seqs;
+
+    CM_TRY(cm_withheld_find(&seqs, client->node, peer, seq - 1, seq, pool));
+    *there = seqs->nelts > 0;
+    return NULL;
+}
+
+cm_error_t *cm_words_divide(apr_array_header_t **parked,
+                            apr_array_header_t **withheld,
+                            const apr_array_header_t *words,
+                            const cm_client_t *client, const char *peer,
+                            apr_pool_t *pool)
+{
+    int i, there;
+
+    *parked = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
+    *withheld = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
+    for (i = 0; i < words->nelts; i++) {
+        const cm_word_t *word = &APR_ARRAY_IDX(words, i, cm_word_t);
+        int sent = word->sent;
+
+        if (!sent) {
+            CM_TRY(cm_parked_has(&there, client->node, peer, word->id, pool));
+            if (!there)
+                CM_TRY(is_withheld(&sent, client, peer, word->id, pool));
+        }
+        APR_ARRAY_PUSH(sent ? *withheld : *parked, apr_int64_t) = word->id;
+    }
+    return NULL;
+}
+
+void cm_withheld_json(json_object *all, const apr_array_header_t *rows)
+{
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_withheld_t *row = &APR_ARRAY_IDX(rows, i, cm_withheld_t);
+        json_object *json = json_object_new_object();
+
+        cm_output_add_text(json, "peer", row->peer);
+        cm_output_add_number(json, "id", row->seq);
+        cm_output_add_truth(json, "withheld", 1);
+        cm_output_add_text(json, "model", row->model);
+        cm_output_add_text(json, "origin", row->identity.origin);
+        cm_output_add_text(json, "original_id", row->identity.original_id);
+        cm_output_add_text(json, "action", row->action);
+        cm_output_add_text(json, "refused_by", cm_refuser_name(row->refuser));
+        cm_output_add_text(json, "reason", row->reason);
+        cm_output_add_text(json, "hint", hints[row->refuser]);
+        cm_output_add_number(json, "withheld_at", row->withheld_at);
+        json_object_array_add(all, json);
+    }
+}
+
+static void add_row(apr_array_header_t *cells, const cm_withheld_t *row,
+                    apr_pool_t *pool)
+{
+    const char *record = "";
+    const char *values[COLUMNS];
+    int i;
+
+    if (row->identity.origin)
+        record = apr_pstrcat(pool, row->identity.origin, "/",
+                             row->identity.original_id, NULL);
+    values[0] = row->peer;
+    values[1] = apr_psprintf(pool, "%" APR_INT64_T_FMT, row->seq);
+    values[2] = row->model ? row->model : "?";
+    values[3] = cm_output_clean(record, pool);
+    values[4] = cm_output_ago(row->withheld_at, pool);
+    values[5] = cm_refuser_name(row->refuser);
+    values[6] = cm_output_clean(row->reason, pool);
+    for (i = 0; i < COLUMNS; i++)
+        APR_ARRAY_PUSH(cells, const char *) = values[i];
+}
+
+void cm_withheld_table(const cm_client_t *client,
+                       const apr_array_header_t *rows, apr_pool_t *pool)
+{
+    static const char *const heading[COLUMNS] = {
+        "WITHHELD FROM", "ID",         "MODEL", "RECORD",
+        "AGE",           "REFUSED BY", "REASON"};
+    apr_array_header_t *cells = apr_array_make(pool, 64, sizeof(char *));
+    int seen[sizeof(hints) / sizeof(*hints)] = {0};
+    size_t hint;
+    int i;
+
+    for (i = 0; i < COLUMNS; i++)
+        APR_ARRAY_PUSH(cells, const char *) = heading[i];
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_withheld_t *row = &APR_ARRAY_IDX(rows, i, cm_withheld_t);
+
+        add_row(cells, row, pool);
+        seen[row->refuser] = 1;
+    }
+    cm_output_table(client->output, cells, COLUMNS);
+    for (hint = 0; hint < sizeof(hints) / sizeof(*hints); hint++)
+        if (seen[hint])
+            cm_output_line(client->output, "hint: %s: %s",
+                           cm_refuser_name((cm_refuser_e)hint), hints[hint]);
+    cm_output_line(client->output,
+                   "hint: change the record, or communicator-sync retry, "
+                   "sends it again; discard gives the message up");
+}
+
+cm_error_t *cm_withheld_send(apr_int64_t *published, const cm_client_t *client,
+                             const char *peer, const apr_array_header_t *seqs,
+                             apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *rows;
+    apr_int64_t count;
+    int i;
+
+    *published = 0;
+    if (!seqs) {
+        CM_TRY(cm_withheld_list(&rows, client->node, peer, MOST_SENT,
+                                scratch_pool));
+        for (i = 0; i < rows->nelts; i++) {
+            CM_TRY(cm_withheld_retry(&count, client->node, peer,
+                                     APR_ARRAY_IDX(rows, i, cm_withheld_t).seq,
+                                     scratch_pool));
+            *published += count;
+        }
+        return NULL;
+    }
+    for (i = 0; i < seqs->nelts; i++) {
+        apr_int64_t seq = APR_ARRAY_IDX(seqs, i, apr_int64_t);
+
+        CM_TRY(
+            cm_withheld_retry(&count, client->node, peer, seq, scratch_pool));
+        if (!count)
+            return cm_error_hint(
+                CM_FAIL(scratch_pool, CM_USAGE,
+                        "message %" APR_INT64_T_FMT " is not withheld from "
+                        "'%s'",
+                        seq, peer),
+                scratch_pool, "communicator-sync parked lists them");
+        *published += count;
+    }
+    return NULL;
+}
