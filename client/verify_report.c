@@ -92,6 +92,36 @@ static void show_unpublished(const cm_client_t *client, const char *peer,
                        report->model);
 }
 
+/* Rows that no comparison of records shows. */
+static void show_rows(const cm_client_t *client, const char *peer,
+                      const cm_verify_report_t *report, apr_pool_t *pool)
+{
+    const cm_verify_shape_t *here = report->here, *there = report->there;
+    const char *own = client->settings->name;
+
+    if (report->extra)
+        cm_output_line(
+            client->output,
+            "  the tables have %s rows here and %s there: '%s' has "
+            "%s rows more than its records tell (some twice?)",
+            cm_output_number(here->rows, pool),
+            cm_output_number(there->rows, pool), report->extra > 0 ? own : peer,
+            cm_output_number(report->extra > 0 ? report->extra : -report->extra,
+                             pool));
+    if (here->filtered)
+        cm_output_line(client->output,
+                       "  row level security of '%s' hides rows from this user "
+                       "(%s that have been sent): give the user of DBDParams "
+                       "BYPASSRLS, or a policy for all rows",
+                       own, cm_output_number(here->hidden, pool));
+    if (there->filtered)
+        cm_output_line(client->output,
+                       "  row level security of '%s' hides rows from its user "
+                       "(%s that have been sent): give the user of DBDParams "
+                       "there BYPASSRLS, or a policy for all rows",
+                       peer, cm_output_number(there->hidden, pool));
+}
+
 static void show_notes(const cm_client_t *client,
                        const cm_verify_report_t *report, apr_pool_t *pool)
 {
@@ -156,6 +186,7 @@ static void show_text(const cm_client_t *client, const char *peer,
                    found);
     show_differences(client, report, pool);
     show_unpublished(client, peer, report, pool);
+    show_rows(client, peer, report, pool);
     show_notes(client, report, pool);
 }
 
@@ -202,6 +233,13 @@ static void show_json(const cm_client_t *client, const char *peer,
     cm_output_add_number(json, "unpublished_there", report->unpublished_there);
     cm_output_add_number(json, "published_here", report->repairs_here);
     cm_output_add_number(json, "published_there", report->repairs_there);
+    cm_output_add_number(json, "rows_here", report->here->rows);
+    cm_output_add_number(json, "rows_there", report->there->rows);
+    cm_output_add_number(json, "extra_rows", report->extra);
+    cm_output_add_number(json, "hidden_here", report->here->hidden);
+    cm_output_add_number(json, "hidden_there", report->there->hidden);
+    cm_output_add_truth(json, "filtered_here", report->here->filtered);
+    cm_output_add_truth(json, "filtered_there", report->there->filtered);
     cm_output_add_number(json, "undecided", report->undecided);
     cm_output_add_number(json, "left", report->left);
     cm_output_add_truth(json, "complete", !report->too_many);
@@ -226,7 +264,8 @@ static int status_of(const cm_client_t *client,
 
     if (report->skipped)
         return 0;
-    if (report->too_many || report->unpublished_here ||
+    if (report->too_many || report->extra || report->here->hidden ||
+        report->there->hidden || report->unpublished_here ||
         report->unpublished_there || report->counts[CM_RECORD_PARKED] ||
         (count_found(report) && !repaired))
         return cm_code_exit_status(CM_REJECTED);

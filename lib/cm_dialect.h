@@ -22,13 +22,16 @@ typedef enum cm_outside_e {
 
 struct cm_dialect_t {
     cm_database_e database;
-    const char *driver;         /* apr_dbd's name */
-    const char *package;        /* Debian's package with that driver */
-    const char *begin[3];       /* statements that begin a transaction */
-    const char *now;            /* SQL: this moment, for created_at columns */
-    const char *for_update;     /* " FOR UPDATE", or "" */
-    const char *unstamped;      /* the outbox, to look for seq IS NULL, and */
-    const char *in_order;       /* how to find those rows in order of id */
+    const char *driver;     /* apr_dbd's name */
+    const char *package;    /* Debian's package with that driver */
+    const char *begin[3];   /* statements that begin a transaction */
+    const char *now;        /* SQL: this moment, for created_at columns */
+    const char *for_update; /* " FOR UPDATE", or "" */
+    const char *filtered;   /* condition: rows of the table whose quoted name
+                               is the parameter may be hidden from us; NULL:
+                               never */
+    const char *unstamped;  /* the outbox, to look for seq IS NULL, and */
+    const char *in_order;   /* how to find those rows in order of id */
     const char *unstamped_from; /* SQL: the id behind which they are, but for
                                    what cm_unstamped.h says; NULL: any */
     const char *snapshot;       /* SQL: which transactions a statement sees */

@@ -320,6 +320,7 @@ const cm_dialect_t cm_dialect_pgsql = {
     .begin = {"BEGIN ISOLATION LEVEL READ COMMITTED"},
     .now = "now()",
     .for_update = " FOR UPDATE",
+    .filtered = "row_security_active(CAST(%s AS text))",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
     .unstamped_from =

@@ -38,6 +38,9 @@ typedef struct cm_verify_shape_t {
     int receives, publishes, deletes, shared_keys;
     apr_int64_t records;         /* names of records that are alive */
     apr_int64_t unpublished;     /* records without a name, never sent */
+    apr_int64_t rows;            /* of the table, as we see it; -1: not said */
+    int filtered;                /* row level security may hide some from us */
+    apr_int64_t hidden;          /* records with a name that it hides */
     apr_array_header_t *columns; /* cm_verify_column_t: what is carried */
     apr_array_header_t *origins; /* const char *: who made records of it */
 } cm_verify_shape_t;

@@ -33,10 +33,12 @@ static void note(cm_verify_work_t *work, const char *origin,
 
     if (here && !there && is_unsent(here, origin, work->node->settings->name)) {
         report->unpublished_here++;
+        report->unsent_here++;
         return;
     }
     if (there && !here && is_unsent(there, origin, work->peer)) {
         report->unpublished_there++;
+        report->unsent_there++;
         return;
     }
     if (is_full(report)) {

@@ -58,6 +58,9 @@ typedef struct cm_verify_report_t {
     int counts[CM_RECORD_KEPT + 1];  /* of differences, by kind */
     int repairs_here, repairs_there; /* published */
     int unrepaired;                  /* nobody who could publishes the model */
+    apr_int64_t unsent_here, unsent_there; /* of those, with a name */
+    apr_int64_t extra; /* rows more here than there (below 0: there) that
+                          nothing else in here explains */
     int undecided; /* only one side has them, and nobody said who is right */
     int left;      /* only the side has them that is not right */
     const cm_verify_shape_t *here, *there;

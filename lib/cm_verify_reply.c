@@ -42,6 +42,9 @@ static void append_shape(cm_buffer_t *buffer, const cm_verify_shape_t *shape)
     cm_text_member_number(buffer, "shared_keys", shape->shared_keys);
     cm_text_member_number(buffer, "records", shape->records);
     cm_text_member_number(buffer, "unpublished", shape->unpublished);
+    cm_text_member_number(buffer, "rows", shape->rows);
+    cm_text_member_number(buffer, "filtered", shape->filtered);
+    cm_text_member_number(buffer, "hidden", shape->hidden);
     cm_text_begin(buffer, "columns");
     cm_buffer_raw(buffer, "[");
     for (i = 0; i < shape->columns->nelts; i++)

@@ -104,6 +104,12 @@ static int read_shape_member(void *baton, const char *name, cm_json_t *json)
         return cm_text_read_number(&shape->records, json);
     if (!strcmp(name, "unpublished"))
         return cm_text_read_number(&shape->unpublished, json);
+    if (!strcmp(name, "rows"))
+        return cm_text_read_number(&shape->rows, json);
+    if (!strcmp(name, "filtered"))
+        return read_flag(&shape->filtered, json);
+    if (!strcmp(name, "hidden"))
+        return cm_text_read_number(&shape->hidden, json);
     if (!strcmp(name, "columns"))
         return cm_text_read_array(json, CM_COLUMNS_MOST, read_column,
                                   shape->columns);
@@ -119,6 +125,7 @@ static int read_shape(cm_verify_answer_t *answer, cm_json_t *json)
 
     shape->columns = apr_array_make(json->pool, 16, sizeof(cm_verify_column_t));
     shape->origins = apr_array_make(json->pool, 4, sizeof(const char *));
+    shape->rows = -1;
     answer->shape = shape;
     return cm_text_read_object(json, read_shape_member, shape);
 }

@@ -262,6 +262,46 @@ static void settle_names(settling_t *settling)
     }
 }
 
+/* Return how many rows SHAPE has that are of records. */
+static apr_int64_t rows_of(const cm_verify_shape_t *shape)
+{
+    return shape->rows - shape->unpublished;
+}
+
+static int is_as_before(const cm_verify_shape_t *before,
+                        const cm_verify_shape_t *now)
+{
+    return before->rows == now->rows && before->unpublished == now->unpublished;
+}
+
+/* Compare how many rows both sides have: two rows of one record on one side
+ * have the same values, and would not be noticed. While anything moves, the
+ * numbers say nothing. */
+static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
+{
+    cm_verify_report_t *report = work->report;
+    const int *counts = report->counts;
+    cm_verify_question_t question = {.ask = CM_ASK_SHAPE,
+                                     .model = report->model};
+    apr_int64_t extra = rows_of(report->here) - rows_of(report->there) -
+                        report->unsent_here + report->unsent_there -
+                        counts[CM_RECORD_MISSING_THERE] +
+                        counts[CM_RECORD_MISSING_HERE];
+    cm_verify_shape_t *here;
+    cm_verify_answer_t *answer;
+
+    if (!extra || report->there->rows < 0 || report->too_many ||
+        counts[CM_RECORD_UNDER_WAY] || counts[CM_RECORD_PARKED] ||
+        counts[CM_RECORD_KEPT])
+        return NULL;
+    CM_TRY(cm_verify_shape(&here, work->node, report->model, pool));
+    CM_TRY(cm_verify_ask(&answer, work, &question, pool));
+    if (answer->shape && is_as_before(report->here, here) &&
+        is_as_before(report->there, answer->shape))
+        report->extra = extra;
+    return NULL;
+}
+
 cm_error_t *cm_verify_settle(cm_verify_work_t *work, apr_pool_t *scratch_pool)
 {
     settling_t settling = {work, apr_hash_make(work->pool),
@@ -278,7 +318,7 @@ cm_error_t *cm_verify_settle(cm_verify_work_t *work, apr_pool_t *scratch_pool)
     }
     apr_pool_destroy(iterpool);
     settle_names(&settling);
-    return NULL;
+    return compare_rows(work, scratch_pool);
 }
 
 /* Publish NAMES here or (THERE) at the peer. */

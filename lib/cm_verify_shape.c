@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_dialect.h"
 #include "cm_outbox.h"
 #include "cm_verify.h"
 
@@ -76,11 +77,51 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
     return NULL;
 }
 
+/* Where the database may hide rows from us, count the records that it hides:
+ * those that have a name, and no row to be seen. */
+static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
+                                const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(table->model->type);
+    const cm_datum_t name = cm_datum_text(table->quoted);
+    const char *filtered = cm_store_dialect(node->store)->filtered;
+    cm_rows_t *rows;
+
+    if (!filtered)
+        return NULL;
+    CM_TRY(cm_store_select(&rows, node->store,
+                           apr_pstrcat(pool, "SELECT CASE WHEN ", filtered,
+                                       " THEN 1 ELSE 0 END", NULL),
+                           &name, 1, pool));
+    shape->filtered = (int)cm_cell_number(rows, 0, 0);
+    if (!shape->filtered)
+        return NULL;
+    CM_TRY(cm_store_select(&rows, node->store,
+                           apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
+                                       table->quoted,
+                                       " AS t WHERE EXISTS (SELECT 1 FROM"
+                                       " communicator_mappings AS m"
+                                       " WHERE m.local_record_type = %s"
+                                       " AND m.local_record_id = ",
+                                       table->key_text, ")", NULL),
+                           &type, 1, pool));
+    shape->hidden = shape->records - cm_cell_number(rows, 0, 0);
+    if (shape->hidden < 0)
+        shape->hidden = 0;
+    return NULL;
+}
+
 static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                  const cm_table_t *table, apr_pool_t *pool)
 {
     const cm_datum_t type = cm_datum_text(table->model->type);
     cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted, NULL), NULL,
+        0, pool));
+    shape->rows = cm_cell_number(rows, 0, 0);
 
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT COUNT(*) FROM communicator_mappings"
@@ -88,6 +129,7 @@ static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                            " AND local_record_id IS NOT NULL",
                            &type, 1, pool));
     shape->records = cm_cell_number(rows, 0, 0);
+    CM_TRY(count_hidden(shape, node, table, pool));
     return count_unpublished(&shape->unpublished, node, table, pool);
 }
 

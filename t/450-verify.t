@@ -9,7 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file);
+use Communicator::Test qw(client_file slurp spew);
 use Communicator::Test::Pair;
 
 plan skip_all => 'the client is not built' unless -x client_file();
@@ -190,6 +190,70 @@ sub check_gem_time {
     is_equal('it is repaired, too');
 }
 
+# A record that stands twice on one side has equal values on both.
+sub check_twice {
+    my ($central, $facade) = $pair->databases;
+
+    silently($facade, "insert into posts (title) values ('double')");
+    my $id = $facade->value("select id from posts where title = 'double'");
+    silently($central, "insert into posts (title) values ('double')");
+    my $own = $central->value("select id from posts where title = 'double'");
+    # one name, and then another one for a second row there
+    my $map = sub {
+        my ($database, $origin, $name, $local, $same) = @_;
+
+        $database->run('insert into communicator_mappings (origin, '
+            . 'original_id, local_record_type, local_record_id, clock, same_as)'
+            . " values ('$origin', '$name', 'Post', $local, 7, $same)");
+    };
+    $map->($central, 'central', 'twin', "'$own'", 'null');
+    $map->($facade, 'central', 'twin', "'$id'", 'null');
+    is_equal('a record that both have');
+    silently($facade, "insert into posts (title) values ('double')");
+    my $second = $facade->value(
+        "select max(id) from posts where title = 'double'");
+    $map->($facade, 'facade', 'twin', "'$second'", 'null');
+    $map->($central, 'facade', 'twin', 'null', $central->value('select id '
+        . "from communicator_mappings where original_id = 'twin'"));
+    my ($exit, $found) = verify('post');
+    is("$exit $found->{post}{differ} $found->{post}{extra_rows}", '65 0 -1',
+        'a record that stands twice there') or diag(explain($found));
+    like($pair->{central}->sync('verify', 'post')->{out},
+        qr/'facade' has 1 rows more than its records tell/, '  in words');
+    silently($facade, "delete from posts where id = $second");
+    $_->run("delete from communicator_mappings where origin = 'facade' and "
+        . "original_id = 'twin'") for $central, $facade;
+    is_equal('and no longer');
+}
+
+# PostgreSQL's row level security hides rows from who is no superuser.
+sub check_hidden {
+    my ($central) = $pair->databases;
+    my $conf = "$pair->{central}{dir}/node.conf";
+    my $before = slurp($conf);
+
+    $central->run("insert into posts (title) values ('hidden')");
+    $pair->sync('a record that will be hidden');
+    $central->run(<<'SQL');
+create role limited login;
+grant all on all tables in schema public to limited;
+grant all on all sequences in schema public to limited;
+alter table posts enable row level security;
+create policy most on posts using (title <> 'hidden');
+SQL
+    is_equal('who may see all rows');
+    spew($conf, $before =~ s/user=postgres/user=limited/r);
+    my ($exit, $found) = verify('post');
+    is($exit, 65, 'row level security');
+    is_deeply([@{ $found->{post} }{qw(hidden_here hidden_there)}], [1, 0],
+        '  is noticed') or diag(explain($found));
+    like($pair->{central}->sync('verify', 'post')->{out},
+        qr/security of 'central' hides rows .*BYPASSRLS/, '  and named');
+    spew($conf, $before);
+    $central->run('alter table posts disable row level security; '
+        . 'drop owned by limited; drop role limited');
+}
+
 # A side that has many records of which the other has none.
 sub check_lost {
     silently($pair->facade, 'delete from posts');
@@ -217,6 +281,8 @@ for my $drivers ([qw(pgsql mysql)], [qw(mysql sqlite3)], [qw(sqlite3 pgsql)]) {
         check_repair();
         check_under_way();
         check_gem_time();
+        check_twice();
+        check_hidden() if $drivers->[0] eq 'pgsql';
         check_lost();
         $pair->{facade}->log_has_only;
         $pair->stop;
