@@ -35,6 +35,12 @@ static cm_error_t *schema_is_known(const cm_client_t *client, apr_pool_t *pool)
 static cm_error_t *triggers_are_there(cm_check_t *check,
                                       const cm_table_t *table)
 {
+    static const char *const words[] = {
+        [CM_CAPTURE_MISSING] = "are not there: its changes are not published",
+        [CM_CAPTURE_STALE] = "were made for other columns, or by another "
+                             "version",
+        [CM_CAPTURE_PARTIAL] = "are not on all of its partitions: what is "
+                               "written to those themselves is not published"};
     apr_pool_t *pool = check->pool;
     cm_capture_e state;
 
@@ -43,12 +49,9 @@ static cm_error_t *triggers_are_there(cm_check_t *check,
     CM_TRY(cm_capture_state(&state, check->client->store, table, pool));
     if (state == CM_CAPTURE_CURRENT)
         return NULL;
-    return cm_error_hint(
-        CM_FAIL(pool, CM_SCHEMA, "the triggers of '%s' %s", table->model->table,
-                state == CM_CAPTURE_MISSING
-                    ? "are not there: its changes are not published"
-                    : "were made for other columns"),
-        pool, "communicator-sync migrate");
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "the triggers of '%s' %s",
+                                 table->model->table, words[state]),
+                         pool, "communicator-sync migrate");
 }
 
 static cm_error_t *may_be_changed(cm_check_t *check, const cm_table_t *table)
@@ -190,6 +193,27 @@ static void check_state(cm_check_t *check)
     }
 }
 
+/* Triggers of a table that is published no longer, or has another name now. */
+static void check_leftovers(cm_check_t *check)
+{
+    apr_array_header_t *leftovers;
+    apr_pool_t *pool = check->pool;
+    cm_error_t *err = cm_schema_leftovers(&leftovers, check->client->store,
+                                          check->client->settings, pool);
+    int i;
+
+    if (err)
+        cm_check_went(check, "triggers", err);
+    for (i = 0; !err && i < leftovers->nelts; i++)
+        cm_check_went(
+            check, "triggers",
+            cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                  "%s: what it captures is published twice, "
+                                  "or not at all",
+                                  APR_ARRAY_IDX(leftovers, i, const char *)),
+                          pool, "communicator-sync migrate"));
+}
+
 /* Communicator's own tables; without them the models can be judged, too. */
 static void check_own(cm_check_t *check)
 {
@@ -199,6 +223,7 @@ static void check_own(cm_check_t *check)
     if (!cm_check_went(check, "tables of Communicator",
                        schema_is_known(client, check->pool)))
         return;
+    check_leftovers(check);
     cm_check_went(check, "rights on Communicator's tables",
                   cm_state_rights(client->store, NULL, check->pool));
     err = cm_client_node(client);

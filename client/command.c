@@ -22,9 +22,11 @@ const cm_command_t cm_commands[] = {
      "\nWhat the peer says of itself is as of the last pull.\n"},
     {"check", cm_command_check, CM_FOR_REMOTE, 0, "",
      "test the whole way, and say what to do", ""},
-    {"migrate", cm_command_migrate, CM_FOR_MIGRATE, 0, "[--dry-run]",
+    {"migrate", cm_command_migrate, CM_FOR_MIGRATE, 1,
+     "[--dry-run] [--drop-triggers [MODEL]]",
      "create or upgrade tables and triggers",
-     "\nMay be run again at any time, and after any failure.\n"},
+     "\nMay be run again at any time, and after any failure. Changes that are "
+     "made\nbetween --drop-triggers and the next migrate are not published.\n"},
     {"publish", cm_command_publish, CM_FOR_PUBLISH, -1,
      "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
      "\nThe records go out with their old clocks: nothing newer is "

@@ -67,18 +67,66 @@ static cm_error_t *tell_gems(cm_client_t *client, apr_pool_t *pool)
     return NULL;
 }
 
+/* Give the model whose triggers are to go; NULL: all. */
+static cm_error_t *find_model(const cm_model_t **model,
+                              const cm_client_t *client, apr_pool_t *pool)
+{
+    const cm_options_t *options = client->options;
+    const char *name;
+
+    *model = NULL;
+    if (!options->arguments->nelts)
+        return NULL;
+    name = APR_ARRAY_IDX(options->arguments, 0, const char *);
+    if (!options->drop_triggers)
+        return cm_error_hint(CM_FAIL(pool, CM_USAGE,
+                                     "migrate takes a model with "
+                                     "--drop-triggers only"),
+                             pool, "communicator-sync migrate --help");
+    *model = cm_settings_model(client->settings, name);
+    if (*model)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_USAGE, "there is no model '%s'", name), pool,
+        "communicator-sync configtest --dump shows the models");
+}
+
+static cm_error_t *drop_triggers(migration_t *migration,
+                                 const cm_model_t *model, apr_pool_t *pool)
+{
+    const cm_client_t *client = migration->client;
+    const int dry_run = client->options->dry_run;
+
+    CM_TRY_FOR(cm_schema_drop_triggers(client->store, client->settings, model,
+                                       dry_run, on_step, migration, pool),
+               pool, "cannot drop the triggers");
+    if (migration->steps && !dry_run)
+        cm_output_warn(client->output, NULL,
+                       "what is changed in these tables is not published until "
+                       "`communicator-sync migrate` has made the triggers "
+                       "again");
+    return NULL;
+}
+
 cm_error_t *cm_command_migrate(int *status, cm_client_t *client,
                                apr_pool_t *scratch_pool)
 {
     migration_t migration = {client, 0};
     int dry_run = client->options->dry_run;
+    const cm_model_t *model;
 
     (void)status;
+    CM_TRY(find_model(&model, client, scratch_pool));
     CM_TRY(cm_client_store(client));
-    CM_TRY_FOR(cm_schema_migrate(client->store, client->settings, dry_run,
-                                 on_step, &migration, scratch_pool),
-               scratch_pool, "cannot migrate");
+    if (client->options->drop_triggers)
+        CM_TRY(drop_triggers(&migration, model, scratch_pool));
+    else
+        CM_TRY_FOR(cm_schema_migrate(client->store, client->settings, dry_run,
+                                     on_step, &migration, scratch_pool),
+                   scratch_pool, "cannot migrate");
     if (migration.steps == 0)
         cm_output_line(client->output, "%snothing to do", dry_run ? "-- " : "");
-    return dry_run ? NULL : tell_gems(client, scratch_pool);
+    if (dry_run || client->options->drop_triggers)
+        return NULL;
+    return tell_gems(client, scratch_pool);
 }

@@ -81,6 +81,8 @@ static const option_t known[] = {
      "remove also what a peer has not confirmed"},
     {"dry-run", 'n', FLAG, NULL, MEMBER(dry_run), CM_FOR_MIGRATE,
      "show the SQL and change nothing"},
+    {"drop-triggers", 0, FLAG, NULL, MEMBER(drop_triggers), CM_FOR_MIGRATE,
+     "before columns are dropped: only drop the triggers"},
     {"all", 'a', FLAG, NULL, MEMBER(all), CM_FOR_PUBLISH | CM_FOR_PURGE,
      "every record of the model; purge: of any age"},
     {"where", 0, TEXT, "SQL", MEMBER(where), CM_FOR_PUBLISH,

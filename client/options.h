@@ -33,6 +33,7 @@ typedef struct cm_options_t {
     int wait;    /* seconds for the lock */
     int timeout; /* seconds for one request */
     int dry_run, dump, all;
+    int drop_triggers; /* migrate --drop-triggers */
     const char *where;
     int renew;          /* epoch --new */
     const char *accept; /* epoch --accept */

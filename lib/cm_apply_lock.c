@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "cm_capture_row.h"
 #include "cm_outbox.h"
 
 #define STAMP_LIMIT 1000
@@ -123,6 +124,8 @@ static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
             continue;
         record->row = cm_cell(rows, i, 1);
         record->local_id = cm_cell_text(rows, i, 0);
+        CM_TRY(cm_capture_whole(&record->row, run->node->store, asking->table,
+                                record->local_id, run->pool));
     }
     return NULL;
 }

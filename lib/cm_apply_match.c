@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "cm_capture_row.h"
+
 /* Records of one table that look for rows like them. */
 typedef struct looking_t {
     const cm_table_t *table;
@@ -149,6 +151,8 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     apr_array_header_t *attributes;
     cm_record_t *record;
 
+    CM_TRY(cm_capture_whole(&raw, run->node->store, looking->table,
+                            cm_cell_text(rows, row, 0), run->pool));
     CM_TRY(cm_message_capture(&attributes, looking->table, raw->data, raw->size,
                               cm_store_dialect(run->node->store), run->pool));
     record =

@@ -12,6 +12,11 @@
 /* PostgreSQL has the shortest names. */
 #define NAME_MAX_BYTES 63
 
+/* The last one only PostgreSQL has a trigger for. */
+#define EVENTS 4
+static const char *const events[EVENTS] = {"insert", "update", "delete",
+                                           "truncate"};
+
 /* What the templates are filled with. */
 typedef struct filling_t {
     cm_store_t *store;
@@ -77,10 +82,9 @@ static void set_names(filling_t *filling, const char *place)
     const cm_model_t *model = filling->table->model;
     const char *dot = strchr(model->table, '.'), *schema = "";
     apr_pool_t *pool = filling->pool;
-    static const char *const events[] = {"insert", "update", "delete"};
     int i;
 
-    for (i = 0; i < 3; i++)
+    for (i = 0; i < EVENTS; i++)
         set(filling, events[i],
             cm_store_quote(filling->store,
                            trigger_name(filling->table, events[i], pool),
@@ -101,6 +105,9 @@ static void set_names(filling_t *filling, const char *place)
                  literal(filling, model->name));
     set(filling, "open",
         cm_catalog_name_literal(filling->store, "{", model->name, ":", pool));
+    set(filling, "unread",
+        cm_catalog_name_literal(filling->store, "{", model->name, ":true}",
+                                pool));
 }
 
 /* The key as text, and whether it changed. */
@@ -110,6 +117,8 @@ static void set_key(filling_t *filling)
     apr_pool_t *pool = filling->pool;
 
     set(filling, "key", key);
+    apr_hash_set(filling->values, "key_name", APR_HASH_KEY_STRING,
+                 literal(filling, filling->table->key->name));
     set(filling, "old_key", cm_catalog_with_alias(key, filling->before, pool));
     set(filling, "new_key", cm_catalog_with_alias(key, filling->after, pool));
     set(filling, "key_differs",
@@ -191,7 +200,8 @@ static int needs_settings(const cm_table_t *table)
 
 /* A statement's cascades into its own table stand in one transition table
  * with its own rows. Where messages are applied only the cascades are news:
- * row by row they can be told apart. */
+ * row by row they can be told apart. Not of a partitioned table: a row that
+ * moves to another partition is deleted to its row triggers. */
 static int deletes_by_row(const cm_table_t *table)
 {
     const apr_array_header_t *references = table->model->references;
@@ -200,16 +210,54 @@ static int deletes_by_row(const cm_table_t *table)
     for (i = 0; i < references->nelts; i++)
         if (!strcmp(APR_ARRAY_IDX(references, i, cm_reference_t).model,
                     table->model->name))
-            return 1;
-    return table->partitioned;
+            return !table->partitioned;
+    return 0;
+}
+
+/* Return SQL that is true when the columns of the row "t" have the types that
+ * they had when the triggers were made; an error when one is gone. ALL: not
+ * the key alone. */
+static const char *same_types(const filling_t *filling, int all)
+{
+    const cm_table_t *table = filling->table;
+    apr_array_header_t *types, *numbers, *named;
+    apr_pool_t *pool = filling->pool;
+    int i;
+
+    types = apr_array_make(pool, 32, sizeof(const char *));
+    numbers = apr_array_make(pool, 32, sizeof(const char *));
+    named = apr_array_make(pool, 4, sizeof(const char *));
+    APR_ARRAY_PUSH(named, const char *) = "";
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+        const char *type =
+            apr_pstrcat(pool, "pg_typeof(t.", column->quoted, ")", NULL);
+
+        if (column != table->key && (!all || !column->carried))
+            continue;
+        if (strspn(column->declared, "0123456789") ==
+            strlen(column->declared)) {
+            APR_ARRAY_PUSH(types, const char *) = type;
+            APR_ARRAY_PUSH(numbers, const char *) = column->declared;
+            continue;
+        }
+        APR_ARRAY_PUSH(named, const char *) =
+            apr_pstrcat(pool, " AND ", type, " = to_regtype(",
+                        literal(filling, column->declared), ")", NULL);
+    }
+    return apr_pstrcat(pool, "ARRAY[", apr_array_pstrcat(pool, types, ','),
+                       "]::oid[] = '{", apr_array_pstrcat(pool, numbers, ','),
+                       "}'::oid[]", apr_array_pstrcat(pool, named, 0), NULL);
 }
 
 /* MONETARY is the session's lc_monetary. */
 static void set_pgsql(filling_t *filling, const char *monetary)
 {
     const char *settings = "SET search_path = pg_catalog, pg_temp";
-    int by_row = filling->table->partitioned;
     int by_old_row = deletes_by_row(filling->table);
+    const char *place =
+        apr_hash_get(filling->values, "place", APR_HASH_KEY_STRING);
+    apr_pool_t *pool = filling->pool;
 
     if (needs_settings(filling->table))
         settings = "SET search_path = pg_catalog, pg_temp"
@@ -220,39 +268,38 @@ static void set_pgsql(filling_t *filling, const char *monetary)
         settings = apr_pstrcat(filling->pool, settings, " SET lc_monetary = ",
                                literal(filling, monetary), NULL);
     set(filling, "settings", settings);
+    apr_hash_set(filling->values, "lastval", APR_HASH_KEY_STRING,
+                 literal(filling, apr_pstrcat(pool, place,
+                                              ".communicator_lastval", NULL)));
     apr_hash_set(
-        filling->values, "lastval", APR_HASH_KEY_STRING,
-        literal(filling, apr_pstrcat(filling->pool,
-                                     apr_hash_get(filling->values, "place",
-                                                  APR_HASH_KEY_STRING),
-                                     ".communicator_lastval", NULL)));
-    /* the partitions have no transition tables */
-    set(filling, "rows", by_row ? "(SELECT NEW.*)" : "communicator_rows");
+        filling->values, "outbox", APR_HASH_KEY_STRING,
+        literal(filling, apr_pstrcat(pool, place, ".outbound_messages", NULL)));
+    set(filling, "same", same_types(filling, 1));
+    set(filling, "same_key", same_types(filling, 0));
+    set(filling, "rows", "communicator_rows");
     set(filling, "old_rows",
         by_old_row ? "(SELECT OLD.*)" : "communicator_rows");
+    set(filling, "old_rows_given",
+        by_old_row ? "(SELECT ($4).*)" : "communicator_rows");
+    set(filling, "old_given", by_old_row ? ", OLD" : "");
     set(filling, "pair",
-        by_row ? "(SELECT OLD.*) AS o CROSS JOIN (SELECT NEW.*) AS n"
-               : "communicator_old AS o CROSS JOIN communicator_rows AS n");
+        "communicator_old AS o CROSS JOIN communicator_rows AS n");
     /* a full join, so that no plan made for one row is a nested loop when
      * there are a million */
     set(filling, "pairs",
-        by_row ? "(SELECT OLD.*) AS o CROSS JOIN (SELECT NEW.*) AS n"
-               : "(SELECT row_number() OVER () AS communicator_row, *"
-                 " FROM communicator_old) AS o FULL JOIN"
-                 " (SELECT row_number() OVER () AS communicator_row, *"
-                 " FROM communicator_rows) AS n USING (communicator_row)");
+        "(SELECT row_number() OVER () AS communicator_row, *"
+        " FROM communicator_old) AS o FULL JOIN"
+        " (SELECT row_number() OVER () AS communicator_row, *"
+        " FROM communicator_rows) AS n USING (communicator_row)");
     set(filling, "each_new",
-        by_row ? "FOR EACH ROW"
-               : "REFERENCING NEW TABLE AS communicator_rows"
-                 " FOR EACH STATEMENT");
+        "REFERENCING NEW TABLE AS communicator_rows FOR EACH STATEMENT");
     set(filling, "each_old",
         by_old_row ? "FOR EACH ROW"
                    : "REFERENCING OLD TABLE AS communicator_rows"
                      " FOR EACH STATEMENT");
     set(filling, "each_pair",
-        by_row ? "FOR EACH ROW"
-               : "REFERENCING OLD TABLE AS communicator_old"
-                 " NEW TABLE AS communicator_rows FOR EACH STATEMENT");
+        "REFERENCING OLD TABLE AS communicator_old"
+        " NEW TABLE AS communicator_rows FOR EACH STATEMENT");
 }
 
 static const char *section(const filling_t *filling, const char *name)
@@ -298,56 +345,55 @@ static cm_error_t *fill(filling_t *filling, cm_store_t *store,
     return NULL;
 }
 
-static apr_array_header_t *fill_sections(filling_t *filling)
+/* Append the statements of section NAME, filled in, to ALL; where there is
+ * none, nothing. */
+static void add_section(apr_array_header_t *all, const filling_t *filling,
+                        const char *name)
 {
-    const char *const sections[] = {
-        "prepare", "insert", "update",
-        filling->table->model->deletes ? "delete" : "no-delete"};
-    apr_array_header_t *statements, *all;
-    int i, j;
-
-    all = apr_array_make(filling->pool, 8, sizeof(const char *));
-    for (i = 0; i < 4; i++) {
-        const char *text = section(filling, sections[i]);
-
-        if (!text)
-            continue;
-        statements = cm_sql_statements(text, filling->pool);
-        for (j = 0; j < statements->nelts; j++)
-            APR_ARRAY_PUSH(all, const char *) =
-                cm_sql_fill(APR_ARRAY_IDX(statements, j, const char *),
-                            filling->values, filling->pool);
-    }
-    return all;
-}
-
-/* Make all statements of TABLE; *MARK tells them from those of other columns
- * or another version, and stands in each trigger. */
-static cm_error_t *make(apr_array_header_t **statements, const char **mark,
-                        cm_store_t *store, const cm_table_t *table,
-                        apr_pool_t *pool)
-{
-    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
-    filling_t filling;
+    const char *text = section(filling, name);
+    apr_array_header_t *statements;
     int i;
 
-    CM_TRY(fill(&filling, store, table, pool));
-    *statements = fill_sections(&filling);
-    for (i = 0; i < (*statements)->nelts; i++)
-        hash = hash_of(APR_ARRAY_IDX(*statements, i, const char *), hash);
-    *mark = apr_pstrcat(pool, "communicator ", hash_text(hash, pool), NULL);
-    set(&filling, "mark", *mark);
-    *statements = fill_sections(&filling);
-    return NULL;
+    if (!text)
+        return;
+    statements = cm_sql_statements(text, filling->pool);
+    for (i = 0; i < statements->nelts; i++)
+        APR_ARRAY_PUSH(all, const char *) =
+            cm_sql_fill(APR_ARRAY_IDX(statements, i, const char *),
+                        filling->values, filling->pool);
 }
 
-cm_error_t *cm_capture_statements(apr_array_header_t **statements,
-                                  cm_store_t *store, const cm_table_t *table,
-                                  apr_pool_t *pool)
+/* Append the triggers on the table that is filled in, where functions stand
+ * apart from them (PostgreSQL). */
+static void add_triggers(apr_array_header_t *all, const filling_t *filling)
 {
-    const char *mark;
+    const int deletes = filling->table->model->deletes;
+    int i;
 
-    return make(statements, &mark, store, table, pool);
+    for (i = 0; i < EVENTS; i++)
+        if (deletes || i < 2)
+            add_section(
+                all, filling,
+                apr_pstrcat(filling->pool, events[i], ".trigger", NULL));
+    if (!deletes)
+        add_section(all, filling, "no-delete.trigger");
+}
+
+static apr_array_header_t *fill_sections(const filling_t *filling)
+{
+    const int deletes = filling->table->model->deletes;
+    apr_array_header_t *all =
+        apr_array_make(filling->pool, 8, sizeof(const char *));
+    int i;
+
+    add_section(all, filling, "prepare");
+    for (i = 0; i < EVENTS; i++)
+        if (deletes || i < 2)
+            add_section(all, filling, events[i]);
+    if (!deletes)
+        add_section(all, filling, "no-delete");
+    add_triggers(all, filling);
+    return all;
 }
 
 /* Add to ARGUMENTS what names the table of MODEL in the sections of
@@ -378,33 +424,115 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
     return apr_pstrcat(pool, "(", sql, ")", NULL);
 }
 
-static cm_error_t *read_triggers(cm_rows_t **rows, cm_store_t *store,
-                                 const cm_table_t *table, apr_pool_t *pool)
+/* Ask the section NAME of capture.sql about TABLE. */
+static cm_error_t *ask(cm_rows_t **rows, cm_store_t *store, const char *name,
+                       const cm_table_t *table, apr_pool_t *pool)
 {
     apr_array_header_t *arguments = apr_array_make(pool, 2, sizeof(cm_datum_t));
 
     add_place(arguments, store, table->model, pool);
     return cm_store_select(rows, store,
                            cm_sql_section(cm_store_dialect(store)->driver,
-                                          "capture.sql", "state", pool),
+                                          "capture.sql", name, pool),
                            (const cm_datum_t *)arguments->elts,
                            arguments->nelts, pool);
+}
+
+/* Return the mark that tells the triggers of these STATEMENTS from those of
+ * other columns or another version; it stands in each of them. */
+static const char *mark_of(const apr_array_header_t *statements,
+                           apr_pool_t *pool)
+{
+    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
+    int i;
+
+    for (i = 0; i < statements->nelts; i++)
+        hash = hash_of(APR_ARRAY_IDX(statements, i, const char *), hash);
+    return apr_pstrcat(pool, "communicator ", hash_text(hash, pool), NULL);
+}
+
+/* What is written to a partition itself fires no trigger of the table. */
+static cm_error_t *add_partitions(apr_array_header_t *all, filling_t *filling)
+{
+    cm_rows_t *rows;
+    int i;
+
+    if (!filling->table->partitioned)
+        return NULL;
+    CM_TRY(ask(&rows, filling->store, "partitions", filling->table,
+               filling->pool));
+    for (i = 0; i < rows->count; i++) {
+        apr_hash_set(filling->values, "table", APR_HASH_KEY_STRING,
+                     cm_cell_text(rows, i, 0));
+        add_triggers(all, filling);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_capture_statements(apr_array_header_t **statements,
+                                  cm_store_t *store, const cm_table_t *table,
+                                  apr_pool_t *pool)
+{
+    filling_t filling;
+
+    CM_TRY(fill(&filling, store, table, pool));
+    set(&filling, "mark", mark_of(fill_sections(&filling), pool));
+    *statements = fill_sections(&filling);
+    return add_partitions(*statements, &filling);
+}
+
+int cm_capture_wanted(const cm_store_t *store, const cm_model_t *model)
+{
+    if (!model->deletes)
+        return 2;
+    return cm_store_dialect(store)->database == CM_PGSQL ? EVENTS : EVENTS - 1;
+}
+
+int cm_capture_owns(const cm_store_t *store, const cm_table_t *table,
+                    const char *trigger, apr_pool_t *scratch_pool)
+{
+    int wanted = cm_capture_wanted(store, table->model), i;
+
+    for (i = 0; i < wanted; i++)
+        if (!strcmp(trigger, trigger_name(table, events[i], scratch_pool)))
+            return 1;
+    return 0;
+}
+
+/* Return whether a partition in ROWS lacks triggers. */
+static int lacks_some(const cm_rows_t *rows, int wanted)
+{
+    int i, partitions = 0, triggers = 0;
+
+    for (i = 0; i < rows->count; i++)
+        if (cm_cell_number(rows, i, 2)) {
+            partitions += cm_cell_number(rows, i, 3) == 1;
+            triggers += cm_cell_text(rows, i, 0) != NULL;
+        }
+    return triggers != partitions * wanted;
 }
 
 cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
                              const cm_table_t *table, apr_pool_t *scratch_pool)
 {
-    int wanted = table->model->deletes ? 3 : 2, current = 0, i;
-    apr_array_header_t *statements;
+    int wanted = cm_capture_wanted(store, table->model), found = 0, current = 0,
+        i;
+    filling_t filling;
     cm_rows_t *rows;
     const char *mark;
 
-    CM_TRY(make(&statements, &mark, store, table, scratch_pool));
-    CM_TRY(read_triggers(&rows, store, table, scratch_pool));
-    for (i = 0; i < rows->count; i++)
+    CM_TRY(fill(&filling, store, table, scratch_pool));
+    mark = mark_of(fill_sections(&filling), scratch_pool);
+    CM_TRY(ask(&rows, store, "state", table, scratch_pool));
+    for (i = 0; i < rows->count; i++) {
+        if (cm_cell_number(rows, i, 2))
+            continue;
+        found++;
         current += strstr(cm_cell_text(rows, i, 1), mark) != NULL;
-    *state = !rows->count                                 ? CM_CAPTURE_MISSING
-             : current == wanted && rows->count == wanted ? CM_CAPTURE_CURRENT
-                                                          : CM_CAPTURE_STALE;
+    }
+    *state = !found                                 ? CM_CAPTURE_MISSING
+             : current != wanted || found != wanted ? CM_CAPTURE_STALE
+             : lacks_some(rows, wanted)             ? CM_CAPTURE_PARTIAL
+                                                    : CM_CAPTURE_CURRENT;
     return NULL;
 }

@@ -16,6 +16,7 @@ cm_error_t *cm_capture_statements(apr_array_header_t **statements,
 typedef enum cm_capture_e {
     CM_CAPTURE_MISSING,
     CM_CAPTURE_STALE,
+    CM_CAPTURE_PARTIAL, /* a partition of it has none */
     CM_CAPTURE_CURRENT
 } cm_capture_e;
 cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
@@ -27,5 +28,13 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
  * (cm_datum_t). */
 const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool);
+
+/* Return how many triggers the table of MODEL has in STORE when all are
+ * there. */
+int cm_capture_wanted(const cm_store_t *store, const cm_model_t *model);
+
+/* Return whether TRIGGER is the name of a trigger that TABLE has in STORE. */
+int cm_capture_owns(const cm_store_t *store, const cm_table_t *table,
+                    const char *trigger, apr_pool_t *scratch_pool);
 
 #endif

@@ -28,7 +28,8 @@ enum {
     KIND,
     IS_UNSIGNED,
     ON_UPDATE,
-    OWN_TRIGGERS
+    OWN_TRIGGERS,
+    DECLARED
 };
 
 static int cell_number(const cm_rows_t *rows, int row, int column)
@@ -57,6 +58,8 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
     column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
     column->quoted = cm_store_quote(store, column->name, pool);
     column->type = type_of(cm_cell_text(rows, row, TYPE), pool);
+    if (cm_cell_text(rows, row, DECLARED))
+        column->declared = type_of(cm_cell_text(rows, row, DECLARED), pool);
     column->length = cell_number(rows, row, LENGTH);
     column->octets = cm_cell_number(rows, row, OCTETS);
     column->precision = cell_number(rows, row, PRECISION);

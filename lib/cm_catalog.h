@@ -10,8 +10,10 @@
 
 typedef struct cm_column_t {
     const char *name;
-    const char *quoted; /* as an identifier in SQL with parameters */
-    const char *type;   /* declared type, to cast to on PostgreSQL */
+    const char *quoted;   /* as an identifier in SQL with parameters */
+    const char *type;     /* declared type, to cast to on PostgreSQL */
+    const char *declared; /* PostgreSQL: the type itself, a domain's too: its
+                             number, or its name when it is not built in */
     cm_class_e value_class;
     int length;           /* most characters (text) or bytes (binary); 0: no
                              limit. Integers and floats: bytes of storage */
@@ -32,6 +34,10 @@ typedef struct cm_column_t {
     const char *capture;   /* SQL making the raw form, a piece of the table's;
                               with "t." before the column's name */
 } cm_column_t;
+
+/* What MariaDB's capture has instead of bytes that are too many for one value:
+ * no hexadecimal digits. */
+#define CM_CAPTURE_APART "too large"
 
 typedef struct cm_table_t {
     const cm_model_t *model;

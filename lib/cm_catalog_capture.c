@@ -47,35 +47,32 @@ static const char *capture_pgsql(const cm_column_t *column, const char *base,
     return apr_psprintf(pool, format, column->quoted);
 }
 
-/* MariaDB: JSON_OBJECT() shows a FLOAT with six digits and a JSON column as
- * an object; a TIMESTAMP depends on the session's zone; a zero one is NULL to
- * UNIX_TIMESTAMP() in a trigger. */
-static const char *capture_mysql(const cm_column_t *column, const char *base,
-                                 apr_pool_t *pool)
+/* MariaDB: every value is a text of one character set. JSON_OBJECT() writes a
+ * number as it is shown (ZEROFILL, YEAR 0000), which need not be JSON, a FLOAT
+ * with six digits and a JSON column as an object; and a statement with columns
+ * of two character sets may fail. A TIMESTAMP depends on the session's zone; a
+ * zero one is NULL to UNIX_TIMESTAMP() in a trigger. HEX() of what is too long
+ * is NULL: CM_CAPTURE_APART says that it must be read in pieces. */
+static const char *capture_mysql(const cm_column_t *column, apr_pool_t *pool)
 {
-    const char *format = "t.%s";
+    const char *format = "CAST(t.%s AS CHAR CHARACTER SET utf8mb4)";
 
     switch (column->value_class) {
     case CM_CLASS_BOOLEAN:
     case CM_CLASS_INTEGER:
         if (!strncmp(column->type, "bit", 3))
-            format = "t.%s + 0";
+            format = "CAST(t.%s + 0 AS CHAR CHARACTER SET utf8mb4)";
         break;
     case CM_CLASS_FLOAT:
-        format = "CAST(t.%s AS DOUBLE)";
+        format = "CAST(CAST(t.%s AS DOUBLE) AS CHAR CHARACTER SET utf8mb4)";
         break;
     case CM_CLASS_TIMESTAMP_ZONE:
-        format = "IF(t.%s = 0, '0000-00-00 00:00:00', UNIX_TIMESTAMP(t.%s))";
+        format = "IF(t.%s = 0, '0000-00-00 00:00:00',"
+                 " CAST(UNIX_TIMESTAMP(t.%s) AS CHAR CHARACTER SET utf8mb4))";
         break;
     case CM_CLASS_BINARY:
-        format = "LOWER(HEX(t.%s))";
-        break;
-    case CM_CLASS_TEXT:
-        if (strcmp(base, "longtext"))
-            break;
-        /* fall through */
-    case CM_CLASS_JSON:
-        format = "CAST(t.%s AS CHAR CHARACTER SET utf8mb4)";
+        format = "IF(OCTET_LENGTH(t.%s) * 2 > @@max_allowed_packet,"
+                 " '" CM_CAPTURE_APART "', LOWER(HEX(t.%s)))";
         break;
     default:
         break;
@@ -112,7 +109,7 @@ const char *cm_catalog_capture(const cm_column_t *column, const char *base,
     case CM_PGSQL:
         return capture_pgsql(column, base, pool);
     case CM_MYSQL:
-        return capture_mysql(column, base, pool);
+        return capture_mysql(column, pool);
     case CM_SQLITE3:
         break;
     }
@@ -256,6 +253,7 @@ static const char *differs_mysql(const cm_column_t *column, const char *before,
     if (is_exact(column, CM_MYSQL))
         format = "NOT (%s.%s <=> %s.%s)";
     else if (column->value_class != CM_CLASS_TEXT &&
+             column->value_class != CM_CLASS_BINARY &&
              column->value_class != CM_CLASS_JSON)
         return apr_psprintf(
             pool, "NOT (BINARY %s <=> BINARY %s)",

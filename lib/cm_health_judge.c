@@ -6,6 +6,7 @@
 #include "cm_altered.h"
 #include "cm_capture.h"
 #include "cm_judge.h"
+#include "cm_schema.h"
 #include "cm_health.h"
 
 #define FMT "%" APR_INT64_T_FMT
@@ -294,8 +295,32 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                          "the triggers of table '%s' are incomplete, or "
                          "for other columns",
                          model->table);
+    else if (capture == CM_CAPTURE_PARTIAL) {
+        problem.severity = CM_SEVERITY_WARNING;
+        problem.text = apr_psprintf(pool,
+                                    "a partition of table '%s' has no "
+                                    "triggers: what is written to it itself "
+                                    "is not published",
+                                    model->table);
+    }
     if (problem.text)
         APR_ARRAY_PUSH(problems, cm_problem_t) = problem;
+    return NULL;
+}
+
+/* Add triggers that are in the way: renamed tables publish twice. */
+static cm_error_t *check_leftovers(apr_array_header_t *problems,
+                                   cm_node_t *node, apr_pool_t *pool)
+{
+    apr_array_header_t *leftovers;
+    int i;
+
+    CM_TRY(cm_schema_leftovers(&leftovers, node->store, node->settings, pool));
+    for (i = 0; i < leftovers->nelts; i++)
+        APR_ARRAY_PUSH(problems, cm_problem_t) =
+            (cm_problem_t){CM_SEVERITY_WARNING, NULL,
+                           APR_ARRAY_IDX(leftovers, i, const char *),
+                           "run `communicator-sync migrate`"};
     return NULL;
 }
 
@@ -312,15 +337,17 @@ cm_error_t *cm_health_check(apr_array_header_t **problems, cm_node_t *node,
                                APR_ARRAY_IDX(models, i, cm_model_t *),
                                result_pool),
                    result_pool, "cannot check the tables");
+    CM_TRY_FOR(check_leftovers(*problems, node, result_pool), result_pool,
+               "cannot check the triggers");
     return NULL;
 }
 
 /* Add to PROBLEMS that the table of MODEL has only FOUND triggers. */
-static void judge_triggers(apr_array_header_t *problems,
+static void judge_triggers(apr_array_header_t *problems, cm_node_t *node,
                            const cm_model_t *model, apr_int64_t found,
                            apr_pool_t *pool)
 {
-    if (found < (model->deletes ? 3 : 2))
+    if (found < cm_capture_wanted(node->store, model))
         APR_ARRAY_PUSH(problems, cm_problem_t) = (cm_problem_t){
             CM_SEVERITY_CRITICAL, NULL,
             apr_psprintf(pool,
@@ -376,7 +403,7 @@ cm_error_t *cm_health_triggers(apr_array_header_t **problems, cm_node_t *node,
             count_triggers(&rows, node, models, first, count, result_pool),
             result_pool, "cannot look for the triggers");
         for (i = 0; i < count; i++)
-            judge_triggers(*problems,
+            judge_triggers(*problems, node,
                            APR_ARRAY_IDX(models, first + i, cm_model_t *),
                            cm_cell_number(rows, 0, i), result_pool);
     }

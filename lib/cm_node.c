@@ -10,6 +10,9 @@
 #include "cm_dialect.h"
 #include "cm_schema.h"
 
+/* How long a connection remembers tables. */
+#define TABLES_LAST apr_time_from_sec(10)
+
 apr_int64_t cm_clock_now(void)
 {
     return apr_time_now();
@@ -87,6 +90,8 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
     cm_error_t *err;
 
     if (!read) {
+        if (!apr_hash_count(node->tables))
+            node->tables_at = cm_clock_now();
         apr_pool_create(&scratch_pool, node->pool);
         err = cm_catalog_read(&read, node->store, model, node->table_pool,
                               scratch_pool);
@@ -105,6 +110,13 @@ void cm_node_forget(cm_node_t *node)
     apr_pool_clear(node->table_pool);
     node->tables = apr_hash_make(node->table_pool);
     cm_store_forget(node->store);
+}
+
+void cm_node_renew(cm_node_t *node)
+{
+    if (apr_hash_count(node->tables) &&
+        cm_clock_now() - node->tables_at > TABLES_LAST)
+        cm_node_forget(node);
 }
 
 /* Read the row of communicator_node, with LOCK (SQL) behind. */

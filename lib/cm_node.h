@@ -18,7 +18,8 @@ typedef struct cm_node_t {
     apr_time_t looked_at;     /* when all of it was last looked through; 0 */
     int ids_asked, ids_mixed; /* ids of the outbox come from several servers */
     apr_pool_t *row_pool;
-    apr_hash_t *tables; /* model name -> cm_table_t *, read on first use */
+    apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
+    apr_int64_t tables_at; /* when the first of them was read */
     apr_pool_t *pool;
     apr_pool_t *table_pool;
 } cm_node_t;
@@ -39,6 +40,11 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
 
 /* Forget the tables (and prepared statements): the schema changed. */
 void cm_node_forget(cm_node_t *node);
+
+/* The same where they were read some seconds ago: for a connection that lives
+ * long, before it is used. A column that has another type now is else not
+ * noticed where its new values fit the old type, and are not the same then. */
+void cm_node_renew(cm_node_t *node);
 
 /* Read again what `epoch --new` and `pause` change, for a connection that
  * lives long, and give the last seq used; takes no lock. */

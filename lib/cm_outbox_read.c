@@ -116,11 +116,19 @@ static int make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
         unknown |= !column;
         if (!column || !column->carried)
             continue;
+        if (dialect->database == CM_MYSQL &&
+            column->value_class == CM_CLASS_BINARY &&
+            attribute.value.kind == CM_TEXT &&
+            !strcmp(attribute.value.data, CM_CAPTURE_APART)) {
+            row->incomplete = 1;
+            continue;
+        }
         attribute.value =
             cm_value_canonical(column, attribute.value, dialect, pool);
         APR_ARRAY_IDX(attributes, kept++, cm_attribute_t) = attribute;
     }
     attributes->nelts = kept;
+    row->incomplete |= unknown && row->message.action != CM_DELETE;
     return unknown;
 }
 
@@ -157,6 +165,20 @@ static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
     return err && row->forwarded ? NULL : err;
 }
 
+/* Make BODY, which a trigger wrote, such that it can be read. */
+static void read_captured(cm_outgoing_t *row, cm_datum_t *body, cm_node_t *node,
+                          apr_pool_t *pool)
+{
+    const char *text = cm_outbox_unread(body, pool);
+
+    if (text) {
+        row->incomplete = 1;
+        *body = cm_datum_text(text);
+        return;
+    }
+    *body = cm_message_mend(*body, cm_store_dialect(node->store), pool);
+}
+
 /* Make the message of row NUMBER of ROWS; *UNKNOWN as make_canonical(). */
 static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
                                 cm_node_t *node, const cm_rows_t *rows,
@@ -175,14 +197,15 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     message->identity.origin = cm_cell_text(rows, number, 6);
     message->identity.original_id = cm_cell_text(rows, number, 7);
     row->forwarded = cm_cell_text(rows, number, 8) != NULL;
-    row->captured = !row->forwarded && cm_cell_text(rows, number, 10);
+    row->local_id = cm_cell_text(rows, number, 10);
+    row->captured = !row->forwarded && row->local_id;
     if (action && !strcmp(action, CM_ACTION_KEYLESS))
         row->held = apr_psprintf(pool,
                                  "message %" APR_INT64_T_FMT
                                  " is of a row that has no key (it is NULL)",
                                  message->id);
     if (row->captured)
-        body = cm_message_mend(body, cm_store_dialect(node->store), pool);
+        read_captured(row, &body, node, pool);
     if (cm_message_read_stored(message, body.data, body.size,
                                cm_cell_text(rows, number, 3),
                                cm_cell_text(rows, number, 4),
@@ -192,6 +215,7 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
         return NULL;
     }
     CM_TRY(find_table(row, node, pool));
+    *unknown |= row->incomplete;
     if (row->captured && !row->held)
         *unknown |= make_canonical(row, cm_store_dialect(node->store), pool);
     return NULL;
@@ -299,6 +323,22 @@ static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
     }
 }
 
+/* Complete ROWS; the batch may end sooner for that. */
+static cm_error_t *complete(cm_batch_t *batch, apr_array_header_t *rows,
+                            cm_node_t *node, const cm_reading_t *reading,
+                            apr_pool_t *pool)
+{
+    const int count = rows->nelts;
+
+    CM_TRY(cm_outbox_complete(node, rows, reading->limits, pool));
+    if (rows->nelts == count)
+        return NULL;
+    batch->more = 1;
+    batch->last =
+        APR_ARRAY_IDX(rows, rows->nelts - 1, cm_outgoing_t).message.id;
+    return NULL;
+}
+
 static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
                               const cm_reading_t *reading,
                               apr_pool_t *result_pool, apr_pool_t *scratch_pool)
@@ -327,6 +367,7 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
         cm_node_forget(node);
         CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
     }
+    CM_TRY(complete(batch, rows, node, reading, result_pool));
     CM_TRY(cm_outbox_references(node, rows, result_pool, scratch_pool));
     send_rows(batch, rows, seqs, reading, result_pool);
     return NULL;

@@ -26,6 +26,8 @@ typedef struct cm_outgoing_t {
     const cm_table_t *table; /* NULL: not of a configured model */
     int captured;            /* written by a trigger: its body is raw */
     int forwarded;           /* from a peer: its references stand in it */
+    int incomplete;          /* what it lacks is read from the record's row */
+    const char *local_id;    /* of the record here, or NULL */
     const char *held;        /* why it is not sent, or NULL */
 } cm_outgoing_t;
 
@@ -44,6 +46,18 @@ cm_error_t *cm_outbox_read_until(cm_batch_t **batch, cm_node_t *node,
                                  const cm_reading_t *reading,
                                  apr_pool_t *result_pool,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return the body RAW of a message that names its record alone, {"post":true},
+ * so that it can be read: {"post":{}}; or NULL: it is another one. */
+const char *cm_outbox_unread(const cm_datum_t *raw, apr_pool_t *pool);
+
+/* Read what incomplete ROWS (cm_outgoing_t) lack from the rows of their
+ * records, as these are now: later changes have messages of their own. Behind
+ * LIMITS->bytes the other rows are left for the next batch: *ROWS ends there,
+ * with at least one. */
+cm_error_t *cm_outbox_complete(cm_node_t *node, apr_array_header_t *rows,
+                               const cm_limits_t *limits,
+                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Give the references in ROWS (cm_outgoing_t) the names of their parents. A
  * value that refers to nothing here becomes null. */

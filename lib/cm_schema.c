@@ -195,6 +195,8 @@ static cm_error_t *run_lock(apr_int64_t *result, cm_migration_t *migration,
 
 static cm_error_t *migrate_all(cm_migration_t *migration)
 {
+    if (migration->removed)
+        return cm_schema_remove_triggers(migration, migration->removed);
     CM_TRY(cm_schema_read_tables(migration));
     CM_TRY(migrate_tables(migration));
     CM_TRY(cm_schema_beside(migration));
@@ -274,6 +276,26 @@ static cm_error_t *set_values(cm_migration_t *migration)
     return NULL;
 }
 
+static cm_error_t *run(cm_migration_t *migration)
+{
+    cm_store_t *store = migration->store;
+    cm_error_t *err = set_values(migration);
+
+    if (!err && migration->dry_run)
+        err = dry_run_all(migration);
+    else if (!err && cm_store_dialect(store)->database == CM_MYSQL)
+        err = migrate_alone(migration);
+    else if (!err)
+        err = migrate_in_transaction(migration);
+    if (err && !migration->dry_run)
+        cm_store_rollback(store);
+    cm_store_forget(store);
+    if (err)
+        return cm_error_make(migration->pool, err->code, err, __FILE__,
+                             __LINE__, "cannot migrate");
+    return NULL;
+}
+
 cm_error_t *cm_schema_migrate(cm_store_t *store, const cm_settings_t *settings,
                               int dry_run, cm_schema_report_t report,
                               void *baton, apr_pool_t *scratch_pool)
@@ -284,19 +306,32 @@ cm_error_t *cm_schema_migrate(cm_store_t *store, const cm_settings_t *settings,
                                 .report = report,
                                 .baton = baton,
                                 .pool = scratch_pool};
-    cm_error_t *err = set_values(&migration);
 
-    if (!err && dry_run)
-        err = dry_run_all(&migration);
-    else if (!err && cm_store_dialect(store)->database == CM_MYSQL)
-        err = migrate_alone(&migration);
-    else if (!err)
-        err = migrate_in_transaction(&migration);
-    if (err && !dry_run)
-        cm_store_rollback(store);
-    cm_store_forget(store);
-    if (err)
-        return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
-                             "cannot migrate");
-    return NULL;
+    return run(&migration);
+}
+
+cm_error_t *cm_schema_drop_triggers(cm_store_t *store,
+                                    const cm_settings_t *settings,
+                                    const cm_model_t *model, int dry_run,
+                                    cm_schema_report_t report, void *baton,
+                                    apr_pool_t *scratch_pool)
+{
+    cm_migration_t migration = {.store = store,
+                                .settings = settings,
+                                .dry_run = dry_run,
+                                .report = report,
+                                .baton = baton,
+                                .pool = scratch_pool};
+    int i;
+
+    migration.removed =
+        apr_array_make(scratch_pool, 8, sizeof(const cm_model_t *));
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *one =
+            APR_ARRAY_IDX(settings->models, i, cm_model_t *);
+
+        if (model ? one == model : one->publishes)
+            APR_ARRAY_PUSH(migration.removed, const cm_model_t *) = one;
+    }
+    return run(&migration);
 }

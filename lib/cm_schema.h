@@ -20,6 +20,24 @@ cm_error_t *cm_schema_migrate(cm_store_t *store, const cm_settings_t *settings,
                               void *baton,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Drop the triggers of the published models' tables, or of MODEL's alone (not
+ * NULL), so that the application can alter what they name; migrate makes them
+ * again. What is changed in between is not published. DRY_RUN and REPORT as
+ * above. */
+cm_error_t *cm_schema_drop_triggers(cm_store_t *store,
+                                    const cm_settings_t *settings,
+                                    const cm_model_t *model, int dry_run,
+                                    cm_schema_report_t report, void *baton,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Find triggers of ours that no model uses: of a table that is not published,
+ * or made when the table had another name, which publish each change twice.
+ * *LEFTOVERS: const char *, a sentence for each; migrate removes them. */
+cm_error_t *cm_schema_leftovers(apr_array_header_t **leftovers,
+                                cm_store_t *store,
+                                const cm_settings_t *settings,
+                                apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Give the version that the database has (0: none) and the one known. */
 cm_error_t *cm_schema_version(int *present, int *known, cm_store_t *store,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

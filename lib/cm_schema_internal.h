@@ -12,9 +12,11 @@ typedef struct cm_migration_t {
     int dry_run;
     cm_schema_report_t report;
     void *baton;
-    apr_array_header_t *tables; /* const cm_table_t *: published */
-    apr_hash_t *values;         /* name -> const char *: cm_sql_fill() */
-    apr_pool_t *pool;           /* lives as long as the run */
+    apr_array_header_t *removed; /* const cm_model_t *: their triggers go, and
+                                    nothing else is done; or NULL */
+    apr_array_header_t *tables;  /* const cm_table_t *: published */
+    apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
+    apr_pool_t *pool;            /* lives as long as the run */
 } cm_migration_t;
 
 /* Return the section NAME of sql/DRIVER/schema.sql, or NULL. */
@@ -54,5 +56,11 @@ cm_error_t *cm_schema_triggers(cm_migration_t *migration) CM_UNUSED_RESULT;
  * make the function communicator_applying(), forget which columns were
  * altered. Fails as cm_store_execute(). */
 cm_error_t *cm_schema_beside(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+/* Drop all triggers of the tables of MODELS (const cm_model_t *), a step for
+ * each table. Fails as cm_store_execute(). */
+cm_error_t *
+cm_schema_remove_triggers(cm_migration_t *migration,
+                          const apr_array_header_t *models) CM_UNUSED_RESULT;
 
 #endif

@@ -141,10 +141,27 @@ static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
     *clocks = moved;
 }
 
+/* Names of columns that the table has not were captured before a column was
+ * renamed: nobody knows which one of these is which. Then all changed. */
+static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_table_t *table = row->group->table;
+    apr_hash_index_t *at;
+
+    if (!table || !row->action || !row->changed)
+        return;
+    for (at = apr_hash_first(pool, row->changed); at; at = apr_hash_next(at))
+        if (!cm_table_column(table, apr_hash_this_key(at))) {
+            row->changed = NULL;
+            return;
+        }
+}
+
 /* A change: it is newer than all that the record has seen. */
 static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
                          cm_mapping_t *mapping)
 {
+    widen_changed(row, stamp->pool);
     row->clock = mapping->clocks.clock + 1;
     if (row->raw > row->clock)
         row->clock = row->raw;

@@ -341,6 +341,19 @@ static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
     return cm_value_normalise(column, raw, pool);
 }
 
+/* MariaDB: every value is a string as the trigger writes it. Those of bits are
+ * numbers all the same, as are those of a TINYINT(1) beyond 0 and 1. */
+static cm_value_t from_mysql(const cm_column_t *column, cm_value_t raw)
+{
+    if (raw.kind == CM_TEXT && raw.size &&
+        (column->value_class == CM_CLASS_INTEGER ||
+         column->value_class == CM_CLASS_BOOLEAN) &&
+        (*raw.data == '-' || apr_isdigit(*raw.data)) &&
+        strspn(raw.data + 1, "0123456789") == raw.size - 1)
+        raw.kind = CM_NUMBER;
+    return raw;
+}
+
 cm_value_t cm_value_canonical(const cm_column_t *column, cm_value_t raw,
                               const cm_dialect_t *dialect, apr_pool_t *pool)
 {
@@ -352,6 +365,8 @@ cm_value_t cm_value_canonical(const cm_column_t *column, cm_value_t raw,
         column->value_class == CM_CLASS_TIMESTAMP_ZONE &&
         cm_moment_read_epoch(&moment, raw.data, raw.size))
         return normalise_moment(column, &moment, raw, pool);
+    if (dialect->database == CM_MYSQL)
+        raw = from_mysql(column, raw);
     if (dialect->database == CM_SQLITE3)
         return from_sqlite(column, raw, pool);
     return cm_value_normalise(column, raw, pool);

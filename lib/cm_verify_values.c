@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
+#include "cm_capture_row.h"
 #include "cm_verify.h"
 
 /* Records are read in steps of so many bytes, or so many records. */
@@ -248,10 +249,13 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
         const int *place = place_of(places, verify, verify->table,
                                     cm_cell_text(rows, i, 0), pool);
 
-        *bytes += cm_cell(rows, i, 1)->size;
+        const cm_datum_t *raw = cm_cell(rows, i, 1);
+
+        CM_TRY(cm_capture_whole(&raw, verify->node->store, verify->table,
+                                cm_cell_text(rows, i, 0), pool));
+        *bytes += raw->size;
         if (place)
-            CM_TRY(read_capture(&values[*place], verify, cm_cell(rows, i, 1),
-                                pool));
+            CM_TRY(read_capture(&values[*place], verify, raw, pool));
     }
     CM_TRY(form_values(values, count, verify, pool));
     share_values(values, local_ids, count, pool);

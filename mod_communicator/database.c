@@ -74,8 +74,10 @@ static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
                            connection->pool));
     apr_pool_userdata_get(&known, key, connection->pool);
     *node = known;
-    if (known)
+    if (known) {
+        cm_node_renew(*node);
         return NULL;
+    }
     CM_TRY(cm_node_open(node, use->settings, store, connection->pool));
     apr_pool_userdata_set(*node, key, NULL, connection->pool);
     return NULL;
@@ -100,6 +102,14 @@ static cm_error_t *use_once(const use_t *use)
     return err;
 }
 
+/* Return whether ERR, of try NUMBER, may be over with the next one. The tables
+ * that a connection remembers were forgotten when they had changed. */
+static int may_pass(const cm_error_t *err, int number)
+{
+    return err->code == CM_UNAVAILABLE || err->code == CM_BUSY ||
+           (err->code == CM_SCHEMA && number == 1);
+}
+
 static cm_error_t *use_database(const use_t *use)
 {
     cm_error_t *err;
@@ -107,8 +117,7 @@ static cm_error_t *use_database(const use_t *use)
 
     for (i = 1;; i++) {
         err = use_once(use);
-        if (!err || (err->code != CM_UNAVAILABLE && err->code != CM_BUSY) ||
-            i == WORK_TRIES || is_late(use))
+        if (!err || !may_pass(err, i) || i == WORK_TRIES || is_late(use))
             return err;
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, use->server,
                      CM0016 "once more: %s", cm_error_text(err, use->pool));

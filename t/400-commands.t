@@ -155,21 +155,22 @@ sub without_triggers {
     my ($driver) = @_;
     my $here = $central->database;
     my $at = $driver eq 'pgsql' ? ' on notes' : '';
-    my $catalog = $driver eq 'sqlite3'
-      ? q{select name from sqlite_master where type = 'trigger'}
-      : 'select trigger_name from information_schema.triggers';
-    my $column = $driver eq 'sqlite3' ? 'name' : 'trigger_name';
-    my @names = map { $_->[0] } @{ $here->rows(
-        $catalog . ($driver eq 'sqlite3' ? ' and ' : ' where ')
-          . "$column like 'communicator\\_notes%'"
-          . ($driver eq 'mysql' ? ' and trigger_schema = database()' : '')
-          . ($driver eq 'sqlite3' ? q{ escape '\\'} : '')) };
+    my %list = (
+        sqlite3 => q{select name from sqlite_master where type = 'trigger'}
+          . q{ and name like 'communicator\_notes%' escape '\'},
+        pgsql => q{select tgname from pg_trigger}
+          . q{ where tgname like 'communicator\_notes%'},
+        mysql => q{select trigger_name from information_schema.triggers}
+          . q{ where trigger_name like 'communicator\_notes%'}
+          . q{ and trigger_schema = database()},
+    );
+    my @names = map { $_->[0] } @{ $here->rows($list{$driver}) };
 
-    is(scalar @names, 3, 'three triggers');
+    is(scalar @names, $driver eq 'pgsql' ? 4 : 3, 'all triggers');
     $here->run("drop trigger $names[0]$at");
     like(out('status', '--nagios'), qr/^COMMUNICATOR\ CRITICAL\ -\ some\ triggers
         \ of\ table\ 'notes'\ are\ missing/x, 'one is gone');
-    $here->run("drop trigger $names[$_]$at") for 1, 2;
+    $here->run("drop trigger $names[$_]$at") for 1 .. $#names;
     my $nagios = $central->sync('status', '--nagios');
     is($nagios->{exit}, 2, 'all are gone');
     like($nagios->{out}, qr/^COMMUNICATOR CRITICAL - the triggers of table 'notes'/,

@@ -3,15 +3,23 @@
 -- and leave LAST_INSERT_ID() as it was. UTC_TIMESTAMP() does not depend on
 -- the session's time zone. The mark is no comment: clients drop comments when
 -- they restore a dump.
+--
+-- What cannot be captured (a column was dropped or renamed since, the row is
+-- larger than max_allowed_packet) is read when it is sent: the message names
+-- the record alone. The handlers see to it that no statement of the
+-- application fails for that; without its key it is a message that cannot be
+-- sent, and says so.
 
 -- place: the database that Communicator's tables are in
 SELECT DATABASE();
 
 -- state: the triggers that are on TABLE, and what they do
-SELECT trigger_name, action_statement
+SELECT trigger_name, action_statement, 0
 FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
-    AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
+    AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%'
+    AND INSTR(action_statement,
+        CONCAT('`', DATABASE(), '`.outbound_messages')) > 0;
 
 -- count: how many triggers of ours are on TABLE
 SELECT count(*) FROM information_schema.triggers
@@ -23,11 +31,26 @@ CREATE OR REPLACE TRIGGER {schema}{insert} AFTER INSERT ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
+    BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION
+        BEGIN
+            DECLARE EXIT HANDLER FOR 1054
+                INSERT INTO {place}.outbound_messages
+                    (model, action, body, clock)
+                VALUES ({model}, 'create', {unread},
+                    TIMESTAMPDIFF(MICROSECOND, '1970-01-01',
+                        UTC_TIMESTAMP(6)));
+            INSERT INTO {place}.outbound_messages
+                (model, local_record_id, action, body, clock)
+            VALUES ({model}, {new_key}, 'create', {unread},
+                TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+        END;
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         VALUES ({model}, {new_key}, 'create',
-            CONCAT({open}, {new_capture}, '}'), TIMESTAMPDIFF(MICROSECOND,
-                '1970-01-01', UTC_TIMESTAMP(6)));
+            COALESCE(CONCAT({open}, {new_capture}, '}'), {unread}),
+            TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+    END;
     END IF;
 END
 ;;
@@ -38,23 +61,45 @@ BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
     BEGIN
-        DECLARE moved BOOLEAN DEFAULT {key_differs};
-        DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
-        DECLARE moment BIGINT DEFAULT
-            TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
-        IF moved AND {deletes} THEN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION
+        BEGIN
+            DECLARE EXIT HANDLER FOR 1054
+                INSERT INTO {place}.outbound_messages
+                    (model, action, body, clock)
+                VALUES ({model}, 'update', {unread},
+                    TIMESTAMPDIFF(MICROSECOND, '1970-01-01',
+                        UTC_TIMESTAMP(6)));
+            IF {key_differs} AND {deletes} THEN
+                INSERT INTO {place}.outbound_messages
+                    (model, local_record_id, action, body, clock)
+                VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
+                    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+            END IF;
             INSERT INTO {place}.outbound_messages
                 (model, local_record_id, action, body, clock)
-            VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
-                moment);
-        END IF;
-        IF moved OR names <> '' THEN
-            INSERT INTO {place}.outbound_messages
-                (model, local_record_id, action, body, changed, clock)
-            VALUES ({model}, {new_key}, IF(moved, 'create', 'update'),
-                CONCAT({open}, {new_capture}, '}'),
-                IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')), moment);
-        END IF;
+            VALUES ({model}, {new_key}, IF({key_differs}, 'create', 'update'), {unread},
+                TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+        END;
+        BEGIN
+            DECLARE moved BOOLEAN DEFAULT {key_differs};
+            DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
+            DECLARE moment BIGINT DEFAULT
+                TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
+            IF moved AND {deletes} THEN
+                INSERT INTO {place}.outbound_messages
+                    (model, local_record_id, action, body, clock)
+                VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
+                    moment);
+            END IF;
+            IF moved OR names <> '' THEN
+                INSERT INTO {place}.outbound_messages
+                    (model, local_record_id, action, body, changed, clock)
+                VALUES ({model}, {new_key}, IF(moved, 'create', 'update'),
+                    COALESCE(CONCAT({open}, {new_capture}, '}'), {unread}),
+                    IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')),
+                    moment);
+            END IF;
+        END;
     END;
     END IF;
 END
@@ -65,10 +110,16 @@ CREATE OR REPLACE TRIGGER {schema}{delete} AFTER DELETE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
+    BEGIN
+        DECLARE EXIT HANDLER FOR 1054
+            INSERT INTO {place}.outbound_messages (model, action, body, clock)
+            VALUES ({model}, 'delete', CONCAT({open}, '{}}'),
+                TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
             TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
+    END;
     END IF;
 END
 ;;

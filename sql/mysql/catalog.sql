@@ -41,7 +41,8 @@ SELECT c.column_name, c.column_type,
     EXISTS (SELECT 1 FROM information_schema.triggers AS g
         WHERE g.event_object_schema = COALESCE(%s, DATABASE())
             AND g.event_object_table = %s AND g.event_manipulation <> 'DELETE'
-            AND g.trigger_name NOT LIKE 'communicator\_%%')
+            AND g.trigger_name NOT LIKE 'communicator\_%%'),
+    NULL
 FROM information_schema.columns AS c
     JOIN information_schema.tables AS t
         ON t.table_schema = COALESCE(%s, DATABASE()) AND t.table_name = %s

@@ -14,6 +14,7 @@ ORDER BY t.{key} LIMIT 1 OFFSET {offset};
 INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
 SELECT SQL_BUFFER_RESULT {model}, {key_text}, 'update',
-    CONCAT({begin}, {capture}, '}'), '[]', 0
+    COALESCE(CONCAT({begin}, {capture}, '}'), CONCAT({begin}, 'true}')),
+    '[]', 0
 FROM {table} AS t WHERE {condition}
 ORDER BY t.{key} FOR UPDATE;

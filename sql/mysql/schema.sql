@@ -23,14 +23,19 @@ WHERE table_schema = DATABASE() AND table_name = %s AND index_name = %s
 LIMIT 1;
 
 -- table_key: what tells that table from others
-SELECT IF(LOCATE('.', name), name, CONCAT(DATABASE(), '.', name))
-FROM (SELECT %s AS name) AS given;
+SELECT IF(@@lower_case_table_names, LOWER(full), full)
+FROM (SELECT IF(LOCATE('.', name), name, CONCAT(DATABASE(), '.', name)) AS full
+    FROM (SELECT %s AS name) AS given) AS named;
 
--- triggers: our triggers: key and name of the table, how to drop them
-SELECT CONCAT(event_object_schema, '.', event_object_table),
+-- triggers: our triggers: key and name of the table, how to drop them, their
+-- names
+SELECT IF(@@lower_case_table_names,
+        LOWER(CONCAT(event_object_schema, '.', event_object_table)),
+        CONCAT(event_object_schema, '.', event_object_table)),
     event_object_table,
     CONCAT('DROP TRIGGER `', REPLACE(trigger_schema, '`', '``'), '`.`',
-        REPLACE(trigger_name, '`', '``'), '`')
+        REPLACE(trigger_name, '`', '``'), '`'),
+    trigger_name
 FROM information_schema.triggers
 WHERE trigger_name LIKE 'communicator\_%%'
     AND INSTR(action_statement,

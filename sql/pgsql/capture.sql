@@ -6,6 +6,12 @@
 -- sequence of ours is set to the old value and asked for it. Should another
 -- session come between, that is seen and done again.
 --
+-- A column may have been dropped, renamed or given another type since the
+-- triggers were made. Each looks first whether its rows still have the columns
+-- that it knows; in the block that catches the error of lastval(), so that it
+-- costs no subtransaction of its own. If not, the message names the record
+-- alone, and the row is read when it is sent.
+--
 -- Beside columns of the application variables are named with their block: a
 -- table may have a column "moment".
 
@@ -15,11 +21,36 @@ SELECT coalesce((SELECT n.nspname FROM pg_class AS c
     WHERE c.oid = to_regclass('outbound_messages')), current_schema()),
     current_setting('lc_monetary');
 
--- state: the triggers that are on TABLE, and what they do
-SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE p.prosrc END
-FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
-    AND t.tgname LIKE 'communicator\_%%';
+-- partitions: the partitions of TABLE, and theirs
+WITH RECURSIVE tables (oid) AS (
+    SELECT CAST(to_regclass(%s) AS oid)
+    UNION ALL
+    SELECT i.inhrelid FROM tables JOIN pg_inherits AS i ON i.inhparent = oid
+        JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE c.relispartition
+)
+SELECT CAST(oid AS regclass) FROM tables OFFSET 1;
+
+-- state: the triggers that are on TABLE and on its partitions, what they do,
+-- whether it is a partition, and a number from 1 on of those of one table; a
+-- partition without any counts, too
+WITH RECURSIVE tables (oid, partition) AS (
+    SELECT CAST(to_regclass(%s) AS oid), 0
+    UNION ALL
+    SELECT i.inhrelid, 1
+    FROM tables JOIN pg_inherits AS i ON i.inhparent = oid
+        JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE c.relispartition
+)
+SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE p.prosrc END,
+    tables.partition, row_number() OVER (PARTITION BY tables.oid)
+FROM tables
+    LEFT JOIN (pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+        JOIN pg_class AS o ON o.oid = to_regclass('outbound_messages')
+            AND o.relnamespace = p.pronamespace)
+        ON t.tgrelid = tables.oid AND NOT t.tgisinternal
+            AND t.tgname LIKE 'communicator\_%%'
+WHERE tables.partition = 1 OR t.tgname IS NOT NULL;
 
 -- count: how many triggers of ours are on TABLE and enabled
 SELECT count(*) FROM pg_trigger
@@ -27,10 +58,28 @@ WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled <> 'D'
     AND tgname LIKE 'communicator\_%%';
 
 -- prepare: what all tables share. Whoever asks for lastval() must be allowed
--- to see the sequence.
+-- to see the sequence. communicator_key() gives SQL of the key, as text, of
+-- rows of RELATION: the column of that NAME, or the primary key, or nothing.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
-    MINVALUE -9223372036854775808;
-GRANT SELECT ON SEQUENCE {place}.communicator_lastval TO PUBLIC;
+    MINVALUE -9223372036854775808
+;;
+GRANT SELECT ON SEQUENCE {place}.communicator_lastval TO PUBLIC
+;;
+CREATE OR REPLACE FUNCTION {place}.communicator_key(relation oid, name text,
+    alias text) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $communicator$
+SELECT coalesce((
+    SELECT CASE WHEN a.atttypid = 'inet'::regtype THEN 'concat(' ELSE '(' END
+        || alias || '.' || quote_ident(a.attname) || ')::text'
+    FROM pg_attribute AS a
+        LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
+            AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        AND (a.attname = name OR i.indrelid IS NOT NULL)
+    ORDER BY a.attname = name DESC
+    LIMIT 1), 'NULL')
+$communicator$
+;;
 
 -- insert: new records, of a statement at once
 CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
@@ -40,17 +89,35 @@ LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+    same boolean := false;
 BEGIN
     BEGIN
+        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
         last := lastval();
     EXCEPTION WHEN OTHERS THEN
         last := NULL;
     END;
-    INSERT INTO {place}.outbound_messages
-        (model, local_record_id, action, body, clock)
-    SELECT {model}, {key}, 'create', {open} || {capture} || '}',
-        communicator.moment
-    FROM {rows} AS t;
+    IF same IS NOT TRUE THEN
+        BEGIN
+            last := lastval();
+        EXCEPTION WHEN OTHERS THEN
+            last := NULL;
+        END;
+        EXECUTE format('INSERT INTO %s'
+            ' (model, local_record_id, action, body, clock)'
+            ' SELECT $1, %s, ''create'', $2, $3 FROM {rows} AS t', {outbox},
+            {place}.communicator_key(TG_RELID, {key_name}, 't'))
+        USING {model}, {unread}, moment;
+    ELSE
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, clock)
+        SELECT {model}, {key}, 'create', {open} || {capture} || '}',
+            communicator.moment
+        FROM {rows} AS t;
+    END IF;
     WHILE last IS NOT NULL LOOP
         moment := setval({lastval}, last, false);
         EXIT WHEN nextval({lastval}) = last;
@@ -61,6 +128,8 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{insert}() FROM PUBLIC
 ;;
+
+-- insert.trigger: on TABLE
 DROP TRIGGER IF EXISTS {insert} ON {table};
 CREATE TRIGGER {insert} AFTER INSERT ON {table} {each_new}
     WHEN (current_setting('communicator.applying', true)
@@ -79,18 +148,39 @@ LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+    same boolean := false;
     rows bigint := (SELECT count(*) FROM {rows} AS t);
     written bigint;
 BEGIN
-    IF rows = 0 THEN
-        RETURN NULL;
-    END IF;
     BEGIN
+        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
         last := lastval();
     EXCEPTION WHEN OTHERS THEN
         last := NULL;
     END;
-    IF rows = 1 THEN
+    IF same IS NOT TRUE THEN
+        BEGIN
+            last := lastval();
+        EXCEPTION WHEN OTHERS THEN
+            last := NULL;
+        END;
+        EXECUTE format('INSERT INTO %1$s'
+            ' (model, local_record_id, action, body, clock)'
+            ' SELECT $1, m.key, m.action, m.body, $4 FROM ('
+            ' SELECT 1, %3$s, ''update'', $2 FROM {pairs}'
+            ' WHERE %2$s IS NOT DISTINCT FROM %3$s'
+            ' UNION ALL SELECT 2, %2$s, ''delete'', $3 FROM {pairs}'
+            ' WHERE %2$s IS DISTINCT FROM %3$s AND {deletes}'
+            ' UNION ALL SELECT 3, %3$s, ''create'', $2 FROM {pairs}'
+            ' WHERE %2$s IS DISTINCT FROM %3$s'
+            ') AS m (place, key, action, body) ORDER BY m.place', {outbox},
+            {place}.communicator_key(TG_RELID, {key_name}, 'o'),
+            {place}.communicator_key(TG_RELID, {key_name}, 'n'))
+        USING {model}, {unread}, {open} || '{}}', moment;
+    ELSIF rows = 1 THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, changed, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
@@ -108,7 +198,7 @@ BEGIN
         WHERE c.names <> '' AND NOT ({key_differs});
     END IF;
     GET DIAGNOSTICS written = ROW_COUNT;
-    IF written < rows THEN
+    IF same AND written < rows THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         SELECT {model}, {old_key}, 'delete', {open} || '{}}',
@@ -132,6 +222,8 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
+
+-- update.trigger: on TABLE
 DROP TRIGGER IF EXISTS {update} ON {table};
 CREATE TRIGGER {update} AFTER UPDATE ON {table} {each_pair}
     WHEN (current_setting('communicator.applying', true)
@@ -148,17 +240,35 @@ LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+    same boolean := false;
 BEGIN
     BEGIN
+        SELECT {same_key} INTO same FROM {old_rows} AS t LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
         last := lastval();
     EXCEPTION WHEN OTHERS THEN
         last := NULL;
     END;
-    INSERT INTO {place}.outbound_messages
-        (model, local_record_id, action, body, clock)
-    SELECT {model}, {key}, 'delete', {open} || '{}}',
-        communicator.moment
-    FROM {old_rows} AS t;
+    IF same IS NOT TRUE THEN
+        BEGIN
+            last := lastval();
+        EXCEPTION WHEN OTHERS THEN
+            last := NULL;
+        END;
+        EXECUTE format('INSERT INTO %s'
+            ' (model, local_record_id, action, body, clock)'
+            ' SELECT $1, %s, ''delete'', $2, $3 FROM {old_rows_given} AS t',
+            {outbox}, {place}.communicator_key(TG_RELID, {key_name}, 't'))
+        USING {model}, {open} || '{}}', moment{old_given};
+    ELSE
+        INSERT INTO {place}.outbound_messages
+            (model, local_record_id, action, body, clock)
+        SELECT {model}, {key}, 'delete', {open} || '{}}',
+            communicator.moment
+        FROM {old_rows} AS t;
+    END IF;
     WHILE last IS NOT NULL LOOP
         moment := setval({lastval}, last, false);
         EXIT WHEN nextval({lastval}) = last;
@@ -169,6 +279,8 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{delete}() FROM PUBLIC
 ;;
+
+-- delete.trigger: on TABLE
 DROP TRIGGER IF EXISTS {delete} ON {table};
 CREATE TRIGGER {delete} AFTER DELETE ON {table} {each_old}
     WHEN (current_setting('communicator.applying', true)
@@ -177,5 +289,47 @@ CREATE TRIGGER {delete} AFTER DELETE ON {table} {each_old}
     EXECUTE FUNCTION {place}.{delete}()
 ;;
 
--- no-delete: with deletes=no
+-- truncate: all records deleted at once. Of a partitioned table the trigger of
+-- each partition tells its own.
+CREATE OR REPLACE FUNCTION {place}.{truncate}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
+/* {mark} */
+<<communicator>>
+DECLARE
+    last bigint;
+    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+BEGIN
+    BEGIN
+        last := lastval();
+    EXCEPTION WHEN OTHERS THEN
+        last := NULL;
+    END;
+    EXECUTE format('INSERT INTO %s'
+        ' (model, local_record_id, action, body, clock)'
+        ' SELECT $1, %s, ''delete'', $2, $3 FROM ONLY %s AS t', {outbox},
+        {place}.communicator_key(TG_RELID, {key_name}, 't'),
+        TG_RELID::regclass)
+    USING {model}, {open} || '{}}', moment;
+    WHILE last IS NOT NULL LOOP
+        moment := setval({lastval}, last, false);
+        EXIT WHEN nextval({lastval}) = last;
+    END LOOP;
+    RETURN NULL;
+END
+$communicator$
+;;
+REVOKE ALL ON FUNCTION {place}.{truncate}() FROM PUBLIC
+;;
+
+-- truncate.trigger: on TABLE
+DROP TRIGGER IF EXISTS {truncate} ON {table};
+CREATE TRIGGER {truncate} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT
+    WHEN (current_setting('communicator.applying', true)
+            IS DISTINCT FROM {applying}
+        OR pg_trigger_depth() > 0)
+    EXECUTE FUNCTION {place}.{truncate}()
+;;
+
+-- no-delete.trigger: with deletes=no
 DROP TRIGGER IF EXISTS {delete} ON {table};
+DROP TRIGGER IF EXISTS {truncate} ON {table};

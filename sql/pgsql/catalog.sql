@@ -1,7 +1,8 @@
 -- How the application's tables look. Every database gives the same columns,
 -- see cm_catalog.c.
 
--- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
+-- columns: the columns of the table NAME in SCHEMA (or NULL), in its order. The
+-- key of a partitioned table has to name what it is partitioned by, too.
 WITH RECURSIVE base (attnum, type, modifier) AS (
     SELECT a.attnum, a.atttypid, a.atttypmod
     FROM pg_attribute AS a
@@ -32,8 +33,11 @@ SELECT a.attname,
     CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END,
     CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END,
     CASE WHEN EXISTS (SELECT 1 FROM pg_index AS i
+            LEFT JOIN pg_partitioned_table AS p ON p.partrelid = i.indrelid
         WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
-            AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+            AND (SELECT bool_or(k = a.attnum)
+                    AND bool_and(k = a.attnum OR k = ANY (p.partattrs)) IS TRUE
+                FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k))
         THEN 1 ELSE 0 END,
     CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END,
     CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned'
@@ -47,7 +51,11 @@ SELECT a.attname,
             AND g.tgtype & 20 <> 0 AND g.tgname NOT LIKE 'communicator\_%%'
             AND (g.tgrelid = c.oid OR g.tgrelid IN
                 (SELECT relid FROM pg_partition_tree(c.oid))))
-        THEN 1 ELSE 0 END
+        THEN 1 ELSE 0 END,
+    CASE WHEN a.atttypid::bigint < 16384 THEN a.atttypid::text
+        ELSE (SELECT quote_ident(dn.nspname) || '.' || quote_ident(d.typname)
+            FROM pg_type AS d JOIN pg_namespace AS dn ON dn.oid = d.typnamespace
+            WHERE d.oid = a.atttypid) END
 FROM base AS b
     JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
     JOIN pg_namespace AS n ON n.oid = t.typnamespace

@@ -17,10 +17,13 @@ WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped;
 -- table_key: what tells that table from others
 SELECT CAST(CAST(to_regclass(%s) AS oid) AS text);
 
--- triggers: our triggers: key and name of the table, how to drop them
-SELECT CAST(t.tgrelid AS text), CAST(CAST(t.tgrelid AS regclass) AS text),
-    'DROP TRIGGER ' || quote_ident(t.tgname) || ' ON '
-        || CAST(t.tgrelid AS regclass)
+-- triggers: our triggers: key and name of the table, how to drop them, their
+-- names. A partition has the key of its table, and keeps those that it got
+-- from there.
+SELECT CAST(coalesce(pg_partition_root(t.tgrelid), t.tgrelid) AS oid),
+    CAST(CAST(t.tgrelid AS regclass) AS text),
+    'DROP TRIGGER IF EXISTS ' || quote_ident(t.tgname) || ' ON '
+        || CAST(t.tgrelid AS regclass), t.tgname
 FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgname LIKE 'communicator\_%%'
     AND p.pronamespace = (SELECT relnamespace FROM pg_class

@@ -6,7 +6,7 @@
 SELECT 'main';
 
 -- state: the triggers that are on TABLE, and what they do
-SELECT name, sql FROM (SELECT %s AS schema, %s AS given)
+SELECT name, sql, 0 FROM (SELECT %s AS schema, %s AS given)
     JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
 

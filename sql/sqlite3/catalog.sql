@@ -25,7 +25,8 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
     0,
     EXISTS (SELECT 1 FROM sqlite_master AS g
         WHERE g.type = 'trigger' AND g.tbl_name = c.table_name COLLATE NOCASE
-            AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\')
+            AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\'),
+    NULL
 FROM (
     SELECT m.name AS table_name,
         CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'

@@ -27,11 +27,14 @@ WHERE t.type = 'table'
 ORDER BY 1;
 
 -- table_key: what tells that table from others
-SELECT lower(%s);
+SELECT lower(CASE WHEN lower(substr(name, 1, 5)) = 'main.'
+    THEN substr(name, 6) ELSE name END)
+FROM (SELECT %s AS name);
 
--- triggers: our triggers: key and name of the table, how to drop them
+-- triggers: our triggers: key and name of the table, how to drop them, their
+-- names
 SELECT lower(tbl_name), tbl_name,
-    'DROP TRIGGER "' || replace(name, '"', '""') || '"'
+    'DROP TRIGGER "' || replace(name, '"', '""') || '"', name
 FROM sqlite_master
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_'
 ORDER BY name;

@@ -178,34 +178,57 @@ static void pgsql_rights(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "DROP ROLE cm_test_app");
 }
 
+/* Tell the state of the triggers of "posts" published as TABLE. */
+static cm_capture_e state_of(cm_store_t *store, const cm_table_t *table,
+                             apr_pool_t *pool)
+{
+    cm_capture_e state;
+
+    database_must(cm_capture_state(&state, store, table, pool));
+    return state;
+}
+
 static void pgsql_partitions(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[] = {
-        "CREATE TABLE posts (id int PRIMARY KEY, t text)"
-        " PARTITION BY RANGE (id)",
+        "CREATE TABLE posts (id int, day int, t text, PRIMARY KEY (id, day))"
+        " PARTITION BY RANGE (day)",
         "CREATE TABLE low PARTITION OF posts FOR VALUES FROM (0) TO (10)",
-        "CREATE TABLE high PARTITION OF posts FOR VALUES FROM (10) TO (20)",
-        NULL};
-
-    apr_array_header_t *statements;
+        "CREATE TABLE high PARTITION OF posts FOR VALUES FROM (10) TO (30)"
+        " PARTITION BY LIST (day)",
+        "CREATE TABLE highest PARTITION OF high FOR VALUES IN (20)", NULL};
     cm_table_t *table;
-    int i;
 
     run_all(store, tables);
-    database_must(cm_catalog_read(
-        &table, store,
-        settings_add_model(settings_make(pool), "post", "posts", "id", pool),
-        pool, pool));
-    database_must(cm_capture_statements(&statements, store, table, pool));
-    for (i = 0; i < statements->nelts; i++)
-        database_run(store, APR_ARRAY_IDX(statements, i, const char *));
-    database_run(store, "INSERT INTO low VALUES (1, 'a')");
+    table = publish(store, "post", "posts", pool);
+    is_int(state_of(store, table, pool), CM_CAPTURE_CURRENT,
+           "pgsql: migrate takes a partitioned table");
+    database_run(store, "INSERT INTO low VALUES (1, 1, 'a')");
     database_run(store, "UPDATE posts SET t = 'b'");
-    database_run(store, "UPDATE posts SET id = 11");
-    database_run(store, "DELETE FROM high");
+    database_run(store, "UPDATE posts SET day = 20");
+    database_run(store, "UPDATE posts SET id = 11, day = 2");
+    database_run(store, "UPDATE posts SET day = 20");
+    database_run(store, "UPDATE high SET t = 'c'");
+    database_run(store, "DELETE FROM highest");
     is_str(outbox(store, pool),
-           "create 1, update 1, delete 1, create 11, delete 11",
-           "pgsql: a partitioned table, and its partitions");
+           "create 1, update 1, update 1, delete 1, create 11, update 11,"
+           " update 11, delete 11",
+           "pgsql: a row that moves to another partition is an update");
+    database_run(store, "CREATE TABLE more PARTITION OF posts"
+                        " FOR VALUES FROM (30) TO (40)");
+    is_int(state_of(store, table, pool), CM_CAPTURE_PARTIAL,
+           "pgsql: a new partition has no triggers yet");
+    database_run(store, "INSERT INTO posts VALUES (2, 30, 'a')");
+    is_str(outbox(store, pool), "create 2",
+           "pgsql: what is written to the table itself is seen");
+    publish(store, "post", "posts", pool);
+    is_int(state_of(store, table, pool), CM_CAPTURE_CURRENT,
+           "pgsql: migrate gives it triggers");
+    database_run(store, "UPDATE more SET t = 'b'");
+    database_run(store, "INSERT INTO low VALUES (1, 1, 'a')");
+    database_run(store, "TRUNCATE posts");
+    is_str(outbox(store, pool), "update 2, create 1, delete 1, delete 2",
+           "pgsql: and TRUNCATE deletes the rows of all, once");
 }
 
 static void mysql_session(cm_store_t *store, apr_pool_t *pool)
@@ -231,6 +254,33 @@ static void mysql_session(cm_store_t *store, apr_pool_t *pool)
            "\"t\":\"\xF0\x9F\x90\x98\\\\\",\"l\":\"\xC3\xA9\","
            "\"d\":\"0000-00-00\",\"f\":0.1}}",
            "mysql: the application's settings change nothing");
+}
+
+/* The key itself was renamed, or is gone: the statements of the application
+ * work, and what cannot be named is still there to be told. */
+static void key_changes(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const change[] = {
+        "ALTER TABLE posts RENAME COLUMN id TO no",
+        "INSERT INTO posts VALUES (2, 'b')", "UPDATE posts SET t = 'c'",
+        "DELETE FROM posts WHERE t = 'c'", NULL};
+    int is_pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+
+    database_run(store, "DROP TABLE IF EXISTS posts");
+    database_run(store, "CREATE TABLE posts (id int PRIMARY KEY, t text)");
+    publish(store, "post", "posts", pool);
+    database_run(store, "INSERT INTO posts VALUES (1, 'a')");
+    outbox(store, pool);
+    run_all(store, change);
+    is_str(database_value(store,
+                          "SELECT count(*) FROM outbound_messages WHERE"
+                          " action IS NOT NULL AND local_record_id IS NULL",
+                          pool),
+           is_pgsql ? "0" : "5", "%s: the key was renamed", database_of(store));
+    if (is_pgsql)
+        is_str(outbox(store, pool),
+               "create 2, update 1, update 2, delete 1, delete 2",
+               "pgsql: the primary key is found by its new name");
 }
 
 /* What MariaDB itself takes for equal. */
@@ -302,6 +352,8 @@ static void each(cm_store_t *store, apr_pool_t *pool)
     if (cm_store_dialect(store)->database == CM_MYSQL) {
         mysql_session(store, pool);
         mysql_comparison(store, pool);
+        run_all(store, again + 1);
+        key_changes(store, pool);
     }
     if (cm_store_dialect(store)->database != CM_PGSQL)
         return;
@@ -314,6 +366,8 @@ static void each(cm_store_t *store, apr_pool_t *pool)
     pgsql_rights(store, pool);
     run_all(store, again);
     pgsql_partitions(store, pool);
+    run_all(store, again);
+    key_changes(store, pool);
 }
 
 int main(void)
