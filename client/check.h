@@ -15,6 +15,7 @@ typedef struct cm_check_t {
     cm_client_t *client;      /* store and node: NULL where they failed */
     struct json_object *list; /* with --json */
     int status;               /* of the first failure */
+    int standby;              /* the database takes no writes */
     apr_pool_t *pool;
 } cm_check_t;
 

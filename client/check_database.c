@@ -56,7 +56,7 @@ static cm_error_t *triggers_are_there(cm_check_t *check,
 
 static cm_error_t *may_be_changed(cm_check_t *check, const cm_table_t *table)
 {
-    return table->model->receives
+    return table->model->receives && !check->standby
                ? cm_state_rights(check->client->store, table, check->pool)
                : NULL;
 }
@@ -224,13 +224,32 @@ static void check_own(cm_check_t *check)
                        schema_is_known(client, check->pool)))
         return;
     check_leftovers(check);
-    cm_check_went(check, "rights on Communicator's tables",
-                  cm_state_rights(client->store, NULL, check->pool));
+    if (!check->standby)
+        cm_check_went(check, "rights on Communicator's tables",
+                      cm_state_rights(client->store, NULL, check->pool));
     err = cm_client_node(client);
     if (err)
         cm_check_went(check, "this node", err);
     else
         check_state(check);
+}
+
+/* On a standby nothing can be written, and that is said once. */
+static void check_standby(cm_check_t *check)
+{
+    apr_pool_t *pool = check->pool;
+    const char *why;
+    cm_error_t *err = cm_store_standby(&why, check->client->store, pool);
+
+    if (!err && !why)
+        return;
+    check->standby = why != NULL;
+    if (!err)
+        err = cm_error_hint(
+            CM_FAIL(pool, CM_UNAVAILABLE, "it takes no writes: %s", why), pool,
+            "let DBDParams lead to the database that does (PostgreSQL: "
+            "several hosts and target_session_attrs=read-write)");
+    cm_check_went(check, "database", err);
 }
 
 void cm_check_database(cm_check_t *check)
@@ -244,6 +263,7 @@ void cm_check_database(cm_check_t *check)
 
     if (!cm_check_went(check, what, cm_client_store(client)))
         return;
+    check_standby(check);
     check_own(check);
     for (i = 0; i < settings->models->nelts; i++)
         check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));

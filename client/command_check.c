@@ -166,7 +166,7 @@ static void check_files(cm_check_t *check, const apr_array_header_t *peers)
 cm_error_t *cm_command_check(int *status, cm_client_t *client,
                              apr_pool_t *scratch_pool)
 {
-    cm_check_t check = {client, NULL, 0, scratch_pool};
+    cm_check_t check = {.client = client, .pool = scratch_pool};
     apr_array_header_t *peers;
     int i;
 

@@ -202,6 +202,16 @@ static apr_int64_t waiting(const cm_session_t *session)
            cm_session_withheld(session);
 }
 
+/* The database was lost, or its session takes no writes any more: once more on
+ * another connection, which may lead to another server. */
+static cm_error_t *once_more(cm_session_t *session, int directions,
+                             apr_pool_t *pool)
+{
+    cm_store_rollback(session->node->store);
+    CM_TRY(cm_session_load(session, pool));
+    return exchange(session, directions, pool);
+}
+
 static cm_error_t *sync_peer(int *status, cm_client_t *client,
                              const cm_peer_settings_t *peer, int directions,
                              apr_pool_t *pool)
@@ -225,7 +235,10 @@ static cm_error_t *sync_peer(int *status, cm_client_t *client,
     if (!err)
         err = open_session(&session, client, peer, pool);
     if (!err) {
-        err = forgive(exchange(session, directions, pool), client, peer->name);
+        err = exchange(session, directions, pool);
+        if (err && err->code == CM_UNAVAILABLE)
+            err = once_more(session, directions, pool);
+        err = forgive(err, client, peer->name);
         cm_output_progress(client->output, "", 1, 1);
         report(status, client, peer->name, session,
                cm_alert_tells_parked(alert), apr_time_now() - began);

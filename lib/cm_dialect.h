@@ -16,8 +16,10 @@ typedef enum cm_database_e {
 /* What an error may come of that is not the fault of the data. */
 typedef enum cm_outside_e {
     CM_OUTSIDE_NOT,
-    CM_OUTSIDE_LOCK, /* somebody else's lock, unless it came at once */
-    CM_OUTSIDE_HOST  /* the disk is full, or the like */
+    CM_OUTSIDE_LOCK,     /* somebody else's lock, unless it came at once */
+    CM_OUTSIDE_HOST,     /* the disk is full, or the like */
+    CM_OUTSIDE_READ_ONLY /* this session takes no writes: a standby, or set so;
+                            another one may */
 } cm_outside_e;
 
 struct cm_dialect_t {

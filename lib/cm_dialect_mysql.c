@@ -68,9 +68,22 @@ static const struct {
     {4025, CM_REJECTED},    /* check constraint (MariaDB) */
 };
 
+/* A server that takes no writes: set read-only (other options share that
+ * number), or a node of a Galera cluster that is not ready (1047 else is an
+ * unknown command); or a session that was set so. */
+static int is_read_only(int rc, const char *text)
+{
+    return ((rc == 1290 || !rc) &&
+            (strstr(text, "read-only option") || strstr(text, "read_only"))) ||
+           (rc == 1047 && strstr(text, "WSREP")) || rc == 1792 || rc == 1836;
+}
+
 static cm_code_e classify(int rc, const char *text)
 {
     apr_size_t i;
+
+    if (is_read_only(rc, text))
+        return CM_UNAVAILABLE;
 
     for (i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
         if (reasons[i].number == rc)
@@ -89,7 +102,8 @@ static cm_code_e classify(int rc, const char *text)
 
 static cm_outside_e outside(int rc, const char *text)
 {
-    (void)text;
+    if (is_read_only(rc, text))
+        return CM_OUTSIDE_READ_ONLY;
     if (rc == 1021 || rc == 1026 || rc == 1114 || rc == 3)
         return CM_OUTSIDE_HOST;
     return rc == 1205 ? CM_OUTSIDE_LOCK : CM_OUTSIDE_NOT;

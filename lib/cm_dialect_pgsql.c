@@ -36,6 +36,7 @@ static const struct {
     {"57P", "terminating connection", CM_UNAVAILABLE},
     {"53", "no connection to the server", CM_UNAVAILABLE},
     {"58030", "the database system is", CM_UNAVAILABLE},
+    {"25006", "read-only transaction", CM_UNAVAILABLE},
     {"22", "invalid input ", CM_REJECTED},
     {"22", "out of range", CM_REJECTED},
     {"22", "value too long", CM_REJECTED},
@@ -74,6 +75,9 @@ static cm_outside_e outside(int rc, const char *text)
     const char *state = sqlstate(text);
 
     (void)rc;
+    if (state ? !strncmp(state, "25006", 5)
+              : strstr(text, "read-only transaction") != NULL)
+        return CM_OUTSIDE_READ_ONLY;
     if (state && !strncmp(state, "55P03", 5))
         return CM_OUTSIDE_LOCK;
     if (state && (!strncmp(state, "53100", 5) || !strncmp(state, "58", 2)))

@@ -60,7 +60,13 @@ static cm_code_e classify(int rc, const char *text)
 /* No trigger can raise these. */
 static cm_outside_e outside(int rc, const char *text)
 {
+    enum {
+        READONLY = 8
+    };
     cm_code_e code = classify(rc, text);
+
+    if ((rc & 255) == READONLY)
+        return CM_OUTSIDE_READ_ONLY;
 
     return code == CM_BUSY || code == CM_UNAVAILABLE ? CM_OUTSIDE_HOST
                                                      : CM_OUTSIDE_NOT;

@@ -48,6 +48,7 @@ typedef struct cm_health_t {
     const char *version;     /* of this program */
     const char *driver;      /* NULL: the state cannot be read */
     const cm_state_t *state; /* NULL: the same */
+    const char *standby;     /* why the database takes no writes, or NULL */
     apr_int64_t taken_at;
     apr_int64_t made_of_late;         /* changes here in the last hour */
     apr_interval_time_t expect_every; /* 0: off */

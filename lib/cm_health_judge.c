@@ -236,6 +236,11 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
     apr_array_clear(health->problems);
     health->severity = CM_SEVERITY_OK;
     health->expect_every = expect_every;
+    if (health->standby)
+        add(health, CM_SEVERITY_CRITICAL, NULL,
+            apr_psprintf(pool, "the database takes no writes: %s",
+                         health->standby),
+            "let DBDParams lead to the one that does");
     if (health->state && health->state->paused_at)
         add(health, CM_SEVERITY_WARNING, NULL,
             apr_psprintf(

@@ -6,6 +6,7 @@
 #include "cm_store_internal.h"
 
 #include <dlfcn.h>
+#include <sys/socket.h>
 
 #define PG_ERRORS_VERBOSE   2
 #define MYSQL_OPT_RECONNECT 20
@@ -77,6 +78,32 @@ void cm_native_setup(const cm_store_t *store)
         *(void **)&option = symbol(store, "mysql_options");
     if (option)
         option(connection(store), MYSQL_OPT_RECONNECT, &off);
+}
+
+void cm_native_cut(const cm_store_t *store)
+{
+    void (*reset)(void *) = NULL;
+    int (*socket)(void *) = NULL;
+
+    /* libpq connects anew by itself; of MariaDB's mod_dbd asks whether it is
+     * alive, and throws it away. */
+    if (store->dialect->database == CM_PGSQL)
+        *(void **)&reset = symbol(store, "PQreset");
+    if (reset)
+        reset(connection(store));
+    if (store->dialect->database == CM_MYSQL)
+        *(void **)&socket = symbol(store, "mysql_get_socket");
+    if (socket)
+        shutdown(socket(connection(store)), SHUT_RDWR);
+}
+
+int cm_native_read_only(const cm_store_t *store)
+{
+    int (*read_only)(void *, const char *) = NULL;
+
+    if (store->dialect->database == CM_SQLITE3)
+        *(void **)&read_only = symbol(store, "sqlite3_db_readonly");
+    return read_only && read_only(connection(store), "main") == 1;
 }
 
 int cm_native_deferred(const cm_store_t *store)

@@ -13,16 +13,32 @@
 
 #include "cm_value.h"
 
+/* The session takes no writes, another one may. mod_dbd's connection to SQLite
+ * alone cannot be had anew. */
+static void leave_session(cm_store_t *store)
+{
+    cm_database_e database = store->dialect->database;
+
+    if (!store->params && database == CM_SQLITE3)
+        return;
+    store->read_only = store->broken = 1;
+    if (!store->params && database == CM_MYSQL)
+        cm_native_cut(store);
+}
+
 cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = store->dialect;
     const char *text = apr_dbd_error(store->driver, store->handle, rc);
     int number = cm_native_errno(store);
+    cm_error_t *err;
     cm_code_e code;
 
     text = apr_pstrdup(pool, text ? text : "");
     code = dialect->classify(number ? number : rc, text);
     store->outside = dialect->outside(number ? number : rc, text);
+    if (store->outside == CM_OUTSIDE_READ_ONLY)
+        leave_session(store);
     if (code == CM_UNAVAILABLE)
         store->broken = 1;
     if (store->transaction_pool) {
@@ -30,8 +46,13 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool)
         store->doomed |= code == CM_UNAVAILABLE || code == CM_BUSY;
     }
     text = dialect->ops->words(text, pool);
-    return CM_FAIL(pool, code, "%s",
-                   *text ? text : "the database gives no reason");
+    err = CM_FAIL(pool, code, "%s",
+                  *text ? text : "the database gives no reason");
+    if (store->outside != CM_OUTSIDE_READ_ONLY)
+        return err;
+    return cm_error_hint(err, pool,
+                         "is it a standby, or set read-only? "
+                         "`communicator-sync check` says which");
 }
 
 int cm_store_outdated(const cm_store_t *store, int rc)

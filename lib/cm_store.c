@@ -126,13 +126,24 @@ static cm_error_t *handle_open(cm_store_t *store, apr_pool_t *pool)
     apr_pool_cleanup_register(store->connection_pool, store, handle_close,
                               apr_pool_cleanup_null);
     store->broken = 0;
+    store->read_only = 0;
     return session_setup(store, pool);
+}
+
+/* The session of an attached connection takes no writes: nobody may get it
+ * again as it is. */
+static void cut(cm_store_t *store)
+{
+    if (store->read_only)
+        cm_native_cut(store);
+    store->read_only = 0;
 }
 
 cm_error_t *cm_store_renew(cm_store_t *store, apr_pool_t *pool)
 {
     if (store->params)
         return handle_open(store, pool);
+    cut(store);
     if (store->dialect->database == CM_MYSQL ||
         apr_dbd_check_conn(store->driver, pool, store->handle) != APR_SUCCESS)
         return CM_FAIL(pool, CM_UNAVAILABLE,
@@ -188,6 +199,8 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
         (*store)->handle = handle;
         apr_pool_userdata_setn(*store, USERDATA, NULL, connection_pool);
     }
+    if ((*store)->read_only)
+        return cm_store_renew(*store, connection_pool);
     apr_pool_create(&scratch_pool, connection_pool);
     err = session_setup(*store, scratch_pool);
     if (err)

@@ -152,6 +152,11 @@ cm_error_t *cm_store_select_often(cm_rows_t **rows, cm_store_t *store,
 cm_error_t *cm_store_execute(cm_store_t *store, const char *sql,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Say in *WHY, in words, why this database takes no writes at present: it is a
+ * standby, or was set so; NULL when it does. Fails as cm_store_select(). */
+cm_error_t *cm_store_standby(const char **why, cm_store_t *store,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return NAME quoted as an identifier, ready for SQL with "%s" in it (a
  * percent sign doubled); "schema.table" becomes two quoted parts with
  * cm_store_quote_table(). */

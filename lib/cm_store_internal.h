@@ -30,6 +30,8 @@ struct cm_store_t {
     apr_size_t packet_limit;      /* largest statement; 0: no limit */
     unsigned long session;        /* the session set up; 0: not known */
     int broken;                   /* the connection is lost */
+    int read_only;                /* its session takes no writes: it must not
+                                     be used again */
     int failed;                   /* a statement of the transaction failed */
     int doomed;           /* the transaction is gone: only a rollback is left */
     cm_outside_e outside; /* what the last error came of */
@@ -126,6 +128,13 @@ const cm_datum_t *cm_chunk_arguments(int *count, const cm_chunk_t *chunk,
 int cm_native_errno(const cm_store_t *store);
 unsigned long cm_native_session(const cm_store_t *store);
 void cm_native_setup(const cm_store_t *store);
+
+/* End the session of an attached connection, which is not ours to close, so
+ * that whoever takes it next gets another one. */
+void cm_native_cut(const cm_store_t *store);
+
+/* Return whether SQLite opened its file to be read only. */
+int cm_native_read_only(const cm_store_t *store);
 
 /* Return whether a deferred foreign key is not satisfied (SQLite); 0: it is,
  * or it is not known. */

@@ -183,7 +183,7 @@ int cm_store_revive(cm_store_t *store, apr_pool_t *scratch_pool)
 {
     cm_error_t *err;
 
-    if (!store->handle)
+    if (!store->handle || store->read_only)
         return 0;
     if (!store->broken)
         return 1;
@@ -197,6 +197,7 @@ int cm_store_revive(cm_store_t *store, apr_pool_t *scratch_pool)
 int cm_store_is_outside(const cm_store_t *store, apr_interval_time_t took)
 {
     return store->outside == CM_OUTSIDE_HOST ||
+           store->outside == CM_OUTSIDE_READ_ONLY ||
            (store->outside == CM_OUTSIDE_LOCK && took > REAL_WAIT);
 }
 

@@ -22,6 +22,10 @@ SELECT 1 FROM information_schema.statistics
 WHERE table_schema = DATABASE() AND table_name = %s AND index_name = %s
 LIMIT 1;
 
+-- standby: why this database takes no writes, or NULL
+SELECT CASE WHEN @@global.read_only
+    THEN 'read_only is on, as on a standby' END;
+
 -- table_key: what tells that table from others
 SELECT IF(@@lower_case_table_names, LOWER(full), full)
 FROM (SELECT IF(LOCATE('.', name), name, CONCAT(DATABASE(), '.', name)) AS full

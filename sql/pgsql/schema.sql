@@ -14,6 +14,11 @@ SELECT 1 FROM pg_class WHERE oid = to_regclass(%s);
 SELECT 1 FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped;
 
+-- standby: why this database takes no writes, or NULL
+SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby (in recovery)'
+    WHEN current_setting('transaction_read_only') = 'on'
+    THEN 'its sessions are read-only (default_transaction_read_only)' END;
+
 -- table_key: what tells that table from others
 SELECT CAST(CAST(to_regclass(%s) AS oid) AS text);
 
