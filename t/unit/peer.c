@@ -1,4 +1,5 @@
 /* The node, its lock and what its triggers look at; the rows of peers. */
+#include "../../lib/cm_clocks.h"
 #include "../../lib/cm_peer.h"
 #include "../../lib/cm_schema.h"
 #include "database.h"
@@ -156,13 +157,13 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_peer_load(&peer, node, "o'facade", 0, pool));
     ok(!peer->epoch && !peer->received && !peer->has_received,
        "%s: a peer never met", name);
-    *peer = (cm_peer_t){"o'facade", "e", 1, 2, APR_INT64_MAX, 4, 5, 1, 6,
+    *peer = (cm_peer_t){"o'facade", "e", 1, 2, CM_CLOCK_MAX, 4, 5, 1, 6,
                         7,          -8,  3, 0};
     database_must(cm_peer_save(node, peer, pool));
     database_must(cm_peer_load(&again, node, "o'facade", 0, pool));
     is_str(again->epoch, "e", "%s: the row is kept", name);
     ok(again->confirmed == 1 && again->confirmed_id == 2 &&
-           again->received == APR_INT64_MAX && again->received_clock == 4 &&
+           again->received == CM_CLOCK_MAX && again->received_clock == 4 &&
            again->sent == 5 && again->has_received == 1 &&
            again->last_push_at == 6 && again->last_pull_at == 7 &&
            again->clock_offset == -8 && again->held == 3,
