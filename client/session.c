@@ -149,9 +149,12 @@ static cm_error_t *update(cm_session_t *session,
     return err;
 }
 
+/* What another host has met meanwhile stays: it is compared with the next
+ * reply. */
 static void set_epoch(cm_peer_t *peer, const void *baton)
 {
-    peer->epoch = baton;
+    if (!peer->epoch)
+        peer->epoch = baton;
 }
 
 /* Refuse a peer whose history does not fit, and keep its epoch when it is
@@ -163,7 +166,8 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
 
     if (!claim.epoch)
         return CM_FAIL(pool, CM_PROTOCOL, "the peer does not tell its epoch");
-    CM_TRY(cm_epoch_check(&claim, session->node, session->peer, pool));
+    CM_TRY(cm_epoch_check(&claim, session->node, &session->peer, session->pool,
+                          pool));
     if (claim.proved > session->proved)
         session->proved = claim.proved;
     apr_table_unset(session->headers, "Communicator-Newest");
@@ -274,7 +278,21 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     return NULL;
 }
 
-cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
+int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
+                           apr_pool_t *scratch_pool)
+{
+    if (!*err || (*err)->code != CM_EPOCH || session->told_again ||
+        !session->node)
+        return 0;
+    session->told_again = 1;
+    *err = cm_epoch_look(&session->peer, session->node, session->settings->name,
+                         session->pool);
+    if (!*err)
+        *err = tell_history(session, scratch_pool);
+    return !*err;
+}
+
+static cm_error_t *greet(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
@@ -288,6 +306,15 @@ cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_session_meet(session, reply, scratch_pool));
     /* A gap is no failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
+}
+
+cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err = greet(session, scratch_pool);
+
+    return cm_session_tells_again(session, &err, scratch_pool)
+               ? greet(session, scratch_pool)
+               : err;
 }
 
 void cm_session_insist(cm_session_t *session)

@@ -32,11 +32,19 @@ typedef struct cm_session_t {
     cm_http_t *http;
     apr_table_t *headers; /* of requests */
     cm_peer_kind_e kind;
+<<<<<<< HEAD
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
     apr_int64_t proved;         /* it holds this one, by its clock; 0: none */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
+=======
+    int told_again;           /* what we know of it, after it had doubts */
+    cm_peer_t *peer;          /* its row, as last read or written; NULL: a
+                                 probe that knows nothing of the database */
+    apr_int64_t its_received; /* as it last said; -1: it has not */
+    apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
+>>>>>>> a4690db (Look again, under the locks, before EPOCH is raised)
     cm_totals_t totals;
     cm_said_t said;   /* by the peer, of itself, in this run */
     cm_moved_t moved; /* may be NULL */
@@ -64,6 +72,13 @@ cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
  * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */
 cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* When *ERR says that the histories do not fit: read what we know under the
+ * locks, once in a session, and tell it with the next request. Returns whether
+ * that request is worth making: another host may have moved on between what we
+ * had told and the peer's answer, or our server of a cluster was behind. */
+int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
+                           apr_pool_t *scratch_pool);
 
 /* Learn the kind of the peer and what it holds of ours, by a push of nothing,
  * which changes nothing on either kind. */

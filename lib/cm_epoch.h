@@ -31,11 +31,17 @@ int cm_claim_read_held(cm_claim_t *claim, const char *text);
 const char *cm_claim_held(const cm_peer_t *peer, apr_pool_t *pool);
 
 /* Refuse a PEER whose CLAIM does not fit what this database knows. Outside of
- * a transaction, before anything is stamped for it. Fails with CM_EPOCH,
- * which names both sides and the way out. */
-cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node,
-                           const cm_peer_t *peer,
+ * a transaction, before anything is stamped for it. What does not fit is looked
+ * at again under the locks, and *PEER is then as it was read there. Fails with
+ * CM_EPOCH, which names both sides and the way out. */
+cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
+                           apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Read the row of the peer NAME, and NODE's, as they are under their locks:
+ * before what a peer doubts is told to it again. Outside of a transaction. */
+cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
+                          apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Begin a new history, in a database that was restored or made anew: with an
  * epoch, numbers and identities that cannot be those which were used since.

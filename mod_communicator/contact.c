@@ -99,9 +99,10 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
 
     CM_TRY(cm_peer_load(&peer, exchange->node, exchange->peer->name, 0, pool));
     exchange->known = peer;
-    err = exchange->gem
-              ? check_dialect(exchange, peer, pool)
-              : cm_epoch_check(&exchange->claim, exchange->node, peer, pool);
+    err = exchange->gem ? check_dialect(exchange, peer, pool)
+                        : cm_epoch_check(&exchange->claim, exchange->node,
+                                         &peer, pool, pool);
+    exchange->known = peer;
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
     CM_TRY(err);
     CM_TRY(check_pause(exchange, pool));

@@ -25,7 +25,8 @@ static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
 
     CM_TRY(cm_peer_load(&known, node, peer, 0, pool));
     exchange->known = known;
-    CM_TRY(cm_epoch_check(&exchange->claim, node, known, pool));
+    CM_TRY(cm_epoch_check(&exchange->claim, node, &known, pool, pool));
+    exchange->known = known;
     return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
 }
 

@@ -102,6 +102,31 @@ subtest 'a peer that was set back' => sub {
         '  and gets it again');
 };
 
+# Another host of ours moved on between what this one had told and the answer.
+subtest 'a peer that has doubts once' => sub {
+    for my $command (qw(push pull)) {
+        my $refusal = ours(409, '{"error":"other history","code":"EPOCH"}',
+            'Communicator-Received: 0');
+        my $good = good();
+        my $server = Communicator::Test::Hostile->new(sub {
+            my ($request, $n) = @_;
+            return $n ? $good->($request) : $refusal;
+        });
+        my $run = central($server, 2)->sync($command);
+        is("$run->{exit}$run->{err}", '0', "$command looks again");
+        my @requests = $server->requests;
+        ok($requests[1]{headers}{'communicator-newest'} ne '',
+            '  and tells again what it has');
+        $server->stop;
+
+        $server = Communicator::Test::Hostile->new(sub { $refusal });
+        $run = central($server, 2)->sync($command);
+        is($run->{exit}, 76, '  but only once');
+        is(scalar(my @all = $server->requests), 2, '  not for ever');
+        $server->stop;
+    }
+};
+
 subtest 'a push to a gem' => sub {
     my $server = Communicator::Test::Hostile->new(old(1));
     my $central = central($server, 250, words => 'protocol=gem');

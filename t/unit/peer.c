@@ -1,6 +1,6 @@
 /* The node, its lock and what its triggers look at; the rows of peers. */
 #include "../../lib/cm_clocks.h"
-#include "../../lib/cm_peer.h"
+#include "../../lib/cm_epoch.h"
 #include "../../lib/cm_schema.h"
 #include "database.h"
 #include "settings.h"
@@ -186,6 +186,53 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_store_commit(store, pool));
 }
 
+/* What was read before another host, or another server of a cluster, moved on
+ * raises no alarm: it is read again, under the locks. */
+static void stale(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node = make_node(store, settings, pool);
+    const char *name = database_of(store);
+    cm_claim_t claim = cm_claim_none();
+    cm_peer_t *peer, *read;
+
+    database_must(cm_peer_load(&peer, node, "facade", 0, pool));
+    peer->epoch = "old";
+    peer->received = 60;
+    database_must(cm_peer_save(node, peer, pool));
+    database_must(cm_peer_load(&read, node, "facade", 0, pool));
+    claim.epoch = "new";
+    peer = read;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool), CM_EPOCH,
+                      "another epoch"),
+       "%s: another epoch is an alarm", name);
+    database_run(store, "UPDATE communicator_peers SET epoch = 'new'");
+    peer = read;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool),
+                      CM_CODE_COUNT, "accepted meanwhile"),
+       "  but not when it was accepted since the row was read");
+    is_str(peer->epoch, "new", "  which the caller then knows");
+    claim.newest = 50;
+    read = peer;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool), CM_EPOCH,
+                      "less than is held"),
+       "a peer that has used less than is held of it is one");
+    database_run(store, "UPDATE communicator_peers SET received = 40");
+    ok(database_fails(cm_epoch_check(&claim, node, &read, pool, pool),
+                      CM_CODE_COUNT, "set back meanwhile"),
+       "  but not when that is no longer so");
+    claim.received = 7;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool), CM_EPOCH,
+                      "more than was written"),
+       "one that holds what was never written is one");
+    is_str(database_value(store, "SELECT sent FROM communicator_peers", pool),
+           "7", "  and the number is kept for the next history");
+    database_must(cm_epoch_look(&read, node, "facade", pool));
+    is_int(read->received, 40, "what a peer doubts is read again");
+    database_must(cm_epoch_look(&read, node, "never met", pool));
+    ok(!read->epoch, "  of one that was never met, too");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -194,5 +241,6 @@ int main(void)
     database_each("the node's lock", locks);
     database_each("tables", tables);
     database_each("peers", peers);
+    database_each("stale reads", stale);
     return done_testing();
 }
