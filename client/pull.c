@@ -11,13 +11,8 @@
 
 #define BUSY_TRIES 4
 
-<<<<<<< HEAD
-cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
-                        apr_pool_t *pool)
-=======
-static cm_error_t *ask_once(cm_reply_t **reply, cm_session_t *session,
+static cm_error_t *ask_once(cm_reply_t **reply, cm_pull_t *pull,
                             const char *query, apr_pool_t *pool)
->>>>>>> a4690db (Look again, under the locks, before EPOCH is raised)
 {
     cm_session_t *session = pull->session;
     cm_http_reply_t *raw;
@@ -40,22 +35,17 @@ static cm_error_t *ask_once(cm_reply_t **reply, cm_session_t *session,
     return err;
 }
 
-<<<<<<< HEAD
-static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
-=======
-static cm_error_t *ask(cm_reply_t **reply, cm_session_t *session,
-                       const char *query, apr_pool_t *pool)
+cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
+                        apr_pool_t *pool)
 {
-    cm_error_t *err = ask_once(reply, session, query, pool);
+    cm_error_t *err = ask_once(reply, pull, query, pool);
 
-    return cm_session_tells_again(session, &err, pool)
-               ? ask_once(reply, session, query, pool)
+    return cm_session_tells_again(pull->session, &err, pool)
+               ? ask_once(reply, pull, query, pool)
                : err;
 }
 
-static cm_error_t *fetch(cm_reply_t **reply, cm_session_t *session,
-                         apr_int64_t received, apr_pool_t *pool)
->>>>>>> a4690db (Look again, under the locks, before EPOCH is raised)
+static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
 {
     const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(

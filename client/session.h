@@ -32,19 +32,12 @@ typedef struct cm_session_t {
     cm_http_t *http;
     apr_table_t *headers; /* of requests */
     cm_peer_kind_e kind;
-<<<<<<< HEAD
+    int told_again;             /* what we know of it, after it had doubts */
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
     apr_int64_t proved;         /* it holds this one, by its clock; 0: none */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
-=======
-    int told_again;           /* what we know of it, after it had doubts */
-    cm_peer_t *peer;          /* its row, as last read or written; NULL: a
-                                 probe that knows nothing of the database */
-    apr_int64_t its_received; /* as it last said; -1: it has not */
-    apr_int64_t proved;       /* it holds this one, by its clock; 0: none */
->>>>>>> a4690db (Look again, under the locks, before EPOCH is raised)
     cm_totals_t totals;
     cm_said_t said;   /* by the peer, of itself, in this run */
     cm_moved_t moved; /* may be NULL */
