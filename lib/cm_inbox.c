@@ -136,6 +136,19 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_taking_t *taking,
     return NULL;
 }
 
+/* Try what waited for the records of this batch. */
+static cm_error_t *release(cm_taking_t *taking, apr_pool_t *scratch_pool)
+{
+    int little;
+
+    CM_TRY(
+        cm_taking_is_little(&little, taking->node, taking->peer, scratch_pool));
+    if (little)
+        return cm_taking_release(taking, scratch_pool);
+    taking->node->owes_release = 1;
+    return NULL;
+}
+
 static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
@@ -148,7 +161,7 @@ static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
         CM_TRY(take_fresh(&created, taking, fresh, peer, scratch_pool));
     taking->created += created;
     if (created && !taking->isolated)
-        CM_TRY(cm_taking_release(taking, scratch_pool));
+        CM_TRY(release(taking, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
     peer->has_received |= taking->receipt->accepted > 0 || !taking->gem;
@@ -163,12 +176,15 @@ static cm_error_t *take_batch(cm_taking_t *taking, apr_pool_t *scratch_pool)
  * of theirs: it is tried again in their own runs, which say what is wrong. */
 static void release_others(cm_taking_t *taking)
 {
-    cm_error_t *ignored;
+    cm_error_t *err;
+    int little;
 
     if (taking->node->settings->peers->nelts < 2 && !taking->isolated)
         return;
-    ignored = cm_taking_release_all(taking, taking->pool);
-    (void)ignored;
+    err = cm_taking_is_little(&little, taking->node, NULL, taking->pool);
+    if (!err && little)
+        err = cm_taking_release_all(taking, taking->pool);
+    taking->node->owes_release |= err || !little;
 }
 
 /* Return whether MESSAGE has an attribute that its table, as it is remembered,

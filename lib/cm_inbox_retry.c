@@ -3,6 +3,26 @@
 
 #include "cm_inbox_taking.h"
 
+/* What is parked, up to so many, is gone through after every batch. */
+#define MOST_EACH_BATCH 500
+
+cm_error_t *cm_taking_is_little(int *little, cm_node_t *node, const char *peer,
+                                apr_pool_t *scratch_pool)
+{
+    const cm_datum_t name = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_psprintf(scratch_pool,
+                     "SELECT count(*) FROM (SELECT id FROM inbound_messages"
+                     " WHERE processed_at IS NULL%s LIMIT %d) AS parked",
+                     peer ? " AND peer = %s" : "", MOST_EACH_BATCH + 1),
+        &name, peer ? 1 : 0, scratch_pool));
+    *little = cm_cell_number(rows, 0, 0) <= MOST_EACH_BATCH;
+    return NULL;
+}
+
 cm_error_t *cm_taking_release(cm_taking_t *taking, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
@@ -136,6 +156,8 @@ cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
         if (!taking.created)
             break;
     }
+    brought += node->owes_release;
+    node->owes_release = 0;
     return brought ? cm_taking_release_all(&taking, result_pool) : NULL;
 }
 

@@ -5,8 +5,13 @@
 
 #include <apr_strings.h>
 
+#include "cm_dialect.h"
+
 #define PAGE_ROWS  500
 #define PAGE_BYTES (4 * 1024 * 1024)
+
+/* Records that are looked for at once among what is parked. */
+#define SAME_AT_ONCE 1000
 
 /* Append how the item stands: processed_at, attempts, error, transient. */
 static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
@@ -174,41 +179,109 @@ static cm_error_t *any_parked(int *any, const cm_run_t *run,
     return NULL;
 }
 
+/* Append TEXT to LIST, where it does not stand yet. */
+static void add_once(apr_array_header_t *list, apr_hash_t *seen,
+                     const char *text)
+{
+    if (apr_hash_get(seen, text, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(seen, text, APR_HASH_KEY_STRING, "");
+    APR_ARRAY_PUSH(list, cm_datum_t) = cm_datum_text(text);
+}
+
+static const char *same_key(const char *model, cm_identity_t identity,
+                            apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, model, "\n", cm_identity_key(identity, pool),
+                       NULL);
+}
+
+/* Records that are looked for among what is parked. */
+typedef struct same_t {
+    apr_hash_t *records;           /* same_key() of each */
+    apr_array_header_t *arguments; /* cm_datum_t: the peer, models, ids */
+    int models, ids;
+} same_t;
+
+/* Take the records of the MESSAGES from FIRST on that are not in ALL yet. */
+static same_t *same_records(const cm_run_t *run, apr_hash_t *all,
+                            const apr_array_header_t *messages, int first,
+                            apr_pool_t *pool)
+{
+    same_t *same = apr_pcalloc(pool, sizeof(*same));
+    apr_hash_t *models = apr_hash_make(pool), *seen = apr_hash_make(pool);
+    apr_array_header_t *ids = apr_array_make(pool, 64, sizeof(cm_datum_t));
+    int i;
+
+    same->records = apr_hash_make(pool);
+    same->arguments = apr_array_make(pool, 64, sizeof(cm_datum_t));
+    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(run->peer);
+    for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
+        const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
+        const char *key;
+
+        if (!message->model || !message->identity.origin ||
+            !message->identity.original_id)
+            continue;
+        key = same_key(message->model, message->identity, pool);
+        if (apr_hash_get(all, key, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(all, key, APR_HASH_KEY_STRING, message);
+        add_once(same->arguments, models, message->model);
+        add_once(ids, seen, message->identity.original_id);
+        apr_hash_set(same->records, key, APR_HASH_KEY_STRING, message);
+    }
+    same->models = same->arguments->nelts - 1;
+    same->ids = ids->nelts;
+    apr_array_cat(same->arguments, ids);
+    return same;
+}
+
+/* One pass through what is parked: looking each record up there would be one
+ * for each. */
+static cm_error_t *add_same(cm_run_t *run, const same_t *same,
+                            apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_store_select(
+        &rows, run->node->store,
+        apr_pstrcat(scratch_pool, "SELECT ", wanted,
+                    " FROM inbound_messages t WHERE t.peer = %s"
+                    " AND t.processed_at IS NULL AND t.model IN (",
+                    cm_repeat("%s", ", ", same->models, scratch_pool),
+                    ") AND t.original_id IN (",
+                    cm_repeat("%s", ", ", same->ids, scratch_pool), ")", NULL),
+        (const cm_datum_t *)same->arguments->elts, same->arguments->nelts,
+        run->pool));
+    for (i = 0; i < rows->count; i++) {
+        cm_identity_t identity = {cm_cell_text(rows, i, 2),
+                                  cm_cell_text(rows, i, 3)};
+
+        if (identity.origin && apr_hash_get(same->records,
+                                            same_key(cm_cell_text(rows, i, 1),
+                                                     identity, scratch_pool),
+                                            APR_HASH_KEY_STRING))
+            add_row(run, rows, i);
+    }
+    return NULL;
+}
+
 cm_error_t *cm_inbox_add_same(cm_run_t *run, const apr_array_header_t *messages,
                               apr_pool_t *scratch_pool)
 {
-    static const cm_bulk_column_t columns[] = {{"peer", "text"},
-                                               {"model", "text"},
-                                               {"origin", "text"},
-                                               {"original_id", "text"}};
-    cm_bulk_t *keys =
-        cm_bulk_create("inbound_messages", columns, 4, 4, scratch_pool);
-    apr_hash_t *seen = apr_hash_make(scratch_pool);
-    cm_rows_t *rows;
-    int any, i;
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    int any, first;
 
     CM_TRY(any_parked(&any, run, scratch_pool));
-    for (i = 0; any && i < messages->nelts; i++) {
-        const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
-        const char *key = apr_pstrcat(
-            scratch_pool, message->model ? message->model : "", "\n",
-            cm_identity_key(message->identity, scratch_pool), NULL);
+    for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
+        const same_t *same =
+            same_records(run, all, messages, first, scratch_pool);
 
-        if (!message->model || !message->identity.origin ||
-            apr_hash_get(seen, key, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(seen, key, APR_HASH_KEY_STRING, message);
-        cm_bulk_add(keys, cm_datum_text(run->peer));
-        cm_bulk_add(keys, cm_datum_text(message->model));
-        cm_bulk_add(keys, cm_datum_text(message->identity.origin));
-        cm_bulk_add(keys, cm_datum_text(message->identity.original_id));
+        if (same->ids)
+            CM_TRY(add_same(run, same, scratch_pool));
     }
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, keys,
-                          "t.processed_at IS NULL", 0, run->pool));
-    for (i = 0; i < rows->count; i++)
-        add_row(run, rows, i);
     qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
           compare_items);
     return NULL;

@@ -67,6 +67,12 @@ cm_error_t *cm_taking_isolate(cm_taking_t *taking, cm_taking_work_t work,
  * messages. */
 int cm_taking_is_of_messages(const cm_taking_t *taking);
 
+/* Return whether so little is parked, of PEER or (NULL) of all, that it may be
+ * gone through after every batch. Else that is done once, at the end of the
+ * run (cm_inbox_retry()): a first load may bring children before parents. */
+cm_error_t *cm_taking_is_little(int *little, cm_node_t *node, const char *peer,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Try what waits for other records, as long as that brings further ones: of
  * the peer of TAKING, in its transaction. */
 cm_error_t *cm_taking_release(cm_taking_t *taking,

@@ -16,6 +16,7 @@ typedef struct cm_node_t {
     apr_int64_t stamped_id;   /* how far the outbox is stamped, as last read, */
     const char *passed;       /* and what may commit below (cm_unstamped.h) */
     apr_time_t looked_at;     /* when all of it was last looked through; 0 */
+    int owes_release;         /* what is parked waits for records of this run */
     int ids_asked, ids_mixed; /* ids of the outbox come from several servers */
     apr_pool_t *row_pool;
     apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */

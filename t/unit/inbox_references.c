@@ -225,6 +225,61 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
            "what is deleted here is deleted by all its names");
 }
 
+/* COUNT messages from ID on: authors, or a post of each. */
+static const char *many(int id, int count, int posts, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(count * 160, pool);
+    int i;
+
+    for (i = 1; i <= count; i++)
+        cm_buffer_raw(
+            buffer,
+            apr_psprintf(pool,
+                         "%s{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,"
+                         "\"action\":\"create\",\"clock\":1000,%s\"body\":"
+                         "\"{\\\"%s\\\":{\\\"%s\\\":\\\"n%d\\\"%s}}\"}",
+                         i > 1 ? "," : "[", id + i - 1, i,
+                         posts ? "\"refs\":{\"author_id\":\"author\"}," : "",
+                         posts ? "post" : "author", posts ? "title" : "name", i,
+                         posts ? apr_psprintf(pool, ",\\\"author_id\\\":%d", i)
+                               : ""));
+    cm_buffer_append(buffer, "]", 2);
+    return buffer->data;
+}
+
+/* A first load that begins with the children: what waits is not gone through
+ * after each batch, but once, at the end of the run. */
+static void test_many(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    is_int(inbox_take(node, 0, many(1, 300, 1, pool), pool), 0,
+           "%s: a few children come first", database_of(store));
+    is_int(inbox_take(node, 300, many(301, 300, 0, pool), pool), 600,
+           "  and are there with their parents");
+    node = NULL;
+    database_run(store, "DELETE FROM posts");
+    database_run(store, "DELETE FROM authors");
+    database_run(store, "DELETE FROM inbound_messages");
+    database_run(store, "DELETE FROM outbound_messages");
+    database_run(store, "DELETE FROM communicator_mappings");
+    database_run(store, "DELETE FROM communicator_peers");
+    database_must(cm_node_open(&node, inbox_settings(pool), store, pool));
+    database_must(
+        inbox_send(&receipt, node, "there", 0, many(1, 600, 1, pool), 0, pool));
+    is_int(receipt->applied, 0, "many children come first");
+    is_int(inbox_take(node, 600, many(601, 600, 0, pool), pool), 600,
+           "  and wait when their parents are there");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 600, "  for the end of the run");
+    is_str(value(node,
+                 "SELECT count(*) FROM inbound_messages"
+                 " WHERE processed_at IS NULL",
+                 pool),
+           "0", "  after which none waits");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -234,6 +289,7 @@ int main(void)
     database_each("shared keys", test_shared);
     database_each("match", test_match);
     database_each("names", test_names);
+    database_each("many", test_many);
     apr_terminate();
     return done_testing();
 }
