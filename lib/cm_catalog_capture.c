@@ -169,7 +169,9 @@ const char *cm_catalog_name_literal(const cm_store_t *store, const char *before,
 }
 
 /* PostgreSQL: concat() copies what is there once, "||" once per piece; it takes
- * a hundred arguments. */
+ * a hundred arguments. SQLite: an expression is at most a thousand deep, which
+ * a table of 300 columns would be, and so the application's own INSERT would
+ * fail. So both have it in groups. */
 static const char *capture_object(const cm_table_t *table,
                                   const cm_store_t *store, apr_pool_t *pool)
 {
@@ -182,8 +184,9 @@ static const char *capture_object(const cm_table_t *table,
 
         if (!column->carried)
             continue;
-        if (by_function && pieces->nelts && pieces->nelts % 40 == 0)
-            APR_ARRAY_PUSH(pieces, const char *) = "'') || concat(";
+        if (pieces->nelts && pieces->nelts % 40 == 0)
+            APR_ARRAY_PUSH(pieces, const char *) =
+                by_function ? "'') || concat(" : "'') || (";
         APR_ARRAY_PUSH(pieces, const char *) = apr_pstrcat(
             pool,
             cm_catalog_name_literal(store, pieces->nelts ? "," : "{",
@@ -191,9 +194,8 @@ static const char *capture_object(const cm_table_t *table,
             plus, column->capture, plus, NULL);
     }
     APR_ARRAY_PUSH(pieces, const char *) = pieces->nelts ? "'}'" : "'{}'";
-    return apr_pstrcat(pool, by_function ? "(concat(" : "(",
-                       apr_array_pstrcat(pool, pieces, 0),
-                       by_function ? "))" : ")", NULL);
+    return apr_pstrcat(pool, by_function ? "(concat(" : "((",
+                       apr_array_pstrcat(pool, pieces, 0), "))", NULL);
 }
 
 static const char *capture_function(const cm_table_t *table,

@@ -23,7 +23,8 @@ my $sanitized = %{ Communicator::Test::Server::sanitizer() };
 my $server = Communicator::Test::Server->new(name => 'facade',
     database => Communicator::Test::Database->new('sqlite3'),
     conf => "CommunicatorModel post table=posts\n"
-      . "CommunicatorModel wide table=wide\n");
+      . "CommunicatorModel wide table=wide\n"
+      . "CommunicatorModel widest table=widest\n");
 my $wide = 300;
 
 $server->configure(httpd_conf => "StartServers 1\nServerLimit 1\n"
@@ -33,6 +34,8 @@ $server->database->create('create table posts (id {key}, title varchar(200),'
       . ' body {text}) {engine};');
 $server->database->create('create table wide (id {key}, '
       . join(',', map { "c$_ integer" } 1 .. $wide) . ') {engine};');
+$server->database->create('create table widest (id {key}, '
+      . join(',', map { "c$_ integer" } 1 .. 900) . ') {engine};');
 $server->migrate->start;
 
 # The headers by which a peer of ours is known.
@@ -120,6 +123,17 @@ subtest 'a push' => sub {
         '[' . join(',', map { qq({"id":$_}) } 1 .. 1_000_000) . ']', 413);
     is_bounded('a million small messages', '[' . join(',',
         map { qq({"id":$_,"body":"{\\"p\\":{}}"}) } 1 .. 400_000) . ']', 413);
+};
+
+subtest 'a table of 900 columns' => sub {
+    my $database = $server->database;
+
+    $database->run('insert into widest (c1, c900) values (1, 9)');
+    $database->run('update widest set c899 = 7 where c900 = 9');
+    is($database->value('select changed from outbound_messages '
+        . 'where changed is not null'), '["c899"]',
+        'what the application does to it is captured');
+    $database->run('delete from widest; delete from outbound_messages');
 };
 
 subtest 'as much as may be' => sub {
