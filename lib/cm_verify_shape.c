@@ -32,24 +32,21 @@ static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
     }
 }
 
-/* One after the other: the database finds each at once by its index. */
 static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
                                 const char *type, apr_pool_t *pool)
 {
-    cm_datum_t arguments[2] = {cm_datum_text(type), cm_datum_text("")};
+    const cm_datum_t argument = cm_datum_text(type);
     cm_rows_t *rows;
+    int i;
 
-    for (;;) {
-        CM_TRY(cm_store_select(&rows, node->store,
-                               "SELECT origin FROM communicator_mappings"
-                               " WHERE local_record_type = %s AND origin > %s"
-                               " ORDER BY local_record_type, origin LIMIT 1",
-                               arguments, 2, pool));
-        if (!rows->count)
-            return NULL;
-        arguments[1] = *cm_cell(rows, 0, 0);
-        APR_ARRAY_PUSH(origins, const char *) = arguments[1].data;
-    }
+    CM_TRY(cm_store_select(&rows, node->store,
+                           "SELECT DISTINCT origin FROM communicator_mappings"
+                           " WHERE local_record_type = %s AND origin > ''"
+                           " ORDER BY origin",
+                           &argument, 1, pool));
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(origins, const char *) = cm_cell_text(rows, i, 0);
+    return NULL;
 }
 
 /* A record that was inserted just now has a message, and no name yet. */

@@ -273,13 +273,3 @@ CREATE UNIQUE INDEX outbound_messages_seq_index ON outbound_messages (seq);
 -- unless index inbound_messages.inbound_messages_parked_index
 CREATE INDEX inbound_messages_parked_index
     ON inbound_messages (processed_at, peer, id);
-
--- mappings.remote: creates the index of mappings by identity
--- unless index communicator_mappings.remote_record_unique_index
-CREATE UNIQUE INDEX remote_record_unique_index
-    ON communicator_mappings (local_record_type, origin, original_id);
-
--- mappings.local: creates the index of mappings by local id
--- unless index communicator_mappings.local_record_unique_index
-CREATE UNIQUE INDEX local_record_unique_index
-    ON communicator_mappings (local_record_type, local_record_id);

@@ -22,3 +22,24 @@ CREATE TABLE communicator_withheld (
     INDEX communicator_withheld_record_index (original_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+-- mappings.identity: creates the index of mappings by identity
+--
+-- The column that tells records apart comes first: without statistics the
+-- index was taken by the type alone, which all records of a model share.
+-- unless index communicator_mappings.communicator_mappings_identity_index
+CREATE UNIQUE INDEX communicator_mappings_identity_index
+    ON communicator_mappings (original_id, origin, local_record_type);
+
+-- mappings.local_id: creates the index of mappings by local id
+-- unless index communicator_mappings.communicator_mappings_local_index
+CREATE UNIQUE INDEX communicator_mappings_local_index
+    ON communicator_mappings (local_record_id, local_record_type);
+
+-- mappings.identity.drop: removes the index that it replaces
+-- when index communicator_mappings.remote_record_unique_index
+DROP INDEX remote_record_unique_index ON communicator_mappings;
+
+-- mappings.local_id.drop: removes the index that it replaces
+-- when index communicator_mappings.local_record_unique_index
+DROP INDEX local_record_unique_index ON communicator_mappings;

@@ -300,7 +300,3 @@ CREATE INDEX IF NOT EXISTS outbound_messages_unstamped_index
     ON outbound_messages (id) WHERE seq IS NULL;
 CREATE INDEX IF NOT EXISTS inbound_messages_parked_index
     ON inbound_messages (peer, id) WHERE processed_at IS NULL;
-CREATE UNIQUE INDEX IF NOT EXISTS remote_record_unique_index
-    ON communicator_mappings (local_record_type, origin, original_id);
-CREATE UNIQUE INDEX IF NOT EXISTS local_record_unique_index
-    ON communicator_mappings (local_record_type, local_record_id);

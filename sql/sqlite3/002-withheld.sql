@@ -22,3 +22,14 @@ CREATE TABLE communicator_withheld (
 CREATE INDEX communicator_withheld_seq_index ON communicator_withheld (seq);
 CREATE INDEX communicator_withheld_record_index
     ON communicator_withheld (original_id);
+
+-- mappings.indexes: lets the column that tells records apart come first
+--
+-- A database that was never analysed took the index by the type alone, which
+-- all records of a model share: the first exchange was quadratic.
+CREATE UNIQUE INDEX IF NOT EXISTS communicator_mappings_identity_index
+    ON communicator_mappings (original_id, origin, local_record_type);
+CREATE UNIQUE INDEX IF NOT EXISTS communicator_mappings_local_index
+    ON communicator_mappings (local_record_id, local_record_type);
+DROP INDEX IF EXISTS remote_record_unique_index;
+DROP INDEX IF EXISTS local_record_unique_index;

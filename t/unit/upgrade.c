@@ -144,6 +144,35 @@ static void check_goes_on(cm_store_t *store, apr_pool_t *pool)
              "1", pool);
 }
 
+/* No index of the mappings begins with what all records of a model share: a
+ * database without statistics would take it. */
+static void check_indexes(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char sqlite[] =
+        "SELECT count(*) FROM pragma_index_list('communicator_mappings') AS l"
+        " JOIN pragma_index_info(l.name) AS c ON c.seqno = 0"
+        " WHERE c.name = ";
+    static const char pgsql[] =
+        "SELECT count(*) FROM pg_index AS i JOIN pg_attribute AS a"
+        " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+        " WHERE i.indrelid = to_regclass('communicator_mappings')"
+        " AND a.attname = ";
+    static const char mysql[] =
+        "SELECT count(*) FROM information_schema.statistics"
+        " WHERE table_schema = DATABASE()"
+        " AND table_name = 'communicator_mappings' AND seq_in_index = 1"
+        " AND column_name = ";
+    const char *sql = cm_store_dialect(store)->database == CM_SQLITE3 ? sqlite
+                      : cm_store_dialect(store)->database == CM_PGSQL ? pgsql
+                                                                      : mysql;
+
+    is_value(store, apr_pstrcat(pool, sql, "'local_record_type'", NULL), "0",
+             pool);
+    is_value(store, apr_pstrcat(pool, sql, "'original_id'", NULL), "1", pool);
+    is_value(store, apr_pstrcat(pool, sql, "'local_record_id'", NULL), "1",
+             pool);
+}
+
 static void upgrade(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = gem_settings(pool);
@@ -156,6 +185,7 @@ static void upgrade(cm_store_t *store, apr_pool_t *pool)
     check_mappings(store, pool);
     check_peer(store, settings, pool);
     check_goes_on(store, pool);
+    check_indexes(store, pool);
     database_must(migrate(&steps, store, settings, pool));
     is_int(steps, 0, "%s: a second run does nothing", database_of(store));
 
@@ -212,10 +242,17 @@ static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
     whole = columns_of(store, pool);
     database_run(store, "DROP TABLE communicator_withheld");
     database_run(store, "DROP TABLE communicator_altered");
+    database_run(store, "CREATE UNIQUE INDEX remote_record_unique_index"
+                        " ON communicator_mappings"
+                        " (local_record_type, origin, original_id)");
+    database_run(store, "CREATE UNIQUE INDEX local_record_unique_index"
+                        " ON communicator_mappings"
+                        " (local_record_type, local_record_id)");
     database_run(store, "DELETE FROM communicator_schema WHERE version > 1");
     database_must(migrate(&steps, store, settings, pool));
     is_str(columns_of(store, pool), whole,
            "%s: the columns are those of a new database", database_of(store));
+    check_indexes(store, pool);
 }
 
 /* An emptied outbox still knows which numbers were used. */
