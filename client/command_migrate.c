@@ -6,6 +6,10 @@
 #include <json.h>
 
 #include "cm_schema.h"
+#include "cm_withheld.h"
+
+/* Messages that could not be read, at one time. */
+#define MOST_UNREAD 10000
 
 typedef struct migration_t {
     const cm_client_t *client;
@@ -64,6 +68,31 @@ static cm_error_t *tell_gems(cm_client_t *client, apr_pool_t *pool)
                        "refused without",
                        peer->place.file, peer->place.line);
     }
+    return NULL;
+}
+
+/* Publish again the records whose messages could not be read: the triggers may
+ * be better now. What cannot be published stays listed. */
+static cm_error_t *publish_unread(cm_client_t *client, apr_pool_t *pool)
+{
+    apr_array_header_t *list;
+    apr_int64_t published;
+    int i, all = 0;
+
+    CM_TRY(cm_client_node(client));
+    CM_TRY(cm_withheld_list(&list, client->node, NULL, MOST_UNREAD, pool));
+    for (i = 0; i < list->nelts; i++) {
+        const cm_withheld_t *one = &APR_ARRAY_IDX(list, i, cm_withheld_t);
+
+        if (one->refuser == CM_REFUSER_HERE &&
+            !cm_withheld_retry(&published, client->node, one->peer, one->seq,
+                               pool))
+            all += published > 0;
+    }
+    if (all)
+        cm_output_line(client->output,
+                       "publishes again what could not be read: %d records",
+                       all);
     return NULL;
 }
 
@@ -128,5 +157,6 @@ cm_error_t *cm_command_migrate(int *status, cm_client_t *client,
         cm_output_line(client->output, "%snothing to do", dry_run ? "-- " : "");
     if (dry_run || client->options->drop_triggers)
         return NULL;
+    CM_TRY(publish_unread(client, scratch_pool));
     return tell_gems(client, scratch_pool);
 }

@@ -10,6 +10,7 @@
 
 #include "alert.h"
 #include "cm_purge.h"
+#include "cm_withheld.h"
 #include "folder.h"
 #include "lock.h"
 #include "memory.h"
@@ -130,6 +131,21 @@ static int report_parked(const cm_client_t *client, const char *peer,
     return count > 0;
 }
 
+/* Return whether a message for PEER is held back because it cannot be read
+ * here: that is an error until its record is published again. */
+static int has_unread(const cm_client_t *client, const char *peer)
+{
+    apr_array_header_t *list;
+    int i;
+
+    if (cm_withheld_list(&list, client->node, peer, 100, client->pool))
+        return 0;
+    for (i = 0; i < list->nelts; i++)
+        if (APR_ARRAY_IDX(list, i, cm_withheld_t).refuser == CM_REFUSER_HERE)
+            return 1;
+    return 0;
+}
+
 static void report(int *status, const cm_client_t *client, const char *peer,
                    const cm_session_t *session, int tells_parked,
                    apr_time_t took)
@@ -152,6 +168,8 @@ static void report(int *status, const cm_client_t *client, const char *peer,
         report_parked(client, peer, "withheld", totals->withheld, tells_parked);
     waits |= report_parked(client, peer, "withheld there",
                            totals->withheld_there, tells_parked);
+    if (session->withheld.count > 0 && *status == 0)
+        waits |= has_unread(client, peer);
     if (waits && *status == 0)
         *status = cm_code_exit_status(CM_REJECTED);
     if (client->output->json) {

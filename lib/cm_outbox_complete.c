@@ -62,7 +62,7 @@ static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
         return NULL;
     err = cm_capture_whole(&raw, node->store, row->table, row->local_id, pool);
     if (err && err->code == CM_REJECTED) {
-        row->held = cm_error_text(err, pool);
+        row->unreadable = row->held = cm_error_text(err, pool);
         return NULL;
     }
     CM_TRY(err);

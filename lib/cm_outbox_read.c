@@ -192,24 +192,28 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     message->id = cm_cell_number(rows, number, 0);
     message->action = CM_UPDATE;
     if (action && !cm_action_read(&message->action, action))
-        row->held = apr_psprintf(pool, "'%s' is no action", action);
+        row->unreadable = row->held =
+            apr_psprintf(pool, "'%s' is no action", action);
     message->clocks.clock = cm_cell_number(rows, number, 2);
     message->identity.origin = cm_cell_text(rows, number, 6);
     message->identity.original_id = cm_cell_text(rows, number, 7);
     row->forwarded = cm_cell_text(rows, number, 8) != NULL;
     row->local_id = cm_cell_text(rows, number, 10);
     row->captured = !row->forwarded && row->local_id;
-    if (action && !strcmp(action, CM_ACTION_KEYLESS))
+    if (action && !strcmp(action, CM_ACTION_KEYLESS)) {
+        row->unreadable = "it is of a row that has no key (it is NULL)";
         row->held = apr_psprintf(pool,
                                  "message %" APR_INT64_T_FMT
                                  " is of a row that has no key (it is NULL)",
                                  message->id);
+    }
     if (row->captured)
         read_captured(row, &body, node, pool);
     if (cm_message_read_stored(message, body.data, body.size,
                                cm_cell_text(rows, number, 3),
                                cm_cell_text(rows, number, 4),
                                cm_cell_text(rows, number, 5), pool)) {
+        row->unreadable = "what was captured cannot be read";
         row->held = apr_psprintf(
             pool, "message %" APR_INT64_T_FMT " cannot be read", message->id);
         return NULL;
@@ -320,7 +324,37 @@ static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
         if (next == seqs->nelts ||
             APR_ARRAY_IDX(seqs, next, apr_int64_t) != row->message.id)
             send_row(batch, row, reading, pool);
+        else if (row->held && !batch->held_back++)
+            batch->held_reason = row->held;
     }
+}
+
+/* Hold back what no peer can be sent, so that it stays listed until its record
+ * is published again. */
+static cm_error_t *withhold(cm_node_t *node, const char *peer,
+                            apr_array_header_t *rows, apr_pool_t *pool)
+{
+    apr_array_header_t *seqs = apr_array_make(pool, 4, sizeof(apr_int64_t));
+    int i, j;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const char *reason = APR_ARRAY_IDX(rows, i, cm_outgoing_t).unreadable;
+
+        if (!reason)
+            continue;
+        apr_array_clear(seqs);
+        for (j = i; j < rows->nelts; j++) {
+            cm_outgoing_t *row = &APR_ARRAY_IDX(rows, j, cm_outgoing_t);
+
+            if (!row->unreadable || strcmp(row->unreadable, reason))
+                continue;
+            row->unreadable = NULL;
+            APR_ARRAY_PUSH(seqs, apr_int64_t) = row->message.id;
+        }
+        CM_TRY(
+            cm_withheld_add(node, peer, seqs, CM_REFUSER_HERE, reason, pool));
+    }
+    return NULL;
 }
 
 /* Complete ROWS; the batch may end sooner for that. */
@@ -368,6 +402,7 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
         CM_TRY(read_rows(&unknown, &rows, node, &range, reading, result_pool));
     }
     CM_TRY(complete(batch, rows, node, reading, result_pool));
+    CM_TRY(withhold(node, reading->peer, rows, scratch_pool));
     CM_TRY(cm_outbox_references(node, rows, result_pool, scratch_pool));
     send_rows(batch, rows, seqs, reading, result_pool);
     return NULL;

@@ -29,6 +29,7 @@ typedef struct cm_outgoing_t {
     int incomplete;          /* what it lacks is read from the record's row */
     const char *local_id;    /* of the record here, or NULL */
     const char *held;        /* why it is not sent, or NULL */
+    const char *unreadable;  /* why no peer can be sent it, or NULL */
 } cm_outgoing_t;
 
 /* What is read: cm_outbox_read()'s arguments, and where to end. */

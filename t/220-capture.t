@@ -103,15 +103,37 @@ SQL
     posts_are([], 'all of them deleted');
 }
 
-# What an application writes into the outbox itself may be anything.
+# What an application writes into the outbox itself may be anything; and so may
+# be what a trigger once wrote: migrate publishes that record again.
 sub garbage {
     $_->run("insert into outbound_messages (body) values ('garbage');")
       for $here, $there;
-    my $run = $pair->sync('messages that nobody can read');
-    like($run->{err}, qr/: passed over 1 messages: .* cannot be read/,
-        'are passed over, and it is said here');
+    $here->run("insert into posts (title, n) values ('unread', 77);"
+        . "update outbound_messages set body = '{\"post\":{\"n\":00077}}'"
+        . " where seq is null and action = 'create';");
+    my $run = $pair->{central}->sync;
+    like($run->{err}, qr/: passed over 2 messages: .* cannot be read/,
+        'messages that nobody can read are passed over, and it is said here');
+    $run = $pair->sync('as long as they are there', 65);
     $pair->{facade}->log_has_only(
         qr/CM0024: passed over 1 messages .* cannot be read/);
+    my $status = $pair->{central}->sync('status', '--nagios');
+    isnt($status->{exit}, 0, 'a monitor sees them');
+    like($status->{out}, qr/'facade withheld'=2/, '  how many there are');
+    is($pair->{central}->sync('migrate')->{exit}, 0, 'migrate');
+    $pair->{central}->sync;
+    is($there->value("select n from posts where title = 'unread'"), 77,
+        '  publishes the record again');
+    $run = $pair->{central}->sync('status', '--nagios');
+    like($run->{out}, qr/'facade withheld'=1/, '  and the other one stays');
+    for my $node ($pair->nodes) {
+        my ($peer, $seq) = @{ $node->database->rows('select peer, seq'
+            . ' from communicator_withheld where ended_at = 0')->[0] };
+        is($node->sync('discard', $peer, $seq)->{exit}, 0, 'discard');
+    }
+    $pair->sync('without it');
+    $here->run("delete from posts where title = 'unread'");
+    $pair->sync('nor the record');
 }
 
 sub pgsql {
@@ -179,6 +201,7 @@ SQL
         . 'alter table posts add foreign key (n) references parents;'
         . "truncate parents cascade;");
     posts_are([], 'TRUNCATE of a parent CASCADE');
+    $here->run('drop table parents cascade');
     $here->run("drop owned by cm_test_writer; drop role cm_test_writer;");
 }
 
