@@ -21,6 +21,7 @@ cm_run_t *cm_run_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     run->again = apr_array_make(pool, 4, sizeof(cm_again_t));
     run->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
     run->burials = apr_array_make(run->pool, 4, sizeof(cm_burial_t));
+    run->matched = apr_array_make(run->pool, 4, sizeof(cm_record_t *));
     return run;
 }
 

@@ -111,6 +111,7 @@ typedef struct cm_run_t {
     apr_array_header_t *again;     /* cm_again_t: to be published once more */
     apr_array_header_t *altered;   /* cm_altered_t, one per column */
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
+    apr_array_header_t *matched;   /* cm_record_t *, by match=: parents first */
     int isolate_schema; /* CM_SCHEMA is the message's fault, not a change */
     int strict;         /* what the database checks at the end of the
                            transaction is checked after each chunk */
@@ -220,6 +221,10 @@ int cm_table_settable(const cm_table_t *table, const char *name);
  * lock them; *FOUND counts them. */
 cm_error_t *cm_run_match(int *found, cm_run_t *run,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether the parents by which RECORD was found are still taken for the
+ * rows that they match. */
+int cm_match_stands(cm_run_t *run, const cm_record_t *record);
 
 /* --- cm_apply_names.c --- */
 

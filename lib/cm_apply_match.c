@@ -35,6 +35,45 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
     return NULL;
 }
 
+/* Return the parent that RECORD has in COLUMN of match=, or NULL. */
+static const cm_known_t *parent_of(cm_run_t *run, const cm_record_t *record,
+                                   const char *column)
+{
+    const cm_attribute_t *attribute = last_attribute(record, column);
+
+    if (!attribute || !attribute->reference_model)
+        return NULL;
+    return cm_known_same(cm_known_get(
+        run, cm_settings_model(run->node->settings, attribute->reference_model),
+        attribute->reference));
+}
+
+/* Return the id that PARENT has here, or will have when the row that it
+ * matches is adopted; or NULL. */
+static const char *local_id_of(const cm_known_t *parent)
+{
+    const cm_record_t *record = parent->record;
+
+    if (parent->local_id || !record || record->matched != CM_MATCH_FOUND)
+        return parent->local_id;
+    return record->local_id;
+}
+
+int cm_match_stands(cm_run_t *run, const cm_record_t *record)
+{
+    const apr_array_header_t *match = record->table->model->match;
+    int i;
+
+    for (i = 0; i < match->nelts; i++) {
+        const cm_known_t *parent =
+            parent_of(run, record, APR_ARRAY_IDX(match, i, const char *));
+
+        if (parent && !local_id_of(parent))
+            return 0;
+    }
+    return 1;
+}
+
 /* Give the value that RECORD has in a column of match=, as it would stand
  * here. Without one it is like no row. */
 static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
@@ -42,19 +81,16 @@ static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
 {
     const cm_attribute_t *attribute = last_attribute(record, name);
     const cm_column_t *column = cm_table_column(record->table, name);
-    const cm_known_t *parent;
     cm_value_t value = {.kind = CM_ABSENT};
+    const char *id;
 
     if (!attribute || !column)
         return value;
     if (!attribute->reference_model)
         return cm_value_normalise(column, attribute->value, run->pool);
-    parent = cm_known_same(cm_known_get(
-        run, cm_settings_model(run->node->settings, attribute->reference_model),
-        attribute->reference));
-    if (parent->local_id)
-        value =
-            (cm_value_t){CM_TEXT, parent->local_id, strlen(parent->local_id)};
+    id = local_id_of(parent_of(run, record, name));
+    if (id)
+        value = (cm_value_t){CM_TEXT, id, strlen(id)};
     return value;
 }
 
@@ -164,6 +200,7 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     record->matched = CM_MATCH_FOUND;
     record->asked = record->local_id = cm_cell_text(rows, row, 0);
     record->row = raw;
+    APR_ARRAY_PUSH(run->matched, cm_record_t *) = record;
     ++*found;
     return NULL;
 }

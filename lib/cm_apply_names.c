@@ -116,13 +116,18 @@ cm_error_t *cm_run_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int i;
 
-    for (i = 0; i < run->records->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+    for (i = 0; i < run->matched->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->matched, i, cm_record_t);
         apr_array_header_t *ids;
         apr_hash_t *found;
 
         if (record->matched != CM_MATCH_FOUND || record->known->mapping)
             continue;
+        if (!cm_match_stands(run, record)) {
+            record->matched = CM_MATCH_NONE;
+            record->row = NULL;
+            continue;
+        }
         ids = apr_array_make(scratch_pool, 1, sizeof(const char *));
         APR_ARRAY_PUSH(ids, const char *) = record->local_id;
         CM_TRY(cm_mapping_by_local_id(

@@ -175,6 +175,51 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
            "uno", "  and changed");
 }
 
+/* Child and parent are both here already, and match= of the child names the
+ * parent: which of them comes first makes no difference. */
+static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char post[] =
+        MESSAGE(1, "post", 8, "create", 1000,
+                TEXT("title", "a") "," TEXT("author_id", "3"),
+                REF("author_id", "author", 3));
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 0, cm_model_t *)->match,
+                   const char *) = "name";
+    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 1, cm_model_t *)->match,
+                   const char *) = "author_id";
+    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 1, cm_model_t *)->match,
+                   const char *) = "title";
+    database_run(store, "INSERT INTO authors (name) VALUES ('zero'), ('one')");
+    database_run(store, "INSERT INTO posts (author_id, title) SELECT id, 'a'"
+                        " FROM authors");
+    is_int(inbox_take(node, 0,
+                      apr_pstrcat(pool, "[", post, ",", AUTHOR(2, 3, "one"),
+                                  "]", NULL),
+                      pool),
+           2, "%s: a child with match= comes before its parent",
+           database_of(store));
+    is_str(value(node, "SELECT count(*) FROM authors", pool), "2",
+           "  the parent was here");
+    is_str(value(node, "SELECT count(*) FROM posts", pool), "2",
+           "  and so was the child");
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_mappings m JOIN"
+                 " communicator_mappings a ON a.same_as = m.id WHERE"
+                 " a.origin = 'there' AND a.local_record_id IS NULL",
+                 pool),
+           "2", "  both have a second name");
+    is_str(value(node,
+                 "SELECT name FROM authors JOIN posts ON authors.id = author_id"
+                 " JOIN communicator_mappings m ON m.local_record_id ="
+                 " CAST(posts.id AS char(9)) AND m.local_record_type = 'Post'"
+                 " JOIN communicator_mappings a ON a.same_as = m.id",
+                 pool),
+           "one", "  that of this author");
+}
+
 /* The deletes in the outbox, as origin and id there, in order. */
 static const char *buried(cm_node_t *node, apr_pool_t *pool)
 {
@@ -288,6 +333,7 @@ int main(void)
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("match", test_match);
+    database_each("match= with a parent", test_match_parent);
     database_each("names", test_names);
     database_each("many", test_many);
     apr_terminate();
