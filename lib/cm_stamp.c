@@ -232,7 +232,8 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 
     if (!row->model)
         return NULL;
-    if (row->action && !row->local_id) {
+    /* Deletes that are published again have an identity instead. */
+    if (row->action && !row->local_id && !row->identity.origin) {
         row->action = CM_ACTION_KEYLESS;
         return NULL;
     }
