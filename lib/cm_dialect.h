@@ -34,12 +34,14 @@ struct cm_dialect_t {
                                never */
     const char *unstamped;  /* the outbox, to look for seq IS NULL, and */
     const char *in_order;   /* how to find those rows in order of id */
-    const char *unstamped_from; /* SQL: the id behind which they are, but for
-                                   what cm_unstamped.h says; NULL: any */
-    const char *snapshot;       /* SQL: which transactions a statement sees */
-    int parameter_limit;        /* "%s" in one statement */
-    int row_limit;              /* rows in one statement */
-    apr_size_t statement_limit; /* bytes of SQL and parameters together */
+    const char *unstamped_from;  /* SQL: the id behind which they are, but for
+                                    what cm_unstamped.h says; NULL: any */
+    const char *unstamped_stale; /* SQL: how much that is remembered of
+                                    communicator_node has come to its end */
+    const char *snapshot;        /* SQL: which transactions a statement sees */
+    int parameter_limit;         /* "%s" in one statement */
+    int row_limit;               /* rows in one statement */
+    apr_size_t statement_limit;  /* bytes of SQL and parameters together */
     /* Class of a driver's error: CM_REJECTED, CM_BUSY, CM_UNAVAILABLE,
      * CM_SCHEMA or CM_DATABASE. RC is the driver's number, TEXT its words. */
     cm_code_e (*classify)(int rc, const char *text);

@@ -252,6 +252,7 @@ const cm_dialect_t cm_dialect_mysql = {
         "outbound_messages FORCE INDEX (outbound_messages_order_index)",
     .in_order = "",
     .unstamped_from = "(SELECT stamped_id FROM communicator_node WHERE id = 1)",
+    .unstamped_stale = "0",
     .parameter_limit = 65535,
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,

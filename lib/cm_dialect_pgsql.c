@@ -333,7 +333,13 @@ const cm_dialect_t cm_dialect_pgsql = {
         " WHERE txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
         " txid_current_snapshot())))"
         " FROM communicator_node AS n WHERE n.id = 1)",
-    .snapshot = "txid_current_snapshot()::text",
+    .unstamped_stale =
+        "(SELECT count(*) FROM unnest(string_to_array(passed, ' ')) AS p"
+        " WHERE left(p, 1) <> '+'"
+        " AND split_part(p, ':', 2)::bigint < stamped_id"
+        " AND txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
+        " txid_current_snapshot()))",
+    .snapshot = "txid_current() || ':' || txid_current_snapshot()",
     .parameter_limit = 65535,
     .row_limit = 500,
     .statement_limit = 8 * 1024 * 1024,

@@ -36,7 +36,8 @@ static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
         pool,
         "SELECT p.epoch, p.confirmed, p.received, p.received_clock,"
         " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
-        " CASE WHEN EXISTS (SELECT 1 FROM outbound_messages WHERE seq IS NULL",
+        " CASE WHEN EXISTS (SELECT 1 FROM ",
+        cm_store_dialect(node->store)->unstamped, " WHERE seq IS NULL",
         all || !from ? "" : " AND id > ", all || !from ? "" : from,
         ")"
         " OR EXISTS (SELECT 1 FROM inbound_messages"

@@ -70,9 +70,8 @@ static cm_error_t *look_behind(cm_look_t *look, cm_node_t *node,
                         apr_pstrcat(pool, "SELECT (SELECT id FROM ",
                                     dialect->unstamped, " WHERE ",
                                     behind(node, 0, pool), dialect->in_order,
-                                    " LIMIT 1), CASE WHEN stamped_id > ",
-                                    dialect->unstamped_from,
-                                    " THEN 1 ELSE 0 END, passed IS NOT NULL"
+                                    " LIMIT 1), ", dialect->unstamped_stale,
+                                    ", passed IS NOT NULL"
                                     " FROM communicator_node WHERE id = 1",
                                     NULL),
                         NULL, 0, pool),

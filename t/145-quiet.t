@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test::Database;
 use Communicator::Test::Pair;
+use Communicator::Test::Session;
 
 my ($pair, $facade);
 
@@ -98,7 +99,23 @@ sub test {
     pull(3);
     is(value("select confirmed from communicator_peers"
           . " where name = 'central'"), 3, 'until it is confirmed');
+    test_late($driver) if $driver ne 'sqlite3';
     $facade->log_has_only(qr/CM0009/);
+}
+
+# What commits late, with a lower id than what has its number.
+sub test_late {
+    my $late = Communicator::Test::Session->new($facade->database);
+
+    $late->run("begin; insert into posts (title) values ('late')");
+    run("insert into posts (title) values ('d');");
+    like(pull(3)->{content}, qr/"id":4,/, 'what is committed is seen');
+    pull(4) for 1 .. 3;
+    is(pull(4)->{content}, '[]', 'beside an open transaction nothing is new');
+    $late->run('commit');
+    like(pull(4)->{content}, qr/late/, 'what commits late is seen at once');
+    $late->stop;
+    pull(5);
 }
 
 for my $driver (Communicator::Test::Database->drivers) {

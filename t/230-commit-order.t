@@ -100,11 +100,11 @@ sub test {
 my $lock = 'select last_seq from communicator_node where id = 1 for update';
 
 # Start COMMAND, and stop it behind its first chunk: who asks for the node's
-# lock next stands in a queue. Returns its process and who holds the lock.
+# lock, which FIRST holds, stands in a queue. Returns its process and who holds
+# the lock then.
 sub stop_behind_chunk {
-    my ($pair, $database, $command) = @_;
-    my ($first, $second) = map { Communicator::Test::Session->new($database) }
-      1 .. 2;
+    my ($pair, $database, $command, $first) = @_;
+    my $second = Communicator::Test::Session->new($database);
     my $queue = sub {
         my ($length) = @_;
         wait_until(sub {
@@ -112,7 +112,6 @@ sub stop_behind_chunk {
           or die "no $length sessions wait";
     };
 
-    $first->run("begin; $lock");
     my $pid = $pair->{central}->sync_start($command);
     $queue->(1);
     $second->start("begin; $lock");
@@ -162,11 +161,19 @@ sub test_late {
     $from->run("insert into events (token) values ('one'), ('two'), "
         . "('three')");
     $pair->sync('the first records');
-    my $late = Communicator::Test::Session->new($from);
+    # None has ended that began later than the late one: PostgreSQL does not
+    # name that among those that are open.
+    my ($first, $early, $late) = map { Communicator::Test::Session->new($from) }
+      1 .. 3;
+    $first->run("begin; $lock");
+    $early->run("begin; insert into events (token) values ('early')");
     $late->run(join '; ', 'begin', @early);
-    $from->run('insert into events (token) values ' . join ', ', @backlog);
+    $early->run('insert into events (token) values '
+        . join(', ', @backlog) . '; commit');
+    $early->stop;
     $to->run("insert into events (token) values ('from there')");
-    my ($pid, $gate) = stop_behind_chunk($pair, $from, $command);
+    my ($pid, $gate) = stop_behind_chunk($pair, $from, $command,
+        $first);
     my $stamped = $from->value('select count(*) from outbound_messages '
         . 'where seq is not null');
     cmp_ok($stamped, '<', $rows, "stopped: $stamped are numbered");
@@ -180,8 +187,8 @@ sub test_late {
     my $sql = "select token from events where token not like 'backlog%' "
       . 'order by token';
     $pair->both_have($sql, [map { [$_] } 'again', 'changed again',
-        'created, changed', 'from there'], 'each once, and the newest');
-    $pair->both_have('select count(*) from events', [[$rows + 4]],
+        'created, changed', 'early', 'from there'], 'each once, and the newest');
+    $pair->both_have('select count(*) from events', [[$rows + 5]],
         'all are there');
     $pair->is_settled('in the end');
     $pair->stop;
