@@ -31,13 +31,18 @@ for my $seed (@seeds) {
     my $turned = $seed % 5 == 0;
     my @drivers = map { $all[rand @all] }
       1 .. 2 + ($turned || $seed % 3 == 0);
-    my $torture = Communicator::Test::Torture->new(seed => $seed,
-        drivers => \@drivers, turned => $turned,
-        own_servers => $seed % 4 == 0);
-    my ($alive, @differences);
+    my ($torture, $alive, @differences);
     my $ended = eval {
-        local $SIG{ALRM} = sub { $torture->out_of_time };
+        # All of it, from the start of the servers to their end; and once more
+        # in case somebody takes it for a failure of his own.
+        local $SIG{ALRM} = sub {
+            alarm 20;
+            $torture ? $torture->out_of_time : die "out of time\n";
+        };
         alarm $limit;
+        $torture = Communicator::Test::Torture->new(seed => $seed,
+            drivers => \@drivers, turned => $turned,
+            own_servers => $seed % 4 == 0);
         $alive = eval { $torture->step for 1 .. $steps; 1 } || 0;
         die $@ if $@ eq "out of time\n";
         ok($alive, "seed $seed (@drivers): $steps steps") or diag $@;
@@ -47,17 +52,17 @@ for my $seed (@seeds) {
         ok(!@differences, "seed $seed: equal; " . $torture->summary)
           or diag join "\n", @differences[0 .. ($#differences < 20
               ? $#differences : 20)], map { "  $_" } @{ $torture->{log} };
+        $torture->stop;
         alarm 0;
         1;
     };
     alarm 0;
     if (!$ended) {
-        diag "seed $seed: $@", join "\n", @{ $torture->{log} },
-          @{ $torture->{stuck} || [] };
+        diag "seed $seed: $@", join "\n", map { @{ $_ || [] } }
+          $torture ? @$torture{qw(log stuck)} : ();
         ok(!$ENV{SEEDS}, "seed $seed: not judged, it ran out of time");
         next;
     }
-    $torture->stop;
     $survived += $alive && !@differences;
     last if $ENV{FAIL_FAST} && @differences;
 }

@@ -24,6 +24,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
+use Communicator::Test qw(stop_process);
 
 our @FATES = qw(refuse cut_request lose_request lose_reply cut_reply
     repeat bad_gateway login_page slow);
@@ -68,8 +69,7 @@ sub strip {
 sub stop {
     my ($self) = @_;
     return if !$self->{pid} || $self->{owner} != $$;
-    kill 'TERM', $self->{pid};
-    waitpid $self->{pid}, 0;
+    stop_process($self->{pid}, 'TERM', 5);
     delete $self->{pid};
 }
 

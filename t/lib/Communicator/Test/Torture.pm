@@ -371,7 +371,7 @@ sub differences {
 sub out_of_time {
     my ($self) = @_;
 
-    $self->{late} = 1;
+    die "out of time\n" if $self->{late}++;
     $self->{stuck} = [map { sessions_of($_) } @{ $self->{nodes} }];
     die "out of time\n";
 }
