@@ -250,6 +250,40 @@ static const char *same_types(const filling_t *filling, int all)
                        "}'::oid[]", apr_array_pstrcat(pool, named, 0), NULL);
 }
 
+static const char *section(const filling_t *filling, const char *name)
+{
+    return cm_sql_section(cm_store_dialect(filling->store)->driver,
+                          "capture.sql", name, filling->pool);
+}
+
+/* Whether the application has triggers on the table that run after a row or a
+ * statement, looked at each time: they may have been made after ours. */
+#define NESTED                                                                 \
+    "EXISTS (SELECT 1 FROM pg_trigger AS a WHERE a.tgrelid = TG_RELID"         \
+    " AND NOT a.tgisinternal AND a.tgenabled <> 'D' AND a.tgtype & 2 = 0"      \
+    " AND NOT starts_with(a.tgname, 'communicator_'))"
+
+/* PostgreSQL: the statements that capture the rows written as they stand in
+ * the table now, where it has such triggers. They are made when they run, as
+ * the table may have another name then. */
+static void set_present(filling_t *filling)
+{
+    const char *const names[] = {"insert", "update"};
+    apr_pool_t *pool = filling->pool;
+    apr_size_t i;
+
+    set(filling, "nested", NESTED);
+    set(filling, "key_column", filling->table->key->quoted);
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+        apr_hash_set(
+            filling->values, apr_pstrcat(pool, "present_", names[i], NULL),
+            APR_HASH_KEY_STRING,
+            literal(filling,
+                    cm_sql_fill(section(filling, apr_pstrcat(pool, names[i],
+                                                             ".present", NULL)),
+                                filling->values, pool)));
+}
+
 /* MONETARY is the session's lc_monetary. */
 static void set_pgsql(filling_t *filling, const char *monetary)
 {
@@ -300,12 +334,7 @@ static void set_pgsql(filling_t *filling, const char *monetary)
     set(filling, "each_pair",
         "REFERENCING OLD TABLE AS communicator_old"
         " NEW TABLE AS communicator_rows FOR EACH STATEMENT");
-}
-
-static const char *section(const filling_t *filling, const char *name)
-{
-    return cm_sql_section(cm_store_dialect(filling->store)->driver,
-                          "capture.sql", name, filling->pool);
+    set_present(filling);
 }
 
 /* SQLite: the row as it stands in the table; NEW, where it is gone. */

@@ -132,6 +132,44 @@ sub triggers_made_later {
     $pair->both_have($sql, [['b', 'of b']], 'too');
 }
 
+# PostgreSQL captures a nested statement before the one around it.
+sub nested_statements {
+    my $sql = 'select title, slug from later order by title';
+
+    $here->run(<<"SQL");
+create function complete() returns trigger language plpgsql as \$\$ begin
+    if new.title = 'gone' then
+        delete from later where id = new.id;
+    elsif new.slug is distinct from 'of ' || new.title then
+        update later set slug = 'of ' || new.title where id = new.id;
+    end if;
+    return null; end \$\$;
+create trigger z_complete after insert or update on later for each row
+    execute function complete();
+insert into later (title, slug) values ('a', 'z'), ('b', 'z'), ('gone', 'z');
+SQL
+    $pair->sync('rows that a trigger changes once more');
+    $pair->both_have($sql, [['a', 'of a'], ['b', 'of b']],
+        'are there once, as they are in the end');
+    $here->run("update later set title = 'c', slug = 'z' where title = 'a';");
+    $pair->sync('and an update');
+    $here->run("update later set title = title || '2';");
+    $pair->sync('and one of many rows');
+    $pair->both_have($sql, [['b2', 'of b2'], ['c2', 'of c2']], 'too');
+    $here->run("update later set id = id + 100, title = title || '3';");
+    $pair->sync('and another key');
+    $pair->both_have($sql, [['b23', 'of b23'], ['c23', 'of c23']], 'too');
+    $here->run("update later set title = 'gone' where title = 'b23';");
+    $pair->sync('a row that a trigger deletes');
+    $pair->both_have($sql, [['c23', 'of c23']], 'is gone on both sides');
+    $there->run("update later set title = 'd';");
+    $pair->sync('a change there');
+    $pair->sync('and what the trigger here makes of it');
+    $pair->both_have($sql, [['d', 'of d']], 'comes back');
+    $here->run('drop trigger z_complete on later; delete from later;');
+    $pair->sync('without the trigger');
+}
+
 # The remedies: a trigger that asks, or except=; migrate forgets.
 sub remedies {
     $_->sync_ok('migrate') for $pair->nodes;
@@ -263,6 +301,7 @@ for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3'], ['sqlite3', 'mysql'],
         values_altered();
         triggers_that_ask();
         triggers_made_later() if $drivers[0] eq 'sqlite3';
+        nested_statements() if $drivers[0] eq 'pgsql';
         remedies();
         $pair->is_settled('in the end');
         $pair->stop;

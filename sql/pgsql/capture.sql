@@ -14,6 +14,12 @@
 --
 -- Beside columns of the application variables are named with their block: a
 -- table may have a column "moment".
+--
+-- A trigger of the application may change the same row again after it was
+-- written: that nested statement is captured first. So where the table has
+-- such triggers, what is captured is the row as it stands in the table, and a
+-- new record goes as an update: as a create it would be taken for another
+-- record than the one that the nested statement has changed.
 
 -- place: where the functions are made, and what money is counted in
 SELECT coalesce((SELECT n.nspname FROM pg_class AS c
@@ -90,9 +96,10 @@ DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
     same boolean := false;
+    nested boolean := false;
 BEGIN
     BEGIN
-        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        SELECT {same}, {nested} INTO same, nested FROM {rows} AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -111,6 +118,10 @@ BEGIN
             ' SELECT $1, %s, ''create'', $2, $3 FROM {rows} AS t', {outbox},
             {place}.communicator_key(TG_RELID, {key_name}, 't'))
         USING {model}, {unread}, moment;
+    ELSIF nested THEN
+        EXECUTE replace({present_insert}, 'communicator_present',
+            TG_RELID::regclass::text)
+        USING moment;
     ELSE
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
@@ -128,6 +139,13 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{insert}() FROM PUBLIC
 ;;
+
+-- insert.present: new records as they stand in the table
+INSERT INTO {place}.outbound_messages
+    (model, local_record_id, action, body, clock)
+SELECT {model}, {key}, 'update', {open} || {capture} || '}', $1
+FROM communicator_rows AS r
+    JOIN communicator_present AS t ON t.{key_column} = r.{key_column};
 
 -- insert.trigger: on TABLE
 DROP TRIGGER IF EXISTS {insert} ON {table};
@@ -149,11 +167,12 @@ DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
     same boolean := false;
+    nested boolean := false;
     rows bigint := (SELECT count(*) FROM {rows} AS t);
     written bigint;
 BEGIN
     BEGIN
-        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        SELECT {same}, {nested} INTO same, nested FROM {rows} AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -180,6 +199,10 @@ BEGIN
             {place}.communicator_key(TG_RELID, {key_name}, 'o'),
             {place}.communicator_key(TG_RELID, {key_name}, 'n'))
         USING {model}, {unread}, {open} || '{}}', moment;
+    ELSIF nested THEN
+        EXECUTE replace({present_update}, 'communicator_present',
+            TG_RELID::regclass::text)
+        USING moment;
     ELSIF rows = 1 THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, changed, clock)
@@ -198,7 +221,7 @@ BEGIN
         WHERE c.names <> '' AND NOT ({key_differs});
     END IF;
     GET DIAGNOSTICS written = ROW_COUNT;
-    IF same AND written < rows THEN
+    IF same AND NOT nested AND written < rows THEN
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         SELECT {model}, {old_key}, 'delete', {open} || '{}}',
@@ -222,6 +245,34 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
+
+-- update.present: changed records as they stand in the table. What the nested
+-- statement has deleted is captured already.
+WITH pairs AS NOT MATERIALIZED (
+    SELECT {old_key} AS old_key, {new_key} AS new_key,
+        {key_differs} AS differs, c.names,
+        o.{key_column} = r.{key_column} AS same_key,
+        {open} || {new_capture} || '}' AS body
+    FROM (SELECT row_number() OVER () AS communicator_row, *
+            FROM communicator_old) AS o
+        JOIN (SELECT row_number() OVER () AS communicator_row, {key_column}
+            FROM communicator_rows) AS r USING (communicator_row)
+        LEFT JOIN communicator_present AS n
+            ON n.{key_column} = r.{key_column}
+        CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
+)
+INSERT INTO {place}.outbound_messages
+    (model, local_record_id, action, body, changed, clock)
+SELECT {model}, m.key, m.action, m.body, m.changed, $1 FROM (
+    SELECT 1, new_key, 'update', body, '[' || substr(names, 2) || ']'
+        FROM pairs WHERE names <> '' AND NOT differs
+    UNION ALL SELECT 2, old_key, 'delete', {open} || '{}}', NULL
+        FROM pairs
+        WHERE differs AND {deletes} AND NOT (same_key AND new_key IS NULL)
+    UNION ALL SELECT 3, new_key, 'update', body, NULL
+        FROM pairs WHERE differs AND new_key IS NOT NULL
+) AS m (place, key, action, body, changed)
+ORDER BY m.place;
 
 -- update.trigger: on TABLE
 DROP TRIGGER IF EXISTS {update} ON {table};
