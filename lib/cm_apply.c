@@ -5,6 +5,7 @@
 
 #include "cm_altered.h"
 #include "cm_conflict.h"
+#include "cm_graves.h"
 #include "cm_names.h"
 
 cm_run_t *cm_run_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
@@ -22,6 +23,7 @@ cm_run_t *cm_run_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     run->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
     run->burials = apr_array_make(run->pool, 4, sizeof(cm_burial_t));
     run->matched = apr_array_make(run->pool, 4, sizeof(cm_record_t *));
+    run->graves = apr_array_make(run->pool, 4, sizeof(cm_grave_t));
     return run;
 }
 
@@ -72,5 +74,6 @@ cm_error_t *cm_run_finish(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_TRY(cm_conflict_write(run, scratch_pool));
     CM_TRY(cm_run_forward(run, scratch_pool));
     CM_TRY(cm_run_bury(run, scratch_pool));
+    CM_TRY(cm_graves_add(run->node, run->graves, scratch_pool));
     return cm_run_publish_again(run, scratch_pool);
 }

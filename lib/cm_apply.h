@@ -70,6 +70,9 @@ typedef struct cm_effect_t {
     apr_array_header_t *conflicts; /* cm_conflict_row_t */
     apr_array_header_t *again;     /* int: columns to publish once more */
     int reborn;              /* deleted, but its row stays: as a new record */
+    const cm_known_t *lost;  /* the deleted parent that a column which may not
+                                be NULL refers to; else NULL */
+    const char *buried_id;   /* what it was called here; NULL: not here */
     const cm_known_t *waits; /* the parent that is missing, or NULL */
 } cm_effect_t;
 
@@ -97,7 +100,8 @@ typedef struct cm_record_t {
     const cm_error_t *unreadable; /* its row here cannot be read */
     int careful;                  /* a mapping may be in its way: look */
     cm_match_e matched;
-    int acyclic; /* breaking a cycle here failed */
+    int acyclic;            /* breaking a cycle here failed */
+    const cm_known_t *lost; /* the parent with which its row went, unseen */
 } cm_record_t;
 
 typedef struct cm_run_t {
@@ -112,6 +116,7 @@ typedef struct cm_run_t {
     apr_array_header_t *altered;   /* cm_altered_t, one per column */
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     apr_array_header_t *matched;   /* cm_record_t *, by match=: parents first */
+    apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
     int isolate_schema; /* CM_SCHEMA is the message's fault, not a change */
     int strict;         /* what the database checks at the end of the
                            transaction is checked after each chunk */
@@ -120,11 +125,13 @@ typedef struct cm_run_t {
     int created;              /* records that are new here */
 } cm_run_t;
 
-/* A record of which columns won although they were older. */
+/* What this node says of a record of its own accord: that columns won although
+ * they were older, or that it went with its parent. */
 typedef struct cm_again_t {
     const cm_record_t *record;
     apr_array_header_t *columns; /* int */
     int reborn;                  /* all of it, as a new record */
+    int orphan;                  /* that it is deleted, with its parent */
 } cm_again_t;
 
 /* Begin a run for messages of PEER, in POOL, in an open transaction. */

@@ -27,6 +27,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
     if (parent->mapping && parent->mapping->deleted_at) {
         if (column->nullable)
             return NULL;
+        effect->lost = parent;
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' refers to %s '%s' of '%s', which is deleted",
                        column->name, model->name,

@@ -100,13 +100,13 @@ static int count_pending(const apr_array_header_t *records)
 
 /* What a run had done before. */
 typedef struct done_t {
-    int conflicts, again, burials, created;
+    int conflicts, again, burials, graves, created;
 } done_t;
 
 static done_t done_so_far(const cm_run_t *run)
 {
     return (done_t){run->conflicts->nelts, run->again->nelts,
-                    run->burials->nelts, run->created};
+                    run->burials->nelts, run->graves->nelts, run->created};
 }
 
 static cm_error_t *undo(cm_run_t *run, const done_t *done,
@@ -121,6 +121,7 @@ static cm_error_t *undo(cm_run_t *run, const done_t *done,
     run->conflicts->nelts = done->conflicts;
     run->again->nelts = done->again;
     run->burials->nelts = done->burials;
+    run->graves->nelts = done->graves;
     run->created = done->created;
     return NULL;
 }

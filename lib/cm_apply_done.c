@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "cm_conflict.h"
+#include "cm_graves.h"
 #include "cm_names.h"
 
 /* Remember a record that has just been deleted, and might have more names. */
@@ -84,16 +85,28 @@ static void finish_items(cm_run_t *run, cm_record_t *record)
         record->next = effect->until;
     record->error = NULL;
     apr_array_cat(run->conflicts, effect->conflicts);
-    if (effect->again->nelts || effect->reborn) {
+    if (effect->again->nelts || effect->reborn || effect->lost) {
         cm_again_t *again = apr_array_push(run->again);
 
-        *again = (cm_again_t){record, effect->again, effect->reborn};
+        *again = (cm_again_t){record, effect->again, effect->reborn,
+                              effect->lost != NULL};
     }
+}
+
+/* Remember what the record was called here. */
+static void note_grave(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+
+    if (effect->buried_id)
+        APR_ARRAY_PUSH(run->graves, cm_grave_t) = (cm_grave_t){
+            record->table->model, effect->buried_id, effect->mapping.identity};
 }
 
 void cm_effect_done(cm_run_t *run, cm_record_t *record)
 {
     note_burial(run, record);
+    note_grave(run, record);
     if (record->effect->save)
         keep_mapping(run, record);
     keep_state(run, record);

@@ -326,8 +326,11 @@ static void make_mapping(cm_run_t *run, cm_record_t *record, int news)
     mapping->type = record->table->model->type;
     mapping->clocks = clocks_of_state(record->table, effect->state, run->pool);
     mapping->deleted_at = effect->state->deleted_at;
-    if (mapping->deleted_at)
+    if (mapping->deleted_at) {
+        effect->buried_id =
+            record->exists ? record->local_id : mapping->local_id;
         mapping->local_id = NULL;
+    }
     else if (record->exists)
         mapping->local_id = record->local_id;
     mapping->changed = 1;
@@ -349,6 +352,41 @@ static cm_effect_e kind_of(const cm_record_t *record, int news)
                                                : CM_EFFECT_CREATE;
 }
 
+/* A record that cannot be without its parent, which is deleted, is deleted with
+ * it: where the parent was deleted its row is gone already, taken along by a
+ * foreign key, which MariaDB's triggers do not see. The values that the
+ * messages bring are kept as lost. */
+static cm_error_t *go_with_parent(cm_run_t *run, cm_record_t *record, int until)
+{
+    const cm_item_t *item = CM_NTH(record->items, until - 1, cm_item_t);
+    cm_effect_t *effect = record->effect;
+    cm_state_t *gone = cm_state_create(effect->state->count, run->pool);
+    cm_field_t none = {.value = {.kind = CM_ABSENT}};
+    int i;
+
+    gone->clock = effect->lost->mapping->deleted_at;
+    if (effect->state->clock > gone->clock)
+        gone->clock = effect->state->clock;
+    gone->deleted_at = none.clock = gone->clock;
+    for (i = 0; i < gone->count; i++) {
+        const cm_field_t *field = &effect->state->fields[i];
+
+        if (field->value.kind != CM_ABSENT &&
+            field->clock == effect->state->clock)
+            note_conflict(run, record, item, i, field, &none);
+    }
+    cm_state_join(effect->state, gone);
+    effect->kind = kind_of(record, 1);
+    return cm_effect_cells(run, record);
+}
+
+/* Return whether RECORD is to go with a parent that is deleted. */
+static int is_orphan(const cm_record_t *record)
+{
+    return record->effect->lost && record->known &&
+           record->table->model->deletes;
+}
+
 static void begin_effect(cm_run_t *run, cm_record_t *record, int until,
                          int partial)
 {
@@ -366,6 +404,7 @@ static void begin_effect(cm_run_t *run, cm_record_t *record, int until,
 cm_error_t *cm_effect_make(cm_run_t *run, cm_record_t *record, int until,
                            int partial)
 {
+    cm_error_t *err;
     int news = 0, i;
 
     begin_effect(run, record, until, partial);
@@ -376,7 +415,17 @@ cm_error_t *cm_effect_make(cm_run_t *run, cm_record_t *record, int until,
         news |= record->effect->news[i];
     }
     record->effect->kind = kind_of(record, news);
-    CM_TRY(cm_effect_cells(run, record));
+    err = cm_effect_cells(run, record);
+    if (!err && record->lost && record->effect->kind == CM_EFFECT_CREATE) {
+        record->effect->lost = record->lost;
+        err = CM_FAIL(run->pool, CM_REJECTED, "its row is gone");
+    }
+    if (err && is_orphan(record)) {
+        err = go_with_parent(run, record, until);
+        news = 1;
+    }
+    if (err)
+        return err;
     make_mapping(run, record, news);
     return NULL;
 }

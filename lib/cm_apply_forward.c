@@ -134,11 +134,32 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
     return NULL;
 }
 
+/* That an orphan is deleted: its state, which has its clock already. */
+static void add_delete(cm_bulk_t *bulk, const cm_record_t *record,
+                       apr_pool_t *pool)
+{
+    const char *model = record->table->model->name;
+    cm_buffer_t *body = cm_buffer_create(64, pool);
+
+    cm_buffer_raw(body, "{");
+    cm_buffer_string(body, model, strlen(model));
+    cm_buffer_append(body, ":{}}", 5);
+    cm_bulk_add(bulk, cm_datum_text(model));
+    cm_bulk_add(bulk, cm_datum_text(NULL));
+    cm_bulk_add(bulk, cm_datum_text(cm_action_name(CM_DELETE)));
+    cm_bulk_add(bulk, cm_datum_text(body->data));
+    cm_bulk_add(bulk, cm_datum_text("[]"));
+    cm_bulk_add(bulk, cm_datum_number(0, pool));
+    cm_bulk_add(bulk, cm_datum_text(record->known->identity.origin));
+    cm_bulk_add(bulk, cm_datum_text(record->known->identity.original_id));
+}
+
 cm_error_t *cm_run_publish_again(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {
-        {"model", "text"}, {"local_record_id", "text"}, {"action", "text"},
-        {"body", "text"},  {"changed", "text"},         {"clock", "bigint"}};
+        {"model", "text"},  {"local_record_id", "text"}, {"action", "text"},
+        {"body", "text"},   {"changed", "text"},         {"clock", "bigint"},
+        {"origin", "text"}, {"original_id", "text"}};
     cm_bulk_t *bulk =
         cm_bulk_create("outbound_messages", columns,
                        sizeof(columns) / sizeof(*columns), 0, scratch_pool);
@@ -149,6 +170,10 @@ cm_error_t *cm_run_publish_again(cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->again->nelts; i++) {
         const cm_again_t *again = &APR_ARRAY_IDX(run->again, i, cm_again_t);
 
+        if (again->orphan) {
+            add_delete(bulk, again->record, scratch_pool);
+            continue;
+        }
         CM_TRY(raw_body(&body, run, again->record, scratch_pool));
         if (!body.data)
             continue;
@@ -159,6 +184,8 @@ cm_error_t *cm_run_publish_again(cm_run_t *run, apr_pool_t *scratch_pool)
         cm_bulk_add(bulk, body);
         cm_bulk_add(bulk, cm_datum_text(changed_text(again, scratch_pool)));
         cm_bulk_add(bulk, cm_datum_number(cm_clock_now(), scratch_pool));
+        cm_bulk_add(bulk, cm_datum_text(NULL));
+        cm_bulk_add(bulk, cm_datum_text(NULL));
     }
     if (!cm_bulk_rows(bulk))
         return NULL;

@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+#include "cm_dialect.h"
+#include "cm_missing.h"
+
 static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
                              apr_pool_t *scratch_pool)
 {
@@ -123,6 +126,72 @@ static cm_error_t *try_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* The parent of RECORD by ATTRIBUTE, when it had a row here and the record
+ * cannot be without it; else NULL. */
+static const cm_known_t *needed_parent(cm_run_t *run, const cm_record_t *record,
+                                       const cm_attribute_t *attribute)
+{
+    const cm_column_t *column = cm_table_column(record->table, attribute->name);
+    const cm_model_t *model;
+    const cm_known_t *parent;
+
+    if (!attribute->reference_model || !column || column->nullable)
+        return NULL;
+    model = cm_settings_model(run->node->settings, attribute->reference_model);
+    if (!model)
+        return NULL;
+    parent = cm_known_same(cm_known_get(run, model, attribute->reference));
+    return parent->mapping && parent->local_id ? parent : NULL;
+}
+
+/* Look whether a parent of RECORD has lost its row. */
+static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
+                                    apr_pool_t *pool)
+{
+    const cm_item_t *item = CM_NTH(record->items, record->next, cm_item_t);
+    int i;
+
+    for (i = 0; i < item->message->attributes->nelts && !record->lost; i++) {
+        const cm_known_t *parent = needed_parent(
+            run, record,
+            &APR_ARRAY_IDX(item->message->attributes, i, cm_attribute_t));
+        apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
+        apr_array_header_t *present;
+
+        if (!parent)
+            continue;
+        APR_ARRAY_PUSH(ids, const char *) = parent->local_id;
+        CM_TRY(
+            cm_missing_present(&present, run->node, parent->model, ids, pool));
+        if (!present->nelts)
+            record->lost = parent;
+    }
+    return NULL;
+}
+
+/* InnoDB deletes rows by foreign keys, from parents to children and further
+ * on, and no trigger sees it. A record whose row is gone, and that of its
+ * parent, too, went that way: no other row is deleted unseen while its
+ * children refer to it. *FOUND counts such records. */
+static cm_error_t *find_lost(int *found, cm_run_t *run,
+                             apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!cm_record_pending(record) || !record->error ||
+            record->error->code != CM_REJECTED || record->exists ||
+            record->lost || !record->known || !record->known->mapping ||
+            !record->known->mapping->local_id)
+            continue;
+        CM_TRY(look_for_parents(run, record, scratch_pool));
+        *found += record->lost != NULL;
+    }
+    return NULL;
+}
+
 cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int moved;
@@ -132,6 +201,8 @@ cm_error_t *cm_run_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
             CM_TRY(cm_run_together(&moved, run, scratch_pool));
+        if (!moved && cm_store_dialect(run->node->store)->database == CM_MYSQL)
+            CM_TRY(find_lost(&moved, run, scratch_pool));
     } while (moved);
     name_reasons(run);
     return NULL;

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "cm_bulk.h"
+#include "cm_graves.h"
 #include "cm_missing.h"
 
 /* The parents of one model that the rows refer to. */
@@ -155,6 +156,26 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
+/* Look for the parents that a peer has deleted. An id that bears a record again
+ * is that record's. */
+static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
+                               const apr_array_header_t *ids, apr_pool_t *pool)
+{
+    apr_array_header_t *present;
+    apr_hash_t *found = apr_hash_make(pool);
+    int i;
+
+    CM_TRY(cm_graves_find(found, node, parents->model->type, ids, pool));
+    if (!apr_hash_count(found))
+        return NULL;
+    CM_TRY(cm_missing_present(&present, node, parents->model, ids, pool));
+    for (i = 0; i < present->nelts; i++)
+        apr_hash_set(found, APR_ARRAY_IDX(present, i, const char *),
+                     APR_HASH_KEY_STRING, NULL);
+    parents->found = apr_hash_overlay(pool, parents->found, found);
+    return NULL;
+}
+
 /* Make mappings for the parents that have none, in the open transaction; what
  * is not here at all is noted. */
 static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
@@ -195,6 +216,8 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
     if (!missing->nelts)
         return NULL;
     CM_TRY(find_deleted(parents, node, missing, after, pool));
+    missing = missing_of(parents->ids, parents->found, pool);
+    CM_TRY(find_buried(parents, node, missing, pool));
     missing = missing_of(parents->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;

@@ -64,7 +64,7 @@ static void drop_all(cm_store_t *store)
         "communicator_node",     "communicator_conflicts",
         "communicator_schema",   "communicator_missing",
         "communicator_withheld", "communicator_problems",
-        "communicator_altered",
+        "communicator_altered",  "communicator_graves",
     };
     apr_size_t i;
 
@@ -242,6 +242,7 @@ static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
     whole = columns_of(store, pool);
     database_run(store, "DROP TABLE communicator_withheld");
     database_run(store, "DROP TABLE communicator_altered");
+    database_run(store, "DROP TABLE communicator_graves");
     database_run(store, "CREATE UNIQUE INDEX remote_record_unique_index"
                         " ON communicator_mappings"
                         " (local_record_type, origin, original_id)");

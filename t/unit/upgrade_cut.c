@@ -92,7 +92,7 @@ static void drop_all(cm_store_t *store)
         "communicator_node",     "communicator_conflicts",
         "communicator_schema",   "communicator_missing",
         "communicator_withheld", "communicator_problems",
-        "communicator_altered",
+        "communicator_altered",  "communicator_graves",
     };
     apr_pool_t *pool;
     apr_size_t i;

@@ -1,0 +1,13 @@
+-- Records that a peer has deleted, by the id that they had here: a message
+-- captured before may still refer to them. One row per id, of the last record
+-- that bore it.
+
+-- graves.create: creates table communicator_graves
+-- unless table communicator_graves
+CREATE TABLE communicator_graves (
+    local_record_id varchar(255) NOT NULL,
+    local_record_type varchar(255) NOT NULL,
+    origin varchar(255) NOT NULL,
+    original_id varchar(255) NOT NULL,
+    PRIMARY KEY (local_record_id, local_record_type)
+);
