@@ -6,10 +6,16 @@
 #include "cm_store_internal.h"
 
 #include <dlfcn.h>
+
+#include <apr_time.h>
 #include <sys/socket.h>
 
 #define PG_ERRORS_VERBOSE   2
 #define MYSQL_OPT_RECONNECT 20
+
+/* How often SQLite's lock is looked at before the driver has its turn to wait:
+ * for about a second. */
+#define BUSY_LOOKS          800
 #define SQLITE_DEFERRED_FKS 10
 
 static void *symbol(const cm_store_t *store, const char *name)
@@ -60,11 +66,31 @@ unsigned long cm_native_session(const cm_store_t *store)
     return thread ? thread(connection(store)) : 0;
 }
 
+/* SQLite asks this whether to look again for the lock that another process
+ * holds. */
+static int look_again(void *baton, int looks)
+{
+    const apr_interval_time_t jitter = apr_time_now() % 1500;
+
+    (void)baton;
+    apr_sleep(500 + jitter);
+    return looks < BUSY_LOOKS;
+}
+
 void cm_native_setup(const cm_store_t *store)
 {
     int (*verbosity)(void *, int) = NULL;
     int (*option)(void *, int, const void *) = NULL;
+    int (*busy)(void *, int (*)(void *, int), void *) = NULL;
     char off = 0;
+
+    /* The driver looks every 100 ms, and never finds the moment between two
+     * transactions of an application that does not pause. Not in httpd: there
+     * other threads would wait for this one. */
+    if (store->dialect->database == CM_SQLITE3 && store->params)
+        *(void **)&busy = symbol(store, "sqlite3_busy_handler");
+    if (busy)
+        busy(connection(store), look_again, NULL);
 
     /* PostgreSQL puts the SQLSTATE into its text only when asked to. */
     if (store->dialect->database == CM_PGSQL)

@@ -176,15 +176,22 @@ static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
 /* Numbers that were held back need to be left out only while they are here. */
 static cm_error_t *purge_withheld(cm_node_t *node, apr_pool_t *pool)
 {
+    static const char ended[] =
+        " FROM communicator_withheld WHERE ended_at > 0"
+        " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+        " WHERE o.seq = communicator_withheld.seq)";
     apr_int64_t removed;
+    cm_rows_t *rows;
 
-    CM_TRY_FOR(
-        remove_rows(&removed, node,
-                    "DELETE FROM communicator_withheld WHERE ended_at > 0"
-                    " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
-                    " WHERE o.seq = communicator_withheld.seq)",
-                    NULL, 0, pool),
-        pool, "cannot purge communicator_withheld");
+    CM_TRY(cm_store_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT 1", ended, " LIMIT 1", NULL), NULL, 0, pool));
+    if (!rows->count)
+        return NULL;
+    CM_TRY_FOR(remove_rows(&removed, node,
+                           apr_pstrcat(pool, "DELETE", ended, NULL), NULL, 0,
+                           pool),
+               pool, "cannot purge communicator_withheld");
     return NULL;
 }
 
