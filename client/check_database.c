@@ -7,6 +7,7 @@
 
 #include "cm_altered.h"
 #include "cm_capture.h"
+#include "cm_dialect.h"
 #include "cm_judge.h"
 #include "cm_schema.h"
 #include "cm_state.h"
@@ -214,6 +215,17 @@ static void check_leftovers(cm_check_t *check)
                           pool, "communicator-sync migrate"));
 }
 
+/* No fault of anybody's, but to be known before it happens. */
+static void check_truncate(cm_check_t *check)
+{
+    if (cm_store_dialect(check->client->store)->database == CM_MYSQL)
+        cm_check_say(check, CM_VERDICT_OK,
+                     "MariaDB's triggers do not see TRUNCATE: the records "
+                     "stay at the peers",
+                     "use DELETE instead; after a TRUNCATE, "
+                     "`communicator-sync verify`");
+}
+
 /* Communicator's own tables; without them the models can be judged, too. */
 static void check_own(cm_check_t *check)
 {
@@ -265,6 +277,7 @@ void cm_check_database(cm_check_t *check)
         return;
     check_standby(check);
     check_own(check);
+    check_truncate(check);
     for (i = 0; i < settings->models->nelts; i++)
         check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));
 }

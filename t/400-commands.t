@@ -198,6 +198,9 @@ sub checking {
         '  what is parked') or diag $check->{out};
     like($facade->sync('check')->{out}, qr/^ok +central: comes to us/m,
         '  on the other side');
+    is(scalar($check->{out} =~ /do not see TRUNCATE.*\n +hint: use DELETE/),
+        $central->database->driver eq 'mysql' ? 1 : '',
+        '  what TRUNCATE does');
     $facade->database->run('alter table posts add column extra integer');
     my $stale = $facade->sync('check');
     is($stale->{exit}, 78, 'a table that has changed');
