@@ -373,7 +373,8 @@ sub loosen {
     my %sql = (
         pgsql => 'alter table labels alter column code drop not null',
         mysql => 'alter table labels modify code varchar(40) null',
-        sqlite3 => 'pragma writable_schema = on; update sqlite_master '
+        sqlite3 => ".dbconfig defensive off\n"
+          . 'pragma writable_schema = on; update sqlite_master '
           . "set sql = replace(sql, 'not null unique', 'unique') "
           . "where name = 'labels'; pragma schema_version = 4711;"
           . 'pragma writable_schema = off',
