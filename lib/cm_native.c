@@ -15,7 +15,7 @@
 
 /* How often SQLite's lock is looked at before the driver has its turn to wait:
  * for about a second. */
-#define BUSY_LOOKS          800
+#define BUSY_LOOKS          2500
 #define SQLITE_DEFERRED_FKS 10
 
 static void *symbol(const cm_store_t *store, const char *name)
@@ -70,10 +70,8 @@ unsigned long cm_native_session(const cm_store_t *store)
  * holds. */
 static int look_again(void *baton, int looks)
 {
-    const apr_interval_time_t jitter = apr_time_now() % 1500;
-
     (void)baton;
-    apr_sleep(500 + jitter);
+    apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
     return looks < BUSY_LOOKS;
 }
 
@@ -143,4 +141,15 @@ int cm_native_deferred(const cm_store_t *store)
         status(connection(store), SQLITE_DEFERRED_FKS, &now, &most, 0))
         return 0;
     return now;
+}
+
+int cm_native_begin(int *rc, const cm_store_t *store, const char *sql)
+{
+    int (*run)(void *, const char *, void *, void *, void *) = NULL;
+
+    if (store->dialect->database == CM_SQLITE3)
+        *(void **)&run = symbol(store, "sqlite3_exec");
+    if (run)
+        *rc = run(connection(store), sql, NULL, NULL, NULL);
+    return run != NULL;
 }

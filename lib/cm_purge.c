@@ -8,6 +8,10 @@
 #define CHUNK         5000
 #define RETAIN_CHUNKS 4
 
+/* How often a person's purge tries a chunk while the database is busy. Each
+ * try waits by itself, on SQLite 10 s. */
+#define TRIES 6
+
 /* A message that is held back from a peer stays until that has ended. */
 #define NOT_WITHHELD                                                           \
     "NOT EXISTS (SELECT 1 FROM communicator_withheld AS w"                     \
@@ -58,9 +62,9 @@ static cm_error_t *find_chunk(apr_int64_t *last, cm_node_t *node,
     return NULL;
 }
 
-static cm_error_t *remove_rows(apr_int64_t *removed, cm_node_t *node,
-                               const char *sql, const cm_datum_t *arguments,
-                               int count, apr_pool_t *pool)
+static cm_error_t *try_remove(apr_int64_t *removed, cm_node_t *node,
+                              const char *sql, const cm_datum_t *arguments,
+                              int count, apr_pool_t *pool)
 {
     cm_error_t *err;
 
@@ -70,6 +74,37 @@ static cm_error_t *remove_rows(apr_int64_t *removed, cm_node_t *node,
         return cm_store_commit(node->store, pool);
     cm_store_rollback(node->store);
     return err;
+}
+
+static cm_error_t *tell(const cm_purge_t *purge, apr_pool_t *pool)
+{
+    if (!purge->progress)
+        return NULL;
+    return purge->progress(purge->baton, purge->outbound + purge->inbound,
+                           pool);
+}
+
+/* Remove what SQL says in a transaction of its own. */
+static cm_error_t *remove_rows(apr_int64_t *removed, const cm_purge_t *purge,
+                               cm_node_t *node, const char *sql,
+                               const cm_datum_t *arguments, int count,
+                               apr_pool_t *pool)
+{
+    cm_error_t *err = try_remove(removed, node, sql, arguments, count, pool);
+    int i;
+
+    for (i = 1; err && err->code == CM_BUSY && !purge->most_chunks && i < TRIES;
+         i++) {
+        CM_TRY(tell(purge, pool));
+        err = try_remove(removed, node, sql, arguments, count, pool);
+    }
+    if (!err || err->code != CM_BUSY)
+        return err;
+    return cm_error_hint(
+        err, pool,
+        "another program holds the lock; %" APR_INT64_T_FMT
+        " messages are removed already, the next purge removes the others",
+        purge->outbound + purge->inbound);
 }
 
 /* One chunk of the outbox behind *AFTER; it moves on. */
@@ -94,7 +129,7 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
         &before, 1, pool));
     if (!last)
         return NULL;
-    CM_TRY_FOR(remove_rows(removed, node,
+    CM_TRY_FOR(remove_rows(removed, purge, node,
                            apr_psprintf(pool,
                                         "DELETE FROM outbound_messages"
                                         " WHERE seq > %" APR_INT64_T_FMT
@@ -128,7 +163,7 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
         arguments, 2, pool));
     if (!last)
         return NULL;
-    CM_TRY_FOR(remove_rows(removed, node,
+    CM_TRY_FOR(remove_rows(removed, purge, node,
                            apr_psprintf(pool,
                                         "DELETE FROM inbound_messages"
                                         " WHERE peer = %%s"
@@ -141,14 +176,6 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
     *after = last;
     purge->inbound += *removed;
     return NULL;
-}
-
-static cm_error_t *tell(const cm_purge_t *purge, apr_pool_t *pool)
-{
-    if (!purge->progress)
-        return NULL;
-    return purge->progress(purge->baton, purge->outbound + purge->inbound,
-                           pool);
 }
 
 /* PEER NULL: the outbox; else the inbox of that peer. */
@@ -174,7 +201,8 @@ static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
 }
 
 /* Numbers that were held back need to be left out only while they are here. */
-static cm_error_t *purge_withheld(cm_node_t *node, apr_pool_t *pool)
+static cm_error_t *purge_withheld(const cm_purge_t *purge, cm_node_t *node,
+                                  apr_pool_t *pool)
 {
     static const char ended[] =
         " FROM communicator_withheld WHERE ended_at > 0"
@@ -188,7 +216,7 @@ static cm_error_t *purge_withheld(cm_node_t *node, apr_pool_t *pool)
         apr_pstrcat(pool, "SELECT 1", ended, " LIMIT 1", NULL), NULL, 0, pool));
     if (!rows->count)
         return NULL;
-    CM_TRY_FOR(remove_rows(&removed, node,
+    CM_TRY_FOR(remove_rows(&removed, purge, node,
                            apr_pstrcat(pool, "DELETE", ended, NULL), NULL, 0,
                            pool),
                pool, "cannot purge communicator_withheld");
@@ -204,7 +232,7 @@ cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
     purge->outbound = purge->inbound = 0;
     CM_TRY(find_floor(purge, node, scratch_pool));
     CM_TRY(purge_all(purge, node, NULL, scratch_pool));
-    CM_TRY(purge_withheld(node, scratch_pool));
+    CM_TRY(purge_withheld(purge, node, scratch_pool));
     CM_TRY(cm_store_select(&rows, node->store,
                            "SELECT name FROM communicator_peers", NULL, 0,
                            scratch_pool));

@@ -70,8 +70,7 @@ int cm_store_outdated(const cm_store_t *store, int rc)
            !strcmp(text, "database schema has changed");
 }
 
-/* Return whether RC says that another process holds SQLite's lock. */
-static int is_locked(const cm_store_t *store, int rc)
+int cm_store_is_locked(const cm_store_t *store, int rc)
 {
     const char *text;
     int number;
@@ -88,7 +87,7 @@ int cm_store_again(const cm_store_t *store, int rc, cm_tries_t *tries)
 {
     if (cm_store_outdated(store, rc))
         return !tries->count++;
-    if (store->transaction_pool || !is_locked(store, rc))
+    if (store->transaction_pool || !cm_store_is_locked(store, rc))
         return 0;
     if (!tries->deadline)
         tries->deadline = apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);

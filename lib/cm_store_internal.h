@@ -14,6 +14,11 @@
 #define CM_BUSY_SECONDS 10
 #define CM_BUSY_PAUSE   apr_time_from_msec(20)
 
+/* How long it waits between two tries to begin. SQLite has no queue: an
+ * application that never pauses leaves its lock for some microseconds between
+ * two transactions, which only many tries find. They cost a system call. */
+#define CM_BEGIN_PAUSE 200 /* microseconds, and as many again by chance */
+
 struct cm_store_t {
     const cm_dialect_t *dialect;
     const apr_dbd_driver_t *driver;
@@ -46,6 +51,9 @@ cm_error_t *cm_store_failure(cm_store_t *store, int rc, apr_pool_t *pool);
 /* Return whether RC only says that another connection changed the schema
  * since this one looked (SQLite): once more, and all is well. */
 int cm_store_outdated(const cm_store_t *store, int rc);
+
+/* Return whether RC says that another process holds SQLite's lock. */
+int cm_store_is_locked(const cm_store_t *store, int rc);
 
 /* How often a statement has been tried, and until when it may be. */
 typedef struct cm_tries_t {
@@ -139,5 +147,9 @@ int cm_native_read_only(const cm_store_t *store);
 /* Return whether a deferred foreign key is not satisfied (SQLite); 0: it is,
  * or it is not known. */
 int cm_native_deferred(const cm_store_t *store);
+
+/* Try once to begin a transaction by SQL, and give *RC (SQLite). Return 0
+ * when that cannot be done here, and nothing was tried. */
+int cm_native_begin(int *rc, const cm_store_t *store, const char *sql);
 
 #endif

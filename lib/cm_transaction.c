@@ -63,6 +63,25 @@ static void transaction_end(cm_store_t *store)
     turn_leave(store);
 }
 
+/* Run one of the statements that begin a transaction. On SQLite not by the
+ * driver, which tries only ten times a second. */
+static cm_error_t *begin_by(cm_store_t *store, const char *sql,
+                            apr_pool_t *pool)
+{
+    const apr_time_t deadline =
+        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    int rc;
+
+    while (cm_native_begin(&rc, store, sql)) {
+        if (!rc)
+            return NULL;
+        if (!cm_store_is_locked(store, rc) || apr_time_now() >= deadline)
+            return cm_store_failure(store, rc, pool);
+        apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
+    }
+    return cm_store_command(store, sql, pool);
+}
+
 static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
 {
     const char *const *sql = store->dialect->begin;
@@ -70,7 +89,7 @@ static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
     if (store->broken || !store->handle)
         CM_TRY(cm_store_renew(store, pool));
     for (; *sql; sql++)
-        CM_TRY(cm_store_command(store, *sql, pool));
+        CM_TRY(begin_by(store, *sql, pool));
     return NULL;
 }
 

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IPC::Open2;
 use JSON::PP;
 use Test::More;
 use Communicator::Test qw(client_file module_file wait_until folder spew
@@ -300,6 +301,15 @@ sub purging_beside {
     note "$between transactions";
     like($run->{out}, qr/^removed (?:19|2\d),\d{3} messages sent/, '  and all is');
     stop_process($pid);
+    $central->sync('purge', '--all');
+    my $holder = open2(my $from, my $to, $here->client_command);
+    print $to "begin immediate; select 'locked';\n";
+    $to->flush;
+    is(readline $from, "locked\n", 'another process holds the lock');
+    is(out('purge', '--all'), "removed 0 messages sent and 0 received\n",
+        '  a purge that removes nothing does not need it');
+    close $to;
+    waitpid $holder, 0;
 }
 
 # A table that is gone: what is for it is parked, and nobody misses that.
