@@ -13,6 +13,8 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_attribute_t *attribute)
 {
     cm_effect_t *effect = record->effect;
+    const cm_field_t *here =
+        &record->state->fields[column - record->table->columns];
     const cm_model_t *model =
         cm_settings_model(run->node->settings, attribute->reference_model);
     cm_known_t *parent =
@@ -27,6 +29,11 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
     if (parent->mapping && parent->mapping->deleted_at) {
         if (column->nullable)
             return NULL;
+        /* no foreign key: the row has outlived its parent, and stays */
+        if (record->exists && here->dangling) {
+            *value = record->raw[here - record->state->fields];
+            return NULL;
+        }
         effect->lost = parent;
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' refers to %s '%s' of '%s', which is deleted",

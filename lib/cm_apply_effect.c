@@ -355,7 +355,7 @@ static cm_effect_e kind_of(const cm_record_t *record, int news)
 /* A record that cannot be without its parent, which is deleted, is deleted with
  * it: where the parent was deleted its row is gone already, taken along by a
  * foreign key, which MariaDB's triggers do not see. The values that the
- * messages bring are kept as lost. */
+ * messages bring are kept as lost, and all of a row that is here. */
 static cm_error_t *go_with_parent(cm_run_t *run, cm_record_t *record, int until)
 {
     const cm_item_t *item = CM_NTH(record->items, until - 1, cm_item_t);
@@ -372,7 +372,7 @@ static cm_error_t *go_with_parent(cm_run_t *run, cm_record_t *record, int until)
         const cm_field_t *field = &effect->state->fields[i];
 
         if (field->value.kind != CM_ABSENT &&
-            field->clock == effect->state->clock)
+            (record->exists || field->clock > record->state->clock))
             note_conflict(run, record, item, i, field, &none);
     }
     cm_state_join(effect->state, gone);

@@ -141,7 +141,11 @@ static const cm_known_t *needed_parent(cm_run_t *run, const cm_record_t *record,
     if (!model)
         return NULL;
     parent = cm_known_same(cm_known_get(run, model, attribute->reference));
-    return parent->mapping && parent->local_id ? parent : NULL;
+    /* a row without a parent of its own goes by no foreign key, but unseen */
+    return parent->mapping && parent->local_id && model->deletes &&
+                   model->references->nelts
+               ? parent
+               : NULL;
 }
 
 /* Look whether a parent of RECORD has lost its row. */

@@ -201,6 +201,7 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
                                        run->pool);
 
         field->value = name_value(cm_identity_key(identity, run->pool));
+        field->dangling = !mapping;
     }
     return NULL;
 }

@@ -17,6 +17,7 @@ typedef struct cm_field_t {
     apr_int64_t clock;
     const cm_attribute_t *source; /* of the message that it came with; NULL:
                                      it stands in the record here */
+    int dangling; /* it stands here, and refers to no record that is here */
 } cm_field_t;
 
 typedef struct cm_state_t {

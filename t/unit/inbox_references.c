@@ -74,6 +74,117 @@ static void test_deleted(cm_store_t *store, apr_pool_t *pool)
            "  without it");
 }
 
+/* A blog whose posts must have an author; KEY says what their key does. */
+static cm_node_t *strict_node(cm_store_t *store, cm_settings_t *settings,
+                              const char *key, apr_pool_t *pool)
+{
+    cm_database_e database = cm_store_dialect(store)->database;
+    cm_node_t *node;
+
+    inbox_tables(store);
+    database_run(store, "DROP TABLE posts");
+    database_run(
+        store, apr_psprintf(
+                   pool,
+                   "CREATE TABLE posts (id %s, author_id integer NOT NULL,"
+                   " title varchar(40) NOT NULL, text varchar(40),"
+                   " secret varchar(40)%s)",
+                   database == CM_PGSQL   ? "serial PRIMARY KEY"
+                   : database == CM_MYSQL ? "integer PRIMARY KEY AUTO_INCREMENT"
+                                          : "integer PRIMARY KEY AUTOINCREMENT",
+                   key));
+    database_must(
+        cm_schema_migrate(store, settings, 0, inbox_ignore, NULL, pool));
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(
+        node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
+    return node;
+}
+
+#define CASCADE                                                                \
+    ", FOREIGN KEY (author_id) REFERENCES authors (id) ON DELETE CASCADE"
+
+/* A child that must have its deleted parent goes with it. */
+static void test_orphans(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = strict_node(store, inbox_settings(pool), CASCADE, pool);
+
+    (void)inbox_take(
+        node, 2, "[" MESSAGE(3, "author", 3, "delete", 2000, , BASE(1000)) "]",
+        pool);
+    is_int(inbox_take(
+               node, 3,
+               "[" POST(4, 6, "late", 3) "," MESSAGE(
+                   5, "post", 6, "update", 3000,
+                   TEXT("text", "more") ",\\\"author_id\\\":9," TEXT("title",
+                                                                     "late"),
+                   ",\"clocks\":{\"title\":1000,\"author_id\":1000}" BASE(1000)
+                       REF("author_id", "author", 3)) "]",
+               pool),
+           2, "%s: a child of a deleted parent is not parked",
+           database_of(store));
+    is_str(value(node, "SELECT count(*) FROM posts", pool), "0",
+           "  but deleted");
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_conflicts WHERE"
+                 " original_id = '6' AND lost_value IN"
+                 " ('\"late\"', '\"more\"')",
+                 pool),
+           "2", "  what each of its messages said is kept");
+}
+
+/* Without a foreign key a row may outlive its parent. */
+static void test_outlives(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = strict_node(store, inbox_settings(pool), "", pool);
+
+    (void)inbox_take(
+        node, 2, "[" MESSAGE(3, "author", 3, "delete", 2000, , BASE(1000)) "]",
+        pool);
+    is_int(
+        inbox_take(node, 3,
+                   "[" MESSAGE(4, "post", 5, "update", 3000,
+                               TEXT("title", "edited") ",\\\"author_id\\\":9",
+                               ",\"clocks\":{\"author_id\":1000}" BASE(1000)
+                                   REF("author_id", "author", 3)) "]",
+                   pool),
+        1, "%s: a row that has outlived its parent is changed",
+        database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "edited",
+           "  and stays");
+}
+
+/* A parent that is gone without a trace was not deleted. */
+static void test_vanished(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = strict_node(store, inbox_settings(pool), CASCADE, pool);
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_receipt_t *receipt;
+
+    if (cm_store_dialect(store)->database != CM_MYSQL)
+        return;
+    APR_ARRAY_IDX(settings->models, 0, cm_model_t *)->references->nelts = 0;
+    database_must(cm_node_open(&node, settings, store, pool));
+    database_run(store, "SET foreign_key_checks = 0");
+    database_run(store, "TRUNCATE TABLE posts");
+    database_run(store, "TRUNCATE TABLE authors");
+    database_run(store, "SET foreign_key_checks = 1");
+    database_must(
+        inbox_send(&receipt, node, "there", 2,
+                   "[" MESSAGE(3, "post", 5, "update", 3000,
+                               TEXT("title", "edited") ",\\\"author_id\\\":9",
+                               ",\"clocks\":{\"author_id\":1000}" BASE(1000)
+                                   REF("author_id", "author", 3)) "]",
+                   0, pool));
+    is_int(receipt->parked->nelts, 1, "%s: a child of a TRUNCATEd parent waits",
+           database_of(store));
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_mappings"
+                 " WHERE deleted_at > 0",
+                 pool),
+           "0", "  and is not deleted");
+}
+
 static void test_cycle(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
@@ -330,6 +441,9 @@ int main(void)
     apr_initialize();
     database_each("order", test_order);
     database_each("deleted parents", test_deleted);
+    database_each("orphans", test_orphans);
+    database_each("rows that outlive", test_outlives);
+    database_each("vanished parents", test_vanished);
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("match", test_match);
