@@ -20,7 +20,7 @@ static cm_error_t *failed(const char *command, const char *why,
     return cm_error_hint(
         CM_FAIL(pool, CM_FILE, "CommunicatorNotifyCommand '%s': %s", command,
                 why),
-        pool, "what it was to tell is told again with the next run");
+        pool, "what it was to report is reported again by the next run");
 }
 
 static apr_status_t start(apr_proc_t *process, const char *command,

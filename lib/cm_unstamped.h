@@ -9,8 +9,8 @@
  * that (passed): cm_unstamped_open.c for PostgreSQL, cm_unstamped_gaps.c for
  * MariaDB. In SQLite one writes at a time, and nothing commits late.
  *
- * At times all is looked through all the same: an application may have written
- * ids of its own choice, or ids may have begun anew (TRUNCATE). */
+ * Now and then everything is looked through anyway: an application may have
+ * written ids of its own choice, or ids may have begun anew (TRUNCATE). */
 #ifndef CM_UNSTAMPED_H
 #define CM_UNSTAMPED_H
 
