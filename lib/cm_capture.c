@@ -198,11 +198,7 @@ static int needs_settings(const cm_table_t *table)
     return 0;
 }
 
-/* A statement's cascades into its own table stand in one transition table
- * with its own rows. Where messages are applied only the cascades are news:
- * row by row they can be told apart. Not of a partitioned table: a row that
- * moves to another partition is deleted to its row triggers. */
-static int deletes_by_row(const cm_table_t *table)
+static int refers_to_itself(const cm_table_t *table)
 {
     const apr_array_header_t *references = table->model->references;
     int i;
@@ -210,8 +206,17 @@ static int deletes_by_row(const cm_table_t *table)
     for (i = 0; i < references->nelts; i++)
         if (!strcmp(APR_ARRAY_IDX(references, i, cm_reference_t).model,
                     table->model->name))
-            return !table->partitioned;
+            return 1;
     return 0;
+}
+
+/* A statement's cascades into its own table stand in one transition table
+ * with its own rows. Where messages are applied only the cascades are news:
+ * row by row they can be told apart. Not of a partitioned table: a row that
+ * moves to another partition is deleted to its row triggers. */
+static int deletes_by_row(const cm_table_t *table)
+{
+    return refers_to_itself(table) && !table->partitioned;
 }
 
 /* Return SQL that is true when the columns of the row "t" have the types that
@@ -256,23 +261,35 @@ static const char *section(const filling_t *filling, const char *name)
                           "capture.sql", name, filling->pool);
 }
 
-/* Whether the application has triggers on the table that run after a row or a
- * statement, looked at each time: they may have been made after ours. */
+/* Whether a nested statement has changed rows of the model in this
+ * transaction, seen from this depth: communicator_nested() has noted it. */
 #define NESTED                                                                 \
-    "EXISTS (SELECT 1 FROM pg_trigger AS a WHERE a.tgrelid = TG_RELID"         \
-    " AND NOT a.tgisinternal AND a.tgenabled <> 'D' AND a.tgtype & 2 = 0"      \
-    " AND NOT starts_with(a.tgname, 'communicator_'))"
+    "strpos(concat(current_setting('communicator.nested', true)),"             \
+    " concat(' ', %s, '/', pg_trigger_depth(), ';')) > 0"
+
+/* Whether an update's cascades into its own table stand in one transition
+ * table with its own rows. */
+#define SELF_CASCADE                                                           \
+    "EXISTS (SELECT FROM pg_trigger AS a WHERE a.tgrelid = TG_RELID"           \
+    " AND a.tgconstrrelid = TG_RELID AND a.tgfoid IN"                          \
+    " ('\"RI_FKey_cascade_upd\"'::regproc,"                                    \
+    " '\"RI_FKey_setnull_upd\"'::regproc,"                                     \
+    " '\"RI_FKey_setdefault_upd\"'::regproc))"
 
 /* PostgreSQL: the statements that capture the rows written as they stand in
- * the table now, where it has such triggers. They are made when they run, as
- * the table may have another name then. */
+ * the table now, after nested statements. They are made when they run, as the
+ * table may have another name then. */
 static void set_present(filling_t *filling)
 {
-    const char *const names[] = {"insert", "update"};
+    const char *const names[] = {"insert", "update", "delete"};
     apr_pool_t *pool = filling->pool;
     apr_size_t i;
 
-    set(filling, "nested", NESTED);
+    apr_hash_set(filling->values, "nested", APR_HASH_KEY_STRING,
+                 apr_psprintf(pool, NESTED,
+                              literal(filling, filling->table->model->name)));
+    set(filling, "self_cascade",
+        refers_to_itself(filling->table) ? SELF_CASCADE : "false");
     set(filling, "key_column", filling->table->key->quoted);
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         apr_hash_set(

@@ -15,11 +15,13 @@
 -- Beside columns of the application variables are named with their block: a
 -- table may have a column "moment".
 --
--- A trigger of the application may change the same row again after it was
--- written: that nested statement is captured first. So where the table has
--- such triggers, what is captured is the row as it stands in the table, and a
--- new record goes as an update: as a create it would be taken for another
--- record than the one that the nested statement has changed.
+-- A trigger of the application may change the same rows again, before the
+-- statement around it ends: that nested statement is captured first. It notes
+-- so for the rest of the transaction. Where it did, what is captured is the
+-- row as it stands in the table, and a new record goes as an update: as a
+-- create it would be taken for another record than the one that the nested
+-- statement has changed. So do new records of nested statements, which may
+-- have put back what the statement around them deletes.
 
 -- place: where the functions are made, and what money is counted in
 SELECT coalesce((SELECT n.nspname FROM pg_class AS c
@@ -65,7 +67,9 @@ WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled <> 'D'
 
 -- prepare: what all tables share. Whoever asks for lastval() must be allowed
 -- to see the sequence. communicator_key() gives SQL of the key, as text, of
--- rows of RELATION: the column of that NAME, or the primary key, or nothing.
+-- rows of RELATION: the column of that NAME, or the primary key, or nothing;
+-- communicator_present() a condition, that a row with this key is there.
+-- communicator_nested() notes for the statements around this one.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
     MINVALUE -9223372036854775808
 ;;
@@ -86,6 +90,28 @@ SELECT coalesce((
     LIMIT 1), 'NULL')
 $communicator$
 ;;
+CREATE OR REPLACE FUNCTION {place}.communicator_present(relation oid,
+    name text, alias text) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $communicator$
+SELECT format('(%1$s IS NULL OR EXISTS (SELECT FROM %2$s AS p'
+    ' WHERE %3$s = %1$s))', {place}.communicator_key(relation, name, alias),
+    relation::regclass, {place}.communicator_key(relation, name, 'p'))
+$communicator$
+;;
+CREATE OR REPLACE FUNCTION {place}.communicator_nested(model text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $communicator$
+DECLARE
+    noted text := concat(current_setting('communicator.nested', true));
+BEGIN
+    FOR depth IN 1 .. pg_trigger_depth() - 1 LOOP
+        CONTINUE WHEN strpos(noted, concat(' ', model, '/', depth, ';')) > 0;
+        noted := concat(noted, ' ', model, '/', depth, ';');
+        PERFORM set_config('communicator.nested', noted, true);
+    END LOOP;
+END
+$communicator$
+;;
 
 -- insert: new records, of a statement at once
 CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
@@ -96,10 +122,15 @@ DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
     same boolean := false;
-    nested boolean := false;
+    nested boolean := {nested};
+    word text := CASE WHEN nested OR pg_trigger_depth() > 1 THEN 'update'
+        ELSE 'create' END;
 BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        PERFORM {place}.communicator_nested({model});
+    END IF;
     BEGIN
-        SELECT {same}, {nested} INTO same, nested FROM {rows} AS t LIMIT 1;
+        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -115,9 +146,11 @@ BEGIN
         END;
         EXECUTE format('INSERT INTO %s'
             ' (model, local_record_id, action, body, clock)'
-            ' SELECT $1, %s, ''create'', $2, $3 FROM {rows} AS t', {outbox},
-            {place}.communicator_key(TG_RELID, {key_name}, 't'))
-        USING {model}, {unread}, moment;
+            ' SELECT $1, %s, $4, $2, $3 FROM {rows} AS t WHERE %s', {outbox},
+            {place}.communicator_key(TG_RELID, {key_name}, 't'),
+            CASE WHEN nested THEN {place}.communicator_present(TG_RELID,
+                {key_name}, 't') ELSE 'true' END)
+        USING {model}, {unread}, moment, word;
     ELSIF nested THEN
         EXECUTE replace({present_insert}, 'communicator_present',
             TG_RELID::regclass::text)
@@ -125,8 +158,8 @@ BEGIN
     ELSE
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
-        SELECT {model}, {key}, 'create', {open} || {capture} || '}',
-            communicator.moment
+        SELECT {model}, {key}, communicator.word,
+            {open} || {capture} || '}', communicator.moment
         FROM {rows} AS t;
     END IF;
     WHILE last IS NOT NULL LOOP
@@ -167,12 +200,16 @@ DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
     same boolean := false;
-    nested boolean := false;
+    nested boolean := {nested} OR {self_cascade};
+    there text := 'true';
     rows bigint := (SELECT count(*) FROM {rows} AS t);
     written bigint;
 BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        PERFORM {place}.communicator_nested({model});
+    END IF;
     BEGIN
-        SELECT {same}, {nested} INTO same, nested FROM {rows} AS t LIMIT 1;
+        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -186,19 +223,23 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             last := NULL;
         END;
+        IF nested THEN
+            there := {place}.communicator_present(TG_RELID, {key_name}, 'n');
+        END IF;
         EXECUTE format('INSERT INTO %1$s'
             ' (model, local_record_id, action, body, clock)'
             ' SELECT $1, m.key, m.action, m.body, $4 FROM ('
             ' SELECT 1, %3$s, ''update'', $2 FROM {pairs}'
-            ' WHERE %2$s IS NOT DISTINCT FROM %3$s'
+            ' WHERE %2$s IS NOT DISTINCT FROM %3$s AND %4$s'
             ' UNION ALL SELECT 2, %2$s, ''delete'', $3 FROM {pairs}'
             ' WHERE %2$s IS DISTINCT FROM %3$s AND {deletes}'
-            ' UNION ALL SELECT 3, %3$s, ''create'', $2 FROM {pairs}'
-            ' WHERE %2$s IS DISTINCT FROM %3$s'
+            ' UNION ALL SELECT 3, %3$s, $5, $2 FROM {pairs}'
+            ' WHERE %2$s IS DISTINCT FROM %3$s AND %4$s'
             ') AS m (place, key, action, body) ORDER BY m.place', {outbox},
             {place}.communicator_key(TG_RELID, {key_name}, 'o'),
-            {place}.communicator_key(TG_RELID, {key_name}, 'n'))
-        USING {model}, {unread}, {open} || '{}}', moment;
+            {place}.communicator_key(TG_RELID, {key_name}, 'n'), there)
+        USING {model}, {unread}, {open} || '{}}', moment,
+            CASE WHEN nested THEN 'update' ELSE 'create' END;
     ELSIF nested THEN
         EXECUTE replace({present_update}, 'communicator_present',
             TG_RELID::regclass::text)
@@ -247,11 +288,15 @@ REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
 
 -- update.present: changed records as they stand in the table. What the nested
--- statement has deleted is captured already.
+-- statement has deleted, or put back under the old key, is captured already.
 WITH pairs AS NOT MATERIALIZED (
     SELECT {old_key} AS old_key, {new_key} AS new_key,
         {key_differs} AS differs, c.names,
         o.{key_column} = r.{key_column} AS same_key,
+        EXISTS (SELECT FROM communicator_present AS p
+            WHERE p.{key_column} = o.{key_column})
+        AND NOT EXISTS (SELECT FROM communicator_rows AS p
+            WHERE p.{key_column} = o.{key_column}) AS put_back,
         {open} || {new_capture} || '}' AS body
     FROM (SELECT row_number() OVER () AS communicator_row, *
             FROM communicator_old) AS o
@@ -268,7 +313,8 @@ SELECT {model}, m.key, m.action, m.body, m.changed, $1 FROM (
         FROM pairs WHERE names <> '' AND NOT differs
     UNION ALL SELECT 2, old_key, 'delete', {open} || '{}}', NULL
         FROM pairs
-        WHERE differs AND {deletes} AND NOT (same_key AND new_key IS NULL)
+        WHERE differs AND {deletes} AND NOT put_back
+            AND NOT (same_key AND new_key IS NULL)
     UNION ALL SELECT 3, new_key, 'update', body, NULL
         FROM pairs WHERE differs AND new_key IS NOT NULL
 ) AS m (place, key, action, body, changed)
@@ -292,7 +338,11 @@ DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
     same boolean := false;
+    nested boolean := {nested};
 BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        PERFORM {place}.communicator_nested({model});
+    END IF;
     BEGIN
         SELECT {same_key} INTO same FROM {old_rows} AS t LIMIT 1;
         IF NOT FOUND THEN
@@ -310,8 +360,17 @@ BEGIN
         END;
         EXECUTE format('INSERT INTO %s'
             ' (model, local_record_id, action, body, clock)'
-            ' SELECT $1, %s, ''delete'', $2, $3 FROM {old_rows_given} AS t',
-            {outbox}, {place}.communicator_key(TG_RELID, {key_name}, 't'))
+            ' SELECT $1, %s, ''delete'', $2, $3 FROM {old_rows_given} AS t'
+            ' WHERE %s',
+            {outbox}, {place}.communicator_key(TG_RELID, {key_name}, 't'),
+            CASE WHEN nested THEN format('%s IS NULL OR NOT %s',
+                {place}.communicator_key(TG_RELID, {key_name}, 't'),
+                {place}.communicator_present(TG_RELID, {key_name}, 't'))
+            ELSE 'true' END)
+        USING {model}, {open} || '{}}', moment{old_given};
+    ELSIF nested THEN
+        EXECUTE replace({present_delete}, 'communicator_present',
+            TG_RELID::regclass::text)
         USING {model}, {open} || '{}}', moment{old_given};
     ELSE
         INSERT INTO {place}.outbound_messages
@@ -330,6 +389,13 @@ $communicator$
 ;;
 REVOKE ALL ON FUNCTION {place}.{delete}() FROM PUBLIC
 ;;
+
+-- delete.present: deleted records that no nested statement has put back
+INSERT INTO {place}.outbound_messages
+    (model, local_record_id, action, body, clock)
+SELECT $1, {key}, 'delete', $2, $3 FROM {old_rows_given} AS t
+WHERE NOT EXISTS (SELECT FROM communicator_present AS p
+    WHERE p.{key_column} = t.{key_column});
 
 -- delete.trigger: on TABLE
 DROP TRIGGER IF EXISTS {delete} ON {table};
