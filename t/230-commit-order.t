@@ -146,7 +146,9 @@ sub turned_round {
 }
 
 # A transaction has low ids and commits while COMMAND is between two chunks;
-# its records are changed again at once. ROWS: more than a chunk.
+# its records are changed again at once. ROWS: more than a chunk. Returns
+# whether COMMAND was stopped there: PostgreSQL may let it have the lock again
+# before the one who waits for it, which shows nothing.
 sub test_late {
     my ($command, $rows, @drivers) = @_;
     my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
@@ -176,7 +178,6 @@ sub test_late {
         $first);
     my $stamped = $from->value('select count(*) from outbound_messages '
         . 'where seq is not null');
-    cmp_ok($stamped, '<', $rows, "stopped: $stamped are numbered");
     $late->run('commit');
     $from->run(join '; ', @later);
     $gate->run('rollback');
@@ -192,6 +193,7 @@ sub test_late {
         'all are there');
     $pair->is_settled('in the end');
     $pair->stop;
+    return $stamped < $rows;
 }
 
 # How much DATABASE has read of the outbox so far: entries of its indexes on
@@ -317,7 +319,12 @@ for my $driver (qw(pgsql mysql)) {
         my $where = $rows > 1000 ? 'before a batch is applied' : $command;
         subtest "$driver, a late commit, $where" => sub {
             plan skip_all => $why if $why;
-            test_late($command, $rows, @drivers);
+            my $tries = 0;
+            my $stopped = 0;
+            while (!$stopped && $tries++ < 10) {
+                $stopped = test_late($command, $rows, @drivers);
+            }
+            ok($stopped, 'it was stopped between two chunks');
         };
     }
     subtest "$driver, publish beside it" => sub {
