@@ -1,5 +1,5 @@
-# Make the C table of the files of sql/ (lib/cm_sql.h):
-#   LC_ALL=C awk -f embed-sql.awk sql/DRIVER/FILE... >cm_sql_files.c
+# Make the C table of the files of sql/ (store/sql.h):
+#   LC_ALL=C awk -f embed-sql.awk sql/DRIVER/FILE... >sql_files.c
 # Portable to mawk, gawk and busybox. FILEs may come in any order.
 
 function parts(path, part, n) {
@@ -31,7 +31,7 @@ END {
     print "/* Made from sql/ by build-aux/embed-sql.awk. */"
     print "#include <stddef.h>"
     print ""
-    print "#include \"cm_sql.h\""
+    print "#include \"store/sql.h\""
     print ""
     print "const cm_sql_file_t cm_sql_files[] = {"
     for (i = 1; i <= count; i++) {

@@ -9,6 +9,9 @@
 
 #include "memory.h"
 #include "notify.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "record/clocks.h"
 
 #define RUNS_TO_WAIT 3         /* of what passes by itself */
 #define REMIND       86400     /* seconds */
@@ -18,8 +21,8 @@
 #define EPISODES     3          /* within REMIND: it comes and goes */
 #define CALM         (6 * 3600) /* seconds without it: that is over */
 
-struct cm_alert_t {
-    const cm_client_t *client;
+struct sync_alert_t {
+    const sync_client_t *client;
     const char *peer; /* "": none */
     const char *name; /* of the member that is remembered */
     int quiet;        /* CommunicatorNotifyCommand does not hear of it */
@@ -28,7 +31,7 @@ struct cm_alert_t {
     apr_pool_t *pool;
 };
 
-static apr_int64_t number(const cm_alert_t *alert, const char *name)
+static apr_int64_t number(const sync_alert_t *alert, const char *name)
 {
     json_object *value;
 
@@ -37,7 +40,7 @@ static apr_int64_t number(const cm_alert_t *alert, const char *name)
                : 0;
 }
 
-static const char *text(const cm_alert_t *alert, const char *name)
+static const char *text(const sync_alert_t *alert, const char *name)
 {
     json_object *value;
 
@@ -46,21 +49,21 @@ static const char *text(const cm_alert_t *alert, const char *name)
                : "";
 }
 
-static void set_number(cm_alert_t *alert, const char *name, apr_int64_t value)
+static void set_number(sync_alert_t *alert, const char *name, apr_int64_t value)
 {
     json_object_object_add(alert->memory, name, json_object_new_int64(value));
 }
 
-static void set_text(cm_alert_t *alert, const char *name, const char *value)
+static void set_text(sync_alert_t *alert, const char *name, const char *value)
 {
     json_object_object_add(alert->memory, name,
                            value ? json_object_new_string(value) : NULL);
 }
 
-static cm_alert_t *open_alert(const cm_client_t *client, const char *peer,
-                              const char *name, apr_pool_t *pool)
+static sync_alert_t *open_alert(const sync_client_t *client, const char *peer,
+                                const char *name, apr_pool_t *pool)
 {
-    cm_alert_t *alert = apr_pcalloc(pool, sizeof(*alert));
+    sync_alert_t *alert = apr_pcalloc(pool, sizeof(*alert));
 
     alert->client = client;
     alert->peer = peer;
@@ -68,27 +71,27 @@ static cm_alert_t *open_alert(const cm_client_t *client, const char *peer,
     alert->pool = pool;
     alert->now = apr_time_now();
     alert->memory =
-        cm_memory_read(client->settings->state_directory, name, pool);
+        sync_memory_read(client->settings->state_directory, name, pool);
     return alert;
 }
 
-cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
-                          apr_pool_t *pool)
+sync_alert_t *sync_alert_open(const sync_client_t *client, const char *peer,
+                              apr_pool_t *pool)
 {
     return open_alert(client, peer, *peer ? peer : client->settings->name,
                       pool);
 }
 
-cm_alert_t *cm_alert_open_about(const cm_client_t *client, const char *what,
-                                apr_pool_t *pool)
+sync_alert_t *sync_alert_open_about(const sync_client_t *client,
+                                    const char *what, apr_pool_t *pool)
 {
-    cm_alert_t *alert = open_alert(client, "", what, pool);
+    sync_alert_t *alert = open_alert(client, "", what, pool);
 
     alert->quiet = !strcmp(what, CM_ALERT_NOTIFY);
     return alert;
 }
 
-int cm_alert_is_too_soon(int *status, const cm_alert_t *alert)
+int sync_alert_is_too_soon(int *status, const sync_alert_t *alert)
 {
     apr_int64_t next = number(alert, "next_try");
 
@@ -102,7 +105,7 @@ int cm_alert_is_too_soon(int *status, const cm_alert_t *alert)
 
 /* What is remembered of a kind of problem: how often it came within a day, and
  * whether it comes and goes. */
-static json_object *flaps_of(const cm_alert_t *alert, const char *kind)
+static json_object *flaps_of(const sync_alert_t *alert, const char *kind)
 {
     json_object *all, *flaps;
 
@@ -131,7 +134,7 @@ static void set_in(json_object *object, const char *name, apr_int64_t value)
     json_object_object_add(object, name, json_object_new_int64(value));
 }
 
-int cm_alert_tells_parked(const cm_alert_t *alert)
+int sync_alert_tells_parked(const sync_alert_t *alert)
 {
     int known =
         number(alert, "told") && strcmp(text(alert, "trouble"), PARKED) == 0;
@@ -143,39 +146,39 @@ int cm_alert_tells_parked(const cm_alert_t *alert)
 /* Faces of one outage are one trouble: no route now, 503 then. */
 static const char *kind_of(const cm_error_t *err)
 {
-    return cm_code_is_transient(err->code) && err->code != CM_PAUSED
+    return cm_error_code_is_transient(err->code) && err->code != CM_PAUSED
                ? "AWAY"
-               : cm_code_name(err->code);
+               : cm_error_code_name(err->code);
 }
 
 /* Tell the command; what it does not take is told again by the next run. */
-static void notify(const cm_alert_t *alert, const char *event,
+static void notify(const sync_alert_t *alert, const char *event,
                    const char *words)
 {
-    const cm_client_t *client = alert->client;
+    const sync_client_t *client = alert->client;
     const char *command = client->settings->notify_command;
-    cm_alert_t *about;
+    sync_alert_t *about;
     cm_error_t *err;
 
     json_object_object_del(alert->memory, "untold");
     if (!command || alert->quiet)
         return;
-    err = cm_notify(command, event,
-                    *alert->peer ? alert->peer : client->settings->name, words,
-                    alert->pool);
+    err = sync_notify(command, event,
+                      *alert->peer ? alert->peer : client->settings->name,
+                      words, alert->pool);
     if (err) {
         json_object *untold = json_object_new_object();
 
-        cm_output_add_text(untold, "event", event);
-        cm_output_add_text(untold, "words", words);
+        sync_output_add_text(untold, "event", event);
+        sync_output_add_text(untold, "words", words);
         json_object_object_add(alert->memory, "untold", untold);
     }
-    about = cm_alert_open_about(client, CM_ALERT_NOTIFY, alert->pool);
-    cm_alert_close(about, err, NULL, 0);
+    about = sync_alert_open_about(client, CM_ALERT_NOTIFY, alert->pool);
+    sync_alert_close(about, err, NULL, 0);
 }
 
 /* Tell again what the command did not take. */
-static void notify_again(const cm_alert_t *alert)
+static void notify_again(const sync_alert_t *alert)
 {
     json_object *untold, *event, *words;
 
@@ -197,7 +200,7 @@ static const char *date_of(apr_int64_t seconds, apr_pool_t *pool)
 
 /* Print the error of this run; the hook hears it when it is news. EVENT is
  * "flapping" for what comes and goes. */
-static void tell(cm_alert_t *alert, const cm_error_t *err, const char *event)
+static void tell(sync_alert_t *alert, const cm_error_t *err, const char *event)
 {
     const char *words = cm_error_text(err, alert->pool);
     int flapping = event && !strcmp(event, "flapping");
@@ -216,8 +219,8 @@ static void tell(cm_alert_t *alert, const cm_error_t *err, const char *event)
                             "it comes and goes (%d times within a day), and is "
                             "reported once a day from now on",
                             EPISODES);
-    cm_output_error(alert->client->output, *alert->peer ? alert->peer : NULL,
-                    err, alert->pool);
+    sync_output_error(alert->client->output, *alert->peer ? alert->peer : NULL,
+                      err, alert->pool);
     if (event)
         notify(alert,
                !flapping                          ? event
@@ -240,7 +243,7 @@ static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
 }
 
 /* When KIND was told of within this time of trouble; 0: not yet. */
-static apr_int64_t told_of(const cm_alert_t *alert, const char *kind)
+static apr_int64_t told_of(const sync_alert_t *alert, const char *kind)
 {
     json_object *kinds;
 
@@ -249,7 +252,7 @@ static apr_int64_t told_of(const cm_alert_t *alert, const char *kind)
                : 0;
 }
 
-static void set_told(cm_alert_t *alert, const char *kind)
+static void set_told(sync_alert_t *alert, const char *kind)
 {
     apr_int64_t now = apr_time_sec(alert->now);
     json_object *kinds;
@@ -263,7 +266,7 @@ static void set_told(cm_alert_t *alert, const char *kind)
     set_number(alert, "was_told", 1);
 }
 
-static void begin_trouble(cm_alert_t *alert, const char *kind)
+static void begin_trouble(sync_alert_t *alert, const char *kind)
 {
     /* Of one that was told and took another face the beginning stays. */
     if (!*text(alert, "trouble")) {
@@ -276,7 +279,7 @@ static void begin_trouble(cm_alert_t *alert, const char *kind)
     set_number(alert, "told", told_of(alert, kind));
 }
 
-static void end_trouble(cm_alert_t *alert)
+static void end_trouble(sync_alert_t *alert)
 {
     static const char *const names[] = {
         "trouble", "reason", "hint",     "since",    "since_text",
@@ -289,7 +292,7 @@ static void end_trouble(cm_alert_t *alert)
 
 /* Note that this kind of problem has come once more; return how often it did
  * within a day. */
-static int count_episode(const cm_alert_t *alert, json_object *flaps)
+static int count_episode(const sync_alert_t *alert, json_object *flaps)
 {
     json_object *kept = json_object_new_array(), *list;
     apr_int64_t now = apr_time_sec(alert->now);
@@ -302,7 +305,7 @@ static int count_episode(const cm_alert_t *alert, json_object *flaps)
         apr_int64_t then =
             json_object_get_int64(json_object_array_get_idx(list, i));
 
-        if (!cm_clock_is_past(then, now, REMIND))
+        if (!cm_clocks_is_past(then, now, REMIND))
             json_object_array_add(kept, json_object_new_int64(then));
     }
     json_object_array_add(kept, json_object_new_int64(now));
@@ -313,7 +316,7 @@ static int count_episode(const cm_alert_t *alert, json_object *flaps)
 
 /* Return what there is to be told of EVENT, or NULL: what comes and goes is
  * told as such, once, and then once a day. */
-static const char *damped(const cm_alert_t *alert, const char *kind,
+static const char *damped(const sync_alert_t *alert, const char *kind,
                           const char *event)
 {
     json_object *flaps = flaps_of(alert, kind);
@@ -327,35 +330,35 @@ static const char *damped(const cm_alert_t *alert, const char *kind,
             return event;
         set_in(flaps, "flapping", now);
     }
-    else if (!cm_clock_is_past(number_in(flaps, "flapping_told"), now, REMIND))
+    else if (!cm_clocks_is_past(number_in(flaps, "flapping_told"), now, REMIND))
         return NULL;
     set_in(flaps, "flapping_told", now);
     return "flapping";
 }
 
 /* The one line that lets a person sleep again: REASON was, since SINCE. */
-static void tell_recovery(cm_alert_t *alert, const cm_session_t *session,
+static void tell_recovery(sync_alert_t *alert, const sync_session_t *session,
                           apr_int64_t since, const char *reason)
 {
-    const cm_output_t *output = alert->client->output;
+    const sync_output_t *output = alert->client->output;
     apr_int64_t moved =
         session ? session->totals.pushed + session->totals.pulled : 0;
     const char *words = apr_psprintf(
         alert->pool, "recovered after %s%s: %s",
         duration(apr_time_sec(alert->now) - since, alert->pool),
         moved ? apr_psprintf(alert->pool, ", %s delivered",
-                             cm_output_messages(moved, alert->pool))
+                             sync_output_messages(moved, alert->pool))
               : "",
         reason);
 
     if (!alert->client->options->cron)
         return;
-    cm_output_warn(output, *alert->peer ? alert->peer : NULL, "%s", words);
+    sync_output_warn(output, *alert->peer ? alert->peer : NULL, "%s", words);
     notify(alert, "recovered", words);
 }
 
 /* The trouble is over for now. Of what comes and goes that is not told. */
-static void meet_end(cm_alert_t *alert, const cm_session_t *session)
+static void meet_end(sync_alert_t *alert, const sync_session_t *session)
 {
     int tells = number(alert, "was_told") != 0, flapping = 0;
     json_object *kinds;
@@ -370,7 +373,7 @@ static void meet_end(cm_alert_t *alert, const cm_session_t *session)
                 continue;
             flapping = 1;
             set_in(flaps, "calm", apr_time_sec(alert->now));
-            cm_output_add_text(flaps, "reason", text(alert, "reason"));
+            sync_output_add_text(flaps, "reason", text(alert, "reason"));
         }
     }
     if (tells && !flapping)
@@ -380,7 +383,7 @@ static void meet_end(cm_alert_t *alert, const cm_session_t *session)
 }
 
 /* What came and went has stayed away for some hours: that is the end. */
-static void meet_calm(cm_alert_t *alert, const cm_session_t *session)
+static void meet_calm(sync_alert_t *alert, const sync_session_t *session)
 {
     json_object *all, *reason;
 
@@ -404,7 +407,7 @@ static void meet_calm(cm_alert_t *alert, const cm_session_t *session)
 }
 
 /* Try less often what stays away: 1, 2, 4, 8 minutes, at most 15. */
-static void plan(cm_alert_t *alert, apr_int64_t runs)
+static void plan(sync_alert_t *alert, apr_int64_t runs)
 {
     apr_int64_t wait = 60;
 
@@ -420,7 +423,7 @@ static void plan(cm_alert_t *alert, apr_int64_t runs)
     set_number(alert, "next_try", apr_time_sec(alert->now) + wait - 5);
 }
 
-static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
+static void meet_trouble(sync_alert_t *alert, const cm_error_t *err)
 {
     const char *kind = kind_of(err);
     apr_int64_t now = apr_time_sec(alert->now), runs, told;
@@ -436,7 +439,7 @@ static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
     set_text(alert, "hint", err->hint);
     if (!told && (!patient || runs >= RUNS_TO_WAIT))
         event = "trouble";
-    else if (told && cm_clock_is_past(told, now, REMIND - 1))
+    else if (told && cm_clocks_is_past(told, now, REMIND - 1))
         event = "reminder";
     if (patient)
         plan(alert, runs);
@@ -452,7 +455,7 @@ static void meet_trouble(cm_alert_t *alert, const cm_error_t *err)
 }
 
 /* What is parked has been told, message by message. */
-static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
+static void meet_parked(sync_alert_t *alert, const sync_session_t *session,
                         apr_int64_t parked)
 {
     apr_int64_t now = apr_time_sec(alert->now), told;
@@ -462,8 +465,8 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
                 session->totals.withheld_there->nelts > 0;
     int cron = alert->client->options->cron;
     const char *words = apr_psprintf(
-        alert->pool, "%s parked%s", cm_output_messages(parked, alert->pool),
-        cm_session_withheld(session) ? " or withheld" : "");
+        alert->pool, "%s parked%s", sync_output_messages(parked, alert->pool),
+        sync_session_withheld(session) ? " or withheld" : "");
     const char *event = NULL, *shown;
 
     if (strcmp(text(alert, "trouble"), PARKED) != 0) {
@@ -475,7 +478,7 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
     told = number(alert, "told");
     if (!told)
         event = "trouble";
-    else if (cron && cm_clock_is_past(told, now, REMIND - 1))
+    else if (cron && cm_clocks_is_past(told, now, REMIND - 1))
         event = "reminder";
     if (!event)
         return;
@@ -491,18 +494,19 @@ static void meet_parked(cm_alert_t *alert, const cm_session_t *session,
                                   NULL)
                     : apr_psprintf(alert->pool, "%s still, since %s", words,
                                    text(alert, "since_text"));
-        cm_output_warn(alert->client->output, alert->peer, "%s", words);
+        sync_output_warn(alert->client->output, alert->peer, "%s", words);
     }
     notify(alert, !strcmp(shown, "flapping") ? "trouble" : shown, words);
 }
 
-static void remember(cm_alert_t *alert, const cm_error_t *err,
-                     const cm_session_t *session, apr_int64_t parked)
+static void remember(sync_alert_t *alert, const cm_error_t *err,
+                     const sync_session_t *session, apr_int64_t parked)
 {
     apr_int64_t now = apr_time_sec(alert->now);
 
     set_number(alert, "last_run", now);
-    set_number(alert, "exit_status", err ? cm_code_exit_status(err->code) : 0);
+    set_number(alert, "exit_status",
+               err ? cm_error_code_exit_status(err->code) : 0);
     set_number(alert, "parked", parked);
     if (!err)
         set_number(alert, "last_success", now);
@@ -513,7 +517,7 @@ static void remember(cm_alert_t *alert, const cm_error_t *err,
 }
 
 /* Return whether there is nothing to be told, kept or forgotten. */
-static int is_idle(const cm_alert_t *alert)
+static int is_idle(const sync_alert_t *alert)
 {
     json_object *value;
 
@@ -522,8 +526,8 @@ static int is_idle(const cm_alert_t *alert)
            !json_object_object_get_ex(alert->memory, "untold", &value);
 }
 
-void cm_alert_close(cm_alert_t *alert, const cm_error_t *err,
-                    const cm_session_t *session, apr_int64_t parked)
+void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
+                      const sync_session_t *session, apr_int64_t parked)
 {
     const cm_settings_t *settings = alert->client->settings;
     int was_parked = !strcmp(text(alert, "trouble"), PARKED);
@@ -542,8 +546,8 @@ void cm_alert_close(cm_alert_t *alert, const cm_error_t *err,
         meet_calm(alert, session);
     }
     remember(alert, err, session, parked);
-    err = cm_memory_write(settings->state_directory, alert->name, alert->memory,
-                          alert->pool);
+    err = sync_memory_write(settings->state_directory, alert->name,
+                            alert->memory, alert->pool);
     if (err && (alert->client->options->cron || alert->client->output->verbose))
-        cm_output_error(alert->client->output, NULL, err, alert->pool);
+        sync_output_error(alert->client->output, NULL, err, alert->pool);
 }

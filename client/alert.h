@@ -12,32 +12,32 @@
 #include "command.h"
 #include "session.h"
 
-typedef struct cm_alert_t cm_alert_t;
+typedef struct sync_alert_t sync_alert_t;
 
 /* Read what is remembered of PEER ("": of this node itself). A file that
  * cannot be read counts for none. */
-cm_alert_t *cm_alert_open(const cm_client_t *client, const char *peer,
-                          apr_pool_t *pool);
+sync_alert_t *sync_alert_open(const sync_client_t *client, const char *peer,
+                              apr_pool_t *pool);
 
 /* The same of something else than a peer. That of CM_ALERT_NOTIFY is kept from
  * the command that fails. */
 #define CM_ALERT_FILES  "/files"
 #define CM_ALERT_NOTIFY "/notify"
-cm_alert_t *cm_alert_open_about(const cm_client_t *client, const char *what,
-                                apr_pool_t *pool);
+sync_alert_t *sync_alert_open_about(const sync_client_t *client,
+                                    const char *what, apr_pool_t *pool);
 
 /* Return whether the run is to be left out: the peer failed of late, and it is
  * not time yet. *STATUS gets the exit status of that failure. */
-int cm_alert_is_too_soon(int *status, const cm_alert_t *alert);
+int sync_alert_is_too_soon(int *status, const sync_alert_t *alert);
 
 /* The run ended with ERR, or (NULL) well: tell what is to be told, run
  * CommunicatorNotifyCommand, remember. SESSION (may be NULL) says what moved,
  * PARKED how many messages here and there wait for a person now. */
-void cm_alert_close(cm_alert_t *alert, const cm_error_t *err,
-                    const cm_session_t *session, apr_int64_t parked);
+void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
+                      const sync_session_t *session, apr_int64_t parked);
 
 /* Return whether messages that are parked in this run are to be told one by
  * one: not while that is a known trouble. */
-int cm_alert_tells_parked(const cm_alert_t *alert);
+int sync_alert_tells_parked(const sync_alert_t *alert);
 
 #endif

@@ -6,10 +6,11 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <curl/curl.h>
+#include "config/settings.h"
 
-const char *cm_certificate_hint(const char *words,
-                                const cm_peer_settings_t *peer,
-                                apr_pool_t *pool)
+const char *sync_certificate_hint(const char *words,
+                                  const cm_peer_settings_t *peer,
+                                  apr_pool_t *pool)
 {
     const char *file = peer->place.file;
     int line = peer->place.line;
@@ -30,7 +31,7 @@ const char *cm_certificate_hint(const char *words,
                         file, line);
 }
 
-apr_int64_t cm_certificate_expires(void *curl)
+apr_int64_t sync_certificate_expires(void *curl)
 {
     static const char label[] = "Expire date:";
     struct curl_certinfo *chain = NULL;

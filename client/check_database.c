@@ -5,18 +5,20 @@
 
 #include <apr_strings.h>
 
-#include "cm_altered.h"
-#include "cm_capture.h"
-#include "cm_dialect.h"
-#include "cm_judge.h"
-#include "cm_schema.h"
-#include "cm_state.h"
+#include "store/dialect.h"
+#include "schema/capture.h"
+#include "schema/judge.h"
+#include "schema/migrate.h"
+#include "node/altered.h"
+#include "operate/rights.h"
+#include "operate/status.h"
 
-static cm_error_t *schema_is_known(const cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *schema_is_known(const sync_client_t *client,
+                                   apr_pool_t *pool)
 {
     int present, known;
 
-    CM_TRY(cm_schema_version(&present, &known, client->store, pool));
+    CM_TRY(cm_migrate_plan_version(&present, &known, client->store, pool));
     if (present == known)
         return NULL;
     if (present > known)
@@ -33,7 +35,7 @@ static cm_error_t *schema_is_known(const cm_client_t *client, apr_pool_t *pool)
 
 /* Each of these judges one aspect of a table, and says what is worth a
  * warning by itself. */
-static cm_error_t *triggers_are_there(cm_check_t *check,
+static cm_error_t *triggers_are_there(sync_check_t *check,
                                       const cm_table_t *table)
 {
     static const char *const words[] = {
@@ -55,15 +57,15 @@ static cm_error_t *triggers_are_there(cm_check_t *check,
                          pool, "communicator-sync migrate");
 }
 
-static cm_error_t *may_be_changed(cm_check_t *check, const cm_table_t *table)
+static cm_error_t *may_be_changed(sync_check_t *check, const cm_table_t *table)
 {
     return table->model->receives && !check->standby
-               ? cm_state_rights(check->client->store, table, check->pool)
+               ? cm_rights_check(check->client->store, table, check->pool)
                : NULL;
 }
 
 /* What migrate would refuse, and what it only warns of. */
-static cm_error_t *takes_part(cm_check_t *check, const cm_table_t *table)
+static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
 {
     const cm_model_t *model = table->model;
     apr_array_header_t *findings;
@@ -75,7 +77,7 @@ static cm_error_t *takes_part(cm_check_t *check, const cm_table_t *table)
         const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
 
         if (!finding->refused)
-            cm_check_say(
+            sync_check_say(
                 check, CM_VERDICT_WARN,
                 apr_psprintf(pool, "model %s: %s", model->name, finding->text),
                 finding->hint);
@@ -83,12 +85,12 @@ static cm_error_t *takes_part(cm_check_t *check, const cm_table_t *table)
     return cm_judge_error(findings, pool);
 }
 
-typedef cm_error_t *(*judge_t)(cm_check_t *check, const cm_table_t *table);
+typedef cm_error_t *(*judge_t)(sync_check_t *check, const cm_table_t *table);
 static const judge_t judges[] = {triggers_are_there, may_be_changed,
                                  takes_part};
 
 /* Judge all aspects of MODEL: one of them may hide no other. */
-static void check_model(cm_check_t *check, const cm_model_t *model)
+static void check_model(sync_check_t *check, const cm_model_t *model)
 {
     apr_pool_t *pool = check->pool;
     const char *what = apr_psprintf(pool, "model %s", model->name);
@@ -99,39 +101,39 @@ static void check_model(cm_check_t *check, const cm_model_t *model)
     size_t i;
 
     if (err) {
-        cm_check_went(check, what, err);
+        sync_check_went(check, what, err);
         return;
     }
     for (i = 0; i < sizeof(judges) / sizeof(*judges); i++) {
         err = judges[i](check, table);
-        failed |= err && !cm_check_went(check, what, err);
+        failed |= err && !sync_check_went(check, what, err);
     }
     if (!failed)
-        cm_check_went(check, what, NULL);
+        sync_check_went(check, what, NULL);
 }
 
 /* What waits for a person at either side of PEER. */
-static void check_parked(cm_check_t *check, const cm_peer_state_t *one)
+static void check_parked(sync_check_t *check, const cm_status_peer_t *one)
 {
     apr_pool_t *pool = check->pool;
 
     if (one->parked)
-        cm_check_say(check, CM_VERDICT_WARN,
-                     apr_psprintf(pool, "%s of %s parked here",
-                                  cm_output_messages(one->parked, pool),
-                                  one->peer->name),
-                     "communicator-sync parked");
+        sync_check_say(check, CM_VERDICT_WARN,
+                       apr_psprintf(pool, "%s of %s parked here",
+                                    sync_output_messages(one->parked, pool),
+                                    one->peer->name),
+                       "communicator-sync parked");
     if (one->said.parked > 0)
-        cm_check_say(check, CM_VERDICT_WARN,
-                     apr_psprintf(pool, "%s of ours parked at %s, as of %s",
-                                  cm_output_messages(one->said.parked, pool),
-                                  one->peer->name,
-                                  cm_output_when(one->said.at, pool)),
-                     "communicator-sync parked, on that host");
+        sync_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(pool, "%s of ours parked at %s, as of %s",
+                         sync_output_messages(one->said.parked, pool),
+                         one->peer->name, sync_output_when(one->said.at, pool)),
+            "communicator-sync parked, on that host");
 }
 
 /* Columns in which this side and others come to differ. */
-static void check_altered(cm_check_t *check)
+static void check_altered(sync_check_t *check)
 {
     apr_pool_t *pool = check->pool;
     apr_array_header_t *all;
@@ -139,74 +141,75 @@ static void check_altered(cm_check_t *check)
     cm_error_t *err = cm_altered_list(&all, check->client->node, pool);
 
     if (err) {
-        cm_check_went(check, "altered columns", err);
+        sync_check_went(check, "altered columns", err);
         return;
     }
     for (i = 0; i < all->nelts; i++) {
         const cm_altered_t *altered = &APR_ARRAY_IDX(all, i, cm_altered_t);
 
-        cm_check_say(check, CM_VERDICT_WARN, cm_altered_text(altered, pool),
-                     apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column));
+        sync_check_say(check, CM_VERDICT_WARN, cm_altered_text(altered, pool),
+                       apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column));
     }
 }
 
 /* What does not get from one side to the other. */
-static void check_withheld(cm_check_t *check, const cm_peer_state_t *one)
+static void check_withheld(sync_check_t *check, const cm_status_peer_t *one)
 {
     apr_pool_t *pool = check->pool;
 
     if (one->withheld.count > 0)
-        cm_check_say(check, CM_VERDICT_WARN,
-                     apr_psprintf(pool,
-                                  "%s withheld from %s, from %" APR_INT64_T_FMT
-                                  " on",
-                                  cm_output_messages(one->withheld.count, pool),
-                                  one->peer->name, one->withheld.first),
-                     "communicator-sync parked");
+        sync_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(pool,
+                         "%s withheld from %s, from %" APR_INT64_T_FMT " on",
+                         sync_output_messages(one->withheld.count, pool),
+                         one->peer->name, one->withheld.first),
+            "communicator-sync parked");
     if (one->said.withheld.count > 0)
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
             apr_psprintf(pool, "%s withheld from us by %s",
-                         cm_output_messages(one->said.withheld.count, pool),
+                         sync_output_messages(one->said.withheld.count, pool),
                          one->peer->name),
             "communicator-sync parked, on that host");
 }
 
 /* What waits for a person, and why nothing may move. */
-static void check_state(cm_check_t *check)
+static void check_state(sync_check_t *check)
 {
-    cm_client_t *client = check->client;
+    sync_client_t *client = check->client;
     apr_pool_t *pool = check->pool;
-    cm_state_t *state = NULL;
+    cm_status_t *state = NULL;
     int i;
 
-    if (!cm_check_went(check, "this node",
-                       cm_state_read(&state, client->node, NULL, pool)))
+    if (!sync_check_went(check, "this node",
+                         cm_status_read(&state, client->node, NULL, pool)))
         return;
     if (state->paused_at)
-        cm_check_say(check, CM_VERDICT_WARN,
-                     cm_output_paused(state->name, state->paused_at, pool),
-                     "communicator-sync resume");
+        sync_check_say(check, CM_VERDICT_WARN,
+                       sync_output_paused(state->name, state->paused_at, pool),
+                       "communicator-sync resume");
     check_altered(check);
     for (i = 0; i < state->peers->nelts; i++) {
-        check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
-        check_withheld(check, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t));
+        check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t));
+        check_withheld(check,
+                       &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t));
     }
 }
 
 /* Triggers of a table that is published no longer, or has another name now. */
-static void check_leftovers(cm_check_t *check)
+static void check_leftovers(sync_check_t *check)
 {
     apr_array_header_t *leftovers;
     apr_pool_t *pool = check->pool;
-    cm_error_t *err = cm_schema_leftovers(&leftovers, check->client->store,
-                                          check->client->settings, pool);
+    cm_error_t *err = cm_migrate_triggers_leftovers(
+        &leftovers, check->client->store, check->client->settings, pool);
     int i;
 
     if (err)
-        cm_check_went(check, "triggers", err);
+        sync_check_went(check, "triggers", err);
     for (i = 0; !err && i < leftovers->nelts; i++)
-        cm_check_went(
+        sync_check_went(
             check, "triggers",
             cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
                                   "%s: what it captures is published twice, "
@@ -216,42 +219,42 @@ static void check_leftovers(cm_check_t *check)
 }
 
 /* No fault of anybody's, but to be known before it happens. */
-static void check_truncate(cm_check_t *check)
+static void check_truncate(sync_check_t *check)
 {
-    if (cm_store_dialect(check->client->store)->database == CM_MYSQL)
-        cm_check_say(check, CM_VERDICT_OK,
-                     "MariaDB's triggers do not see TRUNCATE: the records "
-                     "stay at the peers",
-                     "use DELETE instead; after a TRUNCATE, "
-                     "`communicator-sync verify`");
+    if (cm_dialect_of_store(check->client->store)->database == CM_MYSQL)
+        sync_check_say(check, CM_VERDICT_OK,
+                       "MariaDB's triggers do not see TRUNCATE: the records "
+                       "stay at the peers",
+                       "use DELETE instead; after a TRUNCATE, "
+                       "`communicator-sync verify`");
 }
 
 /* Communicator's own tables; without them the models can be judged, too. */
-static void check_own(cm_check_t *check)
+static void check_own(sync_check_t *check)
 {
-    cm_client_t *client = check->client;
+    sync_client_t *client = check->client;
     cm_error_t *err;
 
-    if (!cm_check_went(check, "tables of Communicator",
-                       schema_is_known(client, check->pool)))
+    if (!sync_check_went(check, "tables of Communicator",
+                         schema_is_known(client, check->pool)))
         return;
     check_leftovers(check);
     if (!check->standby)
-        cm_check_went(check, "rights on Communicator's tables",
-                      cm_state_rights(client->store, NULL, check->pool));
-    err = cm_client_node(client);
+        sync_check_went(check, "rights on Communicator's tables",
+                        cm_rights_check(client->store, NULL, check->pool));
+    err = sync_client_node(client);
     if (err)
-        cm_check_went(check, "this node", err);
+        sync_check_went(check, "this node", err);
     else
         check_state(check);
 }
 
 /* On a standby nothing can be written, and that is said once. */
-static void check_standby(cm_check_t *check)
+static void check_standby(sync_check_t *check)
 {
     apr_pool_t *pool = check->pool;
     const char *why;
-    cm_error_t *err = cm_store_standby(&why, check->client->store, pool);
+    cm_error_t *err = cm_standby_check(&why, check->client->store, pool);
 
     if (!err && !why)
         return;
@@ -261,19 +264,19 @@ static void check_standby(cm_check_t *check)
             CM_FAIL(pool, CM_UNAVAILABLE, "it takes no writes: %s", why), pool,
             "let DBDParams lead to the database that does (PostgreSQL: "
             "several hosts and target_session_attrs=read-write)");
-    cm_check_went(check, "database", err);
+    sync_check_went(check, "database", err);
 }
 
-void cm_check_database(cm_check_t *check)
+void sync_check_database(sync_check_t *check)
 {
-    cm_client_t *client = check->client;
+    sync_client_t *client = check->client;
     const cm_settings_t *settings = client->settings;
     const char *what =
         apr_psprintf(check->pool, "database (%s)",
                      settings->driver ? settings->driver : "none");
     int i;
 
-    if (!cm_check_went(check, what, cm_client_store(client)))
+    if (!sync_check_went(check, what, sync_client_store(client)))
         return;
     check_standby(check);
     check_own(check);

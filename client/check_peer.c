@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "cm_health.h"
+#include "operate/health.h"
 #include "session.h"
 
 /* Certificates are renewed some weeks before they end. */
@@ -29,11 +29,11 @@ static const char *const steps[] = {
 
 /* What is known of one peer. */
 typedef struct way_t {
-    cm_check_t *check;
+    sync_check_t *check;
     const cm_peer_settings_t *peer;
-    cm_session_t *session; /* NULL: not even the address is right */
-    cm_error_t *secret;    /* why there is no password */
-    cm_error_t *err;       /* why it went no further */
+    sync_session_t *session; /* NULL: not even the address is right */
+    cm_error_t *secret;      /* why there is no password */
+    cm_error_t *err;         /* why it went no further */
 } way_t;
 
 /* Return the step that a failure of that code is about. */
@@ -59,14 +59,14 @@ static step_e step_of(cm_code_e code)
 }
 
 /* Say what kind of peer it is, and whether it is declared so. */
-static void check_kind(cm_check_t *check, const cm_peer_settings_t *peer,
+static void check_kind(sync_check_t *check, const cm_peer_settings_t *peer,
                        int gem)
 {
     const char *place =
         apr_psprintf(check->pool, "%s:%d", peer->place.file, peer->place.line);
 
     if (gem && !peer->gem)
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
             apr_psprintf(check->pool,
                          "%s: it has not spoken Communicator's protocol yet, "
@@ -78,7 +78,7 @@ static void check_kind(cm_check_t *check, const cm_peer_settings_t *peer,
                          "pass headers that begin with 'Communicator-'",
                          place));
     else if (!gem && peer->gem)
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
             apr_psprintf(check->pool,
                          "%s: protocol=gem, but it speaks "
@@ -86,28 +86,28 @@ static void check_kind(cm_check_t *check, const cm_peer_settings_t *peer,
                          peer->name),
             apr_psprintf(check->pool, "remove protocol=gem (%s)", place));
     else
-        cm_check_say(check, CM_VERDICT_OK,
-                     apr_psprintf(check->pool, "%s: it %s", peer->name,
-                                  gem ? "is a gem, as protocol=gem says"
-                                      : "speaks Communicator's protocol"),
-                     NULL);
+        sync_check_say(check, CM_VERDICT_OK,
+                       apr_psprintf(check->pool, "%s: it %s", peer->name,
+                                    gem ? "is a gem, as protocol=gem says"
+                                        : "speaks Communicator's protocol"),
+                       NULL);
 }
 
 /* How the peer is, now that it answers. */
 static void check_answer(const way_t *way)
 {
-    cm_check_t *check = way->check;
-    const cm_session_t *session = way->session;
+    sync_check_t *check = way->check;
+    const sync_session_t *session = way->session;
     const char *name = way->peer->name;
     const char *skew =
-        session->peer ? cm_client_skew(session->peer, check->pool) : NULL;
+        session->peer ? sync_client_skew(session->peer, check->pool) : NULL;
 
     if (skew)
-        cm_check_say(check, CM_VERDICT_WARN,
-                     apr_psprintf(check->pool, "%s: %s", name, skew),
-                     "set the clocks of both hosts (NTP)");
+        sync_check_say(check, CM_VERDICT_WARN,
+                       apr_psprintf(check->pool, "%s: %s", name, skew),
+                       "set the clocks of both hosts (NTP)");
     else if (session->kind == CM_PEER_OURS && session->peer)
-        cm_check_went(
+        sync_check_went(
             check, apr_psprintf(check->pool, "%s: clocks agree", name), NULL);
     check_kind(check, way->peer, session->kind == CM_PEER_GEM);
 }
@@ -115,76 +115,77 @@ static void check_answer(const way_t *way)
 /* What the peer's httpd will be refused for before long. */
 static void check_certificate(const way_t *way)
 {
-    cm_check_t *check = way->check;
-    apr_int64_t end = cm_http_expires(way->session->http);
-    apr_int64_t left = end - cm_clock_now();
+    sync_check_t *check = way->check;
+    apr_int64_t end = sync_http_expires(way->session->http);
+    apr_int64_t left = end - cm_clocks_now();
     const char *name = way->peer->name;
 
     if (!end)
         return;
     if (left > CERTIFICATE_LEFT)
-        cm_check_went(check,
-                      apr_psprintf(check->pool,
-                                   "%s: its certificate is valid for %s", name,
-                                   cm_health_span(left, check->pool)),
-                      NULL);
+        sync_check_went(
+            check,
+            apr_psprintf(check->pool, "%s: its certificate is valid for %s",
+                         name, cm_health_judge_span(left, check->pool)),
+            NULL);
     else
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
             apr_psprintf(check->pool, "%s: its certificate expires in %s", name,
-                         cm_health_span(left, check->pool)),
+                         cm_health_judge_span(left, check->pool)),
             "renew it there; if that happens by itself, see why it did not");
 }
 
 /* Which proxy the request went through, where the environment names one. */
 static void check_proxy(const way_t *way)
 {
-    const cm_proxy_t *proxy = cm_http_proxy(way->session->http);
+    const sync_proxy_t *proxy = sync_http_proxy(way->session->http);
     apr_pool_t *pool = way->check->pool;
     const char *name = way->peer->name;
 
     if (proxy->used)
-        cm_check_went(way->check,
-                      apr_psprintf(pool, "%s: through the proxy %s (%s)", name,
-                                   cm_output_clean(proxy->address, pool),
-                                   proxy->used),
-                      NULL);
+        sync_check_went(
+            way->check,
+            apr_psprintf(pool, "%s: through the proxy %s (%s)", name,
+                         sync_output_clean(proxy->address, pool), proxy->used),
+            NULL);
     else if (proxy->set)
-        cm_check_went(way->check,
-                      apr_psprintf(pool,
-                                   "%s: %s is set, but not used here (no_proxy "
-                                   "names the host, or it is this one)",
-                                   name, proxy->set),
-                      NULL);
+        sync_check_went(
+            way->check,
+            apr_psprintf(pool,
+                         "%s: %s is set, but not used here (no_proxy "
+                         "names the host, or it is this one)",
+                         name, proxy->set),
+            NULL);
 }
 
 /* Ask for nothing: that tells how the peer stands, and changes nothing.
  * Without database or password it is tried how far the way goes. */
 static void meet(way_t *way)
 {
-    cm_check_t *check = way->check;
-    cm_client_t *client = check->client;
-    cm_session_t *session;
+    sync_check_t *check = way->check;
+    sync_client_t *client = check->client;
+    sync_session_t *session;
 
     way->err =
-        cm_session_probe(&session, &way->secret, client->settings, way->peer,
-                         client->options->timeout, check->pool);
+        sync_session_probe(&session, &way->secret, client->settings, way->peer,
+                           client->options->timeout, check->pool);
     if (way->err)
         return;
     way->session = session;
     session->node = client->node;
     if (client->node) {
-        cm_error_t *err = cm_session_load(session, check->pool);
+        cm_error_t *err = sync_session_load(session, check->pool);
 
         if (err)
-            cm_check_went(check,
-                          apr_psprintf(check->pool, "%s: what is known of it",
-                                       way->peer->name),
-                          err);
+            sync_check_went(check,
+                            apr_psprintf(check->pool, "%s: what is known of it",
+                                         way->peer->name),
+                            err);
     }
-    cm_session_insist(session);
-    cm_http_inspect(session->http);
-    way->err = cm_session_greet(session, check->pool);
+    sync_session_insist(session);
+    sync_http_inspect(session->http);
+    way->err = sync_session_greet(session, check->pool);
 }
 
 /* Say how far the way goes. A login cannot be judged without a password, nor a
@@ -206,11 +207,11 @@ static void check_steps(const way_t *way)
             (step == STEP_LOGIN && way->secret) ||
             (step == STEP_HISTORY && !way->session->peer))
             continue;
-        cm_check_went(way->check, what, err);
+        sync_check_went(way->check, what, err);
     }
 }
 
-static void check_way(cm_check_t *check, const cm_peer_settings_t *peer)
+static void check_way(sync_check_t *check, const cm_peer_settings_t *peer)
 {
     way_t way = {.check = check, .peer = peer};
 
@@ -225,32 +226,32 @@ static void check_way(cm_check_t *check, const cm_peer_settings_t *peer)
 }
 
 /* Of a peer that comes to us there is nothing to try, only to remember. */
-static void check_caller(cm_check_t *check, const cm_peer_settings_t *peer)
+static void check_caller(sync_check_t *check, const cm_peer_settings_t *peer)
 {
     apr_interval_time_t every = check->client->settings->expect_every;
-    cm_state_t *state;
+    cm_status_t *state;
     const cm_peer_t *known;
     apr_int64_t last;
 
-    if (!cm_check_went(check,
-                       apr_psprintf(check->pool, "%s: comes to us", peer->name),
-                       cm_state_read(&state, check->client->node, peer->name,
-                                     check->pool)))
+    if (!sync_check_went(
+            check, apr_psprintf(check->pool, "%s: comes to us", peer->name),
+            cm_status_read(&state, check->client->node, peer->name,
+                           check->pool)))
         return;
-    known = APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t).peer;
+    known = APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t).peer;
     last = known->last_pull_at > known->last_push_at ? known->last_pull_at
                                                      : known->last_push_at;
     if (known->epoch || last || known->has_received)
         check_kind(check, peer, !known->epoch);
-    if (every && cm_clock_is_past(last, cm_clock_now(), every))
-        cm_check_say(check, CM_VERDICT_WARN,
-                     apr_psprintf(check->pool, "%s was here last: %s",
-                                  peer->name,
-                                  cm_output_when(last, check->pool)),
-                     "is its cron or timer running?");
+    if (every && cm_clocks_is_past(last, cm_clocks_now(), every))
+        sync_check_say(check, CM_VERDICT_WARN,
+                       apr_psprintf(check->pool, "%s was here last: %s",
+                                    peer->name,
+                                    sync_output_when(last, check->pool)),
+                       "is its cron or timer running?");
 }
 
-void cm_check_peer(cm_check_t *check, const cm_peer_settings_t *peer)
+void sync_check_peer(sync_check_t *check, const cm_peer_settings_t *peer)
 {
     if (peer->uri)
         check_way(check, peer);

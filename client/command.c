@@ -8,81 +8,87 @@
 
 #include "folder.h"
 #include "lock.h"
+#include "base/error.h"
+#include "store/store.h"
+#include "config/settings.h"
+#include "node/node.h"
+#include "node/peer.h"
 
-const cm_command_t cm_commands[] = {
-    {"communicate", cm_command_communicate, CM_FOR_SYNC, 0, "",
+const sync_command_t sync_commands[] = {
+    {"communicate", sync_command_communicate, CM_FOR_SYNC, 0, "",
      "push, then pull (the default)",
      "\nSilent when all is well and stdout is no terminal. Another run at "
      "work is no\nfailure: it does the work. From cron and timers: --cron.\n"},
-    {"push", cm_command_push, CM_FOR_SYNC, 0, "", "send what changed here", ""},
-    {"pull", cm_command_pull, CM_FOR_SYNC, 0, "",
+    {"push", sync_command_push, CM_FOR_SYNC, 0, "", "send what changed here",
+     ""},
+    {"pull", sync_command_pull, CM_FOR_SYNC, 0, "",
      "fetch and apply what changed there", ""},
-    {"status", cm_command_status, CM_FOR_STATUS, 0, "[--nagios|--prometheus]",
+    {"status", sync_command_status, CM_FOR_STATUS, 0, "[--nagios|--prometheus]",
      "show how both sides stand",
      "\nWhat the peer says of itself is as of the last pull.\n"},
-    {"check", cm_command_check, CM_FOR_REMOTE, 0, "",
+    {"check", sync_command_check, CM_FOR_REMOTE, 0, "",
      "test the whole way, and say what to do", ""},
-    {"migrate", cm_command_migrate, CM_FOR_MIGRATE, 1,
+    {"migrate", sync_command_migrate, CM_FOR_MIGRATE, 1,
      "[--dry-run] [--drop-triggers [MODEL]]",
      "create or upgrade tables and triggers",
      "\nMay be run again at any time, and after any failure. Changes that are "
      "made\nbetween --drop-triggers and the next migrate are not published.\n"},
-    {"publish", cm_command_publish, CM_FOR_PUBLISH, -1,
+    {"publish", sync_command_publish, CM_FOR_PUBLISH, -1,
      "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
      "\nThe records go out with their old clocks: nothing newer is "
      "overwritten.\n"},
-    {"verify", cm_command_verify, CM_FOR_REMOTE | CM_FOR_VERIFY, -1,
+    {"verify", sync_command_verify, CM_FOR_REMOTE | CM_FOR_VERIFY, -1,
      "[MODEL...] [--repair [--from SIDE]]",
      "prove that both sides hold the same records",
      "\nReads both databases in small parts, and may run beside everything "
      "else. Exits\nwith 65 when records differ, with 75 when some are only "
      "under way.\n"},
-    {"parked", cm_command_parked, 0, 0, "",
+    {"parked", sync_command_parked, 0, 0, "",
      "list the messages that cannot be applied or sent, and why", ""},
-    {"retry", cm_command_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
+    {"retry", sync_command_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
      "apply what is parked now, send what is withheld",
      "\nWith IDs a person has decided: conflict=hold lets them pass. sent:ID "
      "is "
      "a message\nof this node that is withheld from PEER.\n"},
-    {"discard", cm_command_discard, CM_FOR_LOCK, -1, "PEER ID...",
+    {"discard", sync_command_discard, CM_FOR_LOCK, -1, "PEER ID...",
      "give up on messages that are parked or withheld",
      "\nThey are kept in communicator_conflicts. What waits behind them goes "
      "on.\n"},
-    {"explain", cm_command_explain, 0, 3, "MODEL [ORIGIN] ID",
+    {"explain", sync_command_explain, 0, 3, "MODEL [ORIGIN] ID",
      "tell the story of one record",
      "\nID is the key here; with ORIGIN, the id on that node.\n"},
-    {"pause", cm_command_pause, CM_FOR_REMOTE, 0, "",
+    {"pause", sync_command_pause, CM_FOR_REMOTE, 0, "",
      "let nothing move, here and at the peers", ""},
-    {"resume", cm_command_resume, CM_FOR_REMOTE, 0, "", "go on after pause",
+    {"resume", sync_command_resume, CM_FOR_REMOTE, 0, "", "go on after pause",
      ""},
-    {"drain", cm_command_drain, CM_FOR_DRAIN | CM_FOR_REMOTE | CM_FOR_LOCK, 0,
+    {"drain", sync_command_drain, CM_FOR_DRAIN | CM_FOR_REMOTE | CM_FOR_LOCK, 0,
      "", "move everything, and prove that nothing is left",
      "\nWorks while paused. 0 only when both queues are empty and nothing is "
      "parked.\n"},
-    {"purge", cm_command_purge, CM_FOR_PURGE, 0,
+    {"purge", sync_command_purge, CM_FOR_PURGE, 0,
      "[--older-than AGE|--all] [--force]",
      "remove messages that have done their work",
      "\nOnly what every peer has confirmed, unless --force. Runs do it too, as "
      "\nCommunicatorRetain says.\n"},
-    {"epoch", cm_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
+    {"epoch", sync_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
      "show which histories are known, or begin another",
      "\nAfter a database was restored from a backup or made anew: --new there, "
      "--accept\nat its peers, then publish all records at both.\n"},
-    {"configtest", cm_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
+    {"configtest", sync_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},
     {NULL, NULL, 0, 0, NULL, NULL, NULL}};
 
-const cm_command_t *cm_command_find(const char *name)
+const sync_command_t *sync_command_find(const char *name)
 {
-    const cm_command_t *command;
+    const sync_command_t *command;
 
-    for (command = cm_commands; command->name; command++)
+    for (command = sync_commands; command->name; command++)
         if (strcmp(command->name, name) == 0)
             return command;
     return NULL;
 }
 
-cm_error_t *cm_client_store(cm_client_t *client)
+cm_error_t *sync_client_store(sync_client_t *client)
 {
     const cm_settings_t *settings = client->settings;
     int is_new;
@@ -99,15 +105,15 @@ cm_error_t *cm_client_store(cm_client_t *client)
     CM_TRY(cm_store_open(&client->store, settings->driver, settings->params,
                          client->pool));
     if (is_new)
-        cm_folder_give_database(settings->params);
+        sync_folder_give_database(settings->params);
     return NULL;
 }
 
-cm_error_t *cm_client_node(cm_client_t *client)
+cm_error_t *sync_client_node(sync_client_t *client)
 {
     if (client->node)
         return NULL;
-    CM_TRY(cm_client_store(client));
+    CM_TRY(sync_client_store(client));
     return cm_node_open(&client->node, client->settings, client->store,
                         client->pool);
 }
@@ -125,9 +131,9 @@ static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
     return names;
 }
 
-cm_error_t *cm_client_peers(apr_array_header_t **peers,
-                            const cm_client_t *client, int connected,
-                            apr_pool_t *pool)
+cm_error_t *sync_client_peers(apr_array_header_t **peers,
+                              const sync_client_t *client, int connected,
+                              apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
     const char *name = client->options->peer;
@@ -154,7 +160,7 @@ cm_error_t *cm_client_peers(apr_array_header_t **peers,
     return NULL;
 }
 
-const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
+const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
 {
     apr_int64_t offset = peer->clock_offset;
     int behind = offset < 0;
@@ -167,13 +173,13 @@ const char *cm_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
                         offset / 1000000, behind ? "behind" : "ahead of");
 }
 
-cm_error_t *cm_client_lock(const cm_client_t *client,
-                           const cm_peer_settings_t *peer, apr_pool_t *pool)
+cm_error_t *sync_client_lock(const sync_client_t *client,
+                             const cm_peer_settings_t *peer, apr_pool_t *pool)
 {
     const char *holder;
 
-    CM_TRY(cm_lock_take(&holder, client->settings->run_directory, peer->name,
-                        client->options->wait, pool));
+    CM_TRY(sync_lock_take(&holder, client->settings->run_directory, peer->name,
+                          client->options->wait, pool));
     if (!holder)
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_LOCKED,

@@ -12,15 +12,17 @@
 #include "alert.h"
 #include "memory.h"
 #include "notify.h"
+#include "base/error.h"
+#include "config/settings.h"
 
-void cm_check_say(cm_check_t *check, cm_verdict_e verdict, const char *what,
-                  const char *remedy)
+void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
+                    const char *what, const char *remedy)
 {
     static const char *const words[] = {"ok", "warning", "fail"};
     json_object *json;
 
     if (!check->list) {
-        cm_output_verdict(check->client->output, verdict, what, remedy);
+        sync_output_verdict(check->client->output, verdict, what, remedy);
         return;
     }
     json = json_object_new_object();
@@ -32,25 +34,27 @@ void cm_check_say(cm_check_t *check, cm_verdict_e verdict, const char *what,
     json_object_array_add(check->list, json);
 }
 
-int cm_check_went(cm_check_t *check, const char *what, const cm_error_t *err)
+int sync_check_went(sync_check_t *check, const char *what,
+                    const cm_error_t *err)
 {
     const char *text;
 
     if (!err) {
-        cm_check_say(check, CM_VERDICT_OK, what, NULL);
+        sync_check_say(check, CM_VERDICT_OK, what, NULL);
         return 1;
     }
     text = apr_pstrcat(check->pool, what, ": ", cm_error_text(err, check->pool),
                        NULL);
-    cm_check_say(check, CM_VERDICT_FAIL, cm_output_clean(text, check->pool),
-                 err->hint ? cm_output_clean(err->hint, check->pool) : NULL);
+    sync_check_say(check, CM_VERDICT_FAIL, sync_output_clean(text, check->pool),
+                   err->hint ? sync_output_clean(err->hint, check->pool)
+                             : NULL);
     if (check->status == 0)
-        check->status = cm_code_exit_status(err->code);
+        check->status = cm_error_code_exit_status(err->code);
     return 0;
 }
 
 /* A file with a password is for its owner, and perhaps for httpd's group. */
-static void check_file(cm_check_t *check, const char *what, const char *path)
+static void check_file(sync_check_t *check, const char *what, const char *path)
 {
     const cm_settings_t *settings = check->client->settings;
     apr_finfo_t info;
@@ -61,11 +65,11 @@ static void check_file(cm_check_t *check, const char *what, const char *path)
         return;
     if (!(info.protection & APR_FPROT_WREAD) || !settings->params ||
         !strstr(settings->params, "pass")) {
-        cm_check_went(check, apr_psprintf(check->pool, "%s %s", what, path),
-                      NULL);
+        sync_check_went(check, apr_psprintf(check->pool, "%s %s", what, path),
+                        NULL);
         return;
     }
-    cm_check_say(
+    sync_check_say(
         check, CM_VERDICT_WARN,
         apr_psprintf(check->pool, "%s %s: everybody may read it", what, path),
         apr_psprintf(check->pool, "DBDParams may hold a password: chmod o= %s",
@@ -73,7 +77,7 @@ static void check_file(cm_check_t *check, const char *what, const char *path)
 }
 
 /* The directories that runs need; where nobody connects from here none do. */
-static void check_directory(cm_check_t *check, const char *name,
+static void check_directory(sync_check_t *check, const char *name,
                             const char *path)
 {
     const char *what = apr_psprintf(check->pool, "%s %s", name, path);
@@ -85,58 +89,59 @@ static void check_directory(cm_check_t *check, const char *name,
             "make it, for the user that runs "
             "communicator-sync: install -d -o USER %s",
             path);
-    cm_check_went(check, what, err);
+    sync_check_went(check, what, err);
 }
 
 /* Say why the last run failed, if it did: NAME is a peer's, or this node's. */
-static void check_last_run(cm_check_t *check, const char *name)
+static void check_last_run(sync_check_t *check, const char *name)
 {
     apr_pool_t *pool = check->pool;
-    cm_runs_t runs =
-        cm_memory_runs(check->client->settings->state_directory, name, pool);
+    sync_runs_t runs =
+        sync_memory_runs(check->client->settings->state_directory, name, pool);
 
     if (runs.reason)
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
-            apr_psprintf(pool, "%s: the last run, %s, failed: %s", name,
-                         cm_output_when(apr_time_from_sec(runs.last_run), pool),
-                         cm_output_clean(runs.reason, pool)),
+            apr_psprintf(
+                pool, "%s: the last run, %s, failed: %s", name,
+                sync_output_when(apr_time_from_sec(runs.last_run), pool),
+                sync_output_clean(runs.reason, pool)),
             "the lines below say what is wrong at present");
 }
 
 /* CommunicatorNotifyCommand: is it there, and did it do its work? */
-static void check_notify(cm_check_t *check)
+static void check_notify(sync_check_t *check)
 {
     const cm_settings_t *settings = check->client->settings;
     apr_pool_t *pool = check->pool;
-    cm_runs_t runs;
+    sync_runs_t runs;
     cm_error_t *err;
 
     if (!settings->notify_command)
         return;
-    err = cm_notify_check(settings->notify_command, pool);
-    runs = cm_memory_runs(settings->state_directory, CM_ALERT_NOTIFY, pool);
+    err = sync_notify_check(settings->notify_command, pool);
+    runs = sync_memory_runs(settings->state_directory, CM_ALERT_NOTIFY, pool);
     if (err)
-        cm_check_say(check, CM_VERDICT_WARN, cm_error_text(err, pool), NULL);
+        sync_check_say(check, CM_VERDICT_WARN, cm_error_text(err, pool), NULL);
     else if (runs.reason)
-        cm_check_say(check, CM_VERDICT_WARN, cm_output_clean(runs.reason, pool),
-                     runs.hint);
+        sync_check_say(check, CM_VERDICT_WARN,
+                       sync_output_clean(runs.reason, pool), runs.hint);
     else
-        cm_check_went(check, "CommunicatorNotifyCommand", NULL);
+        sync_check_went(check, "CommunicatorNotifyCommand", NULL);
 }
 
 /* What the runs remember. */
-static void check_memory(cm_check_t *check, const apr_array_header_t *peers)
+static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
 {
     const cm_settings_t *settings = check->client->settings;
     apr_pool_t *pool = check->pool;
     apr_time_t written;
     cm_error_t *err =
-        cm_memory_check(&written, settings->state_directory, pool);
+        sync_memory_check(&written, settings->state_directory, pool);
     int i;
 
     if (err)
-        cm_check_say(
+        sync_check_say(
             check, CM_VERDICT_WARN,
             apr_pstrcat(pool, "state: ", cm_error_text(err, pool), NULL),
             err->hint);
@@ -147,7 +152,7 @@ static void check_memory(cm_check_t *check, const apr_array_header_t *peers)
                        APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);
 }
 
-static void check_files(cm_check_t *check, const apr_array_header_t *peers)
+static void check_files(sync_check_t *check, const apr_array_header_t *peers)
 {
     const cm_settings_t *settings = check->client->settings;
     int connects = 0, i;
@@ -163,22 +168,22 @@ static void check_files(cm_check_t *check, const apr_array_header_t *peers)
     check_memory(check, peers);
 }
 
-cm_error_t *cm_command_check(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_check(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
-    cm_check_t check = {.client = client, .pool = scratch_pool};
+    sync_check_t check = {.client = client, .pool = scratch_pool};
     apr_array_header_t *peers;
     int i;
 
-    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
     if (client->output->json)
         check.list = json_object_new_array();
     check_files(&check, peers);
-    cm_check_database(&check);
+    sync_check_database(&check);
     for (i = 0; i < peers->nelts; i++)
-        cm_check_peer(&check, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *));
+        sync_check_peer(&check, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *));
     if (check.list)
-        cm_output_json(client->output, check.list);
+        sync_output_json(client->output, check.list);
     *status = check.status;
     return NULL;
 }

@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_settings_print.h"
+#include "config/settings_print.h"
 #include "uri.h"
 
 /* Return all that is in force, as lines. */
@@ -22,32 +22,32 @@ static cm_buffer_t *dump(const cm_settings_t *settings, apr_pool_t *pool)
                                    "\nCommunicatorRunDir ",
                                    settings->run_directory, "\n", NULL));
     if (settings->notify_command)
-        cm_buffer_raw(
-            out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
-                             cm_settings_mask(settings->notify_command, pool),
-                             "\"\n", NULL));
+        cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
+                                       cm_settings_print_mask(
+                                           settings->notify_command, pool),
+                                       "\"\n", NULL));
     return out;
 }
 
-static void print_json(const cm_client_t *client, const cm_buffer_t *lines)
+static void print_json(const sync_client_t *client, const cm_buffer_t *lines)
 {
     json_object *json = json_object_new_object();
     json_object *list = json_object_new_array();
     const char *line, *end = lines->data, *stop = lines->data + lines->size;
 
-    cm_output_add_text(json, "config", client->options->config);
-    cm_output_add_truth(json, "ok", 1);
+    sync_output_add_text(json, "config", client->options->config);
+    sync_output_add_truth(json, "ok", 1);
     for (line = end; line < stop; line = end + 1) {
         end = memchr(line, '\n', stop - line);
         json_object_array_add(
             list, json_object_new_string_len(line, (int)(end - line)));
     }
     json_object_object_add(json, "in_force", list);
-    cm_output_json(client->output, json);
+    sync_output_json(client->output, json);
 }
 
-cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
-                                  apr_pool_t *scratch_pool)
+cm_error_t *sync_command_configtest(int *status, sync_client_t *client,
+                                    apr_pool_t *scratch_pool)
 {
     const cm_settings_t *settings = client->settings;
     const char *uri;
@@ -59,7 +59,7 @@ cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
             APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(cm_uri_check(&uri, &loopback, peer, scratch_pool));
+            CM_TRY(sync_uri_check(&uri, &loopback, peer, scratch_pool));
     }
     if (client->output->json)
         print_json(client, dump(settings, scratch_pool));
@@ -69,6 +69,6 @@ cm_error_t *cm_command_configtest(int *status, cm_client_t *client,
         fwrite(lines->data, 1, lines->size, stdout);
     }
     else
-        cm_output_line(client->output, "Syntax OK");
+        sync_output_line(client->output, "Syntax OK");
     return NULL;
 }

@@ -8,43 +8,46 @@
 
 #include "stop.h"
 #include "sync.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "operate/status.h"
 
 /* Rounds in which nothing moves, though something waits. */
 #define MOST_IDLE 3
 
 typedef struct drain_t {
-    cm_client_t *client;
-    apr_array_header_t *sessions; /* cm_session_t * */
+    sync_client_t *client;
+    apr_array_header_t *sessions; /* sync_session_t * */
     int idle;
 } drain_t;
 
 static void on_moved(void *baton, const char *what, apr_int64_t done,
                      apr_int64_t total)
 {
-    cm_output_progress(baton, what, done, total);
+    sync_output_progress(baton, what, done, total);
 }
 
 static cm_error_t *open_peer(drain_t *drain, const cm_peer_settings_t *peer,
                              apr_pool_t *pool)
 {
-    cm_client_t *client = drain->client;
-    cm_session_t *session;
+    sync_client_t *client = drain->client;
+    sync_session_t *session;
 
-    CM_TRY(cm_client_lock(client, peer, pool));
-    CM_TRY(cm_session_open(&session, client->node, peer,
-                           client->options->timeout, pool));
-    cm_session_insist(session);
+    CM_TRY(sync_client_lock(client, peer, pool));
+    CM_TRY(sync_session_open(&session, client->node, peer,
+                             client->options->timeout, pool));
+    sync_session_insist(session);
     session->moved = on_moved;
     session->baton = client->output;
-    APR_ARRAY_PUSH(drain->sessions, cm_session_t *) = session;
+    APR_ARRAY_PUSH(drain->sessions, sync_session_t *) = session;
     return NULL;
 }
 
-static cm_error_t *exchange(cm_session_t *session, apr_pool_t *pool)
+static cm_error_t *exchange(sync_session_t *session, apr_pool_t *pool)
 {
-    CM_TRY_FOR(cm_push(session, 1, pool), pool, "cannot push");
-    CM_TRY_FOR(cm_pull(session, pool), pool, "cannot pull");
-    return cm_sync_retry(session, pool);
+    CM_TRY_FOR(sync_push(session, 1, pool), pool, "cannot push");
+    CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
+    return sync_sync_retry(session, pool);
 }
 
 /* Exchange with each peer once; *MOVED counts messages. */
@@ -55,44 +58,46 @@ static cm_error_t *round_of_all(apr_int64_t *moved, drain_t *drain,
 
     *moved = 0;
     for (i = 0; i < drain->sessions->nelts; i++) {
-        cm_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, cm_session_t *);
-        cm_totals_t *totals = &session->totals;
+        sync_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, sync_session_t *);
+        sync_totals_t *totals = &session->totals;
         apr_int64_t before = totals->pushed + totals->pulled + totals->applied;
 
-        CM_TRY(cm_stop_check(pool));
+        CM_TRY(sync_stop_check(pool));
         CM_TRY_FOR(exchange(session, pool), pool, "%s",
                    session->settings->name);
         *moved += totals->pushed + totals->pulled + totals->applied - before;
     }
-    cm_output_progress(drain->client->output, "", 1, 1);
+    sync_output_progress(drain->client->output, "", 1, 1);
     return NULL;
 }
 
 /* What stands between this peer and empty queues, or NULL. */
-static const char *obstacle(const cm_session_t *session,
-                            const cm_peer_state_t *here, apr_pool_t *pool)
+static const char *obstacle(const sync_session_t *session,
+                            const cm_status_peer_t *here, apr_pool_t *pool)
 {
-    const cm_said_t *there = &session->said;
+    const cm_status_said_t *there = &session->said;
 
     if (here->pending.count)
-        return apr_pstrcat(pool, cm_output_messages(here->pending.count, pool),
+        return apr_pstrcat(pool,
+                           sync_output_messages(here->pending.count, pool),
                            " to send here", NULL);
     if (there->pending > 0)
-        return apr_pstrcat(pool, cm_output_messages(there->pending, pool),
+        return apr_pstrcat(pool, sync_output_messages(there->pending, pool),
                            " to fetch there", NULL);
     if (here->parked)
-        return apr_pstrcat(pool, cm_output_messages(here->parked, pool),
+        return apr_pstrcat(pool, sync_output_messages(here->parked, pool),
                            " parked here", NULL);
     if (there->parked > 0)
-        return apr_pstrcat(pool, cm_output_messages(there->parked, pool),
+        return apr_pstrcat(pool, sync_output_messages(there->parked, pool),
                            " parked there", NULL);
     if (here->withheld.count)
-        return apr_pstrcat(pool, cm_output_messages(here->withheld.count, pool),
+        return apr_pstrcat(pool,
+                           sync_output_messages(here->withheld.count, pool),
                            " withheld here", NULL);
     if (there->withheld.count > 0)
         return apr_pstrcat(pool,
-                           cm_output_messages(there->withheld.count, pool),
+                           sync_output_messages(there->withheld.count, pool),
                            " withheld there", NULL);
     if (session->kind == CM_PEER_OURS &&
         (there->pending < 0 || session->its_received != here->peer->confirmed))
@@ -104,18 +109,18 @@ static const char *obstacle(const cm_session_t *session,
 static cm_error_t *look(int *left, int *queued, const drain_t *drain,
                         apr_pool_t *pool)
 {
-    cm_state_t *state;
+    cm_status_t *state;
     int i;
 
     *left = *queued = 0;
     for (i = 0; i < drain->sessions->nelts; i++) {
-        const cm_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
-        const cm_peer_state_t *one;
+        const sync_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const sync_session_t *);
+        const cm_status_peer_t *one;
 
-        CM_TRY(cm_state_read(&state, drain->client->node,
-                             session->settings->name, pool));
-        one = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+        CM_TRY(cm_status_read(&state, drain->client->node,
+                              session->settings->name, pool));
+        one = &APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t);
         *left |= obstacle(session, one, pool) != NULL;
         *queued |= one->pending.count > 0 || session->said.pending > 0;
     }
@@ -139,11 +144,11 @@ static cm_error_t *move_all(drain_t *drain, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-static void print_proof(const drain_t *drain, const cm_session_t *session,
-                        const cm_peer_state_t *here, const char *problem,
+static void print_proof(const drain_t *drain, const sync_session_t *session,
+                        const cm_status_peer_t *here, const char *problem,
                         apr_pool_t *pool)
 {
-    const cm_output_t *output = drain->client->output;
+    const sync_output_t *output = drain->client->output;
     const char *name = session->settings->name;
 
     if (problem) {
@@ -153,57 +158,58 @@ static void print_proof(const drain_t *drain, const cm_session_t *session,
             hint = "communicator-sync parked";
         else if (session->said.parked > 0 || session->said.withheld.count > 0)
             hint = "communicator-sync parked, on that host";
-        cm_output_verdict(output, CM_VERDICT_FAIL,
-                          apr_pstrcat(pool, name, ": ", problem, NULL), hint);
+        sync_output_verdict(output, CM_VERDICT_FAIL,
+                            apr_pstrcat(pool, name, ": ", problem, NULL), hint);
         return;
     }
-    cm_output_verdict(output, CM_VERDICT_OK,
-                      apr_pstrcat(pool, name,
-                                  ": both queues are empty, nothing is parked",
-                                  NULL),
-                      NULL);
-    cm_output_line(output, "         it holds ours up to %s, we its up to %s",
-                   cm_output_number(here->peer->confirmed, pool),
-                   cm_output_number(here->peer->received, pool));
+    sync_output_verdict(
+        output, CM_VERDICT_OK,
+        apr_pstrcat(pool, name, ": both queues are empty, nothing is parked",
+                    NULL),
+        NULL);
+    sync_output_line(output, "         it holds ours up to %s, we its up to %s",
+                     sync_output_number(here->peer->confirmed, pool),
+                     sync_output_number(here->peer->received, pool));
 }
 
-static void print_json(const drain_t *drain, const cm_session_t *session,
-                       const cm_peer_state_t *here, const char *problem)
+static void print_json(const drain_t *drain, const sync_session_t *session,
+                       const cm_status_peer_t *here, const char *problem)
 {
     json_object *json = json_object_new_object();
 
-    cm_output_add_text(json, "peer", session->settings->name);
-    cm_output_add_truth(json, "drained", problem == NULL);
+    sync_output_add_text(json, "peer", session->settings->name);
+    sync_output_add_truth(json, "drained", problem == NULL);
     json_object_object_add(json, "problem",
                            problem ? json_object_new_string(problem) : NULL);
-    cm_output_add_number(json, "pushed", session->totals.pushed);
-    cm_output_add_number(json, "pulled", session->totals.pulled);
-    cm_output_add_number(json, "pending", here->pending.count);
-    cm_output_add_number(json, "parked", here->parked);
-    cm_output_add_number(json, "pending_there", session->said.pending);
-    cm_output_add_number(json, "parked_there", session->said.parked);
-    cm_output_add_number(json, "withheld", here->withheld.count);
-    cm_output_add_number(json, "withheld_there", session->said.withheld.count);
-    cm_output_add_number(json, "confirmed", here->peer->confirmed);
-    cm_output_add_number(json, "received", here->peer->received);
-    cm_output_json(drain->client->output, json);
+    sync_output_add_number(json, "pushed", session->totals.pushed);
+    sync_output_add_number(json, "pulled", session->totals.pulled);
+    sync_output_add_number(json, "pending", here->pending.count);
+    sync_output_add_number(json, "parked", here->parked);
+    sync_output_add_number(json, "pending_there", session->said.pending);
+    sync_output_add_number(json, "parked_there", session->said.parked);
+    sync_output_add_number(json, "withheld", here->withheld.count);
+    sync_output_add_number(json, "withheld_there",
+                           session->said.withheld.count);
+    sync_output_add_number(json, "confirmed", here->peer->confirmed);
+    sync_output_add_number(json, "received", here->peer->received);
+    sync_output_json(drain->client->output, json);
 }
 
 /* Show for each peer that nothing is left, or what is. */
 static cm_error_t *prove(int *status, const drain_t *drain, apr_pool_t *pool)
 {
-    cm_state_t *state;
+    cm_status_t *state;
     int i;
 
     for (i = 0; i < drain->sessions->nelts; i++) {
-        const cm_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
-        const cm_peer_state_t *here;
+        const sync_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const sync_session_t *);
+        const cm_status_peer_t *here;
         const char *problem;
 
-        CM_TRY(cm_state_read(&state, drain->client->node,
-                             session->settings->name, pool));
-        here = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+        CM_TRY(cm_status_read(&state, drain->client->node,
+                              session->settings->name, pool));
+        here = &APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t);
         problem = obstacle(session, here, pool);
         if (drain->client->output->json)
             print_json(drain, session, here, problem);
@@ -211,30 +217,30 @@ static cm_error_t *prove(int *status, const drain_t *drain, apr_pool_t *pool)
             print_proof(drain, session, here, problem, pool);
         if (problem)
             *status = here->parked || session->said.parked > 0
-                          ? cm_code_exit_status(CM_REJECTED)
-                          : cm_code_exit_status(CM_BUSY);
+                          ? cm_error_code_exit_status(CM_REJECTED)
+                          : cm_error_code_exit_status(CM_BUSY);
     }
     return NULL;
 }
 
-cm_error_t *cm_command_drain(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_drain(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
     drain_t drain = {.client = client};
     apr_array_header_t *peers;
     cm_error_t *err;
     int i;
 
-    drain.sessions = apr_array_make(scratch_pool, 4, sizeof(cm_session_t *));
-    CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
-    CM_TRY(cm_client_node(client));
-    cm_stop_after(client->options->max_time);
+    drain.sessions = apr_array_make(scratch_pool, 4, sizeof(sync_session_t *));
+    CM_TRY(sync_client_peers(&peers, client, 1, scratch_pool));
+    CM_TRY(sync_client_node(client));
+    sync_stop_after(client->options->max_time);
     for (i = 0; i < peers->nelts; i++)
         CM_TRY(open_peer(&drain,
                          APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *),
                          scratch_pool));
     err = move_all(&drain, scratch_pool);
-    cm_output_progress(client->output, "", 1, 1);
+    sync_output_progress(client->output, "", 1, 1);
     if (err)
         return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
                              "not drained");

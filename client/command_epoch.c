@@ -5,12 +5,12 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_epoch.h"
+#include "node/epoch.h"
 
 #define COLUMNS 5
 
 /* Keep other runs away: they took the numbers for what they were. */
-static cm_error_t *take_locks(const cm_client_t *client,
+static cm_error_t *take_locks(const sync_client_t *client,
                               const apr_array_header_t *peers, apr_pool_t *pool)
 {
     int i;
@@ -20,12 +20,12 @@ static cm_error_t *take_locks(const cm_client_t *client,
             APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(cm_client_lock(client, peer, pool));
+            CM_TRY(sync_client_lock(client, peer, pool));
     }
     return NULL;
 }
 
-static cm_error_t *renew(const cm_client_t *client,
+static cm_error_t *renew(const sync_client_t *client,
                          const apr_array_header_t *peers, apr_pool_t *pool)
 {
     const cm_node_t *node = client->node;
@@ -34,20 +34,20 @@ static cm_error_t *renew(const cm_client_t *client,
 
     CM_TRY(take_locks(client, peers, pool));
     CM_TRY(cm_epoch_renew(client->node, pool));
-    cm_output_line(client->output, "the epoch of '%s' is now %s", name,
-                   node->epoch);
+    sync_output_line(client->output, "the epoch of '%s' is now %s", name,
+                     node->epoch);
     for (i = 0; i < peers->nelts; i++)
-        cm_output_line(client->output,
-                       "next, at '%s': communicator-sync epoch --accept %s",
-                       APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
-                       name);
-    cm_output_line(client->output,
-                   "then, here and there: communicator-sync publish MODEL "
-                   "--all, for each model");
+        sync_output_line(client->output,
+                         "next, at '%s': communicator-sync epoch --accept %s",
+                         APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
+                         name);
+    sync_output_line(client->output,
+                     "then, here and there: communicator-sync publish MODEL "
+                     "--all, for each model");
     return NULL;
 }
 
-static cm_error_t *accept_peer(const cm_client_t *client,
+static cm_error_t *accept_peer(const sync_client_t *client,
                                const apr_array_header_t *peers,
                                const char *name, apr_pool_t *pool)
 {
@@ -55,11 +55,11 @@ static cm_error_t *accept_peer(const cm_client_t *client,
         return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
     CM_TRY(take_locks(client, peers, pool));
     CM_TRY(cm_epoch_accept(client->node, name, pool));
-    cm_output_line(client->output, "'%s' is taken for what it will say it is",
-                   name);
-    cm_output_line(client->output,
-                   "next, here and there: communicator-sync publish MODEL "
-                   "--all, for each model");
+    sync_output_line(client->output, "'%s' is taken for what it will say it is",
+                     name);
+    sync_output_line(client->output,
+                     "next, here and there: communicator-sync publish MODEL "
+                     "--all, for each model");
     return NULL;
 }
 
@@ -95,15 +95,15 @@ static cm_error_t *load_peer(cm_peer_t **peer, cm_node_t *node,
 {
     cm_error_t *err;
 
-    CM_TRY(cm_store_begin(node->store, pool));
+    CM_TRY(cm_transaction_begin(node->store, pool));
     err = cm_peer_load(peer, node, name, 0, pool);
     if (!err)
-        err = cm_store_commit(node->store, pool);
-    cm_store_rollback(node->store);
+        err = cm_transaction_commit(node->store, pool);
+    cm_transaction_rollback(node->store);
     return err;
 }
 
-static cm_error_t *show(const cm_client_t *client,
+static cm_error_t *show(const sync_client_t *client,
                         const apr_array_header_t *peers, apr_pool_t *pool)
 {
     apr_array_header_t *cells = apr_array_make(pool, 16, sizeof(char *));
@@ -135,18 +135,18 @@ static cm_error_t *show(const cm_client_t *client,
         json_object_array_add(all, json);
     }
     if (client->output->json)
-        cm_output_json(client->output, all);
+        sync_output_json(client->output, all);
     else {
-        cm_output_table(client->output, cells, COLUMNS);
+        sync_output_table(client->output, cells, COLUMNS);
         json_object_put(all);
     }
     return NULL;
 }
 
-cm_error_t *cm_command_epoch(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_epoch(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     apr_array_header_t *peers;
 
     (void)status;
@@ -154,8 +154,8 @@ cm_error_t *cm_command_epoch(int *status, cm_client_t *client,
         return CM_FAIL(scratch_pool, CM_USAGE,
                        "--new is for the database that was restored, --accept "
                        "for the others: not both at once");
-    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_node(client));
     if (options->renew)
         CM_TRY(renew(client, peers, scratch_pool));
     if (options->accept)

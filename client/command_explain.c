@@ -7,7 +7,7 @@
 #include <apr_time.h>
 #include <json.h>
 
-#include "cm_explain.h"
+#include "operate/explain.h"
 
 #define COLUMNS 5
 
@@ -39,32 +39,33 @@ static const char *number(apr_int64_t value, apr_pool_t *pool)
     return value ? apr_psprintf(pool, "%" APR_INT64_T_FMT, value) : "-";
 }
 
-static void print_record(const cm_client_t *client, const cm_model_t *model,
+static void print_record(const sync_client_t *client, const cm_model_t *model,
                          const cm_story_t *story, apr_pool_t *pool)
 {
-    const cm_output_t *output = client->output;
+    const sync_output_t *output = client->output;
     const cm_mapping_t *mapping = story->mapping;
 
-    cm_output_line(output, "%s%s%s: %s in table %s", model->name,
-                   *story->key ? " " : "", story->key,
-                   story->exists ? "is" : "is not", model->table);
+    sync_output_line(output, "%s%s%s: %s in table %s", model->name,
+                     *story->key ? " " : "", story->key,
+                     story->exists ? "is" : "is not", model->table);
     if (!mapping && story->in->nelts + story->out->nelts == 0) {
-        cm_output_line(output, "no node has ever heard of it%s",
-                       story->exists ? ": communicator-sync publish says it"
-                                     : "");
+        sync_output_line(output, "no node has ever heard of it%s",
+                         story->exists ? ": communicator-sync publish says it"
+                                       : "");
         return;
     }
     if (!mapping)
         return;
-    cm_output_line(output, "made by   %s, as %s", mapping->identity.origin,
-                   cm_output_clean(mapping->identity.original_id, pool));
-    cm_output_line(output, "changed   %s", moment(mapping->clocks.clock, pool));
+    sync_output_line(output, "made by   %s, as %s", mapping->identity.origin,
+                     sync_output_clean(mapping->identity.original_id, pool));
+    sync_output_line(output, "changed   %s",
+                     moment(mapping->clocks.clock, pool));
     if (mapping->deleted_at)
-        cm_output_line(output, "deleted   %s",
-                       moment(mapping->deleted_at, pool));
+        sync_output_line(output, "deleted   %s",
+                         moment(mapping->deleted_at, pool));
 }
 
-static void print_out(const cm_client_t *client, const cm_story_t *story,
+static void print_out(const sync_client_t *client, const cm_story_t *story,
                       apr_pool_t *pool)
 {
     apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
@@ -72,7 +73,7 @@ static void print_out(const cm_client_t *client, const cm_story_t *story,
 
     if (!story->out->nelts)
         return;
-    cm_output_line(client->output, "\nMessages out, newest first");
+    sync_output_line(client->output, "\nMessages out, newest first");
     add_row(cells, "SEQ", "ACTION", "CHANGED", "CLOCK", "STATE");
     for (i = 0; i < story->out->nelts; i++) {
         const cm_event_t *one = &APR_ARRAY_IDX(story->out, i, cm_event_t);
@@ -85,10 +86,10 @@ static void print_out(const cm_client_t *client, const cm_story_t *story,
                 : one->id ? "waits"
                           : "not numbered");
     }
-    cm_output_table(client->output, cells, COLUMNS);
+    sync_output_table(client->output, cells, COLUMNS);
 }
 
-static void print_in(const cm_client_t *client, const cm_story_t *story,
+static void print_in(const sync_client_t *client, const cm_story_t *story,
                      apr_pool_t *pool)
 {
     apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
@@ -96,11 +97,11 @@ static void print_in(const cm_client_t *client, const cm_story_t *story,
 
     if (!story->in->nelts)
         return;
-    cm_output_line(client->output, "\nMessages in, newest first");
+    sync_output_line(client->output, "\nMessages in, newest first");
     add_row(cells, "FROM", "ID", "ACTION", "CLOCK", "STATE");
     for (i = 0; i < story->in->nelts; i++) {
         const cm_event_t *one = &APR_ARRAY_IDX(story->in, i, cm_event_t);
-        const char *why = one->error ? cm_output_clean(one->error, pool) : "";
+        const char *why = one->error ? sync_output_clean(one->error, pool) : "";
 
         add_row(cells, one->peer, number(one->id, pool),
                 one->action ? one->action : "-", moment(one->clock, pool),
@@ -108,10 +109,10 @@ static void print_in(const cm_client_t *client, const cm_story_t *story,
                 : *why     ? why
                            : "applied");
     }
-    cm_output_table(client->output, cells, COLUMNS);
+    sync_output_table(client->output, cells, COLUMNS);
 }
 
-static void print_losses(const cm_client_t *client, const cm_story_t *story,
+static void print_losses(const sync_client_t *client, const cm_story_t *story,
                          apr_pool_t *pool)
 {
     apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
@@ -119,21 +120,21 @@ static void print_losses(const cm_client_t *client, const cm_story_t *story,
 
     if (!story->losses->nelts)
         return;
-    cm_output_line(client->output, "\nValues that lost, newest first");
+    sync_output_line(client->output, "\nValues that lost, newest first");
     add_row(cells, "COLUMN", "LOST", "CHANGED", "WON", "CHANGED");
     for (i = 0; i < story->losses->nelts; i++) {
         const cm_loss_t *one = &APR_ARRAY_IDX(story->losses, i, cm_loss_t);
-        const char *lost = one->lost ? cm_output_clean(one->lost, pool) : "-";
+        const char *lost = one->lost ? sync_output_clean(one->lost, pool) : "-";
 
         add_row(cells, one->column ? one->column : "(discarded)",
                 apr_psprintf(pool, "%.60s", lost),
                 moment(one->lost_clock, pool),
                 one->won ? apr_psprintf(pool, "%.60s",
-                                        cm_output_clean(one->won, pool))
+                                        sync_output_clean(one->won, pool))
                          : "-",
                 moment(one->won_clock, pool));
     }
-    cm_output_table(client->output, cells, COLUMNS);
+    sync_output_table(client->output, cells, COLUMNS);
 }
 
 static json_object *events_json(const apr_array_header_t *events)
@@ -145,13 +146,13 @@ static json_object *events_json(const apr_array_header_t *events)
         const cm_event_t *one = &APR_ARRAY_IDX(events, i, cm_event_t);
         json_object *json = json_object_new_object();
 
-        cm_output_add_text(json, "peer", one->peer);
-        cm_output_add_number(json, "id", one->id);
-        cm_output_add_text(json, "action", one->action);
-        cm_output_add_text(json, "changed", one->changed);
-        cm_output_add_number(json, "clock", one->clock);
-        cm_output_add_text(json, "error", one->error);
-        cm_output_add_truth(json, "done", one->done);
+        sync_output_add_text(json, "peer", one->peer);
+        sync_output_add_number(json, "id", one->id);
+        sync_output_add_text(json, "action", one->action);
+        sync_output_add_text(json, "changed", one->changed);
+        sync_output_add_number(json, "clock", one->clock);
+        sync_output_add_text(json, "error", one->error);
+        sync_output_add_truth(json, "done", one->done);
         json_object_array_add(all, json);
     }
     return all;
@@ -166,42 +167,43 @@ static json_object *losses_json(const apr_array_header_t *losses)
         const cm_loss_t *one = &APR_ARRAY_IDX(losses, i, cm_loss_t);
         json_object *json = json_object_new_object();
 
-        cm_output_add_text(json, "column", one->column);
-        cm_output_add_text(json, "lost", one->lost);
-        cm_output_add_number(json, "lost_clock", one->lost_clock);
-        cm_output_add_text(json, "won", one->won);
-        cm_output_add_number(json, "won_clock", one->won_clock);
-        cm_output_add_text(json, "peer", one->peer);
-        cm_output_add_number(json, "message", one->message_id);
-        cm_output_add_number(json, "at", one->at);
+        sync_output_add_text(json, "column", one->column);
+        sync_output_add_text(json, "lost", one->lost);
+        sync_output_add_number(json, "lost_clock", one->lost_clock);
+        sync_output_add_text(json, "won", one->won);
+        sync_output_add_number(json, "won_clock", one->won_clock);
+        sync_output_add_text(json, "peer", one->peer);
+        sync_output_add_number(json, "message", one->message_id);
+        sync_output_add_number(json, "at", one->at);
         json_object_array_add(all, json);
     }
     return all;
 }
 
-static void print_json(const cm_client_t *client, const cm_model_t *model,
+static void print_json(const sync_client_t *client, const cm_model_t *model,
                        const cm_story_t *story)
 {
     const cm_mapping_t *mapping = story->mapping;
     json_object *json = json_object_new_object();
 
-    cm_output_add_text(json, "model", model->name);
-    cm_output_add_text(json, "id", story->key);
-    cm_output_add_truth(json, "exists", story->exists);
-    cm_output_add_text(json, "origin",
-                       mapping ? mapping->identity.origin : NULL);
-    cm_output_add_text(json, "original_id",
-                       mapping ? mapping->identity.original_id : NULL);
-    cm_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
-    cm_output_add_number(json, "deleted_at", mapping ? mapping->deleted_at : 0);
+    sync_output_add_text(json, "model", model->name);
+    sync_output_add_text(json, "id", story->key);
+    sync_output_add_truth(json, "exists", story->exists);
+    sync_output_add_text(json, "origin",
+                         mapping ? mapping->identity.origin : NULL);
+    sync_output_add_text(json, "original_id",
+                         mapping ? mapping->identity.original_id : NULL);
+    sync_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
+    sync_output_add_number(json, "deleted_at",
+                           mapping ? mapping->deleted_at : 0);
     json_object_object_add(json, "out", events_json(story->out));
     json_object_object_add(json, "in", events_json(story->in));
     json_object_object_add(json, "lost", losses_json(story->losses));
-    cm_output_json(client->output, json);
+    sync_output_json(client->output, json);
 }
 
-cm_error_t *cm_command_explain(int *status, cm_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_explain(int *status, sync_client_t *client,
+                                 apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *words = client->options->arguments;
     const char *const *word = (const char *const *)words->elts;
@@ -217,7 +219,7 @@ cm_error_t *cm_command_explain(int *status, cm_client_t *client,
     if (!model)
         return CM_FAIL(scratch_pool, CM_USAGE, "there is no model '%s'",
                        word[0]);
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_node(client));
     CM_TRY_FOR(cm_explain_record(&story, client->node, model,
                                  words->nelts > 2 ? word[1] : NULL,
                                  word[words->nelts - 1], scratch_pool),

@@ -5,30 +5,32 @@
 
 #include <json.h>
 
-#include "cm_schema.h"
-#include "cm_withheld.h"
+#include "schema/migrate.h"
+#include "node/peer.h"
+#include "outbox/withheld.h"
 
 /* Messages that could not be read, at one time. */
 #define MOST_UNREAD 10000
 
 typedef struct migration_t {
-    const cm_client_t *client;
+    const sync_client_t *client;
     int steps;
 } migration_t;
 
 static void on_step(void *baton, const char *what, const char *sql)
 {
     migration_t *migration = baton;
-    const cm_output_t *output = migration->client->output;
+    const sync_output_t *output = migration->client->output;
 
     migration->steps += sql != NULL; /* a warning is no step */
     if (output->json) {
         json_object *json = json_object_new_object();
 
-        cm_output_add_text(json, "step", what);
-        cm_output_add_text(json, "sql", sql);
-        cm_output_add_truth(json, "done", !migration->client->options->dry_run);
-        cm_output_json(output, json);
+        sync_output_add_text(json, "step", what);
+        sync_output_add_text(json, "sql", sql);
+        sync_output_add_truth(json, "done",
+                              !migration->client->options->dry_run);
+        sync_output_json(output, json);
         return;
     }
     if (migration->client->options->dry_run) {
@@ -39,20 +41,20 @@ static void on_step(void *baton, const char *what, const char *sql)
         return;
     }
     if (what)
-        cm_output_line(output, "%s", what);
+        sync_output_line(output, "%s", what);
     if (sql && output->verbose)
         printf("%s;\n", sql);
 }
 
 /* Name the peers that were served as gems by an earlier version, or by the gem
  * here, and will be refused unless they are declared to be gems. */
-static cm_error_t *tell_gems(cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *tell_gems(sync_client_t *client, apr_pool_t *pool)
 {
     const apr_array_header_t *peers = client->settings->peers;
     cm_peer_t *known;
     int i;
 
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_node(client));
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
@@ -62,45 +64,46 @@ static cm_error_t *tell_gems(cm_client_t *client, apr_pool_t *pool)
             (!known->has_received && !known->last_push_at &&
              !known->last_pull_at))
             continue;
-        cm_output_warn(client->output, peer->name,
-                       "it was a gem so far; if it still is one, add "
-                       "protocol=gem to its CommunicatorPeer (%s:%d), as it is "
-                       "refused without",
-                       peer->place.file, peer->place.line);
+        sync_output_warn(
+            client->output, peer->name,
+            "it was a gem so far; if it still is one, add "
+            "protocol=gem to its CommunicatorPeer (%s:%d), as it is "
+            "refused without",
+            peer->place.file, peer->place.line);
     }
     return NULL;
 }
 
 /* Publish again the records whose messages could not be read: the triggers may
  * be better now. What cannot be published stays listed. */
-static cm_error_t *publish_unread(cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *publish_unread(sync_client_t *client, apr_pool_t *pool)
 {
     apr_array_header_t *list;
     apr_int64_t published;
     int i, all = 0;
 
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_node(client));
     CM_TRY(cm_withheld_list(&list, client->node, NULL, MOST_UNREAD, pool));
     for (i = 0; i < list->nelts; i++) {
         const cm_withheld_t *one = &APR_ARRAY_IDX(list, i, cm_withheld_t);
 
         if (one->refuser == CM_REFUSER_HERE &&
-            !cm_withheld_retry(&published, client->node, one->peer, one->seq,
-                               pool))
+            !cm_withheld_seqs_retry(&published, client->node, one->peer,
+                                    one->seq, pool))
             all += published > 0;
     }
     if (all)
-        cm_output_line(client->output,
-                       "publishes again what could not be read: %d records",
-                       all);
+        sync_output_line(client->output,
+                         "publishes again what could not be read: %d records",
+                         all);
     return NULL;
 }
 
 /* Give the model whose triggers are to go; NULL: all. */
 static cm_error_t *find_model(const cm_model_t **model,
-                              const cm_client_t *client, apr_pool_t *pool)
+                              const sync_client_t *client, apr_pool_t *pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     const char *name;
 
     *model = NULL;
@@ -123,22 +126,23 @@ static cm_error_t *find_model(const cm_model_t **model,
 static cm_error_t *drop_triggers(migration_t *migration,
                                  const cm_model_t *model, apr_pool_t *pool)
 {
-    const cm_client_t *client = migration->client;
+    const sync_client_t *client = migration->client;
     const int dry_run = client->options->dry_run;
 
-    CM_TRY_FOR(cm_schema_drop_triggers(client->store, client->settings, model,
-                                       dry_run, on_step, migration, pool),
+    CM_TRY_FOR(cm_migrate_drop_triggers(client->store, client->settings, model,
+                                        dry_run, on_step, migration, pool),
                pool, "cannot drop the triggers");
     if (migration->steps && !dry_run)
-        cm_output_warn(client->output, NULL,
-                       "what is changed in these tables is not published until "
-                       "`communicator-sync migrate` has made the triggers "
-                       "again");
+        sync_output_warn(
+            client->output, NULL,
+            "what is changed in these tables is not published until "
+            "`communicator-sync migrate` has made the triggers "
+            "again");
     return NULL;
 }
 
-cm_error_t *cm_command_migrate(int *status, cm_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_migrate(int *status, sync_client_t *client,
+                                 apr_pool_t *scratch_pool)
 {
     migration_t migration = {client, 0};
     int dry_run = client->options->dry_run;
@@ -146,15 +150,16 @@ cm_error_t *cm_command_migrate(int *status, cm_client_t *client,
 
     (void)status;
     CM_TRY(find_model(&model, client, scratch_pool));
-    CM_TRY(cm_client_store(client));
+    CM_TRY(sync_client_store(client));
     if (client->options->drop_triggers)
         CM_TRY(drop_triggers(&migration, model, scratch_pool));
     else
-        CM_TRY_FOR(cm_schema_migrate(client->store, client->settings, dry_run,
-                                     on_step, &migration, scratch_pool),
+        CM_TRY_FOR(cm_migrate_run(client->store, client->settings, dry_run,
+                                  on_step, &migration, scratch_pool),
                    scratch_pool, "cannot migrate");
     if (migration.steps == 0)
-        cm_output_line(client->output, "%snothing to do", dry_run ? "-- " : "");
+        sync_output_line(client->output, "%snothing to do",
+                         dry_run ? "-- " : "");
     if (dry_run || client->options->drop_triggers)
         return NULL;
     CM_TRY(publish_unread(client, scratch_pool));

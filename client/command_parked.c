@@ -6,8 +6,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_parked.h"
+#include "operate/parked.h"
 #include "withheld.h"
+#include "outbox/withheld.h"
 
 #define COLUMNS     6
 #define MOST_LISTED 1000
@@ -19,7 +20,7 @@ static void add_cell(apr_array_header_t *cells, const char *text)
 }
 
 static void add_row(apr_array_header_t *cells, const cm_parked_row_t *row,
-                    const cm_output_t *output, apr_pool_t *pool)
+                    const sync_output_t *output, apr_pool_t *pool)
 {
     const cm_parked_t *message = &row->message;
     const char *reason = message->reason ? message->reason : "";
@@ -31,12 +32,12 @@ static void add_row(apr_array_header_t *cells, const cm_parked_row_t *row,
     add_cell(cells, row->peer);
     add_cell(cells, apr_psprintf(pool, "%" APR_INT64_T_FMT, message->id));
     add_cell(cells, message->model ? message->model : "?");
-    add_cell(cells, cm_output_clean(record, pool));
+    add_cell(cells, sync_output_clean(record, pool));
     add_cell(cells,
-             row->received_at ? cm_output_ago(row->received_at, pool) : "-");
-    reason = cm_output_clean(reason, pool);
+             row->received_at ? sync_output_ago(row->received_at, pool) : "-");
+    reason = sync_output_clean(reason, pool);
     add_cell(cells, message->transient
-                        ? cm_output_paint(output, 'd', reason, pool)
+                        ? sync_output_paint(output, 'd', reason, pool)
                         : reason);
 }
 
@@ -45,20 +46,20 @@ static json_object *as_json(const cm_parked_row_t *row)
     const cm_parked_t *message = &row->message;
     json_object *json = json_object_new_object();
 
-    cm_output_add_text(json, "peer", row->peer);
-    cm_output_add_number(json, "id", message->id);
-    cm_output_add_text(json, "model", message->model);
-    cm_output_add_text(json, "origin", message->identity.origin);
-    cm_output_add_text(json, "original_id", message->identity.original_id);
-    cm_output_add_text(json, "action", row->action);
-    cm_output_add_text(json, "reason", message->reason);
-    cm_output_add_truth(json, "transient", message->transient);
-    cm_output_add_number(json, "attempts", row->attempts);
-    cm_output_add_number(json, "received_at", row->received_at);
+    sync_output_add_text(json, "peer", row->peer);
+    sync_output_add_number(json, "id", message->id);
+    sync_output_add_text(json, "model", message->model);
+    sync_output_add_text(json, "origin", message->identity.origin);
+    sync_output_add_text(json, "original_id", message->identity.original_id);
+    sync_output_add_text(json, "action", row->action);
+    sync_output_add_text(json, "reason", message->reason);
+    sync_output_add_truth(json, "transient", message->transient);
+    sync_output_add_number(json, "attempts", row->attempts);
+    sync_output_add_number(json, "received_at", row->received_at);
     return json;
 }
 
-static void print_json(const cm_client_t *client,
+static void print_json(const sync_client_t *client,
                        const apr_array_header_t *rows,
                        const apr_array_header_t *withheld)
 {
@@ -68,11 +69,11 @@ static void print_json(const cm_client_t *client,
     for (i = 0; i < rows->nelts; i++)
         json_object_array_add(
             all, as_json(&APR_ARRAY_IDX(rows, i, cm_parked_row_t)));
-    cm_withheld_json(all, withheld);
-    cm_output_json(client->output, all);
+    sync_withheld_json(all, withheld);
+    sync_output_json(client->output, all);
 }
 
-static cm_error_t *print_table(const cm_client_t *client,
+static cm_error_t *print_table(const sync_client_t *client,
                                const apr_array_header_t *rows, apr_pool_t *pool)
 {
     static const char *const heading[COLUMNS] = {"PEER",   "ID",  "MODEL",
@@ -88,24 +89,24 @@ static cm_error_t *print_table(const cm_client_t *client,
     for (i = 0; i < rows->nelts; i++)
         add_row(cells, &APR_ARRAY_IDX(rows, i, cm_parked_row_t), client->output,
                 pool);
-    cm_output_table(client->output, cells, COLUMNS);
+    sync_output_table(client->output, cells, COLUMNS);
     if (rows->nelts < MOST_LISTED)
         return NULL;
     CM_TRY(
-        cm_inbox_parked_count(&all, client->node, client->options->peer, pool));
-    cm_output_line(client->output, "the first %d of %s", rows->nelts,
-                   cm_output_number(all, pool));
+        cm_inbox_retry_count(&all, client->node, client->options->peer, pool));
+    sync_output_line(client->output, "the first %d of %s", rows->nelts,
+                     sync_output_number(all, pool));
     return NULL;
 }
 
-cm_error_t *cm_command_parked(int *status, cm_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_parked(int *status, sync_client_t *client,
+                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *rows, *withheld, *peers;
 
     (void)status;
-    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_node(client));
     CM_TRY(cm_parked_list(&rows, client->node, client->options->peer,
                           MOST_LISTED, scratch_pool));
     CM_TRY(cm_withheld_list(&withheld, client->node, client->options->peer,
@@ -115,103 +116,105 @@ cm_error_t *cm_command_parked(int *status, cm_client_t *client,
         return NULL;
     }
     if (!rows->nelts && !withheld->nelts)
-        cm_output_summary(client->output, "nothing is parked here");
+        sync_output_summary(client->output, "nothing is parked here");
     CM_TRY(print_table(client, rows, scratch_pool));
     if (withheld->nelts)
-        cm_withheld_table(client, withheld, scratch_pool);
+        sync_withheld_table(client, withheld, scratch_pool);
     return NULL;
 }
 
-static void report_json(const cm_client_t *client, const char *peer,
+static void report_json(const sync_client_t *client, const char *peer,
                         const cm_receipt_t *receipt)
 {
     json_object *json = json_object_new_object();
     json_object *list = json_object_new_array(), *item;
     int i;
 
-    cm_output_add_text(json, "peer", peer);
-    cm_output_add_number(json, "applied", receipt->applied);
+    sync_output_add_text(json, "peer", peer);
+    sync_output_add_number(json, "applied", receipt->applied);
     for (i = 0; i < receipt->parked->nelts; i++) {
         const cm_parked_t *one =
             &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
 
         item = json_object_new_object();
-        cm_output_add_number(item, "id", one->id);
-        cm_output_add_text(item, "model", one->model);
-        cm_output_add_text(item, "reason", one->reason);
+        sync_output_add_number(item, "id", one->id);
+        sync_output_add_text(item, "model", one->model);
+        sync_output_add_text(item, "reason", one->reason);
         json_object_array_add(list, item);
     }
     json_object_object_add(json, "parked", list);
-    cm_output_json(client->output, json);
+    sync_output_json(client->output, json);
 }
 
 /* Say how a try went; *STATUS when something stays. */
-static void report(int *status, const cm_client_t *client, const char *peer,
+static void report(int *status, const sync_client_t *client, const char *peer,
                    const cm_receipt_t *receipt)
 {
     int i;
 
     if (receipt->parked->nelts)
-        *status = cm_code_exit_status(CM_REJECTED);
+        *status = cm_error_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, receipt);
         return;
     }
-    cm_output_line(client->output, "%s: %d applied, %d parked", peer,
-                   receipt->applied, receipt->parked->nelts);
+    sync_output_line(client->output, "%s: %d applied, %d parked", peer,
+                     receipt->applied, receipt->parked->nelts);
     for (i = 0; i < receipt->parked->nelts && i < MOST_TOLD; i++) {
         const cm_parked_t *one =
             &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
 
-        cm_output_warn(
+        sync_output_warn(
             client->output, peer, "message %" APR_INT64_T_FMT " (%s): %s",
             one->id, one->model ? one->model : "?",
-            cm_output_clean(one->reason ? one->reason : "", client->pool));
+            sync_output_clean(one->reason ? one->reason : "", client->pool));
     }
     if (receipt->parked->nelts > MOST_TOLD)
-        cm_output_warn(client->output, peer,
-                       "and %d more: communicator-sync "
-                       "parked",
-                       receipt->parked->nelts - MOST_TOLD);
+        sync_output_warn(client->output, peer,
+                         "and %d more: communicator-sync "
+                         "parked",
+                         receipt->parked->nelts - MOST_TOLD);
 }
 
 /* Say how many records of what is held back from PEER go out again. */
-static void report_sent(const cm_client_t *client, const char *peer,
+static void report_sent(const sync_client_t *client, const char *peer,
                         apr_int64_t published)
 {
     json_object *json;
 
     if (!client->output->json) {
-        cm_output_line(client->output,
-                       "%s: %" APR_INT64_T_FMT
-                       " records are published again: the next run sends them",
-                       peer, published);
+        sync_output_line(
+            client->output,
+            "%s: %" APR_INT64_T_FMT
+            " records are published again: the next run sends them",
+            peer, published);
         return;
     }
     json = json_object_new_object();
-    cm_output_add_text(json, "peer", peer);
-    cm_output_add_number(json, "published", published);
-    cm_output_json(client->output, json);
+    sync_output_add_text(json, "peer", peer);
+    sync_output_add_number(json, "published", published);
+    sync_output_json(client->output, json);
 }
 
-static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *retry_all(int *status, sync_client_t *client,
+                             apr_pool_t *pool)
 {
     apr_array_header_t *peers;
     cm_receipt_t *receipt;
     apr_int64_t published;
     int i;
 
-    CM_TRY(cm_client_peers(&peers, client, 0, pool));
+    CM_TRY(sync_client_peers(&peers, client, 0, pool));
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(cm_client_lock(client, peer, pool));
+            CM_TRY(sync_client_lock(client, peer, pool));
         CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
         if (receipt->applied || receipt->parked->nelts || client->output->json)
             report(status, client, peer->name, receipt);
-        CM_TRY(cm_withheld_send(&published, client, peer->name, NULL, pool));
+        CM_TRY(sync_withheld_send(&published, client, peer->name, NULL, pool));
         if (published)
             report_sent(client, peer->name, published);
     }
@@ -219,7 +222,7 @@ static cm_error_t *retry_all(int *status, cm_client_t *client, apr_pool_t *pool)
 }
 
 /* Try the parked messages IDS of PEER again. */
-static cm_error_t *retry_parked(int *status, const cm_client_t *client,
+static cm_error_t *retry_parked(int *status, const sync_client_t *client,
                                 const char *peer, const apr_array_header_t *ids,
                                 apr_pool_t *pool)
 {
@@ -227,8 +230,8 @@ static cm_error_t *retry_parked(int *status, const cm_client_t *client,
 
     if (!ids->nelts)
         return NULL;
-    CM_TRY(cm_inbox_decide(&receipt, client->node, peer, ids, CM_DECIDE_THEIRS,
-                           pool));
+    CM_TRY(cm_inbox_retry_decided(&receipt, client->node, peer, ids,
+                                  CM_DECIDE_THEIRS, pool));
     if (receipt->applied == 0 && receipt->parked->nelts == 0)
         return cm_error_hint(CM_FAIL(pool, CM_USAGE,
                                      "no such message of '%s' is parked here",
@@ -238,52 +241,52 @@ static cm_error_t *retry_parked(int *status, const cm_client_t *client,
     return NULL;
 }
 
-cm_error_t *cm_command_retry(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_retry(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
     apr_array_header_t *words, *parked, *withheld;
     apr_int64_t published;
 
     if (client->options->arguments->nelts == 0) {
-        CM_TRY(cm_client_node(client));
+        CM_TRY(sync_client_node(client));
         return retry_all(status, client, scratch_pool);
     }
-    CM_TRY(cm_words_read(&peer, &words, client, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_words_read(&peer, &words, client, scratch_pool));
+    CM_TRY(sync_client_node(client));
     if (peer->uri)
-        CM_TRY(cm_client_lock(client, peer, scratch_pool));
-    CM_TRY(cm_words_divide(&parked, &withheld, words, client, peer->name,
-                           scratch_pool));
+        CM_TRY(sync_client_lock(client, peer, scratch_pool));
+    CM_TRY(sync_words_divide(&parked, &withheld, words, client, peer->name,
+                             scratch_pool));
     CM_TRY(retry_parked(status, client, peer->name, parked, scratch_pool));
     if (!withheld->nelts)
         return NULL;
-    CM_TRY(cm_withheld_send(&published, client, peer->name, withheld,
-                            scratch_pool));
+    CM_TRY(sync_withheld_send(&published, client, peer->name, withheld,
+                              scratch_pool));
     report_sent(client, peer->name, published);
     return NULL;
 }
 
-static void report_discarded(const cm_client_t *client, const char *peer,
+static void report_discarded(const sync_client_t *client, const char *peer,
                              apr_int64_t id)
 {
     json_object *json;
 
     if (!client->output->json) {
-        cm_output_line(client->output,
-                       "%s: message %" APR_INT64_T_FMT
-                       " is discarded, and kept in communicator_conflicts",
-                       peer, id);
+        sync_output_line(client->output,
+                         "%s: message %" APR_INT64_T_FMT
+                         " is discarded, and kept in communicator_conflicts",
+                         peer, id);
         return;
     }
     json = json_object_new_object();
-    cm_output_add_text(json, "peer", peer);
-    cm_output_add_number(json, "discarded", id);
-    cm_output_json(client->output, json);
+    sync_output_add_text(json, "peer", peer);
+    sync_output_add_number(json, "discarded", id);
+    sync_output_json(client->output, json);
 }
 
 /* Give up on messages of PEER, and on ours that it does not get. */
-static cm_error_t *discard_all(const cm_client_t *client, const char *peer,
+static cm_error_t *discard_all(const sync_client_t *client, const char *peer,
                                const apr_array_header_t *parked,
                                const apr_array_header_t *withheld,
                                apr_pool_t *pool)
@@ -304,26 +307,26 @@ static cm_error_t *discard_all(const cm_client_t *client, const char *peer,
     return NULL;
 }
 
-cm_error_t *cm_command_discard(int *status, cm_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_discard(int *status, sync_client_t *client,
+                                 apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
     apr_array_header_t *words, *parked, *withheld;
     cm_receipt_t *receipt;
 
     (void)status;
-    CM_TRY(cm_words_read(&peer, &words, client, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_words_read(&peer, &words, client, scratch_pool));
+    CM_TRY(sync_client_node(client));
     if (peer->uri)
-        CM_TRY(cm_client_lock(client, peer, scratch_pool));
-    CM_TRY(cm_words_divide(&parked, &withheld, words, client, peer->name,
-                           scratch_pool));
+        CM_TRY(sync_client_lock(client, peer, scratch_pool));
+    CM_TRY(sync_words_divide(&parked, &withheld, words, client, peer->name,
+                             scratch_pool));
     CM_TRY(discard_all(client, peer->name, parked, withheld, scratch_pool));
     CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
     if (client->output->json)
         report_json(client, peer->name, receipt);
     else if (receipt->applied)
-        cm_output_line(client->output, "%s: %d that waited behind: applied",
-                       peer->name, receipt->applied);
+        sync_output_line(client->output, "%s: %d that waited behind: applied",
+                         peer->name, receipt->applied);
     return NULL;
 }

@@ -4,55 +4,60 @@
 #include <json.h>
 
 #include "session.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "record/clocks.h"
+#include "operate/pause.h"
 
-static void report(const cm_client_t *client, const char *name, int pause)
+static void report(const sync_client_t *client, const char *name, int pause)
 {
     json_object *json;
 
     if (!client->output->json) {
-        cm_output_line(client->output, "%s is %s", name,
-                       pause ? "paused" : "resumed");
+        sync_output_line(client->output, "%s is %s", name,
+                         pause ? "paused" : "resumed");
         return;
     }
     json = json_object_new_object();
-    cm_output_add_text(json, "node", name);
-    cm_output_add_truth(json, "paused", pause);
-    cm_output_json(client->output, json);
+    sync_output_add_text(json, "node", name);
+    sync_output_add_truth(json, "paused", pause);
+    sync_output_json(client->output, json);
 }
 
 /* A peer that we cannot reach is named; the others, and this side, are paused
  * all the same. */
-static void tell_peer(int *status, cm_client_t *client,
+static void tell_peer(int *status, sync_client_t *client,
                       const cm_peer_settings_t *peer, int pause,
                       apr_pool_t *pool)
 {
-    cm_session_t *session;
-    cm_error_t *err = cm_session_open(&session, client->node, peer,
-                                      client->options->timeout, pool);
+    sync_session_t *session;
+    cm_error_t *err = sync_session_open(&session, client->node, peer,
+                                        client->options->timeout, pool);
 
     if (!err)
-        err = cm_session_pause(session, pause, pool);
+        err = sync_session_pause(session, pause, pool);
     if (!err) {
         report(client, peer->name, pause);
         return;
     }
-    cm_output_error(client->output, peer->name,
-                    cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                                  "cannot be %s", pause ? "paused" : "resumed"),
-                    pool);
-    *status = cm_code_exit_status(err->code);
+    sync_output_error(client->output, peer->name,
+                      cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                                    "cannot be %s",
+                                    pause ? "paused" : "resumed"),
+                      pool);
+    *status = cm_error_code_exit_status(err->code);
 }
 
-static cm_error_t *set(int *status, cm_client_t *client, int pause,
+static cm_error_t *set(int *status, sync_client_t *client, int pause,
                        apr_pool_t *scratch_pool)
 {
     apr_array_header_t *peers;
     int i;
 
-    CM_TRY(cm_client_peers(&peers, client, 0, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_node(client));
     CM_TRY(
-        cm_state_pause(client->node, pause ? cm_clock_now() : 0, scratch_pool));
+        cm_pause_set(client->node, pause ? cm_clocks_now() : 0, scratch_pool));
     report(client, client->settings->name, pause);
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
@@ -64,14 +69,14 @@ static cm_error_t *set(int *status, cm_client_t *client, int pause,
     return NULL;
 }
 
-cm_error_t *cm_command_pause(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_pause(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
     return set(status, client, 1, scratch_pool);
 }
 
-cm_error_t *cm_command_resume(int *status, cm_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_resume(int *status, sync_client_t *client,
+                                apr_pool_t *scratch_pool)
 {
     return set(status, client, 0, scratch_pool);
 }

@@ -3,17 +3,17 @@
 
 #include <json.h>
 
-#include "cm_publish.h"
+#include "outbox/publish.h"
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    cm_output_progress(baton, "publish", done, total);
+    sync_output_progress(baton, "publish", done, total);
 }
 
 static cm_error_t *find_model(const cm_model_t **model,
-                              const cm_client_t *client, apr_pool_t *pool)
+                              const sync_client_t *client, apr_pool_t *pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     const char *name;
 
     if (options->arguments->nelts == 0)
@@ -32,28 +32,28 @@ static cm_error_t *find_model(const cm_model_t **model,
     return NULL;
 }
 
-static cm_error_t *publish(apr_int64_t *published, cm_client_t *client,
+static cm_error_t *publish(apr_int64_t *published, sync_client_t *client,
                            const cm_model_t *model,
                            const apr_array_header_t *ids, apr_pool_t *pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     cm_error_t *err;
 
     if ((ids->nelts > 0) + options->all + (options->where != NULL) != 1)
         return cm_error_hint(
             CM_FAIL(pool, CM_USAGE, "publish wants IDs, --all, or --where"),
             pool, "communicator-sync publish --help");
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_node(client));
     if (ids->nelts > 0)
         return cm_publish_records(published, client->node, model, ids, pool);
     err = cm_publish_all(published, client->node, model, options->where,
                          on_progress, client->output, pool);
-    cm_output_progress(client->output, "publish", 1, 1);
+    sync_output_progress(client->output, "publish", 1, 1);
     return err;
 }
 
-cm_error_t *cm_command_publish(int *status, cm_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_publish(int *status, sync_client_t *client,
+                                 apr_pool_t *scratch_pool)
 {
     apr_array_header_t *ids;
     const cm_model_t *model = NULL;
@@ -73,11 +73,12 @@ cm_error_t *cm_command_publish(int *status, cm_client_t *client,
                                json_object_new_string(model->name));
         json_object_object_add(json, "published",
                                json_object_new_int64(published));
-        cm_output_json(client->output, json);
+        sync_output_json(client->output, json);
     }
     else {
-        cm_output_summary(client->output, "%s: %" APR_INT64_T_FMT " published",
-                          model->name, published);
+        sync_output_summary(client->output,
+                            "%s: %" APR_INT64_T_FMT " published", model->name,
+                            published);
     }
     if (published < ids->nelts)
         return CM_FAIL(scratch_pool, CM_MALFORMED,

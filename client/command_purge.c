@@ -3,18 +3,19 @@
 
 #include <json.h>
 
-#include "cm_purge.h"
+#include "operate/purge.h"
 #include "stop.h"
+#include "record/clocks.h"
 
 static cm_error_t *on_progress(void *baton, apr_int64_t removed,
                                apr_pool_t *pool)
 {
     (void)baton;
     (void)removed;
-    return cm_stop_check(pool);
+    return sync_stop_check(pool);
 }
 
-static void report(const cm_client_t *client, const cm_purge_t *purge,
+static void report(const sync_client_t *client, const cm_purge_t *purge,
                    apr_pool_t *pool)
 {
     json_object *json;
@@ -25,23 +26,23 @@ static void report(const cm_client_t *client, const cm_purge_t *purge,
                                json_object_new_int64(purge->outbound));
         json_object_object_add(json, "inbound",
                                json_object_new_int64(purge->inbound));
-        cm_output_json(client->output, json);
+        sync_output_json(client->output, json);
         return;
     }
-    cm_output_line(client->output, "removed %s messages sent and %s received",
-                   cm_output_number(purge->outbound, pool),
-                   cm_output_number(purge->inbound, pool));
+    sync_output_line(client->output, "removed %s messages sent and %s received",
+                     sync_output_number(purge->outbound, pool),
+                     sync_output_number(purge->inbound, pool));
     if (purge->slowest && !purge->force && client->output->verbose)
-        cm_output_line(client->output,
-                       "kept from %" APR_INT64_T_FMT
-                       " on: '%s' has confirmed no more",
-                       purge->kept, purge->slowest);
+        sync_output_line(client->output,
+                         "kept from %" APR_INT64_T_FMT
+                         " on: '%s' has confirmed no more",
+                         purge->kept, purge->slowest);
 }
 
-cm_error_t *cm_command_purge(int *status, cm_client_t *client,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_command_purge(int *status, sync_client_t *client,
+                               apr_pool_t *scratch_pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     apr_interval_time_t age =
         options->older_than ? options->older_than : client->settings->retain;
     cm_purge_t purge = {.force = options->force, .progress = on_progress};
@@ -56,8 +57,8 @@ cm_error_t *cm_command_purge(int *status, cm_client_t *client,
         return cm_error_hint(
             CM_FAIL(scratch_pool, CM_USAGE, "CommunicatorRetain is forever"),
             scratch_pool, "say --older-than AGE, as 30d, or --all");
-    purge.before = cm_clock_now() - age;
-    CM_TRY(cm_client_node(client));
+    purge.before = cm_clocks_now() - age;
+    CM_TRY(sync_client_node(client));
     CM_TRY_FOR(cm_purge_run(&purge, client->node, scratch_pool), scratch_pool,
                "cannot purge");
     report(client, &purge, scratch_pool);

@@ -4,50 +4,51 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_state.h"
+#include "operate/status.h"
 #include "memory.h"
 #include "monitor.h"
+#include "operate/health.h"
 
 #define COLUMNS 8
 
 /* What the peer said of itself; null when it never did. */
-static json_object *there_json(const cm_said_t *said)
+static json_object *there_json(const cm_status_said_t *said)
 {
     json_object *json;
 
     if (!said->at)
         return NULL;
     json = json_object_new_object();
-    cm_output_add_number(json, "at", said->at);
-    cm_output_add_text(json, "kind", said->gem ? "gem" : "communicator");
-    cm_output_add_number(json, "pending", said->pending);
-    cm_output_add_number(json, "oldest_pending_clock", said->oldest);
-    cm_output_add_number(json, "parked", said->parked);
-    cm_output_add_number(json, "withheld", said->withheld.count);
+    sync_output_add_number(json, "at", said->at);
+    sync_output_add_text(json, "kind", said->gem ? "gem" : "communicator");
+    sync_output_add_number(json, "pending", said->pending);
+    sync_output_add_number(json, "oldest_pending_clock", said->oldest);
+    sync_output_add_number(json, "parked", said->parked);
+    sync_output_add_number(json, "withheld", said->withheld.count);
     return json;
 }
 
-static json_object *peer_json(const cm_client_t *client,
-                              const cm_peer_state_t *one, apr_pool_t *pool)
+static json_object *peer_json(const sync_client_t *client,
+                              const cm_status_peer_t *one, apr_pool_t *pool)
 {
     const cm_peer_t *peer = one->peer;
     json_object *json = json_object_new_object();
     json_object *runs =
-        cm_memory_read(client->settings->state_directory, peer->name, pool);
+        sync_memory_read(client->settings->state_directory, peer->name, pool);
 
-    cm_output_add_text(json, "peer", peer->name);
-    cm_output_add_text(json, "epoch", peer->epoch);
-    cm_output_add_number(json, "pending", one->pending.count);
-    cm_output_add_number(json, "oldest_pending_clock",
-                         one->pending.oldest_clock);
-    cm_output_add_number(json, "parked", one->parked);
-    cm_output_add_number(json, "withheld", one->withheld.count);
-    cm_output_add_number(json, "withheld_there", one->said.withheld.count);
-    cm_output_add_number(json, "received", peer->received);
-    cm_output_add_number(json, "confirmed", peer->confirmed);
-    cm_output_add_number(json, "last_push_at", peer->last_push_at);
-    cm_output_add_number(json, "last_pull_at", peer->last_pull_at);
-    cm_output_add_number(json, "clock_offset", peer->clock_offset);
+    sync_output_add_text(json, "peer", peer->name);
+    sync_output_add_text(json, "epoch", peer->epoch);
+    sync_output_add_number(json, "pending", one->pending.count);
+    sync_output_add_number(json, "oldest_pending_clock",
+                           one->pending.oldest_clock);
+    sync_output_add_number(json, "parked", one->parked);
+    sync_output_add_number(json, "withheld", one->withheld.count);
+    sync_output_add_number(json, "withheld_there", one->said.withheld.count);
+    sync_output_add_number(json, "received", peer->received);
+    sync_output_add_number(json, "confirmed", peer->confirmed);
+    sync_output_add_number(json, "last_push_at", peer->last_push_at);
+    sync_output_add_number(json, "last_pull_at", peer->last_pull_at);
+    sync_output_add_number(json, "clock_offset", peer->clock_offset);
     json_object_object_add(json, "there", there_json(&one->said));
     json_object_object_add(
         json, "runs",
@@ -64,70 +65,72 @@ static json_object *problems_json(const apr_array_header_t *problems)
         const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
         json_object *json = json_object_new_object();
 
-        cm_output_add_text(json, "severity", cm_severity_name(one->severity));
-        cm_output_add_text(json, "peer", one->peer);
-        cm_output_add_text(json, "text", one->text);
-        cm_output_add_text(json, "hint", one->remedy);
+        sync_output_add_text(json, "severity",
+                             cm_health_severity_name(one->severity));
+        sync_output_add_text(json, "peer", one->peer);
+        sync_output_add_text(json, "text", one->text);
+        sync_output_add_text(json, "hint", one->remedy);
         json_object_array_add(list, json);
     }
     return list;
 }
 
-static void print_json(const cm_client_t *client, const cm_health_t *health,
+static void print_json(const sync_client_t *client, const cm_health_t *health,
                        apr_pool_t *pool)
 {
-    const cm_state_t *state = health->state;
+    const cm_status_t *state = health->state;
     json_object *json = json_object_new_object();
     json_object *peers = json_object_new_array();
     int i;
 
-    cm_output_add_text(json, "node", state->name);
-    cm_output_add_text(json, "state", cm_severity_name(health->severity));
+    sync_output_add_text(json, "node", state->name);
+    sync_output_add_text(json, "state",
+                         cm_health_severity_name(health->severity));
     json_object_object_add(json, "problems", problems_json(health->problems));
-    cm_output_add_text(json, "epoch", state->epoch);
-    cm_output_add_number(json, "schema", state->schema);
-    cm_output_add_number(json, "written", state->last_seq);
-    cm_output_add_number(json, "paused_at", state->paused_at);
-    cm_output_add_number(json, "late_conflicts", state->conflicts);
+    sync_output_add_text(json, "epoch", state->epoch);
+    sync_output_add_number(json, "schema", state->schema);
+    sync_output_add_number(json, "written", state->last_seq);
+    sync_output_add_number(json, "paused_at", state->paused_at);
+    sync_output_add_number(json, "late_conflicts", state->conflicts);
     json_object_object_add(json, "peers", peers);
     for (i = 0; i < state->peers->nelts; i++)
         json_object_array_add(
             peers,
-            peer_json(client, &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t),
+            peer_json(client, &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t),
                       pool));
-    cm_output_json(client->output, json);
+    sync_output_json(client->output, json);
 }
 
-static const char *count(const cm_output_t *output, apr_int64_t number,
+static const char *count(const sync_output_t *output, apr_int64_t number,
                          char colour, apr_pool_t *pool)
 {
     if (number < 0)
         return "?";
     return number && colour
-               ? cm_output_paint(output, colour, cm_output_number(number, pool),
-                                 pool)
-               : cm_output_number(number, pool);
+               ? sync_output_paint(output, colour,
+                                   sync_output_number(number, pool), pool)
+               : sync_output_number(number, pool);
 }
 
 static const char *since(apr_int64_t clock, apr_pool_t *pool)
 {
-    return clock ? cm_output_ago(clock, pool) : "-";
+    return clock ? sync_output_ago(clock, pool) : "-";
 }
 
 /* Of a peer that should have been heard of by now, in red. */
-static const char *contact(const cm_client_t *client, apr_int64_t clock,
+static const char *contact(const sync_client_t *client, apr_int64_t clock,
                            apr_pool_t *pool)
 {
     apr_interval_time_t every = client->settings->expect_every;
-    const char *text = cm_output_when(clock, pool);
+    const char *text = sync_output_when(clock, pool);
 
-    if (every && cm_clock_is_past(clock, cm_clock_now(), every))
-        return cm_output_paint(client->output, 'r', text, pool);
+    if (every && cm_clocks_is_past(clock, cm_clocks_now(), every))
+        return sync_output_paint(client->output, 'r', text, pool);
     return text;
 }
 
 /* How much the clock of the peer is ahead of ours, as it last said. */
-static const char *clock_of(const cm_output_t *output, const cm_peer_t *peer,
+static const char *clock_of(const sync_output_t *output, const cm_peer_t *peer,
                             apr_pool_t *pool)
 {
     const char *text;
@@ -137,8 +140,9 @@ static const char *clock_of(const cm_output_t *output, const cm_peer_t *peer,
     /* Whole tenths, so that there is no "-0.0". */
     text = apr_psprintf(pool, "%+.1f s",
                         (double)(peer->clock_offset / 100000) / 10);
-    return cm_client_skew(peer, pool) ? cm_output_paint(output, 'r', text, pool)
-                                      : text;
+    return sync_client_skew(peer, pool)
+               ? sync_output_paint(output, 'r', text, pool)
+               : text;
 }
 
 static void add_row(apr_array_header_t *cells, const char *const *row)
@@ -150,11 +154,11 @@ static void add_row(apr_array_header_t *cells, const char *const *row)
 }
 
 /* Both sides in a row each, so that they fit a terminal of 80 columns. */
-static void add_peer(apr_array_header_t *cells, const cm_client_t *client,
-                     const cm_peer_state_t *one, apr_pool_t *pool)
+static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
+                     const cm_status_peer_t *one, apr_pool_t *pool)
 {
-    const cm_output_t *output = client->output;
-    const cm_said_t *said = &one->said;
+    const sync_output_t *output = client->output;
+    const cm_status_said_t *said = &one->said;
     char colour = one->parked > one->waiting ? 'r' : 'y';
     const char *here[COLUMNS] = {one->peer->name,
                                  "here",
@@ -178,66 +182,67 @@ static void add_peer(apr_array_header_t *cells, const cm_client_t *client,
 }
 
 /* Print what needs attention, the worst first. */
-static void print_problems(const cm_output_t *output,
+static void print_problems(const sync_output_t *output,
                            const apr_array_header_t *problems, apr_pool_t *pool)
 {
     int i;
 
     for (i = 0; i < problems->nelts; i++) {
         const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
-        const char *word = cm_output_paint(
+        const char *word = sync_output_paint(
             output, one->severity == CM_SEVERITY_WARNING ? 'y' : 'r',
-            cm_severity_name(one->severity), pool);
+            cm_health_severity_name(one->severity), pool);
 
-        cm_output_line(output, "%s: %s", word,
-                       cm_output_clean(one->text, pool));
+        sync_output_line(output, "%s: %s", word,
+                         sync_output_clean(one->text, pool));
         if (one->remedy)
-            cm_output_line(output, "    hint: %s",
-                           cm_output_clean(one->remedy, pool));
+            sync_output_line(output, "    hint: %s",
+                             sync_output_clean(one->remedy, pool));
     }
 }
 
 /* Say that the last run with NAME failed, though that is no problem yet. */
-static void print_failure(const cm_client_t *client, const char *name,
+static void print_failure(const sync_client_t *client, const char *name,
                           apr_pool_t *pool)
 {
-    const char *text = cm_monitor_young_failure(client, name, pool);
+    const char *text = sync_monitor_young_failure(client, name, pool);
 
     if (text)
-        cm_output_line(client->output, "%s: %s", name,
-                       cm_output_paint(client->output, 'r', text, pool));
+        sync_output_line(client->output, "%s: %s", name,
+                         sync_output_paint(client->output, 'r', text, pool));
 }
 
 /* What a person should know beside the figures. */
-static void print_notes(const cm_client_t *client, const cm_health_t *health,
+static void print_notes(const sync_client_t *client, const cm_health_t *health,
                         apr_pool_t *pool)
 {
-    const cm_output_t *output = client->output;
-    const cm_state_t *state = health->state;
+    const sync_output_t *output = client->output;
+    const cm_status_t *state = health->state;
     int i;
 
     if (state->conflicts)
-        cm_output_line(output,
-                       "%s values lost a conflict in the last 24 hours: "
-                       "communicator_conflicts keeps them",
-                       cm_output_number(state->conflicts, pool));
+        sync_output_line(output,
+                         "%s values lost a conflict in the last 24 hours: "
+                         "communicator_conflicts keeps them",
+                         sync_output_number(state->conflicts, pool));
     print_failure(client, state->name, pool);
     for (i = 0; i < state->peers->nelts; i++) {
-        const cm_peer_state_t *one =
-            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
+        const cm_status_peer_t *one =
+            &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t);
 
         print_failure(client, one->peer->name, pool);
         if (one->said.gem)
-            cm_output_line(output, "%s is a gem: it does not say how it stands",
-                           one->peer->name);
+            sync_output_line(output,
+                             "%s is a gem: it does not say how it stands",
+                             one->peer->name);
     }
     print_problems(output, health->problems, pool);
 }
 
-static void print_table(const cm_client_t *client, const cm_health_t *health,
+static void print_table(const sync_client_t *client, const cm_health_t *health,
                         apr_pool_t *pool)
 {
-    const cm_state_t *state = health->state;
+    const cm_status_t *state = health->state;
     static const char *const heading[COLUMNS] = {
         "PEER",   "SIDE",      "PENDING",   "OLDEST",
         "PARKED", "LAST PUSH", "LAST PULL", "CLOCK"};
@@ -247,37 +252,37 @@ static void print_table(const cm_client_t *client, const cm_health_t *health,
     add_row(cells, heading);
     for (i = 0; i < state->peers->nelts; i++)
         add_peer(cells, client,
-                 &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t), pool);
-    cm_output_table(client->output, cells, COLUMNS);
+                 &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t), pool);
+    sync_output_table(client->output, cells, COLUMNS);
     print_notes(client, health, pool);
 }
 
 /* A database that is away is a figure, too. */
-static void print_metrics(cm_client_t *client, apr_pool_t *pool)
+static void print_metrics(sync_client_t *client, apr_pool_t *pool)
 {
     cm_health_t *health;
-    cm_error_t *err = cm_monitor_read(&health, client, pool);
+    cm_error_t *err = sync_monitor_read(&health, client, pool);
 
     if (err) {
         health = cm_health_of_error(client->settings, err, pool);
-        cm_monitor_judge(health, client, pool);
+        sync_monitor_judge(health, client, pool);
     }
-    cm_monitor_prometheus(client, health, pool);
+    sync_monitor_prometheus(client, health, pool);
 }
 
-cm_error_t *cm_command_status(int *status, cm_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_status(int *status, sync_client_t *client,
+                                apr_pool_t *scratch_pool)
 {
-    const cm_options_t *options = client->options;
+    const sync_options_t *options = client->options;
     cm_health_t *health;
 
     if (options->prometheus) {
         print_metrics(client, scratch_pool);
         return NULL;
     }
-    CM_TRY(cm_monitor_read(&health, client, scratch_pool));
+    CM_TRY(sync_monitor_read(&health, client, scratch_pool));
     if (options->nagios)
-        *status = cm_monitor_nagios(client, health, scratch_pool);
+        *status = sync_monitor_nagios(client, health, scratch_pool);
     else if (client->output->json)
         print_json(client, health, scratch_pool);
     else

@@ -9,13 +9,15 @@
 #include <json.h>
 
 #include "alert.h"
-#include "cm_purge.h"
-#include "cm_withheld.h"
+#include "outbox/withheld.h"
+#include "operate/purge.h"
 #include "folder.h"
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
 #include "sync.h"
+#include "inbox/inbox.h"
+#include "operate/pause.h"
 
 /* How often, in seconds, CommunicatorRetain is looked after. */
 #define RETAIN_EVERY 600
@@ -33,15 +35,15 @@ static int ends_run(cm_code_e code)
            code != CM_MALFORMED && code != CM_GAP;
 }
 
-static cm_error_t *push(cm_session_t *session, int quiet_when_empty,
+static cm_error_t *push(sync_session_t *session, int quiet_when_empty,
                         apr_pool_t *pool)
 {
-    CM_TRY_FOR(cm_push(session, quiet_when_empty, pool), pool, "cannot push");
+    CM_TRY_FOR(sync_push(session, quiet_when_empty, pool), pool, "cannot push");
     return NULL;
 }
 
 /* A pull, too, may find out that there is something to be sent again. */
-static cm_error_t *exchange(cm_session_t *session, int directions,
+static cm_error_t *exchange(sync_session_t *session, int directions,
                             apr_pool_t *pool)
 {
     cm_error_t *err = NULL, *later = NULL;
@@ -52,59 +54,60 @@ static cm_error_t *exchange(cm_session_t *session, int directions,
             return err;
     }
     if (directions & PULL) {
-        CM_TRY_FOR(cm_pull(session, pool), pool, "cannot pull");
-        if ((directions & PUSH) && !err && cm_session_is_set_back(session))
+        CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
+        if ((directions & PUSH) && !err && sync_session_is_set_back(session))
             err = push(session, 0, pool);
-        later = cm_sync_retry(session, pool);
+        later = sync_sync_retry(session, pool);
     }
     return err ? err : later;
 }
 
-static void report_json(const cm_client_t *client, const char *peer,
-                        const cm_session_t *session, apr_time_t took)
+static void report_json(const sync_client_t *client, const char *peer,
+                        const sync_session_t *session, apr_time_t took)
 {
-    const cm_totals_t *totals = &session->totals;
+    const sync_totals_t *totals = &session->totals;
     json_object *json = json_object_new_object();
 
-    cm_output_add_text(json, "peer", peer);
-    cm_output_add_text(json, "kind",
-                       session->kind == CM_PEER_OURS  ? "communicator"
-                       : session->kind == CM_PEER_GEM ? "gem"
-                                                      : "unknown");
-    cm_output_add_number(json, "pushed", totals->pushed);
-    cm_output_add_number(json, "pulled", totals->pulled);
-    cm_output_add_number(json, "applied", totals->applied);
-    cm_output_add_number(json, "parked", totals->parked->nelts);
-    cm_output_add_number(json, "parked_there", totals->parked_there->nelts);
-    cm_output_add_number(json, "held_back", totals->held_back);
-    cm_output_add_number(json, "withheld", totals->withheld->nelts);
-    cm_output_add_number(json, "withheld_there", totals->withheld_there->nelts);
-    cm_output_add_number(json, "milliseconds", apr_time_as_msec(took));
-    cm_output_json(client->output, json);
+    sync_output_add_text(json, "peer", peer);
+    sync_output_add_text(json, "kind",
+                         session->kind == CM_PEER_OURS  ? "communicator"
+                         : session->kind == CM_PEER_GEM ? "gem"
+                                                        : "unknown");
+    sync_output_add_number(json, "pushed", totals->pushed);
+    sync_output_add_number(json, "pulled", totals->pulled);
+    sync_output_add_number(json, "applied", totals->applied);
+    sync_output_add_number(json, "parked", totals->parked->nelts);
+    sync_output_add_number(json, "parked_there", totals->parked_there->nelts);
+    sync_output_add_number(json, "held_back", totals->held_back);
+    sync_output_add_number(json, "withheld", totals->withheld->nelts);
+    sync_output_add_number(json, "withheld_there",
+                           totals->withheld_there->nelts);
+    sync_output_add_number(json, "milliseconds", apr_time_as_msec(took));
+    sync_output_json(client->output, json);
 }
 
 /* What a gem would misread is held back by design; of what nobody can read
  * an operator should know. */
-static void report_held_back(const cm_client_t *client, const char *peer,
-                             const cm_session_t *session)
+static void report_held_back(const sync_client_t *client, const char *peer,
+                             const sync_session_t *session)
 {
-    const cm_totals_t *totals = &session->totals;
+    const sync_totals_t *totals = &session->totals;
     const char *reason =
         totals->held_reason ? totals->held_reason : "no reason given";
 
     if (totals->held_back > 0 && session->kind != CM_PEER_GEM)
-        cm_output_warn(client->output, peer,
-                       "passed over %" APR_INT64_T_FMT " messages: %s",
-                       totals->held_back, reason);
+        sync_output_warn(client->output, peer,
+                         "passed over %" APR_INT64_T_FMT " messages: %s",
+                         totals->held_back, reason);
     else if (totals->held_back > 0)
-        cm_output_summary(client->output,
-                          "%s: held back %" APR_INT64_T_FMT
-                          " that it could not read (%s)",
-                          peer, totals->held_back, reason);
+        sync_output_summary(client->output,
+                            "%s: held back %" APR_INT64_T_FMT
+                            " that it could not read (%s)",
+                            peer, totals->held_back, reason);
 }
 
 /* Warn of messages that wait for a person; returns whether there were any. */
-static int report_parked(const cm_client_t *client, const char *peer,
+static int report_parked(const sync_client_t *client, const char *peer,
                          const char *what, const apr_array_header_t *parked,
                          int tells)
 {
@@ -116,24 +119,24 @@ static int report_parked(const cm_client_t *client, const char *peer,
         if (one->transient)
             continue;
         if (++count <= 3 && tells)
-            cm_output_warn(
+            sync_output_warn(
                 client->output, peer,
                 "message %" APR_INT64_T_FMT "%s is %s: %s", one->id,
                 one->model ? apr_psprintf(client->pool, " (%s)", one->model)
                            : "",
                 what,
-                one->reason ? cm_output_clean(one->reason, client->pool)
+                one->reason ? sync_output_clean(one->reason, client->pool)
                             : "no reason given");
     }
     if (count > 3 && tells)
-        cm_output_warn(client->output, peer, "and %d more messages %s",
-                       count - 3, what);
+        sync_output_warn(client->output, peer, "and %d more messages %s",
+                         count - 3, what);
     return count > 0;
 }
 
 /* Return whether a message for PEER is held back because it cannot be read
  * here: that is an error until its record is published again. */
-static int has_unread(const cm_client_t *client, const char *peer)
+static int has_unread(const sync_client_t *client, const char *peer)
 {
     apr_array_header_t *list;
     int i;
@@ -146,20 +149,20 @@ static int has_unread(const cm_client_t *client, const char *peer)
     return 0;
 }
 
-static void report(int *status, const cm_client_t *client, const char *peer,
-                   const cm_session_t *session, int tells_parked,
+static void report(int *status, const sync_client_t *client, const char *peer,
+                   const sync_session_t *session, int tells_parked,
                    apr_time_t took)
 {
-    const cm_totals_t *totals = &session->totals;
+    const sync_totals_t *totals = &session->totals;
     const char *skew;
     int i, waits;
 
     for (i = 0; i < totals->notices->nelts; i++)
-        cm_output_warn(client->output, peer, "%s",
-                       APR_ARRAY_IDX(totals->notices, i, const char *));
-    skew = cm_client_skew(session->peer, client->pool);
+        sync_output_warn(client->output, peer, "%s",
+                         APR_ARRAY_IDX(totals->notices, i, const char *));
+    skew = sync_client_skew(session->peer, client->pool);
     if (skew && client->output->verbose)
-        cm_output_warn(client->output, peer, "%s", skew);
+        sync_output_warn(client->output, peer, "%s", skew);
     waits = report_parked(client, peer, "parked here", totals->parked,
                           tells_parked);
     waits |= report_parked(client, peer, "parked there", totals->parked_there,
@@ -171,84 +174,85 @@ static void report(int *status, const cm_client_t *client, const char *peer,
     if (session->withheld.count > 0 && *status == 0)
         waits |= has_unread(client, peer);
     if (waits && *status == 0)
-        *status = cm_code_exit_status(CM_REJECTED);
+        *status = cm_error_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, session, took);
         return;
     }
-    cm_output_summary(client->output,
-                      "%s: pushed %" APR_INT64_T_FMT
-                      ", pulled %" APR_INT64_T_FMT " in %.1f s",
-                      peer, totals->pushed, totals->pulled,
-                      (double)took / APR_USEC_PER_SEC);
+    sync_output_summary(client->output,
+                        "%s: pushed %" APR_INT64_T_FMT
+                        ", pulled %" APR_INT64_T_FMT " in %.1f s",
+                        peer, totals->pushed, totals->pulled,
+                        (double)took / APR_USEC_PER_SEC);
     report_held_back(client, peer, session);
 }
 
 static void on_moved(void *baton, const char *what, apr_int64_t done,
                      apr_int64_t total)
 {
-    cm_output_progress(baton, what, done, total);
+    sync_output_progress(baton, what, done, total);
 }
 
-static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
+static cm_error_t *open_session(sync_session_t **session, sync_client_t *client,
                                 const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
-    CM_TRY(cm_session_open(session, client->node, peer,
-                           client->options->timeout, pool));
+    CM_TRY(sync_session_open(session, client->node, peer,
+                             client->options->timeout, pool));
     (*session)->moved = on_moved;
     (*session)->baton = client->output;
     return NULL;
 }
 
 /* A run that has used its time has done what it was asked to. */
-static cm_error_t *forgive(cm_error_t *err, const cm_client_t *client,
+static cm_error_t *forgive(cm_error_t *err, const sync_client_t *client,
                            const char *peer)
 {
-    if (!err || err->code != CM_INTERRUPTED || !cm_stop_is_late())
+    if (!err || err->code != CM_INTERRUPTED || !sync_stop_is_late())
         return err;
-    cm_output_summary(client->output, "%s: the time is up (--max-time)", peer);
+    sync_output_summary(client->output, "%s: the time is up (--max-time)",
+                        peer);
     return NULL;
 }
 
 /* How many messages wait for a person, here and as the peer says there. */
-static apr_int64_t waiting(const cm_session_t *session)
+static apr_int64_t waiting(const sync_session_t *session)
 {
     apr_int64_t there = session->said.parked;
 
     return session->totals.parked_here + (there > 0 ? there : 0) +
-           cm_session_withheld(session);
+           sync_session_withheld(session);
 }
 
 /* The database was lost, or its session takes no writes any more: once more on
  * another connection, which may lead to another server. */
-static cm_error_t *once_more(cm_session_t *session, int directions,
+static cm_error_t *once_more(sync_session_t *session, int directions,
                              apr_pool_t *pool)
 {
-    cm_store_rollback(session->node->store);
-    CM_TRY(cm_session_load(session, pool));
+    cm_transaction_rollback(session->node->store);
+    CM_TRY(sync_session_load(session, pool));
     return exchange(session, directions, pool);
 }
 
-static cm_error_t *sync_peer(int *status, cm_client_t *client,
+static cm_error_t *sync_peer(int *status, sync_client_t *client,
                              const cm_peer_settings_t *peer, int directions,
                              apr_pool_t *pool)
 {
     apr_time_t began = apr_time_now();
-    cm_session_t *session = NULL;
-    cm_alert_t *alert;
+    sync_session_t *session = NULL;
+    sync_alert_t *alert;
     const char *holder;
     cm_error_t *err;
 
-    err = cm_lock_take(&holder, client->settings->run_directory, peer->name,
-                       client->options->wait, pool);
+    err = sync_lock_take(&holder, client->settings->run_directory, peer->name,
+                         client->options->wait, pool);
     if (!err && holder) {
-        cm_output_summary(client->output, "%s: another run is at work (%s)",
-                          peer->name, holder);
+        sync_output_summary(client->output, "%s: another run is at work (%s)",
+                            peer->name, holder);
         return NULL;
     }
-    alert = cm_alert_open(client, peer->name, pool);
-    if (cm_alert_is_too_soon(status, alert))
+    alert = sync_alert_open(client, peer->name, pool);
+    if (sync_alert_is_too_soon(status, alert))
         return NULL;
     if (!err)
         err = open_session(&session, client, peer, pool);
@@ -257,12 +261,12 @@ static cm_error_t *sync_peer(int *status, cm_client_t *client,
         if (err && err->code == CM_UNAVAILABLE)
             err = once_more(session, directions, pool);
         err = forgive(err, client, peer->name);
-        cm_output_progress(client->output, "", 1, 1);
+        sync_output_progress(client->output, "", 1, 1);
         report(status, client, peer->name, session,
-               cm_alert_tells_parked(alert), apr_time_now() - began);
+               sync_alert_tells_parked(alert), apr_time_now() - began);
     }
-    cm_store_rollback(client->store);
-    cm_alert_close(alert, err, session, session ? waiting(session) : 0);
+    cm_transaction_rollback(client->store);
+    sync_alert_close(alert, err, session, session ? waiting(session) : 0);
     return err;
 }
 
@@ -270,15 +274,15 @@ static cm_error_t *sync_peer(int *status, cm_client_t *client,
  * what passes by itself. */
 static int worse(int status, const cm_error_t *err)
 {
-    int other = cm_code_exit_status(err->code);
+    int other = cm_error_code_exit_status(err->code);
 
-    if (status == 0 || status == cm_code_exit_status(CM_TIMEOUT))
+    if (status == 0 || status == cm_error_code_exit_status(CM_TIMEOUT))
         return other;
     return status;
 }
 
 /* Runs of many hosts begin apart, those of one host always at one moment. */
-static cm_error_t *splay(const cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *splay(const sync_client_t *client, apr_pool_t *pool)
 {
     char host[APRMAXHOSTLEN + 1] = "";
     const char *seed;
@@ -293,7 +297,7 @@ static cm_error_t *splay(const cm_client_t *client, apr_pool_t *pool)
           apr_time_from_msec(apr_hashfunc_default(seed, &size) %
                              (client->options->splay * 1000U + 1));
     while (apr_time_now() < end) {
-        CM_TRY(cm_stop_check(pool));
+        CM_TRY(sync_stop_check(pool));
         apr_sleep(apr_time_from_msec(50));
     }
     return NULL;
@@ -301,62 +305,62 @@ static cm_error_t *splay(const cm_client_t *client, apr_pool_t *pool)
 
 /* Remove what CommunicatorRetain no longer keeps, once in a while; that it
  * fails is no failure of the run. */
-static void retain(const cm_client_t *client, apr_pool_t *pool)
+static void retain(const sync_client_t *client, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
     const char *directory = settings->state_directory;
-    json_object *memory = cm_memory_read(directory, settings->name, pool);
+    json_object *memory = sync_memory_read(directory, settings->name, pool);
     apr_int64_t now = apr_time_sec(apr_time_now()), removed = 0;
     json_object *last;
     cm_error_t *err;
 
     if (json_object_object_get_ex(memory, "purged_at", &last) &&
-        !cm_clock_is_past(json_object_get_int64(last), now, RETAIN_EVERY))
+        !cm_clocks_is_past(json_object_get_int64(last), now, RETAIN_EVERY))
         return;
     err = cm_purge_retain(&removed, client->node, pool);
     if (err && client->output->verbose)
-        cm_output_error(client->output, NULL, err, pool);
-    cm_output_add_number(memory, "purged_at", now);
-    err = cm_memory_write(directory, settings->name, memory, pool);
+        sync_output_error(client->output, NULL, err, pool);
+    sync_output_add_number(memory, "purged_at", now);
+    err = sync_memory_write(directory, settings->name, memory, pool);
     if (err && client->output->verbose)
-        cm_output_error(client->output, NULL, err, pool);
+        sync_output_error(client->output, NULL, err, pool);
 }
 
 /* Report when the folders or locks of this node cannot be used by this user, so
  * that others serve. */
-static int report_files(const cm_client_t *client,
+static int report_files(const sync_client_t *client,
                         const apr_array_header_t *peers, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
-    cm_alert_t *alert = cm_alert_open_about(client, CM_ALERT_FILES, pool);
-    cm_error_t *err = cm_folder_check(settings->state_directory,
-                                      "CommunicatorStateDir", pool);
+    sync_alert_t *alert = sync_alert_open_about(client, CM_ALERT_FILES, pool);
+    cm_error_t *err = sync_folder_check(settings->state_directory,
+                                        "CommunicatorStateDir", pool);
     int i;
 
     if (!err)
-        err = cm_folder_check(settings->run_directory, "CommunicatorRunDir",
-                              pool);
+        err = sync_folder_check(settings->run_directory, "CommunicatorRunDir",
+                                pool);
     for (i = 0; !err && i < peers->nelts; i++)
-        err = cm_lock_check(settings->run_directory,
-                            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
-                            pool);
-    cm_alert_close(alert, err, NULL, 0);
-    return err ? cm_code_exit_status(err->code) : 0;
+        err = sync_lock_check(
+            settings->run_directory,
+            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name, pool);
+    sync_alert_close(alert, err, NULL, 0);
+    return err ? cm_error_code_exit_status(err->code) : 0;
 }
 
 /* What keeps all peers waiting: no database, a pause. */
-static cm_error_t *begin(cm_client_t *client, apr_pool_t *pool)
+static cm_error_t *begin(sync_client_t *client, apr_pool_t *pool)
 {
-    cm_alert_t *alert = cm_alert_open(client, "", pool);
-    cm_error_t *err = cm_client_node(client);
+    sync_alert_t *alert = sync_alert_open(client, "", pool);
+    cm_error_t *err = sync_client_node(client);
 
     if (!err)
-        err = cm_state_check(client->node, pool);
-    cm_alert_close(alert, err, NULL, 0);
+        err = cm_pause_check(client->node, pool);
+    sync_alert_close(alert, err, NULL, 0);
     return err;
 }
 
-static void sync_peers(int *status, cm_client_t *client,
+static void sync_peers(int *status, sync_client_t *client,
                        const apr_array_header_t *peers, int directions,
                        apr_pool_t *scratch_pool)
 {
@@ -372,26 +376,26 @@ static void sync_peers(int *status, cm_client_t *client,
                         directions, iterpool);
         if (err)
             *status = worse(*status, err);
-        if ((err && err->code == CM_INTERRUPTED) || cm_stop_is_late())
+        if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late())
             break;
     }
     apr_pool_destroy(iterpool);
 }
 
-static cm_error_t *sync_all(int *status, cm_client_t *client, int directions,
+static cm_error_t *sync_all(int *status, sync_client_t *client, int directions,
                             apr_pool_t *scratch_pool)
 {
     apr_array_header_t *peers;
     cm_error_t *err;
     int files;
 
-    CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 1, scratch_pool));
     CM_TRY(splay(client, scratch_pool));
-    cm_stop_after(client->options->max_time);
+    sync_stop_after(client->options->max_time);
     files = report_files(client, peers, scratch_pool);
     err = begin(client, scratch_pool);
     if (err) {
-        *status = cm_code_exit_status(err->code);
+        *status = cm_error_code_exit_status(err->code);
         return NULL;
     }
     sync_peers(status, client, peers, directions, scratch_pool);
@@ -402,20 +406,20 @@ static cm_error_t *sync_all(int *status, cm_client_t *client, int directions,
     return NULL;
 }
 
-cm_error_t *cm_command_communicate(int *status, cm_client_t *client,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *sync_command_communicate(int *status, sync_client_t *client,
+                                     apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PUSH | PULL, scratch_pool);
 }
 
-cm_error_t *cm_command_push(int *status, cm_client_t *client,
-                            apr_pool_t *scratch_pool)
+cm_error_t *sync_command_push(int *status, sync_client_t *client,
+                              apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PUSH, scratch_pool);
 }
 
-cm_error_t *cm_command_pull(int *status, cm_client_t *client,
-                            apr_pool_t *scratch_pool)
+cm_error_t *sync_command_pull(int *status, sync_client_t *client,
+                              apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PULL, scratch_pool);
 }

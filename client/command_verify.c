@@ -5,41 +5,42 @@
 
 #include <apr_strings.h>
 
-#include "cm_verify_compare.h"
+#include "verify/compare.h"
 #include "session.h"
 #include "stop.h"
 #include "verify_report.h"
+#include "operate/status.h"
 
 static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
                        const cm_verify_question_t *question, apr_pool_t *pool)
 {
-    cm_session_t *session = baton;
+    sync_session_t *session = baton;
     const char *query = question->ask == CM_ASK_PUBLISH ? "repair" : "verify";
     cm_buffer_t *text = cm_buffer_create(1024, pool);
-    cm_http_reply_t *raw;
-    cm_reply_t *reply;
+    sync_http_reply_t *raw;
+    sync_reply_t *reply;
     cm_error_t *err;
 
-    CM_TRY(cm_stop_check(pool));
-    cm_verify_write_question(text, question);
-    CM_TRY(
-        cm_http_post(&raw, session->http, query, text->data, text->size, pool));
-    err = cm_reply_judge_answer(&reply, raw, pool);
-    CM_TRY(cm_session_meet(session, reply, pool));
+    CM_TRY(sync_stop_check(pool));
+    cm_verify_question_write(text, question);
+    CM_TRY(sync_http_post(&raw, session->http, query, text->data, text->size,
+                          pool));
+    err = sync_reply_judge_answer(&reply, raw, pool);
+    CM_TRY(sync_session_meet(session, reply, pool));
     CM_TRY(err);
-    return cm_verify_read_answer(
+    return cm_verify_reply_read(
         answer, reply->data, reply->size,
         question->columns ? question->columns->nelts : 0, pool);
 }
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    cm_output_progress(baton, "verify", done, total);
+    sync_output_progress(baton, "verify", done, total);
 }
 
 /* Give the models to verify: const char *. */
 static cm_error_t *find_models(const apr_array_header_t **names,
-                               const cm_client_t *client, apr_pool_t *pool)
+                               const sync_client_t *client, apr_pool_t *pool)
 {
     const apr_array_header_t *models = client->settings->models;
     apr_array_header_t *all = apr_array_make(pool, 8, sizeof(const char *));
@@ -63,13 +64,13 @@ static cm_error_t *find_models(const apr_array_header_t **names,
     return NULL;
 }
 
-static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
+static cm_error_t *open_session(sync_session_t **session, sync_client_t *client,
                                 const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
-    CM_TRY(cm_session_open(session, client->node, peer,
-                           client->options->timeout, pool));
-    CM_TRY(cm_session_greet(*session, pool));
+    CM_TRY(sync_session_open(session, client->node, peer,
+                             client->options->timeout, pool));
+    CM_TRY(sync_session_greet(*session, pool));
     if ((*session)->kind == CM_PEER_OURS)
         return NULL;
     return CM_FAIL(pool, CM_PROTOCOL,
@@ -77,46 +78,48 @@ static cm_error_t *open_session(cm_session_t **session, cm_client_t *client,
 }
 
 /* What is withheld is missing at the other side. */
-static void tell_withheld(const cm_client_t *client, const char *peer,
-                          const cm_peer_state_t *one)
+static void tell_withheld(const sync_client_t *client, const char *peer,
+                          const cm_status_peer_t *one)
 {
     if (one->withheld.count > 0)
-        cm_output_warn(client->output, peer,
-                       "%s withheld from it, from %" APR_INT64_T_FMT
-                       " on: communicator-sync parked",
-                       cm_output_messages(one->withheld.count, client->pool),
-                       one->withheld.first);
+        sync_output_warn(
+            client->output, peer,
+            "%s withheld from it, from %" APR_INT64_T_FMT
+            " on: communicator-sync parked",
+            sync_output_messages(one->withheld.count, client->pool),
+            one->withheld.first);
     if (one->said.withheld.count > 0)
-        cm_output_warn(
+        sync_output_warn(
             client->output, peer,
             "%s withheld from us: communicator-sync parked, on that host",
-            cm_output_messages(one->said.withheld.count, client->pool));
+            sync_output_messages(one->said.withheld.count, client->pool));
 }
 
 /* What is parked is under way for as long as nobody looks at it. */
-static cm_error_t *tell_parked(const cm_client_t *client, const char *peer,
+static cm_error_t *tell_parked(const sync_client_t *client, const char *peer,
                                apr_pool_t *pool)
 {
-    const cm_peer_state_t *one;
-    cm_state_t *state;
+    const cm_status_peer_t *one;
+    cm_status_t *state;
 
-    CM_TRY(cm_state_read(&state, client->node, peer, pool));
-    one = &APR_ARRAY_IDX(state->peers, 0, cm_peer_state_t);
+    CM_TRY(cm_status_read(&state, client->node, peer, pool));
+    one = &APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t);
     if (one->parked > 0)
-        cm_output_warn(client->output, peer,
-                       "%s parked here: communicator-sync parked",
-                       cm_output_messages(one->parked, pool));
+        sync_output_warn(client->output, peer,
+                         "%s parked here: communicator-sync parked",
+                         sync_output_messages(one->parked, pool));
     if (one->said.parked > 0)
-        cm_output_warn(client->output, peer,
-                       "%s of ours parked there: communicator-sync parked, on "
-                       "that host",
-                       cm_output_messages(one->said.parked, pool));
+        sync_output_warn(
+            client->output, peer,
+            "%s of ours parked there: communicator-sync parked, on "
+            "that host",
+            sync_output_messages(one->said.parked, pool));
     tell_withheld(client, peer, one);
     return NULL;
 }
 
 /* --from names one of the two sides. */
-static cm_error_t *check_from(const cm_client_t *client, const char *peer,
+static cm_error_t *check_from(const sync_client_t *client, const char *peer,
                               apr_pool_t *pool)
 {
     const char *from = client->options->from, *own = client->settings->name;
@@ -133,7 +136,7 @@ static cm_error_t *check_from(const cm_client_t *client, const char *peer,
 
 /* What only one side has may have been lost on the other one, or have been
  * removed there where no trigger saw it: a person knows. */
-static cm_error_t *ask_for_side(const cm_client_t *client, const char *peer,
+static cm_error_t *ask_for_side(const sync_client_t *client, const char *peer,
                                 int count, apr_pool_t *pool)
 {
     const char *own = client->settings->name;
@@ -152,7 +155,7 @@ static cm_error_t *ask_for_side(const cm_client_t *client, const char *peer,
 
 /* Compare all models, then look again at what differs: by then it may have
  * arrived. */
-static cm_error_t *verify_peer(int *status, cm_client_t *client,
+static cm_error_t *verify_peer(int *status, sync_client_t *client,
                                const cm_peer_settings_t *peer,
                                const apr_array_header_t *names,
                                apr_pool_t *pool)
@@ -160,7 +163,7 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
     cm_verify_work_t *works =
         apr_pcalloc(pool, (names->nelts + 1) * sizeof(*works));
     cm_error_t *err = NULL;
-    cm_session_t *session;
+    sync_session_t *session;
     int i, undecided = 0;
 
     CM_TRY(check_from(client, peer->name, pool));
@@ -175,7 +178,7 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
                                       .pool = pool};
         err = cm_verify_compare(&works[i],
                                 APR_ARRAY_IDX(names, i, const char *), pool);
-        cm_output_progress(client->output, "verify", 1, 1);
+        sync_output_progress(client->output, "verify", 1, 1);
         if (err)
             err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
                                 "cannot verify model '%s'",
@@ -186,26 +189,26 @@ static cm_error_t *verify_peer(int *status, cm_client_t *client,
         CM_TRY_FOR(cm_verify_settle(&works[i], pool), pool,
                    "cannot verify model '%s'", works[i].report->model);
         if (client->options->repair && !works[i].report->skipped)
-            CM_TRY_FOR(cm_verify_repair(&works[i], client->options->from, pool),
-                       pool, "cannot repair model '%s'",
-                       works[i].report->model);
-        cm_verify_show(status, client, peer->name, works[i].report, pool);
+            CM_TRY_FOR(
+                cm_verify_settle_repair(&works[i], client->options->from, pool),
+                pool, "cannot repair model '%s'", works[i].report->model);
+        sync_verify_show(status, client, peer->name, works[i].report, pool);
         undecided += works[i].report->undecided;
     }
     CM_TRY(tell_parked(client, peer->name, pool));
     return undecided ? ask_for_side(client, peer->name, undecided, pool) : NULL;
 }
 
-cm_error_t *cm_command_verify(int *status, cm_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_verify(int *status, sync_client_t *client,
+                                apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *names;
     apr_array_header_t *peers;
     int i;
 
     CM_TRY(find_models(&names, client, scratch_pool));
-    CM_TRY(cm_client_peers(&peers, client, 1, scratch_pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 1, scratch_pool));
+    CM_TRY(sync_client_node(client));
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
@@ -216,8 +219,8 @@ cm_error_t *cm_command_verify(int *status, cm_client_t *client,
             continue;
         if (peers->nelts == 1)
             return err;
-        cm_output_error(client->output, peer->name, err, scratch_pool);
-        *status = cm_code_exit_status(err->code);
+        sync_output_error(client->output, peer->name, err, scratch_pool);
+        *status = cm_error_code_exit_status(err->code);
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <apr_strings.h>
+#include "base/error.h"
 
 /* Whose the folders are that root makes, where packages or the guide made that
  * user. */
@@ -47,7 +48,8 @@ static int is_private(const char *path, int make)
            info.st_uid == geteuid() && !(info.st_mode & 077);
 }
 
-const char *cm_folder_spare(const char *configured, int make, apr_pool_t *pool)
+const char *sync_folder_spare(const char *configured, int make,
+                              apr_pool_t *pool)
 {
     const char *tmp = getenv("TMPDIR"), *parent, *path;
     char *name = apr_pstrdup(pool, configured), *c;
@@ -61,18 +63,18 @@ const char *cm_folder_spare(const char *configured, int make, apr_pool_t *pool)
     return is_private(parent, make) && is_private(path, make) ? path : NULL;
 }
 
-const char *cm_folder_of(const char *configured, apr_pool_t *pool)
+const char *sync_folder_of(const char *configured, apr_pool_t *pool)
 {
     const char *spare;
 
     if (is_usable(configured))
         return configured;
-    spare = cm_folder_spare(configured, 1, pool);
+    spare = sync_folder_spare(configured, 1, pool);
     return spare ? spare : configured;
 }
 
-cm_error_t *cm_folder_check(const char *configured, const char *directive,
-                            apr_pool_t *pool)
+cm_error_t *sync_folder_check(const char *configured, const char *directive,
+                              apr_pool_t *pool)
 {
     const char *spare, *meanwhile = "";
     cm_error_t *err;
@@ -81,7 +83,7 @@ cm_error_t *cm_folder_check(const char *configured, const char *directive,
         return NULL;
     err = CM_FAIL(pool, CM_FILE, "'%s' (%s) cannot be written: %s", configured,
                   directive, strerror(errno));
-    spare = cm_folder_spare(configured, 1, pool);
+    spare = sync_folder_spare(configured, 1, pool);
     if (spare)
         meanwhile =
             apr_pstrcat(pool, "; until then '", spare, "' serves", NULL);
@@ -104,7 +106,7 @@ static int stat_folder(struct stat *folder, const char *path)
     return stat(parent, folder) == 0;
 }
 
-void cm_folder_give_database(const char *path)
+void sync_folder_give_database(const char *path)
 {
     struct stat file, folder;
 
@@ -114,7 +116,7 @@ void cm_folder_give_database(const char *path)
         return; /* the next run of that user says so */
 }
 
-void cm_folder_give(int fd, const char *path)
+void sync_folder_give(int fd, const char *path)
 {
     struct stat file, folder;
 
@@ -129,12 +131,12 @@ void cm_folder_give(int fd, const char *path)
         return;
 }
 
-int cm_folder_open(const char *path)
+int sync_folder_open(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 
     if (fd >= 0)
-        cm_folder_give(fd, path);
+        sync_folder_give(fd, path);
     else if (errno == EACCES || errno == EROFS)
         /* of another user: a lock can be taken by whoever may read it */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -4,13 +4,14 @@
 
 #include <apr_strings.h>
 
-#include "cm_message.h"
+#include "record/message.h"
+#include "outbox/outbox.h"
 
 /* It keeps some 165 messages a second and gives up after 10 seconds. */
 #define BATCH_MESSAGES 100
 #define BATCH_BYTES    102400
 
-void cm_gem_begin(cm_push_t *push)
+void sync_gem_begin(sync_push_t *push)
 {
     if (push->limits.messages > BATCH_MESSAGES)
         push->limits.messages = BATCH_MESSAGES;
@@ -19,20 +20,21 @@ void cm_gem_begin(cm_push_t *push)
     push->next_id = push->session->peer->confirmed_id + 1;
 }
 
-cm_error_t *cm_gem_before(cm_push_t *push, const cm_ready_t *ready,
-                          apr_pool_t *scratch_pool)
+cm_error_t *sync_gem_before(sync_push_t *push, const sync_ready_t *ready,
+                            apr_pool_t *scratch_pool)
 {
     if (ready->batch.last <= push->session->peer->sent)
         return NULL;
-    return cm_session_note_sent(push->session, ready->batch.last, scratch_pool);
+    return sync_session_note_sent(push->session, ready->batch.last,
+                                  scratch_pool);
 }
 
-cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
-                            apr_pool_t *scratch_pool)
+cm_error_t *sync_gem_accepted(sync_push_t *push, const sync_ready_t *ready,
+                              apr_pool_t *scratch_pool)
 {
-    cm_session_t *session = push->session;
+    sync_session_t *session = push->session;
 
-    CM_TRY(cm_outbox_gem_confirm(session->node, session->settings->name,
+    CM_TRY(cm_outbox_confirm_gem(session->node, session->settings->name,
                                  ready->batch.last, ready->last_id,
                                  scratch_pool));
     push->after = ready->batch.last;
@@ -40,14 +42,14 @@ cm_error_t *cm_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
     return NULL;
 }
 
-cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
-                         apr_pool_t *scratch_pool)
+cm_error_t *sync_gem_agree(sync_push_t *push, apr_int64_t wanted,
+                           apr_pool_t *scratch_pool)
 {
-    cm_session_t *session = push->session;
+    sync_session_t *session = push->session;
     apr_int64_t after, first_id;
 
-    CM_TRY(cm_outbox_gem_seek(&after, &first_id, session->node,
-                              session->settings->name, wanted, scratch_pool));
+    CM_TRY(cm_gem_seek(&after, &first_id, session->node,
+                       session->settings->name, wanted, scratch_pool));
     if (first_id != wanted)
         return cm_error_hint(CM_FAIL(scratch_pool, CM_EPOCH,
                                      "the peer wants message %" APR_INT64_T_FMT
@@ -56,11 +58,11 @@ cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
                              scratch_pool,
                              "see \"ANOTHER HISTORY\" in communicator-sync(8)");
     if (wanted < push->next_id)
-        cm_session_notice(session,
-                          "it holds our messages up to %" APR_INT64_T_FMT
-                          " only: restored from a backup? Sending the "
-                          "following ones again",
-                          wanted - 1);
+        sync_session_notice(session,
+                            "it holds our messages up to %" APR_INT64_T_FMT
+                            " only: restored from a backup? Sending the "
+                            "following ones again",
+                            wanted - 1);
     push->next_id = wanted;
     if (after <= push->after) {
         push->after = after;
@@ -72,6 +74,6 @@ cm_error_t *cm_gem_agree(cm_push_t *push, apr_int64_t wanted,
     if (after > session->peer->sent)
         return NULL;
     push->after = after;
-    return cm_outbox_gem_confirm(session->node, session->settings->name, after,
+    return cm_outbox_confirm_gem(session->node, session->settings->name, after,
                                  wanted - 1, scratch_pool);
 }

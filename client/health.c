@@ -9,6 +9,11 @@
 
 #include "alert.h"
 #include "memory.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "record/clocks.h"
+#include "node/incident.h"
+#include "operate/health.h"
 
 /* Runs that fail for what passes by itself, before it is a problem. */
 #define RUNS_TO_WAIT 3
@@ -18,52 +23,53 @@ static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
 {
     cm_problem_t problem = {severity, peer, text, remedy};
 
-    cm_health_add(health, &problem);
+    cm_health_judge_add(health, &problem);
 }
 
-static int is_passing(const cm_runs_t *runs)
+static int is_passing(const sync_runs_t *runs)
 {
-    return runs->exit_status == cm_code_exit_status(CM_TIMEOUT);
+    return runs->exit_status == cm_error_code_exit_status(CM_TIMEOUT);
 }
 
-const char *cm_monitor_young_failure(const cm_client_t *client,
-                                     const char *name, apr_pool_t *pool)
+const char *sync_monitor_young_failure(const sync_client_t *client,
+                                       const char *name, apr_pool_t *pool)
 {
-    cm_runs_t runs =
-        cm_memory_runs(client->settings->state_directory, name, pool);
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, name, pool);
 
     if (!runs.reason || !is_passing(&runs) || runs.failed >= RUNS_TO_WAIT)
         return NULL;
-    return apr_psprintf(pool, "the last run, %s, failed: %s",
-                        cm_output_when(apr_time_from_sec(runs.last_run), pool),
-                        cm_output_clean(runs.reason, pool));
+    return apr_psprintf(
+        pool, "the last run, %s, failed: %s",
+        sync_output_when(apr_time_from_sec(runs.last_run), pool),
+        sync_output_clean(runs.reason, pool));
 }
 
 /* What passes by itself is worth a warning only when it does not. */
-static void judge_runs(cm_health_t *health, const cm_client_t *client,
+static void judge_runs(cm_health_t *health, const sync_client_t *client,
                        const char *name, apr_pool_t *pool)
 {
-    cm_runs_t runs =
-        cm_memory_runs(client->settings->state_directory, name, pool);
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, name, pool);
     int passing = is_passing(&runs);
 
-    if (!runs.reason || cm_monitor_young_failure(client, name, pool))
+    if (!runs.reason || sync_monitor_young_failure(client, name, pool))
         return;
     add(health, passing ? CM_SEVERITY_WARNING : CM_SEVERITY_CRITICAL, name,
         apr_psprintf(pool, "%s: runs fail, the last one %s: %s", name,
-                     cm_output_when(apr_time_from_sec(runs.last_run), pool),
-                     cm_output_clean(runs.reason, pool)),
+                     sync_output_when(apr_time_from_sec(runs.last_run), pool),
+                     sync_output_clean(runs.reason, pool)),
         "communicator-sync check");
 }
 
-const char *cm_monitor_blind(const char **remedy, const cm_client_t *client,
-                             const char *name, apr_pool_t *pool)
+const char *sync_monitor_blind(const char **remedy, const sync_client_t *client,
+                               const char *name, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
     const char *directory = settings->state_directory;
     apr_interval_time_t most = client->options->critical;
     apr_time_t written, last;
-    cm_error_t *err = cm_memory_check(&written, directory, pool);
+    cm_error_t *err = sync_memory_check(&written, directory, pool);
 
     if (most < settings->expect_every)
         most = settings->expect_every;
@@ -76,33 +82,33 @@ const char *cm_monitor_blind(const char **remedy, const cm_client_t *client,
     }
     *remedy = "does cron or a timer run communicator-sync on this host, with "
               "this CommunicatorStateDir?";
-    last = apr_time_from_sec(cm_memory_runs(directory, name, pool).last_run);
+    last = apr_time_from_sec(sync_memory_runs(directory, name, pool).last_run);
     if (!last)
         return apr_psprintf(pool, "%s: '%s/status.json' knows of no run", name,
                             directory);
-    if (cm_clock_is_past(last, apr_time_now(), most))
+    if (cm_clocks_is_past(last, apr_time_now(), most))
         return apr_psprintf(pool,
                             "%s: the last run that '%s/status.json' knows of "
                             "ended %s",
-                            name, directory, cm_output_when(last, pool));
+                            name, directory, sync_output_when(last, pool));
     return NULL;
 }
 
 /* What is wrong on this host, and no matter of a peer. */
-static void judge_host(cm_health_t *health, const cm_client_t *client,
+static void judge_host(cm_health_t *health, const sync_client_t *client,
                        const char *what, apr_pool_t *pool)
 {
-    cm_runs_t runs =
-        cm_memory_runs(client->settings->state_directory, what, pool);
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, what, pool);
 
     if (runs.reason)
         add(health, CM_SEVERITY_WARNING, NULL,
-            cm_output_clean(runs.reason, pool),
-            runs.hint ? cm_output_clean(runs.hint, pool) : NULL);
+            sync_output_clean(runs.reason, pool),
+            runs.hint ? sync_output_clean(runs.hint, pool) : NULL);
 }
 
 /* Judge what is known of the runs with each peer that we connect to. */
-static void judge_all_runs(cm_health_t *health, const cm_client_t *client,
+static void judge_all_runs(cm_health_t *health, const sync_client_t *client,
                            apr_pool_t *pool)
 {
     const apr_array_header_t *peers = client->settings->peers;
@@ -117,7 +123,7 @@ static void judge_all_runs(cm_health_t *health, const cm_client_t *client,
             continue;
         connects = 1;
         judge_runs(health, client, peer->name, pool);
-        text = cm_monitor_blind(&remedy, client, peer->name, pool);
+        text = sync_monitor_blind(&remedy, client, peer->name, pool);
         if (text)
             add(health, CM_SEVERITY_UNKNOWN, peer->name, text, remedy);
     }
@@ -128,8 +134,8 @@ static void judge_all_runs(cm_health_t *health, const cm_client_t *client,
     judge_host(health, client, CM_ALERT_NOTIFY, pool);
 }
 
-void cm_monitor_judge(cm_health_t *health, const cm_client_t *client,
-                      apr_pool_t *pool)
+void sync_monitor_judge(cm_health_t *health, const sync_client_t *client,
+                        apr_pool_t *pool)
 {
     const apr_array_header_t *found = health->problems;
     int i;
@@ -138,22 +144,22 @@ void cm_monitor_judge(cm_health_t *health, const cm_client_t *client,
     health->problems = apr_array_make(pool, 4, sizeof(cm_problem_t));
     judge_all_runs(health, client, pool);
     for (i = 0; i < found->nelts; i++)
-        cm_health_add(health, &APR_ARRAY_IDX(found, i, cm_problem_t));
+        cm_health_judge_add(health, &APR_ARRAY_IDX(found, i, cm_problem_t));
 }
 
-cm_error_t *cm_monitor_read(cm_health_t **health, cm_client_t *client,
-                            apr_pool_t *pool)
+cm_error_t *sync_monitor_read(cm_health_t **health, sync_client_t *client,
+                              apr_pool_t *pool)
 {
     apr_array_header_t *peers, *problems;
     int i;
 
-    CM_TRY(cm_client_peers(&peers, client, 0, pool));
-    CM_TRY(cm_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 0, pool));
+    CM_TRY(sync_client_node(client));
     CM_TRY(
         cm_health_read_peer(health, client->node, client->options->peer, pool));
-    CM_TRY(cm_health_triggers(&problems, client->node, pool));
+    CM_TRY(cm_health_judge_triggers(&problems, client->node, pool));
     for (i = 0; i < problems->nelts; i++)
-        cm_health_add(*health, &APR_ARRAY_IDX(problems, i, cm_problem_t));
-    cm_monitor_judge(*health, client, pool);
+        cm_health_judge_add(*health, &APR_ARRAY_IDX(problems, i, cm_problem_t));
+    sync_monitor_judge(*health, client, pool);
     return NULL;
 }

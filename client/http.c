@@ -9,10 +9,12 @@
 #include <curl/curl.h>
 
 #include "certificate.h"
-#include "cm_file.h"
-#include "cm_node.h"
-#include "cm_settings_print.h"
+#include "base/file.h"
+#include "config/settings_print.h"
+#include "node/node.h"
 #include "http_error.h"
+#include "base/gzip.h"
+#include "record/clocks.h"
 
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
@@ -20,15 +22,15 @@
 #define HEAD_MAX         (64 * 1024) /* of all heads of one reply */
 #define FIRST_ROOM       16384
 
-struct cm_http_t {
+struct sync_http_t {
     CURL *curl;
     CURLM *multi;
     struct curl_slist *sent; /* headers of the request under way, or NULL */
     CURLcode result;         /* how it ended ... */
     int done;                /* ... if it has */
-    const cm_http_config_t *config;
-    cm_proxy_t *proxy;
-    cm_http_reply_t *reply; /* the one being read */
+    const sync_http_config_t *config;
+    sync_proxy_t *proxy;
+    sync_http_reply_t *reply; /* the one being read */
     apr_pool_t *reply_pool;
     char *data; /* kept from one request to the next */
     apr_size_t size, room;
@@ -36,20 +38,20 @@ struct cm_http_t {
     int head_done;   /* the head of the reply came to its end */
     apr_size_t head; /* bytes of it so far */
     const char *query;
-    const cm_http_body_t *body; /* of a POST */
-    int packed;                 /* it went packed */
-    int takes_gzip;             /* the peer says so ... */
-    int refused_gzip;           /* ... but something refused it */
+    const sync_http_body_t *body; /* of a POST */
+    int packed;                   /* it went packed */
+    int takes_gzip;               /* the peer says so ... */
+    int refused_gzip;             /* ... but something refused it */
     char error[CURL_ERROR_SIZE];
 };
 
-const char *cm_http_version(void)
+const char *sync_http_version(void)
 {
     return curl_version();
 }
 
 /* Put the request under way aside. */
-static void leave(cm_http_t *http)
+static void leave(sync_http_t *http)
 {
     if (!http->sent)
         return;
@@ -61,7 +63,7 @@ static void leave(cm_http_t *http)
 
 static apr_status_t close_http(void *baton)
 {
-    cm_http_t *http = baton;
+    sync_http_t *http = baton;
 
     leave(http);
     curl_easy_cleanup(http->curl);
@@ -71,7 +73,7 @@ static apr_status_t close_http(void *baton)
     return APR_SUCCESS;
 }
 
-static int reserve(cm_http_t *http, apr_size_t more)
+static int reserve(sync_http_t *http, apr_size_t more)
 {
     apr_size_t room = http->room ? http->room : FIRST_ROOM;
     char *data;
@@ -90,7 +92,7 @@ static int reserve(cm_http_t *http, apr_size_t more)
 
 static size_t on_body(char *data, size_t one, size_t size, void *baton)
 {
-    cm_http_t *http = baton;
+    sync_http_t *http = baton;
 
     (void)one;
     if (size > http->config->reply_limit - http->size) {
@@ -106,7 +108,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *baton)
 
 static size_t on_header(char *data, size_t one, size_t size, void *baton)
 {
-    cm_http_t *http = baton;
+    sync_http_t *http = baton;
     apr_table_t *headers = http->reply->headers;
     const char *colon = memchr(data, ':', size);
     const char *end = data + size;
@@ -153,9 +155,9 @@ static void set_protocols(CURL *curl, const char *uri)
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 }
 
-static void set_options(cm_http_t *http)
+static void set_options(sync_http_t *http)
 {
-    const cm_http_config_t *config = http->config;
+    const sync_http_config_t *config = http->config;
     CURL *curl = http->curl;
     long timeout = config->timeout;
 
@@ -185,10 +187,10 @@ static void set_options(cm_http_t *http)
     }
 }
 
-cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
-                         apr_pool_t *pool)
+cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
+                           apr_pool_t *pool)
 {
-    cm_http_t *made = apr_pcalloc(pool, sizeof(*made));
+    sync_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
     /* libcurl would wait for a FIFO */
     if (config->peer->ca_file)
@@ -202,12 +204,12 @@ cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
         return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
     apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
     set_options(made);
-    made->proxy = cm_proxy_watch(made->curl, config->uri, pool);
+    made->proxy = sync_proxy_watch(made->curl, config->uri, pool);
     *http = made;
     return NULL;
 }
 
-static struct curl_slist *request_headers(const cm_http_t *http,
+static struct curl_slist *request_headers(const sync_http_t *http,
                                           apr_pool_t *pool)
 {
     const apr_array_header_t *all = apr_table_elts(http->config->headers);
@@ -225,13 +227,13 @@ static struct curl_slist *request_headers(const cm_http_t *http,
     list = curl_slist_append(list, apr_psprintf(pool,
                                                 "Communicator-Clock: "
                                                 "%" APR_INT64_T_FMT,
-                                                cm_clock_now()));
+                                                cm_clocks_now()));
     return list;
 }
 
 /* Work on the request until it is done, or until SIZE bytes of its body (0:
  * more than there are) have gone. */
-static void drive(cm_http_t *http, apr_size_t size)
+static void drive(sync_http_t *http, apr_size_t size)
 {
     curl_off_t gone = 0;
     int running, left;
@@ -256,9 +258,9 @@ static void drive(cm_http_t *http, apr_size_t size)
     }
 }
 
-static void begin(cm_http_t *http, apr_pool_t *pool)
+static void begin(sync_http_t *http, apr_pool_t *pool)
 {
-    cm_http_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
+    sync_http_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
 
     leave(http);
     reply->headers = apr_table_make(pool, 16);
@@ -276,14 +278,14 @@ static void begin(cm_http_t *http, apr_pool_t *pool)
                                  : http->config->uri);
     http->sent = request_headers(http, pool);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->sent);
-    reply->began = cm_clock_now();
+    reply->began = cm_clocks_now();
     curl_multi_add_handle(http->multi, http->curl);
 }
 
 /* Hand the body over, and return once it has gone. */
-static void post(cm_http_t *http, int packed, apr_pool_t *pool)
+static void post(sync_http_t *http, int packed, apr_pool_t *pool)
 {
-    const cm_http_body_t *body = http->body;
+    const sync_http_body_t *body = http->body;
     apr_size_t size = packed ? body->packed->size : body->size;
 
     http->packed = packed;
@@ -296,7 +298,7 @@ static void post(cm_http_t *http, int packed, apr_pool_t *pool)
 }
 
 /* Return the status that came back, 0 for none. */
-static long status_of(const cm_http_t *http)
+static long status_of(const sync_http_t *http)
 {
     long status = 0;
 
@@ -308,7 +310,7 @@ static long status_of(const cm_http_t *http)
 /* Wait for the reply. A packed body that is refused goes once more as it is,
  * and so do all that follow: the peer's httpd may unpack it within limits of
  * its own, or just have been restarted without the means to. */
-static void await(cm_http_t *http, apr_pool_t *pool)
+static void await(sync_http_t *http, apr_pool_t *pool)
 {
     long status;
 
@@ -325,7 +327,7 @@ static void await(cm_http_t *http, apr_pool_t *pool)
 }
 
 /* Return whether nothing of the request has left. */
-static int is_unreached(const cm_http_t *http)
+static int is_unreached(const sync_http_t *http)
 {
     long size = 0;
 
@@ -334,83 +336,83 @@ static int is_unreached(const cm_http_t *http)
     return http->result != CURLE_OK && size == 0;
 }
 
-cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
-                           apr_pool_t *pool)
+cm_error_t *sync_http_finish(sync_http_reply_t **reply, sync_http_t *http,
+                             apr_pool_t *pool)
 {
     await(http, pool);
     *reply = http->reply;
-    (*reply)->ended = cm_clock_now();
+    (*reply)->ended = cm_clocks_now();
     (*reply)->status = (int)status_of(http);
     (*reply)->unreached = is_unreached(http);
     leave(http);
     if (http->result != CURLE_OK)
-        return cm_http_explain(http->result, http->error, http->overflow,
-                               http->config, http->proxy, pool);
+        return sync_http_explain(http->result, http->error, http->overflow,
+                                 http->config, http->proxy, pool);
     /* curl takes what was cut there for the whole of it */
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
-                       cm_settings_mask(http->config->uri, pool));
+                       cm_settings_print_mask(http->config->uri, pool));
     http->data[http->size] = '\0';
     (*reply)->data = http->data;
     (*reply)->size = http->size;
     return NULL;
 }
 
-cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
-                        const char *query, apr_pool_t *pool)
+cm_error_t *sync_http_get(sync_http_reply_t **reply, sync_http_t *http,
+                          const char *query, apr_pool_t *pool)
 {
     http->query = query;
     http->body = NULL;
     http->packed = 0;
     curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
     begin(http, pool);
-    return cm_http_finish(reply, http, pool);
+    return sync_http_finish(reply, http, pool);
 }
 
-void cm_http_take_gzip(cm_http_t *http, int takes)
+void sync_http_take_gzip(sync_http_t *http, int takes)
 {
     http->takes_gzip = takes;
 }
 
-cm_http_body_t cm_http_body(const cm_http_t *http, const char *data,
-                            apr_size_t size, apr_pool_t *pool)
+sync_http_body_t sync_http_body(const sync_http_t *http, const char *data,
+                                apr_size_t size, apr_pool_t *pool)
 {
     int packs = http->config->packs && http->takes_gzip && !http->refused_gzip;
 
-    return (cm_http_body_t){data, size,
-                            packs ? cm_gzip_pack(data, size, pool) : NULL};
+    return (sync_http_body_t){data, size,
+                              packs ? cm_gzip_pack(data, size, pool) : NULL};
 }
 
-void cm_http_send(cm_http_t *http, const char *query,
-                  const cm_http_body_t *body, apr_pool_t *pool)
+void sync_http_send(sync_http_t *http, const char *query,
+                    const sync_http_body_t *body, apr_pool_t *pool)
 {
     http->query = query;
     http->body = body;
     post(http, body->packed && !http->refused_gzip, pool);
 }
 
-cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
-                         const char *query, const char *data, apr_size_t size,
-                         apr_pool_t *pool)
+cm_error_t *sync_http_post(sync_http_reply_t **reply, sync_http_t *http,
+                           const char *query, const char *data, apr_size_t size,
+                           apr_pool_t *pool)
 {
-    cm_http_body_t body = cm_http_body(http, data, size, pool);
+    sync_http_body_t body = sync_http_body(http, data, size, pool);
 
-    cm_http_send(http, query, &body, pool);
-    return cm_http_finish(reply, http, pool);
+    sync_http_send(http, query, &body, pool);
+    return sync_http_finish(reply, http, pool);
 }
 
-void cm_http_inspect(cm_http_t *http)
+void sync_http_inspect(sync_http_t *http)
 {
     curl_easy_setopt(http->curl, CURLOPT_CERTINFO, 1L);
 }
 
-const cm_proxy_t *cm_http_proxy(const cm_http_t *http)
+const sync_proxy_t *sync_http_proxy(const sync_http_t *http)
 {
     return http->proxy;
 }
 
-apr_int64_t cm_http_expires(const cm_http_t *http)
+apr_int64_t sync_http_expires(const sync_http_t *http)
 {
-    return cm_certificate_expires(http->curl);
+    return sync_certificate_expires(http->curl);
 }

@@ -11,16 +11,16 @@
 
 #include <apr_tables.h>
 
-#include "cm_gzip.h"
-#include "cm_settings.h"
+#include "base/gzip.h"
+#include "config/settings.h"
 #include "proxy.h"
 
-typedef struct cm_http_t cm_http_t;
+typedef struct sync_http_t sync_http_t;
 
 /* How to talk to the peer. */
-typedef struct cm_http_config_t {
+typedef struct sync_http_config_t {
     const cm_peer_settings_t *peer;
-    const char *uri;        /* from cm_uri_check() */
+    const char *uri;        /* from sync_uri_check() */
     int loopback;           /* it leads to this host */
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
@@ -28,66 +28,66 @@ typedef struct cm_http_config_t {
     int packs;              /* bodies, both ways */
     apr_table_t *headers;   /* sent with each request; may be changed
                                between requests */
-} cm_http_config_t;
+} sync_http_config_t;
 
 /* What came back. DATA is NUL-terminated behind SIZE and lives until the next
  * request. */
-typedef struct cm_http_reply_t {
+typedef struct sync_http_reply_t {
     int status;    /* 0: no whole reply came */
     int unreached; /* the request did not even leave */
     apr_table_t *headers;
     const char *data;
     apr_size_t size;
     apr_int64_t began, ended; /* this host's clock, microseconds */
-} cm_http_reply_t;
+} sync_http_reply_t;
 
 /* What is sent: as it is, and packed, or NULL. */
-typedef struct cm_http_body_t {
+typedef struct sync_http_body_t {
     const char *data;
     apr_size_t size;
     const cm_buffer_t *packed;
-} cm_http_body_t;
+} sync_http_body_t;
 
 /* Make the handle in POOL; CONFIG must live as long. Fails with
  * CM_INTERNAL. */
-cm_error_t *cm_http_open(cm_http_t **http, const cm_http_config_t *config,
-                         apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* GET the peer's address with QUERY ("from_id=1&limit=5"). *REPLY is any
  * HTTP answer, whatever its status. Fails with CM_NETWORK, CM_TIMEOUT, CM_TLS,
  * CM_TOO_LARGE (the reply), CM_PROTOCOL (no HTTP). */
-cm_error_t *cm_http_get(cm_http_reply_t **reply, cm_http_t *http,
-                        const char *query, apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_http_get(sync_http_reply_t **reply, sync_http_t *http,
+                          const char *query, apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* POST SIZE bytes of JSON in DATA, with Content-Length and without Expect:
- * QUERY may be NULL. Fails as cm_http_get(). */
-cm_error_t *cm_http_post(cm_http_reply_t **reply, cm_http_t *http,
-                         const char *query, const char *data, apr_size_t size,
-                         apr_pool_t *pool) CM_UNUSED_RESULT;
+ * QUERY may be NULL. Fails as sync_http_get(). */
+cm_error_t *sync_http_post(sync_http_reply_t **reply, sync_http_t *http,
+                           const char *query, const char *data, apr_size_t size,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* The same in steps: make the body, hand it over (the peer is at work then, and
  * so may the caller be), and wait for the reply, in the same POOL. QUERY and
  * BODY stay as they are in between. */
-cm_http_body_t cm_http_body(const cm_http_t *http, const char *data,
-                            apr_size_t size, apr_pool_t *pool);
-void cm_http_send(cm_http_t *http, const char *query,
-                  const cm_http_body_t *body, apr_pool_t *pool);
-cm_error_t *cm_http_finish(cm_http_reply_t **reply, cm_http_t *http,
-                           apr_pool_t *pool) CM_UNUSED_RESULT;
+sync_http_body_t sync_http_body(const sync_http_t *http, const char *data,
+                                apr_size_t size, apr_pool_t *pool);
+void sync_http_send(sync_http_t *http, const char *query,
+                    const sync_http_body_t *body, apr_pool_t *pool);
+cm_error_t *sync_http_finish(sync_http_reply_t **reply, sync_http_t *http,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Note whether the peer TAKES packed bodies. */
-void cm_http_take_gzip(cm_http_t *http, int takes);
+void sync_http_take_gzip(sync_http_t *http, int takes);
 
 /* Have the peer's certificates looked at, from the next connection on; then
  * return the moment (microseconds since 1970) from which one of them is no
  * longer valid, 0 when none was seen. */
-void cm_http_inspect(cm_http_t *http);
-apr_int64_t cm_http_expires(const cm_http_t *http);
+void sync_http_inspect(sync_http_t *http);
+apr_int64_t sync_http_expires(const sync_http_t *http);
 
 /* Return which proxy the requests take, as far as they went. */
-const cm_proxy_t *cm_http_proxy(const cm_http_t *http);
+const sync_proxy_t *sync_http_proxy(const sync_http_t *http);
 
 /* Return the versions of the HTTP library, for --version. */
-const char *cm_http_version(void);
+const char *sync_http_version(void);
 
 #endif

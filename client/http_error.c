@@ -2,7 +2,7 @@
 #include "http_error.h"
 
 #include "certificate.h"
-#include "cm_settings_print.h"
+#include "config/settings_print.h"
 
 static cm_code_e code_of(CURLcode rc, int overflow)
 {
@@ -29,12 +29,12 @@ static cm_code_e code_of(CURLcode rc, int overflow)
     }
 }
 
-cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
-                            const cm_http_config_t *config,
-                            const cm_proxy_t *proxy, apr_pool_t *pool)
+cm_error_t *sync_http_explain(CURLcode rc, const char *words, int overflow,
+                              const sync_http_config_t *config,
+                              const sync_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
-    const char *uri = cm_settings_mask(config->uri, pool);
+    const char *uri = cm_settings_print_mask(config->uri, pool);
     cm_code_e code = code_of(rc, overflow);
     cm_error_t *err;
 
@@ -48,7 +48,7 @@ cm_error_t *cm_http_explain(CURLcode rc, const char *words, int overflow,
     err = CM_FAIL(pool, code, "%s: %s", uri, words);
     if (code == CM_TLS)
         return cm_error_hint(err, pool, "%s",
-                             cm_certificate_hint(words, peer, pool));
+                             sync_certificate_hint(words, peer, pool));
     if (code == CM_FILE)
         return cm_error_hint(err, pool, "%s",
                              peer->ca_file

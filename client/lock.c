@@ -14,20 +14,21 @@
 
 #include "folder.h"
 #include "stop.h"
+#include "base/error.h"
 
 #define TOO_LONG 3600 /* seconds that a run may last without a word */
 
-const char *cm_lock_path(const char *directory, const char *peer,
-                         apr_pool_t *pool)
+const char *sync_lock_path(const char *directory, const char *peer,
+                           apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, cm_folder_of(directory, pool), "/", peer, ".lock",
-                       NULL);
+    return apr_pstrcat(pool, sync_folder_of(directory, pool), "/", peer,
+                       ".lock", NULL);
 }
 
-cm_error_t *cm_lock_check(const char *directory, const char *peer,
-                          apr_pool_t *pool)
+cm_error_t *sync_lock_check(const char *directory, const char *peer,
+                            apr_pool_t *pool)
 {
-    const char *path = cm_lock_path(directory, peer, pool);
+    const char *path = sync_lock_path(directory, peer, pool);
 
     if (access(path, R_OK) == 0 || errno == ENOENT)
         return NULL;
@@ -47,15 +48,15 @@ static apr_status_t close_lock(void *baton)
 static cm_error_t *open_lock(int *fd, const char *configured, const char *peer,
                              apr_pool_t *pool)
 {
-    const char *path = cm_lock_path(configured, peer, pool), *spare;
+    const char *path = sync_lock_path(configured, peer, pool), *spare;
     int *kept = apr_palloc(pool, sizeof(*kept)), why;
 
-    *fd = cm_folder_open(path);
+    *fd = sync_folder_open(path);
     why = errno;
-    spare = *fd < 0 ? cm_folder_spare(configured, 1, pool) : NULL;
+    spare = *fd < 0 ? sync_folder_spare(configured, 1, pool) : NULL;
     if (spare)
-        *fd =
-            cm_folder_open(apr_pstrcat(pool, spare, "/", peer, ".lock", NULL));
+        *fd = sync_folder_open(
+            apr_pstrcat(pool, spare, "/", peer, ".lock", NULL));
     if (*fd < 0)
         return cm_error_hint(CM_FAIL(pool, CM_FILE,
                                      "cannot open the lock '%s': %s", path,
@@ -77,7 +78,7 @@ static cm_error_t *try_lock(int *taken, int fd, int seconds, apr_pool_t *pool)
         *taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (*taken || apr_time_now() >= end)
             return NULL;
-        CM_TRY(cm_stop_check(pool));
+        CM_TRY(sync_stop_check(pool));
         apr_sleep(apr_time_from_msec(100));
     }
 }
@@ -113,8 +114,8 @@ static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
         pid, *age);
 }
 
-cm_error_t *cm_lock_take(const char **holder, const char *directory,
-                         const char *peer, int seconds, apr_pool_t *pool)
+cm_error_t *sync_lock_take(const char **holder, const char *directory,
+                           const char *peer, int seconds, apr_pool_t *pool)
 {
     apr_int64_t age;
     int fd = -1, taken = 0;

@@ -7,7 +7,7 @@
 #include <apr_dbd.h>
 #include <apr_general.h>
 
-#include "cm_config_file.h"
+#include "config/config_file.h"
 #include "command.h"
 #include "monitor.h"
 #include "stop.h"
@@ -21,23 +21,23 @@ static void keep_memory(void)
 #endif
 }
 
-static cm_error_t *run(int *status, cm_client_t *client, int argc,
+static cm_error_t *run(int *status, sync_client_t *client, int argc,
                        const char *const *argv)
 {
-    cm_options_t *options;
+    sync_options_t *options;
     apr_pool_t *pool = client->pool;
-    cm_error_t *err = cm_options_read(&options, argc, argv, pool);
+    cm_error_t *err = sync_options_read(&options, argc, argv, pool);
 
     client->options = options;
-    client->output =
-        cm_output_create(options->quiet, options->verbose, options->json, pool);
+    client->output = sync_output_create(options->quiet, options->verbose,
+                                        options->json, pool);
     CM_TRY(err);
     if (options->help) {
-        cm_options_help(options);
+        sync_options_help(options);
         return NULL;
     }
     if (options->version) {
-        cm_options_version();
+        sync_options_version();
         return NULL;
     }
     CM_TRY(cm_config_file_read(&client->settings, options->config, pool));
@@ -46,7 +46,7 @@ static cm_error_t *run(int *status, cm_client_t *client, int argc,
 
 int main(int argc, const char *const *argv)
 {
-    cm_client_t client = {0};
+    sync_client_t client = {0};
     cm_error_t *err;
     int status = 0;
 
@@ -54,17 +54,17 @@ int main(int argc, const char *const *argv)
     apr_app_initialize(&argc, &argv, NULL);
     apr_pool_create(&client.pool, NULL);
     apr_dbd_init(client.pool);
-    client.output = cm_output_create(0, 0, 0, client.pool);
-    cm_stop_catch();
+    client.output = sync_output_create(0, 0, 0, client.pool);
+    sync_stop_catch();
     err = run(&status, &client, argc, argv);
     if (err && client.options && client.options->nagios)
-        status = cm_monitor_unknown(err, client.pool);
+        status = sync_monitor_unknown(err, client.pool);
     else if (err) {
-        cm_output_error(client.output, NULL, err, client.pool);
-        status = cm_code_exit_status(err->code);
+        sync_output_error(client.output, NULL, err, client.pool);
+        status = cm_error_code_exit_status(err->code);
     }
     if (fflush(stdout) != 0 && status == 0)
-        status = cm_code_exit_status(CM_FILE);
+        status = cm_error_code_exit_status(CM_FILE);
     apr_pool_destroy(client.pool);
     apr_terminate();
     return status;

@@ -12,8 +12,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_clean.h"
+#include "base/clean.h"
 #include "folder.h"
+#include "base/error.h"
 
 static apr_status_t put(void *baton)
 {
@@ -61,7 +62,7 @@ static cm_error_t *read_file(json_object **all, apr_time_t *written,
  * cannot write there. */
 static const char *spare_of(const char *directory, apr_pool_t *pool)
 {
-    const char *spare = cm_folder_spare(directory, 0, pool);
+    const char *spare = sync_folder_spare(directory, 0, pool);
     struct stat info;
 
     if (!spare ||
@@ -92,8 +93,8 @@ static json_object *read_all(const char *directory, apr_pool_t *pool)
     return all;
 }
 
-cm_error_t *cm_memory_check(apr_time_t *written, const char *directory,
-                            apr_pool_t *pool)
+cm_error_t *sync_memory_check(apr_time_t *written, const char *directory,
+                              apr_pool_t *pool)
 {
     const char *spare = spare_of(directory, pool);
     json_object *all;
@@ -103,8 +104,8 @@ cm_error_t *cm_memory_check(apr_time_t *written, const char *directory,
     return NULL;
 }
 
-struct json_object *cm_memory_read(const char *directory, const char *name,
-                                   apr_pool_t *pool)
+struct json_object *sync_memory_read(const char *directory, const char *name,
+                                     apr_pool_t *pool)
 {
     json_object *all = read_all(directory, pool), *member;
 
@@ -126,11 +127,11 @@ static json_object *find(json_object *member, const char *name)
     return value;
 }
 
-cm_runs_t cm_memory_runs(const char *directory, const char *name,
-                         apr_pool_t *pool)
+sync_runs_t sync_memory_runs(const char *directory, const char *name,
+                             apr_pool_t *pool)
 {
-    json_object *member = cm_memory_read(directory, name, pool);
-    cm_runs_t runs = {
+    json_object *member = sync_memory_read(directory, name, pool);
+    sync_runs_t runs = {
         .last_run = json_object_get_int64(find(member, "last_run")),
         .last_success = json_object_get_int64(find(member, "last_success")),
         .exit_status = json_object_get_int(find(member, "exit_status"))};
@@ -166,7 +167,7 @@ static int write_new(const char *path, const char *text)
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return 0;
-    cm_folder_give(fd, path);
+    sync_folder_give(fd, path);
     for (; done < size && count >= 0; done += count > 0 ? count : 0)
         count = write(fd, text + done, size - done);
     why = errno;
@@ -194,7 +195,7 @@ static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
     const char *path = apr_pstrcat(pool, folder, "/status.json.lock", NULL);
     cm_error_t *err;
 
-    *fd = cm_folder_open(path);
+    *fd = sync_folder_open(path);
     if (*fd >= 0 && flock(*fd, LOCK_EX) == 0)
         return NULL;
     err = failed(path, pool);
@@ -203,10 +204,10 @@ static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
     return err;
 }
 
-cm_error_t *cm_memory_write(const char *directory, const char *name,
-                            struct json_object *member, apr_pool_t *pool)
+cm_error_t *sync_memory_write(const char *directory, const char *name,
+                              struct json_object *member, apr_pool_t *pool)
 {
-    const char *folder = cm_folder_of(directory, pool);
+    const char *folder = sync_folder_of(directory, pool);
     const char *spare = spare_of(directory, pool);
     json_object *all;
     cm_error_t *err;

@@ -7,11 +7,16 @@
 #include <apr_time.h>
 
 #include "memory.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "operate/health.h"
+#include "operate/status.h"
 
 /* Return TEXT without what ends the line of a plugin. */
 static const char *plain(const char *text, apr_pool_t *pool)
 {
-    char *copy = apr_pstrdup(pool, cm_output_clean(text, pool)), *c;
+    char *copy = apr_pstrdup(pool, sync_output_clean(text, pool)), *c;
 
     for (c = copy; *c; c++)
         if (*c == '|')
@@ -28,7 +33,7 @@ static apr_int64_t age(apr_int64_t clock)
 }
 
 /* Add a problem with PEER when SECONDS are more than the operator allows. */
-static void judge_age(cm_health_t *health, const cm_options_t *options,
+static void judge_age(cm_health_t *health, const sync_options_t *options,
                       const char *peer, apr_int64_t seconds, const char *text)
 {
     cm_problem_t problem = {CM_SEVERITY_CRITICAL, peer, text, NULL};
@@ -37,7 +42,7 @@ static void judge_age(cm_health_t *health, const cm_options_t *options,
         return;
     if (seconds <= apr_time_sec(options->critical))
         problem.severity = CM_SEVERITY_WARNING;
-    cm_health_add(health, &problem);
+    cm_health_judge_add(health, &problem);
 }
 
 /* Return what is said of PEER when all is well. */
@@ -45,11 +50,11 @@ static const char *contact(const cm_health_peer_t *peer, apr_pool_t *pool)
 {
     return apr_psprintf(
         pool, "%s: last contact %s, %" APR_INT64_T_FMT " pending",
-        peer->state->peer->name, cm_output_when(peer->last_contact_at, pool),
+        peer->state->peer->name, sync_output_when(peer->last_contact_at, pool),
         peer->state->pending.count);
 }
 
-static void judge_peer(cm_health_t *health, const cm_options_t *options,
+static void judge_peer(cm_health_t *health, const sync_options_t *options,
                        const cm_health_peer_t *peer, apr_pool_t *pool)
 {
     const char *name = peer->state->peer->name;
@@ -59,7 +64,7 @@ static void judge_peer(cm_health_t *health, const cm_options_t *options,
     apr_int64_t there = age(peer->state->said.oldest);
 
     if (!peer->last_contact_at)
-        cm_health_add(health, &never);
+        cm_health_judge_add(health, &never);
     judge_age(health, options, name, age(peer->last_contact_at),
               contact(peer, pool));
     if (there > oldest)
@@ -70,10 +75,10 @@ static void judge_peer(cm_health_t *health, const cm_options_t *options,
                            name, oldest / 60));
 }
 
-static void print_data(const cm_options_t *options,
+static void print_data(const sync_options_t *options,
                        const cm_health_peer_t *peer)
 {
-    const cm_peer_state_t *one = peer->state;
+    const cm_status_peer_t *one = peer->state;
     const char *name = one->peer->name;
 
     printf(" '%s age'=%" APR_INT64_T_FMT "s;%d;%d;0", name,
@@ -94,8 +99,8 @@ static void print_data(const cm_options_t *options,
                one->said.parked);
 }
 
-int cm_monitor_nagios(const cm_client_t *client, cm_health_t *health,
-                      apr_pool_t *pool)
+int sync_monitor_nagios(const sync_client_t *client, cm_health_t *health,
+                        apr_pool_t *pool)
 {
     static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     const apr_array_header_t *peers = health->peers;
@@ -119,9 +124,9 @@ int cm_monitor_nagios(const cm_client_t *client, cm_health_t *health,
     return health->severity;
 }
 
-int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
+int sync_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
 {
-    int away = cm_code_is_transient(err->code);
+    int away = cm_error_code_is_transient(err->code);
 
     printf("COMMUNICATOR %s - %s\n", away ? "CRITICAL" : "UNKNOWN",
            plain(cm_error_text(err, pool), pool));
@@ -131,26 +136,26 @@ int cm_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
 /* One metric of every peer. */
 typedef struct metric_t {
     const char *name, *help;
-    apr_int64_t (*value)(const cm_peer_state_t *one);
+    apr_int64_t (*value)(const cm_status_peer_t *one);
     int seconds; /* the value is a time in microseconds */
 } metric_t;
 
-static apr_int64_t of_pending_there(const cm_peer_state_t *one)
+static apr_int64_t of_pending_there(const cm_status_peer_t *one)
 {
     return one->said.pending < 0 ? 0 : one->said.pending;
 }
 
-static apr_int64_t of_oldest_there(const cm_peer_state_t *one)
+static apr_int64_t of_oldest_there(const cm_status_peer_t *one)
 {
     return one->said.oldest;
 }
 
-static apr_int64_t of_parked_there(const cm_peer_state_t *one)
+static apr_int64_t of_parked_there(const cm_status_peer_t *one)
 {
     return one->said.parked < 0 ? 0 : one->said.parked;
 }
 
-static apr_int64_t of_withheld_there(const cm_peer_state_t *one)
+static apr_int64_t of_withheld_there(const cm_status_peer_t *one)
 {
     return one->said.withheld.count < 0 ? 0 : one->said.withheld.count;
 }
@@ -166,15 +171,15 @@ static const metric_t metrics[] = {
      of_withheld_there, 0},
 };
 
-static void print_metric(const metric_t *metric, const cm_state_t *state)
+static void print_metric(const metric_t *metric, const cm_status_t *state)
 {
     int i;
 
     printf("# HELP communicator_%s %s\n# TYPE communicator_%s gauge\n",
            metric->name, metric->help, metric->name);
     for (i = 0; i < state->peers->nelts; i++) {
-        const cm_peer_state_t *one =
-            &APR_ARRAY_IDX(state->peers, i, cm_peer_state_t);
+        const cm_status_peer_t *one =
+            &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t);
         apr_int64_t value = metric->value(one);
 
         printf("communicator_%s{peer=\"%s\"} ", metric->name, one->peer->name);
@@ -188,26 +193,26 @@ static void print_metric(const metric_t *metric, const cm_state_t *state)
 /* One number of the runs with every peer. */
 typedef struct run_metric_t {
     const char *name, *help;
-    apr_int64_t (*value)(const cm_runs_t *runs);
+    apr_int64_t (*value)(const sync_runs_t *runs);
     int lasts; /* true however long ago the run was */
 } run_metric_t;
 
-static apr_int64_t of_last_run(const cm_runs_t *runs)
+static apr_int64_t of_last_run(const sync_runs_t *runs)
 {
     return runs->last_run;
 }
 
-static apr_int64_t of_last_success(const cm_runs_t *runs)
+static apr_int64_t of_last_success(const sync_runs_t *runs)
 {
     return runs->last_success;
 }
 
-static apr_int64_t of_exit_status(const cm_runs_t *runs)
+static apr_int64_t of_exit_status(const sync_runs_t *runs)
 {
     return runs->exit_status;
 }
 
-static apr_int64_t of_failed(const cm_runs_t *runs)
+static apr_int64_t of_failed(const sync_runs_t *runs)
 {
     return runs->failed;
 }
@@ -222,7 +227,7 @@ static const run_metric_t run_metrics[] = {
 };
 
 /* Whether all that follows of the runs is worth anything. */
-static void print_known(const cm_client_t *client, apr_pool_t *pool)
+static void print_known(const sync_client_t *client, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
     const char *remedy;
@@ -236,12 +241,12 @@ static void print_known(const cm_client_t *client, apr_pool_t *pool)
 
         if (peer->uri)
             printf("communicator_sync_known{peer=\"%s\"} %d\n", peer->name,
-                   !cm_monitor_blind(&remedy, client, peer->name, pool));
+                   !sync_monitor_blind(&remedy, client, peer->name, pool));
     }
 }
 
 /* From the status file: what the runs came to, the database away or not. */
-static void print_runs(const cm_client_t *client, const run_metric_t *metric,
+static void print_runs(const sync_client_t *client, const run_metric_t *metric,
                        apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
@@ -254,20 +259,20 @@ static void print_runs(const cm_client_t *client, const run_metric_t *metric,
     for (i = 0; i < settings->peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
-        cm_runs_t runs =
-            cm_memory_runs(settings->state_directory, peer->name, pool);
+        sync_runs_t runs =
+            sync_memory_runs(settings->state_directory, peer->name, pool);
 
         /* 0 would say that all is well. */
         if (peer->uri && runs.last_run &&
             (metric->lasts ||
-             !cm_monitor_blind(&remedy, client, peer->name, pool)))
+             !sync_monitor_blind(&remedy, client, peer->name, pool)))
             printf("communicator_sync_%s{peer=\"%s\"} %" APR_INT64_T_FMT "\n",
                    metric->name, peer->name, metric->value(&runs));
     }
 }
 
-void cm_monitor_prometheus(const cm_client_t *client, const cm_health_t *health,
-                           apr_pool_t *pool)
+void sync_monitor_prometheus(const sync_client_t *client,
+                             const cm_health_t *health, apr_pool_t *pool)
 {
     cm_buffer_t *out = cm_buffer_create(4096, pool);
     size_t i;

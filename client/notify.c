@@ -10,7 +10,8 @@
 #include <apr_tables.h>
 #include <apr_thread_proc.h>
 
-#include "cm_clean.h"
+#include "base/clean.h"
+#include "base/error.h"
 
 #define MOST_SECONDS 60
 
@@ -71,8 +72,8 @@ static const char *wait_for(apr_proc_t *process, apr_pool_t *pool)
     return code ? apr_psprintf(pool, "it ended with status %d", code) : NULL;
 }
 
-cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
-                      const char *text, apr_pool_t *pool)
+cm_error_t *sync_notify(const char *command, const char *event,
+                        const char *peer, const char *text, apr_pool_t *pool)
 {
     apr_proc_t process;
     apr_status_t rv = start(&process, command, event, peer, pool);
@@ -89,7 +90,7 @@ cm_error_t *cm_notify(const char *command, const char *event, const char *peer,
     return why ? failed(command, why, pool) : NULL;
 }
 
-cm_error_t *cm_notify_check(const char *command, apr_pool_t *pool)
+cm_error_t *sync_notify_check(const char *command, apr_pool_t *pool)
 {
     char **words;
 

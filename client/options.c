@@ -10,7 +10,7 @@
 #include <apu_version.h>
 #include <json.h>
 
-#include "cm_option.h"
+#include "config/option.h"
 #include "command.h"
 #include "http.h"
 
@@ -38,11 +38,11 @@ typedef struct option_t {
     kind_e kind;
     const char *argument; /* for help; NULL: takes none */
     size_t member;
-    int bits; /* cm_command_bit_e */
+    int bits; /* sync_command_bit_e */
     const char *help;
 } option_t;
 
-#define MEMBER(name) offsetof(cm_options_t, name)
+#define MEMBER(name) offsetof(sync_options_t, name)
 
 static const option_t known[] = {
     {"config", 'c', TEXT, "FILE", MEMBER(config), CM_FOR_ALL,
@@ -153,7 +153,7 @@ static cm_error_t *set_time(void *member, const option_t *option,
     return NULL;
 }
 
-static cm_error_t *set(cm_options_t *options, const option_t *option,
+static cm_error_t *set(sync_options_t *options, const option_t *option,
                        const char *value, apr_pool_t *pool)
 {
     char *member = (char *)options + option->member;
@@ -173,8 +173,9 @@ static cm_error_t *set(cm_options_t *options, const option_t *option,
 }
 
 /* Take the word at *I, and the one behind it when that is its argument. */
-static cm_error_t *take(cm_options_t *options, apr_array_header_t *used, int *i,
-                        int argc, const char *const *argv, apr_pool_t *pool)
+static cm_error_t *take(sync_options_t *options, apr_array_header_t *used,
+                        int *i, int argc, const char *const *argv,
+                        apr_pool_t *pool)
 {
     const char *word = argv[*i], *value = NULL;
     const option_t *option;
@@ -200,10 +201,10 @@ static cm_error_t *take(cm_options_t *options, apr_array_header_t *used, int *i,
     return set(options, option, value, pool);
 }
 
-static cm_error_t *check(const cm_options_t *options,
+static cm_error_t *check(const sync_options_t *options,
                          const apr_array_header_t *used, apr_pool_t *pool)
 {
-    const cm_command_t *command = options->command;
+    const sync_command_t *command = options->command;
     int i;
 
     if (options->help || options->version)
@@ -227,10 +228,10 @@ static cm_error_t *check(const cm_options_t *options,
     return NULL;
 }
 
-cm_error_t *cm_options_read(cm_options_t **options, int argc,
-                            const char *const *argv, apr_pool_t *pool)
+cm_error_t *sync_options_read(sync_options_t **options, int argc,
+                              const char *const *argv, apr_pool_t *pool)
 {
-    cm_options_t *made = apr_pcalloc(pool, sizeof(*made));
+    sync_options_t *made = apr_pcalloc(pool, sizeof(*made));
     apr_array_header_t *used = apr_array_make(pool, 8, sizeof(option_t *));
     cm_error_t *err = NULL, *failed = NULL;
     int i, only_words = 0;
@@ -248,14 +249,14 @@ cm_error_t *cm_options_read(cm_options_t **options, int argc,
             failed = take(made, used, &i, argc, argv, pool);
         else if (made->command)
             APR_ARRAY_PUSH(made->arguments, const char *) = argv[i];
-        else if ((made->command = cm_command_find(argv[i])) == NULL)
+        else if ((made->command = sync_command_find(argv[i])) == NULL)
             failed = usage(pool, "unknown command '%s'", argv[i]);
         if (!err)
             err = failed;
     }
     CM_TRY(err);
     if (!made->command && !made->help)
-        made->command = &cm_commands[0];
+        made->command = &sync_commands[0];
     return check(made, used, pool);
 }
 
@@ -279,9 +280,9 @@ static void help_options(int bits)
     }
 }
 
-void cm_options_help(const cm_options_t *options)
+void sync_options_help(const sync_options_t *options)
 {
-    const cm_command_t *command = options->command;
+    const sync_command_t *command = options->command;
 
     if (command) {
         printf("usage: communicator-sync [OPTION...] %s%s%s\n\n%s\n%s%s",
@@ -294,7 +295,7 @@ void cm_options_help(const cm_options_t *options)
     printf("usage: communicator-sync [OPTION...] [COMMAND]\n\n"
            "Keeps records of two databases in sync: pushes what changed here "
            "to a peer,\nand pulls what changed there.\n\nCommands:\n");
-    for (command = cm_commands; command->name; command++) {
+    for (command = sync_commands; command->name; command++) {
         char text[64];
 
         snprintf(text, sizeof(text), "%s%s%s", command->name,
@@ -308,10 +309,10 @@ void cm_options_help(const cm_options_t *options)
            "78 configuration.\nMore in communicator-sync(8).\n");
 }
 
-void cm_options_version(void)
+void sync_options_version(void)
 {
     printf("communicator-sync %s\nprotocol 2, and that of the gem of 2010\n"
            "apr %s\napr-util %s\njson-c %s\n%s\n",
            PACKAGE_VERSION, apr_version_string(), apu_version_string(),
-           json_c_version(), cm_http_version());
+           json_c_version(), sync_http_version());
 }

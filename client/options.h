@@ -5,12 +5,12 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "cm_error.h"
+#include "base/error.h"
 
-struct cm_command_t;
+struct sync_command_t;
 
 /* Commands that an option belongs to, as bits. */
-typedef enum cm_command_bit_e {
+typedef enum sync_command_bit_e {
     CM_FOR_SYNC = 1,
     CM_FOR_MIGRATE = 2,
     CM_FOR_PUBLISH = 4,
@@ -23,9 +23,9 @@ typedef enum cm_command_bit_e {
     CM_FOR_DRAIN = 256,
     CM_FOR_LOCK = 512, /* commands that other runs may hold up */
     CM_FOR_ALL = ~0
-} cm_command_bit_e;
+} sync_command_bit_e;
 
-typedef struct cm_options_t {
+typedef struct sync_options_t {
     const char *config;
     const char *peer; /* NULL: all */
     int quiet, verbose, json;
@@ -46,20 +46,20 @@ typedef struct cm_options_t {
     apr_interval_time_t older_than; /* 0: not given */
     int nagios, prometheus;
     apr_interval_time_t warning, critical;
-    const struct cm_command_t *command;
+    const struct sync_command_t *command;
     apr_array_header_t *arguments; /* const char *: behind the command */
-} cm_options_t;
+} sync_options_t;
 
 /* Read the words of the command line. Fails with CM_USAGE; *OPTIONS is set all
  * the same, so that the failure is told in the form that was asked for. */
-cm_error_t *cm_options_read(cm_options_t **options, int argc,
-                            const char *const *argv,
-                            apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_options_read(sync_options_t **options, int argc,
+                              const char *const *argv,
+                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Print what --help says, about the command in OPTIONS when there is one. */
-void cm_options_help(const cm_options_t *options);
+void sync_options_help(const sync_options_t *options);
 
 /* Print the versions of the program and of what it is made of. */
-void cm_options_version(void);
+void sync_options_version(void);
 
 #endif

@@ -12,18 +12,18 @@
 #include <apr_time.h>
 #include <json.h>
 
-#include "cm_clean.h"
-#include "cm_health.h"
+#include "base/clean.h"
+#include "operate/health.h"
 
 #define PROGRAM     "communicator-sync"
 #define COLUMNS_MAX 16
 #define PLAIN       (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 #define WARNING_MAX 2048
 
-cm_output_t *cm_output_create(int quiet, int verbose, int json,
-                              apr_pool_t *pool)
+sync_output_t *sync_output_create(int quiet, int verbose, int json,
+                                  apr_pool_t *pool)
 {
-    cm_output_t *output = apr_pcalloc(pool, sizeof(*output));
+    sync_output_t *output = apr_pcalloc(pool, sizeof(*output));
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
     int plain =
         (no_colour && *no_colour) || (term && strcmp(term, "dumb") == 0);
@@ -39,12 +39,12 @@ cm_output_t *cm_output_create(int quiet, int verbose, int json,
     return output;
 }
 
-const char *cm_output_clean(const char *text, apr_pool_t *pool)
+const char *sync_output_clean(const char *text, apr_pool_t *pool)
 {
     return cm_clean(text, pool);
 }
 
-/* What cm_output_paint() puts before a letter: no text has this byte. */
+/* What sync_output_paint() puts before a letter: no text has this byte. */
 #define MARK '\xff'
 
 /* Return what the letter behind a mark stands for. */
@@ -83,7 +83,7 @@ static const char *shown(const char *text, apr_pool_t *pool)
 }
 
 /* Print a line to FILE; a line feed in front of the FORMAT is ours. */
-static void print_line(const cm_output_t *output, FILE *file,
+static void print_line(const sync_output_t *output, FILE *file,
                        const char *format, va_list args)
 {
     for (; *format == '\n'; format++)
@@ -94,7 +94,7 @@ static void print_line(const cm_output_t *output, FILE *file,
     apr_pool_clear(output->scratch);
 }
 
-void cm_output_line(const cm_output_t *output, const char *format, ...)
+void sync_output_line(const sync_output_t *output, const char *format, ...)
 {
     va_list args;
 
@@ -105,7 +105,7 @@ void cm_output_line(const cm_output_t *output, const char *format, ...)
     va_end(args);
 }
 
-void cm_output_summary(const cm_output_t *output, const char *format, ...)
+void sync_output_summary(const sync_output_t *output, const char *format, ...)
 {
     va_list args;
 
@@ -117,7 +117,7 @@ void cm_output_summary(const cm_output_t *output, const char *format, ...)
     va_end(args);
 }
 
-static void print_prefix(const cm_output_t *output, const char *peer)
+static void print_prefix(const sync_output_t *output, const char *peer)
 {
     fflush(stdout);
     if (output->progress && output->what && output->drawn)
@@ -128,7 +128,7 @@ static void print_prefix(const cm_output_t *output, const char *peer)
 }
 
 /* Print the object JSON as one line and put it. */
-static void put_json(const cm_output_t *output, FILE *file, json_object *json)
+static void put_json(const sync_output_t *output, FILE *file, json_object *json)
 {
     fprintf(file, "%s\n",
             cm_clean_json(json_object_to_json_string_ext(json, PLAIN),
@@ -138,14 +138,14 @@ static void put_json(const cm_output_t *output, FILE *file, json_object *json)
 }
 
 /* Print the object JSON on stderr and put it. */
-static void print_json(const cm_output_t *output, json_object *json)
+static void print_json(const sync_output_t *output, json_object *json)
 {
     fflush(stdout);
     put_json(output, stderr, json);
 }
 
-void cm_output_warn(const cm_output_t *output, const char *peer,
-                    const char *format, ...)
+void sync_output_warn(const sync_output_t *output, const char *peer,
+                      const char *format, ...)
 {
     char text[WARNING_MAX];
     json_object *json;
@@ -162,30 +162,31 @@ void cm_output_warn(const cm_output_t *output, const char *peer,
     }
     json = json_object_new_object();
     if (peer)
-        cm_output_add_text(json, "peer", peer);
-    cm_output_add_text(json, "warning", text);
+        sync_output_add_text(json, "peer", peer);
+    sync_output_add_text(json, "warning", text);
     print_json(output, json);
 }
 
-static void print_json_error(const cm_output_t *output, const char *peer,
+static void print_json_error(const sync_output_t *output, const char *peer,
                              const cm_error_t *err, const char *text)
 {
     json_object *json = json_object_new_object();
 
     if (peer)
-        cm_output_add_text(json, "peer", peer);
-    cm_output_add_text(json, "error", text);
-    cm_output_add_text(json, "code", cm_code_name(err->code));
-    cm_output_add_number(json, "exit_status", cm_code_exit_status(err->code));
+        sync_output_add_text(json, "peer", peer);
+    sync_output_add_text(json, "error", text);
+    sync_output_add_text(json, "code", cm_error_code_name(err->code));
+    sync_output_add_number(json, "exit_status",
+                           cm_error_code_exit_status(err->code));
     if (err->hint)
-        cm_output_add_text(json, "hint", err->hint);
+        sync_output_add_text(json, "hint", err->hint);
     print_json(output, json);
 }
 
-void cm_output_error(const cm_output_t *output, const char *peer,
-                     const cm_error_t *err, apr_pool_t *pool)
+void sync_output_error(const sync_output_t *output, const char *peer,
+                       const cm_error_t *err, apr_pool_t *pool)
 {
-    const char *text = cm_output_clean(cm_error_text(err, pool), pool);
+    const char *text = sync_output_clean(cm_error_text(err, pool), pool);
     const char *on = output->colour_err ? "\033[31m" : "";
     const char *off = output->colour_err ? "\033[0m" : "";
 
@@ -196,11 +197,11 @@ void cm_output_error(const cm_output_t *output, const char *peer,
     print_prefix(output, peer);
     fprintf(stderr, "%s%s%s\n", on, text, off);
     if (err->hint)
-        fprintf(stderr, "hint: %s\n", cm_output_clean(err->hint, pool));
+        fprintf(stderr, "hint: %s\n", sync_output_clean(err->hint, pool));
 }
 
-void cm_output_verdict(const cm_output_t *output, cm_verdict_e verdict,
-                       const char *what, const char *remedy)
+void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
+                         const char *what, const char *remedy)
 {
     static const char *const words[] = {"ok", "warning", "FAIL"};
     static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
@@ -231,8 +232,8 @@ static int width_of(const char *text)
     return width;
 }
 
-void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
-                     int columns)
+void sync_output_table(const sync_output_t *output,
+                       const apr_array_header_t *cells, int columns)
 {
     const char **texts =
         apr_palloc(output->scratch, (cells->nelts + 1) * sizeof(*texts));
@@ -262,30 +263,31 @@ void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
     apr_pool_clear(output->scratch);
 }
 
-void cm_output_json(const cm_output_t *output, struct json_object *json)
+void sync_output_json(const sync_output_t *output, struct json_object *json)
 {
     put_json(output, stdout, json);
 }
 
-void cm_output_add_text(struct json_object *json, const char *name,
-                        const char *text)
+void sync_output_add_text(struct json_object *json, const char *name,
+                          const char *text)
 {
     json_object_object_add(json, name,
                            text ? json_object_new_string(text) : NULL);
 }
 
-void cm_output_add_number(struct json_object *json, const char *name,
-                          apr_int64_t number)
+void sync_output_add_number(struct json_object *json, const char *name,
+                            apr_int64_t number)
 {
     json_object_object_add(json, name, json_object_new_int64(number));
 }
 
-void cm_output_add_truth(struct json_object *json, const char *name, int truth)
+void sync_output_add_truth(struct json_object *json, const char *name,
+                           int truth)
 {
     json_object_object_add(json, name, json_object_new_boolean(truth != 0));
 }
 
-const char *cm_output_number(apr_int64_t number, apr_pool_t *pool)
+const char *sync_output_number(apr_int64_t number, apr_pool_t *pool)
 {
     const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
     const char *sign = *digits == '-' ? "-" : "";
@@ -301,14 +303,14 @@ const char *cm_output_number(apr_int64_t number, apr_pool_t *pool)
     return apr_pstrcat(pool, sign, text, NULL);
 }
 
-const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool)
+const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, cm_output_number(number, pool),
+    return apr_pstrcat(pool, sync_output_number(number, pool),
                        number == 1 ? " message" : " messages", NULL);
 }
 
-const char *cm_output_paint(const cm_output_t *output, char colour,
-                            const char *text, apr_pool_t *pool)
+const char *sync_output_paint(const sync_output_t *output, char colour,
+                              const char *text, apr_pool_t *pool)
 {
     const char before[] = {MARK, colour, '\0'};
     const char after[] = {MARK, '0', '\0'};
@@ -318,25 +320,26 @@ const char *cm_output_paint(const cm_output_t *output, char colour,
     return apr_pstrcat(pool, before, cm_clean(text, pool), after, NULL);
 }
 
-const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool)
+const char *sync_output_ago(apr_int64_t clock, apr_pool_t *pool)
 {
     apr_int64_t age = apr_time_now() - clock;
 
     if (clock == 0)
         return "never";
-    return age < APR_USEC_PER_SEC ? "now" : cm_health_span(age, pool);
+    return age < APR_USEC_PER_SEC ? "now" : cm_health_judge_span(age, pool);
 }
 
-const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool)
+const char *sync_output_when(apr_int64_t clock, apr_pool_t *pool)
 {
-    const char *text = cm_output_ago(clock, pool);
+    const char *text = sync_output_ago(clock, pool);
 
     return apr_isdigit(*text) ? apr_pstrcat(pool, text, " ago", NULL) : text;
 }
 
-const char *cm_output_paused(const char *name, apr_int64_t at, apr_pool_t *pool)
+const char *sync_output_paused(const char *name, apr_int64_t at,
+                               apr_pool_t *pool)
 {
-    const char *ago = cm_output_ago(at, pool);
+    const char *ago = sync_output_ago(at, pool);
 
     if (strcmp(ago, "now") == 0)
         return apr_pstrcat(pool, name, " is paused", NULL);

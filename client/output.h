@@ -1,20 +1,20 @@
 /* What a person sees: results on stdout, trouble on stderr. Colour only on a
- * terminal and without NO_COLOR. All text is cleaned here (cm_clean.h), whoever
- * wrote it; the colours of cm_output_paint() stay. */
+ * terminal and without NO_COLOR. All text is cleaned here (base/clean.h),
+ * whoever wrote it; the colours of sync_output_paint() stay. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "cm_error.h"
+#include "base/error.h"
 
 struct json_object;
 
 /* What takes a progress bar away. */
 #define CM_PROGRESS_WIPE "\r\033[K"
 
-typedef struct cm_output_t {
+typedef struct sync_output_t {
     int quiet, verbose, json;
     int terminal; /* stdout is one */
     int colour;
@@ -24,87 +24,88 @@ typedef struct cm_output_t {
     apr_time_t began, drawn;
     apr_int64_t first;   /* done when it began */
     apr_pool_t *scratch; /* cleared with each line */
-} cm_output_t;
+} sync_output_t;
 
 /* How a line of a check ends. */
-typedef enum cm_verdict_e {
+typedef enum sync_verdict_e {
     CM_VERDICT_OK,
     CM_VERDICT_WARN,
     CM_VERDICT_FAIL
-} cm_verdict_e;
+} sync_verdict_e;
 
 /* Look at the terminal and the options given. */
-cm_output_t *cm_output_create(int quiet, int verbose, int json,
-                              apr_pool_t *pool);
+sync_output_t *sync_output_create(int quiet, int verbose, int json,
+                                  apr_pool_t *pool);
 
 /* Print a result that was asked for, a line for people; not with --quiet, nor
  * with --json. */
-void cm_output_line(const cm_output_t *output, const char *format, ...)
+void sync_output_line(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Print a line that is worth something only to a person who watches: on a
  * terminal, or with --verbose. */
-void cm_output_summary(const cm_output_t *output, const char *format, ...)
+void sync_output_summary(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Print a line on stderr: "communicator-sync: facade: ...", with --json as an
  * object. PEER may be NULL. */
-void cm_output_warn(const cm_output_t *output, const char *peer,
-                    const char *format, ...)
+void sync_output_warn(const sync_output_t *output, const char *peer,
+                      const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Print ERR about PEER (or NULL) as one line, and its hint as another, on
  * stderr; with --json as one object. */
-void cm_output_error(const cm_output_t *output, const char *peer,
-                     const cm_error_t *err, apr_pool_t *pool);
+void sync_output_error(const sync_output_t *output, const char *peer,
+                       const cm_error_t *err, apr_pool_t *pool);
 
 /* Print one line of a check: the verdict, WHAT, and what to do or NULL. */
-void cm_output_verdict(const cm_output_t *output, cm_verdict_e verdict,
-                       const char *what, const char *remedy);
+void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
+                         const char *what, const char *remedy);
 
 /* Print a table: CELLS (const char *) in rows of COLUMNS, the first row its
  * heading; columns are as wide as they must be. */
-void cm_output_table(const cm_output_t *output, const apr_array_header_t *cells,
-                     int columns);
+void sync_output_table(const sync_output_t *output,
+                       const apr_array_header_t *cells, int columns);
 
 /* Print JSON as one line and put it. */
-void cm_output_json(const cm_output_t *output, struct json_object *json);
+void sync_output_json(const sync_output_t *output, struct json_object *json);
 
 /* Add a member to an object that is to be printed; TEXT may be NULL. */
-void cm_output_add_text(struct json_object *json, const char *name,
-                        const char *text);
-void cm_output_add_number(struct json_object *json, const char *name,
-                          apr_int64_t number);
-void cm_output_add_truth(struct json_object *json, const char *name, int truth);
+void sync_output_add_text(struct json_object *json, const char *name,
+                          const char *text);
+void sync_output_add_number(struct json_object *json, const char *name,
+                            apr_int64_t number);
+void sync_output_add_truth(struct json_object *json, const char *name,
+                           int truth);
 
 /* Show how far WHAT has come, with rate and time left: a bar on stderr when
  * that is a terminal, else with --verbose a line from time to time. Nothing in
  * the first moments. DONE >= TOTAL wipes it. */
-void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
-                        apr_int64_t total);
+void sync_output_progress(sync_output_t *output, const char *what,
+                          apr_int64_t done, apr_int64_t total);
 
 /* Return TEXT as one line that may be shown: cm_clean(). */
-const char *cm_output_clean(const char *text, apr_pool_t *pool);
+const char *sync_output_clean(const char *text, apr_pool_t *pool);
 
 /* Return NUMBER with its thousands apart: "1,234,567". */
-const char *cm_output_number(apr_int64_t number, apr_pool_t *pool);
+const char *sync_output_number(apr_int64_t number, apr_pool_t *pool);
 
 /* Return "1 message", "1,234 messages" for NUMBER. */
-const char *cm_output_messages(apr_int64_t number, apr_pool_t *pool);
+const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool);
 
 /* Return TEXT in a colour when stdout has any: 'r', 'y', 'g', or 'd' (dim). */
-const char *cm_output_paint(const cm_output_t *output, char colour,
-                            const char *text, apr_pool_t *pool);
+const char *sync_output_paint(const sync_output_t *output, char colour,
+                              const char *text, apr_pool_t *pool);
 
 /* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
  * for 0. */
-const char *cm_output_ago(apr_int64_t clock, apr_pool_t *pool);
+const char *sync_output_ago(apr_int64_t clock, apr_pool_t *pool);
 
 /* Return when that was: "5 min ago", "now", "never". */
-const char *cm_output_when(apr_int64_t clock, apr_pool_t *pool);
+const char *sync_output_when(apr_int64_t clock, apr_pool_t *pool);
 
 /* Return "NAME is paused", since when when that is some time ago. */
-const char *cm_output_paused(const char *name, apr_int64_t at,
-                             apr_pool_t *pool);
+const char *sync_output_paused(const char *name, apr_int64_t at,
+                               apr_pool_t *pool);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "cm_health.h"
+#include "operate/health.h"
 
 #define BAR        30 /* characters, where there is room */
 #define LEAST_BAR  5
@@ -27,27 +27,27 @@ static int terminal_width(void)
 
 /* Return "1,200 of 5,000, 2,300/s, 38 s left"; no rate while nobody can know
  * one. */
-static const char *state_of(const cm_output_t *output, apr_int64_t done,
+static const char *state_of(const sync_output_t *output, apr_int64_t done,
                             apr_int64_t total, apr_pool_t *pool)
 {
     double seconds = (double)(apr_time_now() - output->began) / 1e6;
     double rate = seconds > 0 ? (double)(done - output->first) / seconds : 0;
-    const char *text = apr_pstrcat(pool, cm_output_number(done, pool), " of ",
-                                   cm_output_number(total, pool), NULL);
+    const char *text = apr_pstrcat(pool, sync_output_number(done, pool), " of ",
+                                   sync_output_number(total, pool), NULL);
 
     if (rate <= 0)
         return text;
     return apr_psprintf(
         pool, "%s, %s/s, %s left", text,
-        cm_output_number((apr_int64_t)(rate + 0.5), pool),
-        cm_health_span(
+        sync_output_number((apr_int64_t)(rate + 0.5), pool),
+        cm_health_judge_span(
             (apr_interval_time_t)(((double)(total - done) / rate + 1) * 1e6),
             pool));
 }
 
 /* A bar never fills its line: one that wraps is not wiped whole. */
-static void draw(const cm_output_t *output, apr_int64_t done, apr_int64_t total,
-                 const char *state)
+static void draw(const sync_output_t *output, apr_int64_t done,
+                 apr_int64_t total, const char *state)
 {
     int room = terminal_width() - 1 - (int)strlen(output->what) -
                (int)strlen(" [] ") - (int)strlen(state);
@@ -65,7 +65,8 @@ static void draw(const cm_output_t *output, apr_int64_t done, apr_int64_t total,
     fflush(stderr);
 }
 
-static void show(const cm_output_t *output, apr_int64_t done, apr_int64_t total)
+static void show(const sync_output_t *output, apr_int64_t done,
+                 apr_int64_t total)
 {
     apr_pool_t *pool;
     const char *state;
@@ -81,15 +82,15 @@ static void show(const cm_output_t *output, apr_int64_t done, apr_int64_t total)
     apr_pool_destroy(pool);
 }
 
-static void wipe(cm_output_t *output)
+static void wipe(sync_output_t *output)
 {
     if (output->what && output->drawn && output->progress)
         fputs(CM_PROGRESS_WIPE, stderr);
     output->what = NULL;
 }
 
-void cm_output_progress(cm_output_t *output, const char *what, apr_int64_t done,
-                        apr_int64_t total)
+void sync_output_progress(sync_output_t *output, const char *what,
+                          apr_int64_t done, apr_int64_t total)
 {
     apr_time_t now = apr_time_now();
     apr_time_t pause = output->progress ? PAUSE_BAR : PAUSE_LINE;

@@ -39,7 +39,7 @@ static const char *masked(const char *address, apr_pool_t *pool)
 }
 
 /* Take "Uses proxy env variable https_proxy == 'http://...'". */
-static void take(cm_proxy_t *proxy, char *text)
+static void take(sync_proxy_t *proxy, char *text)
 {
     static const char begin[] = "Uses proxy env variable ";
     char *name, *value, *end;
@@ -77,9 +77,9 @@ static int on_text(CURL *curl, curl_infotype type, char *data, size_t size,
     return 0;
 }
 
-cm_proxy_t *cm_proxy_watch(void *curl, const char *uri, apr_pool_t *pool)
+sync_proxy_t *sync_proxy_watch(void *curl, const char *uri, apr_pool_t *pool)
 {
-    cm_proxy_t *proxy = apr_pcalloc(pool, sizeof(*proxy));
+    sync_proxy_t *proxy = apr_pcalloc(pool, sizeof(*proxy));
 
     proxy->pool = pool;
     proxy->set = variable_for(uri);

@@ -5,15 +5,15 @@
 
 #include <apr_pools.h>
 
-typedef struct cm_proxy_t {
+typedef struct sync_proxy_t {
     const char *set;  /* the variable that names a proxy; NULL: none is set */
     const char *used; /* the variable that the last connection followed */
     const char *address; /* of that proxy, its password masked */
     apr_pool_t *pool;
-} cm_proxy_t;
+} sync_proxy_t;
 
 /* Watch which proxy the libcurl handle CURL uses for requests to URI, when the
  * environment names any. Lives as long as POOL, which must outlive CURL. */
-cm_proxy_t *cm_proxy_watch(void *curl, const char *uri, apr_pool_t *pool);
+sync_proxy_t *sync_proxy_watch(void *curl, const char *uri, apr_pool_t *pool);
 
 #endif

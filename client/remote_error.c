@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "cm_json.h"
+#include "base/json.h"
+#include "inbox/inbox.h"
 
 #define WORDS_MAX  400
 #define PARKED_MAX 1000
@@ -46,7 +47,7 @@ static void read_text(const char **text, cm_json_t *json, apr_pool_t *pool)
     if (cm_json_peek(json) != '"')
         cm_json_skip(json, NULL, NULL);
     else if (cm_json_value(json, &value))
-        *text = cm_reply_excerpt(value.data, value.size, WORDS_MAX, pool);
+        *text = sync_reply_excerpt(value.data, value.size, WORDS_MAX, pool);
 }
 
 static void read_number(apr_int64_t *number, cm_json_t *json)
@@ -117,7 +118,7 @@ static void read_member(void *baton, const char *name, cm_json_t *json)
         cm_json_skip(json, NULL, NULL);
 }
 
-static words_t read_words(const cm_reply_t *reply, apr_pool_t *pool)
+static words_t read_words(const sync_reply_t *reply, apr_pool_t *pool)
 {
     words_t words = {.error = "", .hint = "", .code = "", .pool = pool};
     cm_json_t json;
@@ -148,20 +149,20 @@ static cm_code_e code_of_status(int status)
     }
 }
 
-cm_error_t *cm_remote_error(const cm_reply_t *reply, apr_pool_t *pool)
+cm_error_t *sync_remote_error(const sync_reply_t *reply, apr_pool_t *pool)
 {
     words_t words = read_words(reply, pool);
     cm_code_e code = code_of_status(reply->status);
     cm_error_t *err;
 
-    if (strcasecmp(words.code, cm_code_name(CM_EPOCH)) == 0)
+    if (strcasecmp(words.code, cm_error_code_name(CM_EPOCH)) == 0)
         code = CM_EPOCH;
-    else if (strcasecmp(words.code, cm_code_name(CM_PROTOCOL)) == 0)
+    else if (strcasecmp(words.code, cm_error_code_name(CM_PROTOCOL)) == 0)
         code = CM_PROTOCOL;
-    else if (strcasecmp(words.code, cm_code_name(CM_PAUSED)) == 0)
+    else if (strcasecmp(words.code, cm_error_code_name(CM_PAUSED)) == 0)
         code = CM_PAUSED;
     err = CM_FAIL(pool, code, "the peer answers %d: %s", reply->status,
-                  *words.error ? words.error : cm_code_meaning(code));
+                  *words.error ? words.error : cm_error_code_meaning(code));
     if (*words.hint)
         cm_error_hint(err, pool, "%s (there)", words.hint);
     else if (code == CM_PEER_FAILED)
@@ -169,8 +170,8 @@ cm_error_t *cm_remote_error(const cm_reply_t *reply, apr_pool_t *pool)
     return err;
 }
 
-apr_array_header_t *cm_remote_parked(const cm_reply_t *reply, int *applied,
-                                     apr_pool_t *pool)
+apr_array_header_t *sync_remote_parked(const sync_reply_t *reply, int *applied,
+                                       apr_pool_t *pool)
 {
     words_t words = read_words(reply, pool);
 

@@ -9,7 +9,8 @@
 #include <apr_file_info.h>
 #include <apr_strings.h>
 
-#include "cm_file.h"
+#include "base/file.h"
+#include "config/settings.h"
 
 #define LONGEST 1024
 
@@ -79,8 +80,8 @@ static cm_error_t *check_owner(const char *path, apr_pool_t *pool)
     return NULL;
 }
 
-cm_error_t *cm_secret_read(const char **password,
-                           const cm_peer_settings_t *peer, apr_pool_t *pool)
+cm_error_t *sync_secret_read(const char **password,
+                             const cm_peer_settings_t *peer, apr_pool_t *pool)
 {
     const char *path = credential(peer, pool);
 

@@ -9,10 +9,20 @@
 
 #include "secret.h"
 #include "uri.h"
+#include "base/error.h"
+#include "store/store.h"
+#include "config/settings.h"
+#include "record/clocks.h"
+#include "node/epoch.h"
+#include "node/node.h"
+#include "node/peer.h"
+#include "outbox/withheld.h"
+#include "inbox/inbox.h"
+#include "operate/status.h"
 
 #define PARKED_KEPT 100
 
-static void tell_number(cm_session_t *session, const char *name,
+static void tell_number(sync_session_t *session, const char *name,
                         apr_int64_t number)
 {
     apr_table_setn(session->headers, name,
@@ -21,10 +31,10 @@ static void tell_number(cm_session_t *session, const char *name,
 
 /* Tell with the next requests what we hold of the peer. What we have written
  * ourselves is told once: by the second request others may have sent more. */
-static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
+static cm_error_t *tell_history(sync_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_t *peer = session->peer;
-    const char *held = cm_claim_held(peer, session->pool);
+    const char *held = cm_epoch_claim_held(peer, session->pool);
     apr_int64_t newest;
 
     CM_TRY(cm_node_refresh(&newest, session->node, pool));
@@ -39,11 +49,11 @@ static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
     if (peer->epoch)
         apr_table_setn(session->headers, "Communicator-Peer-Epoch",
                        peer->epoch);
-    return cm_session_count_withheld(session, pool);
+    return sync_session_count_withheld(session, pool);
 }
 
-cm_error_t *cm_session_count_withheld(cm_session_t *session,
-                                      apr_pool_t *scratch_pool)
+cm_error_t *sync_session_count_withheld(sync_session_t *session,
+                                        apr_pool_t *scratch_pool)
 {
     CM_TRY(cm_withheld_count(&session->withheld, session->node,
                              session->settings->name, scratch_pool));
@@ -52,25 +62,25 @@ cm_error_t *cm_session_count_withheld(cm_session_t *session,
     return NULL;
 }
 
-cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *sync_session_load(sync_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = session->node->store;
     cm_error_t *err;
 
-    CM_TRY(cm_store_begin(store, scratch_pool));
+    CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = cm_peer_load(&session->peer, session->node, session->settings->name,
                        0, session->pool);
     if (!err)
-        err = cm_store_commit(store, scratch_pool);
-    cm_store_rollback(store);
+        err = cm_transaction_commit(store, scratch_pool);
+    cm_transaction_rollback(store);
     return err ? err : tell_history(session, scratch_pool);
 }
 
-static cm_error_t *open_http(cm_session_t *session, cm_error_t **secret,
+static cm_error_t *open_http(sync_session_t *session, cm_error_t **secret,
                              const cm_settings_t *settings, int timeout)
 {
     apr_pool_t *pool = session->pool;
-    cm_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    sync_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
     config->peer = session->settings;
     config->timeout = timeout;
@@ -79,28 +89,29 @@ static cm_error_t *open_http(cm_session_t *session, cm_error_t **secret,
     config->headers = session->headers;
     apr_table_setn(config->headers, "Communicator-Protocol", "2");
     apr_table_setn(config->headers, "Communicator-Node", settings->name);
-    CM_TRY(
-        cm_uri_check(&config->uri, &config->loopback, session->settings, pool));
+    CM_TRY(sync_uri_check(&config->uri, &config->loopback, session->settings,
+                          pool));
     config->packs = session->settings->compress == CM_COMPRESS_AUTO
                         ? !config->loopback
                         : session->settings->compress == CM_COMPRESS_YES;
     if (session->settings->user)
-        *secret = cm_secret_read(&config->password, session->settings, pool);
-    return cm_http_open(&session->http, config, pool);
+        *secret = sync_secret_read(&config->password, session->settings, pool);
+    return sync_http_open(&session->http, config, pool);
 }
 
-cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
-                             const cm_settings_t *own,
-                             const cm_peer_settings_t *settings, int timeout,
-                             apr_pool_t *pool)
+cm_error_t *sync_session_probe(sync_session_t **session, cm_error_t **secret,
+                               const cm_settings_t *own,
+                               const cm_peer_settings_t *settings, int timeout,
+                               apr_pool_t *pool)
 {
-    cm_session_t *made = apr_pcalloc(pool, sizeof(*made));
+    sync_session_t *made = apr_pcalloc(pool, sizeof(*made));
 
     *secret = NULL;
     made->settings = settings;
     made->headers = apr_table_make(pool, 8);
     made->its_received = -1;
-    made->said = (cm_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
+    made->said =
+        (cm_status_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
     made->pool = pool;
     made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
     made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
@@ -112,22 +123,22 @@ cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
     return NULL;
 }
 
-cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
-                            const cm_peer_settings_t *settings, int timeout,
-                            apr_pool_t *pool)
+cm_error_t *sync_session_open(sync_session_t **session, cm_node_t *node,
+                              const cm_peer_settings_t *settings, int timeout,
+                              apr_pool_t *pool)
 {
     cm_error_t *secret;
 
-    CM_TRY(cm_session_probe(session, &secret, node->settings, settings, timeout,
-                            pool));
+    CM_TRY(sync_session_probe(session, &secret, node->settings, settings,
+                              timeout, pool));
     CM_TRY(secret);
     (*session)->node = node;
-    return cm_session_load(*session, pool);
+    return sync_session_load(*session, pool);
 }
 
 /* Change the peer's row under its lock: another host may have moved the
  * cursors since we read it. */
-static cm_error_t *update(cm_session_t *session,
+static cm_error_t *update(sync_session_t *session,
                           void (*change)(cm_peer_t *peer, const void *baton),
                           const void *baton, apr_pool_t *scratch_pool)
 {
@@ -135,15 +146,15 @@ static cm_error_t *update(cm_session_t *session,
     cm_peer_t *peer;
     cm_error_t *err;
 
-    CM_TRY(cm_store_begin(node->store, scratch_pool));
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
     err = cm_peer_load(&peer, node, session->settings->name, 1, session->pool);
     if (!err) {
         change(peer, baton);
         err = cm_peer_save(node, peer, scratch_pool);
     }
     if (!err)
-        err = cm_store_commit(node->store, scratch_pool);
-    cm_store_rollback(node->store);
+        err = cm_transaction_commit(node->store, scratch_pool);
+    cm_transaction_rollback(node->store);
     if (!err)
         session->peer = peer;
     return err;
@@ -159,8 +170,8 @@ static void set_epoch(cm_peer_t *peer, const void *baton)
 
 /* Refuse a peer whose history does not fit, and keep its epoch when it is
  * met first. */
-static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
-                                 apr_pool_t *pool)
+static cm_error_t *check_history(sync_session_t *session,
+                                 const sync_reply_t *reply, apr_pool_t *pool)
 {
     cm_claim_t claim = reply->claim;
 
@@ -176,19 +187,19 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
     CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
                   pool));
     if (session->settings->gem)
-        cm_session_notice(session,
-                          "it is no gem: it speaks Communicator's protocol, "
-                          "which is used from now on; remove protocol=gem "
-                          "(%s:%d)",
-                          session->settings->place.file,
-                          session->settings->place.line);
+        sync_session_notice(session,
+                            "it is no gem: it speaks Communicator's protocol, "
+                            "which is used from now on; remove protocol=gem "
+                            "(%s:%d)",
+                            session->settings->place.file,
+                            session->settings->place.line);
     return NULL;
 }
 
 /* Refuse a reply without our headers unless a person has declared the peer to
  * be a gem, and it never was anything else: a proxy that removes the headers
  * makes one of ours look the same, and a gem is sent no deletes. */
-static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
+static cm_error_t *check_gem(const sync_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_settings_t *settings = session->settings;
 
@@ -217,7 +228,7 @@ static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
 }
 
 /* A program of tomorrow may have another way to say things. */
-static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
+static cm_error_t *check_protocol(const sync_reply_t *reply, apr_pool_t *pool)
 {
     if (reply->protocol == CM_OUR_PROTOCOL)
         return NULL;
@@ -228,7 +239,7 @@ static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
                          pool, "install the newer program here too");
 }
 
-static cm_error_t *check_name(const cm_session_t *session, const char *name,
+static cm_error_t *check_name(const sync_session_t *session, const char *name,
                               apr_pool_t *pool)
 {
     const cm_peer_settings_t *settings = session->settings;
@@ -237,7 +248,7 @@ static cm_error_t *check_name(const cm_session_t *session, const char *name,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_PROTOCOL, "the peer calls itself '%s', not '%s'",
-                name ? cm_reply_excerpt(name, strlen(name), 80, pool) : "",
+                name ? sync_reply_excerpt(name, strlen(name), 80, pool) : "",
                 settings->name),
         pool,
         "CommunicatorPeer here (%s:%d) and CommunicatorName there must be the "
@@ -245,8 +256,9 @@ static cm_error_t *check_name(const cm_session_t *session, const char *name,
         settings->place.file, settings->place.line);
 }
 
-cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
-                            apr_pool_t *scratch_pool)
+cm_error_t *sync_session_meet(sync_session_t *session,
+                              const sync_reply_t *reply,
+                              apr_pool_t *scratch_pool)
 {
     if (reply->kind == CM_PEER_UNKNOWN)
         return NULL;
@@ -254,7 +266,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         CM_TRY(check_gem(session, scratch_pool));
         session->kind = CM_PEER_GEM;
         session->said.gem = 1;
-        session->said.at = cm_clock_now();
+        session->said.at = cm_clocks_now();
         return NULL;
     }
     CM_TRY(check_protocol(reply, scratch_pool));
@@ -262,7 +274,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     if (session->peer)
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
-    cm_http_take_gzip(session->http, reply->takes_gzip);
+    sync_http_take_gzip(session->http, reply->takes_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
     if (reply->withheld.count >= 0)
@@ -270,7 +282,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     if (reply->has_clock && session->peer)
         session->peer->clock_offset = reply->clock_offset;
     if (reply->pending >= 0) {
-        session->said.at = cm_clock_now();
+        session->said.at = cm_clocks_now();
         session->said.pending = reply->pending;
         session->said.oldest = reply->oldest > 0 ? reply->oldest : 0;
         session->said.parked = reply->parked;
@@ -278,8 +290,8 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     return NULL;
 }
 
-int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
-                           apr_pool_t *scratch_pool)
+int sync_session_tells_again(sync_session_t *session, cm_error_t **err,
+                             apr_pool_t *scratch_pool)
 {
     if (!*err || (*err)->code != CM_EPOCH || session->told_again ||
         !session->node)
@@ -292,49 +304,50 @@ int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
     return !*err;
 }
 
-static cm_error_t *greet(cm_session_t *session, apr_pool_t *scratch_pool)
+static cm_error_t *greet(sync_session_t *session, apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
                      session->peer ? session->peer->confirmed : 0);
-    cm_http_reply_t *raw;
-    cm_reply_t *reply;
+    sync_http_reply_t *raw;
+    sync_reply_t *reply;
     cm_error_t *err;
 
-    CM_TRY(cm_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
-    err = cm_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(cm_session_meet(session, reply, scratch_pool));
+    CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
+    err = sync_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(sync_session_meet(session, reply, scratch_pool));
     /* A gap is no failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
 }
 
-cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *sync_session_greet(sync_session_t *session,
+                               apr_pool_t *scratch_pool)
 {
     cm_error_t *err = greet(session, scratch_pool);
 
-    return cm_session_tells_again(session, &err, scratch_pool)
+    return sync_session_tells_again(session, &err, scratch_pool)
                ? greet(session, scratch_pool)
                : err;
 }
 
-void cm_session_insist(cm_session_t *session)
+void sync_session_insist(sync_session_t *session)
 {
     apr_table_setn(session->headers, "Communicator-Drain", "1");
 }
 
-cm_error_t *cm_session_pause(cm_session_t *session, int pause,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_session_pause(sync_session_t *session, int pause,
+                               apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT "&pause=%d",
                      session->peer->confirmed, pause);
-    cm_http_reply_t *raw;
-    cm_reply_t *reply;
+    sync_http_reply_t *raw;
+    sync_reply_t *reply;
     cm_error_t *err;
 
-    CM_TRY(cm_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
-    err = cm_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(cm_session_meet(session, reply, scratch_pool));
+    CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
+    err = sync_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(sync_session_meet(session, reply, scratch_pool));
     CM_TRY(err);
     if (session->kind != CM_PEER_OURS)
         return cm_error_hint(CM_FAIL(scratch_pool, CM_PROTOCOL,
@@ -355,21 +368,21 @@ static void set_contact(cm_peer_t *peer, const void *baton)
 
     peer->clock_offset = note->clock_offset;
     if (note->pushed)
-        peer->last_push_at = cm_clock_now();
+        peer->last_push_at = cm_clocks_now();
     else
-        peer->last_pull_at = cm_clock_now();
+        peer->last_pull_at = cm_clocks_now();
 }
 
-cm_error_t *cm_session_note(cm_session_t *session, int pushed,
-                            apr_pool_t *scratch_pool)
+cm_error_t *sync_session_note(sync_session_t *session, int pushed,
+                              apr_pool_t *scratch_pool)
 {
     note_t note = {pushed, session->peer->clock_offset};
 
     CM_TRY(update(session, set_contact, &note, scratch_pool));
     if (pushed || !session->said.at)
         return NULL;
-    return cm_state_keep_said(session->node, session->settings->name,
-                              &session->said, scratch_pool);
+    return cm_status_keep_said(session->node, session->settings->name,
+                               &session->said, scratch_pool);
 }
 
 static void set_sent(cm_peer_t *peer, const void *baton)
@@ -380,26 +393,26 @@ static void set_sent(cm_peer_t *peer, const void *baton)
         peer->sent = *seq;
 }
 
-cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *sync_session_note_sent(sync_session_t *session, apr_int64_t seq,
+                                   apr_pool_t *scratch_pool)
 {
     return update(session, set_sent, &seq, scratch_pool);
 }
 
-apr_int64_t cm_session_withheld(const cm_session_t *session)
+apr_int64_t sync_session_withheld(const sync_session_t *session)
 {
     apr_int64_t there = session->said.withheld.count;
 
     return session->withheld.count + (there > 0 ? there : 0);
 }
 
-int cm_session_is_set_back(const cm_session_t *session)
+int sync_session_is_set_back(const sync_session_t *session)
 {
     return session->its_received >= 0 &&
            session->its_received < session->peer->confirmed;
 }
 
-void cm_session_notice(cm_session_t *session, const char *format, ...)
+void sync_session_notice(sync_session_t *session, const char *format, ...)
 {
     va_list args;
 
@@ -409,8 +422,8 @@ void cm_session_notice(cm_session_t *session, const char *format, ...)
     va_end(args);
 }
 
-void cm_session_keep_parked(apr_array_header_t *list,
-                            const apr_array_header_t *parked)
+void sync_session_keep_parked(apr_array_header_t *list,
+                              const apr_array_header_t *parked)
 {
     int i;
 

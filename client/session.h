@@ -3,13 +3,13 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "cm_inbox.h"
-#include "cm_state.h"
+#include "inbox/inbox.h"
+#include "operate/status.h"
 #include "http.h"
 #include "reply.h"
 
 /* What moved between this node and the peer in one run. */
-typedef struct cm_totals_t {
+typedef struct sync_totals_t {
     apr_int64_t pushed, pulled, applied;
     apr_int64_t held_back;      /* what a gem would misread */
     const char *held_reason;    /* why the first of them was */
@@ -19,105 +19,106 @@ typedef struct cm_totals_t {
     apr_array_header_t *withheld_there;
     apr_array_header_t *notices; /* const char *: what a person should know */
     int parked_here; /* in all, after this run, that wait for a person */
-} cm_totals_t;
+} sync_totals_t;
 
 /* Told after each batch: how many of how many messages WHAT ("push", "pull")
  * has moved. */
-typedef void (*cm_moved_t)(void *baton, const char *what, apr_int64_t done,
-                           apr_int64_t total);
+typedef void (*sync_moved_t)(void *baton, const char *what, apr_int64_t done,
+                             apr_int64_t total);
 
-typedef struct cm_session_t {
+typedef struct sync_session_t {
     cm_node_t *node; /* NULL: a probe */
     const cm_peer_settings_t *settings;
-    cm_http_t *http;
+    sync_http_t *http;
     apr_table_t *headers; /* of requests */
-    cm_peer_kind_e kind;
+    sync_peer_kind_e kind;
     int told_again;             /* what we know of it, after it had doubts */
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
     apr_int64_t proved;         /* it holds this one, by its clock; 0: none */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
-    cm_totals_t totals;
-    cm_said_t said;   /* by the peer, of itself, in this run */
-    cm_moved_t moved; /* may be NULL */
+    sync_totals_t totals;
+    cm_status_said_t said; /* by the peer, of itself, in this run */
+    sync_moved_t moved;    /* may be NULL */
     void *baton;
     apr_pool_t *pool;
-} cm_session_t;
+} sync_session_t;
 
 /* Open a session with the peer of SETTINGS: its row, its password, the HTTP
  * handle; nothing is sent yet. TIMEOUT: seconds for one request. Fails with
  * CM_CONFIG, CM_FILE, and as cm_peer_load(). */
-cm_error_t *cm_session_open(cm_session_t **session, cm_node_t *node,
-                            const cm_peer_settings_t *settings, int timeout,
-                            apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_open(sync_session_t **session, cm_node_t *node,
+                              const cm_peer_settings_t *settings, int timeout,
+                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Open a session that needs neither database nor password, for check: OWN are
  * this node's settings, *SECRET says why the password cannot be read, or
- * NULL. cm_session_load() may follow once the session has a node; without it
- * only cm_session_greet() makes sense. Fails with CM_CONFIG, CM_INTERNAL. */
-cm_error_t *cm_session_probe(cm_session_t **session, cm_error_t **secret,
-                             const cm_settings_t *own,
-                             const cm_peer_settings_t *settings, int timeout,
-                             apr_pool_t *pool) CM_UNUSED_RESULT;
+ * NULL. sync_session_load() may follow once the session has a node; without it
+ * only sync_session_greet() makes sense. Fails with CM_CONFIG, CM_INTERNAL. */
+cm_error_t *sync_session_probe(sync_session_t **session, cm_error_t **secret,
+                               const cm_settings_t *own,
+                               const cm_peer_settings_t *settings, int timeout,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Take in what REPLY says about the peer: kind, name, epoch, clock. Fails with
  * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */
-cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_meet(sync_session_t *session,
+                              const sync_reply_t *reply,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* When *ERR says that the histories do not fit: read what we know under the
  * locks, once in a session, and tell it with the next request. Returns whether
  * that request is worth making: another host may have moved on between what we
  * had told and the peer's answer, or our server of a cluster was behind. */
-int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
-                           apr_pool_t *scratch_pool);
+int sync_session_tells_again(sync_session_t *session, cm_error_t **err,
+                             apr_pool_t *scratch_pool);
 
 /* Learn the kind of the peer and what it holds of ours, by a push of nothing,
  * which changes nothing on either kind. */
-cm_error_t *cm_session_greet(cm_session_t *session,
-                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_greet(sync_session_t *session,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Read the peer's row again. */
-cm_error_t *cm_session_load(cm_session_t *session,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_load(sync_session_t *session,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Be served although the peer is paused: what drain needs. */
-void cm_session_insist(cm_session_t *session);
+void sync_session_insist(sync_session_t *session);
 
 /* Pause the peer, or (not PAUSE) resume it. Fails with CM_PROTOCOL for a
  * gem, which knows no such thing. */
-cm_error_t *cm_session_pause(cm_session_t *session, int pause,
-                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_pause(sync_session_t *session, int pause,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Note in the peer's row that we have pushed (else: pulled) just now, with
- * what cm_session_meet() learned. */
-cm_error_t *cm_session_note(cm_session_t *session, int pushed,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+ * what sync_session_meet() learned. */
+cm_error_t *sync_session_note(sync_session_t *session, int pushed,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Note that everything up to SEQ is about to be handed over. */
-cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *sync_session_note_sent(sync_session_t *session, apr_int64_t seq,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Count what is held back from the peer, and tell it with the next
  * requests. */
 cm_error_t *
-cm_session_count_withheld(cm_session_t *session,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+sync_session_count_withheld(sync_session_t *session,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return how many messages do not reach the other side, in both directions. */
-apr_int64_t cm_session_withheld(const cm_session_t *session);
+apr_int64_t sync_session_withheld(const sync_session_t *session);
 
 /* Return whether the peer holds less than it had confirmed, as it last said:
  * its database was set back. */
-int cm_session_is_set_back(const cm_session_t *session);
+int sync_session_is_set_back(const sync_session_t *session);
 
 /* Keep a line for the person who runs this, beside the result. */
-void cm_session_notice(cm_session_t *session, const char *format, ...)
+void sync_session_notice(sync_session_t *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Add what is in PARKED (cm_parked_t) to LIST, copied into its pool. */
-void cm_session_keep_parked(apr_array_header_t *list,
-                            const apr_array_header_t *parked);
+void sync_session_keep_parked(apr_array_header_t *list,
+                              const apr_array_header_t *parked);
 
 #endif

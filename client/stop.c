@@ -17,7 +17,7 @@ static void on_signal(int number)
     asked = number;
 }
 
-void cm_stop_catch(void)
+void sync_stop_catch(void)
 {
     struct sigaction action;
 
@@ -29,19 +29,19 @@ void cm_stop_catch(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-void cm_stop_after(int seconds)
+void sync_stop_after(int seconds)
 {
     end_of_run = seconds > 0 ? apr_time_now() + apr_time_from_sec(seconds) : 0;
 }
 
-int cm_stop_is_late(void)
+int sync_stop_is_late(void)
 {
     return end_of_run && apr_time_now() >= end_of_run;
 }
 
-cm_error_t *cm_stop_check(apr_pool_t *pool)
+cm_error_t *sync_stop_check(apr_pool_t *pool)
 {
-    if (!asked && cm_stop_is_late())
+    if (!asked && sync_stop_is_late())
         return CM_FAIL(pool, CM_INTERRUPTED,
                        "the time is up (--max-time), the next run goes on");
     if (!asked)

@@ -4,18 +4,18 @@
 #ifndef STOP_H
 #define STOP_H
 
-#include "cm_error.h"
+#include "base/error.h"
 
 /* Catch the signals from now on. */
-void cm_stop_catch(void);
+void sync_stop_catch(void);
 
-/* From SECONDS on from now cm_stop_check() fails too; 0: never. */
-void cm_stop_after(int seconds);
+/* From SECONDS on from now sync_stop_check() fails too; 0: never. */
+void sync_stop_after(int seconds);
 
 /* Return whether that time is up. */
-int cm_stop_is_late(void);
+int sync_stop_is_late(void);
 
 /* Fail with CM_INTERRUPTED when a signal has come, or the time is up. */
-cm_error_t *cm_stop_check(apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_stop_check(apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

@@ -8,8 +8,9 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "cm_message.h"
+#include "record/message.h"
 #include "stop.h"
+#include "inbox/inbox.h"
 
 #define TRIES 3
 #define PAUSE apr_time_from_msec(100)
@@ -21,29 +22,29 @@
 
 /* Return whether the peer answers when it is asked for nothing, and knows how
  * to hold messages back. */
-static int is_open(cm_pull_t *pull, apr_pool_t *pool)
+static int is_open(sync_pull_t *pull, apr_pool_t *pool)
 {
-    cm_reply_t *reply;
+    sync_reply_t *reply;
     cm_error_t *err =
-        cm_pull_ask(&reply, pull,
-                    apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
-                                 pull->received + 1),
-                    pool);
+        sync_pull_ask(&reply, pull,
+                      apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
+                                   pull->received + 1),
+                      pool);
 
     return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
 }
 
 /* Ask for one message behind SKIP others. *LAST: the number before it, or the
  * last one of all when there is none; 0: it cannot be fetched either. */
-static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
-                               int skip, apr_pool_t *pool)
+static cm_error_t *look_behind(apr_int64_t *last, int *is_end,
+                               sync_pull_t *pull, int skip, apr_pool_t *pool)
 {
     const char *query =
         apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=1&skip=%d",
                      pull->received + 1, skip);
     apr_array_header_t *all;
-    cm_reply_t *reply;
-    cm_error_t *err = cm_pull_ask(&reply, pull, query, pool);
+    sync_reply_t *reply;
+    cm_error_t *err = sync_pull_ask(&reply, pull, query, pool);
 
     *last = 0;
     if (err)
@@ -58,32 +59,33 @@ static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
 }
 
 /* Tell the peer to hold back what it has for us up to LAST. */
-static cm_error_t *tell(cm_reply_t **reply, cm_pull_t *pull, apr_int64_t last,
-                        int by_us, const char *reason, apr_pool_t *pool)
+static cm_error_t *tell(sync_reply_t **reply, sync_pull_t *pull,
+                        apr_int64_t last, int by_us, const char *reason,
+                        apr_pool_t *pool)
 {
-    cm_session_t *session = pull->session;
+    sync_session_t *session = pull->session;
     const char *because =
         apr_pescape_urlencoded(pool, apr_pstrndup(pool, reason, REASON_BYTES));
     cm_parked_t parked = {.id = last, .reason = reason};
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_parked_t));
 
-    CM_TRY(cm_pull_ask(reply, pull,
-                       apr_psprintf(pool,
-                                    "from_id=%" APR_INT64_T_FMT
-                                    "&limit=1&withhold=%" APR_INT64_T_FMT
-                                    "&by=%s&because=%s",
-                                    pull->received + 1, last,
-                                    by_us ? "peer" : "proxy", because),
-                       pool));
+    CM_TRY(sync_pull_ask(reply, pull,
+                         apr_psprintf(pool,
+                                      "from_id=%" APR_INT64_T_FMT
+                                      "&limit=1&withhold=%" APR_INT64_T_FMT
+                                      "&by=%s&because=%s",
+                                      pull->received + 1, last,
+                                      by_us ? "peer" : "proxy", because),
+                         pool));
     pull->limit = 1;
     APR_ARRAY_PUSH(one, cm_parked_t) = parked;
-    cm_session_keep_parked(session->totals.withheld_there, one);
+    sync_session_keep_parked(session->totals.withheld_there, one);
     return NULL;
 }
 
 /* One message alone could not be fetched, for ERR: look for the next one that
  * can be. */
-static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
+static cm_error_t *go_around(sync_reply_t **reply, sync_pull_t *pull,
                              cm_error_t *err, apr_pool_t *pool)
 {
     const char *reason = cm_error_text(err, pool);
@@ -97,7 +99,7 @@ static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
     apr_pool_create(&iterpool, pool);
     for (skip = 1; skip <= MOST && !last && !is_end; skip++) {
         apr_pool_clear(iterpool);
-        CM_TRY(cm_stop_check(pool));
+        CM_TRY(sync_stop_check(pool));
         CM_TRY(look_behind(&last, &is_end, pull, skip, iterpool));
         sure = sure && (last || pull->refusal != CM_REFUSAL_MAYBE);
     }
@@ -107,10 +109,10 @@ static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
     return tell(reply, pull, last, by_us, reason, pool);
 }
 
-cm_error_t *cm_unfetched(cm_reply_t **reply, cm_pull_t *pull, cm_error_t *err,
-                         apr_pool_t *pool)
+cm_error_t *sync_unfetched(sync_reply_t **reply, sync_pull_t *pull,
+                           cm_error_t *err, apr_pool_t *pool)
 {
-    const cm_refusal_e refusal = pull->refusal;
+    const sync_refusal_e refusal = pull->refusal;
     const int too_large_here = pull->too_large_here;
     int tries = refusal == CM_REFUSAL_SIZE ? TRIES - 1 : TRIES;
 

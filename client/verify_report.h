@@ -2,12 +2,13 @@
 #ifndef VERIFY_REPORT_H
 #define VERIFY_REPORT_H
 
-#include "cm_verify_compare.h"
+#include "verify/compare.h"
 #include "command.h"
 
 /* Print REPORT about PEER; *STATUS becomes what the command is to exit with,
  * unless it says something worse already. */
-void cm_verify_show(int *status, const cm_client_t *client, const char *peer,
-                    const cm_verify_report_t *report, apr_pool_t *pool);
+void sync_verify_show(int *status, const sync_client_t *client,
+                      const char *peer, const cm_verify_report_t *report,
+                      apr_pool_t *pool);
 
 #endif

@@ -7,7 +7,8 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "cm_parked.h"
+#include "outbox/withheld.h"
+#include "operate/parked.h"
 
 #define COLUMNS   7
 #define MOST_SENT 1000
@@ -20,13 +21,13 @@ static const char *const hints[] = {
     "rules and its log",
     "they cannot be read here: communicator-sync check tells more"};
 
-cm_error_t *cm_words_read(const cm_peer_settings_t **peer,
-                          apr_array_header_t **words, const cm_client_t *client,
-                          apr_pool_t *pool)
+cm_error_t *sync_words_read(const cm_peer_settings_t **peer,
+                            apr_array_header_t **words,
+                            const sync_client_t *client, apr_pool_t *pool)
 {
     const apr_array_header_t *all = client->options->arguments;
     const char *name, *text, *digits;
-    cm_word_t *word;
+    sync_word_t *word;
     char *end;
     int i;
 
@@ -38,7 +39,7 @@ cm_error_t *cm_words_read(const cm_peer_settings_t **peer,
     *peer = cm_settings_peer(client->settings, name);
     if (!*peer)
         return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
-    *words = apr_array_make(pool, all->nelts, sizeof(cm_word_t));
+    *words = apr_array_make(pool, all->nelts, sizeof(sync_word_t));
     for (i = 1; i < all->nelts; i++) {
         text = APR_ARRAY_IDX(all, i, const char *);
         word = apr_array_push(*words);
@@ -53,29 +54,30 @@ cm_error_t *cm_words_read(const cm_peer_settings_t **peer,
 }
 
 /* Say whether message SEQ is held back from PEER. */
-static cm_error_t *is_withheld(int *there, const cm_client_t *client,
+static cm_error_t *is_withheld(int *there, const sync_client_t *client,
                                const char *peer, apr_int64_t seq,
                                apr_pool_t *pool)
 {
     apr_array_header_t *seqs;
 
-    CM_TRY(cm_withheld_find(&seqs, client->node, peer, seq - 1, seq, pool));
+    CM_TRY(
+        cm_withheld_seqs_find(&seqs, client->node, peer, seq - 1, seq, pool));
     *there = seqs->nelts > 0;
     return NULL;
 }
 
-cm_error_t *cm_words_divide(apr_array_header_t **parked,
-                            apr_array_header_t **withheld,
-                            const apr_array_header_t *words,
-                            const cm_client_t *client, const char *peer,
-                            apr_pool_t *pool)
+cm_error_t *sync_words_divide(apr_array_header_t **parked,
+                              apr_array_header_t **withheld,
+                              const apr_array_header_t *words,
+                              const sync_client_t *client, const char *peer,
+                              apr_pool_t *pool)
 {
     int i, there;
 
     *parked = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
     *withheld = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
     for (i = 0; i < words->nelts; i++) {
-        const cm_word_t *word = &APR_ARRAY_IDX(words, i, cm_word_t);
+        const sync_word_t *word = &APR_ARRAY_IDX(words, i, sync_word_t);
         int sent = word->sent;
 
         if (!sent) {
@@ -88,7 +90,7 @@ cm_error_t *cm_words_divide(apr_array_header_t **parked,
     return NULL;
 }
 
-void cm_withheld_json(json_object *all, const apr_array_header_t *rows)
+void sync_withheld_json(json_object *all, const apr_array_header_t *rows)
 {
     int i;
 
@@ -96,17 +98,18 @@ void cm_withheld_json(json_object *all, const apr_array_header_t *rows)
         const cm_withheld_t *row = &APR_ARRAY_IDX(rows, i, cm_withheld_t);
         json_object *json = json_object_new_object();
 
-        cm_output_add_text(json, "peer", row->peer);
-        cm_output_add_number(json, "id", row->seq);
-        cm_output_add_truth(json, "withheld", 1);
-        cm_output_add_text(json, "model", row->model);
-        cm_output_add_text(json, "origin", row->identity.origin);
-        cm_output_add_text(json, "original_id", row->identity.original_id);
-        cm_output_add_text(json, "action", row->action);
-        cm_output_add_text(json, "refused_by", cm_refuser_name(row->refuser));
-        cm_output_add_text(json, "reason", row->reason);
-        cm_output_add_text(json, "hint", hints[row->refuser]);
-        cm_output_add_number(json, "withheld_at", row->withheld_at);
+        sync_output_add_text(json, "peer", row->peer);
+        sync_output_add_number(json, "id", row->seq);
+        sync_output_add_truth(json, "withheld", 1);
+        sync_output_add_text(json, "model", row->model);
+        sync_output_add_text(json, "origin", row->identity.origin);
+        sync_output_add_text(json, "original_id", row->identity.original_id);
+        sync_output_add_text(json, "action", row->action);
+        sync_output_add_text(json, "refused_by",
+                             cm_withheld_refuser_name(row->refuser));
+        sync_output_add_text(json, "reason", row->reason);
+        sync_output_add_text(json, "hint", hints[row->refuser]);
+        sync_output_add_number(json, "withheld_at", row->withheld_at);
         json_object_array_add(all, json);
     }
 }
@@ -124,16 +127,16 @@ static void add_row(apr_array_header_t *cells, const cm_withheld_t *row,
     values[0] = row->peer;
     values[1] = apr_psprintf(pool, "%" APR_INT64_T_FMT, row->seq);
     values[2] = row->model ? row->model : "?";
-    values[3] = cm_output_clean(record, pool);
-    values[4] = cm_output_ago(row->withheld_at, pool);
-    values[5] = cm_refuser_name(row->refuser);
-    values[6] = cm_output_clean(row->reason, pool);
+    values[3] = sync_output_clean(record, pool);
+    values[4] = sync_output_ago(row->withheld_at, pool);
+    values[5] = cm_withheld_refuser_name(row->refuser);
+    values[6] = sync_output_clean(row->reason, pool);
     for (i = 0; i < COLUMNS; i++)
         APR_ARRAY_PUSH(cells, const char *) = values[i];
 }
 
-void cm_withheld_table(const cm_client_t *client,
-                       const apr_array_header_t *rows, apr_pool_t *pool)
+void sync_withheld_table(const sync_client_t *client,
+                         const apr_array_header_t *rows, apr_pool_t *pool)
 {
     static const char *const heading[COLUMNS] = {
         "WITHHELD FROM", "ID",         "MODEL", "RECORD",
@@ -151,19 +154,21 @@ void cm_withheld_table(const cm_client_t *client,
         add_row(cells, row, pool);
         seen[row->refuser] = 1;
     }
-    cm_output_table(client->output, cells, COLUMNS);
+    sync_output_table(client->output, cells, COLUMNS);
     for (hint = 0; hint < sizeof(hints) / sizeof(*hints); hint++)
         if (seen[hint])
-            cm_output_line(client->output, "hint: %s: %s",
-                           cm_refuser_name((cm_refuser_e)hint), hints[hint]);
-    cm_output_line(client->output,
-                   "hint: change the record, or communicator-sync retry, "
-                   "sends it again; discard gives the message up");
+            sync_output_line(client->output, "hint: %s: %s",
+                             cm_withheld_refuser_name((cm_refuser_e)hint),
+                             hints[hint]);
+    sync_output_line(client->output,
+                     "hint: change the record, or communicator-sync retry, "
+                     "sends it again; discard gives the message up");
 }
 
-cm_error_t *cm_withheld_send(apr_int64_t *published, const cm_client_t *client,
-                             const char *peer, const apr_array_header_t *seqs,
-                             apr_pool_t *scratch_pool)
+cm_error_t *sync_withheld_send(apr_int64_t *published,
+                               const sync_client_t *client, const char *peer,
+                               const apr_array_header_t *seqs,
+                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *rows;
     apr_int64_t count;
@@ -174,9 +179,9 @@ cm_error_t *cm_withheld_send(apr_int64_t *published, const cm_client_t *client,
         CM_TRY(cm_withheld_list(&rows, client->node, peer, MOST_SENT,
                                 scratch_pool));
         for (i = 0; i < rows->nelts; i++) {
-            CM_TRY(cm_withheld_retry(&count, client->node, peer,
-                                     APR_ARRAY_IDX(rows, i, cm_withheld_t).seq,
-                                     scratch_pool));
+            CM_TRY(cm_withheld_seqs_retry(
+                &count, client->node, peer,
+                APR_ARRAY_IDX(rows, i, cm_withheld_t).seq, scratch_pool));
             *published += count;
         }
         return NULL;
@@ -184,8 +189,8 @@ cm_error_t *cm_withheld_send(apr_int64_t *published, const cm_client_t *client,
     for (i = 0; i < seqs->nelts; i++) {
         apr_int64_t seq = APR_ARRAY_IDX(seqs, i, apr_int64_t);
 
-        CM_TRY(
-            cm_withheld_retry(&count, client->node, peer, seq, scratch_pool));
+        CM_TRY(cm_withheld_seqs_retry(&count, client->node, peer, seq,
+                                      scratch_pool));
         if (!count)
             return cm_error_hint(
                 CM_FAIL(scratch_pool, CM_USAGE,

@@ -8,21 +8,26 @@
 
 #include <apr_strings.h>
 
-#include "cm_clean.h"
-#include "cm_gzip.h"
+#include "base/clean.h"
+#include "base/gzip.h"
 #include "log.h"
+#include "record/clocks.h"
+#include "node/epoch.h"
+#include "node/peer.h"
+#include "outbox/withheld.h"
 
 APLOG_USE_MODULE(communicator);
 
 /* What proves that both histories fit; a push has answered for itself. */
-static void set_history(const cm_exchange_t *exchange)
+static void set_history(const mod_exchange_t *exchange)
 {
     const cm_peer_t *known = exchange->known;
     apr_table_t *headers = exchange->r->headers_out;
-    const char *held = cm_claim_held(known, exchange->pool);
+    const char *held = cm_epoch_claim_held(known, exchange->pool);
 
     if (!apr_table_get(headers, "Communicator-Received"))
-        cm_answer_number(exchange->r, "Communicator-Received", known->received);
+        mod_answer_number(exchange->r, "Communicator-Received",
+                          known->received);
     if (held)
         apr_table_setn(headers, "Communicator-Held", held);
     if (known->epoch)
@@ -31,7 +36,7 @@ static void set_history(const cm_exchange_t *exchange)
 
 /* All of them or none: a peer of ours takes the answer for one of ours by the
  * first, and then wants to know the node and its epoch. */
-static void set_headers(const cm_exchange_t *exchange)
+static void set_headers(const mod_exchange_t *exchange)
 {
     apr_table_t *headers = exchange->r->headers_out;
 
@@ -41,7 +46,7 @@ static void set_headers(const cm_exchange_t *exchange)
     apr_table_setn(headers, "Communicator-Protocol", "2");
     apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
     apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
-    cm_answer_number(exchange->r, "Communicator-Clock", cm_clock_now());
+    mod_answer_number(exchange->r, "Communicator-Clock", cm_clocks_now());
     if (exchange->gem)
         return;
     apr_table_setn(headers, "Accept-Encoding", "gzip");
@@ -53,13 +58,13 @@ static void set_headers(const cm_exchange_t *exchange)
         set_history(exchange);
 }
 
-void cm_answer_number(request_rec *r, const char *header, apr_int64_t number)
+void mod_answer_number(request_rec *r, const char *header, apr_int64_t number)
 {
     apr_table_setn(r->headers_out, header,
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
 }
 
-void cm_note_number(request_rec *r, const char *note, apr_int64_t number)
+void mod_note_number(request_rec *r, const char *note, apr_int64_t number)
 {
     apr_table_setn(r->notes, note,
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
@@ -67,7 +72,7 @@ void cm_note_number(request_rec *r, const char *note, apr_int64_t number)
 
 /* Return BODY packed, where a peer of ours wants that and it is worth it, else
  * NULL. mod_deflate passes on what is packed already. */
-static const cm_buffer_t *pack(const cm_exchange_t *exchange, const char *body,
+static const cm_buffer_t *pack(const mod_exchange_t *exchange, const char *body,
                                apr_size_t size)
 {
     request_rec *r = exchange->r;
@@ -79,8 +84,8 @@ static const cm_buffer_t *pack(const cm_exchange_t *exchange, const char *body,
     return cm_gzip_pack(body, size, r->pool);
 }
 
-int cm_answer(cm_exchange_t *exchange, int status, const char *body,
-              apr_size_t size)
+int mod_answer(mod_exchange_t *exchange, int status, const char *body,
+               apr_size_t size)
 {
     request_rec *r = exchange->r;
     const cm_buffer_t *packed = pack(exchange, body, size);
@@ -106,7 +111,7 @@ int cm_answer(cm_exchange_t *exchange, int status, const char *body,
     return OK;
 }
 
-const char *cm_answer_gem_body(int status)
+const char *mod_answer_gem_body(int status)
 {
     if (status == HTTP_UNAUTHORIZED)
         return "Not authorized\n";
@@ -137,7 +142,7 @@ static void append_member(cm_buffer_t *buffer, const char *name,
     cm_buffer_string(buffer, text, strlen(text));
 }
 
-static cm_error_t *count_withheld(cm_exchange_t *exchange, void *baton)
+static cm_error_t *count_withheld(mod_exchange_t *exchange, void *baton)
 {
     (void)baton;
     return cm_withheld_count(&exchange->withheld, exchange->node,
@@ -146,54 +151,55 @@ static cm_error_t *count_withheld(cm_exchange_t *exchange, void *baton)
 
 /* Ask the database for its epoch, which proves the refusal to be ours; when
  * it cannot be had the refusal goes without. */
-static void find_epoch(cm_exchange_t *exchange, cm_code_e code)
+static void find_epoch(mod_exchange_t *exchange, cm_code_e code)
 {
     cm_error_t *err;
 
     if (!exchange->peer || exchange->own_epoch || code == CM_UNAVAILABLE)
         return;
-    err = cm_database_run(exchange, count_withheld, NULL);
+    err = mod_database_run(exchange, count_withheld, NULL);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
                       CM0017 "no epoch for a refusal: %s",
                       cm_error_text(err, exchange->r->pool));
 }
 
-int cm_answer_refusal(cm_exchange_t *exchange, int status, cm_code_e code,
-                      const char *error, const char *hint)
+int mod_answer_refusal(mod_exchange_t *exchange, int status, cm_code_e code,
+                       const char *error, const char *hint)
 {
     request_rec *r = exchange->r;
     cm_buffer_t *body = cm_buffer_create(256, exchange->pool);
     const char *text;
 
-    apr_table_setn(r->notes, "communicator-result", cm_code_name(code));
+    apr_table_setn(r->notes, "communicator-result", cm_error_code_name(code));
     if (exchange->gem)
         status = gem_status(status);
     if (exchange->gem && code != CM_PROTOCOL) {
-        text = cm_answer_gem_body(status);
-        return cm_answer(exchange, status, text, strlen(text));
+        text = mod_answer_gem_body(status);
+        return mod_answer(exchange, status, text, strlen(text));
     }
     find_epoch(exchange, code);
-    if (cm_code_is_transient(code) && status == HTTP_SERVICE_UNAVAILABLE)
+    if (cm_error_code_is_transient(code) && status == HTTP_SERVICE_UNAVAILABLE)
         apr_table_setn(r->headers_out, "Retry-After", "10");
-    apr_table_setn(r->headers_out, "Communicator-Error", cm_code_name(code));
+    apr_table_setn(r->headers_out, "Communicator-Error",
+                   cm_error_code_name(code));
     append_member(body, "error", error);
-    append_member(body, "code", cm_code_name(code));
+    append_member(body, "code", cm_error_code_name(code));
     if (hint)
         append_member(body, "hint", hint);
     cm_buffer_append(body, "}\n", 3);
     text = cm_clean_json(body->data, exchange->pool);
-    return cm_answer(exchange, status, text, strlen(text));
+    return mod_answer(exchange, status, text, strlen(text));
 }
 
-int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)
+int mod_answer_error(mod_exchange_t *exchange, const cm_error_t *err)
 {
     request_rec *r = exchange->r;
-    int status = cm_code_http_status(err->code);
+    int status = cm_error_code_http_status(err->code);
     const char *text = cm_error_text(err, r->pool);
     const char *peer = exchange->peer->name;
 
-    if (cm_code_is_transient(err->code))
+    if (cm_error_code_is_transient(err->code))
         ap_log_rerror(APLOG_MARK,
                       err->code == CM_PAUSED ? APLOG_INFO : APLOG_WARNING, 0, r,
                       CM0010 "peer '%s' has to try again: %s%s%s%s", peer, text,
@@ -206,20 +212,20 @@ int cm_answer_error(cm_exchange_t *exchange, const cm_error_t *err)
                       err->hint ? ")" : "");
     /* What is wrong with this host is not for the other one to read. */
     if (status >= HTTP_INTERNAL_SERVER_ERROR && err->code != CM_PROTOCOL)
-        text = cm_code_meaning(err->code);
-    return cm_answer_refusal(exchange, status, err->code, text, err->hint);
+        text = cm_error_code_meaning(err->code);
+    return mod_answer_refusal(exchange, status, err->code, text, err->hint);
 }
 
-int cm_answer_gap(cm_exchange_t *exchange, apr_int64_t wanted,
-                  const cm_error_t *err)
+int mod_answer_gap(mod_exchange_t *exchange, apr_int64_t wanted,
+                   const cm_error_t *err)
 {
     request_rec *r = exchange->r;
     const char *number = apr_psprintf(r->pool, "%" APR_INT64_T_FMT, wanted);
 
     apr_table_setn(r->notes, "communicator-result", "GAP");
     if (exchange->gem)
-        return cm_answer(exchange, HTTP_CONFLICT, number, strlen(number));
-    cm_answer_number(r, "Communicator-Received", wanted - 1);
-    return cm_answer_refusal(exchange, HTTP_CONFLICT, CM_GAP,
-                             cm_error_text(err, r->pool), err->hint);
+        return mod_answer(exchange, HTTP_CONFLICT, number, strlen(number));
+    mod_answer_number(r, "Communicator-Received", wanted - 1);
+    return mod_answer_refusal(exchange, HTTP_CONFLICT, CM_GAP,
+                              cm_error_text(err, r->pool), err->hint);
 }

@@ -9,8 +9,9 @@
 
 #include <apr_strings.h>
 
-#include "cm_dialect.h"
+#include "store/dialect.h"
 #include "log.h"
+#include "config/settings.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -27,7 +28,7 @@ static const char *last_line(const ap_directive_t *tree, const char *name)
     return words;
 }
 
-const char *cm_check_line(const server_rec *server, const char *name)
+const char *mod_check_line(const server_rec *server, const char *name)
 {
     const ap_directive_t *tree;
     const char *words = NULL;
@@ -51,8 +52,8 @@ static int refuse(const server_rec *server, const char *reason)
 /* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
 static int check_database(const server_rec *server, apr_pool_t *pool)
 {
-    const char *driver = cm_check_line(server, "DBDriver");
-    const char *params = cm_check_line(server, "DBDParams");
+    const char *driver = mod_check_line(server, "DBDriver");
+    const char *params = mod_check_line(server, "DBDParams");
 
     if (!driver || !params)
         return refuse(server,
@@ -78,7 +79,7 @@ static int check_database(const server_rec *server, apr_pool_t *pool)
 /* Check what is in effect for SERVER. */
 static int check_server(server_rec *server, apr_pool_t *ptemp)
 {
-    const cm_server_t *config =
+    const mod_server_t *config =
         ap_get_module_config(server->module_config, &communicator_module);
     cm_error_t *err;
 
@@ -94,15 +95,15 @@ static int check_server(server_rec *server, apr_pool_t *ptemp)
     return config->endpoints ? check_database(server, ptemp) : OK;
 }
 
-int cm_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                    server_rec *server)
+int mod_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                     server_rec *server)
 {
     server_rec *each;
 
     (void)pconf;
     (void)plog;
     for (each = server; each; each = each->next) {
-        const cm_server_t *config =
+        const mod_server_t *config =
             ap_get_module_config(each->module_config, &communicator_module);
 
         if (config->endpoints && !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {

@@ -6,10 +6,11 @@
 
 #include <apr_strings.h>
 
-#include "cm_noted.h"
-#include "cm_quiet.h"
-#include "cm_state.h"
+#include "node/incident.h"
+#include "operate/status.h"
+#include "exchange/idle.h"
 #include "log.h"
+#include "operate/pause.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -18,10 +19,10 @@ APLOG_USE_MODULE(communicator);
 
 /* Write into PEER what this request tells; return whether it is worth a
  * transaction. */
-static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
+static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
 {
     apr_int64_t *last = push ? &peer->last_push_at : &peer->last_pull_at;
-    apr_int64_t now = cm_clock_now();
+    apr_int64_t now = cm_clocks_now();
     int is_new = exchange->claim.epoch && !peer->epoch;
 
     if (!is_new && now - *last < CONTACT_INTERVAL && now >= *last)
@@ -35,18 +36,18 @@ static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
 }
 
 /* Return why nothing moves at present, or NULL. */
-static cm_error_t *check_pause(const cm_exchange_t *exchange, apr_pool_t *pool)
+static cm_error_t *check_pause(const mod_exchange_t *exchange, apr_pool_t *pool)
 {
     apr_int64_t last_seq;
 
     if (exchange->gem) /* of ours cm_epoch_check() has asked */
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
-    return exchange->insists ? NULL : cm_state_check(exchange->node, pool);
+    return exchange->insists ? NULL : cm_pause_check(exchange->node, pool);
 }
 
 /* A peer that has spoken our protocol is no gem: what comes without our
  * headers has lost them. */
-static cm_error_t *check_dialect(const cm_exchange_t *exchange,
+static cm_error_t *check_dialect(const mod_exchange_t *exchange,
                                  const cm_peer_t *known, apr_pool_t *pool)
 {
     if (!exchange->gem || !known->epoch)
@@ -64,7 +65,7 @@ static cm_error_t *check_dialect(const cm_exchange_t *exchange,
 }
 
 /* Read the row again, locked, and write it. */
-static cm_error_t *save(cm_exchange_t *exchange, int push, apr_pool_t *pool)
+static cm_error_t *save(mod_exchange_t *exchange, int push, apr_pool_t *pool)
 {
     cm_node_t *node = exchange->node;
     cm_peer_t *peer;
@@ -80,7 +81,7 @@ static cm_error_t *save(cm_exchange_t *exchange, int push, apr_pool_t *pool)
     is_new = exchange->claim.epoch && !peer->epoch;
     update(peer, exchange, push);
     CM_TRY(cm_peer_save(node, peer, pool));
-    CM_TRY(cm_store_commit(node->store, pool));
+    CM_TRY(cm_transaction_commit(node->store, pool));
     if (is_new && exchange->peer->gem)
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
                       CM0029 "peer '%s' is no gem: it speaks Communicator's "
@@ -91,7 +92,7 @@ static cm_error_t *save(cm_exchange_t *exchange, int push, apr_pool_t *pool)
     return NULL;
 }
 
-cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
+cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
 {
     apr_pool_t *pool = exchange->pool;
     cm_peer_t *peer, after;
@@ -107,19 +108,19 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     CM_TRY(err);
     CM_TRY(check_pause(exchange, pool));
     if (!exchange->gem)
-        CM_TRY(cm_state_withheld(&exchange->withheld, exchange->node,
-                                 peer->name, &exchange->theirs, pool));
+        CM_TRY(cm_status_withheld(&exchange->withheld, exchange->node,
+                                  peer->name, &exchange->theirs, pool));
     after = *peer;
     if (!update(&after, exchange, push))
         return NULL;
-    CM_TRY(cm_store_begin(exchange->node->store, pool));
+    CM_TRY(cm_transaction_begin(exchange->node->store, pool));
     err = save(exchange, push, pool);
     if (err)
-        cm_store_rollback(exchange->node->store);
+        cm_transaction_rollback(exchange->node->store);
     return err;
 }
 
-cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
+cm_error_t *mod_contact_quiet(int *quiet, mod_exchange_t *exchange)
 {
     const cm_claim_t *claim = &exchange->claim;
     cm_peer_t *peer;
@@ -127,9 +128,9 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     *quiet = 0;
     if (exchange->gem)
         return NULL;
-    CM_TRY(cm_quiet_find(&peer, exchange->node, claim, exchange->peer->name,
-                         &exchange->theirs, cm_clock_now() - CONTACT_INTERVAL,
-                         exchange->r->pool));
+    CM_TRY(cm_idle_find(&peer, exchange->node, claim, exchange->peer->name,
+                        &exchange->theirs, cm_clocks_now() - CONTACT_INTERVAL,
+                        exchange->r->pool));
     if (!peer)
         return NULL;
     exchange->known = peer;
@@ -144,40 +145,41 @@ static const char *kind_of(int push)
     return push ? "push" : "pull";
 }
 
-static cm_error_t *keep(cm_exchange_t *exchange, void *baton)
+static cm_error_t *keep(mod_exchange_t *exchange, void *baton)
 {
-    return cm_noted_keep(exchange->node, baton, exchange->pool);
+    return cm_incident_keep(exchange->node, baton, exchange->pool);
 }
 
-void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
+void mod_contact_failed(mod_exchange_t *exchange, int push,
+                        const cm_error_t *err)
 {
     apr_pool_t *pool = exchange->pool;
     const char *peer = exchange->peer->name;
-    cm_noted_t noted = {.subject = peer,
-                        .kind = kind_of(push),
-                        .severity = CM_SEVERITY_CRITICAL,
-                        .remedy = err->hint};
+    cm_incident_t noted = {.subject = peer,
+                           .kind = kind_of(push),
+                           .severity = CM_SEVERITY_CRITICAL,
+                           .remedy = err->hint};
 
-    if (cm_code_is_transient(err->code) || exchange->r->header_only)
+    if (cm_error_code_is_transient(err->code) || exchange->r->header_only)
         return;
     noted.text = apr_psprintf(pool,
                               push ? "messages of '%s' cannot be taken: %s"
                                    : "messages cannot be handed to '%s': %s",
                               peer, cm_error_text(err, pool));
-    err = cm_database_run(exchange, keep, &noted);
+    err = mod_database_run(exchange, keep, &noted);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
                       cm_error_text(err, pool));
 }
 
-void cm_contact_went_well(cm_exchange_t *exchange, int push)
+void mod_contact_went_well(mod_exchange_t *exchange, int push)
 {
     cm_error_t *err;
 
     if (!exchange->known || !exchange->known->problems)
         return;
-    err = cm_noted_end(exchange->node, exchange->peer->name, kind_of(push),
-                       exchange->pool);
+    err = cm_incident_end(exchange->node, exchange->peer->name, kind_of(push),
+                          exchange->pool);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
                       cm_error_text(err, exchange->r->pool));

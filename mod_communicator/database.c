@@ -9,6 +9,10 @@
 #include <apr_strings.h>
 
 #include "log.h"
+#include "base/error.h"
+#include "store/store.h"
+#include "config/settings.h"
+#include "node/node.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -25,7 +29,7 @@ typedef struct use_t {
     server_rec *server;
     const cm_settings_t *settings;
     apr_time_t began;
-    cm_node_work_t work;
+    mod_node_work_t work;
     void *baton;
     apr_pool_t *pool;
 } use_t;
@@ -124,8 +128,9 @@ static cm_error_t *use_database(const use_t *use)
     }
 }
 
-cm_error_t *cm_database_use(server_rec *server, const cm_settings_t *settings,
-                            cm_node_work_t work, void *baton, apr_pool_t *pool)
+cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
+                             mod_node_work_t work, void *baton,
+                             apr_pool_t *pool)
 {
     use_t use = {server, settings, apr_time_now(), work, baton, pool};
 
@@ -134,15 +139,15 @@ cm_error_t *cm_database_use(server_rec *server, const cm_settings_t *settings,
 
 /* What a request does with the database. */
 typedef struct run_t {
-    cm_exchange_t *exchange;
-    cm_work_t work;
+    mod_exchange_t *exchange;
+    mod_work_t work;
     void *baton;
 } run_t;
 
 static cm_error_t *run(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
     const run_t *request = baton;
-    cm_exchange_t *exchange = request->exchange;
+    mod_exchange_t *exchange = request->exchange;
     cm_error_t *err;
 
     exchange->node = node;
@@ -152,8 +157,8 @@ static cm_error_t *run(cm_node_t *node, void *baton, apr_pool_t *pool)
     return err;
 }
 
-cm_error_t *cm_database_run(cm_exchange_t *exchange, cm_work_t work,
-                            void *baton)
+cm_error_t *mod_database_run(mod_exchange_t *exchange, mod_work_t work,
+                             void *baton)
 {
     request_rec *r = exchange->r;
     run_t request = {exchange, work, baton};

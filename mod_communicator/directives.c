@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "cm_directive.h"
+#include "config/directive.h"
 
 /* Return the words of ERR for httpd, which puts file and line before them. */
 static const char *words_of(const cm_error_t *err, apr_pool_t *pool)
@@ -18,7 +18,7 @@ static const char *words_of(const cm_error_t *err, apr_pool_t *pool)
 static const char *set_directive(cmd_parms *cmd, void *location,
                                  const char *arguments)
 {
-    cm_server_t *server =
+    mod_server_t *server =
         ap_get_module_config(cmd->server->module_config, &communicator_module);
     const cm_directive_t *directive = cm_directive_find(cmd->cmd->name);
     cm_place_t place = {cmd->directive->filename, cmd->directive->line_num};
@@ -69,9 +69,9 @@ static const char *misplaced(const cmd_parms *cmd)
 
 static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
 {
-    cm_server_t *server =
+    mod_server_t *server =
         ap_get_module_config(cmd->server->module_config, &communicator_module);
-    cm_location_t *location = data;
+    mod_location_t *location = data;
     const char *error = misplaced(cmd);
 
     if (error)
@@ -84,7 +84,7 @@ static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
 
 static const char *allow_status(cmd_parms *cmd, void *data, int on)
 {
-    cm_location_t *location = data;
+    mod_location_t *location = data;
 
     (void)cmd;
     location->status = on;
@@ -101,7 +101,7 @@ static const char *allow_status(cmd_parms *cmd, void *data, int on)
 #define DIRECTIVE(id, name, reader, least, most, usage, help)                  \
     READER_##reader(name, usage, help)
 
-const command_rec cm_commands[] = {
+const command_rec mod_commands[] = {
     AP_INIT_FLAG("Communicator", set_endpoint, NULL, ACCESS_CONF,
                  "Communicator On|Off: the endpoint at exactly this "
                  "<Location>; default Off"),
@@ -109,42 +109,42 @@ const command_rec cm_commands[] = {
                  "CommunicatorStatus On|Off: whether SetHandler "
                  "communicator-status shows the state here; default Off"),
 #define CM_DIRECTIVE DIRECTIVE
-#include "cm_directives.h"
+#include "config/directives.h"
 #undef CM_DIRECTIVE
     {NULL}};
 
-void *cm_server_create(apr_pool_t *pool, server_rec *unused)
+void *mod_server_create(apr_pool_t *pool, server_rec *unused)
 {
-    cm_server_t *server = apr_pcalloc(pool, sizeof(*server));
+    mod_server_t *server = apr_pcalloc(pool, sizeof(*server));
 
     (void)unused;
     server->settings = cm_settings_create(pool);
     return server;
 }
 
-void *cm_server_merge(apr_pool_t *pool, void *base_data, void *over_data)
+void *mod_server_merge(apr_pool_t *pool, void *base_data, void *over_data)
 {
-    const cm_server_t *base = base_data, *over = over_data;
-    cm_server_t *merged = apr_pcalloc(pool, sizeof(*merged));
+    const mod_server_t *base = base_data, *over = over_data;
+    mod_server_t *merged = apr_pcalloc(pool, sizeof(*merged));
 
     merged->settings = cm_settings_merge(base->settings, over->settings, pool);
     merged->endpoints = base->endpoints + over->endpoints;
     return merged;
 }
 
-void *cm_location_create(apr_pool_t *pool, char *path)
+void *mod_location_create(apr_pool_t *pool, char *path)
 {
-    cm_location_t *location = apr_pcalloc(pool, sizeof(*location));
+    mod_location_t *location = apr_pcalloc(pool, sizeof(*location));
 
     (void)path;
     location->on = location->status = -1;
     return location;
 }
 
-void *cm_location_merge(apr_pool_t *pool, void *base_data, void *over_data)
+void *mod_location_merge(apr_pool_t *pool, void *base_data, void *over_data)
 {
-    const cm_location_t *base = base_data, *over = over_data;
-    cm_location_t *merged =
+    const mod_location_t *base = base_data, *over = over_data;
+    mod_location_t *merged =
         apr_pmemdup(pool, over->on < 0 ? base : over, sizeof(*base));
 
     merged->status = over->status < 0 ? base->status : over->status;

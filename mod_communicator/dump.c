@@ -5,13 +5,13 @@
 
 #include <apr_strings.h>
 
-#include "cm_settings_print.h"
+#include "config/settings_print.h"
 
 /* Return the value of the line NAME of mod_dbd's for SERVER, or NULL. */
 static const char *word_for(const server_rec *server, const char *name,
                             apr_pool_t *pool)
 {
-    const char *words = cm_check_line(server, name);
+    const char *words = mod_check_line(server, name);
 
     return words ? ap_getword_conf(pool, &words) : NULL;
 }
@@ -26,7 +26,7 @@ static const char *title_of(const server_rec *server, apr_pool_t *pool)
                         server->defn_name, server->defn_line_number);
 }
 
-void cm_dump_config(apr_pool_t *pconf, server_rec *server)
+void mod_dump_config(apr_pool_t *pconf, server_rec *server)
 {
     cm_buffer_t *out;
     apr_file_t *file;
@@ -38,7 +38,7 @@ void cm_dump_config(apr_pool_t *pconf, server_rec *server)
         return;
     out = cm_buffer_create(4096, pconf);
     for (each = server; each; each = each->next) {
-        const cm_server_t *config = cm_server_own(server, each);
+        const mod_server_t *config = mod_server_own(server, each);
         cm_settings_t shown;
 
         if (!config)

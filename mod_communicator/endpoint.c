@@ -11,9 +11,9 @@
 
 #define HANDLER "communicator"
 
-const cm_location_t *cm_endpoint_of(request_rec *r)
+const mod_location_t *mod_endpoint_of(request_rec *r)
 {
-    const cm_location_t *location =
+    const mod_location_t *location =
         ap_get_module_config(r->per_dir_config, &communicator_module);
 
     if (r->main || !location || location->on < 0 || !r->uri ||
@@ -22,16 +22,16 @@ const cm_location_t *cm_endpoint_of(request_rec *r)
     return location;
 }
 
-int cm_is_gem(const request_rec *r)
+int mod_is_gem(const request_rec *r)
 {
     return !apr_table_get(r->headers_in, "Communicator-Protocol");
 }
 
 /* Before Alias, Redirect, ProxyPass and RewriteRule of the server: a redirect
  * (to https, to another host) would lose a gem's messages. */
-int cm_endpoint_translate(request_rec *r)
+int mod_endpoint_translate(request_rec *r)
 {
-    if (!ap_is_initial_req(r) || !cm_endpoint_of(r))
+    if (!ap_is_initial_req(r) || !mod_endpoint_of(r))
         return DECLINED;
     r->filename = apr_pstrcat(r->pool, HANDLER ":", r->uri, NULL);
     return OK;
@@ -44,14 +44,14 @@ static int is_translated(const request_rec *r)
 }
 
 /* There is no file, hence no <Directory> and no .htaccess. */
-int cm_endpoint_map(request_rec *r)
+int mod_endpoint_map(request_rec *r)
 {
     return is_translated(r) ? OK : DECLINED;
 }
 
-int cm_endpoint_type(request_rec *r)
+int mod_endpoint_type(request_rec *r)
 {
-    if (!is_translated(r) || !cm_endpoint_of(r))
+    if (!is_translated(r) || !mod_endpoint_of(r))
         return DECLINED;
     r->handler = HANDLER;
     return OK;

@@ -10,6 +10,10 @@
 #include <apr_strings.h>
 
 #include "log.h"
+#include "base/number.h"
+#include "config/settings.h"
+#include "node/epoch.h"
+#include "outbox/withheld.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -30,12 +34,12 @@ static int from_loopback(const request_rec *r)
 }
 
 /* Refuse by 403 with TEXT, which the log has too, as NUMBER; return 1. */
-static int forbid(cm_exchange_t *exchange, const char *number, const char *text,
-                  const char *hint)
+static int forbid(mod_exchange_t *exchange, const char *number,
+                  const char *text, const char *hint)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, exchange->r, "%s%s (%s)", number,
                   text, hint);
-    cm_answer_refusal(exchange, HTTP_FORBIDDEN, CM_FORBIDDEN, text, hint);
+    mod_answer_refusal(exchange, HTTP_FORBIDDEN, CM_FORBIDDEN, text, hint);
     return 1;
 }
 
@@ -43,7 +47,7 @@ static int forbid(cm_exchange_t *exchange, const char *number, const char *text,
  *
  * Refuse what crossed the network in clear, or comes from a page of another
  * site in a browser that has logged in here. */
-static int check_transport(cm_exchange_t *exchange)
+static int check_transport(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
@@ -63,7 +67,7 @@ static int check_transport(cm_exchange_t *exchange)
 }
 
 /* Find the peer that logged in. */
-static int check_user(cm_exchange_t *exchange)
+static int check_user(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
 
@@ -91,7 +95,7 @@ static int read_number(apr_int64_t *number, const apr_table_t *headers,
 
 /* Read what the request says of the peer's history and clock; return the
  * header that is none of ours, or NULL. */
-static const char *read_claim(cm_exchange_t *exchange)
+static const char *read_claim(mod_exchange_t *exchange)
 {
     const apr_table_t *headers = exchange->r->headers_in;
     cm_claim_t *claim = &exchange->claim;
@@ -104,7 +108,8 @@ static const char *read_claim(cm_exchange_t *exchange)
     if (!read_number(&claim->newest, headers, "Communicator-Newest",
                      CM_SEQ_MAX))
         return "Communicator-Newest";
-    if (!cm_claim_read_held(claim, apr_table_get(headers, "Communicator-Held")))
+    if (!cm_epoch_claim_read_held(claim,
+                                  apr_table_get(headers, "Communicator-Held")))
         return "Communicator-Held";
     if (!read_number(&exchange->clock, headers, "Communicator-Clock",
                      CM_CLOCK_MAX))
@@ -119,13 +124,13 @@ static int is_from_ours(const request_rec *r)
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
 
     return (agent && !strncmp(agent, program, sizeof(program) - 1)) ||
-           cm_query(r, "after") || cm_query(r, "bytes");
+           mod_query(r, "after") || mod_query(r, "bytes");
 }
 
 /* Refuse a request without our headers unless a person has declared the peer
  * to be a gem. A proxy that removes the headers makes one of ours look like a
  * gem, and a gem is sent no deletes. */
-static int check_gem(cm_exchange_t *exchange)
+static int check_gem(mod_exchange_t *exchange)
 {
     static const char remedy[] = "a proxy in between removes headers that "
                                  "begin with 'Communicator-': let it pass them";
@@ -148,13 +153,13 @@ static int check_gem(cm_exchange_t *exchange)
                                "CommunicatorPeer %s",
                                remedy, exchange->peer->name);
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, CM0028 "%s (%s)", text, hint);
-    cm_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PROTOCOL, text,
-                      hint);
+    mod_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PROTOCOL, text,
+                       hint);
     return 1;
 }
 
 /* Read what a peer of ours says of itself. */
-static int check_protocol(cm_exchange_t *exchange)
+static int check_protocol(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     const char *version = apr_table_get(r->headers_in, "Communicator-Protocol");
@@ -164,7 +169,7 @@ static int check_protocol(cm_exchange_t *exchange)
     if (exchange->gem)
         return 0;
     if (strcmp(version, "2")) {
-        cm_answer_refusal(
+        mod_answer_refusal(
             exchange, HTTP_BAD_REQUEST, CM_PROTOCOL,
             "this Communicator-Protocol is unknown here (known: 2)", NULL);
         return 1;
@@ -185,26 +190,26 @@ static int check_protocol(cm_exchange_t *exchange)
     wrong = read_claim(exchange);
     if (!wrong)
         return 0;
-    cm_answer_error(exchange,
-                    CM_FAIL(r->pool, CM_MALFORMED,
-                            "the header %s is '%.100s', which is no "
-                            "number that a peer has",
-                            wrong, apr_table_get(r->headers_in, wrong)));
+    mod_answer_error(exchange,
+                     CM_FAIL(r->pool, CM_MALFORMED,
+                             "the header %s is '%.100s', which is no "
+                             "number that a peer has",
+                             wrong, apr_table_get(r->headers_in, wrong)));
     return 1;
 }
 
 /* Return the exchange of R, at the door. */
-static cm_exchange_t *open_exchange(request_rec *r)
+static mod_exchange_t *open_exchange(request_rec *r)
 {
-    const cm_server_t *server =
+    const mod_server_t *server =
         ap_get_module_config(r->server->module_config, &communicator_module);
-    cm_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
+    mod_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
 
     exchange->r = r;
-    exchange->pool = cm_memory_pool(r);
+    exchange->pool = mod_memory_pool(r);
     exchange->settings = server->settings;
-    exchange->gem = cm_is_gem(r);
-    exchange->claim = cm_claim_none();
+    exchange->gem = mod_is_gem(r);
+    exchange->claim = cm_epoch_claim_none();
     exchange->withheld = exchange->theirs = cm_withheld_sum_read(NULL);
     /* No part of an answer is one. */
     apr_table_unset(r->headers_in, "Range");
@@ -213,7 +218,7 @@ static cm_exchange_t *open_exchange(request_rec *r)
 }
 
 /* Refuse where there is no Communicator On, but its handler. */
-static int check_place(cm_exchange_t *exchange, const cm_location_t *location)
+static int check_place(mod_exchange_t *exchange, const mod_location_t *location)
 {
     if (location)
         return 0;
@@ -222,38 +227,38 @@ static int check_place(cm_exchange_t *exchange, const cm_location_t *location)
 }
 
 /* Refuse where it is switched off. */
-static int check_on(cm_exchange_t *exchange, const cm_location_t *location)
+static int check_on(mod_exchange_t *exchange, const mod_location_t *location)
 {
     if (location->on)
         return 0;
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r,
                   CM0007 "refused: Communicator is Off here");
-    cm_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PAUSED,
-                      "Communicator is switched off here", NULL);
+    mod_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PAUSED,
+                       "Communicator is switched off here", NULL);
     return 1;
 }
 
-int cm_exchange_handler(request_rec *r)
+int mod_exchange_handler(request_rec *r)
 {
-    const cm_location_t *location;
-    cm_exchange_t *exchange;
+    const mod_location_t *location;
+    mod_exchange_t *exchange;
 
     if (!r->handler || strcmp(r->handler, "communicator") || r->main)
         return DECLINED;
-    location = cm_endpoint_of(r);
+    location = mod_endpoint_of(r);
     exchange = open_exchange(r);
     if (check_place(exchange, location) || check_transport(exchange) ||
         check_user(exchange) || check_gem(exchange) ||
         check_protocol(exchange) || check_on(exchange, location))
         return OK;
     if (r->method_number == M_GET)
-        return cm_pull(exchange);
+        return mod_pull(exchange);
     if (r->method_number == M_POST && !exchange->gem &&
-        (cm_query(r, "verify") || cm_query(r, "repair")))
-        return cm_verify(exchange);
+        (mod_query(r, "verify") || mod_query(r, "repair")))
+        return mod_verify(exchange);
     if (r->method_number == M_POST)
-        return cm_push(exchange);
+        return mod_push(exchange);
     apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");
-    return cm_answer_refusal(exchange, HTTP_METHOD_NOT_ALLOWED, CM_USAGE,
-                             "a peer only GETs and POSTs", NULL);
+    return mod_answer_refusal(exchange, HTTP_METHOD_NOT_ALLOWED, CM_USAGE,
+                              "a peer only GETs and POSTs", NULL);
 }

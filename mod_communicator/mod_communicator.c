@@ -11,28 +11,29 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const behind_dbd[] = {"mod_dbd.c", NULL};
 
     (void)pool;
-    ap_hook_check_config(cm_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_test_config(cm_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(cm_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(cm_memory_child_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(cm_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(cm_watchdog_child_init, behind_dbd, NULL, APR_HOOK_LAST);
-    ap_hook_translate_name(cm_endpoint_translate, NULL, NULL,
+    ap_hook_check_config(mod_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(mod_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(mod_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mod_memory_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mod_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mod_watchdog_child_init, behind_dbd, NULL,
+                       APR_HOOK_LAST);
+    ap_hook_translate_name(mod_endpoint_translate, NULL, NULL,
                            APR_HOOK_REALLY_FIRST);
-    ap_hook_map_to_storage(cm_endpoint_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_type_checker(cm_endpoint_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_handler(cm_exchange_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_handler(cm_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
-    APR_OPTIONAL_HOOK(ap, status_hook, cm_status_hook, NULL, NULL,
+    ap_hook_map_to_storage(mod_endpoint_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(mod_endpoint_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(mod_exchange_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(mod_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, mod_status_hook, NULL, NULL,
                       APR_HOOK_MIDDLE);
-    ap_hook_insert_filter(cm_refusal_insert, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_insert_error_filter(cm_refusal_insert_error, NULL, NULL,
+    ap_hook_insert_filter(mod_refusal_insert, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_error_filter(mod_refusal_insert_error, NULL, NULL,
                                 APR_HOOK_LAST);
-    ap_register_output_filter("COMMUNICATOR_REFUSAL", cm_refusal_filter, NULL,
+    ap_register_output_filter("COMMUNICATOR_REFUSAL", mod_refusal_filter, NULL,
                               AP_FTYPE_CONTENT_SET);
 }
 
 AP_DECLARE_MODULE(communicator) = {
-    STANDARD20_MODULE_STUFF, cm_location_create, cm_location_merge,
-    cm_server_create,        cm_server_merge,    cm_commands,
+    STANDARD20_MODULE_STUFF, mod_location_create, mod_location_merge,
+    mod_server_create,       mod_server_merge,    mod_commands,
     register_hooks,          AP_MODULE_FLAG_NONE};

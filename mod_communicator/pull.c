@@ -10,6 +10,12 @@
 #include <apr_strings.h>
 
 #include "log.h"
+#include "base/buffer.h"
+#include "record/message.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "outbox/withheld.h"
+#include "inbox/inbox.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -59,13 +65,13 @@ static cm_error_t *lower(apr_int64_t *limit, const request_rec *r,
     apr_int64_t asked = 0;
     int there;
 
-    CM_TRY(cm_query_number(&there, &asked, r, key));
+    CM_TRY(mod_query_number(&there, &asked, r, key));
     if (there && asked < *limit)
         *limit = asked;
     return NULL;
 }
 
-static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
+static cm_error_t *read_limits(cm_limits_t *limits, mod_exchange_t *exchange)
 {
     apr_int64_t messages = exchange->settings->batch_messages;
 
@@ -79,16 +85,16 @@ static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
 }
 
 /* What a peer asks that meets a message that it cannot have. */
-static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
+static cm_error_t *read_withhold(pull_t *pull, const mod_exchange_t *exchange)
 {
     const request_rec *r = exchange->r;
     int there;
 
-    CM_TRY(cm_query_number(&there, &pull->skip, r, "skip"));
+    CM_TRY(mod_query_number(&there, &pull->skip, r, "skip"));
     if (pull->skip > MOST_WITHHELD)
         return CM_FAIL(r->pool, CM_MALFORMED, "skip is above %d",
                        MOST_WITHHELD);
-    CM_TRY(cm_query_number(&there, &pull->withhold, r, "withhold"));
+    CM_TRY(mod_query_number(&there, &pull->withhold, r, "withhold"));
     if (pull->withhold && pull->from <= exchange->claim.received)
         return CM_FAIL(r->pool, CM_MALFORMED,
                        "what the peer has already cannot be held back");
@@ -97,7 +103,7 @@ static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
 
 /* A gem counts for itself. It confirms what lies before its from_id, if that
  * is a place there is; what it would misread alone fills no answer. */
-static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_for_gem(mod_exchange_t *exchange, pull_t *pull,
                                 apr_pool_t *scratch_pool)
 {
     cm_node_t *node = exchange->node;
@@ -106,11 +112,10 @@ static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
     apr_int64_t after, first;
     cm_error_t *err = NULL;
 
-    CM_TRY(cm_outbox_gem_seek(&after, &first, node, peer, pull->from,
-                              scratch_pool));
+    CM_TRY(cm_gem_seek(&after, &first, node, peer, pull->from, scratch_pool));
     if (!exchange->r->header_only && first == pull->from && first > 1)
         CM_TRY(
-            cm_outbox_gem_confirm(node, peer, after, first - 1, scratch_pool));
+            cm_outbox_confirm_gem(node, peer, after, first - 1, scratch_pool));
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
@@ -136,7 +141,7 @@ static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
  * characters. */
 static const char *reason_of(const request_rec *r)
 {
-    const char *words = cm_query(r, "because");
+    const char *words = mod_query(r, "because");
     char *text, *at;
 
     if (!words || !*words)
@@ -150,15 +155,15 @@ static const char *reason_of(const request_rec *r)
 
 /* The peer has found out that it cannot have the messages up to
  * pull->withhold, but what follows. Asked again nothing is left to do. */
-static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
+static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
                             apr_pool_t *pool)
 {
     const char *peer = exchange->peer->name, *reason, *by;
     apr_array_header_t *seqs;
     request_rec *r = exchange->r;
 
-    CM_TRY(cm_withheld_not(&seqs, exchange->node, peer, pull->from - 1,
-                           pull->withhold, MOST_WITHHELD + 1, pool));
+    CM_TRY(cm_withheld_seqs_not(&seqs, exchange->node, peer, pull->from - 1,
+                                pull->withhold, MOST_WITHHELD + 1, pool));
     if (seqs->nelts > MOST_WITHHELD)
         return CM_FAIL(pool, CM_MALFORMED,
                        "more than %d messages are to be held back at once",
@@ -166,7 +171,7 @@ static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
     if (!seqs->nelts)
         return NULL;
     reason = reason_of(r);
-    by = cm_query(r, "by");
+    by = mod_query(r, "by");
     CM_TRY(cm_withheld_add(exchange->node, peer, seqs,
                            by && !strcmp(by, "peer") ? CM_REFUSER_PEER
                                                      : CM_REFUSER_PROXY,
@@ -180,7 +185,7 @@ static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
 }
 
 /* Find behind which number the messages begin that the peer asks for. */
-static cm_error_t *find_start(apr_int64_t *after, cm_exchange_t *exchange,
+static cm_error_t *find_start(apr_int64_t *after, mod_exchange_t *exchange,
                               const pull_t *pull, apr_pool_t *pool)
 {
     apr_array_header_t *seqs;
@@ -188,14 +193,14 @@ static cm_error_t *find_start(apr_int64_t *after, cm_exchange_t *exchange,
     *after = pull->from - 1;
     if (!pull->skip)
         return NULL;
-    CM_TRY(cm_withheld_not(&seqs, exchange->node, exchange->peer->name, *after,
-                           0, (int)pull->skip, pool));
+    CM_TRY(cm_withheld_seqs_not(&seqs, exchange->node, exchange->peer->name,
+                                *after, 0, (int)pull->skip, pool));
     if (seqs->nelts)
         *after = APR_ARRAY_IDX(seqs, seqs->nelts - 1, apr_int64_t);
     return NULL;
 }
 
-static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_for_ours(mod_exchange_t *exchange, pull_t *pull,
                                  apr_pool_t *scratch_pool)
 {
     cm_node_t *node = exchange->node;
@@ -215,10 +220,10 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
                              pull->batch->more ? CM_EXACT_ON_THE_WAY
                                                : CM_EXACT_FOR_PEOPLE,
                              scratch_pool));
-    return cm_inbox_parked_count(&pull->parked, node, peer, scratch_pool);
+    return cm_inbox_retry_count(&pull->parked, node, peer, scratch_pool);
 }
 
-static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_kind(mod_exchange_t *exchange, pull_t *pull,
                              apr_pool_t *scratch_pool)
 {
     return exchange->gem ? read_for_gem(exchange, pull, scratch_pool)
@@ -227,7 +232,7 @@ static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
 
 /* Stamp what the answer has room for, and read it. All of a long backlog would
  * let the peer wait too long. */
-static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
+static cm_error_t *stamp_and_read(mod_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
     apr_int64_t last_seq;
@@ -240,17 +245,17 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
         pull->stamping.rows = NULL;
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
         if (last_seq - pull->from + 1 < pull->limits.messages + pull->skip)
-            CM_TRY(cm_outbox_stamp_chunk(&stamped, exchange->node,
-                                         &pull->stamping, pool));
+            CM_TRY(cm_stamp_chunk(&stamped, exchange->node, &pull->stamping,
+                                  pool));
         CM_TRY(read_kind(exchange, pull, pool));
     } while (stamped && !pull->batch->more && !pull->batch->messages->nelts);
     if (pull->batch->more)
         return NULL;
-    return cm_outbox_is_waiting(&pull->batch->more, exchange->node, pool);
+    return cm_stamp_is_waiting(&pull->batch->more, exchange->node, pool);
 }
 
 /* HEAD changes nothing: monitors ask it. */
-static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
+static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->pool;
     pull_t *pull = baton;
@@ -259,40 +264,40 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
     if (exchange->r->header_only)
         return read_kind(exchange, pull, pool);
     if (pull->from == exchange->claim.received + 1 && !pull->withhold)
-        CM_TRY(cm_contact_quiet(&quiet, exchange));
+        CM_TRY(mod_contact_quiet(&quiet, exchange));
     if (quiet) {
         pull->batch = empty_batch(pull->from - 1, pool);
         return NULL;
     }
-    CM_TRY(cm_contact(exchange, 0));
+    CM_TRY(mod_contact(exchange, 0));
     if (pull->withhold)
         CM_TRY(withhold(exchange, pull, pool));
     if (!pull->limits.messages)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
-    cm_contact_went_well(exchange, 0);
+    mod_contact_went_well(exchange, 0);
     /* In the last answer of a run goes what is released now. */
-    if (pull->batch->more || !cm_retry_parked(exchange))
+    if (pull->batch->more || !mod_retry_parked(exchange))
         return NULL;
     return stamp_and_read(exchange, pull, pool);
 }
 
-static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
+static void set_headers(mod_exchange_t *exchange, const pull_t *pull)
 {
     request_rec *r = exchange->r;
 
-    cm_answer_number(r, "Communicator-Last", pull->batch->last);
-    cm_answer_number(r, "Communicator-More",
-                     pull->limits.messages ? pull->batch->more
-                                           : pull->pending.count > 0);
-    cm_answer_number(r, "Communicator-Pending", pull->pending.count);
-    cm_answer_number(r, "Communicator-Oldest", pull->pending.oldest_clock);
-    cm_answer_number(r, "Communicator-Parked", pull->parked);
+    mod_answer_number(r, "Communicator-Last", pull->batch->last);
+    mod_answer_number(r, "Communicator-More",
+                      pull->limits.messages ? pull->batch->more
+                                            : pull->pending.count > 0);
+    mod_answer_number(r, "Communicator-Pending", pull->pending.count);
+    mod_answer_number(r, "Communicator-Oldest", pull->pending.oldest_clock);
+    mod_answer_number(r, "Communicator-Parked", pull->parked);
 }
 
 /* What a gem would misread is held back by design; of what nobody can read
  * an operator should know, since nobody will ask for it again. */
-static void log_batch(const cm_exchange_t *exchange, const cm_batch_t *batch)
+static void log_batch(const mod_exchange_t *exchange, const cm_batch_t *batch)
 {
     request_rec *r = exchange->r;
 
@@ -308,7 +313,7 @@ static void log_batch(const cm_exchange_t *exchange, const cm_batch_t *batch)
                       batch->held_reason);
 }
 
-static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
+static int answer_batch(mod_exchange_t *exchange, const pull_t *pull)
 {
     request_rec *r = exchange->r;
     const apr_array_header_t *messages = pull->batch->messages;
@@ -320,41 +325,41 @@ static int answer_batch(cm_exchange_t *exchange, const pull_t *pull)
         message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
         cm_message_write(body, message, exchange->gem);
         if (i == 0)
-            cm_note_number(r, "communicator-first-id", message->id);
+            mod_note_number(r, "communicator-first-id", message->id);
     }
     cm_buffer_raw(body, messages->nelts ? "]" : "[]");
     if (message)
-        cm_note_number(r, "communicator-last-id", message->id);
-    cm_note_number(r, "communicator-messages", messages->nelts);
+        mod_note_number(r, "communicator-last-id", message->id);
+    mod_note_number(r, "communicator-messages", messages->nelts);
     apr_table_setn(r->notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);
     log_batch(exchange, pull->batch);
-    return cm_answer(exchange, HTTP_OK, body->data, body->size);
+    return mod_answer(exchange, HTTP_OK, body->data, body->size);
 }
 
-int cm_pull(cm_exchange_t *exchange)
+int mod_pull(mod_exchange_t *exchange)
 {
-    const char *from = cm_query(exchange->r, "from_id");
+    const char *from = mod_query(exchange->r, "from_id");
     pull_t *pull = apr_pcalloc(exchange->pool, sizeof(*pull));
     cm_error_t *err;
 
     if (!from && exchange->gem)
-        return cm_answer(exchange, HTTP_CONFLICT, "Specify from_id!", 16);
+        return mod_answer(exchange, HTTP_CONFLICT, "Specify from_id!", 16);
     if (!from || !read_from(&pull->from, from)) {
         if (exchange->gem)
-            return cm_answer(exchange, HTTP_OK, "[]", 2);
-        return cm_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
-                                 "from_id is no message's number", NULL);
+            return mod_answer(exchange, HTTP_OK, "[]", 2);
+        return mod_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
+                                  "from_id is no message's number", NULL);
     }
     pull->stamping.peer = exchange->peer->name;
     err = read_limits(&pull->limits, exchange);
     if (!err && !exchange->gem)
         err = read_withhold(pull, exchange);
     if (!err)
-        err = cm_database_run(exchange, read_batch, pull);
+        err = mod_database_run(exchange, read_batch, pull);
     if (!err)
         return answer_batch(exchange, pull);
-    cm_contact_failed(exchange, 0, err);
-    return cm_answer_error(exchange, err);
+    mod_contact_failed(exchange, 0, err);
+    return mod_answer_error(exchange, err);
 }

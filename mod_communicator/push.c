@@ -8,11 +8,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "cm_altered.h"
-#include "cm_clean.h"
-#include "cm_missing.h"
-#include "cm_state.h"
+#include "base/clean.h"
+#include "node/altered.h"
+#include "outbox/missing.h"
+#include "operate/status.h"
 #include "log.h"
+#include "inbox/inbox.h"
+#include "operate/pause.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -39,10 +41,10 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     int after, last;
 
     after = last = 0;
-    if (!cm_is_gem(r)) {
-        CM_TRY(cm_query_number(&after, &batch->after, r, "after"));
-        CM_TRY(cm_query_number(&last, &batch->last, r, "last"));
-        CM_TRY(cm_query_number(&push->pauses, &push->pause, r, "pause"));
+    if (!mod_is_gem(r)) {
+        CM_TRY(mod_query_number(&after, &batch->after, r, "after"));
+        CM_TRY(mod_query_number(&last, &batch->last, r, "last"));
+        CM_TRY(mod_query_number(&push->pauses, &push->pause, r, "pause"));
     }
     push->empty = !batch->messages->nelts && !(after && last);
     push->pauses = push->pauses && push->empty;
@@ -73,7 +75,7 @@ static void note_altered(request_rec *r, const cm_receipt_t *receipt)
     }
 }
 
-int cm_retry_parked(cm_exchange_t *exchange)
+int mod_retry_parked(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     cm_receipt_t *receipt = NULL;
@@ -96,43 +98,43 @@ int cm_retry_parked(cm_exchange_t *exchange)
 }
 
 /* Both sides stop and go on together. */
-static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
+static cm_error_t *set_pause(mod_exchange_t *exchange, int pause)
 {
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
                   CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
                   exchange->peer->name);
-    return cm_state_pause(exchange->node, pause ? cm_clock_now() : 0,
-                          exchange->pool);
+    return cm_pause_set(exchange->node, pause ? cm_clocks_now() : 0,
+                        exchange->pool);
 }
 
 /* Return whether a call without messages says that the peer has none that we
  * lack: what was refused is gone. */
-static int has_all(const cm_exchange_t *exchange)
+static int has_all(const mod_exchange_t *exchange)
 {
     apr_int64_t newest = exchange->claim.newest;
 
     return newest >= 0 && newest <= exchange->known->received;
 }
 
-static cm_error_t *take_batch(cm_exchange_t *exchange, void *baton)
+static cm_error_t *take_batch(mod_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
 
     exchange->insists |= push->pauses;
-    CM_TRY(cm_contact(exchange, 1));
+    CM_TRY(mod_contact(exchange, 1));
     if (push->pauses)
         CM_TRY(set_pause(exchange, push->pause != 0));
     if (!push->empty) {
         CM_TRY(cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
                                 exchange->gem, exchange->pool));
-        cm_contact_went_well(exchange, 1);
+        mod_contact_went_well(exchange, 1);
         return NULL;
     }
     if (!push->pauses)
-        (void)cm_retry_parked(exchange);
+        (void)mod_retry_parked(exchange);
     if (has_all(exchange))
-        cm_contact_went_well(exchange, 1);
+        mod_contact_went_well(exchange, 1);
     push->receipt = apr_pcalloc(exchange->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
     return NULL;
@@ -162,12 +164,12 @@ static void append_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
 }
 
 /* Tell one of ours what became of its batch. */
-static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
+static int answer_receipt(mod_exchange_t *exchange, const cm_receipt_t *receipt)
 {
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
     const char *text;
 
-    cm_answer_number(exchange->r, "Communicator-Received", receipt->received);
+    mod_answer_number(exchange->r, "Communicator-Received", receipt->received);
     cm_buffer_raw(body, "{\"received\":");
     cm_buffer_number(body, receipt->received);
     cm_buffer_raw(body, ",\"accepted\":");
@@ -180,24 +182,24 @@ static int answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
     append_parked(body, receipt);
     cm_buffer_append(body, "}\n", 3);
     text = cm_clean_json(body->data, exchange->pool);
-    return cm_answer(exchange, HTTP_ACCEPTED, text, strlen(text));
+    return mod_answer(exchange, HTTP_ACCEPTED, text, strlen(text));
 }
 
 /* Leave for the access log and the error log what was taken. */
-static void note_receipt(cm_exchange_t *exchange, const push_t *push)
+static void note_receipt(mod_exchange_t *exchange, const push_t *push)
 {
     const cm_receipt_t *receipt = push->receipt;
     int parked = receipt->parked ? receipt->parked->nelts : 0;
     const cm_parked_t *first;
     request_rec *r = exchange->r;
 
-    cm_note_number(r, "communicator-messages", receipt->accepted);
+    mod_note_number(r, "communicator-messages", receipt->accepted);
     apr_table_setn(r->notes, "communicator-result", parked ? "parked" : "ok");
     if (push->empty)
         return;
     note_altered(r, receipt);
-    cm_note_number(r, "communicator-first-id", push->batch.after + 1);
-    cm_note_number(r, "communicator-last-id", receipt->received);
+    mod_note_number(r, "communicator-first-id", push->batch.after + 1);
+    mod_note_number(r, "communicator-last-id", receipt->received);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   CM0012 "took %d messages of peer '%s', up to "
                          "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
@@ -213,16 +215,16 @@ static void note_receipt(cm_exchange_t *exchange, const push_t *push)
                   first->id, exchange->peer->name,
                   parked > 1 ? " and others" : "",
                   first->reason ? first->reason : "");
-    if (cm_receipt_mostly_parked(receipt))
+    if (cm_inbox_receipt_mostly_parked(receipt))
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       CM0025 "%d of %d messages of a batch of peer '%s' are "
                              "parked: a table or model may be missing here",
-                      cm_receipt_mostly_parked(receipt), receipt->accepted,
-                      exchange->peer->name);
+                      cm_inbox_receipt_mostly_parked(receipt),
+                      receipt->accepted, exchange->peer->name);
 }
 
 /* Take the batch in BODY and answer. */
-static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
+static int take(mod_exchange_t *exchange, const char *text, apr_size_t size)
 {
     request_rec *r = exchange->r;
     push_t *push = apr_pcalloc(exchange->pool, sizeof(*push));
@@ -231,26 +233,26 @@ static int take(cm_exchange_t *exchange, const char *text, apr_size_t size)
     err = cm_message_read_some(&push->batch.messages, text, size, MOST_MESSAGES,
                                exchange->pool);
     if (!err)
-        cm_memory_expect(exchange, (apr_size_t)push->batch.messages->nelts *
-                                       MESSAGE_BYTES);
+        mod_memory_expect(exchange, (apr_size_t)push->batch.messages->nelts *
+                                        MESSAGE_BYTES);
     if (!err)
         err = read_place(push, r);
     if (!err && push->empty && exchange->gem)
-        return cm_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
+        return mod_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
     if (!err)
-        err = cm_database_run(exchange, take_batch, push);
+        err = mod_database_run(exchange, take_batch, push);
     if (err && err->code == CM_GAP)
-        return cm_answer_gap(exchange, push->wanted, err);
+        return mod_answer_gap(exchange, push->wanted, err);
     if (err) {
-        cm_contact_failed(exchange, 1, err);
+        mod_contact_failed(exchange, 1, err);
         /* The operator wants to wait for this message: the peer must not go
          * around it. */
         if (exchange->settings->on_error == CM_ON_ERROR_STOP)
             apr_table_setn(r->headers_out, "Communicator-Stopped", "1");
-        return cm_answer_error(exchange, err);
+        return mod_answer_error(exchange, err);
     }
     note_receipt(exchange, push);
-    return exchange->gem ? cm_answer(exchange, HTTP_ACCEPTED, "", 0)
+    return exchange->gem ? mod_answer(exchange, HTTP_ACCEPTED, "", 0)
                          : answer_receipt(exchange, push->receipt);
 }
 
@@ -266,12 +268,12 @@ static int is_empty_object(const char *text, apr_size_t size)
     return i == size - 1;
 }
 
-int cm_push(cm_exchange_t *exchange)
+int mod_push(mod_exchange_t *exchange)
 {
     cm_buffer_t *body;
     const char *text;
     apr_size_t size;
-    int status = cm_body_read(&body, exchange);
+    int status = mod_body_read(&body, exchange);
 
     if (status != OK)
         return status;
@@ -286,8 +288,8 @@ int cm_push(cm_exchange_t *exchange)
     if (!exchange->gem)
         return take(exchange, text, size);
     if (size < 2)
-        return cm_answer(exchange, HTTP_CONFLICT, "No data given", 13);
+        return mod_answer(exchange, HTTP_CONFLICT, "No data given", 13);
     if (is_empty_object(text, size))
-        return cm_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
+        return mod_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
     return take(exchange, text, size);
 }

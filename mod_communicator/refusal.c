@@ -24,16 +24,16 @@ static request_rec *first_of(request_rec *r)
     return r;
 }
 
-void cm_refusal_insert_error(request_rec *r)
+void mod_refusal_insert_error(request_rec *r)
 {
-    if (cm_endpoint_of(first_of(r)))
+    if (mod_endpoint_of(first_of(r)))
         ap_add_output_filter("COMMUNICATOR_REFUSAL", NULL, r, r->connection);
 }
 
-void cm_refusal_insert(request_rec *r)
+void mod_refusal_insert(request_rec *r)
 {
     if (r->prev)
-        cm_refusal_insert_error(r);
+        mod_refusal_insert_error(r);
 }
 
 /* Whether a gem takes STATUS of httpd's for what it is; 409 would name a
@@ -64,7 +64,7 @@ static const char *rewrite(request_rec *r)
         apr_table_unset(r->headers_out, headers[i]);
         apr_table_unset(r->err_headers_out, headers[i]);
     }
-    return cm_answer_gem_body(status);
+    return mod_answer_gem_body(status);
 }
 
 /* Pass the answer of FILTER's request on once, as REWRITE has it; what its
@@ -90,9 +90,9 @@ static apr_status_t replace(ap_filter_t *filter, apr_bucket_brigade *in)
     return ap_pass_brigade(filter->next, in);
 }
 
-apr_status_t cm_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in)
+apr_status_t mod_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in)
 {
-    if (cm_is_gem(first_of(filter->r)))
+    if (mod_is_gem(first_of(filter->r)))
         return replace(filter, in);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, in);

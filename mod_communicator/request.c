@@ -9,15 +9,16 @@
 
 #include <apr_strings.h>
 
-#include "cm_gzip.h"
+#include "base/gzip.h"
 #include "log.h"
+#include "base/number.h"
 
 APLOG_USE_MODULE(communicator);
 
 #define READ_BYTES 65536
 
 /* The bytes that the body may have. */
-static apr_off_t body_limit(const cm_exchange_t *exchange)
+static apr_off_t body_limit(const mod_exchange_t *exchange)
 {
     apr_off_t server = ap_get_limit_req_body(exchange->r);
     apr_off_t ours = exchange->settings->max_body;
@@ -26,7 +27,7 @@ static apr_off_t body_limit(const cm_exchange_t *exchange)
 }
 
 /* Refuse a body for STATUS, or leave it to httpd, which has answered. */
-static int refuse_body(cm_exchange_t *exchange, int status)
+static int refuse_body(mod_exchange_t *exchange, int status)
 {
     const char *text = status == HTTP_REQUEST_ENTITY_TOO_LARGE
                            ? "the body is larger than allowed"
@@ -43,10 +44,10 @@ static int refuse_body(cm_exchange_t *exchange, int status)
         return status;
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, exchange->r,
                   CM0008 "push of peer '%s': %s", exchange->peer->name, text);
-    cm_answer_refusal(exchange, status, code, text,
-                      code == CM_TOO_LARGE
-                          ? "CommunicatorMaxBody and LimitRequestBody there"
-                          : NULL);
+    mod_answer_refusal(exchange, status, code, text,
+                       code == CM_TOO_LARGE
+                           ? "CommunicatorMaxBody and LimitRequestBody there"
+                           : NULL);
     return DONE;
 }
 
@@ -79,7 +80,7 @@ static apr_status_t append(cm_buffer_t *body, int *end,
 
 /* Unpack BODY if a peer of ours has packed it, and nobody unpacked it on the
  * way: mod_deflate takes the header away. Returns a status. */
-static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
+static int unpack(cm_buffer_t **body, const mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
@@ -91,10 +92,10 @@ static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
         return HTTP_UNSUPPORTED_MEDIA_TYPE;
     err = cm_gzip_unpack(body, (*body)->data, (*body)->size,
                          (apr_size_t)body_limit(exchange), exchange->pool);
-    return err ? cm_code_http_status(err->code) : OK;
+    return err ? cm_error_code_http_status(err->code) : OK;
 }
 
-int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
+int mod_body_read(cm_buffer_t **body, mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     apr_off_t limit = body_limit(exchange);
@@ -118,11 +119,11 @@ int cm_body_read(cm_buffer_t **body, cm_exchange_t *exchange)
         refused = HTTP_REQUEST_ENTITY_TOO_LARGE;
     else
         refused = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
-    cm_memory_expect(exchange, (*body)->size);
+    mod_memory_expect(exchange, (*body)->size);
     return refused ? refuse_body(exchange, refused) : OK;
 }
 
-const char *cm_query(const request_rec *r, const char *key)
+const char *mod_query(const request_rec *r, const char *key)
 {
     const char *rest = r->args ? r->args : "";
     apr_size_t size = strlen(key);
@@ -138,10 +139,10 @@ const char *cm_query(const request_rec *r, const char *key)
     return NULL;
 }
 
-cm_error_t *cm_query_number(int *there, apr_int64_t *number,
-                            const request_rec *r, const char *key)
+cm_error_t *mod_query_number(int *there, apr_int64_t *number,
+                             const request_rec *r, const char *key)
 {
-    const char *text = cm_query(r, key);
+    const char *text = mod_query(r, key);
 
     *there = text != NULL;
     if (!text)

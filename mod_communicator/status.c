@@ -12,8 +12,14 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include "cm_clean.h"
+#include "base/clean.h"
 #include "log.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "record/clocks.h"
+#include "node/node.h"
+#include "operate/health.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -27,7 +33,7 @@ APLOG_USE_MODULE(communicator);
 #define MOST_REFRESH 3600
 
 /* What a process has read, of one server. */
-struct cm_status_cache_t {
+struct mod_status_cache_t {
     apr_thread_mutex_t *mutex;
     apr_pool_t *pool, *check_pool;
     cm_health_t *health;          /* in POOL */
@@ -35,9 +41,9 @@ struct cm_status_cache_t {
     apr_int64_t checked_at;
 };
 
-cm_server_t *cm_server_own(server_rec *first, server_rec *server)
+mod_server_t *mod_server_own(server_rec *first, server_rec *server)
 {
-    cm_server_t *config =
+    mod_server_t *config =
         ap_get_module_config(server->module_config, &communicator_module);
     server_rec *each;
 
@@ -49,9 +55,9 @@ cm_server_t *cm_server_own(server_rec *first, server_rec *server)
 }
 
 /* Give the caches an allocator of their own: threads fill them. */
-static cm_status_cache_t *create_cache(apr_pool_t *parent)
+static mod_status_cache_t *create_cache(apr_pool_t *parent)
 {
-    cm_status_cache_t *cache = apr_pcalloc(parent, sizeof(*cache));
+    mod_status_cache_t *cache = apr_pcalloc(parent, sizeof(*cache));
     apr_allocator_t *allocator;
     apr_pool_t *pool;
 
@@ -68,12 +74,12 @@ static cm_status_cache_t *create_cache(apr_pool_t *parent)
     return cache;
 }
 
-void cm_status_child_init(apr_pool_t *pool, server_rec *server)
+void mod_status_child_init(apr_pool_t *pool, server_rec *server)
 {
     server_rec *each;
 
     for (each = server; each; each = each->next) {
-        cm_server_t *config = cm_server_own(server, each);
+        mod_server_t *config = mod_server_own(server, each);
 
         if (config)
             config->cache = create_cache(pool);
@@ -83,15 +89,17 @@ void cm_status_child_init(apr_pool_t *pool, server_rec *server)
 /* Read into the cache BATON. */
 static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
-    cm_status_cache_t *cache = baton;
-    apr_int64_t now = cm_clock_now();
+    mod_status_cache_t *cache = baton;
+    apr_int64_t now = cm_clocks_now();
     cm_health_t *health;
 
     CM_TRY(cm_health_read(&health, node, pool));
-    if (!cache->problems || cm_clock_is_past(cache->checked_at, now, CHECKED)) {
+    if (!cache->problems ||
+        cm_clocks_is_past(cache->checked_at, now, CHECKED)) {
         cache->problems = NULL;
         apr_pool_clear(cache->check_pool);
-        CM_TRY(cm_health_check(&cache->problems, node, cache->check_pool));
+        CM_TRY(
+            cm_health_judge_check(&cache->problems, node, cache->check_pool));
         cache->checked_at = now;
     }
     cache->health = health;
@@ -99,10 +107,10 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 }
 
 /* Read again, unless it was just now. */
-static void renew(cm_status_cache_t *cache, const cm_settings_t *settings,
+static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
                   request_rec *r)
 {
-    apr_int64_t now = cm_clock_now();
+    apr_int64_t now = cm_clocks_now();
     cm_error_t *err;
     int i;
 
@@ -111,7 +119,8 @@ static void renew(cm_status_cache_t *cache, const cm_settings_t *settings,
         return;
     cache->health = NULL;
     apr_pool_clear(cache->pool);
-    err = cm_database_use(r->server, settings, read_health, cache, cache->pool);
+    err =
+        mod_database_use(r->server, settings, read_health, cache, cache->pool);
     if (err) {
         cache->health = cm_health_of_error(settings, err, cache->pool);
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -121,8 +130,8 @@ static void renew(cm_status_cache_t *cache, const cm_settings_t *settings,
         return;
     }
     for (i = 0; i < cache->problems->nelts; i++)
-        cm_health_add(cache->health,
-                      &APR_ARRAY_IDX(cache->problems, i, cm_problem_t));
+        cm_health_judge_add(cache->health,
+                            &APR_ARRAY_IDX(cache->problems, i, cm_problem_t));
 }
 
 /* Return the seconds that refresh= of the query names, 0 for none. */
@@ -132,7 +141,7 @@ static int refresh_of(const request_rec *r)
     cm_error_t *err;
     int there;
 
-    err = cm_query_number(&there, &seconds, r, "refresh");
+    err = mod_query_number(&there, &seconds, r, "refresh");
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 
@@ -141,15 +150,15 @@ static int refresh_of(const request_rec *r)
  * is not known. */
 static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
 {
-    const char *format = cm_query(r, "format");
+    const char *format = mod_query(r, "format");
 
     if (!format || !strcmp(format, "html")) {
         ap_set_content_type(r, "text/html;charset=utf-8");
-        cm_status_page(out, health, refresh_of(r));
+        mod_status_page(out, health, refresh_of(r));
     }
     else if (!strcmp(format, "json")) {
         ap_set_content_type(r, "application/json");
-        cm_health_json(out, health);
+        cm_health_text_json(out, health);
     }
     else if (!strcmp(format, "prometheus")) {
         ap_set_content_type(r, "text/plain;version=0.0.4;charset=utf-8");
@@ -158,7 +167,7 @@ static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
     }
     else if (!strcmp(format, "nagios")) {
         ap_set_content_type(r, "text/plain;charset=utf-8");
-        cm_health_nagios(out, health);
+        cm_health_text_nagios(out, health);
         return 1;
     }
     else
@@ -193,9 +202,9 @@ static void set_headers(request_rec *r)
 }
 
 /* Say why there is no page for R, or return OK. */
-static int refusal(request_rec *r, const cm_server_t *config)
+static int refusal(request_rec *r, const mod_server_t *config)
 {
-    const cm_location_t *location =
+    const mod_location_t *location =
         ap_get_module_config(r->per_dir_config, &communicator_module);
 
     if (location->status != 1) {
@@ -218,9 +227,9 @@ static int refusal(request_rec *r, const cm_server_t *config)
     return OK;
 }
 
-int cm_status_handler(request_rec *r)
+int mod_status_handler(request_rec *r)
 {
-    const cm_server_t *config =
+    const mod_server_t *config =
         ap_get_module_config(r->server->module_config, &communicator_module);
     cm_buffer_t *out;
     const char *text;

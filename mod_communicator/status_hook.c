@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "status.h"
+#include "operate/health.h"
 
 #define FMT "%" APR_INT64_T_FMT
 
@@ -17,7 +18,7 @@ static apr_int64_t seconds_since(apr_int64_t moment)
 
 /* One number a line, and names that stand once: programs that read ?auto
  * stumble over anything else. */
-static void print_short(request_rec *r, const cm_sample_t *sums)
+static void print_short(request_rec *r, const mod_sample_t *sums)
 {
     ap_rprintf(r, "CommunicatorState: %d\n", sums->severity);
     ap_rprintf(r, "CommunicatorPending: " FMT "\n", sums->pending);
@@ -29,7 +30,7 @@ static void print_short(request_rec *r, const cm_sample_t *sums)
 }
 
 /* Add ONE to SUMS: the worst, the oldest, and all that waits. */
-static void add(cm_sample_t *sums, const cm_sample_t *one)
+static void add(mod_sample_t *sums, const mod_sample_t *one)
 {
     if (!sums->taken_at) {
         *sums = *one;
@@ -50,10 +51,10 @@ static void add(cm_sample_t *sums, const cm_sample_t *one)
 
 static const char *span(apr_int64_t seconds, apr_pool_t *pool)
 {
-    return cm_health_span(apr_time_from_sec(seconds), pool);
+    return cm_health_judge_span(apr_time_from_sec(seconds), pool);
 }
 
-static void print_row(request_rec *r, const char *name, const cm_sample_t *one)
+static void print_row(request_rec *r, const char *name, const mod_sample_t *one)
 {
     const char *contact = "never";
 
@@ -63,19 +64,19 @@ static void print_row(request_rec *r, const char *name, const cm_sample_t *one)
     ap_rprintf(r,
                "<tr><td>%s</td><td>%s</td><td>" FMT "</td><td>%s</td><td>" FMT
                "</td><td>%s</td><td>%s ago</td></tr>\n",
-               ap_escape_html(r->pool, name), cm_severity_name(one->severity),
-               one->pending, one->pending ? span(one->oldest, r->pool) : "-",
-               one->parked, contact,
-               span(seconds_since(one->taken_at), r->pool));
+               ap_escape_html(r->pool, name),
+               cm_health_severity_name(one->severity), one->pending,
+               one->pending ? span(one->oldest, r->pool) : "-", one->parked,
+               contact, span(seconds_since(one->taken_at), r->pool));
 }
 
-int cm_status_hook(request_rec *r, int flags)
+int mod_status_hook(request_rec *r, int flags)
 {
-    cm_sample_t sums = {0};
+    mod_sample_t sums = {0};
     server_rec *each;
 
     for (each = ap_server_conf; each; each = each->next) {
-        const cm_server_t *config = cm_server_own(ap_server_conf, each);
+        const mod_server_t *config = mod_server_own(ap_server_conf, each);
 
         if (!config || !config->sample || !config->sample->taken_at)
             continue;

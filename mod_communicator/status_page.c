@@ -6,6 +6,13 @@
 #include <apr_strings.h>
 
 #include "status_html.h"
+#include "base/buffer.h"
+#include "node/peer.h"
+#include "outbox/withheld.h"
+#include "inbox/inbox.h"
+#include "operate/health.h"
+#include "operate/parked.h"
+#include "operate/status.h"
 
 #define FMT "%" APR_INT64_T_FMT
 
@@ -14,35 +21,35 @@
 #define SHOWN 4
 
 /* Return the sentence that says it all. */
-static const char *headline(const cm_html_t *page)
+static const char *headline(const mod_html_t *page)
 {
     const cm_health_t *health = page->health;
 
     if (!health->problems->nelts)
         return "All is well";
-    return cm_html_safe(page,
-                        APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
+    return mod_html_safe(page,
+                         APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
 }
 
-static void put_head(cm_html_t *page, int refresh)
+static void put_head(mod_html_t *page, int refresh)
 {
     const cm_health_t *health = page->health;
-    const char *state = cm_severity_name(health->severity);
-    const char *name = cm_html_safe(page, health->name);
+    const char *state = cm_health_severity_name(health->severity);
+    const char *name = mod_html_safe(page, health->name);
 
-    cm_html_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                      "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                      "content=\"width=device-width, initial-scale=1\">\n"
-                      "<meta name=\"color-scheme\" content=\"light dark\">\n");
+    mod_html_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+                       "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+                       "content=\"width=device-width, initial-scale=1\">\n"
+                       "<meta name=\"color-scheme\" content=\"light dark\">\n");
     if (refresh)
-        cm_html_print(page, "<meta http-equiv=\"refresh\" content=\"%d\">\n",
-                      refresh);
-    cm_html_print(
+        mod_html_print(page, "<meta http-equiv=\"refresh\" content=\"%d\">\n",
+                       refresh);
+    mod_html_print(
         page,
         "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s</style>\n"
         "</head>\n<body>\n",
-        name, state, cm_status_style);
-    cm_html_print(
+        name, state, mod_status_style);
+    mod_html_print(
         page,
         "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"
         "<p class=\"where\">Communicator <strong>%s</strong>, state: %s</p>\n"
@@ -50,32 +57,32 @@ static void put_head(cm_html_t *page, int refresh)
         state, headline(page), name, state);
 }
 
-static void put_problems(cm_html_t *page)
+static void put_problems(mod_html_t *page)
 {
     const apr_array_header_t *problems = page->health->problems;
     int i;
 
     if (!problems->nelts)
         return;
-    cm_html_put(page, "<section class=\"wide\">\n<h2>To be looked at</h2>\n"
-                      "<ul class=\"problems\">\n");
+    mod_html_put(page, "<section class=\"wide\">\n<h2>To be looked at</h2>\n"
+                       "<ul class=\"problems\">\n");
     for (i = 0; i < problems->nelts; i++) {
         const cm_problem_t *problem = &APR_ARRAY_IDX(problems, i, cm_problem_t);
 
-        cm_html_print(page, "<li class=\"%s\"><span>%s</span>",
-                      cm_severity_name(problem->severity),
-                      cm_html_safe(page, problem->text));
+        mod_html_print(page, "<li class=\"%s\"><span>%s</span>",
+                       cm_health_severity_name(problem->severity),
+                       mod_html_safe(page, problem->text));
         if (problem->remedy) {
-            cm_html_put(page, " <span class=\"soft\">");
-            cm_html_remedy(page, problem->remedy);
-            cm_html_put(page, "</span>");
+            mod_html_put(page, " <span class=\"soft\">");
+            mod_html_remedy(page, problem->remedy);
+            mod_html_put(page, "</span>");
         }
-        cm_html_put(page, "</li>\n");
+        mod_html_put(page, "</li>\n");
     }
-    cm_html_put(page, "</ul>\n</section>\n");
+    mod_html_put(page, "</ul>\n</section>\n");
 }
 
-static const char *clock_of(const cm_html_t *page, const cm_peer_t *known)
+static const char *clock_of(const mod_html_t *page, const cm_peer_t *known)
 {
     if (!known->last_push_at && !known->last_pull_at)
         return "&ndash;";
@@ -86,62 +93,63 @@ static const char *clock_of(const cm_html_t *page, const cm_peer_t *known)
             1000000);
 }
 
-static void put_parked_cell(cm_html_t *page, const cm_peer_state_t *state)
+static void put_parked_cell(mod_html_t *page, const cm_status_peer_t *state)
 {
     const char *small = NULL;
 
     if (state->waiting)
         small = apr_psprintf(page->pool, "%s for other records",
-                             cm_html_number(page, state->waiting));
+                             mod_html_number(page, state->waiting));
     if (state->said.parked > 0)
         small = apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
                              small ? ", " : "",
-                             cm_html_number(page, state->said.parked));
+                             mod_html_number(page, state->said.parked));
     if (state->withheld.count > 0)
         small = apr_psprintf(page->pool, "%s%s%s withheld", small ? small : "",
                              small ? ", " : "",
-                             cm_html_number(page, state->withheld.count));
-    cm_html_cell(page, "Parked", cm_html_number(page, state->parked), small);
+                             mod_html_number(page, state->withheld.count));
+    mod_html_cell(page, "Parked", mod_html_number(page, state->parked), small);
 }
 
-static void put_peer(cm_html_t *page, int row)
+static void put_peer(mod_html_t *page, int row)
 {
     const cm_health_peer_t *peer =
         &APR_ARRAY_IDX(page->health->peers, row, cm_health_peer_t);
-    const cm_peer_state_t *state = peer->state;
+    const cm_status_peer_t *state = peer->state;
     const cm_peer_t *known = state->peer;
-    const char *severity = cm_severity_name(peer->severity);
+    const char *severity = cm_health_severity_name(peer->severity);
     const char *oldest = NULL, *late = NULL;
 
     if (state->pending.count && state->pending.oldest_clock)
         oldest =
             apr_psprintf(page->pool, "oldest %s",
-                         cm_html_ago(page, state->pending.oldest_clock, ""));
+                         mod_html_ago(page, state->pending.oldest_clock, ""));
     if (peer->received_of_late)
         late = apr_psprintf(page->pool, "%s%s in the last hour",
-                            cm_html_number(page, peer->received_of_late),
-                            cm_html_more(peer->received_of_late));
-    cm_html_print(
+                            mod_html_number(page, peer->received_of_late),
+                            mod_html_more(peer->received_of_late));
+    mod_html_print(
         page,
         "<tr><th scope=\"row\"><span class=\"mark %s\" title=\"%s\"></span>%s"
         "<small>%s</small></th>",
-        severity, severity, cm_html_safe(page, known->name),
+        severity, severity, mod_html_safe(page, known->name),
         peer->connects ? "we connect to it" : "connects to us");
-    cm_html_cell(page, "Last push",
-                 cm_html_ago(page, known->last_push_at, "never"), NULL);
-    cm_html_cell(page, "Last pull",
-                 cm_html_ago(page, known->last_pull_at, "never"), NULL);
-    cm_html_cell(page, "Waiting for it",
-                 cm_html_number(page, state->pending.count), oldest);
-    cm_html_cell(page, "Confirmed", cm_html_number(page, known->confirmed),
-                 NULL);
-    cm_html_cell(page, "Received", cm_html_number(page, known->received), late);
+    mod_html_cell(page, "Last push",
+                  mod_html_ago(page, known->last_push_at, "never"), NULL);
+    mod_html_cell(page, "Last pull",
+                  mod_html_ago(page, known->last_pull_at, "never"), NULL);
+    mod_html_cell(page, "Waiting for it",
+                  mod_html_number(page, state->pending.count), oldest);
+    mod_html_cell(page, "Confirmed", mod_html_number(page, known->confirmed),
+                  NULL);
+    mod_html_cell(page, "Received", mod_html_number(page, known->received),
+                  late);
     put_parked_cell(page, state);
-    cm_html_cell(page, "Clock", clock_of(page, known), NULL);
-    cm_html_put(page, "</tr>\n");
+    mod_html_cell(page, "Clock", clock_of(page, known), NULL);
+    mod_html_put(page, "</tr>\n");
 }
 
-static void put_peers(cm_html_t *page)
+static void put_peers(mod_html_t *page)
 {
     static const char *const labels[] = {
         "Peer",           "Last push", "Last pull",
@@ -149,138 +157,141 @@ static void put_peers(cm_html_t *page)
         "Parked",         "Clock",     NULL};
     int count = page->health->peers->nelts;
 
-    cm_html_put(page, "<section class=\"wide\">\n<h2>Peers</h2>\n");
+    mod_html_put(page, "<section class=\"wide\">\n<h2>Peers</h2>\n");
     if (count)
-        cm_html_table(page, labels, count, count, put_peer);
+        mod_html_table(page, labels, count, count, put_peer);
     else
-        cm_html_put(page, "<p class=\"soft\">No CommunicatorPeer is "
-                          "configured.</p>\n");
-    cm_html_put(page, "</section>\n");
+        mod_html_put(page, "<p class=\"soft\">No CommunicatorPeer is "
+                           "configured.</p>\n");
+    mod_html_put(page, "</section>\n");
 }
 
 /* Put LIST's table, or that there is nothing. */
-static void put_list(cm_html_t *page, const char *const *labels,
+static void put_list(mod_html_t *page, const char *const *labels,
                      const apr_array_header_t *list,
-                     void (*row)(cm_html_t *page, int row))
+                     void (*row)(mod_html_t *page, int row))
 {
     if (list->nelts)
-        cm_html_table(page, labels, list->nelts, SHOWN, row);
+        mod_html_table(page, labels, list->nelts, SHOWN, row);
     else
-        cm_html_put(page, "<p class=\"soft\">None.</p>\n");
-    cm_html_put(page, "</section>\n");
+        mod_html_put(page, "<p class=\"soft\">None.</p>\n");
+    mod_html_put(page, "</section>\n");
 }
 
-static void put_parked_row(cm_html_t *page, int i)
+static void put_parked_row(mod_html_t *page, int i)
 {
     const cm_parked_row_t *row =
         &APR_ARRAY_IDX(page->health->parked, i, cm_parked_row_t);
     const cm_parked_t *message = &row->message;
 
-    cm_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
-                  cm_html_safe(page, row->peer), message->id,
-                  cm_html_safe(page, message->model));
+    mod_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
+                   mod_html_safe(page, row->peer), message->id,
+                   mod_html_safe(page, message->model));
     if (message->identity.origin)
-        cm_html_print(page, " %s/%s",
-                      cm_html_safe(page, message->identity.origin),
-                      cm_html_safe(page, message->identity.original_id));
-    cm_html_put(page, "</small></th>");
-    cm_html_print(
+        mod_html_print(page, " %s/%s",
+                       mod_html_safe(page, message->identity.origin),
+                       mod_html_safe(page, message->identity.original_id));
+    mod_html_put(page, "</small></th>");
+    mod_html_print(
         page, "<td class=\"reason\">%s%s</td>",
-        cm_html_safe(page, message->reason ? message->reason : "not tried yet"),
+        mod_html_safe(page,
+                      message->reason ? message->reason : "not tried yet"),
         message->transient ? "<small>waits for another record</small>" : "");
-    cm_html_cell(page, "Since", cm_html_ago(page, row->received_at, "&ndash;"),
-                 apr_psprintf(page->pool, "%d %s", row->attempts,
-                              row->attempts == 1 ? "try" : "tries"));
-    cm_html_put(page, "</tr>\n");
+    mod_html_cell(page, "Since",
+                  mod_html_ago(page, row->received_at, "&ndash;"),
+                  apr_psprintf(page->pool, "%d %s", row->attempts,
+                               row->attempts == 1 ? "try" : "tries"));
+    mod_html_put(page, "</tr>\n");
 }
 
-static void put_parked(cm_html_t *page)
+static void put_parked(mod_html_t *page)
 {
     static const char *const labels[] = {"Message", "Reason", "Since", NULL};
     const apr_array_header_t *parked = page->health->parked;
     apr_int64_t all = cm_health_sum(page->health).parked;
 
-    cm_html_put(page, "<section>\n<h2>Parked messages");
+    mod_html_put(page, "<section>\n<h2>Parked messages");
     if (parked->nelts < all)
-        cm_html_print(page, " <small>%d of %s</small>", parked->nelts,
-                      cm_html_number(page, all));
-    cm_html_put(page, "</h2>\n");
+        mod_html_print(page, " <small>%d of %s</small>", parked->nelts,
+                       mod_html_number(page, all));
+    mod_html_put(page, "</h2>\n");
     put_list(page, labels, parked, put_parked_row);
 }
 
-static void put_withheld_row(cm_html_t *page, int i)
+static void put_withheld_row(mod_html_t *page, int i)
 {
     const cm_withheld_t *row =
         &APR_ARRAY_IDX(page->health->withheld, i, cm_withheld_t);
 
-    cm_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
-                  cm_html_safe(page, row->peer), row->seq,
-                  cm_html_safe(page, row->model ? row->model : "?"));
+    mod_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
+                   mod_html_safe(page, row->peer), row->seq,
+                   mod_html_safe(page, row->model ? row->model : "?"));
     if (row->identity.origin)
-        cm_html_print(page, " %s/%s", cm_html_safe(page, row->identity.origin),
-                      cm_html_safe(page, row->identity.original_id));
-    cm_html_put(page, "</small></th>");
-    cm_html_print(page,
-                  "<td class=\"reason\">%s<small>refused by %s</small></td>",
-                  cm_html_safe(page, row->reason),
-                  row->refuser == CM_REFUSER_PEER    ? "the peer"
-                  : row->refuser == CM_REFUSER_PROXY ? "a proxy"
-                                                     : "this node");
-    cm_html_cell(page, "Since", cm_html_ago(page, row->withheld_at, "&ndash;"),
-                 NULL);
-    cm_html_put(page, "</tr>\n");
+        mod_html_print(page, " %s/%s",
+                       mod_html_safe(page, row->identity.origin),
+                       mod_html_safe(page, row->identity.original_id));
+    mod_html_put(page, "</small></th>");
+    mod_html_print(page,
+                   "<td class=\"reason\">%s<small>refused by %s</small></td>",
+                   mod_html_safe(page, row->reason),
+                   row->refuser == CM_REFUSER_PEER    ? "the peer"
+                   : row->refuser == CM_REFUSER_PROXY ? "a proxy"
+                                                      : "this node");
+    mod_html_cell(page, "Since",
+                  mod_html_ago(page, row->withheld_at, "&ndash;"), NULL);
+    mod_html_put(page, "</tr>\n");
 }
 
 /* What does not get out of here; mostly there is no such thing. */
-static void put_withheld(cm_html_t *page)
+static void put_withheld(mod_html_t *page)
 {
     static const char *const labels[] = {"Message", "Reason", "Since", NULL};
 
     if (!page->health->withheld->nelts)
         return;
-    cm_html_put(page, "<section>\n<h2>Withheld messages</h2>\n");
+    mod_html_put(page, "<section>\n<h2>Withheld messages</h2>\n");
     put_list(page, labels, page->health->withheld, put_withheld_row);
 }
 
-static void put_conflict(cm_html_t *page, int i)
+static void put_conflict(mod_html_t *page, int i)
 {
     const cm_health_conflict_t *conflict =
         &APR_ARRAY_IDX(page->health->conflicts, i, cm_health_conflict_t);
 
-    cm_html_print(page, "<tr><th scope=\"row\">%s %s</th>",
-                  cm_html_safe(page, conflict->model),
-                  cm_html_safe(page, conflict->local_record_id));
-    cm_html_cell(page, "Column",
-                 conflict->column ? cm_html_safe(page, conflict->column)
-                                  : "the whole record",
-                 NULL);
-    cm_html_cell(
-        page, "When", cm_html_ago(page, conflict->created_at, "&ndash;"),
+    mod_html_print(page, "<tr><th scope=\"row\">%s %s</th>",
+                   mod_html_safe(page, conflict->model),
+                   mod_html_safe(page, conflict->local_record_id));
+    mod_html_cell(page, "Column",
+                  conflict->column ? mod_html_safe(page, conflict->column)
+                                   : "the whole record",
+                  NULL);
+    mod_html_cell(
+        page, "When", mod_html_ago(page, conflict->created_at, "&ndash;"),
         conflict->peer ? apr_pstrcat(page->pool, "with ",
-                                     cm_html_safe(page, conflict->peer), NULL)
+                                     mod_html_safe(page, conflict->peer), NULL)
                        : NULL);
-    cm_html_put(page, "</tr>\n");
+    mod_html_put(page, "</tr>\n");
 }
 
-static void put_conflicts(cm_html_t *page)
+static void put_conflicts(mod_html_t *page)
 {
     static const char *const labels[] = {"Record", "Column", "When", NULL};
     apr_int64_t late = page->health->state->conflicts;
 
-    cm_html_put(page, "<section>\n<h2>Conflicts of late");
+    mod_html_put(page, "<section>\n<h2>Conflicts of late");
     if (late)
-        cm_html_print(page, " <small>%s%s in a day</small>",
-                      cm_html_number(page, late), cm_html_more(late));
-    cm_html_put(page, "</h2>\n");
+        mod_html_print(page, " <small>%s%s in a day</small>",
+                       mod_html_number(page, late), mod_html_more(late));
+    mod_html_put(page, "</h2>\n");
     put_list(page, labels, page->health->conflicts, put_conflict);
 }
 
-static void put_fact(cm_html_t *page, const char *name, const char *value)
+static void put_fact(mod_html_t *page, const char *name, const char *value)
 {
-    cm_html_print(page, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
+    mod_html_print(page, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
 }
 
-static void put_footer(cm_html_t *page)
+static void put_footer(mod_html_t *page)
 {
     const cm_health_t *health = page->health;
     char date[32];
@@ -289,39 +300,39 @@ static void put_footer(cm_html_t *page)
 
     apr_time_exp_gmt(&parts, health->taken_at);
     apr_strftime(date, &size, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &parts);
-    cm_html_put(page, "<footer>\n<dl>\n");
+    mod_html_put(page, "<footer>\n<dl>\n");
     put_fact(page, "As of", date);
     put_fact(page, "Version", health->version);
     if (health->expect_every)
         put_fact(page, "Peers expected every",
-                 cm_health_span(health->expect_every, page->pool));
+                 cm_health_judge_span(health->expect_every, page->pool));
     if (health->state) {
         put_fact(page, "Database", health->driver);
         put_fact(page, "Schema", apr_itoa(page->pool, health->state->schema));
         put_fact(page, "Epoch",
-                 cm_html_safe(
+                 mod_html_safe(
                      page, apr_pstrndup(page->pool, health->state->epoch, 8)));
         put_fact(page, "Messages made",
                  apr_psprintf(page->pool, "%s, %s%s in the last hour",
-                              cm_html_number(page, health->state->last_seq),
-                              cm_html_number(page, health->made_of_late),
-                              cm_html_more(health->made_of_late)));
+                              mod_html_number(page, health->state->last_seq),
+                              mod_html_number(page, health->made_of_late),
+                              mod_html_more(health->made_of_late)));
     }
-    cm_html_put(page,
-                "</dl>\n<nav aria-label=\"Other formats\">"
-                "<a href=\"?format=json\">JSON</a>"
-                "<a href=\"?format=prometheus\">Prometheus</a>"
-                "<a href=\"?format=nagios\">Nagios</a>"
-                "<a href=\"?refresh=30\">Every 30 seconds anew</a></nav>\n"
-                "</footer>\n</body>\n</html>\n");
+    mod_html_put(page,
+                 "</dl>\n<nav aria-label=\"Other formats\">"
+                 "<a href=\"?format=json\">JSON</a>"
+                 "<a href=\"?format=prometheus\">Prometheus</a>"
+                 "<a href=\"?format=nagios\">Nagios</a>"
+                 "<a href=\"?refresh=30\">Every 30 seconds anew</a></nav>\n"
+                 "</footer>\n</body>\n</html>\n");
 }
 
-void cm_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
+void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
 {
-    cm_html_t page = {out, health, out->pool};
+    mod_html_t page = {out, health, out->pool};
 
     put_head(&page, refresh);
-    cm_html_put(&page, "<main class=\"two\">\n");
+    mod_html_put(&page, "<main class=\"two\">\n");
     put_problems(&page);
     if (health->state) {
         put_peers(&page);
@@ -329,6 +340,6 @@ void cm_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
         put_withheld(&page);
         put_conflicts(&page);
     }
-    cm_html_put(&page, "</main>\n");
+    mod_html_put(&page, "</main>\n");
     put_footer(&page);
 }

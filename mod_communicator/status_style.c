@@ -2,7 +2,7 @@
  * desktop, the system's own font and colours by day and by night. */
 #include "status.h"
 
-const char cm_status_style[] =
+const char mod_status_style[] =
     ":root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--text:#1b2026;"
     "--soft:#59636f;--line:#e1e5ea;--link:#0b5cad;--code:#eef1f4;"
     "--ok:#1b7a48;--warning:#8f5200;--critical:#b4211d;"

@@ -1,11 +1,13 @@
 /* POST ?verify, ?repair: what the peer asks about the records here, to compare
- * them with its own (lib/cm_verify.h). */
+ * them with its own (lib/mod_verify.h). */
 #include "mod_communicator.h"
 
 #include <http_log.h>
 
-#include "cm_verify_wire.h"
+#include "verify/wire.h"
 #include "log.h"
+#include "node/epoch.h"
+#include "node/peer.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -15,7 +17,7 @@ typedef struct talk_t {
 } talk_t;
 
 /* It counts for no contact: a peer that asks has neither pushed nor pulled. */
-static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
+static cm_error_t *find_answer(mod_exchange_t *exchange, void *baton)
 {
     talk_t *talk = baton;
     cm_node_t *node = exchange->node;
@@ -27,40 +29,41 @@ static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
     exchange->known = known;
     CM_TRY(cm_epoch_check(&exchange->claim, node, &known, pool, pool));
     exchange->known = known;
-    return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
+    return cm_verify_question_answer(&talk->answer, node, peer, talk->question,
+                                     pool);
 }
 
 /* Only a request that says so may publish. */
 static cm_error_t *check_purpose(const cm_verify_question_t *question,
                                  const request_rec *r)
 {
-    int repairs = cm_query(r, "repair") != NULL;
+    int repairs = mod_query(r, "repair") != NULL;
 
     if ((question->ask == CM_ASK_PUBLISH) == repairs)
         return NULL;
     return CM_FAIL(r->pool, CM_USAGE, "verify asks, repair publishes");
 }
 
-int cm_verify(cm_exchange_t *exchange)
+int mod_verify(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     cm_verify_question_t *question;
     talk_t talk = {0};
     cm_buffer_t *body;
     cm_error_t *err;
-    int status = cm_body_read(&body, exchange), columns;
+    int status = mod_body_read(&body, exchange), columns;
 
     if (status != OK)
         return status;
-    err = cm_verify_read_question(&question, body->data, body->size,
+    err = cm_verify_question_read(&question, body->data, body->size,
                                   exchange->pool);
     if (!err)
         err = check_purpose(question, r);
     talk.question = question;
     if (!err)
-        err = cm_database_run(exchange, find_answer, &talk);
+        err = mod_database_run(exchange, find_answer, &talk);
     if (err)
-        return cm_answer_error(exchange, err);
+        return mod_answer_error(exchange, err);
     apr_table_setn(r->notes, "communicator-result", "ok");
     if (question->ask == CM_ASK_PUBLISH)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
@@ -70,6 +73,6 @@ int cm_verify(cm_exchange_t *exchange)
                       exchange->peer->name);
     body = cm_buffer_create(4096, exchange->pool);
     columns = question->columns ? question->columns->nelts : 0;
-    cm_verify_write_answer(body, talk.answer, columns);
-    return cm_answer(exchange, HTTP_OK, body->data, body->size);
+    cm_verify_reply_write(body, talk.answer, columns);
+    return mod_answer(exchange, HTTP_OK, body->data, body->size);
 }

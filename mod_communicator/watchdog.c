@@ -15,8 +15,10 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include "cm_purge.h"
+#include "operate/purge.h"
 #include "log.h"
+#include "record/clocks.h"
+#include "operate/health.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -46,7 +48,7 @@ typedef struct watch_t {
 /* One look at one server. */
 typedef struct look_t {
     server_rec *server;
-    cm_sample_t *sample;
+    mod_sample_t *sample;
     int check; /* tables and triggers, too */
     cm_health_t *health;
     apr_array_header_t *problems;
@@ -60,12 +62,12 @@ static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
 
     CM_TRY(cm_health_read(&look->health, node, pool));
     if (!look->check) {
-        CM_TRY(cm_health_triggers(&look->problems, node, pool));
+        CM_TRY(cm_health_judge_triggers(&look->problems, node, pool));
         look->check = look->problems->nelts > 0;
     }
     if (!look->check)
         return NULL;
-    CM_TRY(cm_health_check(&look->problems, node, pool));
+    CM_TRY(cm_health_judge_check(&look->problems, node, pool));
     /* No cron does it on this side. */
     return cm_purge_retain(&removed, node, pool);
 }
@@ -82,7 +84,7 @@ static const char *words_of(const cm_problem_t *problem, apr_pool_t *pool)
 static void log_check(const look_t *look, const apr_array_header_t *list,
                       apr_pool_t *pool)
 {
-    cm_sample_t *sample = look->sample;
+    mod_sample_t *sample = look->sample;
     apr_time_t now = apr_time_now();
     apr_ssize_t size = APR_HASH_KEY_STRING;
     apr_uint32_t hash = 0;
@@ -94,7 +96,7 @@ static void log_check(const look_t *look, const apr_array_header_t *list,
         words = words_of(&APR_ARRAY_IDX(list, 0, cm_problem_t), pool);
         hash = apr_hashfunc_default(words, &size) | 1;
         if (hash == sample->logged &&
-            !cm_clock_is_past(sample->logged_at, now, REMIND_INTERVAL))
+            !cm_clocks_is_past(sample->logged_at, now, REMIND_INTERVAL))
             return;
         if (list->nelts > 1)
             words =
@@ -115,7 +117,7 @@ static void log_check(const look_t *look, const apr_array_header_t *list,
 static void log_silence(const look_t *look, apr_pool_t *pool)
 {
     const cm_health_t *health = look->health;
-    cm_sample_t *sample = look->sample;
+    mod_sample_t *sample = look->sample;
     int i, k;
 
     for (i = 0; i < health->peers->nelts && i < 64; i++) {
@@ -143,7 +145,7 @@ static void log_silence(const look_t *look, apr_pool_t *pool)
     }
 }
 
-static void keep(cm_sample_t *sample, const cm_health_t *health,
+static void keep(mod_sample_t *sample, const cm_health_t *health,
                  const apr_array_header_t *problems)
 {
     cm_health_sums_t sums = cm_health_sum(health);
@@ -158,7 +160,7 @@ static void keep(cm_sample_t *sample, const cm_health_t *health,
 }
 
 /* Who could not come while httpd was down gets its time to come. */
-static void look_at(server_rec *server, const cm_server_t *config,
+static void look_at(server_rec *server, const mod_server_t *config,
                     apr_time_t started, apr_pool_t *pool)
 {
     look_t look = {.server = server, .sample = config->sample};
@@ -167,14 +169,14 @@ static void look_at(server_rec *server, const cm_server_t *config,
 
     look.check = look.sample->logged || age < 0 || age > CHECK_INTERVAL;
     look.problems = apr_array_make(pool, 1, sizeof(cm_problem_t));
-    err = cm_database_use(server, config->settings, look_at_node, &look, pool);
+    err = mod_database_use(server, config->settings, look_at_node, &look, pool);
     if (err) {
         look.health = cm_health_of_error(config->settings, err, pool);
         look.problems = look.health->problems;
         look.check = 1;
     }
-    else if (cm_clock_is_past(started, apr_time_now(),
-                              config->settings->expect_every))
+    else if (cm_clocks_is_past(started, apr_time_now(),
+                               config->settings->expect_every))
         log_silence(&look, pool);
     if (look.check)
         log_check(&look, look.problems, pool);
@@ -188,7 +190,7 @@ static void look_around(const watch_t *watched, apr_pool_t *pool)
 
     apr_pool_create(&iterpool, pool);
     for (each = watched->first; each && !watched->ending; each = each->next) {
-        const cm_server_t *config = cm_server_own(watched->first, each);
+        const mod_server_t *config = mod_server_own(watched->first, each);
 
         apr_pool_clear(iterpool);
         if (config && config->endpoints && config->sample)
@@ -228,7 +230,7 @@ static apr_status_t end_watch(void *data)
 
 /* mod_watchdog may begin before mod_dbd is there, which then has nothing to
  * give and says nothing: so this comes behind mod_dbd. */
-void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
+void mod_watchdog_child_init(apr_pool_t *pool, server_rec *server)
 {
     watch_t *watched;
     void *data = NULL;
@@ -248,20 +250,20 @@ void cm_watchdog_child_init(apr_pool_t *pool, server_rec *server)
 static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
 {
     apr_interval_time_t interval = MOST_INTERVAL;
-    cm_sample_t *samples;
+    mod_sample_t *samples;
     server_rec *each;
     apr_shm_t *memory;
     apr_size_t size = 0;
 
     for (each = first; each; each = each->next)
-        size += sizeof(cm_sample_t);
+        size += sizeof(mod_sample_t);
     if (apr_shm_create(&memory, size, NULL, pconf) != APR_SUCCESS)
         return 0;
     samples = apr_shm_baseaddr_get(memory);
     memset(samples, 0, size);
     size = 0;
     for (each = first; each; each = each->next) {
-        cm_server_t *config = cm_server_own(first, each);
+        mod_server_t *config = mod_server_own(first, each);
 
         if (!config || !config->endpoints)
             continue;
@@ -275,8 +277,8 @@ static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
     return interval < LEAST_INTERVAL ? LEAST_INTERVAL : interval;
 }
 
-int cm_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
-                            apr_pool_t *ptemp, server_rec *server)
+int mod_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                             apr_pool_t *ptemp, server_rec *server)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);

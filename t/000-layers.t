@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The layers of docs/architecture.md are kept: who may include what, who may
-# write SQL, what leaves the module.
+# The layers of docs/architecture.md are kept: who may include what (folder by
+# folder: build-aux/structure), who may write SQL, what leaves the module.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub sources {
         my $text = slurp($_);
         $text =~ s{/\*.*?\*/}{ }sg;
         [s{^\Q$top/}{}r, $text];
-    } map { glob "$top/$_/*.[ch]" } @_;
+    } map { glob "$top/$_" } @_;
 }
 
 # Those lines of FILES that match PATTERN, as "file: line".
@@ -37,17 +37,24 @@ sub none {
     ok(!@found, $what) or diag(join "\n", @found);
 }
 
-my @lib = sources('lib');
-my @edge = sources('mod_communicator', 'client');
+my @lib = sources('lib/*/*.[ch]');
+my @edge = sources('mod_communicator/*.[ch]', 'client/*.[ch]');
 
 cmp_ok(@lib, '>', 40, 'the library was found');
 cmp_ok(@edge, '>', 6, 'the module and the client were found');
+
+my $structure = run_program(["$top/build-aux/structure", '--check']);
+is($structure->{out} . $structure->{err}, '',
+    'folders include only those below them, and names lead to their files');
+my $floors = run_program(["$top/build-aux/structure"]);
+cmp_ok(() = $floors->{out} =~ /^  \w+ +->/mg, '>', 10,
+    'the floors of lib/ were found');
 
 none('lib/ includes neither httpd nor curl', lines_with(
     qr{#\s*include\s*[<"](httpd|http_|ap_|util_|mod_|curl)}, @lib));
 none('only the store calls apr_dbd', lines_with(
     qr{\bapr_dbd_(?!init\b)[a-z_]+\s*\(},
-    grep { $_->[1] !~ m{"cm_store_internal\.h"} } @lib, @edge));
+    grep { $_->[0] !~ m{^lib/store/} } @lib, @edge));
 none('the module and the client write no SQL', lines_with(
     qr{"[^"]*\b(select\s.*\sfrom|insert\s+into|update\s+\w+\s+set
         |delete\s+from|create\s+(table|index|trigger)|alter\s+table

@@ -47,7 +47,7 @@ sub section {
 
 # Directives
 
-my $table = slurp("$top/lib/cm_directives.h");
+my $table = slurp("$top/lib/config/directives.h");
 my @directives = $table =~ /^CM_DIRECTIVE\(\w+, "(\w+)"/mg;
 my @own = slurp("$top/mod_communicator/directives.c")
   =~ /AP_INIT_\w+\("(\w+)"/g;
@@ -57,7 +57,7 @@ same('directives of both programs', 15, \@directives,
 same('directives of httpd', 2, \@own,
     [section($module, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
 same('words of peers and models', 15,
-    [map { slurp("$top/lib/cm_directive_$_.c") =~ /\{"([a-z-]+)", take_/g }
+    [map { slurp("$top/lib/config/directive_$_.c") =~ /\{"([a-z-]+)", take_/g }
           qw(peer model)],
     [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([a-z-]+)=/mg]);
 
@@ -117,7 +117,7 @@ is("@wrong", '', 'all of them have commands and options that there are');
 
 # Reasons, exit statuses, numbers of the log
 
-my $codes = slurp("$top/lib/cm_error_codes.h");
+my $codes = slurp("$top/lib/base/error_codes.h");
 my @codes = map { s/ +/ /gr } $codes =~ /^CM_CODE\((\w+), +\d+, (\d+)/mg;
 my @pairs;
 push @pairs, join ' ', splice @codes, 0, 2 while @codes;

@@ -1,4 +1,4 @@
--- What cm_schema.c asks of this database.
+-- What schema/migrate.c asks of this database.
 
 -- lock: lets one migration run at a time
 SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);

@@ -1,5 +1,5 @@
 -- How the application's tables look. Every database gives the same columns,
--- see cm_catalog.c.
+-- see schema/catalog.c.
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order. The
 -- key of a partitioned table has to name what it is partitioned by, too.

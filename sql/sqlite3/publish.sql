@@ -1,4 +1,4 @@
--- What cm_publish.c asks of this database. The record is "t".
+-- What outbox/publish.c asks of this database. The record is "t".
 
 -- count: how many records there are
 SELECT COUNT(*) FROM {table} AS t WHERE {condition};

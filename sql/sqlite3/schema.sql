@@ -1,4 +1,4 @@
--- What cm_schema.c asks of this database.
+-- What schema/migrate.c asks of this database.
 
 -- table: is there a table of that name
 SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s;

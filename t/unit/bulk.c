@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_bulk.h"
+#include "store/bulk.h"
 #include "tap.h"
 
 #define ROWS 1234 /* several statements, the last one odd */
@@ -17,7 +17,7 @@ static const cm_bulk_column_t columns[] = {{"peer", "character varying(20)"},
 
 static void make_table(cm_store_t *store)
 {
-    int mysql = cm_store_dialect(store)->database == CM_MYSQL;
+    int mysql = cm_dialect_of_store(store)->database == CM_MYSQL;
 
     database_run(store,
                  mysql ? "CREATE TABLE m (peer varchar(20) NOT NULL, "
@@ -115,11 +115,11 @@ static void keys(cm_store_t *store, apr_pool_t *pool)
     cm_rows_t *rows;
     apr_int64_t count;
 
-    database_must(cm_store_run(
+    database_must(cm_statement_run(
         NULL, store,
         apr_psprintf(pool, "CREATE TABLE %s (%s bigint, t text)", table, key),
         NULL, 0, pool));
-    database_must(cm_store_run(
+    database_must(cm_statement_run(
         NULL, store,
         apr_psprintf(pool,
                      "INSERT INTO %s VALUES (9007199254740992, 'a'), "
@@ -160,7 +160,7 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
     apr_array_header_t *made;
     int i, right = 0;
 
-    database_run(store, tables[cm_store_dialect(store)->database]);
+    database_run(store, tables[cm_dialect_of_store(store)->database]);
     for (i = 0; i < ROWS; i++)
         cm_bulk_add(bulk, cm_datum_number((i * 7919) % ROWS, pool));
     database_must(cm_bulk_insert_keys(&made, store, bulk, "id", pool));
@@ -206,7 +206,7 @@ static void strictness(cm_store_t *store, apr_pool_t *pool)
 
 static void bytes_and_nul(cm_store_t *store, apr_pool_t *pool)
 {
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     const char *of = database_of(store);
     cm_bulk_column_t by[] = {{"id", "integer"}, {"b", "bytea"}, {"t", "text"}};
     cm_bulk_t *bulk = cm_bulk_create("b", by, 3, 1, pool);
@@ -249,7 +249,7 @@ static void held_rows(cm_store_t *store, apr_pool_t *pool)
     apr_int64_t count = 0;
     int i;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     other = database_again(pool);
     database_run(store, "CREATE TABLE h (id bigint PRIMARY KEY, t text)");

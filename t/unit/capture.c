@@ -6,12 +6,12 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_capture.h"
-#include "../../lib/cm_schema.h"
+#include "schema/capture.h"
+#include "schema/migrate.h"
 #include "settings.h"
 #include "tap.h"
 
-#define DATABASE(store) (cm_store_dialect(store)->database)
+#define DATABASE(store) (cm_dialect_of_store(store)->database)
 
 /* What the test works on. */
 typedef struct fixture_t {
@@ -29,8 +29,8 @@ static void report(void *baton, const char *what, const char *sql)
 
 static void migrate(fixture_t *fixture)
 {
-    database_must(cm_schema_migrate(fixture->store, fixture->settings, 0,
-                                    report, NULL, fixture->pool));
+    database_must(cm_migrate_run(fixture->store, fixture->settings, 0, report,
+                                 NULL, fixture->pool));
     database_must(cm_catalog_read(&fixture->table, fixture->store,
                                   fixture->model, fixture->pool,
                                   fixture->pool));
@@ -61,11 +61,11 @@ static const char *captured(fixture_t *fixture)
     cm_rows_t *rows;
     int i;
 
-    database_must(
-        cm_store_select(&rows, fixture->store,
-                        "SELECT action, local_record_id, changed, body, clock"
-                        " FROM outbound_messages ORDER BY id",
-                        NULL, 0, fixture->pool));
+    database_must(cm_statement_select(
+        &rows, fixture->store,
+        "SELECT action, local_record_id, changed, body, clock"
+        " FROM outbound_messages ORDER BY id",
+        NULL, 0, fixture->pool));
     for (i = 0; i < rows->count; i++) {
         const char *changed = cm_cell_text(rows, i, 2);
 
@@ -256,21 +256,21 @@ static void names(cm_store_t *store, apr_pool_t *pool)
 
     fixture.model =
         settings_add_model(fixture.settings, "o'model", table, "id", pool);
-    database_must(cm_store_run(
+    database_must(cm_statement_run(
         NULL, store,
         apr_psprintf(pool, "CREATE TABLE %s (id integer PRIMARY KEY, %s text)",
                      quoted, cm_store_quote(store, column, pool)),
         NULL, 0, pool));
     migrate(&fixture);
-    database_must(cm_store_run(
+    database_must(cm_statement_run(
         NULL, store,
         apr_psprintf(pool, "INSERT INTO %s VALUES (1, 'v')", quoted), NULL, 0,
         pool));
     database_must(
-        cm_store_run(NULL, store,
-                     apr_psprintf(pool, "UPDATE %s SET %s = 'w'", quoted,
-                                  cm_store_quote(store, column, pool)),
-                     NULL, 0, pool));
+        cm_statement_run(NULL, store,
+                         apr_psprintf(pool, "UPDATE %s SET %s = 'w'", quoted,
+                                      cm_store_quote(store, column, pool)),
+                         NULL, 0, pool));
     leaves(&fixture, "SELECT 1",
            "create 1 all {\"o'model\":{\"t.\\\"se'lect\\\" %d \\\\ `x`\":"
            "\"v\"}}\n"

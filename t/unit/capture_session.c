@@ -4,9 +4,9 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_capture.h"
-#include "../../lib/cm_message.h"
-#include "../../lib/cm_schema.h"
+#include "schema/capture.h"
+#include "schema/migrate.h"
+#include "record/message.h"
 #include "settings.h"
 #include "tap.h"
 
@@ -27,7 +27,7 @@ static cm_table_t *publish(cm_store_t *store, const char *name,
     if (!strcmp(name, "tree"))
         APR_ARRAY_PUSH(model->references, cm_reference_t) =
             (cm_reference_t){"parent", "tree"};
-    database_must(cm_schema_migrate(store, settings, 0, report, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, report, NULL, pool));
     database_must(cm_catalog_read(&table, store, model, pool, pool));
     return table;
 }
@@ -39,10 +39,10 @@ static const char *outbox(cm_store_t *store, apr_pool_t *pool)
     cm_rows_t *rows;
     int i;
 
-    database_must(cm_store_select(&rows, store,
-                                  "SELECT action, local_record_id"
-                                  " FROM outbound_messages ORDER BY id",
-                                  NULL, 0, pool));
+    database_must(cm_statement_select(&rows, store,
+                                      "SELECT action, local_record_id"
+                                      " FROM outbound_messages ORDER BY id",
+                                      NULL, 0, pool));
     for (i = 0; i < rows->count; i++)
         text =
             apr_pstrcat(pool, text, *text ? ", " : "", cm_cell_text(rows, i, 0),
@@ -63,9 +63,9 @@ static const char *body(cm_store_t *store, const cm_table_t *table,
                          " ORDER BY id DESC LIMIT 1",
                          pool);
     begin = strcspn(raw, ":") + 1;
-    database_must(cm_message_body(&text, &size, table, raw + begin,
-                                  strlen(raw + begin) - 1,
-                                  cm_store_dialect(store), pool));
+    database_must(cm_message_capture_body(&text, &size, table, raw + begin,
+                                          strlen(raw + begin) - 1,
+                                          cm_dialect_of_store(store), pool));
     return text;
 }
 
@@ -264,7 +264,7 @@ static void key_changes(cm_store_t *store, apr_pool_t *pool)
         "ALTER TABLE posts RENAME COLUMN id TO no",
         "INSERT INTO posts VALUES (2, 'b')", "UPDATE posts SET t = 'c'",
         "DELETE FROM posts WHERE t = 'c'", NULL};
-    int is_pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int is_pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
 
     database_run(store, "DROP TABLE IF EXISTS posts");
     database_run(store, "CREATE TABLE posts (id int PRIMARY KEY, t text)");
@@ -347,15 +347,15 @@ static void each(cm_store_t *store, apr_pool_t *pool)
     static const char *const again[] = {"DROP TABLE IF EXISTS posts CASCADE",
                                         "DELETE FROM outbound_messages", NULL};
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         sqlite_cascade(store, pool);
-    if (cm_store_dialect(store)->database == CM_MYSQL) {
+    if (cm_dialect_of_store(store)->database == CM_MYSQL) {
         mysql_session(store, pool);
         mysql_comparison(store, pool);
         run_all(store, again + 1);
         key_changes(store, pool);
     }
-    if (cm_store_dialect(store)->database != CM_PGSQL)
+    if (cm_dialect_of_store(store)->database != CM_PGSQL)
         return;
     pgsql_settings(store, pool);
     run_all(store, again);

@@ -4,9 +4,10 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_catalog.h"
+#include "schema/catalog.h"
 #include "settings.h"
 #include "tap.h"
+#include "schema/expression.h"
 
 static cm_error_t *read_table(cm_table_t **table, cm_store_t *store,
                               const char *name, const char *key,
@@ -34,7 +35,7 @@ static void columns(cm_store_t *store, apr_pool_t *pool)
                               " NOT NULL, n integer DEFAULT 5, price "
                               "decimal(10,2), twice int GENERATED ALWAYS AS"
                               " (n * 2) STORED)",
-                              keys[cm_store_dialect(store)->database]));
+                              keys[cm_dialect_of_store(store)->database]));
     database_must(read_table(&table, store, "posts", "id", pool));
     is_int(table->column_count, 5, "%s: all columns are read", name);
     is_str(table->key->name, "id", "%s: the key is known", name);
@@ -81,7 +82,7 @@ static void pgsql_types(cm_store_t *store, apr_pool_t *pool)
 {
     cm_table_t *table;
 
-    if (cm_store_dialect(store)->database != CM_PGSQL)
+    if (cm_dialect_of_store(store)->database != CM_PGSQL)
         return;
     database_run(store, "CREATE SCHEMA other");
     database_run(store, "CREATE DOMAIN price AS numeric(8,3)");
@@ -100,7 +101,7 @@ static void pgsql_types(cm_store_t *store, apr_pool_t *pool)
 static void aliases(cm_store_t *store, apr_pool_t *pool)
 {
     (void)store;
-    is_str(cm_catalog_with_alias(
+    is_str(cm_expression_with_alias(
                "'a t.' || f(t.\"a t.x\", t.`a`) || t.b, (t.c)", "NEW", pool),
            "'a t.' || f(NEW.\"a t.x\", NEW.`a`) || NEW.b, (NEW.c)",
            "an alias is put in, but not in quotes");

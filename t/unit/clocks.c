@@ -1,9 +1,9 @@
-/* The clocks of a record as text and as numbers (lib/cm_clocks.h). */
+/* The clocks of a record as text and as numbers (record/clocks.h). */
 #include "tap.h"
 
 #include <apr_general.h>
 
-#include "cm_clocks.h"
+#include "record/clocks.h"
 
 static const struct {
     const char *name;

@@ -6,12 +6,13 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "cm_config_file.h"
-#include "cm_directive.h"
-#include "cm_node.h"
-#include "cm_option.h"
-#include "cm_settings_print.h"
+#include "config/config_file.h"
+#include "config/directive.h"
+#include "config/option.h"
+#include "config/settings_print.h"
+#include "node/node.h"
 #include "tap.h"
+#include "record/clocks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -176,8 +177,8 @@ static void test_model(apr_pool_t *pool)
     ok(model->deletes && !model->shared_keys, "default deletes and keys");
     is_int(model->conflict, CM_CONFLICT_NEWEST, "default conflict");
     is_int(model->place.line, 4, "line");
-    ok(!cm_model_carries(model, "id"), "the key is not carried");
-    ok(cm_model_carries(model, "title"), "a column is");
+    ok(!cm_settings_model_carries(model, "id"), "the key is not carried");
+    ok(cm_settings_model_carries(model, "title"), "a column is");
 
     model = model_of("CommunicatorModel post_2a \"table=my posts\" key=uuid "
                      "direction=receive except=a,b references=x:post_2a,y:z "
@@ -188,17 +189,18 @@ static void test_model(apr_pool_t *pool)
     is_str(model->table, "my posts", "a table with a blank");
     ok(model->receives && !model->publishes, "direction=receive");
     is_str(apr_array_pstrcat(pool, model->except, '|'), "a|b", "except=");
-    is_str(cm_model_reference(model, "y"), "z", "references=");
-    is_str(cm_model_reference(model, "a"), NULL, "no reference");
+    is_str(cm_settings_model_reference(model, "y"), "z", "references=");
+    is_str(cm_settings_model_reference(model, "a"), NULL, "no reference");
     is_str(apr_array_pstrcat(pool, model->match, '|'), "c|d", "match=");
     is_str(model->conflict_node, "n", "conflict=NODE");
     ok(!model->deletes, "deletes=no");
-    ok(cm_model_carries(model, "uuid"), "a shared key is carried");
-    ok(!cm_model_carries(model, "b"), "an excepted column is not");
+    ok(cm_settings_model_carries(model, "uuid"), "a shared key is carried");
+    ok(!cm_settings_model_carries(model, "b"), "an excepted column is not");
 
     model = model_of("CommunicatorModel p table=p only=a,b except=b", pool);
-    ok(cm_model_carries(model, "a") && !cm_model_carries(model, "b") &&
-           !cm_model_carries(model, "c"),
+    ok(cm_settings_model_carries(model, "a") &&
+           !cm_settings_model_carries(model, "b") &&
+           !cm_settings_model_carries(model, "c"),
        "only= but except=");
 }
 
@@ -415,18 +417,18 @@ static void test_secrets(apr_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
-        is_str(cm_settings_mask(secrets[i].text, pool), secrets[i].masked,
+        is_str(cm_settings_print_mask(secrets[i].text, pool), secrets[i].masked,
                "%s is masked", secrets[i].text);
 }
 
 /* What is stored may lie in the future, when the clock was set back. */
 static void test_past(void)
 {
-    ok(!cm_clock_is_past(1000, 1010, 10), "the span is just over");
-    ok(cm_clock_is_past(1000, 1011, 10), "it is");
-    ok(!cm_clock_is_past(1010, 1000, 10), "a little ahead");
-    ok(cm_clock_is_past(1011, 1000, 10), "far ahead, nobody knows");
-    ok(cm_clock_is_past(0, 1000, 10), "never");
+    ok(!cm_clocks_is_past(1000, 1010, 10), "the span is just over");
+    ok(cm_clocks_is_past(1000, 1011, 10), "it is");
+    ok(!cm_clocks_is_past(1010, 1000, 10), "a little ahead");
+    ok(cm_clocks_is_past(1011, 1000, 10), "far ahead, nobody knows");
+    ok(cm_clocks_is_past(0, 1000, 10), "never");
 }
 
 int main(void)

@@ -9,6 +9,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_time.h>
+#include "base/error.h"
+#include "store/cell.h"
+#include "store/store.h"
 
 static const struct {
     const char *driver, *variable, *dropping;
@@ -45,7 +48,7 @@ void database_run(cm_store_t *store, const char *sql)
     apr_pool_t *pool;
 
     apr_pool_create(&pool, NULL);
-    database_must(cm_store_execute(store, sql, pool));
+    database_must(cm_statement_execute(store, sql, pool));
     apr_pool_destroy(pool);
 }
 
@@ -67,8 +70,8 @@ const char *database_value(cm_store_t *store, const char *sql, apr_pool_t *pool)
 {
     cm_rows_t *rows;
 
-    database_must(
-        cm_store_select(&rows, store, database_soon(sql, pool), NULL, 0, pool));
+    database_must(cm_statement_select(&rows, store, database_soon(sql, pool),
+                                      NULL, 0, pool));
     return rows->count ? cm_cell_text(rows, 0, 0) : NULL;
 }
 
@@ -76,7 +79,7 @@ int database_fails(const cm_error_t *err, cm_code_e code, const char *what)
 {
     cm_code_e got = err ? err->code : CM_CODE_COUNT;
 
-    printf("# %s: %s%s%s\n", what, err ? cm_code_name(got) : "success",
+    printf("# %s: %s%s%s\n", what, err ? cm_error_code_name(got) : "success",
            err ? ": " : "", err ? err->message : "");
     return got == code;
 }
@@ -158,5 +161,5 @@ const char *database_params(void)
 
 const char *database_of(const cm_store_t *store)
 {
-    return cm_store_dialect(store)->driver;
+    return cm_dialect_of_store(store)->driver;
 }

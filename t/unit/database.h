@@ -5,8 +5,8 @@
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
-#include "../../lib/cm_dialect.h"
-#include "../../lib/cm_store.h"
+#include "store/dialect.h"
+#include "store/store.h"
 
 typedef void database_test_t(cm_store_t *store, apr_pool_t *pool);
 

@@ -1,5 +1,5 @@
 /* The chain of an error as text, its hint, its properties. */
-#include "cm_error.h"
+#include "base/error.h"
 #include <apr_general.h>
 
 #include "tap.h"
@@ -22,12 +22,12 @@ static void test_codes(void)
     int code;
 
     for (code = 0; code < CM_CODE_COUNT; code++) {
-        int status = cm_code_http_status(code);
+        int status = cm_error_code_http_status(code);
 
         ok(status >= 400 && status < 600, "%s has a status",
-           cm_code_name(code));
-        ok(cm_code_exit_status(code) >= 64, "  and an exit status");
-        ok(*cm_code_meaning(code), "  and a meaning");
+           cm_error_code_name(code));
+        ok(cm_error_code_exit_status(code) >= 64, "  and an exit status");
+        ok(*cm_error_code_meaning(code), "  and a meaning");
     }
 }
 

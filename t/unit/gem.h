@@ -4,10 +4,12 @@
 
 #include <apr_hash.h>
 
-#include "../../lib/cm_sql.h"
+#include "store/sql.h"
 #include "database.h"
 #include "settings.h"
 #include "tap.h"
+#include "store/store.h"
+#include "config/settings.h"
 
 /* What the gem's four migrations make; {later}: the newer two of them. */
 static const char gem_tables[] =
@@ -73,7 +75,7 @@ static inline void gem_make(cm_store_t *store, int old, apr_pool_t *pool)
     gem_word(words, "when", "'2012-01-01 00:00:00'");
     gem_word(words, "later",
              old ? "" : ", origin varchar(255), original_id integer");
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
         gem_word(words, "auto", "integer PRIMARY KEY AUTOINCREMENT NOT NULL");
         break;

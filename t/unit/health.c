@@ -2,8 +2,8 @@
  * each way to print it can be read. */
 #include <json.h>
 
-#include "../../lib/cm_schema.h"
-#include "../../lib/cm_health.h"
+#include "schema/migrate.h"
+#include "operate/health.h"
 #include "database.h"
 #include "settings.h"
 #include "tap.h"
@@ -23,7 +23,7 @@ static cm_node_t *make_node(cm_store_t *store, cm_settings_t *settings,
 {
     cm_node_t *node;
 
-    database_must(cm_schema_migrate(store, settings, 0, silent, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, silent, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }
@@ -37,7 +37,7 @@ static const char *problem_of(const cm_health_t *health, int i,
     if (i >= health->problems->nelts)
         return NULL;
     problem = &APR_ARRAY_IDX(health->problems, i, cm_problem_t);
-    return apr_pstrcat(pool, cm_severity_name(problem->severity), ": ",
+    return apr_pstrcat(pool, cm_health_severity_name(problem->severity), ": ",
                        problem->text, NULL);
 }
 
@@ -45,7 +45,7 @@ static const char *problem_of(const cm_health_t *health, int i,
  * of a queue in. */
 static void fill(cm_store_t *store, apr_pool_t *pool)
 {
-    apr_int64_t now = cm_clock_now();
+    apr_int64_t now = cm_clocks_now();
     int i;
 
     for (i = 1; i <= 5; i++)
@@ -88,7 +88,7 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
     cm_settings_t *settings = settings_make(pool);
     const char *name = database_of(store);
     const cm_health_peer_t *peer;
-    const cm_peer_state_t *queue;
+    const cm_status_peer_t *queue;
     cm_health_t *health;
     cm_node_t *node;
 
@@ -172,7 +172,7 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
     node = make_node(store, settings, pool);
     settings_add_model(settings, "post", "posts", "id", pool);
     settings_add_model(settings, "note", "notes", "id", pool);
-    database_must(cm_health_check(&problems, node, pool));
+    database_must(cm_health_judge_check(&problems, node, pool));
     is_int(problems->nelts, 2, "%s: two tables, two problems", name);
     ok(strstr(APR_ARRAY_IDX(problems, 0, cm_problem_t).text,
               "the triggers of table 'posts' are missing") != NULL,
@@ -181,8 +181,8 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
            NULL,
        "%s: no table", name);
     settings->models->nelts = 1;
-    database_must(cm_schema_migrate(store, settings, 0, silent, NULL, pool));
-    database_must(cm_health_check(&problems, node, pool));
+    database_must(cm_migrate_run(store, settings, 0, silent, NULL, pool));
+    database_must(cm_health_judge_check(&problems, node, pool));
     is_int(problems->nelts, 0, "%s: after migrate all is well", name);
 }
 
@@ -208,7 +208,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     settings_add_peer(settings, "there", pool);
     node = make_node(store, settings, pool);
     database_must(cm_health_read(&health, node, pool));
-    is_str(printed(cm_health_nagios, health, pool),
+    is_str(printed(cm_health_text_nagios, health, pool),
            "COMMUNICATOR OK - last contact never, 0 pending, 0 parked | "
            "pending=0;;;0 oldest=0s;;;0 parked=0;0;;0 withheld=0;0;;0\n",
            "%s: Nagios, all is well", name);
@@ -216,7 +216,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     settings->expect_every = 10 * MINUTE;
     database_must(cm_health_read(&health, node, pool));
 
-    json = json_tokener_parse(printed(cm_health_json, health, pool));
+    json = json_tokener_parse(printed(cm_health_text_json, health, pool));
     ok(json && json_object_object_get_ex(json, "parked", &parked) &&
            json_object_object_get_ex(json_object_array_get_idx(parked, 0),
                                      "reason", &reason),
@@ -224,7 +224,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     is_str(json_object_get_string(reason), "a | <b> \"c\"",
            "%s: holds what there is", name);
     json_object_put(json);
-    is_str(printed(cm_health_nagios, health, pool),
+    is_str(printed(cm_health_text_nagios, health, pool),
            "COMMUNICATOR CRITICAL - 'there' has been silent for 30 min"
            " (expected every 10 min), and 2 more | age=1800s;;600;0"
            " pending=3;;;0 oldest=5880s;;;0 parked=25;0;;0 withheld=0;0;;0\n",
@@ -237,7 +237,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
 
     health = cm_health_of_error(
         settings, CM_FAIL(pool, CM_UNAVAILABLE, "no | database"), pool);
-    is_str(printed(cm_health_nagios, health, pool),
+    is_str(printed(cm_health_text_nagios, health, pool),
            "COMMUNICATOR CRITICAL - no   database | pending=0;;;0"
            " oldest=0s;;;0 parked=0;0;;0 withheld=0;0;;0\n",
            "%s: without a database", name);

@@ -1,8 +1,9 @@
 /* The inbox on real databases: messages are kept once, in order, and merged
- * into the application's tables (lib/cm_inbox.h, lib/cm_apply.h). */
+ * into the application's tables (inbox/inbox.h, apply/apply.h). */
 #include "inbox.h"
 
 #include <apr_general.h>
+#include "node/node.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {

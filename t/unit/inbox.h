@@ -7,8 +7,9 @@
 #include "settings.h"
 #include "tap.h"
 
-#include "cm_inbox.h"
-#include "cm_schema.h"
+#include "store/dialect.h"
+#include "schema/migrate.h"
+#include "inbox/inbox.h"
 
 static void inbox_ignore(void *baton, const char *what, const char *sql)
 {
@@ -19,7 +20,7 @@ static void inbox_ignore(void *baton, const char *what, const char *sql)
 
 static void inbox_tables(cm_store_t *store)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     const char *serial = database == CM_PGSQL ? "serial PRIMARY KEY"
                          : database == CM_MYSQL
                              ? "integer PRIMARY KEY AUTO_INCREMENT"
@@ -70,8 +71,7 @@ static inline cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
     cm_node_t *node;
 
     inbox_tables(store);
-    database_must(
-        cm_schema_migrate(store, settings, 0, inbox_ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, inbox_ignore, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }

@@ -2,6 +2,12 @@
 #include "inbox.h"
 
 #include <apr_general.h>
+#include "config/settings.h"
+#include "record/decision.h"
+#include "record/message.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -56,7 +62,7 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
     is_str(value(node, "SELECT count(*) FROM communicator_conflicts", pool),
            "1", "  without a conflict");
     database_run(store, "UPDATE posts SET title = 'again'");
-    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
     is_str(value(node,
                  "SELECT CASE WHEN clock > 9000000000000000 THEN 'newer'"
                  " ELSE 'older' END FROM outbound_messages WHERE body"
@@ -107,7 +113,7 @@ static void test_node(cm_store_t *store, apr_pool_t *pool)
            "%s: conflict=here: a newer change is taken", database_of(store));
     is_str(value(node, "SELECT title FROM posts", pool), "here",
            "  but loses here");
-    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
     is_str(value(node,
                  "SELECT changed FROM outbound_messages"
                  " WHERE clock > 9000000000000000",
@@ -147,8 +153,8 @@ static int decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
 
     APR_ARRAY_PUSH(ids, apr_int64_t) = id;
     database_must(
-        cm_inbox_decide(&receipt, node, "there", ids, decision, pool));
-    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
+        cm_inbox_retry_decided(&receipt, node, "there", ids, decision, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
     return receipt->applied;
 }
 
@@ -253,7 +259,7 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
         message = APR_ARRAY_IDX(batch->messages, 1, cm_message_t *);
         is_int(message->clocks.clock, 1000, "  with its clock");
         is_str(message->identity.origin, "there", "  and its name");
-        is_str(cm_message_refs_text(message, pool),
+        is_str(cm_message_write_refs(message, pool),
                "{\"author_id\":{\"model\":\"author\",\"origin\":\"there\","
                "\"original_id\":3}}",
                "  and its references");

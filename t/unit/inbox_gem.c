@@ -2,6 +2,11 @@
 #include "inbox.h"
 
 #include <apr_general.h>
+#include "config/settings.h"
+#include "record/message.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -216,7 +221,7 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
     is_str(message->identity.origin, "here", "  with a name");
     ok(message->clocks.clock > 0, "  with a clock");
     message = APR_ARRAY_IDX(batch->messages, 2, cm_message_t *);
-    is_str(cm_message_refs_text(message, pool),
+    is_str(cm_message_write_refs(message, pool),
            "{\"author_id\":{\"model\":\"author\",\"origin\":\"there\","
            "\"original_id\":3}}",
            "  with references");

@@ -4,7 +4,13 @@
 
 #include <apr_general.h>
 
-#include "cm_judge.h"
+#include "base/buffer.h"
+#include "store/dialect.h"
+#include "schema/judge.h"
+#include "schema/migrate.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -15,13 +21,12 @@ static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
  * refuse the first. */
 static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     cm_settings_t *settings = settings_make(pool);
     cm_node_t *node;
 
     settings_add_peer(settings, "there", pool);
-    database_must(
-        cm_schema_migrate(store, settings, 0, inbox_ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, inbox_ignore, NULL, pool));
     database_run(store, database == CM_SQLITE3
                             ? "CREATE TABLE labels (code varchar(40) PRIMARY"
                               " KEY, name varchar(40))"
@@ -82,7 +87,7 @@ static void test_captured(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "INSERT INTO outbound_messages (model, action, body,"
                         " clock) VALUES ('label', 'delete',"
                         " '{\"label\":{}}', 1000)");
-    database_must(cm_outbox_stamp(&stamped, node, pool));
+    database_must(cm_stamp_all(&stamped, node, pool));
     is_int(stamped, 3, "%s: a change of a row without a key gets its number",
            database_of(store));
     database_must(
@@ -132,14 +137,14 @@ static void test_judged(cm_store_t *store, apr_pool_t *pool)
        "%s: a key that may be NULL is refused", database_of(store));
     ok(err && err->hint && strstr(err->hint, "NOT NULL") != NULL,
        "  with what to do");
-    err = cm_schema_migrate(store, node->settings, 0, inbox_ignore, NULL, pool);
+    err = cm_migrate_run(store, node->settings, 0, inbox_ignore, NULL, pool);
     ok(database_fails(err, CM_SCHEMA, "migrate"), "migrate refuses it");
     (void)inbox_take(
         node, 0,
         "[" MESSAGE(1, "label", 1, "create", 1000, TEXT("name", "a"), ) "]",
         pool);
     database_must(
-        cm_schema_migrate(store, node->settings, 0, inbox_ignore, NULL, pool));
+        cm_migrate_run(store, node->settings, 0, inbox_ignore, NULL, pool));
     database_must(cm_judge_table(&findings, store, model, pool));
     ok(cm_judge_error(findings, pool) != NULL,
        "but not where records are synchronised already, which check reports");

@@ -3,7 +3,7 @@
 
 #include <apr_general.h>
 
-#include "cm_health.h"
+#include "operate/health.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -156,7 +156,7 @@ static const char *problem(cm_node_t *node, apr_pool_t *pool)
     if (!health->problems->nelts)
         return "none";
     first = &APR_ARRAY_IDX(health->problems, 0, cm_problem_t);
-    return apr_pstrcat(pool, cm_severity_name(first->severity), ": ",
+    return apr_pstrcat(pool, cm_health_severity_name(first->severity), ": ",
                        first->text, NULL);
 }
 
@@ -167,7 +167,7 @@ static void test_most(cm_store_t *store, apr_pool_t *pool)
 
     database_must(inbox_send(&receipt, node, "there", 0,
                              authors(1, 20, 2, pool), 0, pool));
-    is_int(cm_receipt_mostly_parked(receipt), 0,
+    is_int(cm_inbox_receipt_mostly_parked(receipt), 0,
            "%s: half of a batch is not most of it", database_of(store));
     is_str(problem(node, pool), "warning: 10 messages of 'there' parked",
            "  and parked like any others");
@@ -175,7 +175,8 @@ static void test_most(cm_store_t *store, apr_pool_t *pool)
                              authors(21, 40, 1, pool), 0, pool));
     is_int(receipt->received, 60, "a batch that is bad altogether is taken");
     is_int(receipt->parked->nelts, 40, "  and parked");
-    is_int(cm_receipt_mostly_parked(receipt), 40, "  which the receipt says");
+    is_int(cm_inbox_receipt_mostly_parked(receipt), 40,
+           "  which the receipt says");
     is_str(problem(node, pool),
            "critical: 40 of 40 messages of a batch of 'there' are parked",
            "  and the health, before all else");
@@ -196,7 +197,7 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "ALTER TABLE authors RENAME TO writers");
     database_must(inbox_send(&receipt, node, "there", 0,
                              authors(1, 30, 0, pool), 0, pool));
-    is_int(cm_receipt_mostly_parked(receipt), 30,
+    is_int(cm_inbox_receipt_mostly_parked(receipt), 30,
            "%s: what is for a table that is gone is parked",
            database_of(store));
     is_int(inbox_take(node, 30,
@@ -254,10 +255,10 @@ static void test_continuity(cm_store_t *store, apr_pool_t *pool)
 /* TRUNCATE tells no trigger that is there, and ids are handed out again. */
 static void test_truncated(cm_store_t *store, apr_pool_t *pool)
 {
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     cm_node_t *node;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     node = inbox_node(store, inbox_settings(pool), pool);
     (void)inbox_take(
@@ -299,7 +300,7 @@ static const char *ahead(int id, int original, int hours, const char *name,
         "[{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,"
         "\"action\":\"update\",\"clock\":%" APR_INT64_T_FMT "%s,"
         "\"body\":\"{\\\"author\\\":{\\\"name\\\":\\\"%s\\\"}}\"}]",
-        id, original, cm_clock_now() + hours * APR_INT64_C(3600000000), more,
+        id, original, cm_clocks_now() + hours * APR_INT64_C(3600000000), more,
         name);
 }
 
@@ -352,8 +353,8 @@ static void test_ahead(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 1, "until its time has come");
     APR_ARRAY_PUSH(ids, apr_int64_t) = 4;
-    database_must(
-        cm_inbox_decide(&receipt, node, "there", ids, CM_DECIDE_THEIRS, pool));
+    database_must(cm_inbox_retry_decided(&receipt, node, "there", ids,
+                                         CM_DECIDE_THEIRS, pool));
     is_int(receipt->applied, 1, "a person may take it now");
     is_str(name_of(node, 2, pool), "new", "  it is here");
     is_int(try_take(node, 5, ahead(6, 2, 73, "next", "", pool), pool), 1,

@@ -4,6 +4,8 @@
 
 #include <apr_general.h>
 #include <apr_thread_proc.h>
+#include "store/store.h"
+#include "node/node.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -51,7 +53,7 @@ static void test_change(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     node = begin(store, pool);
     is_int(take_beside(node, "UPDATE posts SET title = 'here'",
@@ -72,7 +74,7 @@ static void test_delete(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     node = begin(store, pool);
     is_int(take_beside(node, "DELETE FROM posts",

@@ -2,6 +2,15 @@
 #include "inbox.h"
 
 #include <apr_general.h>
+#include "base/buffer.h"
+#include "store/cell.h"
+#include "store/dialect.h"
+#include "store/store.h"
+#include "config/settings.h"
+#include "schema/migrate.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
@@ -48,7 +57,7 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
     is_int(inbox_take(node, 4, "[" AUTHOR(5, 4, "two") "]", pool), 2,
            "and is released when the parent comes");
     is_str(author_of(node, "early", pool), "two", "  and finds it");
-    database_must(cm_inbox_parked_count(&parked, node, NULL, pool));
+    database_must(cm_inbox_retry_count(&parked, node, NULL, pool));
     is_int(parked, 0, "  and nothing is left");
 }
 
@@ -78,7 +87,7 @@ static void test_deleted(cm_store_t *store, apr_pool_t *pool)
 static cm_node_t *strict_node(cm_store_t *store, cm_settings_t *settings,
                               const char *key, apr_pool_t *pool)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     cm_node_t *node;
 
     inbox_tables(store);
@@ -93,8 +102,7 @@ static cm_node_t *strict_node(cm_store_t *store, cm_settings_t *settings,
                    : database == CM_MYSQL ? "integer PRIMARY KEY AUTO_INCREMENT"
                                           : "integer PRIMARY KEY AUTOINCREMENT",
                    key));
-    database_must(
-        cm_schema_migrate(store, settings, 0, inbox_ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, inbox_ignore, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     (void)inbox_take(
         node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
@@ -161,7 +169,7 @@ static void test_vanished(cm_store_t *store, apr_pool_t *pool)
     cm_settings_t *settings = inbox_settings(pool);
     cm_receipt_t *receipt;
 
-    if (cm_store_dialect(store)->database != CM_MYSQL)
+    if (cm_dialect_of_store(store)->database != CM_MYSQL)
         return;
     APR_ARRAY_IDX(settings->models, 0, cm_model_t *)->references->nelts = 0;
     database_must(cm_node_open(&node, settings, store, pool));
@@ -338,12 +346,13 @@ static const char *buried(cm_node_t *node, apr_pool_t *pool)
     cm_rows_t *rows;
     int i;
 
-    database_must(cm_outbox_stamp(&(apr_int64_t){0}, node, pool));
-    database_must(cm_store_select(&rows, node->store,
-                                  "SELECT origin, original_id FROM"
-                                  " outbound_messages WHERE action = 'delete'"
-                                  " ORDER BY seq",
-                                  NULL, 0, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    database_must(
+        cm_statement_select(&rows, node->store,
+                            "SELECT origin, original_id FROM"
+                            " outbound_messages WHERE action = 'delete'"
+                            " ORDER BY seq",
+                            NULL, 0, pool));
     for (i = 0; i < rows->count; i++)
         text = apr_pstrcat(pool, text, i ? " " : "", cm_cell_text(rows, i, 0),
                            "/", cm_cell_text(rows, i, 1), NULL);

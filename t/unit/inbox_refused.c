@@ -5,7 +5,8 @@
 
 #include <apr_general.h>
 
-#include "cm_parked.h"
+#include "schema/migrate.h"
+#include "operate/parked.h"
 
 #define COUNT_PARKED                                                           \
     "SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL"
@@ -57,7 +58,7 @@ static cm_error_t *deliver(cm_receipt_t **receipt, letters_t *letters,
 static void make_family(cm_store_t *store)
 {
     static const char late[] = " DEFERRABLE INITIALLY DEFERRED";
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     apr_pool_t *pool = cm_store_pool(store);
 
     database_run(store, "CREATE TABLE parents (code varchar(40) NOT NULL"
@@ -104,8 +105,7 @@ static cm_node_t *family_node(cm_store_t *store, apr_pool_t *pool)
         settings_add_model(settings, models[i][0], models[i][1], "code", pool)
             ->shared_keys = 1;
     make_family(store);
-    database_must(
-        cm_schema_migrate(store, settings, 0, inbox_ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, inbox_ignore, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }
@@ -117,7 +117,7 @@ static void test_deferred(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node;
     int i;
 
-    if (cm_store_dialect(store)->database == CM_MYSQL)
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
         return;
     node = family_node(store, pool);
     begin(&letters, 0, pool);
@@ -160,7 +160,7 @@ static void test_couples(cm_store_t *store, apr_pool_t *pool)
     letters_t letters;
     cm_node_t *node;
 
-    if (cm_store_dialect(store)->database == CM_MYSQL)
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
         return;
     node = family_node(store, pool);
     begin(&letters, 0, pool);
@@ -185,7 +185,7 @@ static void test_couples(cm_store_t *store, apr_pool_t *pool)
  * would pass: "once" only the first time. */
 static int make_trigger(cm_store_t *store)
 {
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_PGSQL:
         database_run(store, "CREATE SEQUENCE tries");
         database_run(
@@ -231,7 +231,7 @@ static void test_each_time(cm_store_t *store, apr_pool_t *pool)
         {NULL},
         {"40001", "57014", "53000", "08006", "40P01"},
         {"1020", "1205", "1213", "01205", "01020"}};
-    int database = cm_store_dialect(store)->database, i;
+    int database = cm_dialect_of_store(store)->database, i;
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
     cm_receipt_t *receipt;
     letters_t letters;
@@ -278,7 +278,7 @@ static void test_passing(cm_store_t *store, apr_pool_t *pool)
     database_must(deliver(&receipt, &letters, node));
     is_int(receipt->applied, 2, "%s: an error that passes parks nothing",
            database_of(store));
-    if (cm_store_dialect(store)->database != CM_PGSQL)
+    if (cm_dialect_of_store(store)->database != CM_PGSQL)
         return;
     begin(&letters, 2, pool);
     add_author(&letters, "two");
@@ -294,7 +294,7 @@ static void test_passing(cm_store_t *store, apr_pool_t *pool)
 static void test_released(cm_store_t *store, apr_pool_t *pool)
 {
     const char *code =
-        cm_store_dialect(store)->database == CM_MYSQL ? "1213" : "40001";
+        cm_dialect_of_store(store)->database == CM_MYSQL ? "1213" : "40001";
     const char *waits = apr_psprintf(
         pool,
         "[" MESSAGE(1, "author", 1, "create", 1000,

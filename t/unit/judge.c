@@ -6,8 +6,8 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_judge.h"
-#include "../../lib/cm_schema.h"
+#include "schema/judge.h"
+#include "schema/migrate.h"
 #include "settings.h"
 #include "tap.h"
 
@@ -24,8 +24,7 @@ static cm_error_t *migrate(const char **warnings, cm_store_t *store,
                            cm_settings_t *settings, apr_pool_t *pool)
 {
     apr_array_header_t *list = apr_array_make(pool, 4, sizeof(const char *));
-    cm_error_t *err =
-        cm_schema_migrate(store, settings, 0, collect, list, pool);
+    cm_error_t *err = cm_migrate_run(store, settings, 0, collect, list, pool);
 
     *warnings = apr_array_pstrcat(pool, list, '\n');
     return err;
@@ -104,7 +103,7 @@ static void pgsql(cm_store_t *store, apr_pool_t *pool)
 
 static void tables(cm_store_t *store, apr_pool_t *pool)
 {
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_MYSQL:
         mysql(store, pool);
         return;

@@ -3,7 +3,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "cm_merge.h"
+#include "record/state.h"
 #include "tap.h"
 
 #define FIELDS 2

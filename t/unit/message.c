@@ -1,13 +1,13 @@
-/* Messages on the wire and in the tables (lib/cm_message.h). */
+/* Messages on the wire and in the tables (record/message.h). */
 #include "tap.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "cm_catalog.h"
-#include "cm_dialect.h"
-#include "cm_message.h"
+#include "store/dialect.h"
+#include "schema/catalog.h"
+#include "record/message.h"
 
 #define BODY     "\"{\\\"post\\\":{\\\"title\\\":\\\"x\\\"}}\""
 #define NEST8(x) "[[[[[[[[" x "]]]]]]]]"
@@ -247,8 +247,8 @@ static void test_round_trip(apr_pool_t *pool)
     stored.action = message->action;
     err = cm_message_read_stored(&stored, message->body, message->body_size,
                                  cm_clocks_list(&message->clocks, pool),
-                                 cm_message_base_text(message, pool),
-                                 cm_message_refs_text(message, pool), pool);
+                                 cm_message_write_base(message, pool),
+                                 cm_message_write_refs(message, pool), pool);
     ok(!err, "read from what is stored");
     buffer = cm_buffer_create(0, pool);
     cm_message_write(buffer, &stored, 0);
@@ -309,16 +309,16 @@ static void test_capture(apr_pool_t *pool)
     table.by_name = apr_hash_make(pool);
     apr_hash_set(table.by_name, "title", APR_HASH_KEY_STRING, &columns[0]);
     apr_hash_set(table.by_name, "secret", APR_HASH_KEY_STRING, &columns[1]);
-    err = cm_message_body(&body, &size, &table, raw, strlen(raw),
-                          &cm_dialect_sqlite3, pool);
+    err = cm_message_capture_body(&body, &size, &table, raw, strlen(raw),
+                                  &cm_dialect_sqlite3, pool);
     ok(!err, "a capture is read");
     is_str(body, "{\"post\":{\"title\":\"a\\u0000b\"}}",
            "only columns that are here and carried");
-    err = cm_message_body(&body, &size, &table, "{}", 2, &cm_dialect_sqlite3,
-                          pool);
+    err = cm_message_capture_body(&body, &size, &table, "{}", 2,
+                                  &cm_dialect_sqlite3, pool);
     is_str(body, "{\"post\":{}}", "an empty one");
-    ok(!err && cm_message_body(&body, &size, &table, "{\"title\":", 9,
-                               &cm_dialect_sqlite3, pool) != NULL,
+    ok(!err && cm_message_capture_body(&body, &size, &table, "{\"title\":", 9,
+                                       &cm_dialect_sqlite3, pool) != NULL,
        "a cut capture is refused");
 }
 

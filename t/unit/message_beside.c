@@ -1,11 +1,11 @@
-/* The short forms of clocks, refs and action (lib/cm_message_beside.h): they
+/* The short forms of clocks, refs and action (record/message_beside.h): they
  * say what the long ones say. */
 #include "tap.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "cm_message.h"
+#include "record/message.h"
 
 /* Members behind a body with the columns a, bb, ccc (a number, a text and a
  * null), of a message of "central" with the clock 9: as everybody may write
@@ -128,10 +128,10 @@ static const char *or_none(const char *text)
 static const char *kept(const cm_message_t *message, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%s clocks %s base %s refs %s",
-                        cm_action_name(message->action),
+                        cm_message_action_name(message->action),
                         or_none(cm_clocks_list(&message->clocks, pool)),
-                        or_none(cm_message_base_text(message, pool)),
-                        or_none(cm_message_refs_text(message, pool)));
+                        or_none(cm_message_write_base(message, pool)),
+                        or_none(cm_message_write_refs(message, pool)));
 }
 
 static void test_forms(apr_pool_t *pool)
@@ -159,8 +159,8 @@ static const char *written_again(const cm_message_t *message,
                            .clocks = {.clock = message->clocks.clock}};
     cm_error_t *err =
         cm_message_read_stored(&stored, message->body, message->body_size,
-                               clocks, cm_message_base_text(message, pool),
-                               cm_message_refs_text(message, pool), pool);
+                               clocks, cm_message_write_base(message, pool),
+                               cm_message_write_refs(message, pool), pool);
 
     return err ? cm_error_text(err, pool) : written(&stored, pool);
 }

@@ -1,6 +1,10 @@
 /* What leaves the outbox, on real databases: clocks, lives, identities and
- * references (lib/cm_outbox.h), and the mappings under them. */
+ * references (outbox/outbox.h), and the mappings under them. */
 #include "outbox.h"
+#include "store/store.h"
+#include "record/message.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
 
 /* The life of post 7, and a state of post 8. */
 static void live(cm_node_t *node, apr_pool_t *pool)
@@ -77,7 +81,7 @@ static void test_clocks(cm_store_t *store, apr_pool_t *pool)
 static void test_lives(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_node(store, pool);
-    int sqlite = cm_store_dialect(store)->database == CM_SQLITE3;
+    int sqlite = cm_dialect_of_store(store)->database == CM_SQLITE3;
     cm_batch_t *batch;
     int i;
 

@@ -7,8 +7,8 @@
 #include "settings.h"
 #include "tap.h"
 
-#include "cm_outbox.h"
-#include "cm_schema.h"
+#include "schema/migrate.h"
+#include "outbox/outbox.h"
 
 static const cm_limits_t plenty = {1000, 1 << 20};
 
@@ -38,7 +38,7 @@ static inline cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
 
     make_tables(store);
     settings_add_peer(settings, "there", pool);
-    database_must(cm_schema_migrate(store, settings, 0, ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, ignore, NULL, pool));
     settings_add_model(settings, "author", "authors", "id", pool);
     model = settings_add_model(settings, "post", "posts", "id", pool);
     APR_ARRAY_PUSH(model->references, cm_reference_t) = reference;
@@ -58,7 +58,7 @@ static inline void capture(cm_node_t *node, const char *model, const char *id,
         cm_datum_text(action),  cm_datum_text(body),
         cm_datum_text(changed), cm_datum_number(clock, pool)};
 
-    database_must(cm_store_run(
+    database_must(cm_statement_run(
         NULL, node->store,
         "INSERT INTO outbound_messages (model, local_record_id, action, body,"
         " changed, clock) VALUES (%s, %s, %s, %s, %s, %s)",
@@ -72,18 +72,18 @@ static inline void say(cm_node_t *node, const char *body, const char *origin,
     cm_datum_t arguments[] = {cm_datum_text(body), cm_datum_text(origin),
                               cm_datum_text(original_id)};
 
-    database_must(
-        cm_store_run(NULL, node->store,
-                     "INSERT INTO outbound_messages (body, origin, original_id)"
-                     " VALUES (%s, %s, %s)",
-                     arguments, 3, pool));
+    database_must(cm_statement_run(
+        NULL, node->store,
+        "INSERT INTO outbound_messages (body, origin, original_id)"
+        " VALUES (%s, %s, %s)",
+        arguments, 3, pool));
 }
 
 static inline apr_int64_t stamp(cm_node_t *node, apr_pool_t *pool)
 {
     apr_int64_t stamped;
 
-    database_must(cm_outbox_stamp(&stamped, node, pool));
+    database_must(cm_stamp_all(&stamped, node, pool));
     return stamped;
 }
 

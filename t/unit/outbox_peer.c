@@ -1,8 +1,10 @@
 /* What a peer gets of the outbox, and when: limits, cursors, and the rules of
- * a gem (lib/cm_outbox.h). */
+ * a gem (outbox/outbox.h). */
 #include "outbox.h"
 
-#include "cm_dialect.h"
+#include "store/dialect.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
 
 /* Ten messages of a thousand bytes, the first one from the peer itself. */
 static void say_ten(cm_node_t *node, apr_pool_t *pool)
@@ -77,7 +79,7 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
 
     for (id = 11; id <= 15; id++)
         say_as(node, id, pool);
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_int(stamped, 2, "%s: as many as were asked for", database_of(store));
     is_str(
         database_value(store,
@@ -86,14 +88,14 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
                        pool),
         "2", "the first ones, and noted as handed over");
     do {
-        database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+        database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
         all += stamped;
     } while (stamped);
     is_int(all, 3, "the rest");
     say_as(node, 5, pool);
     say_as(node, 16, pool);
     node->looked_at = 0;
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_str(database_value(store,
                           "SELECT count(*) FROM outbound_messages"
                           " WHERE seq = id - CASE id WHEN 5 THEN -1 ELSE 9 END"
@@ -103,9 +105,9 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
     say_as(node, 1, pool);
     say_as(node, 2, pool);
     node->looked_at = 0;
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     say_as(node, 3, pool);
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_int(stamped, 1, "ids that begin anew");
 }
 
@@ -116,26 +118,26 @@ static void test_gaps(cm_store_t *store, apr_pool_t *pool)
     cm_stamping_t stamping = {.limit = 100};
     int stamped, id;
 
-    if (cm_store_dialect(store)->database != CM_MYSQL)
+    if (cm_dialect_of_store(store)->database != CM_MYSQL)
         return;
     for (id = 3; id <= 9; id += 3)
         say_as(node, id, pool);
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_str(database_value(store,
                           "SELECT regexp_replace(passed, '@[0-9]+', '')"
                           " FROM communicator_node WHERE stamped_id = 9",
                           pool),
            "1-2 4-5 7-8", "gaps are remembered");
     say_as(node, 5, pool);
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_int(stamped, 1, "and looked into");
     database_run(store, "UPDATE communicator_node SET passed ="
                         " '1-2@1 4-4@1 7-8@1'");
     say_as(node, 2, pool);
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_int(stamped, 1, "an old one, too");
     database_run(store, "UPDATE communicator_node SET passed = '4-4@1 7-8@1'");
-    database_must(cm_outbox_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_str(database_value(store,
                           "SELECT coalesce(passed, 'none')"
                           " FROM communicator_node",
@@ -152,7 +154,7 @@ static void compare_stamped(cm_node_t *node, cm_stamping_t *stamping,
     cm_batch_t *batch, *plain;
     int stamped, i;
 
-    database_must(cm_outbox_stamp_chunk(&stamped, node, stamping, pool));
+    database_must(cm_stamp_chunk(&stamped, node, stamping, pool));
     ok((stamping->rows != NULL) == kept, "%s: %s", what,
        kept ? "kept" : "not kept");
     database_must(cm_outbox_read_stamped(&batch, node, stamping, after, &plenty,
@@ -300,7 +302,7 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
         say(node, POST("\"title\":\"z\""), "here", apr_psprintf(pool, "%d", i),
             pool);
     stamp(node, pool);
-    database_must(cm_outbox_gem_confirm(node, "there", 0, 20, pool));
+    database_must(cm_outbox_confirm_gem(node, "there", 0, 20, pool));
     database_run(store, "UPDATE communicator_peers SET confirmed_id = 20");
     for (i = 0; i < 2; i++) {
         static const struct {
@@ -310,8 +312,8 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
         apr_size_t j;
 
         for (j = 0; j < sizeof(places) / sizeof(*places); j++) {
-            database_must(cm_outbox_gem_seek(&after, &first_id, node, "there",
-                                             places[j].id, pool));
+            database_must(cm_gem_seek(&after, &first_id, node, "there",
+                                      places[j].id, pool));
             database_must(cm_outbox_read(&batch, node, "there", after, &plenty,
                                          1, first_id, pool, pool));
             is_int(first_id, places[j].first_id, "number %d",
@@ -324,7 +326,7 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
                "  begins there");
         }
         database_must(
-            cm_outbox_gem_confirm(node, "there", i ? 18 : 10, 25, pool));
+            cm_outbox_confirm_gem(node, "there", i ? 18 : 10, 25, pool));
     }
 }
 

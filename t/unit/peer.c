@@ -1,7 +1,7 @@
 /* The node, its lock and what its triggers look at; the rows of peers. */
-#include "../../lib/cm_clocks.h"
-#include "../../lib/cm_epoch.h"
-#include "../../lib/cm_schema.h"
+#include "schema/migrate.h"
+#include "record/clocks.h"
+#include "node/epoch.h"
 #include "database.h"
 #include "settings.h"
 #include "tap.h"
@@ -18,7 +18,7 @@ static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
 {
     cm_node_t *node;
 
-    database_must(cm_schema_migrate(store, settings, 0, silent, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, silent, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }
@@ -26,7 +26,7 @@ static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
 /* Let locks be waited for a short while only. */
 static void be_impatient(cm_store_t *store)
 {
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         database_run(store, "SET lock_timeout = '200ms'");
     else
         database_run(store, "SET innodb_lock_wait_timeout = 1");
@@ -47,7 +47,7 @@ static void versions(cm_store_t *store, apr_pool_t *pool)
     node = make_node(store, settings, pool);
     is_int(strspn(node->epoch, "0123456789abcdef"), 32,
            "%s: the epoch has 32 digits", name);
-    database_must(cm_schema_version(&present, &known, store, pool));
+    database_must(cm_migrate_plan_version(&present, &known, store, pool));
     is_int(present, known, "%s: the version is the one known", name);
 
     database_run(store,
@@ -57,7 +57,7 @@ static void versions(cm_store_t *store, apr_pool_t *pool)
     err = cm_node_open(&node, settings, store, pool);
     ok(database_fails(err, CM_SCHEMA, "newer") && strstr(err->hint, "newer"),
        "%s: newer tables need a newer program", name);
-    err = cm_schema_migrate(store, settings, 0, silent, NULL, pool);
+    err = cm_migrate_run(store, settings, 0, silent, NULL, pool);
     ok(database_fails(err, CM_SCHEMA, "newer") && strstr(err->hint, "newer"),
        "%s: migrate leaves them alone", name);
     database_run(store, "DELETE FROM communicator_schema");
@@ -74,30 +74,30 @@ static void locks(cm_store_t *store, apr_pool_t *pool)
     apr_int64_t last_seq = -1;
     cm_store_t *other;
 
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(cm_node_lock(&last_seq, node, pool));
     is_int(last_seq, 0, "%s: no number is used yet", name);
     database_must(cm_node_set_last_seq(node, APR_INT64_MAX, pool));
-    if (cm_store_dialect(store)->database != CM_SQLITE3) {
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3) {
         other = database_again(pool);
         be_impatient(other);
         database_must(cm_node_open(&other_node, settings, other, pool));
-        database_must(cm_store_begin(other, pool));
+        database_must(cm_transaction_begin(other, pool));
         ok(database_fails(cm_node_lock(&last_seq, other_node, pool), CM_BUSY,
                           "the second"),
            "%s: the lock is held by one", name);
-        cm_store_rollback(other);
+        cm_transaction_rollback(other);
     }
-    database_must(cm_store_commit(store, pool));
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_commit(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(cm_node_lock(&last_seq, node, pool));
     ok(last_seq == APR_INT64_MAX, "%s: the number is kept", name);
-    cm_store_rollback(store);
+    cm_transaction_rollback(store);
 }
 
 static const char *applying_to(cm_store_t *store, apr_pool_t *pool)
 {
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
         return database_value(store, "SELECT name FROM communicator_applying",
                               pool);
@@ -137,13 +137,13 @@ static void tables(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_node_table(&table, node, model));
     is_int(table->column_count, 3, "%s: and again when asked to forget", name);
 
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(cm_node_applying(node, table, pool));
     is_str(applying_to(store, pool), "my posts", "%s: applies to it", name);
     database_must(cm_node_applying(node, table, pool));
     database_must(cm_node_applying(node, NULL, pool));
     is_str(applying_to(store, pool), NULL, "%s: applies to none", name);
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_commit(store, pool));
 }
 
 static void peers(cm_store_t *store, apr_pool_t *pool)
@@ -170,20 +170,20 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
        "%s: with every number", name);
     database_must(cm_peer_load(&again, node, "O'Facade", 0, pool));
     ok(!again->epoch, "%s: another case is another peer", name);
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
 
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(cm_peer_load(&peer, node, "o'facade", 1, pool));
     other = database_again(pool);
     be_impatient(other);
     database_must(cm_node_open(&other_node, settings, other, pool));
-    database_must(cm_store_begin(other, pool));
+    database_must(cm_transaction_begin(other, pool));
     ok(database_fails(cm_peer_load(&again, other_node, "o'facade", 1, pool),
                       CM_BUSY, "the second"),
        "%s: its lock is held by one", name);
-    cm_store_rollback(other);
-    database_must(cm_store_commit(store, pool));
+    cm_transaction_rollback(other);
+    database_must(cm_transaction_commit(store, pool));
 }
 
 /* What was read before another host, or another server of a cluster, moved on
@@ -193,7 +193,7 @@ static void stale(cm_store_t *store, apr_pool_t *pool)
     cm_settings_t *settings = settings_make(pool);
     cm_node_t *node = make_node(store, settings, pool);
     const char *name = database_of(store);
-    cm_claim_t claim = cm_claim_none();
+    cm_claim_t claim = cm_epoch_claim_none();
     cm_peer_t *peer, *read;
 
     database_must(cm_peer_load(&peer, node, "facade", 0, pool));

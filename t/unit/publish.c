@@ -1,9 +1,9 @@
 /* Records as messages, on demand: all, some, one by one; keys of any type. */
-#include "../../lib/cm_publish.h"
+#include "outbox/publish.h"
 
 #include <apr_thread_proc.h>
 
-#include "../../lib/cm_schema.h"
+#include "schema/migrate.h"
 #include "database.h"
 #include "settings.h"
 #include "tap.h"
@@ -23,7 +23,7 @@ static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
     cm_node_t *node;
 
     database_must(
-        cm_schema_migrate(store, settings_make(pool), 0, silent, NULL, pool));
+        cm_migrate_run(store, settings_make(pool), 0, silent, NULL, pool));
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }
@@ -150,14 +150,14 @@ static void keys_of(cm_store_t *store, cm_node_t *node, cm_model_t *model,
     int size;
 
     database_must(
-        cm_store_run(NULL, store,
-                     apr_pstrcat(pool, "CREATE TABLE ", quoted, " (", key, " ",
-                                 type, " NOT NULL PRIMARY KEY)", NULL),
-                     NULL, 0, pool));
+        cm_statement_run(NULL, store,
+                         apr_pstrcat(pool, "CREATE TABLE ", quoted, " (", key,
+                                     " ", type, " NOT NULL PRIMARY KEY)", NULL),
+                         NULL, 0, pool));
     for (size = 0; values[size]; size++) {
         cm_datum_t value = cm_datum_text(values[size]);
 
-        database_must(cm_store_run(
+        database_must(cm_statement_run(
             NULL, store,
             apr_pstrcat(pool, "INSERT INTO ", quoted, " VALUES (%s)", NULL),
             &value, 1, pool));
@@ -187,7 +187,7 @@ static void keys(cm_store_t *store, apr_pool_t *pool)
         settings_add_model(settings, "tag", "ta gs", "or\"de%r", pool);
     cm_model_t *thing =
         settings_add_model(settings, "thing", "things", "id", pool);
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     cm_node_t *node = make_node(store, settings, pool);
 
     keys_of(store, node, tag, "varchar(60)", texts, pool);
@@ -250,7 +250,7 @@ static void waits(cm_store_t *store, apr_pool_t *pool)
     publisher_t publisher;
     apr_status_t status;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     make_node(store, settings, pool);
     make_posts(store, 1, 3, pool);
@@ -258,13 +258,13 @@ static void waits(cm_store_t *store, apr_pool_t *pool)
     publisher.model = post;
     database_must(cm_node_open(&publisher.node, settings,
                                database_again(publisher.pool), publisher.pool));
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_run(store, "UPDATE posts SET title = 'new' WHERE id = 2");
     apr_thread_create(&thread, NULL, publish_there, &publisher, publisher.pool);
     apr_sleep(apr_time_from_msec(300));
     is_str(count_of(store, "1 = 1", pool), "0", "%s: publish waits",
            database_of(store));
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_commit(store, pool));
     apr_thread_join(&status, thread);
     is_str(
         count_of(store, "body LIKE '%%new%%' AND local_record_id = '2'", pool),

@@ -1,6 +1,6 @@
 /* migrate: a new database, twice, as a dry run, by several at once; and the
  * triggers of what is published. */
-#include "../../lib/cm_schema.h"
+#include "schema/migrate.h"
 
 #include <apr_thread_proc.h>
 
@@ -29,15 +29,14 @@ static told_t migrate(cm_store_t *store, const cm_settings_t *settings,
 {
     told_t told = {0, "", "", pool};
 
-    database_must(
-        cm_schema_migrate(store, settings, dry_run, tell, &told, pool));
+    database_must(cm_migrate_run(store, settings, dry_run, tell, &told, pool));
     return told;
 }
 
 /* Count the tables of the database. */
 static const char *tables_of(cm_store_t *store, apr_pool_t *pool)
 {
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
         return database_value(store, "SELECT count(*) FROM sqlite_master",
                               pool);
@@ -58,7 +57,7 @@ static const char *tables_of(cm_store_t *store, apr_pool_t *pool)
 /* Count our triggers, and the functions that they call. */
 static const char *triggers_of(cm_store_t *store, apr_pool_t *pool)
 {
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
         return database_value(store,
                               "SELECT count(*) FROM sqlite_master WHERE type ="
@@ -103,7 +102,7 @@ static void fresh(cm_store_t *store, apr_pool_t *pool)
     is_str(
         database_value(store, "SELECT count(*) FROM communicator_peers", pool),
         "0", "  nobody was met yet");
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         is_str(database_value(store, "PRAGMA journal_mode", pool), "wal",
                "  the journal is a write-ahead log");
 }
@@ -120,11 +119,11 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
     settings_add_model(fewer, "post", "posts", "id", pool);
     database_run(store, "CREATE TABLE posts (id int NOT NULL PRIMARY KEY,"
                         " title varchar(20))");
-    err = cm_schema_migrate(store, settings, 0, tell, &told, pool);
+    err = cm_migrate_run(store, settings, 0, tell, &told, pool);
     ok(database_fails(err, CM_SCHEMA, "no table") &&
            strstr(cm_error_text(err, pool), "tag"),
        "%s: a published model must have a table", name);
-    is_int(told.steps, cm_store_dialect(store)->database == CM_SQLITE3,
+    is_int(told.steps, cm_dialect_of_store(store)->database == CM_SQLITE3,
            "  and nothing is done before");
     database_run(store, "CREATE TABLE tags (id int NOT NULL PRIMARY KEY)");
     told = migrate(store, settings, 0, pool);
@@ -158,7 +157,7 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
 static void renamed(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const schemas[] = {"main", "public", NULL};
-    const char *schema = schemas[cm_store_dialect(store)->database];
+    const char *schema = schemas[cm_dialect_of_store(store)->database];
     const char *name = database_of(store), *full;
     cm_settings_t *before = settings_make(pool), *after = settings_make(pool);
     cm_settings_t *last = settings_make(pool);
@@ -173,10 +172,12 @@ static void renamed(cm_store_t *store, apr_pool_t *pool)
     settings_add_model(last, "post", full, "id", pool);
     database_run(store, "CREATE TABLE posts (id int NOT NULL PRIMARY KEY)");
     migrate(store, before, 0, pool);
-    database_must(cm_schema_leftovers(&leftovers, store, before, pool));
+    database_must(
+        cm_migrate_triggers_leftovers(&leftovers, store, before, pool));
     is_int(leftovers->nelts, 0, "%s: no trigger is left over", name);
     database_run(store, "ALTER TABLE posts RENAME TO articles");
-    database_must(cm_schema_leftovers(&leftovers, store, after, pool));
+    database_must(
+        cm_migrate_triggers_leftovers(&leftovers, store, after, pool));
     ok(leftovers->nelts >= 3 &&
            strstr(APR_ARRAY_IDX(leftovers, 0, const char *), "'articles'"),
        "%s: those of a renamed table are found", name);
@@ -217,9 +218,8 @@ static void *APR_THREAD_FUNC migrate_there(apr_thread_t *thread, void *data)
     runner_t *runner = data;
 
     (void)thread;
-    runner->err =
-        cm_schema_migrate(database_again(runner->pool), runner->settings, 0,
-                          silent, NULL, runner->pool);
+    runner->err = cm_migrate_run(database_again(runner->pool), runner->settings,
+                                 0, silent, NULL, runner->pool);
     return NULL;
 }
 

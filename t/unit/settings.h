@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_settings.h"
+#include "config/settings.h"
 
 /* Return the settings of a node called "here", without peers and models. */
 static inline cm_settings_t *settings_make(apr_pool_t *pool)

@@ -10,8 +10,8 @@
 #include <apr_general.h>
 #include <apr_thread_proc.h>
 
-#include "cm_outbox.h"
-#include "cm_schema.h"
+#include "schema/migrate.h"
+#include "outbox/outbox.h"
 
 #define WRITERS  16
 #define STAMPERS 2
@@ -54,9 +54,9 @@ static void *APR_THREAD_FUNC write_rows(apr_thread_t *thread, void *baton)
     apr_pool_create(&iterpool, race->pool);
     for (i = 0; i < ROUNDS; i++) {
         apr_pool_clear(iterpool);
-        database_must(cm_store_begin(store, iterpool));
+        database_must(cm_transaction_begin(store, iterpool));
         for (j = 0; j < ROWS; j++) {
-            database_must(cm_store_run(
+            database_must(cm_statement_run(
                 NULL, store,
                 apr_psprintf(
                     iterpool,
@@ -69,11 +69,11 @@ static void *APR_THREAD_FUNC write_rows(apr_thread_t *thread, void *baton)
                 usleep(rand_r(&race->seed) % 4000);
         }
         if (rand_r(&race->seed) % 10) {
-            database_must(cm_store_commit(store, iterpool));
+            database_must(cm_transaction_commit(store, iterpool));
             race->committed += ROWS;
         }
         else {
-            cm_store_rollback(store);
+            cm_transaction_rollback(store);
         }
     }
     apr_thread_exit(thread, APR_SUCCESS);
@@ -92,7 +92,7 @@ static void *APR_THREAD_FUNC stamp_rows(apr_thread_t *thread, void *baton)
     apr_pool_create(&iterpool, race->pool);
     while (*race->running) {
         apr_pool_clear(iterpool);
-        database_must(cm_outbox_stamp(&stamped, node, iterpool));
+        database_must(cm_stamp_all(&stamped, node, iterpool));
         usleep(2000);
     }
     apr_thread_exit(thread, APR_SUCCESS);
@@ -137,7 +137,7 @@ static cm_node_t *make_node(race_t *model, cm_store_t *store, apr_pool_t *pool)
     database_run(store, "CREATE TABLE posts (id integer PRIMARY KEY,"
                         " title varchar(40))");
     settings_add_peer(settings, "there", pool);
-    database_must(cm_schema_migrate(store, settings, 0, ignore, NULL, pool));
+    database_must(cm_migrate_run(store, settings, 0, ignore, NULL, pool));
     settings_add_model(settings, "post", "posts", "id", pool);
     database_must(cm_node_open(&node, settings, store, pool));
     model->driver = database_of(store);
@@ -173,7 +173,7 @@ static void test_race(cm_store_t *store, apr_pool_t *pool)
         apr_thread_join(&status, threads[i]);
     for (i = 0; i < WRITERS; i++)
         committed += races[i].committed;
-    database_must(cm_outbox_stamp(&stamped, node, pool));
+    database_must(cm_stamp_all(&stamped, node, pool));
     wrong += read_along(&after, &read, node, pool);
     is_int(read, committed, "%s: all of them came, none twice", model.driver);
     is_int(after, committed, "their numbers have no gap");

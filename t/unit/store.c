@@ -6,6 +6,10 @@
 #include <apr_strings.h>
 
 #include "tap.h"
+#include "base/error.h"
+#include "store/cell.h"
+#include "store/datum.h"
+#include "store/store.h"
 
 /* Store VALUE in a row of its own and return what comes back. */
 static cm_datum_t round_trip(cm_store_t *store, cm_datum_t value,
@@ -17,14 +21,14 @@ static cm_datum_t round_trip(cm_store_t *store, cm_datum_t value,
     cm_error_t *err;
 
     database_run(store, "DELETE FROM texts");
-    err = cm_store_run(&count, store, "INSERT INTO texts (t) VALUES (%s)",
-                       &value, 1, pool);
+    err = cm_statement_run(&count, store, "INSERT INTO texts (t) VALUES (%s)",
+                           &value, 1, pool);
     if (err || count != 1) {
         diag_text("insert", err ? err->message : "no row");
         return none;
     }
-    database_must(
-        cm_store_select(&rows, store, "SELECT t FROM texts", NULL, 0, pool));
+    database_must(cm_statement_select(&rows, store, "SELECT t FROM texts", NULL,
+                                      0, pool));
     return *cm_cell(rows, 0, 0);
 }
 
@@ -63,17 +67,17 @@ static void packet_limit(cm_store_t *store, apr_pool_t *pool)
     same(store, value, "a value just below max_allowed_packet", pool);
     value = long_text(limit + 10, pool);
     if (limit < 64 * 1024 * 1024)
-        ok(database_fails(cm_store_run(NULL, store,
-                                       "INSERT INTO texts (t) VALUES (%s)",
-                                       &value, 1, pool),
+        ok(database_fails(cm_statement_run(NULL, store,
+                                           "INSERT INTO texts (t) VALUES (%s)",
+                                           &value, 1, pool),
                           CM_REJECTED, "too large"),
            "mysql: a value above it is refused");
 }
 
 static void values(cm_store_t *store, apr_pool_t *pool)
 {
-    int mysql = cm_store_dialect(store)->database == CM_MYSQL;
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int mysql = cm_dialect_of_store(store)->database == CM_MYSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     cm_datum_t nul = {"a\0b'\\", 5, 0}, none = {NULL, 0, 0};
     cm_datum_t wrong = cm_datum_text("caf\xe9 au lait");
     apr_int64_t count;
@@ -96,14 +100,14 @@ static void values(cm_store_t *store, apr_pool_t *pool)
     if (!pgsql)
         same(store, nul, "U+0000", pool);
     else
-        ok(database_fails(cm_store_run(&count, store,
-                                       "INSERT INTO texts (t) VALUES (%s)",
-                                       &nul, 1, pool),
+        ok(database_fails(cm_statement_run(&count, store,
+                                           "INSERT INTO texts (t) VALUES (%s)",
+                                           &nul, 1, pool),
                           CM_REJECTED, "U+0000"),
            "pgsql: U+0000 is refused");
-    ok(database_fails(cm_store_run(&count, store,
-                                   "INSERT INTO texts (t) VALUES (%s)", &wrong,
-                                   1, pool),
+    ok(database_fails(cm_statement_run(&count, store,
+                                       "INSERT INTO texts (t) VALUES (%s)",
+                                       &wrong, 1, pool),
                       CM_REJECTED, "invalid UTF-8"),
        "%s: invalid UTF-8 is refused", database_of(store));
     is_str(database_value(store, "SELECT 'a%%b'", pool), "a%b",
@@ -116,16 +120,16 @@ static void bytes(cm_store_t *store, apr_pool_t *pool)
     cm_rows_t *rows;
     cm_datum_t got;
 
-    database_run(store, cm_store_dialect(store)->database == CM_PGSQL
+    database_run(store, cm_dialect_of_store(store)->database == CM_PGSQL
                             ? "CREATE TABLE bytes (b bytea)"
                             : "CREATE TABLE bytes (b blob)");
-    database_must(cm_store_run(NULL, store, "INSERT INTO bytes VALUES (%s)",
-                               &all, 1, pool));
-    database_must(cm_store_select(
+    database_must(cm_statement_run(NULL, store, "INSERT INTO bytes VALUES (%s)",
+                                   &all, 1, pool));
+    database_must(cm_statement_select(
         &rows, store, "SELECT b FROM bytes WHERE b = %s", &all, 1, pool));
     is_int(rows->count, 1, "%s: bytes are found", database_of(store));
     got = *cm_cell(rows, 0, 0);
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         is_str(got.data, "\\x0001275cfffe2573", "pgsql: bytes");
     else
         ok(got.size == 8 && !memcmp(got.data, all.data, 8), "%s: bytes",
@@ -178,19 +182,19 @@ static void classes(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "INSERT INTO d VALUES (5, 1)");
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ok(database_fails(
-               cm_store_run(NULL, store, cases[i].sql, NULL, 0, pool),
+               cm_statement_run(NULL, store, cases[i].sql, NULL, 0, pool),
                cases[i].code, cases[i].name),
            "%s: %s", database_of(store), cases[i].name);
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
-    ok(database_fails(cm_store_run(NULL, store,
-                                   "INSERT INTO c VALUES (9, 'toolong', 5)",
-                                   NULL, 0, pool),
+    ok(database_fails(cm_statement_run(NULL, store,
+                                       "INSERT INTO c VALUES (9, 'toolong', 5)",
+                                       NULL, 0, pool),
                       CM_REJECTED, "too long"),
        "%s: too long a value is not cut", database_of(store));
-    ok(database_fails(cm_store_run(NULL, store,
-                                   "INSERT INTO c VALUES ('x', 'a', 5)", NULL,
-                                   0, pool),
+    ok(database_fails(cm_statement_run(NULL, store,
+                                       "INSERT INTO c VALUES ('x', 'a', 5)",
+                                       NULL, 0, pool),
                       CM_REJECTED, "no number"),
        "%s: text for a number is not taken", database_of(store));
 }

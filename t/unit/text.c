@@ -1,16 +1,17 @@
 /* Text, byte by byte: what is read eight bytes at a time, and numbers that are
- * written without printf (lib/cm_json.h, cm_value.h, cm_value_number.h); and
- * what is fit to be shown (cm_clean.h). */
+ * written without printf (base/json.h, record/canonical.h, base/number.h); and
+ * what is fit to be shown (base/clean.h). */
 #include "tap.h"
 
 #include <string.h>
 
 #include <apr_general.h>
 
-#include "cm_clean.h"
-#include "cm_json.h"
-#include "cm_value_number.h"
-#include "cm_value_time.h"
+#include "base/clean.h"
+#include "base/json.h"
+#include "base/moment.h"
+#include "base/number.h"
+#include "base/utf8.h"
 
 #define LONGEST 19
 
@@ -30,9 +31,9 @@ static int count_wrong(int *wrong_utf8)
 
                 memset(text, 'x', size);
                 text[place] = (char)byte;
-                wrong += cm_json_plain_end(text, text + size) !=
+                wrong += cm_json_text_plain_end(text, text + size) !=
                          text + (plain ? size : place);
-                *wrong_utf8 += cm_value_is_utf8(text, size) != (byte < 0x80);
+                *wrong_utf8 += cm_utf8_is_valid(text, size) != (byte < 0x80);
             }
     return wrong;
 }
@@ -47,7 +48,7 @@ static void test_bytes(void)
     for (place = 0, wrong_utf8 = 0; place < LONGEST; place++) {
         memset(text, 'x', sizeof(text));
         memcpy(text + place, "\xC3\xA4", 2);
-        wrong_utf8 += !cm_value_is_utf8(text, sizeof(text));
+        wrong_utf8 += !cm_utf8_is_valid(text, sizeof(text));
     }
     is_int(wrong_utf8, 0, "a character is, wherever it stands");
 }
@@ -102,7 +103,7 @@ static void test_numbers(apr_pool_t *pool)
         is_str(cm_number_text(room, integers[i].number), integers[i].text,
                "%s as text", integers[i].text);
     for (i = 0; i < sizeof(floats) / sizeof(*floats); i++)
-        is_str(cm_float_text(floats[i].text, floats[i].bytes, pool),
+        is_str(cm_number_float_text(floats[i].text, floats[i].bytes, pool),
                floats[i].shortest, "'%s' in %d bytes", floats[i].text,
                floats[i].bytes);
 }

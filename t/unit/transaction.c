@@ -9,6 +9,8 @@
 #include <apr_strings.h>
 
 #include "tap.h"
+#include "store/cell.h"
+#include "store/store.h"
 
 static void transactions(cm_store_t *store, apr_pool_t *pool)
 {
@@ -17,40 +19,41 @@ static void transactions(cm_store_t *store, apr_pool_t *pool)
     apr_int64_t count;
 
     database_run(store, "CREATE TABLE x (id int PRIMARY KEY, n int)");
-    database_must(cm_store_begin(store, pool));
-    database_must(cm_store_run(NULL, store, "INSERT INTO x VALUES (1, 1)", NULL,
-                               0, pool));
-    database_must(cm_store_savepoint(store, "a", pool));
-    ok(cm_store_run(NULL, store, "INSERT INTO x VALUES (1, 1)", NULL, 0,
-                    pool) != NULL,
+    database_must(cm_transaction_begin(store, pool));
+    database_must(cm_statement_run(NULL, store, "INSERT INTO x VALUES (1, 1)",
+                                   NULL, 0, pool));
+    database_must(cm_transaction_savepoint(store, "a", pool));
+    ok(cm_statement_run(NULL, store, "INSERT INTO x VALUES (1, 1)", NULL, 0,
+                        pool) != NULL,
        "%s: a statement fails in a transaction", of);
-    database_must(cm_store_rollback_to(store, "a", pool));
-    database_must(cm_store_run(NULL, store, "INSERT INTO x VALUES (2, 1)", NULL,
-                               0, pool));
-    database_must(cm_store_release(store, "a", pool));
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_rollback_to(store, "a", pool));
+    database_must(cm_statement_run(NULL, store, "INSERT INTO x VALUES (2, 1)",
+                                   NULL, 0, pool));
+    database_must(cm_transaction_release(store, "a", pool));
+    database_must(cm_transaction_commit(store, pool));
     is_str(database_value(store, "SELECT count(*) FROM x", pool), "2",
            "%s: after the savepoint all the rest is committed", of);
 
-    database_must(cm_store_begin(store, pool));
-    ok(cm_store_run(NULL, store, "INSERT INTO x VALUES (1, 1)", NULL, 0,
-                    pool) != NULL,
+    database_must(cm_transaction_begin(store, pool));
+    ok(cm_statement_run(NULL, store, "INSERT INTO x VALUES (1, 1)", NULL, 0,
+                        pool) != NULL,
        "%s: a statement fails", of);
-    ok(cm_store_commit(store, pool) != NULL,
+    ok(cm_transaction_commit(store, pool) != NULL,
        "%s: the transaction cannot be committed then", of);
 
     apr_pool_create(&lost, pool);
-    database_must(cm_store_begin(store, lost));
-    database_must(cm_store_run(NULL, store, "DELETE FROM x", NULL, 0, lost));
+    database_must(cm_transaction_begin(store, lost));
+    database_must(
+        cm_statement_run(NULL, store, "DELETE FROM x", NULL, 0, lost));
     apr_pool_destroy(lost);
     is_str(database_value(store, "SELECT count(*) FROM x", pool), "2",
            "%s: a transaction whose pool goes is rolled back", of);
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(
-        cm_store_run(&count, store, "UPDATE x SET n = 1", NULL, 0, pool));
+        cm_statement_run(&count, store, "UPDATE x SET n = 1", NULL, 0, pool));
     is_int(count, 2, "%s: rows are counted that did not change", of);
-    cm_store_rollback(store);
-    cm_store_rollback(store);
+    cm_transaction_rollback(store);
+    cm_transaction_rollback(store);
 }
 
 /* The store of another connection sees nothing before the commit, and two
@@ -62,39 +65,39 @@ static void two_writers(cm_store_t *store, apr_pool_t *pool)
     cm_rows_t *rows;
 
     database_run(store, "CREATE TABLE w (id int PRIMARY KEY, n int)");
-    database_must(cm_store_begin(store, pool));
-    database_must(cm_store_run(NULL, store, "INSERT INTO w VALUES (1, 1)", NULL,
-                               0, pool));
+    database_must(cm_transaction_begin(store, pool));
+    database_must(cm_statement_run(NULL, store, "INSERT INTO w VALUES (1, 1)",
+                                   NULL, 0, pool));
     is_str(database_value(other, "SELECT count(*) FROM w", pool), "0",
            "%s: a row in flight is not seen", of);
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_commit(store, pool));
     is_str(database_value(other, "SELECT count(*) FROM w", pool), "1",
            "%s: a committed row is", of);
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(
-        cm_store_run(NULL, store, "UPDATE w SET n = 2", NULL, 0, pool));
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+        cm_statement_run(NULL, store, "UPDATE w SET n = 2", NULL, 0, pool));
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         database_run(other, "SET lock_timeout = '100ms'");
-    if (cm_store_dialect(store)->database == CM_MYSQL)
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
         database_run(other, "SET innodb_lock_wait_timeout = 1");
-    if (cm_store_dialect(store)->database != CM_SQLITE3) {
-        database_must(cm_store_begin(other, pool));
-        ok(database_fails(
-               cm_store_run(NULL, other, "UPDATE w SET n = 3", NULL, 0, pool),
-               CM_BUSY, "a locked row"),
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3) {
+        database_must(cm_transaction_begin(other, pool));
+        ok(database_fails(cm_statement_run(NULL, other, "UPDATE w SET n = 3",
+                                           NULL, 0, pool),
+                          CM_BUSY, "a locked row"),
            "%s: a row locked too long", of);
-        ok(cm_store_run(NULL, other, "SELECT 1", NULL, 0, pool) != NULL,
+        ok(cm_statement_run(NULL, other, "SELECT 1", NULL, 0, pool) != NULL,
            "%s: only a rollback is left then", of);
-        cm_store_rollback(other);
-        database_must(cm_store_begin(other, pool));
-        ok(database_fails(cm_store_select(&rows, other,
-                                          "SELECT n FROM w FOR UPDATE", NULL, 0,
-                                          pool),
+        cm_transaction_rollback(other);
+        database_must(cm_transaction_begin(other, pool));
+        ok(database_fails(cm_statement_select(&rows, other,
+                                              "SELECT n FROM w FOR UPDATE",
+                                              NULL, 0, pool),
                           CM_BUSY, "a locked row, selected"),
            "%s: a row locked too long for a select", of);
-        cm_store_rollback(other);
+        cm_transaction_rollback(other);
     }
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_commit(store, pool));
     is_str(database_value(other, "SELECT n FROM w", pool), "2",
            "%s: the first writer's value is there", of);
 }
@@ -102,7 +105,7 @@ static void two_writers(cm_store_t *store, apr_pool_t *pool)
 /* Have the server end the connection of STORE. */
 static void kill_connection(cm_store_t *store, apr_pool_t *pool)
 {
-    int pgsql = cm_store_dialect(store)->database == CM_PGSQL;
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
     const char *id = database_value(
         store, pgsql ? "SELECT pg_backend_pid()" : "SELECT connection_id()",
         pool);
@@ -124,27 +127,28 @@ static void lost_connection(cm_store_t *store, apr_pool_t *pool)
     const char *of = database_of(store);
     const char *zone = "SELECT @@time_zone";
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         zone = "SHOW timezone";
     database_run(store, "CREATE TABLE l (id int)");
     kill_connection(store, pool);
-    ok(!cm_store_begin(store, pool), "%s: a connection lost at rest is renewed",
-       of);
+    ok(!cm_transaction_begin(store, pool),
+       "%s: a connection lost at rest is renewed", of);
     ok(strstr("+00:00 UTC", database_value(store, zone, pool)) != NULL,
        "%s: with its settings", of);
-    database_must(
-        cm_store_run(NULL, store, "INSERT INTO l VALUES (1)", NULL, 0, pool));
+    database_must(cm_statement_run(NULL, store, "INSERT INTO l VALUES (1)",
+                                   NULL, 0, pool));
     kill_connection(store, pool);
-    ok(database_fails(
-           cm_store_run(NULL, store, "INSERT INTO l VALUES (2)", NULL, 0, pool),
-           CM_UNAVAILABLE, "lost in a transaction"),
+    ok(database_fails(cm_statement_run(NULL, store, "INSERT INTO l VALUES (2)",
+                                       NULL, 0, pool),
+                      CM_UNAVAILABLE, "lost in a transaction"),
        "%s: a connection lost in a transaction", of);
-    ok(cm_store_run(NULL, store, "INSERT INTO l VALUES (3)", NULL, 0, pool) !=
-           NULL,
+    ok(cm_statement_run(NULL, store, "INSERT INTO l VALUES (3)", NULL, 0,
+                        pool) != NULL,
        "%s: nothing goes on by itself", of);
-    ok(cm_store_commit(store, pool) != NULL, "%s: nor can it be committed", of);
+    ok(cm_transaction_commit(store, pool) != NULL,
+       "%s: nor can it be committed", of);
     is_str(database_value(store, "SELECT count(*) FROM l", pool), "0",
            "%s: nothing of it is there", of);
 }
@@ -155,7 +159,7 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
     const char *of = database_of(store);
     cm_store_t *other;
 
-    if (cm_store_dialect(store)->database == CM_PGSQL) {
+    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
         const char *name =
             database_value(store, "SELECT current_database()", pool);
         static const char *const settings[] = {
@@ -174,7 +178,7 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
                               pool),
                "t a <b/> \\x00", "%s: nobody else's settings", of);
     }
-    if (cm_store_dialect(store)->database == CM_MYSQL) {
+    if (cm_dialect_of_store(store)->database == CM_MYSQL) {
         database_run(store, "SET GLOBAL sql_safe_updates = 1,"
                             " sql_select_limit = 1, foreign_key_checks = 0,"
                             " unique_checks = 0, autocommit = 0,"
@@ -211,23 +215,24 @@ static void attached(cm_store_t *store, apr_pool_t *pool)
     ok(first == again, "%s: a connection has one store", of);
     database_run(first, "CREATE TABLE communicator_schema (version int)");
     database_run(first, "INSERT INTO communicator_schema VALUES (1)");
-    database_must(cm_store_begin(first, pool));
-    database_must(cm_store_commit(first, pool));
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    database_must(cm_transaction_begin(first, pool));
+    database_must(cm_transaction_commit(first, pool));
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     kill_connection(first, pool);
-    if (cm_store_dialect(store)->database == CM_PGSQL) {
-        ok(!cm_store_begin(first, pool), "%s: renewed when lost", of);
+    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
+        ok(!cm_transaction_begin(first, pool), "%s: renewed when lost", of);
         is_str(database_value(first, "SHOW bytea_output", pool), "hex",
                "%s: with its settings", of);
         is_str(database_value(first, "SHOW client_min_messages", pool), "error",
                "%s: with all of them", of);
     }
     else
-        ok(database_fails(cm_store_begin(first, pool), CM_UNAVAILABLE, "lost"),
+        ok(database_fails(cm_transaction_begin(first, pool), CM_UNAVAILABLE,
+                          "lost"),
            "%s: given up when lost, so that another is taken", of);
-    cm_store_rollback(first);
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    cm_transaction_rollback(first);
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         return;
     apr_pool_create(&pool, pool);
     is_int(apr_dbd_open(driver, pool, database_params(), &handle), 0,
@@ -249,10 +254,10 @@ static void *writer(void *params)
     apr_pool_create(&pool, NULL);
     database_must(cm_store_open(&store, "sqlite3", params, pool));
     for (i = 0; i < TURNS; i++) {
-        database_must(cm_store_begin(store, pool));
-        database_must(
-            cm_store_run(NULL, store, "UPDATE w SET n = n + 1", NULL, 0, pool));
-        database_must(cm_store_commit(store, pool));
+        database_must(cm_transaction_begin(store, pool));
+        database_must(cm_statement_run(NULL, store, "UPDATE w SET n = n + 1",
+                                       NULL, 0, pool));
+        database_must(cm_transaction_commit(store, pool));
     }
     apr_pool_destroy(pool);
     return NULL;
@@ -266,12 +271,12 @@ static void hold_the_lock(int ready, const char *params)
 
     apr_pool_create(&pool, NULL);
     database_must(cm_store_open(&store, "sqlite3", params, pool));
-    database_must(cm_store_begin(store, pool));
+    database_must(cm_transaction_begin(store, pool));
     database_must(
-        cm_store_run(NULL, store, "UPDATE w SET n = n + 1", NULL, 0, pool));
+        cm_statement_run(NULL, store, "UPDATE w SET n = n + 1", NULL, 0, pool));
     if (write(ready, "r", 1) == 1)
         apr_sleep(apr_time_from_msec(2500));
-    database_must(cm_store_commit(store, pool));
+    database_must(cm_transaction_commit(store, pool));
 }
 
 static void sqlite_writers(cm_store_t *store, apr_pool_t *pool)
@@ -281,7 +286,7 @@ static void sqlite_writers(cm_store_t *store, apr_pool_t *pool)
     int i, ready[2];
     pid_t child;
 
-    if (cm_store_dialect(store)->database != CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3)
         return;
     database_run(store, "CREATE TABLE w (n int)");
     database_run(store, "INSERT INTO w VALUES (0)");
@@ -299,11 +304,11 @@ static void sqlite_writers(cm_store_t *store, apr_pool_t *pool)
         _exit(0);
     }
     ok(read(ready[0], &byte, 1) == 1, "sqlite3: another process writes");
-    ok(!cm_store_begin(store, pool), "sqlite3: it is waited for");
+    ok(!cm_transaction_begin(store, pool), "sqlite3: it is waited for");
     is_str(database_value(store, "SELECT n FROM w", pool),
            apr_psprintf(pool, "%d", THREADS * TURNS + 1),
            "sqlite3: and its change is seen");
-    cm_store_rollback(store);
+    cm_transaction_rollback(store);
     waitpid(child, NULL, 0);
 }
 
@@ -330,7 +335,7 @@ static void sqlite_file_held(cm_store_t *store, apr_pool_t *pool)
     int ready[2];
     pid_t child;
 
-    if (cm_store_dialect(store)->database != CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3)
         return;
     database_run(store, "PRAGMA journal_mode = DELETE");
     database_run(store, "CREATE TABLE w (n int)");
@@ -341,8 +346,8 @@ static void sqlite_file_held(cm_store_t *store, apr_pool_t *pool)
         _exit(0);
     }
     ok(read(ready[0], &byte, 1) == 1, "sqlite3: another process has the file");
-    err = cm_store_select(&rows, database_again(pool), "SELECT n FROM w", NULL,
-                          0, pool);
+    err = cm_statement_select(&rows, database_again(pool), "SELECT n FROM w",
+                              NULL, 0, pool);
     ok(!err, "sqlite3: the first read of a connection waits for it: %s",
        err ? err->message : "ok");
     waitpid(child, NULL, 0);

@@ -1,4 +1,4 @@
-/* What is remembered of a chunk that was stamped (lib/cm_unstamped.h). */
+/* What is remembered of a chunk that was stamped (outbox/unstamped.h). */
 #include "tap.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "cm_unstamped.h"
+#include "outbox/unstamped.h"
 
 /* One chunk after the other: what it found, and what is remembered then. */
 static const struct {
@@ -98,7 +98,7 @@ static void test_open(apr_pool_t *pool)
         found.ids = apr_array_make(pool, 4, sizeof(apr_int64_t));
         for (j = 0; j < 4 && chunks[i].ids[j]; j++)
             APR_ARRAY_PUSH(found.ids, apr_int64_t) = chunks[i].ids[j];
-        cm_open_note(&node, &found, pool);
+        cm_unstamped_open_note(&node, &found, pool);
         is_int(node.stamped_id, chunks[i].stamped_id, "%s: how far",
                chunks[i].name);
         is_str(node.passed, chunks[i].passed, "%s: what is open",
@@ -109,7 +109,7 @@ static void test_open(apr_pool_t *pool)
 /* The gaps of NODE without their times: "1-2 5-5". */
 static const char *gaps(const cm_node_t *node, apr_pool_t *pool)
 {
-    const apr_array_header_t *list = cm_gaps_of(node, pool);
+    const apr_array_header_t *list = cm_unstamped_gaps_of(node, pool);
     const char *text = "";
     int i;
 
@@ -131,7 +131,7 @@ static void find(cm_node_t *node, int first, int last, int step, int all,
     found.ids = apr_array_make(pool, 4, sizeof(apr_int64_t));
     for (; first <= last; first += step)
         APR_ARRAY_PUSH(found.ids, apr_int64_t) = first;
-    cm_gaps_note(node, &found, pool);
+    cm_unstamped_gaps_note(node, &found, pool);
 }
 
 static void test_gaps(apr_pool_t *pool)
@@ -147,7 +147,7 @@ static void test_gaps(apr_pool_t *pool)
     find(&node, 7, 12, 1, 0, pool);
     is_str(gaps(&node, pool), "1-2 5-5", "what has come, and what follows");
     is_int(node.stamped_id, 12, "how far");
-    is_str(cm_gaps_where(cm_gaps_of(&node, pool), 5, pool),
+    is_str(cm_unstamped_gaps_where(cm_unstamped_gaps_of(&node, pool), 5, pool),
            " OR id BETWEEN 1 AND 2", "the gaps below an id");
     find(&node, 6, 6, 1, 1, pool);
     is_str(gaps(&node, pool), "1-5", "ids that begin anew: nothing is known");
@@ -155,7 +155,7 @@ static void test_gaps(apr_pool_t *pool)
 
     /* Far more gaps than are kept one by one. */
     find(&node, 8, 20000, 3, 0, pool);
-    list = cm_gaps_of(&node, pool);
+    list = cm_unstamped_gaps_of(&node, pool);
     ok(list->nelts > 0 && list->nelts <= 1000, "%d gaps are kept", list->nelts);
     for (i = 9; i < 20000; i += 3) {
         int j, kept = 0;

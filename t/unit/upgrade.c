@@ -1,7 +1,7 @@
 /* A database of the Ruby gem is upgraded in place: nothing lost, its numbers
  * go on. */
-#include "../../lib/cm_peer.h"
-#include "../../lib/cm_schema.h"
+#include "schema/migrate.h"
+#include "node/peer.h"
 #include "gem.h"
 
 static void count_step(void *baton, const char *what, const char *sql)
@@ -15,7 +15,7 @@ static cm_error_t *migrate(int *steps, cm_store_t *store,
                            const cm_settings_t *settings, apr_pool_t *pool)
 {
     *steps = 0;
-    return cm_schema_migrate(store, settings, 0, count_step, steps, pool);
+    return cm_migrate_run(store, settings, 0, count_step, steps, pool);
 }
 
 static void is_value(cm_store_t *store, const char *sql, const char *want,
@@ -44,7 +44,7 @@ static const char *columns_of(cm_store_t *store, apr_pool_t *pool)
         " column_key, extra) ORDER BY table_name, column_name SEPARATOR ';')"
         " FROM information_schema.columns WHERE table_schema = DATABASE()";
 
-    switch (cm_store_dialect(store)->database) {
+    switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
         return database_value(store, sqlite, pool);
     case CM_PGSQL:
@@ -71,7 +71,7 @@ static void drop_all(cm_store_t *store)
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         database_run(store, apr_pstrcat(cm_store_pool(store), "DROP TABLE ",
                                         names[i], NULL));
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         database_run(store, "DROP TABLE communicator_applying");
 }
 
@@ -162,9 +162,10 @@ static void check_indexes(cm_store_t *store, apr_pool_t *pool)
         " WHERE table_schema = DATABASE()"
         " AND table_name = 'communicator_mappings' AND seq_in_index = 1"
         " AND column_name = ";
-    const char *sql = cm_store_dialect(store)->database == CM_SQLITE3 ? sqlite
-                      : cm_store_dialect(store)->database == CM_PGSQL ? pgsql
-                                                                      : mysql;
+    const char *sql =
+        cm_dialect_of_store(store)->database == CM_SQLITE3 ? sqlite
+        : cm_dialect_of_store(store)->database == CM_PGSQL ? pgsql
+                                                           : mysql;
 
     is_value(store, apr_pstrcat(pool, sql, "'local_record_type'", NULL), "0",
              pool);
@@ -280,7 +281,7 @@ static void strangers(cm_store_t *store, apr_pool_t *pool)
     gem_make(store, 0, pool);
     database_run(store, "ALTER TABLE outbound_messages ADD COLUMN mine int");
     err = migrate(&steps, store, settings, pool);
-    if (cm_store_dialect(store)->database == CM_SQLITE3) {
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3) {
         ok(database_fails(err, CM_SCHEMA, "a foreign column") && err->hint,
            "sqlite3: a foreign column is refused");
         is_value(store, "SELECT count(mine) FROM outbound_messages", "0", pool);

@@ -1,6 +1,6 @@
 /* A migration of a gem's database that is cut off at any step, and run again:
  * it ends as if nothing had been. */
-#include "../../lib/cm_schema.h"
+#include "schema/migrate.h"
 #include "gem.h"
 
 /* Where the connection of a run of migrate is cut. */
@@ -22,14 +22,14 @@ static void count_step(void *baton, const char *what, const char *sql)
         return;
     apr_pool_create(&pool, NULL);
     database_must(
-        cm_store_select(&rows, cut->killer, cut->kill, NULL, 0, pool));
+        cm_statement_select(&rows, cut->killer, cut->kill, NULL, 0, pool));
     apr_pool_destroy(pool);
 }
 
 /* Give the SQL that cuts the connection of STORE. */
 static const char *kill_sql(cm_store_t *store, apr_pool_t *pool)
 {
-    if (cm_store_dialect(store)->database == CM_PGSQL)
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
         return apr_psprintf(
             pool, "SELECT pg_terminate_backend(%s)",
             database_value(store, "SELECT pg_backend_pid()", pool));
@@ -47,8 +47,7 @@ static int migrate_cut(cm_store_t *killer, int at, apr_pool_t *pool)
 
     if (at)
         cut.kill = kill_sql(store, pool);
-    err =
-        cm_schema_migrate(store, gem_settings(pool), 0, count_step, &cut, pool);
+    err = cm_migrate_run(store, gem_settings(pool), 0, count_step, &cut, pool);
     if (!at || cut.steps < at)
         database_must(err);
     else
@@ -112,7 +111,7 @@ static void crashes(cm_store_t *store, apr_pool_t *pool)
     apr_pool_t *iterpool;
     int at, reached = 1;
 
-    if (cm_store_dialect(store)->database == CM_SQLITE3)
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     apr_pool_create(&iterpool, pool);
     for (at = 0; reached; at++) {
@@ -144,14 +143,13 @@ static void fails(cm_store_t *store, apr_pool_t *pool)
     cut_t cut = {0, 0, NULL, NULL};
     cm_error_t *err;
 
-    if (cm_store_dialect(store)->database == CM_MYSQL)
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
         return;
     gem_make(store, 0, pool);
     database_run(store, "CREATE TABLE x (y int)");
     database_run(store, "CREATE INDEX communicator_conflicts_record_index"
                         " ON x (y)");
-    err =
-        cm_schema_migrate(store, gem_settings(pool), 0, count_step, &cut, pool);
+    err = cm_migrate_run(store, gem_settings(pool), 0, count_step, &cut, pool);
     ok(err && cut.steps > 3, "%s: a step fails: %s", database_of(store),
        err ? cm_error_text(err, pool) : "no error");
     database_run(store, "INSERT INTO outbound_messages (body, created_at,"
@@ -160,8 +158,8 @@ static void fails(cm_store_t *store, apr_pool_t *pool)
     is_str(database_value(store, "SELECT max(id) FROM outbound_messages", pool),
            "10", "%s: the gem's tables are as they were", database_of(store));
     database_run(store, "DROP TABLE x");
-    database_must(cm_schema_migrate(store, gem_settings(pool), 0, count_step,
-                                    &cut, pool));
+    database_must(
+        cm_migrate_run(store, gem_settings(pool), 0, count_step, &cut, pool));
     is_str(
         database_value(store, "SELECT last_seq FROM communicator_node", pool),
         "10", "%s: then it works", database_of(store));

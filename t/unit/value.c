@@ -6,10 +6,14 @@
 
 #include <apr_strings.h>
 
-#include "../../lib/cm_catalog.h"
-#include "../../lib/cm_message.h"
+#include "schema/catalog.h"
+#include "record/message.h"
 #include "settings.h"
 #include "tap.h"
+#include "store/bulk.h"
+#include "store/dialect.h"
+#include "record/canonical.h"
+#include "record/fit.h"
 
 /* Databases, as bits. */
 enum {
@@ -329,13 +333,13 @@ static cm_value_t held(cm_store_t *store, const cm_table_t *table,
     apr_array_header_t *attributes;
     cm_rows_t *rows;
 
-    database_must(cm_store_select(
+    database_must(cm_statement_select(
         &rows, store,
         apr_pstrcat(pool, "SELECT ", table->capture, " FROM things t", NULL),
         NULL, 0, pool));
     database_must(cm_message_capture(
         &attributes, table, cm_cell(rows, 0, 0)->data,
-        cm_cell(rows, 0, 0)->size, cm_store_dialect(store), pool));
+        cm_cell(rows, 0, 0)->size, cm_dialect_of_store(store), pool));
     return APR_ARRAY_IDX(attributes, 0, cm_attribute_t).value;
 }
 
@@ -351,7 +355,7 @@ static cm_error_t *put(cm_store_t *store, const cm_table_t *table,
     cm_datum_t datum;
 
     CM_TRY(
-        cm_value_datum(&datum, column, value, cm_store_dialect(store), pool));
+        cm_fit_value(&datum, column, value, cm_dialect_of_store(store), pool));
     database_run(store, "DELETE FROM things");
     cm_bulk_add(bulk, cm_datum_text("1"));
     cm_bulk_add(bulk, datum);
@@ -361,7 +365,7 @@ static cm_error_t *put(cm_store_t *store, const cm_table_t *table,
 /* From the table to the wire, and back into the same table. */
 static void round_trips(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     apr_size_t i;
 
     if (database == CM_MYSQL)
@@ -399,7 +403,7 @@ static void round_trips(cm_store_t *store, apr_pool_t *pool)
 
 static void takes(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     apr_size_t i;
 
     for (i = 0; i < sizeof(received) / sizeof(*received); i++) {
@@ -425,8 +429,8 @@ static void takes(cm_store_t *store, apr_pool_t *pool)
             continue;
         is_str(shown(held(store, table, pool), pool), received[i].result,
                "%s: holds it", name);
-        is_str(shown(cm_value_normalise(cm_table_column(table, "v"),
-                                        value_of(received[i].wire), pool),
+        is_str(shown(cm_canonical_normalise(cm_table_column(table, "v"),
+                                            value_of(received[i].wire), pool),
                      pool),
                received[i].result, "%s: compares as the same", name);
     }
@@ -435,7 +439,7 @@ static void takes(cm_store_t *store, apr_pool_t *pool)
 /* U+0000, which one database cannot hold, and bytes that count. */
 static void text_limits(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_database_e database = cm_store_dialect(store)->database;
+    cm_database_e database = cm_dialect_of_store(store)->database;
     const char *name = database_of(store);
     cm_value_t nul = {CM_TEXT, "a\0b", 3}, got, long_text;
     cm_table_t *table = make_table(store, "text", pool);

@@ -1,10 +1,10 @@
-/* Messages that are held back from a peer (lib/cm_withheld.h). */
+/* Messages that are held back from a peer (outbox/withheld.h). */
 #include "outbox.h"
 
 #include <apr_strings.h>
 
-#include "cm_parked.h"
-#include "cm_withheld.h"
+#include "outbox/withheld.h"
+#include "operate/parked.h"
 
 static const apr_array_header_t *seqs_of(apr_int64_t one, apr_int64_t other,
                                          apr_pool_t *pool)
@@ -67,7 +67,7 @@ static void test_list(cm_store_t *store, apr_pool_t *pool)
     is_str(row->action, "create", "what it does");
     is_str(row->local_id, "8", "its record");
     is_str(row->identity.original_id, "8", "the record's name everywhere");
-    is_str(cm_refuser_name(row->refuser), "proxy", "who refuses it");
+    is_str(cm_withheld_refuser_name(row->refuser), "proxy", "who refuses it");
     is_str(row->reason, "413", "why");
     ok(row->withheld_at > 0, "and since when");
     database_must(cm_withheld_add(node, "there", seqs_of(2, 0, pool),
@@ -80,7 +80,8 @@ static void test_list(cm_store_t *store, apr_pool_t *pool)
                                   CM_REFUSER_HERE, "unreadable", pool));
     row = listed(node, 0, 2, pool);
     is_int(row->seq, 3, "a newer one of the same record takes its place");
-    is_str(cm_refuser_name(row->refuser), "here", "for a reason of its own");
+    is_str(cm_withheld_refuser_name(row->refuser), "here",
+           "for a reason of its own");
 }
 
 static void test_discard(cm_store_t *store, apr_pool_t *pool)

@@ -1,0 +1,184 @@
+/* From what a record will say to what is written into its row. */
+#include "apply/apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include "record/fit.h"
+
+/* Return what a parent's local id stands for in a column; may leave the
+ * column for later, when the parent comes in this run and waits, too. */
+static cm_error_t *find_parent(cm_value_t *value, cm_apply_t *run,
+                               const cm_record_t *record,
+                               const cm_column_t *column,
+                               const cm_attribute_t *attribute)
+{
+    cm_effect_t *effect = record->effect;
+    const cm_field_t *here =
+        &record->state->fields[column - record->table->columns];
+    const cm_model_t *model =
+        cm_settings_model(run->node->settings, attribute->reference_model);
+    cm_known_t *parent =
+        cm_known_same(cm_known_get(run, model, attribute->reference));
+
+    *value = (cm_value_t){.kind = CM_NULL};
+    if (parent->local_id) {
+        *value =
+            (cm_value_t){CM_TEXT, parent->local_id, strlen(parent->local_id)};
+        return NULL;
+    }
+    if (parent->mapping && parent->mapping->deleted_at) {
+        if (column->nullable)
+            return NULL;
+        /* no foreign key: the row has outlived its parent, and stays */
+        if (record->exists && here->dangling) {
+            *value = record->raw[here - record->state->fields];
+            return NULL;
+        }
+        effect->lost = parent;
+        return CM_FAIL(run->pool, CM_REJECTED,
+                       "'%s' refers to %s '%s' of '%s', which is deleted",
+                       column->name, model->name,
+                       attribute->reference.original_id,
+                       attribute->reference.origin);
+    }
+    if (effect->partial && column->nullable && parent->record &&
+        parent->record->next < parent->record->items->nelts) {
+        value->kind = CM_ABSENT;
+        return NULL;
+    }
+    effect->waits = parent;
+    return CM_FAIL(run->pool, CM_WAITS,
+                   "%s '%s' of '%s', to which '%s' refers, is not here yet",
+                   model->name, attribute->reference.original_id,
+                   attribute->reference.origin, column->name);
+}
+
+static cm_error_t *column_value(cm_value_t *value, cm_apply_t *run,
+                                const cm_record_t *record, int i)
+{
+    const cm_field_t *field = &record->effect->state->fields[i];
+
+    *value = field->value;
+    if (!field->source || !field->source->reference_model)
+        return NULL;
+    return find_parent(value, run, record, &record->table->columns[i],
+                       field->source);
+}
+
+/* Write column I, unless it holds VALUE already. */
+static cm_error_t *write_column(cm_apply_t *run, cm_record_t *record, int i,
+                                cm_value_t value)
+{
+    cm_effect_t *effect = record->effect;
+
+    if (effect->kind == CM_EFFECT_UPDATE && record->raw[i].kind != CM_ABSENT &&
+        !cm_value_compare(value, record->raw[i]))
+        return NULL;
+    CM_TRY(cm_fit_value(&effect->cells[i], &record->table->columns[i], value,
+                        cm_dialect_of_store(run->node->store), run->pool));
+    effect->raw[i] = value;
+    effect->writes[i] = 1;
+    return NULL;
+}
+
+static cm_error_t *fill_columns(cm_apply_t *run, cm_record_t *record)
+{
+    cm_effect_t *effect = record->effect;
+    int i;
+
+    for (i = 0; i < effect->state->count; i++) {
+        cm_field_t *field = &effect->state->fields[i];
+        cm_value_t value;
+
+        if (field->value.kind == CM_ABSENT || !field->source)
+            continue;
+        CM_TRY(column_value(&value, run, record, i));
+        if (value.kind == CM_ABSENT)
+            *field = record->state->fields[i];
+        else
+            CM_TRY(write_column(run, record, i, value));
+    }
+    return NULL;
+}
+
+/* MariaDB puts the present time into a column that an UPDATE leaves out, where
+ * it is declared so: it is written as it is. */
+static void keep_on_update(cm_apply_t *run, cm_record_t *record)
+{
+    const cm_table_t *table = record->table;
+    cm_effect_t *effect = record->effect;
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+        cm_error_t *ignored;
+
+        if (!column->on_update || !column->carried || effect->writes[i] ||
+            record->raw[i].kind == CM_ABSENT)
+            continue;
+        ignored =
+            cm_fit_value(&effect->cells[i], column, record->raw[i],
+                         cm_dialect_of_store(run->node->store), run->pool);
+        effect->writes[i] = !ignored;
+    }
+}
+
+/* A key that the database does not make is the one that the record has where
+ * it was made. */
+static cm_error_t *fill_key(cm_apply_t *run, cm_record_t *record)
+{
+    const cm_table_t *table = record->table;
+    int i = table->key - table->columns;
+    const char *id, *life;
+    cm_value_t value = {.kind = CM_TEXT};
+
+    if (!record->known ||
+        (table->key_generated && !table->model->shared_keys) ||
+        (table->key->has_default && !table->model->shared_keys))
+        return NULL;
+    id = record->known->identity.original_id;
+    life = strchr(id, '\x1f');
+    value.data = life ? apr_pstrmemdup(run->pool, id, life - id) : id;
+    value.size = strlen(value.data);
+    CM_TRY(cm_fit_value(&record->effect->cells[i], table->key, value,
+                        cm_dialect_of_store(run->node->store), run->pool));
+    record->effect->writes[i] = 1;
+    return NULL;
+}
+
+/* Records of one shape: the same table, kind and columns. */
+static const char *shape_of(cm_apply_t *run, const cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    int count = record->table->column_count, i;
+    char *columns = apr_palloc(run->pool, count + 1);
+
+    for (i = 0; i < count; i++)
+        columns[i] = effect->writes[i] ? '1' : '0';
+    columns[count] = '\0';
+    return apr_psprintf(run->pool, "%s %d %s %s", record->table->model->name,
+                        (int)effect->kind, columns,
+                        record->known ? "" : "unnamed");
+}
+
+cm_error_t *cm_cells_make(cm_apply_t *run, cm_record_t *record)
+{
+    cm_effect_t *effect = record->effect;
+    int count = record->table->column_count;
+
+    effect->cells = apr_pcalloc(run->pool, sizeof(*effect->cells) * count);
+    effect->writes = apr_pcalloc(run->pool, count);
+    effect->raw =
+        apr_pmemdup(run->pool, record->raw, sizeof(*effect->raw) * count);
+    if (effect->kind == CM_EFFECT_CREATE || effect->kind == CM_EFFECT_UPDATE)
+        CM_TRY(fill_columns(run, record));
+    if (effect->kind == CM_EFFECT_CREATE)
+        CM_TRY(fill_key(run, record));
+    if (effect->kind == CM_EFFECT_UPDATE && !memchr(effect->writes, 1, count))
+        effect->kind = CM_EFFECT_NONE;
+    if (effect->kind == CM_EFFECT_UPDATE)
+        keep_on_update(run, record);
+    effect->shape = shape_of(run, record);
+    return NULL;
+}

@@ -1,0 +1,144 @@
+/* What a message is about, and whether it can be applied at all. */
+#include "apply/apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* With shared keys a record is called alike on all nodes: by its key. */
+static cm_identity_t name_shared(const cm_message_t *message,
+                                 const cm_model_t *model)
+{
+    cm_identity_t identity = {"*", message->identity.original_id};
+    int i;
+
+    if (message->identity.origin && !strcmp(message->identity.origin, "*"))
+        return identity;
+    for (i = 0; message->attributes && i < message->attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
+
+        if (!strcmp(attribute->name, model->key) &&
+            attribute->value.kind > CM_NULL)
+            identity.original_id = attribute->value.data;
+    }
+    return identity;
+}
+
+/* A gem's record without names, or with an empty one, is always new. */
+static cm_identity_t name_record(const cm_message_t *message,
+                                 const cm_model_t *model)
+{
+    cm_identity_t identity = message->identity;
+
+    if (model->shared_keys)
+        identity = name_shared(message, model);
+    if (!identity.origin || !*identity.origin || !identity.original_id)
+        identity = (cm_identity_t){NULL, NULL};
+    return identity;
+}
+
+/* Name the record that ATTRIBUTE refers to; MODEL is the parent's. A gem
+ * sends its own id of it, and so does a peer for a model with shared keys. */
+static cm_error_t *name_parent(cm_apply_t *run, const cm_item_t *item,
+                               cm_attribute_t *attribute,
+                               const cm_model_t *model)
+{
+    if (!attribute->reference_model) {
+        if (!item->message->from_gem && !model->shared_keys)
+            return cm_error_hint(
+                CM_FAIL(run->pool, CM_REJECTED,
+                        "'%s' of %s refers to a %s here, but '%s' sends a "
+                        "bare value",
+                        attribute->name, item->message->model, model->name,
+                        run->peer),
+                run->pool, "declare references=%s:%s there, too",
+                attribute->name, model->name);
+        attribute->reference_model = model->name;
+        attribute->reference =
+            (cm_identity_t){run->peer, attribute->value.data};
+    }
+    if (model->shared_keys)
+        attribute->reference.origin = "*";
+    (void)cm_known_get(run, model, attribute->reference);
+    return NULL;
+}
+
+static cm_error_t *check_reference(cm_apply_t *run, const cm_item_t *item,
+                                   cm_attribute_t *attribute)
+{
+    const cm_column_t *column = cm_table_column(item->table, attribute->name);
+    const cm_settings_t *settings = run->node->settings;
+    const cm_model_t *model;
+
+    if (attribute->value.kind == CM_NULL && !attribute->reference_model)
+        return NULL;
+    if (attribute->reference_model) {
+        model = cm_settings_model(settings, attribute->reference_model);
+        if (!model)
+            return CM_FAIL(run->pool, CM_REJECTED,
+                           "'%s' of %s refers to a %s, a model that is not "
+                           "known here",
+                           attribute->name, item->message->model,
+                           attribute->reference_model);
+    }
+    else if (column->reference) {
+        model = cm_settings_model(settings, column->reference);
+    }
+    else {
+        return NULL;
+    }
+    return name_parent(run, item, attribute, model);
+}
+
+static cm_error_t *check_attributes(cm_apply_t *run, cm_item_t *item)
+{
+    apr_array_header_t *attributes = item->message->attributes;
+    int i;
+
+    for (i = 0; i < attributes->nelts; i++) {
+        cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+
+        if (cm_table_settable(item->table, attribute->name) >= 0)
+            CM_TRY(check_reference(run, item, attribute));
+    }
+    return NULL;
+}
+
+static cm_error_t *check_model(cm_apply_t *run, cm_item_t *item)
+{
+    const cm_message_t *message = item->message;
+    const cm_model_t *model;
+    cm_identity_t identity;
+
+    model = message->model
+                ? cm_settings_model(run->node->settings, message->model)
+                : NULL;
+    if (!model && message->error)
+        return message->error;
+    if (!model)
+        return cm_error_hint(CM_FAIL(run->pool, CM_REJECTED,
+                                     "model '%s' is not known here",
+                                     message->model ? message->model : ""),
+                             run->pool, "declare it: CommunicatorModel %s",
+                             message->model ? message->model : "NAME");
+    if (!model->receives)
+        return cm_error_hint(CM_FAIL(run->pool, CM_REJECTED,
+                                     "model '%s' is not received here",
+                                     model->name),
+                             run->pool, "it has direction=publish");
+    CM_TRY(cm_node_table(&item->table, run->node, model));
+    identity = name_record(message, model);
+    if (identity.origin)
+        item->known = cm_known_get(run, model, identity);
+    return message->error;
+}
+
+void cm_check_item(cm_apply_t *run, cm_item_t *item)
+{
+    item->fault = check_model(run, item);
+    if (!item->fault && item->message->action != CM_DELETE)
+        item->fault = check_attributes(run, item);
+    item->error = item->fault;
+}

@@ -1,0 +1,198 @@
+/* Records that wait for one another: A refers to B, B to A, and neither is
+ * here. They are written without these references, all of them, and these are
+ * filled in after; or, when that does not work out, none. */
+#include "apply/apply.h"
+
+#include <apr_strings.h>
+
+/* What a record was before. */
+typedef struct before_t {
+    cm_record_t *record;
+    cm_record_t copy;
+    cm_known_t known;
+    cm_mapping_t mapping;
+} before_t;
+
+/* Return the records that could be written without the references that they
+ * wait for. */
+static apr_array_header_t *waiting_records(cm_apply_t *run, apr_pool_t *pool)
+{
+    apr_array_header_t *waiting =
+        apr_array_make(pool, 8, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->acyclic || !record->known || !cm_rounds_pending(record) ||
+            !record->error || record->error->code != CM_WAITS)
+            continue;
+        if (cm_rounds_ready(run, record, 1) &&
+            record->effect->kind != CM_EFFECT_DELETE)
+            APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
+        else
+            record->effect = NULL;
+    }
+    return waiting;
+}
+
+/* Remember all that is not done; those that wait for the cycle may be. */
+static apr_array_header_t *remember(const cm_apply_t *run, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 16, sizeof(before_t));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        before_t *before;
+
+        if (!record->known || !cm_rounds_pending(record))
+            continue;
+        before = apr_array_push(all);
+        before->record = record;
+        before->copy = *record;
+        before->known = *record->known;
+        if (record->known->mapping)
+            before->mapping = *record->known->mapping;
+    }
+    return all;
+}
+
+static void restore(const before_t *before)
+{
+    cm_record_t *record = before->record;
+    int acyclic = record->acyclic, i;
+
+    for (i = before->copy.next; i < record->items->nelts; i++) {
+        cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+
+        item->done = item->news = 0;
+    }
+    *record->known = before->known;
+    if (before->known.mapping)
+        *before->known.mapping = before->mapping;
+    *record = before->copy;
+    record->acyclic = acyclic;
+    if (record->error)
+        record->effect = NULL;
+}
+
+static void mark_incomplete(const apr_array_header_t *records)
+{
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        record->acyclic = cm_rounds_pending(record);
+    }
+}
+
+/* Count those of RECORDS that are not done. */
+static int count_pending(const apr_array_header_t *records)
+{
+    int count = 0, i;
+
+    for (i = 0; i < records->nelts; i++)
+        count += cm_rounds_pending(CM_NTH(records, i, cm_record_t));
+    return count;
+}
+
+/* What a run had done before. */
+typedef struct done_t {
+    int conflicts, again, burials, graves, created;
+} done_t;
+
+static done_t done_so_far(const cm_apply_t *run)
+{
+    return (done_t){run->conflicts->nelts, run->again->nelts,
+                    run->burials->nelts, run->graves->nelts, run->created};
+}
+
+static cm_error_t *undo(cm_apply_t *run, const done_t *done,
+                        const apr_array_header_t *before,
+                        apr_pool_t *scratch_pool)
+{
+    int i;
+
+    CM_TRY(cm_transaction_rollback_to(run->node->store, "cycle", scratch_pool));
+    for (i = 0; i < before->nelts; i++)
+        restore(&APR_ARRAY_IDX(before, i, before_t));
+    run->conflicts->nelts = done->conflicts;
+    run->again->nelts = done->again;
+    run->burials->nelts = done->burials;
+    run->graves->nelts = done->graves;
+    run->created = done->created;
+    return NULL;
+}
+
+/* Check what is checked late; fails only with what ends the transaction. */
+static cm_error_t *check_late(int *refused, cm_apply_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    cm_error_t *err = cm_transaction_check_deferred(
+        &run->back, run->node->store, run->pool, scratch_pool);
+
+    if (err && cm_write_is_fatal(run, err))
+        return err;
+    *refused = err != NULL;
+    return NULL;
+}
+
+cm_error_t *cm_cycle_write_together(int *done, cm_apply_t *run,
+                                    const apr_array_header_t *records, int late,
+                                    apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *before = remember(run, scratch_pool);
+    const done_t so_far = done_so_far(run);
+    const int strict = run->strict;
+    int refused = 0;
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
+    run->strict = strict && !late;
+    err = cm_write_records(run, records, scratch_pool);
+    if (!err)
+        err = cm_rounds_settle(run, scratch_pool);
+    run->strict = strict;
+    CM_TRY(err);
+    *done = records->nelts - count_pending(records);
+    if (late && strict && *done == records->nelts)
+        CM_TRY(check_late(&refused, run, scratch_pool));
+    if (refused || *done < records->nelts) {
+        mark_incomplete(records);
+        CM_TRY(undo(run, &so_far, before, scratch_pool));
+        *done = 0;
+    }
+    return cm_transaction_release(run->node->store, "cycle", scratch_pool);
+}
+
+/* Try all that wait, at once. What did not work out is not tried again, so
+ * that this ends; *AGAIN says whether the others are to be. */
+static cm_error_t *try_cycles(int *again, cm_apply_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *waiting = waiting_records(run, scratch_pool);
+    int done;
+
+    *again = 0;
+    if (!waiting->nelts)
+        return NULL;
+    CM_TRY(cm_cycle_write_together(&done, run, waiting, 0, scratch_pool));
+    *again = !done;
+    return NULL;
+}
+
+cm_error_t *cm_cycle_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int again;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(try_cycles(&again, run, iterpool));
+    } while (again);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}

@@ -1,0 +1,194 @@
+/* What an applied message makes this node say: to the other peers of a hub,
+ * and to all where conflict=NODE or a person lets an older value win. */
+#include "apply/apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* A record that has several names (match=) goes by the one that the others
+ * have heard from here. */
+static void rename_references(cm_apply_t *run, cm_message_t *message)
+{
+    int i;
+
+    for (i = 0; message->attributes && i < message->attributes->nelts; i++) {
+        cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
+        const cm_model_t *model =
+            attribute->reference_model
+                ? cm_settings_model(run->node->settings,
+                                    attribute->reference_model)
+                : NULL;
+
+        if (model)
+            attribute->reference =
+                cm_known_same(cm_known_get(run, model, attribute->reference))
+                    ->identity;
+    }
+}
+
+static void add_forward(cm_apply_t *run, cm_bulk_t *bulk, cm_item_t *item,
+                        apr_int64_t seq, apr_pool_t *pool)
+{
+    cm_message_t *message = item->message;
+    const cm_known_t *known = item->record->known;
+
+    if (message->from_gem)
+        message->has_base = 1;
+    rename_references(run, message);
+    cm_bulk_add(bulk, cm_datum_number(seq, pool));
+    cm_bulk_add(bulk, cm_datum_text(message->model));
+    cm_bulk_add(bulk, cm_datum_text(known->local_id));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(message->action)));
+    cm_bulk_add(bulk, (cm_datum_t){message->body, message->body_size, 0});
+    cm_bulk_add(bulk, cm_datum_number(message->clocks.clock, pool));
+    cm_bulk_add(bulk, cm_datum_text(cm_clocks_list(&message->clocks, pool)));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_write_base(message, pool)));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_write_refs(message, pool)));
+    cm_bulk_add(bulk, cm_datum_text(known->identity.origin));
+    cm_bulk_add(bulk, cm_datum_text(known->identity.original_id));
+    cm_bulk_add(bulk, cm_datum_text(run->peer));
+}
+
+cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"seq", "bigint"},
+                                               {"model", "text"},
+                                               {"local_record_id", "text"},
+                                               {"action", "text"},
+                                               {"body", "text"},
+                                               {"clock", "bigint"},
+                                               {"clocks", "text"},
+                                               {"base", "text"},
+                                               {"refs", "text"},
+                                               {"origin", "text"},
+                                               {"original_id", "text"},
+                                               {"source", "text"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("outbound_messages", columns,
+                       sizeof(columns) / sizeof(*columns), 0, scratch_pool);
+    apr_int64_t seq, inserted;
+    int i;
+
+    if (run->node->settings->peers->nelts < 2)
+        return NULL;
+    CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
+    for (i = 0; i < run->items->nelts; i++) {
+        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+
+        if (item->done && item->news)
+            add_forward(run, bulk, item, ++seq, scratch_pool);
+    }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
+    CM_TRY(cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool));
+    return cm_node_set_last_seq(run->node, seq, scratch_pool);
+}
+
+/* Return the names of the columns as a JSON array; NULL: all. */
+static const char *changed_text(const cm_again_t *again, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(64, pool);
+    int i;
+
+    if (again->reborn)
+        return NULL;
+    for (i = 0; i < again->columns->nelts; i++) {
+        int column = APR_ARRAY_IDX(again->columns, i, int);
+        const char *name = again->record->table->columns[column].name;
+
+        cm_buffer_raw(buffer, i ? "," : "[");
+        cm_buffer_string(buffer, name, strlen(name));
+    }
+    cm_buffer_append(buffer, "]", 2);
+    return buffer->data;
+}
+
+/* Give the row of RECORD as its trigger would say it. */
+static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
+                            const cm_record_t *record, apr_pool_t *pool)
+{
+    const cm_table_t *table = record->table;
+    const cm_bulk_column_t column = {table->key->quoted, table->key->type};
+    cm_bulk_t *keys = cm_bulk_create(table->quoted, &column, 1, 1, pool);
+    cm_buffer_t *buffer = cm_buffer_create(256, pool);
+    cm_rows_t *rows;
+
+    cm_bulk_add(keys, cm_datum_text(record->local_id));
+    CM_TRY(cm_bulk_select(&rows, run->node->store, table->capture, keys, NULL,
+                          1, pool));
+    *body = cm_datum_text(NULL);
+    if (!rows->count)
+        return NULL;
+    cm_buffer_raw(buffer, "{");
+    cm_buffer_string(buffer, table->model->name, strlen(table->model->name));
+    cm_buffer_raw(buffer, ":");
+    if (rows->cells[0].data)
+        cm_buffer_append(buffer, rows->cells[0].data, rows->cells[0].size);
+    else
+        cm_buffer_raw(buffer, "true"); /* too large: read when it is sent */
+    cm_buffer_append(buffer, "}", 2);
+    *body = (cm_datum_t){buffer->data, buffer->size - 1, 0};
+    return NULL;
+}
+
+/* That an orphan is deleted: its state, which has its clock already. */
+static void add_delete(cm_bulk_t *bulk, const cm_record_t *record,
+                       apr_pool_t *pool)
+{
+    const char *model = record->table->model->name;
+    cm_buffer_t *body = cm_buffer_create(64, pool);
+
+    cm_buffer_raw(body, "{");
+    cm_buffer_string(body, model, strlen(model));
+    cm_buffer_append(body, ":{}}", 5);
+    cm_bulk_add(bulk, cm_datum_text(model));
+    cm_bulk_add(bulk, cm_datum_text(NULL));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(CM_DELETE)));
+    cm_bulk_add(bulk, cm_datum_text(body->data));
+    cm_bulk_add(bulk, cm_datum_text("[]"));
+    cm_bulk_add(bulk, cm_datum_number(0, pool));
+    cm_bulk_add(bulk, cm_datum_text(record->known->identity.origin));
+    cm_bulk_add(bulk, cm_datum_text(record->known->identity.original_id));
+}
+
+cm_error_t *cm_forward_publish_again(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {
+        {"model", "text"},  {"local_record_id", "text"}, {"action", "text"},
+        {"body", "text"},   {"changed", "text"},         {"clock", "bigint"},
+        {"origin", "text"}, {"original_id", "text"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("outbound_messages", columns,
+                       sizeof(columns) / sizeof(*columns), 0, scratch_pool);
+    apr_int64_t inserted;
+    cm_datum_t body;
+    int i;
+
+    for (i = 0; i < run->again->nelts; i++) {
+        const cm_again_t *again = &APR_ARRAY_IDX(run->again, i, cm_again_t);
+
+        if (again->orphan) {
+            add_delete(bulk, again->record, scratch_pool);
+            continue;
+        }
+        CM_TRY(raw_body(&body, run, again->record, scratch_pool));
+        if (!body.data)
+            continue;
+        cm_bulk_add(bulk, cm_datum_text(again->record->table->model->name));
+        cm_bulk_add(bulk, cm_datum_text(again->record->local_id));
+        cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(
+                              again->reborn ? CM_CREATE : CM_UPDATE)));
+        cm_bulk_add(bulk, body);
+        cm_bulk_add(bulk, cm_datum_text(changed_text(again, scratch_pool)));
+        cm_bulk_add(bulk, cm_datum_number(cm_clocks_now(), scratch_pool));
+        cm_bulk_add(bulk, cm_datum_text(NULL));
+        cm_bulk_add(bulk, cm_datum_text(NULL));
+    }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
+    return cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool);
+}

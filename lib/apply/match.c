@@ -1,0 +1,247 @@
+/* match=: a record that comes for the first time may be here already, made by
+ * someone on both sides. It is adopted, not made a second time. */
+#include "apply/apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "record/canonical.h"
+#include "record/capture_row.h"
+#include "record/fit.h"
+
+/* Records of one table that look for rows like them. */
+typedef struct looking_t {
+    const cm_table_t *table;
+    cm_bulk_t *keys;
+    apr_hash_t *records; /* values as one text -> cm_record_t * */
+} looking_t;
+
+static const cm_attribute_t *last_attribute(const cm_record_t *record,
+                                            const char *name)
+{
+    int i, j;
+
+    for (i = record->items->nelts - 1; i >= 0; i--) {
+        const cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+        const apr_array_header_t *attributes = item->message->attributes;
+
+        for (j = 0; !item->fault && attributes && j < attributes->nelts; j++) {
+            const cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
+
+            if (!strcmp(attribute->name, name))
+                return attribute;
+        }
+    }
+    return NULL;
+}
+
+/* Return the parent that RECORD has in COLUMN of match=, or NULL. */
+static const cm_known_t *parent_of(cm_apply_t *run, const cm_record_t *record,
+                                   const char *column)
+{
+    const cm_attribute_t *attribute = last_attribute(record, column);
+
+    if (!attribute || !attribute->reference_model)
+        return NULL;
+    return cm_known_same(cm_known_get(
+        run, cm_settings_model(run->node->settings, attribute->reference_model),
+        attribute->reference));
+}
+
+/* Return the id that PARENT has here, or will have when the row that it
+ * matches is adopted; or NULL. */
+static const char *local_id_of(const cm_known_t *parent)
+{
+    const cm_record_t *record = parent->record;
+
+    if (parent->local_id || !record || record->matched != CM_MATCH_FOUND)
+        return parent->local_id;
+    return record->local_id;
+}
+
+int cm_match_stands(cm_apply_t *run, const cm_record_t *record)
+{
+    const apr_array_header_t *match = record->table->model->match;
+    int i;
+
+    for (i = 0; i < match->nelts; i++) {
+        const cm_known_t *parent =
+            parent_of(run, record, APR_ARRAY_IDX(match, i, const char *));
+
+        if (parent && !local_id_of(parent))
+            return 0;
+    }
+    return 1;
+}
+
+/* Give the value that RECORD has in a column of match=, as it would stand
+ * here. Without one it is like no row. */
+static cm_value_t match_value(cm_apply_t *run, const cm_record_t *record,
+                              const char *name)
+{
+    const cm_attribute_t *attribute = last_attribute(record, name);
+    const cm_column_t *column = cm_table_column(record->table, name);
+    cm_value_t value = {.kind = CM_ABSENT};
+    const char *id;
+
+    if (!attribute || !column)
+        return value;
+    if (!attribute->reference_model)
+        return cm_canonical_normalise(column, attribute->value, run->pool);
+    id = local_id_of(parent_of(run, record, name));
+    if (id)
+        value = (cm_value_t){CM_TEXT, id, strlen(id)};
+    return value;
+}
+
+static const char *add_text(const char *text, cm_value_t value,
+                            apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s%" APR_SIZE_T_FMT ":%s", text, value.size,
+                        value.data);
+}
+
+static void look_for(cm_apply_t *run, cm_record_t *record, looking_t *looking)
+{
+    const apr_array_header_t *match = record->table->model->match;
+    cm_datum_t *cells =
+        apr_palloc(run->pool, sizeof(*cells) * (match->nelts + 1));
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+        cm_value_t value = match_value(run, record, name);
+
+        if (value.kind <= CM_NULL ||
+            cm_fit_value(&cells[i], cm_table_column(record->table, name), value,
+                         cm_dialect_of_store(run->node->store), run->pool))
+            return;
+        text = add_text(text, value, run->pool);
+    }
+    record->matched = CM_MATCH_NONE;
+    if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
+    for (i = 0; i < match->nelts; i++)
+        cm_bulk_add(looking->keys, cells[i]);
+}
+
+static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
+                             apr_pool_t *pool)
+{
+    const apr_array_header_t *match = table->model->match;
+    looking_t *looking =
+        apr_hash_get(all, table->model->name, APR_HASH_KEY_STRING);
+    cm_bulk_column_t *columns;
+    int i;
+
+    if (looking)
+        return looking;
+    columns = apr_pcalloc(pool, sizeof(*columns) * match->nelts);
+    for (i = 0; i < match->nelts; i++) {
+        const cm_column_t *column =
+            cm_table_column(table, APR_ARRAY_IDX(match, i, const char *));
+
+        if (column)
+            columns[i] = (cm_bulk_column_t){column->quoted, column->type};
+    }
+    looking = apr_palloc(pool, sizeof(*looking));
+    looking->table = table;
+    looking->keys = cm_bulk_create(table->quoted, columns, match->nelts,
+                                   match->nelts, pool);
+    looking->records = apr_hash_make(pool);
+    apr_hash_set(all, table->model->name, APR_HASH_KEY_STRING, looking);
+    return looking;
+}
+
+/* Return the values of match= of a row here, as look_for() wrote them. */
+static const char *row_text(const looking_t *looking,
+                            const apr_array_header_t *attributes,
+                            apr_pool_t *pool)
+{
+    const apr_array_header_t *match = looking->table->model->match;
+    const char *text = "";
+    int i, j;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+
+        for (j = 0; j < attributes->nelts; j++) {
+            const cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
+
+            if (!strcmp(attribute->name, name) &&
+                attribute->value.kind > CM_NULL)
+                text = add_text(text, attribute->value, pool);
+        }
+    }
+    return text;
+}
+
+static cm_error_t *take_row(int *found, cm_apply_t *run,
+                            const looking_t *looking, const cm_rows_t *rows,
+                            int row)
+{
+    const cm_datum_t *raw = cm_cell(rows, row, 1);
+    apr_array_header_t *attributes;
+    cm_record_t *record;
+
+    CM_TRY(cm_capture_row_whole(&raw, run->node->store, looking->table,
+                                cm_cell_text(rows, row, 0), run->pool));
+    CM_TRY(cm_message_capture(&attributes, looking->table, raw->data, raw->size,
+                              cm_dialect_of_store(run->node->store),
+                              run->pool));
+    record =
+        apr_hash_get(looking->records, row_text(looking, attributes, run->pool),
+                     APR_HASH_KEY_STRING);
+    if (!record || record->matched == CM_MATCH_FOUND ||
+        !cm_cell_text(rows, row, 0))
+        return NULL;
+    record->matched = CM_MATCH_FOUND;
+    record->asked = record->local_id = cm_cell_text(rows, row, 0);
+    record->row = raw;
+    APR_ARRAY_PUSH(run->matched, cm_record_t *) = record;
+    ++*found;
+    return NULL;
+}
+
+static cm_error_t *find_rows(int *found, cm_apply_t *run,
+                             const looking_t *looking, apr_pool_t *scratch_pool)
+{
+    const char *wanted = apr_pstrcat(scratch_pool, looking->table->key_text,
+                                     ", ", looking->table->capture, NULL);
+    cm_rows_t *rows;
+    int i;
+
+    if (!cm_bulk_rows(looking->keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, looking->keys, NULL,
+                          1, run->pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(take_row(found, run, looking, rows, i));
+    return NULL;
+}
+
+cm_error_t *cm_match_run(int *found, cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    apr_hash_index_t *index;
+    int i;
+
+    *found = 0;
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->table->model->match->nelts && record->known &&
+            !record->known->mapping && !record->row &&
+            record->matched == CM_MATCH_OPEN && !cm_names_record_dies(record))
+            look_for(run, record, looking_of(all, record->table, scratch_pool));
+    }
+    for (index = apr_hash_first(scratch_pool, all); index;
+         index = apr_hash_next(index))
+        CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
+    return NULL;
+}

@@ -1,0 +1,215 @@
+/* What failed is tried once more, as it happened: one message at a time. A
+ * unique value that two records exchanged, or a row that was in the way, may
+ * be free by then. */
+#include "apply/apply.h"
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "outbox/missing.h"
+
+static cm_error_t *write_one(cm_apply_t *run, cm_record_t *record, int until,
+                             apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *one =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+
+    record->careful = 1;
+    record->error = cm_effect_make(run, record, until, 0);
+    if (record->error)
+        return NULL;
+    APR_ARRAY_PUSH(one, cm_record_t *) = record;
+    return cm_write_records(run, one, scratch_pool);
+}
+
+/* Go through the items in order of arrival. Once one of a record fails, its
+ * later ones wait; *MOVED counts those that did not. */
+static cm_error_t *try_items(int *moved, cm_apply_t *run,
+                             apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < run->items->nelts; i++) {
+        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+        cm_record_t *record = item->record;
+
+        if (!record || item->done ||
+            CM_NTH(record->items, record->next, cm_item_t) != item)
+            continue;
+        apr_pool_clear(iterpool);
+        CM_TRY(write_one(run, record, record->next + 1, iterpool));
+        *moved += item->done;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Messages that fail alone may do together: a later one mends an earlier. */
+static cm_error_t *try_records(int *moved, cm_apply_t *run,
+                               apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!cm_rounds_pending(record) ||
+            record->items->nelts - record->next < 2)
+            continue;
+        apr_pool_clear(iterpool);
+        CM_TRY(write_one(run, record, record->items->nelts, iterpool));
+        *moved += !cm_rounds_pending(record);
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+static const cm_error_t *wait_behind(cm_apply_t *run, const cm_item_t *first)
+{
+    return CM_FAIL(run->pool, CM_WAITS,
+                   "message %" APR_INT64_T_FMT " of the same record is parked",
+                   first->message->id);
+}
+
+/* What is left is parked: the first of a record with the reason, the others
+ * behind it. */
+static void name_reasons(cm_apply_t *run)
+{
+    int i, j;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const cm_item_t *first = NULL;
+
+        for (j = record->next; j < record->items->nelts; j++) {
+            cm_item_t *item = CM_NTH(record->items, j, cm_item_t);
+
+            if (!first)
+                item->error = record->error;
+            else
+                item->error =
+                    item->fault ? item->fault : wait_behind(run, first);
+            first = first ? first : item;
+        }
+    }
+}
+
+static int anything_left(const cm_apply_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        if (cm_rounds_pending(CM_NTH(run->records, i, cm_record_t)))
+            return 1;
+    }
+    return 0;
+}
+
+static cm_error_t *try_all(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    int moved = 1;
+
+    while (moved && anything_left(run)) {
+        int created = run->created;
+
+        moved = 0;
+        CM_TRY(try_items(&moved, run, scratch_pool));
+        if (run->created > created)
+            CM_TRY(cm_rounds_settle(run, scratch_pool));
+        if (!moved)
+            CM_TRY(try_records(&moved, run, scratch_pool));
+    }
+    return NULL;
+}
+
+/* The parent of RECORD by ATTRIBUTE, when it had a row here and the record
+ * cannot be without it; else NULL. */
+static const cm_known_t *needed_parent(cm_apply_t *run,
+                                       const cm_record_t *record,
+                                       const cm_attribute_t *attribute)
+{
+    const cm_column_t *column = cm_table_column(record->table, attribute->name);
+    const cm_model_t *model;
+    const cm_known_t *parent;
+
+    if (!attribute->reference_model || !column || column->nullable)
+        return NULL;
+    model = cm_settings_model(run->node->settings, attribute->reference_model);
+    if (!model)
+        return NULL;
+    parent = cm_known_same(cm_known_get(run, model, attribute->reference));
+    /* a row without a parent of its own goes by no foreign key, but unseen */
+    return parent->mapping && parent->local_id && model->deletes &&
+                   model->references->nelts
+               ? parent
+               : NULL;
+}
+
+/* Look whether a parent of RECORD has lost its row. */
+static cm_error_t *look_for_parents(cm_apply_t *run, cm_record_t *record,
+                                    apr_pool_t *pool)
+{
+    const cm_item_t *item = CM_NTH(record->items, record->next, cm_item_t);
+    int i;
+
+    for (i = 0; i < item->message->attributes->nelts && !record->lost; i++) {
+        const cm_known_t *parent = needed_parent(
+            run, record,
+            &APR_ARRAY_IDX(item->message->attributes, i, cm_attribute_t));
+        apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
+        apr_array_header_t *present;
+
+        if (!parent)
+            continue;
+        APR_ARRAY_PUSH(ids, const char *) = parent->local_id;
+        CM_TRY(
+            cm_missing_present(&present, run->node, parent->model, ids, pool));
+        if (!present->nelts)
+            record->lost = parent;
+    }
+    return NULL;
+}
+
+/* InnoDB deletes rows by foreign keys, from parents to children and further
+ * on, and no trigger sees it. A record whose row is gone, and that of its
+ * parent, too, went that way: no other row is deleted unseen while its
+ * children refer to it. *FOUND counts such records. */
+static cm_error_t *find_lost(int *found, cm_apply_t *run,
+                             apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!cm_rounds_pending(record) || !record->error ||
+            record->error->code != CM_REJECTED || record->exists ||
+            record->lost || !record->known || !record->known->mapping ||
+            !record->known->mapping->local_id)
+            continue;
+        CM_TRY(look_for_parents(run, record, scratch_pool));
+        *found += record->lost != NULL;
+    }
+    return NULL;
+}
+
+cm_error_t *cm_apply_retry(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    int moved;
+
+    do {
+        moved = 0;
+        CM_TRY(try_all(run, scratch_pool));
+        if (run->strict && anything_left(run))
+            CM_TRY(cm_together_run(&moved, run, scratch_pool));
+        if (!moved &&
+            cm_dialect_of_store(run->node->store)->database == CM_MYSQL)
+            CM_TRY(find_lost(&moved, run, scratch_pool));
+    } while (moved);
+    name_reasons(run);
+    return NULL;
+}

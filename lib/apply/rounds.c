@@ -1,0 +1,107 @@
+/* The order of writing: parents before children, deletes last. */
+#include "apply/apply.h"
+
+#include <apr_strings.h>
+
+int cm_rounds_pending(const cm_record_t *record)
+{
+    return record->next < record->items->nelts;
+}
+
+int cm_rounds_ready(cm_apply_t *run, cm_record_t *record, int partial)
+{
+    record->error = cm_effect_make(run, record, record->items->nelts, partial);
+    return !record->error;
+}
+
+/* Return whether RECORD may still be written in a round: what was refused is
+ * tried again later, one message at a time. */
+static int may_come(const cm_record_t *record)
+{
+    return cm_rounds_pending(record) &&
+           (!record->error || record->error->code == CM_WAITS);
+}
+
+/* Make the effects of all that wait for nothing; deletes are left. */
+static apr_array_header_t *ready_records(cm_apply_t *run, apr_pool_t *pool)
+{
+    apr_array_header_t *ready = apr_array_make(pool, 64, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (may_come(record) && !record->effect &&
+            cm_rounds_ready(run, record, 0) &&
+            record->effect->kind != CM_EFFECT_DELETE)
+            APR_ARRAY_PUSH(ready, cm_record_t *) = record;
+        if (record->error)
+            record->effect = NULL;
+    }
+    return ready;
+}
+
+cm_error_t *cm_rounds_settle(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int created;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_array_header_t *ready;
+
+        apr_pool_clear(iterpool);
+        created = run->created;
+        ready = ready_records(run, iterpool);
+        CM_TRY(cm_write_records(run, ready, iterpool));
+    } while (run->created > created);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Return how far MODEL is from one that refers to nothing. */
+static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
+                    int steps)
+{
+    int deepest = 0, i;
+
+    for (i = 0; steps > 0 && i < model->references->nelts; i++) {
+        const cm_reference_t *reference =
+            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+        const cm_model_t *parent =
+            cm_settings_model(settings, reference->model);
+        int depth = parent && parent != model
+                        ? 1 + depth_of(settings, parent, steps - 1)
+                        : 0;
+
+        if (depth > deepest)
+            deepest = depth;
+    }
+    return deepest;
+}
+
+cm_error_t *cm_rounds_delete(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    enum {
+        DEEPEST = 8
+    };
+    apr_array_header_t *levels[DEEPEST + 1] = {NULL};
+    int i, depth;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!record->effect || record->effect->kind != CM_EFFECT_DELETE)
+            continue;
+        depth = depth_of(run->node->settings, record->table->model, DEEPEST);
+        if (!levels[depth])
+            levels[depth] =
+                apr_array_make(scratch_pool, 16, sizeof(cm_record_t *));
+        APR_ARRAY_PUSH(levels[depth], cm_record_t *) = record;
+    }
+    for (depth = DEEPEST; depth >= 0; depth--) {
+        if (levels[depth])
+            CM_TRY(cm_write_records(run, levels[depth], scratch_pool));
+    }
+    return NULL;
+}

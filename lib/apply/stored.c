@@ -1,0 +1,155 @@
+/* Whether what stands in the rows just written is what was written. */
+#include "apply/apply.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "record/alike.h"
+#include "record/canonical.h"
+#include "node/altered.h"
+
+/* Examples are for people. */
+#define EXAMPLE_BYTES 200
+
+/* Return whether the rows of RECORD's shape may come to hold something else:
+ * no other table pays for looking. */
+static int may_be_altered(const cm_record_t *record)
+{
+    const cm_table_t *table = record->table;
+    int i;
+
+    if (table->own_triggers)
+        return 1;
+    for (i = 0; i < table->column_count; i++)
+        if (record->effect->writes[i] && table->columns[i].rewrites)
+            return 1;
+    return 0;
+}
+
+/* Return VALUE as it is compared: where JSON is written anew it is the same. */
+static cm_value_t form_of(const cm_column_t *column, cm_value_t value,
+                          apr_pool_t *pool)
+{
+    value = cm_canonical_normalise(column, value, pool);
+    return column->value_class == CM_CLASS_JSON
+               ? cm_alike_form(CM_LIKE_JSON, value, pool)
+               : value;
+}
+
+static const char *example_of(cm_value_t value, apr_pool_t *pool)
+{
+    apr_size_t size = value.size < EXAMPLE_BYTES ? value.size : EXAMPLE_BYTES;
+
+    if (value.kind <= CM_NULL)
+        return NULL;
+    while (size < value.size && size > 0 && (value.data[size] & 0xC0) == 0x80)
+        size--;
+    /* U+0000 ends it */
+    return apr_pstrmemdup(pool, value.data, size);
+}
+
+static void note(cm_apply_t *run, const cm_record_t *record,
+                 const cm_column_t *column, cm_value_t written,
+                 cm_value_t stored)
+{
+    const char *model = record->table->model->name;
+    int i;
+
+    for (i = 0; i < run->altered->nelts; i++) {
+        const cm_altered_t *known =
+            &APR_ARRAY_IDX(run->altered, i, cm_altered_t);
+
+        if (!strcmp(known->model, model) &&
+            !strcmp(known->column, column->name))
+            return;
+    }
+    APR_ARRAY_PUSH(run->altered, cm_altered_t) =
+        (cm_altered_t){.model = model,
+                       .column = column->name,
+                       .local_id = record->effect->mapping.local_id,
+                       .written = example_of(written, run->pool),
+                       .stored = example_of(stored, run->pool),
+                       .seen_at = cm_clocks_now()};
+}
+
+static cm_error_t *compare_row(cm_apply_t *run, const cm_record_t *record,
+                               const cm_datum_t *raw, apr_pool_t *pool)
+{
+    const cm_table_t *table = record->table;
+    apr_array_header_t *attributes;
+    int i;
+
+    CM_TRY(cm_message_capture(&attributes, table, raw->data, raw->size,
+                              cm_dialect_of_store(run->node->store), pool));
+    for (i = 0; i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+        int place = cm_table_settable(table, attribute->name);
+        const cm_column_t *column = &table->columns[place < 0 ? 0 : place];
+        cm_value_t written, stored = attribute->value;
+
+        if (place < 0 || record->effect->raw[place].kind == CM_ABSENT)
+            continue;
+        written = form_of(column, record->effect->raw[place], pool);
+        stored = form_of(column, stored, pool);
+        if (cm_value_compare(written, stored))
+            note(run, record, column, written, stored);
+    }
+    return NULL;
+}
+
+/* The keys of COUNT RECORDS; ASKED maps them to their records. */
+static cm_bulk_t *keys_of(cm_apply_t *run, cm_record_t **records, int count,
+                          apr_hash_t *asked, apr_pool_t *pool)
+{
+    const cm_table_t *table = records[0]->table;
+    cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
+    cm_bulk_t *keys;
+    int i;
+
+    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
+    keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
+    for (i = 0; i < count; i++) {
+        const char *key = cm_known_add_key(
+            run, table, records[i]->effect->mapping.local_id, keys);
+
+        if (key)
+            apr_hash_set(asked, key, APR_HASH_KEY_STRING, records[i]);
+    }
+    return keys;
+}
+
+cm_error_t *cm_stored_compare(cm_apply_t *run, cm_record_t **records, int count,
+                              apr_pool_t *scratch_pool)
+{
+    const cm_table_t *table = records[0]->table;
+    apr_hash_t *asked = apr_hash_make(scratch_pool);
+    cm_bulk_t *keys;
+    cm_rows_t *rows;
+    int i;
+
+    if ((records[0]->effect->kind != CM_EFFECT_CREATE &&
+         records[0]->effect->kind != CM_EFFECT_UPDATE) ||
+        !may_be_altered(records[0]))
+        return NULL;
+    keys = keys_of(run, records, count, asked, scratch_pool);
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(
+        &rows, run->node->store,
+        apr_pstrcat(scratch_pool, table->key_text, ", ", table->capture, NULL),
+        keys, NULL, 0, scratch_pool));
+    for (i = 0; i < rows->count; i++) {
+        const cm_record_t *record =
+            apr_hash_get(asked,
+                         cm_canonical_key(table, cm_cell_text(rows, i, 0),
+                                          cm_dialect_of_store(run->node->store),
+                                          scratch_pool),
+                         APR_HASH_KEY_STRING);
+
+        if (record)
+            CM_TRY(compare_row(run, record, cm_cell(rows, i, 1), scratch_pool));
+    }
+    return NULL;
+}

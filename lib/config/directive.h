@@ -1,0 +1,54 @@
+/* The one grammar of both configuration readers: lines into words, words into
+ * settings. The table itself is directives.h. */
+#ifndef CM_CONFIG_DIRECTIVE_H
+#define CM_CONFIG_DIRECTIVE_H
+
+#include "config/settings.h"
+
+typedef enum cm_directive_e {
+#define CM_DIRECTIVE(id, name, reader, least, most, usage, help)               \
+    CM_DIRECTIVE_##id,
+#include "config/directives.h"
+#undef CM_DIRECTIVE
+    CM_DIRECTIVE_COUNT
+} cm_directive_e;
+
+typedef enum cm_reader_e {
+    CM_READER_BOTH,
+    CM_READER_CLIENT,
+    CM_READER_BORROWED
+} cm_reader_e;
+
+typedef struct cm_directive_t {
+    cm_directive_e id;
+    const char *name;
+    cm_reader_e reader;
+    int least, most;   /* words after the name; most 0: any number */
+    const char *usage; /* those words */
+    const char *help;  /* what it is for, and the default */
+} cm_directive_t;
+
+extern const cm_directive_t cm_directive_table[CM_DIRECTIVE_COUNT];
+
+/* Return the directive of that name in any case, or NULL. */
+const cm_directive_t *cm_directive_find(const char *name);
+
+/* Return the names of all directives, ", " between. */
+const char *cm_directive_names(apr_pool_t *pool);
+
+/* Cut LINE into words as httpd does: blanks between, '...' or "..." around a
+ * word with blanks, a backslash before a quote or a backslash. *WORDS: const
+ * char *. Fails with CM_CONFIG when a quote is not closed. */
+cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Take the COUNT words that follow DIRECTIVE at PLACE into SETTINGS; all is
+ * copied into POOL. A later line wins, but peers and models are added. Fails
+ * with CM_CONFIG, naming the bad word and the known ones, not the place: the
+ * reader does. CM_DIRECTIVE_INCLUDE is the reader's own. */
+cm_error_t *cm_directive_set(cm_settings_t *settings,
+                             const cm_directive_t *directive, int count,
+                             const char *const *words, cm_place_t place,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif

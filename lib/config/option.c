@@ -1,0 +1,209 @@
+/* Values in directives: see option.h. */
+#include "config/option.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+/* The keys of OPTIONS as "table=, key=". */
+static const char *known_keys(const cm_option_t *options, apr_pool_t *pool)
+{
+    const char *text = "";
+
+    for (; options->key; options++)
+        text =
+            apr_pstrcat(pool, text, *text ? ", " : "", options->key, "=", NULL);
+    return text;
+}
+
+/* Return the row of WORD ("key=..."), or NULL. */
+static const cm_option_t *find(const cm_option_t *options, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    apr_size_t size = equals ? (apr_size_t)(equals - word) : 0;
+
+    for (; equals && options->key; options++) {
+        if (!strncasecmp(options->key, word, size) && !options->key[size])
+            return options;
+    }
+    return NULL;
+}
+
+/* A quote inside the word would become a part of the value. */
+static cm_error_t *check_value(const cm_option_t *option, const char *value,
+                               apr_pool_t *pool)
+{
+    if (!*value)
+        return CM_FAIL(pool, CM_CONFIG, "option '%s=' has no value",
+                       option->key);
+    if (*value == '"' || *value == '\'')
+        return CM_FAIL(pool, CM_CONFIG,
+                       "quotes go around the whole word: \"%s=...\"",
+                       option->key);
+    return NULL;
+}
+
+cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
+                           const char *const *words, apr_pool_t *pool)
+{
+    const cm_option_t *option;
+    apr_uint32_t seen = 0;
+    const char *value;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (!(option = find(options, words[i])))
+            return CM_FAIL(pool, CM_CONFIG, "unknown option '%s' (known: %s)",
+                           words[i], known_keys(options, pool));
+        if (seen & (1u << (option - options)))
+            return CM_FAIL(pool, CM_CONFIG, "option '%s=' stands twice",
+                           option->key);
+        seen |= 1u << (option - options);
+        value = strchr(words[i], '=') + 1;
+        CM_TRY(check_value(option, value, pool));
+        CM_TRY_FOR(option->take(target, value, pool), pool, "option '%s='",
+                   option->key);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_option_choice(int *choice, const char *value,
+                             const char *const *names, apr_pool_t *pool)
+{
+    const char *known = "";
+
+    for (*choice = 0; names[*choice]; ++*choice) {
+        if (!strcasecmp(names[*choice], value))
+            return NULL;
+        known =
+            apr_pstrcat(pool, known, *known ? ", " : "", names[*choice], NULL);
+    }
+    return CM_FAIL(pool, CM_CONFIG, "unknown value '%s' (known: %s)", value,
+                   known);
+}
+
+cm_error_t *cm_option_list(apr_array_header_t *list, const char *value,
+                           apr_pool_t *pool)
+{
+    const char *end;
+
+    for (;; value = end + 1) {
+        end = strchr(value, ',');
+        if (!end)
+            end = value + strlen(value);
+        if (end == value)
+            return CM_FAIL(pool, CM_CONFIG, "an empty name between commas");
+        APR_ARRAY_PUSH(list, const char *) =
+            apr_pstrmemdup(pool, value, end - value);
+        if (!*end)
+            return NULL;
+    }
+}
+
+/* Read the digits that TEXT begins with; *END is behind them, or TEXT itself
+ * when there are none or too many. */
+static apr_int64_t leading_number(const char *text, const char **end)
+{
+    char *behind;
+    apr_int64_t number;
+
+    *end = text;
+    if (!apr_isdigit(*text))
+        return 0;
+    errno = 0;
+    number = apr_strtoi64(text, &behind, 10);
+    if (!errno)
+        *end = behind;
+    return number;
+}
+
+cm_error_t *cm_option_number(int *number, const char *value, int least,
+                             int most, apr_pool_t *pool)
+{
+    const char *end;
+    apr_int64_t read = leading_number(value, &end);
+
+    if (end == value || *end || read < least || read > most)
+        return CM_FAIL(pool, CM_CONFIG, "'%s' is not a number from %d to %d",
+                       value, least, most);
+    *number = (int)read;
+    return NULL;
+}
+
+cm_error_t *cm_option_size(apr_int64_t *bytes, const char *value,
+                           apr_pool_t *pool)
+{
+    static const char units[] = "KMG";
+    const char *end;
+    const char *unit = NULL;
+    apr_int64_t read = leading_number(value, &end);
+    int shift = 0;
+
+    if (end != value && *end && (unit = strchr(units, apr_toupper(*end)))) {
+        shift = 10 * (int)(unit - units + 1);
+        end++;
+    }
+    if (end == value || *end || read < 1 || read > APR_INT64_MAX >> shift)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' is not a size (bytes, or with K, M, G: 16M)",
+                       value);
+    *bytes = read << shift;
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    apr_interval_time_t interval;
+} time_units[] = {
+    {"ms", APR_USEC_PER_SEC / 1000}, {"s", APR_USEC_PER_SEC},
+    {"min", 60 * APR_USEC_PER_SEC},  {"h", 3600 * APR_USEC_PER_SEC},
+    {"d", 86400 * APR_USEC_PER_SEC}, {"w", 7 * 86400 * APR_USEC_PER_SEC},
+};
+
+cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
+                           apr_pool_t *pool)
+{
+    const char *end;
+    apr_int64_t read = leading_number(value, &end);
+    apr_size_t i;
+
+    if (end != value && !*end && !read) {
+        *interval = 0;
+        return NULL;
+    }
+    if (end != value && !*end)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' has no unit: say %ss, %smin, %sh or %sd", value,
+                       value, value, value, value);
+    for (i = 0; end != value && i < sizeof(time_units) / sizeof(*time_units);
+         i++) {
+        if (strcasecmp(end, time_units[i].name) ||
+            read > APR_INT64_MAX / time_units[i].interval)
+            continue;
+        *interval = read * time_units[i].interval;
+        return NULL;
+    }
+    return CM_FAIL(pool, CM_CONFIG,
+                   "'%s' is not a time (a number with ms, s, min, h, d or w: "
+                   "30d)",
+                   value);
+}
+
+int cm_option_is_node_name(const char *name)
+{
+    apr_size_t size = strlen(name);
+
+    return size && size <= 255 &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789._-") == size;
+}
+
+int cm_option_is_model_name(const char *name)
+{
+    apr_size_t size = strlen(name);
+
+    return *name >= 'a' && *name <= 'z' && size <= 255 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
+}

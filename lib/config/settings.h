@@ -1,0 +1,125 @@
+/* What an operator configured: node name, database, peers, models, limits.
+ *
+ * One struct serves both readers of the one grammar (directive.h): httpd
+ * fills it per virtual host, communicator-sync from its file. Strings live in
+ * the pool that cm_settings_create() got; nothing changes after reading, so
+ * threads share it. */
+#ifndef CM_CONFIG_SETTINGS_H
+#define CM_CONFIG_SETTINGS_H
+
+#include <apr_tables.h>
+#include <apr_time.h>
+
+#include "base/error.h"
+
+/* Where a setting was written, for messages: "models.conf:3". */
+typedef struct cm_place_t {
+    const char *file;
+    int line;
+} cm_place_t;
+
+typedef enum cm_compress_e {
+    CM_COMPRESS_AUTO, /* not on this host itself */
+    CM_COMPRESS_NO,
+    CM_COMPRESS_YES
+} cm_compress_e;
+
+/* The other node, as seen from here. */
+typedef struct cm_peer_settings_t {
+    const char *name;
+    const char *uri;           /* NULL: it comes to us */
+    const char *user;          /* we log in as / it logs in as */
+    const char *password_file; /* NULL: none */
+    const char *ca_file;       /* NULL: the system's */
+    int insecure;              /* insecure=yes: http:// beyond loopback too */
+    int compress;              /* a cm_compress_e: bodies both ways */
+    int gem;                   /* protocol=gem: it may be a gem */
+    cm_place_t place;
+} cm_peer_settings_t;
+
+/* A column here that holds the local id of a record of another model. */
+typedef struct cm_reference_t {
+    const char *column;
+    const char *model;
+} cm_reference_t;
+
+typedef enum cm_conflict_e {
+    CM_CONFLICT_NEWEST, /* per column the newer clock wins */
+    CM_CONFLICT_NODE,   /* conflict_node's value wins */
+    CM_CONFLICT_HOLD    /* parked for a person */
+} cm_conflict_e;
+
+/* A kind of record: its name on the wire, its table here. */
+typedef struct cm_model_t {
+    const char *name;               /* "blog_post": on the wire */
+    const char *type;               /* "BlogPost": local_record_type */
+    const char *table;              /* "blog_posts" or "schema.blog_posts" */
+    const char *key;                /* column; default "id" */
+    int receives, publishes;        /* direction= */
+    apr_array_header_t *except;     /* const char *; may be empty */
+    apr_array_header_t *only;       /* const char *; empty: all */
+    apr_array_header_t *references; /* cm_reference_t; may be empty */
+    apr_array_header_t *match;      /* const char *; may be empty */
+    int shared_keys;                /* keys=shared */
+    cm_conflict_e conflict;
+    const char *conflict_node;
+    int deletes; /* deletes=yes */
+    cm_place_t place;
+} cm_model_t;
+
+typedef enum cm_on_error_e {
+    CM_ON_ERROR_PARK,
+    CM_ON_ERROR_STOP
+} cm_on_error_e;
+
+typedef struct cm_settings_t {
+    const char *name;            /* CommunicatorName */
+    const char *driver, *params; /* DBDriver, DBDParams; NULL in httpd */
+    apr_array_header_t *peers;   /* cm_peer_settings_t *, in file order */
+    apr_array_header_t *models;  /* cm_model_t *, in file order */
+    int require_tls;             /* CommunicatorRequireTLS */
+    apr_int64_t max_body;        /* CommunicatorMaxBody, bytes */
+    int batch_messages;          /* CommunicatorBatch */
+    apr_int64_t batch_bytes;
+    cm_on_error_e on_error;           /* CommunicatorOnError */
+    apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
+    apr_interval_time_t retain;       /* CommunicatorRetain; -1: for ever */
+    const char *state_directory;      /* client: status file, alerts */
+    const char *run_directory;        /* client: locks */
+    const char *notify_command;       /* client; NULL: none */
+    apr_uint32_t given;               /* bit per cm_directive_e that was read */
+} cm_settings_t;
+
+/* Return settings with every default, and no peers or models. */
+cm_settings_t *cm_settings_create(apr_pool_t *pool);
+
+/* Return BASE overlaid with what OVER sets, in POOL (vhost merge: peers and
+ * models of OVER are added to those of BASE). */
+cm_settings_t *cm_settings_merge(const cm_settings_t *base,
+                                 const cm_settings_t *over, apr_pool_t *pool);
+
+/* Check what no single line can: a name is set, no model or peer twice,
+ * references= name models, two models do not share a table, conflict= names
+ * a node known here. Fails with CM_CONFIG, naming file and line. */
+cm_error_t *cm_settings_check(const cm_settings_t *settings,
+                              apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return the model or peer of that name, or NULL. */
+const cm_model_t *cm_settings_model(const cm_settings_t *settings,
+                                    const char *name);
+const cm_peer_settings_t *cm_settings_peer(const cm_settings_t *settings,
+                                           const char *name);
+
+/* Return the peer that logs in as USER, or NULL. */
+const cm_peer_settings_t *
+cm_settings_peer_of_user(const cm_settings_t *settings, const char *user);
+
+/* Return whether MODEL carries COLUMN (only=, except=); the key column is
+ * carried only with keys=shared. */
+int cm_settings_model_carries(const cm_model_t *model, const char *column);
+
+/* Return the model that COLUMN of MODEL refers to, or NULL. */
+const char *cm_settings_model_reference(const cm_model_t *model,
+                                        const char *column);
+
+#endif

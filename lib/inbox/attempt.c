@@ -1,0 +1,182 @@
+/* One transaction of the inbox: see attempt.h. */
+#include "inbox/attempt.h"
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "store/dialect.h"
+#include "node/altered.h"
+
+/* What usually passes is tried so often before it is the messages' fault. */
+#define TRIES       3
+#define TRIES_PAUSE apr_time_from_msec(50)
+
+cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool)
+{
+    cm_receipt_t *receipt = apr_pcalloc(pool, sizeof(*receipt));
+
+    receipt->parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    receipt->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
+    return receipt;
+}
+
+cm_apply_t *cm_attempt_begin(const cm_attempt_t *taking, apr_pool_t *pool)
+{
+    cm_apply_t *run = cm_apply_create(taking->node, taking->peer, pool);
+
+    run->isolate_schema = taking->isolate_schema;
+    run->strict = taking->strict;
+    run->barred = taking->barred;
+    return run;
+}
+
+static void note_parked(cm_attempt_t *taking, const cm_item_t *item)
+{
+    cm_parked_t *parked = apr_array_push(taking->receipt->parked);
+    const cm_message_t *message = item->message;
+    apr_pool_t *pool = taking->result_pool;
+
+    *parked = (cm_parked_t){
+        .id = message->id,
+        .model = apr_pstrdup(pool, message->model),
+        .identity = {apr_pstrdup(pool, message->identity.origin),
+                     apr_pstrdup(pool, message->identity.original_id)},
+        .reason = apr_pstrdup(pool, cm_error_text(item->error, pool)),
+        .transient = cm_error_code_is_transient(item->error->code)};
+}
+
+static void note_altered(cm_attempt_t *taking, const cm_apply_t *run)
+{
+    apr_pool_t *pool = taking->result_pool;
+    int i;
+
+    for (i = 0; i < run->altered->nelts; i++) {
+        const cm_altered_t *altered =
+            &APR_ARRAY_IDX(run->altered, i, cm_altered_t);
+
+        APR_ARRAY_PUSH(taking->receipt->altered, cm_altered_t) =
+            (cm_altered_t){.model = apr_pstrdup(pool, altered->model),
+                           .column = apr_pstrdup(pool, altered->column),
+                           .local_id = apr_pstrdup(pool, altered->local_id)};
+    }
+}
+
+cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *run,
+                              int attempts, int note_kept,
+                              apr_pool_t *scratch_pool)
+{
+    int i;
+
+    CM_TRY(cm_apply_finish(run, scratch_pool));
+    note_altered(taking, run);
+    CM_TRY(cm_inbox_rows_keep(run, attempts, scratch_pool));
+    for (i = 0; i < run->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+
+        taking->receipt->applied += item->done;
+        taking->receipt->accepted += !item->kept;
+        if (!item->done && (note_kept || !item->kept))
+            note_parked(taking, item);
+    }
+    return NULL;
+}
+
+/* After a failure: is it the database that is away, or busy with others? */
+static int is_lost(const cm_attempt_t *taking, const cm_error_t *err,
+                   apr_time_t began, apr_pool_t *scratch_pool)
+{
+    cm_store_t *store = taking->node->store;
+
+    if (err->code == CM_UNAVAILABLE &&
+        !cm_transaction_revive(store, scratch_pool))
+        return 1;
+    return cm_transaction_is_outside(store, apr_time_now() - began);
+}
+
+static cm_error_t *in_transaction(cm_attempt_t *taking, cm_taking_work_t work,
+                                  apr_pool_t *scratch_pool)
+{
+    cm_store_t *store = taking->node->store;
+    apr_time_t began = apr_time_now();
+    cm_error_t *err;
+
+    taking->count = 0;
+    CM_TRY(cm_transaction_begin(store, scratch_pool));
+    err = work(taking, scratch_pool);
+    if (!err) {
+        err = cm_transaction_commit(store, scratch_pool);
+        if (!err)
+            return NULL;
+        /* Said when all was written: by constraints that are checked late. */
+        taking->strict |= !cm_error_code_is_transient(err->code);
+    }
+    cm_transaction_rollback(store);
+    taking->lost = is_lost(taking, err, began, scratch_pool);
+    if (cm_dialect_of_store(store)->database == CM_MYSQL && !taking->lost) {
+        cm_error_t *ignored =
+            cm_node_applying(taking->node, NULL, scratch_pool);
+
+        (void)ignored;
+    }
+    return err;
+}
+
+int cm_attempt_is_of_messages(const cm_attempt_t *taking)
+{
+    const int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
+
+    return taking->count > 0 && !taking->lost && !(stop && taking->batch);
+}
+
+/* Return whether to try once more after ERR, TRIES tries having failed; STRICT
+ * says how the last one was made. */
+static int try_again(cm_attempt_t *taking, const cm_error_t *err, int strict,
+                     int tries)
+{
+    const int whole = !taking->most || taking->most == 1;
+
+    if (err->code == CM_SCHEMA && !taking->isolate_schema) {
+        cm_node_forget(taking->node);
+        taking->isolate_schema = 1;
+        return 1;
+    }
+    if (!cm_attempt_is_of_messages(taking))
+        return 0;
+    if (taking->strict && !strict)
+        return 1;
+    if (!whole || tries >= TRIES || !cm_error_code_is_transient(err->code))
+        return 0;
+    if (!taking->most)
+        apr_sleep(tries * TRIES_PAUSE);
+    return 1;
+}
+
+cm_error_t *cm_attempt_run(cm_attempt_t *taking, cm_taking_work_t work,
+                           apr_pool_t *scratch_pool)
+{
+    const cm_receipt_t receipt = *taking->receipt;
+    const int parked = receipt.parked->nelts, created = taking->created;
+    const int altered = receipt.altered->nelts;
+    const cm_page_t page = taking->page;
+    apr_int64_t stamped;
+    int tries, strict;
+    cm_error_t *err;
+
+    if (!taking->most) {
+        CM_TRY(cm_stamp_all(&stamped, taking->node, scratch_pool));
+        taking->isolate_schema = 0;
+    }
+    for (tries = 1;; tries++) {
+        strict = taking->strict;
+        err = in_transaction(taking, work, scratch_pool);
+        if (!err)
+            return NULL;
+        *taking->receipt = receipt;
+        taking->receipt->parked->nelts = parked;
+        taking->receipt->altered->nelts = altered;
+        taking->created = created;
+        taking->page = page;
+        if (!try_again(taking, err, strict, tries))
+            return err;
+    }
+}

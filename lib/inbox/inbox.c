@@ -1,0 +1,289 @@
+/* The inbox: see inbox.h. */
+#include "inbox/inbox.h"
+
+#include <apr_strings.h>
+
+#include "inbox/attempt.h"
+#include "inbox/order.h"
+
+/* Columns of the records of a batch, all together: each takes some 300 bytes
+ * while it is applied. A batch of fewer messages is not counted. */
+#define MOST_CELLS    1500000
+#define MANY_MESSAGES 1000
+
+int cm_inbox_is_mostly_parked(apr_int64_t parked, apr_int64_t count)
+{
+    return count >= CM_MOSTLY_PARKED && parked * 2 > count;
+}
+
+int cm_inbox_receipt_mostly_parked(const cm_receipt_t *receipt)
+{
+    int parked = 0, i;
+
+    for (i = 0; i < receipt->parked->nelts; i++)
+        parked += !APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).transient;
+    return cm_inbox_is_mostly_parked(parked, receipt->accepted) ? parked : 0;
+}
+
+static cm_error_t *add_messages(cm_apply_t *run,
+                                const apr_array_header_t *messages,
+                                apr_pool_t *scratch_pool)
+{
+    apr_int64_t now = cm_clocks_now();
+    int i;
+
+    if (!run->barred)
+        CM_TRY(cm_inbox_rows_add_same(run, messages, scratch_pool));
+    for (i = 0; i < messages->nelts; i++)
+        cm_apply_add(run, CM_NTH(messages, i, cm_message_t), now, 0);
+    return NULL;
+}
+
+static int all_done(const cm_apply_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+
+        if (!item->done && !item->kept)
+            return 0;
+    }
+    return 1;
+}
+
+/* CommunicatorOnError stop: messages one by one, as the gem does, until one
+ * fails; what came before it is kept. */
+static cm_error_t *take_strictly(cm_attempt_t *taking, cm_fresh_t *fresh,
+                                 cm_peer_t *peer, apr_pool_t *scratch_pool)
+{
+    cm_store_t *store = taking->node->store;
+    int i;
+
+    fresh->received = peer->received;
+    for (i = 0; i < fresh->messages->nelts; i++) {
+        cm_message_t *message = CM_NTH(fresh->messages, i, cm_message_t);
+        cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+        apr_array_header_t *one =
+            apr_array_make(scratch_pool, 1, sizeof(cm_message_t *));
+
+        APR_ARRAY_PUSH(one, cm_message_t *) = message;
+        CM_TRY(cm_transaction_savepoint(store, "message", scratch_pool));
+        CM_TRY(add_messages(run, one, scratch_pool));
+        CM_TRY(cm_apply_run(run, scratch_pool));
+        if (!all_done(run)) {
+            taking->stopped =
+                CM_NTH(run->items, run->items->nelts - 1, cm_item_t)->error;
+            taking->stopped_id = message->id;
+            CM_TRY(cm_transaction_rollback_to(store, "message", scratch_pool));
+            return cm_transaction_release(store, "message", scratch_pool);
+        }
+        CM_TRY(cm_transaction_release(store, "message", scratch_pool));
+        CM_TRY(cm_attempt_finish(taking, run, 0, 0, scratch_pool));
+        if (message->id > fresh->received)
+            fresh->received = message->id;
+        if (taking->gem || message->error)
+            continue;
+        fresh->held = message->id;
+        fresh->held_clock = message->clocks.clock;
+    }
+    return NULL;
+}
+
+/* Apply all at once; with CommunicatorOnError stop only if all of it works.
+ * *CREATED: there are new records, for which parked messages may wait. */
+static cm_error_t *take_fresh(int *created, cm_attempt_t *taking,
+                              cm_fresh_t *fresh, cm_peer_t *peer,
+                              apr_pool_t *scratch_pool)
+{
+    int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
+    cm_store_t *store = taking->node->store;
+    cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+
+    if (stop)
+        CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
+    CM_TRY(add_messages(run, fresh->messages, scratch_pool));
+    CM_TRY(cm_apply_run(run, scratch_pool));
+    *created = run->created;
+    if (stop && !all_done(run)) {
+        CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
+        CM_TRY(take_strictly(taking, fresh, peer, scratch_pool));
+    }
+    else {
+        CM_TRY(cm_attempt_finish(taking, run, 1, 0, scratch_pool));
+    }
+    return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
+}
+
+/* Find what of the batch is new here, and, when it is taken in parts, what the
+ * next one is. */
+static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *taking,
+                              const cm_peer_t *peer)
+{
+    cm_batch_t batch = *taking->batch;
+
+    taking->receipt->received = peer->received;
+    if (taking->isolated && taking->gem)
+        batch.after = peer->received;
+    CM_TRY(cm_inbox_order(fresh, taking->wanted, peer, &batch, taking->gem,
+                          taking->pool));
+    if (taking->isolated)
+        cm_inbox_order_cut(*fresh, peer, taking->most, taking->gem,
+                           taking->pool);
+    else
+        taking->receipt->repeated = (*fresh)->repeated;
+    taking->count = (*fresh)->messages->nelts;
+    return NULL;
+}
+
+/* Try what waited for the records of this batch. */
+static cm_error_t *release(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+{
+    int little;
+
+    CM_TRY(cm_inbox_retry_is_little(&little, taking->node, taking->peer,
+                                    scratch_pool));
+    if (little)
+        return cm_inbox_retry_waiting(taking, scratch_pool);
+    taking->node->owes_release = 1;
+    return NULL;
+}
+
+static cm_error_t *take_batch(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+{
+    cm_fresh_t *fresh;
+    cm_peer_t *peer;
+    int created = 0;
+
+    CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
+    CM_TRY(find_fresh(&fresh, taking, peer));
+    if (fresh->messages->nelts)
+        CM_TRY(take_fresh(&created, taking, fresh, peer, scratch_pool));
+    taking->created += created;
+    if (created && !taking->isolated)
+        CM_TRY(release(taking, scratch_pool));
+    if (fresh->received == peer->received && peer->has_received)
+        return NULL;
+    peer->has_received |= taking->receipt->accepted > 0 || !taking->gem;
+    peer->received = taking->receipt->received = fresh->received;
+    peer->held = fresh->held;
+    peer->received_clock = fresh->held_clock;
+    return cm_peer_save(taking->node, peer, scratch_pool);
+}
+
+/* What other peers have sent may wait for records of this one; and its own,
+ * when the batch was taken in parts. This batch is committed, whatever becomes
+ * of theirs: it is tried again in their own runs, which say what is wrong. */
+static void release_others(cm_attempt_t *taking)
+{
+    cm_error_t *err;
+    int little;
+
+    if (taking->node->settings->peers->nelts < 2 && !taking->isolated)
+        return;
+    err = cm_inbox_retry_is_little(&little, taking->node, NULL, taking->pool);
+    if (!err && little)
+        err = cm_inbox_retry_all_waiting(taking, taking->pool);
+    taking->node->owes_release |= err || !little;
+}
+
+/* Return whether MESSAGE has an attribute that its table, as it is remembered,
+ * has no column for. */
+static int is_unknown(const cm_node_t *node, const cm_message_t *message)
+{
+    const cm_table_t *table =
+        message->model
+            ? apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING)
+            : NULL;
+    int i;
+
+    if (!table || !message->attributes)
+        return 0;
+    for (i = 0; i < message->attributes->nelts; i++)
+        if (!cm_table_column(
+                table,
+                APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name))
+            return 1;
+    return 0;
+}
+
+/* A column may be younger than what this connection remembers: then what is
+ * said of it would be left out. Look again. */
+static void look_again(cm_node_t *node, const cm_batch_t *batch)
+{
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        if (!is_unknown(node, CM_NTH(batch->messages, i, cm_message_t)))
+            continue;
+        cm_node_forget(node);
+        return;
+    }
+}
+
+/* Return the table of MESSAGE, or NULL. */
+static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message)
+{
+    const cm_table_t *table = NULL;
+    const cm_model_t *model;
+
+    if (!message->model)
+        return NULL;
+    table = apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING);
+    model = table ? NULL : cm_settings_model(node->settings, message->model);
+    if (model && cm_node_table(&table, node, model))
+        return NULL;
+    return table;
+}
+
+/* A message of two columns may be for a table of two thousand, and takes
+ * memory for all of them while it is applied. */
+static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
+                                apr_pool_t *pool)
+{
+    apr_int64_t cells = 0;
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        const cm_table_t *table =
+            table_of(node, CM_NTH(batch->messages, i, cm_message_t));
+
+        cells += table ? table->column_count : 0;
+        if (cells > MOST_CELLS && i)
+            return CM_FAIL(pool, CM_TOO_LARGE,
+                           "%d messages are too many at once for tables with "
+                           "so many columns",
+                           batch->messages->nelts);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
+                             cm_node_t *node, const char *peer,
+                             const cm_batch_t *batch, int gem,
+                             apr_pool_t *result_pool)
+{
+    cm_attempt_t taking = {.node = node,
+                           .peer = peer,
+                           .batch = batch,
+                           .gem = gem,
+                           .receipt = cm_attempt_receipt(result_pool),
+                           .result_pool = result_pool,
+                           .wanted = wanted};
+
+    apr_pool_create(&taking.pool, result_pool);
+    look_again(node, batch);
+    if (batch->messages->nelts >= MANY_MESSAGES)
+        CM_TRY(check_weight(node, batch, result_pool));
+    CM_TRY_FOR(cm_isolate_attempt(&taking, take_batch, taking.pool),
+               result_pool, "cannot take the messages of '%s'", peer);
+    *receipt = taking.receipt;
+    if (taking.created)
+        release_others(&taking);
+    if (!taking.stopped)
+        return NULL;
+    return cm_error_make(
+        result_pool, taking.stopped->code, taking.stopped, __FILE__, __LINE__,
+        "message %" APR_INT64_T_FMT " of '%s' cannot be applied",
+        taking.stopped_id, peer);
+}

@@ -1,0 +1,202 @@
+/* What is parked is tried again: see inbox.h, attempt.h. */
+#include <apr_strings.h>
+
+#include "inbox/attempt.h"
+
+/* What is parked, up to so many, is gone through after every batch. */
+#define MOST_EACH_BATCH 500
+
+cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
+                                     const char *peer, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t name = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(scratch_pool,
+                     "SELECT count(*) FROM (SELECT id FROM inbound_messages"
+                     " WHERE processed_at IS NULL%s LIMIT %d) AS parked",
+                     peer ? " AND peer = %s" : "", MOST_EACH_BATCH + 1),
+        &name, peer ? 1 : 0, scratch_pool));
+    *little = cm_cell_number(rows, 0, 0) <= MOST_EACH_BATCH;
+    return NULL;
+}
+
+cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *taking,
+                                   apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int created;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        cm_page_t page = {0};
+
+        created = 0;
+        do {
+            cm_apply_t *run;
+
+            apr_pool_clear(iterpool);
+            run = cm_attempt_begin(taking, iterpool);
+            CM_TRY(cm_inbox_rows_add_page(run, &page, 1, iterpool));
+            if (!page.count)
+                break;
+            CM_TRY(cm_apply_run(run, iterpool));
+            CM_TRY(cm_attempt_finish(taking, run, 0, 0, iterpool));
+            created += run->created;
+        } while (page.count);
+    } while (created);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+static void decide(const cm_apply_t *run, cm_decision_e decision)
+{
+    int i;
+
+    for (i = 0; i < run->items->nelts; i++)
+        CM_NTH(run->items, i, cm_item_t)->decision = decision;
+}
+
+/* Try one page of what is parked. */
+static cm_error_t *try_page(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+{
+    cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+    cm_peer_t *peer;
+
+    CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
+    taking->receipt->received = peer->received;
+    taking->page.most = taking->most;
+    if (taking->ids)
+        CM_TRY(cm_inbox_rows_add_ids(run, &taking->page, taking->ids,
+                                     scratch_pool));
+    else
+        CM_TRY(cm_inbox_rows_add_page(run, &taking->page, taking->waiting,
+                                      scratch_pool));
+    if (!taking->page.count)
+        return NULL;
+    taking->count = taking->page.count;
+    decide(run, taking->decision);
+    CM_TRY(cm_apply_run(run, scratch_pool));
+    taking->created += run->created;
+    return cm_attempt_finish(taking, run, !taking->waiting || taking->barred,
+                             !taking->waiting, scratch_pool);
+}
+
+/* Try all pages, each in a transaction, once. */
+static cm_error_t *try_pages(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+
+    taking->page = (cm_page_t){0};
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        taking->pool = iterpool;
+        CM_TRY_FOR(cm_isolate_attempt(taking, try_page, iterpool), scratch_pool,
+                   "cannot apply what is parked of '%s'", taking->peer);
+    } while (taking->page.count);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Give the names of peers of whom something waits for another record. */
+static cm_error_t *waiting_peers(cm_rows_t **rows, cm_node_t *node,
+                                 apr_pool_t *pool)
+{
+    return cm_statement_select(rows, node->store,
+                               "SELECT DISTINCT peer FROM inbound_messages"
+                               " WHERE processed_at IS NULL AND transient = 1",
+                               NULL, 0, pool);
+}
+
+cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *taking,
+                                       apr_pool_t *scratch_pool)
+{
+    cm_attempt_t others = {.node = taking->node,
+                           .waiting = 1,
+                           .receipt = cm_attempt_receipt(scratch_pool),
+                           .result_pool = scratch_pool};
+    apr_pool_t *iterpool;
+    cm_rows_t *peers;
+    int i;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(waiting_peers(&peers, taking->node, iterpool));
+        others.created = 0;
+        for (i = 0; i < peers->count; i++) {
+            others.peer = cm_cell_text(peers, i, 0);
+            CM_TRY(try_pages(&others, iterpool));
+        }
+    } while (others.created);
+    taking->receipt->applied += others.receipt->applied;
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
+                           const char *peer, apr_pool_t *result_pool)
+{
+    cm_attempt_t taking = {.node = node,
+                           .peer = peer,
+                           .receipt = cm_attempt_receipt(result_pool),
+                           .result_pool = result_pool};
+    apr_int64_t parked;
+    int brought = 0;
+
+    *receipt = taking.receipt;
+    CM_TRY(cm_inbox_retry_count(&parked, node, peer, result_pool));
+    if (parked) /* the table may be wider by now */
+        cm_node_forget(node);
+    while (parked) {
+        taking.created = 0;
+        taking.receipt->parked->nelts = 0;
+        CM_TRY(try_pages(&taking, result_pool));
+        brought += taking.created;
+        if (!taking.created)
+            break;
+    }
+    brought += node->owes_release;
+    node->owes_release = 0;
+    return brought ? cm_inbox_retry_all_waiting(&taking, result_pool) : NULL;
+}
+
+cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
+                                   const char *peer,
+                                   const apr_array_header_t *ids,
+                                   cm_decision_e decision,
+                                   apr_pool_t *result_pool)
+{
+    cm_attempt_t taking = {.node = node,
+                           .peer = peer,
+                           .ids = ids,
+                           .decision = decision,
+                           .receipt = cm_attempt_receipt(result_pool),
+                           .result_pool = result_pool};
+
+    *receipt = taking.receipt;
+    CM_TRY(try_pages(&taking, result_pool));
+    return taking.created ? cm_inbox_retry_all_waiting(&taking, result_pool)
+                          : NULL;
+}
+
+cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
+                                 const char *peer, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t name = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(
+        cm_statement_select(&rows, node->store,
+                            peer ? "SELECT count(*) FROM inbound_messages"
+                                   " WHERE processed_at IS NULL AND peer = %s"
+                                 : "SELECT count(*) FROM inbound_messages"
+                                   " WHERE processed_at IS NULL",
+                            &name, peer ? 1 : 0, scratch_pool),
+        scratch_pool, "cannot count what is parked");
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}

@@ -1,0 +1,378 @@
+/* The rows of inbound_messages: see rows.h. */
+#include "inbox/rows.h"
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+
+#define PAGE_ROWS  500
+#define PAGE_BYTES (4 * 1024 * 1024)
+
+/* Records that are looked for at once among what is parked. */
+#define SAME_AT_ONCE 1000
+
+/* Append how the item stands: processed_at, attempts, error, transient. */
+static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
+                        cm_datum_t now, apr_pool_t *pool)
+{
+    const cm_error_t *err = item->done ? NULL : item->error;
+
+    cm_bulk_add(bulk, item->done ? now : cm_datum_text(NULL));
+    cm_bulk_add(bulk, cm_datum_number(attempts, pool));
+    cm_bulk_add(bulk, cm_datum_text(err ? cm_error_text(err, pool) : NULL));
+    cm_bulk_add(bulk, cm_datum_number(
+                          err && cm_error_code_is_transient(err->code), pool));
+}
+
+/* What cannot be read is kept as it came: its body may be no text at all. */
+static cm_datum_t body_of(const cm_message_t *message)
+{
+    if (message->error || !message->body)
+        return (cm_datum_t){message->text, message->text_size, 0};
+    return (cm_datum_t){message->body, message->body_size, 0};
+}
+
+static void add_message(cm_bulk_t *bulk, cm_apply_t *run, const cm_item_t *item,
+                        apr_pool_t *pool)
+{
+    const cm_message_t *message = item->message;
+    int ours = !message->error && !message->from_gem;
+
+    cm_bulk_add(bulk, cm_datum_text(run->peer));
+    cm_bulk_add(bulk, cm_datum_number(message->id, pool));
+    cm_bulk_add(bulk, cm_datum_text(message->model));
+    cm_bulk_add(bulk, cm_datum_text(message->identity.origin));
+    cm_bulk_add(bulk, cm_datum_text(message->identity.original_id));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(message->action)));
+    cm_bulk_add(bulk, body_of(message));
+    cm_bulk_add(bulk, ours ? cm_datum_number(message->clocks.clock, pool)
+                           : cm_datum_text(NULL));
+    cm_bulk_add(
+        bulk,
+        cm_datum_text(ours ? cm_clocks_list(&message->clocks, pool) : NULL));
+    cm_bulk_add(bulk, cm_datum_text(ours ? cm_message_write_base(message, pool)
+                                         : NULL));
+    cm_bulk_add(bulk, cm_datum_text(ours ? cm_message_write_refs(message, pool)
+                                         : NULL));
+    cm_bulk_add(bulk, cm_datum_number(item->arrived, pool));
+}
+
+static cm_error_t *insert_new(cm_apply_t *run, apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"peer", "text"},
+                                               {"id", "bigint"},
+                                               {"model", "text"},
+                                               {"origin", "text"},
+                                               {"original_id", "text"},
+                                               {"action", "text"},
+                                               {"body", "text"},
+                                               {"clock", "bigint"},
+                                               {"clocks", "text"},
+                                               {"base", "text"},
+                                               {"refs", "text"},
+                                               {"received_at", "bigint"},
+                                               {"processed_at", "timestamp"},
+                                               {"attempts", "integer"},
+                                               {"error", "text"},
+                                               {"transient", "integer"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("inbound_messages", columns,
+                       sizeof(columns) / sizeof(*columns), 2, scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
+    apr_int64_t inserted;
+    int i;
+
+    cm_bulk_reserve(bulk, run->items->nelts);
+    for (i = 0; i < run->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+
+        if (item->kept)
+            continue;
+        add_message(bulk, run, item, scratch_pool);
+        add_outcome(bulk, item, 1, now, scratch_pool);
+    }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
+    return cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool);
+}
+
+cm_error_t *cm_inbox_rows_keep(cm_apply_t *run, int attempts,
+                               apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"peer", "text"},
+                                               {"id", "bigint"},
+                                               {"processed_at", "timestamp"},
+                                               {"attempts", "integer"},
+                                               {"error", "text"},
+                                               {"transient", "integer"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("inbound_messages", columns,
+                       sizeof(columns) / sizeof(*columns), 2, scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
+    apr_int64_t updated;
+    int i;
+
+    for (i = 0; i < run->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+
+        if (!item->kept || (!item->done && !attempts))
+            continue;
+        cm_bulk_add(bulk, cm_datum_text(run->peer));
+        cm_bulk_add(bulk, cm_datum_number(item->message->id, scratch_pool));
+        add_outcome(bulk, item, item->attempts + 1, now, scratch_pool);
+    }
+    if (cm_bulk_rows(bulk))
+        CM_TRY(cm_bulk_update(&updated, run->node->store, bulk, scratch_pool));
+    return insert_new(run, scratch_pool);
+}
+
+static const char wanted[] =
+    "t.id, t.model, t.origin, t.original_id, t.action, t.body, t.clock,"
+    " t.clocks, t.base, t.refs, t.received_at, t.attempts";
+
+/* Add the message in a row of WANTED. */
+static void add_row(cm_apply_t *run, const cm_rows_t *rows, int row)
+{
+    cm_message_t *message = apr_pcalloc(run->pool, sizeof(*message));
+    const cm_datum_t *body = cm_cell(rows, row, 5);
+    const char *action = cm_cell_text(rows, row, 4);
+    int attempts = (int)cm_cell_number(rows, row, 11);
+
+    message->id = cm_cell_number(rows, row, 0);
+    message->identity.origin = cm_cell_text(rows, row, 2);
+    message->identity.original_id = cm_cell_text(rows, row, 3);
+    message->action = CM_UPDATE;
+    if (action)
+        (void)cm_message_action_read(&message->action, action);
+    message->clocks.clock = cm_cell_number(rows, row, 6);
+    message->error = cm_message_read_stored(
+        message, body->data ? body->data : "", body->size,
+        cm_cell_text(rows, row, 7), cm_cell_text(rows, row, 8),
+        cm_cell_text(rows, row, 9), run->pool);
+    message->model = cm_cell_text(rows, row, 1);
+    cm_apply_add(run, message, cm_cell_number(rows, row, 10),
+                 attempts > 0 ? attempts : 1);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    apr_int64_t first = (*(cm_item_t *const *)a)->message->id;
+    apr_int64_t second = (*(cm_item_t *const *)b)->message->id;
+
+    return (first > second) - (first < second);
+}
+
+/* Return whether anything of the run's peer is parked: mostly not. */
+static cm_error_t *any_parked(int *any, const cm_apply_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    const cm_datum_t peer = cm_datum_text(run->peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, run->node->store,
+                               "SELECT id FROM inbound_messages WHERE peer = %s"
+                               " AND processed_at IS NULL LIMIT 1",
+                               &peer, 1, scratch_pool));
+    *any = rows->count;
+    return NULL;
+}
+
+/* Append TEXT to LIST, where it does not stand yet. */
+static void add_once(apr_array_header_t *list, apr_hash_t *seen,
+                     const char *text)
+{
+    if (apr_hash_get(seen, text, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(seen, text, APR_HASH_KEY_STRING, "");
+    APR_ARRAY_PUSH(list, cm_datum_t) = cm_datum_text(text);
+}
+
+static const char *same_key(const char *model, cm_identity_t identity,
+                            apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, model, "\n", cm_identity_key(identity, pool),
+                       NULL);
+}
+
+/* Records that are looked for among what is parked. */
+typedef struct same_t {
+    apr_hash_t *records;           /* same_key() of each */
+    apr_array_header_t *arguments; /* cm_datum_t: the peer, models, ids */
+    int models, ids;
+} same_t;
+
+/* Take the records of the MESSAGES from FIRST on that are not in ALL yet. */
+static same_t *same_records(const cm_apply_t *run, apr_hash_t *all,
+                            const apr_array_header_t *messages, int first,
+                            apr_pool_t *pool)
+{
+    same_t *same = apr_pcalloc(pool, sizeof(*same));
+    apr_hash_t *models = apr_hash_make(pool), *seen = apr_hash_make(pool);
+    apr_array_header_t *ids = apr_array_make(pool, 64, sizeof(cm_datum_t));
+    int i;
+
+    same->records = apr_hash_make(pool);
+    same->arguments = apr_array_make(pool, 64, sizeof(cm_datum_t));
+    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(run->peer);
+    for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
+        const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
+        const char *key;
+
+        if (!message->model || !message->identity.origin ||
+            !message->identity.original_id)
+            continue;
+        key = same_key(message->model, message->identity, pool);
+        if (apr_hash_get(all, key, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(all, key, APR_HASH_KEY_STRING, message);
+        add_once(same->arguments, models, message->model);
+        add_once(ids, seen, message->identity.original_id);
+        apr_hash_set(same->records, key, APR_HASH_KEY_STRING, message);
+    }
+    same->models = same->arguments->nelts - 1;
+    same->ids = ids->nelts;
+    apr_array_cat(same->arguments, ids);
+    return same;
+}
+
+/* One pass through what is parked: looking each record up there would be one
+ * for each. */
+static cm_error_t *add_same(cm_apply_t *run, const same_t *same,
+                            apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_statement_select(
+        &rows, run->node->store,
+        apr_pstrcat(scratch_pool, "SELECT ", wanted,
+                    " FROM inbound_messages t WHERE t.peer = %s"
+                    " AND t.processed_at IS NULL AND t.model IN (",
+                    cm_dialect_repeat("%s", ", ", same->models, scratch_pool),
+                    ") AND t.original_id IN (",
+                    cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")",
+                    NULL),
+        (const cm_datum_t *)same->arguments->elts, same->arguments->nelts,
+        run->pool));
+    for (i = 0; i < rows->count; i++) {
+        cm_identity_t identity = {cm_cell_text(rows, i, 2),
+                                  cm_cell_text(rows, i, 3)};
+
+        if (identity.origin && apr_hash_get(same->records,
+                                            same_key(cm_cell_text(rows, i, 1),
+                                                     identity, scratch_pool),
+                                            APR_HASH_KEY_STRING))
+            add_row(run, rows, i);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_inbox_rows_add_same(cm_apply_t *run,
+                                   const apr_array_header_t *messages,
+                                   apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    int any, first;
+
+    CM_TRY(any_parked(&any, run, scratch_pool));
+    for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
+        const same_t *same =
+            same_records(run, all, messages, first, scratch_pool);
+
+        if (same->ids)
+            CM_TRY(add_same(run, same, scratch_pool));
+    }
+    qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
+          compare_items);
+    return NULL;
+}
+
+static int most_of(const cm_page_t *page)
+{
+    return page->most ? page->most : PAGE_ROWS;
+}
+
+/* Find where the page ends, by the sizes of its messages. */
+static cm_error_t *measure(apr_int64_t *last, cm_apply_t *run, cm_page_t *page,
+                           const char *which, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t peer = cm_datum_text(run->peer);
+    apr_int64_t size = 0;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, run->node->store,
+        apr_psprintf(scratch_pool,
+                     "SELECT id, length(body) FROM inbound_messages WHERE"
+                     " peer = %%s AND id > %" APR_INT64_T_FMT
+                     " AND processed_at IS NULL%s ORDER BY id LIMIT %d",
+                     page->after, which, most_of(page)),
+        &peer, 1, scratch_pool));
+    for (page->count = 0; page->count < rows->count; page->count++) {
+        size += cm_cell_number(rows, page->count, 1);
+        if (size > PAGE_BYTES && page->count > 0)
+            break;
+        *last = cm_cell_number(rows, page->count, 0);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_inbox_rows_add_page(cm_apply_t *run, cm_page_t *page,
+                                   int waiting, apr_pool_t *scratch_pool)
+{
+    const char *which = waiting ? " AND transient = 1" : "";
+    const cm_datum_t peer = cm_datum_text(run->peer);
+    apr_int64_t last = 0;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(measure(&last, run, page, which, scratch_pool));
+    if (!page->count)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, run->node->store,
+        apr_psprintf(scratch_pool,
+                     "SELECT %s FROM inbound_messages t WHERE t.peer = %%s"
+                     " AND t.id > %" APR_INT64_T_FMT
+                     " AND t.id <= %" APR_INT64_T_FMT
+                     " AND t.processed_at IS NULL%s ORDER BY t.id",
+                     wanted, page->after, last, which),
+        &peer, 1, run->pool));
+    for (i = 0; i < rows->count; i++)
+        add_row(run, rows, i);
+    page->after = last;
+    return NULL;
+}
+
+cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
+                                  const apr_array_header_t *ids,
+                                  apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"peer", "text"},
+                                               {"id", "bigint"}};
+    cm_bulk_t *keys =
+        cm_bulk_create("inbound_messages", columns, 2, 2, scratch_pool);
+    cm_rows_t *rows;
+    int i;
+
+    page->count = 0;
+    for (i = page->after; i < ids->nelts && page->count < most_of(page); i++) {
+        cm_bulk_add(keys, cm_datum_text(run->peer));
+        cm_bulk_add(keys, cm_datum_number(APR_ARRAY_IDX(ids, i, apr_int64_t),
+                                          scratch_pool));
+        page->count++;
+    }
+    page->after = i;
+    if (!page->count)
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, keys,
+                          "t.processed_at IS NULL", 0, run->pool));
+    for (i = 0; i < rows->count; i++)
+        add_row(run, rows, i);
+    qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
+          compare_items);
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/* The rows of inbound_messages: messages as they are kept. */
+#ifndef CM_INBOX_ROWS_H
+#define CM_INBOX_ROWS_H
+
+#include "apply/apply.h"
+
+/* Parked messages are read in pages, each bounded in messages and bytes. */
+typedef struct cm_page_t {
+    apr_int64_t after; /* the id that the page follows; moved on */
+    int most;          /* messages that it may hold; 0: as many as usual */
+    int count;         /* messages that it held; 0: there are no more */
+} cm_page_t;
+
+/* Keep what became of the items of RUN: new messages as rows, those kept
+ * before in theirs. With ATTEMPTS, what is still parked counts one more. */
+cm_error_t *cm_inbox_rows_keep(cm_apply_t *run, int attempts,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to RUN the parked messages of its peer that are about the same records
+ * as MESSAGES (cm_message_t *), in their order. */
+cm_error_t *cm_inbox_rows_add_same(cm_apply_t *run,
+                                   const apr_array_header_t *messages,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to RUN the next PAGE of parked messages of its peer, with WAITING only
+ * those that wait for another record. */
+cm_error_t *cm_inbox_rows_add_page(cm_apply_t *run, cm_page_t *page,
+                                   int waiting,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to RUN those of the messages IDS (apr_int64_t) of its peer that are
+ * parked; a PAGE of them, whose AFTER counts the ids that are through. */
+cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
+                                  const apr_array_header_t *ids,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

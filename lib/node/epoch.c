@@ -1,0 +1,382 @@
+/* Histories that fit: see epoch.h. */
+#include "node/epoch.h"
+
+#include <string.h>
+
+#include <apr_escape.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/number.h"
+#include "store/dialect.h"
+#include "record/message.h"
+
+/* A new history goes on so much further than the numbers known to be used:
+ * peers that have not been asked may hold more. */
+#define NUMBER_STEP 1000000
+
+/* What a peer says that it holds moves the next history beyond it, unless it
+ * is more than any node reaches: numbers must be left behind it. */
+#define SEEN_MAX (APR_INT64_C(1) << 50)
+
+#define EPOCH_DIGITS 32
+
+#define MICROSECONDS_PER_HOUR APR_INT64_C(3600000000)
+
+cm_claim_t cm_epoch_claim_none(void)
+{
+    cm_claim_t claim = {.received = -1, .newest = -1};
+
+    return claim;
+}
+
+int cm_epoch_claim_read_held(cm_claim_t *claim, const char *text)
+{
+    apr_int64_t held, clock;
+    char seq[32];
+    apr_size_t size;
+
+    if (!text)
+        return 1;
+    size = strcspn(text, " ");
+    if (!text[size] || size >= sizeof(seq))
+        return 0;
+    memcpy(seq, text, size);
+    seq[size] = '\0';
+    if (!cm_number_read(&held, seq, CM_SEQ_MAX) ||
+        !cm_number_read(&clock, text + size + 1, CM_CLOCK_MAX) || !held ||
+        !clock)
+        return 0;
+    claim->held = held;
+    claim->held_clock = clock;
+    return 1;
+}
+
+const char *cm_epoch_claim_held(const cm_peer_t *peer, apr_pool_t *pool)
+{
+    if (!peer->held)
+        return NULL;
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT,
+                        peer->held, peer->received_clock);
+}
+
+/* Give ERR the way out, when it is RESTORED that OTHER does not know. */
+static cm_error_t *way_out(cm_error_t *err, const char *restored,
+                           const char *other, apr_pool_t *pool)
+{
+    return cm_error_hint(
+        err, pool,
+        "was the database of '%s' restored or made anew? Then "
+        "`communicator-sync epoch --new` there, once, and `communicator-sync "
+        "epoch --accept %s` at '%s', then `publish MODEL --all` at both; if "
+        "not, look at DBDParams and uri=",
+        restored, restored, other);
+}
+
+/* Keep the highest number that a peer has seen of us: cm_epoch_renew() goes
+ * beyond it. */
+static cm_error_t *note_seen(cm_node_t *node, const cm_peer_t *known,
+                             apr_int64_t seq, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    cm_peer_t *peer;
+
+    if (seq <= known->sent || seq > SEEN_MAX)
+        return NULL;
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    err = cm_peer_load(&peer, node, known->name, 1, pool);
+    if (!err && peer->sent < seq) {
+        peer->sent = seq;
+        err = cm_peer_save(node, peer, pool);
+    }
+    if (!err)
+        err = cm_transaction_commit(node->store, pool);
+    if (err)
+        cm_transaction_rollback(node->store);
+    return err;
+}
+
+static cm_error_t *check_epochs(const cm_claim_t *claim, const cm_node_t *node,
+                                const cm_peer_t *peer, apr_pool_t *pool)
+{
+    const char *us = node->settings->name;
+
+    if (claim->epoch && strlen(claim->epoch) > EPOCH_DIGITS)
+        return CM_FAIL(pool, CM_MALFORMED, "'%.64s' is no epoch", claim->epoch);
+    if (claim->epoch && peer->epoch && strcmp(claim->epoch, peer->epoch))
+        return way_out(CM_FAIL(pool, CM_EPOCH,
+                               "the database of '%s' is not the one known at "
+                               "'%s': its epoch is %.64s, known is %s",
+                               peer->name, us, claim->epoch, peer->epoch),
+                       peer->name, us, pool);
+    if (claim->known_epoch && strcmp(claim->known_epoch, node->epoch))
+        return way_out(CM_FAIL(pool, CM_EPOCH,
+                               "the database of '%s' is not the one known at "
+                               "'%s': its epoch is %s, known is %.64s",
+                               us, peer->name, node->epoch, claim->known_epoch),
+                       us, peer->name, pool);
+    return NULL;
+}
+
+/* The last message that the peer holds must be what it is here, unless it is
+ * purged. */
+static cm_error_t *check_held(cm_claim_t *claim, cm_node_t *node,
+                              const cm_peer_t *peer, apr_pool_t *pool)
+{
+    const cm_datum_t seq = cm_datum_number(claim->held, pool);
+    const char *us = node->settings->name;
+    apr_int64_t clock;
+    cm_rows_t *rows;
+
+    if (!claim->held)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        "SELECT clock FROM outbound_messages WHERE seq = %s", &seq, 1, pool));
+    if (!rows->count)
+        return NULL;
+    clock = cm_cell_number(rows, 0, 0);
+    if (clock != claim->held_clock)
+        return way_out(
+            CM_FAIL(pool, CM_EPOCH,
+                    "message %" APR_INT64_T_FMT " of '%s' is not the one that "
+                    "'%s' holds under this number: its clock is "
+                    "%" APR_INT64_T_FMT ", not %" APR_INT64_T_FMT,
+                    claim->held, us, peer->name, clock, claim->held_clock),
+            us, peer->name, pool);
+    claim->proved = claim->held;
+    return NULL;
+}
+
+/* Nobody can hold what was never written. */
+static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
+                                 const cm_peer_t *peer, apr_int64_t last_seq,
+                                 apr_pool_t *pool)
+{
+    const char *us = node->settings->name;
+    static const char words[] =
+        "'%s' holds message %" APR_INT64_T_FMT " of '%s', whose database has "
+        "come to %" APR_INT64_T_FMT " only";
+
+    if (claim->received > last_seq)
+        return way_out(CM_FAIL(pool, CM_EPOCH, words, peer->name,
+                               claim->received, us, last_seq),
+                       us, peer->name, pool);
+    if (claim->newest >= 0 && claim->newest < peer->received)
+        return way_out(CM_FAIL(pool, CM_EPOCH, words, us, peer->received,
+                               peer->name, claim->newest),
+                       peer->name, us, pool);
+    return NULL;
+}
+
+static cm_error_t *check_all(cm_claim_t *claim, cm_node_t *node,
+                             const cm_peer_t *peer, apr_int64_t last_seq,
+                             apr_pool_t *pool)
+{
+    claim->proved = 0;
+    CM_TRY(check_epochs(claim, node, peer, pool));
+    CM_TRY(check_numbers(claim, node, peer, last_seq, pool));
+    return check_held(claim, node, peer, pool);
+}
+
+/* Let reads wait until this server of a Galera cluster has applied what the
+ * others have committed: WAIT, or (not WAIT) as it was. Elsewhere there is no
+ * such setting, which does no harm. */
+static void wait_for_cluster(cm_node_t *node, int wait, apr_pool_t *pool)
+{
+    cm_error_t *ignored;
+
+    if (cm_dialect_of_store(node->store)->database != CM_MYSQL)
+        return;
+    ignored = cm_statement_run(NULL, node->store,
+                               wait ? "SET SESSION wsrep_sync_wait = 1"
+                                    : "SET SESSION wsrep_sync_wait = DEFAULT",
+                               NULL, 0, pool);
+    (void)ignored;
+}
+
+/* Look again, under the locks of the peer's row and of the node. */
+static cm_error_t *look_again(cm_claim_t *claim, cm_node_t *node,
+                              cm_peer_t **peer, apr_pool_t *pool)
+{
+    apr_int64_t last_seq;
+
+    CM_TRY(cm_peer_load(peer, node, (*peer)->name, 1, pool));
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
+    return claim ? check_all(claim, node, *peer, last_seq, pool) : NULL;
+}
+
+static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
+                                       cm_peer_t **peer, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    wait_for_cluster(node, 1, pool);
+    err = cm_transaction_begin(node->store, pool);
+    if (!err) {
+        err = look_again(claim, node, peer, pool);
+        /* The row of a peer met for the first time has just been made. */
+        if (!err)
+            err = cm_transaction_commit(node->store, pool);
+        cm_transaction_rollback(node->store);
+    }
+    wait_for_cluster(node, 0, pool);
+    return err;
+}
+
+cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
+                          apr_pool_t *result_pool)
+{
+    cm_peer_t wanted = {.name = name};
+
+    *peer = &wanted;
+    return look_in_transaction(NULL, node, peer, result_pool);
+}
+
+/* Alarms are raised for what was read under the locks alone: another host may
+ * be at work for the same peer, and a server of a cluster may be behind. */
+cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
+                           apr_pool_t *result_pool, apr_pool_t *scratch_pool)
+{
+    apr_int64_t last_seq;
+    cm_error_t *err;
+
+    CM_TRY(cm_node_refresh(&last_seq, node, scratch_pool));
+    err = check_all(claim, node, *peer, last_seq, scratch_pool);
+    if (!err || err->code != CM_EPOCH)
+        return err;
+    err = look_in_transaction(claim, node, peer, result_pool);
+    if (err && err->code == CM_EPOCH)
+        CM_TRY(note_seen(node, *peer, claim->received, scratch_pool));
+    return err;
+}
+
+/* Lock the peers' rows, as everybody does before the node's lock, and give
+ * the highest number handed over to any. */
+static cm_error_t *lock_peers(apr_int64_t *sent, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    *sent = 0;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT sent FROM communicator_peers ORDER BY name",
+                    cm_dialect_of_store(node->store)->for_update, NULL),
+        NULL, 0, pool));
+    for (i = 0; i < rows->count; i++)
+        if (cm_cell_number(rows, i, 0) > *sent)
+            *sent = cm_cell_number(rows, i, 0);
+    return NULL;
+}
+
+/* Move all numbers by BY. A peer of ours gets everything again; a gem, whose
+ * numbers are its own, goes on where it is. */
+static cm_error_t *move_numbers(cm_node_t *node, apr_int64_t by,
+                                apr_pool_t *pool)
+{
+    CM_TRY(cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(
+            pool,
+            "UPDATE outbound_messages SET seq = seq + %" APR_INT64_T_FMT
+            " WHERE seq IS NOT NULL",
+            by),
+        NULL, 0, pool));
+    CM_TRY(cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(pool,
+                     "UPDATE communicator_peers SET confirmed = confirmed"
+                     " + %" APR_INT64_T_FMT
+                     " WHERE epoch IS NULL AND confirmed > 0",
+                     by),
+        NULL, 0, pool));
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_peers SET confirmed = 0,"
+                            " confirmed_id = 0 WHERE epoch IS NOT NULL",
+                            NULL, 0, pool);
+}
+
+/* Return 32 random hexadecimal digits. */
+static cm_error_t *make_epoch(const char **epoch, apr_pool_t *pool)
+{
+    unsigned char bytes[16];
+    apr_status_t status = apr_generate_random_bytes(bytes, sizeof(bytes));
+
+    if (status)
+        return CM_FAIL(pool, CM_UNAVAILABLE, "cannot get random bytes (%d)",
+                       status);
+    *epoch = apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
+    return NULL;
+}
+
+/* A life that no database of this node has had: one that is made anew knows
+ * nothing of those before it, but the hour is another. */
+static int next_life(const cm_node_t *node)
+{
+    int hour = (int)(cm_clocks_now() / MICROSECONDS_PER_HOUR);
+
+    return hour > node->life ? hour : node->life + 1;
+}
+
+static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)
+{
+    apr_int64_t last_seq, sent, by;
+    cm_datum_t arguments[3];
+    const char *epoch = NULL;
+
+    CM_TRY(make_epoch(&epoch, pool));
+    CM_TRY(lock_peers(&sent, node, pool));
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
+    by = sent > last_seq ? sent : last_seq;
+    by = (by / NUMBER_STEP + 1) * NUMBER_STEP;
+    if (last_seq + by > CM_SEQ_MAX)
+        return CM_FAIL(pool, CM_REJECTED,
+                       "the numbers of messages are used up: the last one is "
+                       "%" APR_INT64_T_FMT,
+                       last_seq);
+    CM_TRY(move_numbers(node, by, pool));
+    arguments[0] = cm_datum_text(epoch);
+    arguments[1] = cm_datum_number(next_life(node), pool);
+    arguments[2] = cm_datum_number(last_seq + by, pool);
+    CM_TRY(
+        cm_statement_run(NULL, node->store,
+                         "UPDATE communicator_node SET epoch = %s, life = %s,"
+                         " last_seq = %s WHERE id = 1",
+                         arguments, 3, pool));
+    CM_TRY(cm_transaction_commit(node->store, pool));
+    return cm_node_refresh(&last_seq, node, pool);
+}
+
+cm_error_t *cm_epoch_renew(cm_node_t *node, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    err = renew(node, scratch_pool);
+    cm_transaction_rollback(node->store);
+    CM_TRY_FOR(err, scratch_pool, "cannot begin a new history");
+    return NULL;
+}
+
+cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
+                            apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    cm_peer_t *peer;
+
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    err = cm_peer_load(&peer, node, name, 1, scratch_pool);
+    if (!err) {
+        peer->epoch = NULL;
+        peer->held = peer->received_clock = 0;
+        peer->confirmed = peer->confirmed_id = 0;
+        err = cm_peer_save(node, peer, scratch_pool);
+    }
+    if (!err)
+        err = cm_transaction_commit(node->store, scratch_pool);
+    cm_transaction_rollback(node->store);
+    CM_TRY_FOR(err, scratch_pool, "cannot accept the history of '%s'", name);
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/* Two histories that fit: each side of an exchange tells which database it
+ * speaks for, and what it holds of the other's messages. A database that was
+ * restored from a backup, made anew, or confused with another one is found
+ * here; going on could put old data over new, so a person decides. */
+#ifndef CM_NODE_EPOCH_H
+#define CM_NODE_EPOCH_H
+
+#include "node/peer.h"
+
+/* What the other side says. Its "received" may be above "held": numbers that
+ * were not for it. */
+typedef struct cm_claim_t {
+    const char *epoch;       /* of its database; NULL: not said */
+    const char *known_epoch; /* that it knows us by; NULL: not said */
+    apr_int64_t received;    /* it holds ours up to this seq; -1: not said */
+    apr_int64_t held;        /* the last message of them; 0: not said ... */
+    apr_int64_t held_clock;  /* ... and its clock */
+    apr_int64_t newest;      /* the last seq that it has used; -1: not said */
+    apr_int64_t proved;      /* set by cm_epoch_check(): HELD when it is the
+                                message known here, else 0 */
+} cm_claim_t;
+
+/* Return a claim that says nothing. */
+cm_claim_t cm_epoch_claim_none(void);
+
+/* Read TEXT, "SEQ CLOCK" (or NULL: not said), into CLAIM->held. Returns 0 when
+ * it is something else, or no such numbers can be. */
+int cm_epoch_claim_read_held(cm_claim_t *claim, const char *text);
+
+/* Return the same for PEER, of what we hold of it; NULL: nothing. */
+const char *cm_epoch_claim_held(const cm_peer_t *peer, apr_pool_t *pool);
+
+/* Refuse a PEER whose CLAIM does not fit what this database knows. Outside of
+ * a transaction, before anything is stamped for it. What does not fit is looked
+ * at again under the locks, and *PEER is then as it was read there. Fails with
+ * CM_EPOCH, which names both sides and the way out. */
+cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
+                           apr_pool_t *result_pool,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Read the row of the peer NAME, and NODE's, as they are under their locks:
+ * before what a peer doubts is told to it again. Outside of a transaction. */
+cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
+                          apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Begin a new history, in a database that was restored or made anew: with an
+ * epoch, numbers and identities that cannot be those which were used since.
+ * All that is in the outbox goes to the peers again, under new numbers. */
+cm_error_t *cm_epoch_renew(cm_node_t *node,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Forget the epoch of the peer NAME and what proves its history: whatever
+ * comes next is taken, and all that is in the outbox goes to it again. */
+cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

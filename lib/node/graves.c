@@ -1,0 +1,97 @@
+/* Who bore an id here: see graves.h. */
+#include "node/graves.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+
+static const cm_bulk_column_t columns[] = {{"local_record_id", "text"},
+                                           {"local_record_type", "text"},
+                                           {"origin", "text"},
+                                           {"original_id", "text"}};
+
+/* Return whether a model refers to MODEL. */
+static int is_parent(const cm_settings_t *settings, const cm_model_t *model)
+{
+    int i, j;
+
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *child =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        for (j = 0; j < child->references->nelts; j++)
+            if (!strcmp(
+                    APR_ARRAY_IDX(child->references, j, cm_reference_t).model,
+                    model->name))
+                return 1;
+    }
+    return 0;
+}
+
+static void add_key(cm_bulk_t *bulk, const char *local_id, const char *type)
+{
+    cm_bulk_add(bulk, cm_datum_text(local_id));
+    cm_bulk_add(bulk, cm_datum_text(type));
+}
+
+cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
+                          apr_pool_t *scratch_pool)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("communicator_graves", columns, 2, 2, scratch_pool);
+    cm_bulk_t *rows =
+        cm_bulk_create("communicator_graves", columns, 4, 0, scratch_pool);
+    apr_hash_t *seen = apr_hash_make(scratch_pool);
+    apr_int64_t count;
+    int i;
+
+    for (i = graves->nelts - 1; i >= 0; i--) {
+        const cm_grave_t *grave = &APR_ARRAY_IDX(graves, i, cm_grave_t);
+        const char *type = grave->model->type;
+        const char *key =
+            apr_pstrcat(scratch_pool, type, "\x1f", grave->local_id, NULL);
+
+        if (apr_hash_get(seen, key, APR_HASH_KEY_STRING) ||
+            !is_parent(node->settings, grave->model))
+            continue;
+        apr_hash_set(seen, key, APR_HASH_KEY_STRING, "");
+        add_key(keys, grave->local_id, type);
+        add_key(rows, grave->local_id, type);
+        cm_bulk_add(rows, cm_datum_text(grave->identity.origin));
+        cm_bulk_add(rows, cm_datum_text(grave->identity.original_id));
+    }
+    if (!cm_bulk_rows(rows))
+        return NULL;
+    CM_TRY(cm_bulk_delete(&count, node->store, keys, scratch_pool));
+    return cm_bulk_insert(&count, node->store, rows, CM_PRESENT_FAIL,
+                          scratch_pool);
+}
+
+cm_error_t *cm_graves_find(apr_hash_t *found, cm_node_t *node, const char *type,
+                           const apr_array_header_t *ids,
+                           apr_pool_t *result_pool)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("communicator_graves", columns, 2, 2, result_pool);
+    cm_rows_t *rows;
+    int i;
+
+    if (!ids->nelts)
+        return NULL;
+    for (i = 0; i < ids->nelts; i++)
+        add_key(keys, APR_ARRAY_IDX(ids, i, const char *), type);
+    CM_TRY(cm_bulk_select(&rows, node->store,
+                          "t.local_record_id, t.origin, t.original_id", keys,
+                          NULL, 0, result_pool));
+    for (i = 0; i < rows->count; i++) {
+        cm_mapping_t *mapping = apr_pcalloc(result_pool, sizeof(*mapping));
+
+        mapping->identity.origin = cm_cell_text(rows, i, 1);
+        mapping->identity.original_id = cm_cell_text(rows, i, 2);
+        apr_hash_set(found, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING,
+                     mapping);
+    }
+    return NULL;
+}

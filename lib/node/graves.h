@@ -1,0 +1,26 @@
+/* Who bore an id here that a peer has deleted since: a message captured before
+ * may still refer to that record. Writes the table communicator_graves. */
+#ifndef CM_NODE_GRAVES_H
+#define CM_NODE_GRAVES_H
+
+#include "node/mapping.h"
+
+/* A record that is gone. */
+typedef struct cm_grave_t {
+    const cm_model_t *model;
+    const char *local_id; /* the one that it had */
+    cm_identity_t identity;
+} cm_grave_t;
+
+/* Remember GRAVES (cm_grave_t) of records that others may refer to, in the open
+ * transaction. Of several with one id the last one counts. */
+cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Find the records of TYPE that bore IDS (const char *): they are added to
+ * FOUND, local id -> cm_mapping_t *, of which only the identity is set. */
+cm_error_t *cm_graves_find(apr_hash_t *found, cm_node_t *node, const char *type,
+                           const apr_array_header_t *ids,
+                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+#endif

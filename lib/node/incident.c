@@ -1,0 +1,131 @@
+/* Problems that are noted: see incident.h. */
+#include "node/incident.h"
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+#include "record/clocks.h"
+
+#define LISTED 100
+
+/* Renew what is kept already; *FOUND: 0 when nothing is. */
+static cm_error_t *renew(apr_int64_t *found, cm_node_t *node,
+                         const cm_incident_t *noted, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_number(noted->severity, pool),
+        cm_datum_text(noted->text),
+        cm_datum_text(noted->remedy),
+        cm_datum_number(cm_clocks_now(), pool),
+        cm_datum_text(noted->subject),
+        cm_datum_text(noted->kind),
+    };
+
+    return cm_statement_run(
+        found, node->store,
+        "UPDATE communicator_problems SET severity = %s,"
+        " text = %s, remedy = %s, seen_at = %s,"
+        " times = times + 1 WHERE subject = %s AND kind = %s",
+        arguments, 6, pool);
+}
+
+static cm_error_t *insert(cm_node_t *node, const cm_incident_t *noted,
+                          apr_pool_t *pool)
+{
+    static const cm_bulk_column_t columns[] = {
+        {"subject", NULL},     {"kind", NULL},     {"severity", "integer"},
+        {"text", NULL},        {"remedy", NULL},   {"since", "bigint"},
+        {"seen_at", "bigint"}, {"times", "bigint"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_problems", columns, 8, 2, pool);
+    cm_datum_t now = cm_datum_number(cm_clocks_now(), pool);
+    apr_int64_t inserted;
+
+    cm_bulk_add(bulk, cm_datum_text(noted->subject));
+    cm_bulk_add(bulk, cm_datum_text(noted->kind));
+    cm_bulk_add(bulk, cm_datum_number(noted->severity, pool));
+    cm_bulk_add(bulk, cm_datum_text(noted->text));
+    cm_bulk_add(bulk, cm_datum_text(noted->remedy));
+    cm_bulk_add(bulk, now);
+    cm_bulk_add(bulk, now);
+    cm_bulk_add(bulk, cm_datum_number(1, pool));
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP, pool);
+}
+
+static cm_error_t *keep(cm_node_t *node, const cm_incident_t *noted,
+                        apr_pool_t *pool)
+{
+    apr_int64_t found;
+
+    CM_TRY(renew(&found, node, noted, pool));
+    if (!found)
+        CM_TRY(insert(node, noted, pool));
+    return cm_transaction_commit(node->store, pool);
+}
+
+cm_error_t *cm_incident_keep(cm_node_t *node, const cm_incident_t *noted,
+                             apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    err = keep(node, noted, scratch_pool);
+    cm_transaction_rollback(node->store);
+    CM_TRY_FOR(err, scratch_pool, "cannot note a problem of '%s'",
+               noted->subject);
+    return NULL;
+}
+
+cm_error_t *cm_incident_end(cm_node_t *node, const char *subject,
+                            const char *kind, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(subject),
+                                    cm_datum_text(kind)};
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    err =
+        cm_statement_run(NULL, node->store,
+                         "DELETE FROM communicator_problems WHERE subject = %s"
+                         " AND kind = %s",
+                         arguments, 2, scratch_pool);
+    if (!err)
+        err = cm_transaction_commit(node->store, scratch_pool);
+    cm_transaction_rollback(node->store);
+    CM_TRY_FOR(err, scratch_pool, "cannot end a problem of '%s'", subject);
+    return NULL;
+}
+
+cm_error_t *cm_incident_list(apr_array_header_t **list, cm_node_t *node,
+                             apr_pool_t *result_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY_FOR(cm_statement_select(
+                   &rows, node->store,
+                   apr_psprintf(result_pool,
+                                "SELECT subject, kind, severity, text, remedy,"
+                                " since, seen_at, times"
+                                " FROM communicator_problems"
+                                " ORDER BY since DESC, subject, kind LIMIT %d",
+                                LISTED),
+                   NULL, 0, result_pool),
+               result_pool, "cannot read the problems that were noted");
+    *list = apr_array_make(result_pool, 4, sizeof(cm_incident_t));
+    for (i = 0; i < rows->count; i++) {
+        cm_incident_t *noted = apr_array_push(*list);
+
+        noted->subject = cm_cell_text(rows, i, 0);
+        noted->kind = cm_cell_text(rows, i, 1);
+        noted->severity = cm_cell_number(rows, i, 2) > CM_SEVERITY_WARNING
+                              ? CM_SEVERITY_CRITICAL
+                              : CM_SEVERITY_WARNING;
+        noted->text = cm_cell_text(rows, i, 3);
+        noted->remedy = cm_cell_text(rows, i, 4);
+        noted->since = cm_cell_number(rows, i, 5);
+        noted->seen_at = cm_cell_number(rows, i, 6);
+        noted->times = cm_cell_number(rows, i, 7);
+    }
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* The mapping: who created a record, its id there, its id here; and the
+ * record's sync state, its clocks and tombstone. Every record that was ever
+ * sent or received has one. */
+#ifndef CM_NODE_MAPPING_H
+#define CM_NODE_MAPPING_H
+
+#include "record/message.h"
+#include "node/node.h"
+
+typedef struct cm_mapping_t {
+    apr_int64_t id;   /* 0: not stored yet */
+    const char *type; /* local_record_type */
+    cm_identity_t identity;
+    const char *local_id; /* NULL: a tombstone, or an alias */
+    cm_clocks_t clocks;
+    apr_int64_t deleted_at; /* clock of the delete; 0: alive */
+    apr_int64_t same_as;    /* id of the mapping that this name stands for */
+    int changed;            /* to be written by cm_mapping_save() */
+} cm_mapping_t;
+
+/* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases
+ * followed. *FOUND: cm_identity_key() -> cm_mapping_t *. */
+cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,
+                                   const char *type,
+                                   const apr_array_header_t *identities,
+                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find them by LOCAL_IDS (const char *). *FOUND: local id -> cm_mapping_t *. */
+cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
+                                   const char *type,
+                                   const apr_array_header_t *local_ids,
+                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Store MAPPINGS (cm_mapping_t *): those marked changed are updated, then
+ * new ones are inserted, in two statements. Under the node's lock. The id of
+ * a new one is not read back: save it once, then find it again. */
+cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Make mappings for the LOCAL_IDS (const char *, each once) of MODEL that
+ * have none alive: with the next free identity. They are added to FOUND
+ * (local id -> cm_mapping_t *), not stored yet. Under the node's lock. */
+cm_error_t *cm_mapping_make(apr_hash_t *found, cm_node_t *node,
+                            const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find the next free life (cm_mapping_identity_of_local()) of each of
+ * LOCAL_IDS: local id -> int *. */
+cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
+                             const cm_model_t *model,
+                             const apr_array_header_t *local_ids,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Return the first life of records of MODEL: 1; above that in a database that
+ * was restored or made anew, which hands out ids once more. With shared keys
+ * the same key is the same record. */
+int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model);
+
+/* Return the identity of a record with shared keys: ("*", KEY), KEY in its
+ * canonical form, as databases write it differently. */
+cm_identity_t cm_mapping_identity_of_key(cm_node_t *node,
+                                         const cm_model_t *model,
+                                         const char *key, apr_pool_t *pool);
+
+/* Return the identity of a record created here: (node, local id); with shared
+ * keys cm_mapping_identity_of_key(). LIFE is the first one, or one more per
+ * tombstone of that id: databases hand out old ids again. */
+cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
+                                           const cm_model_t *model,
+                                           const char *local_id, int life,
+                                           apr_pool_t *pool);
+
+#endif

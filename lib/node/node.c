@@ -1,0 +1,253 @@
+/* The node: this database and its lock. See node.h. */
+#include "node/node.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "store/bulk.h"
+#include "store/dialect.h"
+#include "schema/migrate.h"
+#include "record/clocks.h"
+
+/* How long a connection remembers tables. */
+#define TABLES_LAST apr_time_from_sec(10)
+
+/* Say what is wrong with the schema, and what to do. */
+static cm_error_t *wrong_schema(int present, int known, apr_pool_t *pool)
+{
+    cm_error_t *err =
+        CM_FAIL(pool, CM_SCHEMA,
+                "Communicator's tables have version %d, version %d is needed",
+                present, known);
+
+    if (present > known)
+        return cm_error_hint(err, pool, "install the newer program here too");
+    return cm_error_hint(err, pool, "run 'communicator-sync migrate'");
+}
+
+/* Fail unless VERSION, of the database, is the one that is known. */
+static cm_error_t *check_version(int version, cm_store_t *store,
+                                 apr_pool_t *pool)
+{
+    int known = cm_migrate_plan_known(store);
+
+    return version == known ? NULL : wrong_schema(version, known, pool);
+}
+
+cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
+                         cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *opened;
+    cm_error_t *err;
+    cm_rows_t *rows;
+
+    err = cm_statement_select(
+        &rows, store,
+        "SELECT epoch, life, (SELECT max(version) FROM communicator_schema),"
+        " paused_at FROM communicator_node WHERE id = 1",
+        NULL, 0, pool);
+    if (err && err->code == CM_SCHEMA)
+        return cm_error_hint(cm_error_make(pool, CM_SCHEMA, err, __FILE__,
+                                           __LINE__,
+                                           "Communicator's tables are missing"),
+                             pool, "run 'communicator-sync migrate'");
+    CM_TRY_FOR(err, pool, "cannot open the database");
+    CM_TRY(check_version(rows->count ? (int)cm_cell_number(rows, 0, 2) : 0,
+                         store, pool));
+    opened = apr_pcalloc(pool, sizeof(*opened));
+    opened->settings = settings;
+    opened->store = store;
+    opened->epoch = cm_cell_text(rows, 0, 0);
+    opened->life = (int)cm_cell_number(rows, 0, 1);
+    opened->paused_at = cm_cell_number(rows, 0, 3);
+    opened->pool = pool;
+    apr_pool_create(&opened->table_pool, pool);
+    apr_pool_tag(opened->table_pool, "cm_node_tables");
+    apr_pool_create(&opened->row_pool, pool);
+    apr_pool_tag(opened->row_pool, "cm_node_row");
+    opened->tables = apr_hash_make(opened->table_pool);
+    *node = opened;
+    return NULL;
+}
+
+cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
+                          const cm_model_t *model)
+{
+    cm_table_t *read =
+        apr_hash_get(node->tables, model->name, APR_HASH_KEY_STRING);
+    apr_pool_t *scratch_pool;
+    cm_error_t *err;
+
+    if (!read) {
+        if (!apr_hash_count(node->tables))
+            node->tables_at = cm_clocks_now();
+        apr_pool_create(&scratch_pool, node->pool);
+        err = cm_catalog_read(&read, node->store, model, node->table_pool,
+                              scratch_pool);
+        if (err)
+            err = cm_error_copy(err, node->pool);
+        apr_pool_destroy(scratch_pool);
+        CM_TRY(err);
+        apr_hash_set(node->tables, model->name, APR_HASH_KEY_STRING, read);
+    }
+    *table = read;
+    return NULL;
+}
+
+void cm_node_forget(cm_node_t *node)
+{
+    apr_pool_clear(node->table_pool);
+    node->tables = apr_hash_make(node->table_pool);
+    cm_store_forget(node->store);
+}
+
+void cm_node_renew(cm_node_t *node)
+{
+    if (apr_hash_count(node->tables) &&
+        cm_clocks_now() - node->tables_at > TABLES_LAST)
+        cm_node_forget(node);
+}
+
+/* Read the row of communicator_node, with LOCK (SQL) behind. */
+static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
+                            const char *lock, apr_pool_t *scratch_pool)
+{
+    const char *sql = apr_pstrcat(scratch_pool,
+                                  "SELECT last_seq, epoch, life, paused_at,"
+                                  " mappings_version, stamped_id, passed"
+                                  " FROM communicator_node"
+                                  " WHERE id = 1",
+                                  lock, NULL);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, node->store, sql, NULL, 0, scratch_pool));
+    if (!rows->count)
+        return cm_error_hint(
+            CM_FAIL(scratch_pool, CM_SCHEMA, "communicator_node has no row"),
+            scratch_pool, "restore it: it holds the last number used");
+    *last_seq = cm_cell_number(rows, 0, 0);
+    if (strcmp(node->epoch, cm_cell_text(rows, 0, 1)))
+        node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
+    node->life = (int)cm_cell_number(rows, 0, 2);
+    node->paused_at = cm_cell_number(rows, 0, 3);
+    node->mappings_version = cm_cell_number(rows, 0, 4);
+    node->stamped_id = cm_cell_number(rows, 0, 5);
+    apr_pool_clear(node->row_pool);
+    node->passed = apr_pstrdup(node->row_pool, cm_cell_text(rows, 0, 6));
+    return NULL;
+}
+
+cm_error_t *cm_node_refresh(apr_int64_t *last_seq, cm_node_t *node,
+                            apr_pool_t *scratch_pool)
+{
+    CM_TRY_FOR(read_row(last_seq, node, "", scratch_pool), scratch_pool,
+               "cannot read the epoch of this database");
+    return NULL;
+}
+
+cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    CM_TRY_FOR(read_row(last_seq, node,
+                        cm_dialect_of_store(node->store)->for_update,
+                        scratch_pool),
+               scratch_pool, "cannot take the node's lock");
+    return NULL;
+}
+
+cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
+                                 apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_number(last_seq, scratch_pool);
+
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET last_seq = %s"
+                            " WHERE id = 1",
+                            &argument, 1, scratch_pool);
+}
+
+cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
+                                apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_number(last_seq, scratch_pool),
+        cm_datum_number(node->stamped_id, scratch_pool),
+        cm_datum_text(node->passed)};
+
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET last_seq = %s,"
+                            " stamped_id = %s, passed = %s WHERE id = 1",
+                            arguments, 3, scratch_pool);
+}
+
+cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)
+{
+    node->mappings_version++;
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET mappings_version ="
+                            " mappings_version + 1 WHERE id = 1",
+                            NULL, 0, scratch_pool);
+}
+
+/* SQLite has no variables: a row, in the same transaction, stands for one. */
+static cm_error_t *set_applying_row(cm_store_t *store, const char *name,
+                                    apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_text(name);
+
+    CM_TRY(cm_statement_run(NULL, store, "DELETE FROM communicator_applying",
+                            NULL, 0, scratch_pool));
+    if (!name)
+        return NULL;
+    return cm_statement_run(
+        NULL, store, "INSERT INTO communicator_applying (name) VALUES (%s)",
+        &argument, 1, scratch_pool);
+}
+
+cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
+                             apr_pool_t *scratch_pool)
+{
+    const char *name = table ? table->model->table : NULL;
+    cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    switch (cm_dialect_of_store(node->store)->database) {
+    case CM_SQLITE3:
+        return set_applying_row(node->store, name, scratch_pool);
+    case CM_PGSQL:
+        if (!name)
+            argument = cm_datum_text("");
+        return cm_statement_select(
+            &rows, node->store,
+            "SELECT set_config('communicator.applying', %s, true)", &argument,
+            1, scratch_pool);
+    case CM_MYSQL:
+        return cm_statement_run(NULL, node->store,
+                                "SET @communicator_applying = %s", &argument, 1,
+                                scratch_pool);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
+                             const apr_array_header_t *keys,
+                             apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"name", "text"}};
+    cm_bulk_t *bulk;
+    apr_int64_t inserted;
+    int i;
+
+    if (cm_dialect_of_store(node->store)->database != CM_SQLITE3)
+        return cm_node_applying(node, table, scratch_pool);
+    CM_TRY(set_applying_row(node->store, NULL, scratch_pool));
+    bulk = cm_bulk_create("communicator_applying", columns, 1, 1, scratch_pool);
+    for (i = 0; i < keys->nelts; i++)
+        cm_bulk_add(bulk, cm_datum_text(apr_pstrcat(
+                              scratch_pool, table->model->table, "\x1f",
+                              APR_ARRAY_IDX(keys, i, const char *), NULL)));
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool);
+}

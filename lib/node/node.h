@@ -1,0 +1,85 @@
+/* A node: one application database with its Communicator, opened. */
+#ifndef CM_NODE_H
+#define CM_NODE_H
+
+#include "store/store.h"
+#include "config/settings.h"
+#include "schema/catalog.h"
+
+typedef struct cm_node_t {
+    const cm_settings_t *settings;
+    cm_store_t *store;
+    const char *epoch; /* of this database: 32 hexadecimal digits */
+    int life;          /* the first of records made here (mapping.h) */
+    apr_int64_t mappings_version; /* of the mappings, as last read */
+    apr_int64_t
+        paused_at; /* since when it is paused; 0: not (operate/status.h) */
+    apr_int64_t stamped_id; /* how far the outbox is stamped, as last read, */
+    const char *passed;     /* and what may commit below (outbox/unstamped.h) */
+    apr_time_t looked_at;   /* when all of it was last looked through; 0 */
+    int owes_release;       /* what is parked waits for records of this run */
+    int ids_asked, ids_mixed; /* ids of the outbox come from several servers */
+    apr_pool_t *row_pool;
+    apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
+    apr_int64_t tables_at; /* when the first of them was read */
+    apr_pool_t *pool;
+    apr_pool_t *table_pool;
+} cm_node_t;
+
+/* Open the node in POOL: reads its epoch and checks that the schema is the
+ * one this program knows. Fails with CM_SCHEMA (hint: run migrate). */
+cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
+                         cm_store_t *store, apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Give the table of MODEL from the cache, or read it. */
+cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
+                          const cm_model_t *model) CM_UNUSED_RESULT;
+
+/* Forget the tables (and prepared statements): the schema changed. */
+void cm_node_forget(cm_node_t *node);
+
+/* The same where they were read some seconds ago: for a connection that lives
+ * long, before it is used. A column that has another type now is else not
+ * noticed where its new values fit the old type, and are not the same then. */
+void cm_node_renew(cm_node_t *node);
+
+/* Read again what `epoch --new` and `pause` change, for a connection that
+ * lives long, and give the last seq used; takes no lock. */
+cm_error_t *cm_node_refresh(apr_int64_t *last_seq, cm_node_t *node,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Take the node's stamp lock until the transaction ends and give the last
+ * seq used. Every change of seq, clock and mapping is made under it. */
+cm_error_t *cm_node_lock(apr_int64_t *last_seq, cm_node_t *node,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write the last seq used, under the lock. */
+cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same, and how far the outbox is stamped, as NODE says. */
+cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the mappings their next version, under the lock: who has read them
+ * without it sees that they are not the same any more. */
+cm_error_t *cm_node_mappings_change(cm_node_t *node,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Say that changes of TABLE (NULL: of no table) made from now on in this
+ * transaction are applied messages: its triggers stay silent. They compare
+ * its name as configured (cm_model_t.table) with the setting
+ * communicator.applying, the variable @communicator_applying, or the column
+ * name of communicator_applying. Say NULL before commit, and on MariaDB
+ * after a rollback too: there the variable outlives the transaction. */
+cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same for rows of TABLE with KEYS (const char *), which are going to be
+ * deleted: what a foreign key within the table deletes along with them is a
+ * change made here. On MariaDB such rows go unseen. */
+cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
+                             const apr_array_header_t *keys,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

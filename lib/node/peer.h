@@ -1,0 +1,40 @@
+/* What is known of a peer: the cursors, its epoch, last contact. A row of
+ * communicator_peers, made when the peer is first met. */
+#ifndef CM_NODE_PEER_H
+#define CM_NODE_PEER_H
+
+#include "node/node.h"
+
+typedef struct cm_peer_t {
+    const char *name;
+    const char *epoch;          /* NULL: a gem, or never met */
+    apr_int64_t confirmed;      /* it holds our messages up to this seq */
+    apr_int64_t confirmed_id;   /* gem: their number on the wire */
+    apr_int64_t received;       /* we hold its messages up to this seq */
+    apr_int64_t received_clock; /* clock of message HELD */
+    apr_int64_t sent;           /* handed over up to this seq */
+    int has_received;           /* anything at all (gem: first id is free) */
+    apr_int64_t last_push_at, last_pull_at; /* microseconds; 0: never */
+    apr_int64_t clock_offset;               /* its clock - ours, microseconds */
+    apr_int64_t held; /* the last of its messages here: with its clock it
+                         proves the history; 0: none */
+    int problems;     /* noted of it (problem.h); read only */
+} cm_peer_t;
+
+/* Hosts' clocks further apart than this puzzle people, never the merge. */
+#define CM_SKEW_LIMIT (60 * (apr_int64_t)1000000)
+
+/* Read the peer's row, making it when there is none. With LOCK it stays
+ * locked until the end of the transaction: first of all locks. */
+cm_error_t *cm_peer_load(cm_peer_t **peer, cm_node_t *node, const char *name,
+                         int lock, apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Read the peer's row without a lock; *PEER is NULL when there is none. */
+cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
+                         apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Write the whole row. */
+cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,171 @@
+/* The story of one record: see explain.h. */
+#include "operate/explain.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+
+#define MOST "20"
+
+static cm_error_t *find_by_identity(cm_story_t *story, cm_node_t *node,
+                                    const cm_model_t *model,
+                                    cm_identity_t identity, apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
+    apr_hash_t *found;
+
+    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
+    CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
+    story->mapping = apr_hash_get(found, cm_identity_key(identity, pool),
+                                  APR_HASH_KEY_STRING);
+    return NULL;
+}
+
+/* A record that is deleted here has no local id any more: then it is looked
+ * for as one that was made here. */
+static cm_error_t *find_mapping(cm_story_t *story, cm_node_t *node,
+                                const cm_model_t *model, const char *origin,
+                                const char *id, apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(const char *));
+    apr_hash_t *found;
+
+    if (origin)
+        return find_by_identity(story, node, model, (cm_identity_t){origin, id},
+                                pool);
+    APR_ARRAY_PUSH(one, const char *) = id;
+    CM_TRY(cm_mapping_by_local_id(&found, node, model->type, one, pool));
+    story->mapping = apr_hash_get(found, id, APR_HASH_KEY_STRING);
+    if (story->mapping)
+        return NULL;
+    return find_by_identity(
+        story, node, model,
+        cm_mapping_identity_of_local(node, model, id, 1, pool), pool);
+}
+
+static cm_error_t *find_row(cm_story_t *story, cm_node_t *node,
+                            const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_datum_t key = cm_datum_text(story->key);
+    const cm_table_t *table;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               apr_pstrcat(pool, "SELECT 1 FROM ",
+                                           table->quoted, " t WHERE ",
+                                           table->key_text, " = %s", NULL),
+                               &key, 1, pool));
+    story->exists = rows->count > 0;
+    return NULL;
+}
+
+static apr_array_header_t *read_events(const cm_rows_t *rows, apr_pool_t *pool)
+{
+    apr_array_header_t *events =
+        apr_array_make(pool, rows->count, sizeof(cm_event_t));
+    int i;
+
+    for (i = 0; i < rows->count; i++) {
+        cm_event_t *event = apr_array_push(events);
+
+        event->peer = cm_cell_text(rows, i, 0);
+        event->id = cm_cell_number(rows, i, 1);
+        event->action = cm_cell_text(rows, i, 2);
+        event->changed = cm_cell_text(rows, i, 3);
+        event->clock = cm_cell_number(rows, i, 4);
+        event->error = cm_cell_text(rows, i, 5);
+        event->done = (int)cm_cell_number(rows, i, 6);
+    }
+    return events;
+}
+
+static cm_error_t *read_messages(cm_story_t *story, cm_node_t *node,
+                                 const cm_model_t *model,
+                                 cm_identity_t identity, apr_pool_t *pool)
+{
+    const cm_datum_t in[] = {cm_datum_text(model->name),
+                             cm_datum_text(identity.origin),
+                             cm_datum_text(identity.original_id)};
+    const cm_datum_t out[] = {in[0], cm_datum_text(story->key), in[0], in[1],
+                              in[2]};
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        "SELECT source, seq, action, changed, clock, NULL,"
+        " CASE WHEN delivered_at IS NULL THEN 0 ELSE 1 END"
+        " FROM outbound_messages WHERE (model = %s AND local_record_id = %s)"
+        " OR (model = %s AND origin = %s AND original_id = %s)"
+        " ORDER BY id DESC LIMIT " MOST,
+        out, 5, pool));
+    story->out = read_events(rows, pool);
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        "SELECT peer, id, action, NULL, clock, error,"
+        " CASE WHEN processed_at IS NULL THEN 0 ELSE 1 END"
+        " FROM inbound_messages WHERE model = %s AND origin = %s"
+        " AND original_id = %s ORDER BY received_at DESC, id DESC LIMIT " MOST,
+        in, 3, pool));
+    story->in = read_events(rows, pool);
+    return NULL;
+}
+
+static cm_error_t *read_losses(cm_story_t *story, cm_node_t *node,
+                               const cm_model_t *model, cm_identity_t identity,
+                               apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_text(model->name), cm_datum_text(story->key),
+        cm_datum_text(identity.origin), cm_datum_text(identity.original_id)};
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        "SELECT column_name, lost_value, won_value, lost_clock, won_clock,"
+        " created_at, peer, message_id FROM communicator_conflicts"
+        " WHERE model = %s AND (local_record_id = %s"
+        " OR (origin = %s AND original_id = %s)) ORDER BY id DESC LIMIT " MOST,
+        arguments, 4, pool));
+    story->losses = apr_array_make(pool, rows->count, sizeof(cm_loss_t));
+    for (i = 0; i < rows->count; i++) {
+        cm_loss_t *loss = apr_array_push(story->losses);
+
+        loss->column = cm_cell_text(rows, i, 0);
+        loss->lost = cm_cell_text(rows, i, 1);
+        loss->won = cm_cell_text(rows, i, 2);
+        loss->lost_clock = cm_cell_number(rows, i, 3);
+        loss->won_clock = cm_cell_number(rows, i, 4);
+        loss->at = cm_cell_number(rows, i, 5);
+        loss->peer = cm_cell_text(rows, i, 6);
+        loss->message_id = cm_cell_number(rows, i, 7);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_explain_record(cm_story_t **story, cm_node_t *node,
+                              const cm_model_t *model, const char *origin,
+                              const char *id, apr_pool_t *result_pool)
+{
+    cm_story_t *told = apr_pcalloc(result_pool, sizeof(*told));
+    cm_identity_t identity = {origin, id};
+
+    CM_TRY(find_mapping(told, node, model, origin, id, result_pool));
+    told->key = origin ? "" : id;
+    if (told->mapping) {
+        identity = told->mapping->identity;
+        if (told->mapping->local_id)
+            told->key = told->mapping->local_id;
+    }
+    else if (!origin)
+        identity =
+            cm_mapping_identity_of_local(node, model, id, 1, result_pool);
+    CM_TRY(find_row(told, node, model, result_pool));
+    CM_TRY(read_messages(told, node, model, identity, result_pool));
+    CM_TRY(read_losses(told, node, model, identity, result_pool));
+    *story = told;
+    return NULL;
+}

@@ -1,0 +1,132 @@
+/* How well a node is, for an operator: its state (status.h), what is parked,
+ * what lost of late, and what of all that is a trouble. The status page of the
+ * module and `communicator-sync status` can show the same struct, and print
+ * the same JSON, Prometheus and Nagios lines.
+ *
+ * Reading takes a few statements per peer, each bounded, and changes nothing.
+ * Values of records are not in it. */
+#ifndef CM_OPERATE_HEALTH_H
+#define CM_OPERATE_HEALTH_H
+
+#include "node/incident.h"
+#include "operate/parked.h"
+#include "operate/status.h"
+
+/* How many parked messages and conflicts are listed. */
+#define CM_HEALTH_LISTED 20
+
+/* What is of late is counted up to here. */
+#define CM_HEALTH_RECENT 1000
+
+/* Something that a person should look at. */
+typedef struct cm_problem_t {
+    cm_severity_e severity;
+    const char *peer;   /* NULL: of this node */
+    const char *text;   /* what is the case */
+    const char *remedy; /* what to do, or NULL */
+} cm_problem_t;
+
+/* Of one peer, beside what cm_status_peer_t holds of it. */
+typedef struct cm_health_peer_t {
+    const cm_status_peer_t *state;
+    int connects;                /* we connect to it */
+    apr_int64_t last_contact_at; /* either way; 0: never */
+    apr_int64_t oldest_parked_at;
+    apr_int64_t received_of_late; /* in the last hour */
+    cm_severity_e severity;       /* of its worst problem */
+} cm_health_peer_t;
+
+typedef struct cm_health_conflict_t {
+    const char *model, *local_record_id;
+    const char *column; /* NULL: the whole record */
+    const char *peer;   /* whose message met the change here */
+    apr_int64_t created_at;
+} cm_health_conflict_t;
+
+typedef struct cm_health_t {
+    const char *name;
+    const char *version;      /* of this program */
+    const char *driver;       /* NULL: the state cannot be read */
+    const cm_status_t *state; /* NULL: the same */
+    const char *standby;      /* why the database takes no writes, or NULL */
+    apr_int64_t taken_at;
+    apr_int64_t made_of_late;         /* changes here in the last hour */
+    apr_interval_time_t expect_every; /* 0: off */
+    apr_array_header_t *peers;        /* cm_health_peer_t */
+    apr_array_header_t *parked;       /* cm_parked_row_t, for a person first */
+    apr_array_header_t *withheld;     /* cm_withheld_t */
+    apr_array_header_t *conflicts;    /* cm_health_conflict_t, last first */
+    apr_array_header_t *altered;      /* cm_altered_t */
+    apr_array_header_t *noted;        /* cm_incident_t, last first */
+    apr_array_header_t *problems;     /* cm_problem_t, worst first */
+    cm_severity_e severity;           /* of the worst one */
+} cm_health_t;
+
+/* Read how NODE is, and judge it by its settings. Outside of a
+ * transaction. */
+cm_error_t *cm_health_read(cm_health_t **health, cm_node_t *node,
+                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* The same towards the peer NAME alone (NULL: all). */
+cm_error_t *cm_health_read_peer(cm_health_t **health, cm_node_t *node,
+                                const char *name,
+                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Return the health of a node that cannot be read because of ERR, which is its
+ * only problem. */
+cm_health_t *cm_health_of_error(const cm_settings_t *settings,
+                                const cm_error_t *err, apr_pool_t *pool);
+
+/* Find the problems anew, with peers expected every EXPECT_EVERY (0: whenever
+ * they like). What was added to them is forgotten. */
+void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
+                     apr_pool_t *pool);
+
+/* Add PROBLEM, where it belongs. */
+void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem);
+
+/* Look whether NODE can work: each model's table, its columns, its triggers,
+ * read anew. *PROBLEMS: cm_problem_t, empty when all is well. Fails when the
+ * database cannot be asked. */
+cm_error_t *cm_health_judge_check(apr_array_header_t **problems,
+                                  cm_node_t *node,
+                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Look, by one statement, whether each published table has its triggers.
+ * *PROBLEMS: cm_problem_t. That they fit the table's columns only
+ * cm_health_judge_check() sees. */
+cm_error_t *cm_health_judge_triggers(apr_array_header_t **problems,
+                                     cm_node_t *node,
+                                     apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Append HEALTH as one JSON object and a newline. */
+void cm_health_text_json(cm_buffer_t *out, const cm_health_t *health);
+
+/* Append HEALTH as lines in Prometheus' text format 0.0.4. */
+void cm_health_prometheus(cm_buffer_t *out, const cm_health_t *health);
+
+/* Append HEALTH as the one line of a Nagios plugin, whose exit status is
+ * HEALTH->severity. */
+void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health);
+
+/* What a monitor wants of all peers together. */
+typedef struct cm_health_sums_t {
+    apr_int64_t age;      /* seconds since the most silent peer was here; -1:
+                             one never was, or there is none */
+    apr_int64_t pending;  /* messages for all */
+    apr_int64_t oldest;   /* seconds that the oldest of them waits */
+    apr_int64_t parked;   /* those that wait for other records included */
+    apr_int64_t withheld; /* messages held back from peers */
+} cm_health_sums_t;
+cm_health_sums_t cm_health_sum(const cm_health_t *health);
+
+/* Return "ok", "warning", "critical", "unknown". */
+const char *cm_health_severity_name(cm_severity_e severity);
+
+/* Return whether A is worse than B. */
+int cm_health_severity_is_worse(cm_severity_e a, cm_severity_e b);
+
+/* Return how long INTERVAL microseconds are, for people: "5 min". */
+const char *cm_health_judge_span(apr_int64_t interval, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,189 @@
+/* Parked messages in a person's hands: see parked.h. */
+#include "operate/parked.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "store/dialect.h"
+#include "node/conflict.h"
+#include "node/mapping.h"
+#include "node/peer.h"
+
+cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
+                           const char *peer, int limit, apr_pool_t *result_pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *read;
+    int i;
+
+    CM_TRY_FOR(
+        cm_statement_select(
+            &read, node->store,
+            apr_psprintf(result_pool,
+                         "SELECT peer, id, model, origin, original_id, error,"
+                         " transient, action, attempts, received_at"
+                         " FROM inbound_messages WHERE processed_at IS NULL%s"
+                         " ORDER BY peer, id LIMIT %d",
+                         peer ? " AND peer = %s" : "", limit),
+            &argument, peer ? 1 : 0, result_pool),
+        result_pool, "cannot list what is parked");
+    *rows = apr_array_make(result_pool, read->count, sizeof(cm_parked_row_t));
+    for (i = 0; i < read->count; i++) {
+        cm_parked_row_t *row = apr_array_push(*rows);
+
+        row->peer = cm_cell_text(read, i, 0);
+        row->message.id = cm_cell_number(read, i, 1);
+        row->message.model = cm_cell_text(read, i, 2);
+        row->message.identity.origin = cm_cell_text(read, i, 3);
+        row->message.identity.original_id = cm_cell_text(read, i, 4);
+        row->message.reason = cm_cell_text(read, i, 5);
+        row->message.transient = (int)cm_cell_number(read, i, 6);
+        row->action = cm_cell_text(read, i, 7);
+        row->attempts = (int)cm_cell_number(read, i, 8);
+        row->received_at = cm_cell_number(read, i, 9);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
+                          apr_int64_t id, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    cm_datum_number(id, scratch_pool)};
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT 1 FROM inbound_messages WHERE peer = %s"
+                               " AND id = %s AND processed_at IS NULL",
+                               arguments, 2, scratch_pool));
+    *there = rows->count > 0;
+    return NULL;
+}
+
+typedef struct work_t {
+    cm_node_t *node;
+    const char *peer;
+    apr_int64_t id;
+} work_t;
+
+/* The columns of a message that is kept whole, see cm_conflict_keep_message().
+ */
+#define WHOLE                                                                  \
+    "id, model, origin, original_id, action, clock, clocks, base, refs, body," \
+    " error"
+
+/* Read the parked message of WORK. */
+static cm_error_t *read_whole(cm_rows_t **rows, const work_t *work,
+                              apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
+                                    cm_datum_number(work->id, pool)};
+
+    CM_TRY(cm_statement_select(
+        rows, work->node->store,
+        "SELECT " WHOLE " FROM inbound_messages WHERE peer = %s AND id = %s"
+        " AND processed_at IS NULL",
+        arguments, 2, pool));
+    if (!(*rows)->count)
+        return CM_FAIL(pool, CM_USAGE,
+                       "no message %" APR_INT64_T_FMT " of '%s' is parked here",
+                       work->id, work->peer);
+    return NULL;
+}
+
+static cm_error_t *find_local_id(const char **id, const work_t *work,
+                                 const cm_rows_t *rows, apr_pool_t *pool)
+{
+    const char *name = cm_cell_text(rows, 0, 1);
+    const cm_model_t *model =
+        name ? cm_settings_model(work->node->settings, name) : NULL;
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
+    cm_identity_t identity = {cm_cell_text(rows, 0, 2),
+                              cm_cell_text(rows, 0, 3)};
+    cm_mapping_t *mapping;
+    apr_hash_t *found;
+
+    *id = NULL;
+    if (!model || !identity.origin || !identity.original_id)
+        return NULL;
+    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
+    CM_TRY(cm_mapping_by_identity(&found, work->node, model->type, one, pool));
+    mapping = apr_hash_get(found, cm_identity_key(identity, pool),
+                           APR_HASH_KEY_STRING);
+    *id = mapping ? mapping->local_id : NULL;
+    return NULL;
+}
+
+static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
+{
+    cm_store_t *store = work->node->store;
+    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
+                                    cm_datum_number(work->id, pool)};
+    const char *local_id;
+    cm_rows_t *rows;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, work->node, work->peer, 1, pool));
+    CM_TRY(read_whole(&rows, work, pool));
+    CM_TRY(find_local_id(&local_id, work, rows, pool));
+    CM_TRY(
+        cm_conflict_keep_message(work->node, work->peer, rows, local_id, pool));
+    CM_TRY(cm_statement_run(
+        NULL, store,
+        apr_pstrcat(pool, "UPDATE inbound_messages SET processed_at = ",
+                    cm_dialect_of_store(store)->now,
+                    ", transient = 0, error = 'discarded'"
+                    " WHERE peer = %s AND id = %s",
+                    NULL),
+        arguments, 2, pool));
+    return cm_transaction_commit(store, pool);
+}
+
+/* Where a person's word is awaited, discarding is that word: ours stands.
+ * Returns whether that was so. */
+static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    const cm_model_t *model;
+    cm_receipt_t *receipt;
+    const char *name;
+    cm_rows_t *rows;
+
+    CM_TRY(read_whole(&rows, work, pool));
+    name = cm_cell_text(rows, 0, 1);
+    model = name ? cm_settings_model(work->node->settings, name) : NULL;
+    *done = 0;
+    if (!model || model->conflict != CM_CONFLICT_HOLD)
+        return NULL;
+    APR_ARRAY_PUSH(ids, apr_int64_t) = work->id;
+    CM_TRY(cm_inbox_retry_decided(&receipt, work->node, work->peer, ids,
+                                  CM_DECIDE_OURS, pool));
+    *done = receipt->parked->nelts == 0;
+    return NULL;
+}
+
+static cm_error_t *give_up(const work_t *work, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    int done;
+
+    CM_TRY(decide_ours(&done, work, pool));
+    if (done)
+        return NULL;
+    CM_TRY(cm_transaction_begin(work->node->store, pool));
+    err = discard(work, pool);
+    cm_transaction_rollback(work->node->store);
+    return err;
+}
+
+cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
+                              apr_pool_t *scratch_pool)
+{
+    const work_t work = {node, peer, id};
+
+    CM_TRY_FOR(give_up(&work, scratch_pool), scratch_pool,
+               "cannot discard message %" APR_INT64_T_FMT " of '%s'", id, peer);
+    return NULL;
+}

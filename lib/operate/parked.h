@@ -1,0 +1,34 @@
+/* Parked messages in a person's hands: seen, and given up; inbox/inbox.h
+ * tries them again. */
+#ifndef CM_OPERATE_PARKED_H
+#define CM_OPERATE_PARKED_H
+
+#include "inbox/inbox.h"
+
+typedef struct cm_parked_row_t {
+    const char *peer;
+    cm_parked_t message; /* id, model, identity, reason, transient */
+    const char *action;
+    int attempts;
+    apr_int64_t received_at; /* microseconds; 0: not known */
+} cm_parked_row_t;
+
+/* List what is parked of PEER, or (NULL) of all, by peer and id: at most
+ * LIMIT cm_parked_row_t. Bodies are not read. */
+cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
+                           const char *peer, int limit,
+                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Say whether message ID of PEER is parked. */
+cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
+                          apr_int64_t id,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give up on message ID of PEER: it is kept whole in communicator_conflicts,
+ * and what waits behind it goes on at the next try. Where conflict=hold keeps
+ * it, ours stands instead (cm_inbox_retry_decided()). Fails with CM_USAGE when
+ * it is not parked. */
+cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

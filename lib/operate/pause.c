@@ -1,0 +1,36 @@
+/* Pausing a node: see pause.h. */
+#include "operate/pause.h"
+
+#include <apr_strings.h>
+
+cm_error_t *cm_pause_set(cm_node_t *node, apr_int64_t at,
+                         apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_number(at, scratch_pool);
+
+    /* The time that it was paused first stays. */
+    CM_TRY_FOR(
+        cm_statement_run(NULL, node->store,
+                         at ? "UPDATE communicator_node SET paused_at = %s"
+                              " WHERE id = 1 AND paused_at = 0"
+                            : "UPDATE communicator_node SET paused_at = %s"
+                              " WHERE id = 1",
+                         &argument, 1, scratch_pool),
+        scratch_pool, "cannot %s '%s'", at ? "pause" : "resume",
+        node->settings->name);
+    if (!at || !node->paused_at)
+        node->paused_at = at;
+    return NULL;
+}
+
+cm_error_t *cm_pause_check(const cm_node_t *node, apr_pool_t *pool)
+{
+    char since[APR_RFC822_DATE_LEN];
+
+    if (!node->paused_at)
+        return NULL;
+    apr_rfc822_date(since, node->paused_at);
+    return cm_error_hint(CM_FAIL(pool, CM_PAUSED, "'%s' is paused since %s",
+                                 node->settings->name, since),
+                         pool, "communicator-sync resume");
+}

@@ -1,0 +1,258 @@
+/* Purging: see purge.h. */
+#include "operate/purge.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include "record/clocks.h"
+
+#define CHUNK         5000
+#define RETAIN_CHUNKS 4
+
+/* How often a person's purge tries a chunk while the database is busy. Each
+ * try waits by itself, on SQLite 10 s. */
+#define TRIES 6
+
+/* A message that is held back from a peer stays until that has ended. */
+#define NOT_WITHHELD                                                           \
+    "NOT EXISTS (SELECT 1 FROM communicator_withheld AS w"                     \
+    " WHERE w.seq = outbound_messages.seq AND w.ended_at = 0)"
+
+/* Find what the slowest of the peers has confirmed. */
+static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = node->settings->peers;
+    apr_int64_t last_seq;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_node_refresh(&last_seq, node, pool));
+    purge->kept = last_seq;
+    purge->slowest = NULL;
+    for (i = 0; i < peers->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->name;
+        const cm_datum_t argument = cm_datum_text(name);
+        apr_int64_t confirmed;
+
+        CM_TRY(cm_statement_select(&rows, node->store,
+                                   "SELECT confirmed FROM communicator_peers"
+                                   " WHERE name = %s",
+                                   &argument, 1, pool));
+        confirmed = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+        if (purge->slowest && confirmed >= purge->kept)
+            continue;
+        purge->slowest = name;
+        purge->kept = confirmed;
+    }
+    if (purge->force)
+        purge->kept = last_seq;
+    return NULL;
+}
+
+/* Give the last number of the chunk that SQL selects; 0: there is none. */
+static cm_error_t *find_chunk(apr_int64_t *last, cm_node_t *node,
+                              const char *sql, const cm_datum_t *arguments,
+                              int count, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(
+        cm_statement_select(&rows, node->store, sql, arguments, count, pool));
+    *last = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+static cm_error_t *try_remove(apr_int64_t *removed, cm_node_t *node,
+                              const char *sql, const cm_datum_t *arguments,
+                              int count, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    err = cm_statement_run(removed, node->store, sql, arguments, count, pool);
+    if (!err)
+        return cm_transaction_commit(node->store, pool);
+    cm_transaction_rollback(node->store);
+    return err;
+}
+
+static cm_error_t *tell(const cm_purge_t *purge, apr_pool_t *pool)
+{
+    if (!purge->progress)
+        return NULL;
+    return purge->progress(purge->baton, purge->outbound + purge->inbound,
+                           pool);
+}
+
+/* Remove what SQL says in a transaction of its own. */
+static cm_error_t *remove_rows(apr_int64_t *removed, const cm_purge_t *purge,
+                               cm_node_t *node, const char *sql,
+                               const cm_datum_t *arguments, int count,
+                               apr_pool_t *pool)
+{
+    cm_error_t *err = try_remove(removed, node, sql, arguments, count, pool);
+    int i;
+
+    for (i = 1; err && err->code == CM_BUSY && !purge->most_chunks && i < TRIES;
+         i++) {
+        CM_TRY(tell(purge, pool));
+        err = try_remove(removed, node, sql, arguments, count, pool);
+    }
+    if (!err || err->code != CM_BUSY)
+        return err;
+    return cm_error_hint(
+        err, pool,
+        "another program holds the lock; %" APR_INT64_T_FMT
+        " messages are removed already, the next purge removes the others",
+        purge->outbound + purge->inbound);
+}
+
+/* One chunk of the outbox behind *AFTER; it moves on. */
+static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
+                                  cm_node_t *node, apr_int64_t *after,
+                                  apr_pool_t *pool)
+{
+    const char *old =
+        purge->force ? "coalesce(delivered_at, created_at)" : "delivered_at";
+    const cm_datum_t before = cm_datum_moment(purge->before, pool);
+    apr_int64_t last;
+
+    *removed = 0;
+    CM_TRY(find_chunk(
+        &last, node,
+        apr_psprintf(pool,
+                     "SELECT max(seq) FROM (SELECT seq, %s AS old"
+                     " FROM outbound_messages WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq < %" APR_INT64_T_FMT " AND " NOT_WITHHELD
+                     " ORDER BY seq LIMIT %d) AS chunk WHERE old < %%s",
+                     old, *after, purge->kept, CHUNK),
+        &before, 1, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, purge, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM outbound_messages"
+                                        " WHERE seq > %" APR_INT64_T_FMT
+                                        " AND seq <= %" APR_INT64_T_FMT
+                                        " AND %s < %%s AND " NOT_WITHHELD,
+                                        *after, last, old),
+                           &before, 1, pool),
+               pool, "cannot purge outbound_messages");
+    *after = last;
+    purge->outbound += *removed;
+    return NULL;
+}
+
+/* One chunk of what came from PEER, alike. */
+static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
+                                 cm_node_t *node, const char *peer,
+                                 apr_int64_t *after, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    cm_datum_moment(purge->before, pool)};
+    apr_int64_t last;
+
+    *removed = 0;
+    CM_TRY(find_chunk(
+        &last, node,
+        apr_psprintf(pool,
+                     "SELECT max(id) FROM (SELECT id FROM inbound_messages"
+                     " WHERE peer = %%s AND id > %" APR_INT64_T_FMT
+                     " AND processed_at < %%s ORDER BY id LIMIT %d) AS chunk",
+                     *after, CHUNK),
+        arguments, 2, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, purge, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM inbound_messages"
+                                        " WHERE peer = %%s"
+                                        " AND id > %" APR_INT64_T_FMT
+                                        " AND id <= %" APR_INT64_T_FMT
+                                        " AND processed_at < %%s",
+                                        *after, last),
+                           arguments, 2, pool),
+               pool, "cannot purge inbound_messages");
+    *after = last;
+    purge->inbound += *removed;
+    return NULL;
+}
+
+/* PEER NULL: the outbox; else the inbox of that peer. */
+static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
+                             const char *peer, apr_pool_t *scratch_pool)
+{
+    apr_int64_t removed, after = 0;
+    apr_pool_t *iterpool;
+    int chunks = 0;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(
+            peer ? purge_inbound(&removed, purge, node, peer, &after, iterpool)
+                 : purge_outbound(&removed, purge, node, &after, iterpool));
+        CM_TRY(tell(purge, scratch_pool));
+        chunks++;
+    } while (removed > 0 &&
+             (!purge->most_chunks || chunks < purge->most_chunks));
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Numbers that were held back need to be left out only while they are here. */
+static cm_error_t *purge_withheld(const cm_purge_t *purge, cm_node_t *node,
+                                  apr_pool_t *pool)
+{
+    static const char ended[] =
+        " FROM communicator_withheld WHERE ended_at > 0"
+        " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+        " WHERE o.seq = communicator_withheld.seq)";
+    apr_int64_t removed;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT 1", ended, " LIMIT 1", NULL), NULL, 0, pool));
+    if (!rows->count)
+        return NULL;
+    CM_TRY_FOR(remove_rows(&removed, purge, node,
+                           apr_pstrcat(pool, "DELETE", ended, NULL), NULL, 0,
+                           pool),
+               pool, "cannot purge communicator_withheld");
+    return NULL;
+}
+
+cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    purge->outbound = purge->inbound = 0;
+    CM_TRY(find_floor(purge, node, scratch_pool));
+    CM_TRY(purge_all(purge, node, NULL, scratch_pool));
+    CM_TRY(purge_withheld(purge, node, scratch_pool));
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT name FROM communicator_peers", NULL, 0,
+                               scratch_pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(purge_all(purge, node, cm_cell_text(rows, i, 0), scratch_pool));
+    return NULL;
+}
+
+cm_error_t *cm_purge_retain(apr_int64_t *removed, cm_node_t *node,
+                            apr_pool_t *scratch_pool)
+{
+    cm_purge_t purge = {.most_chunks = RETAIN_CHUNKS};
+
+    *removed = 0;
+    if (node->settings->retain < 0)
+        return NULL;
+    purge.before = cm_clocks_now() - node->settings->retain;
+    CM_TRY(cm_purge_run(&purge, node, scratch_pool));
+    *removed = purge.outbound + purge.inbound;
+    return NULL;
+}

@@ -1,0 +1,254 @@
+/* How a node stands: see status.h. */
+#include "operate/status.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "base/json.h"
+#include "schema/migrate.h"
+#include "inbox/inbox.h"
+
+#define MOST_CONFLICTS 1000
+#define MOST_PARKED    10000
+#define A_DAY          (86400 * (apr_int64_t)1000000)
+
+/* The rest of a batch is looked for so far from those of it that are parked. */
+#define BATCH_REACH 1000
+
+/* Set the number that stands under NAME. */
+static void take_number(cm_status_said_t *said, const cm_value_t *name,
+                        const cm_value_t *value)
+{
+    apr_int64_t number;
+
+    if (!cm_json_integer(&number, value) || number > CM_CLOCK_MAX ||
+        number < -1)
+        return;
+    if (!strcmp(name->data, "at"))
+        said->at = number;
+    else if (!strcmp(name->data, "gem"))
+        said->gem = number != 0;
+    else if (!strcmp(name->data, "pending"))
+        said->pending = number;
+    else if (!strcmp(name->data, "oldest"))
+        said->oldest = number;
+    else if (!strcmp(name->data, "parked"))
+        said->parked = number;
+    else if (!strcmp(name->data, "withheld"))
+        said->withheld.count = number;
+    else if (!strcmp(name->data, "first_withheld"))
+        said->withheld.first = number;
+}
+
+/* What cannot be read was not said. */
+static void read_said(cm_status_said_t *said, const cm_datum_t *text,
+                      apr_pool_t *pool)
+{
+    cm_value_t name, value;
+    cm_json_t json;
+    int count = 0;
+
+    *said =
+        (cm_status_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
+    if (!text || !text->data)
+        return;
+    cm_json_init(&json, text->data, text->size, pool);
+    if (!cm_json_open(&json, '{'))
+        return;
+    while (cm_json_next(&json, '}', &count))
+        if (cm_json_name(&json, &name) && cm_json_value(&json, &value))
+            take_number(said, &name, &value);
+}
+
+cm_error_t *cm_status_keep_said(cm_node_t *node, const char *name,
+                                const cm_status_said_t *said,
+                                apr_pool_t *scratch_pool)
+{
+    const char *text = apr_psprintf(
+        scratch_pool,
+        "{\"at\":%" APR_INT64_T_FMT ",\"gem\":%d,\"pending\":%" APR_INT64_T_FMT
+        ",\"oldest\":%" APR_INT64_T_FMT ",\"parked\":%" APR_INT64_T_FMT
+        ",\"withheld\":%" APR_INT64_T_FMT
+        ",\"first_withheld\":%" APR_INT64_T_FMT "}",
+        said->at, said->gem, said->pending, said->oldest, said->parked,
+        said->withheld.count, said->withheld.first);
+    const cm_datum_t arguments[] = {cm_datum_text(text), cm_datum_text(name)};
+
+    CM_TRY_FOR(cm_statement_run(NULL, node->store,
+                                "UPDATE communicator_peers SET status = %s"
+                                " WHERE name = %s",
+                                arguments, 2, scratch_pool),
+               scratch_pool, "cannot keep what '%s' says of itself", name);
+    return NULL;
+}
+
+static cm_error_t *load_said(cm_status_said_t *said, cm_node_t *node,
+                             const char *name, apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT status FROM communicator_peers"
+                               " WHERE name = %s",
+                               &argument, 1, pool));
+    read_said(said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
+    return NULL;
+}
+
+int cm_status_has_withheld(const char *status, const cm_withheld_sum_t *theirs,
+                           apr_pool_t *pool)
+{
+    const cm_datum_t text = cm_datum_text(status);
+    cm_status_said_t said;
+
+    read_said(&said, &text, pool);
+    return theirs->count == said.withheld.count &&
+           theirs->first == said.withheld.first;
+}
+
+cm_error_t *cm_status_withheld(cm_withheld_sum_t *ours, cm_node_t *node,
+                               const char *name,
+                               const cm_withheld_sum_t *theirs,
+                               apr_pool_t *scratch_pool)
+{
+    cm_status_said_t said;
+
+    CM_TRY(cm_withheld_count(ours, node, name, scratch_pool));
+    CM_TRY(load_said(&said, node, name, scratch_pool));
+    if (theirs->count == said.withheld.count &&
+        theirs->first == said.withheld.first)
+        return NULL;
+    said.withheld = *theirs;
+    return cm_status_keep_said(node, name, &said, scratch_pool);
+}
+
+/* Count what is parked of the peer. */
+static cm_error_t *count_parked(cm_status_peer_t *one, cm_node_t *node,
+                                const char *name, apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(name);
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(cm_statement_select(
+                   &rows, node->store,
+                   apr_psprintf(pool,
+                                "SELECT count(*), sum(transient)"
+                                " FROM (SELECT transient"
+                                " FROM inbound_messages"
+                                " WHERE processed_at IS NULL AND peer = %%s"
+                                " ORDER BY id LIMIT %d) AS parked",
+                                MOST_PARKED),
+                   &argument, 1, pool),
+               pool, "cannot count what is parked of '%s'", name);
+    one->parked = cm_cell_number(rows, 0, 0);
+    one->waiting = cm_cell_number(rows, 0, 1);
+    return NULL;
+}
+
+/* Find the batch of which the most messages are parked for a person: they
+ * arrived at the same moment. Note it when they are most of it. */
+static cm_error_t *find_batch(cm_status_peer_t *one, cm_node_t *node,
+                              apr_pool_t *pool)
+{
+    const cm_datum_t name = cm_datum_text(one->peer->name);
+    apr_int64_t parked, count;
+    cm_rows_t *rows;
+
+    if ((one->parked - one->waiting) * 2 <= CM_MOSTLY_PARKED)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*), received_at, min(id), max(id) FROM"
+                     " (SELECT received_at, id, transient FROM"
+                     " inbound_messages WHERE peer = %%s"
+                     " AND processed_at IS NULL ORDER BY id DESC LIMIT %d)"
+                     " AS parked WHERE transient = 0 AND received_at > 0"
+                     " GROUP BY received_at ORDER BY 1 DESC, 2 DESC LIMIT 1",
+                     MOST_PARKED),
+        &name, 1, pool));
+    if (!rows->count)
+        return NULL;
+    parked = cm_cell_number(rows, 0, 0);
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*) FROM inbound_messages WHERE peer = %%s"
+                     " AND id >= %" APR_INT64_T_FMT
+                     " AND id <= %" APR_INT64_T_FMT
+                     " AND received_at = %" APR_INT64_T_FMT,
+                     cm_cell_number(rows, 0, 2) - BATCH_REACH,
+                     cm_cell_number(rows, 0, 3) + BATCH_REACH,
+                     cm_cell_number(rows, 0, 1)),
+        &name, 1, pool));
+    count = cm_cell_number(rows, 0, 0);
+    if (!cm_inbox_is_mostly_parked(parked, count))
+        return NULL;
+    one->batch_parked = parked;
+    one->batch_messages = count;
+    return NULL;
+}
+
+static cm_error_t *load_peer(cm_status_peer_t *one, cm_node_t *node,
+                             const char *name, apr_pool_t *pool)
+{
+    CM_TRY(cm_peer_find(&one->peer, node, name, pool));
+    if (!one->peer) {
+        one->peer = apr_pcalloc(pool, sizeof(*one->peer));
+        one->peer->name = name;
+    }
+    CM_TRY(load_said(&one->said, node, name, pool));
+    CM_TRY(cm_withheld_count(&one->withheld, node, name, pool));
+    CM_TRY(cm_outbox_pending(&one->pending, node, name, CM_EXACT_FOR_PEOPLE,
+                             pool));
+    CM_TRY(count_parked(one, node, name, pool));
+    CM_TRY_FOR(find_batch(one, node, pool), pool,
+               "cannot count what is parked of '%s'", name);
+    return NULL;
+}
+
+static cm_error_t *count_conflicts(cm_status_t *state, cm_node_t *node,
+                                   apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*) FROM (SELECT created_at"
+                     " FROM communicator_conflicts ORDER BY id DESC LIMIT %d)"
+                     " AS late WHERE created_at > %" APR_INT64_T_FMT,
+                     MOST_CONFLICTS, cm_clocks_now() - A_DAY),
+        NULL, 0, pool));
+    state->conflicts = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+cm_error_t *cm_status_read(cm_status_t **state, cm_node_t *node,
+                           const char *peer, apr_pool_t *result_pool)
+{
+    const apr_array_header_t *peers = node->settings->peers;
+    cm_status_t *read = apr_pcalloc(result_pool, sizeof(*read));
+    int i;
+
+    CM_TRY(cm_node_refresh(&read->last_seq, node, result_pool));
+    read->name = node->settings->name;
+    read->epoch = apr_pstrdup(result_pool, node->epoch);
+    read->schema = cm_migrate_plan_known(node->store);
+    read->paused_at = node->paused_at;
+    read->peers = apr_array_make(result_pool, 4, sizeof(cm_status_peer_t));
+    CM_TRY(count_conflicts(read, node, result_pool));
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *one =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
+
+        if (!peer || !strcmp(one->name, peer))
+            CM_TRY(load_peer(apr_array_push(read->peers), node, one->name,
+                             result_pool));
+    }
+    *state = read;
+    return NULL;
+}

@@ -1,0 +1,139 @@
+/* The names of one record: see aliases.h. */
+#include "outbox/aliases.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "store/bulk.h"
+
+/* A name of a record that is to be buried under it. */
+typedef struct grave_t {
+    const cm_burial_t *burial;
+    apr_int64_t id; /* of the mapping */
+    cm_identity_t identity;
+} grave_t;
+
+int cm_aliases_compare(cm_identity_t a, cm_identity_t b)
+{
+    int order = strcmp(a.origin, b.origin);
+
+    return order ? order : strcmp(a.original_id, b.original_id);
+}
+
+/* Add to GRAVES the aliases of those from FIRST on; of each there may be
+ * aliases again. */
+static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
+                               cm_node_t *node, apr_pool_t *pool)
+{
+    static const cm_bulk_column_t columns[] = {{"same_as", "bigint"}};
+    cm_bulk_t *keys =
+        cm_bulk_create("communicator_mappings", columns, 1, 1, pool);
+    apr_hash_t *by_id = apr_hash_make(pool);
+    int count = graves->nelts, i;
+    cm_rows_t *rows;
+
+    for (i = first; i < count; i++) {
+        const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
+        apr_int64_t *id = apr_pmemdup(pool, &grave->id, sizeof(grave->id));
+
+        apr_hash_set(by_id, id, sizeof(*id), grave->burial);
+        cm_bulk_add(keys, cm_datum_number(*id, pool));
+    }
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, node->store,
+                          "t.id, t.same_as, t.origin, t.original_id", keys,
+                          NULL, 0, pool));
+    for (i = 0; i < rows->count; i++) {
+        apr_int64_t same_as = cm_cell_number(rows, i, 1);
+
+        APR_ARRAY_PUSH(graves, grave_t) =
+            (grave_t){apr_hash_get(by_id, &same_as, sizeof(same_as)),
+                      cm_cell_number(rows, i, 0),
+                      {cm_cell_text(rows, i, 2), cm_cell_text(rows, i, 3)}};
+    }
+    return NULL;
+}
+
+/* What was deleted here is told under its main name by the message of its
+ * row; a peer knows the name that it has used itself. */
+static int is_told(const grave_t *grave)
+{
+    const cm_identity_t *told = grave->burial->by;
+
+    return !cm_aliases_compare(grave->identity,
+                               told ? *told : grave->burial->mapping.identity);
+}
+
+static const char *body_of(const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(64, pool);
+
+    cm_buffer_raw(buffer, "{");
+    cm_buffer_string(buffer, model->name, strlen(model->name));
+    cm_buffer_append(buffer, ":{}}", 5);
+    return buffer->data;
+}
+
+static void add_row(cm_bulk_t *bulk, const grave_t *grave, apr_int64_t seq,
+                    apr_pool_t *pool)
+{
+    const cm_burial_t *burial = grave->burial;
+
+    cm_bulk_add(bulk, cm_datum_number(seq, pool));
+    cm_bulk_add(bulk, cm_datum_text(burial->model->name));
+    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(CM_DELETE)));
+    cm_bulk_add(bulk, cm_datum_text(body_of(burial->model, pool)));
+    cm_bulk_add(bulk, cm_datum_number(burial->clock, pool));
+    cm_bulk_add(bulk, cm_datum_text(apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                                                 burial->base)));
+    cm_bulk_add(bulk, cm_datum_text(grave->identity.origin));
+    cm_bulk_add(bulk, cm_datum_text(grave->identity.original_id));
+}
+
+static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
+                                const apr_array_header_t *graves,
+                                apr_pool_t *pool)
+{
+    static const cm_bulk_column_t columns[] = {
+        {"seq", "bigint"},  {"model", "text"},      {"action", "text"},
+        {"body", "text"},   {"clock", "bigint"},    {"base", "text"},
+        {"origin", "text"}, {"original_id", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", columns, 8, 0, pool);
+    apr_int64_t inserted;
+    int i;
+
+    for (i = 0; i < graves->nelts; i++) {
+        const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
+
+        if (!is_told(grave))
+            add_row(bulk, grave, ++*last_seq, pool);
+    }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL, pool);
+}
+
+cm_error_t *cm_aliases_bury(apr_int64_t *last_seq, cm_node_t *node,
+                            const apr_array_header_t *burials,
+                            apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *graves =
+        apr_array_make(scratch_pool, burials->nelts, sizeof(grave_t));
+    int first = 0, count, i;
+
+    for (i = 0; i < burials->nelts; i++) {
+        const cm_burial_t *burial = &APR_ARRAY_IDX(burials, i, cm_burial_t);
+
+        APR_ARRAY_PUSH(graves, grave_t) =
+            (grave_t){burial, burial->mapping.id, burial->mapping.identity};
+    }
+    while (first < graves->nelts) {
+        count = graves->nelts;
+        CM_TRY(add_aliases(graves, first, node, scratch_pool));
+        first = count;
+    }
+    return write_graves(last_seq, node, graves, scratch_pool);
+}

@@ -1,0 +1,168 @@
+/* What a gem takes, and how it counts: see outbox.h and docs/wire.md. */
+#include "outbox/read.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+
+/* A gem's columns for ids have 32 bits. */
+#define GEM_ID_MAX APR_INT64_C(2147483647)
+
+/* Messages looked at together when numbers are looked for. */
+#define BLOCK_MESSAGES 500
+#define BLOCK_BYTES    (4 * 1024 * 1024)
+
+/* Return whether a gem can keep ID as the integer that it takes it for. */
+static int is_gem_id(const char *id)
+{
+    cm_value_t value = {CM_TEXT, id, strlen(id)};
+    apr_int64_t number;
+    char text[24] = "";
+
+    if (!cm_json_integer(&number, &value) || number > GEM_ID_MAX ||
+        number < -GEM_ID_MAX)
+        return 0;
+    apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT, number);
+    return !strcmp(text, id);
+}
+
+/* Put the gem's own id in the place of a reference: only what the gem made
+ * itself has one. Returns why it cannot be. */
+static const char *place_reference(cm_attribute_t *attribute, const char *peer)
+{
+    const char *id = attribute->reference.original_id;
+
+    if (strcmp(attribute->reference.origin, peer) || !is_gem_id(id))
+        return "it refers to a record that the gem does not know by id";
+    attribute->value.kind = CM_NUMBER;
+    attribute->value.data = id;
+    attribute->value.size = strlen(id);
+    return NULL;
+}
+
+/* Cut the fraction of the second off a canonical time: an old gem drops the
+ * zone with it. */
+static void cut_fraction(cm_value_t *value, apr_pool_t *pool)
+{
+    const char *point = memchr(value->data, '.', value->size);
+
+    if (!point || value->data[value->size - 1] != 'Z')
+        return;
+    value->data =
+        apr_psprintf(pool, "%.*sZ", (int)(point - value->data), value->data);
+    value->size = strlen(value->data);
+}
+
+/* Return why ATTRIBUTE cannot be sent to a gem, or NULL. */
+static const char *adapt(cm_attribute_t *attribute, const cm_table_t *table,
+                         const char *peer, apr_pool_t *pool)
+{
+    const cm_column_t *column =
+        table ? cm_table_column(table, attribute->name) : NULL;
+    cm_value_t *value = &attribute->value;
+
+    if (!strcmp(attribute->name, "id"))
+        value->kind = CM_ABSENT; /* it would take it for its own */
+    if (attribute->reference_model)
+        return place_reference(attribute, peer);
+    if (value->kind != CM_TEXT)
+        return NULL;
+    if (memchr(value->data, '\0', value->size))
+        return "a gem cannot keep U+0000";
+    if (column && (column->value_class == CM_CLASS_TIMESTAMP ||
+                   column->value_class == CM_CLASS_TIMESTAMP_ZONE))
+        cut_fraction(value, pool);
+    return NULL;
+}
+
+void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool)
+{
+    cm_message_t *message = &row->message;
+    const char *id = message->identity.original_id;
+    int i;
+
+    if (message->action == CM_DELETE)
+        row->held = "a gem knows no deletes";
+    else if (id && !is_gem_id(id))
+        row->held = "a gem takes only numbers of 32 bits for ids";
+    for (i = 0; !row->held && i < message->attributes->nelts; i++)
+        row->held =
+            adapt(&APR_ARRAY_IDX(message->attributes, i, cm_attribute_t),
+                  row->table, peer, result_pool);
+    if (!row->held)
+        cm_outbox_read_body(row, result_pool);
+}
+
+/* Find the message number WANTED, counting from FIRST_ID behind AFTER, not
+ * further than UNTIL (0: the end). *AFTER and *FIRST_ID move to its place. */
+static cm_error_t *count_forward(apr_int64_t *after, apr_int64_t *first_id,
+                                 cm_node_t *node, const char *peer,
+                                 apr_int64_t wanted, apr_int64_t until,
+                                 apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    cm_batch_t *batch;
+    int more = 1;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    while (more && *first_id < wanted && (!until || *after < until)) {
+        cm_limits_t limits = {BLOCK_MESSAGES, BLOCK_BYTES};
+        cm_reading_t reading = {peer, *after, until, &limits, 1, 1, NULL};
+
+        apr_pool_clear(iterpool);
+        if (wanted - *first_id < limits.messages)
+            limits.messages = (int)(wanted - *first_id);
+        CM_TRY(
+            cm_outbox_read_until(&batch, node, &reading, iterpool, iterpool));
+        *first_id += batch->messages->nelts;
+        *after = batch->last;
+        more = batch->more;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Find the message number WANTED, at most what PEER has confirmed: from a
+ * place so far back that there are enough messages between. */
+static cm_error_t *count_back(apr_int64_t *after, apr_int64_t *first_id,
+                              cm_node_t *node, const cm_peer_t *peer,
+                              apr_int64_t wanted, apr_pool_t *scratch_pool)
+{
+    apr_int64_t need = peer->confirmed_id - wanted + 1, span = need, start;
+
+    for (;; span *= 2) {
+        apr_int64_t at, count = 0;
+
+        start = span < peer->confirmed ? peer->confirmed - span : 0;
+        at = start;
+        CM_TRY(count_forward(&at, &count, node, peer->name, APR_INT64_MAX,
+                             peer->confirmed, scratch_pool));
+        if (count >= need || !start) {
+            *after = start;
+            *first_id = peer->confirmed_id - count + 1;
+            break;
+        }
+    }
+    if (*first_id >= wanted)
+        return NULL;
+    return count_forward(after, first_id, node, peer->name, wanted,
+                         peer->confirmed, scratch_pool);
+}
+
+cm_error_t *cm_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
+                        cm_node_t *node, const char *peer, apr_int64_t id,
+                        apr_pool_t *scratch_pool)
+{
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
+    *after = row->confirmed;
+    *first_id = row->confirmed_id + 1;
+    if (id < 1)
+        id = 1;
+    if (id <= row->confirmed_id && row->confirmed)
+        return count_back(after, first_id, node, row, id, scratch_pool);
+    return count_forward(after, first_id, node, peer, id, 0, scratch_pool);
+}

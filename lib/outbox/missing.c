@@ -1,0 +1,212 @@
+/* References to what is not here yet: see missing.h. */
+#include "outbox/missing.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+#include "record/canonical.h"
+#include "record/fit.h"
+#include "outbox/publish.h"
+
+/* Records looked for at once. */
+#define PAGE_ROWS 500
+
+static const cm_bulk_column_t columns[] = {{"model", "text"},
+                                           {"local_record_id", "text"}};
+
+cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
+                               const cm_model_t *model,
+                               const apr_array_header_t *local_ids,
+                               apr_pool_t *pool)
+{
+    const cm_table_t *table;
+    cm_bulk_column_t column;
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
+    apr_hash_t *asked = apr_hash_make(pool);
+    cm_bulk_t *keys;
+    cm_rows_t *rows;
+    int i;
+
+    *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    CM_TRY(cm_node_table(&table, node, model));
+    column.name = table->key->quoted;
+    column.type = table->key->type;
+    keys = cm_bulk_create(table->quoted, &column, 1, 1, pool);
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        cm_value_t value = {CM_TEXT, id, strlen(id)};
+        cm_datum_t datum;
+
+        if (cm_fit_value(&datum, table->key, value, dialect, pool))
+            continue;
+        cm_bulk_add(keys, datum);
+        apr_hash_set(asked, cm_canonical_key(table, id, dialect, pool),
+                     APR_HASH_KEY_STRING, id);
+    }
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY_FOR(cm_bulk_select(&rows, node->store, table->key_text, keys, NULL,
+                              0, pool),
+               pool, "cannot look for the records of '%s'", model->name);
+    for (i = 0; i < rows->count; i++) {
+        const char *id = apr_hash_get(
+            asked,
+            cm_canonical_key(table, cm_cell_text(rows, i, 0), dialect, pool),
+            APR_HASH_KEY_STRING);
+
+        if (id)
+            APR_ARRAY_PUSH(*present, const char *) = id;
+    }
+    return NULL;
+}
+
+static cm_bulk_t *list_rows(const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *pool)
+{
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_missing", columns, 2, 2, pool);
+    int i;
+
+    for (i = 0; i < local_ids->nelts; i++) {
+        cm_bulk_add(bulk, cm_datum_text(model->name));
+        cm_bulk_add(bulk,
+                    cm_datum_text(APR_ARRAY_IDX(local_ids, i, const char *)));
+    }
+    return bulk;
+}
+
+cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *scratch_pool)
+{
+    apr_int64_t inserted;
+
+    if (!local_ids->nelts)
+        return NULL;
+    CM_TRY_FOR(cm_bulk_insert(&inserted, node->store,
+                              list_rows(model, local_ids, scratch_pool),
+                              CM_PRESENT_KEEP, scratch_pool),
+               scratch_pool, "cannot note references to what is not here");
+    return NULL;
+}
+
+/* Publish the records that refer to MODEL's with LOCAL_IDS. */
+static cm_error_t *say_children(apr_int64_t *said, cm_node_t *node,
+                                const cm_model_t *model,
+                                const apr_array_header_t *local_ids,
+                                apr_pool_t *pool)
+{
+    const apr_array_header_t *models = node->settings->models;
+    apr_int64_t count;
+    int i, j;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        for (j = 0; j < child->references->nelts; j++) {
+            const cm_reference_t *reference =
+                &APR_ARRAY_IDX(child->references, j, cm_reference_t);
+
+            if (!child->publishes || strcmp(reference->model, model->name))
+                continue;
+            CM_TRY(cm_publish_referring(&count, node, child, reference->column,
+                                        local_ids, pool));
+            *said += count;
+        }
+    }
+    return NULL;
+}
+
+/* Of LOCAL_IDS, a page of what is noted, say and forget what is here now. */
+static cm_error_t *say_page(apr_int64_t *said, cm_node_t *node,
+                            const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *present;
+    apr_int64_t deleted;
+
+    CM_TRY(cm_missing_present(&present, node, model, local_ids, pool));
+    if (!present->nelts)
+        return NULL;
+    CM_TRY(say_children(said, node, model, present, pool));
+    return cm_bulk_delete(&deleted, node->store,
+                          list_rows(model, present, pool), pool);
+}
+
+/* Give the ids noted of MODEL behind AFTER, a page of them. */
+static cm_error_t *read_page(apr_array_header_t **local_ids, cm_node_t *node,
+                             const cm_model_t *model, const char *after,
+                             apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(model->name),
+                                    cm_datum_text(after)};
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT local_record_id FROM communicator_missing"
+                     " WHERE model = %%s AND local_record_id > %%s"
+                     " ORDER BY local_record_id LIMIT %d",
+                     PAGE_ROWS),
+        arguments, 2, pool));
+    *local_ids = apr_array_make(pool, rows->count, sizeof(const char *));
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(*local_ids, const char *) = cm_cell_text(rows, i, 0);
+    return NULL;
+}
+
+static cm_error_t *say_model(apr_int64_t *said, cm_node_t *node,
+                             const cm_model_t *model, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *local_ids;
+    const char *after = "";
+    apr_pool_t *iterpool;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(read_page(&local_ids, node, model, after, iterpool));
+        if (!local_ids->nelts)
+            break;
+        CM_TRY_FOR(say_page(said, node, model, local_ids, iterpool),
+                   scratch_pool, "cannot say again what refers to '%s'",
+                   model->name);
+        after = apr_pstrdup(
+            scratch_pool,
+            APR_ARRAY_IDX(local_ids, local_ids->nelts - 1, const char *));
+    } while (local_ids->nelts == PAGE_ROWS);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_missing_say(apr_int64_t *said, cm_node_t *node,
+                           apr_pool_t *scratch_pool)
+{
+    cm_rows_t *models;
+    int i;
+
+    *said = 0;
+    CM_TRY_FOR(
+        cm_statement_select(&models, node->store,
+                            "SELECT DISTINCT model FROM communicator_missing",
+                            NULL, 0, scratch_pool),
+        scratch_pool, "cannot read what is referred to and not here");
+    for (i = 0; i < models->count; i++) {
+        const cm_model_t *model =
+            cm_settings_model(node->settings, cm_cell_text(models, i, 0));
+        cm_error_t *err =
+            model ? say_model(said, node, model, scratch_pool) : NULL;
+
+        if (err && err->code != CM_BUSY)
+            return err;
+        if (err)
+            cm_transaction_rollback(node->store);
+    }
+    return NULL;
+}

@@ -1,0 +1,197 @@
+/* The outbox: what is confirmed, what waits. See outbox.h. */
+#include "outbox/outbox.h"
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "outbox/read.h"
+#include "outbox/unstamped.h"
+#include "outbox/withheld.h"
+
+/* Refuse the confirmation of what was never sent from here. */
+static cm_error_t *check_known(cm_node_t *node, const char *peer,
+                               apr_int64_t seq, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        "SELECT last_seq FROM communicator_node WHERE id = 1", NULL, 0, pool));
+    if (rows->count && seq <= cm_cell_number(rows, 0, 0))
+        return NULL;
+    err = CM_FAIL(pool, CM_EPOCH,
+                  "peer '%s' holds message %" APR_INT64_T_FMT
+                  " of this node, which has not come that far",
+                  peer, seq);
+    return cm_error_hint(err, pool,
+                         "this database was restored or made anew: "
+                         "`communicator-sync epoch --new` at '%s'",
+                         node->settings->name);
+}
+
+cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *name,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *pool)
+{
+    cm_peer_t *peer;
+    apr_int64_t from;
+
+    CM_TRY(cm_peer_load(&peer, node, name, 1, pool));
+    if (seq <= peer->confirmed)
+        return NULL;
+    CM_TRY(check_known(node, name, seq, pool));
+    from = peer->confirmed;
+    peer->confirmed = seq;
+    peer->confirmed_id = id;
+    if (peer->sent < seq)
+        peer->sent = seq;
+    CM_TRY(cm_peer_save(node, peer, pool));
+    CM_TRY(cm_withheld_seqs_replace(node, name, from, seq, pool));
+    return cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(pool,
+                     "UPDATE outbound_messages SET delivered_at = %s"
+                     " WHERE seq > %" APR_INT64_T_FMT
+                     " AND seq <= %" APR_INT64_T_FMT
+                     " AND delivered_at IS NULL",
+                     cm_dialect_of_store(node->store)->now, from, seq),
+        NULL, 0, pool);
+}
+
+cm_error_t *cm_outbox_confirm_gem(cm_node_t *node, const char *peer,
+                                  apr_int64_t seq, apr_int64_t id,
+                                  apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
+    if (seq <= row->confirmed)
+        return NULL;
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    err = cm_outbox_move_cursor(node, peer, seq, id, scratch_pool);
+    if (err) {
+        cm_transaction_rollback(node->store);
+        return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
+                             "cannot confirm message %" APR_INT64_T_FMT, seq);
+    }
+    return cm_transaction_commit(node->store, scratch_pool);
+}
+
+cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
+                              apr_int64_t seq, apr_pool_t *scratch_pool)
+{
+    return cm_outbox_confirm_gem(node, peer, seq, seq, scratch_pool);
+}
+
+/* Count the rows of the outbox that WHICH names (what follows FROM), up to
+ * MOST. */
+static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
+                              const char *peer, const char *which, int most,
+                              apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT count(*) FROM (SELECT 1 AS one"
+                     " FROM %s"
+                     " AND (source IS NULL OR source <> %%s)"
+                     " LIMIT %d) AS counted",
+                     which, most),
+        &argument, 1, pool));
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+/* Give the time of the first row that WHICH names, 0 when there is none
+ * or it says an old state again. */
+static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
+                              const char *peer, const char *which,
+                              const char *order, apr_pool_t *pool)
+{
+    cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT CASE WHEN changed = '[]' THEN 0 ELSE clock END"
+                     " FROM %s"
+                     " AND (source IS NULL OR source <> %%s)"
+                     "%s LIMIT 1",
+                     which, order),
+        &argument, 1, pool));
+    *time = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+    return NULL;
+}
+
+/* The ids behind the last one stamped; those that were rolled back, too. */
+static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
+                                   apr_pool_t *pool)
+{
+    apr_int64_t guess;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT (SELECT max(id) FROM outbound_messages),"
+                               " (SELECT id FROM outbound_messages WHERE seq"
+                               " = " CM_OUTBOX_HIGHEST "),"
+                               " (SELECT min(id) - 1 FROM outbound_messages)",
+                               NULL, 0, pool));
+    guess = cm_cell_number(rows, 0, 0) -
+            cm_cell_number(rows, 0, cm_cell_text(rows, 0, 1) ? 1 : 2);
+    if (guess > *count)
+        *count = guess;
+    return NULL;
+}
+
+static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
+                                const char *peer, int exact, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
+    const char *stamped, *unstamped;
+    apr_int64_t raw, confirmed, last_seq;
+    cm_rows_t *rows;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_find(&row, node, peer, pool));
+    confirmed = row ? row->confirmed : 0;
+    stamped = apr_psprintf(
+        pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
+    if (dialect->database == CM_MYSQL)
+        CM_TRY(cm_node_refresh(&last_seq, node, pool));
+    unstamped = apr_pstrcat(
+        pool, dialect->unstamped, " WHERE ",
+        cm_unstamped_where(node, cm_unstamped_is_due(node), pool), NULL);
+    CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
+    CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
+    if (pending->count)
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped,
+                          " ORDER BY seq", pool));
+    else if (raw)
+        CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
+                          dialect->in_order, pool));
+    if (pending->count == exact) {
+        CM_TRY(cm_statement_select(&rows, node->store,
+                                   "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
+        pending->count = cm_cell_number(rows, 0, 0) - confirmed;
+    }
+    if (raw == exact)
+        CM_TRY(guess_unstamped(&raw, node, pool));
+    pending->count += raw;
+    return NULL;
+}
+
+cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
+                              const char *peer, int exact,
+                              apr_pool_t *scratch_pool)
+{
+    pending->count = pending->oldest_clock = 0;
+    CM_TRY_FOR(read_pending(pending, node, peer, exact, scratch_pool),
+               scratch_pool, "cannot count what waits for '%s'", peer);
+    return NULL;
+}

@@ -1,0 +1,393 @@
+/* The present state of records as messages: see publish.h. */
+#include "outbox/publish.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "store/dialect.h"
+#include "store/sql.h"
+
+#define CHUNK_ROWS  500
+#define TRIES       5
+#define TRIES_PAUSE apr_time_from_msec(100)
+
+/* One run of publish. */
+typedef struct publication_t {
+    cm_node_t *node;
+    const cm_table_t *table;
+    const char *where; /* SQL with "%%" for a percent sign */
+} publication_t;
+
+/* A condition on the records, and the values for its "%s". */
+typedef struct condition_t {
+    const char *sql;
+    apr_array_header_t *arguments; /* cm_datum_t */
+} condition_t;
+
+/* Return TEXT with every percent sign doubled: SQL of others, to stand in SQL
+ * with parameters. */
+static const char *doubled(const char *text, apr_pool_t *pool)
+{
+    char *copy = apr_palloc(pool, 2 * strlen(text) + 1), *to = copy;
+
+    for (; *text; text++) {
+        *to++ = *text;
+        if (*text == '%')
+            *to++ = '%';
+    }
+    *to = '\0';
+    return copy;
+}
+
+static int is_integer(const char *text)
+{
+    text += *text == '-';
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+/* Give the SQL that stands for KEY, as text what COLUMN holds. Integers are
+ * written as they are: quoted, MariaDB compares them as floats. */
+static const char *key_sql(condition_t *condition, const cm_column_t *column,
+                           const cm_datum_t *key)
+{
+    cm_datum_t argument = *key;
+
+    if (column->value_class == CM_CLASS_INTEGER && is_integer(key->data))
+        return key->data;
+    argument.binary = column->value_class == CM_CLASS_BINARY;
+    APR_ARRAY_PUSH(condition->arguments, cm_datum_t) = argument;
+    return "%s";
+}
+
+/* Give the SQL that stands for a key found by the section "bound". SQLite's
+ * columns hold values of any type: it gives a literal. */
+static const char *bound_sql(condition_t *condition,
+                             const publication_t *publication,
+                             const cm_datum_t *bound, apr_pool_t *pool)
+{
+    if (cm_dialect_of_store(publication->node->store)->database == CM_SQLITE3)
+        return doubled(bound->data, pool);
+    return key_sql(condition, publication->table->key, bound);
+}
+
+static condition_t *condition_create(apr_pool_t *pool)
+{
+    condition_t *condition = apr_palloc(pool, sizeof(*condition));
+
+    condition->sql = "1 = 1";
+    condition->arguments = apr_array_make(pool, 2, sizeof(cm_datum_t));
+    return condition;
+}
+
+/* Make the condition of the records behind AFTER (NULL: from the first) up to
+ * UP_TO (NULL: to the last). */
+static condition_t *between(const publication_t *publication,
+                            const cm_datum_t *after, const cm_datum_t *up_to,
+                            apr_pool_t *pool)
+{
+    condition_t *condition = condition_create(pool);
+    const char *key = publication->table->key->quoted;
+
+    if (after)
+        condition->sql =
+            apr_pstrcat(pool, condition->sql, " AND t.", key, " > ",
+                        bound_sql(condition, publication, after, pool), NULL);
+    if (up_to)
+        condition->sql = apr_pstrcat(
+            pool, condition->sql, " AND t.", key,
+            " <= ", bound_sql(condition, publication, up_to, pool), NULL);
+    if (publication->where)
+        condition->sql = apr_pstrcat(pool, condition->sql, " AND (",
+                                     publication->where, "\n)", NULL);
+    return condition;
+}
+
+/* Return the section NAME of publish.sql for CONDITION. */
+static const char *section(const publication_t *publication, const char *name,
+                           const condition_t *condition, apr_pool_t *pool)
+{
+    const cm_store_t *store = publication->node->store;
+    const cm_table_t *table = publication->table;
+    const char *model = table->model->name;
+    const struct {
+        const char *name, *value;
+    } values[] = {
+        {"table", table->quoted},
+        {"key", table->key->quoted},
+        {"key_text", table->key_text},
+        {"capture", table->capture},
+        {"model", doubled(cm_store_literal(store, model, pool), pool)},
+        {"begin",
+         doubled(cm_store_literal(
+                     store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool),
+                 pool)},
+        {"offset", apr_psprintf(pool, "%d", CHUNK_ROWS - 1)},
+        {"condition", condition->sql},
+    };
+    apr_hash_t *hash = apr_hash_make(pool);
+    const char *text;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(values) / sizeof(*values); i++)
+        apr_hash_set(hash, values[i].name, APR_HASH_KEY_STRING,
+                     values[i].value);
+    text = cm_sql_section(cm_dialect_of_store(store)->driver, "publish.sql",
+                          name, pool);
+    return cm_sql_fill(text, hash, pool);
+}
+
+static cm_error_t *enqueue_once(apr_int64_t *count,
+                                const publication_t *publication,
+                                const condition_t *condition, apr_pool_t *pool)
+{
+    cm_store_t *store = publication->node->store;
+
+    CM_TRY(cm_transaction_begin(store, pool));
+    CM_TRY(cm_statement_run(count, store,
+                            section(publication, "enqueue", condition, pool),
+                            (const cm_datum_t *)condition->arguments->elts,
+                            condition->arguments->nelts, pool));
+    return cm_transaction_commit(store, pool);
+}
+
+/* Enqueue the records of CONDITION in a transaction of their own, again when
+ * the application was in the way. */
+static cm_error_t *enqueue(apr_int64_t *count, const publication_t *publication,
+                           const condition_t *condition, apr_pool_t *pool)
+{
+    cm_error_t *err = enqueue_once(count, publication, condition, pool);
+    int i;
+
+    for (i = 1; err && err->code == CM_BUSY && i < TRIES; i++) {
+        cm_transaction_rollback(publication->node->store);
+        apr_sleep(i * TRIES_PAUSE);
+        err = enqueue_once(count, publication, condition, pool);
+    }
+    if (err)
+        cm_transaction_rollback(publication->node->store);
+    return err;
+}
+
+/* Select the one value of section NAME; *FOUND is NULL when there is none. */
+static cm_error_t *select_one(const cm_datum_t **found,
+                              const publication_t *publication,
+                              const char *name, const condition_t *condition,
+                              apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, publication->node->store,
+                               section(publication, name, condition, pool),
+                               (const cm_datum_t *)condition->arguments->elts,
+                               condition->arguments->nelts, pool));
+    *found = rows->count ? cm_cell(rows, 0, 0) : NULL;
+    return NULL;
+}
+
+static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
+                                    const cm_model_t *model, const char *where,
+                                    apr_pool_t *pool)
+{
+    if (!model->publishes)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "model '%s' is not published here (direction=receive)",
+                       model->name);
+    publication->node = node;
+    publication->where = where ? doubled(where, pool) : NULL;
+    return cm_node_table(&publication->table, node, model);
+}
+
+/* Make the condition of the records whose COLUMN holds one of COUNT of
+ * LOCAL_IDS from FIRST on. */
+static cm_error_t *named(condition_t **condition,
+                         const publication_t *publication,
+                         const cm_column_t *column,
+                         const apr_array_header_t *local_ids, int first,
+                         int count, apr_pool_t *pool)
+{
+    apr_array_header_t *list = apr_array_make(pool, count, sizeof(char *));
+    int i;
+
+    *condition = condition_create(pool);
+    for (i = first; i < first + count; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        cm_datum_t key = cm_datum_text(id);
+
+        if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
+            return CM_FAIL(pool, CM_REJECTED, "'%s' is no %s of table '%s'", id,
+                           column->name, publication->table->model->table);
+        APR_ARRAY_PUSH(list, const char *) = key_sql(*condition, column, &key);
+    }
+    (*condition)->sql =
+        apr_pstrcat(pool, "t.", column->quoted, " IN (",
+                    apr_array_pstrcat(pool, list, ','), ")", NULL);
+    return NULL;
+}
+
+/* Enqueue the records whose column NAME (NULL: the key) holds one of LOCAL_IDS.
+ */
+static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *name,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
+{
+    publication_t publication;
+    const cm_column_t *column;
+    condition_t *condition;
+    apr_pool_t *iterpool;
+    apr_int64_t count;
+    int i, size;
+
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
+    column = name ? cm_table_column(publication.table, name)
+                  : publication.table->key;
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; column && i < local_ids->nelts; i += size) {
+        apr_pool_clear(iterpool);
+        size = local_ids->nelts - i;
+        if (size > CHUNK_ROWS)
+            size = CHUNK_ROWS;
+        CM_TRY(named(&condition, &publication, column, local_ids, i, size,
+                     iterpool));
+        CM_TRY_FOR(enqueue(&count, &publication, condition, iterpool),
+                   scratch_pool, "cannot publish records of model '%s'",
+                   model->name);
+        *published += count;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
+                               const cm_model_t *model,
+                               const apr_array_header_t *local_ids,
+                               apr_pool_t *scratch_pool)
+{
+    return publish_named(published, node, model, NULL, local_ids, scratch_pool);
+}
+
+cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *column,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
+{
+    return publish_named(published, node, model, column, local_ids,
+                         scratch_pool);
+}
+
+/* Enqueue the chunk of records behind AFTER; *LAST is where it ended, NULL at
+ * the end of the table. */
+static cm_error_t *enqueue_next(apr_int64_t *count, const cm_datum_t **last,
+                                const publication_t *publication,
+                                const cm_datum_t *after, apr_pool_t *pool)
+{
+    CM_TRY(select_one(last, publication, "bound",
+                      between(publication, after, NULL, pool), pool));
+    return enqueue(count, publication, between(publication, after, *last, pool),
+                   pool);
+}
+
+/* Enqueue the deletes between mapping AFTER and LAST. */
+static cm_error_t *enqueue_deletes(const publication_t *publication,
+                                   apr_int64_t after, apr_int64_t last,
+                                   apr_pool_t *pool)
+{
+    cm_store_t *store = publication->node->store;
+    const cm_model_t *model = publication->table->model;
+    const cm_datum_t arguments[] = {
+        cm_datum_text(model->name),
+        cm_datum_text(apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL)),
+        cm_datum_text(model->type)};
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(store, pool));
+    err = cm_statement_run(
+        NULL, store,
+        apr_psprintf(pool,
+                     "INSERT INTO outbound_messages (model, action, body,"
+                     " changed, clock, origin, original_id)"
+                     " SELECT %%s, 'delete', %%s, '[]', 0, origin, original_id"
+                     " FROM communicator_mappings WHERE local_record_type = %%s"
+                     " AND deleted_at > 0 AND same_as IS NULL"
+                     " AND id > %" APR_INT64_T_FMT
+                     " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
+                     after, last),
+        arguments, 3, pool);
+    if (!err)
+        err = cm_transaction_commit(store, pool);
+    cm_transaction_rollback(store);
+    return err;
+}
+
+/* Say all deletes of the model again: a peer that was restored from a backup
+ * may have lost them, and the records are not here to tell. */
+static cm_error_t *publish_deletes(const publication_t *publication,
+                                   apr_pool_t *scratch_pool)
+{
+    const cm_model_t *model = publication->table->model;
+    const cm_datum_t type = cm_datum_text(model->type);
+    apr_int64_t after = 0, last = 0;
+    apr_pool_t *iterpool;
+    cm_rows_t *rows;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    while (model->deletes && last != APR_INT64_MAX) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_statement_select(
+            &rows, publication->node->store,
+            apr_psprintf(iterpool,
+                         "SELECT id FROM communicator_mappings WHERE"
+                         " local_record_type = %%s AND deleted_at > 0"
+                         " AND id > %" APR_INT64_T_FMT
+                         " ORDER BY id LIMIT 1 OFFSET %d",
+                         after, CHUNK_ROWS - 1),
+            &type, 1, iterpool));
+        last = rows->count ? cm_cell_number(rows, 0, 0) : APR_INT64_MAX;
+        CM_TRY(enqueue_deletes(publication, after, last, iterpool));
+        after = last;
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
+                           const cm_model_t *model, const char *where,
+                           cm_progress_t progress, void *baton,
+                           apr_pool_t *scratch_pool)
+{
+    const cm_datum_t *last = NULL, *total = NULL;
+    apr_pool_t *iterpool, *last_pool, *swap;
+    publication_t publication;
+    apr_int64_t count;
+
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, where, scratch_pool));
+    if (progress)
+        CM_TRY_FOR(select_one(&total, &publication, "count",
+                              between(&publication, NULL, NULL, scratch_pool),
+                              scratch_pool),
+                   scratch_pool, "cannot count the records of model '%s'",
+                   model->name);
+    apr_pool_create(&iterpool, scratch_pool);
+    apr_pool_create(&last_pool, scratch_pool); /* LAST lives here */
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY_FOR(enqueue_next(&count, &last, &publication, last, iterpool),
+                   scratch_pool, "cannot publish model '%s'", model->name);
+        *published += count;
+        if (progress)
+            progress(baton, *published, apr_atoi64(total->data));
+        swap = iterpool;
+        iterpool = last_pool;
+        last_pool = swap;
+    } while (last);
+    apr_pool_destroy(iterpool);
+    apr_pool_destroy(last_pool);
+    if (!where)
+        CM_TRY_FOR(publish_deletes(&publication, scratch_pool), scratch_pool,
+                   "cannot publish the deletes of model '%s'", model->name);
+    return NULL;
+}

@@ -1,0 +1,251 @@
+/* References on their way out: a column holds the parent's id here, a peer is
+ * told the parent's name. Set by set, per model of the parents. */
+#include "outbox/read.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+#include "node/graves.h"
+#include "outbox/missing.h"
+
+/* The parents of one model that the rows refer to. */
+typedef struct parents_t {
+    const cm_model_t *model;
+    apr_array_header_t *ids; /* const char *, each once */
+    apr_hash_t *seen;        /* id -> 1 */
+    apr_hash_t *found;       /* id -> cm_mapping_t * */
+} parents_t;
+
+static parents_t *parents_of(apr_hash_t *all, const cm_model_t *model,
+                             apr_pool_t *pool)
+{
+    parents_t *parents = apr_hash_get(all, model->name, APR_HASH_KEY_STRING);
+
+    if (parents)
+        return parents;
+    parents = apr_pcalloc(pool, sizeof(*parents));
+    parents->model = model;
+    parents->ids = apr_array_make(pool, 16, sizeof(const char *));
+    parents->seen = apr_hash_make(pool);
+    apr_hash_set(all, model->name, APR_HASH_KEY_STRING, parents);
+    return parents;
+}
+
+/* Return the model that ATTRIBUTE of ROW refers to, NULL when to none. */
+static const cm_model_t *reference_of(const cm_node_t *node,
+                                      const cm_outgoing_t *row,
+                                      const cm_attribute_t *attribute)
+{
+    const cm_column_t *column;
+
+    if (row->forwarded || !row->table ||
+        (attribute->value.kind != CM_TEXT &&
+         attribute->value.kind != CM_NUMBER))
+        return NULL;
+    column = cm_table_column(row->table, attribute->name);
+    if (!column || !column->reference)
+        return NULL;
+    return cm_settings_model(node->settings, column->reference);
+}
+
+/* Call EACH for every attribute of ROWS that refers to a record. */
+typedef void (*each_t)(parents_t *parents, cm_attribute_t *attribute);
+static void walk(cm_node_t *node, apr_array_header_t *rows, apr_hash_t *all,
+                 each_t each, apr_pool_t *pool)
+{
+    int i, j;
+
+    for (i = 0; i < rows->nelts; i++) {
+        cm_outgoing_t *row = &APR_ARRAY_IDX(rows, i, cm_outgoing_t);
+
+        for (j = 0; !row->held && j < row->message.attributes->nelts; j++) {
+            cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(row->message.attributes, j, cm_attribute_t);
+            const cm_model_t *model = reference_of(node, row, attribute);
+
+            if (model)
+                each(parents_of(all, model, pool), attribute);
+        }
+    }
+}
+
+static void collect(parents_t *parents, cm_attribute_t *attribute)
+{
+    const char *id = attribute->value.data;
+
+    if (apr_hash_get(parents->seen, id, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(parents->seen, id, APR_HASH_KEY_STRING, "");
+    APR_ARRAY_PUSH(parents->ids, const char *) = id;
+}
+
+static void name_parent(parents_t *parents, cm_attribute_t *attribute)
+{
+    const cm_mapping_t *mapping = apr_hash_get(
+        parents->found, attribute->value.data, APR_HASH_KEY_STRING);
+
+    if (mapping) {
+        attribute->reference_model = parents->model->name;
+        attribute->reference = mapping->identity;
+    }
+    else {
+        attribute->value.kind = CM_NULL;
+    }
+}
+
+/* Return those of IDS that are not in FOUND. */
+static apr_array_header_t *missing_of(const apr_array_header_t *ids,
+                                      apr_hash_t *found, apr_pool_t *pool)
+{
+    apr_array_header_t *missing = apr_array_make(pool, 4, sizeof(char *));
+    int i;
+
+    for (i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+
+        if (!apr_hash_get(found, id, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(missing, const char *) = id;
+    }
+    return missing;
+}
+
+static const cm_bulk_column_t deleted_columns[] = {{"model", NULL},
+                                                   {"local_record_id", NULL}};
+
+/* Look for the parents that were deleted since: the delete's own message has
+ * the name. The first one from SEQ on tells who bore the id at that time. */
+static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
+                                const apr_array_header_t *ids, apr_int64_t seq,
+                                apr_pool_t *pool)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("outbound_messages", deleted_columns, 2, 2, pool);
+    apr_hash_t *first = apr_hash_make(pool);
+    cm_rows_t *rows;
+    int i;
+
+    for (i = 0; i < ids->nelts; i++) {
+        cm_bulk_add(keys, cm_datum_text(parents->model->name));
+        cm_bulk_add(keys, cm_datum_text(APR_ARRAY_IDX(ids, i, const char *)));
+    }
+    CM_TRY(cm_bulk_select(
+        &rows, node->store, "t.local_record_id, t.origin, t.original_id, t.seq",
+        keys,
+        apr_psprintf(pool,
+                     "t.action = 'delete' AND t.origin IS NOT NULL"
+                     " AND t.seq > %" APR_INT64_T_FMT,
+                     seq),
+        0, pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *id = cm_cell_text(rows, i, 0);
+        apr_int64_t *known = apr_hash_get(first, id, APR_HASH_KEY_STRING);
+        apr_int64_t at = cm_cell_number(rows, i, 3);
+        cm_mapping_t *mapping;
+
+        if (known && *known < at)
+            continue;
+        mapping = apr_pcalloc(pool, sizeof(*mapping));
+        mapping->identity.origin = cm_cell_text(rows, i, 1);
+        mapping->identity.original_id = cm_cell_text(rows, i, 2);
+        apr_hash_set(parents->found, id, APR_HASH_KEY_STRING, mapping);
+        apr_hash_set(first, id, APR_HASH_KEY_STRING,
+                     apr_pmemdup(pool, &at, sizeof(at)));
+    }
+    return NULL;
+}
+
+/* Look for the parents that a peer has deleted. An id that bears a record again
+ * is that record's. */
+static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
+                               const apr_array_header_t *ids, apr_pool_t *pool)
+{
+    apr_array_header_t *present;
+    apr_hash_t *found = apr_hash_make(pool);
+    int i;
+
+    CM_TRY(cm_graves_find(found, node, parents->model->type, ids, pool));
+    if (!apr_hash_count(found))
+        return NULL;
+    CM_TRY(cm_missing_present(&present, node, parents->model, ids, pool));
+    for (i = 0; i < present->nelts; i++)
+        apr_hash_set(found, APR_ARRAY_IDX(present, i, const char *),
+                     APR_HASH_KEY_STRING, NULL);
+    parents->found = apr_hash_overlay(pool, parents->found, found);
+    return NULL;
+}
+
+/* Make mappings for the parents that have none, in the open transaction; what
+ * is not here at all is noted. */
+static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
+                                 apr_array_header_t *ids, apr_pool_t *pool)
+{
+    apr_array_header_t *mappings =
+        apr_array_make(pool, ids->nelts, sizeof(cm_mapping_t *));
+    apr_array_header_t *missing, *present;
+    apr_hash_t *found;
+    apr_int64_t last_seq;
+    int i;
+
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
+    CM_TRY(
+        cm_mapping_by_local_id(&found, node, parents->model->type, ids, pool));
+    missing = missing_of(ids, found, pool);
+    CM_TRY(cm_missing_present(&present, node, parents->model, missing, pool));
+    CM_TRY(cm_mapping_make(found, node, parents->model, present, pool));
+    for (i = 0; i < present->nelts; i++)
+        APR_ARRAY_PUSH(mappings, cm_mapping_t *) =
+            apr_hash_get(found, APR_ARRAY_IDX(present, i, const char *),
+                         APR_HASH_KEY_STRING);
+    CM_TRY(cm_mapping_save(node, mappings, pool));
+    parents->found = apr_hash_overlay(pool, parents->found, found);
+    return cm_missing_note(node, parents->model,
+                           missing_of(missing, found, pool), pool);
+}
+
+static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
+                                apr_int64_t after, apr_pool_t *pool)
+{
+    apr_array_header_t *missing;
+    cm_error_t *err;
+
+    CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
+                                  parents->ids, pool));
+    missing = missing_of(parents->ids, parents->found, pool);
+    if (!missing->nelts)
+        return NULL;
+    CM_TRY(find_deleted(parents, node, missing, after, pool));
+    missing = missing_of(parents->ids, parents->found, pool);
+    CM_TRY(find_buried(parents, node, missing, pool));
+    missing = missing_of(parents->ids, parents->found, pool);
+    if (!missing->nelts)
+        return NULL;
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    err = make_mappings(parents, node, missing, pool);
+    if (err) {
+        cm_transaction_rollback(node->store);
+        return err;
+    }
+    return cm_transaction_commit(node->store, pool);
+}
+
+cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
+                               apr_pool_t *result_pool,
+                               apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    apr_hash_index_t *at;
+    apr_int64_t after;
+
+    if (!rows->nelts)
+        return NULL;
+    after = APR_ARRAY_IDX(rows, 0, cm_outgoing_t).message.id;
+    walk(node, rows, all, collect, scratch_pool);
+    for (at = apr_hash_first(scratch_pool, all); at; at = apr_hash_next(at))
+        CM_TRY_FOR(
+            find_parents(apr_hash_this_val(at), node, after, result_pool),
+            scratch_pool, "cannot name the records referred to");
+    walk(node, rows, all, name_parent, scratch_pool);
+    return NULL;
+}

@@ -1,0 +1,454 @@
+/* Stamping: committed messages get their number, their record's clock and
+ * identity. A chunk at a time, in a few statements. */
+#include "outbox/stamp.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "store/bulk.h"
+#include "store/dialect.h"
+#include "outbox/read.h"
+#include "outbox/unstamped.h"
+
+#define CHUNK 1000
+/* Bytes of bodies, of messages that the application wrote itself. */
+#define MOST_BYTES (8 * 1024 * 1024)
+/* Captured messages with bodies up to this size are kept for who reads them
+ * next. */
+#define KEPT_BYTES 8192
+
+static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
+
+/* Read the names in the JSON array TEXT. What cannot be read counts as a
+ * change of everything: nothing of it may be lost. */
+static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
+{
+    apr_hash_t *changed = apr_hash_make(pool);
+    cm_value_t name;
+    cm_json_t json;
+    int count = 0;
+
+    if (!text)
+        return NULL;
+    cm_json_init(&json, text, strlen(text), pool);
+    cm_json_open(&json, '[');
+    while (cm_json_next(&json, ']', &count) && cm_json_value(&json, &name))
+        apr_hash_set(changed, name.data ? name.data : "", APR_HASH_KEY_STRING,
+                     "");
+    return cm_json_done(&json) ? changed : NULL;
+}
+
+/* Return the SQL that gives the next rows without a number, in order; before
+ * them, with id 0, what the statement sees. */
+static const char *rows_sql(const cm_stamp_t *stamp)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_store(stamp->node->store);
+    const cm_stamping_t *stamping = stamp->stamping;
+    apr_pool_t *pool = stamp->pool;
+    const char *size = dialect->database == CM_SQLITE3
+                           ? "length(CAST(body AS blob))"
+                           : "octet_length(body)";
+    const char *body =
+        stamping->peer
+            ? apr_psprintf(pool,
+                           "CASE WHEN action IS NOT NULL AND source IS NULL"
+                           " AND %s <= %d THEN body END",
+                           size, KEPT_BYTES)
+            : "NULL";
+    const char *sql =
+        apr_psprintf(pool,
+                     "SELECT id, model, local_record_id, action, changed,"
+                     " clock, origin, original_id,"
+                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
+                     " FROM %s WHERE %s%s LIMIT %d",
+                     size, body, dialect->unstamped,
+                     cm_unstamped_where(stamp->node, stamping->all, pool),
+                     dialect->in_order, stamping->limit);
+
+    if (!dialect->snapshot)
+        return sql;
+    return apr_pstrcat(pool, "SELECT 0, ", dialect->snapshot,
+                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL"
+                       " UNION ALL (",
+                       sql, ")", NULL);
+}
+
+/* Add row number I of ROWS to FOUND (cm_stamp_row_t) and IDS. */
+static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
+                           const cm_rows_t *rows, int i, apr_pool_t *pool)
+{
+    cm_stamp_row_t *row = apr_array_push(found);
+
+    memset(row, 0, sizeof(*row));
+    row->id = cm_cell_number(rows, i, 0);
+    if (found->nelts > 1 && row->id <= row[-1].id)
+        return CM_FAIL(pool, CM_DATABASE,
+                       "the database gives message %" APR_INT64_T_FMT
+                       " behind %" APR_INT64_T_FMT,
+                       row->id, row[-1].id);
+    row->model = cm_cell_text(rows, i, 1);
+    row->local_id = cm_cell_text(rows, i, 2);
+    row->action = cm_cell_text(rows, i, 3);
+    row->changed = read_changed(cm_cell_text(rows, i, 4), pool);
+    row->raw =
+        cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5) : cm_clocks_now();
+    row->identity.origin = cm_cell_text(rows, i, 6);
+    row->identity.original_id = cm_cell_text(rows, i, 7);
+    row->body = *cm_cell(rows, i, 9);
+    APR_ARRAY_PUSH(ids, apr_int64_t) = row->id;
+    return NULL;
+}
+
+/* Give the next rows without a number, in order: cm_stamp_row_t. */
+static cm_error_t *read_rows(apr_array_header_t **found, cm_found_t *what,
+                             cm_stamp_t *stamp)
+{
+    const int limit = stamp->stamping->limit;
+    apr_int64_t bytes = 0;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(cm_statement_select(&rows, stamp->node->store, rows_sql(stamp), NULL,
+                               0, stamp->pool));
+    *found =
+        apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
+    what->all = stamp->stamping->all;
+    what->ids =
+        apr_array_make(stamp->pool, rows->count + 1, sizeof(apr_int64_t));
+    for (i = 0; i < rows->count; i++) {
+        if (!cm_cell_number(rows, i, 0)) {
+            what->snapshot = cm_cell_text(rows, i, 1);
+            continue;
+        }
+        bytes += cm_cell_number(rows, i, 8);
+        what->more = bytes > MOST_BYTES && (*found)->nelts;
+        if (what->more)
+            break;
+        CM_TRY(add_row(*found, what->ids, rows, i, stamp->pool));
+    }
+    what->more |= (*found)->nelts == limit;
+    return NULL;
+}
+
+/* Read them, and note in the node what is passed over. */
+static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
+{
+    const apr_int64_t stamped_id = stamp->node->stamped_id;
+    const char *passed = stamp->node->passed;
+    int torn;
+
+    do {
+        cm_found_t what = {0};
+
+        stamp->node->stamped_id = stamped_id;
+        stamp->node->passed = passed;
+        CM_TRY(read_rows(found, &what, stamp));
+        CM_TRY(cm_unstamped_note(&torn, stamp->node, &what, stamp->pool));
+    } while (torn);
+    return NULL;
+}
+
+/* Take from its body what a message of the application says: its model, and
+ * as changed the columns that it carries. */
+static void read_written(cm_stamp_row_t *row, const cm_datum_t *body,
+                         apr_pool_t *pool)
+{
+    cm_message_t message = {0};
+    int i;
+
+    row->model = NULL;
+    if (cm_message_read_stored(&message, body->data, body->size, NULL, NULL,
+                               NULL, pool))
+        return;
+    row->model = message.model;
+    row->changed = apr_hash_make(pool);
+    for (i = 0; i < message.attributes->nelts; i++)
+        apr_hash_set(row->changed,
+                     APR_ARRAY_IDX(message.attributes, i, cm_attribute_t).name,
+                     APR_HASH_KEY_STRING, "");
+}
+
+/* Read the bodies of the messages that the application wrote itself. */
+static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("outbound_messages", id_columns, 1, 1, stamp->pool);
+    apr_hash_t *by_id = apr_hash_make(stamp->pool);
+    cm_rows_t *bodies;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->action)
+            continue;
+        cm_bulk_add(keys, cm_datum_number(row->id, stamp->pool));
+        apr_hash_set(by_id, &row->id, sizeof(row->id), row);
+    }
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&bodies, stamp->node->store, "t.id, t.body", keys,
+                          NULL, 0, stamp->pool));
+    for (i = 0; i < bodies->count; i++) {
+        apr_int64_t id = cm_cell_number(bodies, i, 0);
+        cm_stamp_row_t *row = apr_hash_get(by_id, &id, sizeof(id));
+
+        if (row)
+            read_written(row, cm_cell(bodies, i, 1), stamp->pool);
+    }
+    return NULL;
+}
+
+/* Give the group of the model of that NAME, or NULL. */
+static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
+                              const char *name)
+{
+    cm_stamp_model_t *group =
+        apr_hash_get(stamp->models, name, APR_HASH_KEY_STRING);
+    const cm_model_t *model = cm_settings_model(stamp->node->settings, name);
+    cm_error_t *err;
+
+    *found = group;
+    if (group || !model)
+        return NULL;
+    *found = group = apr_pcalloc(stamp->pool, sizeof(*group));
+    err = cm_node_table(&group->table, stamp->node, model);
+    if (err && err->code != CM_SCHEMA)
+        return err;
+    group->model = model;
+    group->ids = apr_array_make(stamp->pool, 16, sizeof(const char *));
+    group->seen = apr_hash_make(stamp->pool);
+    group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
+    apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
+    return NULL;
+}
+
+/* Find out which record ROW is about, and note it to be looked up. */
+static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    cm_stamp_model_t *group;
+
+    if (!row->model)
+        return NULL;
+    /* Deletes that are published again have an identity instead. */
+    if (row->action && !row->local_id && !row->identity.origin) {
+        row->action = CM_ACTION_KEYLESS;
+        return NULL;
+    }
+    CM_TRY(find_group(&group, stamp, row->model));
+    if (!group)
+        return NULL;
+    if (!row->action) {
+        row->local_id = NULL;
+        if (!row->identity.origin || !row->identity.original_id)
+            return NULL;
+        if (!strcmp(row->identity.origin, stamp->node->settings->name))
+            row->local_id = row->identity.original_id;
+    }
+    row->group = group;
+    if (!row->local_id)
+        APR_ARRAY_PUSH(group->foreign, cm_identity_t) = row->identity;
+    else if (!apr_hash_get(group->seen, row->local_id, APR_HASH_KEY_STRING)) {
+        apr_hash_set(group->seen, row->local_id, APR_HASH_KEY_STRING, "");
+        APR_ARRAY_PUSH(group->ids, const char *) = row->local_id;
+    }
+    return NULL;
+}
+
+/* Let one record have one mapping in memory, whatever it was looked up by. */
+static void join_mappings(cm_stamp_model_t *group, apr_pool_t *pool)
+{
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(pool, group->named); at; at = apr_hash_next(at)) {
+        cm_mapping_t *mapping = apr_hash_this_val(at), *same;
+
+        if (!mapping->local_id)
+            continue;
+        same =
+            apr_hash_get(group->alive, mapping->local_id, APR_HASH_KEY_STRING);
+        if (same)
+            apr_hash_set(group->named, apr_hash_this_key(at),
+                         APR_HASH_KEY_STRING, same);
+        else
+            apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING,
+                         mapping);
+    }
+}
+
+/* Read the mappings of the records of GROUP. New lives are looked for where
+ * one may begin: an id without a mapping, or created once more. */
+static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                                 const apr_array_header_t *rows)
+{
+    apr_array_header_t *unknown =
+        apr_array_make(stamp->pool, 16, sizeof(const char *));
+    apr_hash_t *wanted = apr_hash_make(stamp->pool);
+    int i;
+
+    CM_TRY(cm_mapping_by_local_id(&group->alive, stamp->node,
+                                  group->model->type, group->ids, stamp->pool));
+    CM_TRY(cm_mapping_by_identity(&group->named, stamp->node,
+                                  group->model->type, group->foreign,
+                                  stamp->pool));
+    join_mappings(group, stamp->pool);
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->group != group || !row->local_id ||
+            apr_hash_get(wanted, row->local_id, APR_HASH_KEY_STRING))
+            continue;
+        if (apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING) &&
+            (!row->action || !strcmp(row->action, "update")))
+            continue;
+        apr_hash_set(wanted, row->local_id, APR_HASH_KEY_STRING, "");
+        APR_ARRAY_PUSH(unknown, const char *) = row->local_id;
+    }
+    return cm_mapping_lives(&group->lives, stamp->node, group->model, unknown,
+                            stamp->pool);
+}
+
+static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
+{
+    apr_hash_index_t *at;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        CM_TRY(note_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t)));
+    for (at = apr_hash_first(stamp->pool, stamp->models); at;
+         at = apr_hash_next(at))
+        CM_TRY(find_mappings(stamp, apr_hash_this_val(at), rows));
+    return NULL;
+}
+
+/* Write what is remembered when it is no longer PASSED. */
+static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
+                                apr_int64_t last_seq)
+{
+    const char *left = stamp->node->passed;
+
+    if (!passed || (left && !strcmp(left, passed)))
+        return NULL;
+    return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
+}
+
+static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
+{
+    apr_array_header_t *rows;
+    apr_int64_t last_seq;
+    apr_pool_t *subpool;
+    const char *passed;
+    int i;
+
+    CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
+    passed = stamp->node->passed;
+    CM_TRY(take_rows(&rows, stamp));
+    *stamped = rows->nelts;
+    if (!rows->nelts)
+        return forget_ended(stamp, passed, last_seq);
+    CM_TRY(read_bodies(stamp, rows));
+    CM_TRY(find_records(stamp, rows));
+    for (i = 0; i < rows->nelts; i++)
+        cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
+    apr_pool_create(&subpool, stamp->pool);
+    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
+    apr_pool_clear(subpool);
+    CM_TRY(cm_stamp_write(stamp, rows, last_seq, subpool));
+    apr_pool_destroy(subpool);
+    return NULL;
+}
+
+cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
+                          cm_stamping_t *stamping, apr_pool_t *scratch_pool)
+{
+    cm_stamp_t stamp = {
+        .node = node, .stamping = stamping, .pool = scratch_pool};
+
+    stamp.models = apr_hash_make(scratch_pool);
+    stamp.mappings = apr_array_make(scratch_pool, 64, sizeof(cm_mapping_t *));
+    stamp.burials = apr_array_make(scratch_pool, 4, sizeof(cm_burial_t));
+    CM_TRY_FOR(stamp_rows(stamped, &stamp), scratch_pool,
+               "cannot stamp the outbox");
+    return NULL;
+}
+
+cm_error_t *cm_stamp_is_waiting(int *waiting, cm_node_t *node,
+                                apr_pool_t *scratch_pool)
+{
+    cm_look_t look;
+
+    CM_TRY(cm_unstamped_look(&look, node, 0, scratch_pool));
+    *waiting = look.waiting;
+    return NULL;
+}
+
+/* The peer's row is locked before the node's: as where messages come in. */
+static cm_error_t *confirm_and_stamp(int *stamped, cm_node_t *node,
+                                     cm_stamping_t *stamping, apr_pool_t *pool)
+{
+    if (stamping->holds)
+        CM_TRY_FOR(cm_outbox_move_cursor(node, stamping->peer, stamping->holds,
+                                         stamping->holds, pool),
+                   pool, "cannot confirm message %" APR_INT64_T_FMT,
+                   stamping->holds);
+    return cm_stamp_some(stamped, node, stamping, pool);
+}
+
+/* Stamp what a LOOK has found, or only forget what is passed. */
+static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
+                                        cm_stamping_t *stamping,
+                                        apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    err = confirm_and_stamp(stamped, node, stamping, pool);
+    if (err)
+        cm_transaction_rollback(node->store);
+    else
+        err = cm_transaction_commit(node->store, pool);
+    if (err)
+        stamping->rows = NULL;
+    else
+        stamping->holds = 0;
+    return err;
+}
+
+cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
+                           cm_stamping_t *stamping, apr_pool_t *scratch_pool)
+{
+    const apr_time_t now = apr_time_now();
+    cm_look_t look;
+
+    *stamped = 0;
+    stamping->rows = NULL;
+    stamping->all = cm_unstamped_is_due(node);
+    CM_TRY(cm_unstamped_look(&look, node, stamping->all, scratch_pool));
+    CM_TRY_FOR(cm_unstamped_forget(node, scratch_pool), scratch_pool,
+               "cannot look into the outbox's gaps");
+    if (look.waiting || look.stale)
+        CM_TRY(stamp_in_transaction(stamped, node, stamping, scratch_pool));
+    if (stamping->all)
+        node->looked_at = now;
+    return NULL;
+}
+
+cm_error_t *cm_stamp_all(apr_int64_t *stamped, cm_node_t *node,
+                         apr_pool_t *scratch_pool)
+{
+    cm_stamping_t stamping = {.limit = CHUNK};
+    apr_pool_t *iterpool;
+    int some;
+
+    *stamped = 0;
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_stamp_chunk(&some, node, &stamping, iterpool));
+        *stamped += some;
+    } while (some);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}

@@ -1,0 +1,204 @@
+/* The clock and the life of a record that changed: see stamp.h. */
+#include "outbox/stamp.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+
+/* Keep MAPPING for saving, once. */
+static void touch(cm_stamp_t *stamp, cm_mapping_t *mapping)
+{
+    if (!mapping->changed)
+        APR_ARRAY_PUSH(stamp->mappings, cm_mapping_t *) = mapping;
+    mapping->changed = 1;
+}
+
+/* Let go of the local id: the record is gone. */
+static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                 cm_mapping_t *mapping, apr_int64_t clock)
+{
+    if (mapping->id && group->model->match->nelts)
+        APR_ARRAY_PUSH(stamp->burials, cm_burial_t) =
+            (cm_burial_t){.model = group->model,
+                          .mapping = *mapping,
+                          .clock = clock,
+                          .base = mapping->clocks.clock};
+    apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING, NULL);
+    mapping->local_id = NULL;
+    mapping->deleted_at = clock;
+    mapping->clocks.clock = clock;
+    mapping->clocks.older = NULL;
+    touch(stamp, mapping);
+}
+
+/* Make the mapping of a record that has none alive, in its next life. */
+static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                                const char *local_id)
+{
+    int *life = apr_hash_get(group->lives, local_id, APR_HASH_KEY_STRING);
+    cm_mapping_t *mapping = apr_pcalloc(stamp->pool, sizeof(*mapping));
+
+    if (!life) {
+        life = apr_palloc(stamp->pool, sizeof(*life));
+        *life = cm_mapping_first_life(stamp->node, group->model);
+        apr_hash_set(group->lives, local_id, APR_HASH_KEY_STRING, life);
+    }
+    mapping->type = group->model->type;
+    mapping->local_id = local_id;
+    mapping->identity = cm_mapping_identity_of_local(
+        stamp->node, group->model, local_id, (*life)++, stamp->pool);
+    apr_hash_set(group->alive, local_id, APR_HASH_KEY_STRING, mapping);
+    touch(stamp, mapping);
+    return mapping;
+}
+
+/* Return whether a new record took the id of one that is known: its delete
+ * was not seen (TRUNCATE). A record without a clock was only referred to. In
+ * SQLite it is REPLACE, which deletes unseen and means the same record. */
+static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
+                     const cm_mapping_t *mapping)
+{
+    return row->action && !strcmp(row->action, "create") &&
+           mapping->clocks.clock &&
+           cm_dialect_of_store(stamp->node->store)->database != CM_SQLITE3;
+}
+
+/* Return the mapping of the row's record, or NULL: it has none, and shall
+ * have none (others' records that are not here). */
+static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    cm_stamp_model_t *group = row->group;
+    cm_mapping_t *mapping;
+
+    if (!row->local_id)
+        return apr_hash_get(group->named,
+                            cm_identity_key(row->identity, stamp->pool),
+                            APR_HASH_KEY_STRING);
+    mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
+    if (mapping && is_reborn(stamp, row, mapping)) {
+        bury(stamp, group, mapping, mapping->clocks.clock + 1);
+        mapping = NULL;
+    }
+    return mapping ? mapping : begin_life(stamp, group, row->local_id);
+}
+
+/* Return whether COLUMN has a clock: what an application writes into a body
+ * need not be a column at all. */
+static int is_carried(const cm_table_t *table, const char *name)
+{
+    const cm_column_t *column = table ? cm_table_column(table, name) : NULL;
+
+    return !table || (column && column->carried);
+}
+
+/* Say which clocks the changed columns had: a number when all are equal. */
+static const char *base_text(const cm_stamp_row_t *row,
+                             const cm_clocks_t *clocks, apr_pool_t *pool)
+{
+    cm_clocks_t base = {0, apr_hash_make(pool)};
+    int first = 1, equal = 1;
+    apr_hash_index_t *at;
+    apr_int64_t *clock;
+
+    if (!clocks->older || !row->changed || !apr_hash_count(row->changed))
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT, clocks->clock);
+    for (at = apr_hash_first(pool, row->changed); at; at = apr_hash_next(at)) {
+        const char *column = apr_hash_this_key(at);
+
+        if (!is_carried(row->group->table, column))
+            continue;
+        clock = apr_palloc(pool, sizeof(*clock));
+        *clock = cm_clocks_of(clocks, column);
+        equal = equal && (first || *clock == base.clock);
+        first = 0;
+        base.clock = *clock;
+        apr_hash_set(base.older, column, APR_HASH_KEY_STRING, clock);
+    }
+    if (first)
+        base.clock = clocks->clock;
+    return equal ? apr_psprintf(pool, "%" APR_INT64_T_FMT, base.clock)
+                 : cm_clocks_text(&base, pool);
+}
+
+/* Give the changed columns CLOCK, the others keep theirs. */
+static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
+                        cm_clocks_t *clocks, apr_int64_t clock)
+{
+    cm_clocks_t moved = {clock, NULL};
+    const cm_table_t *table = row->group->table;
+    int i;
+
+    for (i = 0; row->changed && table && i < table->column_count; i++) {
+        const char *name = table->columns[i].name;
+
+        if (table->columns[i].carried &&
+            !apr_hash_get(row->changed, name, APR_HASH_KEY_STRING))
+            cm_clocks_set(&moved, name, cm_clocks_of(clocks, name),
+                          stamp->pool);
+    }
+    *clocks = moved;
+}
+
+/* Names of columns that the table has not were captured before a column was
+ * renamed: nobody knows which one of these is which. Then all changed. */
+static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_table_t *table = row->group->table;
+    apr_hash_index_t *at;
+
+    if (!table || !row->action || !row->changed)
+        return;
+    for (at = apr_hash_first(pool, row->changed); at; at = apr_hash_next(at))
+        if (!cm_table_column(table, apr_hash_this_key(at))) {
+            row->changed = NULL;
+            return;
+        }
+}
+
+/* A change: it is newer than all that the record has seen. */
+static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
+                         cm_mapping_t *mapping)
+{
+    widen_changed(row, stamp->pool);
+    row->clock = mapping->clocks.clock + 1;
+    if (row->raw > row->clock)
+        row->clock = row->raw;
+    if (!row->action || strcmp(row->action, "create"))
+        row->base = base_text(row, &mapping->clocks, stamp->pool);
+    if (row->action && !strcmp(row->action, "delete")) {
+        bury(stamp, row->group, mapping, row->clock);
+        return;
+    }
+    move_clocks(stamp, row, &mapping->clocks, row->clock);
+    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
+    touch(stamp, mapping);
+}
+
+/* The state again: nothing moves, but there is a clock. */
+static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
+                        cm_mapping_t *mapping)
+{
+    if (!mapping->clocks.clock) {
+        mapping->clocks.clock = 1;
+        touch(stamp, mapping);
+    }
+    row->clock = mapping->clocks.clock;
+    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
+}
+
+void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    cm_mapping_t *mapping = row->group ? mapping_of(stamp, row) : NULL;
+
+    if (!mapping) {
+        row->clock = row->raw > 0 ? row->raw : 1;
+        return;
+    }
+    row->identity = mapping->identity;
+    if (row->action && row->changed && !apr_hash_count(row->changed))
+        stamp_state(stamp, row, mapping);
+    else
+        stamp_change(stamp, row, mapping);
+}

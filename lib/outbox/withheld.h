@@ -1,0 +1,106 @@
+/* Messages of this node that a peer does not get: something on the way refuses
+ * just this one, or it cannot be read here. What follows is sent. A message
+ * stays listed until a newer message of its record has been sent, or until a
+ * person discards it. Its number is left out for that peer from then on. */
+#ifndef CM_OUTBOX_WITHHELD_H
+#define CM_OUTBOX_WITHHELD_H
+
+#include "node/mapping.h"
+
+/* Who does not let a message pass. */
+typedef enum cm_refuser_e {
+    CM_REFUSER_PEER,  /* the peer's Communicator */
+    CM_REFUSER_PROXY, /* something between: a proxy, the peer's httpd */
+    CM_REFUSER_HERE   /* this node cannot read it */
+} cm_refuser_e;
+
+typedef struct cm_withheld_t {
+    const char *peer;
+    apr_int64_t seq;
+    const char *model, *action, *local_id; /* each may be NULL */
+    cm_identity_t identity;
+    cm_refuser_e refuser;
+    const char *reason;
+    apr_int64_t withheld_at; /* microseconds */
+} cm_withheld_t;
+
+/* How many messages of one node are held back from another. */
+typedef struct cm_withheld_sum_t {
+    apr_int64_t count; /* up to 10,000; -1: not known */
+    apr_int64_t first; /* number of the first; 0: none */
+} cm_withheld_sum_t;
+
+/* Return the word for REFUSER: "peer", "proxy", "here". */
+const char *cm_withheld_refuser_name(cm_refuser_e refuser);
+
+/* Hold the messages SEQS (apr_int64_t) back from PEER, for REASON. One that is
+ * held back already is left as it is. An older one of the same record ends:
+ * each message carries the whole record. In a transaction of its own. */
+cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
+                            const apr_array_header_t *seqs,
+                            cm_refuser_e refuser, const char *reason,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* List what is held back from PEER, or (NULL) from all, by peer and number: at
+ * most LIMIT cm_withheld_t. */
+cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
+                             const char *peer, int limit,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Count what is held back from PEER, or (NULL) from all. */
+cm_error_t *cm_withheld_count(cm_withheld_sum_t *sum, cm_node_t *node,
+                              const char *peer,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return SUM as header Communicator-Withheld says it, and read that: TEXT may
+ * be NULL. */
+const char *cm_withheld_sum_text(const cm_withheld_sum_t *sum,
+                                 apr_pool_t *pool);
+cm_withheld_sum_t cm_withheld_sum_read(const char *text);
+
+/* Give the numbers behind AFTER, up to LAST, that are left out for PEER, in
+ * order: apr_int64_t. */
+cm_error_t *cm_withheld_seqs_find(apr_array_header_t **seqs, cm_node_t *node,
+                                  const char *peer, apr_int64_t after,
+                                  apr_int64_t last,
+                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Give the numbers of the messages for PEER behind AFTER, up to LAST (0: no
+ * end), that are not held back, at most LIMIT of them. */
+cm_error_t *cm_withheld_seqs_not(apr_array_header_t **seqs, cm_node_t *node,
+                                 const char *peer, apr_int64_t after,
+                                 apr_int64_t last, int limit,
+                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Give the number of the last message up to LAST that PEER was sent; 0: none
+ * is here. */
+cm_error_t *cm_withheld_seqs_sent(apr_int64_t *seq, cm_node_t *node,
+                                  const char *peer, apr_int64_t last,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* PEER has the messages behind AFTER, up to LAST: end what they replace. In
+ * the open transaction. */
+cm_error_t *cm_withheld_seqs_replace(cm_node_t *node, const char *peer,
+                                     apr_int64_t after, apr_int64_t last,
+                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Forget that messages behind AFTER were refused: they are tried again. Those
+ * that cannot be read here stay held back. */
+cm_error_t *cm_withheld_seqs_forget(cm_node_t *node, const char *peer,
+                                    apr_int64_t after,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Publish the record of message SEQ again: once that is sent, it replaces the
+ * message. *PUBLISHED is 0 when it is not held back from PEER. Fails with
+ * CM_USAGE when the record cannot be published. */
+cm_error_t *cm_withheld_seqs_retry(apr_int64_t *published, cm_node_t *node,
+                                   const char *peer, apr_int64_t seq,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give up on message SEQ for PEER: it is kept whole in communicator_conflicts.
+ * Fails with CM_USAGE when it is not held back. */
+cm_error_t *cm_withheld_discard(cm_node_t *node, const char *peer,
+                                apr_int64_t seq,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,235 @@
+/* The clocks of a record: see clocks.h. */
+#include "record/clocks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "record/message.h"
+
+static void put(apr_hash_t **older, const char *column, apr_int64_t clock,
+                apr_pool_t *pool)
+{
+    apr_int64_t *kept;
+
+    if (!*older)
+        *older = apr_hash_make(pool);
+    kept = apr_hash_get(*older, column, APR_HASH_KEY_STRING);
+    if (!kept) {
+        kept = apr_palloc(pool, sizeof(*kept));
+        apr_hash_set(*older, apr_pstrdup(pool, column), APR_HASH_KEY_STRING,
+                     kept);
+    }
+    *kept = clock;
+}
+
+/* Give the clock that VALUE is, beside the record's CLOCK; or return 0. */
+static int read_clock(apr_int64_t *number, const cm_value_t *value,
+                      apr_int64_t clock)
+{
+    return cm_json_integer(number, value) && *number >= 0 &&
+           *number <= (clock ? clock : CM_CLOCK_MAX);
+}
+
+static void begin(cm_clocks_t *clocks, apr_int64_t clock)
+{
+    clocks->clock = clock;
+    clocks->older = NULL;
+}
+
+static cm_error_t *too_many(apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_MALFORMED,
+                   "there are more clocks than a table has columns");
+}
+
+cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
+                                  const char *text, apr_pool_t *pool)
+{
+    cm_json_t json;
+    cm_value_t name, value;
+    apr_int64_t number;
+    int count = 0;
+
+    begin(clocks, clock);
+    if (!text || !*text)
+        return NULL;
+    cm_json_init(&json, text, strlen(text), pool);
+    cm_json_open(&json, '{');
+    while (cm_json_next(&json, '}', &count)) {
+        if (count > CM_COLUMNS_MOST)
+            return too_many(pool);
+        if (!cm_json_name(&json, &name) || !cm_json_value(&json, &value))
+            break;
+        if (!read_clock(&number, &value, clock))
+            return CM_FAIL(pool, CM_MALFORMED,
+                           "the clock of column '%s' is none, or newer than "
+                           "the record's",
+                           name.data);
+        put(&clocks->older, name.data, number, pool);
+    }
+    if (!cm_json_done(&json))
+        return cm_json_error(&json, "clocks cannot be read", pool);
+    return NULL;
+}
+
+/* Take a name of a list, whose clock is NUMBER. */
+static cm_error_t *take_name(cm_clocks_t *clocks, const char *name,
+                             apr_int64_t number, apr_pool_t *pool)
+{
+    if (clocks->older && apr_hash_get(clocks->older, name, APR_HASH_KEY_STRING))
+        return CM_FAIL(pool, CM_MALFORMED, "column '%s' has two clocks", name);
+    put(&clocks->older, name, number, pool);
+    return NULL;
+}
+
+/* Read the list at JSON: on the wire names may stand before any number, and
+ * none behind the last one; here both would be of no column that is known. */
+static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
+{
+    cm_kind_e last = CM_ABSENT;
+    cm_value_t value;
+    apr_int64_t number = 0;
+    int count = 0;
+
+    cm_json_open(json, '[');
+    while (cm_json_next(json, ']', &count) && cm_json_value(json, &value)) {
+        if (count > 2 * CM_COLUMNS_MOST)
+            return too_many(json->pool);
+        if (value.kind == CM_TEXT && last != CM_ABSENT)
+            CM_TRY(take_name(clocks, value.data, number, json->pool));
+        else if (value.kind != CM_NUMBER || last == CM_NUMBER ||
+                 !read_clock(&number, &value, clocks->clock))
+            return CM_FAIL(json->pool, CM_MALFORMED,
+                           "'%s' is no clock, or newer than the record's, "
+                           "where one stands before its columns",
+                           value.data ? value.data : "null");
+        last = value.kind;
+    }
+    if (!cm_json_done(json))
+        return cm_json_error(json, "clocks cannot be read", json->pool);
+    if (last == CM_NUMBER)
+        return CM_FAIL(json->pool, CM_MALFORMED,
+                       "the last clock is of no column");
+    return NULL;
+}
+
+cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
+                           const char *text, apr_pool_t *pool)
+{
+    cm_json_t json;
+
+    if (!text)
+        return cm_clocks_read_object(clocks, clock, NULL, pool);
+    cm_json_init(&json, text, strlen(text), pool);
+    if (cm_json_peek(&json) != '[')
+        return cm_clocks_read_object(clocks, clock, text, pool);
+    begin(clocks, clock);
+    return read_list(clocks, &json);
+}
+
+typedef struct older_t {
+    const char *name;
+    apr_int64_t clock;
+} older_t;
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const older_t *)a)->name, ((const older_t *)b)->name);
+}
+
+static int compare_clocks(const void *a, const void *b)
+{
+    apr_int64_t first = ((const older_t *)a)->clock;
+    apr_int64_t second = ((const older_t *)b)->clock;
+
+    return first == second ? compare_names(a, b)
+                           : (first < second) - (first > second);
+}
+
+/* Give what is in CLOCKS->older, sorted by COMPARE; return how many. */
+static int sort(older_t **sorted, const cm_clocks_t *clocks,
+                int (*compare)(const void *, const void *), apr_pool_t *pool)
+{
+    int i = 0, count = clocks->older ? (int)apr_hash_count(clocks->older) : 0;
+    apr_hash_index_t *at;
+
+    if (!count)
+        return 0;
+    *sorted = apr_palloc(pool, count * sizeof(**sorted));
+    for (at = apr_hash_first(pool, clocks->older); at; at = apr_hash_next(at))
+        (*sorted)[i++] = (older_t){apr_hash_this_key(at),
+                                   *(const apr_int64_t *)apr_hash_this_val(at)};
+    qsort(*sorted, count, sizeof(**sorted), compare);
+    return count;
+}
+
+const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool)
+{
+    older_t *older;
+    int i, count = sort(&older, clocks, compare_clocks, pool);
+    cm_buffer_t *buffer;
+
+    if (!count)
+        return NULL;
+    buffer = cm_buffer_create(count * 20 + 20, pool);
+    for (i = 0; i < count; i++) {
+        if (!i || older[i].clock != older[i - 1].clock) {
+            cm_buffer_raw(buffer, i ? "," : "[");
+            cm_buffer_number(buffer, older[i].clock);
+        }
+        cm_buffer_raw(buffer, ",");
+        cm_buffer_string(buffer, older[i].name, strlen(older[i].name));
+    }
+    cm_buffer_append(buffer, "]", 2);
+    return buffer->data;
+}
+
+const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool)
+{
+    older_t *older;
+    int i, count = sort(&older, clocks, compare_names, pool);
+    cm_buffer_t *buffer;
+
+    if (!count)
+        return NULL;
+    buffer = cm_buffer_create(count * 40, pool);
+    for (i = 0; i < count; i++) {
+        cm_buffer_raw(buffer, i ? "," : "{");
+        cm_buffer_string(buffer, older[i].name, strlen(older[i].name));
+        cm_buffer_raw(buffer, ":");
+        cm_buffer_number(buffer, older[i].clock);
+    }
+    cm_buffer_append(buffer, "}", 2);
+    return buffer->data;
+}
+
+apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column)
+{
+    const apr_int64_t *clock = NULL;
+
+    if (clocks->older)
+        clock = apr_hash_get(clocks->older, column, APR_HASH_KEY_STRING);
+    return clock ? *clock : clocks->clock;
+}
+
+void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
+                   apr_pool_t *pool)
+{
+    if (clock != clocks->clock)
+        put(&clocks->older, column, clock, pool);
+    else if (clocks->older)
+        apr_hash_set(clocks->older, column, APR_HASH_KEY_STRING, NULL);
+}
+
+apr_int64_t cm_clocks_now(void)
+{
+    return apr_time_now();
+}
+
+int cm_clocks_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span)
+{
+    return then < now - span || then > now + span;
+}

@@ -1,0 +1,438 @@
+/* What a column of this database takes: canonical values as it wants them,
+ * checked so that nothing is cut, rounded or clamped. See fit.h. */
+#include "record/fit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/number.h"
+#include "base/utf8.h"
+#include "store/dialect.h"
+#include "record/canonical.h"
+#include "record/fit_internal.h"
+
+cm_error_t *cm_fit_reject(const cm_fit_target_t *target, const char *reason)
+{
+    return CM_FAIL(target->pool, CM_REJECTED, "column '%s' %s",
+                   target->column->name, reason);
+}
+
+static int type_begins(const cm_fit_target_t *target, const char *word)
+{
+    return !strncasecmp(target->column->type, word, strlen(word));
+}
+
+static int characters(cm_value_t value)
+{
+    apr_size_t i;
+    int count = 0;
+
+    for (i = 0; i < value.size; i++)
+        count += ((unsigned char)value.data[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* SQLite turns text that looks like a number into one, in a column whose
+ * type names no text ("STRING"): '007' would come back as 7. */
+static int is_made_number(const cm_fit_target_t *target, cm_value_t value)
+{
+    static const char *const text_types[] = {"char", "clob", "text", "blob",
+                                             NULL};
+    const char *type = target->column->type;
+    cm_decimal_t decimal;
+    int i;
+
+    if (!target->column->loose)
+        return 0;
+    for (i = 0; text_types[i]; i++)
+        if (strcasestr(type, text_types[i]) && !strcasestr(type, "int"))
+            return 0;
+    if (!cm_number_decimal_read(&decimal, value.data, value.size, target->pool))
+        return 0;
+    return cm_number_decimal_scale(&decimal) ||
+           !cm_number_decimal_fits(&decimal, 8, 0, target->pool) ||
+           strcmp(cm_number_decimal_text(&decimal, 0, target->pool),
+                  value.data);
+}
+
+/* Read the next member of MariaDB's type "enum('a','it''s')" or "set(...)" at
+ * *AT into *MEMBER; return 0 behind the last. */
+static int next_member(cm_value_t *member, const char **at, apr_pool_t *pool)
+{
+    const char *from = strchr(*at, '\'');
+    char *text, *to;
+
+    if (!from)
+        return 0;
+    to = text = apr_palloc(pool, strlen(from));
+    for (from++; *from; from++) {
+        if (*from == '\'' && *++from != '\'')
+            break;
+        *to++ = *from;
+    }
+    *to = '\0';
+    *member = (cm_value_t){CM_TEXT, text, to - text};
+    *at = from;
+    return 1;
+}
+
+/* MariaDB takes 'A' for the 'a' of an enum. */
+static int is_enum_value(const cm_fit_target_t *target, cm_value_t value)
+{
+    const char *at = target->column->type;
+    cm_value_t member;
+
+    while (next_member(&member, &at, target->pool))
+        if (!cm_value_compare(member, value))
+            return 1;
+    return 0;
+}
+
+/* MariaDB takes 'Y,x,x' for 'x,y': only what comes back as it is will do. */
+static int is_set_value(const cm_fit_target_t *target, cm_value_t value)
+{
+    const char *at = target->column->type, *rest = value.data;
+    cm_value_t member;
+
+    if (!value.size)
+        return 1;
+    while (next_member(&member, &at, target->pool)) {
+        if (strncmp(rest, member.data, member.size) ||
+            (rest[member.size] && rest[member.size] != ','))
+            continue;
+        rest += member.size;
+        if (!*rest)
+            return rest == value.data + value.size;
+        rest++;
+    }
+    return 0;
+}
+
+static cm_error_t *check_text(const cm_fit_target_t *target, cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+
+    if (target->database == CM_PGSQL && memchr(value.data, 0, value.size))
+        CM_REJECT(target, "cannot hold U+0000");
+    if (column->length && characters(value) > column->length)
+        CM_REJECT(target, "holds %d characters, the value has %d",
+                  column->length, characters(value));
+    if (column->octets && (apr_int64_t)value.size > column->octets)
+        CM_REJECT(target,
+                  "holds %" APR_INT64_T_FMT " bytes, the value has "
+                  "%" APR_SIZE_T_FMT,
+                  column->octets, value.size);
+    if ((type_begins(target, "bpchar") || type_begins(target, "char(")) &&
+        !column->loose && value.size && value.data[value.size - 1] == ' ')
+        CM_REJECT(target, "is of fixed length and drops spaces at the end");
+    if (is_made_number(target, value))
+        CM_REJECT(target, "of type '%s' would make a number of the text",
+                  column->type);
+    if (target->database == CM_MYSQL && type_begins(target, "enum(") &&
+        !is_enum_value(target, value))
+        CM_REJECT(target, "has no such value in its enum");
+    if (target->database == CM_MYSQL && type_begins(target, "set(") &&
+        !is_set_value(target, value))
+        CM_REJECT(target, "has no such values in its set, or not in this "
+                          "order");
+    if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
+        !cm_value_is_digits(value, "01"))
+        CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
+    return NULL;
+}
+
+static cm_error_t *datum_text(cm_datum_t *datum, const cm_fit_target_t *target,
+                              cm_value_t value)
+{
+    CM_TRY(check_text(target, value));
+    *datum = (cm_datum_t){value.data, value.size, 0};
+    return NULL;
+}
+
+/* PostgreSQL reads bits as digits. */
+static cm_datum_t bit_digits_of(const cm_fit_target_t *target,
+                                apr_uint64_t number)
+{
+    int count = target->column->precision, i;
+    char *data = apr_palloc(target->pool, count + 1);
+
+    for (i = count; i > 0; i--, number >>= 1)
+        data[i - 1] = number & 1 ? '1' : '0';
+    data[count] = '\0';
+    return (cm_datum_t){data, count, 0};
+}
+
+/* MariaDB's BIT reads text as bytes. */
+static cm_datum_t bits_of(const cm_fit_target_t *target, const char *digits)
+{
+    apr_uint64_t number = strtoull(digits, NULL, 10);
+    int bytes = (target->column->precision + 7) / 8, i;
+    char *data;
+
+    if (target->database == CM_PGSQL)
+        return bit_digits_of(target, number);
+    data = apr_palloc(target->pool, bytes + 1);
+    for (i = bytes; i > 0; i--, number >>= 8)
+        data[i - 1] = (char)(number & 0xFF);
+    data[bytes] = '\0';
+    return (cm_datum_t){data, bytes, 1};
+}
+
+/* MariaDB makes 2005 of a 5 that is given as text, and 2000 of a 0. */
+static cm_error_t *datum_year(cm_datum_t *datum, const cm_fit_target_t *target,
+                              cm_value_t value)
+{
+    apr_int64_t year = value.size <= 4 ? apr_atoi64(value.data) : -1;
+
+    if (year && (year < 1901 || year > 2155))
+        CM_REJECT(target, "holds the years from 1901 to 2155, and 0");
+    *datum = cm_datum_text(apr_psprintf(target->pool, "%04d", (int)year));
+    return NULL;
+}
+
+static cm_error_t *datum_integer(cm_datum_t *datum,
+                                 const cm_fit_target_t *target,
+                                 cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+    cm_decimal_t decimal;
+
+    if (column->is_bits && value.kind == CM_TEXT &&
+        cm_value_is_digits(value, "01"))
+        CM_REJECT(target, "holds %d bits, the value has %" APR_SIZE_T_FMT,
+                  column->precision, value.size);
+    if (!cm_number_decimal_read(&decimal, value.data, value.size,
+                                target->pool) ||
+        cm_number_decimal_scale(&decimal))
+        CM_REJECT(target, "holds whole numbers only");
+    if (!cm_number_decimal_fits(&decimal, column->length, column->is_unsigned,
+                                target->pool) ||
+        (column->is_bits && column->precision < 64 &&
+         strtoull(value.data, NULL, 10) >> column->precision))
+        CM_REJECT(target, "is too small for the number");
+    if (target->database == CM_MYSQL && type_begins(target, "year"))
+        return datum_year(datum, target, value);
+    *datum = column->is_bits ? bits_of(target, value.data)
+                             : (cm_datum_t){value.data, value.size, 0};
+    return NULL;
+}
+
+/* SQLite keeps a decimal as a floating point number. */
+static int survives_as_float(const cm_fit_target_t *target, cm_value_t value)
+{
+    const char *text = cm_number_float_text(value.data, 8, target->pool);
+    cm_decimal_t before, after;
+
+    if (text && !strcmp(text, value.data))
+        return 1;
+    if (!text ||
+        !cm_number_decimal_read(&before, value.data, value.size,
+                                target->pool) ||
+        !cm_number_decimal_read(&after, text, strlen(text), target->pool))
+        return 0;
+    if (!cm_number_decimal_scale(&before) &&
+        cm_number_decimal_fits(&before, 8, 0, target->pool))
+        return 1;
+    return cm_number_decimal_scale(&before) ==
+               cm_number_decimal_scale(&after) &&
+           !strcmp(cm_number_decimal_text(
+                       &before, cm_number_decimal_scale(&before), target->pool),
+                   cm_number_decimal_text(
+                       &after, cm_number_decimal_scale(&after), target->pool));
+}
+
+static cm_error_t *datum_decimal(cm_datum_t *datum,
+                                 const cm_fit_target_t *target,
+                                 cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+    cm_decimal_t decimal;
+    int is_number =
+        cm_number_decimal_read(&decimal, value.data, value.size, target->pool);
+    int scale = is_number ? cm_number_decimal_scale(&decimal) : 0;
+
+    if (!is_number && (target->database != CM_PGSQL ||
+                       !cm_number_float_text(value.data, 8, target->pool)))
+        CM_REJECT(target, "holds decimal numbers only");
+    if (is_number && column->loose && !survives_as_float(target, value))
+        CM_REJECT(target, "keeps a floating point number, which is not exact "
+                          "enough for the value");
+    if (is_number && !column->loose && column->scale >= 0 &&
+        scale > column->scale)
+        CM_REJECT(target, "keeps %d digits after the point, the value has %d",
+                  column->scale, scale);
+    if (is_number && !column->loose && column->precision &&
+        decimal.count - decimal.scale > column->precision - column->scale)
+        CM_REJECT(target, "keeps %d digits before the point, the value has %d",
+                  column->precision - column->scale,
+                  decimal.count - decimal.scale);
+    if (is_number && column->is_unsigned && decimal.negative)
+        CM_REJECT(target, "cannot be negative");
+    *datum = (cm_datum_t){value.data, value.size, 0};
+    return NULL;
+}
+
+/* SQLite before 3.43 reads the shortest form of one number in some ten
+ * thousand as its neighbour, and two digits more rightly. */
+static const char *for_sqlite(const char *text, apr_pool_t *pool)
+{
+    char digits[40];
+
+    snprintf(digits, sizeof(digits), "%.18e", strtod(text, NULL));
+    return apr_pstrdup(pool, digits);
+}
+
+static cm_error_t *datum_float(cm_datum_t *datum, const cm_fit_target_t *target,
+                               cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+    const char *text = cm_number_float_text(value.data, 8, target->pool),
+               *single;
+    cm_decimal_t decimal;
+
+    if (!text || strlen(value.data) != value.size)
+        CM_REJECT(target, "holds floating point numbers only, or is too small "
+                          "for the value");
+    if (value.kind == CM_TEXT && target->database == CM_SQLITE3 &&
+        strcmp(text, "NaN"))
+        text = *text == '-' ? "-9e999" : "9e999";
+    else if (value.kind == CM_TEXT && target->database != CM_PGSQL)
+        CM_REJECT(target, "cannot hold %s", text);
+    single = column->length == 4 ? cm_number_float_text(text, 4, target->pool)
+                                 : text;
+    if (!single || strcmp(single, text))
+        CM_REJECT(target, "keeps 4 bytes, which is not exact enough for the "
+                          "value");
+    if (column->scale >= 0 && !column->loose &&
+        cm_number_decimal_read(&decimal, text, strlen(text), target->pool) &&
+        cm_number_decimal_scale(&decimal) > column->scale)
+        CM_REJECT(target, "keeps %d digits after the point", column->scale);
+    if (target->database == CM_SQLITE3 && value.kind == CM_NUMBER)
+        text = for_sqlite(text, target->pool);
+    *datum = cm_datum_text(text);
+    return NULL;
+}
+
+static cm_error_t *datum_boolean(cm_datum_t *datum,
+                                 const cm_fit_target_t *target,
+                                 cm_value_t value)
+{
+    if (value.kind == CM_BOOLEAN) {
+        int yes = *value.data == 't';
+
+        *datum = cm_datum_text(target->database == CM_PGSQL
+                                   ? (yes ? "true" : "false")
+                                   : (yes ? "1" : "0"));
+        if (target->column->is_bits)
+            *datum = bits_of(target, yes ? "1" : "0");
+        return NULL;
+    }
+    if (target->database == CM_PGSQL || target->column->is_bits)
+        CM_REJECT(target, "holds true and false only");
+    return datum_integer(datum, target, value);
+}
+
+static int hex_digit(char c)
+{
+    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
+static cm_datum_t bytes_of(const char *hex, apr_size_t digits, apr_pool_t *pool)
+{
+    char *data = apr_palloc(pool, digits / 2 + 1);
+    apr_size_t i;
+
+    for (i = 0; i < digits / 2; i++)
+        data[i] =
+            (char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+    data[i] = '\0';
+    return (cm_datum_t){data, i, 1};
+}
+
+static cm_error_t *datum_binary(cm_datum_t *datum,
+                                const cm_fit_target_t *target, cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+    apr_size_t bytes = value.size / 2;
+
+    if (value.kind != CM_TEXT)
+        CM_REJECT(target, "holds bytes, as hexadecimal digits");
+    if (column->length && bytes > (apr_size_t)column->length)
+        CM_REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
+                  column->length, bytes);
+    if (type_begins(target, "binary(") && !column->loose &&
+        bytes < (apr_size_t)column->length)
+        CM_REJECT(target, "is of %d bytes and would fill up the value",
+                  column->length);
+    *datum = bytes_of(value.data, value.size, target->pool);
+    return NULL;
+}
+
+/* {"hex":"00ff"} is the one form of bytes without a type. */
+static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
+                             cm_value_t value)
+{
+    static const apr_size_t head = sizeof("{\"hex\":\"") - 1;
+
+    *datum = (cm_datum_t){value.data, value.size, 0};
+    if (!cm_value_is_bytes(value))
+        return NULL;
+    if (target->database != CM_SQLITE3)
+        CM_REJECT(target, "cannot hold bytes that are no text");
+    *datum = bytes_of(value.data + head, value.size - head - 2, target->pool);
+    return NULL;
+}
+
+static cm_error_t *datum_of_class(cm_datum_t *datum,
+                                  const cm_fit_target_t *target,
+                                  cm_value_t value)
+{
+    switch (target->column->value_class) {
+    case CM_CLASS_INTEGER:
+        return datum_integer(datum, target, value);
+    case CM_CLASS_DECIMAL:
+        return datum_decimal(datum, target, value);
+    case CM_CLASS_FLOAT:
+        return datum_float(datum, target, value);
+    case CM_CLASS_BOOLEAN:
+        return datum_boolean(datum, target, value);
+    case CM_CLASS_DATE:
+    case CM_CLASS_TIME:
+    case CM_CLASS_TIMESTAMP:
+    case CM_CLASS_TIMESTAMP_ZONE:
+        return cm_fit_moment(datum, target, value);
+    case CM_CLASS_BINARY:
+        return datum_binary(datum, target, value);
+    case CM_CLASS_ANY:
+        return datum_any(datum, target, value);
+    case CM_CLASS_TEXT:
+        if (!target->column->loose && value.kind != CM_TEXT &&
+            !strcmp(target->column->type, "bit varying"))
+            CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
+        if (value.kind == CM_JSON)
+            return datum_any(datum, target, value);
+        break;
+    case CM_CLASS_JSON:
+        break;
+    }
+    return datum_text(datum, target, value);
+}
+
+cm_error_t *cm_fit_value(cm_datum_t *datum, const cm_column_t *column,
+                         cm_value_t value, const cm_dialect_t *dialect,
+                         apr_pool_t *pool)
+{
+    cm_fit_target_t target = {column, dialect->database, pool};
+
+    *datum = (cm_datum_t){NULL, 0, 0};
+    value = cm_canonical_normalise(column, value, pool);
+    if (value.kind > CM_NULL)
+        return datum_of_class(datum, &target, value);
+    /* MariaDB would put the present time into a TIMESTAMP */
+    if (!column->nullable)
+        CM_REJECT(&target, "may not be NULL");
+    return NULL;
+}

@@ -1,0 +1,79 @@
+/* Dates and times as a column of this database takes them: see
+ * fit_internal.h. */
+#include "record/fit_internal.h"
+
+#include <string.h>
+
+#include "base/moment.h"
+
+/* The hours that each database's TIME has. */
+static int time_fits(const cm_fit_target_t *target, const cm_moment_t *moment)
+{
+    if (target->database == CM_MYSQL)
+        return moment->hour <= 838;
+    if (target->database == CM_PGSQL)
+        return !moment->negative &&
+               (moment->hour < 24 || (moment->hour == 24 && !moment->minute &&
+                                      !moment->second && !moment->nanosecond));
+    return 1;
+}
+
+static const char *moment_text(const cm_fit_target_t *target,
+                               const cm_moment_t *moment)
+{
+    switch (target->column->value_class) {
+    case CM_CLASS_DATE:
+        return cm_moment_date(moment, target->pool);
+    case CM_CLASS_TIME:
+        return cm_moment_time(moment, target->pool);
+    default:
+        if (target->database == CM_PGSQL)
+            return cm_moment_both(moment, "T", "Z", target->pool);
+        return cm_moment_both(moment, " ", "", target->pool);
+    }
+}
+
+static int is_zero_date(const cm_moment_t *moment)
+{
+    return moment->has_date && (!moment->month || !moment->day);
+}
+
+static int is_infinity(cm_value_t value)
+{
+    return !strcmp(value.data, "infinity") || !strcmp(value.data, "-infinity");
+}
+
+cm_error_t *cm_fit_moment(cm_datum_t *datum, const cm_fit_target_t *target,
+                          cm_value_t value)
+{
+    const cm_column_t *column = target->column;
+    int is_time = column->value_class == CM_CLASS_TIME;
+    cm_moment_t moment;
+
+    if (target->database == CM_PGSQL && is_infinity(value) && !is_time) {
+        *datum = cm_datum_text(value.data);
+        return NULL;
+    }
+    if (column->loose && value.kind == CM_NUMBER) {
+        *datum = (cm_datum_t){value.data, value.size, 0};
+        return NULL;
+    }
+    if (!cm_moment_read(&moment, value.data, value.size) ||
+        (is_time ? moment.has_date : !moment.has_date) ||
+        (column->value_class == CM_CLASS_DATE && moment.has_time))
+        CM_REJECT(target, "cannot hold what is no %s, or more than one",
+                  is_time                                ? "time"
+                  : column->value_class == CM_CLASS_DATE ? "date"
+                                                         : "date and time");
+    if ((!moment.is_real &&
+         (target->database == CM_PGSQL || !is_zero_date(&moment))) ||
+        (moment.before_christ && target->database != CM_PGSQL))
+        CM_REJECT(target, "cannot hold a date that does not exist");
+    if (is_time && !time_fits(target, &moment))
+        CM_REJECT(target, "cannot hold a time of so many hours");
+    if (cm_moment_fraction(&moment) > column->fraction)
+        CM_REJECT(target, "keeps %d digits of a second, the value has %d",
+                  column->fraction, cm_moment_fraction(&moment));
+    *datum = cm_datum_text(moment_text(target, &moment));
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/* Who a record is on the wire: see identity.h. */
+#include "record/identity.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "base/number.h"
+
+/* Characters that the columns for names hold. */
+#define NAME_LENGTH 255
+
+cm_error_t *cm_identity_read_name(const char **name, const cm_value_t *value,
+                                  const char *what, apr_pool_t *pool)
+{
+    apr_size_t i, characters = 0;
+
+    if (strlen(value->data) != value->size)
+        return CM_FAIL(pool, CM_MALFORMED, "%s holds U+0000", what);
+    for (i = 0; i < value->size; i++)
+        characters += (value->data[i] & 0xC0) != 0x80;
+    if (characters > NAME_LENGTH)
+        return CM_FAIL(pool, CM_MALFORMED, "%s is longer than %d characters",
+                       what, NAME_LENGTH);
+    *name = value->data;
+    return NULL;
+}
+
+/* Give the text of an original_id: 11, "11" and 11.0 are the same. */
+static cm_error_t *read_original_id(const char **id, const cm_value_t *value,
+                                    apr_pool_t *pool)
+{
+    apr_int64_t number;
+
+    if (value->kind == CM_NUMBER && cm_json_integer(&number, value)) {
+        *id = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+        return NULL;
+    }
+    if (value->kind != CM_TEXT && value->kind != CM_NUMBER)
+        return CM_FAIL(pool, CM_MALFORMED,
+                       "original_id is neither number nor text");
+    return cm_identity_read_name(id, value, "original_id", pool);
+}
+
+cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
+                             const cm_value_t *original_id, apr_pool_t *pool)
+{
+    identity->origin = identity->original_id = NULL;
+    if (origin->kind <= CM_NULL || original_id->kind <= CM_NULL)
+        return NULL;
+    if (origin->kind != CM_TEXT)
+        return CM_FAIL(pool, CM_MALFORMED, "origin is no text");
+    CM_TRY(read_original_id(&identity->original_id, original_id, pool));
+    return cm_identity_read_name(&identity->origin, origin, "origin", pool);
+}
+
+int cm_identity_id_is_exact(const char *id)
+{
+    const apr_int64_t exact = APR_INT64_C(1) << 53;
+    cm_value_t value = {CM_TEXT, id, strlen(id)};
+    apr_int64_t number;
+    char room[CM_NUMBER_ROOM];
+
+    return *id && cm_json_integer(&number, &value) && number <= exact &&
+           number >= -exact && !strcmp(cm_number_text(room, number), id);
+}
+
+void cm_identity_write_id(cm_buffer_t *buffer, const char *id)
+{
+    if (cm_identity_id_is_exact(id))
+        cm_buffer_raw(buffer, id);
+    else
+        cm_buffer_string(buffer, id, strlen(id));
+}
+
+const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool)
+{
+    char room[CM_NUMBER_ROOM];
+
+    if (!identity.origin || !identity.original_id)
+        return "";
+    return apr_pstrcat(
+        pool, cm_number_text(room, (apr_int64_t)strlen(identity.origin)), ":",
+        identity.origin, identity.original_id, NULL);
+}

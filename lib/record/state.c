@@ -1,0 +1,101 @@
+/* Merging states: see state.h. */
+#include "record/state.h"
+
+#include <apr_strings.h>
+
+cm_state_t *cm_state_create(int count, apr_pool_t *pool)
+{
+    cm_state_t *state = apr_pcalloc(pool, sizeof(*state));
+
+    state->count = count;
+    state->fields = apr_pcalloc(pool, sizeof(*state->fields) * (count + 1));
+    return state;
+}
+
+cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool)
+{
+    cm_state_t *copy = apr_pmemdup(pool, state, sizeof(*state));
+
+    copy->fields = apr_pmemdup(pool, state->fields,
+                               sizeof(*state->fields) * (state->count + 1));
+    return copy;
+}
+
+int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b)
+{
+    if (a->value.kind == CM_ABSENT || b->value.kind == CM_ABSENT)
+        return a->value.kind != CM_ABSENT;
+    if (a->clock != b->clock)
+        return a->clock > b->clock;
+    return cm_value_compare(a->value, b->value) > 0;
+}
+
+static void forget_fields(cm_state_t *state)
+{
+    int i;
+
+    for (i = 0; i < state->count; i++)
+        state->fields[i] = (cm_field_t){.value = {.kind = CM_ABSENT}};
+}
+
+static int join_fields(cm_state_t *state, const cm_state_t *incoming)
+{
+    int news = 0, i;
+
+    for (i = 0; i < state->count; i++) {
+        if (!cm_state_field_wins(&incoming->fields[i], &state->fields[i]))
+            continue;
+        state->fields[i] = incoming->fields[i];
+        news = 1;
+    }
+    return news;
+}
+
+int cm_state_join(cm_state_t *state, const cm_state_t *incoming)
+{
+    int news = 0;
+
+    if (incoming->deleted_at > state->deleted_at) {
+        state->deleted_at = incoming->deleted_at;
+        forget_fields(state);
+        news = 1;
+    }
+    if (!state->deleted_at)
+        news |= join_fields(state, incoming);
+    if (incoming->clock > state->clock) {
+        state->clock = incoming->clock;
+        news = 1;
+    }
+    return news;
+}
+
+void cm_state_stamp(cm_state_t *incoming, const cm_state_t *state,
+                    apr_int64_t now)
+{
+    int i;
+
+    for (i = 0; i < incoming->count; i++) {
+        cm_field_t *field = &incoming->fields[i];
+        const cm_field_t *here = &state->fields[i];
+
+        if (field->value.kind == CM_ABSENT)
+            continue;
+        field->clock = now;
+        if (here->value.kind != CM_ABSENT &&
+            cm_value_compare(field->value, here->value) == 0)
+            *field = (cm_field_t){.value = {.kind = CM_ABSENT}};
+        else
+            incoming->clock = now;
+    }
+}
+
+int cm_state_conflicts(const cm_state_t *state, const cm_state_t *incoming,
+                       int field, apr_int64_t base)
+{
+    const cm_field_t *here = &state->fields[field];
+    const cm_field_t *there = &incoming->fields[field];
+
+    return here->value.kind != CM_ABSENT && there->value.kind != CM_ABSENT &&
+           here->clock > base &&
+           cm_value_compare(here->value, there->value) != 0;
+}

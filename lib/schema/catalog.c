@@ -1,0 +1,234 @@
+/* The application's tables: see catalog.h. */
+#include "schema/catalog.h"
+#include "schema/class.h"
+#include "schema/expression.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/sql.h"
+
+/* Of the statement in sql/DRIVER/catalog.sql. */
+#define MOST_ARGUMENTS 16
+
+/* What sql/DRIVER/catalog.sql gives. */
+enum {
+    NAME,
+    TYPE,
+    BASE,
+    LENGTH,
+    OCTETS,
+    PRECISION,
+    SCALE,
+    FRACTION,
+    NULLABLE,
+    HAS_DEFAULT,
+    GENERATED,
+    UNIQUE,
+    GIVES_KEYS,
+    KIND,
+    IS_UNSIGNED,
+    ON_UPDATE,
+    OWN_TRIGGERS,
+    DECLARED
+};
+
+static int cell_number(const cm_rows_t *rows, int row, int column)
+{
+    return (int)cm_cell_number(rows, row, column);
+}
+
+/* An identifier of a type goes into SQL with parameters. */
+static const char *type_of(const char *type, apr_pool_t *pool)
+{
+    apr_size_t size = strlen(type);
+    char *copy = apr_palloc(pool, 2 * size + 1);
+
+    copy[cm_dialect_double(copy, type, size, '%', 0)] = '\0';
+    return copy;
+}
+
+static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
+                        const cm_store_t *store, const cm_model_t *model,
+                        apr_pool_t *pool)
+{
+    cm_database_e database = cm_dialect_of_store(store)->database;
+    const char *base = cm_cell_text(rows, row, BASE);
+
+    memset(column, 0, sizeof(*column));
+    column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
+    column->quoted = cm_store_quote(store, column->name, pool);
+    column->type = type_of(cm_cell_text(rows, row, TYPE), pool);
+    if (cm_cell_text(rows, row, DECLARED))
+        column->declared = type_of(cm_cell_text(rows, row, DECLARED), pool);
+    column->length = cell_number(rows, row, LENGTH);
+    column->octets = cm_cell_number(rows, row, OCTETS);
+    column->precision = cell_number(rows, row, PRECISION);
+    column->scale = cell_number(rows, row, SCALE);
+    column->fraction = cell_number(rows, row, FRACTION);
+    column->nullable = cell_number(rows, row, NULLABLE);
+    column->has_default = cell_number(rows, row, HAS_DEFAULT);
+    column->generated = cell_number(rows, row, GENERATED);
+    column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
+    column->on_update = cell_number(rows, row, ON_UPDATE);
+    cm_class_set(column, base, database);
+    column->reference = cm_settings_model_reference(model, column->name);
+    column->carried =
+        !column->generated && cm_settings_model_carries(model, column->name);
+    column->capture = cm_expression_raw(column, base, database, pool);
+}
+
+static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
+                              apr_pool_t *pool)
+{
+    if (!strcmp(kind, "table") || !strcmp(kind, "partitioned"))
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is no table but a %s",
+                                 model->table, kind),
+                         pool, "name the table behind it");
+}
+
+static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
+                             cm_database_e database, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    int row;
+
+    if (!table->key)
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "table '%s' has no column '%s'",
+                                     model->table, model->key),
+                             pool, "name its key column: key=");
+    row = (int)(table->key - table->columns);
+    if (!cell_number(rows, row, UNIQUE))
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "column '%s' of table '%s' is no key: "
+                                     "no unique index is on it alone",
+                                     model->key, model->table),
+                             pool, "name its key column: key=");
+    if (table->key->value_class == CM_CLASS_BINARY ||
+        (table->key->is_bits && database == CM_MYSQL))
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is binary, which cannot "
+                       "be a record's name",
+                       model->key, model->table);
+    if (model->shared_keys && table->key->generated)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is always generated, so "
+                       "it cannot be shared",
+                       model->key, model->table);
+    return NULL;
+}
+
+/* A cast of inet to text says a prefix that the value does not have. */
+static const char *key_pgsql(const cm_column_t *key, const char *name,
+                             apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool, strcmp(key->type, "inet") ? "%s::text" : "concat(%s)", name);
+}
+
+/* MariaDB shows a TIMESTAMP in the zone of the session. */
+static const char *key_mysql(const cm_column_t *key, const char *name,
+                             apr_pool_t *pool)
+{
+    const char *format = "CAST(%s AS CHAR CHARACTER SET utf8mb4)";
+
+    if (key->value_class == CM_CLASS_TIMESTAMP_ZONE)
+        name = apr_psprintf(pool,
+                            "IF(%s = 0, '0000-00-00 00:00:00',"
+                            " CAST(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL"
+                            " UNIX_TIMESTAMP(%s) SECOND AS DATETIME(%d)))",
+                            name, name, key->fraction);
+    return apr_psprintf(pool, format, name);
+}
+
+/* Return the key as text, with PREFIX before the column's name. */
+static const char *key_text(const cm_table_t *table, const char *prefix,
+                            cm_database_e database, apr_pool_t *pool)
+{
+    const char *name = apr_pstrcat(pool, prefix, table->key->quoted, NULL);
+
+    switch (database) {
+    case CM_PGSQL:
+        return key_pgsql(table->key, name, pool);
+    case CM_MYSQL:
+        return key_mysql(table->key, name, pool);
+    case CM_SQLITE3:
+        break;
+    }
+    return apr_psprintf(pool, "CAST(%s AS TEXT)", name);
+}
+
+cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
+                           const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *dot = strchr(model->table, '.');
+    const char *schema =
+        dot ? apr_pstrmemdup(pool, model->table, dot - model->table) : NULL;
+    const cm_datum_t names[2] = {cm_datum_text(schema),
+                                 cm_datum_text(dot ? dot + 1 : model->table)};
+    cm_datum_t arguments[MOST_ARGUMENTS];
+    const char *place;
+    int count = 0;
+
+    /* Some databases ask more than once. */
+    for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
+         place++, count++)
+        arguments[count] = names[count % 2];
+    return cm_statement_select(rows, store, sql, arguments, count, pool);
+}
+
+static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    CM_TRY(cm_catalog_ask(rows, store,
+                          cm_sql_section(cm_dialect_of_store(store)->driver,
+                                         "catalog.sql", "columns", pool),
+                          model, pool));
+    if ((*rows)->count)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA, "there is no table '%s'", model->table), pool,
+        "create it, or correct table= of model '%s'", model->name);
+}
+
+cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
+                            const cm_model_t *model, apr_pool_t *result_pool,
+                            apr_pool_t *scratch_pool)
+{
+    cm_table_t *table = apr_pcalloc(result_pool, sizeof(*table));
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(read_rows(&rows, store, model, scratch_pool));
+    CM_TRY(check_kind(model, cm_cell_text(rows, 0, KIND), scratch_pool));
+    table->model = model;
+    table->quoted = cm_store_quote_table(store, model->table, result_pool);
+    table->partitioned = !strcmp(cm_cell_text(rows, 0, KIND), "partitioned");
+    table->own_triggers = cell_number(rows, 0, OWN_TRIGGERS);
+    table->column_count = rows->count;
+    table->columns =
+        apr_palloc(result_pool, rows->count * sizeof(*table->columns));
+    table->by_name = apr_hash_make(result_pool);
+    for (i = 0; i < rows->count; i++) {
+        cm_column_t *column = &table->columns[i];
+
+        fill_column(column, rows, i, store, model, result_pool);
+        apr_hash_set(table->by_name, column->name, APR_HASH_KEY_STRING, column);
+        if (!strcmp(column->name, model->key)) {
+            table->key = column;
+            table->key_generated = cell_number(rows, i, GIVES_KEYS);
+        }
+    }
+    CM_TRY(check_key(table, rows, cm_dialect_of_store(store)->database,
+                     scratch_pool));
+    table->key_text = key_text(
+        table, "t.", cm_dialect_of_store(store)->database, result_pool);
+    table->key_given =
+        key_text(table, "", cm_dialect_of_store(store)->database, result_pool);
+    table->capture = cm_expression_body(table, store, result_pool);
+    *table_out = table;
+    return NULL;
+}

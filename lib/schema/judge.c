@@ -1,0 +1,181 @@
+/* Whether a table can take part: see judge.h. */
+#include "schema/judge.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "store/sql.h"
+#include "schema/catalog.h"
+#include "schema/expression.h"
+#include "schema/migrate.h"
+
+/* What section "judge" of sql/DRIVER/catalog.sql may report. TEXT gets the
+ * table's name and the detail of the row. */
+typedef struct charge_t {
+    const char *name;
+    int refused;
+    int published; /* only where the model is published */
+    const char *text, *hint;
+} charge_t;
+
+static const charge_t charges[] = {
+    {"engine", 1, 0,
+     "table '%s' uses the storage engine %s, which cannot roll back: a change "
+     "that the application rolls back would be published",
+     "ALTER TABLE %s ENGINE=InnoDB"},
+    {"partition", 1, 1,
+     "table '%s' is a partition of '%s': what is written to that table would "
+     "not be published",
+     "give the model the partitioned table: table="},
+    {"child", 0, 1,
+     "table '%s' inherits from '%s': no trigger sees changes that are made "
+     "through that table",
+     "let the application change the rows through '%s' itself"},
+    {"parent", 0, 1,
+     "tables inherit from '%s' (%s): no trigger sees what is inserted into "
+     "them",
+     "give each of them a model of its own, or use partitions"},
+    {"unlogged", 0, 0,
+     "table '%s' is UNLOGGED: a crash of the server empties it, and no delete "
+     "is published then",
+     "ALTER TABLE %s SET LOGGED"},
+    {"cascades", 0, 1,
+     "what foreign keys do to '%s' along with %s is seen by no trigger",
+     "have the same foreign keys on the other side, or let the application "
+     "change the rows itself"},
+    {NULL, 0, 0, NULL, NULL},
+};
+
+static void add(apr_array_header_t *findings, const charge_t *charge,
+                const char *table, const char *detail, apr_pool_t *pool)
+{
+    cm_finding_t *finding = apr_array_push(findings);
+
+    memset(finding, 0, sizeof(*finding));
+    finding->refused = charge->refused;
+    finding->text = apr_psprintf(pool, charge->text, table, detail);
+    finding->hint = apr_psprintf(pool, charge->hint, table);
+}
+
+/* Return whether records of MODEL are synchronised already. */
+static cm_error_t *is_used(int *used, cm_store_t *store,
+                           const cm_model_t *model, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(model->type);
+    int present, known;
+    cm_rows_t *rows;
+
+    *used = 0;
+    CM_TRY(cm_migrate_plan_version(&present, &known, store, pool));
+    if (!present)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, store,
+                               "SELECT id FROM communicator_mappings"
+                               " WHERE local_record_type = %s LIMIT 1",
+                               &type, 1, pool));
+    *used = rows->count;
+    return NULL;
+}
+
+/* What makes the key of TABLE NOT NULL. SQLite takes NULL into every primary
+ * key that is no "INTEGER PRIMARY KEY", and cannot change a column. */
+static const char *key_hint(const cm_table_t *table, cm_database_e database,
+                            apr_pool_t *pool)
+{
+    const char *name = table->model->table, *key = table->key->name;
+
+    switch (database) {
+    case CM_PGSQL:
+        return apr_psprintf(pool, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+                            name, key);
+    case CM_MYSQL:
+        return apr_psprintf(pool, "ALTER TABLE %s MODIFY %s %s NOT NULL", name,
+                            key, table->key->type);
+    default:
+        return apr_psprintf(
+            pool,
+            "SQLite lets NULL into a primary key unless it is INTEGER PRIMARY "
+            "KEY or says NOT NULL: create the table anew with \"%s %s NOT NULL "
+            "PRIMARY KEY\" and copy its rows, as in "
+            "https://sqlite.org/lang_altertable.html#otheralter, then "
+            "`communicator-sync migrate`",
+            key, *table->key->type ? table->key->type : "TEXT");
+    }
+}
+
+/* A row whose key is NULL is of no record. */
+static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
+                             const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    cm_finding_t *finding;
+    int used;
+
+    if (!table->key->nullable)
+        return NULL;
+    CM_TRY(is_used(&used, store, model, pool));
+    finding = apr_array_push(findings);
+    memset(finding, 0, sizeof(*finding));
+    finding->refused = 1;
+    finding->used = used;
+    finding->text = apr_psprintf(
+        pool,
+        "the key '%s' of table '%s' may be NULL: a row without a key cannot be "
+        "synchronised",
+        model->key, model->table);
+    finding->hint = key_hint(table, cm_dialect_of_store(store)->database, pool);
+    return NULL;
+}
+
+cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
+                           const cm_model_t *model, apr_pool_t *pool)
+{
+    const char *driver = cm_dialect_of_store(store)->driver;
+    const char *sql = cm_sql_section(driver, "catalog.sql", "judge", pool);
+    const charge_t *charge;
+    cm_table_t *table;
+    cm_rows_t *rows;
+    int i;
+
+    *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
+    CM_TRY(cm_catalog_read(&table, store, model, pool, pool));
+    CM_TRY(judge_key(*findings, store, table, pool));
+    if (!sql)
+        return NULL;
+    CM_TRY(cm_catalog_ask(&rows, store, sql, model, pool));
+    for (charge = charges; charge->name; charge++)
+        for (i = 0; i < rows->count; i++)
+            if (!strcmp(cm_cell_text(rows, i, 0), charge->name) &&
+                (model->publishes || !charge->published))
+                add(*findings, charge, model->table, cm_cell_text(rows, i, 1),
+                    pool);
+    return NULL;
+}
+
+static cm_error_t *first_refusal(const apr_array_header_t *findings, int used,
+                                 apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < findings->nelts; i++) {
+        const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
+
+        if (finding->refused && (used || !finding->used))
+            return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "%s", finding->text),
+                                 pool, "%s", finding->hint);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_judge_error(const apr_array_header_t *findings, apr_pool_t *pool)
+{
+    return first_refusal(findings, 1, pool);
+}
+
+cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
+                               apr_pool_t *pool)
+{
+    return first_refusal(findings, 0, pool);
+}

@@ -1,0 +1,69 @@
+/* What the files of cm_schema share: one run of migrate. */
+#ifndef CM_SCHEMA_MIGRATE_INTERNAL_H
+#define CM_SCHEMA_MIGRATE_INTERNAL_H
+
+#include <apr_hash.h>
+
+#include "schema/migrate.h"
+
+typedef struct cm_migration_t {
+    cm_store_t *store;
+    const cm_settings_t *settings;
+    int dry_run;
+    cm_schema_report_t report;
+    void *baton;
+    apr_array_header_t *removed; /* const cm_model_t *: their triggers go, and
+                                    nothing else is done; or NULL */
+    apr_array_header_t *tables;  /* const cm_table_t *: published */
+    apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
+    apr_pool_t *pool;            /* lives as long as the run */
+} cm_migration_t;
+
+/* Return the section NAME of sql/DRIVER/schema.sql, or NULL. */
+const char *cm_migrate_plan_sql(const cm_store_t *store, const char *name,
+                                apr_pool_t *pool);
+
+/* Return the version in the name of a migration, "001-create.sql"; 0: the
+ * file is none. */
+int cm_migrate_plan_version_of(const char *file);
+
+/* Find the sections (cm_sql_section_t) of FILE whose conditions hold, before
+ * any is done: what a dry run says is then what a real one does. Fails as
+ * cm_statement_select(). */
+cm_error_t *cm_migrate_plan(apr_array_header_t **steps, cm_store_t *store,
+                            const char *file,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return TEXTS (const char *) as one, with BETWEEN between them. */
+const char *cm_migrate_joined(const apr_array_header_t *texts,
+                              const char *between, apr_pool_t *pool);
+
+/* Report the step WHAT and run its STATEMENTS (const char *), unless this is
+ * a dry run. Fails as cm_statement_execute(). */
+cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
+                            const apr_array_header_t *statements,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Read the tables of the published models, before anything is changed. Fails
+ * as cm_catalog_read(). */
+cm_error_t *
+cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+/* Install the triggers of the published tables that are missing or stale, and
+ * remove those of tables that are published no longer. Fails as
+ * cm_statement_execute(). */
+cm_error_t *
+cm_migrate_triggers_renew(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+/* Do what migrate does each time, beside the numbered steps and the triggers:
+ * make the function communicator_applying(), forget which columns were
+ * altered. Fails as cm_statement_execute(). */
+cm_error_t *cm_migrate_beside(cm_migration_t *migration) CM_UNUSED_RESULT;
+
+/* Drop all triggers of the tables of MODELS (const cm_model_t *), a step for
+ * each table. Fails as cm_statement_execute(). */
+cm_error_t *
+cm_migrate_triggers_remove(cm_migration_t *migration,
+                           const apr_array_header_t *models) CM_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,83 @@
+/* A table of the application: its columns, its key, and the SQL that reads a
+ * row of it in raw form. cm_catalog_read() makes it; it does not change. */
+#ifndef CM_SCHEMA_TABLE_H
+#define CM_SCHEMA_TABLE_H
+
+#include <apr_hash.h>
+
+#include "base/value.h"
+#include "config/settings.h"
+
+/* What a column holds, for the conversions. */
+typedef enum cm_class_e {
+    CM_CLASS_TEXT, /* and everything not listed: enum, uuid, arrays ... */
+    CM_CLASS_INTEGER,
+    CM_CLASS_DECIMAL,
+    CM_CLASS_FLOAT,
+    CM_CLASS_BOOLEAN,
+    CM_CLASS_DATE,
+    CM_CLASS_TIME,
+    CM_CLASS_TIMESTAMP,      /* without zone: taken as UTC */
+    CM_CLASS_TIMESTAMP_ZONE, /* an instant */
+    CM_CLASS_BINARY,         /* hexadecimal digits on the wire */
+    CM_CLASS_JSON,           /* its text, as a string, on the wire */
+    CM_CLASS_ANY             /* SQLite: a column without a type */
+} cm_class_e;
+
+typedef struct cm_column_t {
+    const char *name;
+    const char *quoted;   /* as an identifier in SQL with parameters */
+    const char *type;     /* declared type, to cast to on PostgreSQL */
+    const char *declared; /* PostgreSQL: the type itself, a domain's too: its
+                             number, or its name when it is not built in */
+    cm_class_e value_class;
+    int length;           /* most characters (text) or bytes (binary); 0: no
+                             limit. Integers and floats: bytes of storage */
+    apr_int64_t octets;   /* text: most bytes; 0: no limit */
+    int precision, scale; /* decimals; precision 0: no limit, scale -1: any */
+    int fraction;         /* times: digits of a second's fraction kept */
+    int is_unsigned;      /* integers */
+    int is_bits;          /* a number of PRECISION bits: MariaDB's bit(n), and
+                             PostgreSQL's up to 64 */
+    int loose;            /* SQLite: the type is a wish, no check is made */
+    int nullable;
+    int has_default;       /* or the database makes the value itself */
+    int on_update;         /* MariaDB: an UPDATE that does not set it, does */
+    int rewrites;          /* PostgreSQL: text may come back in another form */
+    int generated;         /* computed: never written */
+    const char *reference; /* model that it refers to, or NULL */
+    int carried;           /* goes over the wire (only=, except=, key) */
+    const char *capture;   /* SQL making the raw form, a piece of the table's;
+                              with "t." before the column's name */
+} cm_column_t;
+
+/* What MariaDB's capture has instead of bytes that are too many for one value:
+ * no hexadecimal digits. */
+#define CM_CAPTURE_APART "too large"
+
+typedef struct cm_table_t {
+    const cm_model_t *model;
+    const char *quoted; /* the table's name */
+    const cm_column_t *key;
+    int key_generated; /* the database gives new keys (serial, identity) */
+    int column_count;
+    cm_column_t *columns;  /* in the table's order, key included */
+    apr_hash_t *by_name;   /* name -> cm_column_t * */
+    const char *capture;   /* SQL of the whole raw body without the model:
+                              a JSON object text of the carried columns of
+                              the row "t" */
+    const char *key_text;  /* SQL of the row's key as text: what a trigger
+                              writes is the record's local id everywhere */
+    const char *key_given; /* the same without "t.", for RETURNING */
+    int own_triggers;      /* of the application, on INSERT or UPDATE */
+    int partitioned;       /* PostgreSQL: rows are in its partitions */
+} cm_table_t;
+
+/* Return the column of that name, or NULL. */
+const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
+
+/* Return the number of the column NAME in TABLE when messages may set it, or
+ * -1. */
+int cm_table_settable(const cm_table_t *table, const char *name);
+
+#endif

@@ -1,0 +1,302 @@
+/* Many rows in one statement: see bulk.h. */
+#include "store/bulk_lists.h"
+#include "store/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
+                          int column_count, int key_count, apr_pool_t *pool)
+{
+    cm_bulk_t *bulk = apr_pcalloc(pool, sizeof(*bulk));
+
+    bulk->table = table;
+    bulk->columns = columns;
+    bulk->column_count = column_count;
+    bulk->key_count = key_count;
+    bulk->cells = apr_array_make(pool, 4 * column_count, sizeof(cm_datum_t));
+    bulk->same = apr_pcalloc(pool, column_count + 1);
+    bulk->pool = pool;
+    return bulk;
+}
+
+cm_bulk_t *cm_bulk_create_defaults(const char *table,
+                                   const cm_bulk_column_t *column, int rows,
+                                   apr_pool_t *pool)
+{
+    cm_bulk_t *bulk = cm_bulk_create(table, column, 0, 0, pool);
+
+    bulk->defaults = rows;
+    return bulk;
+}
+
+void cm_bulk_reserve(cm_bulk_t *bulk, int rows)
+{
+    bulk->cells = apr_array_make(bulk->pool, rows * bulk->column_count,
+                                 sizeof(cm_datum_t));
+}
+
+void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell)
+{
+    APR_ARRAY_PUSH(bulk->cells, cm_datum_t) = cell;
+}
+
+int cm_bulk_rows(const cm_bulk_t *bulk)
+{
+    return bulk->column_count ? bulk->cells->nelts / bulk->column_count
+                              : bulk->defaults;
+}
+
+static cm_error_t *run_chunk(apr_int64_t *affected, cm_store_t *store,
+                             const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const char *sql = cm_bulk_chunk_sql(chunk, pool);
+    const cm_datum_t *arguments;
+    int count;
+
+    arguments = cm_bulk_chunk_arguments(&count, chunk, pool);
+    if (chunk->listed)
+        return cm_statement_run(affected, store, sql, arguments, count, pool);
+    return cm_prepared_run(affected, store, sql, arguments, count, 1, pool);
+}
+
+/* Run the statement made from TEMPLATE for all rows; *TOTAL counts. */
+static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
+                       const char *template, const cm_bulk_t *bulk,
+                       apr_pool_t *scratch_pool)
+{
+    cm_bulk_chunk_t chunk = {.bulk = bulk,
+                             .dialect = store->dialect,
+                             .template = template,
+                             .listed = template ==
+                                       store->dialect->ops->update_listed};
+    apr_pool_t *iterpool;
+    cm_error_t *err = NULL;
+
+    *total = 0;
+    apr_pool_create(&iterpool, scratch_pool);
+    while (!err && cm_bulk_chunk_next(&chunk)) {
+        apr_int64_t affected = 0;
+
+        apr_pool_clear(iterpool);
+        err = run_chunk(&affected, store, &chunk, iterpool);
+        *total += affected;
+    }
+    if (err)
+        err = cm_error_copy(err, scratch_pool);
+    apr_pool_destroy(iterpool);
+    return err;
+}
+
+/* Make *TOTAL, rows sent, the number of rows that were new. */
+static cm_error_t *leave_out_kept(apr_int64_t *total, cm_store_t *store,
+                                  const cm_bulk_t *bulk, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, store, store->dialect->ops->count_kept,
+                               NULL, 0, pool));
+    *total = cm_bulk_rows(bulk) - cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
+                           const cm_bulk_t *bulk, cm_present_e present,
+                           apr_pool_t *scratch_pool)
+{
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const char *template = ops->insert;
+    apr_int64_t total;
+    int count_kept;
+
+    if (present == CM_PRESENT_KEEP)
+        template = apr_pstrcat(scratch_pool, template, ops->keep, NULL);
+    count_kept = present == CM_PRESENT_KEEP && inserted && ops->count_kept;
+    if (count_kept)
+        CM_TRY(cm_statement_run(NULL, store, ops->count_before, NULL, 0,
+                                scratch_pool));
+    CM_TRY(run(&total, store, template, bulk, scratch_pool));
+    if (count_kept)
+        CM_TRY(leave_out_kept(&total, store, bulk, scratch_pool));
+    if (inserted)
+        *inserted = total;
+    return NULL;
+}
+
+cm_error_t *cm_bulk_update(apr_int64_t *updated, cm_store_t *store,
+                           const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
+{
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const char *template = ops->update;
+    apr_int64_t total;
+
+    if (ops->update_listed &&
+        cm_bulk_lists_can_update(bulk, store->packet_limit))
+        template = ops->update_listed;
+    CM_TRY(run(&total, store, template, bulk, scratch_pool));
+    if (updated)
+        *updated = total;
+    return NULL;
+}
+
+cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
+                           const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
+{
+    apr_int64_t total;
+
+    CM_TRY(run(&total, store, store->dialect->ops->remove, bulk, scratch_pool));
+    if (deleted)
+        *deleted = total;
+    return NULL;
+}
+
+/* Select with the statement made for one chunk. */
+static cm_error_t *select_chunk(cm_rows_t **rows, cm_store_t *store,
+                                const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const char *sql = cm_bulk_chunk_sql(chunk, pool);
+    const cm_datum_t *arguments;
+    int count;
+
+    arguments = cm_bulk_chunk_arguments(&count, chunk, pool);
+    if (store->dialect->ops->selects_kept)
+        return cm_prepared_select(rows, store, sql, arguments, count, 1, pool);
+    return cm_statement_select(rows, store, sql, arguments, count, pool);
+}
+
+static cm_error_t *keys_append(apr_array_header_t *keys, const cm_rows_t *rows,
+                               const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    int i;
+
+    if (rows->count != chunk->rows)
+        return CM_FAIL(pool, CM_REJECTED,
+                       "%d of %d rows of table %s were inserted: a trigger "
+                       "or rule of the application keeps the others out",
+                       rows->count, chunk->rows, chunk->bulk->table);
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(keys, const char *) = cm_cell_text(rows, i, 0);
+    return NULL;
+}
+
+/* Rows without any value: as many as CHUNK's bulk says, at once where the
+ * database has a form for that. */
+static cm_error_t *insert_defaults(apr_array_header_t *keys, cm_store_t *store,
+                                   cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const int many = store->dialect->ops->default_row != NULL;
+    int left = chunk->bulk->defaults;
+    cm_rows_t *rows;
+
+    while (left > 0) {
+        chunk->rows = !many ? 1
+                      : left > store->dialect->row_limit
+                          ? store->dialect->row_limit
+                          : left;
+        left -= chunk->rows;
+        CM_TRY(cm_statement_select(&rows, store, cm_bulk_chunk_sql(chunk, pool),
+                                   NULL, 0, pool));
+        CM_TRY(keys_append(keys, rows, chunk, pool));
+    }
+    return NULL;
+}
+
+cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
+                                const cm_bulk_t *bulk, const char *key_column,
+                                apr_pool_t *result_pool)
+{
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    cm_bulk_chunk_t chunk = {
+        .bulk = bulk, .dialect = store->dialect, .expressions = key_column};
+    cm_rows_t *rows;
+
+    *keys = apr_array_make(result_pool, cm_bulk_rows(bulk), sizeof(char *));
+    chunk.template = apr_pstrcat(
+        result_pool, bulk->column_count ? ops->insert : ops->insert_default,
+        " RETURNING $e", NULL);
+    if (!bulk->column_count)
+        return insert_defaults(*keys, store, &chunk, result_pool);
+    while (cm_bulk_chunk_next(&chunk)) {
+        CM_TRY(select_chunk(&rows, store, &chunk, result_pool));
+        CM_TRY(keys_append(*keys, rows, &chunk, result_pool));
+    }
+    return NULL;
+}
+
+static int cell_compare(const cm_datum_t *a, const cm_datum_t *b)
+{
+    apr_size_t size = a->size < b->size ? a->size : b->size;
+    int order = size ? memcmp(a->data, b->data, size) : 0;
+
+    if (order)
+        return order;
+    return a->size < b->size ? -1 : a->size > b->size;
+}
+
+static int row_compare(const void *a, const void *b, void *count)
+{
+    const cm_datum_t *left = a, *right = b;
+    int i, order = 0;
+
+    for (i = 0; i < *(int *)count && !order; i++)
+        order = cell_compare(&left[i], &right[i]);
+    return order;
+}
+
+/* Return KEYS sorted, so that locks are taken in one order everywhere, each
+ * key once, so that a row is found once. */
+static cm_bulk_t *distinct(const cm_bulk_t *keys, apr_pool_t *pool)
+{
+    cm_bulk_t *sorted = apr_pmemdup(pool, keys, sizeof(*keys));
+    int columns = keys->column_count, rows = cm_bulk_rows(keys), i, kept = 0;
+    apr_size_t size = columns * sizeof(cm_datum_t);
+    char *cells;
+
+    sorted->cells = apr_array_copy(pool, keys->cells);
+    cells = sorted->cells->elts;
+    qsort_r(cells, rows, size, row_compare, &columns);
+    for (i = 0; i < rows; i++)
+        if (!kept ||
+            row_compare(cells + (kept - 1) * size, cells + i * size, &columns))
+            memmove(cells + kept++ * size, cells + i * size, size);
+    sorted->cells->nelts = kept * columns;
+    return sorted;
+}
+
+cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
+                           const char *expressions, const cm_bulk_t *keys,
+                           const char *condition, int lock,
+                           apr_pool_t *result_pool)
+{
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    cm_bulk_chunk_t chunk = {.bulk = distinct(keys, result_pool),
+                             .dialect = store->dialect,
+                             .expressions = expressions,
+                             .condition = condition};
+    apr_array_header_t *cells = NULL;
+    cm_rows_t *found;
+
+    *rows = apr_pcalloc(result_pool, sizeof(**rows));
+    chunk.template =
+        apr_pstrcat(result_pool, ops->select, condition ? " WHERE ($w)" : "",
+                    lock ? ops->lock : "", NULL);
+    while (cm_bulk_chunk_next(&chunk)) {
+        apr_array_header_t more = {.elt_size = sizeof(cm_datum_t)};
+
+        CM_TRY(select_chunk(&found, store, &chunk, result_pool));
+        more.elts = (char *)found->cells;
+        more.nelts = found->count * found->columns;
+        if (!cells)
+            cells = apr_array_make(result_pool,
+                                   cm_bulk_rows(chunk.bulk) * found->columns,
+                                   sizeof(cm_datum_t));
+        apr_array_cat(cells, &more);
+        (*rows)->count += found->count;
+        (*rows)->columns = found->columns;
+    }
+    if (cells)
+        (*rows)->cells = (const cm_datum_t *)cells->elts;
+    return NULL;
+}

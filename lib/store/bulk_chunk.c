@@ -1,0 +1,229 @@
+/* The statements that bulk.c runs: see internal.h. */
+#include "store/bulk_lists.h"
+#include "store/internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static const cm_datum_t *row_at(const cm_bulk_t *bulk, int row)
+{
+    return (const cm_datum_t *)bulk->cells->elts +
+           (apr_size_t)row * bulk->column_count;
+}
+
+static const char *list(const cm_bulk_t *bulk, int count, const char *before,
+                        apr_pool_t *pool)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < count; i++)
+        text = apr_pstrcat(pool, text, i ? ", " : "", before,
+                           bulk->columns[i].name, NULL);
+    return text;
+}
+
+static const char *key_comparison(const cm_bulk_chunk_t *chunk,
+                                  apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < bulk->key_count; i++)
+        text =
+            apr_pstrcat(pool, text, i ? " AND t." : "t.", bulk->columns[i].name,
+                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    return text;
+}
+
+static const char *assignments(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = bulk->key_count; i < bulk->column_count; i++)
+        text =
+            apr_pstrcat(pool, text, i > bulk->key_count ? ", " : "",
+                        chunk->dialect->ops->assign, bulk->columns[i].name,
+                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    return text;
+}
+
+static const char *part(const cm_bulk_chunk_t *chunk, char letter,
+                        apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+
+    switch (letter) {
+    case 't':
+        return bulk->table;
+    case 'c':
+        return list(bulk, bulk->column_count, "", pool);
+    case 'q':
+        return list(bulk, bulk->key_count, "t.", pool);
+    case 'f':
+        return bulk->columns[0].name;
+    case 'd':
+        return cm_dialect_repeat(chunk->dialect->ops->default_row, ", ",
+                                 chunk->rows, pool);
+    case 'r':
+        return chunk->dialect->ops->insert_rows(bulk, chunk->rows, pool);
+    case 'v':
+        return chunk->dialect->ops->source(bulk, chunk->rows, pool);
+    case 'k':
+        return key_comparison(chunk, pool);
+    case 's':
+        return assignments(chunk, pool);
+    case 'n':
+        return cm_bulk_lists_numbers(chunk, pool);
+    case 'l':
+        return cm_bulk_lists_assignments(chunk, pool);
+    case 'p':
+        return cm_dialect_repeat("%s", ", ", bulk->column_count, pool);
+    case 'w':
+        return chunk->condition;
+    default:
+        return chunk->expressions;
+    }
+}
+
+const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 16, sizeof(char *));
+    const char *rest = chunk->template;
+
+    while (*rest) {
+        apr_size_t plain = strcspn(rest, "$");
+
+        APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(pool, rest, plain);
+        rest += plain;
+        if (!*rest)
+            break;
+        APR_ARRAY_PUSH(parts, const char *) = part(chunk, rest[1], pool);
+        rest += 2;
+    }
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
+static int form(const cm_datum_t *cell)
+{
+    return !cell->data    ? 0
+           : cell->binary ? 1
+                          : 2 * !!memchr(cell->data, 0, cell->size);
+}
+
+/* Rows whose cells are bound alike make the same SQL. */
+static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        if (form(&a[i]) != form(&b[i]))
+            return 0;
+    return 1;
+}
+
+/* Where rows are parameters every number of rows is another statement, kept
+ * prepared: so only a few numbers are used. */
+static int round_rows(int rows)
+{
+    static const int sizes[] = {500, 100, 20, 4, 1};
+    int i = 0;
+
+    while (sizes[i] > rows)
+        i++;
+    return sizes[i];
+}
+
+/* The most rows that the next statement may take. */
+static int most_rows(const cm_bulk_chunk_t *chunk)
+{
+    const cm_dialect_t *dialect = chunk->dialect;
+    int most = cm_bulk_rows(chunk->bulk) - chunk->first;
+
+    if (most > dialect->row_limit)
+        most = dialect->row_limit;
+    if (!dialect->ops->arrays &&
+        most > dialect->parameter_limit / chunk->bulk->column_count)
+        most = dialect->parameter_limit / chunk->bulk->column_count;
+    if (most > 1 && strstr(chunk->template, "$p"))
+        most = 1;
+    return most;
+}
+
+static int equal(const cm_datum_t *a, const cm_datum_t *b)
+{
+    if (a->binary || b->binary || !a->data || !b->data)
+        return !a->data && !b->data;
+    return a->size == b->size &&
+           (a->data == b->data || !memcmp(a->data, b->data, a->size));
+}
+
+/* Where values go by column, one that holds one value needs it once. But not
+ * the keys of what is looked up: a key that begins with a known value looks
+ * like another, worse way to the rows. */
+static void find_same(const cm_bulk_chunk_t *chunk)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const cm_datum_t *first = row_at(bulk, chunk->first), *row = first;
+    int keys = strstr(chunk->template, "$k") ? bulk->key_count : 0;
+    int i, j, varies = 0;
+
+    for (j = 0; j < bulk->column_count; j++)
+        bulk->same[j] = j >= keys && !(first[j].data && first[j].binary);
+    for (i = 1; i < chunk->rows; i++) {
+        row += bulk->column_count;
+        for (j = 0; j < bulk->column_count; j++)
+            if (bulk->same[j] && !equal(&row[j], &first[j]))
+                bulk->same[j] = 0;
+    }
+    for (j = 0; j < bulk->column_count; j++)
+        varies |= !bulk->same[j];
+    /* but something has to say how many rows there are */
+    if (!varies && bulk->column_count)
+        bulk->same[0] = 0;
+}
+
+int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk)
+{
+    int arrays = chunk->dialect->ops->arrays != NULL;
+    int by_column = arrays || chunk->listed;
+    int columns = chunk->bulk->column_count, most, rows, i;
+    const cm_datum_t *row, *first;
+    apr_size_t size = 0;
+
+    chunk->first += chunk->rows;
+    most = most_rows(chunk);
+    first = row = row_at(chunk->bulk, chunk->first);
+    for (rows = 0; rows < most; rows++, row += columns) {
+        for (i = 0; i < columns; i++)
+            size += row[i].size;
+        if (rows && size > chunk->dialect->statement_limit)
+            break;
+        if (rows && !arrays && !same_forms(row, first, columns))
+            break;
+    }
+    chunk->rows = rows && !by_column ? round_rows(rows) : rows;
+    if (rows && by_column)
+        find_same(chunk);
+    return rows > 0;
+}
+
+const cm_datum_t *cm_bulk_chunk_arguments(int *count,
+                                          const cm_bulk_chunk_t *chunk,
+                                          apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const cm_dialect_ops_t *ops = chunk->dialect->ops;
+
+    if (chunk->listed)
+        return cm_bulk_lists_arguments(count, chunk, pool);
+    *count = bulk->column_count;
+    if (ops->arrays)
+        return ops->arrays(bulk, chunk->first, chunk->rows, pool);
+    *count *= chunk->rows;
+    return row_at(bulk, chunk->first);
+}

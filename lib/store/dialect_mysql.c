@@ -1,0 +1,265 @@
+/* MariaDB and MySQL: see dialect.h. */
+#include "store/dialect.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static const struct {
+    int number;
+    cm_code_e code;
+} reasons[] = {
+    {1205, CM_BUSY},        /* lock time-out */
+    {1213, CM_BUSY},        /* deadlock */
+    {1020, CM_BUSY},        /* the row changed since it was read */
+    {1317, CM_BUSY},        /* interrupted */
+    {1412, CM_BUSY},        /* the table changed in the transaction */
+    {1615, CM_BUSY},        /* prepared again too often */
+    {1969, CM_BUSY},        /* max_statement_time */
+    {3024, CM_BUSY},        /* max_execution_time */
+    {1040, CM_UNAVAILABLE}, /* too many connections */
+    {1053, CM_UNAVAILABLE}, /* shutting down */
+    {1203, CM_UNAVAILABLE}, /* too many connections of this user */
+    {1226, CM_UNAVAILABLE}, /* the user's limit is used up */
+    {1927, CM_UNAVAILABLE}, /* killed */
+    {2002, CM_UNAVAILABLE}, /* cannot connect: socket */
+    {2003, CM_UNAVAILABLE}, /* cannot connect: host */
+    {2006, CM_UNAVAILABLE}, /* gone away */
+    {2013, CM_UNAVAILABLE}, /* lost during the query */
+    {2014, CM_UNAVAILABLE}, /* out of sync: of no use any more */
+    {2030, CM_UNAVAILABLE}, /* statement of an earlier connection */
+    {2055, CM_UNAVAILABLE}, /* lost, with a system error */
+    {1049, CM_SCHEMA},      /* no such database */
+    {1054, CM_SCHEMA},      /* no such column */
+    {1109, CM_SCHEMA},      /* no such table in the statement */
+    {1136, CM_SCHEMA},      /* number of columns */
+    {1146, CM_SCHEMA},      /* no such table */
+    {1305, CM_SCHEMA},      /* no such function or savepoint */
+    {1906, CM_SCHEMA},      /* generated column */
+    {1022, CM_REJECTED},    /* duplicate key on write */
+    {1048, CM_REJECTED},    /* NULL */
+    {1062, CM_REJECTED},    /* duplicate key */
+    {1118, CM_REJECTED},    /* row too large */
+    {1169, CM_REJECTED},    /* unique constraint */
+    {1216, CM_REJECTED},    /* parent missing */
+    {1217, CM_REJECTED},    /* children left */
+    {1263, CM_REJECTED},    /* NULL in a NOT NULL column */
+    {1264, CM_REJECTED},    /* out of range */
+    {1265, CM_REJECTED},    /* cut */
+    {1292, CM_REJECTED},    /* wrong value */
+    {1300, CM_REJECTED},    /* not UTF-8 */
+    {1364, CM_REJECTED},    /* no default */
+    {1366, CM_REJECTED},    /* wrong value for the column */
+    {1367, CM_REJECTED},    /* wrong value while parsing */
+    {1369, CM_REJECTED},    /* check option of a view */
+    {1406, CM_REJECTED},    /* too long */
+    {1411, CM_REJECTED},    /* wrong value for a function */
+    {1416, CM_REJECTED},    /* geometry */
+    {1451, CM_REJECTED},    /* children left */
+    {1452, CM_REJECTED},    /* parent missing */
+    {1526, CM_REJECTED},    /* no partition for it */
+    {1586, CM_REJECTED},    /* duplicate key, named */
+    {1644, CM_REJECTED},    /* SIGNAL in the application's trigger */
+    {1690, CM_REJECTED},    /* out of range in a calculation */
+    {1761, CM_REJECTED},    /* duplicate key by a foreign key */
+    {1762, CM_REJECTED},    /* duplicate key by a foreign key */
+    {3140, CM_REJECTED},    /* JSON (MySQL) */
+    {3819, CM_REJECTED},    /* check constraint (MySQL) */
+    {4025, CM_REJECTED},    /* check constraint (MariaDB) */
+};
+
+/* A server that takes no writes: set read-only (other options share that
+ * number), or a node of a Galera cluster that is not ready (1047 else is an
+ * unknown command); or a session that was set so. */
+static int is_read_only(int rc, const char *text)
+{
+    return ((rc == 1290 || !rc) &&
+            (strstr(text, "read-only option") || strstr(text, "read_only"))) ||
+           (rc == 1047 && strstr(text, "WSREP")) || rc == 1792 || rc == 1836;
+}
+
+static cm_code_e classify(int rc, const char *text)
+{
+    apr_size_t i;
+
+    if (is_read_only(rc, text))
+        return CM_UNAVAILABLE;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (reasons[i].number == rc)
+            return reasons[i].code;
+    if (rc)
+        return CM_DATABASE;
+
+    /* An error among the rows, where the driver does not tell the number. */
+    if (strstr(text, "Deadlock") || strstr(text, "Lock wait") ||
+        strstr(text, "interrupted") || strstr(text, "has changed"))
+        return CM_BUSY;
+    if (strstr(text, "onnection") || strstr(text, "gone away"))
+        return CM_UNAVAILABLE;
+    return CM_DATABASE;
+}
+
+static cm_outside_e outside(int rc, const char *text)
+{
+    if (is_read_only(rc, text))
+        return CM_OUTSIDE_READ_ONLY;
+    if (rc == 1021 || rc == 1026 || rc == 1114 || rc == 3)
+        return CM_OUTSIDE_HOST;
+    return rc == 1205 ? CM_OUTSIDE_LOCK : CM_OUTSIDE_NOT;
+}
+
+/* Our session's sql_mode leaves the backslash an escape. */
+static apr_size_t quoted(char *out, const cm_datum_t *value)
+{
+    apr_size_t length, i;
+
+    if (out)
+        *out++ = '\'';
+    for (length = 2, i = 0; i < value->size; i++, length++) {
+        char c = value->data[i];
+
+        if (c == '\'' || c == '\\' || !c) {
+            length++;
+            if (out)
+                *out++ = '\\';
+        }
+        if (out)
+            *out++ = c ? c : '0';
+    }
+    if (out)
+        *out = '\'';
+    return length;
+}
+
+static apr_size_t literal(char *out, const cm_datum_t *value)
+{
+    if (!value->data) {
+        if (out)
+            memcpy(out, "NULL", 4);
+        return 4;
+    }
+    if (value->binary)
+        return cm_dialect_hex(out, value, "X'", "'");
+    return quoted(out, value);
+}
+
+/* An integer key compared with text may go through a double, which cannot tell
+ * neighbours above 2^53 apart; so does a decimal one. */
+static const char *cell(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
+{
+    const char *type = bulk->columns[column].type;
+
+    if (!type || column >= bulk->key_count)
+        return "%s";
+    if (strstr(type, "int"))
+        return strstr(type, "unsigned") ? "CAST(%s AS UNSIGNED)"
+                                        : "CAST(%s AS SIGNED)";
+    if (!strncmp(type, "decimal", 7))
+        return apr_pstrcat(
+            pool, "CAST(%s AS DECIMAL",
+            apr_pstrmemdup(pool, type + 7, strcspn(type + 7, " ")), ")", NULL);
+    return "%s";
+}
+
+static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+{
+    const char *first = "SELECT ", *next = " UNION ALL SELECT ";
+    int i;
+
+    for (i = 0; i < bulk->column_count; i++) {
+        const char *comma = i ? ", " : "";
+        const char *place = cell(bulk, i, pool);
+
+        first = apr_psprintf(pool, "%s%s%s AS c%d", first, comma, place, i);
+        next = apr_pstrcat(pool, next, comma, place, NULL);
+    }
+    return apr_pstrcat(pool, "(", first,
+                       cm_dialect_repeat(next, "", rows - 1, pool), ") AS v",
+                       NULL);
+}
+
+static const char *insert_rows(const cm_bulk_t *bulk, int rows,
+                               apr_pool_t *pool)
+{
+    const char *row = apr_pstrcat(
+        pool, "(", cm_dialect_repeat("%s", ",", bulk->column_count, pool), ")",
+        NULL);
+
+    return apr_pstrcat(pool, "VALUES ", cm_dialect_repeat(row, ",", rows, pool),
+                       NULL);
+}
+
+static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
+{
+    (void)bulk;
+    return apr_psprintf(pool, "v.c%d", column);
+}
+
+/* Strict, so that nothing is cut or changed silently, but zero dates that are
+ * there already can be read and written back, and the key 0 is a key. What
+ * an administrator may have set for all sessions must not change what our
+ * statements do. MariaDB 11 scans a small table rather than look up many keys
+ * in it, and a scan waits for rows that other transactions hold. */
+static const char *const session[] = {
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
+    "NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
+    "innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, autocommit = 1, "
+    "foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, "
+    "sql_auto_is_null = 0, sql_select_limit = 18446744073709551615"
+    "/*M!110001 , optimizer_scan_setup_cost = 1000000 */",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", NULL};
+static const char *const libraries[] = {
+    "libmariadb.so.3",      "libmysqlclient.so.21", "libmysqlclient.so.24",
+    "libmysqlclient.so.20", "libmysqlclient.so.18", NULL};
+
+static const cm_dialect_ops_t ops = {
+    .session = session,
+    .libraries = libraries,
+    .quote = '`',
+    .holds_nul = 1,
+    .checks_utf8 = 1,
+    .cell = {"%s", "%pDb", "CONVERT(%pDb USING utf8mb4)"},
+    .insert = "INSERT INTO $t ($c) $r",
+    .insert_default = "INSERT INTO $t () VALUES $d",
+    .default_row = "()",
+    .keep = " ON DUPLICATE KEY UPDATE $f = IF((@communicator_kept := "
+            "@communicator_kept + 1), $f, $f)",
+    .update = "UPDATE $v STRAIGHT_JOIN $t AS t ON $k SET $s",
+    .update_listed = "UPDATE $t AS t SET $l WHERE t.$f IN ($n)",
+    .assign = "t.",
+    .count_before = "SET @communicator_kept = 0",
+    .count_kept = "SELECT @communicator_kept",
+    .remove = "DELETE t FROM $t AS t JOIN $v ON $k",
+    .select = "SELECT $e FROM $v STRAIGHT_JOIN $t AS t ON $k",
+    .lock = " FOR UPDATE",
+    .literal = literal,
+    .words = cm_dialect_first_line,
+    .insert_rows = insert_rows,
+    .source = source,
+    .value = value,
+};
+
+const cm_dialect_t cm_dialect_mysql = {
+    .database = CM_MYSQL,
+    .driver = "mysql",
+    .package = "libaprutil1-dbd-mysql",
+    .begin = {"START TRANSACTION"},
+    .now = "now()",
+    .for_update = " FOR UPDATE",
+    /* In this index they stand in order of id, as InnoDB's do; asked for the
+     * order it would go through all that is stamped, or sort all that is not,
+     * for each chunk again. */
+    .unstamped =
+        "outbound_messages FORCE INDEX (outbound_messages_order_index)",
+    .in_order = "",
+    .unstamped_from = "(SELECT stamped_id FROM communicator_node WHERE id = 1)",
+    .unstamped_stale = "0",
+    .parameter_limit = 65535,
+    .row_limit = 500,
+    .statement_limit = 8 * 1024 * 1024,
+    .classify = classify,
+    .outside = outside,
+    .ops = &ops,
+};

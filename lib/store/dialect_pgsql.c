@@ -1,0 +1,349 @@
+/* PostgreSQL: see dialect.h. */
+#include "store/dialect.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+/* Return the SQLSTATE in TEXT ("ERROR:  23505: duplicate key ..."), or NULL
+ * when there is none: the words are libpq's own then. */
+static const char *sqlstate(const char *text)
+{
+    const char *at = strstr(text, ":  ");
+    int i;
+
+    if (!at)
+        return NULL;
+    at += 3;
+    for (i = 0; i < 5; i++)
+        if (!apr_isdigit(at[i]) && !(at[i] >= 'A' && at[i] <= 'Z'))
+            return NULL;
+    return at[5] == ':' ? at : NULL;
+}
+
+/* The beginnings of SQLSTATE, and the words of a server that speaks English
+ * where the driver would not give us the SQLSTATE. */
+static const struct {
+    const char *state, *words;
+    cm_code_e code;
+} reasons[] = {
+    {"40001", "could not serialize", CM_BUSY},
+    {"40P01", "deadlock detected", CM_BUSY},
+    {"55P03", "lock timeout", CM_BUSY},
+    {"57014", "canceling statement", CM_BUSY},
+    {"08", "server closed the connection", CM_UNAVAILABLE},
+    {"57P", "terminating connection", CM_UNAVAILABLE},
+    {"53", "no connection to the server", CM_UNAVAILABLE},
+    {"58030", "the database system is", CM_UNAVAILABLE},
+    {"25006", "read-only transaction", CM_UNAVAILABLE},
+    {"22", "invalid input ", CM_REJECTED},
+    {"22", "out of range", CM_REJECTED},
+    {"22", "value too long", CM_REJECTED},
+    {"22", "invalid byte sequence", CM_REJECTED},
+    {"23", "violates ", CM_REJECTED},
+    {"44", "check option", CM_REJECTED},
+    {"54000", "exceeds maximum", CM_REJECTED},
+    {"P0", "raised exception", CM_REJECTED},
+    {"42P01", "relation \"", CM_SCHEMA},
+    {"42703", "column \"", CM_SCHEMA},
+    {"42704", "type \"", CM_SCHEMA},
+    {"42804", "but expression is of type", CM_SCHEMA},
+    {"42883", "function ", CM_SCHEMA},
+    {"42P10", "no unique or exclusion", CM_SCHEMA},
+    {"428C9", "cannot insert a non-DEFAULT", CM_SCHEMA},
+    {"3F000", "schema \"", CM_SCHEMA},
+};
+
+static cm_code_e classify(int rc, const char *text)
+{
+    const char *state = sqlstate(text);
+    apr_size_t i;
+
+    (void)rc;
+    for (i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (state ? !strncmp(state, reasons[i].state, strlen(reasons[i].state))
+                  : strstr(text, reasons[i].words) != NULL)
+            return reasons[i].code;
+
+    /* libpq itself complains of nothing but the connection. */
+    return state || strstr(text, "ERROR:") ? CM_DATABASE : CM_UNAVAILABLE;
+}
+
+static cm_outside_e outside(int rc, const char *text)
+{
+    const char *state = sqlstate(text);
+
+    (void)rc;
+    if (state ? !strncmp(state, "25006", 5)
+              : strstr(text, "read-only transaction") != NULL)
+        return CM_OUTSIDE_READ_ONLY;
+    if (state && !strncmp(state, "55P03", 5))
+        return CM_OUTSIDE_LOCK;
+    if (state && (!strncmp(state, "53100", 5) || !strncmp(state, "58", 2)))
+        return CM_OUTSIDE_HOST;
+    return CM_OUTSIDE_NOT;
+}
+
+/* The first line without "ERROR:  23505: ", and the key that it is about; not
+ * the row, which is the message's body. */
+static const char *words(const char *text, apr_pool_t *pool)
+{
+    const char *state = sqlstate(text), *begin = text;
+    const char *key = strstr(text, "DETAIL:  Key (");
+
+    if (state)
+        begin = state + 6;
+    else if (!strncmp(text, "ERROR:", 6))
+        begin = text + 6;
+    begin += strspn(begin, " ");
+    begin = cm_dialect_first_line(begin, pool);
+    if (!key)
+        return begin;
+    return apr_pstrcat(pool, begin, " (",
+                       cm_dialect_first_line(key + strlen("DETAIL:  "), pool),
+                       ")", NULL);
+}
+
+static apr_size_t literal(char *out, const cm_datum_t *value)
+{
+    apr_size_t length;
+
+    if (!value->data) {
+        if (out)
+            memcpy(out, "NULL", 4);
+        return 4;
+    }
+    if (value->binary)
+        return cm_dialect_hex(out, value, "'\\x", "'");
+    length = cm_dialect_double(out ? out + 1 : NULL, value->data, value->size,
+                               '\'', 0);
+    if (out)
+        out[0] = out[length + 1] = '\'';
+    return length + 2;
+}
+
+static char *put_number(char *out, apr_uint32_t number)
+{
+    *out++ = (char)(number >> 24);
+    *out++ = (char)(number >> 16);
+    *out++ = (char)(number >> 8);
+    *out++ = (char)number;
+    return out;
+}
+
+/* An element of an array: its length, 2^32 - 1 for NULL, and its bytes. */
+static char *put_element(char *out, const cm_datum_t *value)
+{
+    apr_size_t size = value->size;
+
+    if (!value->data)
+        return put_number(out, APR_UINT32_MAX);
+    if (value->binary) {
+        size = cm_dialect_hex(out + 4, value, "\\x", "");
+    }
+    else {
+        memcpy(out + 4, value->data, size);
+    }
+    return put_number(out, (apr_uint32_t)size) + size;
+}
+
+/* The values of COLUMN as a text[] in PostgreSQL's binary form: there is
+ * nothing to be quoted here, nor to be taken apart there. It holds no U+0000:
+ * for a value with one the array is that byte, which is refused. */
+static cm_datum_t array_of(const cm_bulk_t *bulk, int column, int first,
+                           int rows, apr_pool_t *pool)
+{
+    const apr_uint32_t dimensions = 1, nulls = 1, text_type = 25, lowest = 1;
+    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
+                              (apr_size_t)first * bulk->column_count + column;
+    apr_size_t length = 20;
+    char *out, *begin;
+    int i;
+
+    for (i = 0; i < rows; i++) {
+        const cm_datum_t *cell = &cells[i * bulk->column_count];
+
+        length += 4 + (cell->binary ? 2 + 2 * cell->size : cell->size);
+        if (cell->data && !cell->binary && memchr(cell->data, 0, cell->size))
+            return (cm_datum_t){"", 1, 0};
+    }
+    begin = out = apr_palloc(pool, length);
+    out = put_number(out, dimensions);
+    out = put_number(out, nulls);
+    out = put_number(out, text_type);
+    out = put_number(out, (apr_uint32_t)rows);
+    out = put_number(out, lowest);
+    for (i = 0; i < rows; i++)
+        out = put_element(out, &cells[i * bulk->column_count]);
+    return (cm_datum_t){begin, out - begin, 1};
+}
+
+/* The arguments of source(), in its order. */
+static const cm_datum_t *arrays(const cm_bulk_t *bulk, int first, int rows,
+                                apr_pool_t *pool)
+{
+    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
+                              (apr_size_t)first * bulk->column_count;
+    cm_datum_t *arguments =
+        apr_palloc(pool, bulk->column_count * sizeof(*arguments));
+    int i, next = 0;
+
+    for (i = 0; i < bulk->column_count; i++) {
+        if (bulk->same[i])
+            arguments[next++] = cells[i];
+    }
+    for (i = 0; i < bulk->column_count; i++) {
+        if (!bulk->same[i])
+            arguments[next++] = array_of(bulk, i, first, rows, pool);
+    }
+    return arguments;
+}
+
+/* All as text, cast by the column's type in value(): an array of arrays could
+ * not be taken apart again. What is the same in all rows is given once. The
+ * arrays are taken apart in the list of what is selected: as functions in FROM
+ * each would be stored as a whole before the first row (2 us a row for 8). */
+static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+{
+    apr_array_header_t *same =
+        apr_array_make(pool, bulk->column_count, sizeof(char *));
+    apr_array_header_t *each =
+        apr_array_make(pool, bulk->column_count, sizeof(char *));
+    int i;
+
+    (void)rows;
+    for (i = 0; i < bulk->column_count; i++) {
+        if (bulk->same[i])
+            APR_ARRAY_PUSH(same, const char *) =
+                apr_psprintf(pool, "%%s::text AS c%d", i);
+        else
+            APR_ARRAY_PUSH(each, const char *) =
+                apr_psprintf(pool, "unnest(%%s::text[]) AS c%d", i);
+    }
+    apr_array_cat(same, each);
+    return apr_pstrcat(pool, "(SELECT ", apr_array_pstrcat(pool, same, ','),
+                       ") AS v", NULL);
+}
+
+/* Return TYPE without "(10)": a cast to varchar(10) cuts what the column
+ * would refuse. */
+static const char *unlimited(const char *type, apr_pool_t *pool)
+{
+    const char *open = strchr(type, '('), *close = open;
+    const char *base;
+
+    if (open)
+        close = strchr(open, ')');
+    if (!close)
+        return type;
+    base = apr_pstrmemdup(pool, type, open - type);
+    if (!strcmp(base, "character") || !strcmp(base, "char"))
+        base = "bpchar";
+    else if (!strcmp(base, "bit"))
+        base = "varbit";
+    return apr_pstrcat(pool, base, close + 1, NULL);
+}
+
+/* The text of money depends on lc_monetary: "1.50" may be 150. */
+static const char *by_way_of(const char *type)
+{
+    if (!strcmp(type, "money"))
+        return "::numeric";
+    return strcmp(type, "money[]") ? "" : "::numeric[]";
+}
+
+static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
+{
+    const char *type = bulk->columns[column].type;
+
+    if (!type)
+        return apr_psprintf(pool, "v.c%d", column);
+    return apr_psprintf(pool, "v.c%d%s::%s", column, by_way_of(type),
+                        unlimited(type, pool));
+}
+
+static const char *insert_rows(const cm_bulk_t *bulk, int rows,
+                               apr_pool_t *pool)
+{
+    const char *values = value(bulk, 0, pool);
+    int i;
+
+    for (i = 1; i < bulk->column_count; i++)
+        values = apr_pstrcat(pool, values, ", ", value(bulk, i, pool), NULL);
+    return apr_pstrcat(pool, "SELECT ", values, " FROM ",
+                       source(bulk, rows, pool), NULL);
+}
+
+/* All that changes how values are read and written: an administrator may have
+ * set it for the role or the database. lc_monetary stays: it says what a
+ * money is worth. */
+static const char *const session[] = {
+    "SET client_min_messages = error; SET client_encoding = 'UTF8'; "
+    "SET standard_conforming_strings = on; SET timezone = 'UTC'; "
+    "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; "
+    "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+    "SET array_nulls = on; SET xmloption = 'content'; "
+    "SET transform_null_equals = off; "
+    "SET lock_timeout = '10s'; SET jit = off; "
+    "SET plan_cache_mode = force_generic_plan; "
+    /* Some hundred keys are looked up in a table that grows meanwhile: by its
+     * index, however small it was when it was looked at last. */
+    "SET seq_page_cost = 10; SET random_page_cost = 1",
+    NULL};
+static const char *const libraries[] = {"libpq.so.5", NULL};
+
+static const cm_dialect_ops_t ops = {
+    .session = session,
+    .libraries = libraries,
+    .quote = '"',
+    .checks_utf8 = 1,
+    .selects_kept = 1,
+    .cell = {"%s", "%pDb", "%s"},
+    .insert = "INSERT INTO $t ($c) $r",
+    .insert_default = "INSERT INTO $t ($f) VALUES $d",
+    .default_row = "(DEFAULT)",
+    .keep = " ON CONFLICT DO NOTHING",
+    .update = "UPDATE $t AS t SET $s FROM $v WHERE $k",
+    .assign = "",
+    .remove = "DELETE FROM $t AS t USING $v WHERE $k",
+    .select = "SELECT $e FROM $v JOIN $t AS t ON $k",
+    .lock = " ORDER BY $q FOR UPDATE OF t",
+    .literal = literal,
+    .words = words,
+    .insert_rows = insert_rows,
+    .source = source,
+    .value = value,
+    .arrays = arrays,
+};
+
+const cm_dialect_t cm_dialect_pgsql = {
+    .database = CM_PGSQL,
+    .driver = "pgsql",
+    .package = "libaprutil1-dbd-pgsql",
+    .begin = {"BEGIN ISOLATION LEVEL READ COMMITTED"},
+    .now = "now()",
+    .for_update = " FOR UPDATE",
+    .filtered = "row_security_active(CAST(%s AS text))",
+    .unstamped = "outbound_messages",
+    .in_order = " ORDER BY id",
+    .unstamped_from =
+        "(SELECT least(n.stamped_id, (SELECT min(split_part(p, ':', 2)::bigint)"
+        " FROM unnest(string_to_array(n.passed, ' ')) AS p"
+        " WHERE txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
+        " txid_current_snapshot())))"
+        " FROM communicator_node AS n WHERE n.id = 1)",
+    .unstamped_stale =
+        "(SELECT count(*) FROM unnest(string_to_array(passed, ' ')) AS p"
+        " WHERE left(p, 1) <> '+'"
+        " AND split_part(p, ':', 2)::bigint < stamped_id"
+        " AND txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
+        " txid_current_snapshot()))",
+    .snapshot = "txid_current() || ':' || txid_current_snapshot()",
+    .parameter_limit = 65535,
+    .row_limit = 500,
+    .statement_limit = 8 * 1024 * 1024,
+    .classify = classify,
+    .outside = outside,
+    .ops = &ops,
+};

@@ -1,0 +1,202 @@
+/* The files of sql/, cut into sections and statements: see sql.h. */
+#include "store/sql.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+static const char *file_text(const char *driver, const char *name)
+{
+    const cm_sql_file_t *file;
+
+    for (file = cm_sql_files; file->driver; file++)
+        if (!strcmp(file->driver, driver) && !strcmp(file->name, name))
+            return file->text;
+    return NULL;
+}
+
+/* Take the line at *TEXT, without its end, and move on; NULL at the end. */
+static const char *next_line(const char **text, apr_pool_t *pool)
+{
+    const char *begin = *text;
+    const char *end = strchr(begin, '\n');
+
+    if (!*begin)
+        return NULL;
+    *text = end ? end + 1 : begin + strlen(begin);
+    return apr_pstrmemdup(pool, begin,
+                          end ? (apr_size_t)(end - begin) : strlen(begin));
+}
+
+/* Return the length of the name in the heading LINE; 0: it is none. */
+static apr_size_t heading_length(const char *line)
+{
+    apr_size_t length;
+
+    if (strncmp(line, "-- ", 3))
+        return 0;
+    length = strspn(line + 3, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
+    return strncmp(line + 3 + length, ": ", 2) ? 0 : length;
+}
+
+/* Return TEXT without the space around it and without a last ";"; a last ";;"
+ * stays, to say how the statements are apart. */
+static const char *trimmed(const char *text, apr_pool_t *pool)
+{
+    apr_size_t size;
+
+    while (apr_isspace(*text))
+        text++;
+    size = strlen(text);
+    while (size && apr_isspace(text[size - 1]))
+        size--;
+    if (size && text[size - 1] == ';' && (size < 2 || text[size - 2] != ';'))
+        size--;
+    while (size && apr_isspace(text[size - 1]))
+        size--;
+    return apr_pstrmemdup(pool, text, size);
+}
+
+static const char *joined(const apr_array_header_t *lines, apr_pool_t *pool)
+{
+    return trimmed(apr_array_pstrcat(pool, lines, '\n'), pool);
+}
+
+static void add_line(cm_sql_section_t *section, apr_array_header_t *lines,
+                     const char *line)
+{
+    if (!strncmp(line, "-- when ", 8) || !strncmp(line, "-- unless ", 10))
+        APR_ARRAY_PUSH(section->conditions, const char *) = line + 3;
+    else if (strncmp(line, "--", 2))
+        APR_ARRAY_PUSH(lines, const char *) = line;
+}
+
+static cm_sql_section_t *begin_section(apr_array_header_t *sections,
+                                       const char *heading, apr_size_t length,
+                                       apr_pool_t *pool)
+{
+    cm_sql_section_t *section = apr_array_push(sections);
+
+    section->name = apr_pstrmemdup(pool, heading + 3, length);
+    section->what = apr_pstrdup(pool, heading + 3 + length + 2);
+    section->text = "";
+    section->conditions = apr_array_make(pool, 2, sizeof(const char *));
+    return section;
+}
+
+apr_array_header_t *cm_sql_sections(const char *driver, const char *file,
+                                    apr_pool_t *pool)
+{
+    const char *text = file_text(driver, file), *line;
+    apr_array_header_t *sections, *lines;
+    cm_sql_section_t *section = NULL;
+    apr_size_t length;
+
+    sections = apr_array_make(pool, 16, sizeof(*section));
+    lines = apr_array_make(pool, 64, sizeof(const char *));
+    while (text && (line = next_line(&text, pool))) {
+        length = heading_length(line);
+        if (length) {
+            if (section)
+                section->text = joined(lines, pool);
+            apr_array_clear(lines);
+            section = begin_section(sections, line, length, pool);
+        }
+        else if (section) {
+            add_line(section, lines, line);
+        }
+    }
+    if (section)
+        section->text = joined(lines, pool);
+    return sections;
+}
+
+const char *cm_sql_section(const char *driver, const char *file,
+                           const char *name, apr_pool_t *pool)
+{
+    apr_array_header_t *sections;
+    const char *text = NULL;
+    apr_pool_t *scratch;
+    int i;
+
+    apr_pool_create(&scratch, pool);
+    sections = cm_sql_sections(driver, file, scratch);
+    for (i = 0; i < sections->nelts && !text; i++) {
+        const cm_sql_section_t *section =
+            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
+
+        if (!strcmp(section->name, name))
+            text = apr_pstrdup(pool, section->text);
+    }
+    apr_pool_destroy(scratch);
+    return text;
+}
+
+/* Return whether a statement ends with LINE, where the lines of its section
+ * end with SEPARATOR, ";;" alone or ";". */
+static int ends_statement(const char *line, const char *separator)
+{
+    apr_size_t size = strlen(line);
+
+    if (separator[1])
+        return !strcmp(line, separator);
+    return size && line[size - 1] == ';';
+}
+
+/* Return whether TEXT has a line ";;". */
+static int has_wide_ends(const char *text)
+{
+    const char *found = strstr(text, "\n;;");
+
+    for (; found; found = strstr(found + 1, "\n;;"))
+        if (!found[3] || found[3] == '\n')
+            return 1;
+    return 0;
+}
+
+apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool)
+{
+    const char *separator = has_wide_ends(text) ? ";;" : ";";
+    apr_array_header_t *statements, *lines;
+    const char *line, *statement;
+    int end;
+
+    statements = apr_array_make(pool, 4, sizeof(const char *));
+    lines = apr_array_make(pool, 32, sizeof(const char *));
+    do {
+        line = next_line(&text, pool);
+        end = !line || ends_statement(line, separator);
+        if (line && !(end && separator[1]))
+            APR_ARRAY_PUSH(lines, const char *) = line;
+        if (end) {
+            statement = joined(lines, pool);
+            if (*statement)
+                APR_ARRAY_PUSH(statements, const char *) = statement;
+            apr_array_clear(lines);
+        }
+    } while (line);
+    return statements;
+}
+
+const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool)
+{
+    apr_array_header_t *pieces = apr_array_make(pool, 32, sizeof(const char *));
+    const char *open, *close, *value;
+
+    for (; (open = strchr(text, '{')); text = close + 1) {
+        value = NULL;
+        close = strchr(open, '}');
+        if (close)
+            value = apr_hash_get(values, open + 1, close - open - 1);
+        if (!value) {
+            close = open;
+            value = "{";
+        }
+        APR_ARRAY_PUSH(pieces, const char *) =
+            apr_pstrmemdup(pool, text, open - text);
+        APR_ARRAY_PUSH(pieces, const char *) = value;
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = text;
+    return apr_array_pstrcat(pool, pieces, 0);
+}

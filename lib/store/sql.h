@@ -1,0 +1,52 @@
+/* The files of sql/, built into the program (build-aux/embed-sql.awk). */
+#ifndef CM_STORE_SQL_H
+#define CM_STORE_SQL_H
+
+#include <apr_hash.h>
+#include <apr_tables.h>
+
+#include "base/error.h"
+
+typedef struct cm_sql_file_t {
+    const char *driver; /* "sqlite3", "pgsql", "mysql" */
+    const char *name;   /* "001-create.sql", "capture.sql" */
+    const char *text;
+} cm_sql_file_t;
+
+/* Every file, sorted by driver and name; ends with a driver of NULL. */
+extern const cm_sql_file_t cm_sql_files[];
+
+/* A piece of a file. It begins with a line "-- name: what it is for" and ends
+ * at the next one. */
+typedef struct cm_sql_section_t {
+    const char *name;
+    const char *what;               /* what it is for */
+    const char *text;               /* without the lines that begin with "--" */
+    apr_array_header_t *conditions; /* const char *: "when ..." and
+                                       "unless ..." of its lines "-- when
+                                       ...", as they stand */
+} cm_sql_section_t;
+
+/* Return the section NAME of sql/DRIVER/FILE, in POOL; NULL when there is
+ * none. A section begins with a line "-- name: what it is for" and ends at
+ * the next one. Statements within are separated by a line ";;" where a ";"
+ * alone would not do (triggers). Lines that begin with "--" are left out, as
+ * is the space around and the last ";". */
+const char *cm_sql_section(const char *driver, const char *file,
+                           const char *name, apr_pool_t *pool);
+
+/* Return all sections of sql/DRIVER/FILE in their order, in POOL:
+ * cm_sql_section_t. */
+apr_array_header_t *cm_sql_sections(const char *driver, const char *file,
+                                    apr_pool_t *pool);
+
+/* Return the statements of the section TEXT in POOL: const char *. They are
+ * apart by lines ";;" where there are such lines, else by a ";" at the end of
+ * a line. */
+apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool);
+
+/* Return TEXT in POOL with each "{name}" that VALUES (name -> const char *)
+ * holds replaced by its value, as it stands; other braces stay. */
+const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,358 @@
+/* Statements and their results: see store.h.
+ *
+ * Arguments are written into the SQL as literals: one round trip, the same
+ * inference of types everywhere, nothing left prepared. Only statements that
+ * come again and again (cm_store_run_kept) or are too long for the database's
+ * parser go as prepared ones with parameters. */
+#include "store/internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "base/utf8.h"
+
+/* The session takes no writes, another one may. mod_dbd's connection to SQLite
+ * alone cannot be had anew. */
+static void leave_session(cm_store_t *store)
+{
+    cm_database_e database = store->dialect->database;
+
+    if (!store->params && database == CM_SQLITE3)
+        return;
+    store->read_only = store->broken = 1;
+    if (!store->params && database == CM_MYSQL)
+        cm_native_cut(store);
+}
+
+cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = store->dialect;
+    const char *text = apr_dbd_error(store->driver, store->handle, rc);
+    int number = cm_native_errno(store);
+    cm_error_t *err;
+    cm_code_e code;
+
+    text = apr_pstrdup(pool, text ? text : "");
+    code = dialect->classify(number ? number : rc, text);
+    store->outside = dialect->outside(number ? number : rc, text);
+    if (store->outside == CM_OUTSIDE_READ_ONLY)
+        leave_session(store);
+    if (code == CM_UNAVAILABLE)
+        store->broken = 1;
+    if (store->transaction_pool) {
+        store->failed = 1;
+        store->doomed |= code == CM_UNAVAILABLE || code == CM_BUSY;
+    }
+    text = dialect->ops->words(text, pool);
+    err = CM_FAIL(pool, code, "%s",
+                  *text ? text : "the database gives no reason");
+    if (store->outside != CM_OUTSIDE_READ_ONLY)
+        return err;
+    return cm_error_hint(err, pool,
+                         "is it a standby, or set read-only? "
+                         "`communicator-sync check` says which");
+}
+
+int cm_statement_outdated(const cm_store_t *store, int rc)
+{
+    enum {
+        ERROR = 1,
+        SCHEMA = 17
+    };
+    const char *text;
+
+    if (store->dialect->database != CM_SQLITE3 || rc != ERROR)
+        return store->dialect->database == CM_SQLITE3 && rc == SCHEMA;
+    text = apr_dbd_error(store->driver, store->handle, rc);
+    return !strcmp(text, "not an error") ||
+           !strcmp(text, "database schema has changed");
+}
+
+int cm_statement_is_locked(const cm_store_t *store, int rc)
+{
+    const char *text;
+    int number;
+
+    if (!rc || store->dialect->database != CM_SQLITE3)
+        return 0;
+    number = cm_native_errno(store);
+    text = apr_dbd_error(store->driver, store->handle, rc);
+    return store->dialect->classify(number ? number : rc, text ? text : "") ==
+           CM_BUSY;
+}
+
+int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries)
+{
+    if (cm_statement_outdated(store, rc))
+        return !tries->count++;
+    if (store->transaction_pool || !cm_statement_is_locked(store, rc))
+        return 0;
+    if (!tries->deadline)
+        tries->deadline = apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    if (apr_time_now() >= tries->deadline)
+        return 0;
+    apr_sleep(CM_BUSY_PAUSE);
+    return 1;
+}
+
+/* MySQL refuses further statements after one whose rows nobody read, so there
+ * every command is run as if it had some. */
+static int command_as_select(cm_store_t *store, const char *sql,
+                             apr_pool_t *pool)
+{
+    apr_dbd_results_t *results = NULL;
+    apr_dbd_row_t *row = NULL;
+    int rc =
+        apr_dbd_select(store->driver, pool, store->handle, &results, sql, 0);
+
+    while (!rc && results &&
+           !apr_dbd_get_row(store->driver, pool, results, &row, -1))
+        continue;
+    return rc;
+}
+
+cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
+                                 apr_pool_t *pool)
+{
+    const int sqlite_row = 100; /* a PRAGMA that answered */
+    cm_tries_t tries = {0};
+    int rows, rc;
+
+    do {
+        if (store->dialect->database == CM_MYSQL)
+            rc = command_as_select(store, sql, pool);
+        else
+            rc = apr_dbd_query(store->driver, store->handle, &rows, sql);
+        if (rc == sqlite_row && store->dialect->database == CM_SQLITE3)
+            rc = 0;
+    } while (cm_statement_again(store, rc, &tries));
+    return rc ? cm_statement_failure(store, rc, pool) : NULL;
+}
+
+cm_error_t *cm_statement_ready(cm_store_t *store, apr_pool_t *pool)
+{
+    if (store->doomed)
+        return CM_FAIL(pool, CM_BUSY,
+                       "the transaction is gone since a statement failed");
+    if ((store->broken || !store->handle) && !store->transaction_pool)
+        return cm_store_renew(store, pool);
+    return NULL;
+}
+
+static int has_nul(const cm_datum_t *value)
+{
+    return value->data && memchr(value->data, '\0', value->size);
+}
+
+cm_error_t *cm_statement_check(const cm_store_t *store,
+                               const cm_datum_t *arguments, int count,
+                               apr_pool_t *pool)
+{
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (!arguments[i].data || arguments[i].binary)
+            continue;
+        if (!ops->holds_nul && has_nul(&arguments[i]))
+            return CM_FAIL(pool, CM_REJECTED,
+                           "text in this database cannot hold U+0000");
+        if (!ops->checks_utf8 &&
+            !cm_utf8_is_valid(arguments[i].data, arguments[i].size))
+            return CM_FAIL(pool, CM_REJECTED, "the text is not valid UTF-8");
+    }
+    return NULL;
+}
+
+cm_error_t *cm_statement_check_size(const cm_store_t *store, apr_size_t size,
+                                    apr_pool_t *pool)
+{
+    if (!store->packet_limit || size + 1024 < store->packet_limit)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_REJECTED,
+                "a statement of %" APR_SIZE_T_FMT " bytes is more than the "
+                "database takes (%" APR_SIZE_T_FMT ")",
+                size, store->packet_limit),
+        pool, "raise max_allowed_packet of the database server");
+}
+
+/* Write SQL with its arguments in place to OUT (NULL: nowhere); return its
+ * length, *USED gets the number of arguments it took. */
+static apr_size_t render(char *out, int *used, const cm_dialect_t *dialect,
+                         const char *sql, const cm_datum_t *arguments,
+                         int count)
+{
+    apr_size_t length = 0;
+
+    for (*used = 0; *sql; sql++) {
+        char *here = out ? out + length : NULL;
+
+        if (sql[0] == '%' && sql[1] == 's') {
+            if (*used < count)
+                length += dialect->ops->literal(here, &arguments[*used]);
+            ++*used;
+            sql++;
+            continue;
+        }
+        sql += sql[0] == '%' && sql[1] == '%';
+        if (here)
+            *here = *sql;
+        length++;
+    }
+    return length;
+}
+
+/* Give *TEXT, the SQL with its arguments in place; NULL when it is too long
+ * for the database's parser. */
+static cm_error_t *rendered(const char **text, const cm_store_t *store,
+                            const char *sql, const cm_datum_t *arguments,
+                            int count, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = store->dialect;
+    apr_size_t length;
+    int used;
+    char *out;
+
+    CM_TRY(cm_statement_check(store, arguments, count, pool));
+    length = render(NULL, &used, dialect, sql, arguments, count);
+    if (used != count)
+        return CM_FAIL(pool, CM_DATABASE,
+                       "%d arguments given for %d places in '%.40s'", count,
+                       used, sql);
+    CM_TRY(cm_statement_check_size(store, length, pool));
+    *text = NULL;
+    if (dialect->ops->sql_limit && length > dialect->ops->sql_limit)
+        return NULL;
+    out = apr_palloc(pool, length + 1);
+    render(out, &used, dialect, sql, arguments, count);
+    out[length] = '\0';
+    *text = out;
+    return NULL;
+}
+
+/* One value, its true size included. PostgreSQL's have no NUL inside and stay
+ * where they are as long as POOL; the others must be asked for a bucket, the
+ * only thing that tells the size, and MySQL reuses the memory. */
+static cm_datum_t cell_read(cm_store_t *store, apr_dbd_row_t *row, int column,
+                            apr_pool_t *pool)
+{
+    cm_datum_t cell = {NULL, 0, 0};
+    const char *data = NULL;
+
+    if (store->dialect->database == CM_PGSQL) {
+        if (!apr_dbd_datum_get(store->driver, row, column, APR_DBD_TYPE_STRING,
+                               &data))
+            cell = cm_datum_text(data);
+        return cell;
+    }
+    if (apr_dbd_datum_get(store->driver, row, column, APR_DBD_TYPE_CLOB,
+                          store->brigade))
+        return cell;
+    apr_bucket_read(APR_BRIGADE_FIRST(store->brigade), &data, &cell.size,
+                    APR_BLOCK_READ);
+    if (!data)
+        cell.data = "";
+    else if (store->dialect->database == CM_MYSQL)
+        cell.data = apr_pstrmemdup(pool, data, cell.size);
+    else
+        cell.data = data;
+    apr_brigade_cleanup(store->brigade);
+    return cell;
+}
+
+cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
+                              apr_dbd_results_t *results, apr_pool_t *pool)
+{
+    const apr_dbd_driver_t *driver = store->driver;
+    int columns = results ? apr_dbd_num_cols(driver, results) : 0;
+    int known = -1, count, i;
+    apr_array_header_t *cells;
+    apr_dbd_row_t *row = NULL;
+
+    /* PostgreSQL frees the values when it is asked for a row too many. */
+    if (!results)
+        known = 0;
+    else if (store->dialect->database == CM_PGSQL)
+        known = apr_dbd_num_tuples(driver, results);
+    cells = apr_array_make(pool, known > 0 ? known * columns : 16,
+                           sizeof(cm_datum_t));
+    for (count = 0; count != known; count++) {
+        if (apr_dbd_get_row(driver, pool, results, &row, -1))
+            break;
+        for (i = 0; i < columns; i++)
+            APR_ARRAY_PUSH(cells, cm_datum_t) = cell_read(store, row, i, pool);
+    }
+    if (store->dialect->database == CM_MYSQL &&
+        *apr_dbd_error(driver, store->handle, 0))
+        return cm_statement_failure(store, 0, pool);
+    *rows = apr_palloc(pool, sizeof(**rows));
+    (*rows)->count = count;
+    (*rows)->columns = columns;
+    (*rows)->cells = (const cm_datum_t *)cells->elts;
+    return NULL;
+}
+
+cm_error_t *cm_statement_run(apr_int64_t *affected, cm_store_t *store,
+                             const char *sql, const cm_datum_t *arguments,
+                             int count, apr_pool_t *scratch_pool)
+{
+    cm_tries_t tries = {0};
+    const char *text;
+    int rows = 0, rc;
+
+    CM_TRY(cm_statement_ready(store, scratch_pool));
+    CM_TRY(rendered(&text, store, sql, arguments, count, scratch_pool));
+    if (!text)
+        return cm_prepared_run(affected, store, sql, arguments, count, 0,
+                               scratch_pool);
+    do
+        rc = apr_dbd_query(store->driver, store->handle, &rows, text);
+    while (cm_statement_again(store, rc, &tries));
+    if (rc)
+        return cm_statement_failure(store, rc, scratch_pool);
+    if (affected)
+        *affected = rows;
+    return NULL;
+}
+
+cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
+                                const char *sql, const cm_datum_t *arguments,
+                                int count, apr_pool_t *result_pool)
+{
+    const int random = store->dialect->database == CM_PGSQL;
+    apr_dbd_results_t *results;
+    cm_tries_t tries = {0};
+    const char *text;
+    int rc;
+
+    CM_TRY(cm_statement_ready(store, result_pool));
+    CM_TRY(rendered(&text, store, sql, arguments, count, result_pool));
+    if (!text)
+        return cm_prepared_select(rows, store, sql, arguments, count, 0,
+                                  result_pool);
+    do {
+        results = NULL;
+        rc = apr_dbd_select(store->driver, result_pool, store->handle, &results,
+                            text, random);
+    } while (cm_statement_again(store, rc, &tries));
+    if (rc)
+        return cm_statement_failure(store, rc, result_pool);
+    return cm_statement_read(rows, store, results, result_pool);
+}
+
+cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
+                                 apr_pool_t *scratch_pool)
+{
+    apr_size_t length = strlen(sql);
+
+    CM_TRY(cm_statement_ready(store, scratch_pool));
+
+    /* SQLite takes what follows a semicolon for one more statement. */
+    while (length && strchr(" \t\r\n;", sql[length - 1]))
+        length--;
+    return cm_statement_command(
+        store, apr_pstrmemdup(scratch_pool, sql, length), scratch_pool);
+}

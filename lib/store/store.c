@@ -1,0 +1,272 @@
+/* One database connection: opening, renewing, names; see store.h.
+ * Statements are in statement.c, transactions in transaction.c. */
+#include "store/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "base/number.h"
+
+#define USERDATA "communicator-store"
+
+/* Rolled back before the pools below are gone: a transaction's pool may live
+ * longer than its connection. */
+static apr_status_t store_closing(void *baton)
+{
+    cm_transaction_rollback(baton);
+    return APR_SUCCESS;
+}
+
+static apr_status_t handle_close(void *baton)
+{
+    cm_store_t *store = baton;
+
+    if (store->handle && store->params)
+        apr_dbd_close(store->driver, store->handle);
+    store->handle = NULL;
+    return APR_SUCCESS;
+}
+
+static cm_store_t *store_create(const cm_dialect_t *dialect,
+                                const apr_dbd_driver_t *driver,
+                                const char *params, apr_pool_t *pool)
+{
+    cm_store_t *store = apr_pcalloc(pool, sizeof(*store));
+
+    store->dialect = dialect;
+    store->driver = driver;
+    store->params = params;
+    store->pool = pool;
+    store->brigade = apr_brigade_create(pool, apr_bucket_alloc_create(pool));
+    apr_pool_pre_cleanup_register(pool, store, store_closing);
+    return store;
+}
+
+/* MySQL cuts the connection at a statement above this limit, which would look
+ * like a passing failure. */
+static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    if (store->dialect->database != CM_MYSQL)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, store, "SELECT @@max_allowed_packet",
+                               NULL, 0, pool));
+    if (rows->count)
+        store->packet_limit = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+/* The rows that an UPDATE found are counted only with a flag given when the
+ * connection is made, and nothing tells whether it was; so it is tried, on
+ * the table of migrations that nobody waits for. */
+static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t found = 0;
+    cm_error_t *err;
+
+    if (store->found_rows || store->params ||
+        store->dialect->database != CM_MYSQL)
+        return NULL;
+    err = cm_statement_run(&found, store,
+                           "UPDATE communicator_schema SET version = version",
+                           NULL, 0, pool);
+    if (err)
+        return err->code == CM_SCHEMA ? NULL : err;
+    if (!found)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG,
+                    "the MySQL connection does not count the rows found"),
+            pool, "add 'flags=CLIENT_FOUND_ROWS reconnect=0' to DBDParams");
+    store->found_rows = 1;
+    return NULL;
+}
+
+/* Make the session what the rest relies on; it is forgotten whenever the
+ * connection was made anew, by us or by mod_dbd. */
+static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *const *sql = store->dialect->ops->session;
+    unsigned long session = cm_native_session(store);
+
+    if (session && session == store->session)
+        return NULL;
+    cm_native_setup(store);
+    cm_store_forget(store);
+    for (; *sql; sql++)
+        CM_TRY_FOR(cm_statement_command(store, *sql, pool), pool,
+                   "cannot set up the database session");
+    CM_TRY(read_packet_limit(store, pool));
+    CM_TRY(check_found_rows(store, pool));
+    store->session = session;
+    return NULL;
+}
+
+/* Connect with store->params. */
+static cm_error_t *handle_open(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *words = NULL, *params = store->params;
+
+    if (store->connection_pool)
+        apr_pool_destroy(store->connection_pool);
+    apr_pool_create(&store->connection_pool, store->pool);
+    store->statement_pool = NULL;
+    store->session = 0;
+    if (apr_dbd_open_ex(store->driver, store->connection_pool, params,
+                        &store->handle, &words) != APR_SUCCESS) {
+        store->handle = NULL;
+        words =
+            words ? store->dialect->ops->words(words, pool) : "no reason given";
+        return CM_FAIL(pool, CM_UNAVAILABLE, "cannot open the database: %s",
+                       words);
+    }
+    apr_pool_cleanup_register(store->connection_pool, store, handle_close,
+                              apr_pool_cleanup_null);
+    store->broken = 0;
+    store->read_only = 0;
+    return session_setup(store, pool);
+}
+
+/* The session of an attached connection takes no writes: nobody may get it
+ * again as it is. */
+static void cut(cm_store_t *store)
+{
+    if (store->read_only)
+        cm_native_cut(store);
+    store->read_only = 0;
+}
+
+cm_error_t *cm_store_renew(cm_store_t *store, apr_pool_t *pool)
+{
+    if (store->params)
+        return handle_open(store, pool);
+    cut(store);
+    if (store->dialect->database == CM_MYSQL ||
+        apr_dbd_check_conn(store->driver, pool, store->handle) != APR_SUCCESS)
+        return CM_FAIL(pool, CM_UNAVAILABLE,
+                       "the connection to the database is lost");
+    store->broken = 0;
+    store->session = 0;
+    return session_setup(store, pool);
+}
+
+cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
+                          const char *params, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_driver(driver);
+    const apr_dbd_driver_t *found;
+
+    if (!dialect)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG, "unknown database driver '%s'", driver),
+            pool, "DBDriver is sqlite3, pgsql or mysql");
+    if (apr_dbd_init(pool) != APR_SUCCESS ||
+        apr_dbd_get_driver(pool, driver, &found) != APR_SUCCESS)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG,
+                    "the driver for '%s' databases is not installed", driver),
+            pool, "install the package %s", dialect->package);
+
+    /* In front, so that an empty value at the end swallows nothing. */
+    if (dialect->database == CM_MYSQL)
+        params = apr_pstrcat(pool, "reconnect=0 flags=CLIENT_FOUND_ROWS ",
+                             params, NULL);
+    *store = store_create(dialect, found, apr_pstrdup(pool, params), pool);
+    return handle_open(*store, pool);
+}
+
+cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
+                            apr_dbd_t *handle, apr_pool_t *connection_pool)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_driver(apr_dbd_name(driver));
+    void *kept = NULL;
+    apr_pool_t *scratch_pool;
+    cm_error_t *err;
+
+    if (!dialect)
+        return cm_error_hint(
+            CM_FAIL(connection_pool, CM_CONFIG, "unknown database driver '%s'",
+                    apr_dbd_name(driver)),
+            connection_pool, "DBDriver is sqlite3, pgsql or mysql");
+    apr_pool_userdata_get(&kept, USERDATA, connection_pool);
+    *store = kept;
+    if (!*store) {
+        *store = store_create(dialect, driver, NULL, connection_pool);
+        (*store)->connection_pool = connection_pool;
+        (*store)->handle = handle;
+        apr_pool_userdata_setn(*store, USERDATA, NULL, connection_pool);
+    }
+    if ((*store)->read_only)
+        return cm_store_renew(*store, connection_pool);
+    apr_pool_create(&scratch_pool, connection_pool);
+    err = session_setup(*store, scratch_pool);
+    if (err)
+        err = cm_error_copy(err, connection_pool);
+    apr_pool_destroy(scratch_pool);
+
+    /* What was noticed now is mended now, not at the next request. */
+    if (err && err->code == CM_UNAVAILABLE)
+        return cm_store_renew(*store, connection_pool);
+    return err;
+}
+
+apr_pool_t *cm_store_pool(const cm_store_t *store)
+{
+    return store->pool;
+}
+
+void cm_store_forget(cm_store_t *store)
+{
+    if (store->statement_pool)
+        apr_pool_destroy(store->statement_pool);
+    apr_pool_create(&store->statement_pool, store->connection_pool);
+    store->statements = apr_hash_make(store->statement_pool);
+    store->names = apr_hash_make(store->statement_pool);
+}
+
+/* Quote the SIZE bytes of NAME, percent signs doubled. */
+static const char *quote(char mark, const char *name, apr_size_t size,
+                         apr_pool_t *pool)
+{
+    apr_size_t length = cm_dialect_double(NULL, name, size, mark, '%');
+    char *quoted = apr_palloc(pool, length + 3);
+
+    quoted[0] = mark;
+    cm_dialect_double(quoted + 1, name, size, mark, '%');
+    quoted[length + 1] = mark;
+    quoted[length + 2] = '\0';
+    return quoted;
+}
+
+const char *cm_store_quote(const cm_store_t *store, const char *name,
+                           apr_pool_t *pool)
+{
+    return quote(store->dialect->ops->quote, name, strlen(name), pool);
+}
+
+const char *cm_store_quote_table(const cm_store_t *store, const char *name,
+                                 apr_pool_t *pool)
+{
+    const char *dot = strchr(name, '.');
+    char mark = store->dialect->ops->quote;
+
+    if (!dot)
+        return cm_store_quote(store, name, pool);
+    return apr_pstrcat(pool, quote(mark, name, dot - name, pool), ".",
+                       cm_store_quote(store, dot + 1, pool), NULL);
+}
+
+const char *cm_store_literal(const cm_store_t *store, const char *text,
+                             apr_pool_t *pool)
+{
+    cm_datum_t value = cm_datum_text(text);
+    apr_size_t length = store->dialect->ops->literal(NULL, &value);
+    char *literal = apr_palloc(pool, length + 1);
+
+    store->dialect->ops->literal(literal, &value);
+    literal[length] = '\0';
+    return literal;
+}

@@ -1,0 +1,257 @@
+/* Transactions and savepoints: see store.h. Always raw statements: the
+ * ones of apr_dbd crash on a lost connection and swallow savepoints. */
+#include "store/internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "store/sql.h"
+
+#define TRIES       3
+#define TRIES_PAUSE apr_time_from_msec(200)
+
+/* Who waits for a lock waits longer than this; an error that comes at once and
+ * says so comes of a trigger. */
+#define REAL_WAIT apr_time_from_sec(5)
+
+/* SQLite's writers of one process take turns here. Waiting inside SQLite
+ * would hold the driver's global mutex, which the writer that has the lock
+ * needs for its commit. The one mutable global: it guards what is global in
+ * the driver. Recursive, for a thread with transactions in two databases. */
+static pthread_mutex_t writers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
+{
+    struct timespec until;
+
+    if (store->dialect->database != CM_SQLITE3)
+        return NULL;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CM_BUSY_SECONDS;
+    if (pthread_mutex_timedlock(&writers, &until))
+        return CM_FAIL(pool, CM_BUSY,
+                       "another writer of this process held the database "
+                       "for %d seconds",
+                       CM_BUSY_SECONDS);
+    store->locked = 1;
+    return NULL;
+}
+
+static void turn_leave(cm_store_t *store)
+{
+    if (store->locked)
+        pthread_mutex_unlock(&writers);
+    store->locked = 0;
+}
+
+static apr_status_t transaction_lost(void *baton)
+{
+    cm_transaction_rollback(baton);
+    return APR_SUCCESS;
+}
+
+static void transaction_end(cm_store_t *store)
+{
+    if (store->transaction_pool)
+        apr_pool_cleanup_kill(store->transaction_pool, store, transaction_lost);
+    store->transaction_pool = NULL;
+    store->failed = store->doomed = 0;
+    turn_leave(store);
+}
+
+/* Run one of the statements that begin a transaction. On SQLite not by the
+ * driver, which tries only ten times a second. */
+static cm_error_t *begin_by(cm_store_t *store, const char *sql,
+                            apr_pool_t *pool)
+{
+    const apr_time_t deadline =
+        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    int rc;
+
+    while (cm_native_begin(&rc, store, sql)) {
+        if (!rc)
+            return NULL;
+        if (!cm_statement_is_locked(store, rc) || apr_time_now() >= deadline)
+            return cm_statement_failure(store, rc, pool);
+        apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
+    }
+    return cm_statement_command(store, sql, pool);
+}
+
+static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *const *sql = store->dialect->begin;
+
+    if (store->broken || !store->handle)
+        CM_TRY(cm_store_renew(store, pool));
+    for (; *sql; sql++)
+        CM_TRY(begin_by(store, *sql, pool));
+    return NULL;
+}
+
+cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    int i;
+
+    if (store->transaction_pool)
+        return CM_FAIL(scratch_pool, CM_DATABASE,
+                       "a transaction is open already");
+    CM_TRY(turn_take(store, scratch_pool));
+    err = begin(store, scratch_pool);
+    for (i = 1; err && err->code == CM_UNAVAILABLE && i < TRIES; i++) {
+        if (i > 1)
+            apr_sleep(TRIES_PAUSE);
+        err = begin(store, scratch_pool);
+    }
+    if (err) {
+        turn_leave(store);
+        return err;
+    }
+    store->failed = store->doomed = 0;
+    store->transaction_pool = scratch_pool;
+    apr_pool_cleanup_register(scratch_pool, store, transaction_lost,
+                              apr_pool_cleanup_null);
+    return NULL;
+}
+
+/* Commit; while another process holds SQLite's lock, again: the transaction
+ * stays open then. */
+static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
+{
+    const apr_time_t deadline =
+        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    cm_error_t *err = cm_statement_command(store, "COMMIT", pool);
+
+    while (err && err->code == CM_BUSY &&
+           store->dialect->database == CM_SQLITE3 &&
+           apr_time_now() < deadline) {
+        apr_sleep(CM_BUSY_PAUSE);
+        err = cm_statement_command(store, "COMMIT", pool);
+    }
+    return err;
+}
+
+cm_error_t *cm_transaction_commit(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    if (!store->transaction_pool)
+        return CM_FAIL(scratch_pool, CM_DATABASE, "no transaction is open");
+    if (store->failed || store->doomed) {
+        cm_transaction_rollback(store);
+        return CM_FAIL(scratch_pool, CM_DATABASE,
+                       "a transaction with a failed statement cannot be "
+                       "committed");
+    }
+    err = commit(store, scratch_pool);
+    if (err)
+        cm_transaction_rollback(store);
+    else
+        transaction_end(store);
+    return err;
+}
+
+void cm_transaction_rollback(cm_store_t *store)
+{
+    int rows;
+
+    if (!store->transaction_pool)
+        return;
+    if (!store->broken && store->handle &&
+        apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK") &&
+        store->dialect->database != CM_SQLITE3)
+        store->broken = 1;
+    transaction_end(store);
+}
+
+static cm_error_t *savepoint(cm_store_t *store, const char *verb,
+                             const char *name, apr_pool_t *pool)
+{
+    if (!store->transaction_pool)
+        return CM_FAIL(pool, CM_DATABASE, "no transaction is open");
+    CM_TRY(cm_statement_ready(store, pool));
+    return cm_statement_command(store, apr_pstrcat(pool, verb, name, NULL),
+                                pool);
+}
+
+cm_error_t *cm_transaction_savepoint(cm_store_t *store, const char *name,
+                                     apr_pool_t *scratch_pool)
+{
+    return savepoint(store, "SAVEPOINT ", name, scratch_pool);
+}
+
+cm_error_t *cm_transaction_release(cm_store_t *store, const char *name,
+                                   apr_pool_t *scratch_pool)
+{
+    return savepoint(store, "RELEASE SAVEPOINT ", name, scratch_pool);
+}
+
+cm_error_t *cm_transaction_rollback_to(cm_store_t *store, const char *name,
+                                       apr_pool_t *scratch_pool)
+{
+    CM_TRY(savepoint(store, "ROLLBACK TO SAVEPOINT ", name, scratch_pool));
+    store->failed = 0;
+    return NULL;
+}
+
+int cm_transaction_revive(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    if (!store->handle || store->read_only)
+        return 0;
+    if (!store->broken)
+        return 1;
+    store->broken = 0;
+    err = cm_statement_command(store, "ROLLBACK", scratch_pool);
+    err = cm_statement_command(store, "SELECT 1", scratch_pool);
+    store->broken = err != NULL;
+    return !err;
+}
+
+int cm_transaction_is_outside(const cm_store_t *store, apr_interval_time_t took)
+{
+    return store->outside == CM_OUTSIDE_HOST ||
+           store->outside == CM_OUTSIDE_READ_ONLY ||
+           (store->outside == CM_OUTSIDE_LOCK && took > REAL_WAIT);
+}
+
+/* Give *BACK, the SQL that makes the constraints deferred again which are so
+ * by themselves; empty when there are none. */
+static cm_error_t *find_deferred(const char **back, cm_store_t *store,
+                                 apr_pool_t *pool)
+{
+    const char *sql =
+        cm_sql_section(store->dialect->driver, "catalog.sql", "deferred", pool);
+    cm_rows_t *rows;
+
+    *back = "";
+    if (!sql)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, store, sql, NULL, 0, pool));
+    if (rows->count && cm_cell_text(rows, 0, 0))
+        *back = apr_pstrdup(pool, cm_cell_text(rows, 0, 0));
+    return NULL;
+}
+
+cm_error_t *cm_transaction_check_deferred(const char **back, cm_store_t *store,
+                                          apr_pool_t *pool,
+                                          apr_pool_t *scratch_pool)
+{
+    if (cm_native_deferred(store))
+        return CM_FAIL(scratch_pool, CM_REJECTED,
+                       "FOREIGN KEY constraint failed (one that is checked at "
+                       "the end of the transaction)");
+    if (!*back)
+        CM_TRY(find_deferred(back, store, pool));
+    if (!**back)
+        return NULL;
+    CM_TRY(cm_statement_execute(store, "SET CONSTRAINTS ALL IMMEDIATE",
+                                scratch_pool));
+    return cm_statement_execute(store, *back, scratch_pool);
+}

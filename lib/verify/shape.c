@@ -1,0 +1,278 @@
+/* What a model looks like on each side: see verify.h. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "record/alike.h"
+#include "outbox/outbox.h"
+#include "verify/verify.h"
+
+/* Return whether the peer may be told of COLUMN: the key is the record's name,
+ * or is none of the peer's business. */
+static int is_compared(const cm_table_t *table, const cm_column_t *column)
+{
+    return column && column->carried && !column->generated &&
+           column != table->key;
+}
+
+static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+
+        if (!is_compared(table, column))
+            continue;
+        APR_ARRAY_PUSH(columns, cm_verify_column_t) =
+            (cm_verify_column_t){.name = column->name,
+                                 .reference = column->reference,
+                                 .value_class = column->value_class,
+                                 .loose = column->loose};
+    }
+}
+
+static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
+                                const char *type, apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(type);
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(
+        cm_statement_select(&rows, node->store,
+                            "SELECT DISTINCT origin FROM communicator_mappings"
+                            " WHERE local_record_type = %s AND origin > ''"
+                            " ORDER BY origin",
+                            &argument, 1, pool));
+    for (i = 0; i < rows->count; i++)
+        APR_ARRAY_PUSH(origins, const char *) = cm_cell_text(rows, i, 0);
+    return NULL;
+}
+
+/* A record that was inserted just now has a message, and no name yet. */
+static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
+                                     const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(table->model->type),
+                                    cm_datum_text(table->model->name)};
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
+                    " AS t WHERE NOT EXISTS (SELECT 1 FROM"
+                    " communicator_mappings AS m"
+                    " WHERE m.local_record_type = %s"
+                    " AND m.local_record_id = ",
+                    table->key_text,
+                    ") AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+                    " WHERE o.seq IS NULL AND o.model = %s"
+                    " AND o.local_record_id = ",
+                    table->key_text, ")", NULL),
+        arguments, 2, pool));
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+/* Where the database may hide rows from us, count the records that it hides:
+ * those that have a name, and no row to be seen. */
+static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
+                                const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(table->model->type);
+    const cm_datum_t name = cm_datum_text(table->quoted);
+    const char *filtered = cm_dialect_of_store(node->store)->filtered;
+    cm_rows_t *rows;
+
+    if (!filtered)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               apr_pstrcat(pool, "SELECT CASE WHEN ", filtered,
+                                           " THEN 1 ELSE 0 END", NULL),
+                               &name, 1, pool));
+    shape->filtered = (int)cm_cell_number(rows, 0, 0);
+    if (!shape->filtered)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
+                                           table->quoted,
+                                           " AS t WHERE EXISTS (SELECT 1 FROM"
+                                           " communicator_mappings AS m"
+                                           " WHERE m.local_record_type = %s"
+                                           " AND m.local_record_id = ",
+                                           table->key_text, ")", NULL),
+                               &type, 1, pool));
+    shape->hidden = shape->records - cm_cell_number(rows, 0, 0);
+    if (shape->hidden < 0)
+        shape->hidden = 0;
+    return NULL;
+}
+
+static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
+                                 const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(table->model->type);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted, NULL), NULL,
+        0, pool));
+    shape->rows = cm_cell_number(rows, 0, 0);
+
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT COUNT(*) FROM communicator_mappings"
+                               " WHERE local_record_type = %s"
+                               " AND local_record_id IS NOT NULL",
+                               &type, 1, pool));
+    shape->records = cm_cell_number(rows, 0, 0);
+    CM_TRY(count_hidden(shape, node, table, pool));
+    return count_unpublished(&shape->unpublished, node, table, pool);
+}
+
+cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
+                            const char *name, apr_pool_t *result_pool)
+{
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+    cm_verify_shape_t *shape = apr_pcalloc(result_pool, sizeof(*shape));
+    const cm_table_t *table;
+    apr_int64_t stamped;
+
+    *shape_out = shape;
+    shape->columns =
+        apr_array_make(result_pool, 16, sizeof(cm_verify_column_t));
+    shape->origins = apr_array_make(result_pool, 4, sizeof(const char *));
+    if (!model)
+        return NULL;
+    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_stamp_all(&stamped, node, result_pool));
+    shape->known = 1;
+    shape->receives = model->receives;
+    shape->publishes = model->publishes;
+    shape->deletes = model->deletes;
+    shape->shared_keys = model->shared_keys;
+    add_columns(shape->columns, table);
+    CM_TRY_FOR(find_origins(shape->origins, node, model->type, result_pool),
+               result_pool, "cannot read the mappings");
+    CM_TRY_FOR(count_records(shape, node, table, result_pool), result_pool,
+               "cannot count the records of model '%s'", name);
+    return NULL;
+}
+
+static int is_either(const cm_verify_column_t *a, const cm_verify_column_t *b,
+                     cm_class_e value_class)
+{
+    return a->value_class == value_class || b->value_class == value_class;
+}
+
+static cm_like_e like_of(const cm_verify_column_t *a,
+                         const cm_verify_column_t *b)
+{
+    if (is_either(a, b, CM_CLASS_JSON))
+        return CM_LIKE_JSON;
+    if (a->value_class == b->value_class)
+        return a->value_class == CM_CLASS_DECIMAL && (a->loose || b->loose)
+                   ? CM_LIKE_NUMBER
+                   : CM_LIKE_EXACT;
+    if (is_either(a, b, CM_CLASS_BOOLEAN))
+        return CM_LIKE_BOOLEAN;
+    if (is_either(a, b, CM_CLASS_DECIMAL) || is_either(a, b, CM_CLASS_FLOAT))
+        return CM_LIKE_NUMBER;
+    if (is_either(a, b, CM_CLASS_DATE))
+        return CM_LIKE_MOMENT;
+    return CM_LIKE_EXACT;
+}
+
+/* Return the columns of SHAPE by their names. */
+static apr_hash_t *index_columns(const cm_verify_shape_t *shape,
+                                 apr_pool_t *pool)
+{
+    apr_hash_t *by_name = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < shape->columns->nelts; i++) {
+        const cm_verify_column_t *column =
+            &APR_ARRAY_IDX(shape->columns, i, cm_verify_column_t);
+
+        apr_hash_set(by_name, column->name, APR_HASH_KEY_STRING, column);
+    }
+    return by_name;
+}
+
+static int is_same_reference(const cm_verify_column_t *a,
+                             const cm_verify_column_t *b)
+{
+    if (!a->reference || !b->reference)
+        return a->reference == b->reference;
+    return !strcmp(a->reference, b->reference);
+}
+
+apr_array_header_t *cm_verify_shape_common(apr_array_header_t **left_out,
+                                           const cm_verify_shape_t *here,
+                                           const cm_verify_shape_t *there,
+                                           apr_pool_t *pool)
+{
+    apr_array_header_t *common =
+        apr_array_make(pool, 16, sizeof(cm_verify_column_t));
+    apr_hash_t *known_here = index_columns(here, pool);
+    apr_hash_t *known_there = index_columns(there, pool);
+    int i;
+
+    *left_out = apr_array_make(pool, 4, sizeof(const char *));
+    for (i = 0; i < here->columns->nelts; i++) {
+        cm_verify_column_t column =
+            APR_ARRAY_IDX(here->columns, i, cm_verify_column_t);
+        const cm_verify_column_t *other =
+            apr_hash_get(known_there, column.name, APR_HASH_KEY_STRING);
+
+        if (!other || !is_same_reference(&column, other)) {
+            APR_ARRAY_PUSH(*left_out, const char *) = column.name;
+            continue;
+        }
+        column.like = like_of(&column, other);
+        APR_ARRAY_PUSH(common, cm_verify_column_t) = column;
+    }
+    for (i = 0; i < there->columns->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(there->columns, i, cm_verify_column_t).name;
+
+        if (!apr_hash_get(known_here, name, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(*left_out, const char *) = name;
+    }
+    return common;
+}
+
+cm_error_t *cm_verify_shape_open(cm_verify_t **verify_out, cm_node_t *node,
+                                 const char *peer, const char *name,
+                                 const apr_array_header_t *columns,
+                                 apr_pool_t *pool)
+{
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+    cm_verify_t *verify = apr_pcalloc(pool, sizeof(*verify));
+    int i;
+
+    if (!model)
+        return CM_FAIL(pool, CM_CONFIG, "there is no model '%s'", name);
+    verify->node = node;
+    verify->peer = peer;
+    CM_TRY(cm_node_table(&verify->table, node, model));
+    verify->columns = columns;
+    verify->places = apr_hash_make(pool);
+    for (i = 0; i < columns->nelts; i++) {
+        const char *column = APR_ARRAY_IDX(columns, i, cm_verify_column_t).name;
+
+        if (!is_compared(verify->table,
+                         cm_table_column(verify->table, column)) ||
+            apr_hash_get(verify->places, column, APR_HASH_KEY_STRING))
+            return CM_FAIL(pool, CM_MALFORMED,
+                           "model '%s' sends no column '%.255s', or it is "
+                           "asked for twice",
+                           name, column);
+        apr_hash_set(verify->places, column, APR_HASH_KEY_STRING,
+                     apr_pmemdup(pool, &i, sizeof(i)));
+    }
+    *verify_out = verify;
+    return NULL;
+}

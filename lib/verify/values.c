@@ -1,0 +1,268 @@
+/* Reading the values of records, set by set: see verify.h. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+#include "record/alike.h"
+#include "record/canonical.h"
+#include "record/capture_row.h"
+#include "record/fit.h"
+#include "verify/verify.h"
+
+/* Records are read in steps of so many bytes, or so many records. */
+#define STEP_BYTES   (1024 * 1024)
+#define STEP_FIRST   16
+#define STEP_RECORDS 512
+
+int cm_verify_values_pace(int count, apr_size_t bytes)
+{
+    apr_size_t fit;
+
+    if (!count)
+        return STEP_FIRST;
+    fit = STEP_BYTES / (bytes / count + 1);
+    if (fit < 1)
+        return 1;
+    if (fit > STEP_RECORDS)
+        fit = STEP_RECORDS;
+    return (int)fit < 4 * count ? (int)fit : 4 * count;
+}
+
+/* Give those of LOCAL_IDS that stand there for the second time what the first
+ * has: a record may be asked for by several names. */
+static void share_values(cm_value_t **values, const char *const *local_ids,
+                         int count, apr_pool_t *pool)
+{
+    apr_hash_t *first = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < count; i++) {
+        cm_value_t *const *known =
+            apr_hash_get(first, local_ids[i], APR_HASH_KEY_STRING);
+
+        if (known)
+            values[i] = *known;
+        else
+            apr_hash_set(first, local_ids[i], APR_HASH_KEY_STRING, &values[i]);
+    }
+}
+
+/* Select EXPRESSIONS behind the key of the records of TABLE with IDS (const
+ * char *); PLACES maps a key, canonical, to its int *. */
+static cm_error_t *
+select_records(cm_rows_t **rows, apr_hash_t *places, const cm_verify_t *verify,
+               const cm_table_t *table, const char *expressions,
+               const char *const *ids, int count, apr_pool_t *pool)
+{
+    cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
+    const cm_dialect_t *dialect = cm_dialect_of_store(verify->node->store);
+    const char *key;
+    cm_bulk_t *keys;
+    int i;
+
+    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
+    keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
+    for (i = 0; i < count; i++) {
+        cm_value_t value = {CM_TEXT, ids[i], strlen(ids[i])};
+        cm_datum_t datum;
+
+        if (cm_fit_value(&datum, table->key, value, dialect, pool))
+            continue;
+        key = cm_canonical_key(table, ids[i], dialect, pool);
+        if (apr_hash_get(places, key, APR_HASH_KEY_STRING))
+            continue;
+        cm_bulk_add(keys, datum);
+        apr_hash_set(places, key, APR_HASH_KEY_STRING,
+                     apr_pmemdup(pool, &i, sizeof(i)));
+    }
+    *rows = apr_pcalloc(pool, sizeof(**rows));
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    return cm_bulk_select(rows, verify->node->store,
+                          apr_pstrcat(pool, table->key_text, expressions, NULL),
+                          keys, NULL, 0, pool);
+}
+
+/* Return which of the records that were asked for has KEY, or NULL. */
+static const int *place_of(apr_hash_t *places, const cm_verify_t *verify,
+                           const cm_table_t *table, const char *key,
+                           apr_pool_t *pool)
+{
+    return apr_hash_get(
+        places,
+        cm_canonical_key(table, key, cm_dialect_of_store(verify->node->store),
+                         pool),
+        APR_HASH_KEY_STRING);
+}
+
+static cm_error_t *read_capture(cm_value_t **values, const cm_verify_t *verify,
+                                const cm_datum_t *raw, apr_pool_t *pool)
+{
+    apr_array_header_t *attributes;
+    int i;
+
+    CM_TRY(cm_message_capture(&attributes, verify->table, raw->data, raw->size,
+                              cm_dialect_of_store(verify->node->store), pool));
+    *values =
+        apr_pcalloc(pool, (verify->columns->nelts + 1) * sizeof(**values));
+    for (i = 0; i < verify->columns->nelts; i++)
+        (*values)[i].kind = CM_NULL;
+    for (i = 0; i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+        const int *place =
+            apr_hash_get(verify->places, attribute->name, APR_HASH_KEY_STRING);
+
+        if (place)
+            (*values)[*place] = attribute->value;
+    }
+    return NULL;
+}
+
+/* Give the keys of the identities of the records IDS of MODEL: id -> const
+ * char *. Those that nothing has named yet have the name that they will get;
+ * those that are not here, to which a reference is sent as null, have none. */
+static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
+                                const cm_model_t *model,
+                                const apr_array_header_t *ids, apr_pool_t *pool)
+{
+    apr_array_header_t *missing = apr_array_make(pool, 4, sizeof(char *));
+    apr_hash_t *found, *places = apr_hash_make(pool);
+    const cm_table_t *table;
+    cm_rows_t *rows;
+    int i;
+
+    *keys = apr_hash_make(pool);
+    CM_TRY(
+        cm_mapping_by_local_id(&found, verify->node, model->type, ids, pool));
+    for (i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+        const cm_mapping_t *mapping =
+            apr_hash_get(found, id, APR_HASH_KEY_STRING);
+
+        if (mapping)
+            apr_hash_set(*keys, id, APR_HASH_KEY_STRING,
+                         cm_identity_key(mapping->identity, pool));
+        else
+            APR_ARRAY_PUSH(missing, const char *) = id;
+    }
+    if (!missing->nelts)
+        return NULL;
+    CM_TRY(cm_node_table(&table, verify->node, model));
+    CM_TRY(select_records(&rows, places, verify, table, "",
+                          (const char *const *)missing->elts, missing->nelts,
+                          pool));
+    for (i = 0; i < rows->count; i++) {
+        const int *place =
+            place_of(places, verify, table, cm_cell_text(rows, i, 0), pool);
+        const char *id =
+            place ? APR_ARRAY_IDX(missing, *place, const char *) : NULL;
+
+        if (id)
+            apr_hash_set(
+                *keys, id, APR_HASH_KEY_STRING,
+                cm_identity_key(cm_mapping_identity_of_local(
+                                    verify->node, model, id,
+                                    cm_mapping_first_life(verify->node, model),
+                                    pool),
+                                pool));
+    }
+    return NULL;
+}
+
+/* Put names in the place of the ids that column PLACE of ROWS has. */
+static cm_error_t *name_references(cm_value_t **rows, int count,
+                                   const cm_verify_t *verify,
+                                   const cm_model_t *model, int place,
+                                   apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, count, sizeof(char *));
+    apr_hash_t *seen = apr_hash_make(pool), *keys;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const char *id = rows[i] && rows[i][place].kind > CM_NULL
+                             ? rows[i][place].data
+                             : NULL;
+
+        if (!id || apr_hash_get(seen, id, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
+        APR_ARRAY_PUSH(ids, const char *) = id;
+    }
+    CM_TRY(name_records(&keys, verify, model, ids, pool));
+    for (i = 0; i < count; i++) {
+        cm_value_t *value = rows[i] ? &rows[i][place] : NULL;
+        const char *key;
+
+        if (!value || value->kind <= CM_NULL)
+            continue;
+        key = apr_hash_get(keys, value->data, APR_HASH_KEY_STRING);
+        *value = key ? (cm_value_t){CM_TEXT, key, strlen(key)}
+                     : (cm_value_t){.kind = CM_NULL};
+    }
+    return NULL;
+}
+
+/* Put the values of ROWS into the form in which they are compared. */
+static cm_error_t *form_values(cm_value_t **rows, int count,
+                               const cm_verify_t *verify, apr_pool_t *pool)
+{
+    int place, i;
+
+    for (place = 0; place < verify->columns->nelts; place++) {
+        const cm_verify_column_t *column =
+            &APR_ARRAY_IDX(verify->columns, place, cm_verify_column_t);
+        const cm_column_t *here = cm_table_column(verify->table, column->name);
+        const cm_model_t *model =
+            here && here->reference
+                ? cm_settings_model(verify->node->settings, here->reference)
+                : NULL;
+
+        if (model) {
+            CM_TRY(name_references(rows, count, verify, model, place, pool));
+            continue;
+        }
+        for (i = 0; i < count; i++)
+            if (rows[i])
+                rows[i][place] =
+                    cm_alike_form(column->like, rows[i][place], pool);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
+                             const cm_verify_t *verify,
+                             const char *const *local_ids, int count,
+                             apr_pool_t *pool)
+{
+    cm_value_t **values = apr_pcalloc(pool, (count + 1) * sizeof(*values));
+    apr_hash_t *places = apr_hash_make(pool);
+    cm_rows_t *rows;
+    int i;
+
+    *bytes = 0;
+    CM_TRY_FOR(
+        select_records(&rows, places, verify, verify->table,
+                       apr_pstrcat(pool, ", ", verify->table->capture, NULL),
+                       local_ids, count, pool),
+        pool, "cannot read the records of model '%s'",
+        verify->table->model->name);
+    for (i = 0; i < rows->count; i++) {
+        const int *place = place_of(places, verify, verify->table,
+                                    cm_cell_text(rows, i, 0), pool);
+
+        const cm_datum_t *raw = cm_cell(rows, i, 1);
+
+        CM_TRY(cm_capture_row_whole(&raw, verify->node->store, verify->table,
+                                    cm_cell_text(rows, i, 0), pool));
+        *bytes += raw->size;
+        if (place)
+            CM_TRY(read_capture(&values[*place], verify, raw, pool));
+    }
+    CM_TRY(form_values(values, count, verify, pool));
+    share_values(values, local_ids, count, pool);
+    *rows_out = (const cm_value_t **)values;
+    return NULL;
+}

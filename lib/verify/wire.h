@@ -1,0 +1,68 @@
+/* Questions of one side about records, and the answers of the other
+ * (docs/wire.md, "Verifying"). A question changes nothing, but for
+ * CM_ASK_PUBLISH. */
+#ifndef CM_VERIFY_WIRE_H
+#define CM_VERIFY_WIRE_H
+
+#include "verify/verify.h"
+
+/* Hexadecimal digits of a digest. */
+#define CM_DIGEST_DIGITS 32
+
+/* The names of column classes on the wire, by cm_class_e. */
+extern const char *const cm_verify_reply_class_names[];
+
+typedef enum cm_ask_e {
+    CM_ASK_SHAPE,  /* what the model looks like */
+    CM_ASK_PARTS,  /* a digest for each part of a stretch */
+    CM_ASK_ITEMS,  /* a digest for each record of a stretch */
+    CM_ASK_STATES, /* the values of some records */
+    CM_ASK_PUBLISH /* send some records again */
+} cm_ask_e;
+
+typedef struct cm_verify_question_t {
+    cm_ask_e ask;
+    const char *model;
+    const apr_array_header_t *columns; /* cm_verify_column_t: name, like */
+    const char *origin, *after;
+    const apr_array_header_t *bounds; /* const char *: where the parts end; of
+                                         ITEMS only one. NULL: no end */
+    const apr_array_header_t *names;  /* cm_identity_t */
+} cm_verify_question_t;
+
+/* What it did not say is NULL or 0. */
+typedef struct cm_verify_answer_t {
+    cm_verify_shape_t *shape;
+    apr_array_header_t *parts;  /* cm_verify_part_t */
+    apr_array_header_t *items;  /* cm_verify_item_t */
+    apr_array_header_t *states; /* cm_resend_t: maybe not all */
+    const char *until; /* PARTS, ITEMS: there were too many records, the last
+                          part ends here; NULL: all was answered */
+    apr_int64_t published;
+} cm_verify_answer_t;
+
+/* Write QUESTION to BUFFER, or read the one in TEXT. Reading fails with
+ * CM_MALFORMED. */
+void cm_verify_question_write(cm_buffer_t *buffer,
+                              const cm_verify_question_t *question);
+cm_error_t *cm_verify_question_read(cm_verify_question_t **question,
+                                    const char *text, apr_size_t size,
+                                    apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Write ANSWER to BUFFER, or read the one in TEXT, to a question about COLUMNS
+ * columns. Reading fails with CM_MALFORMED. */
+void cm_verify_reply_write(cm_buffer_t *buffer,
+                           const cm_verify_answer_t *answer, int columns);
+cm_error_t *cm_verify_reply_read(cm_verify_answer_t **answer, const char *text,
+                                 apr_size_t size, int columns,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Answer QUESTION of PEER. Tells only what the peer is sent: fails with
+ * CM_NOT_FOUND when there is no such model, or it is only received; with
+ * CM_MALFORMED when a column is not sent; and as what it does. */
+cm_error_t *cm_verify_question_answer(cm_verify_answer_t **answer,
+                                      cm_node_t *node, const char *peer,
+                                      const cm_verify_question_t *question,
+                                      apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif
