@@ -6,6 +6,7 @@
 #include "node/altered.h"
 #include "node/graves.h"
 #include "outbox/aliases.h"
+#include "outbox/overtaken.h"
 #include "apply/lost.h"
 
 cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
@@ -69,6 +70,7 @@ cm_error_t *cm_apply_finish(cm_apply_t *run, apr_pool_t *scratch_pool)
 {
     apr_array_header_t *news;
 
+    CM_TRY(cm_overtaken_delete(run->node, run->graves, scratch_pool));
     CM_TRY(cm_altered_keep(&news, run->node, run->altered, run->pool));
     run->altered = news;
     CM_TRY(cm_lost_write(run, scratch_pool));
