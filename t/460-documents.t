@@ -274,8 +274,8 @@ for my $name (grep { /\.md$|^[A-Z]+$/ } sort keys %text) {
         push @dead, "$name: $link"
           unless -e "$top/$there" && (!$anchor || $has{$anchor});
     }
-    for my $file ($text{$name}
-        =~ m{(?<![\w/.-])((?:conf|docs|packaging|sql|t|\.ci)/[\w./-]*\w)}g) {
+    for my $file ($text{$name} =~ m{(?<![\w/.-])((?:bench|build-aux|client|conf
+            |docs|lib|mod_communicator|packaging|sql|t|\.ci)/[\w./-]*\w)}xg) {
         next if $file =~ /NNN|subject/;
         $links++;
         push @dead, "$name: $file" unless -e "$top/$file" || glob "$top/$file*";
@@ -285,5 +285,40 @@ cmp_ok($links, '>', 20, 'links were found');
 is("@dead", '', 'each leads somewhere');
 is(join(' ', grep { index($text{$_}, "$top/") >= 0 } sort keys %text), '',
     'no document names the place where the sources are');
+
+# Functions that are named, and the files beside them
+
+sub defines {
+    my ($code, $function) = @_;
+
+    return $code =~ /^\w[^;{}()]*\b\Q$function\E\([^;{}]*\)\s*\n\{/m;
+}
+
+my %code = map { $_ => slurp($_) }
+  map { glob "$top/$_/*.c" } 'lib/*', 'client', 'mod_communicator';
+my $architecture = $text{'docs/architecture.md'};
+my ($named, @gone) = (0);
+for my $function ($architecture =~ /`((?:cm|sync|mod)_\w+)\(\)`/g) {
+    $named++;
+    push @gone, $function unless grep { defines($_, $function) } values %code;
+}
+cmp_ok($named, '>', 50, 'architecture.md names functions');
+is("@gone", '', '  each is there');
+
+my ($decided) = $architecture =~ /^## Where is X decided\?\n(.*?)^## /ms;
+my ($decisions, @elsewhere) = (0);
+for my $row ($decided =~ /^(\| .*\?.*)$/mg) {
+    my $file = '';
+
+    for my $word ($row =~ /`([^`]+)`/g) {
+        $file = "$top/$word" if $word =~ m{/};
+        next unless $word =~ /^(\w+)\(\)$/;
+        $decisions++;
+        push @elsewhere, $row =~ /^\| (.*?\?)/ ? "$1 $word" : $word
+          unless grep { defines($code{$_} // '', $1) } glob $file;
+    }
+}
+cmp_ok($decisions, '>', 30, 'it says where things are decided');
+is(join("\n", @elsewhere), '', '  each function is in the file beside it');
 
 done_testing();
