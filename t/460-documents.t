@@ -321,4 +321,25 @@ for my $row ($decided =~ /^(\| .*\?.*)$/mg) {
 cmp_ok($decisions, '>', 30, 'it says where things are decided');
 is(join("\n", @elsewhere), '', '  each function is in the file beside it');
 
+# t/README: which test covers which hazard, and every file of tests
+
+my ($index, $hazards, @unheard) = (slurp("$top/t/README"), 0);
+for my $row ($index =~ /^(\| .*)$/mg) {
+    my $test;
+
+    for my $word ($row =~ m{((?:t|bench)/[\w/.-]+\.\w+|"[^"]+")}g) {
+        if ($word !~ /^"(.*)"$/) {
+            push @unheard, $word unless -e "$top/$word";
+            # As if names were written without breaks and backslashes.
+            $test = -e "$top/$word"
+              ? slurp("$top/$word") =~ s/"\s*\n\s*"//gr =~ s/\\'/'/gr : '';
+            next;
+        }
+        $hazards++;
+        push @unheard, $word if index($test, $1) < 0;
+    }
+}
+cmp_ok($hazards, '>', 100, 't/README names tests');
+is(join("\n", @unheard), '', '  each of them is there');
+
 done_testing();
