@@ -22,7 +22,7 @@ use Communicator::Test::Peer;
 use Communicator::Test::Proxy;
 use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
-  skew_trigger statement pause changed_at_once);
+  triggers statement pause changed_at_once);
 use Communicator::Test::Torture::Compare qw(keys_of differences_of);
 use Communicator::Test::Torture::Stuck qw(sessions_of);
 
@@ -103,7 +103,7 @@ sub connect {
     }
     for my $node (@{ $self->{nodes} }) {
         $node->migrate;
-        $node->database->run(skew_trigger($node->database->driver));
+        $node->database->run(triggers($node->database->driver));
     }
     $_->start for @{ $self->{servers} };
 }
@@ -122,6 +122,8 @@ sub transaction {
     my $driver = $database->driver;
     my %ids = map { $_ => [keys_of($node, $_, 'id')] }
       qw(authors posts tags);
+    $ids{baskets} = [keys_of($node, 'baskets', 'token')];
+    $ids{emptied} = [];
     $ids{awaited} = $node->{awaited} unless $self->{on_delete};
     my $sql = $driver eq 'sqlite3' ? "begin immediate;\n" : "begin;\n";
     my @tokens;
@@ -136,11 +138,13 @@ sub transaction {
     }
     my $commits = rand() > 0.15;
     $sql .= $commits ? "commit;\n" : "rollback;\n";
-    $self->start_application($node, $sql, $commits ? \@tokens : [], []);
+    $self->start_application($node, $sql, $commits ? \@tokens : [],
+        $commits ? $ids{emptied} : []);
 }
 
 # Let the application run SQL on NODE, in the background. When it succeeds,
-# events with TOKENS are there, and none with those that are GONE.
+# events with TOKENS are there, and no events or baskets with those that are
+# GONE.
 sub start_application {
     my ($self, $node, $sql, $tokens, $gone) = @_;
     my $database = $node->database;
@@ -361,6 +365,8 @@ sub differences {
           grep { !$count{$_} } @{ $self->{committed} || [] };
         push @lines, map { $node->name . ": $count{$_} times $_" }
           grep { $count{$_} > 1 } sort keys %count;
+        $count{ $_->[0] }++ for @{ $node->database->rows(
+            'select token from baskets') };
         push @lines, map { $node->name . ": still there: $_" }
           grep { $count{$_} } @{ $self->{gone} || [] };
     }

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(one_of tables models skew_trigger statement pause types
+our @EXPORT_OK = qw(one_of tables models triggers statement pause types
   columns references changed_at_once);
 
 my $tables = <<'SQL';
@@ -21,6 +21,8 @@ create table posts (id {key}, author_id bigint {author},
 create table countries (code varchar(20) not null primary key, name varchar(80))
     {engine};
 create table events (id {key}, token varchar(40) not null) {engine};
+create table baskets (id {key}, token varchar(40), items bigint) {engine};
+create table goods (id {key}, basket varchar(40)) {engine};
 create table test_skew (offset_us bigint) {engine};
 insert into test_skew values (0);
 SQL
@@ -53,6 +55,20 @@ create trigger test_skew before insert on outbound_messages for each row
 SQL
 );
 
+# The application counts the goods in a basket. So a delete that is applied
+# changes another row.
+my $count = 'update baskets set items = items - 1 where token = old.basket';
+my %count = (
+    sqlite3 => "create trigger test_count after delete on goods begin $count; "
+      . "end;\n",
+    pgsql => 'create function test_count() returns trigger language plpgsql '
+      . "as \$\$ begin $count; return null; end \$\$;\n"
+      . 'create trigger test_count after delete on goods '
+      . "for each row execute function test_count();\n",
+    mysql => "create trigger test_count after delete on goods for each row "
+      . "$count;\n",
+);
+
 my %pause = (
     sqlite3 => ".shell sleep %.2f\n",
     pgsql => "select pg_sleep(%.2f);\n",
@@ -78,6 +94,7 @@ my @choices = (
     \&insert_country, \&update_country, \&replace_country, \&delete_country,
     (\&insert_tag) x 2, \&update_tag, \&delete_tag,
     \&insert_early, (\&insert_awaited) x 2,
+    \&fill_basket, \&empty_basket,
 );
 
 # The tables; ON_DELETE: what foreign keys do, '' for none of them.
@@ -101,6 +118,8 @@ CommunicatorModel tag table=tags match=name
 CommunicatorModel post table=posts $references $conflict
 CommunicatorModel country table=countries key=code keys=shared
 CommunicatorModel event table=events
+CommunicatorModel basket table=baskets
+CommunicatorModel good table=goods
 CONF
 }
 
@@ -112,14 +131,17 @@ sub columns {
         tags => [qw(name color)],
         countries => [qw(code name)],
         events => [qw(token)],
+        baskets => [qw(token items)],
+        goods => [qw(basket)],
     );
 }
 sub references { return (author_id => 'authors', boss_id => 'authors',
     tag_id => 'tags') }
 sub types { return (authors => 'Author', posts => 'Post', tags => 'Tag',
-    countries => 'Country', events => 'Event') }
+    countries => 'Country', events => 'Event', baskets => 'Basket',
+    goods => 'Good') }
 
-sub skew_trigger { return $skew{ $_[0] } }
+sub triggers { return $skew{ $_[0] } . $count{ $_[0] } }
 sub pause { return sprintf $pause{ $_[0] }, $_[1] }
 sub one_of { return $_[ rand @_ ] }
 
@@ -141,9 +163,10 @@ sub id_of {
     return @$ids && rand() < 0.8 ? one_of(@$ids) : 'null';
 }
 
-# One random statement, or two. IDS: table -> ids there, and awaited: those of
-# authors to come, { next, ids }, undef where foreign keys forbid it; TOKEN:
-# gives a new one at each call.
+# One random statement, or two. IDS: table -> ids there; baskets: their tokens;
+# emptied: gets the tokens of baskets that are deleted; awaited: ids of authors
+# to come, { next, ids }, undef where foreign keys forbid it. TOKEN: gives a new
+# one at each call.
 sub statement {
     my ($driver, $ids, $token) = @_;
 
@@ -261,6 +284,25 @@ sub insert_events {
 
     return 'insert into events (token) values '
       . join(', ', map { "('@{[ $token->() ]}')" } 1 .. 2 + rand 30) . ";\n";
+}
+
+sub fill_basket {
+    my ($driver, $ids) = @_;
+    my $token = join '', map { chr 97 + rand 26 } 1 .. 16;
+    my $items = 1 + int rand 4;
+
+    return "insert into baskets (token, items) values ('$token', $items);\n"
+      . 'insert into goods (basket) values '
+      . join(', ', map { "('$token')" } 1 .. $items) . ";\n";
+}
+
+sub empty_basket {
+    my ($driver, $ids) = @_;
+    my $token = one_of(@{ $ids->{baskets} }) or return '';
+
+    push @{ $ids->{emptied} }, $token;
+    return "delete from goods where basket = '$token';\n"
+      . "delete from baskets where token = '$token';\n";
 }
 
 sub insert_country {
