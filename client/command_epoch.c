@@ -93,14 +93,9 @@ static json_object *as_json(const char *name, const char *epoch)
 static cm_error_t *load_peer(cm_peer_t **peer, cm_node_t *node,
                              const char *name, apr_pool_t *pool)
 {
-    cm_error_t *err;
-
     CM_TRY(cm_transaction_begin(node->store, pool));
-    err = cm_peer_load(peer, node, name, 0, pool);
-    if (!err)
-        err = cm_transaction_commit(node->store, pool);
-    cm_transaction_rollback(node->store);
-    return err;
+    return cm_transaction_end(node->store,
+                              cm_peer_load(peer, node, name, 0, pool), pool);
 }
 
 static cm_error_t *show(const sync_client_t *client,

@@ -70,10 +70,8 @@ cm_error_t *sync_session_load(sync_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = cm_peer_load(&session->peer, session->node, session->settings->name,
                        0, session->pool);
-    if (!err)
-        err = cm_transaction_commit(store, scratch_pool);
-    cm_transaction_rollback(store);
-    return err ? err : tell_history(session, scratch_pool);
+    CM_TRY(cm_transaction_end(store, err, scratch_pool));
+    return tell_history(session, scratch_pool);
 }
 
 static cm_error_t *open_http(sync_session_t *session, cm_error_t **secret,
@@ -152,12 +150,9 @@ static cm_error_t *update(sync_session_t *session,
         change(peer, baton);
         err = cm_peer_save(node, peer, scratch_pool);
     }
-    if (!err)
-        err = cm_transaction_commit(node->store, scratch_pool);
-    cm_transaction_rollback(node->store);
-    if (!err)
-        session->peer = peer;
-    return err;
+    CM_TRY(cm_transaction_end(node->store, err, scratch_pool));
+    session->peer = peer;
+    return NULL;
 }
 
 /* What another host has met meanwhile stays: it is compared with the next

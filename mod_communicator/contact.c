@@ -64,12 +64,13 @@ static cm_error_t *check_dialect(const mod_exchange_t *exchange,
         known->name);
 }
 
-/* Read the row again, locked, and write it. */
-static cm_error_t *save(mod_exchange_t *exchange, int push, apr_pool_t *pool)
+/* Read the row again, locked, and write it. *IS_NEW: the peer, known as a gem
+ * until now, has told its epoch for the first time. */
+static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
+                        apr_pool_t *pool)
 {
     cm_node_t *node = exchange->node;
     cm_peer_t *peer;
-    int is_new;
 
     CM_TRY(cm_peer_load(&peer, node, exchange->peer->name, 1, pool));
     CM_TRY(check_dialect(exchange, peer, pool));
@@ -78,16 +79,26 @@ static cm_error_t *save(mod_exchange_t *exchange, int push, apr_pool_t *pool)
         return CM_FAIL(pool, CM_BUSY,
                        "another database of '%s' was here at the same moment",
                        peer->name);
-    is_new = exchange->claim.epoch && !peer->epoch;
+    *is_new = exchange->claim.epoch && !peer->epoch;
     update(peer, exchange, push);
-    CM_TRY(cm_peer_save(node, peer, pool));
-    CM_TRY(cm_transaction_commit(node->store, pool));
+    return cm_peer_save(node, peer, pool);
+}
+
+static cm_error_t *save_in_transaction(mod_exchange_t *exchange, int push,
+                                       apr_pool_t *pool)
+{
+    cm_store_t *store = exchange->node->store;
+    int is_new = 0;
+
+    CM_TRY(cm_transaction_begin(store, pool));
+    CM_TRY(
+        cm_transaction_end(store, save(&is_new, exchange, push, pool), pool));
     if (is_new && exchange->peer->gem)
         ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
                       CM0029 "peer '%s' is no gem: it speaks Communicator's "
                              "protocol, which is used from now on (remove "
                              "protocol=gem, %s:%d)",
-                      peer->name, exchange->peer->place.file,
+                      exchange->peer->name, exchange->peer->place.file,
                       exchange->peer->place.line);
     return NULL;
 }
@@ -113,11 +124,7 @@ cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
     after = *peer;
     if (!update(&after, exchange, push))
         return NULL;
-    CM_TRY(cm_transaction_begin(exchange->node->store, pool));
-    err = save(exchange, push, pool);
-    if (err)
-        cm_transaction_rollback(exchange->node->store);
-    return err;
+    return save_in_transaction(exchange, push, pool);
 }
 
 cm_error_t *mod_contact_quiet(int *quiet, mod_exchange_t *exchange)

@@ -89,11 +89,7 @@ static cm_error_t *note_seen(cm_node_t *node, const cm_peer_t *known,
         peer->sent = seq;
         err = cm_peer_save(node, peer, pool);
     }
-    if (!err)
-        err = cm_transaction_commit(node->store, pool);
-    if (err)
-        cm_transaction_rollback(node->store);
-    return err;
+    return cm_transaction_end(node->store, err, pool);
 }
 
 static cm_error_t *check_epochs(const cm_claim_t *claim, const cm_node_t *node,
@@ -213,13 +209,10 @@ static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
 
     wait_for_cluster(node, 1, pool);
     err = cm_transaction_begin(node->store, pool);
-    if (!err) {
-        err = look_again(claim, node, peer, pool);
-        /* The row of a peer met for the first time has just been made. */
-        if (!err)
-            err = cm_transaction_commit(node->store, pool);
-        cm_transaction_rollback(node->store);
-    }
+    /* The row of a peer that is met for the first time is made here. */
+    if (!err)
+        err = cm_transaction_end(node->store,
+                                 look_again(claim, node, peer, pool), pool);
     wait_for_cluster(node, 0, pool);
     return err;
 }
@@ -340,24 +333,21 @@ static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)
     arguments[0] = cm_datum_text(epoch);
     arguments[1] = cm_datum_number(next_life(node), pool);
     arguments[2] = cm_datum_number(last_seq + by, pool);
-    CM_TRY(
-        cm_statement_run(NULL, node->store,
-                         "UPDATE communicator_node SET epoch = %s, life = %s,"
-                         " last_seq = %s WHERE id = 1",
-                         arguments, 3, pool));
-    CM_TRY(cm_transaction_commit(node->store, pool));
-    return cm_node_refresh(&last_seq, node, pool);
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET epoch = %s,"
+                            " life = %s, last_seq = %s WHERE id = 1",
+                            arguments, 3, pool);
 }
 
 cm_error_t *cm_epoch_renew(cm_node_t *node, apr_pool_t *scratch_pool)
 {
-    cm_error_t *err;
+    apr_int64_t last_seq;
 
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = renew(node, scratch_pool);
-    cm_transaction_rollback(node->store);
-    CM_TRY_FOR(err, scratch_pool, "cannot begin a new history");
-    return NULL;
+    CM_TRY_FOR(cm_transaction_end(node->store, renew(node, scratch_pool),
+                                  scratch_pool),
+               scratch_pool, "cannot begin a new history");
+    return cm_node_refresh(&last_seq, node, scratch_pool);
 }
 
 cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
@@ -374,9 +364,7 @@ cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
         peer->confirmed = peer->confirmed_id = 0;
         err = cm_peer_save(node, peer, scratch_pool);
     }
-    if (!err)
-        err = cm_transaction_commit(node->store, scratch_pool);
-    cm_transaction_rollback(node->store);
-    CM_TRY_FOR(err, scratch_pool, "cannot accept the history of '%s'", name);
+    CM_TRY_FOR(cm_transaction_end(node->store, err, scratch_pool), scratch_pool,
+               "cannot accept the history of '%s'", name);
     return NULL;
 }

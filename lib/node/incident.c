@@ -58,21 +58,16 @@ static cm_error_t *keep(cm_node_t *node, const cm_incident_t *noted,
     apr_int64_t found;
 
     CM_TRY(renew(&found, node, noted, pool));
-    if (!found)
-        CM_TRY(insert(node, noted, pool));
-    return cm_transaction_commit(node->store, pool);
+    return found ? NULL : insert(node, noted, pool);
 }
 
 cm_error_t *cm_incident_keep(cm_node_t *node, const cm_incident_t *noted,
                              apr_pool_t *scratch_pool)
 {
-    cm_error_t *err;
-
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = keep(node, noted, scratch_pool);
-    cm_transaction_rollback(node->store);
-    CM_TRY_FOR(err, scratch_pool, "cannot note a problem of '%s'",
-               noted->subject);
+    CM_TRY_FOR(cm_transaction_end(node->store, keep(node, noted, scratch_pool),
+                                  scratch_pool),
+               scratch_pool, "cannot note a problem of '%s'", noted->subject);
     return NULL;
 }
 
@@ -89,10 +84,8 @@ cm_error_t *cm_incident_end(cm_node_t *node, const char *subject,
                          "DELETE FROM communicator_problems WHERE subject = %s"
                          " AND kind = %s",
                          arguments, 2, scratch_pool);
-    if (!err)
-        err = cm_transaction_commit(node->store, scratch_pool);
-    cm_transaction_rollback(node->store);
-    CM_TRY_FOR(err, scratch_pool, "cannot end a problem of '%s'", subject);
+    CM_TRY_FOR(cm_transaction_end(node->store, err, scratch_pool), scratch_pool,
+               "cannot end a problem of '%s'", subject);
     return NULL;
 }
 

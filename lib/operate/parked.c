@@ -130,15 +130,14 @@ static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
     CM_TRY(find_local_id(&local_id, work, rows, pool));
     CM_TRY(
         cm_conflict_keep_message(work->node, work->peer, rows, local_id, pool));
-    CM_TRY(cm_statement_run(
+    return cm_statement_run(
         NULL, store,
         apr_pstrcat(pool, "UPDATE inbound_messages SET processed_at = ",
                     cm_dialect_of_store(store)->now,
                     ", transient = 0, error = 'discarded'"
                     " WHERE peer = %s AND id = %s",
                     NULL),
-        arguments, 2, pool));
-    return cm_transaction_commit(store, pool);
+        arguments, 2, pool);
 }
 
 /* Where a person's word is awaited, discarding is that word: ours stands.
@@ -166,16 +165,13 @@ static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
 
 static cm_error_t *give_up(const work_t *work, apr_pool_t *pool)
 {
-    cm_error_t *err;
     int done;
 
     CM_TRY(decide_ours(&done, work, pool));
     if (done)
         return NULL;
     CM_TRY(cm_transaction_begin(work->node->store, pool));
-    err = discard(work, pool);
-    cm_transaction_rollback(work->node->store);
-    return err;
+    return cm_transaction_end(work->node->store, discard(work, pool), pool);
 }
 
 cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,

@@ -68,14 +68,11 @@ static cm_error_t *try_remove(apr_int64_t *removed, cm_node_t *node,
                               const char *sql, const cm_datum_t *arguments,
                               int count, apr_pool_t *pool)
 {
-    cm_error_t *err;
-
     CM_TRY(cm_transaction_begin(node->store, pool));
-    err = cm_statement_run(removed, node->store, sql, arguments, count, pool);
-    if (!err)
-        return cm_transaction_commit(node->store, pool);
-    cm_transaction_rollback(node->store);
-    return err;
+    return cm_transaction_end(
+        node->store,
+        cm_statement_run(removed, node->store, sql, arguments, count, pool),
+        pool);
 }
 
 static cm_error_t *tell(const cm_purge_t *purge, apr_pool_t *pool)

@@ -205,8 +205,6 @@ cm_error_t *cm_missing_say(apr_int64_t *said, cm_node_t *node,
 
         if (err && err->code != CM_BUSY)
             return err;
-        if (err)
-            cm_transaction_rollback(node->store);
     }
     return NULL;
 }

@@ -63,20 +63,18 @@ cm_error_t *cm_outbox_confirm_gem(cm_node_t *node, const char *peer,
                                   apr_int64_t seq, apr_int64_t id,
                                   apr_pool_t *scratch_pool)
 {
-    cm_error_t *err;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
     if (seq <= row->confirmed)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = cm_outbox_move_cursor(node, peer, seq, id, scratch_pool);
-    if (err) {
-        cm_transaction_rollback(node->store);
-        return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
-                             "cannot confirm message %" APR_INT64_T_FMT, seq);
-    }
-    return cm_transaction_commit(node->store, scratch_pool);
+    CM_TRY_FOR(cm_transaction_end(
+                   node->store,
+                   cm_outbox_move_cursor(node, peer, seq, id, scratch_pool),
+                   scratch_pool),
+               scratch_pool, "cannot confirm message %" APR_INT64_T_FMT, seq);
+    return NULL;
 }
 
 cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,

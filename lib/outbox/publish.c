@@ -145,11 +145,13 @@ static cm_error_t *enqueue_once(apr_int64_t *count,
     cm_store_t *store = publication->node->store;
 
     CM_TRY(cm_transaction_begin(store, pool));
-    CM_TRY(cm_statement_run(count, store,
-                            section(publication, "enqueue", condition, pool),
-                            (const cm_datum_t *)condition->arguments->elts,
-                            condition->arguments->nelts, pool));
-    return cm_transaction_commit(store, pool);
+    return cm_transaction_end(
+        store,
+        cm_statement_run(count, store,
+                         section(publication, "enqueue", condition, pool),
+                         (const cm_datum_t *)condition->arguments->elts,
+                         condition->arguments->nelts, pool),
+        pool);
 }
 
 /* Enqueue the records of CONDITION in a transaction of their own, again when
@@ -161,12 +163,9 @@ static cm_error_t *enqueue(apr_int64_t *count, const publication_t *publication,
     int i;
 
     for (i = 1; err && err->code == CM_BUSY && i < TRIES; i++) {
-        cm_transaction_rollback(publication->node->store);
         apr_sleep(i * TRIES_PAUSE);
         err = enqueue_once(count, publication, condition, pool);
     }
-    if (err)
-        cm_transaction_rollback(publication->node->store);
     return err;
 }
 
@@ -316,10 +315,7 @@ static cm_error_t *enqueue_deletes(const publication_t *publication,
                      " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
                      after, last),
         arguments, 3, pool);
-    if (!err)
-        err = cm_transaction_commit(store, pool);
-    cm_transaction_rollback(store);
-    return err;
+    return cm_transaction_end(store, err, pool);
 }
 
 /* Say all deletes of the model again: a peer that was restored from a backup

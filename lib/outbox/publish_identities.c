@@ -19,7 +19,6 @@ static cm_error_t *publish_deletes(apr_int64_t *count, cm_node_t *node,
     const char *body = apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL);
     cm_bulk_t *bulk =
         cm_bulk_create("outbound_messages", delete_columns, 7, 0, pool);
-    cm_error_t *err;
     int i;
 
     for (i = 0; i < mappings->nelts; i++) {
@@ -35,11 +34,9 @@ static cm_error_t *publish_deletes(apr_int64_t *count, cm_node_t *node,
         cm_bulk_add(bulk, cm_datum_text(mapping->identity.original_id));
     }
     CM_TRY(cm_transaction_begin(node->store, pool));
-    err = cm_bulk_insert(count, node->store, bulk, CM_PRESENT_FAIL, pool);
-    if (!err)
-        err = cm_transaction_commit(node->store, pool);
-    cm_transaction_rollback(node->store);
-    return err;
+    return cm_transaction_end(
+        node->store,
+        cm_bulk_insert(count, node->store, bulk, CM_PRESENT_FAIL, pool), pool);
 }
 
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,

@@ -208,7 +208,6 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
                                 apr_int64_t after, apr_pool_t *pool)
 {
     apr_array_header_t *missing;
-    cm_error_t *err;
 
     CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
                                   parents->ids, pool));
@@ -222,12 +221,8 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
     if (!missing->nelts)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, pool));
-    err = make_mappings(parents, node, missing, pool);
-    if (err) {
-        cm_transaction_rollback(node->store);
-        return err;
-    }
-    return cm_transaction_commit(node->store, pool);
+    return cm_transaction_end(
+        node->store, make_mappings(parents, node, missing, pool), pool);
 }
 
 cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,

@@ -404,11 +404,8 @@ static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
     cm_error_t *err;
 
     CM_TRY(cm_transaction_begin(node->store, pool));
-    err = confirm_and_stamp(stamped, node, stamping, pool);
-    if (err)
-        cm_transaction_rollback(node->store);
-    else
-        err = cm_transaction_commit(node->store, pool);
+    err = cm_transaction_end(
+        node->store, confirm_and_stamp(stamped, node, stamping, pool), pool);
     if (err)
         stamping->rows = NULL;
     else

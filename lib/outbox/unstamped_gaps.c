@@ -268,18 +268,14 @@ static cm_error_t *forget(cm_node_t *node, const cm_rows_t *edges,
 cm_error_t *cm_unstamped_gaps_forget(cm_node_t *node, apr_pool_t *scratch_pool)
 {
     cm_rows_t *edges;
-    cm_error_t *err;
 
     CM_TRY(read_dirty(&edges, node, cm_unstamped_gaps_of(node, scratch_pool),
                       scratch_pool));
     if (!edges)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = forget(node, edges, scratch_pool);
-    if (!err)
-        return cm_transaction_commit(node->store, scratch_pool);
-    cm_transaction_rollback(node->store);
-    return err;
+    return cm_transaction_end(node->store, forget(node, edges, scratch_pool),
+                              scratch_pool);
 }
 
 cm_error_t *cm_unstamped_gaps_ids_are_mixed(int *mixed, cm_node_t *node,

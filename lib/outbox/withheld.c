@@ -117,8 +117,7 @@ static cm_error_t *add(cm_node_t *node, const char *peer,
                      " WHERE w.peer = %%s AND w.seq = outbound_messages.seq)",
                      cm_clocks_now(), list),
         arguments, 4, pool));
-    CM_TRY(end_older(node, peer, list, pool));
-    return cm_transaction_commit(node->store, pool);
+    return end_older(node, peer, list, pool);
 }
 
 cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
@@ -126,18 +125,16 @@ cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
                             cm_refuser_e refuser, const char *reason,
                             apr_pool_t *scratch_pool)
 {
-    cm_error_t *err;
-
     if (!seqs->nelts)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = add(node, peer, seqs, refuser, reason, scratch_pool);
-    if (!err)
-        return NULL;
-    cm_transaction_rollback(node->store);
-    return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
-                         "cannot note that messages are held back from '%s'",
-                         peer);
+    CM_TRY_FOR(
+        cm_transaction_end(node->store,
+                           add(node, peer, seqs, refuser, reason, scratch_pool),
+                           scratch_pool),
+        scratch_pool, "cannot note that messages are held back from '%s'",
+        peer);
+    return NULL;
 }
 
 cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
@@ -243,26 +240,22 @@ static cm_error_t *discard(cm_node_t *node, const char *peer, apr_int64_t seq,
                        "message " FMT " is not held back from '%s'", seq, peer);
     CM_TRY(cm_conflict_keep_message(node, peer, rows, cm_cell_text(rows, 0, 11),
                                     pool));
-    CM_TRY(cm_statement_run(NULL, node->store,
+    return cm_statement_run(NULL, node->store,
                             apr_psprintf(pool,
                                          "UPDATE communicator_withheld"
                                          " SET ended_at = " FMT
                                          " WHERE peer = %%s AND seq = %%s",
                                          cm_clocks_now()),
-                            arguments, 2, pool));
-    return cm_transaction_commit(node->store, pool);
+                            arguments, 2, pool);
 }
 
 cm_error_t *cm_withheld_discard(cm_node_t *node, const char *peer,
                                 apr_int64_t seq, apr_pool_t *scratch_pool)
 {
-    cm_error_t *err;
-
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    err = discard(node, peer, seq, scratch_pool);
-    if (!err)
-        return NULL;
-    cm_transaction_rollback(node->store);
-    return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
-                         "cannot discard message " FMT " for '%s'", seq, peer);
+    CM_TRY_FOR(
+        cm_transaction_end(node->store, discard(node, peer, seq, scratch_pool),
+                           scratch_pool),
+        scratch_pool, "cannot discard message " FMT " for '%s'", seq, peer);
+    return NULL;
 }

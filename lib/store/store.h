@@ -63,6 +63,15 @@ cm_error_t *cm_transaction_begin(cm_store_t *store,
 cm_error_t *cm_transaction_commit(cm_store_t *store,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* End the transaction that WORK, the error of what was done in it, was done in:
+ * commit when it is NULL, else roll back. Returns WORK, or why the commit
+ * failed. So a transaction is two lines:
+ *
+ *   CM_TRY(cm_transaction_begin(store, pool));
+ *   return cm_transaction_end(store, work(...), pool); */
+cm_error_t *cm_transaction_end(cm_store_t *store, cm_error_t *work,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Roll back, if a transaction is open. Never fails: a connection that cannot
  * even do that is given up and renewed at the next begin. */
 void cm_transaction_rollback(cm_store_t *store);

@@ -156,6 +156,15 @@ cm_error_t *cm_transaction_commit(cm_store_t *store, apr_pool_t *scratch_pool)
     return err;
 }
 
+cm_error_t *cm_transaction_end(cm_store_t *store, cm_error_t *work,
+                               apr_pool_t *scratch_pool)
+{
+    if (!work)
+        return cm_transaction_commit(store, scratch_pool);
+    cm_transaction_rollback(store);
+    return work;
+}
+
 void cm_transaction_rollback(cm_store_t *store)
 {
     int rows;
