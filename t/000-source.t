@@ -11,7 +11,7 @@ use Communicator::Test qw(source_dir slurp run_program program);
 
 my $top = source_dir();
 my @files = map { glob "$top/$_/*.[ch]" }
-  qw(lib/* mod_communicator client t/unit);
+  qw(lib/* mod_communicator client t/unit t/unit/*);
 my %text = map { s{^\Q$top/}{}r => slurp($_) } @files;
 
 sub none {

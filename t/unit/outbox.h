@@ -7,109 +7,34 @@
 #include "settings.h"
 #include "tap.h"
 
-#include "schema/migrate.h"
 #include "outbox/outbox.h"
 
-static const cm_limits_t plenty = {1000, 1 << 20};
+/* More than any test puts into the outbox. */
+extern const cm_limits_t outbox_plenty;
 
-/* An author, and a post that refers to one, its other columns text. */
-static inline void make_tables(cm_store_t *store)
-{
-    database_run(store, "CREATE TABLE authors (id integer PRIMARY KEY,"
-                        " name varchar(40))");
-    database_run(store, "CREATE TABLE posts (id integer PRIMARY KEY,"
-                        " author_id integer, title varchar(40), text text,"
-                        " secret varchar(40), created_at timestamp NULL)");
-}
-
-static inline void ignore(void *baton, const char *what, const char *sql)
-{
-    (void)baton;
-    (void)what;
-    (void)sql;
-}
-
-static inline cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = settings_make(pool);
-    cm_reference_t reference = {"author_id", "author"};
-    cm_model_t *model;
-    cm_node_t *node;
-
-    make_tables(store);
-    settings_add_peer(settings, "there", pool);
-    database_must(cm_migrate_run(store, settings, 0, ignore, NULL, pool));
-    settings_add_model(settings, "author", "authors", "id", pool);
-    model = settings_add_model(settings, "post", "posts", "id", pool);
-    APR_ARRAY_PUSH(model->references, cm_reference_t) = reference;
-    APR_ARRAY_PUSH(model->except, const char *) = "secret";
-    database_must(cm_node_open(&node, settings, store, pool));
-    return node;
-}
+/* Return a node with authors, and posts that refer to one; their other columns
+ * are text. */
+cm_node_t *outbox_node(cm_store_t *store, apr_pool_t *pool);
 
 /* Put a row into the outbox as a trigger does; CHANGED may be NULL. */
-static inline void capture(cm_node_t *node, const char *model, const char *id,
-                           const char *action, const char *body,
-                           const char *changed, apr_int64_t clock,
-                           apr_pool_t *pool)
-{
-    cm_datum_t arguments[] = {
-        cm_datum_text(model),   cm_datum_text(id),
-        cm_datum_text(action),  cm_datum_text(body),
-        cm_datum_text(changed), cm_datum_number(clock, pool)};
-
-    database_must(cm_statement_run(
-        NULL, node->store,
-        "INSERT INTO outbound_messages (model, local_record_id, action, body,"
-        " changed, clock) VALUES (%s, %s, %s, %s, %s, %s)",
-        arguments, 6, pool));
-}
+void outbox_capture(cm_node_t *node, const char *model, const char *id,
+                    const char *action, const char *body, const char *changed,
+                    apr_int64_t clock, apr_pool_t *pool);
 
 /* Put a row into the outbox as an application does. */
-static inline void say(cm_node_t *node, const char *body, const char *origin,
-                       const char *original_id, apr_pool_t *pool)
-{
-    cm_datum_t arguments[] = {cm_datum_text(body), cm_datum_text(origin),
-                              cm_datum_text(original_id)};
+void outbox_say(cm_node_t *node, const char *body, const char *origin,
+                const char *original_id, apr_pool_t *pool);
 
-    database_must(cm_statement_run(
-        NULL, node->store,
-        "INSERT INTO outbound_messages (body, origin, original_id)"
-        " VALUES (%s, %s, %s)",
-        arguments, 3, pool));
-}
+/* Number all messages; return how many there were. */
+apr_int64_t outbox_stamp(cm_node_t *node, apr_pool_t *pool);
 
-static inline apr_int64_t stamp(cm_node_t *node, apr_pool_t *pool)
-{
-    apr_int64_t stamped;
-
-    database_must(cm_stamp_all(&stamped, node, pool));
-    return stamped;
-}
-
-static inline cm_batch_t *read_after(cm_node_t *node, apr_int64_t after,
-                                     apr_pool_t *pool)
-{
-    cm_batch_t *batch;
-
-    database_must(cm_outbox_read(&batch, node, "there", after, &plenty, 0, 0,
-                                 pool, pool));
-    return batch;
-}
+/* Return the messages for the peer "there" behind AFTER. */
+cm_batch_t *outbox_read_after(cm_node_t *node, apr_int64_t after,
+                              apr_pool_t *pool);
 
 /* Return message NUMBER of BATCH as it goes over the wire, without "[". */
-static inline const char *wire(const cm_batch_t *batch, int number, int gem,
-                               apr_pool_t *pool)
-{
-    cm_buffer_t *buffer = cm_buffer_create(0, pool);
-
-    if (number >= batch->messages->nelts)
-        return "none";
-    cm_message_write(
-        buffer, APR_ARRAY_IDX(batch->messages, number, cm_message_t *), gem);
-    cm_buffer_append(buffer, "", 1);
-    return buffer->data + 1;
-}
+const char *outbox_wire(const cm_batch_t *batch, int number, int gem,
+                        apr_pool_t *pool);
 
 #define POST(x)      "{\"post\":{" x "}}"
 #define WIRE_POST(x) "\"body\":\"{\\\"post\\\":{" x "}}\""

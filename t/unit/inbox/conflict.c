@@ -1,0 +1,284 @@
+/* The inbox: what was changed on both sides. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+#include "config/settings.h"
+#include "record/decision.h"
+#include "record/message.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
+
+static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    return database_value(node->store, sql, pool);
+}
+
+/* A post that both sides have; returns the clock that it has here after the
+ * application changed its title, which is not stamped yet. */
+static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
+                        apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 7, "create", 1000,
+                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
+        pool);
+    database_run(store, "UPDATE posts SET title = 'here'");
+    return node;
+}
+
+#define OLDER                                                                  \
+    "[" MESSAGE(2, "post", 7, "update", 2000,                                  \
+                TEXT("title", "there") "," TEXT("text", "t"),                  \
+                BASE(1000) ",\"clocks\":{\"text\":1000}") "]"
+#define NEWER                                                                  \
+    "[" MESSAGE(2, "post", 7, "update", 9000000000000000,                      \
+                TEXT("title", "there") "," TEXT("text", "t"),                  \
+                BASE(1000) ",\"clocks\":{\"text\":1000}") "]"
+
+static void test_newest(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin(store, inbox_settings(pool), pool);
+
+    is_int(inbox_take(node, 1, OLDER, pool), 1, "%s: an older change is taken",
+           database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  but loses to one that is not stamped yet");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"there\"", "  and is remembered");
+    is_int(
+        inbox_take(node, 2,
+                   "[" MESSAGE(3, "post", 7, "update", 9000000000000000,
+                               TEXT("title", "there") "," TEXT("text", "u"),
+                               BASE(1000) ",\"clocks\":{\"title\":2000}") "]",
+                   pool),
+        1, "a newer one of another column is taken");
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  and leaves the one changed here");
+    is_str(value(node, "SELECT text FROM posts", pool), "u", "  alone");
+    is_str(value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+           "1", "  without a conflict");
+    database_run(store, "UPDATE posts SET title = 'again'");
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    is_str(value(node,
+                 "SELECT CASE WHEN clock > 9000000000000000 THEN 'newer'"
+                 " ELSE 'older' END FROM outbound_messages WHERE body"
+                 " LIKE '%%again%%'",
+                 pool),
+           "newer", "what is changed here later is newer, whatever the hour");
+}
+
+static void test_loser(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin(store, inbox_settings(pool), pool);
+
+    is_int(inbox_take(node, 1, NEWER, pool), 1, "%s: a newer change is taken",
+           database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"here\"", "  what was here is remembered");
+    is_str(value(node,
+                 "SELECT won_value FROM communicator_conflicts WHERE won_clock"
+                 " = 9000000000000000 AND lost_clock > 1000 AND column_name ="
+                 " 'title' AND peer = 'there' AND message_id = 2",
+                 pool),
+           "\"there\"", "  with all that tells why");
+    database_run(store, "UPDATE posts SET text = 'mine'");
+    is_int(inbox_take(node, 2,
+                      "[" MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
+                                  BASE(9000000000000000)) "]",
+                      pool),
+           1, "a delete is taken");
+    is_str(value(node, "SELECT count(*) FROM posts", pool), "0", "  and wins");
+    is_str(value(node,
+                 "SELECT lost_value FROM communicator_conflicts"
+                 " WHERE message_id = 3",
+                 pool),
+           "\"mine\"", "  over a change here, which is remembered");
+}
+
+static void test_node(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_NODE;
+    model->conflict_node = "here";
+    node = begin(store, settings, pool);
+    is_int(inbox_take(node, 1, NEWER, pool), 1,
+           "%s: conflict=here: a newer change is taken", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  but loses here");
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    is_str(value(node,
+                 "SELECT changed FROM outbound_messages"
+                 " WHERE clock > 9000000000000000",
+                 pool),
+           "[\"title\"]", "  and ours is published again, as newer");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"there\"", "  theirs is remembered");
+}
+
+static void test_hold(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_HOLD;
+    node = begin(store, settings, pool);
+    database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
+    ok(receipt->parked->nelts == 1 &&
+           !APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient,
+       "%s: conflict=hold: it is parked for a person", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  and nothing is changed");
+    model->conflict = CM_CONFLICT_NEWEST;
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->applied, 1, "  until it is tried without");
+    is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
+}
+
+/* Decide about message ID of `there'; returns how many took effect. */
+static int decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
+                  apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(id));
+    cm_receipt_t *receipt;
+
+    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
+    database_must(
+        cm_inbox_retry_decided(&receipt, node, "there", ids, decision, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    return receipt->applied;
+}
+
+/* What was done last to the record with our title, at a clock above CLOCK. */
+static const char *last_said(cm_node_t *node, const char *clock,
+                             apr_pool_t *pool)
+{
+    const char *sql = apr_pstrcat(
+        pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
+        " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
+
+    return value(node, sql, pool);
+}
+
+/* A person decides what conflict=hold has parked. */
+static void test_decided(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char gone[] =
+        "[" MESSAGE(3, "post", 7, "delete", 9000000000000001, , BASE(2000)) "]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_HOLD;
+    node = begin(store, settings, pool);
+    database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
+           "%s: theirs: the message is taken", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "there",
+           "  although ours was newer");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"here\"", "  which is remembered");
+    is_str(value(node,
+                 "SELECT changed FROM outbound_messages ORDER BY seq DESC"
+                 " LIMIT 1",
+                 pool),
+           "[\"title\"]", "  and it is said again, as newer");
+    database_run(store, "UPDATE posts SET title = 'here'");
+    database_must(inbox_send(&receipt, node, "there", 2, gone, 0, pool));
+    is_int(decide(node, 3, CM_DECIDE_OURS, pool), 1,
+           "ours, against a delete: it is done");
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  the record stays");
+    is_str(last_said(node, "1000", pool), "create",
+           "  and is another one from now on");
+    is_str(value(node,
+                 "SELECT count(*) FROM communicator_mappings WHERE"
+                 " original_id = '7' AND deleted_at > 0",
+                 pool),
+           "1", "  the old one being deleted");
+}
+
+static void test_kept(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    model->conflict = CM_CONFLICT_HOLD;
+    node = begin(store, settings, pool);
+    database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
+    is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
+           "%s: ours: the message is done", database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  what is here stays");
+    is_str(last_said(node, "9000000000000000", pool), "update",
+           "  and is said again, as newer");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"there\"", "  theirs is remembered");
+}
+
+static void test_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    const cm_limits_t limits = {100, 1 << 20};
+    cm_batch_t *batch;
+    cm_message_t *message;
+
+    settings_add_peer(settings, "third", pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(
+            1, "author", 3, "create", 1000,
+            TEXT("name", "one"), ) "," MESSAGE(2, "post", 7, "create", 1000,
+                                               TEXT("title",
+                                                    "a") ",\\\"author_id\\\":9",
+                                               REF("author_id", "author",
+                                                   3)) "]",
+        pool);
+    (void)inbox_take(node, 2,
+                     "[" MESSAGE(3, "post", 7, "update", 900,
+                                 TEXT("title", "old"), BASE(800)) "]",
+                     pool);
+    database_must(
+        cm_outbox_read(&batch, node, "third", 0, &limits, 0, 0, pool, pool));
+    is_int(batch->messages->nelts, 2,
+           "%s: a hub hands on what told something new", database_of(store));
+    if (batch->messages->nelts == 2) {
+        message = APR_ARRAY_IDX(batch->messages, 1, cm_message_t *);
+        is_int(message->clocks.clock, 1000, "  with its clock");
+        is_str(message->identity.origin, "there", "  and its name");
+        is_str(cm_message_write_refs(message, pool),
+               "{\"author_id\":{\"model\":\"author\",\"origin\":\"there\","
+               "\"original_id\":3}}",
+               "  and its references");
+    }
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool, pool));
+    is_int(batch->messages->nelts, 0, "  and never back");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("conflict=newest", test_newest);
+    database_each("who loses", test_loser);
+    database_each("conflict=NODE", test_node);
+    database_each("conflict=hold", test_hold);
+    database_each("a person decides", test_decided);
+    database_each("ours", test_kept);
+    database_each("hub", test_hub);
+    apr_terminate();
+    return done_testing();
+}

@@ -1,0 +1,161 @@
+/* Keys that are NULL, which name no record, and rows that are nothing but a
+ * key: neither may crash, and both are told apart from what is well. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "base/buffer.h"
+#include "store/dialect.h"
+#include "schema/judge.h"
+#include "schema/migrate.h"
+#include "node/node.h"
+#include "outbox/outbox.h"
+#include "inbox/inbox.h"
+
+static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    return database_value(node->store, sql, pool);
+}
+
+/* A table whose key may be NULL, and one that has only a key; migrate would
+ * refuse the first. */
+static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_database_e database = cm_dialect_of_store(store)->database;
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node;
+
+    settings_add_peer(settings, "there", pool);
+    settings_migrate(store, settings, pool);
+    database_run(store, database == CM_SQLITE3
+                            ? "CREATE TABLE labels (code varchar(40) PRIMARY"
+                              " KEY, name varchar(40))"
+                            : "CREATE TABLE labels (code varchar(40) UNIQUE,"
+                              " name varchar(40))");
+    database_run(store, database == CM_PGSQL ? "CREATE TABLE slots (id serial"
+                                               " PRIMARY KEY)"
+                        : database == CM_MYSQL
+                            ? "CREATE TABLE slots (id integer PRIMARY KEY"
+                              " AUTO_INCREMENT)"
+                            : "CREATE TABLE slots (id integer PRIMARY KEY)");
+    settings_add_model(settings, "label", "labels", "code", pool);
+    settings_add_model(settings, "slot", "slots", "id", pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+/* A gem's messages without a name of their record get none from a database
+ * that gives no keys. */
+static void test_given(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char gem[] =
+        "[{\"id\":1,\"body\":\"{\\\"label\\\":{\\\"name\\\":\\\"a\\\"}}\"},"
+        "{\"id\":2,\"body\":\"{\\\"label\\\":{\\\"name\\\":\\\"b\\\"}}\"},"
+        "{\"id\":3,\"origin\":\"there\",\"original_id\":\"c\",\"body\":"
+        "\"{\\\"label\\\":{\\\"name\\\":\\\"c\\\"}}\"}]";
+    cm_node_t *node = make_node(store, pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(&receipt, node, "there", 0, gem, 1, pool));
+    is_int(receipt->applied, 1, "%s: a row that gets no key is not kept",
+           database_of(store));
+    is_str(value(node, "SELECT count(*) FROM labels", pool), "1",
+           "  as the table says");
+    is_str(value(node,
+                 "SELECT count(*) FROM inbound_messages WHERE error LIKE"
+                 " '%%has no key%%' AND transient = 0",
+                 pool),
+           "2", "  and its message is parked with this reason");
+}
+
+/* What a trigger tells of a row without a key. */
+static void test_captured(cm_store_t *store, apr_pool_t *pool)
+{
+    const cm_limits_t limits = {100, 100000};
+    cm_node_t *node = make_node(store, pool);
+    cm_batch_t *batch;
+    apr_int64_t stamped;
+
+    database_run(store, "INSERT INTO outbound_messages (model, action, body,"
+                        " clock) VALUES ('label', 'create',"
+                        " '{\"label\":{\"name\":\"a\"}}', 1000)");
+    database_run(store, "INSERT INTO outbound_messages (model,"
+                        " local_record_id, action, body, clock) VALUES"
+                        " ('label', 'b', 'create',"
+                        " '{\"label\":{\"code\":\"b\",\"name\":\"b\"}}',"
+                        " 1000)");
+    database_run(store, "INSERT INTO outbound_messages (model, action, body,"
+                        " clock) VALUES ('label', 'delete',"
+                        " '{\"label\":{}}', 1000)");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_int(stamped, 3, "%s: a change of a row without a key gets its number",
+           database_of(store));
+    database_must(
+        cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool, pool));
+    is_int(batch->messages->nelts, 1, "  but is not sent");
+    is_int(batch->held_back, 2, "  which is counted");
+    ok(batch->held_reason && strstr(batch->held_reason, "no key") != NULL,
+       "  with the reason");
+}
+
+static void test_defaults(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer = cm_buffer_create(64 * 1024, pool);
+    cm_node_t *node = make_node(store, pool);
+    int i;
+
+    for (i = 1; i <= 700; i++)
+        cm_buffer_raw(buffer,
+                      apr_psprintf(pool,
+                                   "%s{\"id\":%d,\"origin\":\"there\","
+                                   "\"original_id\":%d,\"action\":\"create\","
+                                   "\"clock\":1000,\"body\":"
+                                   "\"{\\\"slot\\\":{\\\"other\\\":1}}\"}",
+                                   i > 1 ? "," : "[", i, i));
+    cm_buffer_append(buffer, "]", 2);
+    is_int(inbox_take(node, 0, buffer->data, pool), 700,
+           "%s: records without a column that is here", database_of(store));
+    is_str(value(node, "SELECT count(*) FROM slots", pool), "700",
+           "  are there, all of them");
+    is_str(value(node,
+                 "SELECT count(DISTINCT local_record_id) FROM"
+                 " communicator_mappings",
+                 pool),
+           "700", "  each under its name");
+}
+
+static void test_judged(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    const cm_model_t *model = cm_settings_model(node->settings, "label");
+    apr_array_header_t *findings;
+    cm_error_t *err;
+
+    database_must(cm_judge_table(&findings, store, model, pool));
+    err = cm_judge_error(findings, pool);
+    ok(database_fails(err, CM_SCHEMA, "a key that may be NULL"),
+       "%s: a key that may be NULL is refused", database_of(store));
+    ok(err && err->hint && strstr(err->hint, "NOT NULL") != NULL,
+       "  with what to do");
+    err = settings_try_to_migrate(store, node->settings, pool);
+    ok(database_fails(err, CM_SCHEMA, "migrate"), "migrate refuses it");
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "label", 1, "create", 1000, TEXT("name", "a"), ) "]",
+        pool);
+    settings_migrate(store, node->settings, pool);
+    database_must(cm_judge_table(&findings, store, model, pool));
+    ok(cm_judge_error(findings, pool) != NULL,
+       "but not where records are synchronised already, which check reports");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("given", test_given);
+    database_each("captured", test_captured);
+    database_each("defaults", test_defaults);
+    database_each("judged", test_judged);
+    apr_terminate();
+    return done_testing();
+}

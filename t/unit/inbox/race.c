@@ -1,0 +1,97 @@
+/* The inbox beside an application at work: lock, stamp, merge, in this order,
+ * or a change that commits in between is overwritten here and wins there. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+#include <apr_thread_proc.h>
+#include "store/store.h"
+#include "node/node.h"
+
+static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    return database_value(node->store, sql, pool);
+}
+
+/* The application: changes a record and takes its time to commit. */
+static void *APR_THREAD_FUNC application(apr_thread_t *thread, void *baton)
+{
+    (void)thread;
+    apr_sleep(apr_time_from_msec(300));
+    database_run(baton, "COMMIT");
+    return NULL;
+}
+
+/* Let a message come while the application's transaction with SQL is open. */
+static int take_beside(cm_node_t *node, const char *sql, const char *message,
+                       apr_pool_t *pool)
+{
+    cm_store_t *other = database_again(pool);
+    apr_thread_t *thread;
+    apr_status_t status;
+    int applied;
+
+    database_run(other, "BEGIN");
+    database_run(other, sql);
+    apr_thread_create(&thread, NULL, application, other, pool);
+    applied = inbox_take(node, 1, message, pool);
+    apr_thread_join(&status, thread);
+    return applied;
+}
+
+static cm_node_t *begin(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 7, "create", 1000, TEXT("title", "a"), ) "]",
+        pool);
+    return node;
+}
+
+static void test_change(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin(store, pool);
+    is_int(take_beside(node, "UPDATE posts SET title = 'here'",
+                       "[" MESSAGE(2, "post", 7, "update", 2000,
+                                   TEXT("title", "there"), BASE(1000)) "]",
+                       pool),
+           1, "%s: a message comes while its record is being changed",
+           database_of(store));
+    is_str(value(node, "SELECT title FROM posts", pool), "here",
+           "  the newer change stays");
+    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+           "\"there\"", "  the other is remembered");
+    is_str(value(node, "SELECT seq FROM outbound_messages", pool), "1",
+           "  and it is stamped");
+}
+
+static void test_delete(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin(store, pool);
+    is_int(take_beside(node, "DELETE FROM posts",
+                       "[" MESSAGE(2, "post", 7, "update", 9000000000000000,
+                                   TEXT("title", "there"), BASE(1000)) "]",
+                       pool),
+           1, "%s: a message comes while its record is being deleted",
+           database_of(store));
+    is_str(value(node, "SELECT count(*) FROM posts", pool), "0",
+           "  it stays deleted");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("a change", test_change);
+    database_each("a delete", test_delete);
+    apr_terminate();
+    return done_testing();
+}

@@ -1,0 +1,278 @@
+/* Records as messages, on demand: all, some, one by one; keys of any type. */
+#include "outbox/publish.h"
+
+#include <apr_thread_proc.h>
+
+#include "schema/migrate.h"
+#include "../database.h"
+#include "../settings.h"
+#include "../tap.h"
+
+/* Make Communicator's tables and no triggers, and open the node with
+ * SETTINGS. */
+static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
+                            apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    settings_migrate(store, settings_make(pool), pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+static const char *count_of(cm_store_t *store, const char *condition,
+                            apr_pool_t *pool)
+{
+    return database_value(
+        store,
+        apr_pstrcat(pool, "SELECT count(*) FROM outbound_messages WHERE ",
+                    condition, NULL),
+        pool);
+}
+
+/* Make COUNT posts with ids from FIRST on. */
+static void make_posts(cm_store_t *store, apr_int64_t first, int count,
+                       apr_pool_t *pool)
+{
+    const char *rows = "";
+    int i;
+
+    database_run(store, "CREATE TABLE posts (id bigint NOT NULL PRIMARY KEY,"
+                        " title varchar(40))");
+    for (i = 0; i < count; i++)
+        rows =
+            apr_psprintf(pool, "%s%s(%" APR_INT64_T_FMT ", '%s%d \"x\"')", rows,
+                         i ? "," : "", first + i, i % 2 ? "a" : "b", i);
+    database_run(store,
+                 apr_pstrcat(pool, "INSERT INTO posts VALUES ", rows, NULL));
+}
+
+typedef struct seen_t {
+    int calls;
+    apr_int64_t done, total;
+} seen_t;
+
+static void see(void *baton, apr_int64_t done, apr_int64_t total)
+{
+    seen_t *seen = baton;
+
+    seen->calls++;
+    seen->done = done;
+    seen->total = total;
+}
+
+static void all(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *post =
+        settings_add_model(settings, "post", "posts", "id", pool);
+    cm_node_t *node = make_node(store, settings, pool);
+    const char *name = database_of(store);
+    seen_t seen = {0, 0, 0};
+    apr_int64_t count = 0;
+
+    make_posts(store, APR_INT64_C(9007199254740900), 1203, pool);
+    database_must(cm_publish_all(&count, node, post, NULL, see, &seen, pool));
+    is_int(count, 1203, "%s: all records, beyond 2^53", name);
+    is_int(seen.calls, 3, "  in chunks");
+    ok(seen.done == 1203 && seen.total == 1203, "  progress is told");
+    is_str(database_value(store,
+                          "SELECT count(DISTINCT local_record_id)"
+                          " FROM outbound_messages",
+                          pool),
+           "1203", "  each once");
+    is_str(count_of(store,
+                    "model = 'post' AND action = 'update' AND changed = '[]'"
+                    " AND clock = 0 AND seq IS NULL AND origin IS NULL"
+                    " AND created_at IS NOT NULL",
+                    pool),
+           "1203", "  as the state again");
+    is_str(database_value(store,
+                          "SELECT replace(body, ' ', '') FROM"
+                          " outbound_messages WHERE local_record_id ="
+                          " '9007199254740901'",
+                          pool),
+           "{\"post\":{\"title\":\"a1\\\"x\\\"\"}}", "  with its body");
+}
+
+static void some(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *post =
+        settings_add_model(settings, "post", "posts", "id", pool);
+    cm_node_t *node = make_node(store, settings, pool);
+    apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(const char *));
+    const char *name = database_of(store);
+    apr_int64_t count = 0;
+    cm_error_t *err;
+    int i;
+
+    make_posts(store, 1, 20, pool);
+    database_must(cm_publish_all(&count, node, post,
+                                 "title LIKE 'a%' OR id = 1 -- odd", NULL, NULL,
+                                 pool));
+    is_int(count, 11, "%s: those that the operator's SQL names", name);
+    err = cm_publish_all(&count, node, post, "nonsense = 1", NULL, NULL, pool);
+    ok(database_fails(err, CM_SCHEMA, "no such column"), "%s: or not", name);
+    for (i = 0; i < 600; i++)
+        APR_ARRAY_PUSH(ids, const char *) =
+            apr_psprintf(pool, "%d", i % 2 ? i : 3);
+    database_must(cm_publish_records(&count, node, post, ids, pool));
+    is_int(count, 11, "%s: those of some ids, that are there", name);
+    APR_ARRAY_IDX(ids, 599, const char *) = "12abc";
+    err = cm_publish_records(&count, node, post, ids, pool);
+    ok(database_fails(err, CM_REJECTED, "no number"),
+       "%s: what is no id is refused", name);
+    post->publishes = 0;
+    err = cm_publish_records(&count, node, post, ids, pool);
+    ok(database_fails(err, CM_CONFIG, "receive"),
+       "%s: a model that is only received", name);
+}
+
+/* Publish a table whose key, of TYPE, takes VALUES. */
+static void keys_of(cm_store_t *store, cm_node_t *node, cm_model_t *model,
+                    const char *type, const char *const *values,
+                    apr_pool_t *pool)
+{
+    const char *name = database_of(store);
+    apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(const char *));
+    const char *quoted = cm_store_quote_table(store, model->table, pool);
+    const char *key = cm_store_quote(store, model->key, pool);
+    apr_int64_t count = 0;
+    int size;
+
+    database_must(
+        cm_statement_run(NULL, store,
+                         apr_pstrcat(pool, "CREATE TABLE ", quoted, " (", key,
+                                     " ", type, " NOT NULL PRIMARY KEY)", NULL),
+                         NULL, 0, pool));
+    for (size = 0; values[size]; size++) {
+        cm_datum_t value = cm_datum_text(values[size]);
+
+        database_must(cm_statement_run(
+            NULL, store,
+            apr_pstrcat(pool, "INSERT INTO ", quoted, " VALUES (%s)", NULL),
+            &value, 1, pool));
+        APR_ARRAY_PUSH(ids, const char *) = values[size];
+    }
+    database_must(cm_publish_records(&count, node, model, ids, pool));
+    is_int(count, size, "%s: keys of type %s", name, type);
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, NULL, pool));
+    is_int(count, size, "  also all of them");
+    is_str(count_of(store,
+                    apr_pstrcat(pool, "model = '", model->name,
+                                "' AND local_record_id = ",
+                                cm_store_literal(store, values[0], pool), NULL),
+                    pool),
+           "2", "  with the key as text");
+}
+
+static void keys(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const texts[] = {
+        "o'h 100% \xf0\x9f\x90\x98", "\\", "a", "%s", "{key}", NULL};
+    static const char *const uuids[] = {"0b0e7ac0-0000-4000-8000-000000000001",
+                                        "0b0e7ac0-0000-4000-8000-00000000000f",
+                                        NULL};
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *tag =
+        settings_add_model(settings, "tag", "ta gs", "or\"de%r", pool);
+    cm_model_t *thing =
+        settings_add_model(settings, "thing", "things", "id", pool);
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
+    cm_node_t *node = make_node(store, settings, pool);
+
+    keys_of(store, node, tag, "varchar(60)", texts, pool);
+    keys_of(store, node, thing, pgsql ? "uuid" : "char(36)", uuids, pool);
+}
+
+/* More than one chunk of a text key whose order is the database's. */
+static void pages(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model =
+        settings_add_model(settings, "thing", "things", "name", pool);
+    cm_node_t *node = make_node(store, settings, pool);
+    const char *rows = "";
+    apr_int64_t count = 0;
+    int i;
+
+    database_run(store, "CREATE TABLE things"
+                        " (name varchar(40) NOT NULL PRIMARY KEY)");
+    for (i = 0; i < 1500; i++)
+        rows = apr_psprintf(pool, "%s%s('%c%%'' %d')", rows, i ? "," : "",
+                            i % 3 ? 'a' + i % 26 : 'A' + i % 26, i);
+    database_run(store,
+                 apr_pstrcat(pool, "INSERT INTO things VALUES ", rows, NULL));
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, NULL, pool));
+    is_int(count, 1500, "%s: three full chunks of text keys",
+           database_of(store));
+    is_str(database_value(store,
+                          "SELECT count(DISTINCT local_record_id)"
+                          " FROM outbound_messages",
+                          pool),
+           "1500", "  each once");
+}
+
+typedef struct publisher_t {
+    cm_node_t *node;
+    const cm_model_t *model;
+    apr_pool_t *pool;
+} publisher_t;
+
+static void *APR_THREAD_FUNC publish_there(apr_thread_t *thread, void *data)
+{
+    publisher_t *publisher = data;
+    apr_int64_t count;
+
+    (void)thread;
+    database_must(cm_publish_all(&count, publisher->node, publisher->model,
+                                 NULL, NULL, NULL, publisher->pool));
+    return NULL;
+}
+
+/* A change that is not committed yet is waited for: else its old state would
+ * be sent with its new clock. */
+static void waits(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *post =
+        settings_add_model(settings, "post", "posts", "id", pool);
+    apr_thread_t *thread;
+    publisher_t publisher;
+    apr_status_t status;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    make_node(store, settings, pool);
+    make_posts(store, 1, 3, pool);
+    apr_pool_create(&publisher.pool, NULL);
+    publisher.model = post;
+    database_must(cm_node_open(&publisher.node, settings,
+                               database_again(publisher.pool), publisher.pool));
+    database_must(cm_transaction_begin(store, pool));
+    database_run(store, "UPDATE posts SET title = 'new' WHERE id = 2");
+    apr_thread_create(&thread, NULL, publish_there, &publisher, publisher.pool);
+    apr_sleep(apr_time_from_msec(300));
+    is_str(count_of(store, "1 = 1", pool), "0", "%s: publish waits",
+           database_of(store));
+    database_must(cm_transaction_commit(store, pool));
+    apr_thread_join(&status, thread);
+    is_str(
+        count_of(store, "body LIKE '%%new%%' AND local_record_id = '2'", pool),
+        "1", "  and sends the new state");
+    is_str(count_of(store, "1 = 1", pool), "3", "  once");
+    apr_pool_destroy(publisher.pool);
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("no database to test with");
+    database_each("all", all);
+    database_each("some", some);
+    database_each("keys", keys);
+    database_each("pages", pages);
+    database_each("a change on its way", waits);
+    return done_testing();
+}

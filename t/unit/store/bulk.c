@@ -1,0 +1,322 @@
+/* Many rows per statement on the real databases. */
+#include "../database.h"
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+#include "../tap.h"
+
+#define ROWS 1234 /* several statements, the last one odd */
+
+static const cm_bulk_column_t columns[] = {{"peer", "character varying(20)"},
+                                           {"id", "bigint"},
+                                           {"body", NULL},
+                                           {"n", "integer"}};
+
+static void make_table(cm_store_t *store)
+{
+    int mysql = cm_dialect_of_store(store)->database == CM_MYSQL;
+
+    database_run(store,
+                 mysql ? "CREATE TABLE m (peer varchar(20) NOT NULL, "
+                         "id bigint NOT NULL, body longtext NOT NULL, n int, "
+                         "PRIMARY KEY (peer, id)) COLLATE utf8mb4_nopad_bin"
+                       : "CREATE TABLE m (peer varchar(20) NOT NULL, "
+                         "id bigint NOT NULL, body text NOT NULL, n int, "
+                         "PRIMARY KEY (peer, id))");
+}
+
+/* Rows FIRST to LAST of one peer; every third n is NULL. */
+static cm_bulk_t *messages(int first, int last, const char *text, int count,
+                           apr_pool_t *pool)
+{
+    cm_bulk_t *bulk = cm_bulk_create("m", columns, count, 2, pool);
+    int i;
+
+    for (i = first; i <= last; i++) {
+        cm_bulk_add(bulk, cm_datum_text("peer \"a\\'"));
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        if (count == 2)
+            continue;
+        cm_bulk_add(bulk, cm_datum_text(apr_psprintf(pool, text, i)));
+        cm_bulk_add(bulk,
+                    i % 3 ? cm_datum_number(i, pool) : cm_datum_text(NULL));
+    }
+    return bulk;
+}
+
+static void one_life(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    const char *text = "{\"t\":\"%d \\\" ' \\\\ \xf0\x9f\x90\x98 , {}\"}";
+    cm_bulk_t *all = messages(1, ROWS, text, 4, pool);
+    apr_int64_t count = 0;
+    cm_rows_t *rows;
+
+    make_table(store);
+    database_must(cm_bulk_insert(&count, store, all, CM_PRESENT_FAIL, pool));
+    is_int(count, ROWS, "%s: rows inserted", of);
+    is_str(database_value(store, "SELECT body FROM m WHERE id = 777", pool),
+           apr_psprintf(pool, text, 777), "%s: text as it was", of);
+    is_str(
+        database_value(store, "SELECT count(*) FROM m WHERE n IS NULL", pool),
+        apr_psprintf(pool, "%d", ROWS / 3), "%s: NULL as it was", of);
+    database_must(cm_bulk_insert(&count, store,
+                                 messages(ROWS - 9, ROWS + 5, "new", 4, pool),
+                                 CM_PRESENT_KEEP, pool));
+    is_int(count, 5, "%s: only new rows are counted", of);
+    is_str(database_value(
+               store,
+               apr_psprintf(pool, "SELECT body FROM m WHERE id = %d", ROWS),
+               pool),
+           apr_psprintf(pool, text, ROWS), "%s: old rows are kept", of);
+    ok(database_fails(cm_bulk_insert(&count, store,
+                                     messages(5, 5, "x", 4, pool),
+                                     CM_PRESENT_FAIL, pool),
+                      CM_REJECTED, "present"),
+       "%s: a row that is present fails", of);
+
+    database_must(cm_bulk_update(
+        &count, store, messages(10, ROWS + 50, "it's %d", 4, pool), pool));
+    is_int(count, ROWS + 5 - 9, "%s: rows found by an update", of);
+    database_must(cm_bulk_update(&count, store,
+                                 messages(10, 20, "it's %d", 4, pool), pool));
+    is_int(count, 11, "%s: rows that an update does not change count", of);
+    is_str(database_value(store, "SELECT body FROM m WHERE id = 800", pool),
+           "it's 800", "%s: updated", of);
+    is_str(database_value(store, "SELECT n FROM m WHERE id = 801", pool), NULL,
+           "%s: updated to NULL", of);
+
+    database_must(cm_bulk_select(&rows, store, "t.id, t.body, t.n",
+                                 messages(-5, 2000, "", 2, pool),
+                                 "t.n > 9 AND t.body <> '$t 100%%'", 1, pool));
+    is_int(rows->count, (ROWS + 5) - (ROWS + 5) / 3 - 6,
+           "%s: rows selected, across statements", of);
+    is_int(rows->columns, 3, "%s: columns selected", of);
+
+    database_must(cm_bulk_delete(&count, store,
+                                 messages(100, 100000, "", 2, pool), pool));
+    is_int(count, ROWS + 5 - 99, "%s: rows deleted", of);
+    is_str(database_value(store, "SELECT count(*) FROM m", pool), "99",
+           "%s: the others stay", of);
+}
+
+/* Keys above 2^53, also where no index finds them; quoted names; the same key
+ * twice. */
+static void keys(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    const char *table = cm_store_quote_table(store, "or$d%er", pool);
+    const char *key = cm_store_quote(store, "se lect", pool);
+    cm_bulk_column_t by[] = {{key, "bigint"}, {"t", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create(table, by, 1, 1, pool);
+    cm_rows_t *rows;
+    apr_int64_t count;
+
+    database_must(cm_statement_run(
+        NULL, store,
+        apr_psprintf(pool, "CREATE TABLE %s (%s bigint, t text)", table, key),
+        NULL, 0, pool));
+    database_must(cm_statement_run(
+        NULL, store,
+        apr_psprintf(pool,
+                     "INSERT INTO %s VALUES (9007199254740992, 'a'), "
+                     "(9007199254740993, 'b'), (-5, 'c'), (0, 'd')",
+                     table),
+        NULL, 0, pool));
+    cm_bulk_add(bulk, cm_datum_text("9007199254740993"));
+    cm_bulk_add(bulk, cm_datum_text("-5"));
+    cm_bulk_add(bulk, cm_datum_text("9007199254740993"));
+    cm_bulk_add(bulk, cm_datum_text(NULL));
+    database_must(cm_bulk_select(&rows, store, "t.t", bulk, NULL, 0, pool));
+    is_int(rows->count, 2, "%s: a key given twice is found once", of);
+    bulk->cells->nelts = 1;
+    database_must(cm_bulk_select(&rows, store, "t.t", bulk, NULL, 1, pool));
+    is_int(rows->count, 1, "%s: neighbours above 2^53 are told apart", of);
+    is_str(rows->count ? cm_cell_text(rows, 0, 0) : NULL, "b",
+           "%s: and the right one is found", of);
+    bulk = cm_bulk_create(table, by, 2, 1, pool);
+    cm_bulk_add(bulk, cm_datum_text("9007199254740992"));
+    cm_bulk_add(bulk, cm_datum_text("new"));
+    database_must(cm_bulk_update(&count, store, bulk, pool));
+    is_int(count, 1, "%s: one of them is updated", of);
+    bulk->column_count = bulk->cells->nelts = 1;
+    database_must(cm_bulk_delete(&count, store, bulk, pool));
+    is_int(count, 1, "%s: one of them is deleted", of);
+}
+
+/* New keys come in the order of the rows. */
+static void new_keys(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const tables[] = {
+        "CREATE TABLE g (id integer PRIMARY KEY, t text)",
+        "CREATE TABLE g (id serial PRIMARY KEY, t text)",
+        "CREATE TABLE g (id int PRIMARY KEY AUTO_INCREMENT, t text)"};
+    const char *of = database_of(store);
+    cm_bulk_column_t t = {"t", "text"}, by_id = {"id", "integer"};
+    cm_bulk_t *bulk = cm_bulk_create("g", &t, 1, 0, pool);
+    apr_array_header_t *made;
+    int i, right = 0;
+
+    database_run(store, tables[cm_dialect_of_store(store)->database]);
+    for (i = 0; i < ROWS; i++)
+        cm_bulk_add(bulk, cm_datum_number((i * 7919) % ROWS, pool));
+    database_must(cm_bulk_insert_keys(&made, store, bulk, "id", pool));
+    is_int(made->nelts, ROWS, "%s: a key for every row", of);
+    for (i = 0; i < made->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(made, i, const char *);
+        const char *text = database_value(
+            store, apr_pstrcat(pool, "SELECT t FROM g WHERE id = ", id, NULL),
+            pool);
+
+        right += text &&
+                 !strcmp(text, APR_ARRAY_IDX(bulk->cells, i, cm_datum_t).data);
+    }
+    is_int(right, ROWS, "%s: in the order of the rows", of);
+    database_must(cm_bulk_insert_keys(
+        &made, store, cm_bulk_create_defaults("g", &by_id, 3, pool), "id",
+        pool));
+    is_int(made->nelts, 3, "%s: rows of defaults", of);
+}
+
+/* Nothing is cut to a column's length, nor taken for another type. */
+static void strictness(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_bulk_column_t by[] = {{"id", "integer"}, {"c", "character varying(5)"}};
+    cm_bulk_t *bulk = cm_bulk_create("s", by, 2, 1, pool);
+    apr_int64_t count;
+
+    database_run(store, "CREATE TABLE s (id int PRIMARY KEY, c varchar(5) "
+                        "CHECK (length(c) < 6))");
+    database_run(store, "INSERT INTO s VALUES (1, 'a')");
+    cm_bulk_add(bulk, cm_datum_text("1"));
+    cm_bulk_add(bulk, cm_datum_text("too long"));
+    ok(database_fails(cm_bulk_update(&count, store, bulk, pool), CM_REJECTED,
+                      "update"),
+       "%s: an update does not cut", of);
+    APR_ARRAY_IDX(bulk->cells, 0, cm_datum_t) = cm_datum_text("2");
+    ok(database_fails(
+           cm_bulk_insert(&count, store, bulk, CM_PRESENT_KEEP, pool),
+           CM_REJECTED, "insert"),
+       "%s: an insert does not cut, not even when it keeps", of);
+}
+
+static void bytes_and_nul(cm_store_t *store, apr_pool_t *pool)
+{
+    int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
+    const char *of = database_of(store);
+    cm_bulk_column_t by[] = {{"id", "integer"}, {"b", "bytea"}, {"t", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create("b", by, 3, 1, pool);
+    cm_datum_t bytes = {"\0\xff\"\\'", 5, 1}, nul = {"a\0b", 3, 0};
+    apr_int64_t count;
+    int i;
+
+    database_run(store, pgsql ? "CREATE TABLE b (id int, b bytea, t text)"
+                              : "CREATE TABLE b (id int, b blob, t text)");
+    for (i = 0; i < 40; i++) {
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_add(bulk, i % 4 ? bytes : cm_datum_text(NULL));
+        cm_bulk_add(bulk, i % 5 || pgsql ? cm_datum_text("x") : nul);
+    }
+    database_must(cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
+    is_int(count, 40, "%s: rows with bytes", of);
+    database_must(cm_bulk_update(&count, store, bulk, pool));
+    is_int(count, 40, "%s: updated with bytes", of);
+    is_str(database_value(store, "SELECT count(*) FROM b WHERE length(b) = 5",
+                          pool),
+           "30", "%s: bytes have their length", of);
+    if (pgsql)
+        return;
+    is_str(database_value(
+               store, "SELECT count(*) FROM b WHERE hex(t) = '610062'", pool),
+           "8", "%s: U+0000 in text", of);
+    is_str(database_value(store, "SELECT hex(b) FROM b WHERE id = 1", pool),
+           "00FF225C27", "%s: bytes as they were", of);
+}
+
+/* An update waits for its own rows only: not for those that another
+ * transaction has changed, or made next to them. */
+static void held_rows(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_bulk_column_t by[] = {{"id", "bigint"}, {"t", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create("h", by, 2, 1, pool);
+    cm_store_t *other;
+    cm_error_t *err;
+    apr_int64_t count = 0;
+    int i;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    other = database_again(pool);
+    database_run(store, "CREATE TABLE h (id bigint PRIMARY KEY, t text)");
+    for (i = 2; i <= 40; i += 2) {
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_add(bulk, cm_datum_number(i * i, pool));
+    }
+    database_must(cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
+    database_run(other, "BEGIN");
+    database_run(other, "UPDATE h SET t = 'held' WHERE id IN (2, 10)");
+    database_run(other, "INSERT INTO h VALUES (1, 'new'), (15, 'new'), "
+                        "(17, 'new'), (41, 'new')");
+    bulk->cells->nelts = 0;
+    for (i = 40; i > 10; i -= 2) {
+        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_add(bulk, cm_datum_number(-i, pool));
+    }
+    err = cm_bulk_update(&count, store, bulk, pool);
+    ok(!err, "%s: no wait for what others hold: %s", of,
+       err ? err->message : "ok");
+    is_int(count, 15, "%s:   and all are found", of);
+    database_run(other, "COMMIT");
+    is_str(database_value(
+               store, "SELECT count(*) FROM h WHERE t = CONCAT('-', id)", pool),
+           "15", "%s:   and each has its value", of);
+}
+
+/* A prepared statement outlives a change of the schema. */
+static void schema_change(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_store_t *other = database_again(pool);
+    apr_int64_t count;
+    int i;
+
+    make_table(store);
+    for (i = 0; i < 3; i++) {
+        cm_error_t *err = cm_bulk_insert(
+            &count, store, messages(i, i, "a", 4, pool), CM_PRESENT_FAIL, pool);
+
+        ok(!err, "%s: insert %d: %s", of, i, err ? err->message : "ok");
+        database_run(
+            i == 1 ? store : other,
+            apr_psprintf(pool, "ALTER TABLE m ADD COLUMN x%d text", i));
+    }
+    database_run(other, "DROP TABLE m");
+    ok(database_fails(cm_bulk_insert(&count, store,
+                                     messages(9, 9, "a", 4, pool),
+                                     CM_PRESENT_FAIL, pool),
+                      CM_SCHEMA, "table dropped"),
+       "%s: a table that is gone", of);
+    make_table(other);
+    database_must(cm_bulk_insert(&count, store, messages(9, 9, "a", 4, pool),
+                                 CM_PRESENT_FAIL, pool));
+    is_int(count, 1, "%s: and made again", of);
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("no CM_TEST_SQLITE3, _PGSQL, _MYSQL is set");
+    database_each("one life", one_life);
+    database_each("keys", keys);
+    database_each("new keys", new_keys);
+    database_each("strictness", strictness);
+    database_each("bytes and U+0000", bytes_and_nul);
+    database_each("held rows", held_rows);
+    database_each("schema change", schema_change);
+    return done_testing();
+}
