@@ -1,7 +1,7 @@
 package Backlog;
 
-# What happens when much has gathered: a client that has not run for long, a
-# purge of all that, one message that is very large.
+# Large amounts: a client that has not run for a long time, a purge of many
+# messages, one very large message.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep);
 use Load;
 use Nodes;
 
-# Cost per message must not depend on how many wait, nor must memory.
+# Cost per message and memory must not depend on how many are queued.
 sub backlog {
     my ($nodes, $report, $n, $option) = @_;
     my $most = $option->{backlog};
@@ -55,12 +55,12 @@ sub purge {
         max => 32);
     $report->figure("purge of $table: longest insert without",
         1000 * $without->{longest}, 'ms');
-    # No goal has a number: a second is what a person notices.
+    # No goal is given; a person notices a second.
     $report->figure("purge of $table: longest insert meanwhile",
         1000 * $with->{longest}, 'ms', max => 1000);
 }
 
-# An application at work, one row a commit, until it is stopped.
+# An application that inserts one row per commit until it is stopped.
 sub start_inserts {
     my ($database) = @_;
     my $load = Load::start($database, 'trickle', 'posts', 1_000_000_000, 1);
@@ -69,7 +69,7 @@ sub start_inserts {
     return $load;
 }
 
-# One message of 20 MB, which the configuration has to allow.
+# One message of 20 MB, which the configuration must allow.
 sub big {
     my ($used, $report) = @_;
     my $size = 20_000_000;

@@ -1,8 +1,8 @@
 package Empty;
 
 # A first sync on empty tables that were never analysed, and whose statistics
-# nothing brings up to date meanwhile; then the same once more. Later syncs must
-# not be faster by more than what caches give.
+# are not updated meanwhile; then a second one. The second one may be faster
+# only by what caches save.
 
 use strict;
 use warnings;
@@ -28,8 +28,8 @@ sub empty {
     $nodes->stop;
 }
 
-# PostgreSQL analyses by itself after a minute, which would hide what a plan
-# without statistics costs.
+# PostgreSQL analyses tables by itself after a minute, which would hide the cost
+# of a plan without statistics.
 sub keep_unanalysed {
     my ($database) = @_;
 

@@ -1,7 +1,7 @@
 package Http;
 
-# How fast the facade's httpd answers, by ab: a file, one SELECT, an empty
-# pull.
+# How fast the facade's httpd answers, measured with ab: a file, one SELECT, an
+# empty pull.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ sub select_conf {
 CONF
 }
 
-# Requests of PATH a second, over COUNT connections that are kept.
+# Requests per second for PATH, over COUNT persistent connections.
 sub ab {
     my ($nodes, $path, $count, @headers) = @_;
     my $server = $nodes->{facade};
@@ -41,8 +41,8 @@ sub ab {
     return $rate;
 }
 
-# Rows a second when the bytes of a run, COST for COUNT rows, come from a
-# file, in as many requests.
+# Rows per second if the bytes of a run (COST for COUNT rows) came from a file,
+# in the same number of requests.
 sub static {
     my ($nodes, $cost, $count) = @_;
     my $size = int $cost->{bytes} / $cost->{requests};
@@ -51,7 +51,7 @@ sub static {
     return ab($nodes, '/batch', 1) * $count / $cost->{requests};
 }
 
-# A pull as central would make it when nothing waits: path and headers.
+# The path and headers of central's pull when nothing is queued.
 sub empty_pull {
     my ($nodes) = @_;
     my ($central, $facade) = map { $_->database } $nodes->both;
@@ -68,7 +68,7 @@ sub empty_pull {
         $held ? "Communicator-Held: $held $clock" : ());
 }
 
-# The part "pull": an empty pull beside a handler that runs one SELECT.
+# The part "pull": an empty pull, compared with a handler that runs one SELECT.
 sub pull {
     my ($nodes, $report) = @_;
     my ($path, @headers) = empty_pull($nodes);

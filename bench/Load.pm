@@ -1,6 +1,6 @@
 package Load;
 
-# bench/load at work on a database: what it cost.
+# Runs bench/load on a database, and measures what it cost.
 
 use strict;
 use warnings;
@@ -8,7 +8,7 @@ use Communicator::Test qw(at_end build_dir folder start_process stop_process
   slurp own web_user);
 use Meter;
 
-# Start it: WHAT to TABLE, COUNT rows, EACH a commit (bench/load.c).
+# Start it: do WHAT to TABLE, COUNT rows, EACH per commit (bench/load.c).
 sub start {
     my ($database, $what, $table, $count, $each) = @_;
     my $log = folder('load') . '/log';
@@ -18,12 +18,12 @@ sub start {
 
     my $load = { pid => $pid, log => $log, database => $database };
 
-    # Not to outlive a part that failed.
+    # It must not outlive a part that fails.
     at_end(sub { stop_process($load->{pid}) });
     return $load;
 }
 
-# What LOAD said when it had ended: { seconds, longest }.
+# What LOAD printed at its end: { seconds, longest }.
 sub result {
     my ($load) = @_;
 
@@ -36,7 +36,7 @@ sub result {
     return { seconds => $seconds, longest => $longest };
 }
 
-# End LOAD before it has done all.
+# Stop LOAD before it is done.
 sub stop {
     my ($load) = @_;
 
@@ -44,7 +44,7 @@ sub stop {
     return result($load);
 }
 
-# All of it at once, measured with the SERVERS (Meter.pm).
+# Run it to its end, and measure it with the SERVERS (Meter.pm).
 sub run {
     my ($servers, @load) = @_;
     my $load;

@@ -1,7 +1,7 @@
 package Meter;
 
-# What a piece of work costs: seconds, CPU of all that takes part, memory,
-# bytes on the wire.
+# What work costs: seconds, CPU of all programs involved, memory, bytes on the
+# wire.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 sub median { return (sort { $a <=> $b } @_)[$#_ / 2] }
 
-# The processes below PID, itself included.
+# PID and all processes below it.
 sub family {
     my ($pid) = @_;
     my @children = split ' ', slurp("/proc/$pid/task/$pid/children");
@@ -51,7 +51,7 @@ sub peak_of {
     return slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m ? $1 / 1024 : 0;
 }
 
-# Bytes that came and went over loopback, by httpd's own account.
+# Bytes received and sent over loopback, as httpd counts them.
 sub wire_of {
     my ($file) = @_;
     my ($bytes, $requests) = (0, 0);
@@ -66,8 +66,8 @@ sub wire_of {
     return ($bytes, $requests);
 }
 
-# Run CODE, which starts a program and returns its process id, to its end.
-# WITH: httpd and database (process ids), wire (a log).
+# Run CODE, which starts a program and returns its process id, and wait for the
+# end. WITH: httpd and database (process ids), wire (a log).
 sub measure {
     my ($code, %with) = @_;
     my ($bytes, $requests) = wire_of($with{wire});
@@ -80,13 +80,13 @@ sub measure {
 
     while (waitpid($pid, POSIX::WNOHANG()) == 0) {
         my $now = peak_of($pid);
-        # A new program begins anew, so the last word counts.
+        # exec starts a new count, so the last value is the right one.
         $peak = $now if $now;
         sleep 0.002;
     }
     my $status = $?;
     my $seconds = time - $began;
-    # httpd notes the last request after it has answered it.
+    # httpd logs the last request after it has answered it.
     sleep 0.01;
     my (undef, undef, $user_after, $system_after) = times;
     my $client = $user_after + $system_after - $user - $system;

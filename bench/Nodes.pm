@@ -82,7 +82,7 @@ sub make_tables {
           qw(posts pages plain source));
 }
 
-# Install Communicator, start httpd, and let both sides know the users.
+# Install Communicator, start httpd, and create the users on both sides.
 sub start {
     my ($self) = @_;
     my $facade = $self->{facade};
@@ -96,7 +96,7 @@ sub start {
     return $self;
 }
 
-# Start httpd again, with what configure() says.
+# Restart httpd with the configuration of configure().
 sub restart {
     my ($self) = @_;
 
@@ -107,7 +107,7 @@ sub restart {
 
 sub stop { $_[0]{facade}->stop }
 
-# What httpd's children hold before the work begins.
+# The memory of httpd's children before the work begins.
 sub note_idle {
     my ($self) = @_;
     my @held = sort { $a <=> $b } map { Meter::peak_of($_) }
@@ -124,14 +124,14 @@ sub servers {
         database => $self->{engine} ? $self->{engine}->server_pid : undef);
 }
 
-# Run communicator-sync as cron would: what it cost.
+# Run communicator-sync as cron would; returns what it cost.
 sub sync {
     my ($self, @command) = @_;
 
     return $self->command('central', @command);
 }
 
-# Run COMMAND of communicator-sync on NODE: what it cost.
+# Run COMMAND of communicator-sync on NODE; returns what it cost.
 sub command {
     my ($self, $node, @command) = @_;
     my $peer = $self->{$node};
@@ -148,7 +148,7 @@ sub command {
     return $cost;
 }
 
-# How much a child of httpd has grown at most.
+# How much the largest child of httpd has grown.
 sub child_mb {
     my ($self) = @_;
     my $most = 0;
@@ -160,14 +160,14 @@ sub child_mb {
     return $most;
 }
 
-# Run the load program on NODE's database: what it cost.
+# Run the load program on NODE's database; returns what it cost.
 sub load {
     my ($self, $node, @load) = @_;
 
     return Load::run([$self->servers], $self->{$node}->database, @load);
 }
 
-# Run SQL of the database's own client on NODE: what it cost.
+# Run SQL with the database's own client on NODE; returns what it cost.
 sub sql {
     my ($self, $node, $sql) = @_;
     my $database = $self->{$node}->database;
@@ -194,7 +194,7 @@ sub check_equal {
     die "$table differs:\n$here\n$there\n" if $here ne $there;
 }
 
-# As after a pause: what the database does now and then is done before.
+# Do beforehand what the database does from time to time.
 sub settle {
     my ($self) = @_;
 

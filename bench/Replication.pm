@@ -1,7 +1,7 @@
 package Replication;
 
-# The database's own replication on the same work, as durable as we are: each
-# transaction flushed where it arrives.
+# The database's own replication doing the same work, equally durable: each
+# transaction is flushed where it arrives.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Wire;
 
 my %pair = (pgsql => \&pgsql_pair, mysql => \&mysql_pair);
 
-# How many times its speed is wanted.
+# The goal: how many times as fast as that we should be.
 my %goal = (pgsql => 3, mysql => 4);
 
 sub replication {
@@ -49,8 +49,8 @@ sub check_equal {
     die "replication differs:\n$here\n$there\n" if $here ne $there;
 }
 
-# Two PostgreSQL, the second subscribed to the first: both, and how to pause
-# and to catch up.
+# Two PostgreSQL servers, the second subscribed to the first. Returns both, and
+# functions to pause and to catch up.
 sub pgsql_pair {
     my ($from, $to) = map { Wire::logical_database() } 1 .. 2;
 
@@ -78,7 +78,7 @@ SQL
         sub { $to->run('alter subscription bench enable'); $wait->() });
 }
 
-# Two MariaDB, the second a replica of the first.
+# Two MariaDB servers, the second a replica of the first.
 sub mysql_pair {
     my ($from, $to) = map {
         Communicator::Test::Database->new('mysql', own_server => 1)
@@ -94,7 +94,7 @@ sub mysql_pair {
     $to->run("change master to master_host = '127.0.0.1',"
         . " master_port = $port, master_user = 'replica',"
         . ' master_use_gtid = slave_pos');
-    # Both come by it in the same way, so under the same name.
+    # Replication keeps the database's name, so both use the same one.
     $to->{engine}->create($from->{name});
     my $replica = bless { %$to, name => $from->{name} }, ref $to;
     $from->run('reset master');
@@ -108,7 +108,7 @@ sub mysql_pair {
     });
 }
 
-# Start the server of DATABASE again, as it is installed but for OPTIONS.
+# Restart the server of DATABASE, configured as installed except for OPTIONS.
 sub restart_mysql {
     my ($database, @options) = @_;
     my $dir = $database->{engine}{dir};

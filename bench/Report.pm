@@ -1,7 +1,7 @@
 package Report;
 
-# The figures of the benchmark: shown as they come, each with its goal, and
-# kept for JSON and for the ratios of later parts.
+# The figures of the benchmark: printed as they are measured, each with its
+# goal, and kept for JSON and for the ratios of later parts.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ sub new {
     return bless { %with, figures => [], failures => [] }, $class;
 }
 
-# What follows is about DRIVER, in PART.
+# The figures that follow belong to DRIVER and PART.
 sub begin {
     my ($self, $driver, $part) = @_;
 
@@ -56,7 +56,7 @@ sub line {
       $figure->{reached} ? 'reached' : 'NOT REACHED';
 }
 
-# How many times as fast as FLOOR is OURS, both in rows a second.
+# Report how many times as fast as FLOOR OURS is, both in rows per second.
 sub speed {
     my ($self, $name, $ours, $floor, @goal) = @_;
 
@@ -64,7 +64,7 @@ sub speed {
     return $self->figure($name, $ours / $floor, 'times', @goal);
 }
 
-# A figure of this driver, or undef when its part was not run.
+# A figure of this driver, or undef if its part was not run.
 sub value {
     my ($self, $part, $name) = @_;
     my ($found) = grep { $_->{driver} eq $self->{driver}
@@ -74,8 +74,8 @@ sub value {
     return $found && $found->{value};
 }
 
-# What the work NAME cost, COUNT rows of it; returns rows a second. GOAL: rate
-# and cpu, each a bound and its number.
+# Report what the work NAME cost for COUNT rows; returns rows per second. GOAL:
+# rate and cpu, each a bound and its number.
 sub cost {
     my ($self, $name, $cost, $count, %goal) = @_;
     my $rate = $count / $cost->{seconds};
@@ -96,7 +96,7 @@ sub cost {
     return $rate;
 }
 
-# The part came to an end before its time, for REASON.
+# The part failed, for REASON.
 sub failure {
     my ($self, $reason) = @_;
 
@@ -106,8 +106,8 @@ sub failure {
     print STDERR "$self->{driver}: $self->{part} failed: $reason\n";
 }
 
-# Say again what was not reached; or write everything as JSON. ABOUT: more
-# to say there. Returns the exit status.
+# List again the goals that were not reached, or write everything as JSON, with
+# ABOUT. Returns the exit status.
 sub finish {
     my ($self, %about) = @_;
     my @figures = @{ $self->{figures} };

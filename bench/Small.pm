@@ -1,7 +1,7 @@
 package Small;
 
-# What a run costs that has nothing to do, or one change to bring: on nodes
-# that have worked, on fresh ones, and as a pipeline of psql would do it.
+# What a run costs that has nothing to do, or one change to send: on used nodes,
+# on fresh ones, and with a pipeline of psql.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub small {
     $handled += $_->database->value('select last_seq from communicator_node')
       for $nodes->both;
     $_->settle for values %nodes;
-    # In turn, so that what else the machine does hits all alike.
+    # Alternate, so that other work of the machine affects all equally.
     for my $round (1 .. $rounds) {
         for my $age (qw(fresh used)) {
             push @{ $empty{$age} }, $nodes{$age}->sync;
@@ -42,7 +42,7 @@ sub small {
         $report->value('work', 'W2 updates'), $rate);
 }
 
-# What it costs to start a program with libcurl and all that this needs.
+# What it costs to start a program with libcurl and its dependencies.
 sub load_libcurl {
     return Meter::measure(sub {
         start_process([program('curl'), '--version'], out => '/dev/null');
@@ -63,7 +63,7 @@ sub median_of {
     return Meter::median(map { $_->{$what} } @$costs);
 }
 
-# A tick of the clock that counts CPU is as long as a run: the mean says more.
+# A tick of the CPU clock is as long as a run, so the mean is more precise.
 sub mean_of {
     my ($what, $costs) = @_;
     my $sum = 0;
@@ -113,9 +113,10 @@ sub show_pipeline {
         'times', max => 1);
 }
 
-# What one writes without Communicator: psql copies what changed to psql, which
-# puts it into a table for the while and upserts. Returns CODE(CONDITION):
-# change these rows, bring them over, what that cost.
+# What one would write without Communicator: psql copies the changed rows to
+# another psql, which loads them into a temporary table and upserts them.
+# Returns CODE(CONDITION), which changes these rows, copies them, and returns
+# what that cost.
 sub make_pipeline {
     my ($nodes, $n) = @_;
     my ($from, $to) = map { $_->database } $nodes->both;

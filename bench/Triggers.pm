@@ -1,7 +1,7 @@
 package Triggers;
 
 # What the application pays: its statements on a table with Communicator's
-# triggers beside the same on one without. In turn, medians.
+# triggers, compared with the same on a table without. Alternating; medians.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package Wire;
 
-# Bytes on the wire, plain and packed, beside what PostgreSQL's logical
+# Bytes on the wire, plain and packed, compared with what PostgreSQL's logical
 # replication sends for the same rows.
 
 use strict;
@@ -48,7 +48,7 @@ sub wire {
         $replication->{$_} / $rows / 10, 'MB per 100,000') for qw(W1 W2);
 }
 
-# mod_deflate, as conf/ shows it.
+# mod_deflate, configured as in conf/.
 sub gzip_conf {
     my ($dir) = Communicator::Test::Server::load_lines()
       =~ m{(\S+)/mod_dbd\.so};

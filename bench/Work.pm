@@ -1,14 +1,13 @@
 package Work;
 
-# Rows by the hundred thousand, beside the floors: the same rows by the same
-# driver and nothing else, the same bytes from a file.
+# Hundreds of thousands of rows, compared with two floors: the same rows written
+# by the same driver and nothing else, and the same bytes from a file.
 
 use strict;
 use warnings;
 use Http;
 
-# The goals of issue 4; those of speed hold for the machine of
-# docs/performance.md.
+# The goals; those of speed are for the machine of docs/performance.md.
 my %goal = (
     pgsql => {
         'W1 inserts' => { rate => [min => 28_000], cpu => [max => 4] },
@@ -55,7 +54,7 @@ sub one {
     $report->speed("$name: of the file's speed", $rate, $static);
 }
 
-# Both sides have something to say.
+# Both sides have changes to send.
 sub mixed {
     my ($nodes, $report, $n) = @_;
 
@@ -73,7 +72,7 @@ sub mixed {
         $report->value('work', 'W2 updates'));
 }
 
-# Rows that were there before Communicator was.
+# Rows that existed before Communicator was installed.
 sub first_load {
     my ($nodes, $report, $n) = @_;
 

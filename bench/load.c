@@ -6,10 +6,9 @@
  *   load DRIVER PARAMS trickle TABLE COUNT EACH  insert, with pauses, until
  *                                                SIGTERM
  *
- * EACH negative: so many a commit, and commits are not waited for. Prints the
- * seconds that it took, and those of the longest transaction. What upsert does
- * in one statement is the floor: the same rows by the same driver, and nothing
- * else. */
+ * EACH rows per commit; if it is negative, commits are not waited for. Prints
+ * how many seconds it took, and how many the longest transaction took. upsert
+ * is the floor: the same rows by the same driver, and nothing else. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ typedef struct load_t {
     const char *name; /* of the driver */
     const char *table;
     int count, each, lazy;
-    int round;                 /* that an update brings the rows to */
+    int round;                 /* the state that an update gives the rows */
     apr_interval_time_t pause; /* after each transaction */
     apr_time_t longest;
     apr_pool_t *pool;
@@ -99,7 +98,7 @@ static apr_dbd_prepared_t *prepare(const load_t *load, const char *sql)
     return statement;
 }
 
-/* Text of SIZE bytes, some words of which there are many. */
+/* Return text of SIZE bytes: common words, and a few random ones. */
 static const char *words(unsigned long seed, apr_size_t size, apr_pool_t *pool)
 {
     static const char *const some[] = {
@@ -335,7 +334,7 @@ int main(int argc, char **argv)
     load.each = abs(load.each);
     open_database(&load, argv[2]);
     began = apr_time_now();
-    /* Another one than before, or nothing would change. */
+    /* A new round each time: otherwise nothing would change. */
     load.round = (int)(apr_time_as_msec(began) % 1000000);
     if (!strcmp(argv[3], "trickle"))
         load.pause = apr_time_from_msec(2);

@@ -5,26 +5,26 @@
  * It is one direction; a pull is the same with the two ends swapped, since
  * there too the receiver's cursor decides and the next request confirms.
  *
- * Each rule below can be taken out with -DWITHOUT_...; spin must then find
- * a fault, which shows that the rule is needed and that the model can fail:
+ * Each rule below can be removed with -DWITHOUT_...; spin must then find a
+ * fault, which shows that the rule is needed and that the model can fail:
  *
  *   WITHOUT_LOWEST_FIRST number a backlog in chunks, each behind the highest
  *                        id of the one before: what commits between two
  *                        chunks with a lower id gets its number after the
  *                        later changes of its record
- *   WITHOUT_STAMP        send in order of ids, go on behind the highest seen
- *                        (the gem's pull): what commits late is lost
- *   WITHOUT_CONTINUITY   take any batch: a repeated request counts twice
+ *   WITHOUT_STAMP        send in order of ids, continue after the highest one
+ *                        seen (the gem's pull): what commits late is lost
+ *   WITHOUT_CONTINUITY   accept any batch: a repeated request counts twice
  *   WITHOUT_DENSE_NUMBER send ids, which rollbacks leave gaps in, to a
  *                        receiver that wants the next number (the gem's
  *                        push): it waits for ever
  *   WITHOUT_ONE_COMMIT   keep the record and the cursor in two transactions:
  *                        a crash between them applies twice
- *   WITHOUT_CONFIRMATION confirm when handing over, not when the peer has it
+ *   WITHOUT_CONFIRMATION confirm when sending, not when the peer has it
  *                        (the gem's delivered_at): a lost reply loses data
  *   WITHOUT_PURGE_RULE   purge what was sent, not what was confirmed: lost
- *   WITHOUT_CURSOR_ROW   take the highest number in the inbox for the cursor
- *                        (the gem's pull): a purge there asks for all again
+ *   WITHOUT_CURSOR_ROW   use the highest number in the inbox as the cursor (the
+ *                        gem's pull): after a purge it asks for all again
  */
 
 #define ROWS    3 /* changes that the application makes */
@@ -63,8 +63,8 @@ byte mishaps = 0;
 #define number_of(i) (committed[i] -> i : 0)
 #endif
 
-/* An application's transactions: ids are given out before commit, commits
- * come in any order, some roll back. A record that is being changed is locked:
+/* An application's transactions: ids are given before the commit, commits come
+ * in any order, some roll back. A record that is being changed is locked:
  * its next change gets an id when that is over. */
 proctype writer()
 {
@@ -117,8 +117,8 @@ inline stamp()
     }
 }
 
-/* The receiver takes a batch: COUNT messages, the first behind AFTER. One
- * transaction; HELD is what the answer says. */
+/* The receiver gets a batch of COUNT messages, the first one after AFTER, in one
+ * transaction; HELD is what its reply says. */
 inline receive(after, count)
 {
     d_step {
