@@ -117,7 +117,7 @@ inline stamp()
     }
 }
 
-/* The receiver gets a batch of COUNT messages, the first one after AFTER, in one
+/* The receiver gets a batch of COUNT messages, the first after AFTER, in one
  * transaction; HELD is what its reply says. */
 inline receive(after, count)
 {
