@@ -22,13 +22,13 @@ static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
     cm_error_t *err;
 
     CM_TRY(sync_stop_check(pool));
-    cm_verify_question_write(text, question);
+    cm_verify_wire_write_question(text, question);
     CM_TRY(sync_http_post(&raw, session->http, query, text->data, text->size,
                           pool));
     err = sync_reply_judge_answer(&reply, raw, pool);
     CM_TRY(sync_session_meet(session, reply, pool));
     CM_TRY(err);
-    return cm_verify_reply_read(
+    return cm_verify_wire_read_answer(
         answer, reply->data, reply->size,
         question->columns ? question->columns->nelts : 0, pool);
 }

@@ -10,6 +10,7 @@
 
 #include "base/clean.h"
 #include "base/gzip.h"
+#include "base/json_write.h"
 #include "log.h"
 #include "record/clocks.h"
 #include "node/epoch.h"
@@ -133,15 +134,6 @@ static int gem_status(int status)
                                                 : HTTP_SERVICE_UNAVAILABLE;
 }
 
-static void append_member(cm_buffer_t *buffer, const char *name,
-                          const char *text)
-{
-    cm_buffer_raw(buffer, buffer->size ? "," : "{");
-    cm_buffer_string(buffer, name, strlen(name));
-    cm_buffer_raw(buffer, ":");
-    cm_buffer_string(buffer, text, strlen(text));
-}
-
 static cm_error_t *count_withheld(mod_exchange_t *exchange, void *baton)
 {
     (void)baton;
@@ -183,11 +175,13 @@ int mod_answer_refusal(mod_exchange_t *exchange, int status, cm_code_e code,
         apr_table_setn(r->headers_out, "Retry-After", "10");
     apr_table_setn(r->headers_out, "Communicator-Error",
                    cm_error_code_name(code));
-    append_member(body, "error", error);
-    append_member(body, "code", cm_error_code_name(code));
+    cm_json_write_open(body, NULL, '{');
+    cm_json_write_text(body, "error", error);
+    cm_json_write_text(body, "code", cm_error_code_name(code));
     if (hint)
-        append_member(body, "hint", hint);
-    cm_buffer_append(body, "}\n", 3);
+        cm_json_write_text(body, "hint", hint);
+    cm_json_write_close(body, '}');
+    cm_buffer_append(body, "\n", 2);
     text = cm_clean_json(body->data, exchange->pool);
     return mod_answer(exchange, status, text, strlen(text));
 }

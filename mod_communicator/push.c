@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/clean.h"
+#include "base/json_write.h"
 #include "node/altered.h"
 #include "outbox/missing.h"
 #include "operate/status.h"
@@ -140,47 +141,43 @@ static cm_error_t *take_batch(mod_exchange_t *exchange, void *baton)
     return NULL;
 }
 
-/* Append the parked messages of RECEIPT as a JSON array. */
-static void append_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
+/* Write the messages of RECEIPT that are parked. */
+static void write_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
 {
-    const cm_parked_t *parked;
-    const char *text;
     int i;
 
-    cm_buffer_raw(body, "[");
+    cm_json_write_open(body, "parked", '[');
     for (i = 0; receipt->parked && i < receipt->parked->nelts; i++) {
-        parked = &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
-        cm_buffer_raw(body, i ? ",{\"id\":" : "{\"id\":");
-        cm_buffer_number(body, parked->id);
-        text = parked->model ? parked->model : "";
-        cm_buffer_raw(body, ",\"model\":");
-        cm_buffer_string(body, text, strlen(text));
-        text = parked->reason ? parked->reason : "";
-        cm_buffer_raw(body, ",\"reason\":");
-        cm_buffer_string(body, text, strlen(text));
-        cm_buffer_raw(body, parked->transient ? ",\"transient\":true}" : "}");
+        const cm_parked_t *parked =
+            &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
+
+        cm_json_write_open(body, NULL, '{');
+        cm_json_write_number(body, "id", parked->id);
+        cm_json_write_text(body, "model", parked->model ? parked->model : "");
+        cm_json_write_text(body, "reason",
+                           parked->reason ? parked->reason : "");
+        if (parked->transient)
+            cm_json_write_truth(body, "transient", 1);
+        cm_json_write_close(body, '}');
     }
-    cm_buffer_raw(body, "]");
+    cm_json_write_close(body, ']');
 }
 
-/* Tell one of ours what became of its batch. */
+/* Tell a peer of ours what became of its batch. */
 static int answer_receipt(mod_exchange_t *exchange, const cm_receipt_t *receipt)
 {
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
     const char *text;
 
     mod_answer_number(exchange->r, "Communicator-Received", receipt->received);
-    cm_buffer_raw(body, "{\"received\":");
-    cm_buffer_number(body, receipt->received);
-    cm_buffer_raw(body, ",\"accepted\":");
-    cm_buffer_number(body, receipt->accepted);
-    cm_buffer_raw(body, ",\"repeated\":");
-    cm_buffer_number(body, receipt->repeated);
-    cm_buffer_raw(body, ",\"applied\":");
-    cm_buffer_number(body, receipt->applied);
-    cm_buffer_raw(body, ",\"parked\":");
-    append_parked(body, receipt);
-    cm_buffer_append(body, "}\n", 3);
+    cm_json_write_open(body, NULL, '{');
+    cm_json_write_number(body, "received", receipt->received);
+    cm_json_write_number(body, "accepted", receipt->accepted);
+    cm_json_write_number(body, "repeated", receipt->repeated);
+    cm_json_write_number(body, "applied", receipt->applied);
+    write_parked(body, receipt);
+    cm_json_write_close(body, '}');
+    cm_buffer_append(body, "\n", 2);
     text = cm_clean_json(body->data, exchange->pool);
     return mod_answer(exchange, HTTP_ACCEPTED, text, strlen(text));
 }

@@ -29,8 +29,7 @@ static cm_error_t *find_answer(mod_exchange_t *exchange, void *baton)
     exchange->known = known;
     CM_TRY(cm_epoch_check(&exchange->claim, node, &known, pool, pool));
     exchange->known = known;
-    return cm_verify_question_answer(&talk->answer, node, peer, talk->question,
-                                     pool);
+    return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
 }
 
 /* Only a request that says so may publish. */
@@ -55,8 +54,8 @@ int mod_verify(mod_exchange_t *exchange)
 
     if (status != OK)
         return status;
-    err = cm_verify_question_read(&question, body->data, body->size,
-                                  exchange->pool);
+    err = cm_verify_wire_read_question(&question, body->data, body->size,
+                                       exchange->pool);
     if (!err)
         err = check_purpose(question, r);
     talk.question = question;
@@ -73,6 +72,6 @@ int mod_verify(mod_exchange_t *exchange)
                       exchange->peer->name);
     body = cm_buffer_create(4096, exchange->pool);
     columns = question->columns ? question->columns->nelts : 0;
-    cm_verify_reply_write(body, talk.answer, columns);
+    cm_verify_wire_write_answer(body, talk.answer, columns);
     return mod_answer(exchange, HTTP_OK, body->data, body->size);
 }

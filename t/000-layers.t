@@ -60,7 +60,7 @@ none('the module and the client write no SQL', lines_with(
         |delete\s+from|create\s+(table|index|trigger)|alter\s+table
         |drop\s+table|begin\s+immediate|savepoint)\b}xi, @edge));
 none('the module parses no JSON', lines_with(
-    qr{\bjson_}, grep { $_->[0] =~ /^mod/ } @edge));
+    qr{\bjson_(?!write)}, grep { $_->[0] =~ /^mod/ } @edge));
 
 my $symbols = run_program(['nm', '-D', '--defined-only', module_file()]);
 is(join(' ', $symbols->{out} =~ /^\S+ [A-Z] (\S+)$/mg),

@@ -3,38 +3,35 @@
 
 #include <apr_strings.h>
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "store/bulk.h"
 #include "record/clocks.h"
 
-static void add_member(cm_buffer_t *json, const char *name,
-                       const cm_datum_t *cell, int is_text)
-{
-    if (!cell->data)
-        return;
-    cm_buffer_raw(json, json->size > 1 ? ",\"" : "\"");
-    cm_buffer_raw(json, name);
-    cm_buffer_raw(json, "\":");
-    if (is_text)
-        cm_buffer_string(json, cell->data, cell->size);
-    else
-        cm_buffer_append(json, cell->data, cell->size);
-}
+/* The columns of the message that is kept; some are JSON already. */
+static const struct {
+    const char *name;
+    int is_text;
+} kept[] = {{"id", 0},     {"model", 1}, {"origin", 1}, {"original_id", 1},
+            {"action", 1}, {"clock", 0}, {"clocks", 0}, {"base", 0},
+            {"refs", 0},   {"body", 1},  {"reason", 1}};
 
 /* Return the message in the first of ROWS, which has those columns, as JSON. */
 static const char *whole_of(const cm_rows_t *rows, apr_pool_t *pool)
 {
-    static const char *const names[] = {
-        "id",     "model", "origin", "original_id", "action", "clock",
-        "clocks", "base",  "refs",   "body",        "reason"};
     cm_buffer_t *json = cm_buffer_create(1024, pool);
     int i;
 
-    cm_buffer_raw(json, "{");
-    for (i = 0; i < (int)(sizeof(names) / sizeof(*names)); i++)
-        add_member(json, names[i], cm_cell(rows, 0, i),
-                   i != 0 && (i < 5 || i > 8));
-    cm_buffer_append(json, "}", 2);
+    cm_json_write_open(json, NULL, '{');
+    for (i = 0; i < (int)(sizeof(kept) / sizeof(*kept)); i++) {
+        const cm_datum_t *cell = cm_cell(rows, 0, i);
+
+        if (cell->data && kept[i].is_text)
+            cm_json_write_bytes(json, kept[i].name, cell->data, cell->size);
+        else if (cell->data)
+            cm_json_write_raw(json, kept[i].name, cell->data, cell->size);
+    }
+    cm_json_write_close(json, '}');
+    cm_buffer_append(json, "", 1);
     return json->data;
 }
 

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "base/json.h"
+#include "base/json_object.h"
 #include "schema/migrate.h"
 #include "inbox/inbox.h"
 
@@ -17,65 +17,56 @@
 /* The rest of a batch is looked for so far from those of it that are parked. */
 #define BATCH_REACH 1000
 
-/* Set the number that stands under NAME. */
-static void take_number(cm_status_said_t *said, const cm_value_t *name,
-                        const cm_value_t *value)
+static void begin_said(void *object, apr_pool_t *pool)
 {
-    apr_int64_t number;
-
-    if (!cm_json_integer(&number, value) || number > CM_CLOCK_MAX ||
-        number < -1)
-        return;
-    if (!strcmp(name->data, "at"))
-        said->at = number;
-    else if (!strcmp(name->data, "gem"))
-        said->gem = number != 0;
-    else if (!strcmp(name->data, "pending"))
-        said->pending = number;
-    else if (!strcmp(name->data, "oldest"))
-        said->oldest = number;
-    else if (!strcmp(name->data, "parked"))
-        said->parked = number;
-    else if (!strcmp(name->data, "withheld"))
-        said->withheld.count = number;
-    else if (!strcmp(name->data, "first_withheld"))
-        said->withheld.first = number;
+    (void)pool;
+    *(cm_status_said_t *)object =
+        (cm_status_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
 }
+
+/* communicator_peers.status */
+#define NUMBER(name, field)                                                    \
+    {                                                                          \
+        CM_JSON_MEMBER(name, NUMBER, cm_status_said_t, field), .least = -1     \
+    }
+static const cm_json_member_t said_members[] = {
+    NUMBER("at", at),
+    {CM_JSON_MEMBER("gem", FLAG, cm_status_said_t, gem)},
+    NUMBER("pending", pending),
+    NUMBER("oldest", oldest),
+    NUMBER("parked", parked),
+    NUMBER("withheld", withheld.count),
+    NUMBER("first_withheld", withheld.first),
+    {.name = NULL}};
+static const cm_json_object_t said_object = {.members = said_members,
+                                             .size = sizeof(cm_status_said_t),
+                                             .begin = begin_said};
 
 /* What cannot be read was not said. */
 static void read_said(cm_status_said_t *said, const cm_datum_t *text,
                       apr_pool_t *pool)
 {
-    cm_value_t name, value;
     cm_json_t json;
-    int count = 0;
+    void *read;
 
-    *said =
-        (cm_status_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
+    begin_said(said, pool);
     if (!text || !text->data)
         return;
     cm_json_init(&json, text->data, text->size, pool);
-    if (!cm_json_open(&json, '{'))
-        return;
-    while (cm_json_next(&json, '}', &count))
-        if (cm_json_name(&json, &name) && cm_json_value(&json, &value))
-            take_number(said, &name, &value);
+    if (cm_json_object_read(&read, &json, &said_object, NULL))
+        *said = *(const cm_status_said_t *)read;
 }
 
 cm_error_t *cm_status_keep_said(cm_node_t *node, const char *name,
                                 const cm_status_said_t *said,
                                 apr_pool_t *scratch_pool)
 {
-    const char *text = apr_psprintf(
-        scratch_pool,
-        "{\"at\":%" APR_INT64_T_FMT ",\"gem\":%d,\"pending\":%" APR_INT64_T_FMT
-        ",\"oldest\":%" APR_INT64_T_FMT ",\"parked\":%" APR_INT64_T_FMT
-        ",\"withheld\":%" APR_INT64_T_FMT
-        ",\"first_withheld\":%" APR_INT64_T_FMT "}",
-        said->at, said->gem, said->pending, said->oldest, said->parked,
-        said->withheld.count, said->withheld.first);
-    const cm_datum_t arguments[] = {cm_datum_text(text), cm_datum_text(name)};
+    cm_buffer_t *text = cm_buffer_create(256, scratch_pool);
+    cm_datum_t arguments[] = {cm_datum_text(NULL), cm_datum_text(name)};
 
+    cm_json_object_write(text, NULL, &said_object, said, NULL);
+    cm_buffer_append(text, "", 1);
+    arguments[0] = cm_datum_text(text->data);
     CM_TRY_FOR(cm_statement_run(NULL, node->store,
                                 "UPDATE communicator_peers SET status = %s"
                                 " WHERE name = %s",

@@ -125,7 +125,7 @@ static cm_error_t *compare_part(cm_verify_work_t *work,
     while (more && !work->report->too_many) {
         apr_pool_clear(iterpool);
         question.bounds = one_bound(stretch->until, iterpool);
-        CM_TRY(cm_verify_question_ask(&answer, work, &question, iterpool));
+        CM_TRY(work->ask(&answer, work->baton, &question, iterpool));
         if (!answer->items)
             return incomplete(scratch_pool);
         more = answer->until != NULL;
@@ -222,7 +222,7 @@ static cm_error_t *compare_stretch(const char **end, cm_verify_work_t *work,
     CM_TRY(cm_verify_read_items(&items, work->verify, &stretch, pool));
     bounds = make_bounds(items, stretch.until, pool);
     question.bounds = bounds;
-    CM_TRY(cm_verify_question_ask(&answer, work, &question, pool));
+    CM_TRY(work->ask(&answer, work->baton, &question, pool));
     if (!answer->parts || (answer->until && strcmp(answer->until, after) <= 0))
         return incomplete(pool);
     if (answer->until)
@@ -304,7 +304,7 @@ static cm_error_t *begin(cm_verify_work_t *work, const char *name)
     report->differences =
         apr_array_make(work->pool, 16, sizeof(cm_difference_t));
     CM_TRY(cm_verify_shape(&here, work->node, name, work->pool));
-    CM_TRY(cm_verify_question_ask(&answer, work, &question, work->pool));
+    CM_TRY(work->ask(&answer, work->baton, &question, work->pool));
     if (!answer->shape)
         return incomplete(work->pool);
     report->here = here;

@@ -98,10 +98,4 @@ cm_error_t *cm_verify_settle(cm_verify_work_t *work,
 cm_error_t *cm_verify_settle_repair(cm_verify_work_t *work, const char *from,
                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Put QUESTION to the other side: WORK->ask. */
-cm_error_t *cm_verify_question_ask(cm_verify_answer_t **answer,
-                                   const cm_verify_work_t *work,
-                                   const cm_verify_question_t *question,
-                                   apr_pool_t *pool) CM_UNUSED_RESULT;
-
 #endif

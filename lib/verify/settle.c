@@ -216,7 +216,7 @@ static cm_error_t *settle_some(int *count, settling_t *settling, int first,
     CM_TRY(cm_resend_find(&here, work->verify, names, BATCH_BYTES, pool));
     names->nelts = here->nelts;
     question.names = names;
-    CM_TRY(cm_verify_question_ask(&answer, work, &question, pool));
+    CM_TRY(work->ask(&answer, work->baton, &question, pool));
     if (!answer->states || !answer->states->nelts ||
         answer->states->nelts > names->nelts)
         return CM_FAIL(pool, CM_PROTOCOL,
@@ -290,7 +290,7 @@ static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
         counts[CM_RECORD_KEPT])
         return NULL;
     CM_TRY(cm_verify_shape(&here, work->node, report->model, pool));
-    CM_TRY(cm_verify_question_ask(&answer, work, &question, pool));
+    CM_TRY(work->ask(&answer, work->baton, &question, pool));
     if (answer->shape && is_as_before(report->here, here) &&
         is_as_before(report->there, answer->shape))
         report->extra = extra;
@@ -330,7 +330,7 @@ static cm_error_t *publish(cm_verify_work_t *work,
     if (!names->nelts)
         return NULL;
     if (there) {
-        CM_TRY(cm_verify_question_ask(&answer, work, &question, pool));
+        CM_TRY(work->ask(&answer, work->baton, &question, pool));
         if (answer->published > names->nelts)
             return CM_FAIL(pool, CM_PROTOCOL,
                            "the peer's answer is not to the question");

@@ -6,12 +6,6 @@
 
 #include "verify/verify.h"
 
-/* Hexadecimal digits of a digest. */
-#define CM_DIGEST_DIGITS 32
-
-/* The names of column classes on the wire, by cm_class_e. */
-extern const char *const cm_verify_reply_class_names[];
-
 typedef enum cm_ask_e {
     CM_ASK_SHAPE,  /* what the model looks like */
     CM_ASK_PARTS,  /* a digest for each part of a stretch */
@@ -43,26 +37,27 @@ typedef struct cm_verify_answer_t {
 
 /* Write QUESTION to BUFFER, or read the one in TEXT. Reading fails with
  * CM_MALFORMED. */
-void cm_verify_question_write(cm_buffer_t *buffer,
-                              const cm_verify_question_t *question);
-cm_error_t *cm_verify_question_read(cm_verify_question_t **question,
-                                    const char *text, apr_size_t size,
-                                    apr_pool_t *pool) CM_UNUSED_RESULT;
+void cm_verify_wire_write_question(cm_buffer_t *buffer,
+                                   const cm_verify_question_t *question);
+cm_error_t *cm_verify_wire_read_question(cm_verify_question_t **question,
+                                         const char *text, apr_size_t size,
+                                         apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Write ANSWER to BUFFER, or read the one in TEXT, to a question about COLUMNS
  * columns. Reading fails with CM_MALFORMED. */
-void cm_verify_reply_write(cm_buffer_t *buffer,
-                           const cm_verify_answer_t *answer, int columns);
-cm_error_t *cm_verify_reply_read(cm_verify_answer_t **answer, const char *text,
-                                 apr_size_t size, int columns,
-                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+void cm_verify_wire_write_answer(cm_buffer_t *buffer,
+                                 const cm_verify_answer_t *answer, int columns);
+cm_error_t *cm_verify_wire_read_answer(cm_verify_answer_t **answer,
+                                       const char *text, apr_size_t size,
+                                       int columns,
+                                       apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Answer QUESTION of PEER. Tells only what the peer is sent: fails with
  * CM_NOT_FOUND when there is no such model, or it is only received; with
  * CM_MALFORMED when a column is not sent; and as what it does. */
-cm_error_t *cm_verify_question_answer(cm_verify_answer_t **answer,
-                                      cm_node_t *node, const char *peer,
-                                      const cm_verify_question_t *question,
-                                      apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
+                             const char *peer,
+                             const cm_verify_question_t *question,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

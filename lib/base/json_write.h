@@ -1,0 +1,29 @@
+/* Writing JSON into a buffer, piece by piece. Commas come by themselves. NAME
+ * is that of a member; NULL: it is an element of an array, or all there is.
+ *
+ * Messages are written without this (record/message_write.c): there each byte
+ * counts. */
+#ifndef CM_BASE_JSON_WRITE_H
+#define CM_BASE_JSON_WRITE_H
+
+#include "base/buffer.h"
+
+/* Begin an object ('{') or array ('['), or end one ('}', ']'). */
+void cm_json_write_open(cm_buffer_t *json, const char *name, char bracket);
+void cm_json_write_close(cm_buffer_t *json, char bracket);
+
+/* Write TEXT as a string; NULL: null. Or SIZE bytes of DATA. */
+void cm_json_write_text(cm_buffer_t *json, const char *name, const char *text);
+void cm_json_write_bytes(cm_buffer_t *json, const char *name, const char *data,
+                         apr_size_t size);
+
+/* Write NUMBER; or true or false. */
+void cm_json_write_number(cm_buffer_t *json, const char *name,
+                          apr_int64_t number);
+void cm_json_write_truth(cm_buffer_t *json, const char *name, int truth);
+
+/* Write SIZE bytes of DATA, which are JSON already. */
+void cm_json_write_raw(cm_buffer_t *json, const char *name, const char *data,
+                       apr_size_t size);
+
+#endif
