@@ -151,6 +151,26 @@ for my $name (grep { /\.[58]$/ } sort keys %text) {
     }
 }
 
+# Messages that manual pages explain: those of the programs, but for what they
+# fill in. The words about certificates are those of OpenSSL.
+
+my $strings = join '', map { slurp($_) }
+  map { glob "$top/$_/*.[ch]" } 'lib/*', 'client', 'mod_communicator';
+$strings =~ s/"\s*\w*FMT\s*"|%\w+//g;
+$strings =~ s/"\s*\n\s*"//g;
+my ($messages, @reworded) = (0);
+for my $message (map { $text{$_} =~ /^\.It "(.*)"$/mg }
+    grep { /\.[58]$/ } sort keys %text) {
+    next if $message =~ /^certificate/;
+    $messages++;
+    push @reworded, $message if grep { index($strings, $_) < 0 }
+      grep { length > 7 } map { s/^[\s,]+|[\s,]+$//gr }
+      split /\d+|(?<!\w)'[^']*'|\b[A-Z]{3,}\b|\b(?:t?here|pid|type)\b|[():]|\.{3}/,
+      $message;
+}
+cmp_ok($messages, '>', 10, 'messages in manual pages were found');
+is(join("\n", @reworded), '', 'each is one of the programs');
+
 # Examples: what stands behind a mark is tried, too
 
 my $server = Communicator::Test::Server->new(name => 'facade', peers => '',
