@@ -6,7 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "config/directive_take.h"
+#include "config/directive_internal.h"
 #include "config/option.h"
 
 const cm_directive_t cm_directive_table[CM_DIRECTIVE_COUNT] = {
@@ -111,79 +111,65 @@ static cm_error_t *check_count(const cm_directive_t *directive, int count,
                    directive->name, directive->usage);
 }
 
-/* Take the words of one of the directives that set a limit or a habit. */
-static cm_error_t *set_habit(cm_settings_t *settings, cm_directive_e id,
+static cm_error_t *take_batch(void *target, const char *value, apr_pool_t *pool)
+{
+    return cm_option_number(&((cm_settings_t *)target)->batch_messages, value,
+                            1, 100000, pool);
+}
+
+static const char *print_batch(const void *target, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = target;
+
+    return apr_psprintf(pool, "%d %" APR_INT64_T_FMT, settings->batch_messages,
+                        settings->batch_bytes);
+}
+
+static const char *const flags[] = {"Off", "On", NULL};
+static const char *const on_error[] = {"park", "stop", NULL};
+static const char *const off[] = {"off", NULL};
+static const char *const forever[] = {"forever", NULL};
+
+/* What the first word of each directive fills: those without a key have words
+ * of their own. */
+static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
+    [CM_DIRECTIVE_NAME] = {CM_OPTION("", NODE, cm_settings_t, name)},
+    [CM_DIRECTIVE_DRIVER] = {CM_OPTION("", TEXT, cm_settings_t, driver)},
+    [CM_DIRECTIVE_PARAMS] = {CM_OPTION("", TEXT, cm_settings_t, params)},
+    [CM_DIRECTIVE_REQUIRE_TLS] = {CM_OPTION("", WORD, cm_settings_t,
+                                            require_tls),
+                                  .words = flags},
+    [CM_DIRECTIVE_MAX_BODY] = {CM_OPTION("", SIZE, cm_settings_t, max_body)},
+    [CM_DIRECTIVE_BATCH] = {.key = "",
+                            .kind = CM_OPTION_OWN,
+                            .take = take_batch,
+                            .print = print_batch},
+    [CM_DIRECTIVE_ON_ERROR] = {CM_OPTION("", WORD, cm_settings_t, on_error),
+                               .words = on_error},
+    [CM_DIRECTIVE_EXPECT_EVERY] = {CM_OPTION("", TIME, cm_settings_t,
+                                             expect_every),
+                                   .words = off},
+    [CM_DIRECTIVE_RETAIN] = {CM_OPTION("", TIME, cm_settings_t, retain),
+                             .words = forever, .none = -1},
+    [CM_DIRECTIVE_STATE_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
+                                          state_directory)},
+    [CM_DIRECTIVE_RUN_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
+                                        run_directory)},
+    [CM_DIRECTIVE_NOTIFY_COMMAND] = {CM_OPTION("", TEXT, cm_settings_t,
+                                               notify_command)},
+};
+
+static cm_error_t *set_value(cm_settings_t *settings, cm_directive_e id,
                              int count, const char *const *words,
                              apr_pool_t *pool)
 {
-    static const char *const flags[] = {"Off", "On", NULL};
-    static const char *const on_error[] = {"park", "stop", NULL};
-    int choice = 0;
-
-    switch (id) {
-    case CM_DIRECTIVE_REQUIRE_TLS:
-        return cm_option_choice(&settings->require_tls, words[0], flags, pool);
-    case CM_DIRECTIVE_MAX_BODY:
-        return cm_option_size(&settings->max_body, words[0], pool);
-    case CM_DIRECTIVE_BATCH:
-        CM_TRY(cm_option_number(&settings->batch_messages, words[0], 1, 100000,
-                                pool));
-        if (count > 1)
-            CM_TRY(cm_option_size(&settings->batch_bytes, words[1], pool));
-        return NULL;
-    case CM_DIRECTIVE_ON_ERROR:
-        CM_TRY(cm_option_choice(&choice, words[0], on_error, pool));
-        settings->on_error = choice ? CM_ON_ERROR_STOP : CM_ON_ERROR_PARK;
-        return NULL;
-    case CM_DIRECTIVE_EXPECT_EVERY:
-        settings->expect_every = 0;
-        return strcasecmp(words[0], "off")
-                   ? cm_option_time(&settings->expect_every, words[0], pool)
-                   : NULL;
-    case CM_DIRECTIVE_RETAIN:
-        settings->retain = -1;
-        return strcasecmp(words[0], "forever")
-                   ? cm_option_time(&settings->retain, words[0], pool)
-                   : NULL;
-    default:
-        return CM_FAIL(pool, CM_INTERNAL, "%s is not taken here",
-                       cm_directive_table[id].name);
-    }
-}
-
-/* Return the member that holds the one word of directive ID, or NULL. */
-static const char **text_of(cm_settings_t *settings, cm_directive_e id)
-{
-    switch (id) {
-    case CM_DIRECTIVE_NAME:
-        return &settings->name;
-    case CM_DIRECTIVE_DRIVER:
-        return &settings->driver;
-    case CM_DIRECTIVE_PARAMS:
-        return &settings->params;
-    case CM_DIRECTIVE_STATE_DIR:
-        return &settings->state_directory;
-    case CM_DIRECTIVE_RUN_DIR:
-        return &settings->run_directory;
-    case CM_DIRECTIVE_NOTIFY_COMMAND:
-        return &settings->notify_command;
-    default:
-        return NULL;
-    }
-}
-
-/* Take the one WORD of a directive that holds text. */
-static cm_error_t *set_text(const char **text, const cm_directive_t *directive,
-                            const char *word, apr_pool_t *pool)
-{
-    if (!*word)
-        return CM_FAIL(pool, CM_CONFIG, "%s is empty", directive->name);
-    if (directive->id == CM_DIRECTIVE_NAME && !cm_option_is_node_name(word))
-        return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not a node's name (letters, digits, '.', "
-                       "'_', '-')",
-                       word);
-    *text = apr_pstrdup(pool, word);
+    if (!values[id].key)
+        return CM_FAIL(pool, CM_INTERNAL, "is not taken here");
+    if (!*words[0])
+        return CM_FAIL(pool, CM_CONFIG, "it is empty");
+    CM_TRY(cm_option_set(settings, &values[id], words[0], pool));
+    if (id == CM_DIRECTIVE_BATCH && count > 1)
+        return cm_option_size(&settings->batch_bytes, words[1], pool);
     return NULL;
 }
 
@@ -192,18 +178,24 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
                              const char *const *words, cm_place_t place,
                              apr_pool_t *pool)
 {
-    const char **text = text_of(settings, directive->id);
-
     CM_TRY(check_count(directive, count, pool));
-    if (text)
-        CM_TRY(set_text(text, directive, words[0], pool));
-    else if (directive->id == CM_DIRECTIVE_PEER)
+    switch (directive->id) {
+    case CM_DIRECTIVE_PEER:
         CM_TRY(cm_directive_peer_take(settings, count, words, place, pool));
-    else if (directive->id == CM_DIRECTIVE_MODEL)
+        break;
+    case CM_DIRECTIVE_MODEL:
         CM_TRY(cm_directive_model_take(settings, count, words, place, pool));
-    else
-        CM_TRY_FOR(set_habit(settings, directive->id, count, words, pool), pool,
+        break;
+    default:
+        CM_TRY_FOR(set_value(settings, directive->id, count, words, pool), pool,
                    "%s", directive->name);
+    }
     settings->given |= 1u << directive->id;
     return NULL;
+}
+
+const char *cm_directive_text(const cm_settings_t *settings, cm_directive_e id,
+                              apr_pool_t *pool)
+{
+    return values[id].key ? cm_option_text(settings, &values[id], pool) : NULL;
 }

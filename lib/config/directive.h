@@ -51,4 +51,9 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
                              const char *const *words, cm_place_t place,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return the value of the directive ID as it would be written; NULL: it has
+ * none, or is none of those that set one value. */
+const char *cm_directive_text(const cm_settings_t *settings, cm_directive_e id,
+                              apr_pool_t *pool);
+
 #endif

@@ -1,5 +1,5 @@
 /* CommunicatorModel NAME key=value... */
-#include "config/directive_take.h"
+#include "config/directive_internal.h"
 
 #include <string.h>
 
@@ -8,23 +8,13 @@
 
 #include "config/option.h"
 
-static cm_error_t *take_table(void *target, const char *value, apr_pool_t *pool)
-{
-    ((cm_model_t *)target)->table = apr_pstrdup(pool, value);
-    return NULL;
-}
-
-static cm_error_t *take_key(void *target, const char *value, apr_pool_t *pool)
-{
-    ((cm_model_t *)target)->key = apr_pstrdup(pool, value);
-    return NULL;
-}
+static const char *const directions[] = {"both", "receive", "publish", NULL};
+static const char *const key_kinds[] = {"mapped", "shared", NULL};
+static const char *const answers[] = {"no", "yes", NULL};
 
 static cm_error_t *take_direction(void *target, const char *value,
                                   apr_pool_t *pool)
 {
-    static const char *const directions[] = {"both", "receive", "publish",
-                                             NULL};
     cm_model_t *model = target;
     int choice;
 
@@ -34,15 +24,12 @@ static cm_error_t *take_direction(void *target, const char *value,
     return NULL;
 }
 
-static cm_error_t *take_except(void *target, const char *value,
-                               apr_pool_t *pool)
+static const char *print_direction(const void *target, apr_pool_t *pool)
 {
-    return cm_option_list(((cm_model_t *)target)->except, value, pool);
-}
+    const cm_model_t *model = target;
 
-static cm_error_t *take_only(void *target, const char *value, apr_pool_t *pool)
-{
-    return cm_option_list(((cm_model_t *)target)->only, value, pool);
+    (void)pool;
+    return directions[!model->receives ? 2 : !model->publishes];
 }
 
 static cm_error_t *take_references(void *target, const char *value,
@@ -69,17 +56,20 @@ static cm_error_t *take_references(void *target, const char *value,
     return NULL;
 }
 
-static cm_error_t *take_match(void *target, const char *value, apr_pool_t *pool)
+static const char *print_references(const void *target, apr_pool_t *pool)
 {
-    return cm_option_list(((cm_model_t *)target)->match, value, pool);
-}
+    const cm_model_t *model = target;
+    const char *text = NULL;
+    int i;
 
-static cm_error_t *take_keys(void *target, const char *value, apr_pool_t *pool)
-{
-    static const char *const kinds[] = {"mapped", "shared", NULL};
+    for (i = 0; i < model->references->nelts; i++) {
+        const cm_reference_t *one =
+            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
 
-    return cm_option_choice(&((cm_model_t *)target)->shared_keys, value, kinds,
-                            pool);
+        text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
+                           ":", one->model, NULL);
+    }
+    return text;
 }
 
 static cm_error_t *take_conflict(void *target, const char *value,
@@ -101,28 +91,43 @@ static cm_error_t *take_conflict(void *target, const char *value,
     return NULL;
 }
 
-static cm_error_t *take_deletes(void *target, const char *value,
-                                apr_pool_t *pool)
+static const char *print_conflict(const void *target, apr_pool_t *pool)
 {
-    static const char *const answers[] = {"no", "yes", NULL};
+    const cm_model_t *model = target;
 
-    return cm_option_choice(&((cm_model_t *)target)->deletes, value, answers,
-                            pool);
+    (void)pool;
+    switch (model->conflict) {
+    case CM_CONFLICT_NEWEST:
+        return "newest";
+    case CM_CONFLICT_NODE:
+        return model->conflict_node;
+    case CM_CONFLICT_HOLD:
+        break;
+    }
+    return "hold";
 }
 
 static const cm_option_t options[] = {
-    {"table", take_table},
-    {"key", take_key},
-    {"direction", take_direction},
-    {"except", take_except},
-    {"only", take_only},
-    {"references", take_references},
-    {"keys", take_keys},
-    {"match", take_match},
-    {"conflict", take_conflict},
-    {"deletes", take_deletes},
-    {NULL, NULL},
-};
+    {CM_OPTION("table", TEXT, cm_model_t, table)},
+    {CM_OPTION("key", TEXT, cm_model_t, key)},
+    {.key = "direction",
+     .kind = CM_OPTION_OWN,
+     .take = take_direction,
+     .print = print_direction},
+    {CM_OPTION("except", NAMES, cm_model_t, except)},
+    {CM_OPTION("only", NAMES, cm_model_t, only)},
+    {.key = "references",
+     .kind = CM_OPTION_OWN,
+     .take = take_references,
+     .print = print_references},
+    {CM_OPTION("keys", WORD, cm_model_t, shared_keys), .words = key_kinds},
+    {CM_OPTION("match", NAMES, cm_model_t, match)},
+    {.key = "conflict",
+     .kind = CM_OPTION_OWN,
+     .take = take_conflict,
+     .print = print_conflict},
+    {CM_OPTION("deletes", WORD, cm_model_t, deletes), .words = answers},
+    {.key = NULL}};
 
 /* "blog_post" -> "BlogPost", as Rails names the class. */
 static const char *camelize(const char *name, apr_pool_t *pool)
@@ -181,4 +186,11 @@ cm_error_t *cm_directive_model_take(cm_settings_t *settings, int count,
                        "model '%s' has no table=", model->name);
     APR_ARRAY_PUSH(settings->models, cm_model_t *) = model;
     return NULL;
+}
+
+void cm_directive_model_print(cm_buffer_t *out, const cm_model_t *model)
+{
+    cm_buffer_raw(out, "CommunicatorModel ");
+    cm_buffer_raw(out, model->name);
+    cm_option_print(out, model, options);
 }

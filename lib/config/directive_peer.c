@@ -1,5 +1,5 @@
 /* CommunicatorPeer NAME key=value... */
-#include "config/directive_take.h"
+#include "config/directive_internal.h"
 
 #include <string.h>
 
@@ -29,72 +29,28 @@ static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
     return NULL;
 }
 
-static cm_error_t *take_user(void *target, const char *value, apr_pool_t *pool)
+static const char *print_uri(const void *target, apr_pool_t *pool)
 {
-    ((cm_peer_settings_t *)target)->user = apr_pstrdup(pool, value);
-    return NULL;
+    (void)pool;
+    return ((const cm_peer_settings_t *)target)->uri;
 }
 
-/* A relative file would depend on where a program was started. */
-static cm_error_t *take_file(const char **file, const char *value,
-                             apr_pool_t *pool)
-{
-    if (*value != '/')
-        return CM_FAIL(pool, CM_CONFIG, "a file must be given from / on");
-    *file = apr_pstrdup(pool, value);
-    return NULL;
-}
-
-static cm_error_t *take_password_file(void *target, const char *value,
-                                      apr_pool_t *pool)
-{
-    return take_file(&((cm_peer_settings_t *)target)->password_file, value,
-                     pool);
-}
-
-static cm_error_t *take_ca_file(void *target, const char *value,
-                                apr_pool_t *pool)
-{
-    return take_file(&((cm_peer_settings_t *)target)->ca_file, value, pool);
-}
-
-static cm_error_t *take_insecure(void *target, const char *value,
-                                 apr_pool_t *pool)
-{
-    static const char *const answers[] = {"no", "yes", NULL};
-
-    return cm_option_choice(&((cm_peer_settings_t *)target)->insecure, value,
-                            answers, pool);
-}
-
-static cm_error_t *take_compress(void *target, const char *value,
-                                 apr_pool_t *pool)
-{
-    static const char *const answers[] = {"auto", "no", "yes", NULL};
-
-    return cm_option_choice(&((cm_peer_settings_t *)target)->compress, value,
-                            answers, pool);
-}
-
-static cm_error_t *take_protocol(void *target, const char *value,
-                                 apr_pool_t *pool)
-{
-    static const char *const answers[] = {"communicator", "gem", NULL};
-
-    return cm_option_choice(&((cm_peer_settings_t *)target)->gem, value,
-                            answers, pool);
-}
+static const char *const answers[] = {"no", "yes", NULL};
+static const char *const compressions[] = {"auto", "no", "yes", NULL};
+static const char *const protocols[] = {"communicator", "gem", NULL};
 
 static const cm_option_t options[] = {
-    {"uri", take_uri},
-    {"user", take_user},
-    {"password-file", take_password_file},
-    {"ca-file", take_ca_file},
-    {"insecure", take_insecure},
-    {"compress", take_compress},
-    {"protocol", take_protocol},
-    {NULL, NULL},
-};
+    {.key = "uri", .kind = CM_OPTION_OWN, .take = take_uri, .print = print_uri},
+    {CM_OPTION("user", TEXT, cm_peer_settings_t, user)},
+    {CM_OPTION("password-file", FILE, cm_peer_settings_t, password_file)},
+    {CM_OPTION("ca-file", FILE, cm_peer_settings_t, ca_file)},
+    {CM_OPTION("insecure", WORD, cm_peer_settings_t, insecure),
+     .words = answers, .quiet = 1},
+    {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
+     .words = compressions, .quiet = 1},
+    {CM_OPTION("protocol", WORD, cm_peer_settings_t, gem), .words = protocols,
+     .quiet = 1},
+    {.key = NULL}};
 
 static int is_loopback(const char *host)
 {
@@ -123,16 +79,18 @@ cm_error_t *cm_directive_peer_take(cm_settings_t *settings, int count,
 {
     cm_peer_settings_t *peer = apr_pcalloc(pool, sizeof(*peer));
 
-    if (!cm_option_is_node_name(words[0]))
-        return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not a node's name (letters, digits, '.', "
-                       "'_', '-')",
-                       words[0]);
-    peer->name = apr_pstrdup(pool, words[0]);
+    CM_TRY(cm_option_node_name(&peer->name, words[0], pool));
     peer->place = place;
     CM_TRY_FOR(cm_option_take(peer, options, count - 1, words + 1, pool), pool,
                "peer '%s'", peer->name);
     CM_TRY_FOR(check_secure(peer, pool), pool, "peer '%s'", peer->name);
     APR_ARRAY_PUSH(settings->peers, cm_peer_settings_t *) = peer;
     return NULL;
+}
+
+void cm_directive_peer_print(cm_buffer_t *out, const cm_peer_settings_t *peer)
+{
+    cm_buffer_raw(out, "CommunicatorPeer ");
+    cm_buffer_raw(out, peer->name);
+    cm_option_print(out, peer, options);
 }

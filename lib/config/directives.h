@@ -11,6 +11,10 @@
  * the server or virtual host, outside of any section. */
 CM_DIRECTIVE(NAME, "CommunicatorName", BOTH, 1, 1, "NAME",
              "name of this node, as its peers know it; no default")
+CM_DIRECTIVE(DRIVER, "DBDriver", BORROWED, 1, 1, "sqlite3|pgsql|mysql",
+             "the database, in mod_dbd's words; no default")
+CM_DIRECTIVE(PARAMS, "DBDParams", BORROWED, 1, 1, "PARAMETERS",
+             "how to connect to it, in mod_dbd's words; no default")
 CM_DIRECTIVE(PEER, "CommunicatorPeer", BOTH, 1, 0,
              "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
              "[insecure=yes|no] [compress=auto|yes|no]",
@@ -42,10 +46,6 @@ CM_DIRECTIVE(EXPECT_EVERY, "CommunicatorExpectEvery", BOTH, 1, 1,
 CM_DIRECTIVE(RETAIN, "CommunicatorRetain", BOTH, 1, 1,
              "TIME(ms|s|min|h|d|w)|forever",
              "how long confirmed messages are kept; default 30d")
-CM_DIRECTIVE(DRIVER, "DBDriver", BORROWED, 1, 1, "sqlite3|pgsql|mysql",
-             "the database, in mod_dbd's words; no default")
-CM_DIRECTIVE(PARAMS, "DBDParams", BORROWED, 1, 1, "PARAMETERS",
-             "how to connect to it, in mod_dbd's words; no default")
 CM_DIRECTIVE(STATE_DIR, "CommunicatorStateDir", CLIENT, 1, 1, "DIRECTORY",
              "where communicator-sync remembers its last runs; default "
              "/var/lib/communicator")

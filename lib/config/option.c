@@ -45,6 +45,94 @@ static cm_error_t *check_value(const cm_option_t *option, const char *value,
     return NULL;
 }
 
+/* A relative file would depend on where a program was started. */
+static cm_error_t *set_file(const char **file, const char *value,
+                            apr_pool_t *pool)
+{
+    if (*value != '/')
+        return CM_FAIL(pool, CM_CONFIG, "a file must be given from / on");
+    *file = apr_pstrdup(pool, value);
+    return NULL;
+}
+
+static cm_error_t *set_time(apr_interval_time_t *interval,
+                            const cm_option_t *option, const char *value,
+                            apr_pool_t *pool)
+{
+    if (strcasecmp(value, option->words[0]))
+        return cm_option_time(interval, value, pool);
+    *interval = option->none;
+    return NULL;
+}
+
+cm_error_t *cm_option_set(void *target, const cm_option_t *option,
+                          const char *value, apr_pool_t *pool)
+{
+    void *field = (char *)target + option->offset;
+
+    switch (option->kind) {
+    case CM_OPTION_TEXT:
+        *(const char **)field = apr_pstrdup(pool, value);
+        return NULL;
+    case CM_OPTION_NODE:
+        return cm_option_node_name(field, value, pool);
+    case CM_OPTION_FILE:
+        return set_file(field, value, pool);
+    case CM_OPTION_NAMES:
+        return cm_option_list(*(apr_array_header_t **)field, value, pool);
+    case CM_OPTION_WORD:
+        return cm_option_choice(field, value, option->words, pool);
+    case CM_OPTION_SIZE:
+        return cm_option_size(field, value, pool);
+    case CM_OPTION_TIME:
+        return set_time(field, option, value, pool);
+    case CM_OPTION_OWN:
+        break;
+    }
+    return option->take(target, value, pool);
+}
+
+static const char *word_text(const cm_option_t *option, int place)
+{
+    return place || !option->quiet ? option->words[place] : NULL;
+}
+
+static const char *time_text(const cm_option_t *option,
+                             apr_interval_time_t interval, apr_pool_t *pool)
+{
+    if (interval == option->none)
+        return option->words[0];
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT "ms",
+                        (apr_int64_t)apr_time_as_msec(interval));
+}
+
+const char *cm_option_text(const void *target, const cm_option_t *option,
+                           apr_pool_t *pool)
+{
+    const void *field = (const char *)target + option->offset;
+    const apr_array_header_t *names;
+
+    switch (option->kind) {
+    case CM_OPTION_TEXT:
+    case CM_OPTION_NODE:
+    case CM_OPTION_FILE:
+        return *(const char *const *)field;
+    case CM_OPTION_NAMES:
+        names = *(apr_array_header_t *const *)field;
+        return names->nelts ? apr_array_pstrcat(pool, names, ',') : NULL;
+    case CM_OPTION_WORD:
+        return word_text(option, *(const int *)field);
+    case CM_OPTION_SIZE:
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                            *(const apr_int64_t *)field);
+    case CM_OPTION_TIME:
+        return time_text(option, *(const apr_interval_time_t *)field, pool);
+    case CM_OPTION_OWN:
+        break;
+    }
+    return option->print(target, pool);
+}
+
 cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
                            const char *const *words, apr_pool_t *pool)
 {
@@ -63,10 +151,22 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
         seen |= 1u << (option - options);
         value = strchr(words[i], '=') + 1;
         CM_TRY(check_value(option, value, pool));
-        CM_TRY_FOR(option->take(target, value, pool), pool, "option '%s='",
-                   option->key);
+        CM_TRY_FOR(cm_option_set(target, option, value, pool), pool,
+                   "option '%s='", option->key);
     }
     return NULL;
+}
+
+void cm_option_print(cm_buffer_t *out, const void *target,
+                     const cm_option_t *options)
+{
+    for (; options->key; options++) {
+        const char *text = cm_option_text(target, options, out->pool);
+
+        if (text)
+            cm_buffer_raw(out, apr_pstrcat(out->pool, " ", options->key, "=",
+                                           text, NULL));
+    }
 }
 
 cm_error_t *cm_option_choice(int *choice, const char *value,
@@ -198,6 +298,18 @@ int cm_option_is_node_name(const char *name)
     return size && size <= 255 &&
            strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                         "0123456789._-") == size;
+}
+
+cm_error_t *cm_option_node_name(const char **copy, const char *name,
+                                apr_pool_t *pool)
+{
+    if (!cm_option_is_node_name(name))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' is not a node's name (letters, digits, '.', "
+                       "'_', '-')",
+                       name);
+    *copy = apr_pstrdup(pool, name);
+    return NULL;
 }
 
 int cm_option_is_model_name(const char *name)

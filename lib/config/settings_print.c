@@ -6,7 +6,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#define FMT "%" APR_INT64_T_FMT
+#include "config/directive.h"
+#include "config/directive_internal.h"
 
 /* Return whether the word of SIZE letters at NAME stands for a password: pass,
  * password, sslpassword, pwd. */
@@ -107,129 +108,47 @@ const char *cm_settings_print_mask(const char *params, apr_pool_t *pool)
     return out->data;
 }
 
-/* Append "NAME VALUE" and a newline. */
-static void line(cm_buffer_t *out, const char *name, const char *value)
+/* Append the line of the directive ID, if it has a value. What only the client
+ * reads is not printed. */
+static void print_value(cm_buffer_t *out, const cm_settings_t *settings,
+                        cm_directive_e id)
 {
-    cm_buffer_raw(out, apr_pstrcat(out->pool, name, " ", value, "\n", NULL));
+    const cm_directive_t *directive = &cm_directive_table[id];
+    const char *text = cm_directive_text(settings, id, out->pool);
+
+    if (!text || directive->reader == CM_READER_CLIENT)
+        return;
+    if (id == CM_DIRECTIVE_PARAMS)
+        text = apr_pstrcat(out->pool, "\"",
+                           cm_settings_print_mask(text, out->pool), "\"", NULL);
+    cm_buffer_raw(
+        out, apr_pstrcat(out->pool, directive->name, " ", text, "\n", NULL));
 }
 
-static void option(cm_buffer_t *out, const char *key, const char *value)
-{
-    if (value)
-        cm_buffer_raw(out, apr_pstrcat(out->pool, " ", key, "=", value, NULL));
-}
-
-static void place(cm_buffer_t *out, const cm_place_t *written)
+static void print_place(cm_buffer_t *out, const cm_place_t *written)
 {
     cm_buffer_raw(out, apr_psprintf(out->pool, "  # %s:%d\n", written->file,
                                     written->line));
-}
-
-static void print_peer(cm_buffer_t *out, const cm_peer_settings_t *peer)
-{
-    cm_buffer_raw(out, "CommunicatorPeer ");
-    cm_buffer_raw(out, peer->name);
-    option(out, "uri",
-           peer->uri ? cm_settings_print_mask(peer->uri, out->pool) : NULL);
-    option(out, "user", peer->user);
-    option(out, "password-file", peer->password_file);
-    option(out, "ca-file", peer->ca_file);
-    option(out, "insecure", peer->insecure ? "yes" : NULL);
-    if (peer->compress != CM_COMPRESS_AUTO)
-        option(out, "compress",
-               peer->compress == CM_COMPRESS_YES ? "yes" : "no");
-    option(out, "protocol", peer->gem ? "gem" : NULL);
-    place(out, &peer->place);
-}
-
-/* Return NAMES with commas between, NULL when there are none. */
-static const char *list(const apr_array_header_t *names, apr_pool_t *pool)
-{
-    return names->nelts > 0 ? apr_array_pstrcat(pool, names, ',') : NULL;
-}
-
-static const char *references(const cm_model_t *model, apr_pool_t *pool)
-{
-    const char *text = NULL;
-    int i;
-
-    for (i = 0; i < model->references->nelts; i++) {
-        const cm_reference_t *one =
-            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
-
-        text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
-                           ":", one->model, NULL);
-    }
-    return text;
-}
-
-static void print_model(cm_buffer_t *out, const cm_model_t *model)
-{
-    const char *direction = !model->receives    ? "publish"
-                            : !model->publishes ? "receive"
-                                                : "both";
-    const char *conflict = model->conflict == CM_CONFLICT_HOLD ? "hold"
-                           : model->conflict == CM_CONFLICT_NODE
-                               ? model->conflict_node
-                               : "newest";
-
-    cm_buffer_raw(out, "CommunicatorModel ");
-    cm_buffer_raw(out, model->name);
-    option(out, "table", model->table);
-    option(out, "key", model->key);
-    option(out, "direction", direction);
-    option(out, "except", list(model->except, out->pool));
-    option(out, "only", list(model->only, out->pool));
-    option(out, "references", references(model, out->pool));
-    option(out, "keys", model->shared_keys ? "shared" : "mapped");
-    option(out, "match", list(model->match, out->pool));
-    option(out, "conflict", conflict);
-    option(out, "deletes", model->deletes ? "yes" : "no");
-    place(out, &model->place);
-}
-
-/* Append "NAME SECONDS", or WORD where there is no such time. */
-static void time_line(cm_buffer_t *out, const char *name,
-                      apr_interval_time_t interval, const char *word)
-{
-    line(out, name,
-         interval > 0 ? apr_psprintf(out->pool, FMT "ms",
-                                     (apr_int64_t)apr_time_as_msec(interval))
-                      : word);
-}
-
-static void print_limits(cm_buffer_t *out, const cm_settings_t *settings)
-{
-    line(out, "CommunicatorRequireTLS", settings->require_tls ? "On" : "Off");
-    line(out, "CommunicatorMaxBody",
-         apr_psprintf(out->pool, FMT, settings->max_body));
-    line(out, "CommunicatorBatch",
-         apr_psprintf(out->pool, "%d " FMT, settings->batch_messages,
-                      settings->batch_bytes));
-    line(out, "CommunicatorOnError",
-         settings->on_error == CM_ON_ERROR_STOP ? "stop" : "park");
-    time_line(out, "CommunicatorExpectEvery", settings->expect_every, "off");
-    time_line(out, "CommunicatorRetain", settings->retain, "forever");
 }
 
 void cm_settings_print(cm_buffer_t *out, const cm_settings_t *settings)
 {
     int i;
 
-    if (settings->name)
-        line(out, "CommunicatorName", settings->name);
-    if (settings->driver)
-        line(out, "DBDriver", settings->driver);
-    if (settings->params)
-        line(out, "DBDParams",
-             apr_pstrcat(out->pool, "\"",
-                         cm_settings_print_mask(settings->params, out->pool),
-                         "\"", NULL));
-    print_limits(out, settings);
-    for (i = 0; i < settings->peers->nelts; i++)
-        print_peer(
-            out, APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *));
-    for (i = 0; i < settings->models->nelts; i++)
-        print_model(out,
-                    APR_ARRAY_IDX(settings->models, i, const cm_model_t *));
+    for (i = 0; i < CM_DIRECTIVE_COUNT; i++)
+        print_value(out, settings, i);
+    for (i = 0; i < settings->peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
+
+        cm_directive_peer_print(out, peer);
+        print_place(out, &peer->place);
+    }
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *model =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        cm_directive_model_print(out, model);
+        print_place(out, &model->place);
+    }
 }

@@ -1,7 +1,8 @@
-/* The two directives with options, for directive.c only. */
-#ifndef CM_CONFIG_DIRECTIVE_TAKE_H
-#define CM_CONFIG_DIRECTIVE_TAKE_H
+/* The two directives with options: the inside of directive.c. */
+#ifndef CM_CONFIG_DIRECTIVE_INTERNAL_H
+#define CM_CONFIG_DIRECTIVE_INTERNAL_H
 
+#include "base/buffer.h"
 #include "config/settings.h"
 
 /* Add the peer that WORDS describe (its name first) to SETTINGS. */
@@ -13,5 +14,9 @@ cm_error_t *cm_directive_peer_take(cm_settings_t *settings, int count,
 cm_error_t *cm_directive_model_take(cm_settings_t *settings, int count,
                                     const char *const *words, cm_place_t place,
                                     apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Append them as lines, without the end of the line. */
+void cm_directive_peer_print(cm_buffer_t *out, const cm_peer_settings_t *peer);
+void cm_directive_model_print(cm_buffer_t *out, const cm_model_t *model);
 
 #endif
