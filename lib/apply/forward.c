@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "outbox/append.h"
+
 /* A record that has several names (match=) goes by the one that the others
  * have heard from here. */
 static void rename_references(cm_apply_t *run, cm_message_t *message)
@@ -28,7 +30,7 @@ static void rename_references(cm_apply_t *run, cm_message_t *message)
     }
 }
 
-static void add_forward(cm_apply_t *run, cm_bulk_t *bulk, cm_item_t *item,
+static void add_forward(cm_apply_t *run, cm_bulk_t *list, cm_item_t *item,
                         apr_int64_t seq, apr_pool_t *pool)
 {
     cm_message_t *message = item->message;
@@ -37,38 +39,25 @@ static void add_forward(cm_apply_t *run, cm_bulk_t *bulk, cm_item_t *item,
     if (message->from_gem)
         message->has_base = 1;
     rename_references(run, message);
-    cm_bulk_add(bulk, cm_datum_number(seq, pool));
-    cm_bulk_add(bulk, cm_datum_text(message->model));
-    cm_bulk_add(bulk, cm_datum_text(known->local_id));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(message->action)));
-    cm_bulk_add(bulk, (cm_datum_t){message->body, message->body_size, 0});
-    cm_bulk_add(bulk, cm_datum_number(message->clocks.clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(cm_clocks_list(&message->clocks, pool)));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_write_base(message, pool)));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_write_refs(message, pool)));
-    cm_bulk_add(bulk, cm_datum_text(known->identity.origin));
-    cm_bulk_add(bulk, cm_datum_text(known->identity.original_id));
-    cm_bulk_add(bulk, cm_datum_text(run->peer));
+    cm_append_add(list, &(cm_append_t){
+                            .seq = seq,
+                            .model = message->model,
+                            .local_id = known->local_id,
+                            .action = message->action,
+                            .body = {message->body, message->body_size, 0},
+                            .clock = message->clocks.clock,
+                            .clocks = cm_clocks_list(&message->clocks, pool),
+                            .base = cm_message_write_base(message, pool),
+                            .refs = cm_message_write_refs(message, pool),
+                            .identity = known->identity,
+                            .source = run->peer,
+                        });
 }
 
 cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
 {
-    static const cm_bulk_column_t columns[] = {{"seq", "bigint"},
-                                               {"model", "text"},
-                                               {"local_record_id", "text"},
-                                               {"action", "text"},
-                                               {"body", "text"},
-                                               {"clock", "bigint"},
-                                               {"clocks", "text"},
-                                               {"base", "text"},
-                                               {"refs", "text"},
-                                               {"origin", "text"},
-                                               {"original_id", "text"},
-                                               {"source", "text"}};
-    cm_bulk_t *bulk =
-        cm_bulk_create("outbound_messages", columns,
-                       sizeof(columns) / sizeof(*columns), 0, scratch_pool);
-    apr_int64_t seq, inserted;
+    cm_bulk_t *list = cm_append_create(scratch_pool);
+    apr_int64_t seq;
     int i;
 
     if (run->node->settings->peers->nelts < 2)
@@ -78,12 +67,11 @@ cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
         cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
 
         if (item->done && item->news)
-            add_forward(run, bulk, item, ++seq, scratch_pool);
+            add_forward(run, list, item, ++seq, scratch_pool);
     }
-    if (!cm_bulk_rows(bulk))
+    if (!cm_bulk_rows(list))
         return NULL;
-    CM_TRY(cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
-                          scratch_pool));
+    CM_TRY(cm_append_write(NULL, run->node, list, scratch_pool));
     return cm_node_set_last_seq(run->node, seq, scratch_pool);
 }
 
@@ -134,61 +122,40 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
     return NULL;
 }
 
-/* That an orphan is deleted: its state, which has its clock already. */
-static void add_delete(cm_bulk_t *bulk, const cm_record_t *record,
-                       apr_pool_t *pool)
+/* Add to LIST what AGAIN says, or nothing if its row is gone. */
+static cm_error_t *add_again(cm_bulk_t *list, cm_apply_t *run,
+                             const cm_again_t *again, apr_pool_t *pool)
 {
-    const char *model = record->table->model->name;
-    cm_buffer_t *body = cm_buffer_create(64, pool);
+    const cm_record_t *record = again->record;
+    cm_append_t message = {
+        .model = record->table->model->name,
+        .local_id = record->local_id,
+        .action = again->reborn ? CM_CREATE : CM_UPDATE,
+        .clock = cm_clocks_now(),
+    };
 
-    cm_buffer_raw(body, "{");
-    cm_buffer_string(body, model, strlen(model));
-    cm_buffer_append(body, ":{}}", 5);
-    cm_bulk_add(bulk, cm_datum_text(model));
-    cm_bulk_add(bulk, cm_datum_text(NULL));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(CM_DELETE)));
-    cm_bulk_add(bulk, cm_datum_text(body->data));
-    cm_bulk_add(bulk, cm_datum_text("[]"));
-    cm_bulk_add(bulk, cm_datum_number(0, pool));
-    cm_bulk_add(bulk, cm_datum_text(record->known->identity.origin));
-    cm_bulk_add(bulk, cm_datum_text(record->known->identity.original_id));
+    if (again->orphan) {
+        /* its state, with the clock that its mapping has already */
+        message = cm_append_delete(record->table->model,
+                                   record->known->identity, pool);
+    }
+    else {
+        CM_TRY(raw_body(&message.body, run, record, pool));
+        if (!message.body.data)
+            return NULL;
+        message.changed = changed_text(again, pool);
+    }
+    cm_append_add(list, &message);
+    return NULL;
 }
 
 cm_error_t *cm_forward_publish_again(cm_apply_t *run, apr_pool_t *scratch_pool)
 {
-    static const cm_bulk_column_t columns[] = {
-        {"model", "text"},  {"local_record_id", "text"}, {"action", "text"},
-        {"body", "text"},   {"changed", "text"},         {"clock", "bigint"},
-        {"origin", "text"}, {"original_id", "text"}};
-    cm_bulk_t *bulk =
-        cm_bulk_create("outbound_messages", columns,
-                       sizeof(columns) / sizeof(*columns), 0, scratch_pool);
-    apr_int64_t inserted;
-    cm_datum_t body;
+    cm_bulk_t *list = cm_append_create(scratch_pool);
     int i;
 
-    for (i = 0; i < run->again->nelts; i++) {
-        const cm_again_t *again = &APR_ARRAY_IDX(run->again, i, cm_again_t);
-
-        if (again->orphan) {
-            add_delete(bulk, again->record, scratch_pool);
-            continue;
-        }
-        CM_TRY(raw_body(&body, run, again->record, scratch_pool));
-        if (!body.data)
-            continue;
-        cm_bulk_add(bulk, cm_datum_text(again->record->table->model->name));
-        cm_bulk_add(bulk, cm_datum_text(again->record->local_id));
-        cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(
-                              again->reborn ? CM_CREATE : CM_UPDATE)));
-        cm_bulk_add(bulk, body);
-        cm_bulk_add(bulk, cm_datum_text(changed_text(again, scratch_pool)));
-        cm_bulk_add(bulk, cm_datum_number(cm_clocks_now(), scratch_pool));
-        cm_bulk_add(bulk, cm_datum_text(NULL));
-        cm_bulk_add(bulk, cm_datum_text(NULL));
-    }
-    if (!cm_bulk_rows(bulk))
-        return NULL;
-    return cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
-                          scratch_pool);
+    for (i = 0; i < run->again->nelts; i++)
+        CM_TRY(add_again(list, run, &APR_ARRAY_IDX(run->again, i, cm_again_t),
+                         scratch_pool));
+    return cm_append_write(NULL, run->node, list, scratch_pool);
 }

@@ -5,8 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "base/json.h"
-#include "store/bulk.h"
+#include "outbox/append.h"
 
 /* A name of a record that is to be buried under it. */
 typedef struct grave_t {
@@ -67,53 +66,34 @@ static int is_told(const grave_t *grave)
                                told ? *told : grave->burial->mapping.identity);
 }
 
-static const char *body_of(const cm_model_t *model, apr_pool_t *pool)
-{
-    cm_buffer_t *buffer = cm_buffer_create(64, pool);
-
-    cm_buffer_raw(buffer, "{");
-    cm_buffer_string(buffer, model->name, strlen(model->name));
-    cm_buffer_append(buffer, ":{}}", 5);
-    return buffer->data;
-}
-
-static void add_row(cm_bulk_t *bulk, const grave_t *grave, apr_int64_t seq,
-                    apr_pool_t *pool)
+static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
+                       apr_pool_t *pool)
 {
     const cm_burial_t *burial = grave->burial;
+    cm_append_t message =
+        cm_append_delete(burial->model, grave->identity, pool);
 
-    cm_bulk_add(bulk, cm_datum_number(seq, pool));
-    cm_bulk_add(bulk, cm_datum_text(burial->model->name));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(CM_DELETE)));
-    cm_bulk_add(bulk, cm_datum_text(body_of(burial->model, pool)));
-    cm_bulk_add(bulk, cm_datum_number(burial->clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(apr_psprintf(pool, "%" APR_INT64_T_FMT,
-                                                 burial->base)));
-    cm_bulk_add(bulk, cm_datum_text(grave->identity.origin));
-    cm_bulk_add(bulk, cm_datum_text(grave->identity.original_id));
+    message.seq = seq;
+    message.changed = NULL;
+    message.clock = burial->clock;
+    message.base = apr_psprintf(pool, "%" APR_INT64_T_FMT, burial->base);
+    cm_append_add(list, &message);
 }
 
 static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
                                 const apr_array_header_t *graves,
                                 apr_pool_t *pool)
 {
-    static const cm_bulk_column_t columns[] = {
-        {"seq", "bigint"},  {"model", "text"},      {"action", "text"},
-        {"body", "text"},   {"clock", "bigint"},    {"base", "text"},
-        {"origin", "text"}, {"original_id", "text"}};
-    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", columns, 8, 0, pool);
-    apr_int64_t inserted;
+    cm_bulk_t *list = cm_append_create(pool);
     int i;
 
     for (i = 0; i < graves->nelts; i++) {
         const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
 
         if (!is_told(grave))
-            add_row(bulk, grave, ++*last_seq, pool);
+            add_delete(list, grave, ++*last_seq, pool);
     }
-    if (!cm_bulk_rows(bulk))
-        return NULL;
-    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL, pool);
+    return cm_append_write(NULL, node, list, pool);
 }
 
 cm_error_t *cm_aliases_bury(apr_int64_t *last_seq, cm_node_t *node,

@@ -8,6 +8,7 @@
 
 #include "store/dialect.h"
 #include "store/sql.h"
+#include "outbox/append.h"
 
 #define CHUNK_ROWS  500
 #define TRIES       5
@@ -289,33 +290,20 @@ static cm_error_t *enqueue_next(apr_int64_t *count, const cm_datum_t **last,
                    pool);
 }
 
-/* Enqueue the deletes between mapping AFTER and LAST. */
-static cm_error_t *enqueue_deletes(const publication_t *publication,
-                                   apr_int64_t after, apr_int64_t last,
-                                   apr_pool_t *pool)
+/* Queue the deletes of the tombstones whose mapping has an id above AFTER and
+ * up to LAST. */
+static cm_error_t *queue_deletes(const publication_t *publication,
+                                 apr_int64_t after, apr_int64_t last,
+                                 apr_pool_t *pool)
 {
-    cm_store_t *store = publication->node->store;
-    const cm_model_t *model = publication->table->model;
-    const cm_datum_t arguments[] = {
-        cm_datum_text(model->name),
-        cm_datum_text(apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL)),
-        cm_datum_text(model->type)};
-    cm_error_t *err;
+    cm_node_t *node = publication->node;
 
-    CM_TRY(cm_transaction_begin(store, pool));
-    err = cm_statement_run(
-        NULL, store,
-        apr_psprintf(pool,
-                     "INSERT INTO outbound_messages (model, action, body,"
-                     " changed, clock, origin, original_id)"
-                     " SELECT %%s, 'delete', %%s, '[]', 0, origin, original_id"
-                     " FROM communicator_mappings WHERE local_record_type = %%s"
-                     " AND deleted_at > 0 AND same_as IS NULL"
-                     " AND id > %" APR_INT64_T_FMT
-                     " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
-                     after, last),
-        arguments, 3, pool);
-    return cm_transaction_end(store, err, pool);
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    return cm_transaction_end(node->store,
+                              cm_append_tombstones(node,
+                                                   publication->table->model,
+                                                   after, last, pool),
+                              pool);
 }
 
 /* Say all deletes of the model again: a peer that was restored from a backup
@@ -342,7 +330,7 @@ static cm_error_t *publish_deletes(const publication_t *publication,
                          after, CHUNK_ROWS - 1),
             &type, 1, iterpool));
         last = rows->count ? cm_cell_number(rows, 0, 0) : APR_INT64_MAX;
-        CM_TRY(enqueue_deletes(publication, after, last, iterpool));
+        CM_TRY(queue_deletes(publication, after, last, iterpool));
         after = last;
     }
     apr_pool_destroy(iterpool);
@@ -385,5 +373,58 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     if (!where)
         CM_TRY_FOR(publish_deletes(&publication, scratch_pool), scratch_pool,
                    "cannot publish the deletes of model '%s'", model->name);
+    return NULL;
+}
+
+/* Say the deletes of MAPPINGS (cm_mapping_t *) again. */
+static cm_error_t *queue_tombstones(apr_int64_t *count, cm_node_t *node,
+                                    const cm_model_t *model,
+                                    const apr_array_header_t *mappings,
+                                    apr_pool_t *pool)
+{
+    cm_bulk_t *list = cm_append_create(pool);
+    int i;
+
+    for (i = 0; i < mappings->nelts; i++) {
+        const cm_append_t message = cm_append_delete(
+            model, APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->identity, pool);
+
+        cm_append_add(list, &message);
+    }
+    CM_TRY(cm_transaction_begin(node->store, pool));
+    return cm_transaction_end(node->store,
+                              cm_append_write(count, node, list, pool), pool);
+}
+
+cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
+                                  const cm_model_t *model,
+                                  const apr_array_header_t *names,
+                                  apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(scratch_pool, names->nelts + 1, sizeof(const char *));
+    apr_array_header_t *deleted =
+        apr_array_make(scratch_pool, 4, sizeof(cm_mapping_t *));
+    apr_int64_t deletes = 0;
+    apr_hash_index_t *at;
+    apr_hash_t *found;
+
+    CM_TRY(
+        cm_mapping_by_identity(&found, node, model->type, names, scratch_pool));
+    for (at = apr_hash_first(scratch_pool, found); at; at = apr_hash_next(at)) {
+        cm_mapping_t *mapping = apr_hash_this_val(at);
+
+        if (mapping->local_id)
+            APR_ARRAY_PUSH(ids, const char *) = mapping->local_id;
+        else if (mapping->deleted_at && model->deletes)
+            APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;
+    }
+    CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
+    if (deleted->nelts)
+        CM_TRY_FOR(
+            queue_tombstones(&deletes, node, model, deleted, scratch_pool),
+            scratch_pool, "cannot publish the deletes of model '%s'",
+            model->name);
+    *published += deletes;
     return NULL;
 }

@@ -1,0 +1,87 @@
+/* New messages in the outbox: see append.h. */
+#include "outbox/append.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static const cm_bulk_column_t columns[] = {
+    {"seq", "bigint"},   {"model", NULL},  {"local_record_id", NULL},
+    {"action", NULL},    {"body", NULL},   {"changed", NULL},
+    {"clock", "bigint"}, {"clocks", NULL}, {"base", NULL},
+    {"refs", NULL},      {"origin", NULL}, {"original_id", NULL},
+    {"source", NULL}};
+
+cm_bulk_t *cm_append_create(apr_pool_t *pool)
+{
+    return cm_bulk_create("outbound_messages", columns,
+                          sizeof(columns) / sizeof(*columns), 0, pool);
+}
+
+void cm_append_add(cm_bulk_t *list, const cm_append_t *message)
+{
+    cm_bulk_add(list, message->seq ? cm_datum_number(message->seq, list->pool)
+                                   : cm_datum_text(NULL));
+    cm_bulk_add(list, cm_datum_text(message->model));
+    cm_bulk_add(list, cm_datum_text(message->local_id));
+    cm_bulk_add(list, cm_datum_text(cm_message_action_name(message->action)));
+    cm_bulk_add(list, message->body);
+    cm_bulk_add(list, cm_datum_text(message->changed));
+    cm_bulk_add(list, cm_datum_number(message->clock, list->pool));
+    cm_bulk_add(list, cm_datum_text(message->clocks));
+    cm_bulk_add(list, cm_datum_text(message->base));
+    cm_bulk_add(list, cm_datum_text(message->refs));
+    cm_bulk_add(list, cm_datum_text(message->identity.origin));
+    cm_bulk_add(list, cm_datum_text(message->identity.original_id));
+    cm_bulk_add(list, cm_datum_text(message->source));
+}
+
+/* Return the body of a delete of MODEL. */
+static const char *delete_body(const cm_model_t *model, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "{\"", model->name, "\":{}}", NULL);
+}
+
+cm_append_t cm_append_delete(const cm_model_t *model, cm_identity_t identity,
+                             apr_pool_t *pool)
+{
+    return (cm_append_t){.model = model->name,
+                         .action = CM_DELETE,
+                         .body = cm_datum_text(delete_body(model, pool)),
+                         .changed = "[]",
+                         .identity = identity};
+}
+
+cm_error_t *cm_append_write(apr_int64_t *count, cm_node_t *node,
+                            const cm_bulk_t *list, apr_pool_t *scratch_pool)
+{
+    if (count)
+        *count = 0;
+    if (!cm_bulk_rows(list))
+        return NULL;
+    return cm_bulk_insert(count, node->store, list, CM_PRESENT_FAIL,
+                          scratch_pool);
+}
+
+cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
+                                 apr_int64_t after, apr_int64_t last,
+                                 apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_text(model->name),
+        cm_datum_text(delete_body(model, scratch_pool)),
+        cm_datum_text(model->type)};
+
+    return cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(scratch_pool,
+                     "INSERT INTO outbound_messages (model, action, body,"
+                     " changed, clock, origin, original_id)"
+                     " SELECT %%s, 'delete', %%s, '[]', 0, origin, original_id"
+                     " FROM communicator_mappings WHERE local_record_type = %%s"
+                     " AND deleted_at > 0 AND same_as IS NULL"
+                     " AND id > %" APR_INT64_T_FMT
+                     " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
+                     after, last),
+        arguments, 3, scratch_pool);
+}
