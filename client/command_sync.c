@@ -229,7 +229,6 @@ static apr_int64_t waiting(const sync_session_t *session)
 static cm_error_t *once_more(sync_session_t *session, int directions,
                              apr_pool_t *pool)
 {
-    cm_transaction_rollback(session->node->store);
     CM_TRY(sync_session_load(session, pool));
     return exchange(session, directions, pool);
 }
@@ -265,7 +264,6 @@ static cm_error_t *sync_peer(int *status, sync_client_t *client,
         report(status, client, peer->name, session,
                sync_alert_tells_parked(alert), apr_time_now() - began);
     }
-    cm_transaction_rollback(client->store);
     sync_alert_close(alert, err, session, session ? waiting(session) : 0);
     return err;
 }

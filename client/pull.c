@@ -95,7 +95,6 @@ static cm_error_t *receive(cm_receipt_t **receipt, sync_session_t *session,
                                session->kind == CM_PEER_GEM, pool);
         if (!err || err->code != CM_BUSY || ++tries == BUSY_TRIES)
             return err;
-        cm_transaction_rollback(session->node->store);
         apr_sleep(tries * apr_time_from_msec(200));
     }
 }

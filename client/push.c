@@ -140,10 +140,8 @@ static void look_ahead(sync_push_t *push, apr_int64_t after, sync_ready_t *next)
     err = make_ready(next, push, after);
     if (!err)
         err = note_told(push, next->pool);
-    if (!err)
-        return;
-    cm_transaction_rollback(push->session->node->store);
-    next->made = 0;
+    if (err)
+        next->made = 0;
 }
 
 /* Note what ERR may mean for one message. A gem may have kept it in spite of a

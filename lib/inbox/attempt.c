@@ -93,6 +93,8 @@ static int is_lost(const cm_attempt_t *taking, const cm_error_t *err,
     return cm_transaction_is_outside(store, apr_time_now() - began);
 }
 
+/* Not by cm_transaction_end(), which does not tell whether the commit failed.
+ */
 static cm_error_t *in_transaction(cm_attempt_t *taking, cm_taking_work_t work,
                                   apr_pool_t *scratch_pool)
 {

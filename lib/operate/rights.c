@@ -3,7 +3,8 @@
 
 #include <apr_strings.h>
 
-/* Statements that touch no row still need the right to. */
+/* Statements that touch no row still need the right to. They are rolled back
+ * even when they succeed. */
 static cm_error_t *try_rights(cm_store_t *store, const char *table,
                               const char *column, apr_pool_t *pool)
 {

@@ -227,19 +227,24 @@ static cm_error_t *migrate_alone(cm_migration_t *migration)
     return err ? err : unlock_err;
 }
 
-static cm_error_t *migrate_in_transaction(cm_migration_t *migration)
+static cm_error_t *lock_and_migrate(cm_migration_t *migration)
 {
     const char *sql =
         cm_migrate_plan_sql(migration->store, "patience", migration->pool);
     apr_int64_t ignored;
 
-    CM_TRY(set_journal(migration));
-    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
     CM_TRY(run_lock(&ignored, migration, "lock"));
     if (sql)
         CM_TRY(cm_statement_execute(migration->store, sql, migration->pool));
-    CM_TRY(migrate_all(migration));
-    return cm_transaction_commit(migration->store, migration->pool);
+    return migrate_all(migration);
+}
+
+static cm_error_t *migrate_in_transaction(cm_migration_t *migration)
+{
+    CM_TRY(set_journal(migration));
+    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
+    return cm_transaction_end(migration->store, lock_and_migrate(migration),
+                              migration->pool);
 }
 
 static cm_error_t *dry_run_all(cm_migration_t *migration)
@@ -292,8 +297,6 @@ static cm_error_t *run(cm_migration_t *migration)
         err = migrate_alone(migration);
     else if (!err)
         err = migrate_in_transaction(migration);
-    if (err && !migration->dry_run)
-        cm_transaction_rollback(store);
     cm_store_forget(store);
     if (err)
         return cm_error_make(migration->pool, err->code, err, __FILE__,
