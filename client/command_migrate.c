@@ -88,8 +88,8 @@ static cm_error_t *publish_unread(sync_client_t *client, apr_pool_t *pool)
         const cm_withheld_t *one = &APR_ARRAY_IDX(list, i, cm_withheld_t);
 
         if (one->refuser == CM_REFUSER_HERE &&
-            !cm_withheld_seqs_retry(&published, client->node, one->peer,
-                                    one->seq, pool))
+            !cm_withheld_retry(&published, client->node, one->peer, one->seq,
+                               pool))
             all += published > 0;
     }
     if (all)

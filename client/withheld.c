@@ -60,8 +60,7 @@ static cm_error_t *is_withheld(int *there, const sync_client_t *client,
 {
     apr_array_header_t *seqs;
 
-    CM_TRY(
-        cm_withheld_seqs_find(&seqs, client->node, peer, seq - 1, seq, pool));
+    CM_TRY(cm_withheld_find(&seqs, client->node, peer, seq - 1, seq, pool));
     *there = seqs->nelts > 0;
     return NULL;
 }
@@ -179,9 +178,9 @@ cm_error_t *sync_withheld_send(apr_int64_t *published,
         CM_TRY(cm_withheld_list(&rows, client->node, peer, MOST_SENT,
                                 scratch_pool));
         for (i = 0; i < rows->nelts; i++) {
-            CM_TRY(cm_withheld_seqs_retry(
-                &count, client->node, peer,
-                APR_ARRAY_IDX(rows, i, cm_withheld_t).seq, scratch_pool));
+            CM_TRY(cm_withheld_retry(&count, client->node, peer,
+                                     APR_ARRAY_IDX(rows, i, cm_withheld_t).seq,
+                                     scratch_pool));
             *published += count;
         }
         return NULL;
@@ -189,8 +188,8 @@ cm_error_t *sync_withheld_send(apr_int64_t *published,
     for (i = 0; i < seqs->nelts; i++) {
         apr_int64_t seq = APR_ARRAY_IDX(seqs, i, apr_int64_t);
 
-        CM_TRY(cm_withheld_seqs_retry(&count, client->node, peer, seq,
-                                      scratch_pool));
+        CM_TRY(
+            cm_withheld_retry(&count, client->node, peer, seq, scratch_pool));
         if (!count)
             return cm_error_hint(
                 CM_FAIL(scratch_pool, CM_USAGE,

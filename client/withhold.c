@@ -62,8 +62,8 @@ cm_error_t *sync_withhold_begin(sync_push_t *push, apr_pool_t *scratch_pool)
     push->refused = refused;
     if (!session->withheld.count)
         return NULL;
-    CM_TRY(cm_withheld_seqs_forget(session->node, session->settings->name,
-                                   passed(push), scratch_pool));
+    CM_TRY(cm_withheld_forget(session->node, session->settings->name,
+                              passed(push), scratch_pool));
     return sync_session_count_withheld(session, scratch_pool);
 }
 
@@ -81,7 +81,8 @@ static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
     *body = NULL;
     if (session->kind != CM_PEER_OURS || push->told < 1)
         return NULL;
-    CM_TRY(cm_withheld_seqs_sent(seq, session->node, peer, push->told, pool));
+    CM_TRY(
+        cm_withheld_find_last_sent(seq, session->node, peer, push->told, pool));
     if (!*seq)
         return NULL;
     err = cm_outbox_read(&batch, session->node, peer, *seq - 1, &one, 0, 0,
@@ -296,6 +297,6 @@ cm_error_t *sync_withhold_forget(sync_push_t *push, apr_pool_t *scratch_pool)
     apr_pool_clear(refused->pool);
     if (!noted)
         return NULL;
-    return cm_withheld_seqs_forget(session->node, session->settings->name,
-                                   passed(push), scratch_pool);
+    return cm_withheld_forget(session->node, session->settings->name,
+                              passed(push), scratch_pool);
 }

@@ -162,8 +162,9 @@ static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
     apr_array_header_t *seqs;
     request_rec *r = exchange->r;
 
-    CM_TRY(cm_withheld_seqs_not(&seqs, exchange->node, peer, pull->from - 1,
-                                pull->withhold, MOST_WITHHELD + 1, pool));
+    CM_TRY(cm_withheld_find_sendable(&seqs, exchange->node, peer,
+                                     pull->from - 1, pull->withhold,
+                                     MOST_WITHHELD + 1, pool));
     if (seqs->nelts > MOST_WITHHELD)
         return CM_FAIL(pool, CM_MALFORMED,
                        "more than %d messages are to be held back at once",
@@ -193,8 +194,9 @@ static cm_error_t *find_start(apr_int64_t *after, mod_exchange_t *exchange,
     *after = pull->from - 1;
     if (!pull->skip)
         return NULL;
-    CM_TRY(cm_withheld_seqs_not(&seqs, exchange->node, exchange->peer->name,
-                                *after, 0, (int)pull->skip, pool));
+    CM_TRY(cm_withheld_find_sendable(&seqs, exchange->node,
+                                     exchange->peer->name, *after, 0,
+                                     (int)pull->skip, pool));
     if (seqs->nelts)
         *after = APR_ARRAY_IDX(seqs, seqs->nelts - 1, apr_int64_t);
     return NULL;

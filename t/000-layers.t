@@ -62,6 +62,30 @@ none('the module and the client write no SQL', lines_with(
 none('the module parses no JSON', lines_with(
     qr{\bjson_(?!write)}, grep { $_->[0] =~ /^mod/ } @edge));
 
+# Which files write each table: what docs/architecture.md says, and what is in
+# the code (migrations aside, which write all tables).
+my ($tables) = slurp("$top/docs/architecture.md") =~ /^## Tables\n(.*?)^## /ms;
+my %said = map { /^\| (\w+) \| ([^|]+) \|/ ? ($1 => $2) : () }
+    split /\n/, $tables;
+delete $said{table};
+cmp_ok(keys %said, '>', 10, 'the tables were found');
+my %written;
+for my $file (sources('lib/*/*.c'),
+    map { sources("sql/*/$_.sql") } qw(capture publish)) {
+    my ($name, $text) = @$file;
+    $name =~ s{^lib/|/(?:mysql|pgsql|sqlite3)(?=/)}{}g;
+    $text =~ s/"\s*"//g;
+    my @tables = $text =~ /(?:INSERT\ INTO|UPDATE|DELETE\ FROM)\s+
+        (?:\{place\}\.)?(\w+)/gx;
+    push @tables, $text =~ /cm_bulk_create\(\s*"(\w+)"/g
+        if $text =~ /cm_bulk_(insert|update|delete)\w*\(/;
+    $written{$_}{$name} = 1 for @tables;
+}
+is(join(' ', map { "`$_`" } sort keys %{ $written{$_} // {} }),
+    join(' ', sort $said{$_} =~ m{(`\w+/[^`]+`)}g),
+    "$_ is written by the files that docs/architecture.md names")
+    for sort keys %said;
+
 my $symbols = run_program(['nm', '-D', '--defined-only', module_file()]);
 is(join(' ', $symbols->{out} =~ /^\S+ [A-Z] (\S+)$/mg),
     'communicator_module', 'nothing but the module leaves the .so');

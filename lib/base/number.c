@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_escape.h>
+#include <apr_general.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -238,4 +240,16 @@ int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most)
     errno = 0;
     *number = apr_strtoi64(text, &end, 10);
     return !errno && !*end && *number <= most;
+}
+
+cm_error_t *cm_number_random(const char **digits, apr_pool_t *pool)
+{
+    unsigned char bytes[16];
+    apr_status_t status = apr_generate_random_bytes(bytes, sizeof(bytes));
+
+    if (status)
+        return CM_FAIL(pool, CM_UNAVAILABLE, "cannot get random bytes (%d)",
+                       status);
+    *digits = apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
+    return NULL;
 }

@@ -3,7 +3,7 @@
 #ifndef CM_BASE_NUMBER_H
 #define CM_BASE_NUMBER_H
 
-#include <apr_pools.h>
+#include "base/error.h"
 
 /* Room for the digits of any integer. */
 #define CM_NUMBER_ROOM 24
@@ -46,5 +46,9 @@ int cm_number_float_is_single(const char *text);
 /* Read TEXT as a whole number from 0 to MOST, digits and nothing else: all that
  * a peer says outside of JSON. Returns 0 when it is something else. */
 int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most);
+
+/* Give 32 random hexadecimal digits. Fails with CM_UNAVAILABLE. */
+cm_error_t *cm_number_random(const char **digits,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

@@ -376,3 +376,20 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
           compare_items);
     return NULL;
 }
+
+cm_error_t *cm_inbox_rows_discard(cm_node_t *node, const char *peer,
+                                  apr_int64_t id, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    cm_datum_number(id, scratch_pool)};
+
+    return cm_statement_run(NULL, node->store,
+                            apr_pstrcat(scratch_pool,
+                                        "UPDATE inbound_messages"
+                                        " SET processed_at = ",
+                                        cm_dialect_of_store(node->store)->now,
+                                        ", transient = 0, error = 'discarded'"
+                                        " WHERE peer = %s AND id = %s",
+                                        NULL),
+                            arguments, 2, scratch_pool);
+}

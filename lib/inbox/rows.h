@@ -34,4 +34,10 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
                                   const apr_array_header_t *ids,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Mark message ID of PEER as discarded: it is no longer parked. In the open
+ * transaction. */
+cm_error_t *cm_inbox_rows_discard(cm_node_t *node, const char *peer,
+                                  apr_int64_t id,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

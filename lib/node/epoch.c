@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <apr_escape.h>
-#include <apr_general.h>
 #include <apr_strings.h>
 
 #include "base/number.h"
@@ -244,30 +242,8 @@ cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
     return err;
 }
 
-/* Lock the peers' rows, as everybody does before the node's lock, and give
- * the highest number handed over to any. */
-static cm_error_t *lock_peers(apr_int64_t *sent, cm_node_t *node,
-                              apr_pool_t *pool)
-{
-    cm_rows_t *rows;
-    int i;
-
-    *sent = 0;
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_pstrcat(pool, "SELECT sent FROM communicator_peers ORDER BY name",
-                    cm_dialect_of_store(node->store)->for_update, NULL),
-        NULL, 0, pool));
-    for (i = 0; i < rows->count; i++)
-        if (cm_cell_number(rows, i, 0) > *sent)
-            *sent = cm_cell_number(rows, i, 0);
-    return NULL;
-}
-
-/* Move all numbers by BY. A peer of ours gets everything again; a gem, whose
- * numbers are its own, goes on where it is. */
-static cm_error_t *move_numbers(cm_node_t *node, apr_int64_t by,
-                                apr_pool_t *pool)
+/* Add BY to all numbers of the outbox. */
+static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
 {
     CM_TRY(cm_statement_run(
         NULL, node->store,
@@ -277,31 +253,7 @@ static cm_error_t *move_numbers(cm_node_t *node, apr_int64_t by,
             " WHERE seq IS NOT NULL",
             by),
         NULL, 0, pool));
-    CM_TRY(cm_statement_run(
-        NULL, node->store,
-        apr_psprintf(pool,
-                     "UPDATE communicator_peers SET confirmed = confirmed"
-                     " + %" APR_INT64_T_FMT
-                     " WHERE epoch IS NULL AND confirmed > 0",
-                     by),
-        NULL, 0, pool));
-    return cm_statement_run(NULL, node->store,
-                            "UPDATE communicator_peers SET confirmed = 0,"
-                            " confirmed_id = 0 WHERE epoch IS NOT NULL",
-                            NULL, 0, pool);
-}
-
-/* Return 32 random hexadecimal digits. */
-static cm_error_t *make_epoch(const char **epoch, apr_pool_t *pool)
-{
-    unsigned char bytes[16];
-    apr_status_t status = apr_generate_random_bytes(bytes, sizeof(bytes));
-
-    if (status)
-        return CM_FAIL(pool, CM_UNAVAILABLE, "cannot get random bytes (%d)",
-                       status);
-    *epoch = apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
-    return NULL;
+    return cm_peer_renumber_all(node, by, pool);
 }
 
 /* A life that no database of this node has had: one that is made anew knows
@@ -316,11 +268,10 @@ static int next_life(const cm_node_t *node)
 static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)
 {
     apr_int64_t last_seq, sent, by;
-    cm_datum_t arguments[3];
     const char *epoch = NULL;
 
-    CM_TRY(make_epoch(&epoch, pool));
-    CM_TRY(lock_peers(&sent, node, pool));
+    CM_TRY(cm_number_random(&epoch, pool));
+    CM_TRY(cm_peer_lock_all(&sent, node, pool));
     CM_TRY(cm_node_lock(&last_seq, node, pool));
     by = sent > last_seq ? sent : last_seq;
     by = (by / NUMBER_STEP + 1) * NUMBER_STEP;
@@ -329,14 +280,8 @@ static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)
                        "the numbers of messages are used up: the last one is "
                        "%" APR_INT64_T_FMT,
                        last_seq);
-    CM_TRY(move_numbers(node, by, pool));
-    arguments[0] = cm_datum_text(epoch);
-    arguments[1] = cm_datum_number(next_life(node), pool);
-    arguments[2] = cm_datum_number(last_seq + by, pool);
-    return cm_statement_run(NULL, node->store,
-                            "UPDATE communicator_node SET epoch = %s,"
-                            " life = %s, last_seq = %s WHERE id = 1",
-                            arguments, 3, pool);
+    CM_TRY(renumber(node, by, pool));
+    return cm_node_set_epoch(node, epoch, next_life(node), last_seq + by, pool);
 }
 
 cm_error_t *cm_epoch_renew(cm_node_t *node, apr_pool_t *scratch_pool)

@@ -182,6 +182,35 @@ cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
                             arguments, 3, scratch_pool);
 }
 
+cm_error_t *cm_node_set_epoch(cm_node_t *node, const char *epoch, int life,
+                              apr_int64_t last_seq, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(epoch),
+                                    cm_datum_number(life, scratch_pool),
+                                    cm_datum_number(last_seq, scratch_pool)};
+
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET epoch = %s,"
+                            " life = %s, last_seq = %s WHERE id = 1",
+                            arguments, 3, scratch_pool);
+}
+
+cm_error_t *cm_node_set_paused(cm_node_t *node, apr_int64_t at,
+                               apr_pool_t *scratch_pool)
+{
+    const cm_datum_t argument = cm_datum_number(at, scratch_pool);
+
+    CM_TRY(cm_statement_run(NULL, node->store,
+                            at ? "UPDATE communicator_node SET paused_at = %s"
+                                 " WHERE id = 1 AND paused_at = 0"
+                               : "UPDATE communicator_node SET paused_at = %s"
+                                 " WHERE id = 1",
+                            &argument, 1, scratch_pool));
+    if (!at || !node->paused_at)
+        node->paused_at = at;
+    return NULL;
+}
+
 cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)
 {
     node->mappings_version++;

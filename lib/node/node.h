@@ -61,6 +61,17 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
 cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Write a new epoch, the first life of records made from now on, and the last
+ * seq used, under the lock. */
+cm_error_t *cm_node_set_epoch(cm_node_t *node, const char *epoch, int life,
+                              apr_int64_t last_seq,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write that the node is paused since AT; one that is paused already keeps its
+ * time. AT 0: it is not paused. */
+cm_error_t *cm_node_set_paused(cm_node_t *node, apr_int64_t at,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Give the mappings their next version, under the lock: who has read them
  * without it sees that they are not the same any more. */
 cm_error_t *cm_node_mappings_change(cm_node_t *node,

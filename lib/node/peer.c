@@ -116,3 +116,52 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
         scratch_pool, "cannot write the cursors of peer '%s'", peer->name);
     return NULL;
 }
+
+cm_error_t *cm_peer_set_status(cm_node_t *node, const char *name,
+                               const char *status, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(status), cm_datum_text(name)};
+
+    CM_TRY_FOR(cm_statement_run(NULL, node->store,
+                                "UPDATE communicator_peers SET status = %s"
+                                " WHERE name = %s",
+                                arguments, 2, scratch_pool),
+               scratch_pool, "cannot keep the status that '%s' reported", name);
+    return NULL;
+}
+
+cm_error_t *cm_peer_lock_all(apr_int64_t *sent, cm_node_t *node,
+                             apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    *sent = 0;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(scratch_pool,
+                    "SELECT sent FROM communicator_peers ORDER BY name",
+                    cm_dialect_of_store(node->store)->for_update, NULL),
+        NULL, 0, scratch_pool));
+    for (i = 0; i < rows->count; i++)
+        if (cm_cell_number(rows, i, 0) > *sent)
+            *sent = cm_cell_number(rows, i, 0);
+    return NULL;
+}
+
+cm_error_t *cm_peer_renumber_all(cm_node_t *node, apr_int64_t by,
+                                 apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(scratch_pool,
+                     "UPDATE communicator_peers SET confirmed = confirmed"
+                     " + %" APR_INT64_T_FMT
+                     " WHERE epoch IS NULL AND confirmed > 0",
+                     by),
+        NULL, 0, scratch_pool));
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_peers SET confirmed = 0,"
+                            " confirmed_id = 0 WHERE epoch IS NOT NULL",
+                            NULL, 0, scratch_pool);
+}

@@ -37,4 +37,20 @@ cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
 cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Write the STATUS that the peer NAME reported (operate/status.h). */
+cm_error_t *cm_peer_set_status(cm_node_t *node, const char *name,
+                               const char *status,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Lock the rows of all peers in the open transaction, before the node's lock,
+ * and give the highest number that was sent to any of them. */
+cm_error_t *cm_peer_lock_all(apr_int64_t *sent, cm_node_t *node,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The numbers of the outbox have grown by BY: let each peer get all messages
+ * again. A gem, which has numbers of its own, goes on where it is. In the open
+ * transaction, after cm_peer_lock_all(). */
+cm_error_t *cm_peer_renumber_all(cm_node_t *node, apr_int64_t by,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

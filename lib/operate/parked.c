@@ -6,10 +6,10 @@
 #include <apr_strings.h>
 
 #include "base/json.h"
-#include "store/dialect.h"
 #include "node/conflict.h"
 #include "node/mapping.h"
 #include "node/peer.h"
+#include "inbox/rows.h"
 
 cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
                            const char *peer, int limit, apr_pool_t *result_pool)
@@ -118,9 +118,6 @@ static cm_error_t *find_local_id(const char **id, const work_t *work,
 
 static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
 {
-    cm_store_t *store = work->node->store;
-    const cm_datum_t arguments[] = {cm_datum_text(work->peer),
-                                    cm_datum_number(work->id, pool)};
     const char *local_id;
     cm_rows_t *rows;
     cm_peer_t *row;
@@ -130,14 +127,7 @@ static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
     CM_TRY(find_local_id(&local_id, work, rows, pool));
     CM_TRY(
         cm_conflict_keep_message(work->node, work->peer, rows, local_id, pool));
-    return cm_statement_run(
-        NULL, store,
-        apr_pstrcat(pool, "UPDATE inbound_messages SET processed_at = ",
-                    cm_dialect_of_store(store)->now,
-                    ", transient = 0, error = 'discarded'"
-                    " WHERE peer = %s AND id = %s",
-                    NULL),
-        arguments, 2, pool);
+    return cm_inbox_rows_discard(work->node, work->peer, work->id, pool);
 }
 
 /* Where a person's word is awaited, discarding is that word: ours stands.

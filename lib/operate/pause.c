@@ -6,20 +6,8 @@
 cm_error_t *cm_pause_set(cm_node_t *node, apr_int64_t at,
                          apr_pool_t *scratch_pool)
 {
-    cm_datum_t argument = cm_datum_number(at, scratch_pool);
-
-    /* The time that it was paused first stays. */
-    CM_TRY_FOR(
-        cm_statement_run(NULL, node->store,
-                         at ? "UPDATE communicator_node SET paused_at = %s"
-                              " WHERE id = 1 AND paused_at = 0"
-                            : "UPDATE communicator_node SET paused_at = %s"
-                              " WHERE id = 1",
-                         &argument, 1, scratch_pool),
-        scratch_pool, "cannot %s '%s'", at ? "pause" : "resume",
-        node->settings->name);
-    if (!at || !node->paused_at)
-        node->paused_at = at;
+    CM_TRY_FOR(cm_node_set_paused(node, at, scratch_pool), scratch_pool,
+               "cannot %s '%s'", at ? "pause" : "resume", node->settings->name);
     return NULL;
 }
 

@@ -203,22 +203,25 @@ static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
 static cm_error_t *purge_withheld(const cm_purge_t *purge, cm_node_t *node,
                                   apr_pool_t *pool)
 {
-    static const char ended[] =
-        " FROM communicator_withheld WHERE ended_at > 0"
-        " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
-        " WHERE o.seq = communicator_withheld.seq)";
+    static const char ended[] = " WHERE ended_at > 0 AND NOT EXISTS"
+                                " (SELECT 1 FROM outbound_messages AS o"
+                                " WHERE o.seq = communicator_withheld.seq)";
     apr_int64_t removed;
     cm_rows_t *rows;
 
     CM_TRY(cm_statement_select(
         &rows, node->store,
-        apr_pstrcat(pool, "SELECT 1", ended, " LIMIT 1", NULL), NULL, 0, pool));
+        apr_pstrcat(pool, "SELECT 1 FROM communicator_withheld", ended,
+                    " LIMIT 1", NULL),
+        NULL, 0, pool));
     if (!rows->count)
         return NULL;
-    CM_TRY_FOR(remove_rows(&removed, purge, node,
-                           apr_pstrcat(pool, "DELETE", ended, NULL), NULL, 0,
-                           pool),
-               pool, "cannot purge communicator_withheld");
+    CM_TRY_FOR(
+        remove_rows(
+            &removed, purge, node,
+            apr_pstrcat(pool, "DELETE FROM communicator_withheld", ended, NULL),
+            NULL, 0, pool),
+        pool, "cannot purge communicator_withheld");
     return NULL;
 }
 

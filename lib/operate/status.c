@@ -62,17 +62,10 @@ cm_error_t *cm_status_keep_said(cm_node_t *node, const char *name,
                                 apr_pool_t *scratch_pool)
 {
     cm_buffer_t *text = cm_buffer_create(256, scratch_pool);
-    cm_datum_t arguments[] = {cm_datum_text(NULL), cm_datum_text(name)};
 
     cm_json_object_write(text, NULL, &said_object, said, NULL);
     cm_buffer_append(text, "", 1);
-    arguments[0] = cm_datum_text(text->data);
-    CM_TRY_FOR(cm_statement_run(NULL, node->store,
-                                "UPDATE communicator_peers SET status = %s"
-                                " WHERE name = %s",
-                                arguments, 2, scratch_pool),
-               scratch_pool, "cannot keep what '%s' says of itself", name);
-    return NULL;
+    return cm_peer_set_status(node, name, text->data, scratch_pool);
 }
 
 static cm_error_t *load_said(cm_status_said_t *said, cm_node_t *node,

@@ -47,7 +47,7 @@ cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *name,
     if (peer->sent < seq)
         peer->sent = seq;
     CM_TRY(cm_peer_save(node, peer, pool));
-    CM_TRY(cm_withheld_seqs_replace(node, name, from, seq, pool));
+    CM_TRY(cm_withheld_end_replaced(node, name, from, seq, pool));
     return cm_statement_run(
         NULL, node->store,
         apr_psprintf(pool,

@@ -392,9 +392,8 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
         CM_TRY(check_purged(&range, node, reading, scratch_pool));
         CM_TRY(find_range(&range, node, reading, scratch_pool));
         if (range.count)
-            CM_TRY(cm_withheld_seqs_find(&seqs, node, reading->peer,
-                                         reading->after, range.last,
-                                         scratch_pool));
+            CM_TRY(cm_withheld_find(&seqs, node, reading->peer, reading->after,
+                                    range.last, scratch_pool));
     }
     batch->last = range.last;
     batch->more = range.more;

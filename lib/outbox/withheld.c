@@ -1,5 +1,5 @@
 /* Messages that are held back from a peer: see withheld.h. */
-#include "outbox/withheld_internal.h"
+#include "outbox/withheld.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #include "node/conflict.h"
 #include "node/peer.h"
+#include "outbox/publish.h"
 
 #define FMT          "%" APR_INT64_T_FMT
 #define MOST_COUNTED 10000
@@ -43,7 +44,7 @@ static const char *list_of(const apr_array_header_t *seqs, apr_pool_t *pool)
     return apr_array_pstrcat(pool, texts, 0);
 }
 
-apr_array_header_t *cm_withheld_numbers(const cm_rows_t *rows, apr_pool_t *pool)
+static apr_array_header_t *numbers_of(const cm_rows_t *rows, apr_pool_t *pool)
 {
     apr_array_header_t *seqs =
         apr_array_make(pool, rows->count, sizeof(apr_int64_t));
@@ -54,8 +55,8 @@ apr_array_header_t *cm_withheld_numbers(const cm_rows_t *rows, apr_pool_t *pool)
     return seqs;
 }
 
-cm_error_t *cm_withheld_end(cm_node_t *node, const char *peer,
-                            const cm_rows_t *rows, apr_pool_t *pool)
+static cm_error_t *end(cm_node_t *node, const char *peer, const cm_rows_t *rows,
+                       apr_pool_t *pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
 
@@ -66,8 +67,7 @@ cm_error_t *cm_withheld_end(cm_node_t *node, const char *peer,
         apr_psprintf(pool,
                      "UPDATE communicator_withheld SET ended_at = " FMT
                      " WHERE peer = %%s AND seq IN (%s)",
-                     cm_clocks_now(),
-                     list_of(cm_withheld_numbers(rows, pool), pool)),
+                     cm_clocks_now(), list_of(numbers_of(rows, pool), pool)),
         &argument, 1, pool);
 }
 
@@ -90,7 +90,7 @@ static cm_error_t *end_older(cm_node_t *node, const char *peer,
                      " AND o.ended_at = 0",
                      list),
         &argument, 1, pool));
-    return cm_withheld_end(node, peer, rows, pool);
+    return end(node, peer, rows, pool);
 }
 
 static cm_error_t *add(cm_node_t *node, const char *peer,
@@ -257,5 +257,184 @@ cm_error_t *cm_withheld_discard(cm_node_t *node, const char *peer,
         cm_transaction_end(node->store, discard(node, peer, seq, scratch_pool),
                            scratch_pool),
         scratch_pool, "cannot discard message " FMT " for '%s'", seq, peer);
+    return NULL;
+}
+
+cm_error_t *cm_withheld_find(apr_array_header_t **seqs, cm_node_t *node,
+                             const char *peer, apr_int64_t after,
+                             apr_int64_t last, apr_pool_t *result_pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(
+        cm_statement_select(&rows, node->store,
+                            apr_psprintf(result_pool,
+                                         "SELECT seq FROM communicator_withheld"
+                                         " WHERE peer = %%s AND seq > " FMT
+                                         " AND seq <= " FMT " ORDER BY seq",
+                                         after, last),
+                            &argument, 1, result_pool),
+        result_pool, "cannot read what is held back from '%s'", peer);
+    *seqs = numbers_of(rows, result_pool);
+    return NULL;
+}
+
+cm_error_t *cm_withheld_find_sendable(apr_array_header_t **seqs,
+                                      cm_node_t *node, const char *peer,
+                                      apr_int64_t after, apr_int64_t last,
+                                      int limit, apr_pool_t *result_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    const char *end =
+        last ? apr_psprintf(result_pool, " AND seq <= " FMT, last) : "";
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(
+        cm_statement_select(
+            &rows, node->store,
+            apr_psprintf(result_pool,
+                         "SELECT seq FROM outbound_messages"
+                         " WHERE seq > " FMT "%s"
+                         " AND (source IS NULL OR source <> %%s)"
+                         " AND NOT EXISTS (SELECT 1 FROM communicator_withheld"
+                         " AS w WHERE w.peer = %%s"
+                         " AND w.seq = outbound_messages.seq)"
+                         " ORDER BY seq LIMIT %d",
+                         after, end, limit),
+            arguments, 2, result_pool),
+        result_pool, "cannot read which messages come next for '%s'", peer);
+    *seqs = numbers_of(rows, result_pool);
+    return NULL;
+}
+
+cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
+                                       const char *peer, apr_int64_t last,
+                                       apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    cm_rows_t *rows;
+
+    CM_TRY_FOR(
+        cm_statement_select(
+            &rows, node->store,
+            apr_psprintf(scratch_pool,
+                         "SELECT seq FROM outbound_messages WHERE seq <= " FMT
+                         " AND (source IS NULL OR source <> %%s)"
+                         " AND NOT EXISTS (SELECT 1 FROM communicator_withheld"
+                         " AS w WHERE w.peer = %%s"
+                         " AND w.seq = outbound_messages.seq)"
+                         " ORDER BY seq DESC LIMIT 1",
+                         last),
+            arguments, 2, scratch_pool),
+        scratch_pool, "cannot read what was last sent to '%s'", peer);
+    *seq = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+    return NULL;
+}
+
+/* Say whether anything is held back from PEER: mostly nothing is. */
+static cm_error_t *is_any(int *any, cm_node_t *node, const char *peer,
+                          apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT 1 FROM communicator_withheld"
+                               " WHERE peer = %s AND ended_at = 0 LIMIT 1",
+                               &argument, 1, pool));
+    *any = rows->count;
+    return NULL;
+}
+
+cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
+                                     apr_int64_t after, apr_int64_t last,
+                                     apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    cm_rows_t *rows;
+    int any;
+
+    CM_TRY(is_any(&any, node, peer, scratch_pool));
+    if (!any)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(scratch_pool,
+                     "SELECT DISTINCT w.seq FROM outbound_messages AS n"
+                     " JOIN communicator_withheld AS w"
+                     " ON w.original_id = n.original_id AND w.origin = n.origin"
+                     " AND w.model = n.model AND w.seq < n.seq"
+                     " WHERE n.seq > " FMT " AND n.seq <= " FMT
+                     " AND (n.source IS NULL OR n.source <> %%s)"
+                     " AND w.peer = %%s AND w.ended_at = 0"
+                     " AND NOT EXISTS (SELECT 1 FROM communicator_withheld AS x"
+                     " WHERE x.peer = w.peer AND x.seq = n.seq)",
+                     after, last),
+        arguments, 2, scratch_pool));
+    return end(node, peer, rows, scratch_pool);
+}
+
+cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
+                               apr_int64_t after, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_text(peer),
+        cm_datum_text(cm_withheld_refuser_name(CM_REFUSER_HERE))};
+
+    CM_TRY_FOR(
+        cm_statement_run(NULL, node->store,
+                         apr_psprintf(scratch_pool,
+                                      "DELETE FROM communicator_withheld"
+                                      " WHERE peer = %%s AND seq > " FMT
+                                      " AND ended_at = 0 AND refused_by <> %%s",
+                                      after),
+                         arguments, 2, scratch_pool),
+        scratch_pool, "cannot try again what was refused by '%s'", peer);
+    return NULL;
+}
+
+/* Publish the record that ROWS names. */
+static cm_error_t *publish_again(apr_int64_t *published, cm_node_t *node,
+                                 const cm_rows_t *rows, apr_pool_t *pool)
+{
+    const char *name = cm_cell_text(rows, 0, 0);
+    const cm_identity_t identity = {cm_cell_text(rows, 0, 1),
+                                    cm_cell_text(rows, 0, 2)};
+    const cm_model_t *model =
+        name ? cm_settings_model(node->settings, name) : NULL;
+    apr_array_header_t *names = apr_array_make(pool, 1, sizeof(cm_identity_t));
+
+    if (!model)
+        return CM_FAIL(pool, CM_USAGE, "model '%s' is not configured here",
+                       name ? name : "?");
+    APR_ARRAY_PUSH(names, cm_identity_t) = identity;
+    if (identity.origin && identity.original_id)
+        CM_TRY(cm_publish_identities(published, node, model, names, pool));
+    if (*published)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_USAGE, "its record of model '%s' is not here", name),
+        pool, "communicator-sync discard gives it up");
+}
+
+cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
+                              const char *peer, apr_int64_t seq,
+                              apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(peer),
+                                    cm_datum_number(seq, scratch_pool)};
+    cm_rows_t *rows;
+
+    *published = 0;
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT model, origin, original_id"
+                               " FROM communicator_withheld WHERE peer = %s"
+                               " AND seq = %s AND ended_at = 0",
+                               arguments, 2, scratch_pool));
+    if (!rows->count)
+        return NULL;
+    CM_TRY_FOR(publish_again(published, node, rows, scratch_pool), scratch_pool,
+               "cannot send message " FMT " to '%s' again", seq, peer);
     return NULL;
 }

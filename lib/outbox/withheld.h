@@ -60,42 +60,44 @@ cm_withheld_sum_t cm_withheld_sum_read(const char *text);
 
 /* Give the numbers behind AFTER, up to LAST, that are left out for PEER, in
  * order: apr_int64_t. */
-cm_error_t *cm_withheld_seqs_find(apr_array_header_t **seqs, cm_node_t *node,
-                                  const char *peer, apr_int64_t after,
-                                  apr_int64_t last,
-                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_withheld_find(apr_array_header_t **seqs, cm_node_t *node,
+                             const char *peer, apr_int64_t after,
+                             apr_int64_t last,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Give the numbers of the messages for PEER behind AFTER, up to LAST (0: no
  * end), that are not held back, at most LIMIT of them. */
-cm_error_t *cm_withheld_seqs_not(apr_array_header_t **seqs, cm_node_t *node,
-                                 const char *peer, apr_int64_t after,
-                                 apr_int64_t last, int limit,
-                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_withheld_find_sendable(apr_array_header_t **seqs,
+                                      cm_node_t *node, const char *peer,
+                                      apr_int64_t after, apr_int64_t last,
+                                      int limit,
+                                      apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Give the number of the last message up to LAST that PEER was sent; 0: none
  * is here. */
-cm_error_t *cm_withheld_seqs_sent(apr_int64_t *seq, cm_node_t *node,
-                                  const char *peer, apr_int64_t last,
-                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *
+cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node, const char *peer,
+                           apr_int64_t last,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* PEER has the messages behind AFTER, up to LAST: end what they replace. In
  * the open transaction. */
-cm_error_t *cm_withheld_seqs_replace(cm_node_t *node, const char *peer,
+cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                                      apr_int64_t after, apr_int64_t last,
                                      apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Forget that messages behind AFTER were refused: they are tried again. Those
  * that cannot be read here stay held back. */
-cm_error_t *cm_withheld_seqs_forget(cm_node_t *node, const char *peer,
-                                    apr_int64_t after,
-                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
+                               apr_int64_t after,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Publish the record of message SEQ again: once that is sent, it replaces the
  * message. *PUBLISHED is 0 when it is not held back from PEER. Fails with
  * CM_USAGE when the record cannot be published. */
-cm_error_t *cm_withheld_seqs_retry(apr_int64_t *published, cm_node_t *node,
-                                   const char *peer, apr_int64_t seq,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
+                              const char *peer, apr_int64_t seq,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give up on message SEQ for PEER: it is kept whole in communicator_conflicts.
  * Fails with CM_USAGE when it is not held back. */

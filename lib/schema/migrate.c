@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#include <apr_escape.h>
-#include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/number.h"
 #include "store/dialect.h"
 #include "store/sql.h"
 #include "schema/migrate_internal.h"
@@ -259,8 +258,6 @@ static cm_error_t *set_values(cm_migration_t *migration)
     const apr_array_header_t *peers = migration->settings->peers;
     apr_pool_t *pool = migration->pool;
     const char *peer = "", *words, *epoch;
-    unsigned char bytes[16];
-    apr_status_t status;
 
     if (peers->nelts == 1) {
         peer = APR_ARRAY_IDX(peers, 0, cm_peer_settings_t *)->name;
@@ -272,11 +269,7 @@ static cm_error_t *set_values(cm_migration_t *migration)
                              "just the gem's)",
                              peers->nelts);
     }
-    status = apr_generate_random_bytes(bytes, sizeof(bytes));
-    if (status)
-        return CM_FAIL(pool, CM_UNAVAILABLE, "cannot get random bytes (%d)",
-                       status);
-    epoch = apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
+    CM_TRY(cm_number_random(&epoch, pool));
     migration->values = apr_hash_make(pool);
     set_value(migration, "peer",
               cm_store_literal(migration->store, peer, pool));
