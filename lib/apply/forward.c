@@ -104,7 +104,7 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
     cm_buffer_t *buffer = cm_buffer_create(256, pool);
     cm_rows_t *rows;
 
-    cm_bulk_add(keys, cm_datum_text(record->local_id));
+    cm_bulk_row(keys, "t", record->local_id);
     CM_TRY(cm_bulk_select(&rows, run->node->store, table->capture, keys, NULL,
                           1, pool));
     *body = cm_datum_text(NULL);

@@ -43,18 +43,12 @@ static void add_row(cm_bulk_t *bulk, const cm_lost_t *row, apr_int64_t now,
 {
     const cm_known_t *known = row->record->known;
 
-    cm_bulk_add(bulk, cm_datum_text(row->record->table->model->name));
-    cm_bulk_add(bulk, cm_datum_text(row->record->local_id));
-    cm_bulk_add(bulk, cm_datum_text(known->identity.origin));
-    cm_bulk_add(bulk, cm_datum_text(known->identity.original_id));
-    cm_bulk_add(bulk, cm_datum_text(row->column));
-    cm_bulk_add(bulk, shown(&row->lost, pool));
-    cm_bulk_add(bulk, cm_datum_number(row->lost_clock, pool));
-    cm_bulk_add(bulk, shown(&row->won, pool));
-    cm_bulk_add(bulk, cm_datum_number(row->won_clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(row->peer));
-    cm_bulk_add(bulk, cm_datum_number(row->message_id, pool));
-    cm_bulk_add(bulk, cm_datum_number(now, pool));
+    cm_bulk_row(bulk, "tttttdndntnn", row->record->table->model->name,
+                row->record->local_id, known->identity.origin,
+                known->identity.original_id, row->column,
+                shown(&row->lost, pool), row->lost_clock,
+                shown(&row->won, pool), row->won_clock, row->peer,
+                row->message_id, now);
 }
 
 cm_error_t *cm_lost_write(const cm_apply_t *run, apr_pool_t *scratch_pool)

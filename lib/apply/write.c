@@ -57,7 +57,7 @@ static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
         const cm_effect_t *effect = records[i]->effect;
 
         if (with_key)
-            cm_bulk_add(bulk, cm_datum_text(records[i]->local_id));
+            cm_bulk_row(bulk, "t", records[i]->local_id);
         for (j = 0; j < records[i]->table->column_count; j++) {
             if (effect->writes[j])
                 cm_bulk_add(bulk, effect->cells[j]);

@@ -19,11 +19,9 @@ static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
 {
     const cm_error_t *err = item->done ? NULL : item->error;
 
-    cm_bulk_add(bulk, item->done ? now : cm_datum_text(NULL));
-    cm_bulk_add(bulk, cm_datum_number(attempts, pool));
-    cm_bulk_add(bulk, cm_datum_text(err ? cm_error_text(err, pool) : NULL));
-    cm_bulk_add(bulk, cm_datum_number(
-                          err && cm_error_code_is_transient(err->code), pool));
+    cm_bulk_row(bulk, "dntn", item->done ? now : cm_datum_text(NULL),
+                (apr_int64_t)attempts, err ? cm_error_text(err, pool) : NULL,
+                (apr_int64_t)(err && cm_error_code_is_transient(err->code)));
 }
 
 /* What cannot be read is kept as it came: its body may be no text at all. */
@@ -40,23 +38,17 @@ static void add_message(cm_bulk_t *bulk, cm_apply_t *run, const cm_item_t *item,
     const cm_message_t *message = item->message;
     int ours = !message->error && !message->from_gem;
 
-    cm_bulk_add(bulk, cm_datum_text(run->peer));
-    cm_bulk_add(bulk, cm_datum_number(message->id, pool));
-    cm_bulk_add(bulk, cm_datum_text(message->model));
-    cm_bulk_add(bulk, cm_datum_text(message->identity.origin));
-    cm_bulk_add(bulk, cm_datum_text(message->identity.original_id));
-    cm_bulk_add(bulk, cm_datum_text(cm_message_action_name(message->action)));
-    cm_bulk_add(bulk, body_of(message));
-    cm_bulk_add(bulk, ours ? cm_datum_number(message->clocks.clock, pool)
-                           : cm_datum_text(NULL));
-    cm_bulk_add(
-        bulk,
-        cm_datum_text(ours ? cm_clocks_list(&message->clocks, pool) : NULL));
-    cm_bulk_add(bulk, cm_datum_text(ours ? cm_message_write_base(message, pool)
-                                         : NULL));
-    cm_bulk_add(bulk, cm_datum_text(ours ? cm_message_write_refs(message, pool)
-                                         : NULL));
-    cm_bulk_add(bulk, cm_datum_number(item->arrived, pool));
+    cm_bulk_row(bulk, "tnttttd", run->peer, message->id, message->model,
+                message->identity.origin, message->identity.original_id,
+                cm_message_action_name(message->action), body_of(message));
+    if (ours)
+        cm_bulk_row(bulk, "nttt", message->clocks.clock,
+                    cm_clocks_list(&message->clocks, pool),
+                    cm_message_write_base(message, pool),
+                    cm_message_write_refs(message, pool));
+    else
+        cm_bulk_row(bulk, "tttt", NULL, NULL, NULL, NULL);
+    cm_bulk_row(bulk, "n", item->arrived);
 }
 
 static cm_error_t *insert_new(cm_apply_t *run, apr_pool_t *scratch_pool)
@@ -120,8 +112,7 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *run, int attempts,
 
         if (!item->kept || (!item->done && !attempts))
             continue;
-        cm_bulk_add(bulk, cm_datum_text(run->peer));
-        cm_bulk_add(bulk, cm_datum_number(item->message->id, scratch_pool));
+        cm_bulk_row(bulk, "tn", run->peer, item->message->id);
         add_outcome(bulk, item, item->attempts + 1, now, scratch_pool);
     }
     if (cm_bulk_rows(bulk))
@@ -360,9 +351,7 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
 
     page->count = 0;
     for (i = page->after; i < ids->nelts && page->count < most_of(page); i++) {
-        cm_bulk_add(keys, cm_datum_text(run->peer));
-        cm_bulk_add(keys, cm_datum_number(APR_ARRAY_IDX(ids, i, apr_int64_t),
-                                          scratch_pool));
+        cm_bulk_row(keys, "tn", run->peer, APR_ARRAY_IDX(ids, i, apr_int64_t));
         page->count++;
     }
     page->after = i;

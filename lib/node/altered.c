@@ -72,12 +72,9 @@ static cm_error_t *write_all(cm_node_t *node, const apr_array_header_t *news,
     for (i = 0; i < news->nelts; i++) {
         const cm_altered_t *altered = &APR_ARRAY_IDX(news, i, cm_altered_t);
 
-        cm_bulk_add(bulk, cm_datum_text(altered->model));
-        cm_bulk_add(bulk, cm_datum_text(altered->column));
-        cm_bulk_add(bulk, cm_datum_text(altered->local_id));
-        cm_bulk_add(bulk, cm_datum_text(altered->written));
-        cm_bulk_add(bulk, cm_datum_text(altered->stored));
-        cm_bulk_add(bulk, cm_datum_number(altered->seen_at, pool));
+        cm_bulk_row(bulk, "tttttn", altered->model, altered->column,
+                    altered->local_id, altered->written, altered->stored,
+                    altered->seen_at);
     }
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP, pool);
 }

@@ -49,18 +49,11 @@ cm_error_t *cm_conflict_keep_message(cm_node_t *node, const char *peer,
         cm_bulk_create("communicator_conflicts", columns,
                        sizeof(columns) / sizeof(*columns), 0, pool);
     const char *model = cm_cell_text(rows, 0, 1);
-    cm_datum_t now = cm_datum_number(cm_clocks_now(), pool);
-    apr_int64_t inserted;
+    apr_int64_t now = cm_clocks_now(), inserted;
 
-    cm_bulk_add(bulk, cm_datum_text(model ? model : ""));
-    cm_bulk_add(bulk, cm_datum_text(local_id));
-    cm_bulk_add(bulk, *cm_cell(rows, 0, 2));
-    cm_bulk_add(bulk, *cm_cell(rows, 0, 3));
-    cm_bulk_add(bulk, cm_datum_text(whole_of(rows, pool)));
-    cm_bulk_add(bulk, *cm_cell(rows, 0, 5));
-    cm_bulk_add(bulk, cm_datum_text(peer));
-    cm_bulk_add(bulk, *cm_cell(rows, 0, 0));
-    cm_bulk_add(bulk, now);
-    cm_bulk_add(bulk, now);
+    cm_bulk_row(bulk, "ttddtdtdnn", model ? model : "", local_id,
+                *cm_cell(rows, 0, 2), *cm_cell(rows, 0, 3),
+                whole_of(rows, pool), *cm_cell(rows, 0, 5), peer,
+                *cm_cell(rows, 0, 0), now, now);
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL, pool);
 }

@@ -30,12 +30,6 @@ static int is_parent(const cm_settings_t *settings, const cm_model_t *model)
     return 0;
 }
 
-static void add_key(cm_bulk_t *bulk, const char *local_id, const char *type)
-{
-    cm_bulk_add(bulk, cm_datum_text(local_id));
-    cm_bulk_add(bulk, cm_datum_text(type));
-}
-
 cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
                           apr_pool_t *scratch_pool)
 {
@@ -57,10 +51,9 @@ cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
             !is_parent(node->settings, grave->model))
             continue;
         apr_hash_set(seen, key, APR_HASH_KEY_STRING, "");
-        add_key(keys, grave->local_id, type);
-        add_key(rows, grave->local_id, type);
-        cm_bulk_add(rows, cm_datum_text(grave->identity.origin));
-        cm_bulk_add(rows, cm_datum_text(grave->identity.original_id));
+        cm_bulk_row(keys, "tt", grave->local_id, type);
+        cm_bulk_row(rows, "tttt", grave->local_id, type, grave->identity.origin,
+                    grave->identity.original_id);
     }
     if (!cm_bulk_rows(rows))
         return NULL;
@@ -81,7 +74,7 @@ cm_error_t *cm_graves_find(apr_hash_t *found, cm_node_t *node, const char *type,
     if (!ids->nelts)
         return NULL;
     for (i = 0; i < ids->nelts; i++)
-        add_key(keys, APR_ARRAY_IDX(ids, i, const char *), type);
+        cm_bulk_row(keys, "tt", APR_ARRAY_IDX(ids, i, const char *), type);
     CM_TRY(cm_bulk_select(&rows, node->store,
                           "t.local_record_id, t.origin, t.original_id", keys,
                           NULL, 0, result_pool));

@@ -38,17 +38,11 @@ static cm_error_t *insert(cm_node_t *node, const cm_incident_t *noted,
         {"seen_at", "bigint"}, {"times", "bigint"}};
     cm_bulk_t *bulk =
         cm_bulk_create("communicator_problems", columns, 8, 2, pool);
-    cm_datum_t now = cm_datum_number(cm_clocks_now(), pool);
-    apr_int64_t inserted;
+    apr_int64_t now = cm_clocks_now(), inserted;
 
-    cm_bulk_add(bulk, cm_datum_text(noted->subject));
-    cm_bulk_add(bulk, cm_datum_text(noted->kind));
-    cm_bulk_add(bulk, cm_datum_number(noted->severity, pool));
-    cm_bulk_add(bulk, cm_datum_text(noted->text));
-    cm_bulk_add(bulk, cm_datum_text(noted->remedy));
-    cm_bulk_add(bulk, now);
-    cm_bulk_add(bulk, now);
-    cm_bulk_add(bulk, cm_datum_number(1, pool));
+    cm_bulk_row(bulk, "ttnttnnn", noted->subject, noted->kind,
+                (apr_int64_t)noted->severity, noted->text, noted->remedy, now,
+                now, (apr_int64_t)1);
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP, pool);
 }
 

@@ -123,7 +123,7 @@ static cm_error_t *follow_once(int *left, apr_hash_t *found, cm_node_t *node,
             apr_hash_get(by_id, &mapping->same_as, sizeof(apr_int64_t)))
             continue;
         apr_hash_set(by_id, &mapping->same_as, sizeof(apr_int64_t), mapping);
-        cm_bulk_add(keys, cm_datum_number(mapping->same_as, pool));
+        cm_bulk_row(keys, "n", mapping->same_as);
     }
     CM_TRY(select_mappings(&targets, node, keys, pool));
     apr_hash_clear(by_id);
@@ -187,9 +187,7 @@ static cm_error_t *find_identities(apr_hash_t **found, cm_node_t *node,
         if (!*key || apr_hash_get(asked, key, APR_HASH_KEY_STRING))
             continue;
         apr_hash_set(asked, key, APR_HASH_KEY_STRING, key);
-        cm_bulk_add(keys, cm_datum_text(type));
-        cm_bulk_add(keys, cm_datum_text(identity.origin));
-        cm_bulk_add(keys, cm_datum_text(identity.original_id));
+        cm_bulk_row(keys, "ttt", type, identity.origin, identity.original_id);
     }
     CM_TRY(select_mappings(&mappings, node, keys, pool));
     for (i = 0; i < mappings->nelts; i++) {
@@ -229,8 +227,7 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
         if (apr_hash_get(asked, id, APR_HASH_KEY_STRING))
             continue;
         apr_hash_set(asked, id, APR_HASH_KEY_STRING, id);
-        cm_bulk_add(keys, cm_datum_text(type));
-        cm_bulk_add(keys, cm_datum_text(id));
+        cm_bulk_row(keys, "tt", type, id);
     }
     CM_TRY(select_mappings(&mappings, node, keys, result_pool));
     for (i = 0; i < mappings->nelts; i++) {
@@ -336,12 +333,9 @@ static const cm_bulk_column_t new_columns[] = {
 static void add_state(cm_bulk_t *bulk, const cm_mapping_t *mapping,
                       apr_pool_t *pool)
 {
-    cm_bulk_add(bulk, cm_datum_text(mapping->local_id));
-    cm_bulk_add(bulk, cm_datum_number(mapping->clocks.clock, pool));
-    cm_bulk_add(bulk, cm_datum_text(cm_clocks_list(&mapping->clocks, pool)));
-    cm_bulk_add(bulk, cm_datum_number(mapping->deleted_at, pool));
-    cm_bulk_add(bulk, mapping->same_as ? cm_datum_number(mapping->same_as, pool)
-                                       : cm_datum_text(NULL));
+    cm_bulk_row(bulk, "tntnz", mapping->local_id, mapping->clocks.clock,
+                cm_clocks_list(&mapping->clocks, pool), mapping->deleted_at,
+                mapping->same_as);
 }
 
 cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
@@ -362,13 +356,12 @@ cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
         cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
 
         if (!mapping->id) {
-            cm_bulk_add(made, cm_datum_text(mapping->type));
-            cm_bulk_add(made, cm_datum_text(mapping->identity.origin));
-            cm_bulk_add(made, cm_datum_text(mapping->identity.original_id));
+            cm_bulk_row(made, "ttt", mapping->type, mapping->identity.origin,
+                        mapping->identity.original_id);
             add_state(made, mapping, scratch_pool);
         }
         else if (mapping->changed) {
-            cm_bulk_add(changed, cm_datum_number(mapping->id, scratch_pool));
+            cm_bulk_row(changed, "n", mapping->id);
             add_state(changed, mapping, scratch_pool);
         }
         mapping->changed = 0;

@@ -274,9 +274,9 @@ cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
     CM_TRY(set_applying_row(node->store, NULL, scratch_pool));
     bulk = cm_bulk_create("communicator_applying", columns, 1, 1, scratch_pool);
     for (i = 0; i < keys->nelts; i++)
-        cm_bulk_add(bulk, cm_datum_text(apr_pstrcat(
-                              scratch_pool, table->model->table, "\x1f",
-                              APR_ARRAY_IDX(keys, i, const char *), NULL)));
+        cm_bulk_row(bulk, "t",
+                    apr_pstrcat(scratch_pool, table->model->table, "\x1f",
+                                APR_ARRAY_IDX(keys, i, const char *), NULL));
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL,
                           scratch_pool);
 }

@@ -59,7 +59,7 @@ static cm_error_t *make_row(cm_node_t *node, const char *name,
         cm_bulk_create("communicator_peers", columns, 1, 1, scratch_pool);
     apr_int64_t inserted;
 
-    cm_bulk_add(bulk, cm_datum_text(name));
+    cm_bulk_row(bulk, "t", name);
     CM_TRY_FOR(cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP,
                               scratch_pool),
                scratch_pool, "cannot note peer '%s'", name);

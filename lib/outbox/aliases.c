@@ -38,7 +38,7 @@ static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
         apr_int64_t *id = apr_pmemdup(pool, &grave->id, sizeof(grave->id));
 
         apr_hash_set(by_id, id, sizeof(*id), grave->burial);
-        cm_bulk_add(keys, cm_datum_number(*id, pool));
+        cm_bulk_row(keys, "n", *id);
     }
     if (!cm_bulk_rows(keys))
         return NULL;

@@ -20,20 +20,12 @@ cm_bulk_t *cm_append_create(apr_pool_t *pool)
 
 void cm_append_add(cm_bulk_t *list, const cm_append_t *message)
 {
-    cm_bulk_add(list, message->seq ? cm_datum_number(message->seq, list->pool)
-                                   : cm_datum_text(NULL));
-    cm_bulk_add(list, cm_datum_text(message->model));
-    cm_bulk_add(list, cm_datum_text(message->local_id));
-    cm_bulk_add(list, cm_datum_text(cm_message_action_name(message->action)));
-    cm_bulk_add(list, message->body);
-    cm_bulk_add(list, cm_datum_text(message->changed));
-    cm_bulk_add(list, cm_datum_number(message->clock, list->pool));
-    cm_bulk_add(list, cm_datum_text(message->clocks));
-    cm_bulk_add(list, cm_datum_text(message->base));
-    cm_bulk_add(list, cm_datum_text(message->refs));
-    cm_bulk_add(list, cm_datum_text(message->identity.origin));
-    cm_bulk_add(list, cm_datum_text(message->identity.original_id));
-    cm_bulk_add(list, cm_datum_text(message->source));
+    cm_bulk_row(list, "ztttdtntttttt", message->seq, message->model,
+                message->local_id, cm_message_action_name(message->action),
+                message->body, message->changed, message->clock,
+                message->clocks, message->base, message->refs,
+                message->identity.origin, message->identity.original_id,
+                message->source);
 }
 
 /* Return the body of a delete of MODEL. */

@@ -71,9 +71,8 @@ static cm_bulk_t *list_rows(const cm_model_t *model,
     int i;
 
     for (i = 0; i < local_ids->nelts; i++) {
-        cm_bulk_add(bulk, cm_datum_text(model->name));
-        cm_bulk_add(bulk,
-                    cm_datum_text(APR_ARRAY_IDX(local_ids, i, const char *)));
+        cm_bulk_row(bulk, "tt", model->name,
+                    APR_ARRAY_IDX(local_ids, i, const char *));
     }
     return bulk;
 }

@@ -127,8 +127,8 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
     int i;
 
     for (i = 0; i < ids->nelts; i++) {
-        cm_bulk_add(keys, cm_datum_text(parents->model->name));
-        cm_bulk_add(keys, cm_datum_text(APR_ARRAY_IDX(ids, i, const char *)));
+        cm_bulk_row(keys, "tt", parents->model->name,
+                    APR_ARRAY_IDX(ids, i, const char *));
     }
     CM_TRY(cm_bulk_select(
         &rows, node->store, "t.local_record_id, t.origin, t.original_id, t.seq",

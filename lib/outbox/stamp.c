@@ -184,7 +184,7 @@ static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
 
         if (row->action)
             continue;
-        cm_bulk_add(keys, cm_datum_number(row->id, stamp->pool));
+        cm_bulk_row(keys, "n", row->id);
         apr_hash_set(by_id, &row->id, sizeof(row->id), row);
     }
     if (!cm_bulk_rows(keys))

@@ -61,15 +61,10 @@ cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        cm_bulk_add(bulk, cm_datum_number(row->id, scratch_pool));
-        cm_bulk_add(bulk, cm_datum_number(++last_seq, scratch_pool));
-        cm_bulk_add(bulk, cm_datum_text(row->model));
-        cm_bulk_add(bulk, cm_datum_text(row->action ? row->action : "update"));
-        cm_bulk_add(bulk, cm_datum_number(row->clock, scratch_pool));
-        cm_bulk_add(bulk, cm_datum_text(row->clocks));
-        cm_bulk_add(bulk, cm_datum_text(row->base));
-        cm_bulk_add(bulk, cm_datum_text(row->identity.origin));
-        cm_bulk_add(bulk, cm_datum_text(row->identity.original_id));
+        cm_bulk_row(bulk, "nnttntttt", row->id, ++last_seq, row->model,
+                    row->action ? row->action : "update", row->clock,
+                    row->clocks, row->base, row->identity.origin,
+                    row->identity.original_id);
         if (handed_over)
             cm_bulk_add(bulk, now);
     }

@@ -26,7 +26,7 @@ static cm_bulk_t *key_of(const cm_table_t *table, const char *key,
     *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
     keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
     if (key)
-        cm_bulk_add(keys, cm_datum_text(key));
+        cm_bulk_row(keys, "t", key);
     return keys;
 }
 

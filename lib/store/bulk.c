@@ -2,6 +2,7 @@
 #include "store/bulk_lists.h"
 #include "store/internal.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,30 @@ void cm_bulk_reserve(cm_bulk_t *bulk, int rows)
 void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell)
 {
     APR_ARRAY_PUSH(bulk->cells, cm_datum_t) = cell;
+}
+
+void cm_bulk_row(cm_bulk_t *bulk, const char *format, ...)
+{
+    const cm_datum_t null = cm_datum_text(NULL);
+    apr_int64_t number;
+    va_list cells;
+
+    va_start(cells, format);
+    for (; *format; format++)
+        switch (*format) {
+        case 't':
+            cm_bulk_add(bulk, cm_datum_text(va_arg(cells, const char *)));
+            break;
+        case 'd':
+            cm_bulk_add(bulk, va_arg(cells, cm_datum_t));
+            break;
+        default:
+            number = va_arg(cells, apr_int64_t);
+            cm_bulk_add(bulk, *format == 'z' && !number
+                                  ? null
+                                  : cm_datum_number(number, bulk->pool));
+        }
+    va_end(cells);
 }
 
 int cm_bulk_rows(const cm_bulk_t *bulk)

@@ -14,7 +14,7 @@ typedef struct cm_bulk_column_t {
     const char *type; /* SQL type to cast to on PostgreSQL; NULL: text */
 } cm_bulk_column_t;
 
-/* Rows for one table. Cells are appended row by row with cm_bulk_add(). */
+/* Rows for one table. Cells are appended row by row. */
 typedef struct cm_bulk_t {
     const char *table; /* quoted already when it is the application's */
     const cm_bulk_column_t *columns;
@@ -50,6 +50,15 @@ void cm_bulk_reserve(cm_bulk_t *bulk, int rows);
 
 /* Append one cell; column_count of them make a row. */
 void cm_bulk_add(cm_bulk_t *bulk, cm_datum_t cell);
+
+/* Append a cell for each letter of FORMAT, usually a whole row:
+ *   t  const char *, text that the bulk keeps and does not copy; or NULL
+ *   n  apr_int64_t (no int: cast it)
+ *   z  apr_int64_t, of which 0 becomes NULL
+ *   d  cm_datum_t */
+void cm_bulk_row(cm_bulk_t *bulk, const char *format, ...);
+
+/* Return the number of whole rows. */
 int cm_bulk_rows(const cm_bulk_t *bulk);
 
 /* Insert all rows. */

@@ -36,13 +36,11 @@ static cm_bulk_t *messages(int first, int last, const char *text, int count,
     int i;
 
     for (i = first; i <= last; i++) {
-        cm_bulk_add(bulk, cm_datum_text("peer \"a\\'"));
-        cm_bulk_add(bulk, cm_datum_number(i, pool));
+        cm_bulk_row(bulk, "tn", "peer \"a\\'", (apr_int64_t)i);
         if (count == 2)
             continue;
-        cm_bulk_add(bulk, cm_datum_text(apr_psprintf(pool, text, i)));
-        cm_bulk_add(bulk,
-                    i % 3 ? cm_datum_number(i, pool) : cm_datum_text(NULL));
+        cm_bulk_row(bulk, "tz", apr_psprintf(pool, text, i),
+                    (apr_int64_t)(i % 3 ? i : 0));
     }
     return bulk;
 }
