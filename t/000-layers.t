@@ -73,7 +73,8 @@ my %written;
 for my $file (sources('lib/*/*.c'),
     map { sources("sql/*/$_.sql") } qw(capture publish)) {
     my ($name, $text) = @$file;
-    $name =~ s{^lib/|/(?:mysql|pgsql|sqlite3)(?=/)}{}g;
+    $name =~ s{^lib/}{};
+    $name =~ s{^sql/\w+}{sql/*};
     $text =~ s/"\s*"//g;
     my @tables = $text =~ /(?:INSERT\ INTO|UPDATE|DELETE\ FROM)\s+
         (?:\{place\}\.)?(\w+)/gx;
