@@ -2,6 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include "node/peer.h"
 #include "inbox/inbox.h"
 #include "options.h"
 #include "output.h"

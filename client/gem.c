@@ -6,6 +6,7 @@
 
 #include "record/message.h"
 #include "outbox/outbox.h"
+#include "gem/gem.h"
 
 /* It keeps some 165 messages a second and gives up after 10 seconds. */
 #define BATCH_MESSAGES 100
@@ -34,9 +35,8 @@ cm_error_t *sync_gem_accepted(sync_push_t *push, const sync_ready_t *ready,
 {
     sync_session_t *session = push->session;
 
-    CM_TRY(cm_outbox_confirm_gem(session->node, session->settings->name,
-                                 ready->batch.last, ready->last_id,
-                                 scratch_pool));
+    CM_TRY(cm_outbox_confirm(session->node, session->settings->name,
+                             ready->batch.last, ready->last_id, scratch_pool));
     push->after = ready->batch.last;
     push->next_id = ready->last_id + 1;
     return NULL;
@@ -74,6 +74,6 @@ cm_error_t *sync_gem_agree(sync_push_t *push, apr_int64_t wanted,
     if (after > session->peer->sent)
         return NULL;
     push->after = after;
-    return cm_outbox_confirm_gem(session->node, session->settings->name, after,
-                                 wanted - 1, scratch_pool);
+    return cm_outbox_confirm(session->node, session->settings->name, after,
+                             wanted - 1, scratch_pool);
 }

@@ -6,7 +6,7 @@
 
 #include "record/message.h"
 #include "node/altered.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
 #include "stop.h"
 #include "inbox/inbox.h"
 

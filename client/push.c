@@ -9,6 +9,9 @@
 #include "stop.h"
 #include "withhold.h"
 #include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
+#include "gem/gem.h"
 #include "inbox/inbox.h"
 
 #define ROOM        (1280 * 1024) /* what is not used costs nothing */
@@ -64,7 +67,7 @@ static cm_error_t *note_told(sync_push_t *push, apr_pool_t *pool)
     if (push->told <= push->noted)
         return NULL;
     CM_TRY(cm_outbox_confirm(push->session->node, push->session->settings->name,
-                             push->told, pool));
+                             push->told, push->told, pool));
     push->noted = push->told;
     return NULL;
 }
@@ -112,6 +115,10 @@ static cm_error_t *make_ready(sync_ready_t *ready, sync_push_t *push,
                               apr_int64_t after)
 {
     sync_session_t *session = push->session;
+    cm_reading_t reading = {.peer = session->settings->name,
+                            .after = after,
+                            .limits = push->limits,
+                            .first_id = push->next_id};
     cm_batch_t *batch;
 
     apr_pool_clear(ready->pool);
@@ -120,9 +127,11 @@ static cm_error_t *make_ready(sync_ready_t *ready, sync_push_t *push,
     push->stamping.rows = NULL;
     if (push->unstamped)
         CM_TRY(stamp(push, push->pool));
-    CM_TRY(cm_outbox_read_stamped(&batch, session->node, &push->stamping, after,
-                                  &push->limits, session->kind == CM_PEER_GEM,
-                                  push->next_id, push->pool, push->pool));
+    reading.stamped = push->stamping.rows;
+    if (session->kind == CM_PEER_GEM)
+        reading.fit = cm_gem_fit;
+    CM_TRY(cm_outbox_read(&batch, session->node, &reading, push->pool,
+                          push->pool));
     keep(ready, push, batch);
     apr_pool_clear(push->pool);
     return NULL;

@@ -3,7 +3,8 @@
 #define PUSH_H
 
 #include "base/json.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
 #include "sync.h"
 #include "outbox/withheld.h"
 

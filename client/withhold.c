@@ -7,7 +7,7 @@
 #include "stop.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
 
@@ -72,9 +72,9 @@ cm_error_t *sync_withhold_begin(sync_push_t *push, apr_pool_t *scratch_pool)
 static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
                              sync_push_t *push, apr_pool_t *pool)
 {
-    const cm_limits_t one = {1, 1};
     sync_session_t *session = push->session;
     const char *peer = session->settings->name;
+    cm_reading_t reading = {.peer = peer, .limits = {1, 1}};
     cm_batch_t *batch;
     cm_error_t *err;
 
@@ -85,8 +85,8 @@ static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
         cm_withheld_find_last_sent(seq, session->node, peer, push->told, pool));
     if (!*seq)
         return NULL;
-    err = cm_outbox_read(&batch, session->node, peer, *seq - 1, &one, 0, 0,
-                         pool, pool);
+    reading.after = *seq - 1;
+    err = cm_outbox_read(&batch, session->node, &reading, pool, pool);
     if (err && err->code == CM_EPOCH) /* purged */
         return NULL;
     CM_TRY(err);

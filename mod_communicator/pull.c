@@ -14,6 +14,9 @@
 #include "record/message.h"
 #include "node/node.h"
 #include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
+#include "gem/gem.h"
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
 
@@ -109,20 +112,22 @@ static cm_error_t *read_for_gem(mod_exchange_t *exchange, pull_t *pull,
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
     apr_pool_t *pool = exchange->pool, *iterpool;
-    apr_int64_t after, first;
+    cm_reading_t reading = {
+        .peer = peer, .limits = pull->limits, .fit = cm_gem_fit};
     cm_error_t *err = NULL;
 
-    CM_TRY(cm_gem_seek(&after, &first, node, peer, pull->from, scratch_pool));
-    if (!exchange->r->header_only && first == pull->from && first > 1)
-        CM_TRY(
-            cm_outbox_confirm_gem(node, peer, after, first - 1, scratch_pool));
+    CM_TRY(cm_gem_seek(&reading.after, &reading.first_id, node, peer,
+                       pull->from, scratch_pool));
+    if (!exchange->r->header_only && reading.first_id == pull->from &&
+        pull->from > 1)
+        CM_TRY(cm_outbox_confirm(node, peer, reading.after, pull->from - 1,
+                                 scratch_pool));
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        err = cm_outbox_read(&pull->batch, node, peer, after, &pull->limits, 1,
-                             first, pool, iterpool);
+        err = cm_outbox_read(&pull->batch, node, &reading, pool, iterpool);
         if (!err)
-            after = pull->batch->last;
+            reading.after = pull->batch->last;
     } while (!err && !pull->batch->messages->nelts && pull->batch->more);
     return err;
 }
@@ -207,17 +212,18 @@ static cm_error_t *read_for_ours(mod_exchange_t *exchange, pull_t *pull,
 {
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
-    apr_int64_t after;
+    cm_reading_t reading = {
+        .peer = peer, .limits = pull->limits, .stamped = pull->stamping.rows};
 
     if (!exchange->r->header_only && pull->from > 1)
-        CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, scratch_pool));
-    CM_TRY(find_start(&after, exchange, pull, scratch_pool));
+        CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, pull->from - 1,
+                                 scratch_pool));
+    CM_TRY(find_start(&reading.after, exchange, pull, scratch_pool));
     if (pull->limits.messages)
-        CM_TRY(cm_outbox_read_stamped(&pull->batch, node, &pull->stamping,
-                                      after, &pull->limits, 0, 0,
-                                      exchange->pool, scratch_pool));
+        CM_TRY(cm_outbox_read(&pull->batch, node, &reading, exchange->pool,
+                              scratch_pool));
     else
-        pull->batch = empty_batch(after, exchange->pool);
+        pull->batch = empty_batch(reading.after, exchange->pool);
     CM_TRY(cm_outbox_pending(&pull->pending, node, peer,
                              pull->batch->more ? CM_EXACT_ON_THE_WAY
                                                : CM_EXACT_FOR_PEOPLE,

@@ -8,7 +8,7 @@
 
 #include "record/canonical.h"
 #include "record/capture_row.h"
-#include "outbox/outbox.h"
+#include "outbox/stamp.h"
 
 #define STAMP_LIMIT 1000
 

@@ -7,7 +7,7 @@
 #include <apr_time.h>
 
 #include "store/dialect.h"
-#include "outbox/outbox.h"
+#include "outbox/stamp.h"
 #include "outbox/unstamped.h"
 #include "operate/status.h"
 

@@ -6,6 +6,7 @@
 
 #include "store/dialect.h"
 #include "node/altered.h"
+#include "outbox/stamp.h"
 
 /* What usually passes is tried so often before it is the messages' fault. */
 #define TRIES       3

@@ -4,7 +4,7 @@
 #define CM_INBOX_H
 
 #include "record/decision.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
 
 /* A message that stays in the inbox for now. */
 typedef struct cm_parked_t {

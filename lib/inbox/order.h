@@ -2,7 +2,8 @@
 #ifndef CM_INBOX_ORDER_H
 #define CM_INBOX_ORDER_H
 
-#include "outbox/outbox.h"
+#include "node/peer.h"
+#include "outbox/read.h"
 
 /* What a batch brings to what is held of the peer already. */
 typedef struct cm_fresh_t {

@@ -2,6 +2,7 @@
 #include <apr_strings.h>
 
 #include "inbox/attempt.h"
+#include "node/peer.h"
 
 /* What is parked, up to so many, is gone through after every batch. */
 #define MOST_EACH_BATCH 500

@@ -3,6 +3,7 @@
 #ifndef CM_OPERATE_STATUS_H
 #define CM_OPERATE_STATUS_H
 
+#include "node/peer.h"
 #include "outbox/outbox.h"
 #include "outbox/withheld.h"
 

@@ -1,11 +1,12 @@
-/* Messages that the trigger could not complete: see read.h. */
+/* Messages that the trigger could not complete: see read_internal.h. */
+#include "outbox/read_internal.h"
+
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "record/canonical.h"
 #include "record/capture_row.h"
-#include "outbox/read.h"
 
 /* Rows that are read together. */
 #define CHUNK 20

@@ -4,7 +4,8 @@
 #include <apr_strings.h>
 
 #include "store/dialect.h"
-#include "outbox/read.h"
+#include "node/peer.h"
+#include "outbox/read_internal.h"
 #include "outbox/unstamped.h"
 #include "outbox/withheld.h"
 
@@ -59,9 +60,9 @@ cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *name,
         NULL, 0, pool);
 }
 
-cm_error_t *cm_outbox_confirm_gem(cm_node_t *node, const char *peer,
-                                  apr_int64_t seq, apr_int64_t id,
-                                  apr_pool_t *scratch_pool)
+cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
+                              apr_int64_t seq, apr_int64_t id,
+                              apr_pool_t *scratch_pool)
 {
     cm_peer_t *row;
 
@@ -75,12 +76,6 @@ cm_error_t *cm_outbox_confirm_gem(cm_node_t *node, const char *peer,
                    scratch_pool),
                scratch_pool, "cannot confirm message %" APR_INT64_T_FMT, seq);
     return NULL;
-}
-
-cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
-                              apr_int64_t seq, apr_pool_t *scratch_pool)
-{
-    return cm_outbox_confirm_gem(node, peer, seq, seq, scratch_pool);
 }
 
 /* Count the rows of the outbox that WHICH names (what follows FROM), up to

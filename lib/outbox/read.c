@@ -1,5 +1,5 @@
 /* Reading the outbox for a peer: first what fits, then the messages. */
-#include "outbox/read.h"
+#include "outbox/read_internal.h"
 
 #include <string.h>
 
@@ -7,6 +7,7 @@
 
 #include "store/dialect.h"
 #include "record/canonical.h"
+#include "node/peer.h"
 #include "outbox/withheld.h"
 
 /* What a message takes on the wire beside its body and clocks. */
@@ -47,7 +48,8 @@ static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
     cm_error_t *err;
     cm_peer_t *peer;
 
-    if (reading->gem || range->first == reading->after + 1)
+    /* a gem takes gaps */
+    if (reading->fit || range->first == reading->after + 1)
         return NULL;
     CM_TRY(cm_peer_load(&peer, node, reading->peer, 0, pool));
     if (reading->after >= peer->confirmed)
@@ -85,11 +87,11 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
                      " ORDER BY seq LIMIT %d",
                      size, reading->after,
                      reading->until ? reading->until : range->highest,
-                     FROM_OTHERS, reading->limits->messages + 1),
+                     FROM_OTHERS, reading->limits.messages + 1),
         &peer, 1, pool));
-    for (i = 0; i < rows->count && i < reading->limits->messages; i++) {
+    for (i = 0; i < rows->count && i < reading->limits.messages; i++) {
         bytes += cm_cell_number(rows, i, 1) + MESSAGE_BYTES;
-        if (i && bytes > reading->limits->bytes)
+        if (i && bytes > reading->limits.bytes)
             break;
         range->last = cm_cell_number(rows, i, 0);
     }
@@ -133,7 +135,7 @@ static int make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
     return unknown;
 }
 
-void cm_outbox_read_body(cm_outgoing_t *row, apr_pool_t *result_pool)
+static void write_body(cm_outgoing_t *row, apr_pool_t *result_pool)
 {
     cm_message_t *message = &row->message;
     cm_buffer_t *buffer = cm_buffer_create(
@@ -234,13 +236,13 @@ static int is_stamped(range_t *range, const cm_reading_t *reading)
     apr_int64_t bytes = 0;
     int i;
 
-    if (!rows || reading->until || rows->count > reading->limits->messages ||
+    if (!rows || reading->until || rows->count > reading->limits.messages ||
         cm_cell_number(rows, 0, 0) != reading->after + 1)
         return 0;
     for (i = 0; i < rows->count; i++)
         bytes += MESSAGE_BYTES + cm_cell(rows, i, 9)->size +
                  cm_cell(rows, i, 3)->size;
-    if (bytes > reading->limits->bytes)
+    if (bytes > reading->limits.bytes)
         return 0;
     *range = (range_t){.first = reading->after + 1,
                        .last = reading->after + rows->count,
@@ -294,10 +296,10 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
 {
     cm_message_t *message = &row->message;
 
-    if (!row->held && reading->gem)
-        cm_gem_fit(row, reading->peer, pool);
-    else if (!row->held && !row->forwarded)
-        cm_outbox_read_body(row, pool);
+    if (!row->held && reading->fit)
+        reading->fit(row, reading->peer, pool);
+    if (!row->held && (reading->fit || !row->forwarded))
+        write_body(row, pool);
     if (row->held) {
         if (!batch->held_back++)
             batch->held_reason = row->held;
@@ -305,7 +307,7 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
     }
     if (!batch->messages->nelts)
         batch->first_seq = message->id;
-    if (reading->gem && reading->first_id)
+    if (reading->first_id)
         message->id = reading->first_id + batch->messages->nelts;
     APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
 }
@@ -366,7 +368,7 @@ static cm_error_t *complete(cm_batch_t *batch, apr_array_header_t *rows,
 {
     const int count = rows->nelts;
 
-    CM_TRY(cm_complete_rows(node, rows, reading->limits, pool));
+    CM_TRY(cm_complete_rows(node, rows, &reading->limits, pool));
     if (rows->nelts == count)
         return NULL;
     batch->more = 1;
@@ -410,42 +412,15 @@ static cm_error_t *read_batch(cm_batch_t *batch, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_outbox_read_until(cm_batch_t **batch, cm_node_t *node,
-                                 const cm_reading_t *reading,
-                                 apr_pool_t *result_pool,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
+                           const cm_reading_t *reading, apr_pool_t *result_pool,
+                           apr_pool_t *scratch_pool)
 {
     *batch = apr_pcalloc(result_pool, sizeof(**batch));
     (*batch)->after = reading->after;
     (*batch)->messages = apr_array_make(
-        result_pool, reading->limits->messages + 1, sizeof(cm_message_t *));
+        result_pool, reading->limits.messages + 1, sizeof(cm_message_t *));
     CM_TRY_FOR(read_batch(*batch, node, reading, result_pool, scratch_pool),
                scratch_pool, "cannot read the outbox for '%s'", reading->peer);
     return NULL;
-}
-
-cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
-                           const char *peer, apr_int64_t after,
-                           const cm_limits_t *limits, int gem,
-                           apr_int64_t first_id, apr_pool_t *result_pool,
-                           apr_pool_t *scratch_pool)
-{
-    cm_reading_t reading = {peer, after, 0, limits, gem, first_id, NULL};
-
-    return cm_outbox_read_until(batch, node, &reading, result_pool,
-                                scratch_pool);
-}
-
-cm_error_t *cm_outbox_read_stamped(cm_batch_t **batch, cm_node_t *node,
-                                   const cm_stamping_t *stamping,
-                                   apr_int64_t after, const cm_limits_t *limits,
-                                   int gem, apr_int64_t first_id,
-                                   apr_pool_t *result_pool,
-                                   apr_pool_t *scratch_pool)
-{
-    cm_reading_t reading = {stamping->peer, after,         0, limits, gem,
-                            first_id,       stamping->rows};
-
-    return cm_outbox_read_until(batch, node, &reading, result_pool,
-                                scratch_pool);
 }

@@ -1,26 +1,17 @@
-/* Reading the outbox for a peer, its inside. read.c selects the
- * rows and makes messages of them, references.c names the parents,
- * gem.c holds to what a gem takes. */
+/* Reading the outbox for a peer: its messages in order, as they are sent. */
 #ifndef CM_OUTBOX_READ_H
 #define CM_OUTBOX_READ_H
 
-#include "outbox/outbox.h"
+#include "record/message.h"
+#include "node/node.h"
 
-/* Cells of a row of the outbox as it is read: seq, action, clock, clocks, base,
- * refs, origin, original_id, source, body, local_record_id. */
-#define CM_OUTBOX_COLUMNS 11
+/* How much a batch may hold. */
+typedef struct cm_limits_t {
+    int messages;
+    apr_int64_t bytes; /* one message alone may be larger */
+} cm_limits_t;
 
-/* What the stamp makes of the action of a captured row whose key is NULL: it
- * is of no record, and not sent. */
-#define CM_ACTION_KEYLESS "keyless"
-
-/* SQL: the highest seq. max(seq) reads all of them on MariaDB, where the
- * condition is one that other databases need to take the index. */
-#define CM_OUTBOX_HIGHEST                                                      \
-    "(SELECT seq FROM outbound_messages WHERE seq IS NOT NULL"                 \
-    " ORDER BY seq DESC LIMIT 1)"
-
-/* One row on its way out. */
+/* One row of the outbox on its way out. */
 typedef struct cm_outgoing_t {
     cm_message_t message;    /* its id is the seq until it is sent */
     const cm_table_t *table; /* NULL: not of a configured model */
@@ -32,44 +23,42 @@ typedef struct cm_outgoing_t {
     const char *unreadable;  /* why no peer can be sent it, or NULL */
 } cm_outgoing_t;
 
-/* What is read: cm_outbox_read()'s arguments, and where to end. */
+/* Make of ROW what a peer that is not a Communicator takes, or set ROW->held
+ * (lib/gem/). */
+typedef void cm_outgoing_fit_t(cm_outgoing_t *row, const char *peer,
+                               apr_pool_t *result_pool);
+
+/* What to read. */
 typedef struct cm_reading_t {
     const char *peer;
-    apr_int64_t after, until; /* until: the last seq; 0: no end */
-    const cm_limits_t *limits;
-    int gem;
-    apr_int64_t first_id;
-    const cm_rows_t *stamped; /* rows that need not be read, or NULL */
+    apr_int64_t after; /* messages with a seq above this one ... */
+    apr_int64_t until; /* ... up to this one; 0: no end */
+    cm_limits_t limits;
+    const cm_rows_t *stamped; /* cm_stamping_t.rows: where these are just what
+                                 is wanted, they are not read again; or NULL */
+    cm_outgoing_fit_t *fit;   /* NULL: the peer is a Communicator */
+    apr_int64_t first_id;     /* number of the first message, the others follow
+                                 without a gap; 0: their seqs */
 } cm_reading_t;
 
-/* Read as cm_outbox_read() does, not beyond READING->until. */
-cm_error_t *cm_outbox_read_until(cm_batch_t **batch, cm_node_t *node,
-                                 const cm_reading_t *reading,
-                                 apr_pool_t *result_pool,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* Messages for one peer, in order. */
+typedef struct cm_batch_t {
+    apr_int64_t after;            /* the seq that the batch follows */
+    apr_int64_t last;             /* the seq that it reaches: messages held
+                                     back or of the peer's own making count */
+    apr_array_header_t *messages; /* cm_message_t * */
+    apr_int64_t first_seq;        /* of the first of them */
+    int more;                     /* there is more to read */
+    int held_back;                /* messages that are not for this peer, or
+                                     that nobody could read */
+    const char *held_reason;      /* why the first of them was, or NULL */
+} cm_batch_t;
 
-/* Return the body RAW of a message that names its record alone, {"post":true},
- * so that it can be read: {"post":{}}; or NULL: it is another one. */
-const char *cm_complete_unread(const cm_datum_t *raw, apr_pool_t *pool);
-
-/* Read what incomplete ROWS (cm_outgoing_t) lack from the rows of their
- * records, as these are now: later changes have messages of their own. Behind
- * LIMITS->bytes the other rows are left for the next batch: *ROWS ends there,
- * with at least one. */
-cm_error_t *cm_complete_rows(cm_node_t *node, apr_array_header_t *rows,
-                             const cm_limits_t *limits,
-                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
-
-/* Give the references in ROWS (cm_outgoing_t) the names of their parents. A
- * value that refers to nothing here becomes null. */
-cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
-                               apr_pool_t *result_pool,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Make of ROW what the gem PEER takes, or hold it back. */
-void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool);
-
-/* Write the body of ROW anew from its attributes. */
-void cm_outbox_read_body(cm_outgoing_t *row, apr_pool_t *result_pool);
+/* Read messages for READING->peer that are stamped. Bodies are canonical. What
+ * cannot be read is withheld from the peer (withheld.h). Fails with CM_EPOCH
+ * when messages are purged that the peer had confirmed. */
+cm_error_t *cm_outbox_read(cm_batch_t **batch, cm_node_t *node,
+                           const cm_reading_t *reading, apr_pool_t *result_pool,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -1,6 +1,6 @@
 /* References on their way out: a column holds the parent's id here, a peer is
  * told the parent's name. Set by set, per model of the parents. */
-#include "outbox/read.h"
+#include "outbox/read_internal.h"
 
 #include <string.h>
 

@@ -1,58 +1,41 @@
-/* Stamping, its inside: rows of the outbox without a number, and the records
- * that they change. stamp.c reads the rows, stamp_record.c computes
- * clocks and lives, stamp_write.c writes the rows. */
+/* Stamping: committed rows of the outbox get their numbers and clocks, their
+ * records the mappings. For each record the numbers follow the commits. */
 #ifndef CM_OUTBOX_STAMP_H
 #define CM_OUTBOX_STAMP_H
 
-#include "outbox/aliases.h"
-#include "outbox/outbox.h"
+#include "node/node.h"
 
-/* The records of one model in the rows at hand. */
-typedef struct cm_stamp_model_t {
-    const cm_model_t *model;
-    const cm_table_t *table;     /* NULL: not to be had now */
-    apr_array_header_t *ids;     /* const char *, each once */
-    apr_hash_t *seen;            /* id -> 1 */
-    apr_array_header_t *foreign; /* cm_identity_t: of others' records */
-    apr_hash_t *alive;           /* local id -> cm_mapping_t * */
-    apr_hash_t *named;           /* identity key -> cm_mapping_t * */
-    apr_hash_t *lives;           /* local id -> int *: the next free one */
-} cm_stamp_model_t;
+/* A stamping of many messages, some at a time: each time those with the lowest
+ * ids of all that are committed. */
+typedef struct cm_stamping_t {
+    int limit;         /* messages at a time */
+    const char *peer;  /* the peer that they are sent to at once: fills
+                          delivered_at, too; NULL: none */
+    apr_int64_t holds; /* what PEER holds up to: confirmed in the transaction
+                          of the next chunk; 0: nothing new */
+    int all;           /* look through all rows: unstamped.h */
+    const cm_rows_t *rows; /* the last chunk, for cm_reading_t.stamped, in the
+                              pool that it was stamped with; or NULL */
+} cm_stamping_t;
 
-/* One row. */
-typedef struct cm_stamp_row_t {
-    apr_int64_t id;
-    const char *model;    /* NULL: its body cannot be read */
-    const char *local_id; /* NULL: not of a record here */
-    const char *action;   /* NULL: written by the application */
-    apr_hash_t *changed;  /* names -> 1; NULL: all columns */
-    cm_datum_t body;      /* NULL: not kept for reading it */
-    apr_int64_t raw;      /* the time of the change */
-    cm_identity_t identity;
-    cm_stamp_model_t *group; /* NULL: no model that is configured */
-    apr_int64_t clock;       /* and what is computed: */
-    const char *clocks, *base;
-} cm_stamp_row_t;
+/* Say whether a committed message has no number yet; takes no lock. */
+cm_error_t *cm_stamp_is_waiting(int *waiting, cm_node_t *node,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* What is at work. */
-typedef struct cm_stamp_t {
-    cm_node_t *node;
-    cm_stamping_t *stamping;
-    apr_hash_t *models;           /* name -> cm_stamp_model_t * */
-    apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
-    apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
-    apr_pool_t *pool;
-} cm_stamp_t;
+/* Stamp committed messages in the open transaction, under the node's lock.
+ * *STAMPED is their number, 0 when all messages are stamped. */
+cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
+                          cm_stamping_t *stamping,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Compute clock, clocks, base and identity of ROW, and what becomes of its
- * record's mapping. Rows must come in order. */
-void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
-
-/* Write ROWS (cm_stamp_row_t) to the database, numbered from LAST_SEQ + 1, and
- * what follows from them; gives stamping->rows. Fails with CM_BUSY when rows
- * are gone. */
-cm_error_t *cm_stamp_write(cm_stamp_t *stamp, const apr_array_header_t *rows,
-                           apr_int64_t last_seq,
+/* The same in a transaction of its own; cheap when there is nothing to stamp.
+ * STAMPING->holds is 0 once it is confirmed. */
+cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
+                           cm_stamping_t *stamping,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Stamp all committed messages, in transactions of its own. */
+cm_error_t *cm_stamp_all(apr_int64_t *stamped, cm_node_t *node,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "store/bulk.h"
 #include "node/peer.h"
-#include "outbox/outbox.h"
+#include "outbox/stamp.h"
 #include "outbox/publish.h"
 #include "verify/verify.h"
 

@@ -5,7 +5,7 @@
 
 #include "store/dialect.h"
 #include "record/alike.h"
-#include "outbox/outbox.h"
+#include "outbox/stamp.h"
 #include "verify/verify.h"
 
 /* Return whether the peer may be told of COLUMN: the key is the record's name,

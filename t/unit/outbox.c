@@ -72,8 +72,11 @@ cm_batch_t *outbox_read_after(cm_node_t *node, apr_int64_t after,
 {
     cm_batch_t *batch;
 
-    database_must(cm_outbox_read(&batch, node, "there", after, &outbox_plenty,
-                                 0, 0, pool, pool));
+    database_must(cm_outbox_read(&batch, node,
+                                 &(cm_reading_t){.peer = "there",
+                                                 .after = after,
+                                                 .limits = outbox_plenty},
+                                 pool, pool));
     return batch;
 }
 

@@ -7,7 +7,8 @@
 #include "settings.h"
 #include "tap.h"
 
-#include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
 
 /* More than any test puts into the outbox. */
 extern const cm_limits_t outbox_plenty;

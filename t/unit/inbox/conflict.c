@@ -6,7 +6,8 @@
 #include "record/decision.h"
 #include "record/message.h"
 #include "node/node.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -251,8 +252,9 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                      "[" MESSAGE(3, "post", 7, "update", 900,
                                  TEXT("title", "old"), BASE(800)) "]",
                      pool);
-    database_must(
-        cm_outbox_read(&batch, node, "third", 0, &limits, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = "third", .limits = limits}, pool,
+        pool));
     is_int(batch->messages->nelts, 2,
            "%s: a hub hands on what told something new", database_of(store));
     if (batch->messages->nelts == 2) {
@@ -264,8 +266,9 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                "\"original_id\":3}}",
                "  and its references");
     }
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = "there", .limits = limits}, pool,
+        pool));
     is_int(batch->messages->nelts, 0, "  and never back");
 }
 

@@ -5,7 +5,7 @@
 #include "config/settings.h"
 #include "record/message.h"
 #include "node/node.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
 #include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -211,8 +211,9 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                                          TEXT("title",
                                               "a") ",\\\"author_id\\\":3") "]",
         pool);
-    database_must(
-        cm_outbox_read(&batch, node, "third", 0, &limits, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = "third", .limits = limits}, pool,
+        pool));
     is_int(batch->messages->nelts, 3, "%s: a hub hands on a gem's messages",
            database_of(store));
     if (batch->messages->nelts != 3)

@@ -9,7 +9,8 @@
 #include "schema/judge.h"
 #include "schema/migrate.h"
 #include "node/node.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -90,8 +91,9 @@ static void test_captured(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_stamp_all(&stamped, node, pool));
     is_int(stamped, 3, "%s: a change of a row without a key gets its number",
            database_of(store));
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &limits, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = "there", .limits = limits}, pool,
+        pool));
     is_int(batch->messages->nelts, 1, "  but is not sent");
     is_int(batch->held_back, 2, "  which is counted");
     ok(batch->held_reason && strstr(batch->held_reason, "no key") != NULL,

@@ -9,7 +9,7 @@
 #include "config/settings.h"
 #include "schema/migrate.h"
 #include "node/node.h"
-#include "outbox/outbox.h"
+#include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)

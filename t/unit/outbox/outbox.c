@@ -4,7 +4,7 @@
 #include "store/store.h"
 #include "record/message.h"
 #include "node/node.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
 
 /* The life of post 7, and a state of post 8. */
 static void live(cm_node_t *node, apr_pool_t *pool)

@@ -5,6 +5,9 @@
 #include "store/dialect.h"
 #include "node/node.h"
 #include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
+#include "gem/gem.h"
 
 /* Ten messages of a thousand bytes, the first one from the peer itself. */
 static void say_ten(cm_node_t *node, apr_pool_t *pool)
@@ -40,17 +43,22 @@ static void test_limits(cm_store_t *store, apr_pool_t *pool)
     database_must(
         cm_outbox_pending(&pending, node, "there", CM_EXACT_FOR_PEOPLE, pool));
     ok(pending.count == 9 && pending.oldest_clock == 101, "and after");
-    database_must(
-        cm_outbox_read(&batch, node, "there", 0, &few, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = "there", .limits = few}, pool,
+        pool));
     ok(batch->messages->nelts == 3 && batch->more && batch->last == 4,
        "three messages, not the peer's own");
-    database_must(
-        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node,
+        &(cm_reading_t){.peer = "there", .after = 4, .limits = small}, pool,
+        pool));
     ok(batch->messages->nelts == 1 && batch->more && batch->last == 5,
        "two thousand bytes");
     small.bytes = 5;
-    database_must(
-        cm_outbox_read(&batch, node, "there", 4, &small, 0, 0, pool, pool));
+    database_must(cm_outbox_read(
+        &batch, node,
+        &(cm_reading_t){.peer = "there", .after = 4, .limits = small}, pool,
+        pool));
     ok(batch->messages->nelts == 1, "one message is sent, however large");
     batch = outbox_read_after(node, 9, pool);
     ok(batch->messages->nelts == 1 && !batch->more && batch->last == 10,
@@ -157,8 +165,12 @@ static void compare_stamped(cm_node_t *node, cm_stamping_t *stamping,
     database_must(cm_stamp_chunk(&stamped, node, stamping, pool));
     ok((stamping->rows != NULL) == kept, "%s: %s", what,
        kept ? "kept" : "not kept");
-    database_must(cm_outbox_read_stamped(&batch, node, stamping, after,
-                                         &outbox_plenty, 0, 0, pool, pool));
+    database_must(cm_outbox_read(&batch, node,
+                                 &(cm_reading_t){.peer = "there",
+                                                 .after = after,
+                                                 .limits = outbox_plenty,
+                                                 .stamped = stamping->rows},
+                                 pool, pool));
     plain = outbox_read_after(node, after, pool);
     ok(batch->messages->nelts == plain->messages->nelts &&
            batch->last == plain->last,
@@ -212,8 +224,8 @@ static void test_cursors(cm_store_t *store, apr_pool_t *pool)
 
     say_ten(node, pool);
     outbox_stamp(node, pool);
-    database_must(cm_outbox_confirm(node, "there", 6, pool));
-    database_must(cm_outbox_confirm(node, "there", 4, pool));
+    database_must(cm_outbox_confirm(node, "there", 6, 6, pool));
+    database_must(cm_outbox_confirm(node, "there", 4, 4, pool));
     database_must(
         cm_outbox_pending(&pending, node, "there", CM_EXACT_FOR_PEOPLE, pool));
     ok(pending.count == 4 && pending.oldest_clock == 106,
@@ -223,12 +235,15 @@ static void test_cursors(cm_store_t *store, apr_pool_t *pool)
                           " WHERE delivered_at IS NOT NULL",
                           pool),
            "6", "six are delivered");
-    ok(database_fails(cm_outbox_confirm(node, "there", 11, pool), CM_EPOCH,
+    ok(database_fails(cm_outbox_confirm(node, "there", 11, 11, pool), CM_EPOCH,
                       "a number that was never used"),
        "cannot be confirmed");
     database_run(store, "DELETE FROM outbound_messages WHERE seq < 5");
-    ok(database_fails(cm_outbox_read(&batch, node, "there", 2, &outbox_plenty,
-                                     0, 0, pool, pool),
+    ok(database_fails(cm_outbox_read(&batch, node,
+                                     &(cm_reading_t){.peer = "there",
+                                                     .after = 2,
+                                                     .limits = outbox_plenty},
+                                     pool, pool),
                       CM_EPOCH, "going back behind what is purged"),
        "is refused");
     batch = outbox_read_after(node, 4, pool);
@@ -269,8 +284,12 @@ static void test_gem(cm_store_t *store, apr_pool_t *pool)
     cm_batch_t *batch;
 
     say_for_gem(node, pool);
-    database_must(cm_outbox_read(&batch, node, "there", 0, &outbox_plenty, 1,
-                                 21, pool, pool));
+    database_must(cm_outbox_read(&batch, node,
+                                 &(cm_reading_t){.peer = "there",
+                                                 .limits = outbox_plenty,
+                                                 .fit = cm_gem_fit,
+                                                 .first_id = 21},
+                                 pool, pool));
     is_int(batch->messages->nelts, 3, "%s: three are for a gem",
            database_of(store));
     is_int(batch->held_back, 5, "five are not");
@@ -287,7 +306,10 @@ static void test_gem(cm_store_t *store, apr_pool_t *pool)
     is_str(outbox_wire(batch, 2, 1, pool),
            "{\"id\":23," WIRE_POST("\\\"title\\\":\\\"z\\\"") "," HERE("9") "}",
            "no id in the record");
-    database_must(cm_outbox_read(&batch, node, "there", 0, &outbox_plenty, 1, 0,
+    database_must(cm_outbox_read(&batch, node,
+                                 &(cm_reading_t){.peer = "there",
+                                                 .limits = outbox_plenty,
+                                                 .fit = cm_gem_fit},
                                  pool, pool));
     ok(strstr(outbox_wire(batch, 1, 1, pool), "{\"id\":3,") != NULL,
        "one that pulls gets the seqs");
@@ -305,7 +327,7 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
         outbox_say(node, POST("\"title\":\"z\""), "here",
                    apr_psprintf(pool, "%d", i), pool);
     outbox_stamp(node, pool);
-    database_must(cm_outbox_confirm_gem(node, "there", 0, 20, pool));
+    database_must(cm_outbox_confirm(node, "there", 0, 20, pool));
     database_run(store, "UPDATE communicator_peers SET confirmed_id = 20");
     for (i = 0; i < 2; i++) {
         static const struct {
@@ -317,9 +339,14 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
         for (j = 0; j < sizeof(places) / sizeof(*places); j++) {
             database_must(cm_gem_seek(&after, &first_id, node, "there",
                                       places[j].id, pool));
-            database_must(cm_outbox_read(&batch, node, "there", after,
-                                         &outbox_plenty, 1, first_id, pool,
-                                         pool));
+            database_must(
+                cm_outbox_read(&batch, node,
+                               &(cm_reading_t){.peer = "there",
+                                               .after = after,
+                                               .limits = outbox_plenty,
+                                               .fit = cm_gem_fit,
+                                               .first_id = first_id},
+                               pool, pool));
             is_int(first_id, places[j].first_id, "number %d",
                    (int)places[j].id);
             ok(first_id == 34
@@ -329,8 +356,7 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
                          batch->messages->nelts == 34 - first_id,
                "  begins there");
         }
-        database_must(
-            cm_outbox_confirm_gem(node, "there", i ? 18 : 10, 25, pool));
+        database_must(cm_outbox_confirm(node, "there", i ? 18 : 10, 25, pool));
     }
 }
 

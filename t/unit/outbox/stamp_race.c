@@ -11,7 +11,8 @@
 #include <apr_thread_proc.h>
 
 #include "schema/migrate.h"
-#include "outbox/outbox.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
 
 #define WRITERS  16
 #define STAMPERS 2
@@ -101,8 +102,10 @@ static int read_along(apr_int64_t *after, int *count, cm_node_t *node,
     cm_batch_t *batch;
 
     do {
-        database_must(cm_outbox_read(&batch, node, "there", *after, &limits, 0,
-                                     0, pool, pool));
+        database_must(cm_outbox_read(
+            &batch, node,
+            &(cm_reading_t){.peer = "there", .after = *after, .limits = limits},
+            pool, pool));
         for (i = 0; i < batch->messages->nelts; i++)
             wrong += APR_ARRAY_IDX(batch->messages, i, cm_message_t *)->id !=
                      *after + i + 1;

@@ -1,11 +1,12 @@
-/* What a gem takes, and how it counts: see outbox.h and docs/wire.md. */
-#include "outbox/read.h"
+/* What a gem takes, and how it counts: see gem.h and docs/wire.md. */
+#include "gem/gem.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "base/json.h"
+#include "node/peer.h"
 
 /* A gem's columns for ids have 32 bits. */
 #define GEM_ID_MAX APR_INT64_C(2147483647)
@@ -91,8 +92,6 @@ void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool)
         row->held =
             adapt(&APR_ARRAY_IDX(message->attributes, i, cm_attribute_t),
                   row->table, peer, result_pool);
-    if (!row->held)
-        cm_outbox_read_body(row, result_pool);
 }
 
 /* Find the message number WANTED, counting from FIRST_ID behind AFTER, not
@@ -108,14 +107,16 @@ static cm_error_t *count_forward(apr_int64_t *after, apr_int64_t *first_id,
 
     apr_pool_create(&iterpool, scratch_pool);
     while (more && *first_id < wanted && (!until || *after < until)) {
-        cm_limits_t limits = {BLOCK_MESSAGES, BLOCK_BYTES};
-        cm_reading_t reading = {peer, *after, until, &limits, 1, 1, NULL};
+        cm_reading_t reading = {.peer = peer,
+                                .after = *after,
+                                .until = until,
+                                .limits = {BLOCK_MESSAGES, BLOCK_BYTES},
+                                .fit = cm_gem_fit};
 
         apr_pool_clear(iterpool);
-        if (wanted - *first_id < limits.messages)
-            limits.messages = (int)(wanted - *first_id);
-        CM_TRY(
-            cm_outbox_read_until(&batch, node, &reading, iterpool, iterpool));
+        if (wanted - *first_id < reading.limits.messages)
+            reading.limits.messages = (int)(wanted - *first_id);
+        CM_TRY(cm_outbox_read(&batch, node, &reading, iterpool, iterpool));
         *first_id += batch->messages->nelts;
         *after = batch->last;
         more = batch->more;

@@ -1,0 +1,51 @@
+/* Stamping, its inside: rows of the outbox without a number, and the records
+ * that they change. stamp.c reads and writes the rows,
+ * stamp_record.c computes clocks and lives. */
+#ifndef CM_OUTBOX_STAMP_INTERNAL_H
+#define CM_OUTBOX_STAMP_INTERNAL_H
+
+#include "outbox/aliases.h"
+#include "outbox/stamp.h"
+
+/* The records of one model in the rows at hand. */
+typedef struct cm_stamp_model_t {
+    const cm_model_t *model;
+    const cm_table_t *table;     /* NULL: not to be had now */
+    apr_array_header_t *ids;     /* const char *, each once */
+    apr_hash_t *seen;            /* id -> 1 */
+    apr_array_header_t *foreign; /* cm_identity_t: of others' records */
+    apr_hash_t *alive;           /* local id -> cm_mapping_t * */
+    apr_hash_t *named;           /* identity key -> cm_mapping_t * */
+    apr_hash_t *lives;           /* local id -> int *: the next free one */
+} cm_stamp_model_t;
+
+/* One row. */
+typedef struct cm_stamp_row_t {
+    apr_int64_t id;
+    const char *model;    /* NULL: its body cannot be read */
+    const char *local_id; /* NULL: not of a record here */
+    const char *action;   /* NULL: written by the application */
+    apr_hash_t *changed;  /* names -> 1; NULL: all columns */
+    cm_datum_t body;      /* NULL: not kept for reading it */
+    apr_int64_t raw;      /* the time of the change */
+    cm_identity_t identity;
+    cm_stamp_model_t *group; /* NULL: no model that is configured */
+    apr_int64_t clock;       /* and what is computed: */
+    const char *clocks, *base;
+} cm_stamp_row_t;
+
+/* What is at work. */
+typedef struct cm_stamp_t {
+    cm_node_t *node;
+    cm_stamping_t *stamping;
+    apr_hash_t *models;           /* name -> cm_stamp_model_t * */
+    apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
+    apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
+    apr_pool_t *pool;
+} cm_stamp_t;
+
+/* Compute clock, clocks, base and identity of ROW, and what becomes of its
+ * record's mapping. Rows must come in order. */
+void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+#endif
