@@ -1,5 +1,5 @@
 /* Applying, from the first look to the last row: see apply.h. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <apr_strings.h>
 
@@ -7,75 +7,107 @@
 #include "node/graves.h"
 #include "outbox/aliases.h"
 #include "outbox/overtaken.h"
-#include "apply/lost.h"
 
 cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
 {
-    cm_apply_t *run = apr_pcalloc(pool, sizeof(*run));
+    cm_run_t *run = apr_pcalloc(pool, sizeof(*run));
 
-    run->node = node;
-    run->peer = peer;
-    run->pool = pool;
-    run->known = apr_hash_make(pool);
-    run->items = apr_array_make(pool, 64, sizeof(cm_item_t *));
+    run->apply.node = run->node = node;
+    run->apply.peer = run->peer = peer;
+    run->apply.pool = run->pool = pool;
+    run->apply.items = apr_array_make(pool, 64, sizeof(cm_item_t *));
+    run->entries = apr_hash_make(pool);
+    run->tasks = apr_array_make(pool, 64, sizeof(cm_task_t *));
     run->records = apr_array_make(pool, 64, sizeof(cm_record_t *));
-    run->conflicts = apr_array_make(pool, 4, sizeof(cm_lost_t));
-    run->again = apr_array_make(pool, 4, sizeof(cm_again_t));
+    run->conflicts = apr_array_make(pool, 4, sizeof(cm_conflict_t));
+    run->republish = apr_array_make(pool, 4, sizeof(cm_republish_t));
     run->altered = apr_array_make(pool, 0, sizeof(cm_altered_t));
-    run->burials = apr_array_make(run->pool, 4, sizeof(cm_burial_t));
-    run->matched = apr_array_make(run->pool, 4, sizeof(cm_record_t *));
-    run->graves = apr_array_make(run->pool, 4, sizeof(cm_grave_t));
-    return run;
+    run->burials = apr_array_make(pool, 4, sizeof(cm_burial_t));
+    run->matched = apr_array_make(pool, 4, sizeof(cm_record_t *));
+    run->graves = apr_array_make(pool, 4, sizeof(cm_grave_t));
+    return &run->apply;
 }
 
-cm_item_t *cm_apply_add(cm_apply_t *run, cm_message_t *message,
-                        apr_int64_t arrived, int attempts)
+void cm_apply_add(cm_apply_t *apply, cm_message_t *message, apr_int64_t arrived,
+                  int attempts)
 {
-    cm_item_t *item = apr_pcalloc(run->pool, sizeof(*item));
+    cm_item_t *item = apr_pcalloc(apply->pool, sizeof(*item));
 
     item->message = message;
     item->arrived = arrived;
     item->attempts = attempts;
-    item->kept = attempts > 0;
-    APR_ARRAY_PUSH(run->items, cm_item_t *) = item;
-    return item;
+    APR_ARRAY_PUSH(apply->items, cm_item_t *) = item;
 }
 
-static cm_error_t *bar(cm_apply_t *run)
+/* Make a task of each item. */
+static void begin_tasks(cm_run_t *run)
 {
     int i;
 
-    for (i = 0; i < run->items->nelts; i++)
-        CM_NTH(run->items, i, cm_item_t)->error = run->barred;
-    return NULL;
+    run->strict = run->apply.strict;
+    for (i = 0; i < run->apply.items->nelts; i++) {
+        cm_task_t *task = apr_pcalloc(run->pool, sizeof(*task));
+
+        task->item = CM_NTH(run->apply.items, i, cm_item_t);
+        task->message = task->item->message;
+        APR_ARRAY_PUSH(run->tasks, cm_task_t *) = task;
+    }
 }
 
-cm_error_t *cm_apply_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *run_tasks(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int i;
 
-    if (run->barred)
-        return bar(run);
-    for (i = 0; i < run->items->nelts; i++)
-        cm_check_item(run, CM_NTH(run->items, i, cm_item_t));
-    CM_TRY(cm_lock_run(run, scratch_pool));
+    for (i = 0; i < run->tasks->nelts; i++)
+        cm_check_task(run, CM_NTH(run->tasks, i, cm_task_t));
+    CM_TRY(cm_lock_all(run, scratch_pool));
+    CM_TRY(cm_apply_read_records(run, scratch_pool));
     CM_TRY(cm_rounds_settle(run, scratch_pool));
-    CM_TRY(cm_cycle_run(run, scratch_pool));
+    CM_TRY(cm_cycle_break(run, scratch_pool));
     CM_TRY(cm_rounds_delete(run, scratch_pool));
     CM_TRY(cm_apply_retry(run, scratch_pool));
     return cm_node_applying(run->node, NULL, scratch_pool);
 }
 
-cm_error_t *cm_apply_finish(cm_apply_t *run, apr_pool_t *scratch_pool)
+/* Tell the caller what became of the items. */
+static void report(cm_run_t *run)
 {
-    apr_array_header_t *news;
+    int i;
+
+    for (i = 0; i < run->tasks->nelts; i++) {
+        const cm_task_t *task = CM_NTH(run->tasks, i, const cm_task_t);
+
+        task->item->applied = task->done;
+        task->item->error = task->done ? NULL : task->error;
+    }
+    run->apply.created = run->created;
+}
+
+cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
+{
+    cm_run_t *run = (cm_run_t *)apply;
+    int i;
+
+    for (i = 0; apply->refusal && i < apply->items->nelts; i++)
+        CM_NTH(apply->items, i, cm_item_t)->error = apply->refusal;
+    if (apply->refusal)
+        return NULL;
+    begin_tasks(run);
+    CM_TRY(run_tasks(run, scratch_pool));
+    report(run);
+    return NULL;
+}
+
+cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)
+{
+    cm_run_t *run = (cm_run_t *)apply;
 
     CM_TRY(cm_overtaken_delete(run->node, run->graves, scratch_pool));
-    CM_TRY(cm_altered_keep(&news, run->node, run->altered, run->pool));
-    run->altered = news;
-    CM_TRY(cm_lost_write(run, scratch_pool));
-    CM_TRY(cm_forward_run(run, scratch_pool));
-    CM_TRY(cm_names_bury(run, scratch_pool));
+    CM_TRY(
+        cm_altered_keep(&apply->altered, run->node, run->altered, run->pool));
+    CM_TRY(cm_conflict_write(run->node, run->conflicts, scratch_pool));
+    CM_TRY(cm_forward_messages(run, scratch_pool));
+    CM_TRY(cm_adopt_bury(run, scratch_pool));
     CM_TRY(cm_graves_add(run->node, run->graves, scratch_pool));
-    return cm_forward_publish_again(run, scratch_pool);
+    return cm_forward_republish(run, scratch_pool);
 }

@@ -1,5 +1,5 @@
 /* From what a record will say to what is written into its row. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -8,34 +8,33 @@
 
 /* Return what a parent's local id stands for in a column; may leave the
  * column for later, when the parent comes in this run and waits, too. */
-static cm_error_t *find_parent(cm_value_t *value, cm_apply_t *run,
-                               const cm_record_t *record,
+static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
+                               const cm_record_t *record, cm_effect_t *effect,
                                const cm_column_t *column,
                                const cm_attribute_t *attribute)
 {
-    cm_effect_t *effect = record->effect;
-    const cm_field_t *here =
-        &record->state->fields[column - record->table->columns];
+    const int place = column - record->table->columns;
     const cm_model_t *model =
         cm_settings_model(run->node->settings, attribute->reference_model);
-    cm_known_t *parent =
-        cm_known_same(cm_known_get(run, model, attribute->reference));
+    cm_entry_t *parent =
+        cm_directory_main(cm_directory_get(run, model, attribute->reference));
 
     *value = (cm_value_t){.kind = CM_NULL};
-    if (parent->local_id) {
-        *value =
-            (cm_value_t){CM_TEXT, parent->local_id, strlen(parent->local_id)};
+    if (parent->found->local_id) {
+        *value = (cm_value_t){CM_TEXT, parent->found->local_id,
+                              strlen(parent->found->local_id)};
         return NULL;
     }
-    if (parent->mapping && parent->mapping->deleted_at) {
+    if (parent->found->mapping && parent->found->mapping->deleted_at) {
         if (column->nullable)
             return NULL;
         /* no foreign key: the row has outlived its parent, and stays */
-        if (record->exists && here->dangling) {
-            *value = record->raw[here - record->state->fields];
+        if (record->here->exists &&
+            record->here->state->fields[place].dangling) {
+            *value = record->here->raw[place];
             return NULL;
         }
-        effect->lost = parent;
+        effect->dead_parent = parent;
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' refers to %s '%s' of '%s', which is deleted",
                        column->name, model->name,
@@ -43,37 +42,36 @@ static cm_error_t *find_parent(cm_value_t *value, cm_apply_t *run,
                        attribute->reference.origin);
     }
     if (effect->partial && column->nullable && parent->record &&
-        parent->record->next < parent->record->items->nelts) {
+        parent->record->next < parent->record->tasks->nelts) {
         value->kind = CM_ABSENT;
         return NULL;
     }
-    effect->waits = parent;
     return CM_FAIL(run->pool, CM_WAITS,
                    "%s '%s' of '%s', to which '%s' refers, is not here yet",
                    model->name, attribute->reference.original_id,
                    attribute->reference.origin, column->name);
 }
 
-static cm_error_t *column_value(cm_value_t *value, cm_apply_t *run,
-                                const cm_record_t *record, int i)
+static cm_error_t *column_value(cm_value_t *value, cm_run_t *run,
+                                const cm_record_t *record, cm_effect_t *effect,
+                                int i)
 {
-    const cm_field_t *field = &record->effect->state->fields[i];
+    const cm_field_t *field = &effect->state->fields[i];
 
     *value = field->value;
     if (!field->source || !field->source->reference_model)
         return NULL;
-    return find_parent(value, run, record, &record->table->columns[i],
+    return find_parent(value, run, record, effect, &record->table->columns[i],
                        field->source);
 }
 
 /* Write column I, unless it holds VALUE already. */
-static cm_error_t *write_column(cm_apply_t *run, cm_record_t *record, int i,
-                                cm_value_t value)
+static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
+                                cm_effect_t *effect, int i, cm_value_t value)
 {
-    cm_effect_t *effect = record->effect;
-
-    if (effect->kind == CM_EFFECT_UPDATE && record->raw[i].kind != CM_ABSENT &&
-        !cm_value_compare(value, record->raw[i]))
+    if (effect->kind == CM_EFFECT_UPDATE &&
+        record->here->raw[i].kind != CM_ABSENT &&
+        !cm_value_compare(value, record->here->raw[i]))
         return NULL;
     CM_TRY(cm_fit_value(&effect->cells[i], &record->table->columns[i], value,
                         cm_dialect_of_store(run->node->store), run->pool));
@@ -82,9 +80,9 @@ static cm_error_t *write_column(cm_apply_t *run, cm_record_t *record, int i,
     return NULL;
 }
 
-static cm_error_t *fill_columns(cm_apply_t *run, cm_record_t *record)
+static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
+                                cm_effect_t *effect)
 {
-    cm_effect_t *effect = record->effect;
     int i;
 
     for (i = 0; i < effect->state->count; i++) {
@@ -93,21 +91,21 @@ static cm_error_t *fill_columns(cm_apply_t *run, cm_record_t *record)
 
         if (field->value.kind == CM_ABSENT || !field->source)
             continue;
-        CM_TRY(column_value(&value, run, record, i));
+        CM_TRY(column_value(&value, run, record, effect, i));
         if (value.kind == CM_ABSENT)
-            *field = record->state->fields[i];
+            *field = record->here->state->fields[i];
         else
-            CM_TRY(write_column(run, record, i, value));
+            CM_TRY(write_column(run, record, effect, i, value));
     }
     return NULL;
 }
 
 /* MariaDB puts the present time into a column that an UPDATE leaves out, where
  * it is declared so: it is written as it is. */
-static void keep_on_update(cm_apply_t *run, cm_record_t *record)
+static void keep_on_update(cm_run_t *run, const cm_record_t *record,
+                           cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
-    cm_effect_t *effect = record->effect;
     int i;
 
     for (i = 0; i < table->column_count; i++) {
@@ -115,10 +113,10 @@ static void keep_on_update(cm_apply_t *run, cm_record_t *record)
         cm_error_t *ignored;
 
         if (!column->on_update || !column->carried || effect->writes[i] ||
-            record->raw[i].kind == CM_ABSENT)
+            record->here->raw[i].kind == CM_ABSENT)
             continue;
         ignored =
-            cm_fit_value(&effect->cells[i], column, record->raw[i],
+            cm_fit_value(&effect->cells[i], column, record->here->raw[i],
                          cm_dialect_of_store(run->node->store), run->pool);
         effect->writes[i] = !ignored;
     }
@@ -126,31 +124,32 @@ static void keep_on_update(cm_apply_t *run, cm_record_t *record)
 
 /* A key that the database does not make is the one that the record has where
  * it was made. */
-static cm_error_t *fill_key(cm_apply_t *run, cm_record_t *record)
+static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
+                            cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
     int i = table->key - table->columns;
     const char *id, *life;
     cm_value_t value = {.kind = CM_TEXT};
 
-    if (!record->known ||
+    if (!record->entry ||
         (table->key_generated && !table->model->shared_keys) ||
         (table->key->has_default && !table->model->shared_keys))
         return NULL;
-    id = record->known->identity.original_id;
+    id = record->entry->identity.original_id;
     life = strchr(id, '\x1f');
     value.data = life ? apr_pstrmemdup(run->pool, id, life - id) : id;
     value.size = strlen(value.data);
-    CM_TRY(cm_fit_value(&record->effect->cells[i], table->key, value,
+    CM_TRY(cm_fit_value(&effect->cells[i], table->key, value,
                         cm_dialect_of_store(run->node->store), run->pool));
-    record->effect->writes[i] = 1;
+    effect->writes[i] = 1;
     return NULL;
 }
 
 /* Records of one shape: the same table, kind and columns. */
-static const char *shape_of(cm_apply_t *run, const cm_record_t *record)
+static const char *shape_of(cm_run_t *run, const cm_record_t *record,
+                            const cm_effect_t *effect)
 {
-    const cm_effect_t *effect = record->effect;
     int count = record->table->column_count, i;
     char *columns = apr_palloc(run->pool, count + 1);
 
@@ -159,26 +158,26 @@ static const char *shape_of(cm_apply_t *run, const cm_record_t *record)
     columns[count] = '\0';
     return apr_psprintf(run->pool, "%s %d %s %s", record->table->model->name,
                         (int)effect->kind, columns,
-                        record->known ? "" : "unnamed");
+                        record->entry ? "" : "unnamed");
 }
 
-cm_error_t *cm_cells_make(cm_apply_t *run, cm_record_t *record)
+cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
+                          cm_effect_t *effect)
 {
-    cm_effect_t *effect = record->effect;
     int count = record->table->column_count;
 
     effect->cells = apr_pcalloc(run->pool, sizeof(*effect->cells) * count);
     effect->writes = apr_pcalloc(run->pool, count);
     effect->raw =
-        apr_pmemdup(run->pool, record->raw, sizeof(*effect->raw) * count);
+        apr_pmemdup(run->pool, record->here->raw, sizeof(*effect->raw) * count);
     if (effect->kind == CM_EFFECT_CREATE || effect->kind == CM_EFFECT_UPDATE)
-        CM_TRY(fill_columns(run, record));
+        CM_TRY(fill_columns(run, record, effect));
     if (effect->kind == CM_EFFECT_CREATE)
-        CM_TRY(fill_key(run, record));
+        CM_TRY(fill_key(run, record, effect));
     if (effect->kind == CM_EFFECT_UPDATE && !memchr(effect->writes, 1, count))
         effect->kind = CM_EFFECT_NONE;
     if (effect->kind == CM_EFFECT_UPDATE)
-        keep_on_update(run, record);
-    effect->shape = shape_of(run, record);
+        keep_on_update(run, record, effect);
+    effect->shape = shape_of(run, record, effect);
     return NULL;
 }

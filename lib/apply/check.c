@@ -1,5 +1,5 @@
 /* What a message is about, and whether it can be applied at all. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -40,17 +40,17 @@ static cm_identity_t name_record(const cm_message_t *message,
 
 /* Name the record that ATTRIBUTE refers to; MODEL is the parent's. A gem
  * sends its own id of it, and so does a peer for a model with shared keys. */
-static cm_error_t *name_parent(cm_apply_t *run, const cm_item_t *item,
+static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
                                cm_attribute_t *attribute,
                                const cm_model_t *model)
 {
     if (!attribute->reference_model) {
-        if (!item->message->from_gem && !model->shared_keys)
+        if (!task->message->from_gem && !model->shared_keys)
             return cm_error_hint(
                 CM_FAIL(run->pool, CM_REJECTED,
                         "'%s' of %s refers to a %s here, but '%s' sends a "
                         "bare value",
-                        attribute->name, item->message->model, model->name,
+                        attribute->name, task->message->model, model->name,
                         run->peer),
                 run->pool, "declare references=%s:%s there, too",
                 attribute->name, model->name);
@@ -60,14 +60,14 @@ static cm_error_t *name_parent(cm_apply_t *run, const cm_item_t *item,
     }
     if (model->shared_keys)
         attribute->reference.origin = "*";
-    (void)cm_known_get(run, model, attribute->reference);
+    (void)cm_directory_get(run, model, attribute->reference);
     return NULL;
 }
 
-static cm_error_t *check_reference(cm_apply_t *run, const cm_item_t *item,
+static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
                                    cm_attribute_t *attribute)
 {
-    const cm_column_t *column = cm_table_column(item->table, attribute->name);
+    const cm_column_t *column = cm_table_column(task->table, attribute->name);
     const cm_settings_t *settings = run->node->settings;
     const cm_model_t *model;
 
@@ -79,7 +79,7 @@ static cm_error_t *check_reference(cm_apply_t *run, const cm_item_t *item,
             return CM_FAIL(run->pool, CM_REJECTED,
                            "'%s' of %s refers to a %s, a model that is not "
                            "known here",
-                           attribute->name, item->message->model,
+                           attribute->name, task->message->model,
                            attribute->reference_model);
     }
     else if (column->reference) {
@@ -88,27 +88,27 @@ static cm_error_t *check_reference(cm_apply_t *run, const cm_item_t *item,
     else {
         return NULL;
     }
-    return name_parent(run, item, attribute, model);
+    return name_parent(run, task, attribute, model);
 }
 
-static cm_error_t *check_attributes(cm_apply_t *run, cm_item_t *item)
+static cm_error_t *check_attributes(cm_run_t *run, cm_task_t *task)
 {
-    apr_array_header_t *attributes = item->message->attributes;
+    apr_array_header_t *attributes = task->message->attributes;
     int i;
 
     for (i = 0; i < attributes->nelts; i++) {
         cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
 
-        if (cm_table_settable(item->table, attribute->name) >= 0)
-            CM_TRY(check_reference(run, item, attribute));
+        if (cm_table_settable(task->table, attribute->name) >= 0)
+            CM_TRY(check_reference(run, task, attribute));
     }
     return NULL;
 }
 
-static cm_error_t *check_model(cm_apply_t *run, cm_item_t *item)
+static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
 {
-    const cm_message_t *message = item->message;
+    const cm_message_t *message = task->message;
     const cm_model_t *model;
     cm_identity_t identity;
 
@@ -128,17 +128,17 @@ static cm_error_t *check_model(cm_apply_t *run, cm_item_t *item)
                                      "model '%s' is not received here",
                                      model->name),
                              run->pool, "it has direction=publish");
-    CM_TRY(cm_node_table(&item->table, run->node, model));
+    CM_TRY(cm_node_table(&task->table, run->node, model));
     identity = name_record(message, model);
     if (identity.origin)
-        item->known = cm_known_get(run, model, identity);
+        task->entry = cm_directory_get(run, model, identity);
     return message->error;
 }
 
-void cm_check_item(cm_apply_t *run, cm_item_t *item)
+void cm_check_task(cm_run_t *run, cm_task_t *task)
 {
-    item->fault = check_model(run, item);
-    if (!item->fault && item->message->action != CM_DELETE)
-        item->fault = check_attributes(run, item);
-    item->error = item->fault;
+    task->fault = check_model(run, task);
+    if (!task->fault && task->message->action != CM_DELETE)
+        task->fault = check_attributes(run, task);
+    task->error = task->fault;
 }

@@ -1,21 +1,24 @@
 /* Records that wait for one another: A refers to B, B to A, and neither is
  * here. They are written without these references, all of them, and these are
  * filled in after; or, when that does not work out, none. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <apr_strings.h>
 
-/* What a record was before. */
+/* What a record pointed to before. */
 typedef struct before_t {
     cm_record_t *record;
-    cm_record_t copy;
-    cm_known_t known;
-    cm_mapping_t mapping;
+    int next;
+    cm_match_e match;
+    const cm_here_t *here;
+    const cm_found_t *found;
+    const cm_effect_t *effect;
+    const cm_error_t *error;
 } before_t;
 
 /* Return the records that could be written without the references that they
  * wait for. */
-static apr_array_header_t *waiting_records(cm_apply_t *run, apr_pool_t *pool)
+static apr_array_header_t *waiting_records(cm_run_t *run, apr_pool_t *pool)
 {
     apr_array_header_t *waiting =
         apr_array_make(pool, 8, sizeof(cm_record_t *));
@@ -24,8 +27,9 @@ static apr_array_header_t *waiting_records(cm_apply_t *run, apr_pool_t *pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->acyclic || !record->known || !cm_rounds_pending(record) ||
-            !record->error || record->error->code != CM_WAITS)
+        if (record->in_no_cycle || !record->entry ||
+            !cm_rounds_pending(record) || !record->error ||
+            record->error->code != CM_WAITS)
             continue;
         if (cm_rounds_ready(run, record, 1) &&
             record->effect->kind != CM_EFFECT_DELETE)
@@ -37,23 +41,19 @@ static apr_array_header_t *waiting_records(cm_apply_t *run, apr_pool_t *pool)
 }
 
 /* Remember all that is not done; those that wait for the cycle may be. */
-static apr_array_header_t *remember(const cm_apply_t *run, apr_pool_t *pool)
+static apr_array_header_t *remember(const cm_run_t *run, apr_pool_t *pool)
 {
     apr_array_header_t *all = apr_array_make(pool, 16, sizeof(before_t));
     int i;
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        before_t *before;
-
-        if (!record->known || !cm_rounds_pending(record))
+        if (!record->entry || !cm_rounds_pending(record))
             continue;
-        before = apr_array_push(all);
-        before->record = record;
-        before->copy = *record;
-        before->known = *record->known;
-        if (record->known->mapping)
-            before->mapping = *record->known->mapping;
+        APR_ARRAY_PUSH(all, before_t) =
+            (before_t){record,       record->next,         record->match,
+                       record->here, record->entry->found, record->effect,
+                       record->error};
     }
     return all;
 }
@@ -61,20 +61,19 @@ static apr_array_header_t *remember(const cm_apply_t *run, apr_pool_t *pool)
 static void restore(const before_t *before)
 {
     cm_record_t *record = before->record;
-    int acyclic = record->acyclic, i;
+    int i;
 
-    for (i = before->copy.next; i < record->items->nelts; i++) {
-        cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
+    for (i = before->next; i < record->tasks->nelts; i++) {
+        cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
 
-        item->done = item->news = 0;
+        task->done = task->news = 0;
     }
-    *record->known = before->known;
-    if (before->known.mapping)
-        *before->known.mapping = before->mapping;
-    *record = before->copy;
-    record->acyclic = acyclic;
-    if (record->error)
-        record->effect = NULL;
+    record->next = before->next;
+    record->match = before->match;
+    record->here = before->here;
+    record->entry->found = before->found;
+    record->error = before->error;
+    record->effect = record->error ? NULL : before->effect;
 }
 
 static void mark_incomplete(const apr_array_header_t *records)
@@ -84,7 +83,7 @@ static void mark_incomplete(const apr_array_header_t *records)
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
-        record->acyclic = cm_rounds_pending(record);
+        record->in_no_cycle = cm_rounds_pending(record);
     }
 }
 
@@ -100,16 +99,16 @@ static int count_pending(const apr_array_header_t *records)
 
 /* What a run had done before. */
 typedef struct done_t {
-    int conflicts, again, burials, graves, created;
+    int conflicts, republish, burials, graves, created;
 } done_t;
 
-static done_t done_so_far(const cm_apply_t *run)
+static done_t done_so_far(const cm_run_t *run)
 {
-    return (done_t){run->conflicts->nelts, run->again->nelts,
+    return (done_t){run->conflicts->nelts, run->republish->nelts,
                     run->burials->nelts, run->graves->nelts, run->created};
 }
 
-static cm_error_t *undo(cm_apply_t *run, const done_t *done,
+static cm_error_t *undo(cm_run_t *run, const done_t *done,
                         const apr_array_header_t *before,
                         apr_pool_t *scratch_pool)
 {
@@ -119,7 +118,7 @@ static cm_error_t *undo(cm_apply_t *run, const done_t *done,
     for (i = 0; i < before->nelts; i++)
         restore(&APR_ARRAY_IDX(before, i, before_t));
     run->conflicts->nelts = done->conflicts;
-    run->again->nelts = done->again;
+    run->republish->nelts = done->republish;
     run->burials->nelts = done->burials;
     run->graves->nelts = done->graves;
     run->created = done->created;
@@ -127,11 +126,11 @@ static cm_error_t *undo(cm_apply_t *run, const done_t *done,
 }
 
 /* Check what is checked late; fails only with what ends the transaction. */
-static cm_error_t *check_late(int *refused, cm_apply_t *run,
+static cm_error_t *check_late(int *refused, cm_run_t *run,
                               apr_pool_t *scratch_pool)
 {
     cm_error_t *err = cm_transaction_check_deferred(
-        &run->back, run->node->store, run->pool, scratch_pool);
+        &run->deferred, run->node->store, run->pool, scratch_pool);
 
     if (err && cm_write_is_fatal(run, err))
         return err;
@@ -139,9 +138,9 @@ static cm_error_t *check_late(int *refused, cm_apply_t *run,
     return NULL;
 }
 
-cm_error_t *cm_cycle_write_together(int *done, cm_apply_t *run,
-                                    const apr_array_header_t *records, int late,
-                                    apr_pool_t *scratch_pool)
+cm_error_t *cm_cycle_write(int *done, cm_run_t *run,
+                           const apr_array_header_t *records, int late,
+                           apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t so_far = done_so_far(run);
@@ -169,7 +168,7 @@ cm_error_t *cm_cycle_write_together(int *done, cm_apply_t *run,
 
 /* Try all that wait, at once. What did not work out is not tried again, so
  * that this ends; *AGAIN says whether the others are to be. */
-static cm_error_t *try_cycles(int *again, cm_apply_t *run,
+static cm_error_t *try_cycles(int *again, cm_run_t *run,
                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *waiting = waiting_records(run, scratch_pool);
@@ -178,12 +177,12 @@ static cm_error_t *try_cycles(int *again, cm_apply_t *run,
     *again = 0;
     if (!waiting->nelts)
         return NULL;
-    CM_TRY(cm_cycle_write_together(&done, run, waiting, 0, scratch_pool));
+    CM_TRY(cm_cycle_write(&done, run, waiting, 0, scratch_pool));
     *again = !done;
     return NULL;
 }
 
-cm_error_t *cm_cycle_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_cycle_break(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
     int again;

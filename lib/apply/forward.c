@@ -1,6 +1,6 @@
 /* What an applied message makes this node say: to the other peers of a hub,
  * and to all where conflict=NODE or a person lets an older value win. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 /* A record that has several names (match=) goes by the one that the others
  * have heard from here. */
-static void rename_references(cm_apply_t *run, cm_message_t *message)
+static void rename_references(cm_run_t *run, cm_message_t *message)
 {
     int i;
 
@@ -25,16 +25,17 @@ static void rename_references(cm_apply_t *run, cm_message_t *message)
 
         if (model)
             attribute->reference =
-                cm_known_same(cm_known_get(run, model, attribute->reference))
+                cm_directory_main(
+                    cm_directory_get(run, model, attribute->reference))
                     ->identity;
     }
 }
 
-static void add_forward(cm_apply_t *run, cm_bulk_t *list, cm_item_t *item,
+static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         apr_int64_t seq, apr_pool_t *pool)
 {
-    cm_message_t *message = item->message;
-    const cm_known_t *known = item->record->known;
+    cm_message_t *message = task->message;
+    const cm_entry_t *entry = task->record->entry;
 
     if (message->from_gem)
         message->has_base = 1;
@@ -42,19 +43,19 @@ static void add_forward(cm_apply_t *run, cm_bulk_t *list, cm_item_t *item,
     cm_append_add(list, &(cm_append_t){
                             .seq = seq,
                             .model = message->model,
-                            .local_id = known->local_id,
+                            .local_id = entry->found->local_id,
                             .action = message->action,
                             .body = {message->body, message->body_size, 0},
                             .clock = message->clocks.clock,
                             .clocks = cm_clocks_list(&message->clocks, pool),
                             .base = cm_message_write_base(message, pool),
                             .refs = cm_message_write_refs(message, pool),
-                            .identity = known->identity,
+                            .identity = entry->identity,
                             .source = run->peer,
                         });
 }
 
-cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_bulk_t *list = cm_append_create(scratch_pool);
     apr_int64_t seq;
@@ -63,11 +64,11 @@ cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
     if (run->node->settings->peers->nelts < 2)
         return NULL;
     CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
-    for (i = 0; i < run->items->nelts; i++) {
-        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+    for (i = 0; i < run->tasks->nelts; i++) {
+        cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (item->done && item->news)
-            add_forward(run, list, item, ++seq, scratch_pool);
+        if (task->done && task->news)
+            add_forward(run, list, task, ++seq, scratch_pool);
     }
     if (!cm_bulk_rows(list))
         return NULL;
@@ -76,16 +77,17 @@ cm_error_t *cm_forward_run(cm_apply_t *run, apr_pool_t *scratch_pool)
 }
 
 /* Return the names of the columns as a JSON array; NULL: all. */
-static const char *changed_text(const cm_again_t *again, apr_pool_t *pool)
+static const char *changed_text(const cm_republish_t *republish,
+                                apr_pool_t *pool)
 {
     cm_buffer_t *buffer = cm_buffer_create(64, pool);
     int i;
 
-    if (again->reborn)
+    if (republish->revived)
         return NULL;
-    for (i = 0; i < again->columns->nelts; i++) {
-        int column = APR_ARRAY_IDX(again->columns, i, int);
-        const char *name = again->record->table->columns[column].name;
+    for (i = 0; i < republish->columns->nelts; i++) {
+        int column = APR_ARRAY_IDX(republish->columns, i, int);
+        const char *name = republish->record->table->columns[column].name;
 
         cm_buffer_raw(buffer, i ? "," : "[");
         cm_buffer_string(buffer, name, strlen(name));
@@ -95,7 +97,7 @@ static const char *changed_text(const cm_again_t *again, apr_pool_t *pool)
 }
 
 /* Give the row of RECORD as its trigger would say it. */
-static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
+static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
                             const cm_record_t *record, apr_pool_t *pool)
 {
     const cm_table_t *table = record->table;
@@ -104,7 +106,7 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
     cm_buffer_t *buffer = cm_buffer_create(256, pool);
     cm_rows_t *rows;
 
-    cm_bulk_row(keys, "t", record->local_id);
+    cm_bulk_row(keys, "t", record->here->local_id);
     CM_TRY(cm_bulk_select(&rows, run->node->store, table->capture, keys, NULL,
                           1, pool));
     *body = cm_datum_text(NULL);
@@ -122,40 +124,42 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_apply_t *run,
     return NULL;
 }
 
-/* Add to LIST what AGAIN says, or nothing if its row is gone. */
-static cm_error_t *add_again(cm_bulk_t *list, cm_apply_t *run,
-                             const cm_again_t *again, apr_pool_t *pool)
+/* Add to LIST what REPUBLISH says, or nothing if its row is gone. */
+static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
+                                   const cm_republish_t *republish,
+                                   apr_pool_t *pool)
 {
-    const cm_record_t *record = again->record;
+    const cm_record_t *record = republish->record;
     cm_append_t message = {
         .model = record->table->model->name,
-        .local_id = record->local_id,
-        .action = again->reborn ? CM_CREATE : CM_UPDATE,
+        .local_id = record->here->local_id,
+        .action = republish->revived ? CM_CREATE : CM_UPDATE,
         .clock = cm_clocks_now(),
     };
 
-    if (again->orphan) {
+    if (republish->orphan) {
         /* its state, with the clock that its mapping has already */
         message = cm_append_delete(record->table->model,
-                                   record->known->identity, pool);
+                                   record->entry->identity, pool);
     }
     else {
         CM_TRY(raw_body(&message.body, run, record, pool));
         if (!message.body.data)
             return NULL;
-        message.changed = changed_text(again, pool);
+        message.changed = changed_text(republish, pool);
     }
     cm_append_add(list, &message);
     return NULL;
 }
 
-cm_error_t *cm_forward_publish_again(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_forward_republish(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_bulk_t *list = cm_append_create(scratch_pool);
     int i;
 
-    for (i = 0; i < run->again->nelts; i++)
-        CM_TRY(add_again(list, run, &APR_ARRAY_IDX(run->again, i, cm_again_t),
-                         scratch_pool));
+    for (i = 0; i < run->republish->nelts; i++)
+        CM_TRY(add_republished(
+            list, run, &APR_ARRAY_IDX(run->republish, i, cm_republish_t),
+            scratch_pool));
     return cm_append_write(NULL, run->node, list, scratch_pool);
 }

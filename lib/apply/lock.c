@@ -1,6 +1,6 @@
 /* Lock, stamp, read: in any other order a local change that commits in
  * between would be overwritten here and win elsewhere. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -12,49 +12,61 @@
 
 #define STAMP_LIMIT 1000
 
-static cm_record_t *add_record(cm_apply_t *run, const cm_item_t *item,
-                               cm_known_t *known)
+static const cm_row_t nothing;
+
+void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
+                     const cm_datum_t *raw, const char *local_id)
+{
+    cm_row_t *row = apr_palloc(run->pool, sizeof(*row));
+
+    *row = (cm_row_t){wanted, raw, local_id};
+    record->row = row;
+}
+
+static cm_record_t *add_record(cm_run_t *run, const cm_task_t *task,
+                               cm_entry_t *entry)
 {
     cm_record_t *record = apr_pcalloc(run->pool, sizeof(*record));
 
-    record->table = item->table;
-    record->known = known;
-    record->items = apr_array_make(run->pool, 1, sizeof(cm_item_t *));
-    if (known)
-        known->record = record;
+    record->table = task->table;
+    record->row = &nothing;
+    record->entry = entry;
+    record->tasks = apr_array_make(run->pool, 1, sizeof(cm_task_t *));
+    if (entry)
+        entry->record = record;
     APR_ARRAY_PUSH(run->records, cm_record_t *) = record;
     return record;
 }
 
-/* Give each item its record. One that cannot be read but says whose it is
+/* Give each task its record. One that cannot be read but says whose it is
  * holds up its record: the order is kept. */
-static void assign_records(cm_apply_t *run)
+static void assign_records(cm_run_t *run)
 {
     int i;
 
-    for (i = 0; i < run->items->nelts; i++) {
-        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
-        cm_known_t *known = item->known ? cm_known_same(item->known) : NULL;
+    for (i = 0; i < run->tasks->nelts; i++) {
+        cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
+        cm_entry_t *entry = task->entry ? cm_directory_main(task->entry) : NULL;
 
-        if (!item->table)
+        if (!task->table)
             continue;
-        item->record = known ? known->record : NULL;
-        if (!item->record)
-            item->record = add_record(run, item, known);
-        APR_ARRAY_PUSH(item->record->items, cm_item_t *) = item;
+        task->record = entry ? entry->record : NULL;
+        if (!task->record)
+            task->record = add_record(run, task, entry);
+        APR_ARRAY_PUSH(task->record->tasks, cm_task_t *) = task;
     }
 }
 
 /* Return the local id that RECORD may have, or NULL. */
-static const char *wanted_id(const cm_apply_t *run, const cm_record_t *record)
+static const char *wanted_id(const cm_run_t *run, const cm_record_t *record)
 {
-    if (!record->known)
+    if (!record->entry)
         return NULL;
-    if (record->known->mapping)
-        return record->known->local_id;
-    if (record->matched == CM_MATCH_FOUND)
-        return record->asked;
-    return cm_known_probe(run, record->known);
+    if (record->entry->found->mapping)
+        return record->entry->found->local_id;
+    if (record->match == CM_MATCH_FOUND)
+        return record->row->wanted;
+    return cm_directory_probe(run, record->entry);
 }
 
 /* Rows of one table that are to be locked. */
@@ -83,28 +95,27 @@ static asking_t *asking_of(apr_hash_t *askings, const cm_table_t *table,
     return asking;
 }
 
-static int ask_row(cm_apply_t *run, cm_record_t *record, apr_hash_t *askings,
+static int ask_row(cm_run_t *run, cm_record_t *record, apr_hash_t *askings,
                    apr_pool_t *pool)
 {
     const char *id = wanted_id(run, record);
     asking_t *asking;
     const char *key;
 
-    if (!id || (record->asked && !strcmp(record->asked, id)))
+    if (!id || (record->row->wanted && !strcmp(record->row->wanted, id)))
         return 0;
-    record->asked = id;
-    record->row = NULL;
+    cm_lock_set_row(run, record, id, NULL, record->row->local_id);
     asking = asking_of(askings, record->table, pool);
-    key = cm_known_add_key(run, record->table, id, asking->keys);
+    key = cm_directory_add_key(run, record->table, id, asking->keys);
     if (!key)
         return 0;
-    if (record->known->mapping ||
+    if (record->entry->found->mapping ||
         !apr_hash_get(asking->records, key, APR_HASH_KEY_STRING))
         apr_hash_set(asking->records, key, APR_HASH_KEY_STRING, record);
     return 1;
 }
 
-static cm_error_t *lock_rows(cm_apply_t *run, const asking_t *asking,
+static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
                              apr_pool_t *scratch_pool)
 {
     const char *wanted = apr_pstrcat(scratch_pool, asking->table->key_text,
@@ -121,29 +132,30 @@ static cm_error_t *lock_rows(cm_apply_t *run, const asking_t *asking,
                              cm_dialect_of_store(run->node->store),
                              scratch_pool),
             APR_HASH_KEY_STRING);
+        const cm_datum_t *raw = cm_cell(rows, i, 1);
 
         if (!record)
             continue;
-        record->row = cm_cell(rows, i, 1);
-        record->local_id = cm_cell_text(rows, i, 0);
-        CM_TRY(cm_capture_row_whole(&record->row, run->node->store,
-                                    asking->table, record->local_id,
-                                    run->pool));
+        CM_TRY(cm_capture_row_whole(&raw, run->node->store, asking->table,
+                                    cm_cell_text(rows, i, 0), run->pool));
+        cm_lock_set_row(run, record, record->row->wanted, raw,
+                        cm_cell_text(rows, i, 0));
     }
     return NULL;
 }
 
-cm_error_t *cm_lock_records(int *locked, cm_apply_t *run,
-                            const apr_array_header_t *records,
-                            apr_pool_t *scratch_pool)
+/* Lock the rows of all records that are wanted and not locked yet; *LOCKED says
+ * how many that were. */
+static cm_error_t *lock_wanted(int *locked, cm_run_t *run,
+                               apr_pool_t *scratch_pool)
 {
     apr_hash_t *askings = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
     *locked = 0;
-    for (i = 0; i < records->nelts; i++)
-        *locked += ask_row(run, CM_NTH(records, i, cm_record_t), askings,
+    for (i = 0; i < run->records->nelts; i++)
+        *locked += ask_row(run, CM_NTH(run->records, i, cm_record_t), askings,
                            scratch_pool);
     for (index = apr_hash_first(scratch_pool, askings); index;
          index = apr_hash_next(index)) {
@@ -155,7 +167,7 @@ cm_error_t *cm_lock_records(int *locked, cm_apply_t *run,
     return NULL;
 }
 
-static cm_error_t *stamp(cm_apply_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_stamping_t stamping = {.limit = STAMP_LIMIT};
     apr_int64_t last_seq;
@@ -170,19 +182,32 @@ static cm_error_t *stamp(cm_apply_t *run, apr_pool_t *scratch_pool)
 
 /* With shared keys the same key is the same record, whatever name it was given
  * once: earlier versions named it as the database wrote the key. */
-static int is_same_record(cm_record_t *record, cm_mapping_t *mapping)
+static int is_same_record(cm_run_t *run, cm_record_t *record,
+                          const cm_mapping_t *mapping)
 {
     if (!record->table->model->shared_keys)
         return 0;
-    record->known->mapping = mapping;
-    record->known->stored = 1;
-    record->known->local_id = mapping->local_id;
-    record->asked = mapping->local_id;
+    cm_directory_set(run, record->entry, mapping, 1, mapping->local_id);
+    cm_lock_set_row(run, record, mapping->local_id, record->row->raw,
+                    record->row->local_id);
     return 1;
 }
 
+static void disown(cm_run_t *run, cm_record_t *record)
+{
+    cm_lock_set_row(run, record, record->row->wanted, NULL,
+                    record->row->local_id);
+}
+
+/* Return whether RECORD, of TABLE, has a row but no mapping. */
+static int is_unmapped(const cm_record_t *record, const cm_table_t *table)
+{
+    return record->table == table && record->row->raw && record->entry &&
+           !record->entry->found->mapping;
+}
+
 /* A row that has the id of an unmapped record of ours may be another one. */
-static cm_error_t *disown_rows(cm_apply_t *run, const cm_table_t *table,
+static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *ids =
@@ -193,9 +218,8 @@ static cm_error_t *disown_rows(cm_apply_t *run, const cm_table_t *table,
     for (i = 0; i < run->records->nelts; i++) {
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->table == table && record->row && record->known &&
-            !record->known->mapping)
-            APR_ARRAY_PUSH(ids, const char *) = record->local_id;
+        if (is_unmapped(record, table))
+            APR_ARRAY_PUSH(ids, const char *) = record->row->local_id;
     }
     if (!ids->nelts)
         return NULL;
@@ -203,18 +227,19 @@ static cm_error_t *disown_rows(cm_apply_t *run, const cm_table_t *table,
                                   run->pool));
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        cm_mapping_t *mapping;
+        const cm_mapping_t *mapping;
 
-        if (record->table != table || !record->row || record->known->mapping)
+        if (!is_unmapped(record, table))
             continue;
-        mapping = apr_hash_get(found, record->local_id, APR_HASH_KEY_STRING);
-        if (mapping && !is_same_record(record, mapping))
-            record->row = NULL;
+        mapping =
+            apr_hash_get(found, record->row->local_id, APR_HASH_KEY_STRING);
+        if (mapping && !is_same_record(run, record, mapping))
+            disown(run, record);
     }
     return NULL;
 }
 
-static cm_error_t *disown_all(cm_apply_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *disown_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *seen = apr_hash_make(scratch_pool);
     int i;
@@ -230,58 +255,43 @@ static cm_error_t *disown_all(cm_apply_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* A row that cannot be read is the matter of the messages for it. */
-static void read_state(cm_apply_t *run, cm_record_t *record)
-{
-    const cm_error_t *err =
-        cm_apply_read_record(run, record, record->exists ? record->row : NULL);
-
-    record->unreadable = NULL;
-    if (err)
-        record->unreadable =
-            cm_error_make(run->pool, err->code, err, __FILE__, __LINE__,
-                          "the row '%s' of table '%s' here cannot be read",
-                          record->local_id, record->table->model->table);
-}
-
-static cm_error_t *read_states(cm_apply_t *run, apr_pool_t *scratch_pool)
+/* Rows that were locked for another id than the one that a record has now are
+ * not its own. */
+static void disown_others(cm_run_t *run)
 {
     int i;
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-
         const char *id = wanted_id(run, record);
 
-        record->exists = record->row && id && !strcmp(id, record->asked);
-        read_state(run, record);
+        if (record->row->raw && (!id || strcmp(id, record->row->wanted)))
+            disown(run, record);
     }
-    CM_TRY(cm_apply_read_references(run, scratch_pool));
-    return cm_known_find_parents(run, scratch_pool);
 }
 
 /* Ask for the mappings, unless they are still of VERSION; which is then the
  * one that is known. */
-static cm_error_t *refresh(apr_int64_t *version, cm_apply_t *run,
+static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
     if (run->node->mappings_version == *version)
         return NULL;
     *version = run->node->mappings_version;
-    return cm_known_refresh(run, scratch_pool);
+    return cm_directory_refresh(run, scratch_pool);
 }
 
 /* Stamping may name further rows: they are locked, too, and what committed
  * before that is stamped again. */
-static cm_error_t *lock_all(cm_apply_t *run, apr_int64_t version,
-                            apr_pool_t *scratch_pool)
+static cm_error_t *lock_and_stamp(cm_run_t *run, apr_int64_t version,
+                                  apr_pool_t *scratch_pool)
 {
     int count, stamped = 0;
 
     for (;;) {
-        CM_TRY(cm_lock_records(&count, run, run->records, scratch_pool));
+        CM_TRY(lock_wanted(&count, run, scratch_pool));
         if (!count && stamped) {
-            CM_TRY(cm_match_run(&count, run, scratch_pool));
+            CM_TRY(cm_match_find(&count, run, scratch_pool));
             if (!count)
                 return NULL;
         }
@@ -291,7 +301,7 @@ static cm_error_t *lock_all(cm_apply_t *run, apr_int64_t version,
     }
 }
 
-cm_error_t *cm_lock_run(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_int64_t last_seq, version = -1;
 
@@ -299,8 +309,9 @@ cm_error_t *cm_lock_run(cm_apply_t *run, apr_pool_t *scratch_pool)
     CM_TRY(cm_node_refresh(&last_seq, run->node, scratch_pool));
     CM_TRY(refresh(&version, run, scratch_pool));
     assign_records(run);
-    CM_TRY(lock_all(run, version, scratch_pool));
-    CM_TRY(cm_names_adopt(run, scratch_pool));
+    CM_TRY(lock_and_stamp(run, version, scratch_pool));
+    CM_TRY(cm_adopt_matched(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
-    return read_states(run, scratch_pool);
+    disown_others(run);
+    return NULL;
 }

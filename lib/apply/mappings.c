@@ -1,18 +1,17 @@
 /* The mappings of records that have just been written. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 /* A mapping that this run made has an id by now: learn it, or it would be
  * made twice. */
-static cm_error_t *learn_id(cm_apply_t *run, cm_record_t *record,
-                            apr_pool_t *scratch_pool)
+static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
+                            cm_mapping_t *mapping, apr_pool_t *scratch_pool)
 {
-    cm_mapping_t *mapping = &record->effect->mapping;
     apr_array_header_t *identities =
         apr_array_make(scratch_pool, 1, sizeof(cm_identity_t));
     const cm_mapping_t *found;
     apr_hash_t *all;
 
-    if (mapping->id || !record->known || !record->known->stored)
+    if (mapping->id || !record->entry || !record->entry->found->stored)
         return NULL;
     APR_ARRAY_PUSH(identities, cm_identity_t) = mapping->identity;
     CM_TRY(cm_mapping_by_identity(&all, run->node, mapping->type, identities,
@@ -24,33 +23,33 @@ static cm_error_t *learn_id(cm_apply_t *run, cm_record_t *record,
     return NULL;
 }
 
-static apr_array_header_t *local_ids(cm_record_t **records, int count,
+static apr_array_header_t *local_ids(const cm_mapping_t *mappings, int count,
                                      apr_pool_t *pool)
 {
     apr_array_header_t *ids = apr_array_make(pool, count, sizeof(const char *));
     int i;
 
     for (i = 0; i < count; i++)
-        APR_ARRAY_PUSH(ids, const char *) =
-            records[i]->effect->mapping.local_id;
+        APR_ARRAY_PUSH(ids, const char *) = mappings[i].local_id;
     return ids;
 }
 
 /* Records without a name get ours. */
-static cm_error_t *name_new(cm_apply_t *run, cm_record_t **records, int count,
+static cm_error_t *name_new(cm_run_t *run, cm_record_t **records,
+                            cm_mapping_t *mappings, int count,
                             apr_pool_t *scratch_pool)
 {
     const cm_model_t *model = records[0]->table->model;
     apr_hash_t *lives;
     int i;
 
-    if (records[0]->known || records[0]->effect->kind != CM_EFFECT_CREATE)
+    if (records[0]->entry || records[0]->effect->kind != CM_EFFECT_CREATE)
         return NULL;
     CM_TRY(cm_mapping_lives(&lives, run->node, model,
-                            local_ids(records, count, scratch_pool),
+                            local_ids(mappings, count, scratch_pool),
                             scratch_pool));
     for (i = 0; i < count; i++) {
-        cm_mapping_t *mapping = &records[i]->effect->mapping;
+        cm_mapping_t *mapping = &mappings[i];
         const int *life =
             apr_hash_get(lives, mapping->local_id, APR_HASH_KEY_STRING);
 
@@ -63,7 +62,8 @@ static cm_error_t *name_new(cm_apply_t *run, cm_record_t **records, int count,
 
 /* The database hands out an id again after TRUNCATE: the mapping of the
  * record that is gone without a trace must let go of it. */
-static cm_error_t *free_ids(cm_apply_t *run, cm_record_t **records, int count,
+static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
+                            const cm_mapping_t *mappings, int count,
                             apr_pool_t *scratch_pool)
 {
     apr_array_header_t *stale =
@@ -71,16 +71,16 @@ static cm_error_t *free_ids(cm_apply_t *run, cm_record_t **records, int count,
     apr_hash_index_t *index;
     apr_hash_t *found;
 
-    if (!records[0]->careful || records[0]->effect->kind != CM_EFFECT_CREATE)
+    if (!records[0]->alone || records[0]->effect->kind != CM_EFFECT_CREATE)
         return NULL;
     CM_TRY(cm_mapping_by_local_id(
         &found, run->node, records[0]->table->model->type,
-        local_ids(records, count, scratch_pool), scratch_pool));
+        local_ids(mappings, count, scratch_pool), scratch_pool));
     for (index = apr_hash_first(scratch_pool, found); index;
          index = apr_hash_next(index)) {
         cm_mapping_t *mapping = apr_hash_this_val(index);
 
-        if (mapping->id == records[0]->effect->mapping.id)
+        if (mapping->id == mappings[0].id)
             continue;
         mapping->local_id = NULL;
         mapping->changed = 1;
@@ -90,21 +90,22 @@ static cm_error_t *free_ids(cm_apply_t *run, cm_record_t **records, int count,
                         : NULL;
 }
 
-cm_error_t *cm_mappings_write(cm_apply_t *run, cm_record_t **records, int count,
+cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
+                              cm_mapping_t *mappings, int count,
                               apr_pool_t *scratch_pool)
 {
-    apr_array_header_t *mappings =
+    apr_array_header_t *changed =
         apr_array_make(scratch_pool, count, sizeof(cm_mapping_t *));
     int i;
 
-    CM_TRY(name_new(run, records, count, scratch_pool));
-    CM_TRY(free_ids(run, records, count, scratch_pool));
+    CM_TRY(name_new(run, records, mappings, count, scratch_pool));
+    CM_TRY(free_ids(run, records, mappings, count, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!records[i]->effect->save)
             continue;
-        CM_TRY(learn_id(run, records[i], scratch_pool));
-        APR_ARRAY_PUSH(mappings, cm_mapping_t *) = &records[i]->effect->mapping;
+        CM_TRY(learn_id(run, records[i], &mappings[i], scratch_pool));
+        APR_ARRAY_PUSH(changed, cm_mapping_t *) = &mappings[i];
     }
-    return mappings->nelts ? cm_mapping_save(run->node, mappings, scratch_pool)
-                           : NULL;
+    return changed->nelts ? cm_mapping_save(run->node, changed, scratch_pool)
+                          : NULL;
 }

@@ -1,6 +1,6 @@
 /* match=: a record that comes for the first time may be here already, made by
  * someone on both sides. It is adopted, not made a second time. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -22,11 +22,11 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
 {
     int i, j;
 
-    for (i = record->items->nelts - 1; i >= 0; i--) {
-        const cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
-        const apr_array_header_t *attributes = item->message->attributes;
+    for (i = record->tasks->nelts - 1; i >= 0; i--) {
+        const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+        const apr_array_header_t *attributes = task->message->attributes;
 
-        for (j = 0; !item->fault && attributes && j < attributes->nelts; j++) {
+        for (j = 0; !task->fault && attributes && j < attributes->nelts; j++) {
             const cm_attribute_t *attribute =
                 &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
 
@@ -38,36 +38,36 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
 }
 
 /* Return the parent that RECORD has in COLUMN of match=, or NULL. */
-static const cm_known_t *parent_of(cm_apply_t *run, const cm_record_t *record,
+static const cm_entry_t *parent_of(cm_run_t *run, const cm_record_t *record,
                                    const char *column)
 {
     const cm_attribute_t *attribute = last_attribute(record, column);
 
     if (!attribute || !attribute->reference_model)
         return NULL;
-    return cm_known_same(cm_known_get(
+    return cm_directory_main(cm_directory_get(
         run, cm_settings_model(run->node->settings, attribute->reference_model),
         attribute->reference));
 }
 
 /* Return the id that PARENT has here, or will have when the row that it
  * matches is adopted; or NULL. */
-static const char *local_id_of(const cm_known_t *parent)
+static const char *local_id_of(const cm_entry_t *parent)
 {
     const cm_record_t *record = parent->record;
 
-    if (parent->local_id || !record || record->matched != CM_MATCH_FOUND)
-        return parent->local_id;
-    return record->local_id;
+    if (parent->found->local_id || !record || record->match != CM_MATCH_FOUND)
+        return parent->found->local_id;
+    return record->row->local_id;
 }
 
-int cm_match_stands(cm_apply_t *run, const cm_record_t *record)
+int cm_match_stands(cm_run_t *run, const cm_record_t *record)
 {
     const apr_array_header_t *match = record->table->model->match;
     int i;
 
     for (i = 0; i < match->nelts; i++) {
-        const cm_known_t *parent =
+        const cm_entry_t *parent =
             parent_of(run, record, APR_ARRAY_IDX(match, i, const char *));
 
         if (parent && !local_id_of(parent))
@@ -78,7 +78,7 @@ int cm_match_stands(cm_apply_t *run, const cm_record_t *record)
 
 /* Give the value that RECORD has in a column of match=, as it would stand
  * here. Without one it is like no row. */
-static cm_value_t match_value(cm_apply_t *run, const cm_record_t *record,
+static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
                               const char *name)
 {
     const cm_attribute_t *attribute = last_attribute(record, name);
@@ -103,7 +103,7 @@ static const char *add_text(const char *text, cm_value_t value,
                         value.data);
 }
 
-static void look_for(cm_apply_t *run, cm_record_t *record, looking_t *looking)
+static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
 {
     const apr_array_header_t *match = record->table->model->match;
     cm_datum_t *cells =
@@ -121,7 +121,7 @@ static void look_for(cm_apply_t *run, cm_record_t *record, looking_t *looking)
             return;
         text = add_text(text, value, run->pool);
     }
-    record->matched = CM_MATCH_NONE;
+    record->match = CM_MATCH_NONE;
     if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
         return;
     apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
@@ -181,9 +181,8 @@ static const char *row_text(const looking_t *looking,
     return text;
 }
 
-static cm_error_t *take_row(int *found, cm_apply_t *run,
-                            const looking_t *looking, const cm_rows_t *rows,
-                            int row)
+static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
+                            const cm_rows_t *rows, int row)
 {
     const cm_datum_t *raw = cm_cell(rows, row, 1);
     apr_array_header_t *attributes;
@@ -197,18 +196,18 @@ static cm_error_t *take_row(int *found, cm_apply_t *run,
     record =
         apr_hash_get(looking->records, row_text(looking, attributes, run->pool),
                      APR_HASH_KEY_STRING);
-    if (!record || record->matched == CM_MATCH_FOUND ||
+    if (!record || record->match == CM_MATCH_FOUND ||
         !cm_cell_text(rows, row, 0))
         return NULL;
-    record->matched = CM_MATCH_FOUND;
-    record->asked = record->local_id = cm_cell_text(rows, row, 0);
-    record->row = raw;
+    record->match = CM_MATCH_FOUND;
+    cm_lock_set_row(run, record, cm_cell_text(rows, row, 0), raw,
+                    cm_cell_text(rows, row, 0));
     APR_ARRAY_PUSH(run->matched, cm_record_t *) = record;
     ++*found;
     return NULL;
 }
 
-static cm_error_t *find_rows(int *found, cm_apply_t *run,
+static cm_error_t *find_rows(int *found, cm_run_t *run,
                              const looking_t *looking, apr_pool_t *scratch_pool)
 {
     const char *wanted = apr_pstrcat(scratch_pool, looking->table->key_text,
@@ -225,7 +224,7 @@ static cm_error_t *find_rows(int *found, cm_apply_t *run,
     return NULL;
 }
 
-cm_error_t *cm_match_run(int *found, cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
@@ -235,9 +234,9 @@ cm_error_t *cm_match_run(int *found, cm_apply_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->table->model->match->nelts && record->known &&
-            !record->known->mapping && !record->row &&
-            record->matched == CM_MATCH_OPEN && !cm_names_record_dies(record))
+        if (record->table->model->match->nelts && record->entry &&
+            !record->entry->found->mapping && !record->row->raw &&
+            record->match == CM_MATCH_OPEN && !cm_adopt_is_dying(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));
     }
     for (index = apr_hash_first(scratch_pool, all); index;

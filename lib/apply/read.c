@@ -1,51 +1,84 @@
 /* Reading states: what a record here says, and what a message says. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 #include "record/canonical.h"
 
-/* The row says nothing about deletes, nor about clocks: its mapping does. */
-static void begin_state(cm_apply_t *run, cm_record_t *record)
-{
-    const cm_mapping_t *mapping = record->known ? record->known->mapping : NULL;
+/* A record that is being read: its state is still open. */
+typedef struct reading_t {
+    const cm_record_t *record;
+    const cm_mapping_t *mapping; /* or NULL */
+    cm_here_t *here;
+    cm_state_t *state;
+    cm_value_t *raw;
+} reading_t;
 
-    record->state = cm_state_create(record->table->column_count, run->pool);
-    record->raw = apr_pcalloc(run->pool, sizeof(*record->raw) *
-                                             record->table->column_count);
-    if (!mapping)
-        return;
-    record->state->clock = mapping->clocks.clock;
-    record->state->deleted_at = mapping->deleted_at;
+/* The row says nothing about deletes, nor about clocks: its mapping does. */
+static reading_t begin_reading(cm_run_t *run, const cm_record_t *record)
+{
+    int count = record->table->column_count;
+    reading_t reading = {
+        .record = record,
+        .mapping = record->entry ? record->entry->found->mapping : NULL,
+        .here = apr_pcalloc(run->pool, sizeof(cm_here_t)),
+        .state = cm_state_create(count, run->pool),
+        .raw = apr_pcalloc(run->pool, sizeof(cm_value_t) * count)};
+
+    if (reading.mapping) {
+        reading.state->clock = reading.mapping->clocks.clock;
+        reading.state->deleted_at = reading.mapping->deleted_at;
+    }
+    *reading.here = (cm_here_t){.exists = record->row->raw != NULL,
+                                .local_id = record->row->local_id,
+                                .state = reading.state,
+                                .raw = reading.raw};
+    return reading;
 }
 
-cm_error_t *cm_apply_read_record(cm_apply_t *run, cm_record_t *record,
-                                 const cm_datum_t *raw)
+static cm_error_t *read_row(cm_run_t *run, const reading_t *reading)
 {
-    const cm_mapping_t *mapping = record->known ? record->known->mapping : NULL;
+    const cm_table_t *table = reading->record->table;
+    const cm_datum_t *raw = reading->record->row->raw;
     apr_array_header_t *attributes;
     int i;
 
-    begin_state(run, record);
-    if (!raw || record->state->deleted_at)
+    if (!raw || reading->state->deleted_at)
         return NULL;
-    CM_TRY(cm_message_capture(&attributes, record->table, raw->data, raw->size,
+    CM_TRY(cm_message_capture(&attributes, table, raw->data, raw->size,
                               cm_dialect_of_store(run->node->store),
                               run->pool));
     for (i = 0; i < attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
-        int column = cm_table_settable(record->table, attribute->name);
+        int column = cm_table_settable(table, attribute->name);
 
         if (column < 0)
             continue;
-        record->raw[column] = attribute->value;
-        record->state->fields[column].value = attribute->value;
-        record->state->fields[column].clock =
-            mapping ? cm_clocks_of(&mapping->clocks, attribute->name) : 0;
+        reading->raw[column] = attribute->value;
+        reading->state->fields[column].value = attribute->value;
+        reading->state->fields[column].clock =
+            reading->mapping
+                ? cm_clocks_of(&reading->mapping->clocks, attribute->name)
+                : 0;
     }
     return NULL;
+}
+
+/* Read what is here of RECORD. A row that cannot be read concerns only the
+ * messages for it. */
+static reading_t read_record(cm_run_t *run, const cm_record_t *record)
+{
+    reading_t reading = begin_reading(run, record);
+    const cm_error_t *err = read_row(run, &reading);
+
+    if (err)
+        reading.here->unreadable =
+            cm_error_make(run->pool, err->code, err, __FILE__, __LINE__,
+                          "the row '%s' of table '%s' here cannot be read",
+                          reading.here->local_id, record->table->model->table);
+    return reading;
 }
 
 /* A reference is compared by the name of the record that it refers to. */
@@ -54,24 +87,24 @@ static cm_value_t name_value(const char *key)
     return (cm_value_t){CM_TEXT, key, strlen(key)};
 }
 
-static cm_value_t item_value(cm_apply_t *run, const cm_item_t *item,
+static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                              const cm_attribute_t *attribute, int column)
 {
-    const cm_known_t *parent;
+    const cm_entry_t *parent;
 
     if (!attribute->reference_model)
-        return cm_canonical_normalise(&item->table->columns[column],
+        return cm_canonical_normalise(&task->table->columns[column],
                                       attribute->value, run->pool);
-    parent = cm_known_same(cm_known_get(
+    parent = cm_directory_main(cm_directory_get(
         run, cm_settings_model(run->node->settings, attribute->reference_model),
         attribute->reference));
     return name_value(parent->key);
 }
 
-cm_state_t *cm_apply_read_item(cm_apply_t *run, const cm_item_t *item)
+cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
 {
-    const cm_message_t *message = item->message;
-    cm_state_t *state = cm_state_create(item->table->column_count, run->pool);
+    const cm_message_t *message = task->message;
+    cm_state_t *state = cm_state_create(task->table->column_count, run->pool);
     int i;
 
     state->clock = message->clocks.clock;
@@ -82,12 +115,12 @@ cm_state_t *cm_apply_read_item(cm_apply_t *run, const cm_item_t *item)
     for (i = 0; i < message->attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
-        int column = cm_table_settable(item->table, attribute->name);
+        int column = cm_table_settable(task->table, attribute->name);
 
         if (column < 0)
             continue;
         state->fields[column] = (cm_field_t){
-            .value = item_value(run, item, attribute, column),
+            .value = task_value(run, task, attribute, column),
             .clock = cm_clocks_of(&message->clocks, attribute->name),
             .source = attribute};
     }
@@ -122,7 +155,7 @@ static void ask_name(apr_hash_t *namings, const char *model, cm_field_t *field,
 
 /* Return the parent that a message gives the column, when it is the one that
  * stands there already: then nobody need be asked. */
-static const cm_known_t *named_by_items(cm_apply_t *run,
+static const cm_entry_t *named_by_tasks(cm_run_t *run,
                                         const cm_record_t *record,
                                         const cm_column_t *column,
                                         const char *local_id)
@@ -131,41 +164,43 @@ static const cm_known_t *named_by_items(cm_apply_t *run,
         cm_settings_model(run->node->settings, column->reference);
     int i, j;
 
-    for (i = 0; i < record->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(record->items, i, cm_item_t);
-        const apr_array_header_t *attributes = item->message->attributes;
+    for (i = 0; i < record->tasks->nelts; i++) {
+        const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+        const apr_array_header_t *attributes = task->message->attributes;
 
-        for (j = 0; !item->fault && attributes && j < attributes->nelts; j++) {
+        for (j = 0; !task->fault && attributes && j < attributes->nelts; j++) {
             const cm_attribute_t *attribute =
                 &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
-            const cm_known_t *parent;
+            const cm_entry_t *parent;
 
             if (!attribute->reference_model ||
                 strcmp(attribute->reference_model, column->reference) ||
                 strcmp(attribute->name, column->name))
                 continue;
-            parent =
-                cm_known_same(cm_known_get(run, model, attribute->reference));
-            if (parent->local_id && !strcmp(parent->local_id, local_id))
+            parent = cm_directory_main(
+                cm_directory_get(run, model, attribute->reference));
+            if (parent->found->local_id &&
+                !strcmp(parent->found->local_id, local_id))
                 return parent;
         }
     }
     return NULL;
 }
 
-static void name_record_references(cm_apply_t *run, cm_record_t *record,
-                                   apr_hash_t *namings, apr_pool_t *pool)
+static void name_references(cm_run_t *run, const reading_t *reading,
+                            apr_hash_t *namings, apr_pool_t *pool)
 {
+    const cm_record_t *record = reading->record;
     int i;
 
     for (i = 0; i < record->table->column_count; i++) {
         const cm_column_t *column = &record->table->columns[i];
-        cm_field_t *field = &record->state->fields[i];
-        const cm_known_t *parent;
+        cm_field_t *field = &reading->state->fields[i];
+        const cm_entry_t *parent;
 
         if (!column->reference || field->value.kind <= CM_NULL)
             continue;
-        parent = named_by_items(run, record, column, field->value.data);
+        parent = named_by_tasks(run, record, column, field->value.data);
         if (parent)
             field->value = name_value(parent->key);
         else
@@ -173,7 +208,7 @@ static void name_record_references(cm_apply_t *run, cm_record_t *record,
     }
 }
 
-static cm_error_t *name_model(cm_apply_t *run, const cm_model_t *model,
+static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
                               const naming_t *naming)
 {
     apr_hash_t *found;
@@ -197,18 +232,17 @@ static cm_error_t *name_model(cm_apply_t *run, const cm_model_t *model,
     return NULL;
 }
 
-cm_error_t *cm_apply_read_references(cm_apply_t *run, apr_pool_t *scratch_pool)
+/* Replace the values of references by the names of the parents. */
+static cm_error_t *name_all(cm_run_t *run, const reading_t *readings, int count,
+                            apr_pool_t *scratch_pool)
 {
     apr_hash_t *namings = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
-    for (i = 0; i < run->records->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-
-        if (record->exists)
-            name_record_references(run, record, namings, scratch_pool);
-    }
+    for (i = 0; i < count; i++)
+        if (readings[i].here->exists)
+            name_references(run, &readings[i], namings, scratch_pool);
     for (index = apr_hash_first(scratch_pool, namings); index;
          index = apr_hash_next(index)) {
         const cm_model_t *model =
@@ -217,4 +251,19 @@ cm_error_t *cm_apply_read_references(cm_apply_t *run, apr_pool_t *scratch_pool)
         CM_TRY(name_model(run, model, apr_hash_this_val(index)));
     }
     return NULL;
+}
+
+cm_error_t *cm_apply_read_records(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int count = run->records->nelts, i;
+    reading_t *readings =
+        apr_palloc(scratch_pool, (count + 1) * sizeof(*readings));
+
+    for (i = 0; i < count; i++)
+        readings[i] =
+            read_record(run, CM_NTH(run->records, i, const cm_record_t));
+    CM_TRY(name_all(run, readings, count, scratch_pool));
+    for (i = 0; i < count; i++)
+        CM_NTH(run->records, i, cm_record_t)->here = readings[i].here;
+    return cm_directory_find_parents(run, scratch_pool);
 }

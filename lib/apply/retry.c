@@ -1,53 +1,53 @@
 /* What failed is tried once more, as it happened: one message at a time. A
  * unique value that two records exchanged, or a row that was in the way, may
  * be free by then. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <apr_strings.h>
 
 #include "store/dialect.h"
 #include "outbox/missing.h"
 
-static cm_error_t *write_one(cm_apply_t *run, cm_record_t *record, int until,
+static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
                              apr_pool_t *scratch_pool)
 {
     apr_array_header_t *one =
         apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
 
-    record->careful = 1;
-    record->error = cm_effect_make(run, record, until, 0);
+    record->alone = 1;
+    record->error = cm_merge_record(run, record, until, 0);
     if (record->error)
         return NULL;
     APR_ARRAY_PUSH(one, cm_record_t *) = record;
     return cm_write_records(run, one, scratch_pool);
 }
 
-/* Go through the items in order of arrival. Once one of a record fails, its
+/* Go through the tasks in order of arrival. Once one of a record fails, its
  * later ones wait; *MOVED counts those that did not. */
-static cm_error_t *try_items(int *moved, cm_apply_t *run,
+static cm_error_t *try_tasks(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
     int i;
 
     apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; i < run->items->nelts; i++) {
-        cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
-        cm_record_t *record = item->record;
+    for (i = 0; i < run->tasks->nelts; i++) {
+        cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
+        cm_record_t *record = task->record;
 
-        if (!record || item->done ||
-            CM_NTH(record->items, record->next, cm_item_t) != item)
+        if (!record || task->done ||
+            CM_NTH(record->tasks, record->next, cm_task_t) != task)
             continue;
         apr_pool_clear(iterpool);
         CM_TRY(write_one(run, record, record->next + 1, iterpool));
-        *moved += item->done;
+        *moved += task->done;
     }
     apr_pool_destroy(iterpool);
     return NULL;
 }
 
 /* Messages that fail alone may do together: a later one mends an earlier. */
-static cm_error_t *try_records(int *moved, cm_apply_t *run,
+static cm_error_t *try_records(int *moved, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
@@ -58,17 +58,17 @@ static cm_error_t *try_records(int *moved, cm_apply_t *run,
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (!cm_rounds_pending(record) ||
-            record->items->nelts - record->next < 2)
+            record->tasks->nelts - record->next < 2)
             continue;
         apr_pool_clear(iterpool);
-        CM_TRY(write_one(run, record, record->items->nelts, iterpool));
+        CM_TRY(write_one(run, record, record->tasks->nelts, iterpool));
         *moved += !cm_rounds_pending(record);
     }
     apr_pool_destroy(iterpool);
     return NULL;
 }
 
-static const cm_error_t *wait_behind(cm_apply_t *run, const cm_item_t *first)
+static const cm_error_t *wait_behind(cm_run_t *run, const cm_task_t *first)
 {
     return CM_FAIL(run->pool, CM_WAITS,
                    "message %" APR_INT64_T_FMT " of the same record is parked",
@@ -77,28 +77,28 @@ static const cm_error_t *wait_behind(cm_apply_t *run, const cm_item_t *first)
 
 /* What is left is parked: the first of a record with the reason, the others
  * behind it. */
-static void name_reasons(cm_apply_t *run)
+static void name_reasons(cm_run_t *run)
 {
     int i, j;
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        const cm_item_t *first = NULL;
+        const cm_task_t *first = NULL;
 
-        for (j = record->next; j < record->items->nelts; j++) {
-            cm_item_t *item = CM_NTH(record->items, j, cm_item_t);
+        for (j = record->next; j < record->tasks->nelts; j++) {
+            cm_task_t *task = CM_NTH(record->tasks, j, cm_task_t);
 
             if (!first)
-                item->error = record->error;
+                task->error = record->error;
             else
-                item->error =
-                    item->fault ? item->fault : wait_behind(run, first);
-            first = first ? first : item;
+                task->error =
+                    task->fault ? task->fault : wait_behind(run, first);
+            first = first ? first : task;
         }
     }
 }
 
-static int anything_left(const cm_apply_t *run)
+static int anything_left(const cm_run_t *run)
 {
     int i;
 
@@ -109,7 +109,7 @@ static int anything_left(const cm_apply_t *run)
     return 0;
 }
 
-static cm_error_t *try_all(cm_apply_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *try_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int moved = 1;
 
@@ -117,7 +117,7 @@ static cm_error_t *try_all(cm_apply_t *run, apr_pool_t *scratch_pool)
         int created = run->created;
 
         moved = 0;
-        CM_TRY(try_items(&moved, run, scratch_pool));
+        CM_TRY(try_tasks(&moved, run, scratch_pool));
         if (run->created > created)
             CM_TRY(cm_rounds_settle(run, scratch_pool));
         if (!moved)
@@ -128,48 +128,49 @@ static cm_error_t *try_all(cm_apply_t *run, apr_pool_t *scratch_pool)
 
 /* The parent of RECORD by ATTRIBUTE, when it had a row here and the record
  * cannot be without it; else NULL. */
-static const cm_known_t *needed_parent(cm_apply_t *run,
-                                       const cm_record_t *record,
+static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
                                        const cm_attribute_t *attribute)
 {
     const cm_column_t *column = cm_table_column(record->table, attribute->name);
     const cm_model_t *model;
-    const cm_known_t *parent;
+    const cm_entry_t *parent;
 
     if (!attribute->reference_model || !column || column->nullable)
         return NULL;
     model = cm_settings_model(run->node->settings, attribute->reference_model);
     if (!model)
         return NULL;
-    parent = cm_known_same(cm_known_get(run, model, attribute->reference));
+    parent =
+        cm_directory_main(cm_directory_get(run, model, attribute->reference));
     /* a row without a parent of its own goes by no foreign key, but unseen */
-    return parent->mapping && parent->local_id && model->deletes &&
-                   model->references->nelts
+    return parent->found->mapping && parent->found->local_id &&
+                   model->deletes && model->references->nelts
                ? parent
                : NULL;
 }
 
 /* Look whether a parent of RECORD has lost its row. */
-static cm_error_t *look_for_parents(cm_apply_t *run, cm_record_t *record,
+static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
                                     apr_pool_t *pool)
 {
-    const cm_item_t *item = CM_NTH(record->items, record->next, cm_item_t);
+    const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
     int i;
 
-    for (i = 0; i < item->message->attributes->nelts && !record->lost; i++) {
-        const cm_known_t *parent = needed_parent(
+    for (i = 0; i < task->message->attributes->nelts && !record->dead_parent;
+         i++) {
+        const cm_entry_t *parent = needed_parent(
             run, record,
-            &APR_ARRAY_IDX(item->message->attributes, i, cm_attribute_t));
+            &APR_ARRAY_IDX(task->message->attributes, i, cm_attribute_t));
         apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
         apr_array_header_t *present;
 
         if (!parent)
             continue;
-        APR_ARRAY_PUSH(ids, const char *) = parent->local_id;
+        APR_ARRAY_PUSH(ids, const char *) = parent->found->local_id;
         CM_TRY(
             cm_missing_present(&present, run->node, parent->model, ids, pool));
         if (!present->nelts)
-            record->lost = parent;
+            record->dead_parent = parent;
     }
     return NULL;
 }
@@ -178,8 +179,8 @@ static cm_error_t *look_for_parents(cm_apply_t *run, cm_record_t *record,
  * on, and no trigger sees it. A record whose row is gone, and that of its
  * parent, too, went that way: no other row is deleted unseen while its
  * children refer to it. *FOUND counts such records. */
-static cm_error_t *find_lost(int *found, cm_apply_t *run,
-                             apr_pool_t *scratch_pool)
+static cm_error_t *find_orphans(int *found, cm_run_t *run,
+                                apr_pool_t *scratch_pool)
 {
     int i;
 
@@ -187,17 +188,18 @@ static cm_error_t *find_lost(int *found, cm_apply_t *run,
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (!cm_rounds_pending(record) || !record->error ||
-            record->error->code != CM_REJECTED || record->exists ||
-            record->lost || !record->known || !record->known->mapping ||
-            !record->known->mapping->local_id)
+            record->error->code != CM_REJECTED || record->here->exists ||
+            record->dead_parent || !record->entry ||
+            !record->entry->found->mapping ||
+            !record->entry->found->mapping->local_id)
             continue;
         CM_TRY(look_for_parents(run, record, scratch_pool));
-        *found += record->lost != NULL;
+        *found += record->dead_parent != NULL;
     }
     return NULL;
 }
 
-cm_error_t *cm_apply_retry(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int moved;
 
@@ -205,10 +207,10 @@ cm_error_t *cm_apply_retry(cm_apply_t *run, apr_pool_t *scratch_pool)
         moved = 0;
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
-            CM_TRY(cm_together_run(&moved, run, scratch_pool));
+            CM_TRY(cm_together_write(&moved, run, scratch_pool));
         if (!moved &&
             cm_dialect_of_store(run->node->store)->database == CM_MYSQL)
-            CM_TRY(find_lost(&moved, run, scratch_pool));
+            CM_TRY(find_orphans(&moved, run, scratch_pool));
     } while (moved);
     name_reasons(run);
     return NULL;

@@ -1,16 +1,16 @@
 /* The order of writing: parents before children, deletes last. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <apr_strings.h>
 
 int cm_rounds_pending(const cm_record_t *record)
 {
-    return record->next < record->items->nelts;
+    return record->next < record->tasks->nelts;
 }
 
-int cm_rounds_ready(cm_apply_t *run, cm_record_t *record, int partial)
+int cm_rounds_ready(cm_run_t *run, cm_record_t *record, int partial)
 {
-    record->error = cm_effect_make(run, record, record->items->nelts, partial);
+    record->error = cm_merge_record(run, record, record->tasks->nelts, partial);
     return !record->error;
 }
 
@@ -23,7 +23,7 @@ static int may_come(const cm_record_t *record)
 }
 
 /* Make the effects of all that wait for nothing; deletes are left. */
-static apr_array_header_t *ready_records(cm_apply_t *run, apr_pool_t *pool)
+static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
 {
     apr_array_header_t *ready = apr_array_make(pool, 64, sizeof(cm_record_t *));
     int i;
@@ -41,7 +41,7 @@ static apr_array_header_t *ready_records(cm_apply_t *run, apr_pool_t *pool)
     return ready;
 }
 
-cm_error_t *cm_rounds_settle(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
     int created;
@@ -80,7 +80,7 @@ static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
     return deepest;
 }
 
-cm_error_t *cm_rounds_delete(cm_apply_t *run, apr_pool_t *scratch_pool)
+cm_error_t *cm_rounds_delete(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     enum {
         DEEPEST = 8

@@ -1,5 +1,5 @@
 /* Whether what stands in the rows just written is what was written. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -49,7 +49,7 @@ static const char *example_of(cm_value_t value, apr_pool_t *pool)
     return apr_pstrmemdup(pool, value.data, size);
 }
 
-static void note(cm_apply_t *run, const cm_record_t *record,
+static void note(cm_run_t *run, const cm_record_t *record, const char *local_id,
                  const cm_column_t *column, cm_value_t written,
                  cm_value_t stored)
 {
@@ -57,24 +57,25 @@ static void note(cm_apply_t *run, const cm_record_t *record,
     int i;
 
     for (i = 0; i < run->altered->nelts; i++) {
-        const cm_altered_t *known =
+        const cm_altered_t *entry =
             &APR_ARRAY_IDX(run->altered, i, cm_altered_t);
 
-        if (!strcmp(known->model, model) &&
-            !strcmp(known->column, column->name))
+        if (!strcmp(entry->model, model) &&
+            !strcmp(entry->column, column->name))
             return;
     }
     APR_ARRAY_PUSH(run->altered, cm_altered_t) =
         (cm_altered_t){.model = model,
                        .column = column->name,
-                       .local_id = record->effect->mapping.local_id,
+                       .local_id = local_id,
                        .written = example_of(written, run->pool),
                        .stored = example_of(stored, run->pool),
                        .seen_at = cm_clocks_now()};
 }
 
-static cm_error_t *compare_row(cm_apply_t *run, const cm_record_t *record,
-                               const cm_datum_t *raw, apr_pool_t *pool)
+static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
+                               const char *local_id, const cm_datum_t *raw,
+                               apr_pool_t *pool)
 {
     const cm_table_t *table = record->table;
     apr_array_header_t *attributes;
@@ -94,13 +95,14 @@ static cm_error_t *compare_row(cm_apply_t *run, const cm_record_t *record,
         written = form_of(column, record->effect->raw[place], pool);
         stored = form_of(column, stored, pool);
         if (cm_value_compare(written, stored))
-            note(run, record, column, written, stored);
+            note(run, record, local_id, column, written, stored);
     }
     return NULL;
 }
 
 /* The keys of COUNT RECORDS; ASKED maps them to their records. */
-static cm_bulk_t *keys_of(cm_apply_t *run, cm_record_t **records, int count,
+static cm_bulk_t *keys_of(cm_run_t *run, cm_record_t **records,
+                          const cm_mapping_t *mappings, int count,
                           apr_hash_t *asked, apr_pool_t *pool)
 {
     const cm_table_t *table = records[0]->table;
@@ -111,8 +113,8 @@ static cm_bulk_t *keys_of(cm_apply_t *run, cm_record_t **records, int count,
     *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
     keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
     for (i = 0; i < count; i++) {
-        const char *key = cm_known_add_key(
-            run, table, records[i]->effect->mapping.local_id, keys);
+        const char *key =
+            cm_directory_add_key(run, table, mappings[i].local_id, keys);
 
         if (key)
             apr_hash_set(asked, key, APR_HASH_KEY_STRING, records[i]);
@@ -120,7 +122,8 @@ static cm_bulk_t *keys_of(cm_apply_t *run, cm_record_t **records, int count,
     return keys;
 }
 
-cm_error_t *cm_stored_compare(cm_apply_t *run, cm_record_t **records, int count,
+cm_error_t *cm_stored_compare(cm_run_t *run, cm_record_t **records,
+                              const cm_mapping_t *mappings, int count,
                               apr_pool_t *scratch_pool)
 {
     const cm_table_t *table = records[0]->table;
@@ -133,7 +136,7 @@ cm_error_t *cm_stored_compare(cm_apply_t *run, cm_record_t **records, int count,
          records[0]->effect->kind != CM_EFFECT_UPDATE) ||
         !may_be_altered(records[0]))
         return NULL;
-    keys = keys_of(run, records, count, asked, scratch_pool);
+    keys = keys_of(run, records, mappings, count, asked, scratch_pool);
     if (!cm_bulk_rows(keys))
         return NULL;
     CM_TRY(cm_bulk_select(
@@ -149,7 +152,9 @@ cm_error_t *cm_stored_compare(cm_apply_t *run, cm_record_t **records, int count,
                          APR_HASH_KEY_STRING);
 
         if (record)
-            CM_TRY(compare_row(run, record, cm_cell(rows, i, 1), scratch_pool));
+            CM_TRY(compare_row(run, record,
+                               apr_pstrdup(run->pool, cm_cell_text(rows, i, 0)),
+                               cm_cell(rows, i, 1), scratch_pool));
     }
     return NULL;
 }

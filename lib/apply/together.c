@@ -1,13 +1,13 @@
 /* Records that depend on each other in ways that nobody declares: constraints
  * of the database that are checked at the end of a transaction. Each alone is
  * refused, together they are not. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 /* Of so many that are left each is tried with each. */
 #define MOST_IN_PAIRS 16
 
 /* Return the records that the database refused. */
-static apr_array_header_t *refused_records(const cm_apply_t *run,
+static apr_array_header_t *refused_records(const cm_run_t *run,
                                            apr_pool_t *pool)
 {
     apr_array_header_t *refused =
@@ -17,16 +17,16 @@ static apr_array_header_t *refused_records(const cm_apply_t *run,
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->known && cm_rounds_pending(record) && record->error &&
-            record->error->code == CM_REJECTED && !record->unreadable &&
-            !CM_NTH(record->items, record->next, cm_item_t)->fault)
+        if (record->entry && cm_rounds_pending(record) && record->error &&
+            record->error->code == CM_REJECTED && !record->here->unreadable &&
+            !CM_NTH(record->tasks, record->next, cm_task_t)->fault)
             APR_ARRAY_PUSH(refused, cm_record_t *) = record;
     }
     return refused;
 }
 
 /* Try those of COUNT RECORDS that are left, all at once. */
-static cm_error_t *try_group(int *done, cm_apply_t *run, cm_record_t **records,
+static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
                              int count, apr_pool_t *scratch_pool)
 {
     apr_array_header_t *group =
@@ -39,13 +39,13 @@ static cm_error_t *try_group(int *done, cm_apply_t *run, cm_record_t **records,
         cm_record_t *record = records[i];
 
         errors[i] = record->error;
-        record->careful = 0;
+        record->alone = 0;
         if (cm_rounds_pending(record) && cm_rounds_ready(run, record, 0))
             APR_ARRAY_PUSH(group, cm_record_t *) = record;
     }
     *done = 0;
     if (group->nelts > 1)
-        CM_TRY(cm_cycle_write_together(done, run, group, 1, scratch_pool));
+        CM_TRY(cm_cycle_write(done, run, group, 1, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!cm_rounds_pending(records[i]))
             continue;
@@ -56,9 +56,8 @@ static cm_error_t *try_group(int *done, cm_apply_t *run, cm_record_t **records,
 }
 
 /* Try COUNT RECORDS together, then either half of them. */
-static cm_error_t *try_halves(int *moved, cm_apply_t *run,
-                              cm_record_t **records, int count,
-                              apr_pool_t *scratch_pool)
+static cm_error_t *try_halves(int *moved, cm_run_t *run, cm_record_t **records,
+                              int count, apr_pool_t *scratch_pool)
 {
     apr_pool_t *pool;
     int done;
@@ -77,7 +76,7 @@ static cm_error_t *try_halves(int *moved, cm_apply_t *run,
 }
 
 /* Try each that is left with each behind it. */
-static cm_error_t *try_pairs(int *moved, cm_apply_t *run,
+static cm_error_t *try_pairs(int *moved, cm_run_t *run,
                              const apr_array_header_t *refused,
                              apr_pool_t *scratch_pool)
 {
@@ -101,8 +100,8 @@ static cm_error_t *try_pairs(int *moved, cm_apply_t *run,
     return NULL;
 }
 
-cm_error_t *cm_together_run(int *moved, cm_apply_t *run,
-                            apr_pool_t *scratch_pool)
+cm_error_t *cm_together_write(int *moved, cm_run_t *run,
+                              apr_pool_t *scratch_pool)
 {
     apr_array_header_t *refused = refused_records(run, scratch_pool);
 

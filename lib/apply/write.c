@@ -1,5 +1,5 @@
 /* Writing effects: many records in one statement, and the bad ones alone. */
-#include "apply/apply.h"
+#include "apply/internal.h"
 
 #include <string.h>
 
@@ -9,10 +9,10 @@
 #define CHUNK_ROWS  500
 #define CHUNK_BYTES (4 * 1024 * 1024)
 
-int cm_write_is_fatal(const cm_apply_t *run, const cm_error_t *err)
+int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err)
 {
     return err->code == CM_BUSY || err->code == CM_UNAVAILABLE ||
-           (err->code == CM_SCHEMA && !run->isolate_schema);
+           (err->code == CM_SCHEMA && !run->apply.isolate_schema);
 }
 
 /* Begin the rows of a statement that sets the columns that the shape of
@@ -57,7 +57,7 @@ static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
         const cm_effect_t *effect = records[i]->effect;
 
         if (with_key)
-            cm_bulk_row(bulk, "t", records[i]->local_id);
+            cm_bulk_row(bulk, "t", records[i]->here->local_id);
         for (j = 0; j < records[i]->table->column_count; j++) {
             if (effect->writes[j])
                 cm_bulk_add(bulk, effect->cells[j]);
@@ -78,8 +78,10 @@ static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
         "none: `communicator-sync check` says how");
 }
 
-static cm_error_t *create_rows(cm_apply_t *run, cm_record_t **records,
-                               int count, apr_pool_t *scratch_pool)
+/* Create rows; MAPPINGS get the keys that the database has given. */
+static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records,
+                               cm_mapping_t *mappings, int count,
+                               apr_pool_t *scratch_pool)
 {
     const cm_table_t *table = records[0]->table;
     cm_bulk_t *bulk = fill_rows(records, count, 0, scratch_pool);
@@ -93,7 +95,7 @@ static cm_error_t *create_rows(cm_apply_t *run, cm_record_t **records,
 
         if (!key)
             return no_key(table, scratch_pool);
-        records[i]->effect->mapping.local_id = apr_pstrdup(run->pool, key);
+        mappings[i].local_id = apr_pstrdup(run->pool, key);
     }
     return NULL;
 }
@@ -115,8 +117,8 @@ static cm_error_t *held_back(const cm_table_t *table, apr_int64_t rows,
         "(communicator_applying)");
 }
 
-static cm_error_t *update_rows(cm_apply_t *run, cm_record_t **records,
-                               int count, apr_pool_t *scratch_pool)
+static cm_error_t *update_rows(cm_run_t *run, cm_record_t **records, int count,
+                               apr_pool_t *scratch_pool)
 {
     apr_int64_t changed;
 
@@ -131,7 +133,7 @@ static cm_error_t *update_rows(cm_apply_t *run, cm_record_t **records,
 
 /* Fewer rows are deleted than there are when a foreign key takes along what
  * would have had its turn; but then they are gone. */
-static cm_error_t *check_gone(cm_apply_t *run, const cm_table_t *table,
+static cm_error_t *check_gone(cm_run_t *run, const cm_table_t *table,
                               const cm_bulk_t *keys, apr_pool_t *scratch_pool)
 {
     cm_rows_t *rows;
@@ -145,8 +147,8 @@ static cm_error_t *check_gone(cm_apply_t *run, const cm_table_t *table,
                      scratch_pool);
 }
 
-static cm_error_t *delete_rows(cm_apply_t *run, cm_record_t **records,
-                               int count, apr_pool_t *scratch_pool)
+static cm_error_t *delete_rows(cm_run_t *run, cm_record_t **records, int count,
+                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys =
         apr_array_make(scratch_pool, count, sizeof(const char *));
@@ -155,7 +157,7 @@ static cm_error_t *delete_rows(cm_apply_t *run, cm_record_t **records,
     int i;
 
     for (i = 0; i < count; i++)
-        APR_ARRAY_PUSH(keys, const char *) = records[i]->local_id;
+        APR_ARRAY_PUSH(keys, const char *) = records[i]->here->local_id;
     CM_TRY(cm_node_deleting(run->node, records[0]->table, keys, scratch_pool));
     CM_TRY(cm_bulk_delete(&deleted, run->node->store, rows, scratch_pool));
     if (deleted >= count)
@@ -163,7 +165,8 @@ static cm_error_t *delete_rows(cm_apply_t *run, cm_record_t **records,
     return check_gone(run, records[0]->table, rows, scratch_pool);
 }
 
-static cm_error_t *write_rows(cm_apply_t *run, cm_record_t **records, int count,
+static cm_error_t *write_rows(cm_run_t *run, cm_record_t **records,
+                              cm_mapping_t *mappings, int count,
                               apr_pool_t *scratch_pool)
 {
     if (records[0]->effect->kind == CM_EFFECT_NONE)
@@ -172,39 +175,54 @@ static cm_error_t *write_rows(cm_apply_t *run, cm_record_t **records, int count,
         return delete_rows(run, records, count, scratch_pool);
     CM_TRY(cm_node_applying(run->node, records[0]->table, scratch_pool));
     if (records[0]->effect->kind == CM_EFFECT_CREATE)
-        return create_rows(run, records, count, scratch_pool);
+        return create_rows(run, records, mappings, count, scratch_pool);
     return update_rows(run, records, count, scratch_pool);
 }
 
-static cm_error_t *write_chunk(cm_apply_t *run, cm_record_t **records,
-                               int count, apr_pool_t *scratch_pool)
+static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records,
+                               cm_mapping_t *mappings, int count,
+                               apr_pool_t *scratch_pool)
 {
-    CM_TRY(write_rows(run, records, count, scratch_pool));
-    CM_TRY(cm_stored_compare(run, records, count, scratch_pool));
-    CM_TRY(cm_mappings_write(run, records, count, scratch_pool));
+    CM_TRY(write_rows(run, records, mappings, count, scratch_pool));
+    CM_TRY(cm_stored_compare(run, records, mappings, count, scratch_pool));
+    CM_TRY(cm_mappings_write(run, records, mappings, count, scratch_pool));
     if (!run->strict)
         return NULL;
-    return cm_transaction_check_deferred(&run->back, run->node->store,
+    return cm_transaction_check_deferred(&run->deferred, run->node->store,
                                          run->pool, scratch_pool);
+}
+
+/* Return the mappings of the effects of COUNT RECORDS, to be completed. */
+static cm_mapping_t *mappings_of(cm_record_t **records, int count,
+                                 apr_pool_t *pool)
+{
+    cm_mapping_t *mappings = apr_palloc(pool, count * sizeof(*mappings));
+    int i;
+
+    for (i = 0; i < count; i++)
+        mappings[i] = records[i]->effect->mapping;
+    return mappings;
 }
 
 /* Write COUNT records of one shape under a savepoint. When that fails, halve
  * them until the bad ones stand alone. */
-static cm_error_t *write_isolated(cm_apply_t *run, cm_record_t **records,
+static cm_error_t *write_isolated(cm_run_t *run, cm_record_t **records,
                                   int count, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = run->node->store;
+    cm_mapping_t *mappings;
     apr_pool_t *pool;
     cm_error_t *err;
     int i;
 
     apr_pool_create(&pool, scratch_pool);
+    mappings = mappings_of(records, count, pool);
     CM_TRY(cm_transaction_savepoint(store, "chunk", pool));
-    err = write_chunk(run, records, count, pool);
+    err = write_chunk(run, records, mappings, count, pool);
     if (!err) {
         CM_TRY(cm_transaction_release(store, "chunk", pool));
         for (i = 0; i < count; i++)
-            cm_done_effect(run, records[i]);
+            cm_written_note(run, records[i], &mappings[i]);
         apr_pool_destroy(pool);
         return NULL;
     }
@@ -232,7 +250,7 @@ static apr_size_t size_of(const cm_record_t *record)
     return size;
 }
 
-static cm_error_t *write_shape(cm_apply_t *run, apr_array_header_t *records,
+static cm_error_t *write_shape(cm_run_t *run, apr_array_header_t *records,
                                apr_pool_t *scratch_pool)
 {
     cm_record_t **all = (cm_record_t **)(void *)records->elts;
@@ -253,7 +271,7 @@ static cm_error_t *write_shape(cm_apply_t *run, apr_array_header_t *records,
     return NULL;
 }
 
-cm_error_t *cm_write_records(cm_apply_t *run, const apr_array_header_t *records,
+cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
                              apr_pool_t *scratch_pool)
 {
     apr_hash_t *by_shape = apr_hash_make(scratch_pool);

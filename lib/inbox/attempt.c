@@ -23,12 +23,12 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool)
 
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *taking, apr_pool_t *pool)
 {
-    cm_apply_t *run = cm_apply_create(taking->node, taking->peer, pool);
+    cm_apply_t *apply = cm_apply_create(taking->node, taking->peer, pool);
 
-    run->isolate_schema = taking->isolate_schema;
-    run->strict = taking->strict;
-    run->barred = taking->barred;
-    return run;
+    apply->isolate_schema = taking->isolate_schema;
+    apply->strict = taking->strict;
+    apply->refusal = taking->barred;
+    return apply;
 }
 
 static void note_parked(cm_attempt_t *taking, const cm_item_t *item)
@@ -46,14 +46,14 @@ static void note_parked(cm_attempt_t *taking, const cm_item_t *item)
         .transient = cm_error_code_is_transient(item->error->code)};
 }
 
-static void note_altered(cm_attempt_t *taking, const cm_apply_t *run)
+static void note_altered(cm_attempt_t *taking, const cm_apply_t *apply)
 {
     apr_pool_t *pool = taking->result_pool;
     int i;
 
-    for (i = 0; i < run->altered->nelts; i++) {
+    for (i = 0; i < apply->altered->nelts; i++) {
         const cm_altered_t *altered =
-            &APR_ARRAY_IDX(run->altered, i, cm_altered_t);
+            &APR_ARRAY_IDX(apply->altered, i, cm_altered_t);
 
         APR_ARRAY_PUSH(taking->receipt->altered, cm_altered_t) =
             (cm_altered_t){.model = apr_pstrdup(pool, altered->model),
@@ -62,21 +62,21 @@ static void note_altered(cm_attempt_t *taking, const cm_apply_t *run)
     }
 }
 
-cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *run,
+cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool)
 {
     int i;
 
-    CM_TRY(cm_apply_finish(run, scratch_pool));
-    note_altered(taking, run);
-    CM_TRY(cm_inbox_rows_keep(run, attempts, scratch_pool));
-    for (i = 0; i < run->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+    CM_TRY(cm_apply_finish(apply, scratch_pool));
+    note_altered(taking, apply);
+    CM_TRY(cm_inbox_rows_keep(apply, attempts, scratch_pool));
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        taking->receipt->applied += item->done;
-        taking->receipt->accepted += !item->kept;
-        if (!item->done && (note_kept || !item->kept))
+        taking->receipt->applied += item->applied;
+        taking->receipt->accepted += !item->attempts;
+        if (!item->applied && (note_kept || !item->attempts))
             note_parked(taking, item);
     }
     return NULL;

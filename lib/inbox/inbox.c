@@ -25,28 +25,28 @@ int cm_inbox_receipt_mostly_parked(const cm_receipt_t *receipt)
     return cm_inbox_is_mostly_parked(parked, receipt->accepted) ? parked : 0;
 }
 
-static cm_error_t *add_messages(cm_apply_t *run,
+static cm_error_t *add_messages(cm_apply_t *apply,
                                 const apr_array_header_t *messages,
                                 apr_pool_t *scratch_pool)
 {
     apr_int64_t now = cm_clocks_now();
     int i;
 
-    if (!run->barred)
-        CM_TRY(cm_inbox_rows_add_same(run, messages, scratch_pool));
+    if (!apply->refusal)
+        CM_TRY(cm_inbox_rows_add_same(apply, messages, scratch_pool));
     for (i = 0; i < messages->nelts; i++)
-        cm_apply_add(run, CM_NTH(messages, i, cm_message_t), now, 0);
+        cm_apply_add(apply, CM_NTH(messages, i, cm_message_t), now, 0);
     return NULL;
 }
 
-static int all_done(const cm_apply_t *run)
+static int all_done(const cm_apply_t *apply)
 {
     int i;
 
-    for (i = 0; i < run->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        if (!item->done && !item->kept)
+        if (!item->applied && !item->attempts)
             return 0;
     }
     return 1;
@@ -63,23 +63,23 @@ static cm_error_t *take_strictly(cm_attempt_t *taking, cm_fresh_t *fresh,
     fresh->received = peer->received;
     for (i = 0; i < fresh->messages->nelts; i++) {
         cm_message_t *message = CM_NTH(fresh->messages, i, cm_message_t);
-        cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+        cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
         apr_array_header_t *one =
             apr_array_make(scratch_pool, 1, sizeof(cm_message_t *));
 
         APR_ARRAY_PUSH(one, cm_message_t *) = message;
         CM_TRY(cm_transaction_savepoint(store, "message", scratch_pool));
-        CM_TRY(add_messages(run, one, scratch_pool));
-        CM_TRY(cm_apply_run(run, scratch_pool));
-        if (!all_done(run)) {
+        CM_TRY(add_messages(apply, one, scratch_pool));
+        CM_TRY(cm_apply_run(apply, scratch_pool));
+        if (!all_done(apply)) {
             taking->stopped =
-                CM_NTH(run->items, run->items->nelts - 1, cm_item_t)->error;
+                CM_NTH(apply->items, apply->items->nelts - 1, cm_item_t)->error;
             taking->stopped_id = message->id;
             CM_TRY(cm_transaction_rollback_to(store, "message", scratch_pool));
             return cm_transaction_release(store, "message", scratch_pool);
         }
         CM_TRY(cm_transaction_release(store, "message", scratch_pool));
-        CM_TRY(cm_attempt_finish(taking, run, 0, 0, scratch_pool));
+        CM_TRY(cm_attempt_finish(taking, apply, 0, 0, scratch_pool));
         if (message->id > fresh->received)
             fresh->received = message->id;
         if (taking->gem || message->error)
@@ -98,19 +98,19 @@ static cm_error_t *take_fresh(int *created, cm_attempt_t *taking,
 {
     int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
     cm_store_t *store = taking->node->store;
-    cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+    cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
 
     if (stop)
         CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
-    CM_TRY(add_messages(run, fresh->messages, scratch_pool));
-    CM_TRY(cm_apply_run(run, scratch_pool));
-    *created = run->created;
-    if (stop && !all_done(run)) {
+    CM_TRY(add_messages(apply, fresh->messages, scratch_pool));
+    CM_TRY(cm_apply_run(apply, scratch_pool));
+    *created = apply->created;
+    if (stop && !all_done(apply)) {
         CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
         CM_TRY(take_strictly(taking, fresh, peer, scratch_pool));
     }
     else {
-        CM_TRY(cm_attempt_finish(taking, run, 1, 0, scratch_pool));
+        CM_TRY(cm_attempt_finish(taking, apply, 1, 0, scratch_pool));
     }
     return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
 }

@@ -36,52 +36,52 @@ cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *taking,
 
         created = 0;
         do {
-            cm_apply_t *run;
+            cm_apply_t *apply;
 
             apr_pool_clear(iterpool);
-            run = cm_attempt_begin(taking, iterpool);
-            CM_TRY(cm_inbox_rows_add_page(run, &page, 1, iterpool));
+            apply = cm_attempt_begin(taking, iterpool);
+            CM_TRY(cm_inbox_rows_add_page(apply, &page, 1, iterpool));
             if (!page.count)
                 break;
-            CM_TRY(cm_apply_run(run, iterpool));
-            CM_TRY(cm_attempt_finish(taking, run, 0, 0, iterpool));
-            created += run->created;
+            CM_TRY(cm_apply_run(apply, iterpool));
+            CM_TRY(cm_attempt_finish(taking, apply, 0, 0, iterpool));
+            created += apply->created;
         } while (page.count);
     } while (created);
     apr_pool_destroy(iterpool);
     return NULL;
 }
 
-static void decide(const cm_apply_t *run, cm_decision_e decision)
+static void decide(const cm_apply_t *apply, cm_decision_e decision)
 {
     int i;
 
-    for (i = 0; i < run->items->nelts; i++)
-        CM_NTH(run->items, i, cm_item_t)->decision = decision;
+    for (i = 0; i < apply->items->nelts; i++)
+        CM_NTH(apply->items, i, cm_item_t)->decision = decision;
 }
 
 /* Try one page of what is parked. */
 static cm_error_t *try_page(cm_attempt_t *taking, apr_pool_t *scratch_pool)
 {
-    cm_apply_t *run = cm_attempt_begin(taking, taking->pool);
+    cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
     cm_peer_t *peer;
 
     CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
     taking->receipt->received = peer->received;
     taking->page.most = taking->most;
     if (taking->ids)
-        CM_TRY(cm_inbox_rows_add_ids(run, &taking->page, taking->ids,
+        CM_TRY(cm_inbox_rows_add_ids(apply, &taking->page, taking->ids,
                                      scratch_pool));
     else
-        CM_TRY(cm_inbox_rows_add_page(run, &taking->page, taking->waiting,
+        CM_TRY(cm_inbox_rows_add_page(apply, &taking->page, taking->waiting,
                                       scratch_pool));
     if (!taking->page.count)
         return NULL;
     taking->count = taking->page.count;
-    decide(run, taking->decision);
-    CM_TRY(cm_apply_run(run, scratch_pool));
-    taking->created += run->created;
-    return cm_attempt_finish(taking, run, !taking->waiting || taking->barred,
+    decide(apply, taking->decision);
+    CM_TRY(cm_apply_run(apply, scratch_pool));
+    taking->created += apply->created;
+    return cm_attempt_finish(taking, apply, !taking->waiting || taking->barred,
                              !taking->waiting, scratch_pool);
 }
 

@@ -17,9 +17,9 @@
 static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
                         cm_datum_t now, apr_pool_t *pool)
 {
-    const cm_error_t *err = item->done ? NULL : item->error;
+    const cm_error_t *err = item->applied ? NULL : item->error;
 
-    cm_bulk_row(bulk, "dntn", item->done ? now : cm_datum_text(NULL),
+    cm_bulk_row(bulk, "dntn", item->applied ? now : cm_datum_text(NULL),
                 (apr_int64_t)attempts, err ? cm_error_text(err, pool) : NULL,
                 (apr_int64_t)(err && cm_error_code_is_transient(err->code)));
 }
@@ -32,13 +32,13 @@ static cm_datum_t body_of(const cm_message_t *message)
     return (cm_datum_t){message->body, message->body_size, 0};
 }
 
-static void add_message(cm_bulk_t *bulk, cm_apply_t *run, const cm_item_t *item,
-                        apr_pool_t *pool)
+static void add_message(cm_bulk_t *bulk, cm_apply_t *apply,
+                        const cm_item_t *item, apr_pool_t *pool)
 {
     const cm_message_t *message = item->message;
     int ours = !message->error && !message->from_gem;
 
-    cm_bulk_row(bulk, "tnttttd", run->peer, message->id, message->model,
+    cm_bulk_row(bulk, "tnttttd", apply->peer, message->id, message->model,
                 message->identity.origin, message->identity.original_id,
                 cm_message_action_name(message->action), body_of(message));
     if (ours)
@@ -51,7 +51,7 @@ static void add_message(cm_bulk_t *bulk, cm_apply_t *run, const cm_item_t *item,
     cm_bulk_row(bulk, "n", item->arrived);
 }
 
-static cm_error_t *insert_new(cm_apply_t *run, apr_pool_t *scratch_pool)
+static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"peer", "text"},
                                                {"id", "bigint"},
@@ -76,22 +76,22 @@ static cm_error_t *insert_new(cm_apply_t *run, apr_pool_t *scratch_pool)
     apr_int64_t inserted;
     int i;
 
-    cm_bulk_reserve(bulk, run->items->nelts);
-    for (i = 0; i < run->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+    cm_bulk_reserve(bulk, apply->items->nelts);
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        if (item->kept)
+        if (item->attempts)
             continue;
-        add_message(bulk, run, item, scratch_pool);
+        add_message(bulk, apply, item, scratch_pool);
         add_outcome(bulk, item, 1, now, scratch_pool);
     }
     if (!cm_bulk_rows(bulk))
         return NULL;
-    return cm_bulk_insert(&inserted, run->node->store, bulk, CM_PRESENT_FAIL,
+    return cm_bulk_insert(&inserted, apply->node->store, bulk, CM_PRESENT_FAIL,
                           scratch_pool);
 }
 
-cm_error_t *cm_inbox_rows_keep(cm_apply_t *run, int attempts,
+cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"peer", "text"},
@@ -107,17 +107,18 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *run, int attempts,
     apr_int64_t updated;
     int i;
 
-    for (i = 0; i < run->items->nelts; i++) {
-        const cm_item_t *item = CM_NTH(run->items, i, cm_item_t);
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        if (!item->kept || (!item->done && !attempts))
+        if (!item->attempts || (!item->applied && !attempts))
             continue;
-        cm_bulk_row(bulk, "tn", run->peer, item->message->id);
+        cm_bulk_row(bulk, "tn", apply->peer, item->message->id);
         add_outcome(bulk, item, item->attempts + 1, now, scratch_pool);
     }
     if (cm_bulk_rows(bulk))
-        CM_TRY(cm_bulk_update(&updated, run->node->store, bulk, scratch_pool));
-    return insert_new(run, scratch_pool);
+        CM_TRY(
+            cm_bulk_update(&updated, apply->node->store, bulk, scratch_pool));
+    return insert_new(apply, scratch_pool);
 }
 
 static const char wanted[] =
@@ -125,9 +126,9 @@ static const char wanted[] =
     " t.clocks, t.base, t.refs, t.received_at, t.attempts";
 
 /* Add the message in a row of WANTED. */
-static void add_row(cm_apply_t *run, const cm_rows_t *rows, int row)
+static void add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
 {
-    cm_message_t *message = apr_pcalloc(run->pool, sizeof(*message));
+    cm_message_t *message = apr_pcalloc(apply->pool, sizeof(*message));
     const cm_datum_t *body = cm_cell(rows, row, 5);
     const char *action = cm_cell_text(rows, row, 4);
     int attempts = (int)cm_cell_number(rows, row, 11);
@@ -142,9 +143,9 @@ static void add_row(cm_apply_t *run, const cm_rows_t *rows, int row)
     message->error = cm_message_read_stored(
         message, body->data ? body->data : "", body->size,
         cm_cell_text(rows, row, 7), cm_cell_text(rows, row, 8),
-        cm_cell_text(rows, row, 9), run->pool);
+        cm_cell_text(rows, row, 9), apply->pool);
     message->model = cm_cell_text(rows, row, 1);
-    cm_apply_add(run, message, cm_cell_number(rows, row, 10),
+    cm_apply_add(apply, message, cm_cell_number(rows, row, 10),
                  attempts > 0 ? attempts : 1);
 }
 
@@ -156,14 +157,14 @@ static int compare_items(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* Return whether anything of the run's peer is parked: mostly not. */
-static cm_error_t *any_parked(int *any, const cm_apply_t *run,
+/* Return whether anything of the peer is parked: mostly nothing is. */
+static cm_error_t *any_parked(int *any, const cm_apply_t *apply,
                               apr_pool_t *scratch_pool)
 {
-    const cm_datum_t peer = cm_datum_text(run->peer);
+    const cm_datum_t peer = cm_datum_text(apply->peer);
     cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(&rows, run->node->store,
+    CM_TRY(cm_statement_select(&rows, apply->node->store,
                                "SELECT id FROM inbound_messages WHERE peer = %s"
                                " AND processed_at IS NULL LIMIT 1",
                                &peer, 1, scratch_pool));
@@ -196,7 +197,7 @@ typedef struct same_t {
 } same_t;
 
 /* Take the records of the MESSAGES from FIRST on that are not in ALL yet. */
-static same_t *same_records(const cm_apply_t *run, apr_hash_t *all,
+static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
                             const apr_array_header_t *messages, int first,
                             apr_pool_t *pool)
 {
@@ -207,7 +208,7 @@ static same_t *same_records(const cm_apply_t *run, apr_hash_t *all,
 
     same->records = apr_hash_make(pool);
     same->arguments = apr_array_make(pool, 64, sizeof(cm_datum_t));
-    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(run->peer);
+    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(apply->peer);
     for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
         const char *key;
@@ -231,14 +232,14 @@ static same_t *same_records(const cm_apply_t *run, apr_hash_t *all,
 
 /* One pass through what is parked: looking each record up there would be one
  * for each. */
-static cm_error_t *add_same(cm_apply_t *run, const same_t *same,
+static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
                             apr_pool_t *scratch_pool)
 {
     cm_rows_t *rows;
     int i;
 
     CM_TRY(cm_statement_select(
-        &rows, run->node->store,
+        &rows, apply->node->store,
         apr_pstrcat(scratch_pool, "SELECT ", wanted,
                     " FROM inbound_messages t WHERE t.peer = %s"
                     " AND t.processed_at IS NULL AND t.model IN (",
@@ -247,7 +248,7 @@ static cm_error_t *add_same(cm_apply_t *run, const same_t *same,
                     cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")",
                     NULL),
         (const cm_datum_t *)same->arguments->elts, same->arguments->nelts,
-        run->pool));
+        apply->pool));
     for (i = 0; i < rows->count; i++) {
         cm_identity_t identity = {cm_cell_text(rows, i, 2),
                                   cm_cell_text(rows, i, 3)};
@@ -256,27 +257,27 @@ static cm_error_t *add_same(cm_apply_t *run, const same_t *same,
                                             same_key(cm_cell_text(rows, i, 1),
                                                      identity, scratch_pool),
                                             APR_HASH_KEY_STRING))
-            add_row(run, rows, i);
+            add_row(apply, rows, i);
     }
     return NULL;
 }
 
-cm_error_t *cm_inbox_rows_add_same(cm_apply_t *run,
+cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
                                    const apr_array_header_t *messages,
                                    apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
     int any, first;
 
-    CM_TRY(any_parked(&any, run, scratch_pool));
+    CM_TRY(any_parked(&any, apply, scratch_pool));
     for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
         const same_t *same =
-            same_records(run, all, messages, first, scratch_pool);
+            same_records(apply, all, messages, first, scratch_pool);
 
         if (same->ids)
-            CM_TRY(add_same(run, same, scratch_pool));
+            CM_TRY(add_same(apply, same, scratch_pool));
     }
-    qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
+    qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
           compare_items);
     return NULL;
 }
@@ -287,15 +288,16 @@ static int most_of(const cm_page_t *page)
 }
 
 /* Find where the page ends, by the sizes of its messages. */
-static cm_error_t *measure(apr_int64_t *last, cm_apply_t *run, cm_page_t *page,
-                           const char *which, apr_pool_t *scratch_pool)
+static cm_error_t *measure(apr_int64_t *last, cm_apply_t *apply,
+                           cm_page_t *page, const char *which,
+                           apr_pool_t *scratch_pool)
 {
-    const cm_datum_t peer = cm_datum_text(run->peer);
+    const cm_datum_t peer = cm_datum_text(apply->peer);
     apr_int64_t size = 0;
     cm_rows_t *rows;
 
     CM_TRY(cm_statement_select(
-        &rows, run->node->store,
+        &rows, apply->node->store,
         apr_psprintf(scratch_pool,
                      "SELECT id, length(body) FROM inbound_messages WHERE"
                      " peer = %%s AND id > %" APR_INT64_T_FMT
@@ -311,34 +313,34 @@ static cm_error_t *measure(apr_int64_t *last, cm_apply_t *run, cm_page_t *page,
     return NULL;
 }
 
-cm_error_t *cm_inbox_rows_add_page(cm_apply_t *run, cm_page_t *page,
+cm_error_t *cm_inbox_rows_add_page(cm_apply_t *apply, cm_page_t *page,
                                    int waiting, apr_pool_t *scratch_pool)
 {
     const char *which = waiting ? " AND transient = 1" : "";
-    const cm_datum_t peer = cm_datum_text(run->peer);
+    const cm_datum_t peer = cm_datum_text(apply->peer);
     apr_int64_t last = 0;
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(measure(&last, run, page, which, scratch_pool));
+    CM_TRY(measure(&last, apply, page, which, scratch_pool));
     if (!page->count)
         return NULL;
     CM_TRY(cm_statement_select(
-        &rows, run->node->store,
+        &rows, apply->node->store,
         apr_psprintf(scratch_pool,
                      "SELECT %s FROM inbound_messages t WHERE t.peer = %%s"
                      " AND t.id > %" APR_INT64_T_FMT
                      " AND t.id <= %" APR_INT64_T_FMT
                      " AND t.processed_at IS NULL%s ORDER BY t.id",
                      wanted, page->after, last, which),
-        &peer, 1, run->pool));
+        &peer, 1, apply->pool));
     for (i = 0; i < rows->count; i++)
-        add_row(run, rows, i);
+        add_row(apply, rows, i);
     page->after = last;
     return NULL;
 }
 
-cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
+cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
                                   const apr_array_header_t *ids,
                                   apr_pool_t *scratch_pool)
 {
@@ -351,17 +353,18 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *run, cm_page_t *page,
 
     page->count = 0;
     for (i = page->after; i < ids->nelts && page->count < most_of(page); i++) {
-        cm_bulk_row(keys, "tn", run->peer, APR_ARRAY_IDX(ids, i, apr_int64_t));
+        cm_bulk_row(keys, "tn", apply->peer,
+                    APR_ARRAY_IDX(ids, i, apr_int64_t));
         page->count++;
     }
     page->after = i;
     if (!page->count)
         return NULL;
-    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, keys,
-                          "t.processed_at IS NULL", 0, run->pool));
+    CM_TRY(cm_bulk_select(&rows, apply->node->store, wanted, keys,
+                          "t.processed_at IS NULL", 0, apply->pool));
     for (i = 0; i < rows->count; i++)
-        add_row(run, rows, i);
-    qsort(run->items->elts, run->items->nelts, sizeof(cm_item_t *),
+        add_row(apply, rows, i);
+    qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
           compare_items);
     return NULL;
 }

@@ -57,3 +57,56 @@ cm_error_t *cm_conflict_keep_message(cm_node_t *node, const char *peer,
                 *cm_cell(rows, 0, 0), now, now);
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL, pool);
 }
+
+/* A value as JSON; SQL NULL: the record is deleted. */
+static cm_datum_t value_text(const cm_value_t *value, apr_pool_t *pool)
+{
+    cm_buffer_t *buffer;
+
+    if (value->kind == CM_ABSENT)
+        return cm_datum_text(NULL);
+    if (value->kind == CM_NULL)
+        return cm_datum_text("null");
+    if (value->kind != CM_TEXT)
+        return (cm_datum_t){value->data, value->size, 0};
+    buffer = cm_buffer_create(value->size + 16, pool);
+    cm_buffer_string(buffer, value->data, value->size);
+    cm_buffer_append(buffer, "", 1);
+    return cm_datum_text(buffer->data);
+}
+
+static void add_row(cm_bulk_t *bulk, const cm_conflict_t *conflict,
+                    apr_int64_t now, apr_pool_t *pool)
+{
+    cm_bulk_row(bulk, "tttttdndntnn", conflict->model, conflict->local_id,
+                conflict->identity.origin, conflict->identity.original_id,
+                conflict->column, value_text(&conflict->lost, pool),
+                conflict->lost_clock, value_text(&conflict->won, pool),
+                conflict->won_clock, conflict->peer, conflict->message_id, now);
+}
+
+cm_error_t *cm_conflict_write(cm_node_t *node,
+                              const apr_array_header_t *conflicts,
+                              apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {
+        {"model", "text"},        {"local_record_id", "text"},
+        {"origin", "text"},       {"original_id", "text"},
+        {"column_name", "text"},  {"lost_value", "text"},
+        {"lost_clock", "bigint"}, {"won_value", "text"},
+        {"won_clock", "bigint"},  {"peer", "text"},
+        {"message_id", "bigint"}, {"created_at", "bigint"}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_conflicts", columns,
+                       sizeof(columns) / sizeof(*columns), 0, scratch_pool);
+    apr_int64_t now = cm_clocks_now(), inserted;
+    int i;
+
+    if (!conflicts->nelts)
+        return NULL;
+    for (i = 0; i < conflicts->nelts; i++)
+        add_row(bulk, &APR_ARRAY_IDX(conflicts, i, cm_conflict_t), now,
+                scratch_pool);
+    return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_FAIL,
+                          scratch_pool);
+}

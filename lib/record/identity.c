@@ -84,3 +84,16 @@ const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool)
         pool, cm_number_text(room, (apr_int64_t)strlen(identity.origin)), ":",
         identity.origin, identity.original_id, NULL);
 }
+
+int cm_identity_of_key(cm_identity_t *identity, const char *key,
+                       apr_pool_t *pool)
+{
+    char *at;
+    apr_int64_t size = apr_strtoi64(key, &at, 10);
+
+    if (*at != ':' || size < 0 || (apr_int64_t)strlen(at + 1) < size)
+        return 0;
+    identity->origin = apr_pstrmemdup(pool, at + 1, (apr_size_t)size);
+    identity->original_id = apr_pstrdup(pool, at + 1 + size);
+    return 1;
+}

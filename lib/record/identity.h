@@ -33,4 +33,9 @@ void cm_identity_write_id(cm_buffer_t *buffer, const char *id);
 /* Return one string of both parts, as a hash key. */
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
 
+/* Read the identity of which cm_identity_key() made KEY. Returns 0 when it is
+ * no such key. */
+int cm_identity_of_key(cm_identity_t *identity, const char *key,
+                       apr_pool_t *pool);
+
 #endif

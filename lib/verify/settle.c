@@ -27,19 +27,6 @@ static int is_same_value(const cm_value_t *a, const cm_value_t *b)
     return cm_value_compare(*a, *b) == 0;
 }
 
-/* Read the key of an identity; returns 0 when KEY is none. */
-static int read_key(cm_identity_t *identity, const char *key, apr_pool_t *pool)
-{
-    char *at;
-    long size = strtol(key, &at, 10);
-
-    if (*at != ':' || size < 0 || strlen(at + 1) < (size_t)size)
-        return 0;
-    identity->origin = apr_pstrmemdup(pool, at + 1, size);
-    identity->original_id = apr_pstrdup(pool, at + 1 + size);
-    return 1;
-}
-
 /* Say whether A and B name the same record of MODEL: one may be another name
  * of it. */
 static cm_error_t *compare_names(int *same, const cm_verify_work_t *work,
@@ -52,8 +39,8 @@ static cm_error_t *compare_names(int *same, const cm_verify_work_t *work,
 
     *same = 0;
     if (!model || a->kind <= CM_NULL || b->kind <= CM_NULL ||
-        !read_key(apr_array_push(names), a->data, pool) ||
-        !read_key(apr_array_push(names), b->data, pool))
+        !cm_identity_of_key(apr_array_push(names), a->data, pool) ||
+        !cm_identity_of_key(apr_array_push(names), b->data, pool))
         return NULL;
     CM_TRY(
         cm_mapping_by_identity(&found, work->node, model->type, names, pool));
@@ -72,7 +59,7 @@ static const char *shown(const cm_verify_column_t *column,
 
     if (value->kind <= CM_NULL)
         return NULL;
-    if (column->reference && read_key(&name, value->data, pool))
+    if (column->reference && cm_identity_of_key(&name, value->data, pool))
         return apr_pstrcat(pool, name.origin, "/", name.original_id, NULL);
     if (size <= SHOWN_BYTES)
         return apr_pstrmemdup(pool, value->data, size);

@@ -1,0 +1,211 @@
+/* The directory: which records the identities are that messages name. */
+#include "apply/internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include "record/canonical.h"
+#include "record/fit.h"
+
+static const cm_found_t nothing;
+
+static apr_hash_t *entries_of_model(cm_run_t *run, const cm_model_t *model)
+{
+    apr_hash_t *of_model =
+        apr_hash_get(run->entries, model->name, APR_HASH_KEY_STRING);
+
+    if (!of_model) {
+        of_model = apr_hash_make(run->pool);
+        apr_hash_set(run->entries, model->name, APR_HASH_KEY_STRING, of_model);
+    }
+    return of_model;
+}
+
+cm_entry_t *cm_directory_get(cm_run_t *run, const cm_model_t *model,
+                             cm_identity_t identity)
+{
+    apr_hash_t *of_model = entries_of_model(run, model);
+    const char *key = cm_identity_key(identity, run->pool);
+    cm_entry_t *entry = apr_hash_get(of_model, key, APR_HASH_KEY_STRING);
+
+    if (!entry) {
+        entry = apr_pcalloc(run->pool, sizeof(*entry));
+        entry->model = model;
+        entry->identity = identity;
+        entry->key = key;
+        entry->found = &nothing;
+        apr_hash_set(of_model, key, APR_HASH_KEY_STRING, entry);
+    }
+    return entry;
+}
+
+cm_entry_t *cm_directory_main(cm_entry_t *entry)
+{
+    while (entry->alias_of)
+        entry = entry->alias_of;
+    return entry;
+}
+
+void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
+                      const cm_mapping_t *mapping, int stored,
+                      const char *local_id)
+{
+    cm_found_t *found = apr_palloc(run->pool, sizeof(*found));
+
+    *found = (cm_found_t){mapping, stored, local_id};
+    entry->found = found;
+}
+
+/* Give all that is known of one model, as it is now. */
+static apr_array_header_t *list_entries(apr_hash_t *of_model, apr_pool_t *pool)
+{
+    apr_array_header_t *list =
+        apr_array_make(pool, apr_hash_count(of_model), sizeof(cm_entry_t *));
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(pool, of_model); index;
+         index = apr_hash_next(index))
+        APR_ARRAY_PUSH(list, cm_entry_t *) = apr_hash_this_val(index);
+    return list;
+}
+
+static void take_mapping(cm_run_t *run, cm_entry_t *entry,
+                         const cm_mapping_t *mapping)
+{
+    cm_entry_t *main = entry;
+
+    if (strcmp(cm_identity_key(mapping->identity, run->pool), entry->key)) {
+        main = cm_directory_get(run, entry->model, mapping->identity);
+        if (main != entry && !main->alias_of)
+            entry->alias_of = main;
+    }
+    cm_directory_set(run, main, mapping, 1,
+                     mapping->deleted_at ? NULL : mapping->local_id);
+}
+
+static cm_error_t *refresh_model(cm_run_t *run, apr_hash_t *of_model,
+                                 apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *list = list_entries(of_model, scratch_pool);
+    apr_array_header_t *identities;
+    apr_hash_t *found;
+    int i;
+
+    if (!list->nelts)
+        return NULL;
+    identities =
+        apr_array_make(scratch_pool, list->nelts, sizeof(cm_identity_t));
+    for (i = 0; i < list->nelts; i++)
+        APR_ARRAY_PUSH(identities, cm_identity_t) =
+            CM_NTH(list, i, cm_entry_t)->identity;
+    CM_TRY(cm_mapping_by_identity(&found, run->node,
+                                  CM_NTH(list, 0, cm_entry_t)->model->type,
+                                  identities, run->pool));
+    for (i = 0; i < list->nelts; i++) {
+        cm_entry_t *entry = CM_NTH(list, i, cm_entry_t);
+        const cm_mapping_t *mapping =
+            apr_hash_get(found, entry->key, APR_HASH_KEY_STRING);
+
+        if (mapping)
+            take_mapping(run, entry, mapping);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_directory_refresh(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(scratch_pool, run->entries); index;
+         index = apr_hash_next(index))
+        CM_TRY(refresh_model(run, apr_hash_this_val(index), scratch_pool));
+    return NULL;
+}
+
+const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry)
+{
+    const char *id = entry->identity.original_id;
+    const char *mark = strchr(id, '\x1f');
+    const char *key = mark ? apr_pstrmemdup(run->pool, id, mark - id) : id;
+    int life = mark ? (int)apr_atoi64(mark + 1) : 1;
+
+    if (entry->found->mapping)
+        return NULL;
+    if (entry->model->shared_keys)
+        return key;
+    if (life == run->node->life &&
+        !strcmp(entry->identity.origin, run->node->settings->name))
+        return key;
+    return NULL;
+}
+
+const char *cm_directory_add_key(cm_run_t *run, const cm_table_t *table,
+                                 const char *key, cm_bulk_t *keys)
+{
+    cm_value_t value = {CM_TEXT, key, strlen(key)};
+    cm_datum_t datum;
+
+    if (cm_fit_value(&datum, table->key, value,
+                     cm_dialect_of_store(run->node->store), run->pool))
+        return NULL;
+    cm_bulk_add(keys, datum);
+    return cm_canonical_key(table, key, cm_dialect_of_store(run->node->store),
+                            run->pool);
+}
+
+static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
+                                apr_hash_t *of_model, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *list = list_entries(of_model, scratch_pool);
+    const cm_bulk_column_t column = {table->key->quoted, table->key->type};
+    cm_bulk_t *keys =
+        cm_bulk_create(table->quoted, &column, 1, 1, scratch_pool);
+    apr_hash_t *asked = apr_hash_make(scratch_pool);
+    cm_rows_t *rows;
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        cm_entry_t *entry = CM_NTH(list, i, cm_entry_t);
+        const char *probe = entry->found->local_id || entry->record
+                                ? NULL
+                                : cm_directory_probe(run, entry);
+        const char *key =
+            probe ? cm_directory_add_key(run, table, probe, keys) : NULL;
+
+        if (key)
+            apr_hash_set(asked, key, APR_HASH_KEY_STRING, entry);
+    }
+    if (!cm_bulk_rows(keys))
+        return NULL;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
+                          0, run->pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *key = cm_cell_text(rows, i, 0);
+        cm_entry_t *entry = apr_hash_get(
+            asked,
+            cm_canonical_key(table, key, cm_dialect_of_store(run->node->store),
+                             scratch_pool),
+            APR_HASH_KEY_STRING);
+
+        if (entry)
+            cm_directory_set(run, entry, NULL, 0, key);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_directory_find_parents(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(scratch_pool, run->entries); index;
+         index = apr_hash_next(index)) {
+        const char *name = apr_hash_this_key(index);
+        const cm_table_t *table;
+
+        if (!cm_node_table(&table, run->node,
+                           cm_settings_model(run->node->settings, name)))
+            CM_TRY(find_parents(run, table, apr_hash_this_val(index),
+                                scratch_pool));
+    }
+    return NULL;
+}

@@ -1,0 +1,468 @@
+/* Merging: what the next messages of a record make of it. */
+#include "apply/internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* A record whose effect is being made. */
+typedef struct merging_t {
+    cm_run_t *run;
+    const cm_record_t *record;
+    cm_effect_t *effect;
+} merging_t;
+
+static cm_error_t *hold(cm_run_t *run, const cm_task_t *task, const char *what)
+{
+    return cm_error_hint(
+        CM_FAIL(run->pool, CM_CONFLICT, "%s was changed on both sides", what),
+        run->pool,
+        "`communicator-sync retry %s %" APR_INT64_T_FMT "` takes this "
+        "message, `communicator-sync discard %s %" APR_INT64_T_FMT "` keeps "
+        "what is here",
+        run->peer, task->message->id, run->peer, task->message->id);
+}
+
+/* Return whether a conflict waits for a person. */
+static int is_held(const cm_record_t *record, const cm_task_t *task)
+{
+    return record->table->model->conflict == CM_CONFLICT_HOLD &&
+           task->item->decision == CM_DECIDE_NOT;
+}
+
+/* What stands here would be lost to a message that did not know it: return
+ * whether it is to stay. */
+static int wins_here(const cm_run_t *run, const cm_record_t *record,
+                     const cm_task_t *task)
+{
+    const cm_model_t *model = record->table->model;
+
+    return task->item->decision == CM_DECIDE_OURS ||
+           (model->conflict == CM_CONFLICT_NODE &&
+            !strcmp(model->conflict_node, run->node->settings->name));
+}
+
+/* Return the value of FIELD as a person is to see it: of a reference, the
+ * origin and the id there of the record that it refers to. */
+static cm_value_t shown_value(const cm_field_t *field, int is_reference,
+                              apr_pool_t *pool)
+{
+    cm_value_t value = field->value;
+    cm_identity_t identity;
+
+    if (!is_reference || value.kind != CM_TEXT ||
+        !cm_identity_of_key(&identity, value.data, pool))
+        return value;
+    value.data =
+        apr_pstrcat(pool, identity.origin, " ", identity.original_id, NULL);
+    value.size = strlen(value.data);
+    return value;
+}
+
+/* Note that the value LOST of column I lost to WON. Who the record is, is known
+ * when it has been written (written.c). */
+static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
+                          const cm_field_t *lost, const cm_field_t *won)
+{
+    const cm_column_t *column = &at->record->table->columns[i];
+    int is_reference = column->reference != NULL;
+
+    APR_ARRAY_PUSH(at->effect->conflicts, cm_conflict_t) =
+        (cm_conflict_t){.model = at->record->table->model->name,
+                        .column = column->name,
+                        .lost = shown_value(lost, is_reference, at->run->pool),
+                        .lost_clock = lost->clock,
+                        .won = shown_value(won, is_reference, at->run->pool),
+                        .won_clock = won->clock,
+                        .peer = at->run->peer,
+                        .message_id = task->message->id};
+}
+
+/* The clock that COLUMN had where the message was made, before it. */
+static apr_int64_t base_of(const cm_message_t *message, const char *column)
+{
+    const apr_int64_t *clock;
+
+    if (!message->base.older)
+        return message->base.clock;
+    clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
+    return clock ? *clock : 0;
+}
+
+/* A person has decided there: a later message of the column knows of what is
+ * here. */
+static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
+                            const char *column, apr_int64_t here)
+{
+    int later = 0, i;
+
+    for (i = record->next; i < record->tasks->nelts; i++) {
+        const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
+        const cm_message_t *message = other->message;
+
+        if (later && !other->fault && message->has_base &&
+            cm_clocks_of(&message->clocks, column) == message->clocks.clock &&
+            base_of(message, column) >= here)
+            return 1;
+        later |= other == task;
+    }
+    return 0;
+}
+
+static int is_republished(const cm_effect_t *effect, int column)
+{
+    int i;
+
+    for (i = 0; i < effect->republish->nelts; i++) {
+        if (APR_ARRAY_IDX(effect->republish, i, int) == column)
+            return 1;
+    }
+    return 0;
+}
+
+/* Let *WINNER stand in COLUMN with the clock of both, and publish it again:
+ * that makes it newer than what it would have lost to. */
+static void settle(const merging_t *at, const cm_task_t *task, int column,
+                   cm_field_t *loser, const cm_field_t *winner)
+{
+    note_conflict(at, task, column, loser, winner);
+    if (!is_republished(at->effect, column))
+        APR_ARRAY_PUSH(at->effect->republish, int) = column;
+    loser->value = winner->value;
+    loser->source = winner->source;
+}
+
+/* Look for a conflict in one column that the message changed. */
+static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
+                                cm_state_t *incoming, int column)
+{
+    cm_effect_t *effect = at->effect;
+    cm_field_t *here = &effect->state->fields[column];
+    cm_field_t *there = &incoming->fields[column];
+    const char *name = at->record->table->columns[column].name;
+    int loses = cm_state_field_wins(there, here);
+
+    if (there->clock != incoming->clock ||
+        !cm_state_conflicts(effect->state, incoming, column,
+                            base_of(task->message, name)))
+        return NULL;
+    if (is_held(at->record, task) &&
+        !is_decided_there(at->record, task, name, here->clock))
+        return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
+    if (loses && wins_here(at->run, at->record, task))
+        settle(at, task, column, there, here);
+    else if (!loses && task->item->decision == CM_DECIDE_THEIRS)
+        settle(at, task, column, here, there);
+    else
+        note_conflict(at, task, column, loses ? here : there,
+                      loses ? there : here);
+    /* The other side may hold ours for a person, too: it is told. */
+    if (task->item->decision && !is_republished(effect, column))
+        APR_ARRAY_PUSH(effect->republish, int) = column;
+    return NULL;
+}
+
+/* A change of a record that is deleted is lost, whenever it was made. */
+static cm_error_t *check_deleted(const merging_t *at, const cm_task_t *task,
+                                 const cm_state_t *incoming)
+{
+    const cm_state_t *state = at->effect->state;
+    const cm_field_t gone = {.clock = state->deleted_at};
+    int i;
+
+    for (i = 0; i < incoming->count && !incoming->deleted_at; i++) {
+        const cm_field_t *there = &incoming->fields[i];
+
+        if (there->value.kind != CM_ABSENT && there->clock == incoming->clock)
+            note_conflict(at, task, i, there, &gone);
+    }
+    return NULL;
+}
+
+/* A delete of what was changed here since the sender saw it. */
+static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
+                                const cm_state_t *incoming)
+{
+    const cm_state_t *state = at->effect->state;
+    const cm_field_t gone = {.clock = incoming->deleted_at};
+    int i;
+
+    if (state->clock <= task->message->base.clock)
+        return NULL;
+    if (is_held(at->record, task))
+        return hold(at->run, task, "the deleted record");
+    if (task->item->decision == CM_DECIDE_OURS) {
+        at->effect->revived = at->record->here->exists;
+        return NULL;
+    }
+    for (i = 0; i < state->count; i++) {
+        const cm_field_t *here = &state->fields[i];
+
+        if (here->value.kind != CM_ABSENT &&
+            here->clock > task->message->base.clock)
+            note_conflict(at, task, i, here, &gone);
+    }
+    return NULL;
+}
+
+/* A row that was adopted loses what the message says otherwise. */
+static void check_adopted(const merging_t *at, const cm_task_t *task,
+                          const cm_state_t *incoming)
+{
+    int i;
+
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &at->effect->state->fields[i];
+        const cm_field_t *there = &incoming->fields[i];
+
+        if (here->value.kind != CM_ABSENT && !here->source &&
+            cm_state_field_wins(there, here) &&
+            cm_value_compare(there->value, here->value))
+            note_conflict(at, task, i, here, there);
+    }
+}
+
+static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
+                                   cm_state_t *incoming)
+{
+    int i;
+
+    if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
+        check_adopted(at, task, incoming);
+    /* Who creates a record has seen nothing of the one that is here. */
+    if (!task->message->has_base && task->message->action != CM_CREATE)
+        return NULL;
+    if (at->effect->state->deleted_at)
+        return check_deleted(at, task, incoming);
+    if (incoming->deleted_at)
+        return check_delete(at, task, incoming);
+    for (i = 0; i < incoming->count; i++)
+        CM_TRY(check_column(at, task, incoming, i));
+    return NULL;
+}
+
+/* A gem's message gets the clocks that it lacks, and what it changed before:
+ * from here on it is like any other. */
+static void stamp_gem(const merging_t *at, cm_task_t *task,
+                      cm_state_t *incoming)
+{
+    const cm_state_t *state = at->effect->state;
+    cm_message_t *message = task->message;
+    apr_int64_t clock = task->item->arrived;
+    int i;
+
+    if (!task->item->attempts && clock <= state->clock)
+        clock = state->clock + 1;
+    cm_state_stamp(incoming, state, clock);
+    if (!at->record->here->exists)
+        incoming->clock = clock;
+    message->clocks = (cm_clocks_t){.clock = clock};
+    message->base = (cm_clocks_t){.clock = 0};
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &state->fields[i];
+        const char *name = at->record->table->columns[i].name;
+
+        if (incoming->fields[i].value.kind != CM_ABSENT)
+            cm_clocks_set(&message->base, name, here->clock, at->run->pool);
+        else if (here->value.kind != CM_ABSENT)
+            cm_clocks_set(&message->clocks, name, here->clock, at->run->pool);
+    }
+}
+
+/* Refuse a message of a host whose clock is far ahead. What the record has seen
+ * may be ahead, too: then nothing is won by it. */
+static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
+{
+    const cm_message_t *message = task->message;
+    apr_int64_t newest = message->clocks.clock, ahead, most;
+
+    if (message->base.clock > newest)
+        newest = message->base.clock;
+    most = at->effect->state->clock + CM_CLOCK_AHEAD;
+    if (newest <= most || task->item->decision == CM_DECIDE_THEIRS)
+        return NULL;
+    ahead = newest - cm_clocks_now();
+    if (ahead <= CM_CLOCK_AHEAD)
+        return NULL;
+    return CM_FAIL(at->run->pool, CM_REJECTED,
+                   "its clock is %.1f days ahead of this host's and of the "
+                   "record's: correct the time of the host that is wrong "
+                   "(NTP); the message is applied when its time has come, or "
+                   "now by `communicator-sync retry %s %" APR_INT64_T_FMT "`",
+                   (double)ahead / CM_CLOCK_AHEAD, at->run->peer, message->id);
+}
+
+static cm_error_t *merge_task(const merging_t *at, int i)
+{
+    cm_task_t *task = CM_NTH(at->record->tasks, i, cm_task_t);
+    cm_effect_t *effect = at->effect;
+    int republished = effect->republish->nelts;
+    cm_state_t *incoming;
+
+    if (task->fault)
+        return cm_error_copy(task->fault, at->run->pool);
+    if (task->message->action == CM_DELETE &&
+        !at->record->table->model->deletes)
+        return NULL;
+    if (task->message->from_gem)
+        task->message->clocks = (cm_clocks_t){.clock = 0};
+    else
+        CM_TRY(check_clock(at, task));
+    incoming = cm_apply_read_task(at->run, task);
+    if (task->message->from_gem && !effect->state->deleted_at)
+        stamp_gem(at, task, incoming);
+    CM_TRY(check_conflicts(at, task, incoming));
+    effect->news[i] = (char)(cm_state_join(effect->state, incoming) ||
+                             effect->republish->nelts > republished);
+    return NULL;
+}
+
+/* The clocks of the record as it will be, for its mapping. */
+static cm_clocks_t clocks_of_state(const cm_table_t *table,
+                                   const cm_state_t *state, apr_pool_t *pool)
+{
+    cm_clocks_t clocks = {.clock = state->clock};
+    int i;
+
+    for (i = 0; i < state->count && !state->deleted_at; i++) {
+        if (cm_table_settable(table, table->columns[i].name) >= 0)
+            cm_clocks_set(&clocks, table->columns[i].name,
+                          state->fields[i].clock, pool);
+    }
+    return clocks;
+}
+
+static void make_mapping(const merging_t *at, int news)
+{
+    cm_effect_t *effect = at->effect;
+    const cm_entry_t *entry = at->record->entry;
+    cm_mapping_t *mapping = &effect->mapping;
+
+    if (entry && entry->found->mapping)
+        *mapping = *entry->found->mapping;
+    else if (entry)
+        mapping->identity = entry->identity;
+    mapping->type = at->record->table->model->type;
+    mapping->clocks =
+        clocks_of_state(at->record->table, effect->state, at->run->pool);
+    mapping->deleted_at = effect->state->deleted_at;
+    if (mapping->deleted_at) {
+        effect->buried_id = at->record->here->exists
+                                ? at->record->here->local_id
+                                : mapping->local_id;
+        mapping->local_id = NULL;
+    }
+    else if (at->record->here->exists)
+        mapping->local_id = at->record->here->local_id;
+    mapping->changed = 1;
+    effect->save = news || effect->kind != CM_EFFECT_NONE ||
+                   (at->record->here->exists && !entry->found->mapping);
+}
+
+static cm_effect_e kind_of(const merging_t *at, int news)
+{
+    const cm_record_t *record = at->record;
+    int deleted = at->effect->state->deleted_at != 0;
+
+    if (at->effect->revived)
+        return CM_EFFECT_NONE;
+    if (record->here->exists)
+        return deleted ? CM_EFFECT_DELETE
+               : news  ? CM_EFFECT_UPDATE
+                       : CM_EFFECT_NONE;
+    return deleted || (record->entry && !news) ? CM_EFFECT_NONE
+                                               : CM_EFFECT_CREATE;
+}
+
+/* A record that cannot be without its parent, which is deleted, is deleted with
+ * it: where the parent was deleted its row is gone already, taken along by a
+ * foreign key, which MariaDB's triggers do not see. The values that the
+ * messages bring are kept as lost, and all of a row that is here. */
+static cm_error_t *go_with_parent(const merging_t *at, int until)
+{
+    const cm_task_t *task = CM_NTH(at->record->tasks, until - 1, cm_task_t);
+    cm_effect_t *effect = at->effect;
+    cm_state_t *gone = cm_state_create(effect->state->count, at->run->pool);
+    cm_field_t none = {.value = {.kind = CM_ABSENT}};
+    int i;
+
+    gone->clock = effect->dead_parent->found->mapping->deleted_at;
+    if (effect->state->clock > gone->clock)
+        gone->clock = effect->state->clock;
+    gone->deleted_at = none.clock = gone->clock;
+    for (i = 0; i < gone->count; i++) {
+        const cm_field_t *field = &effect->state->fields[i];
+
+        if (field->value.kind != CM_ABSENT &&
+            (at->record->here->exists ||
+             field->clock > at->record->here->state->clock))
+            note_conflict(at, task, i, field, &none);
+    }
+    cm_state_join(effect->state, gone);
+    effect->kind = kind_of(at, 1);
+    return cm_cells_make(at->run, at->record, effect);
+}
+
+/* Return whether RECORD is to go with a parent that is deleted. */
+static int is_orphan(const merging_t *at)
+{
+    return at->effect->dead_parent && at->record->entry &&
+           at->record->table->model->deletes;
+}
+
+static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
+                                 int until, int partial)
+{
+    cm_effect_t *effect = apr_pcalloc(run->pool, sizeof(*effect));
+    int i;
+
+    effect->until = until;
+    effect->partial = partial;
+    effect->state = cm_state_copy(record->here->state, run->pool);
+    for (i = 0; i < effect->state->count; i++)
+        effect->state->fields[i].source = NULL;
+    effect->news = apr_pcalloc(run->pool, record->tasks->nelts + 1);
+    effect->conflicts = apr_array_make(run->pool, 0, sizeof(cm_conflict_t));
+    effect->republish = apr_array_make(run->pool, 0, sizeof(int));
+    return effect;
+}
+
+/* Make the effect; fails with what parks the tasks. */
+static cm_error_t *make_effect(const merging_t *at)
+{
+    const cm_record_t *record = at->record;
+    cm_effect_t *effect = at->effect;
+    int news = 0, i;
+    cm_error_t *err;
+
+    if (record->here->unreadable)
+        return cm_error_copy(record->here->unreadable, at->run->pool);
+    for (i = record->next; i < effect->until; i++) {
+        CM_TRY(merge_task(at, i));
+        news |= effect->news[i];
+    }
+    effect->kind = kind_of(at, news);
+    err = cm_cells_make(at->run, record, effect);
+    if (!err && record->dead_parent && effect->kind == CM_EFFECT_CREATE) {
+        effect->dead_parent = record->dead_parent;
+        err = CM_FAIL(at->run->pool, CM_REJECTED, "its row is gone");
+    }
+    if (err && is_orphan(at)) {
+        err = go_with_parent(at, effect->until);
+        news = 1;
+    }
+    if (err)
+        return err;
+    make_mapping(at, news);
+    return NULL;
+}
+
+cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
+                            int partial)
+{
+    const merging_t at = {run, record,
+                          begin_effect(run, record, until, partial)};
+
+    record->effect = at.effect;
+    return make_effect(&at);
+}

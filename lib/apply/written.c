@@ -1,0 +1,128 @@
+/* After an effect has been written: it is what is here now. */
+#include "apply/internal.h"
+
+#include <apr_strings.h>
+
+#include "node/graves.h"
+#include "outbox/aliases.h"
+
+/* Remember a record that has just been deleted, and might have aliases. */
+static void note_burial(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    const cm_mapping_t *mapping =
+        record->entry ? record->entry->found->mapping : NULL;
+    const cm_identity_t *by = NULL;
+    int i;
+
+    if (!effect->state->deleted_at || record->here->state->deleted_at ||
+        !mapping || !mapping->id || !record->table->model->match->nelts)
+        return;
+    for (i = record->next; i < effect->until; i++) {
+        const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+
+        if (task->message->action == CM_DELETE)
+            by = &task->message->identity;
+    }
+    APR_ARRAY_PUSH(run->burials, cm_burial_t) =
+        (cm_burial_t){.model = record->table->model,
+                      .mapping = *mapping,
+                      .clock = effect->state->deleted_at,
+                      .base = record->here->state->clock,
+                      .by = by};
+}
+
+/* Remember what a deleted record was called here. */
+static void note_grave(cm_run_t *run, const cm_record_t *record,
+                       const cm_mapping_t *mapping)
+{
+    const cm_effect_t *effect = record->effect;
+
+    if (effect->buried_id)
+        APR_ARRAY_PUSH(run->graves, cm_grave_t) = (cm_grave_t){
+            record->table->model, effect->buried_id, mapping->identity};
+}
+
+static void set_found(cm_run_t *run, cm_record_t *record,
+                      const cm_mapping_t *written)
+{
+    cm_mapping_t *mapping = apr_pmemdup(run->pool, written, sizeof(*written));
+
+    if (!record->entry) {
+        record->entry =
+            cm_directory_get(run, record->table->model, mapping->identity);
+        record->entry->record = record;
+    }
+    mapping->changed = 0;
+    cm_directory_set(run, record->entry, mapping, 1,
+                     mapping->deleted_at ? NULL : mapping->local_id);
+}
+
+static void set_here(cm_run_t *run, cm_record_t *record,
+                     const cm_mapping_t *mapping)
+{
+    const cm_effect_t *effect = record->effect;
+    cm_here_t *here = apr_pmemdup(run->pool, record->here, sizeof(*here));
+
+    here->state = effect->state;
+    here->raw = effect->raw;
+    if (effect->kind == CM_EFFECT_CREATE) {
+        here->exists = 1;
+        here->local_id = mapping->local_id;
+        run->created++;
+    }
+    if (effect->kind == CM_EFFECT_DELETE || effect->revived)
+        here->exists = 0;
+    record->here = here;
+    record->match = CM_MATCH_NONE;
+}
+
+static void keep_conflicts(cm_run_t *run, const cm_record_t *record)
+{
+    const apr_array_header_t *conflicts = record->effect->conflicts;
+    int i;
+
+    for (i = 0; i < conflicts->nelts; i++) {
+        cm_conflict_t *conflict = apr_array_push(run->conflicts);
+
+        *conflict = APR_ARRAY_IDX(conflicts, i, cm_conflict_t);
+        conflict->identity = record->entry->identity;
+        conflict->local_id = record->here->local_id;
+    }
+}
+
+static void finish_tasks(cm_record_t *record)
+{
+    const cm_effect_t *effect = record->effect;
+    int i;
+
+    for (i = record->next; i < effect->until; i++) {
+        cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+
+        task->done = !effect->partial;
+        task->error = NULL;
+        task->news |= effect->news[i];
+    }
+    if (!effect->partial)
+        record->next = effect->until;
+    record->error = NULL;
+}
+
+void cm_written_note(cm_run_t *run, cm_record_t *record,
+                     const cm_mapping_t *mapping)
+{
+    const cm_effect_t *effect = record->effect;
+
+    note_burial(run, record);
+    note_grave(run, record, mapping);
+    if (effect->save)
+        set_found(run, record, mapping);
+    set_here(run, record, mapping);
+    keep_conflicts(run, record);
+    finish_tasks(record);
+    if (effect->republish->nelts || effect->revived || effect->dead_parent)
+        APR_ARRAY_PUSH(run->republish, cm_republish_t) =
+            (cm_republish_t){record, effect->republish, effect->revived,
+                             effect->dead_parent != NULL};
+    record->effect = NULL;
+}
