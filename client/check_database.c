@@ -221,7 +221,7 @@ static void check_leftovers(sync_check_t *check)
 /* No fault of anybody's, but to be known before it happens. */
 static void check_truncate(sync_check_t *check)
 {
-    if (cm_dialect_of_store(check->client->store)->database == CM_MYSQL)
+    if (cm_dialect_of_store(check->client->store)->truncate_hidden)
         sync_check_say(check, CM_VERDICT_OK,
                        "MariaDB's triggers do not see TRUNCATE: the records "
                        "stay at the peers",

@@ -208,8 +208,7 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
             CM_TRY(cm_together_write(&moved, run, scratch_pool));
-        if (!moved &&
-            cm_dialect_of_store(run->node->store)->database == CM_MYSQL)
+        if (!moved && cm_dialect_of_store(run->node->store)->cascades_hidden)
             CM_TRY(find_orphans(&moved, run, scratch_pool));
     } while (moved);
     name_reasons(run);

@@ -59,7 +59,7 @@ static cm_error_t *look_below(int *waiting, cm_node_t *node,
                               const cm_rows_t *rows, int all, apr_pool_t *pool)
 {
     *waiting = 0;
-    if (all || cm_dialect_of_store(node->store)->database != CM_MYSQL ||
+    if (all || !cm_dialect_of_store(node->store)->leaves_gaps ||
         !cm_cell_number(rows, 0, PASSED))
         return NULL;
     return cm_stamp_is_waiting(waiting, node, pool);

@@ -115,7 +115,7 @@ static cm_error_t *in_transaction(cm_attempt_t *taking, cm_taking_work_t work,
     }
     cm_transaction_rollback(store);
     taking->lost = is_lost(taking, err, began, scratch_pool);
-    if (cm_dialect_of_store(store)->database == CM_MYSQL && !taking->lost) {
+    if (cm_dialect_of_store(store)->keeps_variables && !taking->lost) {
         cm_error_t *ignored =
             cm_node_applying(taking->node, NULL, scratch_pool);
 

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "store/bulk.h"
 #include "store/dialect.h"
 
 #define PAGE_ROWS  500

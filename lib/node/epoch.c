@@ -178,14 +178,11 @@ static cm_error_t *check_all(cm_claim_t *claim, cm_node_t *node,
  * such setting, which does no harm. */
 static void wait_for_cluster(cm_node_t *node, int wait, apr_pool_t *pool)
 {
-    cm_error_t *ignored;
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
+    const char *sql = wait ? dialect->sync_reads : dialect->sync_reads_end;
+    cm_error_t *ignored =
+        sql ? cm_statement_run(NULL, node->store, sql, NULL, 0, pool) : NULL;
 
-    if (cm_dialect_of_store(node->store)->database != CM_MYSQL)
-        return;
-    ignored = cm_statement_run(NULL, node->store,
-                               wait ? "SET SESSION wsrep_sync_wait = 1"
-                                    : "SET SESSION wsrep_sync_wait = DEFAULT",
-                               NULL, 0, pool);
     (void)ignored;
 }
 

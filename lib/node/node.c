@@ -238,26 +238,13 @@ static cm_error_t *set_applying_row(cm_store_t *store, const char *name,
 cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
                              apr_pool_t *scratch_pool)
 {
+    const char *sql = cm_dialect_of_store(node->store)->set_applying;
     const char *name = table ? table->model->table : NULL;
     cm_datum_t argument = cm_datum_text(name);
-    cm_rows_t *rows;
 
-    switch (cm_dialect_of_store(node->store)->database) {
-    case CM_SQLITE3:
+    if (!sql)
         return set_applying_row(node->store, name, scratch_pool);
-    case CM_PGSQL:
-        if (!name)
-            argument = cm_datum_text("");
-        return cm_statement_select(
-            &rows, node->store,
-            "SELECT set_config('communicator.applying', %s, true)", &argument,
-            1, scratch_pool);
-    case CM_MYSQL:
-        return cm_statement_run(NULL, node->store,
-                                "SET @communicator_applying = %s", &argument, 1,
-                                scratch_pool);
-    }
-    return NULL;
+    return cm_statement_run(NULL, node->store, sql, &argument, 1, scratch_pool);
 }
 
 cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
@@ -269,7 +256,7 @@ cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
     apr_int64_t inserted;
     int i;
 
-    if (cm_dialect_of_store(node->store)->database != CM_SQLITE3)
+    if (cm_dialect_of_store(node->store)->set_applying)
         return cm_node_applying(node, table, scratch_pool);
     CM_TRY(set_applying_row(node->store, NULL, scratch_pool));
     bulk = cm_bulk_create("communicator_applying", columns, 1, 1, scratch_pool);

@@ -155,7 +155,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
     confirmed = row ? row->confirmed : 0;
     stamped = apr_psprintf(
         pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
-    if (dialect->database == CM_MYSQL)
+    if (dialect->leaves_gaps)
         CM_TRY(cm_node_refresh(&last_seq, node, pool));
     unstamped = apr_pstrcat(
         pool, dialect->unstamped, " WHERE ",

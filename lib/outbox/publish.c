@@ -27,21 +27,6 @@ typedef struct condition_t {
     apr_array_header_t *arguments; /* cm_datum_t */
 } condition_t;
 
-/* Return TEXT with every percent sign doubled: SQL of others, to stand in SQL
- * with parameters. */
-static const char *doubled(const char *text, apr_pool_t *pool)
-{
-    char *copy = apr_palloc(pool, 2 * strlen(text) + 1), *to = copy;
-
-    for (; *text; text++) {
-        *to++ = *text;
-        if (*text == '%')
-            *to++ = '%';
-    }
-    *to = '\0';
-    return copy;
-}
-
 static int is_integer(const char *text)
 {
     text += *text == '-';
@@ -62,15 +47,16 @@ static const char *key_sql(condition_t *condition, const cm_column_t *column,
     return "%s";
 }
 
-/* Give the SQL that stands for a key found by the section "bound". SQLite's
- * columns hold values of any type: it gives a literal. */
+/* Give the SQL that stands for a key found by the section "bound", which gives
+ * a literal where columns hold values of any type. */
 static const char *bound_sql(condition_t *condition,
                              const publication_t *publication,
                              const cm_datum_t *bound, apr_pool_t *pool)
 {
-    if (cm_dialect_of_store(publication->node->store)->database == CM_SQLITE3)
-        return doubled(bound->data, pool);
-    return key_sql(condition, publication->table->key, bound);
+    const cm_column_t *key = publication->table->key;
+
+    return key->loose ? cm_dialect_doubled(bound->data, '%', pool)
+                      : key_sql(condition, key, bound);
 }
 
 static condition_t *condition_create(apr_pool_t *pool)
@@ -105,6 +91,13 @@ static condition_t *between(const publication_t *publication,
     return condition;
 }
 
+/* Return TEXT as a literal for SQL with parameters. */
+static const char *literal(const cm_store_t *store, const char *text,
+                           apr_pool_t *pool)
+{
+    return cm_dialect_doubled(cm_store_literal(store, text, pool), '%', pool);
+}
+
 /* Return the section NAME of publish.sql for CONDITION. */
 static const char *section(const publication_t *publication, const char *name,
                            const condition_t *condition, apr_pool_t *pool)
@@ -119,11 +112,9 @@ static const char *section(const publication_t *publication, const char *name,
         {"key", table->key->quoted},
         {"key_text", table->key_text},
         {"capture", table->capture},
-        {"model", doubled(cm_store_literal(store, model, pool), pool)},
+        {"model", literal(store, model, pool)},
         {"begin",
-         doubled(cm_store_literal(
-                     store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool),
-                 pool)},
+         literal(store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool)},
         {"offset", apr_psprintf(pool, "%d", CHUNK_ROWS - 1)},
         {"condition", condition->sql},
     };
@@ -195,7 +186,7 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
                        "model '%s' is not published here (direction=receive)",
                        model->name);
     publication->node = node;
-    publication->where = where ? doubled(where, pool) : NULL;
+    publication->where = where ? cm_dialect_doubled(where, '%', pool) : NULL;
     return cm_node_table(&publication->table, node, model);
 }
 

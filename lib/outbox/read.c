@@ -70,9 +70,6 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
                               const cm_reading_t *reading, apr_pool_t *pool)
 {
     cm_datum_t peer = cm_datum_text(reading->peer);
-    const char *size = cm_dialect_of_store(node->store)->database == CM_SQLITE3
-                           ? "length(CAST(body AS blob))"
-                           : "octet_length(body)";
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
     int i;
@@ -85,7 +82,8 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
                      " WHERE seq > %" APR_INT64_T_FMT
                      " AND seq <= %" APR_INT64_T_FMT " AND %s"
                      " ORDER BY seq LIMIT %d",
-                     size, reading->after,
+                     cm_dialect_of_store(node->store)->body_bytes,
+                     reading->after,
                      reading->until ? reading->until : range->highest,
                      FROM_OTHERS, reading->limits.messages + 1),
         &peer, 1, pool));
@@ -119,8 +117,7 @@ static int make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
         unknown |= !column;
         if (!column || !column->carried)
             continue;
-        if (dialect->database == CM_MYSQL &&
-            column->value_class == CM_CLASS_BINARY &&
+        if (column->value_class == CM_CLASS_BINARY &&
             attribute.value.kind == CM_TEXT &&
             !strcmp(attribute.value.data, CM_CAPTURE_APART)) {
             row->incomplete = 1;

@@ -48,15 +48,12 @@ static const char *rows_sql(const cm_stamp_t *stamp)
     const cm_dialect_t *dialect = cm_dialect_of_store(stamp->node->store);
     const cm_stamping_t *stamping = stamp->stamping;
     apr_pool_t *pool = stamp->pool;
-    const char *size = dialect->database == CM_SQLITE3
-                           ? "length(CAST(body AS blob))"
-                           : "octet_length(body)";
     const char *body =
         stamping->peer
             ? apr_psprintf(pool,
                            "CASE WHEN action IS NOT NULL AND source IS NULL"
                            " AND %s <= %d THEN body END",
-                           size, KEPT_BYTES)
+                           dialect->body_bytes, KEPT_BYTES)
             : "NULL";
     const char *sql =
         apr_psprintf(pool,
@@ -64,7 +61,7 @@ static const char *rows_sql(const cm_stamp_t *stamp)
                      " clock, origin, original_id,"
                      " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
                      " FROM %s WHERE %s%s LIMIT %d",
-                     size, body, dialect->unstamped,
+                     dialect->body_bytes, body, dialect->unstamped,
                      cm_unstamped_where(stamp->node, stamping->all, pool),
                      dialect->in_order, stamping->limit);
 

@@ -62,7 +62,7 @@ static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
 {
     return row->action && !strcmp(row->action, "create") &&
            mapping->clocks.clock &&
-           cm_dialect_of_store(stamp->node->store)->database != CM_SQLITE3;
+           !cm_dialect_of_store(stamp->node->store)->replace_hidden;
 }
 
 /* Return the mapping of the row's record, or NULL: it has none, and shall

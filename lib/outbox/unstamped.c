@@ -26,7 +26,7 @@ static const char *behind(const cm_node_t *node, int all, apr_pool_t *pool)
 
 const char *cm_unstamped_where(const cm_node_t *node, int all, apr_pool_t *pool)
 {
-    if (all || dialect_of(node)->database != CM_MYSQL)
+    if (all || !dialect_of(node)->leaves_gaps)
         return behind(node, all, pool);
     return apr_psprintf(
         pool, "seq IS NULL AND (id > %" APR_INT64_T_FMT "%s)", node->stamped_id,
@@ -82,7 +82,7 @@ static cm_error_t *look_behind(cm_look_t *look, cm_node_t *node,
         return NULL;
     look->waiting = cm_cell_text(rows, 0, 0) != NULL;
     look->stale = (int)cm_cell_number(rows, 0, 1);
-    if (dialect->database != CM_MYSQL || !cm_cell_number(rows, 0, 2))
+    if (!dialect->leaves_gaps || !cm_cell_number(rows, 0, 2))
         return NULL;
     CM_TRY(cm_node_refresh(&last_seq, node, pool));
     if (look->waiting)
@@ -131,16 +131,16 @@ cm_error_t *cm_unstamped_note(int *torn, cm_node_t *node, cm_found_t *found,
                               apr_pool_t *scratch_pool)
 {
     *torn = 0;
-    if (dialect_of(node)->database == CM_PGSQL)
+    if (dialect_of(node)->snapshot)
         cm_unstamped_open_note(node, found, scratch_pool);
-    if (dialect_of(node)->database != CM_MYSQL || !found->ids->nelts)
+    if (!dialect_of(node)->leaves_gaps || !found->ids->nelts)
         return NULL;
     return note_gaps(torn, node, found, scratch_pool);
 }
 
 cm_error_t *cm_unstamped_forget(cm_node_t *node, apr_pool_t *scratch_pool)
 {
-    if (dialect_of(node)->database != CM_MYSQL ||
+    if (!dialect_of(node)->leaves_gaps ||
         !cm_unstamped_gaps_are_old(node, scratch_pool))
         return NULL;
     return cm_unstamped_gaps_forget(node, scratch_pool);

@@ -299,13 +299,13 @@ cm_value_t cm_canonical_value(const cm_column_t *column, cm_value_t raw,
 
     /* MariaDB shows a TIMESTAMP in the session's zone, where an hour of the
      * autumn is twice: the trigger writes seconds since 1970. */
-    if (dialect->database == CM_MYSQL && raw.kind == CM_TEXT &&
+    if (dialect->captures_text && raw.kind == CM_TEXT &&
         column->value_class == CM_CLASS_TIMESTAMP_ZONE &&
         cm_moment_read_epoch(&moment, raw.data, raw.size))
         return normalise_moment(column, &moment, raw, pool);
-    if (dialect->database == CM_MYSQL)
+    if (dialect->captures_text)
         raw = from_mysql(column, raw);
-    if (dialect->database == CM_SQLITE3)
+    if (column->loose)
         return from_sqlite(column, raw, pool);
     return cm_canonical_normalise(column, raw, pool);
 }

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "store/bulk.h"
 #include "store/dialect.h"
 #include "record/canonical.h"
 #include "record/fit.h"
@@ -134,7 +135,7 @@ cm_error_t *cm_capture_row_whole(const cm_datum_t **raw, cm_store_t *store,
     cm_rows_t *rows;
     int i, cell = 0;
 
-    if (cm_dialect_of_store(store)->database != CM_MYSQL || !is_apart(*raw))
+    if (!cm_dialect_of_store(store)->reads_apart || !is_apart(*raw))
         return NULL;
     CM_TRY(cm_bulk_select(&rows, store, columns_of(table, result_pool),
                           key_of(table, key, result_pool), NULL, 0,

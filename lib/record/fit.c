@@ -20,9 +20,12 @@ cm_error_t *cm_fit_reject(const cm_fit_target_t *target, const char *reason)
                    target->column->name, reason);
 }
 
+/* Return whether the column's type begins with WORD. Where any column holds
+ * values of any type, its name means nothing. */
 static int type_begins(const cm_fit_target_t *target, const char *word)
 {
-    return !strncasecmp(target->column->type, word, strlen(word));
+    return !target->column->loose &&
+           !strncasecmp(target->column->type, word, strlen(word));
 }
 
 static int characters(cm_value_t value)
@@ -115,7 +118,7 @@ static cm_error_t *check_text(const cm_fit_target_t *target, cm_value_t value)
 {
     const cm_column_t *column = target->column;
 
-    if (target->database == CM_PGSQL && memchr(value.data, 0, value.size))
+    if (!target->dialect->holds_nul && memchr(value.data, 0, value.size))
         CM_REJECT(target, "cannot hold U+0000");
     if (column->length && characters(value) > column->length)
         CM_REJECT(target, "holds %d characters, the value has %d",
@@ -126,16 +129,14 @@ static cm_error_t *check_text(const cm_fit_target_t *target, cm_value_t value)
                   "%" APR_SIZE_T_FMT,
                   column->octets, value.size);
     if ((type_begins(target, "bpchar") || type_begins(target, "char(")) &&
-        !column->loose && value.size && value.data[value.size - 1] == ' ')
+        value.size && value.data[value.size - 1] == ' ')
         CM_REJECT(target, "is of fixed length and drops spaces at the end");
     if (is_made_number(target, value))
         CM_REJECT(target, "of type '%s' would make a number of the text",
                   column->type);
-    if (target->database == CM_MYSQL && type_begins(target, "enum(") &&
-        !is_enum_value(target, value))
+    if (type_begins(target, "enum(") && !is_enum_value(target, value))
         CM_REJECT(target, "has no such value in its enum");
-    if (target->database == CM_MYSQL && type_begins(target, "set(") &&
-        !is_set_value(target, value))
+    if (type_begins(target, "set(") && !is_set_value(target, value))
         CM_REJECT(target, "has no such values in its set, or not in this "
                           "order");
     if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
@@ -152,7 +153,6 @@ static cm_error_t *datum_text(cm_datum_t *datum, const cm_fit_target_t *target,
     return NULL;
 }
 
-/* PostgreSQL reads bits as digits. */
 static cm_datum_t bit_digits_of(const cm_fit_target_t *target,
                                 apr_uint64_t number)
 {
@@ -165,14 +165,13 @@ static cm_datum_t bit_digits_of(const cm_fit_target_t *target,
     return (cm_datum_t){data, count, 0};
 }
 
-/* MariaDB's BIT reads text as bytes. */
 static cm_datum_t bits_of(const cm_fit_target_t *target, const char *digits)
 {
     apr_uint64_t number = strtoull(digits, NULL, 10);
     int bytes = (target->column->precision + 7) / 8, i;
     char *data;
 
-    if (target->database == CM_PGSQL)
+    if (target->dialect->bits_as_text)
         return bit_digits_of(target, number);
     data = apr_palloc(target->pool, bytes + 1);
     for (i = bytes; i > 0; i--, number >>= 8)
@@ -213,7 +212,7 @@ static cm_error_t *datum_integer(cm_datum_t *datum,
         (column->is_bits && column->precision < 64 &&
          strtoull(value.data, NULL, 10) >> column->precision))
         CM_REJECT(target, "is too small for the number");
-    if (target->database == CM_MYSQL && type_begins(target, "year"))
+    if (type_begins(target, "year"))
         return datum_year(datum, target, value);
     *datum = column->is_bits ? bits_of(target, value.data)
                              : (cm_datum_t){value.data, value.size, 0};
@@ -254,7 +253,7 @@ static cm_error_t *datum_decimal(cm_datum_t *datum,
         cm_number_decimal_read(&decimal, value.data, value.size, target->pool);
     int scale = is_number ? cm_number_decimal_scale(&decimal) : 0;
 
-    if (!is_number && (target->database != CM_PGSQL ||
+    if (!is_number && (!target->dialect->names_numbers ||
                        !cm_number_float_text(value.data, 8, target->pool)))
         CM_REJECT(target, "holds decimal numbers only");
     if (is_number && column->loose && !survives_as_float(target, value))
@@ -296,10 +295,9 @@ static cm_error_t *datum_float(cm_datum_t *datum, const cm_fit_target_t *target,
     if (!text || strlen(value.data) != value.size)
         CM_REJECT(target, "holds floating point numbers only, or is too small "
                           "for the value");
-    if (value.kind == CM_TEXT && target->database == CM_SQLITE3 &&
-        strcmp(text, "NaN"))
+    if (value.kind == CM_TEXT && column->loose && strcmp(text, "NaN"))
         text = *text == '-' ? "-9e999" : "9e999";
-    else if (value.kind == CM_TEXT && target->database != CM_PGSQL)
+    else if (value.kind == CM_TEXT && !target->dialect->names_numbers)
         CM_REJECT(target, "cannot hold %s", text);
     single = column->length == 4 ? cm_number_float_text(text, 4, target->pool)
                                  : text;
@@ -310,7 +308,7 @@ static cm_error_t *datum_float(cm_datum_t *datum, const cm_fit_target_t *target,
         cm_number_decimal_read(&decimal, text, strlen(text), target->pool) &&
         cm_number_decimal_scale(&decimal) > column->scale)
         CM_REJECT(target, "keeps %d digits after the point", column->scale);
-    if (target->database == CM_SQLITE3 && value.kind == CM_NUMBER)
+    if (column->loose && value.kind == CM_NUMBER)
         text = for_sqlite(text, target->pool);
     *datum = cm_datum_text(text);
     return NULL;
@@ -323,14 +321,12 @@ static cm_error_t *datum_boolean(cm_datum_t *datum,
     if (value.kind == CM_BOOLEAN) {
         int yes = *value.data == 't';
 
-        *datum = cm_datum_text(target->database == CM_PGSQL
-                                   ? (yes ? "true" : "false")
-                                   : (yes ? "1" : "0"));
+        *datum = cm_datum_text(target->dialect->booleans[yes]);
         if (target->column->is_bits)
             *datum = bits_of(target, yes ? "1" : "0");
         return NULL;
     }
-    if (target->database == CM_PGSQL || target->column->is_bits)
+    if (target->dialect->strict_booleans || target->column->is_bits)
         CM_REJECT(target, "holds true and false only");
     return datum_integer(datum, target, value);
 }
@@ -363,8 +359,7 @@ static cm_error_t *datum_binary(cm_datum_t *datum,
     if (column->length && bytes > (apr_size_t)column->length)
         CM_REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
                   column->length, bytes);
-    if (type_begins(target, "binary(") && !column->loose &&
-        bytes < (apr_size_t)column->length)
+    if (type_begins(target, "binary(") && bytes < (apr_size_t)column->length)
         CM_REJECT(target, "is of %d bytes and would fill up the value",
                   column->length);
     *datum = bytes_of(value.data, value.size, target->pool);
@@ -380,7 +375,7 @@ static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
     *datum = (cm_datum_t){value.data, value.size, 0};
     if (!cm_value_is_bytes(value))
         return NULL;
-    if (target->database != CM_SQLITE3)
+    if (!target->column->loose)
         CM_REJECT(target, "cannot hold bytes that are no text");
     *datum = bytes_of(value.data + head, value.size - head - 2, target->pool);
     return NULL;
@@ -425,7 +420,7 @@ cm_error_t *cm_fit_value(cm_datum_t *datum, const cm_column_t *column,
                          cm_value_t value, const cm_dialect_t *dialect,
                          apr_pool_t *pool)
 {
-    cm_fit_target_t target = {column, dialect->database, pool};
+    cm_fit_target_t target = {column, dialect, pool};
 
     *datum = (cm_datum_t){NULL, 0, 0};
     value = cm_canonical_normalise(column, value, pool);

@@ -11,7 +11,7 @@
 
 typedef struct cm_fit_target_t {
     const cm_column_t *column;
-    cm_database_e database;
+    const cm_dialect_t *dialect;
     apr_pool_t *pool;
 } cm_fit_target_t;
 

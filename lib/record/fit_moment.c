@@ -6,30 +6,19 @@
 
 #include "base/moment.h"
 
-/* The hours that each database's TIME has. */
-static int time_fits(const cm_fit_target_t *target, const cm_moment_t *moment)
-{
-    if (target->database == CM_MYSQL)
-        return moment->hour <= 838;
-    if (target->database == CM_PGSQL)
-        return !moment->negative &&
-               (moment->hour < 24 || (moment->hour == 24 && !moment->minute &&
-                                      !moment->second && !moment->nanosecond));
-    return 1;
-}
-
 static const char *moment_text(const cm_fit_target_t *target,
                                const cm_moment_t *moment)
 {
+    const cm_dialect_t *dialect = target->dialect;
+
     switch (target->column->value_class) {
     case CM_CLASS_DATE:
         return cm_moment_date(moment, target->pool);
     case CM_CLASS_TIME:
         return cm_moment_time(moment, target->pool);
     default:
-        if (target->database == CM_PGSQL)
-            return cm_moment_both(moment, "T", "Z", target->pool);
-        return cm_moment_both(moment, " ", "", target->pool);
+        return cm_moment_both(moment, dialect->before_time, dialect->after_time,
+                              target->pool);
     }
 }
 
@@ -46,11 +35,12 @@ static int is_infinity(cm_value_t value)
 cm_error_t *cm_fit_moment(cm_datum_t *datum, const cm_fit_target_t *target,
                           cm_value_t value)
 {
+    const cm_dialect_t *dialect = target->dialect;
     const cm_column_t *column = target->column;
     int is_time = column->value_class == CM_CLASS_TIME;
     cm_moment_t moment;
 
-    if (target->database == CM_PGSQL && is_infinity(value) && !is_time) {
+    if (dialect->wide_dates && is_infinity(value) && !is_time) {
         *datum = cm_datum_text(value.data);
         return NULL;
     }
@@ -65,11 +55,10 @@ cm_error_t *cm_fit_moment(cm_datum_t *datum, const cm_fit_target_t *target,
                   is_time                                ? "time"
                   : column->value_class == CM_CLASS_DATE ? "date"
                                                          : "date and time");
-    if ((!moment.is_real &&
-         (target->database == CM_PGSQL || !is_zero_date(&moment))) ||
-        (moment.before_christ && target->database != CM_PGSQL))
+    if ((!moment.is_real && (dialect->wide_dates || !is_zero_date(&moment))) ||
+        (moment.before_christ && !dialect->wide_dates))
         CM_REJECT(target, "cannot hold a date that does not exist");
-    if (is_time && !time_fits(target, &moment))
+    if (is_time && dialect->holds_time && !dialect->holds_time(&moment))
         CM_REJECT(target, "cannot hold a time of so many hours");
     if (cm_moment_fraction(&moment) > column->fraction)
         CM_REJECT(target, "keeps %d digits of a second, the value has %d",

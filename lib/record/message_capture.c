@@ -47,7 +47,7 @@ cm_datum_t cm_message_capture_mend(cm_datum_t raw, const cm_dialect_t *dialect,
     cm_buffer_t *buffer;
     int escaped;
 
-    if (dialect->database != CM_SQLITE3 || cm_utf8_is_valid(raw.data, raw.size))
+    if (dialect->checks_utf8 || cm_utf8_is_valid(raw.data, raw.size))
         return raw;
     buffer = cm_buffer_create(raw.size + 64, pool);
     ascii = without_bytes(raw, pool);

@@ -39,16 +39,6 @@ static int cell_number(const cm_rows_t *rows, int row, int column)
     return (int)cm_cell_number(rows, row, column);
 }
 
-/* An identifier of a type goes into SQL with parameters. */
-static const char *type_of(const char *type, apr_pool_t *pool)
-{
-    apr_size_t size = strlen(type);
-    char *copy = apr_palloc(pool, 2 * size + 1);
-
-    copy[cm_dialect_double(copy, type, size, '%', 0)] = '\0';
-    return copy;
-}
-
 static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
                         const cm_store_t *store, const cm_model_t *model,
                         apr_pool_t *pool)
@@ -59,9 +49,10 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
     memset(column, 0, sizeof(*column));
     column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
     column->quoted = cm_store_quote(store, column->name, pool);
-    column->type = type_of(cm_cell_text(rows, row, TYPE), pool);
+    column->type = cm_dialect_doubled(cm_cell_text(rows, row, TYPE), '%', pool);
     if (cm_cell_text(rows, row, DECLARED))
-        column->declared = type_of(cm_cell_text(rows, row, DECLARED), pool);
+        column->declared =
+            cm_dialect_doubled(cm_cell_text(rows, row, DECLARED), '%', pool);
     column->length = cell_number(rows, row, LENGTH);
     column->octets = cm_cell_number(rows, row, OCTETS);
     column->precision = cell_number(rows, row, PRECISION);

@@ -116,26 +116,15 @@ const char *cm_expression_raw(const cm_column_t *column, const char *base,
     return capture_sqlite(column, pool);
 }
 
-/* Return TEXT with every MARK doubled. */
-static const char *doubled(const char *text, char mark, apr_pool_t *pool)
-{
-    apr_size_t size = strlen(text);
-    apr_size_t length = cm_dialect_double(NULL, text, size, mark, 0);
-    char *copy = apr_palloc(pool, length + 1);
-
-    cm_dialect_double(copy, text, size, mark, 0);
-    copy[length] = '\0';
-    return copy;
-}
-
 /* Return TEXT as a literal for SQL with parameters. Marks are doubled, never
  * escaped, so that cm_expression_with_alias() sees where it ends. */
 static const char *literal(const cm_store_t *store, const char *text,
                            apr_pool_t *pool)
 {
-    text = doubled(doubled(text, '\'', pool), '%', pool);
+    text = cm_dialect_doubled(text, '\'', pool);
+    text = cm_dialect_doubled(text, '%', pool);
     if (cm_dialect_of_store(store)->database == CM_MYSQL)
-        text = doubled(text, '\\', pool);
+        text = cm_dialect_doubled(text, '\\', pool);
     return apr_pstrcat(pool, "'", text, "'", NULL);
 }
 

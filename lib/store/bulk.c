@@ -8,6 +8,8 @@
 
 #include <apr_strings.h>
 
+#define INSERT "INSERT INTO {table} ({columns}) {rows}"
+
 cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
                           int column_count, int key_count, apr_pool_t *pool)
 {
@@ -18,7 +20,6 @@ cm_bulk_t *cm_bulk_create(const char *table, const cm_bulk_column_t *columns,
     bulk->column_count = column_count;
     bulk->key_count = key_count;
     bulk->cells = apr_array_make(pool, 4 * column_count, sizeof(cm_datum_t));
-    bulk->same = apr_pcalloc(pool, column_count + 1);
     bulk->pool = pool;
     return bulk;
 }
@@ -92,14 +93,12 @@ static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
                        const char *template, const cm_bulk_t *bulk,
                        apr_pool_t *scratch_pool)
 {
-    cm_bulk_chunk_t chunk = {.bulk = bulk,
-                             .dialect = store->dialect,
-                             .template = template,
-                             .listed = template ==
-                                       store->dialect->ops->update_listed};
+    cm_bulk_chunk_t chunk =
+        cm_bulk_chunk_begin(bulk, store->dialect, template, scratch_pool);
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
+    chunk.listed = template == store->dialect->ops->update_listed;
     *total = 0;
     apr_pool_create(&iterpool, scratch_pool);
     while (!err && cm_bulk_chunk_next(&chunk)) {
@@ -132,7 +131,7 @@ cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
                            apr_pool_t *scratch_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    const char *template = ops->insert;
+    const char *template = INSERT;
     apr_int64_t total;
     int count_kept;
 
@@ -211,16 +210,13 @@ static cm_error_t *keys_append(apr_array_header_t *keys, const cm_rows_t *rows,
 static cm_error_t *insert_defaults(apr_array_header_t *keys, cm_store_t *store,
                                    cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    const int many = store->dialect->ops->default_row != NULL;
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const int most = ops->default_row ? ops->row_limit : 1;
     int left = chunk->bulk->defaults;
     cm_rows_t *rows;
 
-    while (left > 0) {
-        chunk->rows = !many ? 1
-                      : left > store->dialect->row_limit
-                          ? store->dialect->row_limit
-                          : left;
-        left -= chunk->rows;
+    for (; left > 0; left -= chunk->rows) {
+        chunk->rows = left < most ? left : most;
         CM_TRY(cm_statement_select(&rows, store, cm_bulk_chunk_sql(chunk, pool),
                                    NULL, 0, pool));
         CM_TRY(keys_append(keys, rows, chunk, pool));
@@ -232,15 +228,16 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
                                 const cm_bulk_t *bulk, const char *key_column,
                                 apr_pool_t *result_pool)
 {
-    const cm_dialect_ops_t *ops = store->dialect->ops;
-    cm_bulk_chunk_t chunk = {
-        .bulk = bulk, .dialect = store->dialect, .expressions = key_column};
+    const char *insert =
+        bulk->column_count ? INSERT : store->dialect->ops->insert_default;
+    cm_bulk_chunk_t chunk = cm_bulk_chunk_begin(
+        bulk, store->dialect,
+        apr_pstrcat(result_pool, insert, " RETURNING {expressions}", NULL),
+        result_pool);
     cm_rows_t *rows;
 
+    chunk.expressions = key_column;
     *keys = apr_array_make(result_pool, cm_bulk_rows(bulk), sizeof(char *));
-    chunk.template = apr_pstrcat(
-        result_pool, bulk->column_count ? ops->insert : ops->insert_default,
-        " RETURNING $e", NULL);
     if (!bulk->column_count)
         return insert_defaults(*keys, store, &chunk, result_pool);
     while (cm_bulk_chunk_next(&chunk)) {
@@ -296,17 +293,18 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
                            apr_pool_t *result_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    cm_bulk_chunk_t chunk = {.bulk = distinct(keys, result_pool),
-                             .dialect = store->dialect,
-                             .expressions = expressions,
-                             .condition = condition};
+    cm_bulk_chunk_t chunk =
+        cm_bulk_chunk_begin(distinct(keys, result_pool), store->dialect,
+                            apr_pstrcat(result_pool, ops->select,
+                                        condition ? " WHERE ({condition})" : "",
+                                        lock ? ops->lock : "", NULL),
+                            result_pool);
     apr_array_header_t *cells = NULL;
     cm_rows_t *found;
 
+    chunk.expressions = expressions;
+    chunk.condition = condition;
     *rows = apr_pcalloc(result_pool, sizeof(**rows));
-    chunk.template =
-        apr_pstrcat(result_pool, ops->select, condition ? " WHERE ($w)" : "",
-                    lock ? ops->lock : "", NULL);
     while (cm_bulk_chunk_next(&chunk)) {
         apr_array_header_t more = {.elt_size = sizeof(cm_datum_t)};
 

@@ -23,7 +23,6 @@ typedef struct cm_bulk_t {
     apr_array_header_t *cells; /* cm_datum_t */
     int defaults; /* rows that get no value at all: columns[0] names one of
                      the table's columns, column_count is 0 */
-    char *same; /* by column: one value in all rows of the statement at hand */
     apr_pool_t *pool;
 } cm_bulk_t;
 

@@ -6,10 +6,25 @@
 
 #include <apr_strings.h>
 
-static const cm_datum_t *row_at(const cm_bulk_t *bulk, int row)
+#include "store/sql.h"
+
+/* Bytes of SQL and parameters together. */
+#define STATEMENT_LIMIT (8 * 1024 * 1024)
+
+cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
+                                    const cm_dialect_t *dialect,
+                                    const char *template, apr_pool_t *pool)
 {
-    return (const cm_datum_t *)bulk->cells->elts +
-           (apr_size_t)row * bulk->column_count;
+    return (cm_bulk_chunk_t){.bulk = bulk,
+                             .dialect = dialect,
+                             .template = template,
+                             .same = apr_pcalloc(pool, bulk->column_count + 1)};
+}
+
+const cm_datum_t *cm_bulk_chunk_row(const cm_bulk_chunk_t *chunk, int row)
+{
+    return (const cm_datum_t *)chunk->bulk->cells->elts +
+           (apr_size_t)(chunk->first + row) * chunk->bulk->column_count;
 }
 
 static const char *list(const cm_bulk_t *bulk, int count, const char *before,
@@ -52,60 +67,45 @@ static const char *assignments(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
     return text;
 }
 
-static const char *part(const cm_bulk_chunk_t *chunk, char letter,
-                        apr_pool_t *pool)
+/* What templates may name. */
+static const char *part(const void *baton, const char *name, apr_pool_t *pool)
 {
+    const cm_bulk_chunk_t *chunk = baton;
+    const cm_dialect_ops_t *ops = chunk->dialect->ops;
     const cm_bulk_t *bulk = chunk->bulk;
 
-    switch (letter) {
-    case 't':
+    if (!strcmp(name, "table"))
         return bulk->table;
-    case 'c':
+    if (!strcmp(name, "columns"))
         return list(bulk, bulk->column_count, "", pool);
-    case 'q':
+    if (!strcmp(name, "key_columns"))
         return list(bulk, bulk->key_count, "t.", pool);
-    case 'f':
+    if (!strcmp(name, "first_column"))
         return bulk->columns[0].name;
-    case 'd':
-        return cm_dialect_repeat(chunk->dialect->ops->default_row, ", ",
-                                 chunk->rows, pool);
-    case 'r':
-        return chunk->dialect->ops->insert_rows(bulk, chunk->rows, pool);
-    case 'v':
-        return chunk->dialect->ops->source(bulk, chunk->rows, pool);
-    case 'k':
+    if (!strcmp(name, "rows"))
+        return ops->insert_rows(chunk, pool);
+    if (!strcmp(name, "defaults"))
+        return cm_dialect_repeat(ops->default_row, ", ", chunk->rows, pool);
+    if (!strcmp(name, "source"))
+        return ops->source(chunk, pool);
+    if (!strcmp(name, "match"))
         return key_comparison(chunk, pool);
-    case 's':
+    if (!strcmp(name, "assignments"))
         return assignments(chunk, pool);
-    case 'n':
+    if (!strcmp(name, "listed_keys"))
         return cm_bulk_lists_numbers(chunk, pool);
-    case 'l':
+    if (!strcmp(name, "listed_assignments"))
         return cm_bulk_lists_assignments(chunk, pool);
-    case 'p':
+    if (!strcmp(name, "parameters")) /* of one row, a statement of its own */
         return cm_dialect_repeat("%s", ", ", bulk->column_count, pool);
-    case 'w':
+    if (!strcmp(name, "condition"))
         return chunk->condition;
-    default:
-        return chunk->expressions;
-    }
+    return chunk->expressions;
 }
 
 const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    apr_array_header_t *parts = apr_array_make(pool, 16, sizeof(char *));
-    const char *rest = chunk->template;
-
-    while (*rest) {
-        apr_size_t plain = strcspn(rest, "$");
-
-        APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(pool, rest, plain);
-        rest += plain;
-        if (!*rest)
-            break;
-        APR_ARRAY_PUSH(parts, const char *) = part(chunk, rest[1], pool);
-        rest += 2;
-    }
-    return apr_array_pstrcat(pool, parts, 0);
+    return cm_sql_fill_by(chunk->template, part, chunk, pool);
 }
 
 static int form(const cm_datum_t *cell)
@@ -144,12 +144,12 @@ static int most_rows(const cm_bulk_chunk_t *chunk)
     const cm_dialect_t *dialect = chunk->dialect;
     int most = cm_bulk_rows(chunk->bulk) - chunk->first;
 
-    if (most > dialect->row_limit)
-        most = dialect->row_limit;
+    if (most > dialect->ops->row_limit)
+        most = dialect->ops->row_limit;
     if (!dialect->ops->arrays &&
-        most > dialect->parameter_limit / chunk->bulk->column_count)
-        most = dialect->parameter_limit / chunk->bulk->column_count;
-    if (most > 1 && strstr(chunk->template, "$p"))
+        most > dialect->ops->parameter_limit / chunk->bulk->column_count)
+        most = dialect->ops->parameter_limit / chunk->bulk->column_count;
+    if (most > 1 && strstr(chunk->template, "{parameters}"))
         most = 1;
     return most;
 }
@@ -165,26 +165,26 @@ static int equal(const cm_datum_t *a, const cm_datum_t *b)
 /* Where values go by column, one that holds one value needs it once. But not
  * the keys of what is looked up: a key that begins with a known value looks
  * like another, worse way to the rows. */
-static void find_same(const cm_bulk_chunk_t *chunk)
+static void find_same(cm_bulk_chunk_t *chunk)
 {
     const cm_bulk_t *bulk = chunk->bulk;
-    const cm_datum_t *first = row_at(bulk, chunk->first), *row = first;
-    int keys = strstr(chunk->template, "$k") ? bulk->key_count : 0;
+    const cm_datum_t *first = cm_bulk_chunk_row(chunk, 0), *row = first;
+    int keys = strstr(chunk->template, "{match}") ? bulk->key_count : 0;
     int i, j, varies = 0;
 
     for (j = 0; j < bulk->column_count; j++)
-        bulk->same[j] = j >= keys && !(first[j].data && first[j].binary);
+        chunk->same[j] = j >= keys && !(first[j].data && first[j].binary);
     for (i = 1; i < chunk->rows; i++) {
         row += bulk->column_count;
         for (j = 0; j < bulk->column_count; j++)
-            if (bulk->same[j] && !equal(&row[j], &first[j]))
-                bulk->same[j] = 0;
+            if (chunk->same[j] && !equal(&row[j], &first[j]))
+                chunk->same[j] = 0;
     }
     for (j = 0; j < bulk->column_count; j++)
-        varies |= !bulk->same[j];
+        varies |= !chunk->same[j];
     /* but something has to say how many rows there are */
     if (!varies && bulk->column_count)
-        bulk->same[0] = 0;
+        chunk->same[0] = 0;
 }
 
 int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk)
@@ -197,11 +197,11 @@ int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk)
 
     chunk->first += chunk->rows;
     most = most_rows(chunk);
-    first = row = row_at(chunk->bulk, chunk->first);
+    first = row = cm_bulk_chunk_row(chunk, 0);
     for (rows = 0; rows < most; rows++, row += columns) {
         for (i = 0; i < columns; i++)
             size += row[i].size;
-        if (rows && size > chunk->dialect->statement_limit)
+        if (rows && size > STATEMENT_LIMIT)
             break;
         if (rows && !arrays && !same_forms(row, first, columns))
             break;
@@ -223,7 +223,7 @@ const cm_datum_t *cm_bulk_chunk_arguments(int *count,
         return cm_bulk_lists_arguments(count, chunk, pool);
     *count = bulk->column_count;
     if (ops->arrays)
-        return ops->arrays(bulk, chunk->first, chunk->rows, pool);
+        return ops->arrays(chunk, pool);
     *count *= chunk->rows;
-    return row_at(bulk, chunk->first);
+    return cm_bulk_chunk_row(chunk, 0);
 }

@@ -7,15 +7,6 @@
 
 #define LONGEST (1024 * 1024)
 
-static const cm_datum_t *cell_at(const cm_bulk_chunk_t *chunk, int row,
-                                 int column)
-{
-    const cm_bulk_t *bulk = chunk->bulk;
-
-    return (const cm_datum_t *)bulk->cells->elts +
-           (apr_size_t)(chunk->first + row) * bulk->column_count + column;
-}
-
 static int is_integer(const cm_datum_t *cell)
 {
     apr_size_t sign, digits;
@@ -49,7 +40,7 @@ int cm_bulk_lists_can_update(const cm_bulk_t *bulk, apr_size_t packet_limit)
     if (bulk->key_count != 1 || !type || !strstr(type, "int"))
         return 0;
     for (i = 0; i < cm_bulk_rows(bulk); i++)
-        if (!is_integer(cell_at(&all, i, 0)))
+        if (!is_integer(cm_bulk_chunk_row(&all, i)))
             return 0;
     return is_short(bulk, packet_limit);
 }
@@ -62,7 +53,8 @@ const char *cm_bulk_lists_numbers(const cm_bulk_chunk_t *chunk,
     int i;
 
     for (i = 0; i < chunk->rows; i++)
-        APR_ARRAY_PUSH(numbers, const char *) = cell_at(chunk, i, 0)->data;
+        APR_ARRAY_PUSH(numbers, const char *) =
+            cm_bulk_chunk_row(chunk, i)->data;
     return apr_array_pstrcat(pool, numbers, ',');
 }
 
@@ -82,7 +74,7 @@ const char *cm_bulk_lists_assignments(const cm_bulk_chunk_t *chunk,
     for (i = 1; i < bulk->column_count; i++) {
         text = apr_pstrcat(pool, text, i > 1 ? ", t." : "t.",
                            bulk->columns[i].name, " = ", NULL);
-        if (bulk->same[i]) {
+        if (chunk->same[i]) {
             text = apr_pstrcat(pool, text, "%s", NULL);
             continue;
         }
@@ -102,8 +94,9 @@ const cm_datum_t *cm_bulk_lists_arguments(int *count,
     int i, j;
 
     for (j = 1; j < bulk->column_count; j++)
-        for (i = 0; i < (bulk->same[j] ? 1 : chunk->rows); i++)
-            APR_ARRAY_PUSH(arguments, cm_datum_t) = *cell_at(chunk, i, j);
+        for (i = 0; i < (chunk->same[j] ? 1 : chunk->rows); i++)
+            APR_ARRAY_PUSH(arguments, cm_datum_t) =
+                cm_bulk_chunk_row(chunk, i)[j];
     *count = arguments->nelts;
     return (const cm_datum_t *)arguments->elts;
 }

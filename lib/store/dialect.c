@@ -38,6 +38,37 @@ apr_size_t cm_dialect_double(char *out, const char *data, apr_size_t size,
     return length;
 }
 
+const char *cm_dialect_doubled(const char *text, char mark, apr_pool_t *pool)
+{
+    apr_size_t size = strlen(text);
+    char *copy = apr_palloc(pool, 2 * size + 1);
+
+    copy[cm_dialect_double(copy, text, size, mark, 0)] = '\0';
+    return copy;
+}
+
+apr_size_t cm_dialect_quoted(char *out, const cm_datum_t *value)
+{
+    apr_size_t length = cm_dialect_double(out ? out + 1 : NULL, value->data,
+                                          value->size, '\'', 0);
+
+    if (out)
+        out[0] = out[length + 1] = '\'';
+    return length + 2;
+}
+
+apr_size_t cm_dialect_literal(const cm_dialect_t *dialect, char *out,
+                              const cm_datum_t *value)
+{
+    static const char null[] = "NULL";
+
+    if (value->data)
+        return dialect->ops->literal(out, value);
+    if (out)
+        memcpy(out, null, sizeof(null) - 1);
+    return sizeof(null) - 1;
+}
+
 apr_size_t cm_dialect_hex(char *out, const cm_datum_t *value,
                           const char *before, const char *after)
 {
@@ -69,12 +100,12 @@ const char *cm_dialect_first_line(const char *text, apr_pool_t *pool)
     return apr_pstrmemdup(pool, text, length);
 }
 
-const char *cm_dialect_repeat(const char *format, const char *between,
-                              int count, apr_pool_t *pool)
+const char *cm_dialect_repeat(const char *text, const char *between, int count,
+                              apr_pool_t *pool)
 {
-    apr_size_t length = strlen(format), gap = strlen(between);
-    char *text = apr_palloc(pool, (length + gap) * count + 1);
-    char *end = text;
+    apr_size_t length = strlen(text), gap = strlen(between);
+    char *repeated = apr_palloc(pool, (length + gap) * count + 1);
+    char *end = repeated;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -82,11 +113,21 @@ const char *cm_dialect_repeat(const char *format, const char *between,
             memcpy(end, between, gap);
             end += gap;
         }
-        memcpy(end, format, length);
+        memcpy(end, text, length);
         end += length;
     }
     *end = '\0';
-    return text;
+    return repeated;
+}
+
+const char *cm_dialect_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const int columns = chunk->bulk->column_count;
+    const char *row = apr_pstrcat(
+        pool, "(", cm_dialect_repeat("%s", ",", columns, pool), ")", NULL);
+
+    return apr_pstrcat(pool, "VALUES ",
+                       cm_dialect_repeat(row, ",", chunk->rows, pool), NULL);
 }
 
 const cm_dialect_t *cm_dialect_of_store(const cm_store_t *store)

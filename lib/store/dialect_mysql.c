@@ -1,9 +1,12 @@
 /* MariaDB and MySQL: see dialect.h. */
-#include "store/dialect.h"
+#include "store/internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
+#include <sys/socket.h>
+
+#define MYSQL_OPT_RECONNECT 20
 
 static const struct {
     int number;
@@ -134,14 +137,44 @@ static apr_size_t quoted(char *out, const cm_datum_t *value)
 
 static apr_size_t literal(char *out, const cm_datum_t *value)
 {
-    if (!value->data) {
-        if (out)
-            memcpy(out, "NULL", 4);
-        return 4;
-    }
-    if (value->binary)
-        return cm_dialect_hex(out, value, "X'", "'");
-    return quoted(out, value);
+    return value->binary ? cm_dialect_hex(out, value, "X'", "'")
+                         : quoted(out, value);
+}
+
+static unsigned long session_number(const cm_store_t *store)
+{
+    unsigned long (*thread)(void *);
+
+    *(void **)&thread = cm_native_symbol(store, "mysql_thread_id");
+    return thread ? thread(cm_native_connection(store)) : 0;
+}
+
+/* A connection that comes back by itself in the middle of a transaction would
+ * commit its second half alone. */
+static void setup(const cm_store_t *store)
+{
+    int (*option)(void *, int, const void *);
+    char off = 0;
+
+    *(void **)&option = cm_native_symbol(store, "mysql_options");
+    if (option)
+        option(cm_native_connection(store), MYSQL_OPT_RECONNECT, &off);
+}
+
+/* mod_dbd asks whether the connection is alive, and throws it away. */
+static void cut(const cm_store_t *store)
+{
+    int (*socket)(void *);
+
+    *(void **)&socket = cm_native_symbol(store, "mysql_get_socket");
+    if (socket)
+        shutdown(socket(cm_native_connection(store)), SHUT_RDWR);
+}
+
+/* TIME goes from -838:59:59 to 838:59:59. */
+static int holds_time(const cm_moment_t *moment)
+{
+    return moment->hour <= 838;
 }
 
 /* An integer key compared with text may go through a double, which cannot tell
@@ -162,8 +195,9 @@ static const char *cell(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
     return "%s";
 }
 
-static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
+    const cm_bulk_t *bulk = chunk->bulk;
     const char *first = "SELECT ", *next = " UNION ALL SELECT ";
     int i;
 
@@ -175,19 +209,8 @@ static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
         next = apr_pstrcat(pool, next, comma, place, NULL);
     }
     return apr_pstrcat(pool, "(", first,
-                       cm_dialect_repeat(next, "", rows - 1, pool), ") AS v",
-                       NULL);
-}
-
-static const char *insert_rows(const cm_bulk_t *bulk, int rows,
-                               apr_pool_t *pool)
-{
-    const char *row = apr_pstrcat(
-        pool, "(", cm_dialect_repeat("%s", ",", bulk->column_count, pool), ")",
-        NULL);
-
-    return apr_pstrcat(pool, "VALUES ", cm_dialect_repeat(row, ",", rows, pool),
-                       NULL);
+                       cm_dialect_repeat(next, "", chunk->rows - 1, pool),
+                       ") AS v", NULL);
 }
 
 static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
@@ -215,28 +238,46 @@ static const char *const libraries[] = {
     "libmysqlclient.so.20", "libmysqlclient.so.18", NULL};
 
 static const cm_dialect_ops_t ops = {
+    /* In front, so that an empty value at the end swallows nothing. */
+    .params = "reconnect=0 flags=CLIENT_FOUND_ROWS ",
     .session = session,
     .libraries = libraries,
+    .packet_limit = "SELECT @@max_allowed_packet",
+    .counts_changes = 1,
+    .reopened_by_pool = 1,
+    .begin = "START TRANSACTION",
+    .moves_values = 1,
+    .late_errors = 1,
+    .reads_every_result = 1,
+    .classify = classify,
+    .outside = outside,
+    .words = cm_dialect_first_line,
+    .error_number = "mysql_errno",
+    .session_number = session_number,
+    .setup = setup,
+    .cut = cut,
     .quote = '`',
-    .holds_nul = 1,
-    .checks_utf8 = 1,
     .cell = {"%s", "%pDb", "CONVERT(%pDb USING utf8mb4)"},
-    .insert = "INSERT INTO $t ($c) $r",
-    .insert_default = "INSERT INTO $t () VALUES $d",
+    .literal = literal,
+    .parameter_limit = 65535,
+    .row_limit = 500,
+    .insert_default = "INSERT INTO {table} () VALUES {defaults}",
     .default_row = "()",
-    .keep = " ON DUPLICATE KEY UPDATE $f = IF((@communicator_kept := "
-            "@communicator_kept + 1), $f, $f)",
-    .update = "UPDATE $v STRAIGHT_JOIN $t AS t ON $k SET $s",
-    .update_listed = "UPDATE $t AS t SET $l WHERE t.$f IN ($n)",
+    .keep =
+        " ON DUPLICATE KEY UPDATE {first_column} = IF((@communicator_kept := "
+        "@communicator_kept + 1), {first_column}, {first_column})",
+    .update = "UPDATE {source} STRAIGHT_JOIN {table} AS t ON {match} SET "
+              "{assignments}",
+    .update_listed = "UPDATE {table} AS t SET {listed_assignments} WHERE "
+                     "t.{first_column} IN ({listed_keys})",
     .assign = "t.",
     .count_before = "SET @communicator_kept = 0",
     .count_kept = "SELECT @communicator_kept",
-    .remove = "DELETE t FROM $t AS t JOIN $v ON $k",
-    .select = "SELECT $e FROM $v STRAIGHT_JOIN $t AS t ON $k",
+    .remove = "DELETE t FROM {table} AS t JOIN {source} ON {match}",
+    .select = "SELECT {expressions} FROM {source} STRAIGHT_JOIN {table} AS t "
+              "ON {match}",
     .lock = " FOR UPDATE",
-    .literal = literal,
-    .words = cm_dialect_first_line,
-    .insert_rows = insert_rows,
+    .insert_rows = cm_dialect_rows,
     .source = source,
     .value = value,
 };
@@ -244,22 +285,32 @@ static const cm_dialect_ops_t ops = {
 const cm_dialect_t cm_dialect_mysql = {
     .database = CM_MYSQL,
     .driver = "mysql",
-    .package = "libaprutil1-dbd-mysql",
-    .begin = {"START TRANSACTION"},
     .now = "now()",
     .for_update = " FOR UPDATE",
-    /* In this index they stand in order of id, as InnoDB's do; asked for the
-     * order it would go through all that is stamped, or sort all that is not,
-     * for each chunk again. */
+    .body_bytes = "octet_length(body)",
+    .set_applying = "SET @communicator_applying = %s",
+    .sync_reads = "SET SESSION wsrep_sync_wait = 1",
+    .sync_reads_end = "SET SESSION wsrep_sync_wait = DEFAULT",
+    /* This index has them in order of id, as InnoDB's do. Asked for the order,
+     * it would read all messages that have a number, or sort all that have
+     * none, again for each chunk. */
     .unstamped =
         "outbound_messages FORCE INDEX (outbound_messages_order_index)",
     .in_order = "",
     .unstamped_from = "(SELECT stamped_id FROM communicator_node WHERE id = 1)",
     .unstamped_stale = "0",
-    .parameter_limit = 65535,
-    .row_limit = 500,
-    .statement_limit = 8 * 1024 * 1024,
-    .classify = classify,
-    .outside = outside,
+    .leaves_gaps = 1,
+    .ddl_commits = 1,
+    .keeps_variables = 1,
+    .truncate_hidden = 1,
+    .cascades_hidden = 1,
+    .holds_nul = 1,
+    .checks_utf8 = 1,
+    .reads_apart = 1,
+    .captures_text = 1,
+    .booleans = {"0", "1"},
+    .before_time = " ",
+    .after_time = "",
+    .holds_time = holds_time,
     .ops = &ops,
 };

@@ -1,10 +1,12 @@
 /* PostgreSQL: see dialect.h. */
-#include "store/dialect.h"
+#include "store/internal.h"
 
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+
+#define PG_ERRORS_VERBOSE 2
 
 /* Return the SQLSTATE in TEXT ("ERROR:  23505: duplicate key ..."), or NULL
  * when there is none: the words are libpq's own then. */
@@ -105,22 +107,46 @@ static const char *words(const char *text, apr_pool_t *pool)
                        ")", NULL);
 }
 
+static unsigned long session_number(const cm_store_t *store)
+{
+    int (*process)(void *);
+
+    *(void **)&process = cm_native_symbol(store, "PQbackendPID");
+    return process ? (unsigned long)process(cm_native_connection(store)) : 0;
+}
+
+/* The SQLSTATE is in an error's text only when it is asked for. */
+static void setup(const cm_store_t *store)
+{
+    int (*verbosity)(void *, int);
+
+    *(void **)&verbosity = cm_native_symbol(store, "PQsetErrorVerbosity");
+    if (verbosity)
+        verbosity(cm_native_connection(store), PG_ERRORS_VERBOSE);
+}
+
+/* libpq itself connects again. */
+static void cut(const cm_store_t *store)
+{
+    void (*reset)(void *);
+
+    *(void **)&reset = cm_native_symbol(store, "PQreset");
+    if (reset)
+        reset(cm_native_connection(store));
+}
+
+/* TIME goes from 00:00:00 to 24:00:00. */
+static int holds_time(const cm_moment_t *moment)
+{
+    return !moment->negative &&
+           (moment->hour < 24 || (moment->hour == 24 && !moment->minute &&
+                                  !moment->second && !moment->nanosecond));
+}
+
 static apr_size_t literal(char *out, const cm_datum_t *value)
 {
-    apr_size_t length;
-
-    if (!value->data) {
-        if (out)
-            memcpy(out, "NULL", 4);
-        return 4;
-    }
-    if (value->binary)
-        return cm_dialect_hex(out, value, "'\\x", "'");
-    length = cm_dialect_double(out ? out + 1 : NULL, value->data, value->size,
-                               '\'', 0);
-    if (out)
-        out[0] = out[length + 1] = '\'';
-    return length + 2;
+    return value->binary ? cm_dialect_hex(out, value, "'\\x", "'")
+                         : cm_dialect_quoted(out, value);
 }
 
 static char *put_number(char *out, apr_uint32_t number)
@@ -148,21 +174,21 @@ static char *put_element(char *out, const cm_datum_t *value)
     return put_number(out, (apr_uint32_t)size) + size;
 }
 
-/* The values of COLUMN as a text[] in PostgreSQL's binary form: there is
- * nothing to be quoted here, nor to be taken apart there. It holds no U+0000:
- * for a value with one the array is that byte, which is refused. */
-static cm_datum_t array_of(const cm_bulk_t *bulk, int column, int first,
-                           int rows, apr_pool_t *pool)
+/* The values of COLUMN as a text[] in PostgreSQL's binary form: nothing has to
+ * be quoted here, nor parsed there. It cannot hold U+0000: for a value with one
+ * the array is that byte, which is refused. */
+static cm_datum_t array_of(const cm_bulk_chunk_t *chunk, int column,
+                           apr_pool_t *pool)
 {
     const apr_uint32_t dimensions = 1, nulls = 1, text_type = 25, lowest = 1;
-    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
-                              (apr_size_t)first * bulk->column_count + column;
+    const cm_datum_t *cells = cm_bulk_chunk_row(chunk, 0) + column;
+    const int columns = chunk->bulk->column_count;
     apr_size_t length = 20;
     char *out, *begin;
     int i;
 
-    for (i = 0; i < rows; i++) {
-        const cm_datum_t *cell = &cells[i * bulk->column_count];
+    for (i = 0; i < chunk->rows; i++) {
+        const cm_datum_t *cell = &cells[i * columns];
 
         length += 4 + (cell->binary ? 2 + 2 * cell->size : cell->size);
         if (cell->data && !cell->binary && memchr(cell->data, 0, cell->size))
@@ -172,49 +198,44 @@ static cm_datum_t array_of(const cm_bulk_t *bulk, int column, int first,
     out = put_number(out, dimensions);
     out = put_number(out, nulls);
     out = put_number(out, text_type);
-    out = put_number(out, (apr_uint32_t)rows);
+    out = put_number(out, (apr_uint32_t)chunk->rows);
     out = put_number(out, lowest);
-    for (i = 0; i < rows; i++)
-        out = put_element(out, &cells[i * bulk->column_count]);
+    for (i = 0; i < chunk->rows; i++)
+        out = put_element(out, &cells[i * columns]);
     return (cm_datum_t){begin, out - begin, 1};
 }
 
 /* The arguments of source(), in its order. */
-static const cm_datum_t *arrays(const cm_bulk_t *bulk, int first, int rows,
-                                apr_pool_t *pool)
+static const cm_datum_t *arrays(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts +
-                              (apr_size_t)first * bulk->column_count;
-    cm_datum_t *arguments =
-        apr_palloc(pool, bulk->column_count * sizeof(*arguments));
+    const cm_datum_t *cells = cm_bulk_chunk_row(chunk, 0);
+    const int columns = chunk->bulk->column_count;
+    cm_datum_t *arguments = apr_palloc(pool, columns * sizeof(*arguments));
     int i, next = 0;
 
-    for (i = 0; i < bulk->column_count; i++) {
-        if (bulk->same[i])
+    for (i = 0; i < columns; i++)
+        if (chunk->same[i])
             arguments[next++] = cells[i];
-    }
-    for (i = 0; i < bulk->column_count; i++) {
-        if (!bulk->same[i])
-            arguments[next++] = array_of(bulk, i, first, rows, pool);
-    }
+    for (i = 0; i < columns; i++)
+        if (!chunk->same[i])
+            arguments[next++] = array_of(chunk, i, pool);
     return arguments;
 }
 
-/* All as text, cast by the column's type in value(): an array of arrays could
- * not be taken apart again. What is the same in all rows is given once. The
- * arrays are taken apart in the list of what is selected: as functions in FROM
- * each would be stored as a whole before the first row (2 us a row for 8). */
-static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+/* All values are text, and cast by the column's type in value(): an array of
+ * arrays could not be taken apart again. A value that all rows share is given
+ * once. The arrays are unnested in the list of what is selected: as functions
+ * in FROM each would be stored as a whole before the first row (2 us a row for
+ * 8). */
+static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    apr_array_header_t *same =
-        apr_array_make(pool, bulk->column_count, sizeof(char *));
-    apr_array_header_t *each =
-        apr_array_make(pool, bulk->column_count, sizeof(char *));
+    const int columns = chunk->bulk->column_count;
+    apr_array_header_t *same = apr_array_make(pool, columns, sizeof(char *));
+    apr_array_header_t *each = apr_array_make(pool, columns, sizeof(char *));
     int i;
 
-    (void)rows;
-    for (i = 0; i < bulk->column_count; i++) {
-        if (bulk->same[i])
+    for (i = 0; i < columns; i++) {
+        if (chunk->same[i])
             APR_ARRAY_PUSH(same, const char *) =
                 apr_psprintf(pool, "%%s::text AS c%d", i);
         else
@@ -245,7 +266,7 @@ static const char *unlimited(const char *type, apr_pool_t *pool)
     return apr_pstrcat(pool, base, close + 1, NULL);
 }
 
-/* The text of money depends on lc_monetary: "1.50" may be 150. */
+/* What text of money means depends on lc_monetary: "1.50" may be 150. */
 static const char *by_way_of(const char *type)
 {
     if (!strcmp(type, "money"))
@@ -263,16 +284,16 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
                         unlimited(type, pool));
 }
 
-static const char *insert_rows(const cm_bulk_t *bulk, int rows,
-                               apr_pool_t *pool)
+static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    const char *values = value(bulk, 0, pool);
+    const char *values = value(chunk->bulk, 0, pool);
     int i;
 
-    for (i = 1; i < bulk->column_count; i++)
-        values = apr_pstrcat(pool, values, ", ", value(bulk, i, pool), NULL);
-    return apr_pstrcat(pool, "SELECT ", values, " FROM ",
-                       source(bulk, rows, pool), NULL);
+    for (i = 1; i < chunk->bulk->column_count; i++)
+        values =
+            apr_pstrcat(pool, values, ", ", value(chunk->bulk, i, pool), NULL);
+    return apr_pstrcat(pool, "SELECT ", values, " FROM ", source(chunk, pool),
+                       NULL);
 }
 
 /* All that changes how values are read and written: an administrator may have
@@ -296,21 +317,30 @@ static const char *const libraries[] = {"libpq.so.5", NULL};
 static const cm_dialect_ops_t ops = {
     .session = session,
     .libraries = libraries,
-    .quote = '"',
-    .checks_utf8 = 1,
+    .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
+    .buffered = 1,
+    .names_statements = 1,
     .selects_kept = 1,
+    .classify = classify,
+    .outside = outside,
+    .words = words,
+    .session_number = session_number,
+    .setup = setup,
+    .cut = cut,
+    .quote = '"',
     .cell = {"%s", "%pDb", "%s"},
-    .insert = "INSERT INTO $t ($c) $r",
-    .insert_default = "INSERT INTO $t ($f) VALUES $d",
+    .literal = literal,
+    .parameter_limit = 65535,
+    .row_limit = 500,
+    .insert_default = "INSERT INTO {table} ({first_column}) VALUES {defaults}",
     .default_row = "(DEFAULT)",
     .keep = " ON CONFLICT DO NOTHING",
-    .update = "UPDATE $t AS t SET $s FROM $v WHERE $k",
+    .update =
+        "UPDATE {table} AS t SET {assignments} FROM {source} WHERE {match}",
     .assign = "",
-    .remove = "DELETE FROM $t AS t USING $v WHERE $k",
-    .select = "SELECT $e FROM $v JOIN $t AS t ON $k",
-    .lock = " ORDER BY $q FOR UPDATE OF t",
-    .literal = literal,
-    .words = words,
+    .remove = "DELETE FROM {table} AS t USING {source} WHERE {match}",
+    .select = "SELECT {expressions} FROM {source} JOIN {table} AS t ON {match}",
+    .lock = " ORDER BY {key_columns} FOR UPDATE OF t",
     .insert_rows = insert_rows,
     .source = source,
     .value = value,
@@ -320,11 +350,12 @@ static const cm_dialect_ops_t ops = {
 const cm_dialect_t cm_dialect_pgsql = {
     .database = CM_PGSQL,
     .driver = "pgsql",
-    .package = "libaprutil1-dbd-pgsql",
-    .begin = {"BEGIN ISOLATION LEVEL READ COMMITTED"},
     .now = "now()",
     .for_update = " FOR UPDATE",
     .filtered = "row_security_active(CAST(%s AS text))",
+    .body_bytes = "octet_length(body)",
+    .set_applying = "SELECT set_config('communicator.applying',"
+                    " coalesce(%s, ''), true)",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
     .unstamped_from =
@@ -340,10 +371,15 @@ const cm_dialect_t cm_dialect_pgsql = {
         " AND txid_visible_in_snapshot(split_part(p, ':', 1)::bigint,"
         " txid_current_snapshot()))",
     .snapshot = "txid_current() || ':' || txid_current_snapshot()",
-    .parameter_limit = 65535,
-    .row_limit = 500,
-    .statement_limit = 8 * 1024 * 1024,
-    .classify = classify,
-    .outside = outside,
+    .truncate_fires = 1,
+    .checks_utf8 = 1,
+    .bits_as_text = 1,
+    .names_numbers = 1,
+    .strict_booleans = 1,
+    .booleans = {"false", "true"},
+    .wide_dates = 1,
+    .before_time = "T",
+    .after_time = "Z",
+    .holds_time = holds_time,
     .ops = &ops,
 };

@@ -1,9 +1,15 @@
 /* SQLite: see dialect.h. */
-#include "store/dialect.h"
+#include "store/internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
+#include <apr_time.h>
+
+/* How often the lock is tried before the driver has its turn to wait: for
+ * about a second. */
+#define BUSY_LOOKS          2500
+#define SQLITE_DEFERRED_FKS 10
 
 /* Errors that are the data's fault, known by their words where the library
  * does not tell more than "error". */
@@ -72,41 +78,92 @@ static cm_outside_e outside(int rc, const char *text)
                                                      : CM_OUTSIDE_NOT;
 }
 
+/* The driver may see a change of the schema where the library, asked for its
+ * error, sees none. */
+static int is_outdated(int rc, const char *text)
+{
+    enum {
+        ERROR = 1,
+        SCHEMA = 17
+    };
+
+    return rc == SCHEMA ||
+           (rc == ERROR && (!strcmp(text, "not an error") ||
+                            !strcmp(text, "database schema has changed")));
+}
+
+/* SQLite asks this whether to try again for the lock that another process
+ * holds. */
+static int look_again(void *baton, int looks)
+{
+    (void)baton;
+    apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
+    return looks < BUSY_LOOKS;
+}
+
+/* The driver tries every 100 ms, and never finds the moment between two
+ * transactions of an application that does not pause. Not in httpd: there
+ * other threads would wait for this one. */
+static void setup(const cm_store_t *store)
+{
+    int (*busy)(void *, int (*)(void *, int), void *) = NULL;
+
+    if (store->params)
+        *(void **)&busy = cm_native_symbol(store, "sqlite3_busy_handler");
+    if (busy)
+        busy(cm_native_connection(store), look_again, NULL);
+}
+
+static int read_only(const cm_store_t *store)
+{
+    int (*asked)(void *, const char *);
+
+    *(void **)&asked = cm_native_symbol(store, "sqlite3_db_readonly");
+    return asked && asked(cm_native_connection(store), "main") == 1;
+}
+
+static int deferred(const cm_store_t *store)
+{
+    int (*status)(void *, int, int *, int *, int);
+    int now = 0, most = 0;
+
+    *(void **)&status = cm_native_symbol(store, "sqlite3_db_status");
+    if (status && status(cm_native_connection(store), SQLITE_DEFERRED_FKS, &now,
+                         &most, 0))
+        return 0;
+    return now;
+}
+
+static int try_begin(int *rc, const cm_store_t *store, const char *sql)
+{
+    int (*run)(void *, const char *, void *, void *, void *);
+
+    *(void **)&run = cm_native_symbol(store, "sqlite3_exec");
+    if (run)
+        *rc = run(cm_native_connection(store), sql, NULL, NULL, NULL);
+    return run != NULL;
+}
+
+/* The connection has no number: the driver never opens it again. */
+static unsigned long session_number(const cm_store_t *store)
+{
+    (void)store;
+    return 1;
+}
+
 static apr_size_t literal(char *out, const cm_datum_t *value)
 {
-    apr_size_t length;
-
-    if (!value->data) {
-        if (out)
-            memcpy(out, "NULL", 4);
-        return 4;
-    }
     if (value->binary)
         return cm_dialect_hex(out, value, "X'", "'");
-
     /* A quoted literal would end at the NUL. */
     if (memchr(value->data, 0, value->size))
         return cm_dialect_hex(out, value, "CAST(X'", "' AS TEXT)");
-    length = cm_dialect_double(out ? out + 1 : NULL, value->data, value->size,
-                               '\'', 0);
-    if (out)
-        out[0] = out[length + 1] = '\'';
-    return length + 2;
+    return cm_dialect_quoted(out, value);
 }
 
-static const char *rows_of(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
+static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    const char *row = apr_pstrcat(
-        pool, "(", cm_dialect_repeat("%s", ",", bulk->column_count, pool), ")",
-        NULL);
-
-    return apr_pstrcat(pool, "VALUES ", cm_dialect_repeat(row, ",", rows, pool),
-                       NULL);
-}
-
-static const char *source(const cm_bulk_t *bulk, int rows, apr_pool_t *pool)
-{
-    return apr_pstrcat(pool, "(", rows_of(bulk, rows, pool), ") AS v", NULL);
+    return apr_pstrcat(pool, "(", cm_dialect_rows(chunk, pool), ") AS v", NULL);
 }
 
 static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
@@ -127,23 +184,40 @@ static const char *const libraries[] = {"libsqlite3.so.0", "libsqlite3.so",
 static const cm_dialect_ops_t ops = {
     .session = session,
     .libraries = libraries,
-    .quote = '"',
-    .holds_nul = 1,
+    .cannot_reopen = 1,
+    .begin = "BEGIN IMMEDIATE",
+    .one_writer = 1,
+    .ends_by_itself = 1,
+    .keeps_statements = 1,
     .selects_kept = 1,
-    .sql_limit = 900000,
+    .answered = 100,
+    .classify = classify,
+    .outside = outside,
+    .is_outdated = is_outdated,
+    .words = cm_dialect_first_line,
+    .error_number = "sqlite3_extended_errcode",
+    .session_number = session_number,
+    .setup = setup,
+    .read_only = read_only,
+    .deferred = deferred,
+    .try_begin = try_begin,
+    .quote = '"',
     .cell = {"%s", "%pDb", "CAST(%pDb AS TEXT)"},
-    .insert = "INSERT INTO $t ($c) $r",
-    .insert_default = "INSERT INTO $t DEFAULT VALUES",
+    .literal = literal,
+    .parameter_limit = 32766,
+    .row_limit = 100,
+    .sql_limit = 900000,
+    .insert_default = "INSERT INTO {table} DEFAULT VALUES",
     .keep = " ON CONFLICT DO NOTHING",
-    .update = "UPDATE $t AS t SET $s FROM $v WHERE $k",
+    .update =
+        "UPDATE {table} AS t SET {assignments} FROM {source} WHERE {match}",
     .assign = "",
     /* Row by row: it compares lists of composite keys each with each. */
-    .remove = "DELETE FROM $t AS t WHERE ($q) = ($p)",
-    .select = "SELECT $e FROM $v CROSS JOIN $t AS t ON $k",
+    .remove = "DELETE FROM {table} AS t WHERE ({key_columns}) = ({parameters})",
+    .select =
+        "SELECT {expressions} FROM {source} CROSS JOIN {table} AS t ON {match}",
     .lock = "",
-    .literal = literal,
-    .words = cm_dialect_first_line,
-    .insert_rows = rows_of,
+    .insert_rows = cm_dialect_rows,
     .source = source,
     .value = value,
 };
@@ -151,16 +225,15 @@ static const cm_dialect_ops_t ops = {
 const cm_dialect_t cm_dialect_sqlite3 = {
     .database = CM_SQLITE3,
     .driver = "sqlite3",
-    .package = "libaprutil1-dbd-sqlite3",
-    .begin = {"BEGIN IMMEDIATE"},
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
+    .body_bytes = "length(CAST(body AS blob))",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
-    .parameter_limit = 32766,
-    .row_limit = 100,
-    .statement_limit = 8 * 1024 * 1024,
-    .classify = classify,
-    .outside = outside,
+    .replace_hidden = 1,
+    .holds_nul = 1,
+    .booleans = {"0", "1"},
+    .before_time = " ",
+    .after_time = "",
     .ops = &ops,
 };

@@ -1,5 +1,4 @@
-/* The inside of a store, for store.c, transaction.c, statement.c,
- * native.c and bulk.c only. */
+/* The inside of a store. */
 #ifndef CM_STORE_INTERNAL_H
 #define CM_STORE_INTERNAL_H
 
@@ -7,7 +6,7 @@
 #include <apr_hash.h>
 #include <apr_time.h>
 
-#include "store/dialect.h"
+#include "store/dialect_internal.h"
 #include "store/store.h"
 
 /* How long a writer waits for another one. */
@@ -110,19 +109,16 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
                                int count, int keep,
                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Rows that go in one statement. */
-typedef struct cm_bulk_chunk_t {
-    const cm_bulk_t *bulk;
-    const cm_dialect_t *dialect;
-    const char *template;    /* see cm_dialect_ops_t */
-    const char *expressions; /* to give back */
-    const char *condition;
-    int listed; /* by bulk_lists.h: not kept, so any number of rows will do */
-    int first, rows;
-} cm_bulk_chunk_t;
+/* Return a chunk before the first row of BULK, for TEMPLATE. */
+cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
+                                    const cm_dialect_t *dialect,
+                                    const char *template, apr_pool_t *pool);
 
 /* Make CHUNK the rows after it; return 0 when there are none. */
 int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk);
+
+/* Return the cells of a row of CHUNK. */
+const cm_datum_t *cm_bulk_chunk_row(const cm_bulk_chunk_t *chunk, int row);
 
 /* Return the statement for CHUNK. */
 const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool);
@@ -132,26 +128,14 @@ const cm_datum_t *cm_bulk_chunk_arguments(int *count,
                                           const cm_bulk_chunk_t *chunk,
                                           apr_pool_t *pool);
 
-/* What apr_dbd does not tell, asked of the database's client library when the
- * driver has it loaded: an error's exact number (0: not known), the session's
- * number (0: not known); and settings that only that library has. */
+/* Return the function NAME of the database's client library, or NULL: it is
+ * not there, or the driver has not loaded it. */
+void *cm_native_symbol(const cm_store_t *store, const char *name);
+
+/* Return the connection as that library knows it. */
+void *cm_native_connection(const cm_store_t *store);
+
+/* Return the exact number of the last error; 0: not known. */
 int cm_native_errno(const cm_store_t *store);
-unsigned long cm_native_session(const cm_store_t *store);
-void cm_native_setup(const cm_store_t *store);
-
-/* End the session of an attached connection, which is not ours to close, so
- * that whoever takes it next gets another one. */
-void cm_native_cut(const cm_store_t *store);
-
-/* Return whether SQLite opened its file to be read only. */
-int cm_native_read_only(const cm_store_t *store);
-
-/* Return whether a deferred foreign key is not satisfied (SQLite); 0: it is,
- * or it is not known. */
-int cm_native_deferred(const cm_store_t *store);
-
-/* Try once to begin a transaction by SQL, and give *RC (SQLite). Return 0
- * when that cannot be done here, and nothing was tried. */
-int cm_native_begin(int *rc, const cm_store_t *store, const char *sql);
 
 #endif

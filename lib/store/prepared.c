@@ -82,14 +82,14 @@ typedef struct prepared_t {
     int keep;
 } prepared_t;
 
-/* SQLite's driver never frees a statement: when too many are kept, further
- * ones are not prepared at all. The others begin anew. */
+/* When too many statements are kept, all are dropped; where the driver never
+ * frees one, further ones are not prepared. */
 static int is_full(cm_store_t *store, const char *sql)
 {
     if (apr_hash_count(store->statements) < KEPT_LIMIT ||
         apr_hash_get(store->statements, sql, APR_HASH_KEY_STRING))
         return 0;
-    if (store->dialect->database == CM_SQLITE3)
+    if (store->dialect->ops->keeps_statements)
         return 1;
     cm_store_forget(store);
     return 0;
@@ -184,7 +184,7 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
                                const char *sql, const cm_datum_t *arguments,
                                int count, int keep, apr_pool_t *result_pool)
 {
-    const int random = store->dialect->database == CM_PGSQL;
+    const int random = store->dialect->ops->buffered;
     apr_dbd_results_t *results;
     prepared_t prepared;
     int tries = 0, rc;
@@ -225,7 +225,7 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
 {
     const char *name;
 
-    if (store->dialect->database != CM_PGSQL)
+    if (!store->dialect->ops->names_statements)
         return cm_statement_select(rows, store, sql, arguments, count,
                                    result_pool);
     CM_TRY(cm_statement_ready(store, result_pool));

@@ -179,7 +179,8 @@ apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool)
     return statements;
 }
 
-const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool)
+const char *cm_sql_fill_by(const char *text, cm_sql_value_t value_of,
+                           const void *baton, apr_pool_t *pool)
 {
     apr_array_header_t *pieces = apr_array_make(pool, 32, sizeof(const char *));
     const char *open, *close, *value;
@@ -188,7 +189,8 @@ const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool)
         value = NULL;
         close = strchr(open, '}');
         if (close)
-            value = apr_hash_get(values, open + 1, close - open - 1);
+            value = value_of(
+                baton, apr_pstrmemdup(pool, open + 1, close - open - 1), pool);
         if (!value) {
             close = open;
             value = "{";
@@ -199,4 +201,15 @@ const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool)
     }
     APR_ARRAY_PUSH(pieces, const char *) = text;
     return apr_array_pstrcat(pool, pieces, 0);
+}
+
+static const char *hashed(const void *baton, const char *name, apr_pool_t *pool)
+{
+    (void)pool;
+    return apr_hash_get((apr_hash_t *)baton, name, APR_HASH_KEY_STRING);
+}
+
+const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool)
+{
+    return cm_sql_fill_by(text, hashed, values, pool);
 }

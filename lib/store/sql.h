@@ -45,8 +45,16 @@ apr_array_header_t *cm_sql_sections(const char *driver, const char *file,
  * a line. */
 apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool);
 
-/* Return TEXT in POOL with each "{name}" that VALUES (name -> const char *)
- * holds replaced by its value, as it stands; other braces stay. */
+/* Return the value of NAME, or NULL: it has none. */
+typedef const char *(*cm_sql_value_t)(const void *baton, const char *name,
+                                      apr_pool_t *pool);
+
+/* Return TEXT in POOL with each "{name}" replaced by its value, as it stands;
+ * other braces stay. */
+const char *cm_sql_fill_by(const char *text, cm_sql_value_t value_of,
+                           const void *baton, apr_pool_t *pool);
+
+/* The same with VALUES: name -> const char *. */
 const char *cm_sql_fill(const char *text, apr_hash_t *values, apr_pool_t *pool);
 
 #endif

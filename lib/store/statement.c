@@ -2,7 +2,7 @@
  *
  * Arguments are written into the SQL as literals: one round trip, the same
  * inference of types everywhere, nothing left prepared. Only statements that
- * come again and again (cm_store_run_kept) or are too long for the database's
+ * come again and again (cm_prepared_run()) or are too long for the database's
  * parser go as prepared ones with parameters. */
 #include "store/internal.h"
 
@@ -13,30 +13,29 @@
 
 #include "base/utf8.h"
 
-/* The session takes no writes, another one may. mod_dbd's connection to SQLite
- * alone cannot be had anew. */
+/* This session takes no writes, but another one may. */
 static void leave_session(cm_store_t *store)
 {
-    cm_database_e database = store->dialect->database;
+    const cm_dialect_ops_t *ops = store->dialect->ops;
 
-    if (!store->params && database == CM_SQLITE3)
+    if (!store->params && ops->cannot_reopen)
         return;
     store->read_only = store->broken = 1;
-    if (!store->params && database == CM_MYSQL)
-        cm_native_cut(store);
+    if (!store->params && ops->reopened_by_pool)
+        ops->cut(store);
 }
 
 cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 {
-    const cm_dialect_t *dialect = store->dialect;
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     const char *text = apr_dbd_error(store->driver, store->handle, rc);
     int number = cm_native_errno(store);
     cm_error_t *err;
     cm_code_e code;
 
     text = apr_pstrdup(pool, text ? text : "");
-    code = dialect->classify(number ? number : rc, text);
-    store->outside = dialect->outside(number ? number : rc, text);
+    code = ops->classify(number ? number : rc, text);
+    store->outside = ops->outside(number ? number : rc, text);
     if (store->outside == CM_OUTSIDE_READ_ONLY)
         leave_session(store);
     if (code == CM_UNAVAILABLE)
@@ -45,7 +44,7 @@ cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
         store->failed = 1;
         store->doomed |= code == CM_UNAVAILABLE || code == CM_BUSY;
     }
-    text = dialect->ops->words(text, pool);
+    text = ops->words(text, pool);
     err = CM_FAIL(pool, code, "%s",
                   *text ? text : "the database gives no reason");
     if (store->outside != CM_OUTSIDE_READ_ONLY)
@@ -57,30 +56,24 @@ cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 
 int cm_statement_outdated(const cm_store_t *store, int rc)
 {
-    enum {
-        ERROR = 1,
-        SCHEMA = 17
-    };
-    const char *text;
+    const cm_dialect_ops_t *ops = store->dialect->ops;
 
-    if (store->dialect->database != CM_SQLITE3 || rc != ERROR)
-        return store->dialect->database == CM_SQLITE3 && rc == SCHEMA;
-    text = apr_dbd_error(store->driver, store->handle, rc);
-    return !strcmp(text, "not an error") ||
-           !strcmp(text, "database schema has changed");
+    return rc && ops->is_outdated &&
+           ops->is_outdated(rc,
+                            apr_dbd_error(store->driver, store->handle, rc));
 }
 
 int cm_statement_is_locked(const cm_store_t *store, int rc)
 {
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     const char *text;
     int number;
 
-    if (!rc || store->dialect->database != CM_SQLITE3)
+    if (!rc || !ops->one_writer)
         return 0;
     number = cm_native_errno(store);
     text = apr_dbd_error(store->driver, store->handle, rc);
-    return store->dialect->classify(number ? number : rc, text ? text : "") ==
-           CM_BUSY;
+    return ops->classify(number ? number : rc, text ? text : "") == CM_BUSY;
 }
 
 int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries)
@@ -97,8 +90,8 @@ int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries)
     return 1;
 }
 
-/* MySQL refuses further statements after one whose rows nobody read, so there
- * every command is run as if it had some. */
+/* Where rows that nobody reads block the next statement, every command is run
+ * as if it had some. */
 static int command_as_select(cm_store_t *store, const char *sql,
                              apr_pool_t *pool)
 {
@@ -116,16 +109,16 @@ static int command_as_select(cm_store_t *store, const char *sql,
 cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
                                  apr_pool_t *pool)
 {
-    const int sqlite_row = 100; /* a PRAGMA that answered */
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     cm_tries_t tries = {0};
     int rows, rc;
 
     do {
-        if (store->dialect->database == CM_MYSQL)
+        if (ops->reads_every_result)
             rc = command_as_select(store, sql, pool);
         else
             rc = apr_dbd_query(store->driver, store->handle, &rows, sql);
-        if (rc == sqlite_row && store->dialect->database == CM_SQLITE3)
+        if (rc == ops->answered)
             rc = 0;
     } while (cm_statement_again(store, rc, &tries));
     return rc ? cm_statement_failure(store, rc, pool) : NULL;
@@ -150,16 +143,16 @@ cm_error_t *cm_statement_check(const cm_store_t *store,
                                const cm_datum_t *arguments, int count,
                                apr_pool_t *pool)
 {
-    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const cm_dialect_t *dialect = store->dialect;
     int i;
 
     for (i = 0; i < count; i++) {
         if (!arguments[i].data || arguments[i].binary)
             continue;
-        if (!ops->holds_nul && has_nul(&arguments[i]))
+        if (!dialect->holds_nul && has_nul(&arguments[i]))
             return CM_FAIL(pool, CM_REJECTED,
                            "text in this database cannot hold U+0000");
-        if (!ops->checks_utf8 &&
+        if (!dialect->checks_utf8 &&
             !cm_utf8_is_valid(arguments[i].data, arguments[i].size))
             return CM_FAIL(pool, CM_REJECTED, "the text is not valid UTF-8");
     }
@@ -192,7 +185,7 @@ static apr_size_t render(char *out, int *used, const cm_dialect_t *dialect,
 
         if (sql[0] == '%' && sql[1] == 's') {
             if (*used < count)
-                length += dialect->ops->literal(here, &arguments[*used]);
+                length += cm_dialect_literal(dialect, here, &arguments[*used]);
             ++*used;
             sql++;
             continue;
@@ -233,16 +226,16 @@ static cm_error_t *rendered(const char **text, const cm_store_t *store,
     return NULL;
 }
 
-/* One value, its true size included. PostgreSQL's have no NUL inside and stay
- * where they are as long as POOL; the others must be asked for a bucket, the
- * only thing that tells the size, and MySQL reuses the memory. */
+/* One value with its true size. Where the driver holds strings they stay as
+ * long as POOL. Others must be asked for a bucket, which alone has the size. */
 static cm_datum_t cell_read(cm_store_t *store, apr_dbd_row_t *row, int column,
                             apr_pool_t *pool)
 {
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     cm_datum_t cell = {NULL, 0, 0};
     const char *data = NULL;
 
-    if (store->dialect->database == CM_PGSQL) {
+    if (ops->buffered) {
         if (!apr_dbd_datum_get(store->driver, row, column, APR_DBD_TYPE_STRING,
                                &data))
             cell = cm_datum_text(data);
@@ -255,7 +248,7 @@ static cm_datum_t cell_read(cm_store_t *store, apr_dbd_row_t *row, int column,
                     APR_BLOCK_READ);
     if (!data)
         cell.data = "";
-    else if (store->dialect->database == CM_MYSQL)
+    else if (ops->moves_values)
         cell.data = apr_pstrmemdup(pool, data, cell.size);
     else
         cell.data = data;
@@ -266,16 +259,16 @@ static cm_datum_t cell_read(cm_store_t *store, apr_dbd_row_t *row, int column,
 cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
                               apr_dbd_results_t *results, apr_pool_t *pool)
 {
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     const apr_dbd_driver_t *driver = store->driver;
     int columns = results ? apr_dbd_num_cols(driver, results) : 0;
     int known = -1, count, i;
     apr_array_header_t *cells;
     apr_dbd_row_t *row = NULL;
 
-    /* PostgreSQL frees the values when it is asked for a row too many. */
     if (!results)
         known = 0;
-    else if (store->dialect->database == CM_PGSQL)
+    else if (ops->buffered)
         known = apr_dbd_num_tuples(driver, results);
     cells = apr_array_make(pool, known > 0 ? known * columns : 16,
                            sizeof(cm_datum_t));
@@ -285,8 +278,7 @@ cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
         for (i = 0; i < columns; i++)
             APR_ARRAY_PUSH(cells, cm_datum_t) = cell_read(store, row, i, pool);
     }
-    if (store->dialect->database == CM_MYSQL &&
-        *apr_dbd_error(driver, store->handle, 0))
+    if (ops->late_errors && *apr_dbd_error(driver, store->handle, 0))
         return cm_statement_failure(store, 0, pool);
     *rows = apr_palloc(pool, sizeof(**rows));
     (*rows)->count = count;
@@ -322,7 +314,7 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
                                 const char *sql, const cm_datum_t *arguments,
                                 int count, apr_pool_t *result_pool)
 {
-    const int random = store->dialect->database == CM_PGSQL;
+    const int random = store->dialect->ops->buffered;
     apr_dbd_results_t *results;
     cm_tries_t tries = {0};
     const char *text;

@@ -49,12 +49,12 @@ static cm_store_t *store_create(const cm_dialect_t *dialect,
  * like a passing failure. */
 static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
 {
+    const char *sql = store->dialect->ops->packet_limit;
     cm_rows_t *rows;
 
-    if (store->dialect->database != CM_MYSQL)
+    if (!sql)
         return NULL;
-    CM_TRY(cm_statement_select(&rows, store, "SELECT @@max_allowed_packet",
-                               NULL, 0, pool));
+    CM_TRY(cm_statement_select(&rows, store, sql, NULL, 0, pool));
     if (rows->count)
         store->packet_limit = cm_cell_number(rows, 0, 0);
     return NULL;
@@ -69,7 +69,7 @@ static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
     cm_error_t *err;
 
     if (store->found_rows || store->params ||
-        store->dialect->database != CM_MYSQL)
+        !store->dialect->ops->counts_changes)
         return NULL;
     err = cm_statement_run(&found, store,
                            "UPDATE communicator_schema SET version = version",
@@ -89,12 +89,13 @@ static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
  * connection was made anew, by us or by mod_dbd. */
 static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
 {
-    const char *const *sql = store->dialect->ops->session;
-    unsigned long session = cm_native_session(store);
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const char *const *sql = ops->session;
+    unsigned long session = ops->session_number(store);
 
     if (session && session == store->session)
         return NULL;
-    cm_native_setup(store);
+    ops->setup(store);
     cm_store_forget(store);
     for (; *sql; sql++)
         CM_TRY_FOR(cm_statement_command(store, *sql, pool), pool,
@@ -134,8 +135,8 @@ static cm_error_t *handle_open(cm_store_t *store, apr_pool_t *pool)
  * again as it is. */
 static void cut(cm_store_t *store)
 {
-    if (store->read_only)
-        cm_native_cut(store);
+    if (store->read_only && store->dialect->ops->cut)
+        store->dialect->ops->cut(store);
     store->read_only = 0;
 }
 
@@ -144,7 +145,7 @@ cm_error_t *cm_store_renew(cm_store_t *store, apr_pool_t *pool)
     if (store->params)
         return handle_open(store, pool);
     cut(store);
-    if (store->dialect->database == CM_MYSQL ||
+    if (store->dialect->ops->reopened_by_pool ||
         apr_dbd_check_conn(store->driver, pool, store->handle) != APR_SUCCESS)
         return CM_FAIL(pool, CM_UNAVAILABLE,
                        "the connection to the database is lost");
@@ -168,12 +169,9 @@ cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
         return cm_error_hint(
             CM_FAIL(pool, CM_CONFIG,
                     "the driver for '%s' databases is not installed", driver),
-            pool, "install the package %s", dialect->package);
-
-    /* In front, so that an empty value at the end swallows nothing. */
-    if (dialect->database == CM_MYSQL)
-        params = apr_pstrcat(pool, "reconnect=0 flags=CLIENT_FOUND_ROWS ",
-                             params, NULL);
+            pool, "install the package libaprutil1-dbd-%s", driver);
+    if (dialect->ops->params)
+        params = apr_pstrcat(pool, dialect->ops->params, params, NULL);
     *store = store_create(dialect, found, apr_pstrdup(pool, params), pool);
     return handle_open(*store, pool);
 }
@@ -263,10 +261,10 @@ const char *cm_store_literal(const cm_store_t *store, const char *text,
                              apr_pool_t *pool)
 {
     cm_datum_t value = cm_datum_text(text);
-    apr_size_t length = store->dialect->ops->literal(NULL, &value);
+    apr_size_t length = cm_dialect_literal(store->dialect, NULL, &value);
     char *literal = apr_palloc(pool, length + 1);
 
-    store->dialect->ops->literal(literal, &value);
+    cm_dialect_literal(store->dialect, literal, &value);
     literal[length] = '\0';
     return literal;
 }

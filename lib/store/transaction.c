@@ -28,7 +28,7 @@ static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
 {
     struct timespec until;
 
-    if (store->dialect->database != CM_SQLITE3)
+    if (!store->dialect->ops->one_writer)
         return NULL;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += CM_BUSY_SECONDS;
@@ -63,34 +63,30 @@ static void transaction_end(cm_store_t *store)
     turn_leave(store);
 }
 
-/* Run one of the statements that begin a transaction. On SQLite not by the
- * driver, which tries only ten times a second. */
-static cm_error_t *begin_by(cm_store_t *store, const char *sql,
-                            apr_pool_t *pool)
+/* Run the statement that begins a transaction: on SQLite not by the driver,
+ * which tries only ten times a second. */
+static cm_error_t *run_begin(cm_store_t *store, apr_pool_t *pool)
 {
+    const cm_dialect_ops_t *ops = store->dialect->ops;
     const apr_time_t deadline =
         apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     int rc;
 
-    while (cm_native_begin(&rc, store, sql)) {
+    while (ops->try_begin && ops->try_begin(&rc, store, ops->begin)) {
         if (!rc)
             return NULL;
         if (!cm_statement_is_locked(store, rc) || apr_time_now() >= deadline)
             return cm_statement_failure(store, rc, pool);
         apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
     }
-    return cm_statement_command(store, sql, pool);
+    return cm_statement_command(store, ops->begin, pool);
 }
 
 static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
 {
-    const char *const *sql = store->dialect->begin;
-
     if (store->broken || !store->handle)
         CM_TRY(cm_store_renew(store, pool));
-    for (; *sql; sql++)
-        CM_TRY(begin_by(store, *sql, pool));
-    return NULL;
+    return run_begin(store, pool);
 }
 
 cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
@@ -127,8 +123,7 @@ static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
         apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     cm_error_t *err = cm_statement_command(store, "COMMIT", pool);
 
-    while (err && err->code == CM_BUSY &&
-           store->dialect->database == CM_SQLITE3 &&
+    while (err && err->code == CM_BUSY && store->dialect->ops->one_writer &&
            apr_time_now() < deadline) {
         apr_sleep(CM_BUSY_PAUSE);
         err = cm_statement_command(store, "COMMIT", pool);
@@ -173,7 +168,7 @@ void cm_transaction_rollback(cm_store_t *store)
         return;
     if (!store->broken && store->handle &&
         apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK") &&
-        store->dialect->database != CM_SQLITE3)
+        !store->dialect->ops->ends_by_itself)
         store->broken = 1;
     transaction_end(store);
 }
@@ -252,7 +247,9 @@ cm_error_t *cm_transaction_check_deferred(const char **back, cm_store_t *store,
                                           apr_pool_t *pool,
                                           apr_pool_t *scratch_pool)
 {
-    if (cm_native_deferred(store))
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+
+    if (ops->deferred && ops->deferred(store))
         return CM_FAIL(scratch_pool, CM_REJECTED,
                        "FOREIGN KEY constraint failed (one that is checked at "
                        "the end of the transaction)");
