@@ -22,7 +22,7 @@ typedef struct sync_check_t {
 
 /* Print a line: the verdict on WHAT, and what to do, or NULL. */
 void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
-                    const char *what, const char *remedy);
+                    const char *what, const char *hint);
 
 /* Say how a step went: "ok WHAT", or why it failed; returns whether it went
  * well. */

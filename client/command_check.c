@@ -16,21 +16,21 @@
 #include "config/settings.h"
 
 void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
-                    const char *what, const char *remedy)
+                    const char *what, const char *hint)
 {
     static const char *const words[] = {"ok", "warning", "fail"};
     json_object *json;
 
     if (!check->list) {
-        sync_output_verdict(check->client->output, verdict, what, remedy);
+        sync_output_verdict(check->client->output, verdict, what, hint);
         return;
     }
     json = json_object_new_object();
     json_object_object_add(json, "verdict",
                            json_object_new_string(words[verdict]));
     json_object_object_add(json, "what", json_object_new_string(what));
-    if (remedy)
-        json_object_object_add(json, "hint", json_object_new_string(remedy));
+    if (hint)
+        json_object_object_add(json, "hint", json_object_new_string(hint));
     json_object_array_add(check->list, json);
 }
 

@@ -11,93 +11,30 @@
 
 #define COLUMNS 8
 
-/* What the peer said of itself; null when it never did. */
-static json_object *there_json(const cm_status_said_t *said)
-{
-    json_object *json;
-
-    if (!said->at)
-        return NULL;
-    json = json_object_new_object();
-    sync_output_add_number(json, "at", said->at);
-    sync_output_add_text(json, "kind", said->gem ? "gem" : "communicator");
-    sync_output_add_number(json, "pending", said->pending);
-    sync_output_add_number(json, "oldest_pending_clock", said->oldest);
-    sync_output_add_number(json, "parked", said->parked);
-    sync_output_add_number(json, "withheld", said->withheld.count);
-    return json;
-}
-
-static json_object *peer_json(const sync_client_t *client,
-                              const cm_status_peer_t *one, apr_pool_t *pool)
-{
-    const cm_peer_t *peer = one->peer;
-    json_object *json = json_object_new_object();
-    json_object *runs =
-        sync_memory_read(client->settings->state_directory, peer->name, pool);
-
-    sync_output_add_text(json, "peer", peer->name);
-    sync_output_add_text(json, "epoch", peer->epoch);
-    sync_output_add_number(json, "pending", one->pending.count);
-    sync_output_add_number(json, "oldest_pending_clock",
-                           one->pending.oldest_clock);
-    sync_output_add_number(json, "parked", one->parked);
-    sync_output_add_number(json, "withheld", one->withheld.count);
-    sync_output_add_number(json, "withheld_there", one->said.withheld.count);
-    sync_output_add_number(json, "received", peer->received);
-    sync_output_add_number(json, "confirmed", peer->confirmed);
-    sync_output_add_number(json, "last_push_at", peer->last_push_at);
-    sync_output_add_number(json, "last_pull_at", peer->last_pull_at);
-    sync_output_add_number(json, "clock_offset", peer->clock_offset);
-    json_object_object_add(json, "there", there_json(&one->said));
-    json_object_object_add(
-        json, "runs",
-        json_object_object_length(runs) ? json_object_get(runs) : NULL);
-    return json;
-}
-
-static json_object *problems_json(const apr_array_header_t *problems)
-{
-    json_object *list = json_object_new_array();
-    int i;
-
-    for (i = 0; i < problems->nelts; i++) {
-        const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
-        json_object *json = json_object_new_object();
-
-        sync_output_add_text(json, "severity",
-                             cm_health_severity_name(one->severity));
-        sync_output_add_text(json, "peer", one->peer);
-        sync_output_add_text(json, "text", one->text);
-        sync_output_add_text(json, "hint", one->remedy);
-        json_object_array_add(list, json);
-    }
-    return list;
-}
-
+/* The same JSON as on the status page, with what this host alone knows: what
+ * the runs with each peer came to. */
 static void print_json(const sync_client_t *client, const cm_health_t *health,
                        apr_pool_t *pool)
 {
-    const cm_status_t *state = health->state;
-    json_object *json = json_object_new_object();
-    json_object *peers = json_object_new_array();
-    int i;
+    const char *directory = client->settings->state_directory;
+    cm_buffer_t *out = cm_buffer_create(4096, pool);
+    json_object *json, *peers, *runs;
+    size_t i;
 
-    sync_output_add_text(json, "node", state->name);
-    sync_output_add_text(json, "state",
-                         cm_health_severity_name(health->severity));
-    json_object_object_add(json, "problems", problems_json(health->problems));
-    sync_output_add_text(json, "epoch", state->epoch);
-    sync_output_add_number(json, "schema", state->schema);
-    sync_output_add_number(json, "written", state->last_seq);
-    sync_output_add_number(json, "paused_at", state->paused_at);
-    sync_output_add_number(json, "late_conflicts", state->conflicts);
-    json_object_object_add(json, "peers", peers);
-    for (i = 0; i < state->peers->nelts; i++)
-        json_object_array_add(
-            peers,
-            peer_json(client, &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t),
-                      pool));
+    cm_health_text_json(out, health);
+    cm_buffer_append(out, "", 1);
+    json = json_tokener_parse(out->data);
+    peers = json_object_object_get(json, "peers");
+    for (i = 0; i < (size_t)health->peers->nelts; i++) {
+        runs = sync_memory_read(
+            directory,
+            APR_ARRAY_IDX(health->peers, (int)i, cm_health_peer_t)
+                .state->peer->name,
+            pool);
+        json_object_object_add(
+            json_object_array_get_idx(peers, i), "runs",
+            json_object_object_length(runs) ? json_object_get(runs) : NULL);
+    }
     sync_output_json(client->output, json);
 }
 
@@ -195,9 +132,9 @@ static void print_problems(const sync_output_t *output,
 
         sync_output_line(output, "%s: %s", word,
                          sync_output_clean(one->text, pool));
-        if (one->remedy)
+        if (one->hint)
             sync_output_line(output, "    hint: %s",
-                             sync_output_clean(one->remedy, pool));
+                             sync_output_clean(one->hint, pool));
     }
 }
 

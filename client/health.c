@@ -19,9 +19,9 @@
 #define RUNS_TO_WAIT 3
 
 static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
-                const char *text, const char *remedy)
+                const char *text, const char *hint)
 {
-    cm_problem_t problem = {severity, peer, text, remedy};
+    cm_problem_t problem = {severity, peer, text, hint};
 
     cm_health_judge_add(health, &problem);
 }
@@ -62,7 +62,7 @@ static void judge_runs(cm_health_t *health, const sync_client_t *client,
         "communicator-sync check");
 }
 
-const char *sync_monitor_blind(const char **remedy, const sync_client_t *client,
+const char *sync_monitor_blind(const char **hint, const sync_client_t *client,
                                const char *name, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;
@@ -74,14 +74,14 @@ const char *sync_monitor_blind(const char **remedy, const sync_client_t *client,
     if (most < settings->expect_every)
         most = settings->expect_every;
     if (err) {
-        *remedy = err->hint;
+        *hint = err->hint;
         return apr_psprintf(pool,
                             "%s: it is not known what the runs came to: "
                             "%s",
                             name, cm_error_text(err, pool));
     }
-    *remedy = "does cron or a timer run communicator-sync on this host, with "
-              "this CommunicatorStateDir?";
+    *hint = "does cron or a timer run communicator-sync on this host, with "
+            "this CommunicatorStateDir?";
     last = apr_time_from_sec(sync_memory_runs(directory, name, pool).last_run);
     if (!last)
         return apr_psprintf(pool, "%s: '%s/status.json' knows of no run", name,
@@ -112,7 +112,7 @@ static void judge_all_runs(cm_health_t *health, const sync_client_t *client,
                            apr_pool_t *pool)
 {
     const apr_array_header_t *peers = client->settings->peers;
-    const char *only = client->options->peer, *text, *remedy;
+    const char *only = client->options->peer, *text, *hint;
     int i, connects = 0;
 
     for (i = 0; i < peers->nelts; i++) {
@@ -123,9 +123,9 @@ static void judge_all_runs(cm_health_t *health, const sync_client_t *client,
             continue;
         connects = 1;
         judge_runs(health, client, peer->name, pool);
-        text = sync_monitor_blind(&remedy, client, peer->name, pool);
+        text = sync_monitor_blind(&hint, client, peer->name, pool);
         if (text)
-            add(health, CM_SEVERITY_UNKNOWN, peer->name, text, remedy);
+            add(health, CM_SEVERITY_UNKNOWN, peer->name, text, hint);
     }
     if (!connects)
         return;

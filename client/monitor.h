@@ -21,7 +21,7 @@ const char *sync_monitor_young_failure(const sync_client_t *client,
 
 /* Return why it is not known what the runs with the peer NAME came to, or NULL
  * when it is; *REMEDY gets what to do. */
-const char *sync_monitor_blind(const char **remedy, const sync_client_t *client,
+const char *sync_monitor_blind(const char **hint, const sync_client_t *client,
                                const char *name, apr_pool_t *pool);
 
 /* Print HEALTH as a plugin of Nagios does, and return its status: 0 ok, 1

@@ -201,7 +201,7 @@ void sync_output_error(const sync_output_t *output, const char *peer,
 }
 
 void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
-                         const char *what, const char *remedy)
+                         const char *what, const char *hint)
 {
     static const char *const words[] = {"ok", "warning", "FAIL"};
     static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
@@ -212,8 +212,8 @@ void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
         return;
     printf("%s%-7s%s  %s\n", on, words[verdict], off,
            shown(what, output->scratch));
-    if (remedy)
-        printf("         hint: %s\n", shown(remedy, output->scratch));
+    if (hint)
+        printf("         hint: %s\n", shown(hint, output->scratch));
     apr_pool_clear(output->scratch);
 }
 

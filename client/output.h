@@ -60,7 +60,7 @@ void sync_output_error(const sync_output_t *output, const char *peer,
 
 /* Print one line of a check: the verdict, WHAT, and what to do or NULL. */
 void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
-                         const char *what, const char *remedy);
+                         const char *what, const char *hint);
 
 /* Print a table: CELLS (const char *) in rows of COLUMNS, the first row its
  * heading; columns are as wide as they must be. */

@@ -165,7 +165,7 @@ void mod_contact_failed(mod_exchange_t *exchange, int push,
     cm_incident_t noted = {.subject = peer,
                            .kind = kind_of(push),
                            .severity = CM_SEVERITY_CRITICAL,
-                           .remedy = err->hint};
+                           .hint = err->hint};
 
     if (cm_error_code_is_transient(err->code) || exchange->r->header_only)
         return;

@@ -150,6 +150,7 @@ static int refresh_of(const request_rec *r)
  * is not known. */
 static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
 {
+    const cm_health_limits_t limits = {0, health->expect_every};
     const char *format = mod_query(r, "format");
 
     if (!format || !strcmp(format, "html")) {
@@ -167,7 +168,7 @@ static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
     }
     else if (!strcmp(format, "nagios")) {
         ap_set_content_type(r, "text/plain;charset=utf-8");
-        cm_health_text_nagios(out, health);
+        cm_health_text_nagios(out, health, &limits);
         return 1;
     }
     else

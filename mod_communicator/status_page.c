@@ -72,9 +72,9 @@ static void put_problems(mod_html_t *page)
         mod_html_print(page, "<li class=\"%s\"><span>%s</span>",
                        cm_health_severity_name(problem->severity),
                        mod_html_safe(page, problem->text));
-        if (problem->remedy) {
+        if (problem->hint) {
             mod_html_put(page, " <span class=\"soft\">");
-            mod_html_remedy(page, problem->remedy);
+            mod_html_remedy(page, problem->hint);
             mod_html_put(page, "</span>");
         }
         mod_html_put(page, "</li>\n");

@@ -75,8 +75,8 @@ static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
 /* Return PROBLEM and what to do about it. */
 static const char *words_of(const cm_problem_t *problem, apr_pool_t *pool)
 {
-    return problem->remedy
-               ? apr_psprintf(pool, "%s (%s)", problem->text, problem->remedy)
+    return problem->hint
+               ? apr_psprintf(pool, "%s (%s)", problem->text, problem->hint)
                : problem->text;
 }
 

@@ -74,8 +74,8 @@ sub parked_and_back {
     like(out('status'), qr/^PEER.*\nfacade\ +here\ +0\ +-\ +0\ .*\n
         \ +there\ +0\ +-\ +3\ +[+-]\d+\.\d\ s\n/x,
         'this side sees it too');
-    my $state = json($central, 'status')->{peers}[0]{there};
-    is("$state->{parked} $state->{pending} $state->{kind}",
+    my $state = json($central, 'status')->{peers}[0];
+    is("$state->{parked_there} $state->{pending_there} $state->{kind}",
         '3 0 communicator', '  also as JSON');
     my $retry = $facade->sync('retry');
     is($retry->{exit}, 65, 'trying again does not help');

@@ -125,7 +125,8 @@ my %html = (well => fresh()->{content});
 like($html{well}, qr/<h1>All is well/, 'peers came: all is well');
 like($html{well}, qr/title="[^"]+Z">6\d s ago</, '  and when they came');
 like(page('format=nagios')->{content}, qr/^COMMUNICATOR\ OK\ -\ last\ contact
-    \ \d+\ s\ ago,\ 0\ pending,\ 0\ parked\ \|\ age=6\ds;;600;0\ pending=0/x,
+    \ \d+\ s\ ago,\ 0\ pending,\ 0\ parked\ \|\ 'central\ age'=\d+s;;600;0
+    \ 'central\ pending'=0/x,
     'Nagios is told');
 
 # It is asked for at most once in two seconds.

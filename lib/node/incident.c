@@ -15,7 +15,7 @@ static cm_error_t *renew(apr_int64_t *found, cm_node_t *node,
     const cm_datum_t arguments[] = {
         cm_datum_number(noted->severity, pool),
         cm_datum_text(noted->text),
-        cm_datum_text(noted->remedy),
+        cm_datum_text(noted->hint),
         cm_datum_number(cm_clocks_now(), pool),
         cm_datum_text(noted->subject),
         cm_datum_text(noted->kind),
@@ -41,7 +41,7 @@ static cm_error_t *insert(cm_node_t *node, const cm_incident_t *noted,
     apr_int64_t now = cm_clocks_now(), inserted;
 
     cm_bulk_row(bulk, "ttnttnnn", noted->subject, noted->kind,
-                (apr_int64_t)noted->severity, noted->text, noted->remedy, now,
+                (apr_int64_t)noted->severity, noted->text, noted->hint, now,
                 now, (apr_int64_t)1);
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP, pool);
 }
@@ -109,7 +109,7 @@ cm_error_t *cm_incident_list(apr_array_header_t **list, cm_node_t *node,
                               ? CM_SEVERITY_CRITICAL
                               : CM_SEVERITY_WARNING;
         noted->text = cm_cell_text(rows, i, 3);
-        noted->remedy = cm_cell_text(rows, i, 4);
+        noted->hint = cm_cell_text(rows, i, 4);
         noted->since = cm_cell_number(rows, i, 5);
         noted->seen_at = cm_cell_number(rows, i, 6);
         noted->times = cm_cell_number(rows, i, 7);

@@ -19,8 +19,8 @@ typedef struct cm_incident_t {
     const char *subject; /* what it is about: a peer's name, a model's */
     const char *kind;    /* one word; one problem of a kind per subject */
     cm_severity_e severity;
-    const char *text;   /* what is the case */
-    const char *remedy; /* what to do, or NULL */
+    const char *text; /* what is the case */
+    const char *hint; /* what to do, or NULL */
     /* Set when it is read: */
     apr_int64_t since, seen_at; /* microseconds since 1970 */
     apr_int64_t times;          /* how often it was met */

@@ -1,10 +1,10 @@
-/* How well a node is, for an operator: its state (status.h), what is parked,
- * what lost of late, and what of all that is a trouble. The status page of the
- * module and `communicator-sync status` can show the same struct, and print
- * the same JSON, Prometheus and Nagios lines.
+/* The health of a node, for an operator: its status (status.h), what is parked,
+ * recent conflicts, and which of that is a problem. The module's status page
+ * and `communicator-sync status` show the same struct, and print the same JSON,
+ * Prometheus and Nagios lines; the client adds what only its host knows.
  *
  * Reading takes a few statements per peer, each bounded, and changes nothing.
- * Values of records are not in it. */
+ * It contains no values of records. */
 #ifndef CM_OPERATE_HEALTH_H
 #define CM_OPERATE_HEALTH_H
 
@@ -21,9 +21,9 @@
 /* Something that a person should look at. */
 typedef struct cm_problem_t {
     cm_severity_e severity;
-    const char *peer;   /* NULL: of this node */
-    const char *text;   /* what is the case */
-    const char *remedy; /* what to do, or NULL */
+    const char *peer; /* NULL: of this node */
+    const char *text; /* what is the case */
+    const char *hint; /* what to do, or NULL */
 } cm_problem_t;
 
 /* Of one peer, beside what cm_status_peer_t holds of it. */
@@ -82,6 +82,16 @@ cm_health_t *cm_health_of_error(const cm_settings_t *settings,
 void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                      apr_pool_t *pool);
 
+/* How long ago a monitor wants the last contact with a peer, and the oldest
+ * message for it or from it, to be at most; 0: as long as they like. */
+typedef struct cm_health_limits_t {
+    apr_interval_time_t warning, critical;
+} cm_health_limits_t;
+
+/* Add what is older than LIMITS allow, and peers that were never met. */
+void cm_health_judge_limits(cm_health_t *health,
+                            const cm_health_limits_t *limits, apr_pool_t *pool);
+
 /* Add PROBLEM, where it belongs. */
 void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem);
 
@@ -106,8 +116,9 @@ void cm_health_text_json(cm_buffer_t *out, const cm_health_t *health);
 void cm_health_prometheus(cm_buffer_t *out, const cm_health_t *health);
 
 /* Append HEALTH as the one line of a Nagios plugin, whose exit status is
- * HEALTH->severity. */
-void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health);
+ * HEALTH->severity. LIMITS are those that it shows with the numbers. */
+void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health,
+                           const cm_health_limits_t *limits);
 
 /* What a monitor wants of all peers together. */
 typedef struct cm_health_sums_t {

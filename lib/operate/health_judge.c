@@ -40,10 +40,9 @@ static const char *name_of(const cm_health_peer_t *peer)
 }
 
 static void add(cm_health_t *health, cm_severity_e severity,
-                cm_health_peer_t *peer, const char *text, const char *remedy)
+                cm_health_peer_t *peer, const char *text, const char *hint)
 {
-    cm_problem_t problem = {severity, peer ? name_of(peer) : NULL, text,
-                            remedy};
+    cm_problem_t problem = {severity, peer ? name_of(peer) : NULL, text, hint};
 
     if (peer && cm_health_severity_is_worse(severity, peer->severity))
         peer->severity = severity;
@@ -100,6 +99,55 @@ static void judge_queue(cm_health_t *health, cm_health_peer_t *peer,
                      messages(peer->state->pending.count, pool), name_of(peer),
                      cm_health_judge_span(age, pool)),
         "look at what communicator-sync says");
+}
+
+/* Add a problem with PEER when SECONDS are more than LIMITS allow. */
+static void judge_age(cm_health_t *health, cm_health_peer_t *peer,
+                      const cm_health_limits_t *limits, apr_int64_t age,
+                      const char *text)
+{
+    if (limits->critical && age > limits->critical)
+        add(health, CM_SEVERITY_CRITICAL, peer, text, NULL);
+    else if (limits->warning && age > limits->warning)
+        add(health, CM_SEVERITY_WARNING, peer, text, NULL);
+}
+
+static void judge_limits(cm_health_t *health, cm_health_peer_t *peer,
+                         const cm_health_limits_t *limits, apr_pool_t *pool)
+{
+    apr_int64_t oldest = peer->state->pending.oldest_clock;
+    apr_int64_t there = peer->state->said.oldest;
+    apr_int64_t silence = health->taken_at - peer->last_contact_at;
+
+    if (there && (!oldest || there < oldest))
+        oldest = there;
+    if (!peer->last_contact_at)
+        add(health, CM_SEVERITY_WARNING, peer,
+            apr_psprintf(pool, "'%s' has never been in contact", name_of(peer)),
+            NULL);
+    else
+        judge_age(health, peer, limits, silence,
+                  apr_psprintf(pool, "'%s' has been silent for %s",
+                               name_of(peer),
+                               cm_health_judge_span(silence, pool)));
+    if (oldest)
+        judge_age(health, peer, limits, health->taken_at - oldest,
+                  apr_psprintf(
+                      pool,
+                      "the oldest message for or from '%s' has waited "
+                      "for %s",
+                      name_of(peer),
+                      cm_health_judge_span(health->taken_at - oldest, pool)));
+}
+
+void cm_health_judge_limits(cm_health_t *health,
+                            const cm_health_limits_t *limits, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < health->peers->nelts; i++)
+        judge_limits(health, &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t),
+                     limits, pool);
 }
 
 /* Most of a batch: this is no matter of single messages. */
@@ -213,7 +261,7 @@ static void judge_noted(cm_health_t *health, apr_pool_t *pool)
                                cm_health_judge_span(age, pool),
                                cm_health_judge_span(
                                    health->taken_at - noted->seen_at, pool)),
-            noted->remedy);
+            noted->hint);
     }
 }
 
@@ -289,7 +337,7 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
     if (err) {
         problem.text = apr_psprintf(pool, "model '%s': %s", model->name,
                                     cm_error_text(err, pool));
-        problem.remedy = err->hint;
+        problem.hint = err->hint;
     }
     else if (capture == CM_CAPTURE_MISSING)
         problem.text = apr_psprintf(pool,

@@ -65,6 +65,15 @@ VALUE(last_pull, peer->state->peer->last_pull_at)
 VALUE(last_contact, peer->last_contact_at)
 VALUE(clock_offset, peer->state->peer->clock_offset)
 
+/* What the peer last said of itself; 0 where it said nothing. */
+VALUE(pending_there,
+      peer->state->said.pending < 0 ? 0 : peer->state->said.pending)
+VALUE(oldest_there, peer->state->said.oldest)
+VALUE(parked_there, peer->state->said.parked < 0 ? 0 : peer->state->said.parked)
+VALUE(withheld_there, peer->state->said.withheld.count < 0
+                          ? 0
+                          : peer->state->said.withheld.count)
+
 static const metric_t metrics[] = {
     {"pending_messages", "gauge",
      "Messages that the peer has not confirmed yet.", pending, 0},
@@ -91,6 +100,14 @@ static const metric_t metrics[] = {
      "When the peer was last in contact; 0: never.", last_contact, 1},
     {"clock_offset_seconds", "gauge", "The clock of the peer less our own.",
      clock_offset, 1},
+    {"peer_pending_messages", "gauge",
+     "Messages that wait at the peer for this node.", pending_there, 0},
+    {"peer_oldest_pending_timestamp_seconds", "gauge",
+     "When the oldest of them was made; 0: none.", oldest_there, 1},
+    {"peer_parked_messages", "gauge",
+     "Messages of this node that are parked at the peer.", parked_there, 0},
+    {"peer_withheld_messages", "gauge",
+     "Messages that the peer holds back from this node.", withheld_there, 0},
 };
 
 static void append_metric(cm_buffer_t *out, const metric_t *metric,

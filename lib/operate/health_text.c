@@ -18,6 +18,14 @@ static void write_moment(cm_buffer_t *out, const char *name, apr_int64_t value)
         cm_json_write_text(out, name, NULL);
 }
 
+/* Return what the peer is, as far as it has said so. */
+static const char *kind_of(const cm_status_said_t *said)
+{
+    if (!said->at)
+        return NULL;
+    return said->gem ? "gem" : "communicator";
+}
+
 static void write_peer(cm_buffer_t *out, const void *item)
 {
     const cm_health_peer_t *peer = item;
@@ -41,7 +49,9 @@ static void write_peer(cm_buffer_t *out, const void *item)
     write_moment(out, "last_pull_at", known->last_pull_at);
     cm_json_write_number(out, "clock_offset", known->clock_offset);
     write_moment(out, "said_at", state->said.at);
+    cm_json_write_text(out, "kind", kind_of(&state->said));
     cm_json_write_number(out, "pending_there", state->said.pending);
+    write_moment(out, "oldest_pending_there_at", state->said.oldest);
     cm_json_write_number(out, "parked_there", state->said.parked);
     cm_json_write_number(out, "withheld", state->withheld.count);
     cm_json_write_number(out, "withheld_there", state->said.withheld.count);
@@ -98,7 +108,7 @@ static void write_problem(cm_buffer_t *out, const void *item)
                        cm_health_severity_name(problem->severity));
     cm_json_write_text(out, "peer", problem->peer);
     cm_json_write_text(out, "text", problem->text);
-    cm_json_write_text(out, "remedy", problem->remedy);
+    cm_json_write_text(out, "hint", problem->hint);
 }
 
 /* Write ITEMS as a list of objects, whose members WRITE writes. */
@@ -159,34 +169,61 @@ static void append_plain(cm_buffer_t *out, const char *words)
         cm_buffer_append(out, *at == '|' ? " " : at, 1);
 }
 
-/* Append the numbers behind the "|", which monitors draw. */
-static void append_performance(cm_buffer_t *out, const cm_health_t *health,
-                               const cm_health_sums_t *sums)
+/* Append one number of PEER: label, value, unit and limits. */
+static void append_number(cm_buffer_t *out, const cm_health_peer_t *peer,
+                          const char *label, apr_int64_t value,
+                          const char *rest)
 {
-    apr_pool_t *pool = out->pool;
-    const char *limit =
-        health->expect_every
-            ? apr_psprintf(pool, FMT,
-                           (apr_int64_t)apr_time_sec(health->expect_every))
-            : "";
-
-    if (sums->age >= 0)
-        cm_buffer_raw(
-            out, apr_psprintf(pool, "age=" FMT "s;;%s;0 ", sums->age, limit));
-    cm_buffer_raw(out, apr_psprintf(pool,
-                                    "pending=" FMT ";;;0 oldest=" FMT
-                                    "s;;;0 parked=" FMT ";0;;0 withheld=" FMT
-                                    ";0;;0",
-                                    sums->pending, sums->oldest, sums->parked,
-                                    sums->withheld));
+    cm_buffer_raw(out,
+                  apr_psprintf(out->pool, " '%s %s'=" FMT "%s",
+                               peer->state->peer->name, label, value, rest));
 }
 
-void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health)
+/* Seconds from CLOCK to the moment of HEALTH; 0 for none. */
+static apr_int64_t age_of(const cm_health_t *health, apr_int64_t clock)
+{
+    apr_int64_t seconds = apr_time_sec(health->taken_at - clock);
+
+    return clock > 0 && seconds > 0 ? seconds : 0;
+}
+
+static const char *seconds_of(apr_interval_time_t limit, apr_pool_t *pool)
+{
+    return limit ? apr_psprintf(pool, FMT, (apr_int64_t)apr_time_sec(limit))
+                 : "";
+}
+
+/* Append the numbers of PEER behind the "|", which monitors draw. */
+static void append_performance(cm_buffer_t *out, const cm_health_t *health,
+                               const cm_health_peer_t *peer,
+                               const cm_health_limits_t *limits)
+{
+    const cm_status_peer_t *state = peer->state;
+    const char *ages = apr_psprintf(out->pool, "s;%s;%s;0",
+                                    seconds_of(limits->warning, out->pool),
+                                    seconds_of(limits->critical, out->pool));
+
+    append_number(out, peer, "age", age_of(health, peer->last_contact_at),
+                  ages);
+    append_number(out, peer, "pending", state->pending.count, ";;;0");
+    append_number(out, peer, "oldest",
+                  age_of(health, state->pending.oldest_clock),
+                  limits->warning ? ages : "s;;;0");
+    append_number(out, peer, "parked", state->parked, ";0;;0");
+    append_number(out, peer, "withheld", state->withheld.count, ";0;;0");
+    if (state->said.pending >= 0)
+        append_number(out, peer, "pending there", state->said.pending, ";;;0");
+    if (state->said.parked >= 0)
+        append_number(out, peer, "parked there", state->said.parked, ";0;;0");
+}
+
+void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health,
+                           const cm_health_limits_t *limits)
 {
     static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     apr_pool_t *pool = out->pool;
     cm_health_sums_t sums = cm_health_sum(health);
-    int more = health->problems->nelts - 1;
+    int more = health->problems->nelts - 1, i;
     const char *contact = "never";
 
     if (sums.age >= 0)
@@ -205,7 +242,10 @@ void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health)
                      APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
     if (more > 0)
         cm_buffer_raw(out, apr_psprintf(pool, ", and %d more", more));
-    cm_buffer_raw(out, " | ");
-    append_performance(out, health, &sums);
+    cm_buffer_raw(out, " |");
+    for (i = 0; i < health->peers->nelts; i++)
+        append_performance(out, health,
+                           &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t),
+                           limits);
     cm_buffer_raw(out, "\n");
 }
