@@ -1,6 +1,5 @@
 /* The application's tables: see catalog.h. */
 #include "schema/catalog.h"
-#include "schema/class.h"
 #include "schema/expression.h"
 
 #include <string.h>
@@ -43,7 +42,7 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
                         const cm_store_t *store, const cm_model_t *model,
                         apr_pool_t *pool)
 {
-    cm_database_e database = cm_dialect_of_store(store)->database;
+    const cm_types_t *types = cm_types_of(cm_dialect_of_store(store));
     const char *base = cm_cell_text(rows, row, BASE);
 
     memset(column, 0, sizeof(*column));
@@ -63,11 +62,11 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
     column->generated = cell_number(rows, row, GENERATED);
     column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
     column->on_update = cell_number(rows, row, ON_UPDATE);
-    cm_class_set(column, base, database);
+    cm_types_classify(column, base, types);
     column->reference = cm_settings_model_reference(model, column->name);
     column->carried =
         !column->generated && cm_settings_model_carries(model, column->name);
-    column->capture = cm_expression_raw(column, base, database, pool);
+    column->capture = types->raw(column, base, pool);
 }
 
 static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
@@ -81,7 +80,7 @@ static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
 }
 
 static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
-                             cm_database_e database, apr_pool_t *pool)
+                             const cm_dialect_t *dialect, apr_pool_t *pool)
 {
     const cm_model_t *model = table->model;
     int row;
@@ -99,7 +98,7 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
                                      model->key, model->table),
                              pool, "name its key column: key=");
     if (table->key->value_class == CM_CLASS_BINARY ||
-        (table->key->is_bits && database == CM_MYSQL))
+        (table->key->is_bits && !dialect->bits_as_text))
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is binary, which cannot "
                        "be a record's name",
@@ -110,46 +109,6 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
                        "it cannot be shared",
                        model->key, model->table);
     return NULL;
-}
-
-/* A cast of inet to text says a prefix that the value does not have. */
-static const char *key_pgsql(const cm_column_t *key, const char *name,
-                             apr_pool_t *pool)
-{
-    return apr_psprintf(
-        pool, strcmp(key->type, "inet") ? "%s::text" : "concat(%s)", name);
-}
-
-/* MariaDB shows a TIMESTAMP in the zone of the session. */
-static const char *key_mysql(const cm_column_t *key, const char *name,
-                             apr_pool_t *pool)
-{
-    const char *format = "CAST(%s AS CHAR CHARACTER SET utf8mb4)";
-
-    if (key->value_class == CM_CLASS_TIMESTAMP_ZONE)
-        name = apr_psprintf(pool,
-                            "IF(%s = 0, '0000-00-00 00:00:00',"
-                            " CAST(TIMESTAMP'1970-01-01 00:00:00' + INTERVAL"
-                            " UNIX_TIMESTAMP(%s) SECOND AS DATETIME(%d)))",
-                            name, name, key->fraction);
-    return apr_psprintf(pool, format, name);
-}
-
-/* Return the key as text, with PREFIX before the column's name. */
-static const char *key_text(const cm_table_t *table, const char *prefix,
-                            cm_database_e database, apr_pool_t *pool)
-{
-    const char *name = apr_pstrcat(pool, prefix, table->key->quoted, NULL);
-
-    switch (database) {
-    case CM_PGSQL:
-        return key_pgsql(table->key, name, pool);
-    case CM_MYSQL:
-        return key_mysql(table->key, name, pool);
-    case CM_SQLITE3:
-        break;
-    }
-    return apr_psprintf(pool, "CAST(%s AS TEXT)", name);
 }
 
 cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
@@ -189,6 +148,8 @@ cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
                             const cm_model_t *model, apr_pool_t *result_pool,
                             apr_pool_t *scratch_pool)
 {
+    const cm_dialect_t *dialect = cm_dialect_of_store(store);
+    const cm_types_t *types = cm_types_of(dialect);
     cm_table_t *table = apr_pcalloc(result_pool, sizeof(*table));
     cm_rows_t *rows;
     int i;
@@ -213,12 +174,11 @@ cm_error_t *cm_catalog_read(cm_table_t **table_out, cm_store_t *store,
             table->key_generated = cell_number(rows, i, GIVES_KEYS);
         }
     }
-    CM_TRY(check_key(table, rows, cm_dialect_of_store(store)->database,
-                     scratch_pool));
-    table->key_text = key_text(
-        table, "t.", cm_dialect_of_store(store)->database, result_pool);
-    table->key_given =
-        key_text(table, "", cm_dialect_of_store(store)->database, result_pool);
+    CM_TRY(check_key(table, rows, dialect, scratch_pool));
+    table->key_given = types->key(table->key, table->key->quoted, result_pool);
+    table->key_text = types->key(
+        table->key, apr_pstrcat(result_pool, "t.", table->key->quoted, NULL),
+        result_pool);
     table->capture = cm_expression_body(table, store, result_pool);
     *table_out = table;
     return NULL;

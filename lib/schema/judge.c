@@ -79,30 +79,17 @@ static cm_error_t *is_used(int *used, cm_store_t *store,
     return NULL;
 }
 
-/* What makes the key of TABLE NOT NULL. SQLite takes NULL into every primary
- * key that is no "INTEGER PRIMARY KEY", and cannot change a column. */
-static const char *key_hint(const cm_table_t *table, cm_database_e database,
+/* Return how to forbid NULL in the key of TABLE. */
+static const char *key_hint(const cm_table_t *table, const cm_types_t *types,
                             apr_pool_t *pool)
 {
-    const char *name = table->model->table, *key = table->key->name;
+    const char *type = *table->key->type ? table->key->type : "TEXT";
+    apr_hash_t *values = apr_hash_make(pool);
 
-    switch (database) {
-    case CM_PGSQL:
-        return apr_psprintf(pool, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
-                            name, key);
-    case CM_MYSQL:
-        return apr_psprintf(pool, "ALTER TABLE %s MODIFY %s %s NOT NULL", name,
-                            key, table->key->type);
-    default:
-        return apr_psprintf(
-            pool,
-            "SQLite lets NULL into a primary key unless it is INTEGER PRIMARY "
-            "KEY or says NOT NULL: create the table anew with \"%s %s NOT NULL "
-            "PRIMARY KEY\" and copy its rows, as in "
-            "https://sqlite.org/lang_altertable.html#otheralter, then "
-            "`communicator-sync migrate`",
-            key, *table->key->type ? table->key->type : "TEXT");
-    }
+    apr_hash_set(values, "table", APR_HASH_KEY_STRING, table->model->table);
+    apr_hash_set(values, "key", APR_HASH_KEY_STRING, table->key->name);
+    apr_hash_set(values, "type", APR_HASH_KEY_STRING, type);
+    return cm_sql_fill(types->not_null, values, pool);
 }
 
 /* A row whose key is NULL is of no record. */
@@ -125,7 +112,8 @@ static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
         "the key '%s' of table '%s' may be NULL: a row without a key cannot be "
         "synchronised",
         model->key, model->table);
-    finding->hint = key_hint(table, cm_dialect_of_store(store)->database, pool);
+    finding->hint =
+        key_hint(table, cm_types_of(cm_dialect_of_store(store)), pool);
     return NULL;
 }
 

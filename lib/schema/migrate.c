@@ -286,7 +286,7 @@ static cm_error_t *run(cm_migration_t *migration)
 
     if (!err && migration->dry_run)
         err = dry_run_all(migration);
-    else if (!err && cm_dialect_of_store(store)->database == CM_MYSQL)
+    else if (!err && cm_dialect_of_store(store)->ddl_commits)
         err = migrate_alone(migration);
     else if (!err)
         err = migrate_in_transaction(migration);

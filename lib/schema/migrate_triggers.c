@@ -17,18 +17,11 @@
 static cm_error_t *key_of_table(const char **key, cm_store_t *store,
                                 const cm_model_t *model, apr_pool_t *pool)
 {
-    const char *name = model->table;
-    cm_datum_t argument;
     cm_rows_t *rows;
 
-    /* PostgreSQL reads it as an identifier: it must be quoted. */
-    if (cm_dialect_of_store(store)->database == CM_PGSQL)
-        name = cm_expression_without_doubling(
-            cm_store_quote_table(store, name, pool), pool);
-    argument = cm_datum_text(name);
-    CM_TRY(cm_statement_select(&rows, store,
-                               cm_migrate_plan_sql(store, "table_key", pool),
-                               &argument, 1, pool));
+    CM_TRY(cm_catalog_ask(&rows, store,
+                          cm_migrate_plan_sql(store, "table_key", pool), model,
+                          pool));
     *key = cm_cell_text(rows, 0, 0);
     return NULL;
 }

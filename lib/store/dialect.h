@@ -65,6 +65,7 @@ struct cm_dialect_t {
                             bytes */
     int names_numbers;   /* numbers may be NaN, Infinity and -Infinity, given by
                             name */
+    int escapes;         /* a backslash in a literal is an escape */
     int strict_booleans; /* a boolean column holds true and false only */
     const char *booleans[2]; /* false and true, as such a column takes them */
     int wide_dates;          /* dates may be infinite or before Christ, but not

@@ -308,6 +308,7 @@ const cm_dialect_t cm_dialect_mysql = {
     .checks_utf8 = 1,
     .reads_apart = 1,
     .captures_text = 1,
+    .escapes = 1,
     .booleans = {"0", "1"},
     .before_time = " ",
     .after_time = "",

@@ -28,8 +28,7 @@ SELECT CASE WHEN @@global.read_only
 
 -- table_key: what tells that table from others
 SELECT IF(@@lower_case_table_names, LOWER(full), full)
-FROM (SELECT IF(LOCATE('.', name), name, CONCAT(DATABASE(), '.', name)) AS full
-    FROM (SELECT %s AS name) AS given) AS named;
+FROM (SELECT CONCAT(COALESCE(%s, DATABASE()), '.', %s) AS full) AS named;
 
 -- triggers: our triggers: key and name of the table, how to drop them, their
 -- names

@@ -31,7 +31,8 @@ SELECT coalesce((SELECT n.nspname FROM pg_class AS c
 
 -- partitions: the partitions of TABLE, and theirs
 WITH RECURSIVE tables (oid) AS (
-    SELECT CAST(to_regclass(%s) AS oid)
+    SELECT CAST(to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid)
     UNION ALL
     SELECT i.inhrelid FROM tables JOIN pg_inherits AS i ON i.inhparent = oid
         JOIN pg_class AS c ON c.oid = i.inhrelid
@@ -43,7 +44,8 @@ SELECT CAST(oid AS regclass) FROM tables OFFSET 1;
 -- whether it is a partition, and a number from 1 on of those of one table; a
 -- partition without any counts, too
 WITH RECURSIVE tables (oid, partition) AS (
-    SELECT CAST(to_regclass(%s) AS oid), 0
+    SELECT CAST(to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid), 0
     UNION ALL
     SELECT i.inhrelid, 1
     FROM tables JOIN pg_inherits AS i ON i.inhparent = oid
@@ -62,7 +64,9 @@ WHERE tables.partition = 1 OR t.tgname IS NOT NULL;
 
 -- count: how many triggers of ours are on TABLE and enabled
 SELECT count(*) FROM pg_trigger
-WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled <> 'D'
+WHERE tgrelid = to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    AND NOT tgisinternal AND tgenabled <> 'D'
     AND tgname LIKE 'communicator\_%%';
 
 -- prepare: what all tables share. Whoever asks for lastval() must be allowed
@@ -130,7 +134,7 @@ BEGIN
         PERFORM {place}.communicator_nested({model});
     END IF;
     BEGIN
-        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -146,7 +150,8 @@ BEGIN
         END;
         EXECUTE format('INSERT INTO %s'
             ' (model, local_record_id, action, body, clock)'
-            ' SELECT $1, %s, $4, $2, $3 FROM {rows} AS t WHERE %s', {outbox},
+            ' SELECT $1, %s, $4, $2, $3 FROM communicator_rows AS t'
+            ' WHERE %s', {outbox},
             {place}.communicator_key(TG_RELID, {key_name}, 't'),
             CASE WHEN nested THEN {place}.communicator_present(TG_RELID,
                 {key_name}, 't') ELSE 'true' END)
@@ -160,7 +165,7 @@ BEGIN
             (model, local_record_id, action, body, clock)
         SELECT {model}, {key}, communicator.word,
             {open} || {capture} || '}', communicator.moment
-        FROM {rows} AS t;
+        FROM communicator_rows AS t;
     END IF;
     WHILE last IS NOT NULL LOOP
         moment := setval({lastval}, last, false);
@@ -182,7 +187,8 @@ FROM communicator_rows AS r
 
 -- insert.trigger: on TABLE
 DROP TRIGGER IF EXISTS {insert} ON {table};
-CREATE TRIGGER {insert} AFTER INSERT ON {table} {each_new}
+CREATE TRIGGER {insert} AFTER INSERT ON {table}
+    REFERENCING NEW TABLE AS communicator_rows FOR EACH STATEMENT
     WHEN (current_setting('communicator.applying', true)
             IS DISTINCT FROM {applying}
         OR pg_trigger_depth() > 0)
@@ -202,14 +208,14 @@ DECLARE
     same boolean := false;
     nested boolean := {nested} OR {self_cascade};
     there text := 'true';
-    rows bigint := (SELECT count(*) FROM {rows} AS t);
+    rows bigint := (SELECT count(*) FROM communicator_rows AS t);
     written bigint;
 BEGIN
     IF pg_trigger_depth() > 1 THEN
         PERFORM {place}.communicator_nested({model});
     END IF;
     BEGIN
-        SELECT {same} INTO same FROM {rows} AS t LIMIT 1;
+        SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
@@ -249,7 +255,7 @@ BEGIN
             (model, local_record_id, action, body, changed, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
             '[' || substr(c.names, 2) || ']', communicator.moment
-        FROM {pair}
+        FROM communicator_old AS o CROSS JOIN communicator_rows AS n
             CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
         WHERE c.names <> '' AND NOT ({key_differs});
     ELSE
@@ -322,7 +328,9 @@ ORDER BY m.place;
 
 -- update.trigger: on TABLE
 DROP TRIGGER IF EXISTS {update} ON {table};
-CREATE TRIGGER {update} AFTER UPDATE ON {table} {each_pair}
+CREATE TRIGGER {update} AFTER UPDATE ON {table}
+    REFERENCING OLD TABLE AS communicator_old NEW TABLE AS communicator_rows
+    FOR EACH STATEMENT
     WHEN (current_setting('communicator.applying', true)
             IS DISTINCT FROM {applying}
         OR pg_trigger_depth() > 0)

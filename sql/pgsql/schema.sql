@@ -20,7 +20,8 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby (in recovery)'
     THEN 'its sessions are read-only (default_transaction_read_only)' END;
 
 -- table_key: what tells that table from others
-SELECT CAST(CAST(to_regclass(%s) AS oid) AS text);
+SELECT CAST(CAST(to_regclass(
+    coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid) AS text);
 
 -- triggers: our triggers: key and name of the table, how to drop them, their
 -- names. A partition has the key of its table, and keeps those that it got

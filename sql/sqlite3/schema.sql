@@ -27,9 +27,8 @@ WHERE t.type = 'table'
 ORDER BY 1;
 
 -- table_key: what tells that table from others
-SELECT lower(CASE WHEN lower(substr(name, 1, 5)) = 'main.'
-    THEN substr(name, 6) ELSE name END)
-FROM (SELECT %s AS name);
+SELECT CASE WHEN lower(coalesce(schema, 'main')) = 'main' THEN lower(name) END
+FROM (SELECT %s AS schema, %s AS name);
 
 -- triggers: our triggers: key and name of the table, how to drop them, their
 -- names

@@ -1,0 +1,30 @@
+/* What the files of capture share. */
+#ifndef CM_SCHEMA_CAPTURE_INTERNAL_H
+#define CM_SCHEMA_CAPTURE_INTERNAL_H
+
+#include "schema/capture.h"
+#include "schema/types.h"
+
+/* What the templates of capture.sql are filled with. */
+typedef struct cm_filling_t {
+    cm_store_t *store;
+    const cm_table_t *table;
+    const cm_types_t *types;
+    apr_hash_t *values; /* name -> const char *: cm_sql_fill() */
+    apr_pool_t *pool;
+} cm_filling_t;
+
+/* Set what {NAME} stands for: VALUE as it stands, or TEXT as a literal. */
+void cm_capture_set(cm_filling_t *filling, const char *name, const char *value);
+void cm_capture_set_literal(cm_filling_t *filling, const char *name,
+                            const char *text);
+
+/* Return the section NAME of capture.sql, or NULL. */
+const char *cm_capture_section(const cm_store_t *store, const char *name,
+                               apr_pool_t *pool);
+
+/* Set what the templates of PostgreSQL name beside that. MONETARY is the
+ * lc_monetary of our sessions. */
+void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary);
+
+#endif
