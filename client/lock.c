@@ -18,7 +18,7 @@
 
 #define TOO_LONG 3600 /* seconds that a run may last without a word */
 
-const char *sync_lock_path(const char *directory, const char *peer,
+static const char *path_of(const char *directory, const char *peer,
                            apr_pool_t *pool)
 {
     return apr_pstrcat(pool, sync_folder_of(directory, pool), "/", peer,
@@ -28,7 +28,7 @@ const char *sync_lock_path(const char *directory, const char *peer,
 cm_error_t *sync_lock_check(const char *directory, const char *peer,
                             apr_pool_t *pool)
 {
-    const char *path = sync_lock_path(directory, peer, pool);
+    const char *path = path_of(directory, peer, pool);
 
     if (access(path, R_OK) == 0 || errno == ENOENT)
         return NULL;
@@ -48,7 +48,7 @@ static apr_status_t close_lock(void *baton)
 static cm_error_t *open_lock(int *fd, const char *configured, const char *peer,
                              apr_pool_t *pool)
 {
-    const char *path = sync_lock_path(configured, peer, pool), *spare;
+    const char *path = path_of(configured, peer, pool), *spare;
     int *kept = apr_palloc(pool, sizeof(*kept)), why;
 
     *fd = sync_folder_open(path);

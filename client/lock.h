@@ -14,10 +14,6 @@ cm_error_t *sync_lock_take(const char **holder, const char *directory,
                            const char *peer, int seconds,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return where the lock of PEER is. */
-const char *sync_lock_path(const char *directory, const char *peer,
-                           apr_pool_t *pool);
-
 /* Fail with CM_FILE when a lock of PEER is there that this user cannot open, so
  * that another file has to serve. */
 cm_error_t *sync_lock_check(const char *directory, const char *peer,

@@ -9,15 +9,31 @@ int cm_value_is_digits(cm_value_t value, const char *digits)
            strspn(value.data, digits) == value.size;
 }
 
-int cm_value_is_bytes(cm_value_t value)
+const char *cm_value_hex(apr_size_t *size, cm_value_t value)
 {
     static const char begin[] = "{\"hex\":\"";
-    apr_size_t head = sizeof(begin) - 1, digits;
+    const char *digits = value.data + sizeof(begin) - 1;
 
-    if (value.kind != CM_JSON || strncmp(value.data, begin, head))
-        return 0;
-    digits = strspn(value.data + head, "0123456789abcdef");
-    return digits % 2 == 0 && !strcmp(value.data + head + digits, "\"}");
+    if (value.kind != CM_JSON || strncmp(value.data, begin, sizeof(begin) - 1))
+        return NULL;
+    *size = strspn(digits, "0123456789abcdef");
+    return *size % 2 == 0 && !strcmp(digits + *size, "\"}") ? digits : NULL;
+}
+
+static int hex_digit(char c)
+{
+    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
+char *cm_value_from_hex(const char *digits, apr_size_t size, apr_pool_t *pool)
+{
+    char *bytes = apr_palloc(pool, size / 2 + 1), *to = bytes;
+    const char *end = digits + size;
+
+    for (; digits < end; digits += 2)
+        *to++ = (char)(hex_digit(digits[0]) << 4 | hex_digit(digits[1]));
+    *to = '\0';
+    return bytes;
 }
 
 int cm_value_compare(cm_value_t a, cm_value_t b)

@@ -3,7 +3,7 @@
 #ifndef CM_BASE_VALUE_H
 #define CM_BASE_VALUE_H
 
-#include <apr.h>
+#include <apr_pools.h>
 
 typedef enum cm_kind_e {
     CM_ABSENT = 0, /* the attribute was not there */
@@ -27,8 +27,12 @@ int cm_value_is_digits(cm_value_t value, const char *digits);
  * between equal clocks, alike on every node. */
 int cm_value_compare(cm_value_t a, cm_value_t b);
 
-/* Return whether VALUE is the form of bytes that have no type of their own,
- * {"hex":"00ff"}. */
-int cm_value_is_bytes(cm_value_t value);
+/* Return the digits of VALUE, *SIZE of them, when it is {"hex":"00ff"}: bytes
+ * that have no type of their own are written like this. NULL: it is not. */
+const char *cm_value_hex(apr_size_t *size, cm_value_t value);
+
+/* Return the SIZE / 2 bytes that the SIZE hexadecimal DIGITS stand for, and a
+ * NUL behind them. */
+char *cm_value_from_hex(const char *digits, apr_size_t size, apr_pool_t *pool);
 
 #endif

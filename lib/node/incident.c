@@ -93,7 +93,7 @@ cm_error_t *cm_incident_list(apr_array_header_t **list, cm_node_t *node,
                    &rows, node->store,
                    apr_psprintf(result_pool,
                                 "SELECT subject, kind, severity, text, remedy,"
-                                " since, seen_at, times"
+                                " since, seen_at"
                                 " FROM communicator_problems"
                                 " ORDER BY since DESC, subject, kind LIMIT %d",
                                 LISTED),
@@ -112,7 +112,6 @@ cm_error_t *cm_incident_list(apr_array_header_t **list, cm_node_t *node,
         noted->hint = cm_cell_text(rows, i, 4);
         noted->since = cm_cell_number(rows, i, 5);
         noted->seen_at = cm_cell_number(rows, i, 6);
-        noted->times = cm_cell_number(rows, i, 7);
     }
     return NULL;
 }

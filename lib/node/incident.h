@@ -23,7 +23,6 @@ typedef struct cm_incident_t {
     const char *hint; /* what to do, or NULL */
     /* Set when it is read: */
     apr_int64_t since, seen_at; /* microseconds since 1970 */
-    apr_int64_t times;          /* how often it was met */
 } cm_incident_t;
 
 /* Keep NOTED; of one that is kept already the beginning stays. In a

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_escape.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -159,17 +160,9 @@ static int is_hex(cm_value_t value)
 /* The gem puts the bytes of a binary column into its text as they are. */
 static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
 {
-    cm_datum_t bytes = {value.data, value.size, 1};
-    apr_size_t size;
-    char *hex;
-
     if (is_hex(value))
         return value_of(CM_TEXT, lower(value.data, pool));
-    size = cm_dialect_hex(NULL, &bytes, "", "");
-    hex = apr_palloc(pool, size + 1);
-    cm_dialect_hex(hex, &bytes, "", "");
-    hex[size] = '\0';
-    return value_of(CM_TEXT, lower(hex, pool));
+    return value_of(CM_TEXT, apr_pescape_hex(pool, value.data, value.size, 0));
 }
 
 /* PostgreSQL's inet says no prefix where it has the address of one host; a
@@ -189,7 +182,9 @@ static cm_value_t without_prefix(cm_value_t value, apr_pool_t *pool)
 static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
                                  apr_pool_t *pool)
 {
-    if (column->value_class == CM_CLASS_TEXT && cm_value_is_bytes(value))
+    apr_size_t digits;
+
+    if (column->value_class == CM_CLASS_TEXT && cm_value_hex(&digits, value))
         return value;
     /* the digits of a number are no bits: the column refuses it */
     if (!strcmp(column->type, "bit varying") && !column->loose)
@@ -241,20 +236,13 @@ cm_value_t cm_canonical_normalise(const cm_column_t *column, cm_value_t value,
  * are taken as such. Returns 0 when they are none. */
 static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
 {
-    apr_size_t size = value->size, i;
-    char *text;
+    apr_size_t size;
+    const char *digits = cm_value_hex(&size, *value), *text;
 
-    if (!cm_value_is_bytes(*value))
+    if (!digits)
         return 0;
-    size = (size - 10) / 2;
-    text = apr_palloc(pool, size + 1);
-    for (i = 0; i < size; i++) {
-        const char digits[] = {value->data[8 + 2 * i], value->data[9 + 2 * i],
-                               '\0'};
-
-        text[i] = (char)strtol(digits, NULL, 16);
-    }
-    text[size] = '\0';
+    text = cm_value_from_hex(digits, size, pool);
+    size /= 2;
     if (!cm_utf8_is_valid(text, size))
         return 0;
     *value = (cm_value_t){CM_TEXT, text, size};

@@ -331,23 +331,6 @@ static cm_error_t *datum_boolean(cm_datum_t *datum,
     return datum_integer(datum, target, value);
 }
 
-static int hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
-
-static cm_datum_t bytes_of(const char *hex, apr_size_t digits, apr_pool_t *pool)
-{
-    char *data = apr_palloc(pool, digits / 2 + 1);
-    apr_size_t i;
-
-    for (i = 0; i < digits / 2; i++)
-        data[i] =
-            (char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
-    data[i] = '\0';
-    return (cm_datum_t){data, i, 1};
-}
-
 static cm_error_t *datum_binary(cm_datum_t *datum,
                                 const cm_fit_target_t *target, cm_value_t value)
 {
@@ -362,22 +345,24 @@ static cm_error_t *datum_binary(cm_datum_t *datum,
     if (type_begins(target, "binary(") && bytes < (apr_size_t)column->length)
         CM_REJECT(target, "is of %d bytes and would fill up the value",
                   column->length);
-    *datum = bytes_of(value.data, value.size, target->pool);
+    *datum = (cm_datum_t){
+        cm_value_from_hex(value.data, value.size, target->pool), bytes, 1};
     return NULL;
 }
 
-/* {"hex":"00ff"} is the one form of bytes without a type. */
 static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
                              cm_value_t value)
 {
-    static const apr_size_t head = sizeof("{\"hex\":\"") - 1;
+    apr_size_t size;
+    const char *digits = cm_value_hex(&size, value);
 
     *datum = (cm_datum_t){value.data, value.size, 0};
-    if (!cm_value_is_bytes(value))
+    if (!digits)
         return NULL;
     if (!target->column->loose)
         CM_REJECT(target, "cannot hold bytes that are no text");
-    *datum = bytes_of(value.data + head, value.size - head - 2, target->pool);
+    *datum = (cm_datum_t){cm_value_from_hex(digits, size, target->pool),
+                          size / 2, 1};
     return NULL;
 }
 

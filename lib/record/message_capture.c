@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <apr_escape.h>
 #include <apr_strings.h>
 
 #include "base/json.h"
@@ -27,16 +28,11 @@ static void append_hex(cm_buffer_t *buffer, const char *begin, const char *end,
                        apr_pool_t *pool)
 {
     cm_value_t value;
-    cm_datum_t bytes;
-    apr_size_t size;
-    char *hex;
 
     cm_json_text_decode(&value, begin, end, pool);
-    bytes = (cm_datum_t){value.data, value.size, 1};
-    size = cm_dialect_hex(NULL, &bytes, "{\"hex\":\"", "\"}");
-    hex = apr_palloc(pool, size);
-    cm_dialect_hex(hex, &bytes, "{\"hex\":\"", "\"}");
-    cm_buffer_append(buffer, hex, size);
+    cm_buffer_raw(buffer, "{\"hex\":\"");
+    cm_buffer_raw(buffer, apr_pescape_hex(pool, value.data, value.size, 0));
+    cm_buffer_raw(buffer, "\"}");
 }
 
 cm_datum_t cm_message_capture_mend(cm_datum_t raw, const cm_dialect_t *dialect,
