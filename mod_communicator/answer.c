@@ -65,7 +65,7 @@ void mod_answer_number(request_rec *r, const char *header, apr_int64_t number)
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
 }
 
-void mod_note_number(request_rec *r, const char *note, apr_int64_t number)
+void mod_answer_note(request_rec *r, const char *note, apr_int64_t number)
 {
     apr_table_setn(r->notes, note,
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
@@ -196,14 +196,12 @@ int mod_answer_error(mod_exchange_t *exchange, const cm_error_t *err)
     if (cm_error_code_is_transient(err->code))
         ap_log_rerror(APLOG_MARK,
                       err->code == CM_PAUSED ? APLOG_INFO : APLOG_WARNING, 0, r,
-                      CM0010 "peer '%s' has to try again: %s%s%s%s", peer, text,
-                      err->hint ? " (" : "", err->hint ? err->hint : "",
-                      err->hint ? ")" : "");
+                      CM0010 "peer '%s' has to try again: %s", peer,
+                      cm_error_line(err, r->pool));
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      CM0009 "cannot serve peer '%s': %s%s%s%s", peer, text,
-                      err->hint ? " (" : "", err->hint ? err->hint : "",
-                      err->hint ? ")" : "");
+                      CM0009 "cannot serve peer '%s': %s", peer,
+                      cm_error_line(err, r->pool));
     /* What is wrong with this host is not for the other one to read. */
     if (status >= HTTP_INTERNAL_SERVER_ERROR && err->code != CM_PROTOCOL)
         text = cm_error_code_meaning(err->code);

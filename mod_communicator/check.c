@@ -1,8 +1,10 @@
-/* What `apachectl configtest` finds beyond single lines. */
+/* The whole configuration: what `apachectl configtest` finds wrong with it, and
+ * what `httpd -t -D DUMP_COMMUNICATOR` prints of it. */
 #include <apr_dbd.h>
 
 #include "mod_communicator.h"
 
+#include <http_core.h>
 #include <http_log.h>
 #include <mod_dbd.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "store/dialect.h"
 #include "log.h"
 #include "config/settings.h"
+#include "config/settings_print.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -28,7 +31,9 @@ static const char *last_line(const ap_directive_t *tree, const char *name)
     return words;
 }
 
-const char *mod_check_line(const server_rec *server, const char *name)
+/* Return the words of the line NAME that holds for SERVER, of a module whose
+ * own settings nobody else sees, or NULL. */
+static const char *line_of(const server_rec *server, const char *name)
 {
     const ap_directive_t *tree;
     const char *words = NULL;
@@ -52,8 +57,8 @@ static int refuse(const server_rec *server, const char *reason)
 /* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
 static int check_database(const server_rec *server, apr_pool_t *pool)
 {
-    const char *driver = mod_check_line(server, "DBDriver");
-    const char *params = mod_check_line(server, "DBDParams");
+    const char *driver = line_of(server, "DBDriver");
+    const char *params = line_of(server, "DBDParams");
 
     if (!driver || !params)
         return refuse(server,
@@ -87,9 +92,8 @@ static int check_server(server_rec *server, apr_pool_t *ptemp)
         return OK;
     err = cm_settings_check(config->settings, ptemp);
     if (err) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, CM0020 "%s%s%s%s",
-                     cm_error_text(err, ptemp), err->hint ? " (" : "",
-                     err->hint ? err->hint : "", err->hint ? ")" : "");
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, CM0020 "%s",
+                     cm_error_line(err, ptemp));
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return config->endpoints ? check_database(server, ptemp) : OK;
@@ -116,4 +120,53 @@ int mod_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
+}
+
+/* Return the value of the line NAME of mod_dbd's for SERVER, or NULL. */
+static const char *word_for(const server_rec *server, const char *name,
+                            apr_pool_t *pool)
+{
+    const char *words = line_of(server, name);
+
+    return words ? ap_getword_conf(pool, &words) : NULL;
+}
+
+/* Return where SERVER was written: "main server", or its name and line. */
+static const char *title_of(const server_rec *server, apr_pool_t *pool)
+{
+    if (!server->is_virtual)
+        return "main server";
+    return apr_psprintf(pool, "virtual host %s (%s:%u)",
+                        server->server_hostname ? server->server_hostname : "",
+                        server->defn_name, server->defn_line_number);
+}
+
+void mod_check_dump(apr_pool_t *pconf, server_rec *server)
+{
+    cm_buffer_t *out;
+    apr_file_t *file;
+    apr_size_t written;
+    server_rec *each;
+
+    if (!ap_exists_config_define("DUMP_COMMUNICATOR") ||
+        apr_file_open_stdout(&file, pconf) != APR_SUCCESS)
+        return;
+    out = cm_buffer_create(4096, pconf);
+    for (each = server; each; each = each->next) {
+        const mod_server_t *config = mod_server_own(server, each);
+        cm_settings_t shown;
+
+        if (!config)
+            continue;
+        shown = *config->settings;
+        shown.driver = word_for(each, "DBDriver", pconf);
+        shown.params = word_for(each, "DBDParams", pconf);
+        cm_buffer_raw(out,
+                      apr_psprintf(pconf, "# %s, endpoints: %d\n",
+                                   title_of(each, pconf), config->endpoints));
+        cm_settings_print(out, &shown);
+    }
+    if (!out->size)
+        cm_buffer_raw(out, "# CommunicatorName is not set anywhere\n");
+    apr_file_write_full(file, out->data, out->size, &written);
 }

@@ -23,15 +23,15 @@ static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
 {
     apr_int64_t *last = push ? &peer->last_push_at : &peer->last_pull_at;
     apr_int64_t now = cm_clocks_now();
-    int is_new = exchange->claim.epoch && !peer->epoch;
+    int is_new = exchange->said.claim.epoch && !peer->epoch;
 
     if (!is_new && now - *last < CONTACT_INTERVAL && now >= *last)
         return 0;
     *last = now;
-    if (exchange->claim.epoch)
-        peer->epoch = exchange->claim.epoch;
-    if (exchange->clock)
-        peer->clock_offset = exchange->clock - now;
+    if (exchange->said.claim.epoch)
+        peer->epoch = exchange->said.claim.epoch;
+    if (exchange->said.clock)
+        peer->clock_offset = exchange->said.clock - now;
     return 1;
 }
 
@@ -42,7 +42,7 @@ static cm_error_t *check_pause(const mod_exchange_t *exchange, apr_pool_t *pool)
 
     if (exchange->gem) /* of ours cm_epoch_check() has asked */
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
-    return exchange->insists ? NULL : cm_pause_check(exchange->node, pool);
+    return exchange->said.insists ? NULL : cm_pause_check(exchange->node, pool);
 }
 
 /* A peer that has spoken our protocol is no gem: what comes without our
@@ -74,12 +74,12 @@ static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
 
     CM_TRY(cm_peer_load(&peer, node, exchange->peer->name, 1, pool));
     CM_TRY(check_dialect(exchange, peer, pool));
-    if (peer->epoch && exchange->claim.epoch &&
-        strcmp(peer->epoch, exchange->claim.epoch))
+    if (peer->epoch && exchange->said.claim.epoch &&
+        strcmp(peer->epoch, exchange->said.claim.epoch))
         return CM_FAIL(pool, CM_BUSY,
                        "another database of '%s' was here at the same moment",
                        peer->name);
-    *is_new = exchange->claim.epoch && !peer->epoch;
+    *is_new = exchange->said.claim.epoch && !peer->epoch;
     update(peer, exchange, push);
     return cm_peer_save(node, peer, pool);
 }
@@ -112,7 +112,7 @@ cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
     CM_TRY(cm_peer_load(&peer, exchange->node, exchange->peer->name, 0, pool));
     exchange->known = peer;
     err = exchange->gem ? check_dialect(exchange, peer, pool)
-                        : cm_epoch_check(&exchange->claim, exchange->node,
+                        : cm_epoch_check(&exchange->said.claim, exchange->node,
                                          &peer, pool, pool);
     exchange->known = peer;
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
@@ -120,7 +120,7 @@ cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
     CM_TRY(check_pause(exchange, pool));
     if (!exchange->gem)
         CM_TRY(cm_status_withheld(&exchange->withheld, exchange->node,
-                                  peer->name, &exchange->theirs, pool));
+                                  peer->name, &exchange->said.withheld, pool));
     after = *peer;
     if (!update(&after, exchange, push))
         return NULL;
@@ -129,15 +129,15 @@ cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
 
 cm_error_t *mod_contact_quiet(int *quiet, mod_exchange_t *exchange)
 {
-    const cm_claim_t *claim = &exchange->claim;
+    const cm_claim_t *claim = &exchange->said.claim;
     cm_peer_t *peer;
 
     *quiet = 0;
     if (exchange->gem)
         return NULL;
     CM_TRY(cm_idle_find(&peer, exchange->node, claim, exchange->peer->name,
-                        &exchange->theirs, cm_clocks_now() - CONTACT_INTERVAL,
-                        exchange->r->pool));
+                        &exchange->said.withheld,
+                        cm_clocks_now() - CONTACT_INTERVAL, exchange->r->pool));
     if (!peer)
         return NULL;
     exchange->known = peer;

@@ -29,7 +29,7 @@ typedef struct use_t {
     server_rec *server;
     const cm_settings_t *settings;
     apr_time_t began;
-    mod_node_work_t work;
+    mod_database_node_work_t work;
     void *baton;
     apr_pool_t *pool;
 } use_t;
@@ -129,7 +129,7 @@ static cm_error_t *use_database(const use_t *use)
 }
 
 cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
-                             mod_node_work_t work, void *baton,
+                             mod_database_node_work_t work, void *baton,
                              apr_pool_t *pool)
 {
     use_t use = {server, settings, apr_time_now(), work, baton, pool};
@@ -140,7 +140,7 @@ cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
 /* What a request does with the database. */
 typedef struct run_t {
     mod_exchange_t *exchange;
-    mod_work_t work;
+    mod_database_work_t work;
     void *baton;
 } run_t;
 
@@ -157,7 +157,7 @@ static cm_error_t *run(cm_node_t *node, void *baton, apr_pool_t *pool)
     return err;
 }
 
-cm_error_t *mod_database_run(mod_exchange_t *exchange, mod_work_t work,
+cm_error_t *mod_database_run(mod_exchange_t *exchange, mod_database_work_t work,
                              void *baton)
 {
     request_rec *r = exchange->r;

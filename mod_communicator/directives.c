@@ -7,14 +7,6 @@
 
 #include "config/directive.h"
 
-/* Return the words of ERR for httpd, which puts file and line before them. */
-static const char *words_of(const cm_error_t *err, apr_pool_t *pool)
-{
-    const char *text = cm_error_text(err, pool);
-
-    return err->hint ? apr_psprintf(pool, "%s (%s)", text, err->hint) : text;
-}
-
 static const char *set_directive(cmd_parms *cmd, void *location,
                                  const char *arguments)
 {
@@ -31,7 +23,8 @@ static const char *set_directive(cmd_parms *cmd, void *location,
         err = cm_directive_set(server->settings, directive, words->nelts,
                                (const char *const *)words->elts, place,
                                cmd->pool);
-    return err ? words_of(err, cmd->pool) : NULL;
+    /* httpd puts file and line before it */
+    return err ? cm_error_line(err, cmd->pool) : NULL;
 }
 
 /* For a directive of the client's that stands in httpd's configuration. */
@@ -101,7 +94,7 @@ static const char *allow_status(cmd_parms *cmd, void *data, int on)
 #define DIRECTIVE(id, name, reader, least, most, usage, help)                  \
     READER_##reader(name, usage, help)
 
-const command_rec mod_commands[] = {
+const command_rec mod_directives[] = {
     AP_INIT_FLAG("Communicator", set_endpoint, NULL, ACCESS_CONF,
                  "Communicator On|Off: the endpoint at exactly this "
                  "<Location>; default Off"),
@@ -112,41 +105,3 @@ const command_rec mod_commands[] = {
 #include "config/directives.h"
 #undef CM_DIRECTIVE
     {NULL}};
-
-void *mod_server_create(apr_pool_t *pool, server_rec *unused)
-{
-    mod_server_t *server = apr_pcalloc(pool, sizeof(*server));
-
-    (void)unused;
-    server->settings = cm_settings_create(pool);
-    return server;
-}
-
-void *mod_server_merge(apr_pool_t *pool, void *base_data, void *over_data)
-{
-    const mod_server_t *base = base_data, *over = over_data;
-    mod_server_t *merged = apr_pcalloc(pool, sizeof(*merged));
-
-    merged->settings = cm_settings_merge(base->settings, over->settings, pool);
-    merged->endpoints = base->endpoints + over->endpoints;
-    return merged;
-}
-
-void *mod_location_create(apr_pool_t *pool, char *path)
-{
-    mod_location_t *location = apr_pcalloc(pool, sizeof(*location));
-
-    (void)path;
-    location->on = location->status = -1;
-    return location;
-}
-
-void *mod_location_merge(apr_pool_t *pool, void *base_data, void *over_data)
-{
-    const mod_location_t *base = base_data, *over = over_data;
-    mod_location_t *merged =
-        apr_pmemdup(pool, over->on < 0 ? base : over, sizeof(*base));
-
-    merged->status = over->status < 0 ? base->status : over->status;
-    return merged;
-}

@@ -22,7 +22,7 @@ const mod_location_t *mod_endpoint_of(request_rec *r)
     return location;
 }
 
-int mod_is_gem(const request_rec *r)
+int mod_endpoint_is_gem(const request_rec *r)
 {
     return !apr_table_get(r->headers_in, "Communicator-Protocol");
 }

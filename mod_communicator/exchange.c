@@ -98,7 +98,7 @@ static int read_number(apr_int64_t *number, const apr_table_t *headers,
 static const char *read_claim(mod_exchange_t *exchange)
 {
     const apr_table_t *headers = exchange->r->headers_in;
-    cm_claim_t *claim = &exchange->claim;
+    cm_claim_t *claim = &exchange->said.claim;
 
     claim->epoch = apr_table_get(headers, "Communicator-Epoch");
     claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
@@ -111,7 +111,7 @@ static const char *read_claim(mod_exchange_t *exchange)
     if (!cm_epoch_claim_read_held(claim,
                                   apr_table_get(headers, "Communicator-Held")))
         return "Communicator-Held";
-    if (!read_number(&exchange->clock, headers, "Communicator-Clock",
+    if (!read_number(&exchange->said.clock, headers, "Communicator-Clock",
                      CM_CLOCK_MAX))
         return "Communicator-Clock";
     return NULL;
@@ -124,7 +124,7 @@ static int is_from_ours(const request_rec *r)
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
 
     return (agent && !strncmp(agent, program, sizeof(program) - 1)) ||
-           mod_query(r, "after") || mod_query(r, "bytes");
+           mod_request_value(r, "after") || mod_request_value(r, "bytes");
 }
 
 /* Refuse a request without our headers unless a person has declared the peer
@@ -183,9 +183,9 @@ static int check_protocol(mod_exchange_t *exchange)
                                    name ? name : ""),
                       "CommunicatorName there and CommunicatorPeer here must "
                       "agree");
-    exchange->insists =
+    exchange->said.insists =
         apr_table_get(r->headers_in, "Communicator-Drain") != NULL;
-    exchange->theirs = cm_withheld_sum_read(
+    exchange->said.withheld = cm_withheld_sum_read(
         apr_table_get(r->headers_in, "Communicator-Withheld"));
     wrong = read_claim(exchange);
     if (!wrong)
@@ -206,11 +206,11 @@ static mod_exchange_t *open_exchange(request_rec *r)
     mod_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
 
     exchange->r = r;
-    exchange->pool = mod_memory_pool(r);
+    exchange->pool = mod_allocator_pool(r);
     exchange->settings = server->settings;
-    exchange->gem = mod_is_gem(r);
-    exchange->claim = cm_epoch_claim_none();
-    exchange->withheld = exchange->theirs = cm_withheld_sum_read(NULL);
+    exchange->gem = mod_endpoint_is_gem(r);
+    exchange->said.claim = cm_epoch_claim_none();
+    exchange->withheld = exchange->said.withheld = cm_withheld_sum_read(NULL);
     /* No part of an answer is one. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");
@@ -254,7 +254,7 @@ int mod_exchange_handler(request_rec *r)
     if (r->method_number == M_GET)
         return mod_pull(exchange);
     if (r->method_number == M_POST && !exchange->gem &&
-        (mod_query(r, "verify") || mod_query(r, "repair")))
+        (mod_request_value(r, "verify") || mod_request_value(r, "repair")))
         return mod_verify(exchange);
     if (r->method_number == M_POST)
         return mod_push(exchange);

@@ -1,7 +1,7 @@
 /* The numbers of what the module logs: one per message and place, never used
  * again for another. docs/ tells what each means and what to do. */
-#ifndef CM_LOG_H
-#define CM_LOG_H
+#ifndef MOD_COMMUNICATOR_LOG_H
+#define MOD_COMMUNICATOR_LOG_H
 
 #define CM0001 "CM0001: " /* no user is logged in */
 #define CM0002 "CM0002: " /* the user is no peer's */

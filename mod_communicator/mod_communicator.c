@@ -12,9 +12,9 @@ static void register_hooks(apr_pool_t *pool)
 
     (void)pool;
     ap_hook_check_config(mod_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_test_config(mod_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(mod_check_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(mod_watchdog_post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(mod_memory_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mod_allocator_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mod_status_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mod_watchdog_child_init, behind_dbd, NULL,
                        APR_HOOK_LAST);
@@ -33,7 +33,11 @@ static void register_hooks(apr_pool_t *pool)
                               AP_FTYPE_CONTENT_SET);
 }
 
-AP_DECLARE_MODULE(communicator) = {
-    STANDARD20_MODULE_STUFF, mod_location_create, mod_location_merge,
-    mod_server_create,       mod_server_merge,    mod_commands,
-    register_hooks,          AP_MODULE_FLAG_NONE};
+AP_DECLARE_MODULE(communicator) = {STANDARD20_MODULE_STUFF,
+                                   mod_server_location_create,
+                                   mod_server_location_merge,
+                                   mod_server_create,
+                                   mod_server_merge,
+                                   mod_directives,
+                                   register_hooks,
+                                   AP_MODULE_FLAG_NONE};

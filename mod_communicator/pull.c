@@ -68,7 +68,7 @@ static cm_error_t *lower(apr_int64_t *limit, const request_rec *r,
     apr_int64_t asked = 0;
     int there;
 
-    CM_TRY(mod_query_number(&there, &asked, r, key));
+    CM_TRY(mod_request_number(&there, &asked, r, key));
     if (there && asked < *limit)
         *limit = asked;
     return NULL;
@@ -93,12 +93,12 @@ static cm_error_t *read_withhold(pull_t *pull, const mod_exchange_t *exchange)
     const request_rec *r = exchange->r;
     int there;
 
-    CM_TRY(mod_query_number(&there, &pull->skip, r, "skip"));
+    CM_TRY(mod_request_number(&there, &pull->skip, r, "skip"));
     if (pull->skip > MOST_WITHHELD)
         return CM_FAIL(r->pool, CM_MALFORMED, "skip is above %d",
                        MOST_WITHHELD);
-    CM_TRY(mod_query_number(&there, &pull->withhold, r, "withhold"));
-    if (pull->withhold && pull->from <= exchange->claim.received)
+    CM_TRY(mod_request_number(&there, &pull->withhold, r, "withhold"));
+    if (pull->withhold && pull->from <= exchange->said.claim.received)
         return CM_FAIL(r->pool, CM_MALFORMED,
                        "what the peer has already cannot be held back");
     return NULL;
@@ -146,7 +146,7 @@ static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
  * characters. */
 static const char *reason_of(const request_rec *r)
 {
-    const char *words = mod_query(r, "because");
+    const char *words = mod_request_value(r, "because");
     char *text, *at;
 
     if (!words || !*words)
@@ -177,7 +177,7 @@ static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
     if (!seqs->nelts)
         return NULL;
     reason = reason_of(r);
-    by = mod_query(r, "by");
+    by = mod_request_value(r, "by");
     CM_TRY(cm_withheld_add(exchange->node, peer, seqs,
                            by && !strcmp(by, "peer") ? CM_REFUSER_PEER
                                                      : CM_REFUSER_PROXY,
@@ -271,7 +271,7 @@ static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
 
     if (exchange->r->header_only)
         return read_kind(exchange, pull, pool);
-    if (pull->from == exchange->claim.received + 1 && !pull->withhold)
+    if (pull->from == exchange->said.claim.received + 1 && !pull->withhold)
         CM_TRY(mod_contact_quiet(&quiet, exchange));
     if (quiet) {
         pull->batch = empty_batch(pull->from - 1, pool);
@@ -285,7 +285,7 @@ static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
     CM_TRY(stamp_and_read(exchange, pull, pool));
     mod_contact_went_well(exchange, 0);
     /* In the last answer of a run goes what is released now. */
-    if (pull->batch->more || !mod_retry_parked(exchange))
+    if (pull->batch->more || !mod_push_retry_parked(exchange))
         return NULL;
     return stamp_and_read(exchange, pull, pool);
 }
@@ -333,12 +333,12 @@ static int answer_batch(mod_exchange_t *exchange, const pull_t *pull)
         message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
         cm_message_write(body, message, exchange->gem);
         if (i == 0)
-            mod_note_number(r, "communicator-first-id", message->id);
+            mod_answer_note(r, "communicator-first-id", message->id);
     }
     cm_buffer_raw(body, messages->nelts ? "]" : "[]");
     if (message)
-        mod_note_number(r, "communicator-last-id", message->id);
-    mod_note_number(r, "communicator-messages", messages->nelts);
+        mod_answer_note(r, "communicator-last-id", message->id);
+    mod_answer_note(r, "communicator-messages", messages->nelts);
     apr_table_setn(r->notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);
@@ -348,7 +348,7 @@ static int answer_batch(mod_exchange_t *exchange, const pull_t *pull)
 
 int mod_pull(mod_exchange_t *exchange)
 {
-    const char *from = mod_query(exchange->r, "from_id");
+    const char *from = mod_request_value(exchange->r, "from_id");
     pull_t *pull = apr_pcalloc(exchange->pool, sizeof(*pull));
     cm_error_t *err;
 

@@ -42,10 +42,10 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     int after, last;
 
     after = last = 0;
-    if (!mod_is_gem(r)) {
-        CM_TRY(mod_query_number(&after, &batch->after, r, "after"));
-        CM_TRY(mod_query_number(&last, &batch->last, r, "last"));
-        CM_TRY(mod_query_number(&push->pauses, &push->pause, r, "pause"));
+    if (!mod_endpoint_is_gem(r)) {
+        CM_TRY(mod_request_number(&after, &batch->after, r, "after"));
+        CM_TRY(mod_request_number(&last, &batch->last, r, "last"));
+        CM_TRY(mod_request_number(&push->pauses, &push->pause, r, "pause"));
     }
     push->empty = !batch->messages->nelts && !(after && last);
     push->pauses = push->pauses && push->empty;
@@ -76,7 +76,7 @@ static void note_altered(request_rec *r, const cm_receipt_t *receipt)
     }
 }
 
-int mod_retry_parked(mod_exchange_t *exchange)
+int mod_push_retry_parked(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     cm_receipt_t *receipt = NULL;
@@ -112,7 +112,7 @@ static cm_error_t *set_pause(mod_exchange_t *exchange, int pause)
  * lack: what was refused is gone. */
 static int has_all(const mod_exchange_t *exchange)
 {
-    apr_int64_t newest = exchange->claim.newest;
+    apr_int64_t newest = exchange->said.claim.newest;
 
     return newest >= 0 && newest <= exchange->known->received;
 }
@@ -121,7 +121,7 @@ static cm_error_t *take_batch(mod_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
 
-    exchange->insists |= push->pauses;
+    exchange->said.insists |= push->pauses;
     CM_TRY(mod_contact(exchange, 1));
     if (push->pauses)
         CM_TRY(set_pause(exchange, push->pause != 0));
@@ -133,7 +133,7 @@ static cm_error_t *take_batch(mod_exchange_t *exchange, void *baton)
         return NULL;
     }
     if (!push->pauses)
-        (void)mod_retry_parked(exchange);
+        (void)mod_push_retry_parked(exchange);
     if (has_all(exchange))
         mod_contact_went_well(exchange, 1);
     push->receipt = apr_pcalloc(exchange->pool, sizeof(*push->receipt));
@@ -190,13 +190,13 @@ static void note_receipt(mod_exchange_t *exchange, const push_t *push)
     const cm_parked_t *first;
     request_rec *r = exchange->r;
 
-    mod_note_number(r, "communicator-messages", receipt->accepted);
+    mod_answer_note(r, "communicator-messages", receipt->accepted);
     apr_table_setn(r->notes, "communicator-result", parked ? "parked" : "ok");
     if (push->empty)
         return;
     note_altered(r, receipt);
-    mod_note_number(r, "communicator-first-id", push->batch.after + 1);
-    mod_note_number(r, "communicator-last-id", receipt->received);
+    mod_answer_note(r, "communicator-first-id", push->batch.after + 1);
+    mod_answer_note(r, "communicator-last-id", receipt->received);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   CM0012 "took %d messages of peer '%s', up to "
                          "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
@@ -230,8 +230,8 @@ static int take(mod_exchange_t *exchange, const char *text, apr_size_t size)
     err = cm_message_read_some(&push->batch.messages, text, size, MOST_MESSAGES,
                                exchange->pool);
     if (!err)
-        mod_memory_expect(exchange, (apr_size_t)push->batch.messages->nelts *
-                                        MESSAGE_BYTES);
+        mod_allocator_expect(exchange, (apr_size_t)push->batch.messages->nelts *
+                                           MESSAGE_BYTES);
     if (!err)
         err = read_place(push, r);
     if (!err && push->empty && exchange->gem)
@@ -270,7 +270,7 @@ int mod_push(mod_exchange_t *exchange)
     cm_buffer_t *body;
     const char *text;
     apr_size_t size;
-    int status = mod_body_read(&body, exchange);
+    int status = mod_request_body(&body, exchange);
 
     if (status != OK)
         return status;

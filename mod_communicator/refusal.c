@@ -92,7 +92,7 @@ static apr_status_t replace(ap_filter_t *filter, apr_bucket_brigade *in)
 
 apr_status_t mod_refusal_filter(ap_filter_t *filter, apr_bucket_brigade *in)
 {
-    if (mod_is_gem(first_of(filter->r)))
+    if (mod_endpoint_is_gem(first_of(filter->r)))
         return replace(filter, in);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, in);

@@ -95,7 +95,7 @@ static int unpack(cm_buffer_t **body, const mod_exchange_t *exchange)
     return err ? cm_error_code_http_status(err->code) : OK;
 }
 
-int mod_body_read(cm_buffer_t **body, mod_exchange_t *exchange)
+int mod_request_body(cm_buffer_t **body, mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     apr_off_t limit = body_limit(exchange);
@@ -119,11 +119,11 @@ int mod_body_read(cm_buffer_t **body, mod_exchange_t *exchange)
         refused = HTTP_REQUEST_ENTITY_TOO_LARGE;
     else
         refused = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
-    mod_memory_expect(exchange, (*body)->size);
+    mod_allocator_expect(exchange, (*body)->size);
     return refused ? refuse_body(exchange, refused) : OK;
 }
 
-const char *mod_query(const request_rec *r, const char *key)
+const char *mod_request_value(const request_rec *r, const char *key)
 {
     const char *rest = r->args ? r->args : "";
     apr_size_t size = strlen(key);
@@ -139,10 +139,10 @@ const char *mod_query(const request_rec *r, const char *key)
     return NULL;
 }
 
-cm_error_t *mod_query_number(int *there, apr_int64_t *number,
-                             const request_rec *r, const char *key)
+cm_error_t *mod_request_number(int *there, apr_int64_t *number,
+                               const request_rec *r, const char *key)
 {
-    const char *text = mod_query(r, key);
+    const char *text = mod_request_value(r, key);
 
     *there = text != NULL;
     if (!text)

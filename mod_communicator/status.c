@@ -41,19 +41,6 @@ struct mod_status_cache_t {
     apr_int64_t checked_at;
 };
 
-mod_server_t *mod_server_own(server_rec *first, server_rec *server)
-{
-    mod_server_t *config =
-        ap_get_module_config(server->module_config, &communicator_module);
-    server_rec *each;
-
-    for (each = first; each != server; each = each->next)
-        if (ap_get_module_config(each->module_config, &communicator_module) ==
-            config)
-            return NULL;
-    return config->settings->name ? config : NULL;
-}
-
 /* Give the caches an allocator of their own: threads fill them. */
 static mod_status_cache_t *create_cache(apr_pool_t *parent)
 {
@@ -124,9 +111,8 @@ static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
     if (err) {
         cache->health = cm_health_of_error(settings, err, cache->pool);
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CM0032 "no status: %s%s%s%s", cm_error_text(err, r->pool),
-                      err->hint ? " (" : "", err->hint ? err->hint : "",
-                      err->hint ? ")" : "");
+                      CM0032 "cannot read the status: %s",
+                      cm_error_line(err, r->pool));
         return;
     }
     for (i = 0; i < cache->problems->nelts; i++)
@@ -141,7 +127,7 @@ static int refresh_of(const request_rec *r)
     cm_error_t *err;
     int there;
 
-    err = mod_query_number(&there, &seconds, r, "refresh");
+    err = mod_request_number(&there, &seconds, r, "refresh");
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 
@@ -151,7 +137,7 @@ static int refresh_of(const request_rec *r)
 static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
 {
     const cm_health_limits_t limits = {0, health->expect_every};
-    const char *format = mod_query(r, "format");
+    const char *format = mod_request_value(r, "format");
 
     if (!format || !strcmp(format, "html")) {
         ap_set_content_type(r, "text/html;charset=utf-8");

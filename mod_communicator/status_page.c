@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "status_html.h"
+#include "html.h"
 #include "base/buffer.h"
 #include "node/peer.h"
 #include "outbox/withheld.h"
@@ -19,6 +19,80 @@
 /* So many rows of a list are shown; the others when asked for, so that the
  * whole page fits a screen. */
 #define SHOWN 4
+
+/* One column on a phone, tables on a desktop, the system's own font, light or
+ * dark as the browser prefers. */
+static const char style[] =
+    ":root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--text:#1b2026;"
+    "--soft:#59636f;--line:#e1e5ea;--link:#0b5cad;--code:#eef1f4;"
+    "--ok:#1b7a48;--warning:#8f5200;--critical:#b4211d;"
+    "--ok-mark:#1b8a50;--warning-mark:#c27400;--critical-mark:#c92a25}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#12151a;--card:#1b2027;"
+    "--text:#e4e8ed;--soft:#9ba6b3;--line:#2f3741;--link:#7ab7f5;"
+    "--code:#272e37;--ok:#1d7a49;--warning:#965800;--critical:#b92a25;"
+    "--ok-mark:#35b374;--warning-mark:#dd9a2b;--critical-mark:#f0645e}}\n"
+    "*{box-sizing:border-box}\n"
+    "body{margin:0;background:var(--page);color:var(--text);"
+    "font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',"
+    "sans-serif;font-variant-numeric:tabular-nums}\n"
+    "header,main,footer{max-width:76rem;margin:0 auto;padding:0 1rem}\n"
+    ".banner{color:#fff;padding:.9rem 0}\n"
+    ".banner.ok{background:var(--ok)}\n"
+    ".banner.warning{background:var(--warning)}\n"
+    ".banner.critical{background:var(--critical)}\n"
+    ".banner p{margin:0}\n"
+    ".banner h1{margin:0;font-size:1.35rem;line-height:1.3;"
+    "overflow-wrap:anywhere}\n"
+    ".banner .where{font-size:.9rem;opacity:.92}\n"
+    "main{display:grid;gap:1rem;padding-top:1rem;padding-bottom:1rem}\n"
+    "section{background:var(--card);border:1px solid var(--line);"
+    "border-radius:.5rem;padding:.8rem 1rem;min-width:0}\n"
+    "h2{margin:0 0 .4rem;font-size:1rem}\n"
+    "h2 small,.soft{color:var(--soft);font-weight:400}\n"
+    "p{margin:0}\n"
+    "ul.problems{margin:0;padding:0;list-style:none}\n"
+    "ul.problems li{border-left:.3rem solid var(--line);padding:.1rem 0 .1rem "
+    ".7rem;margin:.45rem 0;overflow-wrap:anywhere;display:flex;"
+    "flex-wrap:wrap;gap:0 1.2rem}\n"
+    "li span{display:inline-block}\n"
+    "ul.problems .warning{border-color:var(--warning-mark)}\n"
+    "ul.problems .critical{border-color:var(--critical-mark)}\n"
+    "code{background:var(--code);border-radius:.25rem;padding:.05rem .3rem;"
+    "font:.92em ui-monospace,'DejaVu Sans Mono',monospace}\n"
+    "table{border-collapse:collapse;width:100%}\n"
+    "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0}\n"
+    "thead th{color:var(--soft);font-weight:400;font-size:.85rem;"
+    "border-bottom:1px solid var(--line);white-space:nowrap}\n"
+    "tbody tr+tr>*{border-top:1px solid var(--line)}\n"
+    "tbody th{font-weight:600}\n"
+    "td small,th small{display:block;color:var(--soft);font-weight:400;"
+    "font-size:.85rem}\n"
+    "summary{color:var(--link);cursor:pointer;padding-top:.4rem}\n"
+    ".reason{overflow-wrap:anywhere}\n"
+    ".mark{display:inline-block;width:.65rem;height:.65rem;"
+    "border-radius:50%;margin-right:.45rem;background:var(--ok-mark)}\n"
+    ".mark.warning{background:var(--warning-mark);border-radius:0}\n"
+    ".mark.critical{background:var(--critical-mark);border-radius:0;"
+    "transform:rotate(45deg)}\n"
+    "footer{color:var(--soft);font-size:.85rem;padding-bottom:1.2rem}\n"
+    "footer dl{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;margin:0 0 .5rem}\n"
+    "footer dl div{display:flex;gap:.35rem}\n"
+    "footer dt::after{content:':'}\n"
+    "footer dd{margin:0;color:var(--text)}\n"
+    "a{color:var(--link)}\n"
+    "nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem}\n"
+    "@media(min-width:60rem){main.two{grid-template-columns:3fr 2fr}"
+    "main.two .wide{grid-column:1/-1}"
+    "tbody th,td[data-label]{white-space:nowrap}}\n"
+    "@media(max-width:44rem){thead{position:absolute;width:1px;height:1px;"
+    "overflow:hidden;clip-path:inset(50%)}"
+    "table,tbody,tr,th,td{display:block}"
+    "tr{padding:.4rem 0}tbody tr+tr{border-top:1px solid var(--line)}"
+    "tbody tr+tr>*{border-top:0}th,td{padding:.1rem 0}"
+    "td[data-label]{display:grid;grid-template-columns:7.5rem 1fr}"
+    "td[data-label]::before{content:attr(data-label);color:var(--soft)}"
+    "td small{grid-column:2}}\n"
+    "@media print{.banner{color:#000;background:none!important}}\n";
 
 /* Return the sentence that says it all. */
 static const char *headline(const mod_html_t *page)
@@ -48,7 +122,7 @@ static void put_head(mod_html_t *page, int refresh)
         page,
         "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s</style>\n"
         "</head>\n<body>\n",
-        name, state, mod_status_style);
+        name, state, style);
     mod_html_print(
         page,
         "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"

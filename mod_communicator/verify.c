@@ -27,7 +27,7 @@ static cm_error_t *find_answer(mod_exchange_t *exchange, void *baton)
 
     CM_TRY(cm_peer_load(&known, node, peer, 0, pool));
     exchange->known = known;
-    CM_TRY(cm_epoch_check(&exchange->claim, node, &known, pool, pool));
+    CM_TRY(cm_epoch_check(&exchange->said.claim, node, &known, pool, pool));
     exchange->known = known;
     return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
 }
@@ -36,7 +36,7 @@ static cm_error_t *find_answer(mod_exchange_t *exchange, void *baton)
 static cm_error_t *check_purpose(const cm_verify_question_t *question,
                                  const request_rec *r)
 {
-    int repairs = mod_query(r, "repair") != NULL;
+    int repairs = mod_request_value(r, "repair") != NULL;
 
     if ((question->ask == CM_ASK_PUBLISH) == repairs)
         return NULL;
@@ -50,7 +50,7 @@ int mod_verify(mod_exchange_t *exchange)
     talk_t talk = {0};
     cm_buffer_t *body;
     cm_error_t *err;
-    int status = mod_body_read(&body, exchange), columns;
+    int status = mod_request_body(&body, exchange), columns;
 
     if (status != OK)
         return status;

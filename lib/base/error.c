@@ -56,6 +56,13 @@ const char *cm_error_text(const cm_error_t *err, apr_pool_t *pool)
     return text;
 }
 
+const char *cm_error_line(const cm_error_t *err, apr_pool_t *pool)
+{
+    const char *text = cm_error_text(err, pool);
+
+    return err->hint ? apr_psprintf(pool, "%s (%s)", text, err->hint) : text;
+}
+
 cm_error_t *cm_error_copy(const cm_error_t *err, apr_pool_t *pool)
 {
     cm_error_t *copy = apr_pmemdup(pool, err, sizeof(*err));

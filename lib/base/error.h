@@ -46,6 +46,9 @@ cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool, const char *format,
 /* Return the chain as one line in POOL: "cannot pull: <cause>: <cause>". */
 const char *cm_error_text(const cm_error_t *err, apr_pool_t *pool);
 
+/* The same with the hint behind it: "cannot pull: <cause> (<hint>)". */
+const char *cm_error_line(const cm_error_t *err, apr_pool_t *pool);
+
 /* Return the chain copied into POOL, to outlive the pool it was made in. */
 cm_error_t *cm_error_copy(const cm_error_t *err, apr_pool_t *pool);
 

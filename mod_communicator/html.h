@@ -1,6 +1,6 @@
 /* Pieces of HTML that the status page is made of. */
-#ifndef STATUS_HTML_H
-#define STATUS_HTML_H
+#ifndef MOD_COMMUNICATOR_HTML_H
+#define MOD_COMMUNICATOR_HTML_H
 
 #include "status.h"
 #include "base/buffer.h"

@@ -1,5 +1,5 @@
-/* The status page: see status_html.h. */
-#include "status_html.h"
+/* The status page: see html.h. */
+#include "html.h"
 
 #include <string.h>
 

@@ -25,7 +25,7 @@ static apr_allocator_t *kept;
 
 /* Threads may use it until the process ends, so it outlives the child's
  * pool. */
-void mod_memory_child_init(apr_pool_t *pool, server_rec *server)
+void mod_allocator_child_init(apr_pool_t *pool, server_rec *server)
 {
     apr_thread_mutex_t *mutex;
     apr_allocator_t *allocator;
@@ -40,7 +40,7 @@ void mod_memory_child_init(apr_pool_t *pool, server_rec *server)
     kept = allocator;
 }
 
-apr_pool_t *mod_memory_pool(const request_rec *r)
+apr_pool_t *mod_allocator_pool(const request_rec *r)
 {
     apr_pool_t *pool;
 
@@ -59,7 +59,7 @@ static apr_status_t trim(void *unused)
 }
 #endif
 
-void mod_memory_expect(const mod_exchange_t *exchange, apr_size_t size)
+void mod_allocator_expect(const mod_exchange_t *exchange, apr_size_t size)
 {
 #ifdef __GLIBC__
     /* a pool's cleanups run when its subpools are gone */
