@@ -34,7 +34,7 @@ cm_error_t *sync_uri_check(const char **uri, int *loopback,
     *loopback = is_loopback(parts.hostname);
     if (!*loopback && !peer->insecure && strcasecmp(parts.scheme, "https") != 0)
         return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
-                                     "'%s' would carry the password in clear",
+                                     "'%s' would send the password unencrypted",
                                      cm_settings_print_mask(peer->uri, pool)),
                              pool, "use https://, or say insecure=yes (%s:%d)",
                              peer->place.file, peer->place.line);

@@ -1,11 +1,11 @@
-/* The memory of exchanges, kept from one to the next; what a large one took
+/* The memory of exchanges: kept from one to the next, but what a large one used
  * goes back to the system.
  *
- * httpd returns to the system what a connection holds above MaxMemFree (2 MB)
- * when a request ends. A batch takes more, and to return that and fetch it
- * again, page by page, was half of the CPU of a child. So exchanges have an
- * allocator of their own: one for all threads of the process, so that what it
- * keeps is bounded. */
+ * When a request ends, httpd returns to the system what a connection holds
+ * above MaxMemFree (2 MB). A batch uses more; returning it and getting it
+ * again, page by page, took half of the CPU time of a child. So exchanges have
+ * an allocator of their own. All threads of the process share it, so that what
+ * it keeps is bounded. */
 #include "mod_communicator.h"
 
 #ifdef __GLIBC__
@@ -17,8 +17,8 @@
 
 #define KEPT_BYTES (16 * 1024 * 1024)
 
-/* What takes so many bytes, or says so much, may take more memory than is kept;
- * batches are usually smaller. */
+/* An exchange of so many bytes may need more memory than is kept; batches are
+ * usually smaller. */
 #define LARGE_BYTES (4 * 1024 * 1024)
 
 static apr_allocator_t *kept;
@@ -50,7 +50,7 @@ apr_pool_t *mod_allocator_pool(const request_rec *r)
 }
 
 #ifdef __GLIBC__
-/* The C library keeps what is freed to it, in the arena of each thread. */
+/* The C library keeps freed memory in the arena of each thread. */
 static apr_status_t trim(void *unused)
 {
     (void)unused;

@@ -1,4 +1,5 @@
-/* What goes back: to a gem what its server would say, to ours JSON. */
+/* What goes back: to a gem what the gem's own server would answer, to a peer of
+ * ours JSON. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -19,7 +20,8 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* What proves that both histories fit; a push has answered for itself. */
+/* What proves that both histories fit; a push has set Communicator-Received
+ * itself. */
 static void set_history(const mod_exchange_t *exchange)
 {
     const cm_peer_t *known = exchange->known;
@@ -35,8 +37,8 @@ static void set_history(const mod_exchange_t *exchange)
         apr_table_setn(headers, "Communicator-Peer-Epoch", known->epoch);
 }
 
-/* All of them or none: a peer of ours takes the answer for one of ours by the
- * first, and then wants to know the node and its epoch. */
+/* All of them or none: a peer of ours recognises our answer by the first, and
+ * then needs the node and its epoch. */
 static void set_headers(const mod_exchange_t *exchange)
 {
     apr_table_t *headers = exchange->r->headers_out;
@@ -71,8 +73,8 @@ void mod_answer_note(request_rec *r, const char *note, apr_int64_t number)
                    apr_psprintf(r->pool, "%" APR_INT64_T_FMT, number));
 }
 
-/* Return BODY packed, where a peer of ours wants that and it is worth it, else
- * NULL. mod_deflate passes on what is packed already. */
+/* Return BODY packed if a peer of ours accepts that and it saves enough, else
+ * NULL. mod_deflate leaves packed bodies alone. */
 static const cm_buffer_t *pack(const mod_exchange_t *exchange, const char *body,
                                apr_size_t size)
 {
@@ -123,7 +125,7 @@ const char *mod_answer_gem_body(int status)
     return "<h1>Internal Server Error</h1>";
 }
 
-/* Return the status that tells a gem what STATUS tells ours. */
+/* Return the status that means to a gem what STATUS means to a peer of ours. */
 static int gem_status(int status)
 {
     if (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN)
@@ -141,8 +143,8 @@ static cm_error_t *count_withheld(mod_exchange_t *exchange, void *baton)
                              exchange->peer->name, exchange->pool);
 }
 
-/* Ask the database for its epoch, which proves the refusal to be ours; when
- * it cannot be had the refusal goes without. */
+/* Read the epoch from the database: it proves that the refusal is ours. If it
+ * cannot be read, the refusal goes without. */
 static void find_epoch(mod_exchange_t *exchange, cm_code_e code)
 {
     cm_error_t *err;
@@ -152,7 +154,7 @@ static void find_epoch(mod_exchange_t *exchange, cm_code_e code)
     err = mod_database_run(exchange, count_withheld, NULL);
     if (err)
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
-                      CM0017 "no epoch for a refusal: %s",
+                      CM0017 "cannot read the epoch for a refusal: %s",
                       cm_error_text(err, exchange->r->pool));
 }
 
@@ -196,13 +198,13 @@ int mod_answer_error(mod_exchange_t *exchange, const cm_error_t *err)
     if (cm_error_code_is_transient(err->code))
         ap_log_rerror(APLOG_MARK,
                       err->code == CM_PAUSED ? APLOG_INFO : APLOG_WARNING, 0, r,
-                      CM0010 "peer '%s' has to try again: %s", peer,
+                      CM0010 "peer '%s' must try again: %s", peer,
                       cm_error_line(err, r->pool));
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       CM0009 "cannot serve peer '%s': %s", peer,
                       cm_error_line(err, r->pool));
-    /* What is wrong with this host is not for the other one to read. */
+    /* The peer need not know what is wrong on this host. */
     if (status >= HTTP_INTERNAL_SERVER_ERROR && err->code != CM_PROTOCOL)
         text = cm_error_code_meaning(err->code);
     return mod_answer_refusal(exchange, status, err->code, text, err->hint);

@@ -31,8 +31,8 @@ static const char *last_line(const ap_directive_t *tree, const char *name)
     return words;
 }
 
-/* Return the words of the line NAME that holds for SERVER, of a module whose
- * own settings nobody else sees, or NULL. */
+/* Return the words of the directive NAME that applies to SERVER, or NULL: no
+ * interface gives the settings of another module. */
 static const char *line_of(const server_rec *server, const char *name)
 {
     const ap_directive_t *tree;
@@ -54,34 +54,35 @@ static int refuse(const server_rec *server, const char *reason)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* Check SERVER's lines for mod_dbd, whose own settings nobody else sees. */
+/* Check what SERVER's configuration says to mod_dbd. */
 static int check_database(const server_rec *server, apr_pool_t *pool)
 {
     const char *driver = line_of(server, "DBDriver");
     const char *params = line_of(server, "DBDParams");
 
     if (!driver || !params)
-        return refuse(server,
-                      apr_pstrcat(pool, driver ? "DBDParams" : "DBDriver",
-                                  " is missing: Communicator works on the "
-                                  "database that mod_dbd knows here",
-                                  NULL));
+        return refuse(
+            server,
+            apr_pstrcat(
+                pool, driver ? "DBDParams" : "DBDriver",
+                " is missing: Communicator uses the database of mod_dbd",
+                NULL));
     driver = ap_getword_conf(pool, &driver);
     if (!cm_dialect_of_driver(driver))
         return refuse(server,
                       apr_psprintf(pool,
-                                   "DBDriver '%s' is unknown to Communicator "
+                                   "Communicator does not know DBDriver '%s' "
                                    "(known: sqlite3, pgsql, mysql)",
                                    driver));
     if (!strcmp(driver, "mysql") && (!strstr(params, "reconnect=0") ||
                                      !strstr(params, "CLIENT_FOUND_ROWS")))
-        return refuse(server, "DBDParams for mysql must have 'reconnect=0 "
-                              "flags=CLIENT_FOUND_ROWS': otherwise half a "
+        return refuse(server, "DBDParams for mysql must contain 'reconnect=0 "
+                              "flags=CLIENT_FOUND_ROWS': otherwise half of a "
                               "transaction can be lost");
     return OK;
 }
 
-/* Check what is in effect for SERVER. */
+/* Check the settings of SERVER. */
 static int check_server(server_rec *server, apr_pool_t *ptemp)
 {
     const mod_server_t *config =
@@ -112,8 +113,8 @@ int mod_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
         if (config->endpoints && !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, each,
-                         CM0021 "mod_dbd is not loaded: it gives Communicator "
-                                "its database connections");
+                         CM0021 "mod_dbd is not loaded: Communicator needs it "
+                                "for its database connections");
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (check_server(each, ptemp) != OK)
@@ -122,7 +123,7 @@ int mod_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-/* Return the value of the line NAME of mod_dbd's for SERVER, or NULL. */
+/* Return the value of mod_dbd's directive NAME for SERVER, or NULL. */
 static const char *word_for(const server_rec *server, const char *name,
                             apr_pool_t *pool)
 {
@@ -167,6 +168,6 @@ void mod_check_dump(apr_pool_t *pconf, server_rec *server)
         cm_settings_print(out, &shown);
     }
     if (!out->size)
-        cm_buffer_raw(out, "# CommunicatorName is not set anywhere\n");
+        cm_buffer_raw(out, "# CommunicatorName is not set\n");
     apr_file_write_full(file, out->data, out->size, &written);
 }

@@ -1,4 +1,5 @@
-/* What is kept of a peer that calls: when, its clock, its database's epoch. */
+/* What is remembered of a peer that calls: when it called, its clock, the epoch
+ * of its database, whether it failed. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -14,10 +15,10 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* Times are not written more often than this: each is a transaction. */
+/* Times are written no more often than this: each takes a transaction. */
 #define CONTACT_INTERVAL apr_time_from_sec(10)
 
-/* Write into PEER what this request tells; return whether it is worth a
+/* Write into PEER what this request says; return whether that is worth a
  * transaction. */
 static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
 {
@@ -35,18 +36,18 @@ static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
     return 1;
 }
 
-/* Return why nothing moves at present, or NULL. */
+/* Fail while the node is paused. */
 static cm_error_t *check_pause(const mod_exchange_t *exchange, apr_pool_t *pool)
 {
     apr_int64_t last_seq;
 
-    if (exchange->gem) /* of ours cm_epoch_check() has asked */
+    if (exchange->gem) /* else cm_epoch_check() has done so */
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
     return exchange->said.insists ? NULL : cm_pause_check(exchange->node, pool);
 }
 
-/* A peer that has spoken our protocol is no gem: what comes without our
- * headers has lost them. */
+/* A peer that has used our protocol before is not a gem: if a request lacks our
+ * headers, they were lost. */
 static cm_error_t *check_dialect(const mod_exchange_t *exchange,
                                  const cm_peer_t *known, apr_pool_t *pool)
 {
@@ -54,18 +55,18 @@ static cm_error_t *check_dialect(const mod_exchange_t *exchange,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_PROTOCOL,
-                "the request comes without Communicator's headers, as a gem's, "
-                "but '%s' has spoken Communicator's protocol before",
+                "the request has no Communicator headers, like a gem's, but "
+                "'%s' has used Communicator's protocol before",
                 known->name),
         pool,
-        "a proxy in between removes headers that begin with 'Communicator-': "
-        "let it pass them; or it is a gem again: communicator-sync epoch "
-        "--accept %s",
+        "a proxy in between removes the headers that begin with "
+        "'Communicator-': let it pass them on; or, if the peer is a gem again: "
+        "communicator-sync epoch --accept %s",
         known->name);
 }
 
-/* Read the row again, locked, and write it. *IS_NEW: the peer, known as a gem
- * until now, has told its epoch for the first time. */
+/* Read the row again, locked, and write it. *IS_NEW: the peer has sent its
+ * epoch for the first time. */
 static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
                         apr_pool_t *pool)
 {
@@ -77,7 +78,7 @@ static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
     if (peer->epoch && exchange->said.claim.epoch &&
         strcmp(peer->epoch, exchange->said.claim.epoch))
         return CM_FAIL(pool, CM_BUSY,
-                       "another database of '%s' was here at the same moment",
+                       "another database of '%s' called at the same moment",
                        peer->name);
     *is_new = exchange->said.claim.epoch && !peer->epoch;
     update(peer, exchange, push);
@@ -94,12 +95,12 @@ static cm_error_t *save_in_transaction(mod_exchange_t *exchange, int push,
     CM_TRY(
         cm_transaction_end(store, save(&is_new, exchange, push, pool), pool));
     if (is_new && exchange->peer->gem)
-        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
-                      CM0029 "peer '%s' is no gem: it speaks Communicator's "
-                             "protocol, which is used from now on (remove "
-                             "protocol=gem, %s:%d)",
-                      exchange->peer->name, exchange->peer->place.file,
-                      exchange->peer->place.line);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
+            CM0029 "peer '%s' is not a gem: it uses Communicator's protocol, "
+                   "and so do we from now on (remove protocol=gem, %s:%d)",
+            exchange->peer->name, exchange->peer->place.file,
+            exchange->peer->place.line);
     return NULL;
 }
 
@@ -170,8 +171,8 @@ void mod_contact_failed(mod_exchange_t *exchange, int push,
     if (cm_error_code_is_transient(err->code) || exchange->r->header_only)
         return;
     noted.text = apr_psprintf(pool,
-                              push ? "messages of '%s' cannot be taken: %s"
-                                   : "messages cannot be handed to '%s': %s",
+                              push ? "cannot receive messages from '%s': %s"
+                                   : "cannot send messages to '%s': %s",
                               peer, cm_error_text(err, pool));
     err = mod_database_run(exchange, keep, &noted);
     if (err)

@@ -1,4 +1,4 @@
-/* A connection of mod_dbd's, and the node on it. */
+/* Connections of mod_dbd, and the node on each. */
 #include <apr_dbd.h>
 
 #include "mod_communicator.h"
@@ -16,15 +16,15 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* A restarted database leaves dead connections in the pool, of which mod_dbd
- * throws away one per try. */
+/* A restarted database leaves dead connections in the pool; mod_dbd drops one
+ * per try. */
 #define OPEN_TRIES 8
 #define WORK_TRIES 3
 
 /* A gem gives up after 10 seconds. */
 #define TRY_TIME apr_time_from_sec(5)
 
-/* Who wants a connection, since when, and for what. */
+/* A use of a connection: by which server, since when, for what. */
 typedef struct use_t {
     server_rec *server;
     const cm_settings_t *settings;
@@ -34,7 +34,7 @@ typedef struct use_t {
     apr_pool_t *pool;
 } use_t;
 
-/* Return whether it has waited too long for another try. */
+/* Return whether too much time has passed for another try. */
 static int is_late(const use_t *use)
 {
     return apr_time_now() - use->began > TRY_TIME;
@@ -63,8 +63,8 @@ static void close_connection(ap_dbd_t *connection, const use_t *use)
     dbd_close(use->server, connection);
 }
 
-/* Give the node of CONNECTION, opened when it is first used. Virtual hosts
- * with equal DBDParams share their connections, hence the key. */
+/* Set *NODE to the node on CONNECTION, opened at its first use. Virtual hosts
+ * with equal DBDParams share connections, so the key has the settings in it. */
 static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
                              const use_t *use)
 {
@@ -73,7 +73,7 @@ static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
     cm_store_t *store;
     void *known = NULL;
 
-    /* Also when it is known: mod_dbd may have connected anew. */
+    /* Always: mod_dbd may have reconnected. */
     CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
                            connection->pool));
     apr_pool_userdata_get(&known, key, connection->pool);
@@ -106,8 +106,8 @@ static cm_error_t *use_once(const use_t *use)
     return err;
 }
 
-/* Return whether ERR, of try NUMBER, may be over with the next one. The tables
- * that a connection remembers were forgotten when they had changed. */
+/* Return whether another try after try NUMBER may succeed in spite of ERR. When
+ * tables had changed, the connection has forgotten them by now. */
 static int may_pass(const cm_error_t *err, int number)
 {
     return err->code == CM_UNAVAILABLE || err->code == CM_BUSY ||
@@ -124,7 +124,7 @@ static cm_error_t *use_database(const use_t *use)
         if (!err || !may_pass(err, i) || i == WORK_TRIES || is_late(use))
             return err;
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, use->server,
-                     CM0016 "once more: %s", cm_error_text(err, use->pool));
+                     CM0016 "trying again: %s", cm_error_text(err, use->pool));
     }
 }
 

@@ -1,4 +1,4 @@
-/* The module's directives: the library's table in httpd's hands. */
+/* The module's directives: httpd's command table, made from directives.h. */
 #include "mod_communicator.h"
 
 #include <string.h>
@@ -27,24 +27,23 @@ static const char *set_directive(cmd_parms *cmd, void *location,
     return err ? cm_error_line(err, cmd->pool) : NULL;
 }
 
-/* For a directive of the client's that stands in httpd's configuration. */
+/* For a directive of communicator-sync in httpd's configuration. */
 static const char *refuse_directive(cmd_parms *cmd, void *location,
                                     const char *arguments)
 {
     (void)location;
     (void)arguments;
     return apr_psprintf(cmd->pool,
-                        "%s is for communicator-sync alone: keep it in its "
-                        "own file, outside of what httpd Includes",
+                        "%s is only for communicator-sync: keep it in a file "
+                        "that httpd does not Include",
                         cmd->cmd->name);
 }
 
-/* Return why Communicator cannot stand where CMD is, or NULL. */
+/* Return why Communicator is not allowed where CMD is, or NULL. */
 static const char *misplaced(const cmd_parms *cmd)
 {
-    static const char *const wrong =
-        "Communicator stands in a <Location \"/path\"> without patterns, and "
-        "nowhere else";
+    static const char *const wrong = "Communicator is allowed only in a "
+                                     "<Location \"/path\"> without patterns";
     const ap_directive_t *section = cmd->directive->parent;
 
     for (; section; section = section->parent) {

@@ -1,6 +1,6 @@
-/* Which requests are ours: those for exactly the path of a <Location> that
- * says Communicator On (or Off: then they are refused in words that a gem
- * understands, not by a 404 that it takes for success). */
+/* Which requests are ours: those for exactly the path of a <Location> with
+ * Communicator On. With Communicator Off they are ours, too: a gem would take
+ * httpd's 404 for success, so we refuse them ourselves. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -27,8 +27,8 @@ int mod_endpoint_is_gem(const request_rec *r)
     return !apr_table_get(r->headers_in, "Communicator-Protocol");
 }
 
-/* Before Alias, Redirect, ProxyPass and RewriteRule of the server: a redirect
- * (to https, to another host) would lose a gem's messages. */
+/* Runs before Alias, Redirect, ProxyPass and RewriteRule of the server: a
+ * redirect (to https, to another host) would lose a gem's messages. */
 int mod_endpoint_translate(request_rec *r)
 {
     if (!ap_is_initial_req(r) || !mod_endpoint_of(r))
@@ -43,7 +43,7 @@ static int is_translated(const request_rec *r)
            !strncmp(r->filename, HANDLER ":", sizeof(HANDLER ":") - 1);
 }
 
-/* There is no file, hence no <Directory> and no .htaccess. */
+/* There is no file, so <Directory> and .htaccess do not apply. */
 int mod_endpoint_map(request_rec *r)
 {
     return is_translated(r) ? OK : DECLINED;

@@ -1,4 +1,4 @@
-/* From whom a request is, and whether it may be. */
+/* Who sent a request, and whether this peer may do so. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -17,7 +17,7 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* Whether the client is on this very host. */
+/* Return whether the client is on this host. */
 static int from_loopback(const request_rec *r)
 {
     const apr_sockaddr_t *address = r->useragent_addr;
@@ -43,10 +43,10 @@ static int forbid(mod_exchange_t *exchange, const char *number,
     return 1;
 }
 
-/* Each of these returns 1 when it has refused the request.
+/* The check_ functions return 1 when they have refused the request.
  *
- * Refuse what crossed the network in clear, or comes from a page of another
- * site in a browser that has logged in here. */
+ * Refuse what crossed the network unencrypted, or was sent by a web page of
+ * another site through a browser that is logged in here. */
 static int check_transport(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
@@ -55,13 +55,13 @@ static int check_transport(mod_exchange_t *exchange)
     if (exchange->settings->require_tls && !from_loopback(r) &&
         !ap_ssl_conn_is_ssl(r->connection))
         return forbid(exchange, CM0003,
-                      "plain HTTP is taken from this host alone",
-                      "use https:// and change the password: it has been "
-                      "sent in clear; or say CommunicatorRequireTLS Off");
+                      "plain HTTP is accepted only from this host",
+                      "use https://, and change the password: it was sent "
+                      "unencrypted; or set CommunicatorRequireTLS Off");
     if (apr_table_get(r->headers_in, "Origin") ||
         (site && !strcasecmp(site, "cross-site")))
         return forbid(exchange, CM0004,
-                      "a page of another site sent this request",
+                      "a web page of another site sent this request",
                       "peers send neither Origin nor Sec-Fetch-Site");
     return 0;
 }
@@ -72,14 +72,14 @@ static int check_user(mod_exchange_t *exchange)
     request_rec *r = exchange->r;
 
     if (!r->user)
-        return forbid(exchange, CM0001, "nobody is logged in",
+        return forbid(exchange, CM0001, "no user is logged in",
                       "the <Location> needs AuthType and Require valid-user");
     exchange->peer = cm_settings_peer_of_user(exchange->settings, r->user);
     if (exchange->peer)
         return 0;
     return forbid(exchange, CM0002,
-                  apr_psprintf(r->pool, "user '%s' is no peer of '%s'", r->user,
-                               exchange->settings->name),
+                  apr_psprintf(r->pool, "user '%s' is not a peer of '%s'",
+                               r->user, exchange->settings->name),
                   "declare it: CommunicatorPeer NAME user=USER");
 }
 
@@ -93,8 +93,8 @@ static int read_number(apr_int64_t *number, const apr_table_t *headers,
     return !text || cm_number_read(number, text, most);
 }
 
-/* Read what the request says of the peer's history and clock; return the
- * header that is none of ours, or NULL. */
+/* Read what the request says about the peer's history and clock; return the
+ * header that is wrong, or NULL. */
 static const char *read_claim(mod_exchange_t *exchange)
 {
     const apr_table_t *headers = exchange->r->headers_in;
@@ -117,8 +117,9 @@ static const char *read_claim(mod_exchange_t *exchange)
     return NULL;
 }
 
-/* Whether a program of ours asks: a gem has neither its name nor its words. */
-static int is_from_ours(const request_rec *r)
+/* Return whether communicator-sync sent R: a gem sends neither its User-Agent
+ * nor after= and bytes=. */
+static int is_from_sync(const request_rec *r)
 {
     static const char program[] = "communicator-sync";
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
@@ -127,38 +128,39 @@ static int is_from_ours(const request_rec *r)
            mod_request_value(r, "after") || mod_request_value(r, "bytes");
 }
 
-/* Refuse a request without our headers unless a person has declared the peer
- * to be a gem. A proxy that removes the headers makes one of ours look like a
- * gem, and a gem is sent no deletes. */
+/* Refuse a request without our headers unless the peer is declared as a gem. A
+ * proxy that removes the headers makes a peer of ours look like a gem, and a
+ * gem gets no deletes. */
 static int check_gem(mod_exchange_t *exchange)
 {
-    static const char remedy[] = "a proxy in between removes headers that "
-                                 "begin with 'Communicator-': let it pass them";
+    static const char remedy[] =
+        "a proxy in between removes the headers that begin with "
+        "'Communicator-': let it pass them on";
     request_rec *r = exchange->r;
-    int ours = is_from_ours(r);
+    int ours = is_from_sync(r);
     const char *text, *hint;
 
     if (!exchange->gem || (exchange->peer->gem && !ours))
         return 0;
-    text = apr_psprintf(r->pool,
-                        "the request of peer '%s' comes without Communicator's "
-                        "headers, %s",
-                        exchange->peer->name,
-                        ours ? "but from communicator-sync"
-                             : "as a gem's, and the peer is not declared to "
-                               "be one");
-    hint = ours ? remedy
-                : apr_psprintf(r->pool,
-                               "%s; or the peer is a gem: add protocol=gem to "
-                               "CommunicatorPeer %s",
-                               remedy, exchange->peer->name);
+    text = apr_psprintf(
+        r->pool,
+        "the request of peer '%s' has no Communicator headers, although %s",
+        exchange->peer->name,
+        ours ? "communicator-sync sent it"
+             : "the peer is not declared as a gem");
+    hint =
+        ours ? remedy
+             : apr_psprintf(r->pool,
+                            "%s; or, if the peer is a gem, add protocol=gem to "
+                            "CommunicatorPeer %s",
+                            remedy, exchange->peer->name);
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, CM0028 "%s (%s)", text, hint);
     mod_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PROTOCOL, text,
                        hint);
     return 1;
 }
 
-/* Read what a peer of ours says of itself. */
+/* Read what a peer of ours says about itself. */
 static int check_protocol(mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
@@ -190,15 +192,15 @@ static int check_protocol(mod_exchange_t *exchange)
     wrong = read_claim(exchange);
     if (!wrong)
         return 0;
-    mod_answer_error(exchange,
-                     CM_FAIL(r->pool, CM_MALFORMED,
-                             "the header %s is '%.100s', which is no "
-                             "number that a peer has",
-                             wrong, apr_table_get(r->headers_in, wrong)));
+    mod_answer_error(
+        exchange,
+        CM_FAIL(r->pool, CM_MALFORMED,
+                "the header %s is '%.100s', which is not a valid number", wrong,
+                apr_table_get(r->headers_in, wrong)));
     return 1;
 }
 
-/* Return the exchange of R, at the door. */
+/* Return the exchange of R, of which nothing is known yet. */
 static mod_exchange_t *open_exchange(request_rec *r)
 {
     const mod_server_t *server =
@@ -211,19 +213,20 @@ static mod_exchange_t *open_exchange(request_rec *r)
     exchange->gem = mod_endpoint_is_gem(r);
     exchange->said.claim = cm_epoch_claim_none();
     exchange->withheld = exchange->said.withheld = cm_withheld_sum_read(NULL);
-    /* No part of an answer is one. */
+    /* Part of an answer cannot be parsed. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");
     return exchange;
 }
 
-/* Refuse where there is no Communicator On, but its handler. */
+/* Refuse where SetHandler is set without Communicator On. */
 static int check_place(mod_exchange_t *exchange, const mod_location_t *location)
 {
     if (location)
         return 0;
-    return forbid(exchange, CM0006, "SetHandler alone makes no endpoint",
-                  "say Communicator On in the <Location>");
+    return forbid(exchange, CM0006,
+                  "SetHandler alone does not make an endpoint",
+                  "add Communicator On to the <Location>");
 }
 
 /* Refuse where it is switched off. */
@@ -260,5 +263,5 @@ int mod_exchange_handler(request_rec *r)
         return mod_push(exchange);
     apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");
     return mod_answer_refusal(exchange, HTTP_METHOD_NOT_ALLOWED, CM_USAGE,
-                              "a peer only GETs and POSTs", NULL);
+                              "only GET, HEAD and POST are allowed here", NULL);
 }

@@ -1,4 +1,4 @@
-/* The status page: see html.h. */
+/* HTML for the status page: see html.h. */
 #include "html.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Pieces of HTML that the status page is made of. */
+/* HTML for the status page. */
 #ifndef MOD_COMMUNICATOR_HTML_H
 #define MOD_COMMUNICATOR_HTML_H
 
@@ -23,22 +23,22 @@ const char *mod_html_safe(const mod_html_t *page, const char *text);
 /* Return VALUE with narrow blanks between thousands. */
 const char *mod_html_number(const mod_html_t *page, apr_int64_t value);
 
-/* Return what goes behind a number that was not counted to its end. */
+/* Return " or more" when counting stopped at VALUE, else "". */
 const char *mod_html_more(apr_int64_t value);
 
-/* Return how long ago MOMENT was; 0: NEVER. */
+/* Return how long ago MOMENT was, or NEVER if it is 0. */
 const char *mod_html_ago(const mod_html_t *page, apr_int64_t moment,
                          const char *never);
 
-/* Put TEXT, in which `words` are a command's. */
+/* Put TEXT, in which `words` are a command. */
 void mod_html_remedy(mod_html_t *page, const char *text);
 
 /* Put a cell under LABEL: VALUE is HTML, SMALL below it is too (or NULL). */
 void mod_html_cell(mod_html_t *page, const char *label, const char *value,
                    const char *small);
 
-/* Put a table with LABELS (up to a NULL) and COUNT rows, which ROW puts; those
- * behind the first SHOWN are folded away. */
+/* Put a table with LABELS (up to a NULL) and COUNT rows, which ROW puts; only
+ * the first SHOWN are visible until the reader clicks. */
 void mod_html_table(mod_html_t *page, const char *const *labels, int count,
                     int shown, void (*row)(mod_html_t *page, int row));
 

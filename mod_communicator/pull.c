@@ -1,4 +1,4 @@
-/* GET: what the peer does not have yet. */
+/* GET: send what the peer does not have yet. */
 #include "mod_communicator.h"
 
 #include <errno.h>
@@ -22,14 +22,14 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* So many messages may stand in the way of one that passes. */
+/* At most so many messages are skipped or withheld at once. */
 #define MOST_WITHHELD 20
 #define REASON_BYTES  300
 
 typedef struct pull_t {
     apr_int64_t from;     /* the first id wanted */
     apr_int64_t skip;     /* so many messages are left out of this answer */
-    apr_int64_t withhold; /* messages up to here are held back; 0: none */
+    apr_int64_t withhold; /* withhold messages up to here; 0: none */
     cm_limits_t limits;
     cm_stamping_t stamping;
     cm_batch_t *batch;
@@ -37,8 +37,8 @@ typedef struct pull_t {
     apr_int64_t parked;   /* for ours */
 } pull_t;
 
-/* Read TEXT as a gem's database compares it with its ids: 2.5 means from 3,
- * all below 1 is 1; returns 0 when it is above every number (not one). */
+/* Read TEXT as a gem's database would compare it with ids: 2.5 means from 3 on,
+ * anything below 1 is 1. Returns 0 when it is not a number, or too large. */
 static int read_from(apr_int64_t *from, const char *text)
 {
     char *end;
@@ -87,7 +87,7 @@ static cm_error_t *read_limits(cm_limits_t *limits, mod_exchange_t *exchange)
     return NULL;
 }
 
-/* What a peer asks that meets a message that it cannot have. */
+/* Read the query of a peer that cannot receive a message. */
 static cm_error_t *read_withhold(pull_t *pull, const mod_exchange_t *exchange)
 {
     const request_rec *r = exchange->r;
@@ -99,13 +99,14 @@ static cm_error_t *read_withhold(pull_t *pull, const mod_exchange_t *exchange)
                        MOST_WITHHELD);
     CM_TRY(mod_request_number(&there, &pull->withhold, r, "withhold"));
     if (pull->withhold && pull->from <= exchange->said.claim.received)
-        return CM_FAIL(r->pool, CM_MALFORMED,
-                       "what the peer has already cannot be held back");
+        return CM_FAIL(
+            r->pool, CM_MALFORMED,
+            "messages that the peer has received cannot be withheld");
     return NULL;
 }
 
-/* A gem counts for itself. It confirms what lies before its from_id, if that
- * is a place there is; what it would misread alone fills no answer. */
+/* A gem keeps its own count: from_id confirms what is before it, if a message
+ * ends there. Go on until there is a message that a gem can read. */
 static cm_error_t *read_for_gem(mod_exchange_t *exchange, pull_t *pull,
                                 apr_pool_t *scratch_pool)
 {
@@ -142,8 +143,7 @@ static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
     return batch;
 }
 
-/* Return what the peer says about why it cannot have a message, in plain
- * characters. */
+/* Return the peer's reason for not receiving a message, in ASCII. */
 static const char *reason_of(const request_rec *r)
 {
     const char *words = mod_request_value(r, "because");
@@ -158,8 +158,9 @@ static const char *reason_of(const request_rec *r)
     return text;
 }
 
-/* The peer has found out that it cannot have the messages up to
- * pull->withhold, but what follows. Asked again nothing is left to do. */
+/* The peer has found out that it cannot receive the messages up to
+ * pull->withhold, but those behind them. If it asks twice, the second request
+ * finds nothing left to do. */
 static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
                             apr_pool_t *pool)
 {
@@ -172,7 +173,7 @@ static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
                                      MOST_WITHHELD + 1, pool));
     if (seqs->nelts > MOST_WITHHELD)
         return CM_FAIL(pool, CM_MALFORMED,
-                       "more than %d messages are to be held back at once",
+                       "more than %d messages cannot be withheld at once",
                        MOST_WITHHELD);
     if (!seqs->nelts)
         return NULL;
@@ -183,14 +184,14 @@ static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
                                                      : CM_REFUSER_PROXY,
                            reason, pool));
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  CM0026 "message %" APR_INT64_T_FMT "%s is held back from "
-                         "peer '%s', which cannot fetch it: %s",
+                  CM0026 "message %" APR_INT64_T_FMT "%s is withheld from "
+                         "peer '%s', which cannot receive it: %s",
                   APR_ARRAY_IDX(seqs, 0, apr_int64_t),
                   seqs->nelts > 1 ? " and others" : "", peer, reason);
     return cm_withheld_count(&exchange->withheld, exchange->node, peer, pool);
 }
 
-/* Find behind which number the messages begin that the peer asks for. */
+/* Set *AFTER to the number behind which the wanted messages begin. */
 static cm_error_t *find_start(apr_int64_t *after, mod_exchange_t *exchange,
                               const pull_t *pull, apr_pool_t *pool)
 {
@@ -238,8 +239,8 @@ static cm_error_t *read_kind(mod_exchange_t *exchange, pull_t *pull,
                          : read_for_ours(exchange, pull, scratch_pool);
 }
 
-/* Stamp what the answer has room for, and read it. All of a long backlog would
- * let the peer wait too long. */
+/* Number what the answer has room for, and read it. To number all of a long
+ * backlog would take too long. */
 static cm_error_t *stamp_and_read(mod_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
@@ -262,7 +263,7 @@ static cm_error_t *stamp_and_read(mod_exchange_t *exchange, pull_t *pull,
     return cm_stamp_is_waiting(&pull->batch->more, exchange->node, pool);
 }
 
-/* HEAD changes nothing: monitors ask it. */
+/* HEAD changes nothing: monitors use it. */
 static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->pool;
@@ -284,7 +285,7 @@ static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
     mod_contact_went_well(exchange, 0);
-    /* In the last answer of a run goes what is released now. */
+    /* The last answer of a run takes along what the retry releases. */
     if (pull->batch->more || !mod_push_retry_parked(exchange))
         return NULL;
     return stamp_and_read(exchange, pull, pool);
@@ -303,20 +304,20 @@ static void set_headers(mod_exchange_t *exchange, const pull_t *pull)
     mod_answer_number(r, "Communicator-Parked", pull->parked);
 }
 
-/* What a gem would misread is held back by design; of what nobody can read
- * an operator should know, since nobody will ask for it again. */
+/* A gem never gets what it would misread. But an operator should know of
+ * messages that no peer can read: they are not sent again. */
 static void log_batch(const mod_exchange_t *exchange, const cm_batch_t *batch)
 {
     request_rec *r = exchange->r;
 
     ap_log_rerror(
         APLOG_MARK, batch->messages->nelts ? APLOG_INFO : APLOG_DEBUG, 0, r,
-        CM0013 "%d messages for peer '%s', up to %" APR_INT64_T_FMT "%s",
+        CM0013 "sent %d messages to peer '%s', up to %" APR_INT64_T_FMT "%s",
         batch->messages->nelts, exchange->peer->name, batch->last,
-        batch->more ? ", more wait" : "");
+        batch->more ? ", more are waiting" : "");
     if (batch->held_back && !exchange->gem)
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CM0024 "passed over %d messages for peer '%s': %s",
+                      CM0024 "skipped %d messages for peer '%s': %s",
                       batch->held_back, exchange->peer->name,
                       batch->held_reason);
 }
@@ -358,7 +359,8 @@ int mod_pull(mod_exchange_t *exchange)
         if (exchange->gem)
             return mod_answer(exchange, HTTP_OK, "[]", 2);
         return mod_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
-                                  "from_id is no message's number", NULL);
+                                  "from_id is not the number of a message",
+                                  NULL);
     }
     pull->stamping.peer = exchange->peer->name;
     err = read_limits(&pull->limits, exchange);

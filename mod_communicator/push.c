@@ -1,4 +1,4 @@
-/* POST: what the peer has for us. */
+/* POST: receive what the peer has sent. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -20,7 +20,7 @@
 APLOG_USE_MODULE(communicator);
 
 /* Messages in one body: each takes some kilobytes while it is applied. A peer
- * of ours halves what is refused. */
+ * of ours sends half as many when a body is refused. */
 #define MOST_MESSAGES 50000
 #define MESSAGE_BYTES 4096
 
@@ -28,13 +28,13 @@ typedef struct push_t {
     cm_batch_t batch;
     int pauses;        /* the peer pauses this node, or resumes it ... */
     apr_int64_t pause; /* ... 1, 0 */
-    int empty; /* nothing to take, and no place to go on from: only a call */
+    int empty;         /* neither messages nor numbers to skip: only a call */
     cm_receipt_t *receipt;
     apr_int64_t wanted; /* with CM_GAP */
 } push_t;
 
-/* Fill in where the batch stands: after= and last= of the query (a hub skips
- * numbers), else by its first and last message. */
+/* Set the batch's first and last number: after= and last= of the query (a hub
+ * skips numbers), else those of its first and last message. */
 static cm_error_t *read_place(push_t *push, const request_rec *r)
 {
     cm_batch_t *batch = &push->batch;
@@ -61,8 +61,8 @@ static cm_error_t *read_place(push_t *push, const request_rec *r)
     return NULL;
 }
 
-/* Each column is reported once, by whichever process has seen it first. */
-static void note_altered(request_rec *r, const cm_receipt_t *receipt)
+/* Each column is reported once, by the process that sees it first. */
+static void log_altered(request_rec *r, const cm_receipt_t *receipt)
 {
     int i;
 
@@ -94,11 +94,11 @@ int mod_push_retry_parked(mod_exchange_t *exchange)
                       CM0018 "applied %d parked messages of peer '%s'",
                       receipt->applied, exchange->peer->name);
     if (!err)
-        note_altered(r, receipt);
+        log_altered(r, receipt);
     return said > 0 || (receipt && receipt->applied > 0);
 }
 
-/* Both sides stop and go on together. */
+/* Both sides pause and resume together. */
 static cm_error_t *set_pause(mod_exchange_t *exchange, int pause)
 {
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
@@ -108,8 +108,8 @@ static cm_error_t *set_pause(mod_exchange_t *exchange, int pause)
                         exchange->pool);
 }
 
-/* Return whether a call without messages says that the peer has none that we
- * lack: what was refused is gone. */
+/* Return whether the peer, which sent no messages, has none that we lack: then
+ * whatever we refused is gone. */
 static int has_all(const mod_exchange_t *exchange)
 {
     apr_int64_t newest = exchange->said.claim.newest;
@@ -117,7 +117,7 @@ static int has_all(const mod_exchange_t *exchange)
     return newest >= 0 && newest <= exchange->known->received;
 }
 
-static cm_error_t *take_batch(mod_exchange_t *exchange, void *baton)
+static cm_error_t *receive_batch(mod_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
 
@@ -163,7 +163,7 @@ static void write_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
     cm_json_write_close(body, ']');
 }
 
-/* Tell a peer of ours what became of its batch. */
+/* Answer a peer of ours what became of its batch. */
 static int answer_receipt(mod_exchange_t *exchange, const cm_receipt_t *receipt)
 {
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
@@ -182,8 +182,8 @@ static int answer_receipt(mod_exchange_t *exchange, const cm_receipt_t *receipt)
     return mod_answer(exchange, HTTP_ACCEPTED, text, strlen(text));
 }
 
-/* Leave for the access log and the error log what was taken. */
-static void note_receipt(mod_exchange_t *exchange, const push_t *push)
+/* Write into the access log and the error log what was received. */
+static void log_receipt(mod_exchange_t *exchange, const push_t *push)
 {
     const cm_receipt_t *receipt = push->receipt;
     int parked = receipt->parked ? receipt->parked->nelts : 0;
@@ -194,13 +194,13 @@ static void note_receipt(mod_exchange_t *exchange, const push_t *push)
     apr_table_setn(r->notes, "communicator-result", parked ? "parked" : "ok");
     if (push->empty)
         return;
-    note_altered(r, receipt);
+    log_altered(r, receipt);
     mod_answer_note(r, "communicator-first-id", push->batch.after + 1);
     mod_answer_note(r, "communicator-last-id", receipt->received);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  CM0012 "took %d messages of peer '%s', up to "
+                  CM0012 "received %d messages from peer '%s', up to "
                          "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
-                         "held already",
+                         "received before",
                   receipt->accepted, exchange->peer->name, receipt->received,
                   receipt->applied, parked, receipt->repeated);
     if (!parked)
@@ -214,14 +214,14 @@ static void note_receipt(mod_exchange_t *exchange, const push_t *push)
                   first->reason ? first->reason : "");
     if (cm_inbox_receipt_mostly_parked(receipt))
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      CM0025 "%d of %d messages of a batch of peer '%s' are "
+                      CM0025 "%d of %d messages in a batch from peer '%s' are "
                              "parked: a table or model may be missing here",
                       cm_inbox_receipt_mostly_parked(receipt),
                       receipt->accepted, exchange->peer->name);
 }
 
-/* Take the batch in BODY and answer. */
-static int take(mod_exchange_t *exchange, const char *text, apr_size_t size)
+/* Receive the batch in TEXT and answer. */
+static int receive(mod_exchange_t *exchange, const char *text, apr_size_t size)
 {
     request_rec *r = exchange->r;
     push_t *push = apr_pcalloc(exchange->pool, sizeof(*push));
@@ -237,18 +237,17 @@ static int take(mod_exchange_t *exchange, const char *text, apr_size_t size)
     if (!err && push->empty && exchange->gem)
         return mod_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
     if (!err)
-        err = mod_database_run(exchange, take_batch, push);
+        err = mod_database_run(exchange, receive_batch, push);
     if (err && err->code == CM_GAP)
         return mod_answer_gap(exchange, push->wanted, err);
     if (err) {
         mod_contact_failed(exchange, 1, err);
-        /* The operator wants to wait for this message: the peer must not go
-         * around it. */
+        /* CommunicatorOnError stop: the peer must not skip this message. */
         if (exchange->settings->on_error == CM_ON_ERROR_STOP)
             apr_table_setn(r->headers_out, "Communicator-Stopped", "1");
         return mod_answer_error(exchange, err);
     }
-    note_receipt(exchange, push);
+    log_receipt(exchange, push);
     return exchange->gem ? mod_answer(exchange, HTTP_ACCEPTED, "", 0)
                          : answer_receipt(exchange, push->receipt);
 }
@@ -283,10 +282,10 @@ int mod_push(mod_exchange_t *exchange)
         size--;
     }
     if (!exchange->gem)
-        return take(exchange, text, size);
+        return receive(exchange, text, size);
     if (size < 2)
         return mod_answer(exchange, HTTP_CONFLICT, "No data given", 13);
     if (is_empty_object(text, size))
         return mod_answer(exchange, HTTP_ACCEPTED, "No data given", 13);
-    return take(exchange, text, size);
+    return receive(exchange, text, size);
 }

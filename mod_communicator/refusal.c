@@ -1,8 +1,8 @@
-/* httpd's own answers at an endpoint, in words that a gem understands.
+/* httpd's own answers at an endpoint, made into answers that a gem understands.
  *
- * A gem takes every status but 401, 403, 409 and 5xx for success and drops
- * its data: a 413 of LimitRequestBody, a 408 of RequestReadTimeout, a redirect
- * to https. Such an answer becomes a 503 here, whatever it came from. */
+ * A gem regards every status but 401, 403, 409 and 5xx as success and drops its
+ * data: a 413 of LimitRequestBody, a 408 of RequestReadTimeout, a redirect to
+ * https. Such an answer becomes a 503 here, whatever caused it. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -16,7 +16,7 @@
 
 APLOG_USE_MODULE(communicator);
 
-/* Where a request began, before an ErrorDocument took it elsewhere. */
+/* Return the request before an ErrorDocument redirected it. */
 static request_rec *first_of(request_rec *r)
 {
     while (r->prev)
@@ -36,8 +36,8 @@ void mod_refusal_insert(request_rec *r)
         mod_refusal_insert_error(r);
 }
 
-/* Whether a gem takes STATUS of httpd's for what it is; 409 would name a
- * message. */
+/* Return whether a gem understands STATUS when httpd sends it; of a 409 it
+ * expects that the body is the number of a message. */
 static int is_clear(int status)
 {
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ||
@@ -54,10 +54,11 @@ static const char *rewrite(request_rec *r)
     apr_size_t i;
 
     if (status != r->status)
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CM0015 "httpd's answer %d became %d: a gem takes it for "
-                             "success",
-                      r->status, status);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            CM0015
+            "httpd's answer %d became %d: a gem would take it for success",
+            r->status, status);
     r->status = status;
     r->status_line = NULL;
     for (i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
@@ -67,8 +68,8 @@ static const char *rewrite(request_rec *r)
     return mod_answer_gem_body(status);
 }
 
-/* Pass the answer of FILTER's request on once, as REWRITE has it; what its
- * content generator still says is dropped. */
+/* Pass on the rewritten answer of FILTER's request once; drop what its content
+ * generator still sends. */
 static apr_status_t replace(ap_filter_t *filter, apr_bucket_brigade *in)
 {
     request_rec *r = filter->r;

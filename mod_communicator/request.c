@@ -1,4 +1,4 @@
-/* What a request carries: its body, its query. */
+/* What a request carries: its body and its query. */
 #include "mod_communicator.h"
 
 #include <http_core.h>
@@ -17,7 +17,7 @@ APLOG_USE_MODULE(communicator);
 
 #define READ_BYTES 65536
 
-/* The bytes that the body may have. */
+/* Return how many bytes the body may have. */
 static apr_off_t body_limit(const mod_exchange_t *exchange)
 {
     apr_off_t server = ap_get_limit_req_body(exchange->r);
@@ -26,7 +26,7 @@ static apr_off_t body_limit(const mod_exchange_t *exchange)
     return server > 0 && server < ours ? server : ours;
 }
 
-/* Refuse a body for STATUS, or leave it to httpd, which has answered. */
+/* Refuse a body with STATUS, unless httpd has answered already. */
 static int refuse_body(mod_exchange_t *exchange, int status)
 {
     const char *text = status == HTTP_REQUEST_ENTITY_TOO_LARGE
@@ -34,7 +34,7 @@ static int refuse_body(mod_exchange_t *exchange, int status)
                        : status == HTTP_REQUEST_TIME_OUT
                            ? "the body did not arrive in time"
                        : status == HTTP_UNSUPPORTED_MEDIA_TYPE
-                           ? "the body is packed in a way not known here"
+                           ? "the body has an unknown Content-Encoding"
                            : "the body cannot be read";
     cm_code_e code = status == HTTP_REQUEST_ENTITY_TOO_LARGE ? CM_TOO_LARGE
                      : status == HTTP_REQUEST_TIME_OUT       ? CM_TIMEOUT
@@ -44,10 +44,11 @@ static int refuse_body(mod_exchange_t *exchange, int status)
         return status;
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, exchange->r,
                   CM0008 "push of peer '%s': %s", exchange->peer->name, text);
-    mod_answer_refusal(exchange, status, code, text,
-                       code == CM_TOO_LARGE
-                           ? "CommunicatorMaxBody and LimitRequestBody there"
-                           : NULL);
+    mod_answer_refusal(
+        exchange, status, code, text,
+        code == CM_TOO_LARGE
+            ? "see CommunicatorMaxBody and LimitRequestBody on that side"
+            : NULL);
     return DONE;
 }
 
@@ -78,8 +79,8 @@ static apr_status_t append(cm_buffer_t *body, int *end,
     return status;
 }
 
-/* Unpack BODY if a peer of ours has packed it, and nobody unpacked it on the
- * way: mod_deflate takes the header away. Returns a status. */
+/* Unpack BODY if it is packed. When mod_deflate has unpacked it already, it has
+ * removed the header. Returns a status. */
 static int unpack(cm_buffer_t **body, const mod_exchange_t *exchange)
 {
     request_rec *r = exchange->r;

@@ -1,6 +1,6 @@
-/* The status page: SetHandler communicator-status, where a section of the
- * server's configuration says CommunicatorStatus On. It answers GET, changes
- * nothing, and asks the database at most once in two seconds per process. */
+/* The status page: SetHandler communicator-status in a section with
+ * CommunicatorStatus On. It answers GET, changes nothing, and reads the
+ * database at most once in two seconds per process. */
 #include "status.h"
 
 #include <http_core.h>
@@ -25,14 +25,14 @@ APLOG_USE_MODULE(communicator);
 
 #define HANDLER "communicator-status"
 
-/* How long what was read is good enough; the tables are looked at less
- * often, for each costs some statements. */
+/* How long what was read is fresh enough; tables are checked less often, since
+ * each costs some statements. */
 #define FRESH   apr_time_from_sec(2)
 #define CHECKED apr_time_from_sec(60)
 
 #define MOST_REFRESH 3600
 
-/* What a process has read, of one server. */
+/* What a process has read about one server. */
 struct mod_status_cache_t {
     apr_thread_mutex_t *mutex;
     apr_pool_t *pool, *check_pool;
@@ -41,7 +41,7 @@ struct mod_status_cache_t {
     apr_int64_t checked_at;
 };
 
-/* Give the caches an allocator of their own: threads fill them. */
+/* The cache has an allocator of its own, because several threads fill it. */
 static mod_status_cache_t *create_cache(apr_pool_t *parent)
 {
     mod_status_cache_t *cache = apr_pcalloc(parent, sizeof(*cache));
@@ -93,7 +93,7 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
     return NULL;
 }
 
-/* Read again, unless it was just now. */
+/* Read again, unless that was done just now. */
 static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
                   request_rec *r)
 {
@@ -120,7 +120,7 @@ static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
                             &APR_ARRAY_IDX(cache->problems, i, cm_problem_t));
 }
 
-/* Return the seconds that refresh= of the query names, 0 for none. */
+/* Return the seconds of refresh= in the query, or 0. */
 static int refresh_of(const request_rec *r)
 {
     apr_int64_t seconds = 0;
@@ -131,9 +131,9 @@ static int refresh_of(const request_rec *r)
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 
-/* Append HEALTH as the query of R wants it; set type and status. Monitors read
- * bodies of 200 only, and find the trouble there. Returns 0 for a format that
- * is not known. */
+/* Append HEALTH in the format that the query of R asks for; set type and
+ * status. Monitors read only bodies of answers with status 200, so problems are
+ * reported in the body. Returns 0 for an unknown format. */
 static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
 {
     const cm_health_limits_t limits = {0, health->expect_every};
@@ -164,8 +164,8 @@ static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
     return 1;
 }
 
-/* Return what stands in OUT so that a browser or a terminal may show it:
- * names and reasons in it are those of peers. */
+/* Return the text in OUT, safe to show in a browser or a terminal: it contains
+ * names and reasons that come from peers. */
 static const char *fit(cm_buffer_t *out, request_rec *r)
 {
     int json = !strcmp(r->content_type, "application/json");
@@ -188,7 +188,7 @@ static void set_headers(request_rec *r)
     apr_table_setn(headers, "Referrer-Policy", "no-referrer");
 }
 
-/* Say why there is no page for R, or return OK. */
+/* Return OK, or the status that refuses R. */
 static int refusal(request_rec *r, const mod_server_t *config)
 {
     const mod_location_t *location =
@@ -197,8 +197,8 @@ static int refusal(request_rec *r, const mod_server_t *config)
     if (location->status != 1) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       CM0030 "SetHandler " HANDLER
-                             " shows nothing without CommunicatorStatus On in "
-                             "a section of the server's configuration");
+                             " needs CommunicatorStatus On in a section of the "
+                             "server's configuration");
         return HTTP_FORBIDDEN;
     }
     if (r->method_number != M_GET) {
@@ -206,9 +206,10 @@ static int refusal(request_rec *r, const mod_server_t *config)
         return HTTP_METHOD_NOT_ALLOWED;
     }
     if (!config->cache) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      CM0031 "no status: this server has no "
-                             "CommunicatorName");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            CM0031
+            "there is no status page: this server has no CommunicatorName");
         return HTTP_NOT_FOUND;
     }
     return OK;

@@ -1,5 +1,6 @@
-/* Our section in mod_status' page. It shows what the watchdog saw last and
- * asks no database: the page must come up when that one hangs. */
+/* Our section in mod_status' page. It shows what the watchdog saw last and does
+ * not use the database, so that the page appears even when the database hangs.
+ */
 #include <http_main.h>
 #include <http_protocol.h>
 #include <mod_status.h>
@@ -16,8 +17,8 @@ static apr_int64_t seconds_since(apr_int64_t moment)
     return apr_time_sec(apr_time_now() - moment);
 }
 
-/* One number a line, and names that stand once: programs that read ?auto
- * stumble over anything else. */
+/* One number per line, and each name only once: programs that read ?auto
+ * expect that. */
 static void print_short(request_rec *r, const mod_sample_t *sums)
 {
     ap_rprintf(r, "CommunicatorState: %d\n", sums->severity);
@@ -29,7 +30,7 @@ static void print_short(request_rec *r, const mod_sample_t *sums)
                seconds_since(sums->taken_at));
 }
 
-/* Add ONE to SUMS: the worst, the oldest, and all that waits. */
+/* Add ONE to SUMS: the worst state, the oldest times, the sum of messages. */
 static void add(mod_sample_t *sums, const mod_sample_t *one)
 {
     if (!sums->taken_at) {

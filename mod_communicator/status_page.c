@@ -16,8 +16,8 @@
 
 #define FMT "%" APR_INT64_T_FMT
 
-/* So many rows of a list are shown; the others when asked for, so that the
- * whole page fits a screen. */
+/* So many rows of a list are shown, the others on a click: the whole page fits
+ * a screen. */
 #define SHOWN 4
 
 /* One column on a phone, tables on a desktop, the system's own font, light or
@@ -94,7 +94,7 @@ static const char style[] =
     "td small{grid-column:2}}\n"
     "@media print{.banner{color:#000;background:none!important}}\n";
 
-/* Return the sentence that says it all. */
+/* Return the most important sentence of the page. */
 static const char *headline(const mod_html_t *page)
 {
     const cm_health_t *health = page->health;
@@ -138,7 +138,7 @@ static void put_problems(mod_html_t *page)
 
     if (!problems->nelts)
         return;
-    mod_html_put(page, "<section class=\"wide\">\n<h2>To be looked at</h2>\n"
+    mod_html_put(page, "<section class=\"wide\">\n<h2>Needs attention</h2>\n"
                        "<ul class=\"problems\">\n");
     for (i = 0; i < problems->nelts; i++) {
         const cm_problem_t *problem = &APR_ARRAY_IDX(problems, i, cm_problem_t);
@@ -172,7 +172,7 @@ static void put_parked_cell(mod_html_t *page, const cm_status_peer_t *state)
     const char *small = NULL;
 
     if (state->waiting)
-        small = apr_psprintf(page->pool, "%s for other records",
+        small = apr_psprintf(page->pool, "%s waiting for other records",
                              mod_html_number(page, state->waiting));
     if (state->said.parked > 0)
         small = apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
@@ -212,8 +212,8 @@ static void put_peer(mod_html_t *page, int row)
                   mod_html_ago(page, known->last_push_at, "never"), NULL);
     mod_html_cell(page, "Last pull",
                   mod_html_ago(page, known->last_pull_at, "never"), NULL);
-    mod_html_cell(page, "Waiting for it",
-                  mod_html_number(page, state->pending.count), oldest);
+    mod_html_cell(page, "Pending", mod_html_number(page, state->pending.count),
+                  oldest);
     mod_html_cell(page, "Confirmed", mod_html_number(page, known->confirmed),
                   NULL);
     mod_html_cell(page, "Received", mod_html_number(page, known->received),
@@ -225,10 +225,9 @@ static void put_peer(mod_html_t *page, int row)
 
 static void put_peers(mod_html_t *page)
 {
-    static const char *const labels[] = {
-        "Peer",           "Last push", "Last pull",
-        "Waiting for it", "Confirmed", "Received",
-        "Parked",         "Clock",     NULL};
+    static const char *const labels[] = {"Peer",    "Last push", "Last pull",
+                                         "Pending", "Confirmed", "Received",
+                                         "Parked",  "Clock",     NULL};
     int count = page->health->peers->nelts;
 
     mod_html_put(page, "<section class=\"wide\">\n<h2>Peers</h2>\n");
@@ -240,7 +239,7 @@ static void put_peers(mod_html_t *page)
     mod_html_put(page, "</section>\n");
 }
 
-/* Put LIST's table, or that there is nothing. */
+/* Put the table of LIST, or "None.". */
 static void put_list(mod_html_t *page, const char *const *labels,
                      const apr_array_header_t *list,
                      void (*row)(mod_html_t *page, int row))
@@ -316,7 +315,7 @@ static void put_withheld_row(mod_html_t *page, int i)
     mod_html_put(page, "</tr>\n");
 }
 
-/* What does not get out of here; mostly there is no such thing. */
+/* Shown only when there are any. */
 static void put_withheld(mod_html_t *page)
 {
     static const char *const labels[] = {"Message", "Reason", "Since", NULL};
@@ -352,9 +351,9 @@ static void put_conflicts(mod_html_t *page)
     static const char *const labels[] = {"Record", "Column", "When", NULL};
     apr_int64_t late = page->health->state->conflicts;
 
-    mod_html_put(page, "<section>\n<h2>Conflicts of late");
+    mod_html_put(page, "<section>\n<h2>Recent conflicts");
     if (late)
-        mod_html_print(page, " <small>%s%s in a day</small>",
+        mod_html_print(page, " <small>%s%s in the last day</small>",
                        mod_html_number(page, late), mod_html_more(late));
     mod_html_put(page, "</h2>\n");
     put_list(page, labels, page->health->conflicts, put_conflict);
@@ -386,19 +385,18 @@ static void put_footer(mod_html_t *page)
         put_fact(page, "Epoch",
                  mod_html_safe(
                      page, apr_pstrndup(page->pool, health->state->epoch, 8)));
-        put_fact(page, "Messages made",
+        put_fact(page, "Messages",
                  apr_psprintf(page->pool, "%s, %s%s in the last hour",
                               mod_html_number(page, health->state->last_seq),
                               mod_html_number(page, health->made_of_late),
                               mod_html_more(health->made_of_late)));
     }
-    mod_html_put(page,
-                 "</dl>\n<nav aria-label=\"Other formats\">"
-                 "<a href=\"?format=json\">JSON</a>"
-                 "<a href=\"?format=prometheus\">Prometheus</a>"
-                 "<a href=\"?format=nagios\">Nagios</a>"
-                 "<a href=\"?refresh=30\">Every 30 seconds anew</a></nav>\n"
-                 "</footer>\n</body>\n</html>\n");
+    mod_html_put(page, "</dl>\n<nav aria-label=\"Other formats\">"
+                       "<a href=\"?format=json\">JSON</a>"
+                       "<a href=\"?format=prometheus\">Prometheus</a>"
+                       "<a href=\"?format=nagios\">Nagios</a>"
+                       "<a href=\"?refresh=30\">Refresh every 30 s</a></nav>\n"
+                       "</footer>\n</body>\n</html>\n");
 }
 
 void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)

@@ -1,5 +1,5 @@
-/* POST ?verify, ?repair: what the peer asks about the records here, to compare
- * them with its own (lib/mod_verify.h). */
+/* POST ?verify, ?repair: the peer asks about the records here to compare them
+ * with its own (verify/wire.h), or asks to publish some of them. */
 #include "mod_communicator.h"
 
 #include <http_log.h>
@@ -16,7 +16,7 @@ typedef struct talk_t {
     cm_verify_answer_t *answer;
 } talk_t;
 
-/* It counts for no contact: a peer that asks has neither pushed nor pulled. */
+/* This is not noted as a contact: the peer has neither pushed nor pulled. */
 static cm_error_t *find_answer(mod_exchange_t *exchange, void *baton)
 {
     talk_t *talk = baton;
@@ -40,7 +40,7 @@ static cm_error_t *check_purpose(const cm_verify_question_t *question,
 
     if ((question->ask == CM_ASK_PUBLISH) == repairs)
         return NULL;
-    return CM_FAIL(r->pool, CM_USAGE, "verify asks, repair publishes");
+    return CM_FAIL(r->pool, CM_USAGE, "?verify only asks, ?repair publishes");
 }
 
 int mod_verify(mod_exchange_t *exchange)

@@ -1,7 +1,7 @@
-/* The task that looks by itself: after start, whether database, tables and
- * triggers are what is needed; then, at intervals, whether a peer has fallen
- * silent. Each trouble is logged when it begins, once a day while it lasts,
- * and when it is over. What it counts is for mod_status' page. */
+/* The task that checks without being asked: after the start whether database,
+ * tables and triggers are as they should be, then at intervals whether a peer
+ * is silent. Each problem is logged when it starts, once a day while it lasts,
+ * and when it ends. mod_status' page shows the numbers of the last check. */
 #include "status.h"
 
 #include <http_core.h>
@@ -24,15 +24,15 @@ APLOG_USE_MODULE(communicator);
 
 #define NAME "_communicator_"
 
-/* How often it looks: twice in the time in which a peer is expected, within
- * these bounds. */
+/* How often it checks: twice within CommunicatorExpectEvery, but within these
+ * bounds. */
 #define MOST_INTERVAL  apr_time_from_sec(30)
 #define LEAST_INTERVAL apr_time_from_sec(1)
 
-/* How often tables and triggers are looked at while all is well. */
+/* How often tables and triggers are checked while all is well. */
 #define CHECK_INTERVAL apr_time_from_sec(600)
 
-/* What lasts is said again. */
+/* How often a problem that lasts is logged again. */
 #define REMIND_INTERVAL apr_time_from_sec(86400)
 
 typedef struct watch_t {
@@ -40,12 +40,12 @@ typedef struct watch_t {
     ap_watchdog_t *watchdog;
     apr_interval_time_t interval;
     apr_time_t started;
-    apr_thread_mutex_t *looking; /* this child's, held during a look */
+    apr_thread_mutex_t *looking; /* this child's, held during a check */
     apr_uint32_t ready;          /* this child has its connections */
     int ending;                  /* this child ends */
 } watch_t;
 
-/* One look at one server. */
+/* One check of one server. */
 typedef struct look_t {
     server_rec *server;
     mod_sample_t *sample;
@@ -68,11 +68,11 @@ static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
     if (!look->check)
         return NULL;
     CM_TRY(cm_health_judge_check(&look->problems, node, pool));
-    /* No cron does it on this side. */
+    /* On this side there is no cron job that would purge. */
     return cm_purge_retain(&removed, node, pool);
 }
 
-/* Return PROBLEM and what to do about it. */
+/* Return PROBLEM and its remedy as text. */
 static const char *words_of(const cm_problem_t *problem, apr_pool_t *pool)
 {
     return problem->hint
@@ -80,7 +80,7 @@ static const char *words_of(const cm_problem_t *problem, apr_pool_t *pool)
                : problem->text;
 }
 
-/* Log that the node cannot do its work because of LIST, or can again. */
+/* Log that the node cannot work because of LIST, or can again. */
 static void log_check(const look_t *look, const apr_array_header_t *list,
                       apr_pool_t *pool)
 {
@@ -113,7 +113,7 @@ static void log_check(const look_t *look, const apr_array_header_t *list,
     sample->logged = hash;
 }
 
-/* Log which peers fell silent, which are back. */
+/* Log which peers have fallen silent or are back. */
 static void log_silence(const look_t *look, apr_pool_t *pool)
 {
     const cm_health_t *health = look->health;
@@ -159,7 +159,7 @@ static void keep(mod_sample_t *sample, const cm_health_t *health,
     sample->taken_at = health->taken_at;
 }
 
-/* Who could not come while httpd was down gets its time to come. */
+/* A peer that could not call while httpd was down gets time to do so. */
 static void look_at(server_rec *server, const mod_server_t *config,
                     apr_time_t started, apr_pool_t *pool)
 {
@@ -215,9 +215,9 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-/* Wait for a look under way: mod_dbd's connections go with the child's pool,
- * before mod_watchdog waits for its thread. The mutex must outlive that pool:
- * the thread may come for it until mod_watchdog has waited. */
+/* Wait until a check under way has ended: mod_dbd's connections are closed with
+ * the child's pool, before mod_watchdog waits for its thread. The mutex must
+ * outlive that pool: the thread may lock it until mod_watchdog has waited. */
 static apr_status_t end_watch(void *data)
 {
     watch_t *watched = data;
@@ -228,8 +228,8 @@ static apr_status_t end_watch(void *data)
     return APR_SUCCESS;
 }
 
-/* mod_watchdog may begin before mod_dbd is there, which then has nothing to
- * give and says nothing: so this comes behind mod_dbd. */
+/* mod_watchdog may start before mod_dbd is ready, which then gives no
+ * connection and no error. So this hook runs after that of mod_dbd. */
 void mod_watchdog_child_init(apr_pool_t *pool, server_rec *server)
 {
     watch_t *watched;
@@ -246,7 +246,7 @@ void mod_watchdog_child_init(apr_pool_t *pool, server_rec *server)
 }
 
 /* Give each server that has an endpoint a place in shared memory; return how
- * often to look, 0 when there is nothing to be looked at. */
+ * often to check, 0 when there is nothing to check. */
 static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
 {
     apr_interval_time_t interval = MOST_INTERVAL;
@@ -291,9 +291,9 @@ int mod_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
     if (!get || !add) {
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, server,
-                     CM0037 "mod_watchdog is not loaded: nobody looks whether "
-                            "a peer falls silent");
+        ap_log_error(
+            APLOG_MARK, APLOG_INFO, 0, server,
+            CM0037 "mod_watchdog is not loaded: silent peers are not reported");
         return OK;
     }
     watched = apr_pcalloc(pconf, sizeof(*watched));
@@ -305,7 +305,7 @@ int mod_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (get(&watched->watchdog, NAME, 0, 1, pconf) != APR_SUCCESS ||
         add(watched->watchdog, 0, watched, watch) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
-                     CM0038 "no task of mod_watchdog can be made");
+                     CM0038 "cannot create a task of mod_watchdog");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     apr_pool_userdata_setn(watched, NAME, NULL, server->process->pconf);

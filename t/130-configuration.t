@@ -54,7 +54,7 @@ my @bad = (
     ['CommunicatorModel post table=', 1,
         "model 'post': option 'table=' has no value"],
     ['CommunicatorModel post table="my posts"', 1,
-        q{model 'post': quotes go around the whole word: "table=..."}],
+        q{model 'post': quotes must enclose the whole word: "table=..."}],
     ['CommunicatorModel post "table=posts', 1,
         "the quote before 'table=posts' is not closed"],
     ['CommunicatorModel post table=a table=b', 1,
@@ -63,7 +63,7 @@ my @bad = (
     ['CommunicatorModel', 1, 'CommunicatorModel takes a name and options: '
           . 'CommunicatorModel NAME table=TABLE'],
     ['CommunicatorModel Post table=posts', 1,
-        "'Post' is not a model's name (small letters, digits, '_')"],
+        "'Post' is not a model name (lower case letters, digits, '_')"],
     ["\n\nCommunicatorModel post table=p direction=in", 3,
         "model 'post': option 'direction=': unknown value 'in' (known: "
           . 'both, receive, publish)'],
@@ -71,7 +71,7 @@ my @bad = (
         "model 'post': option 'deletes=': unknown value 'maybe' "
           . '(known: no, yes)'],
     ['CommunicatorModel post table=p except=a,,b', 1,
-        "option 'except=': an empty name between commas"],
+        "option 'except=': there is an empty name between commas"],
     ['CommunicatorModel post table=p references=author', 1,
         "'author' is not COLUMN:MODEL, as in author_id:author"],
     ['CommunicatorModel post table=p references=a:b', 1,
@@ -83,25 +83,25 @@ my @bad = (
     ["CommunicatorModel a1 table=p\nCommunicatorModel a_1 table=q", 2,
         "models 'a1' and 'a_1' share the type 'A1'"],
     ['CommunicatorModel post table=p conflict=nobody', 1,
-        'conflict=nobody names no node known here'],
+        "conflict=nobody is neither a peer nor this node ('facade')"],
     ["CommunicatorPeer a user=u\nCommunicatorPeer a user=v", 2,
         "peer 'a' is declared twice (first on line 4 of $file)"],
     ["CommunicatorPeer a user=u\nCommunicatorPeer b user=u", 2,
         "peers 'a' and 'b' log in as the same user 'u'"],
     ['CommunicatorPeer facade user=u', 1,
-        "peer 'facade' has the name of this node itself"],
+        "peer 'facade' has the name of this node"],
     ['CommunicatorPeer a* user=u', 1,
-        "'a*' is not a node's name (letters, digits, '.', '_', '-')"],
+        "'a*' is not a node name (letters, digits, '.', '_', '-')"],
     ['CommunicatorPeer a uri=www.example.com', 1, 'not an address of the form '
           . 'https://HOST/messages.json'],
     ['CommunicatorPeer a uri=https://u:p@x/m', 1, 'a password does not belong '
           . 'into an address'],
     ['CommunicatorPeer a uri=http://example.com/m', 1,
-        "'http://example.com/m' would carry the password in clear"],
+        "'http://example.com/m' would send the password unencrypted"],
     ['CommunicatorPeer a password-file=secret', 1,
-        'a file must be given from / on'],
+        'a file must be given by an absolute path'],
     ['CommunicatorName *', 1,
-        "'*' is not a node's name (letters, digits, '.', '_', '-')"],
+        "'*' is not a node name (letters, digits, '.', '_', '-')"],
     ['CommunicatorName a b', 1,
         'CommunicatorName takes one word: CommunicatorName NAME'],
     ['CommunicatorBatch 0', 1,
@@ -114,7 +114,7 @@ my @bad = (
     ['CommunicatorOnError ignore', 1, "unknown value 'ignore' (known: park, "
           . 'stop)'],
     ['CommunicatorExpectEvery 10m', 1, "'10m' is not a time"],
-    ['CommunicatorExpectEvery 90', 1, "'90' has no unit: say 90s, 90min, 90h "
+    ['CommunicatorExpectEvery 90', 1, "'90' has no unit: write 90s, 90min, 90h "
           . 'or 90d'],
     ['CommunicatorRetain 30', 1, "CommunicatorRetain: '30' has no unit"],
     ['CommunicatorRetain -1d', 1, "'-1d' is not a time"],
@@ -167,7 +167,7 @@ for my $section ('<Directory "/">', '<LocationMatch "^/x">',
     my ($kind) = $section =~ /^<(\w+)/;
 
     refused_by_httpd("the endpoint in a $section",
-        qr/Communicator stands in a <Location "\/path"> without patterns/,
+        qr/Communicator is allowed only in a <Location "\/path"> without/,
         httpd_conf => "$section\nCommunicator On\n</$kind>");
 }
 refused_by_httpd('a model in a location', qr/CommunicatorModel not allowed/,

@@ -274,7 +274,7 @@ $server->add_user('stranger', 'pw');
 my @stranger = (user => 'stranger', password => 'pw');
 is_gem($server->get("$path?from_id=1", @stranger), 403, '<h1>Forbidden</h1>',
     'a user who is no peer');
-$server->log_has_only(qr/CM0002.*'stranger' is no peer of 'facade'/);
+$server->log_has_only(qr/CM0002.*'stranger' is not a peer of 'facade'/);
 for my $header (['origin', 'https://x'], ['sec-fetch-site', 'cross-site']) {
     is_gem($server->get("$path?from_id=1", headers => { @$header }), 403,
         '<h1>Forbidden</h1>', "a request with $header->[0]");

@@ -50,7 +50,7 @@ subtest 'the command line' => sub {
         my $bad = run_program([@client, split(/ /, $case), 5]);
 
         is($bad->{exit}, 64, "$case 5: a number without a unit");
-        like($bad->{err}, qr/'5' has no unit: say 5s, 5min, 5h or 5d/,
+        like($bad->{err}, qr/'5' has no unit: write 5s, 5min, 5h or 5d/,
             '  is asked what it means');
     }
 };

@@ -116,7 +116,7 @@ sub garbage {
         'messages that nobody can read are passed over, and it is said here');
     $run = $pair->sync('as long as they are there', 65);
     $pair->{facade}->log_has_only(
-        qr/CM0024: passed over 1 messages .* cannot be read/);
+        qr/CM0024: skipped 1 messages .* cannot be read/);
     my $status = $pair->{central}->sync('status', '--nagios');
     isnt($status->{exit}, 0, 'a monitor sees them');
     like($status->{out}, qr/'facade withheld'=2/, '  how many there are');

@@ -183,7 +183,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         is(join(' ', map { $_->{id} } @rows), '5 6', 'both are listed there');
         is($rows[0]{refused_by}, 'proxy', '  with who refuses them');
         like($rows[0]{reason}, qr/502/, '  and why');
-        $facade->log_has_only(qr/CM0026.*message 5 and others is held back/);
+        $facade->log_has_only(qr/CM0026.*message 5 and others is withheld/);
         $central->sync_ok;
         is(state($central)->{peers}[0]{withheld_there}, 2,
             'status says so here');

@@ -325,7 +325,7 @@ sub mostly_parked {
         '  which is what is said');
     is($there->value("select text from notes where text = 'nine'"), 'nine',
         '  and the rest is applied');
-    $facade->log_has_only(qr/CM0025: 20 of 21 messages of a batch of peer/,
+    $facade->log_has_only(qr/CM0025: 20 of 21 messages in a batch from peer/,
         qr/user nobody not found/);
     my $nagios = $facade->sync('status', '--nagios');
     is($nagios->{exit}, 2, 'nagios: critical');

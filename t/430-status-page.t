@@ -155,7 +155,7 @@ like(page('format=prometheus')->{content}, qr/^communicator_state 2$/m,
     '  for Prometheus');
 like(page()->{content}, qr/class="banner critical"/, '  and for people');
 my $status = $server->sync('status');
-like($status->{out}, qr/^critical: messages of 'central' cannot be taken: /m,
+like($status->{out}, qr/^critical: cannot receive messages from 'central': /m,
     '  status says so, too') or diag $status->{err};
 is($push->('[]', 'after=7', 'communicator-newest' => 8), 202,
     'a mere call, while it has more,');
@@ -169,7 +169,7 @@ is($push->('[{"id":8,"body":"{\\"post\\":{\\"title\\":\\"t\\"}}",'
     . '"origin":"central","original_id":"1","model":"post",'
     . '"action":"create","clock":5,"base":0}]', 'after=7&last=8'), 202,
     'a batch that is well');
-unlike(fresh('format=nagios')->{content}, qr/cannot be taken/, '  ends it');
+unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/, '  ends it');
 is($database->value('select count(*) from communicator_problems'), 0,
     '  and nothing is kept');
 $server->log_has_only(qr/CM0009/);
@@ -239,7 +239,7 @@ like(page('format=prometheus')->{content}, qr/^communicator_up 0$/m,
     '  Prometheus');
 $database->run('alter table elsewhere rename to communicator_peers');
 like(fresh()->{content}, qr/has been silent/, 'and it comes back by itself');
-$server->log_has_only(qr/CM0032: no status: /);
+$server->log_has_only(qr/CM0032: cannot read the status: /);
 
 # How it looks.
 

@@ -1,10 +1,10 @@
-/* Text that grows: whatever is written piece by piece, JSON above all. */
+/* Text that grows, for what is written piece by piece: mostly JSON. */
 #ifndef CM_BASE_BUFFER_H
 #define CM_BASE_BUFFER_H
 
 #include <apr_pools.h>
 
-/* Text that grows. It has no NUL at its end unless one is appended. */
+/* There is no NUL at the end unless one is appended. */
 typedef struct cm_buffer_t {
     char *data;
     apr_size_t size, room;
@@ -17,7 +17,7 @@ cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool);
 /* Append SIZE bytes of DATA. */
 void cm_buffer_append(cm_buffer_t *buffer, const char *data, apr_size_t size);
 
-/* Append TEXT as it stands; or as a JSON string, quoted; or NUMBER. */
+/* Append TEXT as it is, DATA as a quoted JSON string, or NUMBER. */
 void cm_buffer_raw(cm_buffer_t *buffer, const char *text);
 void cm_buffer_string(cm_buffer_t *buffer, const char *data, apr_size_t size);
 void cm_buffer_number(cm_buffer_t *buffer, apr_int64_t number);

@@ -1,4 +1,4 @@
-/* Text fit to be shown: see clean.h. */
+/* Text that is safe to show: see clean.h. */
 #include "base/clean.h"
 
 #include <stdio.h>
@@ -14,11 +14,11 @@ typedef enum how_e {
 } how_e;
 
 #define REPLACEMENT 0xFFFD
-/* An escape like \u202e: a byte becomes no more. */
+/* The size of an escape like \u202e, the most that a byte becomes. */
 #define ESCAPE_SIZE 6
 
-/* Return the character at AT, and in *SIZE its bytes; -1 and 1 for a byte that
- * is no UTF-8. */
+/* Return the character at AT and set *SIZE to its bytes; -1 and 1 for a byte
+ * that is not UTF-8. */
 static long character(const char *at, apr_size_t *size)
 {
     const unsigned char *bytes = (const unsigned char *)at;
@@ -37,16 +37,15 @@ static long character(const char *at, apr_size_t *size)
     return code;
 }
 
-/* Return whether the character CODE ends a line, or drives a terminal as
- * those below U+0020 do. */
+/* Return whether the character CODE ends a line or controls a terminal. */
 static int is_control(long code)
 {
     return (code >= 0 && code < 0x20) || code == 0x7F || code == 0x2028 ||
            code == 0x2029;
 }
 
-/* Return whether CODE is a control character of C1, or changes the direction
- * of the text around it. */
+/* Return whether CODE is a control character of C1, or changes the direction of
+ * text. */
 static int is_hidden(long code)
 {
     return (code >= 0x80 && code < 0xA0) || code == 0x061C || code == 0x200E ||
@@ -54,7 +53,7 @@ static int is_hidden(long code)
            (code >= 0x2066 && code <= 0x206F);
 }
 
-/* Append what stands for the character CODE at OUT; return where it ends. */
+/* Write to OUT what replaces the character CODE; return where it ends. */
 static char *put(char *out, long code, how_e how)
 {
     if (how == JSON)
@@ -66,13 +65,13 @@ static char *put(char *out, long code, how_e how)
 
 static int stays(long code, how_e how)
 {
-    /* a control character stands outside of strings: it is white space */
+    /* in JSON such a character is white space outside of strings */
     if (code == '\n' || code == '\t' || code == '\r')
         return how == JSON || (how == LINES && code != '\r');
     return code >= 0 && !is_control(code) && !is_hidden(code);
 }
 
-/* Return where the first character is that does not stay, or the end. */
+/* Return the first character that does not stay, or the end. */
 static const char *first_bad(const char *text, how_e how)
 {
     apr_size_t size;

@@ -1,4 +1,4 @@
-/* Failing, with a reason: see error.h. */
+/* Errors: see error.h. */
 #include "base/error.h"
 
 #include <stdarg.h>

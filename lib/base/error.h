@@ -1,9 +1,9 @@
-/* Failing, with a reason: the one error type of Communicator.
+/* Errors: the one error type of Communicator.
  *
  * Functions that can fail return cm_error_t *; NULL is success. An error is a
- * chain: each level may say what it was about to do, the innermost link says
+ * chain: each level may say what it was trying to do, the innermost link says
  * what went wrong. It lives in the pool that it was made in, so there is
- * nothing to clear; never clear that pool while you hold the error.
+ * nothing to free; but do not clear that pool while you hold the error.
  *
  * Messages are lower case, without a full stop, fact first, the subject in
  * single quotes. A hint says what to do next. Never a password, never a
@@ -33,13 +33,13 @@ struct cm_error_t {
 
 #define CM_UNUSED_RESULT __attribute__((warn_unused_result))
 
-/* Make an error of CODE in POOL; CAUSE may be NULL, its hint is taken over. */
+/* Return an error of CODE in POOL, with the hint of CAUSE (may be NULL). */
 cm_error_t *cm_error_make(apr_pool_t *pool, cm_code_e code,
                           const cm_error_t *cause, const char *file, int line,
                           const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* Give ERR the hint made from FORMAT and return it. */
+/* Set the hint of ERR and return ERR. */
 cm_error_t *cm_error_hint(cm_error_t *err, apr_pool_t *pool, const char *format,
                           ...) __attribute__((format(printf, 3, 4)));
 
@@ -49,10 +49,11 @@ const char *cm_error_text(const cm_error_t *err, apr_pool_t *pool);
 /* The same with the hint behind it: "cannot pull: <cause> (<hint>)". */
 const char *cm_error_line(const cm_error_t *err, apr_pool_t *pool);
 
-/* Return the chain copied into POOL, to outlive the pool it was made in. */
+/* Return the chain copied into POOL, to outlive the pool that it was made in.
+ */
 cm_error_t *cm_error_copy(const cm_error_t *err, apr_pool_t *pool);
 
-/* Properties of CODE from the table in error_codes.h. */
+/* Return what the table in error_codes.h says about CODE. */
 const char *cm_error_code_name(cm_code_e code);
 const char *cm_error_code_meaning(cm_code_e code);
 int cm_error_code_http_status(cm_code_e code);

@@ -1,10 +1,10 @@
-/* The table of reasons: why an operation failed, what each side says about it.
+/* The table of error codes: why an operation failed.
  *
- * CM_CODE(name, HTTP status towards a peer of ours, exit status from
- * sysexits(3), 1 when trying again later may help, meaning)
+ * CM_CODE(name, HTTP status for a peer of ours, exit status as in sysexits(3),
+ * 1 when trying again later may help, meaning)
  *
- * Included several times, so without a guard. Towards a gem the module turns
- * every status but 401, 403 and 409 into 503 (docs/wire.md). */
+ * Included several times, so without a guard. To a gem the module answers 503
+ * instead of every status but 401, 403 and 409 (docs/wire.md). */
 /* clang-format off */
 CM_CODE(USAGE,       400, 64, 0, "the command line is wrong")
 CM_CODE(CONFIG,      500, 78, 0, "the configuration is wrong")

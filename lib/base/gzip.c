@@ -9,16 +9,16 @@
 /* The fastest: level 3 takes a quarter more time for a fifteenth less. */
 #define LEVEL 1
 
-/* zlib's numbers: a window of 32 KB, with gzip's head and tail. */
+/* For zlib: a window of 32 KB, with gzip's header and trailer. */
 #define GZIP   (15 + 16)
 #define MEMORY 8
 
-/* Head and tail, and the least between them. */
+/* Header and trailer, and the least that is between them. */
 #define HEAD_SIZE  10
 #define TAIL_SIZE  8
 #define LEAST_SIZE (HEAD_SIZE + 2 + TAIL_SIZE)
 
-/* No byte becomes more than these. */
+/* No packed byte becomes more than so many. */
 #define RATIO_MOST 1032
 
 cm_buffer_t *cm_gzip_pack(const char *data, apr_size_t size, apr_pool_t *pool)
@@ -44,20 +44,20 @@ cm_buffer_t *cm_gzip_pack(const char *data, apr_size_t size, apr_pool_t *pool)
     return rc == Z_STREAM_END ? packed : NULL;
 }
 
-/* The last four bytes say how much it was, modulo 4 GB. */
-static apr_size_t size_said(const char *data, apr_size_t size)
+/* The last four bytes are the unpacked size, modulo 4 GB. */
+static apr_size_t claimed_size(const char *data, apr_size_t size)
 {
     const unsigned char *end = (const unsigned char *)data + size;
 
     return end[-4] | end[-3] << 8 | end[-2] << 16 | (apr_size_t)end[-1] << 24;
 }
 
-/* Return whether DATA begins like gzip, and can be as long as it says: that of
- * what is cut or no gzip at all is some number. */
+/* Return whether DATA begins like gzip and can be as large as it says: in data
+ * that is cut or not gzip, the size is random. */
 static int is_likely(const char *data, apr_size_t size)
 {
     return size >= LEAST_SIZE && !memcmp(data, "\x1f\x8b\x08", 3) &&
-           size_said(data, size) / RATIO_MOST <= size;
+           claimed_size(data, size) / RATIO_MOST <= size;
 }
 
 static cm_error_t *unpack(cm_buffer_t *unpacked, const char *data,
@@ -76,7 +76,7 @@ static cm_error_t *unpack(cm_buffer_t *unpacked, const char *data,
     inflateEnd(&stream);
     if (rc == Z_STREAM_END && !stream.avail_in && !stream.avail_out)
         return NULL;
-    return CM_FAIL(pool, CM_MALFORMED, "what is packed is cut or damaged");
+    return CM_FAIL(pool, CM_MALFORMED, "the packed data is cut or damaged");
 }
 
 cm_error_t *cm_gzip_unpack(cm_buffer_t **unpacked, const char *data,
@@ -85,11 +85,11 @@ cm_error_t *cm_gzip_unpack(cm_buffer_t **unpacked, const char *data,
     apr_size_t room;
 
     if (size > UINT_MAX || !is_likely(data, size))
-        return CM_FAIL(pool, CM_MALFORMED, "this is not packed by gzip");
-    room = size_said(data, size);
+        return CM_FAIL(pool, CM_MALFORMED, "the data is not packed by gzip");
+    room = claimed_size(data, size);
     if (room > limit)
         return CM_FAIL(pool, CM_TOO_LARGE,
-                       "what is packed is larger than allowed");
+                       "the packed data is larger than allowed");
     *unpacked = cm_buffer_create(room, pool);
     (*unpacked)->size = room;
     return unpack(*unpacked, data, size, pool);

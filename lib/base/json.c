@@ -77,7 +77,7 @@ cm_error_t *cm_json_error(const cm_json_t *json, const char *what,
                    (apr_size_t)(json->at - json->begin));
 }
 
-/* Pass over the string at the cursor (behind its quote). */
+/* Skip the string at the cursor, which is behind its quote. */
 static int skip_string(cm_json_t *json, int *escaped)
 {
     const char *problem = NULL;

@@ -10,7 +10,7 @@
 /* Eight bytes of value N. */
 #define EACH(n) (APR_UINT64_C(0x0101010101010101) * (n))
 
-/* Return the code unit of the four digits at AT, -1 when they are none. */
+/* Return the code unit of the four hexadecimal digits at AT, or -1. */
 static long hex4(const char *at, const char *end)
 {
     long unit = 0;
@@ -31,8 +31,8 @@ static long hex4(const char *at, const char *end)
     return unit;
 }
 
-/* Read the escape at AT (behind the backslash): *CODE is its character, NULL
- * is returned when it is none, else where it ends. */
+/* Read the escape at AT, behind the backslash, into *CODE. Return where it
+ * ends, or NULL when it is wrong. */
 static const char *read_escape(const char *at, const char *end, long *code)
 {
     static const char names[] = "\"\\/bfnrt";

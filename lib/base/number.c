@@ -28,11 +28,12 @@ const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number)
     return at;
 }
 
-/* Longest number that is unfolded: PostgreSQL's largest, and no attacker's
- * 1e999999999. */
+/* The longest number that is written out: PostgreSQL's longest is, 1e999999999
+ * is not. */
 #define DIGITS_MAX 150000
 
-/* Read the digits around the point; returns where they end, NULL for none. */
+/* Read the digits around the point; return where they end, NULL: there are
+ * none. */
 static const char *read_mantissa(cm_decimal_t *decimal, char *digits,
                                  const char *at, const char *end)
 {
@@ -163,7 +164,7 @@ int cm_number_decimal_fits(const cm_decimal_t *decimal, int bytes,
            (count == (int)strlen(limit) && strcmp(digits, limit) <= 0);
 }
 
-/* Print NUMBER with as few digits as tell it from its neighbours. */
+/* Print NUMBER with as few digits as distinguish it from its neighbours. */
 static const char *shortest(double number, int bytes, apr_pool_t *pool)
 {
     char text[320];
@@ -179,8 +180,8 @@ static const char *shortest(double number, int bytes, apr_pool_t *pool)
     return apr_pstrdup(pool, text);
 }
 
-/* Return whether TEXT is as short as can be: no digit too many, and so few
- * that they come back from a number of BYTES bytes as they went in. */
+/* Return whether TEXT is as short as possible, and has so few digits that a
+ * number of BYTES bytes keeps them. */
 static int is_shortest(const char *text, int bytes)
 {
     static const char digits[] = "0123456789";
@@ -208,7 +209,7 @@ const char *cm_number_float_text(const char *text, int bytes, apr_pool_t *pool)
     if (is_shortest(text, bytes))
         return apr_pstrdup(pool, text);
 
-    /* no hexadecimal floats, no locale's words */
+    /* strtod() would read hexadecimal numbers, too */
     if (strspn(text, "+-.0123456789eE") != strlen(text)) {
         if (!strcasecmp(text, "nan"))
             return "NaN";

@@ -1,11 +1,11 @@
-/* UTF-8 (RFC 3629): no surrogates, nothing longer than it must be. */
+/* UTF-8 (RFC 3629): without surrogates and overlong forms. */
 #ifndef CM_BASE_UTF8_H
 #define CM_BASE_UTF8_H
 
 #include <apr.h>
 
-/* Return how many bytes the character at AT has, which ends before END; 0: it
- * is none. */
+/* Return how many bytes the character at AT has; 0 if there is no complete,
+ * valid character before END. */
 int cm_utf8_length(const char *at, const char *end);
 
 /* Return whether TEXT, SIZE bytes, is UTF-8. */

@@ -1,4 +1,4 @@
-/* A value as it stands in JSON: see value.h. */
+/* JSON values: see value.h. */
 #include "base/value.h"
 
 #include <string.h>

@@ -1,30 +1,30 @@
-/* A value as it stands in JSON: its kind and its text. Nothing goes through a
- * double, so digits stay as they came. */
+/* A JSON value: its kind and its text. Numbers keep their digits, they are
+ * never converted to double. */
 #ifndef CM_BASE_VALUE_H
 #define CM_BASE_VALUE_H
 
 #include <apr_pools.h>
 
 typedef enum cm_kind_e {
-    CM_ABSENT = 0, /* the attribute was not there */
+    CM_ABSENT = 0, /* there is no such attribute */
     CM_NULL,
     CM_BOOLEAN, /* "true", "false" */
     CM_NUMBER,  /* the digits as they came */
     CM_TEXT,    /* UTF-8; may hold U+0000 */
-    CM_JSON     /* an array or object, serialised; only from foreign peers */
+    CM_JSON     /* an array or object, as JSON; only from gems */
 } cm_kind_e;
 
 typedef struct cm_value_t {
     cm_kind_e kind;
-    const char *data; /* NUL-terminated behind SIZE */
+    const char *data; /* a NUL follows the SIZE bytes */
     apr_size_t size;
 } cm_value_t;
 
-/* Return whether VALUE is text of DIGITS only, and not empty. */
+/* Return whether VALUE is text that consists of DIGITS, and is not empty. */
 int cm_value_is_digits(cm_value_t value, const char *digits);
 
-/* Order two canonical values as text, NULL before all else: the tie-breaker
- * between equal clocks, alike on every node. */
+/* Compare two canonical values as text; NULL comes before all others. Between
+ * equal clocks this decides, in the same way on every node. */
 int cm_value_compare(cm_value_t a, cm_value_t b);
 
 /* Return the digits of VALUE, *SIZE of them, when it is {"hex":"00ff"}: bytes

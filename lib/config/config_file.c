@@ -1,4 +1,4 @@
-/* The reader of communicator-sync: see config_file.h. */
+/* The configuration file of communicator-sync: see config_file.h. */
 #include "config/config_file.h"
 
 #include <glob.h>
@@ -34,7 +34,7 @@ static cm_error_t *file_error(apr_pool_t *pool, const char *action,
                    apr_strerror(status, words, sizeof(words)));
 }
 
-/* Fail for NAME, which this reader does not take: say why, or what it does. */
+/* Fail because of the directive NAME: it is httpd's, or unknown. */
 static cm_error_t *refuse(const char *name, apr_pool_t *pool)
 {
     static const char *const httpd_words[] = {
@@ -48,17 +48,17 @@ static cm_error_t *refuse(const char *name, apr_pool_t *pool)
     if (*name == '<' || httpd_words[i] || !strncasecmp(name, "DBD", 3))
         return cm_error_hint(
             CM_FAIL(pool, CM_CONFIG,
-                    "'%s' is for httpd alone: communicator-sync knows no "
+                    "'%s' is only for httpd: communicator-sync has no "
                     "sections, variables or other modules",
                     name),
             pool,
-            "keep it in httpd's own files, and here only lines that "
-            "both programs read");
+            "keep it in httpd's own files, and put here only lines that both "
+            "programs read");
     return CM_FAIL(pool, CM_CONFIG, "unknown directive '%s' (known: %s)", name,
                    cm_directive_names(pool));
 }
 
-/* httpd would put its variables in; here they would stay as they are. */
+/* httpd would expand variables; here they would stay as they are. */
 static cm_error_t *refuse_variables(const apr_array_header_t *words,
                                     apr_pool_t *pool)
 {
@@ -73,7 +73,7 @@ static cm_error_t *refuse_variables(const apr_array_header_t *words,
                                          "'%.*s' is a variable of httpd, which "
                                          "communicator-sync does not know",
                                          (int)(end - dollar + 1), dollar),
-                                 pool, "write the value itself");
+                                 pool, "write the value instead");
     }
     return NULL;
 }
@@ -86,8 +86,8 @@ static int is_directory(const char *path, apr_pool_t *pool)
            info.filetype == APR_DIR;
 }
 
-/* Read all that PATTERN names, in the order of the alphabet, or (nothing) fail
- * for PATTERN as a file; a directory is all its files, and may be empty. */
+/* Read all files that match PATTERN, in alphabetical order; fail when there are
+ * none. */
 static cm_error_t *read_matches(reader_t *reader, const char *pattern)
 {
     cm_error_t *err = NULL;
@@ -102,7 +102,8 @@ static cm_error_t *read_matches(reader_t *reader, const char *pattern)
     return err;
 }
 
-/* Read the file PATH, or the files of the directory PATH. */
+/* Read the file PATH, or all files of the directory PATH, which may be empty.
+ */
 static cm_error_t *read_path(reader_t *reader, const char *path)
 {
     const char *all = apr_pstrcat(reader->pool, path, "/*", NULL);
@@ -124,7 +125,7 @@ static cm_error_t *read_path(reader_t *reader, const char *path)
     return err;
 }
 
-/* Read what NAME includes, from beside the file FROM. */
+/* Read NAME, which the file FROM includes; relative names are beside it. */
 static cm_error_t *include(reader_t *reader, const char *name, const char *from)
 {
     const char *slash = strrchr(from, '/');
@@ -140,7 +141,7 @@ static cm_error_t *include(reader_t *reader, const char *name, const char *from)
     return err;
 }
 
-/* Take one LINE that stands at PLACE. */
+/* Read LINE, which is at PLACE. */
 static cm_error_t *take_line(reader_t *reader, const char *line,
                              cm_place_t place)
 {
@@ -166,7 +167,7 @@ static cm_error_t *take_line(reader_t *reader, const char *line,
                             reader->pool);
 }
 
-/* Return ERR as one of the line at PLACE, unless it names its own line. */
+/* Say in ERR that it is about the line at PLACE, unless it names a line. */
 static cm_error_t *at(cm_place_t place, cm_error_t *err, apr_pool_t *pool)
 {
     if (!strncmp(err->message, "Syntax error", 12))
@@ -176,7 +177,7 @@ static cm_error_t *at(cm_place_t place, cm_error_t *err, apr_pool_t *pool)
                          place.file);
 }
 
-/* Cut the next line out of *TEXT: continued lines as one; NULL at the end.
+/* Cut the next line out of *TEXT, continued lines as one; NULL at the end.
  * *LINE counts the lines of the file. */
 static char *next_line(char **text, int *line)
 {
@@ -244,7 +245,7 @@ static cm_error_t *read_file(reader_t *reader, const char *path)
     return err;
 }
 
-/* What the client needs beside what all need. */
+/* communicator-sync needs the database, too; in httpd mod_dbd has it. */
 static cm_error_t *check_database(const cm_settings_t *settings,
                                   apr_pool_t *pool)
 {
@@ -254,10 +255,9 @@ static cm_error_t *check_database(const cm_settings_t *settings,
 
     if (!missing)
         return NULL;
-    return cm_error_hint(CM_FAIL(pool, CM_CONFIG, "%s is missing", missing),
-                         pool,
-                         "name the database with the same words as "
-                         "mod_dbd: DBDriver and DBDParams");
+    return cm_error_hint(
+        CM_FAIL(pool, CM_CONFIG, "%s is missing", missing), pool,
+        "name the database as for mod_dbd, by DBDriver and DBDParams");
 }
 
 cm_error_t *cm_config_file_read(cm_settings_t **settings, const char *path,

@@ -1,4 +1,4 @@
-/* Lines into words, words into settings: see directive.h. */
+/* The directives: see directive.h. */
 #include "config/directive.h"
 
 #include <string.h>
@@ -38,8 +38,8 @@ const char *cm_directive_names(apr_pool_t *pool)
     return names;
 }
 
-/* Copy the word from START to END; within QUOTE (0: none) a backslash goes
- * before that quote, and always before another backslash. */
+/* Copy the word from START to END without the backslashes that escape QUOTE (0:
+ * none) or another backslash. */
 static const char *unescape(const char *start, const char *end, char quote,
                             apr_pool_t *pool)
 {
@@ -56,8 +56,8 @@ static const char *unescape(const char *start, const char *end, char quote,
     return word;
 }
 
-/* Return where the word that starts at START ends: at its QUOTE, or (0) at a
- * blank. */
+/* Return where the word that starts at START ends: at QUOTE, or if that is 0 at
+ * a blank. */
 static const char *word_end(const char *start, char quote)
 {
     if (!quote) {
@@ -130,8 +130,8 @@ static const char *const on_error[] = {"park", "stop", NULL};
 static const char *const off[] = {"off", NULL};
 static const char *const forever[] = {"forever", NULL};
 
-/* What the first word of each directive fills: those without a key have words
- * of their own. */
+/* What the first word of each directive sets. Those without a key are read
+ * elsewhere. */
 static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
     [CM_DIRECTIVE_NAME] = {CM_OPTION("", NODE, cm_settings_t, name)},
     [CM_DIRECTIVE_DRIVER] = {CM_OPTION("", TEXT, cm_settings_t, driver)},
@@ -164,9 +164,9 @@ static cm_error_t *set_value(cm_settings_t *settings, cm_directive_e id,
                              apr_pool_t *pool)
 {
     if (!values[id].key)
-        return CM_FAIL(pool, CM_INTERNAL, "is not taken here");
+        return CM_FAIL(pool, CM_INTERNAL, "cannot be set by a value");
     if (!*words[0])
-        return CM_FAIL(pool, CM_CONFIG, "it is empty");
+        return CM_FAIL(pool, CM_CONFIG, "the value is empty");
     CM_TRY(cm_option_set(settings, &values[id], words[0], pool));
     if (id == CM_DIRECTIVE_BATCH && count > 1)
         return cm_option_size(&settings->batch_bytes, words[1], pool);

@@ -1,5 +1,5 @@
-/* The one grammar of both configuration readers: lines into words, words into
- * settings. The table itself is directives.h. */
+/* The directives, for both programs: cut lines into words, and set what the
+ * words say. The table of directives is in directives.h. */
 #ifndef CM_CONFIG_DIRECTIVE_H
 #define CM_CONFIG_DIRECTIVE_H
 
@@ -36,23 +36,23 @@ const cm_directive_t *cm_directive_find(const char *name);
 /* Return the names of all directives, ", " between. */
 const char *cm_directive_names(apr_pool_t *pool);
 
-/* Cut LINE into words as httpd does: blanks between, '...' or "..." around a
- * word with blanks, a backslash before a quote or a backslash. *WORDS: const
- * char *. Fails with CM_CONFIG when a quote is not closed. */
+/* Cut LINE into WORDS (const char *) as httpd does: blanks separate words,
+ * '...' or "..." encloses a word with blanks, a backslash escapes a quote or a
+ * backslash. Fails with CM_CONFIG when a quote is not closed. */
 cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Take the COUNT words that follow DIRECTIVE at PLACE into SETTINGS; all is
- * copied into POOL. A later line wins, but peers and models are added. Fails
- * with CM_CONFIG, naming the bad word and the known ones, not the place: the
- * reader does. CM_DIRECTIVE_INCLUDE is the reader's own. */
+/* Set in SETTINGS what the COUNT words after DIRECTIVE at PLACE say; all is
+ * copied into POOL. A later line replaces an earlier one, but peers and models
+ * are added. Fails with CM_CONFIG; the message names the bad word and the known
+ * ones, the caller adds the place. The caller handles CM_DIRECTIVE_INCLUDE. */
 cm_error_t *cm_directive_set(cm_settings_t *settings,
                              const cm_directive_t *directive, int count,
                              const char *const *words, cm_place_t place,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the value of the directive ID as it would be written; NULL: it has
- * none, or is none of those that set one value. */
+/* Return the value of the directive ID as it would be written. NULL: it has
+ * none, or does not set a single value. */
 const char *cm_directive_text(const cm_settings_t *settings, cm_directive_e id,
                               apr_pool_t *pool);
 

@@ -1,4 +1,4 @@
-/* The two directives with options: the inside of directive.c. */
+/* The two directives with options, for directive.c and settings_print.c. */
 #ifndef CM_CONFIG_DIRECTIVE_INTERNAL_H
 #define CM_CONFIG_DIRECTIVE_INTERNAL_H
 

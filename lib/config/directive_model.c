@@ -174,10 +174,10 @@ cm_error_t *cm_directive_model_take(cm_settings_t *settings, int count,
     cm_model_t *model;
 
     if (!cm_option_is_model_name(words[0]))
-        return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not a model's name (small letters, digits, "
-                       "'_')",
-                       words[0]);
+        return CM_FAIL(
+            pool, CM_CONFIG,
+            "'%s' is not a model name (lower case letters, digits, '_')",
+            words[0]);
     model = model_create(words[0], place, pool);
     CM_TRY_FOR(cm_option_take(model, options, count - 1, words + 1, pool), pool,
                "model '%s'", model->name);

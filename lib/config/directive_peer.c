@@ -21,10 +21,11 @@ static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
                        strchr(value, '@') ? "..." : value);
     if (uri.user || uri.password)
         return CM_FAIL(pool, CM_CONFIG,
-                       "a password does not belong into an address: use "
-                       "user= and password-file=");
+                       "an address must not contain a password: use user= and "
+                       "password-file=");
     if (uri.query || uri.fragment)
-        return CM_FAIL(pool, CM_CONFIG, "an address here ends at the path");
+        return CM_FAIL(pool, CM_CONFIG,
+                       "an address must end with the path, without ? or #");
     peer->uri = apr_pstrdup(pool, value);
     return NULL;
 }
@@ -58,7 +59,7 @@ static int is_loopback(const char *host)
            !strcmp(host, "::1") || !strcmp(host, "[::1]");
 }
 
-/* The password would cross the network in clear. */
+/* Refuse to send the password over the network unencrypted. */
 static cm_error_t *check_secure(const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
@@ -68,9 +69,9 @@ static cm_error_t *check_secure(const cm_peer_settings_t *peer,
         !strcasecmp(uri.scheme, "https") || is_loopback(uri.hostname))
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
-                                 "'%s' would carry the password in clear",
+                                 "'%s' would send the password unencrypted",
                                  peer->uri),
-                         pool, "use https://, or say insecure=yes");
+                         pool, "use https://, or add insecure=yes");
 }
 
 cm_error_t *cm_directive_peer_take(cm_settings_t *settings, int count,

@@ -31,7 +31,7 @@ static const cm_option_t *find(const cm_option_t *options, const char *word)
     return NULL;
 }
 
-/* A quote inside the word would become a part of the value. */
+/* A quote within the word would become part of the value. */
 static cm_error_t *check_value(const cm_option_t *option, const char *value,
                                apr_pool_t *pool)
 {
@@ -40,17 +40,18 @@ static cm_error_t *check_value(const cm_option_t *option, const char *value,
                        option->key);
     if (*value == '"' || *value == '\'')
         return CM_FAIL(pool, CM_CONFIG,
-                       "quotes go around the whole word: \"%s=...\"",
+                       "quotes must enclose the whole word: \"%s=...\"",
                        option->key);
     return NULL;
 }
 
-/* A relative file would depend on where a program was started. */
+/* A relative path would depend on where the program was started. */
 static cm_error_t *set_file(const char **file, const char *value,
                             apr_pool_t *pool)
 {
     if (*value != '/')
-        return CM_FAIL(pool, CM_CONFIG, "a file must be given from / on");
+        return CM_FAIL(pool, CM_CONFIG,
+                       "a file must be given by an absolute path");
     *file = apr_pstrdup(pool, value);
     return NULL;
 }
@@ -194,7 +195,8 @@ cm_error_t *cm_option_list(apr_array_header_t *list, const char *value,
         if (!end)
             end = value + strlen(value);
         if (end == value)
-            return CM_FAIL(pool, CM_CONFIG, "an empty name between commas");
+            return CM_FAIL(pool, CM_CONFIG,
+                           "there is an empty name between commas");
         APR_ARRAY_PUSH(list, const char *) =
             apr_pstrmemdup(pool, value, end - value);
         if (!*end)
@@ -275,7 +277,7 @@ cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
     }
     if (end != value && !*end)
         return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' has no unit: say %ss, %smin, %sh or %sd", value,
+                       "'%s' has no unit: write %ss, %smin, %sh or %sd", value,
                        value, value, value, value);
     for (i = 0; end != value && i < sizeof(time_units) / sizeof(*time_units);
          i++) {
@@ -304,10 +306,9 @@ cm_error_t *cm_option_node_name(const char **copy, const char *name,
                                 apr_pool_t *pool)
 {
     if (!cm_option_is_node_name(name))
-        return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not a node's name (letters, digits, '.', "
-                       "'_', '-')",
-                       name);
+        return CM_FAIL(
+            pool, CM_CONFIG,
+            "'%s' is not a node name (letters, digits, '.', '_', '-')", name);
     *copy = apr_pstrdup(pool, name);
     return NULL;
 }

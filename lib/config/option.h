@@ -1,6 +1,6 @@
-/* The words of a directive that carry a value: key=value pairs of peers and
- * models, and the kinds of values. Every failure is CM_CONFIG and names the
- * bad word and what is known. */
+/* Values in directives: the key=value options of peers and models, and the
+ * kinds of values. A table of rows says how they are read and printed. All
+ * failures are CM_CONFIG; the message names the bad word and the known ones. */
 #ifndef CM_CONFIG_OPTION_H
 #define CM_CONFIG_OPTION_H
 
@@ -15,12 +15,12 @@
 typedef enum cm_option_kind_e {
     CM_OPTION_TEXT,  /* const char * */
     CM_OPTION_NODE,  /* const char *: a node's name */
-    CM_OPTION_FILE,  /* const char *: a path from / on */
+    CM_OPTION_FILE,  /* const char *: an absolute path */
     CM_OPTION_NAMES, /* apr_array_header_t * of const char * */
-    CM_OPTION_WORD,  /* int: the place of the word in .words */
+    CM_OPTION_WORD,  /* int: the index of the word in .words */
     CM_OPTION_SIZE,  /* apr_int64_t: bytes */
-    CM_OPTION_TIME,  /* apr_interval_time_t, or .none, whose name is .words */
-    CM_OPTION_OWN    /* whatever .take and .print make of it */
+    CM_OPTION_TIME,  /* apr_interval_time_t; .none is written as .words[0] */
+    CM_OPTION_OWN    /* what .take reads and .print prints */
 } cm_option_kind_e;
 
 /* One value that is written in a directive: how it is read and printed. */
@@ -35,20 +35,22 @@ typedef struct cm_option_t {
     const char *(*print)(const void *target, apr_pool_t *pool);
 } cm_option_t;
 
-/* The beginning of a row: KEY stands for FIELD of TYPE. */
+/* The beginning of a row: KEY sets FIELD of TYPE. */
 #define CM_OPTION(key_, kind_, type_, field_)                                  \
     .key = key_, .kind = CM_OPTION_##kind_, .offset = offsetof(type_, field_)
 
-/* Take VALUE into TARGET. */
+/* Set the option in TARGET to VALUE. */
 cm_error_t *cm_option_set(void *target, const cm_option_t *option,
                           const char *value, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the value in TARGET as it would be written; NULL: it need not be. */
+/* Return the value in TARGET as it would be written; NULL: there is no need to
+ * write it. */
 const char *cm_option_text(const void *target, const cm_option_t *option,
                            apr_pool_t *pool);
 
-/* Take COUNT WORDS, each "key=value" of a key in OPTIONS (which ends with a
- * NULL key), into TARGET; no key twice, no value empty. */
+/* Set in TARGET what COUNT WORDS say, each "key=value" with a key in OPTIONS
+ * (which ends with a NULL key). No key may come twice, no value may be empty.
+ */
 cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
                            const char *const *words,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
@@ -74,18 +76,17 @@ cm_error_t *cm_option_number(int *number, const char *value, int least,
 cm_error_t *cm_option_size(apr_int64_t *bytes, const char *value,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Read a time: a number and ms, s, min, h, d or w. Only 0 needs no unit: of any
- * other number nobody knows what it means. */
+/* Read a time: a number and ms, s, min, h, d or w. Only 0 needs no unit. */
 cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return whether NAME is one or more of [A-Za-z0-9._-]: a node's name; or copy
- * it, and fail when it is something else. */
+/* Return whether NAME is the name of a node, [A-Za-z0-9._-]+; or copy it, and
+ * fail when it is not. */
 int cm_option_is_node_name(const char *name);
 cm_error_t *cm_option_node_name(const char **copy, const char *name,
                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return whether NAME is [a-z][a-z0-9_]*: a model's name. */
+/* Return whether NAME is the name of a model, [a-z][a-z0-9_]*. */
 int cm_option_is_model_name(const char *name);
 
 #endif

@@ -1,9 +1,8 @@
 /* What an operator configured: node name, database, peers, models, limits.
  *
- * One struct serves both readers of the one grammar (directive.h): httpd
- * fills it per virtual host, communicator-sync from its file. Strings live in
- * the pool that cm_settings_create() got; nothing changes after reading, so
- * threads share it. */
+ * The module has one for each virtual host, communicator-sync one from its
+ * file. Strings live in the pool that cm_settings_create() got. Nothing changes
+ * after reading, so threads share it. */
 #ifndef CM_CONFIG_SETTINGS_H
 #define CM_CONFIG_SETTINGS_H
 
@@ -24,10 +23,10 @@ typedef enum cm_compress_e {
     CM_COMPRESS_YES
 } cm_compress_e;
 
-/* The other node, as seen from here. */
+/* Another node, as configured here. */
 typedef struct cm_peer_settings_t {
     const char *name;
-    const char *uri;           /* NULL: it comes to us */
+    const char *uri;           /* NULL: it connects to us */
     const char *user;          /* we log in as / it logs in as */
     const char *password_file; /* NULL: none */
     const char *ca_file;       /* NULL: the system's */
@@ -44,9 +43,9 @@ typedef struct cm_reference_t {
 } cm_reference_t;
 
 typedef enum cm_conflict_e {
-    CM_CONFLICT_NEWEST, /* per column the newer clock wins */
+    CM_CONFLICT_NEWEST, /* for each column the newer clock wins */
     CM_CONFLICT_NODE,   /* conflict_node's value wins */
-    CM_CONFLICT_HOLD    /* parked for a person */
+    CM_CONFLICT_HOLD    /* parked until a person decides */
 } cm_conflict_e;
 
 /* A kind of record: its name on the wire, its table here. */
@@ -83,24 +82,24 @@ typedef struct cm_settings_t {
     apr_int64_t batch_bytes;
     cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
-    apr_interval_time_t retain;       /* CommunicatorRetain; -1: for ever */
+    apr_interval_time_t retain;       /* CommunicatorRetain; -1: forever */
     const char *state_directory;      /* client: status file, alerts */
     const char *run_directory;        /* client: locks */
     const char *notify_command;       /* client; NULL: none */
     apr_uint32_t given;               /* bit per cm_directive_e that was read */
 } cm_settings_t;
 
-/* Return settings with every default, and no peers or models. */
+/* Return settings with all defaults, without peers and models. */
 cm_settings_t *cm_settings_create(apr_pool_t *pool);
 
-/* Return BASE overlaid with what OVER sets, in POOL (vhost merge: peers and
- * models of OVER are added to those of BASE). */
+/* Return BASE with what OVER sets instead, in POOL; peers and models of OVER
+ * are added. For virtual hosts. */
 cm_settings_t *cm_settings_merge(const cm_settings_t *base,
                                  const cm_settings_t *over, apr_pool_t *pool);
 
-/* Check what no single line can: a name is set, no model or peer twice,
- * references= name models, two models do not share a table, conflict= names
- * a node known here. Fails with CM_CONFIG, naming file and line. */
+/* Check what a single line cannot show: the name is set, no model or peer comes
+ * twice, references= names models, no two models share a table, conflict= names
+ * a known node. Fails with CM_CONFIG, naming file and line. */
 cm_error_t *cm_settings_check(const cm_settings_t *settings,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
 

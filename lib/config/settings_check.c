@@ -1,4 +1,4 @@
-/* What no single line of the configuration can tell. */
+/* Checks that need more than one line of the configuration. */
 #include "config/settings.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static cm_error_t *at(cm_place_t place, const cm_error_t *cause,
                          place.file);
 }
 
-/* Fail for WHAT at PLACE that is declared at EARLIER already. */
+/* Fail because WHAT at PLACE was declared at EARLIER, too. */
 static cm_error_t *twice(const char *what, cm_place_t place, cm_place_t earlier,
                          apr_pool_t *pool)
 {
@@ -53,8 +53,7 @@ static cm_error_t *check_peer(const cm_settings_t *settings, int index,
     if (!strcmp(peer->name, settings->name))
         return at(peer->place,
                   CM_FAIL(pool, CM_CONFIG,
-                          "peer '%s' has the name of this node itself",
-                          peer->name),
+                          "peer '%s' has the name of this node", peer->name),
                   pool);
     for (i = 0; i < index; i++)
         CM_TRY(check_peers(
@@ -84,7 +83,7 @@ static cm_error_t *check_models(const cm_model_t *model,
     return NULL;
 }
 
-/* Check that what MODEL names is there: models it refers to, its winner. */
+/* Check that the models and the node that MODEL names are declared. */
 static cm_error_t *check_names(const cm_settings_t *settings,
                                const cm_model_t *model, apr_pool_t *pool)
 {
@@ -103,8 +102,7 @@ static cm_error_t *check_names(const cm_settings_t *settings,
         strcmp(model->conflict_node, settings->name) &&
         !cm_settings_peer(settings, model->conflict_node))
         return CM_FAIL(pool, CM_CONFIG,
-                       "conflict=%s names no node known here (this one is "
-                       "'%s')",
+                       "conflict=%s is neither a peer nor this node ('%s')",
                        model->conflict_node, settings->name);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* Settings as lines of configuration again: see settings_print.h. */
+/* Settings as configuration lines: see settings_print.h. */
 #include "config/settings_print.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "config/directive.h"
 #include "config/directive_internal.h"
 
-/* Return whether the word of SIZE letters at NAME stands for a password: pass,
- * password, sslpassword, pwd. */
+/* Return whether the word of SIZE letters at NAME is the name of a password:
+ * pass, password, sslpassword, pwd. */
 static int is_password(const char *name, apr_size_t size)
 {
     static const char *const words[] = {"pass", "pwd", "secret"};

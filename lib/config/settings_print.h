@@ -1,13 +1,13 @@
-/* Settings as lines of configuration again, with every default filled in: for
- * `communicator-sync configtest --dump` and httpd's -D DUMP_COMMUNICATOR. */
+/* Settings as configuration lines, with all defaults: for `communicator-sync
+ * configtest --dump` and httpd's -D DUMP_COMMUNICATOR. */
 #ifndef CM_CONFIG_SETTINGS_PRINT_H
 #define CM_CONFIG_SETTINGS_PRINT_H
 
 #include "base/buffer.h"
 #include "config/settings.h"
 
-/* Append SETTINGS, a line each; behind peers and models a comment says where
- * they were written. What only communicator-sync reads is left out. */
+/* Append SETTINGS, one per line; comments say where peers and models were
+ * declared. What only communicator-sync reads is left out. */
 void cm_settings_print(cm_buffer_t *out, const cm_settings_t *settings);
 
 /* Return PARAMS of a database, an address or a command without its passwords:

@@ -294,12 +294,12 @@ static void fails(const char *text, const char *want, apr_pool_t *pool)
 static void test_client_only(apr_pool_t *pool)
 {
     fails("<Location \"/x\">\n",
-          "Syntax error on line 1 of F: '<Location' is for httpd alone: "
-          "communicator-sync knows no sections, variables or other modules",
+          "Syntax error on line 1 of F: '<Location' is only for httpd: "
+          "communicator-sync has no sections, variables or other modules",
           pool);
     fails("DBDMax 3\n",
-          "Syntax error on line 1 of F: 'DBDMax' is for httpd alone: "
-          "communicator-sync knows no sections, variables or other modules",
+          "Syntax error on line 1 of F: 'DBDMax' is only for httpd: "
+          "communicator-sync has no sections, variables or other modules",
           pool);
     fails("\nDBDParams x${HOME}y\n",
           "Syntax error on line 2 of F: '${HOME}' is a variable of httpd, "
