@@ -1,4 +1,4 @@
-# Make the C table of the files of sql/ (store/sql.h):
+# Make the C table of the files in sql/ (store/sql.h):
 #   LC_ALL=C awk -f embed-sql.awk sql/DRIVER/FILE... >sql_files.c
 # Portable to mawk, gawk and busybox. FILEs may come in any order.
 

@@ -1,5 +1,5 @@
-# Completion of communicator-sync for bash. What there is to complete is asked
-# of the program, so this file never is behind it.
+# Bash completion for communicator-sync. The program itself is asked for its
+# commands and options, so this file is never out of date.
 
 _communicator_sync()
 {

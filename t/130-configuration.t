@@ -159,7 +159,7 @@ sub refused_by_httpd {
     like(words($run->{err}), $pattern, '  and says why');
 }
 
-refused_by_httpd('a line of the client', qr/StateDir is for communicator-sync/, conf => 'CommunicatorStateDir /x');
+refused_by_httpd('a line of the client', qr/StateDir is only for communicator-sync/, conf => 'CommunicatorStateDir /x');
 refused_by_httpd('the endpoint outside of a location', qr/not allowed here/,
     conf => 'Communicator On');
 for my $section ('<Directory "/">', '<LocationMatch "^/x">',
@@ -200,7 +200,7 @@ for my $case (['DBDriver sqlite3', 'DBDriver'],
 }
 
 spew($file, "CommunicatorName a\nDBDriver mysql\nDBDParams dbname=x\n");
-like($server->configtest->{err}, qr/must have 'reconnect=0 flags=CLIENT_F/,
+like($server->configtest->{err}, qr/must contain 'reconnect=0 flags=CLIENT_F/,
     'httpd refuses MariaDB without the words that it needs');
 
 # Virtual hosts add to the server.

@@ -248,7 +248,7 @@ tests:
         exp_alerts:
           - exp_labels: { severity: critical, job: c, instance: f, peer: a }
             exp_annotations:
-              summary: 'a does not come to f'
+              summary: 'a does not connect to f'
               description: 'Run `communicator-sync check` at the host of a: cron, network, password.'
 YAML
         $run = run_program(['promtool', 'test', 'rules',
