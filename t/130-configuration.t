@@ -94,8 +94,8 @@ my @bad = (
         "'a*' is not a node name (letters, digits, '.', '_', '-')"],
     ['CommunicatorPeer a uri=www.example.com', 1, 'not an address of the form '
           . 'https://HOST/messages.json'],
-    ['CommunicatorPeer a uri=https://u:p@x/m', 1, 'a password does not belong '
-          . 'into an address'],
+    ['CommunicatorPeer a uri=https://u:p@x/m', 1, 'an address must not contain '
+          . 'a password'],
     ['CommunicatorPeer a uri=http://example.com/m', 1,
         "'http://example.com/m' would send the password unencrypted"],
     ['CommunicatorPeer a password-file=secret', 1,

@@ -149,8 +149,8 @@ my $push = sub {
 };
 is($push->('[{"id":8,', 'after=7&last=8'), 400, 'a batch that is cut');
 $answer = fresh('format=nagios')->{content};
-like($answer, qr/^COMMUNICATOR\ CRITICAL\ -\ messages\ of\ 'central'\ cannot
-    \ be\ taken:\ \S/x, '  is a problem for Nagios');
+like($answer, qr/^COMMUNICATOR\ CRITICAL\ -\ cannot\ receive\ messages
+    \ from\ 'central':\ \S/x, '  is a problem for Nagios');
 like(page('format=prometheus')->{content}, qr/^communicator_state 2$/m,
     '  for Prometheus');
 like(page()->{content}, qr/class="banner critical"/, '  and for people');
@@ -159,7 +159,7 @@ like($status->{out}, qr/^critical: cannot receive messages from 'central': /m,
     '  status says so, too') or diag $status->{err};
 is($push->('[]', 'after=7', 'communicator-newest' => 8), 202,
     'a mere call, while it has more,');
-like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - messages of/,
+like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - cannot receive/,
     '  does not end it');
 is($push->('[]', 'after=7', 'communicator-newest' => 7), 202,
     'that it has no more');

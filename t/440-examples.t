@@ -249,7 +249,7 @@ tests:
           - exp_labels: { severity: critical, job: c, instance: f, peer: a }
             exp_annotations:
               summary: 'a does not connect to f'
-              description: 'Run `communicator-sync check` at the host of a: cron, network, password.'
+              description: 'Run `communicator-sync check` on the host of a; check cron, network and password there.'
 YAML
         $run = run_program(['promtool', 'test', 'rules',
             "$dir/alerts-test.yml"]);

@@ -48,7 +48,7 @@ sub section {
 # Directives
 
 my $table = slurp("$top/lib/config/directives.h");
-my @directives = $table =~ /^CM_DIRECTIVE\(\w+, "(\w+)"/mg;
+my @directives = $table =~ /^CM_DIRECTIVE\(\s*\w+, "(\w+)"/mg;
 my @own = slurp("$top/mod_communicator/directives.c")
   =~ /AP_INIT_\w+\("(\w+)"/g;
 

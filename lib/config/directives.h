@@ -15,11 +15,12 @@ CM_DIRECTIVE(DRIVER, "DBDriver", BORROWED, 1, 1, "sqlite3|pgsql|mysql",
              "driver of the database, as for mod_dbd; no default")
 CM_DIRECTIVE(PARAMS, "DBDParams", BORROWED, 1, 1, "PARAMETERS",
              "how to connect to it, as for mod_dbd; no default")
-CM_DIRECTIVE(PEER, "CommunicatorPeer", BOTH, 1, 0,
-             "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
-             "[insecure=yes|no] [compress=auto|yes|no]",
-             "another node: with uri= this node connects to it; without, it "
-             "logs in here as user=")
+CM_DIRECTIVE(
+    PEER, "CommunicatorPeer", BOTH, 1, 0,
+    "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
+    "[insecure=yes|no] [compress=auto|yes|no] [protocol=communicator|gem]",
+    "another node: with uri= this node connects to it; without, it "
+    "logs in here as user=")
 CM_DIRECTIVE(
     MODEL, "CommunicatorModel", BOTH, 1, 0,
     "NAME table=TABLE [key=COLUMN] [direction=both|receive|publish] "
