@@ -119,7 +119,9 @@ for my $method ('PUT', 'DELETE', 'OPTIONS', 'PATCH') {
     is_gem($server->request($method => "$path?from_id=1"), 503,
         '<h1>Service Unavailable</h1>', $method);
 }
-$server->log_has_only(qr/CM0009: cannot serve peer 'central': /);
+# The watchdog may have looked meanwhile.
+$server->log_has_only(
+    qr/CM0009: cannot serve peer 'central': |CM0035: cannot receive messages/);
 
 # HEAD changes nothing, a GET stamps and hands over.
 
@@ -257,8 +259,8 @@ is_gem($server->post($path, batch(message(6))
 is($database->value($cursors), $before, '  nor does it move a cursor');
 # The watchdog may have looked meanwhile.
 $server->log_has_only(
-    qr/CM0009.*(?:is\ not\ a\ number|does\ not\ follow)|CM0035.*'central'\ cannot|
-        CM0035.*handed\ to\ 'central'/x,
+    qr/CM0009.*(?:is\ not\ a\ number|does\ not\ follow)|
+        CM0035:\ cannot\ (?:send|receive)\ messages/x,
     qr/CM0009.*header .*not a valid number/, qr/CM0009.*so great a number/,
     qr/CM0009.*come to/);
 

@@ -153,7 +153,7 @@ sub check_questions {
     }
     is($server->post('/messages.json?verify', '[]')->{status}, 503,
         'nobody asks without our headers');
-    $server->log_has_only(qr/CM0009.*(?:question|verify asks)/, qr/CM0028/,
+    $server->log_has_only(qr/CM0009.*(?:question|verify only asks)/, qr/CM0028/,
         qr/password mismatch/i);
 }
 
