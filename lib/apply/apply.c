@@ -1,4 +1,4 @@
-/* Applying, from the first look to the last row: see apply.h. */
+/* The stages of applying, in their order: see apply.h. */
 #include "apply/internal.h"
 
 #include <apr_strings.h>
@@ -63,7 +63,7 @@ static cm_error_t *run_tasks(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_TRY(cm_lock_all(run, scratch_pool));
     CM_TRY(cm_apply_read_records(run, scratch_pool));
     CM_TRY(cm_rounds_settle(run, scratch_pool));
-    CM_TRY(cm_cycle_break(run, scratch_pool));
+    CM_TRY(cm_group_write_cycles(run, scratch_pool));
     CM_TRY(cm_rounds_delete(run, scratch_pool));
     CM_TRY(cm_apply_retry(run, scratch_pool));
     return cm_node_applying(run->node, NULL, scratch_pool);
@@ -107,7 +107,7 @@ cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)
         cm_altered_keep(&apply->altered, run->node, run->altered, run->pool));
     CM_TRY(cm_conflict_write(run->node, run->conflicts, scratch_pool));
     CM_TRY(cm_forward_messages(run, scratch_pool));
-    CM_TRY(cm_adopt_bury(run, scratch_pool));
+    CM_TRY(cm_match_bury(run, scratch_pool));
     CM_TRY(cm_graves_add(run->node, run->graves, scratch_pool));
     return cm_forward_republish(run, scratch_pool);
 }

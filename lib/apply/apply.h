@@ -20,12 +20,12 @@ typedef struct cm_item_t {
     cm_decision_e decision; /* a person's, about a conflict */
     /* set by cm_apply_run(): */
     int applied;             /* it has taken effect */
-    const cm_error_t *error; /* why it has not */
+    const cm_error_t *error; /* why it has not, or NULL */
 } cm_item_t;
 
 typedef struct cm_apply_t {
     cm_node_t *node;
-    const char *peer; /* that the messages are from */
+    const char *peer; /* who sent the messages */
     apr_pool_t *pool;
     apr_array_header_t *items; /* cm_item_t *, in the order of the messages */
     /* set by the caller: */
@@ -34,7 +34,7 @@ typedef struct cm_apply_t {
                            the end of the transaction */
     const cm_error_t *refusal; /* apply nothing: each message gets this error */
     /* set by cm_apply_run(): */
-    int created; /* records that are new here */
+    int created; /* number of records that are new here */
     /* set by cm_apply_finish(): */
     apr_array_header_t *altered; /* cm_altered_t: columns that do not keep what
                                     is written, seen for the first time */
@@ -54,8 +54,8 @@ void cm_apply_add(cm_apply_t *apply, cm_message_t *message, apr_int64_t arrived,
 cm_error_t *cm_apply_run(cm_apply_t *apply,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write what follows from it: conflicts, the messages for the other peers of a
- * hub, what has to be published again, and which columns were altered. */
+/* Write what follows: the conflicts, the messages for the other peers of a hub,
+ * what has to be published again, and which columns were altered. */
 cm_error_t *cm_apply_finish(cm_apply_t *apply,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

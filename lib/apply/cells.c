@@ -1,4 +1,4 @@
-/* From what a record will say to what is written into its row. */
+/* Which columns of a row an effect writes, and the values. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -6,8 +6,9 @@
 #include <apr_strings.h>
 #include "record/fit.h"
 
-/* Return what a parent's local id stands for in a column; may leave the
- * column for later, when the parent comes in this run and waits, too. */
+/* Give the local id of the parent that ATTRIBUTE refers to. CM_ABSENT: the
+ * column is left for later, since the parent comes in this run and waits, too.
+ */
 static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_record_t *record, cm_effect_t *effect,
                                const cm_column_t *column,
@@ -28,7 +29,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
         if (column->nullable)
             return NULL;
-        /* no foreign key: the row has outlived its parent, and stays */
+        /* without a foreign key the row outlived its parent here: it stays */
         if (record->here->exists &&
             record->here->state->fields[place].dangling) {
             *value = record->here->raw[place];
@@ -65,7 +66,7 @@ static cm_error_t *column_value(cm_value_t *value, cm_run_t *run,
                        field->source);
 }
 
-/* Write column I, unless it holds VALUE already. */
+/* Write VALUE into column I, unless it is there already. */
 static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect, int i, cm_value_t value)
 {
@@ -100,8 +101,8 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-/* MariaDB puts the present time into a column that an UPDATE leaves out, where
- * it is declared so: it is written as it is. */
+/* MariaDB sets a column declared ON UPDATE to the present time when an UPDATE
+ * does not name it: write its present value. */
 static void keep_on_update(cm_run_t *run, const cm_record_t *record,
                            cm_effect_t *effect)
 {
@@ -122,8 +123,8 @@ static void keep_on_update(cm_run_t *run, const cm_record_t *record,
     }
 }
 
-/* A key that the database does not make is the one that the record has where
- * it was made. */
+/* If the database does not generate the key, the record gets the one that it
+ * has at its origin. */
 static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
                             cm_effect_t *effect)
 {

@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-/* With shared keys a record is called alike on all nodes: by its key. */
+/* With shared keys a record has the same identity on all nodes: its key. */
 static cm_identity_t name_shared(const cm_message_t *message,
                                  const cm_model_t *model)
 {
@@ -25,7 +25,7 @@ static cm_identity_t name_shared(const cm_message_t *message,
     return identity;
 }
 
-/* A gem's record without names, or with an empty one, is always new. */
+/* A record of a gem without an origin or id is always new. */
 static cm_identity_t name_record(const cm_message_t *message,
                                  const cm_model_t *model)
 {
@@ -38,8 +38,8 @@ static cm_identity_t name_record(const cm_message_t *message,
     return identity;
 }
 
-/* Name the record that ATTRIBUTE refers to; MODEL is the parent's. A gem
- * sends its own id of it, and so does a peer for a model with shared keys. */
+/* Set the identity of the record of MODEL that ATTRIBUTE refers to. A gem sends
+ * its local id, and so does a peer if the model has shared keys. */
 static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
                                cm_attribute_t *attribute,
                                const cm_model_t *model)

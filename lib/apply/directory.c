@@ -1,4 +1,4 @@
-/* The directory: which records the identities are that messages name. */
+/* The directory: which record here each identity in the messages is. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -47,16 +47,16 @@ cm_entry_t *cm_directory_main(cm_entry_t *entry)
 }
 
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
-                      const cm_mapping_t *mapping, int stored,
+                      const cm_mapping_t *mapping, int saved,
                       const char *local_id)
 {
     cm_found_t *found = apr_palloc(run->pool, sizeof(*found));
 
-    *found = (cm_found_t){mapping, stored, local_id};
+    *found = (cm_found_t){mapping, saved, local_id};
     entry->found = found;
 }
 
-/* Give all that is known of one model, as it is now. */
+/* Return the entries of one model as a list, since the hash may grow. */
 static apr_array_header_t *list_entries(apr_hash_t *of_model, apr_pool_t *pool)
 {
     apr_array_header_t *list =
@@ -160,7 +160,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
     const cm_bulk_column_t column = {table->key->quoted, table->key->type};
     cm_bulk_t *keys =
         cm_bulk_create(table->quoted, &column, 1, 1, scratch_pool);
-    apr_hash_t *asked = apr_hash_make(scratch_pool);
+    apr_hash_t *by_key = apr_hash_make(scratch_pool);
     cm_rows_t *rows;
     int i;
 
@@ -173,7 +173,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
             probe ? cm_directory_add_key(run, table, probe, keys) : NULL;
 
         if (key)
-            apr_hash_set(asked, key, APR_HASH_KEY_STRING, entry);
+            apr_hash_set(by_key, key, APR_HASH_KEY_STRING, entry);
     }
     if (!cm_bulk_rows(keys))
         return NULL;
@@ -182,7 +182,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
     for (i = 0; i < rows->count; i++) {
         const char *key = cm_cell_text(rows, i, 0);
         cm_entry_t *entry = apr_hash_get(
-            asked,
+            by_key,
             cm_canonical_key(table, key, cm_dialect_of_store(run->node->store),
                              scratch_pool),
             APR_HASH_KEY_STRING);

@@ -1,5 +1,6 @@
-/* What an applied message makes this node say: to the other peers of a hub,
- * and to all where conflict=NODE or a person lets an older value win. */
+/* What this node sends because of applied messages: a hub forwards them to its
+ * other peers, and where conflict=NODE or a person let an older value win, that
+ * value is published again to all. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -8,8 +9,8 @@
 
 #include "outbox/append.h"
 
-/* A record that has several names (match=) goes by the one that the others
- * have heard from here. */
+/* A record that has aliases (match=) is sent under its main identity, which the
+ * other peers have received from here. */
 static void rename_references(cm_run_t *run, cm_message_t *message)
 {
     int i;
@@ -67,7 +68,7 @@ cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (task->done && task->news)
+        if (task->done && task->changed)
             add_forward(run, list, task, ++seq, scratch_pool);
     }
     if (!cm_bulk_rows(list))
@@ -96,7 +97,7 @@ static const char *changed_text(const cm_republish_t *republish,
     return buffer->data;
 }
 
-/* Give the row of RECORD as its trigger would say it. */
+/* Give the row of RECORD as its trigger would write it into the outbox. */
 static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
                             const cm_record_t *record, apr_pool_t *pool)
 {
@@ -124,7 +125,7 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
     return NULL;
 }
 
-/* Add to LIST what REPUBLISH says, or nothing if its row is gone. */
+/* Add the message of REPUBLISH to LIST, or none if its row is gone. */
 static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
                                    const cm_republish_t *republish,
                                    apr_pool_t *pool)
@@ -138,7 +139,7 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
     };
 
     if (republish->orphan) {
-        /* its state, with the clock that its mapping has already */
+        /* as a state, since its mapping has the clock already */
         message = cm_append_delete(record->table->model,
                                    record->entry->identity, pool);
     }

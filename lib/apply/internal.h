@@ -1,20 +1,21 @@
-/* The inside of applying. Stages hand small results to the next one, which
- * only reads them:
+/* What the files of apply/ share. Each stage hands a small result to the next
+ * one, which only reads it:
  *
- *   check      cm_task_t     what the message is about, or what is wrong with
- * it directory  cm_found_t    which record an identity is here: its mapping
- *   lock       cm_row_t      the record's row, locked; then all is stamped
+ *   check      cm_task_t     what the message is about, or what its fault is
+ *   directory  cm_found_t    which record an identity is here: its mapping
+ *   lock       cm_row_t      the row of the record, locked; then all is stamped
  *   read       cm_here_t     what is here: the state of the record
  *   merge      cm_effect_t   what the messages make of it
  *   write      cm_mapping_t  the mapping, with the id that the database gave
  *   written    cm_here_t, cm_found_t: what is here now
  *
- * A record points to the last result of each stage; NULL or an empty one: the
- * stage has not been reached. Nothing is changed once it is handed over, so an
- * attempt (cycle.c, together.c) is undone by pointing to the old results again.
+ * A record points to the last result of each stage. It is NULL or empty until
+ * the stage is reached. Nobody changes a result after it is handed over, so a
+ * failed attempt (group.c) is undone by pointing to the old results again.
  *
- * rounds.c, cycle.c, retry.c and together.c say in which order records are
- * merged and written; conflicts.c, forward.c and adopt.c write what follows. */
+ * rounds.c, group.c and retry.c decide in which order records are merged and
+ * written; written.c collects what follows, and apply.c, forward.c and match.c
+ * write it at the end. */
 #ifndef CM_APPLY_INTERNAL_H
 #define CM_APPLY_INTERNAL_H
 
@@ -27,8 +28,8 @@
 /* What the mappings say of an identity. */
 typedef struct cm_found_t {
     const cm_mapping_t *mapping; /* NULL: none */
-    int stored;                  /* the mapping has a row, though its id is not
-                                    known when it is 0 */
+    int saved;                   /* the mapping has a row; its id is 0 while
+                                    nobody has read it */
     const char *local_id;        /* NULL: the record is not here */
 } cm_found_t;
 
@@ -37,9 +38,9 @@ typedef struct cm_entry_t {
     const cm_model_t *model;
     cm_identity_t identity;
     const char *key;             /* cm_identity_key() */
-    struct cm_entry_t *alias_of; /* the main one of the record, or NULL */
+    struct cm_entry_t *alias_of; /* the main entry of the record, or NULL */
     const cm_found_t *found;     /* never NULL */
-    struct cm_record_t *record;  /* that messages are about, or NULL */
+    struct cm_record_t *record;  /* NULL: no message of this run is about it */
 } cm_entry_t;
 
 /* A message on its way into a record. */
@@ -49,9 +50,9 @@ typedef struct cm_task_t {
     cm_entry_t *entry; /* NULL: no identity */
     const cm_table_t *table;
     struct cm_record_t *record;
-    const cm_error_t *fault; /* it can never be applied as it is */
+    const cm_error_t *fault; /* why it can never be applied as it is */
     int done;                /* it has taken effect */
-    int news;                /* it has changed the record: to be forwarded */
+    int changed;             /* it has changed the record: forward it */
     const cm_error_t *error; /* why it is not done */
 } cm_task_t;
 
@@ -88,28 +89,28 @@ typedef struct cm_effect_t {
     cm_datum_t *cells;    /* by column, what to write ... */
     char *writes;         /* ... of those that are written */
     const char *shape;    /* records of one shape share a statement */
-    cm_mapping_t mapping; /* without what only writing tells */
-    int save;             /* the mapping is to be written */
-    char *news;           /* by task: it changes the record */
+    cm_mapping_t mapping; /* without the ids that only the database knows */
+    int save;             /* write the mapping */
+    char *changed;        /* by task: it changes the record */
     apr_array_header_t *conflicts; /* cm_conflict_t */
     apr_array_header_t *republish; /* int: columns to publish once more */
-    int revived; /* a person keeps the deleted row: as a new record */
-    const cm_entry_t *dead_parent; /* a column that may not be NULL refers to
-                                      this deleted record; or NULL */
+    int revived; /* a person keeps the deleted row: it becomes a new record */
+    const cm_entry_t *dead_parent; /* the deleted record that a NOT NULL column
+                                      refers to, or NULL */
     const char *buried_id; /* the local id of a deleted record, or NULL */
 } cm_effect_t;
 
 /* What match= made of a record. */
 typedef enum cm_match_e {
-    CM_MATCH_OPEN,  /* not looked for */
-    CM_MATCH_NONE,  /* there is no such row */
-    CM_MATCH_FOUND, /* the row that it has adopted */
+    CM_MATCH_OPEN,  /* not looked for yet */
+    CM_MATCH_NONE,  /* no row matches */
+    CM_MATCH_FOUND, /* a row matches, and is adopted */
 } cm_match_e;
 
 /* A record that messages are about. */
 typedef struct cm_record_t {
     const cm_table_t *table;
-    cm_entry_t *entry;         /* NULL: no identity, always a new one */
+    cm_entry_t *entry;         /* NULL: no identity, always a new record */
     apr_array_header_t *tasks; /* cm_task_t *, in order of arrival */
     int next;                  /* the first task that is not done */
     cm_match_e match;
@@ -117,14 +118,15 @@ typedef struct cm_record_t {
     const cm_here_t *here;     /* NULL until it is read */
     const cm_effect_t *effect; /* NULL: none, or not yet */
     const cm_error_t *error;   /* why the last effect came to nothing */
-    int alone;       /* written alone: a mapping may be in the way of its id */
+    int alone;       /* written alone: free its id if a stale mapping has it */
     int in_no_cycle; /* breaking a cycle here failed */
-    const cm_entry_t *dead_parent; /* with which the row went, unseen */
+    const cm_entry_t *dead_parent; /* a foreign key deleted the row together
+                                      with this parent; or NULL */
 } cm_record_t;
 
 /* One application of messages. */
 typedef struct cm_run_t {
-    cm_apply_t apply; /* what is seen from outside; first, for the cast */
+    cm_apply_t apply; /* what callers see; first, for the cast */
     cm_node_t *node;
     const char *peer;
     apr_pool_t *pool;
@@ -134,7 +136,7 @@ typedef struct cm_run_t {
     apr_array_header_t *matched; /* cm_record_t *, by match=: parents first */
     int strict;                  /* see cm_apply_t; not while a cycle is open */
     const char *deferred;        /* for cm_transaction_check_deferred() */
-    /* what is to be written at the end: */
+    /* cm_apply_finish() writes: */
     apr_array_header_t *conflicts; /* cm_conflict_t */
     apr_array_header_t *republish; /* cm_republish_t */
     apr_array_header_t *altered;   /* cm_altered_t, one per column */
@@ -154,8 +156,8 @@ typedef struct cm_republish_t {
 
 /* --- check.c --- */
 
-/* Say what TASK is about (entry, table), or what is wrong with it (fault);
- * enter the parents that it refers to. */
+/* Set what TASK is about (entry, table), or what is wrong with it (fault), and
+ * enter the parents that it refers to into the directory. */
 void cm_check_task(cm_run_t *run, cm_task_t *task);
 
 /* --- directory.c --- */
@@ -167,18 +169,18 @@ cm_entry_t *cm_directory_get(cm_run_t *run, const cm_model_t *model,
 /* Return ENTRY, or what it is an alias of. */
 cm_entry_t *cm_directory_main(cm_entry_t *entry);
 
-/* Find ENTRY to be LOCAL_ID here, by MAPPING (both may be NULL). STORED: the
- * mapping has a row. */
+/* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
+ * SAVED: the mapping has a row. */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
-                      const cm_mapping_t *mapping, int stored,
+                      const cm_mapping_t *mapping, int saved,
                       const char *local_id);
 
 /* Read the mappings of all entries. */
 cm_error_t *cm_directory_refresh(cm_run_t *run,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return the key that ENTRY's identity gives a record here although nothing
- * maps it: with shared keys, or when it was made here. NULL: none. */
+/* Return the key that a record without a mapping has here by its identity:
+ * with shared keys, or when it was made here. NULL: it has none. */
 const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry);
 
 /* Append KEY, as text, as a row of KEYS and return its canonical form
@@ -186,14 +188,14 @@ const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry);
 const char *cm_directory_add_key(cm_run_t *run, const cm_table_t *table,
                                  const char *key, cm_bulk_t *keys);
 
-/* Find parents that are here although nothing maps them. */
+/* Find parents that are here without a mapping. */
 cm_error_t *cm_directory_find_parents(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_UNUSED_RESULT;
 
 /* --- lock.c --- */
 
-/* Lock the rows of all records, stamp what is committed, and read what is
- * here, in this order. */
+/* Lock the rows of all records and read them, and stamp all local changes that
+ * are committed. */
 cm_error_t *cm_lock_all(cm_run_t *run,
                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -208,22 +210,13 @@ void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
 cm_error_t *cm_match_find(int *found, cm_run_t *run,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return whether the parents by which RECORD was found are still taken for the
- * rows that they match. */
-int cm_match_stands(cm_run_t *run, const cm_record_t *record);
+/* After stamping: when a matching row has an identity of another origin, give
+ * it a second one. With one of the same origin it is another record. */
+cm_error_t *cm_match_adopt(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* --- adopt.c --- */
-
-/* After stamping: give rows that match, and have an identity of another origin,
- * a second one. Those of the same origin are another record. */
-cm_error_t *cm_adopt_matched(cm_run_t *run,
-                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Return whether a message of this run deletes RECORD. */
-int cm_adopt_is_dying(const cm_record_t *record);
-
-/* Send the deletes of records with aliases under each alias. */
-cm_error_t *cm_adopt_bury(cm_run_t *run,
+/* Queue a delete message for every alias of a deleted record. */
+cm_error_t *cm_match_bury(cm_run_t *run,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- read.c --- */
@@ -233,7 +226,7 @@ cm_error_t *cm_adopt_bury(cm_run_t *run,
 cm_error_t *cm_apply_read_records(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return what the message of TASK says. */
+/* Return the state that the message of TASK brings. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
 /* --- merge.c --- */
@@ -246,16 +239,16 @@ cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
 
 /* --- cells.c --- */
 
-/* Fill in which columns EFFECT writes into the row of RECORD, and what. Fails
- * with what parks it: CM_WAITS, CM_REJECTED; EFFECT->dead_parent is set when a
- * deleted parent is the reason. */
+/* Set which columns EFFECT writes into the row of RECORD, and the values. Fails
+ * with what parks the tasks: CM_WAITS, CM_REJECTED. When a deleted parent is
+ * the reason, EFFECT->dead_parent is set. */
 cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
                           cm_effect_t *effect) CM_UNUSED_RESULT;
 
 /* --- write.c --- */
 
-/* Write the effects of RECORDS (cm_record_t *), in chunks of one shape. Those
- * that cannot be written get an error; the others are done. Fails as
+/* Write the effects of RECORDS (cm_record_t *), in chunks of one shape. A
+ * record that cannot be written gets an error; the others are done. Fails as
  * cm_apply_run(). */
 cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -263,14 +256,14 @@ cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
 /* Return whether ERR ends the transaction. */
 int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err);
 
-/* --- stored.c --- */
+/* --- readback.c --- */
 
-/* Compare what the rows of COUNT RECORDS of one shape hold with what was just
- * written under the keys of MAPPINGS, where it may be something else;
- * RUN->altered gets the columns. */
-cm_error_t *cm_stored_compare(cm_run_t *run, cm_record_t **records,
-                              const cm_mapping_t *mappings, int count,
-                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* Read back the rows of COUNT RECORDS of one shape, just written under the keys
+ * of MAPPINGS, if the database may have changed the values. RUN->altered gets
+ * the columns that hold something else. */
+cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
+                                const cm_mapping_t *mappings, int count,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- mappings.c --- */
 
@@ -289,14 +282,14 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
 
 /* --- rounds.c --- */
 
-/* Merge all tasks that RECORD has left. Return whether that worked out; else
- * RECORD->error says what it waits for or fails of. */
+/* Merge all tasks that RECORD has left. Returns whether that worked; if not,
+ * RECORD->error says what it waits for or why it fails. */
 int cm_rounds_ready(cm_run_t *run, cm_record_t *record, int partial);
 
 /* Return whether RECORD has tasks that are not done. */
 int cm_rounds_pending(const cm_record_t *record);
 
-/* Write records, as long as others arrive that they wait for. */
+/* Write records until no new record appears that others wait for. */
 cm_error_t *cm_rounds_settle(cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -304,38 +297,28 @@ cm_error_t *cm_rounds_settle(cm_run_t *run,
 cm_error_t *cm_rounds_delete(cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* --- cycle.c --- */
+/* --- group.c --- */
 
-/* Write records that wait for one another: without these references first. */
-cm_error_t *cm_cycle_break(cm_run_t *run,
-                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* Write records that wait for each other: first without these references. */
+cm_error_t *cm_group_write_cycles(cm_run_t *run,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write RECORDS, whose effects are made, and what waits for them: all of them,
- * or (not *DONE) none. *DONE counts them. With LATE what the database checks
- * at the end of the transaction is checked when all are written, with
- * run->strict. */
-cm_error_t *cm_cycle_write(int *done, cm_run_t *run,
-                           const apr_array_header_t *records, int late,
-                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* --- together.c --- */
-
-/* Write records together that were refused one by one: they may depend on each
- * other by constraints that are checked at the end of a transaction. *MOVED
+/* Write records together that the database refused one by one: constraints that
+ * are checked at the end of the transaction may tie them to each other. *MOVED
  * counts those that are written. */
-cm_error_t *cm_together_write(int *moved, cm_run_t *run,
-                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- retry.c --- */
 
-/* Try what failed once more, one message at a time in order of arrival, until
- * nothing moves; then say why each of the others is parked. */
+/* Retry what failed, one message at a time in order of arrival, until nothing
+ * more succeeds; then set the reason why each of the others is parked. */
 cm_error_t *cm_apply_retry(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- forward.c --- */
 
-/* Hand on what has changed records to the other peers. */
+/* Queue the messages that have changed records for the other peers. */
 cm_error_t *cm_forward_messages(cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

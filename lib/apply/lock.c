@@ -1,5 +1,6 @@
-/* Lock, stamp, read: in any other order a local change that commits in
- * between would be overwritten here and win elsewhere. */
+/* First lock the rows, then stamp local changes, then read: in any other order
+ * a local change that commits in between would be overwritten here, but win on
+ * the other nodes. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -38,8 +39,8 @@ static cm_record_t *add_record(cm_run_t *run, const cm_task_t *task,
     return record;
 }
 
-/* Give each task its record. One that cannot be read but says whose it is
- * holds up its record: the order is kept. */
+/* Give each task its record. A faulty message whose record is known holds up
+ * the later ones of that record: their order is kept. */
 static void assign_records(cm_run_t *run)
 {
     int i;
@@ -144,8 +145,7 @@ static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
     return NULL;
 }
 
-/* Lock the rows of all records that are wanted and not locked yet; *LOCKED says
- * how many that were. */
+/* Lock the rows of all records that are not locked yet; *LOCKED counts them. */
 static cm_error_t *lock_wanted(int *locked, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
@@ -180,8 +180,8 @@ static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* With shared keys the same key is the same record, whatever name it was given
- * once: earlier versions named it as the database wrote the key. */
+/* With shared keys the same key is the same record, even if its mapping has
+ * another identity: earlier versions took the key as the database wrote it. */
 static int is_same_record(cm_run_t *run, cm_record_t *record,
                           const cm_mapping_t *mapping)
 {
@@ -206,7 +206,8 @@ static int is_unmapped(const cm_record_t *record, const cm_table_t *table)
            !record->entry->found->mapping;
 }
 
-/* A row that has the id of an unmapped record of ours may be another one. */
+/* A row with the id of an unmapped record may belong to another record: then
+ * the mappings say so. */
 static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
                                apr_pool_t *scratch_pool)
 {
@@ -255,8 +256,8 @@ static cm_error_t *disown_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Rows that were locked for another id than the one that a record has now are
- * not its own. */
+/* If a record has another id now than the one its row was locked for, the row
+ * is not its own. */
 static void disown_others(cm_run_t *run)
 {
     int i;
@@ -270,8 +271,8 @@ static void disown_others(cm_run_t *run)
     }
 }
 
-/* Ask for the mappings, unless they are still of VERSION; which is then the
- * one that is known. */
+/* Read the mappings, unless *VERSION, the version that was read last, is still
+ * the present one. */
 static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
@@ -281,8 +282,8 @@ static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
     return cm_directory_refresh(run, scratch_pool);
 }
 
-/* Stamping may name further rows: they are locked, too, and what committed
- * before that is stamped again. */
+/* Stamping may map further rows to records of this run. They are locked, too,
+ * and what was committed before that is stamped in the next turn. */
 static cm_error_t *lock_and_stamp(cm_run_t *run, apr_int64_t version,
                                   apr_pool_t *scratch_pool)
 {
@@ -305,12 +306,12 @@ cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_int64_t last_seq, version = -1;
 
-    /* The version is read first: a change that comes in between is noticed. */
+    /* Read before the mappings, so that a change in between is noticed. */
     CM_TRY(cm_node_refresh(&last_seq, run->node, scratch_pool));
     CM_TRY(refresh(&version, run, scratch_pool));
     assign_records(run);
     CM_TRY(lock_and_stamp(run, version, scratch_pool));
-    CM_TRY(cm_adopt_matched(run, scratch_pool));
+    CM_TRY(cm_match_adopt(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
     disown_others(run);
     return NULL;

@@ -1,8 +1,8 @@
 /* The mappings of records that have just been written. */
 #include "apply/internal.h"
 
-/* A mapping that this run made has an id by now: learn it, or it would be
- * made twice. */
+/* A mapping that this run has saved before has an id by now: read it, or the
+ * mapping would be inserted twice. */
 static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
                             cm_mapping_t *mapping, apr_pool_t *scratch_pool)
 {
@@ -11,7 +11,7 @@ static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
     const cm_mapping_t *found;
     apr_hash_t *all;
 
-    if (mapping->id || !record->entry || !record->entry->found->stored)
+    if (mapping->id || !record->entry || !record->entry->found->saved)
         return NULL;
     APR_ARRAY_PUSH(identities, cm_identity_t) = mapping->identity;
     CM_TRY(cm_mapping_by_identity(&all, run->node, mapping->type, identities,
@@ -34,7 +34,7 @@ static apr_array_header_t *local_ids(const cm_mapping_t *mappings, int count,
     return ids;
 }
 
-/* Records without a name get ours. */
+/* New records without an identity get one of this node. */
 static cm_error_t *name_new(cm_run_t *run, cm_record_t **records,
                             cm_mapping_t *mappings, int count,
                             apr_pool_t *scratch_pool)
@@ -60,8 +60,8 @@ static cm_error_t *name_new(cm_run_t *run, cm_record_t **records,
     return NULL;
 }
 
-/* The database hands out an id again after TRUNCATE: the mapping of the
- * record that is gone without a trace must let go of it. */
+/* After TRUNCATE the database hands out the same ids again: remove the id from
+ * the mapping of the record that had it before. */
 static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
                             const cm_mapping_t *mappings, int count,
                             apr_pool_t *scratch_pool)

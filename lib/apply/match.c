@@ -1,5 +1,6 @@
-/* match=: a record that comes for the first time may be here already, made by
- * someone on both sides. It is adopted, not made a second time. */
+/* match=: a record that arrives for the first time may have been created on
+ * both sides. The row here that has the same values in the columns of match= is
+ * adopted instead of creating a second one. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -9,8 +10,9 @@
 #include "record/canonical.h"
 #include "record/capture_row.h"
 #include "record/fit.h"
+#include "outbox/aliases.h"
 
-/* Records of one table that look for rows like them. */
+/* Records of one table for which matching rows are looked for. */
 typedef struct looking_t {
     const cm_table_t *table;
     cm_bulk_t *keys;
@@ -61,7 +63,9 @@ static const char *local_id_of(const cm_entry_t *parent)
     return record->row->local_id;
 }
 
-int cm_match_stands(cm_run_t *run, const cm_record_t *record)
+/* Return whether the parents by which RECORD was found are still taken for the
+ * rows that they match. */
+static int match_stands(cm_run_t *run, const cm_record_t *record)
 {
     const apr_array_header_t *match = record->table->model->match;
     int i;
@@ -76,8 +80,8 @@ int cm_match_stands(cm_run_t *run, const cm_record_t *record)
     return 1;
 }
 
-/* Give the value that RECORD has in a column of match=, as it would stand
- * here. Without one it is like no row. */
+/* Return the value of RECORD in a column of match=, as a row here would hold
+ * it. CM_ABSENT: it has none, and no row matches. */
 static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
                               const char *name)
 {
@@ -157,7 +161,8 @@ static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
     return looking;
 }
 
-/* Return the values of match= of a row here, as look_for() wrote them. */
+/* Return the values of a row in the columns of match=, as one text like that of
+ * look_for(). */
 static const char *row_text(const looking_t *looking,
                             const apr_array_header_t *attributes,
                             apr_pool_t *pool)
@@ -224,6 +229,18 @@ static cm_error_t *find_rows(int *found, cm_run_t *run,
     return NULL;
 }
 
+/* Return whether a message of this run deletes RECORD. */
+static int is_dying(const cm_record_t *record)
+{
+    int i;
+
+    for (i = 0; i < record->tasks->nelts; i++) {
+        if (CM_NTH(record->tasks, i, cm_task_t)->message->action == CM_DELETE)
+            return 1;
+    }
+    return 0;
+}
+
 cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
@@ -236,11 +253,154 @@ cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 
         if (record->table->model->match->nelts && record->entry &&
             !record->entry->found->mapping && !record->row->raw &&
-            record->match == CM_MATCH_OPEN && !cm_adopt_is_dying(record))
+            record->match == CM_MATCH_OPEN && !is_dying(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));
     }
     for (index = apr_hash_first(scratch_pool, all); index;
          index = apr_hash_next(index))
         CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
     return NULL;
+}
+
+static cm_error_t *save_one(cm_run_t *run, cm_mapping_t *mapping,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
+
+    mapping->changed = 1;
+    APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
+    return cm_mapping_save(run->node, one, pool);
+}
+
+/* OTHER, the smaller identity, takes over the row of MAPPING, which becomes its
+ * alias. Only one mapping may have a local id, hence the three steps. */
+static cm_error_t *rename_record(cm_run_t *run, const cm_entry_t *other,
+                                 const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_mapping_t smaller = *mapping, alias = *mapping;
+
+    alias.local_id = NULL;
+    CM_TRY(save_one(run, &alias, pool));
+    smaller.id = 0;
+    smaller.identity = other->identity;
+    CM_TRY(save_one(run, &smaller, pool));
+    CM_TRY(cm_directory_refresh(run, pool));
+    alias.same_as = other->found->mapping->id;
+    return save_one(run, &alias, pool);
+}
+
+static cm_error_t *add_alias(cm_run_t *run, const cm_entry_t *entry,
+                             const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_mapping_t alias = {.type = mapping->type,
+                          .identity = entry->identity,
+                          .same_as = mapping->id};
+
+    return save_one(run, &alias, pool);
+}
+
+/* The matching row belongs to another record than RECORD. */
+static void let_go(cm_run_t *run, cm_record_t *record)
+{
+    record->match = CM_MATCH_NONE;
+    cm_lock_set_row(run, record, record->row->wanted, NULL,
+                    record->row->local_id);
+}
+
+/* The messages of RECORD are about OTHER, which other messages of this run are
+ * about. */
+static void join_records(cm_run_t *run, cm_record_t *record, cm_record_t *other)
+{
+    int i;
+
+    for (i = 0; i < record->tasks->nelts; i++)
+        CM_NTH(record->tasks, i, cm_task_t)->record = other;
+    apr_array_cat(other->tasks, record->tasks);
+    record->tasks->nelts = 0;
+    let_go(run, record);
+}
+
+/* Give the record of MAPPING the identity of RECORD as a second one. */
+static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
+                              cm_entry_t *named, const cm_mapping_t *mapping,
+                              apr_pool_t *pool)
+{
+    cm_record_t *other = named->record;
+    cm_entry_t *entry = record->entry;
+
+    /* Forward it: from now on the other peers receive this record, and what
+     * refers to it, under one of the two identities. */
+    CM_NTH(record->tasks, 0, cm_task_t)->changed = 1;
+    if (cm_aliases_compare(entry->identity, mapping->identity) < 0)
+        CM_TRY(rename_record(run, entry, mapping, pool));
+    else
+        CM_TRY(add_alias(run, entry, mapping, pool));
+    CM_TRY(cm_directory_refresh(run, pool));
+    if (other)
+        join_records(run, record, other);
+    else
+        other = record;
+    entry = cm_directory_main(entry);
+    entry->record = other;
+    other->entry = entry;
+    return NULL;
+}
+
+/* MAPPING, or NULL, is that of the row that RECORD matches. Two records of one
+ * origin are different records, and one that a message deletes leaves its
+ * values to its successor. */
+static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
+                         const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_entry_t *named;
+
+    if (!mapping)
+        return NULL;
+    named = cm_directory_get(run, record->entry->model, mapping->identity);
+    if (!strcmp(mapping->identity.origin, record->entry->identity.origin) ||
+        (named->record && is_dying(named->record))) {
+        let_go(run, record);
+        return NULL;
+    }
+    return name_twice(run, record, named, mapping, pool);
+}
+
+cm_error_t *cm_match_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < run->matched->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->matched, i, cm_record_t);
+        apr_array_header_t *ids;
+        apr_hash_t *found;
+
+        if (record->match != CM_MATCH_FOUND || record->entry->found->mapping)
+            continue;
+        if (!match_stands(run, record)) {
+            let_go(run, record);
+            continue;
+        }
+        ids = apr_array_make(scratch_pool, 1, sizeof(const char *));
+        APR_ARRAY_PUSH(ids, const char *) = record->row->local_id;
+        CM_TRY(cm_mapping_by_local_id(
+            &found, run->node, record->table->model->type, ids, run->pool));
+        CM_TRY(adopt(
+            run, record,
+            apr_hash_get(found, record->row->local_id, APR_HASH_KEY_STRING),
+            scratch_pool));
+    }
+    return NULL;
+}
+
+cm_error_t *cm_match_bury(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_int64_t seq, before;
+
+    if (!run->burials->nelts)
+        return NULL;
+    CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
+    before = seq;
+    CM_TRY(cm_aliases_bury(&seq, run->node, run->burials, scratch_pool));
+    return seq > before ? cm_node_set_last_seq(run->node, seq, scratch_pool)
+                        : NULL;
 }

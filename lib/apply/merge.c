@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-/* A record whose effect is being made. */
+/* A record that is being merged. */
 typedef struct merging_t {
     cm_run_t *run;
     const cm_record_t *record;
@@ -23,15 +23,15 @@ static cm_error_t *hold(cm_run_t *run, const cm_task_t *task, const char *what)
         run->peer, task->message->id, run->peer, task->message->id);
 }
 
-/* Return whether a conflict waits for a person. */
+/* Return whether a conflict of RECORD waits for a person to decide. */
 static int is_held(const cm_record_t *record, const cm_task_t *task)
 {
     return record->table->model->conflict == CM_CONFLICT_HOLD &&
            task->item->decision == CM_DECIDE_NOT;
 }
 
-/* What stands here would be lost to a message that did not know it: return
- * whether it is to stay. */
+/* Return whether the value here stays, although it is older than that of TASK.
+ */
 static int wins_here(const cm_run_t *run, const cm_record_t *record,
                      const cm_task_t *task)
 {
@@ -42,8 +42,8 @@ static int wins_here(const cm_run_t *run, const cm_record_t *record,
             !strcmp(model->conflict_node, run->node->settings->name));
 }
 
-/* Return the value of FIELD as a person is to see it: of a reference, the
- * origin and the id there of the record that it refers to. */
+/* Return the value of FIELD as people see it: for a reference, the origin and
+ * the id there of the record that it refers to. */
 static cm_value_t shown_value(const cm_field_t *field, int is_reference,
                               apr_pool_t *pool)
 {
@@ -59,8 +59,8 @@ static cm_value_t shown_value(const cm_field_t *field, int is_reference,
     return value;
 }
 
-/* Note that the value LOST of column I lost to WON. Who the record is, is known
- * when it has been written (written.c). */
+/* Note that the value LOST of column I lost to WON. written.c adds the
+ * identity, which a new record gets when it is written. */
 static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
                           const cm_field_t *lost, const cm_field_t *won)
 {
@@ -78,7 +78,7 @@ static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
                         .message_id = task->message->id};
 }
 
-/* The clock that COLUMN had where the message was made, before it. */
+/* Return the clock that COLUMN had at the sender before its change. */
 static apr_int64_t base_of(const cm_message_t *message, const char *column)
 {
     const apr_int64_t *clock;
@@ -89,8 +89,8 @@ static apr_int64_t base_of(const cm_message_t *message, const char *column)
     return clock ? *clock : 0;
 }
 
-/* A person has decided there: a later message of the column knows of what is
- * here. */
+/* Return whether a person has decided the conflict at the sender: then a later
+ * message changes COLUMN knowing the value here, of clock HERE. */
 static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
                             const char *column, apr_int64_t here)
 {
@@ -120,10 +120,10 @@ static int is_republished(const cm_effect_t *effect, int column)
     return 0;
 }
 
-/* Let *WINNER stand in COLUMN with the clock of both, and publish it again:
- * that makes it newer than what it would have lost to. */
-static void settle(const merging_t *at, const cm_task_t *task, int column,
-                   cm_field_t *loser, const cm_field_t *winner)
+/* Let WINNER replace the value of LOSER, which keeps its clock, and publish
+ * COLUMN again: that gives the winner a newer clock. */
+static void let_win(const merging_t *at, const cm_task_t *task, int column,
+                    cm_field_t *loser, const cm_field_t *winner)
 {
     note_conflict(at, task, column, loser, winner);
     if (!is_republished(at->effect, column))
@@ -150,19 +150,20 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
         !is_decided_there(at->record, task, name, here->clock))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
     if (loses && wins_here(at->run, at->record, task))
-        settle(at, task, column, there, here);
+        let_win(at, task, column, there, here);
     else if (!loses && task->item->decision == CM_DECIDE_THEIRS)
-        settle(at, task, column, here, there);
+        let_win(at, task, column, here, there);
     else
         note_conflict(at, task, column, loses ? here : there,
                       loses ? there : here);
-    /* The other side may hold ours for a person, too: it is told. */
+    /* The other side may hold our value for a person, too: send the decision.
+     */
     if (task->item->decision && !is_republished(effect, column))
         APR_ARRAY_PUSH(effect->republish, int) = column;
     return NULL;
 }
 
-/* A change of a record that is deleted is lost, whenever it was made. */
+/* A change of a deleted record loses, whenever it was made. */
 static cm_error_t *check_deleted(const merging_t *at, const cm_task_t *task,
                                  const cm_state_t *incoming)
 {
@@ -179,7 +180,7 @@ static cm_error_t *check_deleted(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* A delete of what was changed here since the sender saw it. */
+/* A delete of a record that was changed here since the sender received it. */
 static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
                                 const cm_state_t *incoming)
 {
@@ -205,7 +206,7 @@ static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* A row that was adopted loses what the message says otherwise. */
+/* An adopted row loses the values that differ from the message. */
 static void check_adopted(const merging_t *at, const cm_task_t *task,
                           const cm_state_t *incoming)
 {
@@ -229,7 +230,7 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
 
     if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
         check_adopted(at, task, incoming);
-    /* Who creates a record has seen nothing of the one that is here. */
+    /* Whoever created the record did not know the one here. */
     if (!task->message->has_base && task->message->action != CM_CREATE)
         return NULL;
     if (at->effect->state->deleted_at)
@@ -241,8 +242,8 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* A gem's message gets the clocks that it lacks, and what it changed before:
- * from here on it is like any other. */
+/* A message of a gem has neither clocks nor a base: set both, so that it is
+ * like any other from here on. */
 static void stamp_gem(const merging_t *at, cm_task_t *task,
                       cm_state_t *incoming)
 {
@@ -269,8 +270,8 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
     }
 }
 
-/* Refuse a message of a host whose clock is far ahead. What the record has seen
- * may be ahead, too: then nothing is won by it. */
+/* Refuse a message of a host whose clock is far ahead, unless the record has
+ * such a clock already: then refusing it would not help. */
 static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
@@ -312,12 +313,12 @@ static cm_error_t *merge_task(const merging_t *at, int i)
     if (task->message->from_gem && !effect->state->deleted_at)
         stamp_gem(at, task, incoming);
     CM_TRY(check_conflicts(at, task, incoming));
-    effect->news[i] = (char)(cm_state_join(effect->state, incoming) ||
-                             effect->republish->nelts > republished);
+    effect->changed[i] = (char)(cm_state_join(effect->state, incoming) ||
+                                effect->republish->nelts > republished);
     return NULL;
 }
 
-/* The clocks of the record as it will be, for its mapping. */
+/* Return the clocks of STATE, for the mapping. */
 static cm_clocks_t clocks_of_state(const cm_table_t *table,
                                    const cm_state_t *state, apr_pool_t *pool)
 {
@@ -332,7 +333,7 @@ static cm_clocks_t clocks_of_state(const cm_table_t *table,
     return clocks;
 }
 
-static void make_mapping(const merging_t *at, int news)
+static void make_mapping(const merging_t *at, int changed)
 {
     cm_effect_t *effect = at->effect;
     const cm_entry_t *entry = at->record->entry;
@@ -355,11 +356,11 @@ static void make_mapping(const merging_t *at, int news)
     else if (at->record->here->exists)
         mapping->local_id = at->record->here->local_id;
     mapping->changed = 1;
-    effect->save = news || effect->kind != CM_EFFECT_NONE ||
+    effect->save = changed || effect->kind != CM_EFFECT_NONE ||
                    (at->record->here->exists && !entry->found->mapping);
 }
 
-static cm_effect_e kind_of(const merging_t *at, int news)
+static cm_effect_e kind_of(const merging_t *at, int changed)
 {
     const cm_record_t *record = at->record;
     int deleted = at->effect->state->deleted_at != 0;
@@ -367,17 +368,17 @@ static cm_effect_e kind_of(const merging_t *at, int news)
     if (at->effect->revived)
         return CM_EFFECT_NONE;
     if (record->here->exists)
-        return deleted ? CM_EFFECT_DELETE
-               : news  ? CM_EFFECT_UPDATE
-                       : CM_EFFECT_NONE;
-    return deleted || (record->entry && !news) ? CM_EFFECT_NONE
-                                               : CM_EFFECT_CREATE;
+        return deleted   ? CM_EFFECT_DELETE
+               : changed ? CM_EFFECT_UPDATE
+                         : CM_EFFECT_NONE;
+    return deleted || (record->entry && !changed) ? CM_EFFECT_NONE
+                                                  : CM_EFFECT_CREATE;
 }
 
-/* A record that cannot be without its parent, which is deleted, is deleted with
- * it: where the parent was deleted its row is gone already, taken along by a
- * foreign key, which MariaDB's triggers do not see. The values that the
- * messages bring are kept as lost, and all of a row that is here. */
+/* Delete a record whose NOT NULL reference is to a deleted parent. Where the
+ * parent was deleted, a foreign key has deleted the record's row, too, which
+ * MariaDB's triggers do not see. Conflicts keep the values that the messages
+ * bring, and all values of a row that is here. */
 static cm_error_t *go_with_parent(const merging_t *at, int until)
 {
     const cm_task_t *task = CM_NTH(at->record->tasks, until - 1, cm_task_t);
@@ -403,7 +404,7 @@ static cm_error_t *go_with_parent(const merging_t *at, int until)
     return cm_cells_make(at->run, at->record, effect);
 }
 
-/* Return whether RECORD is to go with a parent that is deleted. */
+/* Return whether the record is to be deleted with its parent. */
 static int is_orphan(const merging_t *at)
 {
     return at->effect->dead_parent && at->record->entry &&
@@ -421,27 +422,27 @@ static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
     effect->state = cm_state_copy(record->here->state, run->pool);
     for (i = 0; i < effect->state->count; i++)
         effect->state->fields[i].source = NULL;
-    effect->news = apr_pcalloc(run->pool, record->tasks->nelts + 1);
+    effect->changed = apr_pcalloc(run->pool, record->tasks->nelts + 1);
     effect->conflicts = apr_array_make(run->pool, 0, sizeof(cm_conflict_t));
     effect->republish = apr_array_make(run->pool, 0, sizeof(int));
     return effect;
 }
 
-/* Make the effect; fails with what parks the tasks. */
+/* Fill the effect. Fails with what parks the tasks. */
 static cm_error_t *make_effect(const merging_t *at)
 {
     const cm_record_t *record = at->record;
     cm_effect_t *effect = at->effect;
-    int news = 0, i;
+    int changed = 0, i;
     cm_error_t *err;
 
     if (record->here->unreadable)
         return cm_error_copy(record->here->unreadable, at->run->pool);
     for (i = record->next; i < effect->until; i++) {
         CM_TRY(merge_task(at, i));
-        news |= effect->news[i];
+        changed |= effect->changed[i];
     }
-    effect->kind = kind_of(at, news);
+    effect->kind = kind_of(at, changed);
     err = cm_cells_make(at->run, record, effect);
     if (!err && record->dead_parent && effect->kind == CM_EFFECT_CREATE) {
         effect->dead_parent = record->dead_parent;
@@ -449,11 +450,11 @@ static cm_error_t *make_effect(const merging_t *at)
     }
     if (err && is_orphan(at)) {
         err = go_with_parent(at, effect->until);
-        news = 1;
+        changed = 1;
     }
     if (err)
         return err;
-    make_mapping(at, news);
+    make_mapping(at, changed);
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Reading states: what a record here says, and what a message says. */
+/* The states of records here, and those that messages bring. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include "record/canonical.h"
 
-/* A record that is being read: its state is still open. */
+/* A record that is being read. */
 typedef struct reading_t {
     const cm_record_t *record;
     const cm_mapping_t *mapping; /* or NULL */
@@ -15,7 +15,7 @@ typedef struct reading_t {
     cm_value_t *raw;
 } reading_t;
 
-/* The row says nothing about deletes, nor about clocks: its mapping does. */
+/* Clocks and deletes stand in the mapping, not in the row. */
 static reading_t begin_reading(cm_run_t *run, const cm_record_t *record)
 {
     int count = record->table->column_count;
@@ -81,7 +81,7 @@ static reading_t read_record(cm_run_t *run, const cm_record_t *record)
     return reading;
 }
 
-/* A reference is compared by the name of the record that it refers to. */
+/* References are compared by the identities of the parents. */
 static cm_value_t name_value(const char *key)
 {
     return (cm_value_t){CM_TEXT, key, strlen(key)};
@@ -127,7 +127,7 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
     return state;
 }
 
-/* Reference columns here whose parents' names are asked for, of one model. */
+/* Reference columns here of which the parents, of one model, are looked up. */
 typedef struct naming_t {
     apr_array_header_t *local_ids; /* const char *, each once */
     apr_hash_t *seen;
@@ -153,8 +153,8 @@ static void ask_name(apr_hash_t *namings, const char *model, cm_field_t *field,
     APR_ARRAY_PUSH(naming->local_ids, const char *) = field->value.data;
 }
 
-/* Return the parent that a message gives the column, when it is the one that
- * stands there already: then nobody need be asked. */
+/* Return the parent that a message gives COLUMN if it is the one in the row
+ * already: then no look-up is needed. */
 static const cm_entry_t *named_by_tasks(cm_run_t *run,
                                         const cm_record_t *record,
                                         const cm_column_t *column,
@@ -232,7 +232,7 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
     return NULL;
 }
 
-/* Replace the values of references by the names of the parents. */
+/* Replace the values of references by the identities of the parents. */
 static cm_error_t *name_all(cm_run_t *run, const reading_t *readings, int count,
                             apr_pool_t *scratch_pool)
 {

@@ -1,6 +1,6 @@
-/* What failed is tried once more, as it happened: one message at a time. A
- * unique value that two records exchanged, or a row that was in the way, may
- * be free by then. */
+/* What failed is retried one message at a time, in the order in which it
+ * happened: then a unique value that two records exchanged is free, or a row
+ * that was in the way is gone. */
 #include "apply/internal.h"
 
 #include <apr_strings.h>
@@ -22,8 +22,8 @@ static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
     return cm_write_records(run, one, scratch_pool);
 }
 
-/* Go through the tasks in order of arrival. Once one of a record fails, its
- * later ones wait; *MOVED counts those that did not. */
+/* Try the tasks in order of arrival. When one fails, the later ones of its
+ * record wait. *MOVED counts those that are done. */
 static cm_error_t *try_tasks(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool)
 {
@@ -46,7 +46,8 @@ static cm_error_t *try_tasks(int *moved, cm_run_t *run,
     return NULL;
 }
 
-/* Messages that fail alone may do together: a later one mends an earlier. */
+/* Messages of a record that fail alone may succeed together, when a later one
+ * corrects an earlier one. */
 static cm_error_t *try_records(int *moved, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
@@ -75,8 +76,8 @@ static const cm_error_t *wait_behind(cm_run_t *run, const cm_task_t *first)
                    first->message->id);
 }
 
-/* What is left is parked: the first of a record with the reason, the others
- * behind it. */
+/* Set why what is left is parked: the first task of a record for its own
+ * reason, the others because they wait for it. */
 static void name_reasons(cm_run_t *run)
 {
     int i, j;
@@ -142,14 +143,14 @@ static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
         return NULL;
     parent =
         cm_directory_main(cm_directory_get(run, model, attribute->reference));
-    /* a row without a parent of its own goes by no foreign key, but unseen */
+    /* only a row that has a parent itself is deleted by a foreign key */
     return parent->found->mapping && parent->found->local_id &&
                    model->deletes && model->references->nelts
                ? parent
                : NULL;
 }
 
-/* Look whether a parent of RECORD has lost its row. */
+/* Set RECORD->dead_parent if a parent of RECORD has lost its row. */
 static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
                                     apr_pool_t *pool)
 {
@@ -175,10 +176,10 @@ static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
     return NULL;
 }
 
-/* InnoDB deletes rows by foreign keys, from parents to children and further
- * on, and no trigger sees it. A record whose row is gone, and that of its
- * parent, too, went that way: no other row is deleted unseen while its
- * children refer to it. *FOUND counts such records. */
+/* InnoDB deletes rows by foreign keys, from parents to children and so on, and
+ * runs no triggers. When the rows of a record and of its parent are both gone,
+ * that is how: in no other way can a parent's row disappear without a trigger.
+ * *FOUND counts such records. */
 static cm_error_t *find_orphans(int *found, cm_run_t *run,
                                 apr_pool_t *scratch_pool)
 {
@@ -207,7 +208,7 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         moved = 0;
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
-            CM_TRY(cm_together_write(&moved, run, scratch_pool));
+            CM_TRY(cm_group_write_refused(&moved, run, scratch_pool));
         if (!moved && cm_dialect_of_store(run->node->store)->cascades_hidden)
             CM_TRY(find_orphans(&moved, run, scratch_pool));
     } while (moved);

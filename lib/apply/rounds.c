@@ -14,15 +14,16 @@ int cm_rounds_ready(cm_run_t *run, cm_record_t *record, int partial)
     return !record->error;
 }
 
-/* Return whether RECORD may still be written in a round: what was refused is
- * tried again later, one message at a time. */
+/* Return whether to try RECORD in a round: what was refused is retried later,
+ * one message at a time (retry.c). */
 static int may_come(const cm_record_t *record)
 {
     return cm_rounds_pending(record) &&
            (!record->error || record->error->code == CM_WAITS);
 }
 
-/* Make the effects of all that wait for nothing; deletes are left. */
+/* Merge all records that wait for nothing, and return them. Deletes are merged,
+ * but written later. */
 static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
 {
     apr_array_header_t *ready = apr_array_make(pool, 64, sizeof(cm_record_t *));
@@ -59,7 +60,8 @@ cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Return how far MODEL is from one that refers to nothing. */
+/* Return how many references lead from MODEL up to one that refers to nothing.
+ */
 static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
                     int steps)
 {

@@ -1,11 +1,11 @@
-/* Writing effects: many records in one statement, and the bad ones alone. */
+/* Writing effects: many records in one statement, and the faulty ones alone. */
 #include "apply/internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 
-/* Some 500 rows cost the least per row; more gain nothing. */
+/* About 500 rows cost the least per row; more gain nothing. */
 #define CHUNK_ROWS  500
 #define CHUNK_BYTES (4 * 1024 * 1024)
 
@@ -36,7 +36,7 @@ static cm_bulk_t *begin_rows(const cm_record_t *first, int with_key,
     return cm_bulk_create(table->quoted, columns, count, with_key, pool);
 }
 
-/* New records of which no column is here. */
+/* New rows that consist of default values. */
 static cm_bulk_t *defaults(const cm_table_t *table, int count, apr_pool_t *pool)
 {
     cm_bulk_column_t *key = apr_palloc(pool, sizeof(*key));
@@ -66,7 +66,7 @@ static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
     return bulk;
 }
 
-/* A row without a key is no record: nobody could say which one it is. */
+/* A row without a key cannot be a record: nothing could refer to it. */
 static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
 {
     return cm_error_hint(
@@ -100,9 +100,8 @@ static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records,
     return NULL;
 }
 
-/* A trigger of the application may pass over a row without an error: then the
- * message has not been applied. Which row it was comes out when they are
- * halved. */
+/* A trigger of the application may skip a row without an error: then the
+ * message has not been applied. write_isolated() finds out which row it was. */
 static cm_error_t *held_back(const cm_table_t *table, apr_int64_t rows,
                              int count, const char *done, apr_pool_t *pool)
 {
@@ -131,8 +130,8 @@ static cm_error_t *update_rows(cm_run_t *run, cm_record_t **records, int count,
                      scratch_pool);
 }
 
-/* Fewer rows are deleted than there are when a foreign key takes along what
- * would have had its turn; but then they are gone. */
+/* Fewer rows than expected are deleted when a foreign key has deleted some of
+ * them together with others. That is fine if they are gone. */
 static cm_error_t *check_gone(cm_run_t *run, const cm_table_t *table,
                               const cm_bulk_t *keys, apr_pool_t *scratch_pool)
 {
@@ -184,7 +183,7 @@ static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records,
                                apr_pool_t *scratch_pool)
 {
     CM_TRY(write_rows(run, records, mappings, count, scratch_pool));
-    CM_TRY(cm_stored_compare(run, records, mappings, count, scratch_pool));
+    CM_TRY(cm_readback_compare(run, records, mappings, count, scratch_pool));
     CM_TRY(cm_mappings_write(run, records, mappings, count, scratch_pool));
     if (!run->strict)
         return NULL;
@@ -192,7 +191,7 @@ static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records,
                                          run->pool, scratch_pool);
 }
 
-/* Return the mappings of the effects of COUNT RECORDS, to be completed. */
+/* Return copies of the mappings of COUNT effects, for writing to complete. */
 static cm_mapping_t *mappings_of(cm_record_t **records, int count,
                                  apr_pool_t *pool)
 {
@@ -205,7 +204,7 @@ static cm_mapping_t *mappings_of(cm_record_t **records, int count,
 }
 
 /* Write COUNT records of one shape under a savepoint. When that fails, halve
- * them until the bad ones stand alone. */
+ * them until each faulty one is alone. */
 static cm_error_t *write_isolated(cm_run_t *run, cm_record_t **records,
                                   int count, apr_pool_t *scratch_pool)
 {

@@ -1,4 +1,4 @@
-/* After an effect has been written: it is what is here now. */
+/* What is here after an effect has been written, and what follows from it. */
 #include "apply/internal.h"
 
 #include <apr_strings.h>
@@ -6,7 +6,7 @@
 #include "node/graves.h"
 #include "outbox/aliases.h"
 
-/* Remember a record that has just been deleted, and might have aliases. */
+/* Remember a deleted record that may have aliases. */
 static void note_burial(cm_run_t *run, const cm_record_t *record)
 {
     const cm_effect_t *effect = record->effect;
@@ -32,7 +32,7 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
                       .by = by};
 }
 
-/* Remember what a deleted record was called here. */
+/* Remember the local id of a deleted record. */
 static void note_grave(cm_run_t *run, const cm_record_t *record,
                        const cm_mapping_t *mapping)
 {
@@ -101,7 +101,7 @@ static void finish_tasks(cm_record_t *record)
 
         task->done = !effect->partial;
         task->error = NULL;
-        task->news |= effect->news[i];
+        task->changed |= effect->changed[i];
     }
     if (!effect->partial)
         record->next = effect->until;

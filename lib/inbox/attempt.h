@@ -45,7 +45,7 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
 /* Begin a run for TAKING in POOL. */
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *taking, apr_pool_t *pool);
 
-/* Write what RUN did, and count it. With ATTEMPTS what is still parked counts
+/* Write what APPLY did, and count it. With ATTEMPTS what is still parked counts
  * one more, with NOTE_KEPT the receipt names what was parked before, too. */
 cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *apply,
                               int attempts, int note_kept,

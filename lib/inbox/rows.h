@@ -11,24 +11,24 @@ typedef struct cm_page_t {
     int count;         /* messages that it held; 0: there are no more */
 } cm_page_t;
 
-/* Keep what became of the items of RUN: new messages as rows, those kept
+/* Keep what became of the items of APPLY: new messages as rows, those kept
  * before in theirs. With ATTEMPTS, what is still parked counts one more. */
 cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Add to RUN the parked messages of its peer that are about the same records
+/* Add to APPLY the parked messages of its peer that are about the same records
  * as MESSAGES (cm_message_t *), in their order. */
 cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
                                    const apr_array_header_t *messages,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Add to RUN the next PAGE of parked messages of its peer, with WAITING only
+/* Add to APPLY the next PAGE of parked messages of its peer, with WAITING only
  * those that wait for another record. */
 cm_error_t *cm_inbox_rows_add_page(cm_apply_t *apply, cm_page_t *page,
                                    int waiting,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Add to RUN those of the messages IDS (apr_int64_t) of its peer that are
+/* Add to APPLY those of the messages IDS (apr_int64_t) of its peer that are
  * parked; a PAGE of them, whose AFTER counts the ids that are through. */
 cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
                                   const apr_array_header_t *ids,

@@ -1,4 +1,5 @@
-/* Whether what stands in the rows just written is what was written. */
+/* Reading rows back: the database may have stored something else than what was
+ * written. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -9,11 +10,11 @@
 #include "record/canonical.h"
 #include "node/altered.h"
 
-/* Examples are for people. */
+/* Examples are for people to read: no more than this is kept. */
 #define EXAMPLE_BYTES 200
 
-/* Return whether the rows of RECORD's shape may come to hold something else:
- * no other table pays for looking. */
+/* Return whether the rows of RECORD's shape may hold something else afterwards.
+ * Only these are read back. */
 static int may_be_altered(const cm_record_t *record)
 {
     const cm_table_t *table = record->table;
@@ -27,7 +28,8 @@ static int may_be_altered(const cm_record_t *record)
     return 0;
 }
 
-/* Return VALUE as it is compared: where JSON is written anew it is the same. */
+/* Return VALUE in the form in which it is compared: reformatted JSON is equal.
+ */
 static cm_value_t form_of(const cm_column_t *column, cm_value_t value,
                           apr_pool_t *pool)
 {
@@ -45,7 +47,7 @@ static const char *example_of(cm_value_t value, apr_pool_t *pool)
         return NULL;
     while (size < value.size && size > 0 && (value.data[size] & 0xC0) == 0x80)
         size--;
-    /* U+0000 ends it */
+    /* ends at U+0000 */
     return apr_pstrmemdup(pool, value.data, size);
 }
 
@@ -100,10 +102,10 @@ static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-/* The keys of COUNT RECORDS; ASKED maps them to their records. */
+/* Return the keys of COUNT RECORDS; BY_KEY gets the records by their keys. */
 static cm_bulk_t *keys_of(cm_run_t *run, cm_record_t **records,
                           const cm_mapping_t *mappings, int count,
-                          apr_hash_t *asked, apr_pool_t *pool)
+                          apr_hash_t *by_key, apr_pool_t *pool)
 {
     const cm_table_t *table = records[0]->table;
     cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
@@ -117,17 +119,17 @@ static cm_bulk_t *keys_of(cm_run_t *run, cm_record_t **records,
             cm_directory_add_key(run, table, mappings[i].local_id, keys);
 
         if (key)
-            apr_hash_set(asked, key, APR_HASH_KEY_STRING, records[i]);
+            apr_hash_set(by_key, key, APR_HASH_KEY_STRING, records[i]);
     }
     return keys;
 }
 
-cm_error_t *cm_stored_compare(cm_run_t *run, cm_record_t **records,
-                              const cm_mapping_t *mappings, int count,
-                              apr_pool_t *scratch_pool)
+cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
+                                const cm_mapping_t *mappings, int count,
+                                apr_pool_t *scratch_pool)
 {
     const cm_table_t *table = records[0]->table;
-    apr_hash_t *asked = apr_hash_make(scratch_pool);
+    apr_hash_t *by_key = apr_hash_make(scratch_pool);
     cm_bulk_t *keys;
     cm_rows_t *rows;
     int i;
@@ -136,7 +138,7 @@ cm_error_t *cm_stored_compare(cm_run_t *run, cm_record_t **records,
          records[0]->effect->kind != CM_EFFECT_UPDATE) ||
         !may_be_altered(records[0]))
         return NULL;
-    keys = keys_of(run, records, mappings, count, asked, scratch_pool);
+    keys = keys_of(run, records, mappings, count, by_key, scratch_pool);
     if (!cm_bulk_rows(keys))
         return NULL;
     CM_TRY(cm_bulk_select(
@@ -145,7 +147,7 @@ cm_error_t *cm_stored_compare(cm_run_t *run, cm_record_t **records,
         keys, NULL, 0, scratch_pool));
     for (i = 0; i < rows->count; i++) {
         const cm_record_t *record =
-            apr_hash_get(asked,
+            apr_hash_get(by_key,
                          cm_canonical_key(table, cm_cell_text(rows, i, 0),
                                           cm_dialect_of_store(run->node->store),
                                           scratch_pool),

@@ -1,0 +1,317 @@
+/* Records that can only be written together, all or none of them.
+ *
+ * Cycles: A refers to B, B to A, and neither is here. They are written without
+ * these references, which are filled in afterwards.
+ *
+ * Refused records: constraints that the database checks at the end of a
+ * transaction may tie records to each other. It refuses each alone, but not all
+ * of them together. */
+#include "apply/internal.h"
+
+#include <apr_strings.h>
+
+/* If no more than these are left, each is tried with each other one. */
+#define MOST_IN_PAIRS 16
+
+/* What a record pointed to before the attempt. */
+typedef struct before_t {
+    cm_record_t *record;
+    int next;
+    cm_match_e match;
+    const cm_here_t *here;
+    const cm_found_t *found;
+    const cm_effect_t *effect;
+    const cm_error_t *error;
+} before_t;
+
+/* Return the records that could be written without the references that they
+ * wait for. */
+static apr_array_header_t *waiting_records(cm_run_t *run, apr_pool_t *pool)
+{
+    apr_array_header_t *waiting =
+        apr_array_make(pool, 8, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->in_no_cycle || !record->entry ||
+            !cm_rounds_pending(record) || !record->error ||
+            record->error->code != CM_WAITS)
+            continue;
+        if (cm_rounds_ready(run, record, 1) &&
+            record->effect->kind != CM_EFFECT_DELETE)
+            APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
+        else
+            record->effect = NULL;
+    }
+    return waiting;
+}
+
+/* Remember all records that have tasks left: writing the group may free those
+ * that wait for it, too. */
+static apr_array_header_t *remember(const cm_run_t *run, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 16, sizeof(before_t));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        if (!record->entry || !cm_rounds_pending(record))
+            continue;
+        APR_ARRAY_PUSH(all, before_t) =
+            (before_t){record,       record->next,         record->match,
+                       record->here, record->entry->found, record->effect,
+                       record->error};
+    }
+    return all;
+}
+
+static void restore(const before_t *before)
+{
+    cm_record_t *record = before->record;
+    int i;
+
+    for (i = before->next; i < record->tasks->nelts; i++) {
+        cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+
+        task->done = task->changed = 0;
+    }
+    record->next = before->next;
+    record->match = before->match;
+    record->here = before->here;
+    record->entry->found = before->found;
+    record->error = before->error;
+    record->effect = record->error ? NULL : before->effect;
+}
+
+static void mark_incomplete(const apr_array_header_t *records)
+{
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        record->in_no_cycle = cm_rounds_pending(record);
+    }
+}
+
+/* Count those of RECORDS that are not done. */
+static int count_pending(const apr_array_header_t *records)
+{
+    int count = 0, i;
+
+    for (i = 0; i < records->nelts; i++)
+        count += cm_rounds_pending(CM_NTH(records, i, cm_record_t));
+    return count;
+}
+
+/* What the run had done before the attempt. */
+typedef struct done_t {
+    int conflicts, republish, burials, graves, created;
+} done_t;
+
+static done_t done_so_far(const cm_run_t *run)
+{
+    return (done_t){run->conflicts->nelts, run->republish->nelts,
+                    run->burials->nelts, run->graves->nelts, run->created};
+}
+
+static cm_error_t *undo(cm_run_t *run, const done_t *done,
+                        const apr_array_header_t *before,
+                        apr_pool_t *scratch_pool)
+{
+    int i;
+
+    CM_TRY(cm_transaction_rollback_to(run->node->store, "cycle", scratch_pool));
+    for (i = 0; i < before->nelts; i++)
+        restore(&APR_ARRAY_IDX(before, i, before_t));
+    run->conflicts->nelts = done->conflicts;
+    run->republish->nelts = done->republish;
+    run->burials->nelts = done->burials;
+    run->graves->nelts = done->graves;
+    run->created = done->created;
+    return NULL;
+}
+
+/* Check the deferred constraints now. Fails only with what ends the
+ * transaction. */
+static cm_error_t *check_late(int *refused, cm_run_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    cm_error_t *err = cm_transaction_check_deferred(
+        &run->deferred, run->node->store, run->pool, scratch_pool);
+
+    if (err && cm_write_is_fatal(run, err))
+        return err;
+    *refused = err != NULL;
+    return NULL;
+}
+
+/* Write RECORDS, whose effects are made, and what waits for them. *DONE counts
+ * them; 0: none is written. With LATE (and run->strict) deferred constraints
+ * are checked once, after all of them. */
+static cm_error_t *write_group(int *done, cm_run_t *run,
+                               const apr_array_header_t *records, int late,
+                               apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *before = remember(run, scratch_pool);
+    const done_t so_far = done_so_far(run);
+    const int strict = run->strict;
+    int refused = 0;
+    cm_error_t *err;
+
+    CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
+    run->strict = strict && !late;
+    err = cm_write_records(run, records, scratch_pool);
+    if (!err)
+        err = cm_rounds_settle(run, scratch_pool);
+    run->strict = strict;
+    CM_TRY(err);
+    *done = records->nelts - count_pending(records);
+    if (late && strict && *done == records->nelts)
+        CM_TRY(check_late(&refused, run, scratch_pool));
+    if (refused || *done < records->nelts) {
+        mark_incomplete(records);
+        CM_TRY(undo(run, &so_far, before, scratch_pool));
+        *done = 0;
+    }
+    return cm_transaction_release(run->node->store, "cycle", scratch_pool);
+}
+
+/* Try all that wait, at once. Those that failed are not tried again, so that
+ * this ends. *REPEAT says whether to try the others. */
+static cm_error_t *try_cycles(int *repeat, cm_run_t *run,
+                              apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *waiting = waiting_records(run, scratch_pool);
+    int done;
+
+    *repeat = 0;
+    if (!waiting->nelts)
+        return NULL;
+    CM_TRY(write_group(&done, run, waiting, 0, scratch_pool));
+    *repeat = !done;
+    return NULL;
+}
+
+cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int repeat;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    do {
+        apr_pool_clear(iterpool);
+        CM_TRY(try_cycles(&repeat, run, iterpool));
+    } while (repeat);
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Return the records that the database refused. */
+static apr_array_header_t *refused_records(const cm_run_t *run,
+                                           apr_pool_t *pool)
+{
+    apr_array_header_t *refused =
+        apr_array_make(pool, 8, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->entry && cm_rounds_pending(record) && record->error &&
+            record->error->code == CM_REJECTED && !record->here->unreadable &&
+            !CM_NTH(record->tasks, record->next, cm_task_t)->fault)
+            APR_ARRAY_PUSH(refused, cm_record_t *) = record;
+    }
+    return refused;
+}
+
+/* Try those of COUNT RECORDS that are not done, all at once. */
+static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
+                             int count, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *group =
+        apr_array_make(scratch_pool, count, sizeof(cm_record_t *));
+    const cm_error_t **errors =
+        apr_palloc(scratch_pool, count * sizeof(*errors));
+    int i;
+
+    for (i = 0; i < count; i++) {
+        cm_record_t *record = records[i];
+
+        errors[i] = record->error;
+        record->alone = 0;
+        if (cm_rounds_pending(record) && cm_rounds_ready(run, record, 0))
+            APR_ARRAY_PUSH(group, cm_record_t *) = record;
+    }
+    *done = 0;
+    if (group->nelts > 1)
+        CM_TRY(write_group(done, run, group, 1, scratch_pool));
+    for (i = 0; i < count; i++) {
+        if (!cm_rounds_pending(records[i]))
+            continue;
+        records[i]->error = errors[i];
+        records[i]->effect = NULL;
+    }
+    return NULL;
+}
+
+/* Try COUNT RECORDS together, then either half of them. */
+static cm_error_t *try_halves(int *moved, cm_run_t *run, cm_record_t **records,
+                              int count, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *pool;
+    int done;
+
+    if (count < 2)
+        return NULL;
+    apr_pool_create(&pool, scratch_pool);
+    CM_TRY(try_group(&done, run, records, count, pool));
+    apr_pool_destroy(pool);
+    *moved += done;
+    if (done)
+        return NULL;
+    CM_TRY(try_halves(moved, run, records, count / 2, scratch_pool));
+    return try_halves(moved, run, records + count / 2, count - count / 2,
+                      scratch_pool);
+}
+
+/* Try each refused record with each later one. */
+static cm_error_t *try_pairs(int *moved, cm_run_t *run,
+                             const apr_array_header_t *refused,
+                             apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int done, i, j;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < refused->nelts; i++) {
+        for (j = i + 1; j < refused->nelts; j++) {
+            cm_record_t *pair[] = {CM_NTH(refused, i, cm_record_t),
+                                   CM_NTH(refused, j, cm_record_t)};
+
+            if (!cm_rounds_pending(pair[0]) || !cm_rounds_pending(pair[1]))
+                continue;
+            apr_pool_clear(iterpool);
+            CM_TRY(try_group(&done, run, pair, 2, iterpool));
+            *moved += done;
+        }
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
+                                   apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *refused = refused_records(run, scratch_pool);
+
+    CM_TRY(try_halves(moved, run, (cm_record_t **)(void *)refused->elts,
+                      refused->nelts, scratch_pool));
+    refused = refused_records(run, scratch_pool);
+    if (refused->nelts > MOST_IN_PAIRS)
+        return NULL;
+    return try_pairs(moved, run, refused, scratch_pool);
+}
