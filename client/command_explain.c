@@ -7,37 +7,79 @@
 #include <apr_time.h>
 #include <json.h>
 
+#include "listing.h"
 #include "operate/explain.h"
 
-#define COLUMNS 5
-
-/* A clock as a person reads it. */
-static const char *moment(apr_int64_t clock, apr_pool_t *pool)
+static const char *changed_cell(const void *row, const sync_output_t *output,
+                                apr_pool_t *pool)
 {
-    apr_time_exp_t time;
+    const char *changed = ((const cm_event_t *)row)->changed;
 
-    if (clock < 1000000)
-        return clock ? "before all changes" : "-";
-    apr_time_exp_gmt(&time, clock);
-    return apr_psprintf(pool, "%04d-%02d-%02d %02d:%02d:%02d.%06d UTC",
-                        time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
-                        time.tm_hour, time.tm_min, time.tm_sec, time.tm_usec);
+    (void)output;
+    if (changed && !strcmp(changed, "[]"))
+        return "(sent again)";
+    return changed ? sync_output_clean(changed, pool) : "all";
 }
 
-static void add_row(apr_array_header_t *cells, const char *a, const char *b,
-                    const char *c, const char *d, const char *e)
+static const char *out_state_cell(const void *row, const sync_output_t *output,
+                                  apr_pool_t *pool)
 {
-    APR_ARRAY_PUSH(cells, const char *) = a;
-    APR_ARRAY_PUSH(cells, const char *) = b;
-    APR_ARRAY_PUSH(cells, const char *) = c;
-    APR_ARRAY_PUSH(cells, const char *) = d;
-    APR_ARRAY_PUSH(cells, const char *) = e;
+    const cm_event_t *one = row;
+
+    (void)output;
+    (void)pool;
+    return one->done ? "handed over" : one->id ? "waits" : "not numbered";
 }
 
-static const char *number(apr_int64_t value, apr_pool_t *pool)
+static const char *in_state_cell(const void *row, const sync_output_t *output,
+                                 apr_pool_t *pool)
 {
-    return value ? apr_psprintf(pool, "%" APR_INT64_T_FMT, value) : "-";
+    const cm_event_t *one = row;
+    const char *why = one->error ? sync_output_clean(one->error, pool) : "";
+
+    (void)output;
+    if (!one->done)
+        return apr_pstrcat(pool, "parked: ", why, NULL);
+    return *why ? why : "applied";
 }
+
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_event_t, field)
+static const sync_column_t out_columns[] = {
+    {COLUMN("SEQ", "id", NUMBER, id), .none = "-"},
+    {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
+    {COLUMN("CHANGED", "changed", TEXT, changed), .cell = changed_cell},
+    {COLUMN("CLOCK", "clock", MOMENT, clock)},
+    {COLUMN("STATE", "done", TRUTH, done), .cell = out_state_cell},
+    {COLUMN(NULL, "peer", TEXT, peer)},
+    {COLUMN(NULL, "error", TEXT, error)},
+    SYNC_COLUMN_END};
+
+static const sync_column_t in_columns[] = {
+    {COLUMN("FROM", "peer", TEXT, peer)},
+    {COLUMN("ID", "id", NUMBER, id), .none = "-"},
+    {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
+    {COLUMN("CLOCK", "clock", MOMENT, clock)},
+    {COLUMN("STATE", "done", TRUTH, done), .cell = in_state_cell},
+    {COLUMN(NULL, "changed", TEXT, changed)},
+    {COLUMN(NULL, "error", TEXT, error)},
+    SYNC_COLUMN_END};
+#undef COLUMN
+
+/* Values are cut here: the JSON has all of them. */
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_loss_t, field)
+static const sync_column_t loss_columns[] = {
+    {COLUMN("COLUMN", "column", TEXT, column), .none = "(discarded)"},
+    {COLUMN("LOST", "lost", TEXT, lost), .none = "-", .most = 60},
+    {COLUMN("CHANGED", "lost_clock", MOMENT, lost_clock)},
+    {COLUMN("WON", "won", TEXT, won), .none = "-", .most = 60},
+    {COLUMN("CHANGED", "won_clock", MOMENT, won_clock)},
+    {COLUMN(NULL, "peer", TEXT, peer)},
+    {COLUMN(NULL, "message", NUMBER, message_id)},
+    {COLUMN(NULL, "at", NUMBER, at)},
+    SYNC_COLUMN_END};
+#undef COLUMN
 
 static void print_record(const sync_client_t *client, const cm_model_t *model,
                          const cm_story_t *story, apr_pool_t *pool)
@@ -59,129 +101,35 @@ static void print_record(const sync_client_t *client, const cm_model_t *model,
     sync_output_line(output, "made by   %s, as %s", mapping->identity.origin,
                      sync_output_clean(mapping->identity.original_id, pool));
     sync_output_line(output, "changed   %s",
-                     moment(mapping->clocks.clock, pool));
+                     sync_output_moment(mapping->clocks.clock, pool));
     if (mapping->deleted_at)
         sync_output_line(output, "deleted   %s",
-                         moment(mapping->deleted_at, pool));
+                         sync_output_moment(mapping->deleted_at, pool));
 }
 
-static void print_out(const sync_client_t *client, const cm_story_t *story,
-                      apr_pool_t *pool)
+/* Print a part of the story, unless there is nothing in it. */
+static void print_part(const sync_client_t *client, const char *heading,
+                       const sync_column_t *columns,
+                       const apr_array_header_t *rows, apr_pool_t *pool)
 {
-    apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
-    int i;
-
-    if (!story->out->nelts)
+    if (!rows->nelts)
         return;
-    sync_output_line(client->output, "\nMessages out, newest first");
-    add_row(cells, "SEQ", "ACTION", "CHANGED", "CLOCK", "STATE");
-    for (i = 0; i < story->out->nelts; i++) {
-        const cm_event_t *one = &APR_ARRAY_IDX(story->out, i, cm_event_t);
-        const char *changed = one->changed ? one->changed : "all";
-
-        add_row(cells, number(one->id, pool), one->action ? one->action : "-",
-                strcmp(changed, "[]") ? changed : "(said again)",
-                moment(one->clock, pool),
-                one->done ? "handed over"
-                : one->id ? "waits"
-                          : "not numbered");
-    }
-    sync_output_table(client->output, cells, COLUMNS);
+    sync_output_line(client->output, "\n%s, newest first", heading);
+    sync_listing_table(client->output, columns, rows, pool);
 }
 
-static void print_in(const sync_client_t *client, const cm_story_t *story,
-                     apr_pool_t *pool)
+static void add_part(json_object *json, const char *name,
+                     const sync_column_t *columns,
+                     const apr_array_header_t *rows, apr_pool_t *pool)
 {
-    apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
-    int i;
+    json_object *list = json_object_new_array();
 
-    if (!story->in->nelts)
-        return;
-    sync_output_line(client->output, "\nMessages in, newest first");
-    add_row(cells, "FROM", "ID", "ACTION", "CLOCK", "STATE");
-    for (i = 0; i < story->in->nelts; i++) {
-        const cm_event_t *one = &APR_ARRAY_IDX(story->in, i, cm_event_t);
-        const char *why = one->error ? sync_output_clean(one->error, pool) : "";
-
-        add_row(cells, one->peer, number(one->id, pool),
-                one->action ? one->action : "-", moment(one->clock, pool),
-                !one->done ? apr_pstrcat(pool, "parked: ", why, NULL)
-                : *why     ? why
-                           : "applied");
-    }
-    sync_output_table(client->output, cells, COLUMNS);
-}
-
-static void print_losses(const sync_client_t *client, const cm_story_t *story,
-                         apr_pool_t *pool)
-{
-    apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
-    int i;
-
-    if (!story->losses->nelts)
-        return;
-    sync_output_line(client->output, "\nValues that lost, newest first");
-    add_row(cells, "COLUMN", "LOST", "CHANGED", "WON", "CHANGED");
-    for (i = 0; i < story->losses->nelts; i++) {
-        const cm_loss_t *one = &APR_ARRAY_IDX(story->losses, i, cm_loss_t);
-        const char *lost = one->lost ? sync_output_clean(one->lost, pool) : "-";
-
-        add_row(cells, one->column ? one->column : "(discarded)",
-                apr_psprintf(pool, "%.60s", lost),
-                moment(one->lost_clock, pool),
-                one->won ? apr_psprintf(pool, "%.60s",
-                                        sync_output_clean(one->won, pool))
-                         : "-",
-                moment(one->won_clock, pool));
-    }
-    sync_output_table(client->output, cells, COLUMNS);
-}
-
-static json_object *events_json(const apr_array_header_t *events)
-{
-    json_object *all = json_object_new_array();
-    int i;
-
-    for (i = 0; i < events->nelts; i++) {
-        const cm_event_t *one = &APR_ARRAY_IDX(events, i, cm_event_t);
-        json_object *json = json_object_new_object();
-
-        sync_output_add_text(json, "peer", one->peer);
-        sync_output_add_number(json, "id", one->id);
-        sync_output_add_text(json, "action", one->action);
-        sync_output_add_text(json, "changed", one->changed);
-        sync_output_add_number(json, "clock", one->clock);
-        sync_output_add_text(json, "error", one->error);
-        sync_output_add_truth(json, "done", one->done);
-        json_object_array_add(all, json);
-    }
-    return all;
-}
-
-static json_object *losses_json(const apr_array_header_t *losses)
-{
-    json_object *all = json_object_new_array();
-    int i;
-
-    for (i = 0; i < losses->nelts; i++) {
-        const cm_loss_t *one = &APR_ARRAY_IDX(losses, i, cm_loss_t);
-        json_object *json = json_object_new_object();
-
-        sync_output_add_text(json, "column", one->column);
-        sync_output_add_text(json, "lost", one->lost);
-        sync_output_add_number(json, "lost_clock", one->lost_clock);
-        sync_output_add_text(json, "won", one->won);
-        sync_output_add_number(json, "won_clock", one->won_clock);
-        sync_output_add_text(json, "peer", one->peer);
-        sync_output_add_number(json, "message", one->message_id);
-        sync_output_add_number(json, "at", one->at);
-        json_object_array_add(all, json);
-    }
-    return all;
+    sync_listing_json(list, columns, rows, pool);
+    json_object_object_add(json, name, list);
 }
 
 static void print_json(const sync_client_t *client, const cm_model_t *model,
-                       const cm_story_t *story)
+                       const cm_story_t *story, apr_pool_t *pool)
 {
     const cm_mapping_t *mapping = story->mapping;
     json_object *json = json_object_new_object();
@@ -196,9 +144,9 @@ static void print_json(const sync_client_t *client, const cm_model_t *model,
     sync_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
     sync_output_add_number(json, "deleted_at",
                            mapping ? mapping->deleted_at : 0);
-    json_object_object_add(json, "out", events_json(story->out));
-    json_object_object_add(json, "in", events_json(story->in));
-    json_object_object_add(json, "lost", losses_json(story->losses));
+    add_part(json, "out", out_columns, story->out, pool);
+    add_part(json, "in", in_columns, story->in, pool);
+    add_part(json, "lost", loss_columns, story->losses, pool);
     sync_output_json(client->output, json);
 }
 
@@ -225,12 +173,13 @@ cm_error_t *sync_command_explain(int *status, sync_client_t *client,
                                  word[words->nelts - 1], scratch_pool),
                scratch_pool, "cannot explain");
     if (client->output->json) {
-        print_json(client, model, story);
+        print_json(client, model, story, scratch_pool);
         return NULL;
     }
     print_record(client, model, story, scratch_pool);
-    print_out(client, story, scratch_pool);
-    print_in(client, story, scratch_pool);
-    print_losses(client, story, scratch_pool);
+    print_part(client, "Messages out", out_columns, story->out, scratch_pool);
+    print_part(client, "Messages in", in_columns, story->in, scratch_pool);
+    print_part(client, "Values that lost", loss_columns, story->losses,
+               scratch_pool);
     return NULL;
 }

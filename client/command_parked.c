@@ -7,89 +7,60 @@
 #include <json.h>
 
 #include "operate/parked.h"
+#include "listing.h"
 #include "withheld.h"
 #include "outbox/withheld.h"
 
-#define COLUMNS     6
 #define MOST_LISTED 1000
 #define MOST_TOLD   10
 
-static void add_cell(apr_array_header_t *cells, const char *text)
+static const char *record_cell(const void *row, const sync_output_t *output,
+                               apr_pool_t *pool)
 {
-    APR_ARRAY_PUSH(cells, const char *) = text;
+    const cm_parked_row_t *parked = row;
+
+    (void)output;
+    return sync_output_record(parked->message.identity.origin,
+                              parked->message.identity.original_id, pool);
 }
 
-static void add_row(apr_array_header_t *cells, const cm_parked_row_t *row,
-                    const sync_output_t *output, apr_pool_t *pool)
+/* What waits for another record needs nobody. */
+static const char *reason_cell(const void *row, const sync_output_t *output,
+                               apr_pool_t *pool)
 {
-    const cm_parked_t *message = &row->message;
-    const char *reason = message->reason ? message->reason : "";
-    const char *record = "";
+    const cm_parked_t *message = &((const cm_parked_row_t *)row)->message;
+    const char *reason =
+        sync_output_clean(message->reason ? message->reason : "", pool);
 
-    if (message->identity.origin)
-        record = apr_pstrcat(pool, message->identity.origin, "/",
-                             message->identity.original_id, NULL);
-    add_cell(cells, row->peer);
-    add_cell(cells, apr_psprintf(pool, "%" APR_INT64_T_FMT, message->id));
-    add_cell(cells, message->model ? message->model : "?");
-    add_cell(cells, sync_output_clean(record, pool));
-    add_cell(cells,
-             row->received_at ? sync_output_ago(row->received_at, pool) : "-");
-    reason = sync_output_clean(reason, pool);
-    add_cell(cells, message->transient
-                        ? sync_output_paint(output, 'd', reason, pool)
-                        : reason);
+    return message->transient ? sync_output_paint(output, 'd', reason, pool)
+                              : reason;
 }
 
-static json_object *as_json(const cm_parked_row_t *row)
-{
-    const cm_parked_t *message = &row->message;
-    json_object *json = json_object_new_object();
-
-    sync_output_add_text(json, "peer", row->peer);
-    sync_output_add_number(json, "id", message->id);
-    sync_output_add_text(json, "model", message->model);
-    sync_output_add_text(json, "origin", message->identity.origin);
-    sync_output_add_text(json, "original_id", message->identity.original_id);
-    sync_output_add_text(json, "action", row->action);
-    sync_output_add_text(json, "reason", message->reason);
-    sync_output_add_truth(json, "transient", message->transient);
-    sync_output_add_number(json, "attempts", row->attempts);
-    sync_output_add_number(json, "received_at", row->received_at);
-    return json;
-}
-
-static void print_json(const sync_client_t *client,
-                       const apr_array_header_t *rows,
-                       const apr_array_header_t *withheld)
-{
-    json_object *all = json_object_new_array();
-    int i;
-
-    for (i = 0; i < rows->nelts; i++)
-        json_object_array_add(
-            all, as_json(&APR_ARRAY_IDX(rows, i, cm_parked_row_t)));
-    sync_withheld_json(all, withheld);
-    sync_output_json(client->output, all);
-}
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_parked_row_t, field)
+static const sync_column_t columns[] = {
+    {COLUMN("PEER", "peer", TEXT, peer)},
+    {COLUMN("ID", "id", NUMBER, message.id)},
+    {COLUMN("MODEL", "model", TEXT, message.model), .none = "?"},
+    {.title = "RECORD", .cell = record_cell},
+    {COLUMN("AGE", "received_at", AGE, received_at), .none = "-"},
+    {COLUMN("REASON", "reason", TEXT, message.reason), .cell = reason_cell},
+    {COLUMN(NULL, "origin", TEXT, message.identity.origin)},
+    {COLUMN(NULL, "original_id", TEXT, message.identity.original_id)},
+    {COLUMN(NULL, "action", TEXT, action)},
+    {COLUMN(NULL, "transient", TRUTH, message.transient)},
+    {COLUMN(NULL, "attempts", INT, attempts)},
+    SYNC_COLUMN_END};
+#undef COLUMN
 
 static cm_error_t *print_table(const sync_client_t *client,
                                const apr_array_header_t *rows, apr_pool_t *pool)
 {
-    static const char *const heading[COLUMNS] = {"PEER",   "ID",  "MODEL",
-                                                 "RECORD", "AGE", "REASON"};
-    apr_array_header_t *cells = apr_array_make(pool, 64, sizeof(char *));
     apr_int64_t all;
-    int i;
 
     if (rows->nelts == 0)
         return NULL;
-    for (i = 0; i < COLUMNS; i++)
-        add_cell(cells, heading[i]);
-    for (i = 0; i < rows->nelts; i++)
-        add_row(cells, &APR_ARRAY_IDX(rows, i, cm_parked_row_t), client->output,
-                pool);
-    sync_output_table(client->output, cells, COLUMNS);
+    sync_listing_table(client->output, columns, rows, pool);
     if (rows->nelts < MOST_LISTED)
         return NULL;
     CM_TRY(
@@ -112,7 +83,11 @@ cm_error_t *sync_command_parked(int *status, sync_client_t *client,
     CM_TRY(cm_withheld_list(&withheld, client->node, client->options->peer,
                             MOST_LISTED, scratch_pool));
     if (client->output->json) {
-        print_json(client, rows, withheld);
+        json_object *list = json_object_new_array();
+
+        sync_listing_json(list, columns, rows, scratch_pool);
+        sync_withheld_json(list, withheld, scratch_pool);
+        sync_output_json(client->output, list);
         return NULL;
     }
     if (!rows->nelts && !withheld->nelts)

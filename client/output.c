@@ -287,6 +287,27 @@ void sync_output_add_truth(struct json_object *json, const char *name,
     json_object_object_add(json, name, json_object_new_boolean(truth != 0));
 }
 
+const char *sync_output_moment(apr_int64_t clock, apr_pool_t *pool)
+{
+    apr_time_exp_t time;
+
+    if (clock < 1000000)
+        return clock ? "before all changes" : "-";
+    apr_time_exp_gmt(&time, clock);
+    return apr_psprintf(pool, "%04d-%02d-%02d %02d:%02d:%02d.%06d UTC",
+                        time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
+                        time.tm_hour, time.tm_min, time.tm_sec, time.tm_usec);
+}
+
+const char *sync_output_record(const char *origin, const char *original_id,
+                               apr_pool_t *pool)
+{
+    if (!origin || !original_id)
+        return "";
+    return sync_output_clean(apr_pstrcat(pool, origin, "/", original_id, NULL),
+                             pool);
+}
+
 const char *sync_output_number(apr_int64_t number, apr_pool_t *pool)
 {
     const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);

@@ -87,6 +87,13 @@ void sync_output_progress(sync_output_t *output, const char *what,
 /* Return TEXT as one line that may be shown: cm_clean(). */
 const char *sync_output_clean(const char *text, apr_pool_t *pool);
 
+/* Return CLOCK as date and time; "-" for 0. */
+const char *sync_output_moment(apr_int64_t clock, apr_pool_t *pool);
+
+/* Return "ORIGIN/ID", or "" for a record without an identity (NULL). */
+const char *sync_output_record(const char *origin, const char *original_id,
+                               apr_pool_t *pool);
+
 /* Return NUMBER with its thousands apart: "1,234,567". */
 const char *sync_output_number(apr_int64_t number, apr_pool_t *pool);
 

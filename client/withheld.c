@@ -7,10 +7,10 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "listing.h"
 #include "outbox/withheld.h"
 #include "operate/parked.h"
 
-#define COLUMNS   7
 #define MOST_SENT 1000
 
 static const char *const hints[] = {
@@ -89,71 +89,72 @@ cm_error_t *sync_words_divide(apr_array_header_t **parked,
     return NULL;
 }
 
-void sync_withheld_json(json_object *all, const apr_array_header_t *rows)
+static const char *record_cell(const void *row, const sync_output_t *output,
+                               apr_pool_t *pool)
 {
-    int i;
+    const cm_withheld_t *withheld = row;
 
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_withheld_t *row = &APR_ARRAY_IDX(rows, i, cm_withheld_t);
-        json_object *json = json_object_new_object();
-
-        sync_output_add_text(json, "peer", row->peer);
-        sync_output_add_number(json, "id", row->seq);
-        sync_output_add_truth(json, "withheld", 1);
-        sync_output_add_text(json, "model", row->model);
-        sync_output_add_text(json, "origin", row->identity.origin);
-        sync_output_add_text(json, "original_id", row->identity.original_id);
-        sync_output_add_text(json, "action", row->action);
-        sync_output_add_text(json, "refused_by",
-                             cm_withheld_refuser_name(row->refuser));
-        sync_output_add_text(json, "reason", row->reason);
-        sync_output_add_text(json, "hint", hints[row->refuser]);
-        sync_output_add_number(json, "withheld_at", row->withheld_at);
-        json_object_array_add(all, json);
-    }
+    (void)output;
+    return sync_output_record(withheld->identity.origin,
+                              withheld->identity.original_id, pool);
 }
 
-static void add_row(apr_array_header_t *cells, const cm_withheld_t *row,
-                    apr_pool_t *pool)
+static const char *refuser_of(const void *row, const sync_output_t *output,
+                              apr_pool_t *pool)
 {
-    const char *record = "";
-    const char *values[COLUMNS];
-    int i;
+    (void)output;
+    (void)pool;
+    return cm_withheld_refuser_name(((const cm_withheld_t *)row)->refuser);
+}
 
-    if (row->identity.origin)
-        record = apr_pstrcat(pool, row->identity.origin, "/",
-                             row->identity.original_id, NULL);
-    values[0] = row->peer;
-    values[1] = apr_psprintf(pool, "%" APR_INT64_T_FMT, row->seq);
-    values[2] = row->model ? row->model : "?";
-    values[3] = sync_output_clean(record, pool);
-    values[4] = sync_output_ago(row->withheld_at, pool);
-    values[5] = cm_withheld_refuser_name(row->refuser);
-    values[6] = sync_output_clean(row->reason, pool);
-    for (i = 0; i < COLUMNS; i++)
-        APR_ARRAY_PUSH(cells, const char *) = values[i];
+static const char *hint_of(const void *row, const sync_output_t *output,
+                           apr_pool_t *pool)
+{
+    (void)output;
+    (void)pool;
+    return hints[((const cm_withheld_t *)row)->refuser];
+}
+
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_withheld_t, field)
+static const sync_column_t columns[] = {
+    {COLUMN("WITHHELD FROM", "peer", TEXT, peer)},
+    {COLUMN("ID", "id", NUMBER, seq)},
+    {COLUMN("MODEL", "model", TEXT, model), .none = "?"},
+    {.title = "RECORD", .cell = record_cell},
+    {COLUMN("AGE", "withheld_at", AGE, withheld_at)},
+    {.title = "REFUSED BY",
+     .key = "refused_by",
+     .kind = SYNC_FIELD_COMPUTED,
+     .cell = refuser_of},
+    {COLUMN("REASON", "reason", TEXT, reason)},
+    {COLUMN(NULL, "origin", TEXT, identity.origin)},
+    {COLUMN(NULL, "original_id", TEXT, identity.original_id)},
+    {COLUMN(NULL, "action", TEXT, action)},
+    {.key = "hint", .kind = SYNC_FIELD_COMPUTED, .cell = hint_of},
+    SYNC_COLUMN_END};
+#undef COLUMN
+
+void sync_withheld_json(json_object *all, const apr_array_header_t *rows,
+                        apr_pool_t *pool)
+{
+    size_t first = json_object_array_length(all), i;
+
+    sync_listing_json(all, columns, rows, pool);
+    for (i = first; i < json_object_array_length(all); i++)
+        sync_output_add_truth(json_object_array_get_idx(all, i), "withheld", 1);
 }
 
 void sync_withheld_table(const sync_client_t *client,
                          const apr_array_header_t *rows, apr_pool_t *pool)
 {
-    static const char *const heading[COLUMNS] = {
-        "WITHHELD FROM", "ID",         "MODEL", "RECORD",
-        "AGE",           "REFUSED BY", "REASON"};
-    apr_array_header_t *cells = apr_array_make(pool, 64, sizeof(char *));
     int seen[sizeof(hints) / sizeof(*hints)] = {0};
     size_t hint;
     int i;
 
-    for (i = 0; i < COLUMNS; i++)
-        APR_ARRAY_PUSH(cells, const char *) = heading[i];
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_withheld_t *row = &APR_ARRAY_IDX(rows, i, cm_withheld_t);
-
-        add_row(cells, row, pool);
-        seen[row->refuser] = 1;
-    }
-    sync_output_table(client->output, cells, COLUMNS);
+    for (i = 0; i < rows->nelts; i++)
+        seen[APR_ARRAY_IDX(rows, i, cm_withheld_t).refuser] = 1;
+    sync_listing_table(client->output, columns, rows, pool);
     for (hint = 0; hint < sizeof(hints) / sizeof(*hints); hint++)
         if (seen[hint])
             sync_output_line(client->output, "hint: %s: %s",

@@ -30,8 +30,8 @@ cm_error_t *sync_words_divide(apr_array_header_t **parked,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Append what is held back in ROWS (cm_withheld_t) to the JSON array ALL. */
-void sync_withheld_json(struct json_object *all,
-                        const apr_array_header_t *rows);
+void sync_withheld_json(struct json_object *all, const apr_array_header_t *rows,
+                        apr_pool_t *pool);
 
 /* Print ROWS as a table, and what a person can do. */
 void sync_withheld_table(const sync_client_t *client,
