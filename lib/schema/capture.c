@@ -18,7 +18,7 @@
 static const char *const events[EVENTS] = {"insert", "update", "delete",
                                            "truncate"};
 
-/* FNV-1a: names and templates are no one's secrets. */
+/* FNV-1a: names and templates are not secret. */
 static apr_uint64_t hash_of(const char *text, apr_uint64_t hash)
 {
     for (; *text; text++)
@@ -43,8 +43,8 @@ static void set(cm_filling_t *filling, const char *name, const char *value)
                    cm_expression_without_doubling(value, filling->pool));
 }
 
-/* Return the name of the trigger for EVENT. Long names, and those with a
- * schema, which could be another table's, end with a hash. */
+/* Return the name of the trigger for EVENT. Long names end with a hash, and so
+ * do those with a schema, which another table could have. */
 static const char *trigger_name(const cm_table_t *table, const char *event,
                                 apr_pool_t *pool)
 {
@@ -129,8 +129,8 @@ static void set_key(cm_filling_t *filling)
         types->differs(filling->table->key, types->before, types->after, pool));
 }
 
-/* Return SQL of the names of the columns that changed, each behind a comma,
- * and of whether any did. */
+/* Set SQL of the names of the columns that changed, each after a comma, and of
+ * whether any did. */
 static void set_changed(cm_filling_t *filling)
 {
     const cm_types_t *types = filling->types;
@@ -198,8 +198,8 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
     return NULL;
 }
 
-/* Append the statements of section NAME, filled in, to ALL; where there is
- * none, nothing. */
+/* Append the statements of section NAME, filled in, to ALL, if there is such a
+ * section. */
 static void add_section(apr_array_header_t *all, const cm_filling_t *filling,
                         const char *name)
 {
@@ -216,8 +216,8 @@ static void add_section(apr_array_header_t *all, const cm_filling_t *filling,
                         filling->values, filling->pool);
 }
 
-/* Append the triggers on the table that is filled in, where functions stand
- * apart from them (PostgreSQL). */
+/* Append the triggers on the table, if they are separate from their functions
+ * (PostgreSQL). */
 static void add_triggers(apr_array_header_t *all, const cm_filling_t *filling)
 {
     const int deletes = filling->table->model->deletes;
@@ -261,8 +261,8 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
                        NULL);
 }
 
-/* Return the mark that tells the triggers of these STATEMENTS from those of
- * other columns or another version; it stands in each of them. */
+/* Return the mark in each of these STATEMENTS: it tells their triggers from
+ * those made for other columns or by another version. */
 static const char *mark_of(const apr_array_header_t *statements,
                            apr_pool_t *pool)
 {
@@ -274,7 +274,8 @@ static const char *mark_of(const apr_array_header_t *statements,
     return apr_pstrcat(pool, "communicator ", hash_text(hash, pool), NULL);
 }
 
-/* What is written to a partition itself fires no trigger of the table. */
+/* A partition needs its own triggers: what is written to it directly fires none
+ * of the table's. */
 static cm_error_t *add_partitions(apr_array_header_t *all,
                                   cm_filling_t *filling)
 {

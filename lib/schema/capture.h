@@ -1,18 +1,17 @@
-/* Capture: triggers on the tables of published models that write each change
- * of the application into outbound_messages. */
+/* Capture: triggers on the tables of published models write each change that
+ * the application makes into outbound_messages. */
 #ifndef CM_SCHEMA_CAPTURE_H
 #define CM_SCHEMA_CAPTURE_H
 
 #include "schema/catalog.h"
 
-/* Give the statements that install (renew) the triggers of TABLE, to be run
+/* Give the statements that install or renew the triggers of TABLE, to be run
  * one by one: const char *. Running them again changes nothing. */
 cm_error_t *cm_capture_statements(apr_array_header_t **statements,
                                   cm_store_t *store, const cm_table_t *table,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Say whether the triggers of TABLE are there and made from its present
- * columns. */
+/* Give whether TABLE has its triggers, made for its present columns. */
 typedef enum cm_capture_e {
     CM_CAPTURE_MISSING,
     CM_CAPTURE_STALE,
@@ -23,17 +22,15 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
                              const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return SQL, a subselect, of how many of our triggers are on the table of
- * MODEL and enabled; what stands for its "%s" is added to ARGUMENTS
- * (cm_datum_t). */
+/* Return SQL, a subselect, of how many of our triggers on the table of MODEL
+ * are enabled. The values for its "%s" are added to ARGUMENTS (cm_datum_t). */
 const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool);
 
-/* Return how many triggers the table of MODEL has in STORE when all are
- * there. */
+/* Return how many triggers the table of MODEL should have in STORE. */
 int cm_capture_wanted(const cm_store_t *store, const cm_model_t *model);
 
-/* Return whether TRIGGER is the name of a trigger that TABLE has in STORE. */
+/* Return whether TRIGGER is the name of a trigger of TABLE in STORE. */
 int cm_capture_owns(const cm_store_t *store, const cm_table_t *table,
                     const char *trigger, apr_pool_t *scratch_pool);
 

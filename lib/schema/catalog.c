@@ -74,9 +74,9 @@ static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
 {
     if (!strcmp(kind, "table") || !strcmp(kind, "partitioned"))
         return NULL;
-    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is no table but a %s",
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is a %s, not a table",
                                  model->table, kind),
-                         pool, "name the table behind it");
+                         pool, "name the table behind it: table=");
 }
 
 static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
@@ -93,15 +93,15 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
     row = (int)(table->key - table->columns);
     if (!cell_number(rows, row, UNIQUE))
         return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
-                                     "column '%s' of table '%s' is no key: "
-                                     "no unique index is on it alone",
+                                     "column '%s' of table '%s' is not a key: "
+                                     "it has no unique index of its own",
                                      model->key, model->table),
                              pool, "name its key column: key=");
     if (table->key->value_class == CM_CLASS_BINARY ||
         (table->key->is_bits && !dialect->bits_as_text))
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is binary, which cannot "
-                       "be a record's name",
+                       "identify a record",
                        model->key, model->table);
     if (model->shared_keys && table->key->generated)
         return CM_FAIL(pool, CM_SCHEMA,
@@ -123,7 +123,7 @@ cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
     const char *place;
     int count = 0;
 
-    /* Some databases ask more than once. */
+    /* In some databases they are needed more than once. */
     for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
          place++, count++)
         arguments[count] = names[count % 2];

@@ -1,13 +1,13 @@
-/* What a table of the application looks like, asked of the database once per
- * connection and again after a statement failed with CM_SCHEMA. */
+/* What a table of the application looks like. The database is asked once per
+ * connection, and again after a statement failed with CM_SCHEMA. */
 #ifndef CM_SCHEMA_CATALOG_H
 #define CM_SCHEMA_CATALOG_H
 
 #include "store/store.h"
 #include "schema/table.h"
 
-/* Read the table of MODEL. Fails with CM_SCHEMA when there is none, it has
- * no key column, or it is not one that can be written (says which). */
+/* Read the table of MODEL. Fails with CM_SCHEMA when there is no such table, it
+ * has no key column, or it is a view or the like. */
 cm_error_t *cm_catalog_read(cm_table_t **table, cm_store_t *store,
                             const cm_model_t *model, apr_pool_t *result_pool,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

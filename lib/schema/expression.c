@@ -5,8 +5,8 @@
 
 #include <apr_strings.h>
 
-/* Return TEXT as a literal for SQL with parameters. Marks are doubled, never
- * escaped, so that cm_expression_with_alias() sees where it ends. */
+/* Return TEXT as a literal for SQL with parameters. Quotation marks are
+ * doubled, never escaped, so that cm_expression_with_alias() finds its end. */
 static const char *literal(const cm_store_t *store, const char *text,
                            apr_pool_t *pool)
 {
@@ -101,7 +101,7 @@ const char *cm_expression_body(const cm_table_t *table, const cm_store_t *store,
     return object_by_function(table, store, pool);
 }
 
-/* Quoted names and texts may hold anything, a "t." too. */
+/* Quoted names and texts may contain anything, even "t.". */
 const char *cm_expression_with_alias(const char *expression, const char *alias,
                                      apr_pool_t *pool)
 {

@@ -9,16 +9,17 @@
 const char *cm_expression_body(const cm_table_t *table, const cm_store_t *store,
                                apr_pool_t *pool);
 
-/* Return NAME as a JSON string behind BEFORE, as an SQL literal ready for SQL
- * with parameters. */
+/* Return an SQL literal, for SQL with parameters, of BEFORE, NAME as a JSON
+ * string, and AFTER. */
 const char *cm_expression_name(const cm_store_t *store, const char *before,
                                const char *name, const char *after,
                                apr_pool_t *pool);
 
-/* Return SQL with every "%%" made "%": for SQL without parameters. */
+/* Return SQL with "%" for each "%%", to be run without parameters. */
 const char *cm_expression_without_doubling(const char *sql, apr_pool_t *pool);
 
-/* Return EXPRESSION of the catalog (capture) with ALIAS for "t": NEW, OLD. */
+/* Return EXPRESSION, about the row "t", with ALIAS (NEW, OLD) in place of "t".
+ */
 const char *cm_expression_with_alias(const char *expression, const char *alias,
                                      apr_pool_t *pool);
 

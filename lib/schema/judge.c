@@ -11,8 +11,8 @@
 #include "schema/expression.h"
 #include "schema/migrate.h"
 
-/* What section "judge" of sql/DRIVER/catalog.sql may report. TEXT gets the
- * table's name and the detail of the row. */
+/* What section "judge" of sql/DRIVER/catalog.sql may find. TEXT is a format for
+ * the table's name and the detail of the row. */
 typedef struct charge_t {
     const char *name;
     int refused;
@@ -28,14 +28,13 @@ static const charge_t charges[] = {
     {"partition", 1, 1,
      "table '%s' is a partition of '%s': what is written to that table would "
      "not be published",
-     "give the model the partitioned table: table="},
+     "use the partitioned table for the model: table="},
     {"child", 0, 1,
-     "table '%s' inherits from '%s': no trigger sees changes that are made "
-     "through that table",
+     "table '%s' inherits from '%s': changes made through that table fire no "
+     "trigger",
      "let the application change the rows through '%s' itself"},
     {"parent", 0, 1,
-     "tables inherit from '%s' (%s): no trigger sees what is inserted into "
-     "them",
+     "tables inherit from '%s' (%s): rows inserted into them fire no trigger",
      "give each of them a model of its own, or use partitions"},
     {"unlogged", 0, 0,
      "table '%s' is UNLOGGED: a crash of the server empties it, and no delete "
@@ -92,7 +91,7 @@ static const char *key_hint(const cm_table_t *table, const cm_types_t *types,
     return cm_sql_fill(types->not_null, values, pool);
 }
 
-/* A row whose key is NULL is of no record. */
+/* A row whose key is NULL is not a record. */
 static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
                              const cm_table_t *table, apr_pool_t *pool)
 {

@@ -1,4 +1,5 @@
-/* Whether a table can take part: what migrate refuses and check reports. */
+/* Whether a table can be synchronised: what migrate refuses and check reports.
+ */
 #ifndef CM_SCHEMA_JUDGE_H
 #define CM_SCHEMA_JUDGE_H
 
@@ -7,15 +8,14 @@
 /* Something that is wrong with a table. */
 typedef struct cm_finding_t {
     int refused;      /* migrate stops; 0: it is a warning only */
-    int used;         /* refused, but the table is in use as it is: migrate
-                         only warns, check still reports it */
+    int used;         /* refused, but records are already synchronised: migrate
+                         only warns, check reports it */
     const char *text; /* what is wrong, a sentence about the table */
     const char *hint; /* what to do, or NULL */
 } cm_finding_t;
 
-/* Judge the table of MODEL. *FINDINGS: cm_finding_t, refusals first; empty
- * when all is well. Fails with CM_SCHEMA when the table cannot be read at
- * all (cm_catalog_read()), and when the database cannot be asked. */
+/* Judge the table of MODEL. *FINDINGS: cm_finding_t, refusals first; empty when
+ * nothing is wrong. Fails as cm_catalog_read() and cm_statement_select(). */
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
@@ -24,7 +24,8 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
 cm_error_t *cm_judge_error(const apr_array_header_t *findings,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* The same, without those that an existing set-up may keep. */
+/* The same, without refusals of tables whose records are already
+ * synchronised. */
 cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 

@@ -41,7 +41,7 @@ const char *cm_migrate_joined(const apr_array_header_t *texts,
     return text;
 }
 
-/* Do the step that SQL, with its values filled in, makes. */
+/* Do the step WHAT: the statements of SQL, with its values filled in. */
 static cm_error_t *do_section(cm_migration_t *migration, const char *what,
                               const char *sql, apr_pool_t *scratch_pool)
 {
@@ -56,7 +56,7 @@ static void set_value(cm_migration_t *migration, const char *name,
     apr_hash_set(migration->values, name, APR_HASH_KEY_STRING, value);
 }
 
-/* Note that FILE is done. */
+/* Record that FILE was run. */
 static cm_error_t *record(cm_migration_t *migration, const char *file)
 {
     apr_pool_t *pool = migration->pool;
@@ -92,8 +92,8 @@ static cm_error_t *run_file(cm_migration_t *migration, const char *file)
     return record(migration, file);
 }
 
-/* Refuse to rebuild a table of a gem that has columns of somebody else's:
- * they would be lost. */
+/* Refuse to rebuild a table of a gem that has columns of somebody else: they
+ * would be lost. */
 static cm_error_t *check_strangers(cm_migration_t *migration)
 {
     apr_pool_t *pool = migration->pool;
@@ -111,8 +111,8 @@ static cm_error_t *check_strangers(cm_migration_t *migration)
         pool, "move it to a table of its own: upgrading would lose it");
 }
 
-/* Give the messages of the gem's time to the only peer, when that was not
- * known as they were taken over. */
+/* Give the messages of the gem's time to the only peer, if it was not known
+ * when the gem's tables were upgraded. */
 static cm_error_t *adopt(cm_migration_t *migration)
 {
     const apr_array_header_t *peers = migration->settings->peers;
@@ -146,7 +146,8 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
     if (present > known)
         return cm_error_hint(
             CM_FAIL(migration->pool, CM_SCHEMA,
-                    "the tables have version %d, this program knows %d",
+                    "the tables have version %d, this program knows only up to "
+                    "%d",
                     present, known),
             migration->pool, "install the newer program here too");
     if (!present)
@@ -158,7 +159,8 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
     return present ? adopt(migration) : NULL;
 }
 
-/* SQLite: switch to the write-ahead log, which no transaction can. */
+/* SQLite: switch to the write-ahead log, which is not possible in a
+ * transaction. */
 static cm_error_t *set_journal(cm_migration_t *migration)
 {
     apr_pool_t *pool = migration->pool;
@@ -179,8 +181,8 @@ static cm_error_t *set_journal(cm_migration_t *migration)
     return cm_statement_select(&rows, migration->store, sql, NULL, 0, pool);
 }
 
-/* Run the section NAME of schema.sql that takes or gives back the lock, where
- * there is one; *RESULT gets what it returns. */
+/* Run the section NAME of schema.sql, if there is one, that takes or releases
+ * the lock; *RESULT gets what it returns. */
 static cm_error_t *run_lock(apr_int64_t *result, cm_migration_t *migration,
                             const char *name)
 {
@@ -207,9 +209,9 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
     return cm_migrate_triggers_renew(migration);
 }
 
-/* MariaDB commits every statement of DDL, so its steps stand alone, each
- * safe to repeat, under a lock of the session. */
-static cm_error_t *migrate_alone(cm_migration_t *migration)
+/* Where DDL commits, each step stands alone and is safe to repeat. A lock of
+ * the session keeps others out. */
+static cm_error_t *migrate_step_by_step(cm_migration_t *migration)
 {
     const char *sql =
         cm_migrate_plan_sql(migration->store, "patience", migration->pool);
@@ -252,7 +254,7 @@ static cm_error_t *dry_run_all(cm_migration_t *migration)
     return migrate_all(migration);
 }
 
-/* Make the values that the steps may name. */
+/* Set the values that the steps may name. */
 static cm_error_t *set_values(cm_migration_t *migration)
 {
     const apr_array_header_t *peers = migration->settings->peers;
@@ -287,7 +289,7 @@ static cm_error_t *run(cm_migration_t *migration)
     if (!err && migration->dry_run)
         err = dry_run_all(migration);
     else if (!err && cm_dialect_of_store(store)->ddl_commits)
-        err = migrate_alone(migration);
+        err = migrate_step_by_step(migration);
     else if (!err)
         err = migrate_in_transaction(migration);
     cm_store_forget(store);

@@ -1,12 +1,13 @@
-/* What migrate does each time, beside the numbered steps: the function that
- * the application's triggers may ask, which a dump can lose; and forgetting
- * which columns were altered, as a person may have mended that. */
+/* What migrate does each time, besides the numbered steps: it creates the
+ * function that triggers of the application may call, which a dump can lose,
+ * and forgets which columns did not keep their value, as somebody may have
+ * mended that. */
 #include "schema/migrate_internal.h"
 
 #include "store/sql.h"
 
-/* Do the section CREATE when the question NAME has (WANTED: or has not) rows
- * for an answer. */
+/* Run the section CREATE when the query NAME finds rows (WANTED), or finds none
+ * (not WANTED). */
 static cm_error_t *do_if(cm_migration_t *migration, const char *name,
                          int wanted, const char *create, const char *what)
 {
@@ -32,7 +33,7 @@ cm_error_t *cm_migrate_beside(cm_migration_t *migration)
     CM_TRY(do_if(migration, "applying", 0, "applying.create",
                  "makes the function communicator_applying(), which triggers "
                  "of the application may ask"));
-    /* a dry run has not made it */
+    /* A dry run has not created it. */
     CM_TRY(cm_statement_select(
         &rows, migration->store,
         cm_migrate_plan_sql(migration->store, "table", pool), &table, 1, pool));

@@ -1,4 +1,4 @@
-/* What the files of cm_schema share: one run of migrate. */
+/* What the files of migrate share. */
 #ifndef CM_SCHEMA_MIGRATE_INTERNAL_H
 #define CM_SCHEMA_MIGRATE_INTERNAL_H
 
@@ -12,8 +12,8 @@ typedef struct cm_migration_t {
     int dry_run;
     cm_schema_report_t report;
     void *baton;
-    apr_array_header_t *removed; /* const cm_model_t *: their triggers go, and
-                                    nothing else is done; or NULL */
+    apr_array_header_t *removed; /* const cm_model_t *: only drop their
+                                    triggers; or NULL */
     apr_array_header_t *tables;  /* const cm_table_t *: published */
     apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
     apr_pool_t *pool;            /* lives as long as the run */
@@ -23,12 +23,12 @@ typedef struct cm_migration_t {
 const char *cm_migrate_plan_sql(const cm_store_t *store, const char *name,
                                 apr_pool_t *pool);
 
-/* Return the version in the name of a migration, "001-create.sql"; 0: the
- * file is none. */
+/* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
+ * not a migration. */
 int cm_migrate_plan_version_of(const char *file);
 
-/* Find the sections (cm_sql_section_t) of FILE whose conditions hold, before
- * any is done: what a dry run says is then what a real one does. Fails as
+/* Find the sections (cm_sql_section_t) of FILE whose conditions hold before any
+ * is run, so that a real run does what a dry run says. Fails as
  * cm_statement_select(). */
 cm_error_t *cm_migrate_plan(apr_array_header_t **steps, cm_store_t *store,
                             const char *file,
@@ -50,14 +50,12 @@ cm_error_t *
 cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
 
 /* Install the triggers of the published tables that are missing or stale, and
- * remove those of tables that are published no longer. Fails as
- * cm_statement_execute(). */
+ * remove those that no model uses. Fails as cm_statement_execute(). */
 cm_error_t *
 cm_migrate_triggers_renew(cm_migration_t *migration) CM_UNUSED_RESULT;
 
-/* Do what migrate does each time, beside the numbered steps and the triggers:
- * make the function communicator_applying(), forget which columns were
- * altered. Fails as cm_statement_execute(). */
+/* Do what migrate does each time, besides the numbered steps and the triggers:
+ * migrate_beside.c. Fails as cm_statement_execute(). */
 cm_error_t *cm_migrate_beside(cm_migration_t *migration) CM_UNUSED_RESULT;
 
 /* Drop all triggers of the tables of MODELS (const cm_model_t *), a step for

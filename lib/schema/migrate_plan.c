@@ -1,5 +1,5 @@
-/* What a database has of Communicator's tables, and which steps of a
- * migration it needs. */
+/* Which of Communicator's tables a database has, and which steps of a migration
+ * it needs. */
 #include "schema/migrate_internal.h"
 
 #include <string.h>
@@ -22,8 +22,8 @@ const char *cm_migrate_plan_sql(const cm_store_t *store, const char *name,
                           name, pool);
 }
 
-/* Ask the catalog (section KIND) whether THING is there: "outbound_messages",
- * "outbound_messages.seq". */
+/* Find out (section KIND of schema.sql) whether THING exists:
+ * "outbound_messages", "outbound_messages.seq". */
 static cm_error_t *exists(int *there, cm_store_t *store, const char *kind,
                           const char *thing, apr_pool_t *scratch_pool)
 {
@@ -41,7 +41,7 @@ static cm_error_t *exists(int *there, cm_store_t *store, const char *kind,
     return NULL;
 }
 
-/* Say whether CONDITION holds: "when column outbound_messages.seq". */
+/* Find out whether CONDITION holds: "when column outbound_messages.seq". */
 static cm_error_t *holds(int *result, cm_store_t *store, const char *condition,
                          apr_pool_t *scratch_pool)
 {

@@ -12,8 +12,8 @@
 #include "schema/expression.h"
 #include "schema/judge.h"
 
-/* Give what tells the table of MODEL from others in the list of triggers;
- * NULL: there is no such table. */
+/* Give *KEY, which identifies the table of MODEL in the list of triggers; NULL:
+ * there is no such table. */
 static cm_error_t *key_of_table(const char **key, cm_store_t *store,
                                 const cm_model_t *model, apr_pool_t *pool)
 {
@@ -26,8 +26,8 @@ static cm_error_t *key_of_table(const char **key, cm_store_t *store,
     return NULL;
 }
 
-/* Refuse a table that cannot take part; report what is only a warning. The
- * table of a model that is only received may be created later. */
+/* Refuse a table that cannot be synchronised; report what is only a warning.
+ * The table of a model that is only received may be created later. */
 static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
 {
     apr_pool_t *pool = migration->pool;
@@ -95,7 +95,7 @@ static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
         statements, pool);
 }
 
-/* What a trigger is, which section "triggers" of schema.sql lists. */
+/* The columns of section "triggers" of schema.sql. */
 enum {
     TABLE_KEY,
     TABLE_NAME,
@@ -103,10 +103,10 @@ enum {
     TRIGGER
 };
 
-/* Give our triggers that belong to none of TABLES (const cm_table_t *): of a
- * table that is not published, or with the name that it had before. *OTHERS:
- * the rows of the list. BROKEN (const cm_model_t *) cannot be read, so their
- * tables are left alone. */
+/* Find our triggers that belong to none of TABLES (const cm_table_t *): on a
+ * table that is not published, or named as the table was before. *OTHERS: int,
+ * their places in *ROWS. The tables of BROKEN (const cm_model_t *), which
+ * cannot be read, are left alone. */
 static cm_error_t *find_others(apr_array_header_t **others, cm_rows_t **rows,
                                cm_store_t *store,
                                const apr_array_header_t *tables,
@@ -217,7 +217,7 @@ static cm_error_t *drop_others(int *dropped, cm_migration_t *migration)
     return NULL;
 }
 
-/* Drop the functions that no trigger is left for, where triggers have some. */
+/* Drop the functions that no trigger calls any more (PostgreSQL). */
 static cm_error_t *drop_functions(cm_migration_t *migration)
 {
     apr_pool_t *pool = migration->pool;

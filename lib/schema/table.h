@@ -1,5 +1,5 @@
 /* A table of the application: its columns, its key, and the SQL that reads a
- * row of it in raw form. cm_catalog_read() makes it; it does not change. */
+ * row of it in raw form. cm_catalog_read() makes it; it never changes. */
 #ifndef CM_SCHEMA_TABLE_H
 #define CM_SCHEMA_TABLE_H
 
@@ -39,7 +39,8 @@ typedef struct cm_column_t {
     int is_unsigned;      /* integers */
     int is_bits;          /* a number of PRECISION bits: MariaDB's bit(n), and
                              PostgreSQL's up to 64 */
-    int loose;            /* SQLite: the type is a wish, no check is made */
+    int loose;            /* SQLite: holds values of any type, whatever its
+                             own is */
     int nullable;
     int has_default;       /* or the database makes the value itself */
     int on_update;         /* MariaDB: an UPDATE that does not set it, does */
@@ -51,8 +52,8 @@ typedef struct cm_column_t {
                               with "t." before the column's name */
 } cm_column_t;
 
-/* What MariaDB's capture has instead of bytes that are too many for one value:
- * no hexadecimal digits. */
+/* What MariaDB captures instead of bytes that are too many for one value. It is
+ * not hexadecimal digits. */
 #define CM_CAPTURE_APART "too large"
 
 typedef struct cm_table_t {
@@ -76,7 +77,7 @@ typedef struct cm_table_t {
 /* Return the column of that name, or NULL. */
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
 
-/* Return the number of the column NAME in TABLE when messages may set it, or
+/* Return the index of the column NAME in TABLE if messages may set it, else
  * -1. */
 int cm_table_settable(const cm_table_t *table, const char *name);
 

@@ -9,13 +9,13 @@
 #include "store/dialect_internal.h"
 #include "store/store.h"
 
-/* How long a writer waits for another one. */
+/* How long a writer waits for another, and how long between two tries. */
 #define CM_BUSY_SECONDS 10
 #define CM_BUSY_PAUSE   apr_time_from_msec(20)
 
 /* How long it waits between two tries to begin. SQLite has no queue: an
- * application that never pauses leaves its lock for some microseconds between
- * two transactions, which only many tries find. They cost a system call. */
+ * application that never pauses releases its lock for some microseconds between
+ * two transactions, which only many tries find. Each costs a system call. */
 #define CM_BEGIN_PAUSE 200 /* microseconds, and as many again by chance */
 
 struct cm_store_t {
@@ -37,18 +37,18 @@ struct cm_store_t {
     int read_only;                /* its session takes no writes: it must not
                                      be used again */
     int failed;                   /* a statement of the transaction failed */
-    int doomed;           /* the transaction is gone: only a rollback is left */
-    cm_outside_e outside; /* what the last error came of */
-    int locked;           /* holds the turn of SQLite's writers */
-    int found_rows;       /* MySQL: known to count the rows found */
+    int doomed;                   /* the transaction can only be rolled back */
+    cm_outside_e outside;         /* the cause of the last error */
+    int locked;                   /* holds the turn of SQLite's writers */
+    int found_rows;               /* MySQL: known to count the rows found */
 };
 
-/* Make the error of a driver call that returned RC; notes what it means for
- * transaction and connection. */
+/* Return the error of a driver call that returned RC, and note what it means
+ * for the transaction and the connection. */
 cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool);
 
-/* Return whether RC only says that another connection changed the schema
- * since this one looked (SQLite): once more, and all is well. */
+/* Return whether RC only says that another connection has changed the schema
+ * since this one read it (SQLite): a second try succeeds. */
 int cm_statement_outdated(const cm_store_t *store, int rc);
 
 /* Return whether RC says that another process holds SQLite's lock. */
@@ -60,35 +60,35 @@ typedef struct cm_tries_t {
     apr_time_t deadline;
 } cm_tries_t;
 
-/* Return whether a statement that returned RC is to be tried again: its
- * schema is outdated, or another process holds SQLite's lock and no
- * transaction is open, as inside one BEGIN has waited. It has then waited a
- * moment. Needed because the driver waits where a statement runs but not where
- * it is prepared, which reads the schema and so needs the lock, too: while
- * another process recovers the journal or removes it. */
+/* Return whether to try a statement again that returned RC, after waiting a
+ * moment: its schema is outdated, or another process holds SQLite's lock and no
+ * transaction is open (inside one, BEGIN has waited). The driver waits when it
+ * runs a statement but not when it prepares one, which reads the schema and so
+ * needs the lock, too, while another process recovers or removes the journal.
+ */
 int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries);
 
-/* Run SQL as it stands, without looking at the state of the transaction. */
+/* Run SQL as it stands, whatever the state of the transaction. */
 cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Renew a lost connection unless a transaction is open; refuse statements in
- * a transaction that is gone. */
+/* Open a lost connection again unless a transaction is open. Fails in a
+ * transaction that can only be rolled back. */
 cm_error_t *cm_statement_ready(cm_store_t *store,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Open a lost connection again. Fails with CM_UNAVAILABLE. */
+/* Open the connection again. Fails with CM_UNAVAILABLE. */
 cm_error_t *cm_store_renew(cm_store_t *store,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Refuse text that the database would cut, or keep though it is none.
- * Fails with CM_REJECTED. */
+/* Refuse text that the database would cut, or store although it is not valid
+ * text. Fails with CM_REJECTED. */
 cm_error_t *cm_statement_check(const cm_store_t *store,
                                const cm_datum_t *arguments, int count,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Refuse a statement of SIZE bytes where MySQL would just hang up. Fails with
- * CM_REJECTED. */
+/* Refuse a statement of SIZE bytes when MySQL would close the connection. Fails
+ * with CM_REJECTED. */
 cm_error_t *cm_statement_check_size(const cm_store_t *store, apr_size_t size,
                                     apr_pool_t *pool) CM_UNUSED_RESULT;
 

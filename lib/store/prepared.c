@@ -16,7 +16,7 @@ static cm_form_e form_of(const cm_datum_t *value)
                                                               : CM_FORM_TEXT;
 }
 
-/* Return how many of ARGUMENTS are no plain text. */
+/* Return how many of ARGUMENTS are not plain text. */
 static int count_special(const cm_datum_t *arguments, int count)
 {
     int i, special = 0;
@@ -53,8 +53,8 @@ static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
     return text;
 }
 
-/* Bytes, of which there are SPECIAL, are given as the driver wants them: data,
- * size and two unused. */
+/* Return ARGUMENTS as the driver wants them. Each of the SPECIAL ones is four
+ * values: data, size and two unused. */
 static const char **bound(const cm_datum_t *arguments, int count, int special,
                           apr_pool_t *pool)
 {
@@ -107,7 +107,7 @@ static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
     if (prepared->statement)
         return NULL;
 
-    /* Without a label PostgreSQL prepares nothing, and infers the types. */
+    /* Without a label PostgreSQL infers the types, and keeps nothing. */
     if (prepared->keep)
         apr_pool_create(&pool, store->statement_pool);
     do
@@ -146,7 +146,8 @@ static cm_error_t *prepared_make(prepared_t *prepared, cm_store_t *store,
     return prepare(prepared, store, pool);
 }
 
-/* Prepare again what SQLite's changed schema made useless for ever. */
+/* Prepare again a statement that a change of SQLite's schema has made useless.
+ */
 static int renewed(int rc, prepared_t *prepared, cm_store_t *store,
                    apr_pool_t *pool)
 {

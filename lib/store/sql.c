@@ -16,7 +16,8 @@ static const char *file_text(const char *driver, const char *name)
     return NULL;
 }
 
-/* Take the line at *TEXT, without its end, and move on; NULL at the end. */
+/* Return the line at *TEXT without its newline, and move *TEXT to the next;
+ * NULL at the end. */
 static const char *next_line(const char **text, apr_pool_t *pool)
 {
     const char *begin = *text;
@@ -29,7 +30,7 @@ static const char *next_line(const char **text, apr_pool_t *pool)
                           end ? (apr_size_t)(end - begin) : strlen(begin));
 }
 
-/* Return the length of the name in the heading LINE; 0: it is none. */
+/* Return the length of the name in the heading LINE; 0: it is not a heading. */
 static apr_size_t heading_length(const char *line)
 {
     apr_size_t length;
@@ -40,8 +41,8 @@ static apr_size_t heading_length(const char *line)
     return strncmp(line + 3 + length, ": ", 2) ? 0 : length;
 }
 
-/* Return TEXT without the space around it and without a last ";"; a last ";;"
- * stays, to say how the statements are apart. */
+/* Return TEXT without the space around it and without a final ";". A final ";;"
+ * stays: it says how the statements are separated. */
 static const char *trimmed(const char *text, apr_pool_t *pool)
 {
     apr_size_t size;

@@ -13,7 +13,7 @@ typedef struct cm_sql_file_t {
     const char *text;
 } cm_sql_file_t;
 
-/* Every file, sorted by driver and name; ends with a driver of NULL. */
+/* Every file, sorted by driver and name; the last has a driver of NULL. */
 extern const cm_sql_file_t cm_sql_files[];
 
 /* A piece of a file. It begins with a line "-- name: what it is for" and ends
@@ -21,17 +21,15 @@ extern const cm_sql_file_t cm_sql_files[];
 typedef struct cm_sql_section_t {
     const char *name;
     const char *what;               /* what it is for */
-    const char *text;               /* without the lines that begin with "--" */
+    const char *text;               /* without the lines that begin with "--",
+                                       and without the last ";" */
     apr_array_header_t *conditions; /* const char *: "when ..." and
                                        "unless ..." of its lines "-- when
                                        ...", as they stand */
 } cm_sql_section_t;
 
-/* Return the section NAME of sql/DRIVER/FILE, in POOL; NULL when there is
- * none. A section begins with a line "-- name: what it is for" and ends at
- * the next one. Statements within are separated by a line ";;" where a ";"
- * alone would not do (triggers). Lines that begin with "--" are left out, as
- * is the space around and the last ";". */
+/* Return the text of section NAME of sql/DRIVER/FILE, in POOL; NULL: there is
+ * none. */
 const char *cm_sql_section(const char *driver, const char *file,
                            const char *name, apr_pool_t *pool);
 
@@ -40,9 +38,8 @@ const char *cm_sql_section(const char *driver, const char *file,
 apr_array_header_t *cm_sql_sections(const char *driver, const char *file,
                                     apr_pool_t *pool);
 
-/* Return the statements of the section TEXT in POOL: const char *. They are
- * apart by lines ";;" where there are such lines, else by a ";" at the end of
- * a line. */
+/* Return the statements of the section TEXT in POOL: const char *. Lines ";;"
+ * separate them where a ";" at the end of a line would not do (triggers). */
 apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool);
 
 /* Return the value of NAME, or NULL: it has none. */

@@ -1,9 +1,9 @@
 /* Statements and their results: see store.h.
  *
- * Arguments are written into the SQL as literals: one round trip, the same
- * inference of types everywhere, nothing left prepared. Only statements that
- * come again and again (cm_prepared_run()) or are too long for the database's
- * parser go as prepared ones with parameters. */
+ * Arguments are written into the SQL as literals: that takes one round trip,
+ * types are inferred in the same way everywhere, and nothing stays prepared.
+ * Only statements that run again and again, or are too long for the database's
+ * parser, are prepared with parameters: prepared.c. */
 #include "store/internal.h"
 
 #include <string.h>
@@ -45,8 +45,8 @@ cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
         store->doomed |= code == CM_UNAVAILABLE || code == CM_BUSY;
     }
     text = ops->words(text, pool);
-    err = CM_FAIL(pool, code, "%s",
-                  *text ? text : "the database gives no reason");
+    err =
+        CM_FAIL(pool, code, "%s", *text ? text : "the database gave no reason");
     if (store->outside != CM_OUTSIDE_READ_ONLY)
         return err;
     return cm_error_hint(err, pool,
@@ -128,7 +128,7 @@ cm_error_t *cm_statement_ready(cm_store_t *store, apr_pool_t *pool)
 {
     if (store->doomed)
         return CM_FAIL(pool, CM_BUSY,
-                       "the transaction is gone since a statement failed");
+                       "a statement has failed, and ended the transaction");
     if ((store->broken || !store->handle) && !store->transaction_pool)
         return cm_store_renew(store, pool);
     return NULL;
@@ -166,8 +166,8 @@ cm_error_t *cm_statement_check_size(const cm_store_t *store, apr_size_t size,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_REJECTED,
-                "a statement of %" APR_SIZE_T_FMT " bytes is more than the "
-                "database takes (%" APR_SIZE_T_FMT ")",
+                "a statement of %" APR_SIZE_T_FMT " bytes is larger than the "
+                "database accepts (%" APR_SIZE_T_FMT ")",
                 size, store->packet_limit),
         pool, "raise max_allowed_packet of the database server");
 }
@@ -198,8 +198,8 @@ static apr_size_t render(char *out, int *used, const cm_dialect_t *dialect,
     return length;
 }
 
-/* Give *TEXT, the SQL with its arguments in place; NULL when it is too long
- * for the database's parser. */
+/* Give *TEXT, the SQL with its arguments in place; NULL: it is too long for the
+ * database's parser. */
 static cm_error_t *rendered(const char **text, const cm_store_t *store,
                             const char *sql, const cm_datum_t *arguments,
                             int count, apr_pool_t *pool)
@@ -342,7 +342,7 @@ cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
 
     CM_TRY(cm_statement_ready(store, scratch_pool));
 
-    /* SQLite takes what follows a semicolon for one more statement. */
+    /* To SQLite what follows a semicolon is another statement. */
     while (length && strchr(" \t\r\n;", sql[length - 1]))
         length--;
     return cm_statement_command(

@@ -12,7 +12,7 @@
 
 #define USERDATA "communicator-store"
 
-/* Rolled back before the pools below are gone: a transaction's pool may live
+/* Roll back while the pools below still exist: a transaction's pool may live
  * longer than its connection. */
 static apr_status_t store_closing(void *baton)
 {
@@ -45,8 +45,8 @@ static cm_store_t *store_create(const cm_dialect_t *dialect,
     return store;
 }
 
-/* MySQL cuts the connection at a statement above this limit, which would look
- * like a passing failure. */
+/* MySQL closes the connection when a statement exceeds this limit, which would
+ * look like a failure that passes by itself. */
 static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
 {
     const char *sql = store->dialect->ops->packet_limit;
@@ -60,9 +60,9 @@ static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
-/* The rows that an UPDATE found are counted only with a flag given when the
- * connection is made, and nothing tells whether it was; so it is tried, on
- * the table of migrations that nobody waits for. */
+/* An UPDATE counts the rows that it found only with a flag given when the
+ * connection is opened. Nothing tells whether it was given, so an UPDATE tries
+ * it, of a table that nobody waits for. */
 static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
 {
     apr_int64_t found = 0;
@@ -85,8 +85,8 @@ static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
-/* Make the session what the rest relies on; it is forgotten whenever the
- * connection was made anew, by us or by mod_dbd. */
+/* Set up the session as the rest relies on it, again whenever we or mod_dbd
+ * have reconnected. */
 static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
@@ -119,8 +119,8 @@ static cm_error_t *handle_open(cm_store_t *store, apr_pool_t *pool)
     if (apr_dbd_open_ex(store->driver, store->connection_pool, params,
                         &store->handle, &words) != APR_SUCCESS) {
         store->handle = NULL;
-        words =
-            words ? store->dialect->ops->words(words, pool) : "no reason given";
+        words = words ? store->dialect->ops->words(words, pool)
+                      : "no reason was given";
         return CM_FAIL(pool, CM_UNAVAILABLE, "cannot open the database: %s",
                        words);
     }
@@ -131,8 +131,8 @@ static cm_error_t *handle_open(cm_store_t *store, apr_pool_t *pool)
     return session_setup(store, pool);
 }
 
-/* The session of an attached connection takes no writes: nobody may get it
- * again as it is. */
+/* End the session of an attached connection that takes no writes: nobody must
+ * get it again as it is. */
 static void cut(cm_store_t *store)
 {
     if (store->read_only && store->dialect->ops->cut)
@@ -205,7 +205,7 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
         err = cm_error_copy(err, connection_pool);
     apr_pool_destroy(scratch_pool);
 
-    /* What was noticed now is mended now, not at the next request. */
+    /* Reconnect now, not at the next request. */
     if (err && err->code == CM_UNAVAILABLE)
         return cm_store_renew(*store, connection_pool);
     return err;

@@ -1,5 +1,5 @@
-/* Transactions and savepoints: see store.h. Always raw statements: the
- * ones of apr_dbd crash on a lost connection and swallow savepoints. */
+/* Transactions and savepoints: see store.h. They are raw statements, because
+ * transactions of apr_dbd crash on a lost connection and ignore savepoints. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -14,14 +14,14 @@
 #define TRIES       3
 #define TRIES_PAUSE apr_time_from_msec(200)
 
-/* Who waits for a lock waits longer than this; an error that comes at once and
- * says so comes of a trigger. */
+/* Waiting for a lock takes longer than this. The same error earlier is one that
+ * a trigger raised. */
 #define REAL_WAIT apr_time_from_sec(5)
 
-/* SQLite's writers of one process take turns here. Waiting inside SQLite
- * would hold the driver's global mutex, which the writer that has the lock
- * needs for its commit. The one mutable global: it guards what is global in
- * the driver. Recursive, for a thread with transactions in two databases. */
+/* SQLite's writers of one process take turns here. Waiting inside SQLite would
+ * hold the driver's global mutex, which the writer that has the lock needs for
+ * its commit. This is the only mutable global: it guards what is global in the
+ * driver. It is recursive, for a thread with transactions in two databases. */
 static pthread_mutex_t writers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
@@ -96,7 +96,7 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
 
     if (store->transaction_pool)
         return CM_FAIL(scratch_pool, CM_DATABASE,
-                       "a transaction is open already");
+                       "a transaction is already open");
     CM_TRY(turn_take(store, scratch_pool));
     err = begin(store, scratch_pool);
     for (i = 1; err && err->code == CM_UNAVAILABLE && i < TRIES; i++) {
@@ -115,8 +115,8 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Commit; while another process holds SQLite's lock, again: the transaction
- * stays open then. */
+/* Commit. While another process holds SQLite's lock the transaction stays open:
+ * try again. */
 static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
 {
     const apr_time_t deadline =
@@ -225,8 +225,8 @@ int cm_transaction_is_outside(const cm_store_t *store, apr_interval_time_t took)
            (store->outside == CM_OUTSIDE_LOCK && took > REAL_WAIT);
 }
 
-/* Give *BACK, the SQL that makes the constraints deferred again which are so
- * by themselves; empty when there are none. */
+/* Give *BACK, the SQL that defers again the constraints that are deferred
+ * initially; "" when there are none. */
 static cm_error_t *find_deferred(const char **back, cm_store_t *store,
                                  apr_pool_t *pool)
 {
