@@ -58,7 +58,7 @@ my @bad = (
     ['CommunicatorModel post "table=posts', 1,
         "the quote before 'table=posts' is not closed"],
     ['CommunicatorModel post table=a table=b', 1,
-        "model 'post': option 'table=' stands twice"],
+        "model 'post': option 'table=' is given twice"],
     ['CommunicatorModel post', 1, "model 'post' has no table="],
     ['CommunicatorModel', 1, 'CommunicatorModel takes a name and options: '
           . 'CommunicatorModel NAME table=TABLE'],

@@ -214,7 +214,7 @@ is_refusal($server->get("$path?from_id=1",
     ours('communicator-protocol' => 3)), 400, 'PROTOCOL', 'a newer protocol');
 is_refusal($server->get("$path?from_id=1",
     ours('communicator-epoch' => 'f' x 32)), 409, 'EPOCH', 'another database');
-$server->log_has_only(qr/CM0009.*an object|CM0009.*no array/,
+$server->log_has_only(qr/CM0009.*an object|CM0009.*expected an array/,
     qr/CM0009.*limit 'x'/, qr/CM0009.*not the one known at/);
 
 # Numbers that no peer has: a cursor that jumped there would stay there.

@@ -21,20 +21,11 @@ typedef enum how_e {
  * that is not UTF-8. */
 static long character(const char *at, apr_size_t *size)
 {
-    const unsigned char *bytes = (const unsigned char *)at;
-    apr_size_t length = bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
-    long code = bytes[0] & (0xFF >> (length + 1));
-    apr_size_t i;
+    long code;
+    int bytes = cm_utf8_read(&code, at, at + strnlen(at, 4));
 
-    *size = 1;
-    if (bytes[0] < 0x80)
-        return bytes[0];
-    if (strnlen(at, length) < length || !cm_utf8_is_valid(at, length))
-        return -1;
-    for (i = 1; i < length; i++)
-        code = code << 6 | (bytes[i] & 0x3F);
-    *size = length;
-    return code;
+    *size = bytes ? bytes : 1;
+    return bytes ? code : -1;
 }
 
 /* Return whether the character CODE ends a line or controls a terminal. */

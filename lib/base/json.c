@@ -40,8 +40,9 @@ static int expect(cm_json_t *json, char wanted, const char *problem)
 int cm_json_open(cm_json_t *json, char bracket)
 {
     if (json->depth == CM_JSON_DEPTH)
-        return fail(json, "nested too deep");
-    if (!expect(json, bracket, bracket == '[' ? "no array" : "no object"))
+        return fail(json, "nested too deeply");
+    if (!expect(json, bracket,
+                bracket == '[' ? "expected an array" : "expected an object"))
         return 0;
     json->depth++;
     return 1;
@@ -73,7 +74,7 @@ cm_error_t *cm_json_error(const cm_json_t *json, const char *what,
                           apr_pool_t *pool)
 {
     return CM_FAIL(pool, CM_MALFORMED, "%s: %s at byte %" APR_SIZE_T_FMT, what,
-                   json->problem ? json->problem : "something else",
+                   json->problem ? json->problem : "unexpected value",
                    (apr_size_t)(json->at - json->begin));
 }
 
@@ -91,7 +92,7 @@ static int read_string(cm_json_t *json, cm_value_t *value)
     const char *start;
     int escaped;
 
-    if (!expect(json, '"', "no string"))
+    if (!expect(json, '"', "expected a string"))
         return 0;
     start = json->at;
     if (!skip_string(json, &escaped))
@@ -128,18 +129,18 @@ static int skip_number(cm_json_t *json)
     if (json->at < json->end && *json->at == '0')
         json->at++;
     else if (!skip_digits(json))
-        return fail(json, "no value");
+        return fail(json, "expected a value");
     if (json->at < json->end && *json->at == '.') {
         json->at++;
         if (!skip_digits(json))
-            return fail(json, "no number");
+            return fail(json, "a number is not complete");
     }
     if (json->at < json->end && (*json->at | 0x20) == 'e') {
         json->at++;
         if (json->at < json->end && (*json->at == '+' || *json->at == '-'))
             json->at++;
         if (!skip_digits(json))
-            return fail(json, "no number");
+            return fail(json, "a number is not complete");
     }
     return 1;
 }
@@ -150,7 +151,7 @@ static int skip_word(cm_json_t *json, const char *word)
 
     if ((apr_size_t)(json->end - json->at) < size ||
         memcmp(json->at, word, size))
-        return fail(json, "no value");
+        return fail(json, "expected a value");
     json->at += size;
     return 1;
 }
@@ -163,9 +164,9 @@ static int skip_container(cm_json_t *json, char open)
     if (!cm_json_open(json, open))
         return 0;
     while (cm_json_next(json, close, &count)) {
-        if (open == '{' &&
-            (!expect(json, '"', "no name") || !skip_string(json, &escaped) ||
-             !expect(json, ':', "a colon is missing")))
+        if (open == '{' && (!expect(json, '"', "expected a name") ||
+                            !skip_string(json, &escaped) ||
+                            !expect(json, ':', "a colon is missing")))
             return 0;
         if (!cm_json_skip(json, NULL, NULL))
             return 0;
@@ -196,7 +197,7 @@ int cm_json_skip(cm_json_t *json, const char **start, apr_size_t *size)
         done = skip_word(json, "null");
     }
     else {
-        done = first ? skip_number(json) : fail(json, "no value");
+        done = first ? skip_number(json) : fail(json, "expected a value");
     }
     if (start) {
         *start = from;

@@ -1,5 +1,5 @@
-/* Structs as JSON: one table of members says what stands where, and both
- * writing and reading come from it.
+/* Structs as JSON: a table of members describes a struct, and serves both for
+ * writing and for reading it.
  *
  *   typedef struct part_t { apr_int64_t count; const char *name; } part_t;
  *
@@ -10,8 +10,8 @@
  *   static const cm_json_object_t part = {.members = members,
  *                                         .size = sizeof(part_t)};
  *
- * Reading trusts nobody: lists are bounded, numbers too, and members that are
- * in no table are passed over. */
+ * Whatever a peer sends can be read safely: lists and numbers are bounded, and
+ * unknown members are skipped. */
 #ifndef CM_BASE_JSON_OBJECT_H
 #define CM_BASE_JSON_OBJECT_H
 
@@ -22,20 +22,20 @@
 #include "base/buffer.h"
 #include "base/json.h"
 
-/* No number that is read is greater: so no sum of two overflows. */
+/* Greater numbers are refused, so that the sum of two does not overflow. */
 #define CM_JSON_NUMBER_MAX (APR_INT64_C(1) << 60)
 
 typedef enum cm_json_kind_e {
     CM_JSON_TEXT,   /* const char *; NULL: left out (in a list: null) */
     CM_JSON_NUMBER, /* apr_int64_t, from .least on */
     CM_JSON_FLAG,   /* int: 0 or 1 */
-    CM_JSON_WORD,   /* an enum: the place of the text in .words */
+    CM_JSON_WORD,   /* an enum: the index of the text in .words */
     CM_JSON_STRUCT, /* a pointer to an .object; NULL: left out */
     CM_JSON_LIST,   /* apr_array_header_t * of .object; NULL: left out */
-    CM_JSON_OWN     /* whatever .own writes and reads */
+    CM_JSON_OWN     /* what .own writes and reads */
 } cm_json_kind_e;
 
-/* What is neither of these. BATON: that of writing or reading. */
+/* Any other kind. BATON: the caller's of writing or reading. */
 typedef struct cm_json_own_t {
     /* Write FIELD as the member NAME, or nothing. */
     void (*write)(cm_buffer_t *json, const char *name, const void *field,
@@ -48,8 +48,8 @@ typedef struct cm_json_member_t {
     const char *name; /* NULL: the end of the table */
     cm_json_kind_e kind;
     apr_size_t offset;
-    int needed; /* TEXT, WORD: reading fails without it; a WORD that is not
-                   needed is the first one when nobody knows it */
+    int needed; /* TEXT, WORD: reading fails without it; an unknown WORD that
+                   is not needed is read as the first one */
     int least;
     const char *const *words;              /* the last one is NULL */
     const struct cm_json_object_t *object; /* of the struct or the elements */
@@ -57,7 +57,7 @@ typedef struct cm_json_member_t {
     const cm_json_own_t *own;
 } cm_json_member_t;
 
-/* The beginning of a row: what stands under NAME is FIELD of TYPE. */
+/* The beginning of a row: the member NAME is FIELD of TYPE. */
 #define CM_JSON_MEMBER(name_, kind_, type_, field_)                            \
     .name = name_, .kind = CM_JSON_##kind_, .offset = offsetof(type_, field_)
 
@@ -71,8 +71,8 @@ typedef struct cm_json_object_t {
     const cm_json_member_t *members;
     apr_size_t size; /* of the struct */
     cm_json_form_e form;
-    void (*begin)(void *object, apr_pool_t *pool); /* sets what is not 0 when
-                                                      nothing is said */
+    void (*begin)(void *object, apr_pool_t *pool); /* sets defaults that are
+                                                      not 0 */
 } cm_json_object_t;
 
 /* Write OBJECT as the member NAME (NULL: an element, or all there is). */
@@ -81,7 +81,7 @@ void cm_json_object_write(cm_buffer_t *json, const char *name,
                           const void *baton);
 
 /* Read the next value into *OBJECT, made in the reader's pool. Returns 0 when
- * it is something else. */
+ * it does not fit TYPE. */
 int cm_json_object_read(void **object, cm_json_t *json,
                         const cm_json_object_t *type, const void *baton);
 

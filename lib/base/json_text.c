@@ -97,7 +97,7 @@ const char *cm_json_text_end(const char *at, const char *end, int *escaped,
     for (;;) {
         at = cm_json_text_plain_end(at, end);
         if (at == end) {
-            *problem = "a string without end";
+            *problem = "a string does not end";
             return at;
         }
         if (*at == '"')
@@ -106,15 +106,16 @@ const char *cm_json_text_end(const char *at, const char *end, int *escaped,
             *escaped = 1;
             next = read_escape(at + 1, end, &code);
             if (!next)
-                *problem = "a wrong escape or half a character";
+                *problem = "an invalid escape or half a character";
         }
         else {
-            length = (unsigned char)*at < 0x20 ? 0 : cm_utf8_length(at, end);
+            length =
+                (unsigned char)*at < 0x20 ? 0 : cm_utf8_read(&code, at, end);
             next = length ? at + length : NULL;
             if (!next)
                 *problem = (unsigned char)*at < 0x20
                                ? "a control character in a string"
-                               : "no UTF-8";
+                               : "invalid UTF-8";
         }
         if (!next)
             return at;

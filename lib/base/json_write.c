@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Write what stands before a value: a comma, unless an object or array has just
- * begun, and the name. */
+/* Write what comes before a value: the name, and a comma unless an object or
+ * array has just begun. */
 static void begin(cm_buffer_t *json, const char *name)
 {
     char last = json->size ? json->data[json->size - 1] : '{';

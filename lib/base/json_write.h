@@ -1,8 +1,7 @@
-/* Writing JSON into a buffer, piece by piece. Commas come by themselves. NAME
- * is that of a member; NULL: it is an element of an array, or all there is.
+/* Write JSON into a buffer, piece by piece; commas are added. NAME is that of a
+ * member; NULL: an element of an array, or the whole document.
  *
- * Messages are written without this (record/message_write.c): there each byte
- * counts. */
+ * Messages are written without this, for speed (record/message_write.c). */
 #ifndef CM_BASE_JSON_WRITE_H
 #define CM_BASE_JSON_WRITE_H
 
@@ -22,7 +21,7 @@ void cm_json_write_number(cm_buffer_t *json, const char *name,
                           apr_int64_t number);
 void cm_json_write_truth(cm_buffer_t *json, const char *name, int truth);
 
-/* Write SIZE bytes of DATA, which are JSON already. */
+/* Write SIZE bytes of DATA, which is JSON already. */
 void cm_json_write_raw(cm_buffer_t *json, const char *name, const char *data,
                        apr_size_t size);
 

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-int cm_utf8_length(const char *text, const char *text_end)
+int cm_utf8_read(long *code, const char *text, const char *text_end)
 {
     const unsigned char *at = (const unsigned char *)text;
     const unsigned char *end = (const unsigned char *)text_end;
     int bytes = *at < 0x80 ? 1 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : 4, i;
-    unsigned int c = *at & (bytes == 1 ? 0x7F : 0xFF >> (bytes + 1));
-    static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
+    long c = *at & (bytes == 1 ? 0x7F : 0xFF >> (bytes + 1));
+    static const long least[] = {0, 0, 0x80, 0x800, 0x10000};
 
     if ((*at >= 0x80 && *at < 0xC2) || *at > 0xF4 || end - at < bytes)
         return 0;
@@ -20,6 +20,7 @@ int cm_utf8_length(const char *text, const char *text_end)
     }
     if (c < least[bytes] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
         return 0;
+    *code = c;
     return bytes;
 }
 
@@ -39,10 +40,11 @@ static const char *skip_ascii(const char *at, const char *end)
 int cm_utf8_is_valid(const char *text, apr_size_t size)
 {
     const char *at = text, *end = at + size;
+    long code;
     int bytes;
 
     for (; (at = skip_ascii(at, end)) < end; at += bytes) {
-        bytes = cm_utf8_length(at, end);
+        bytes = cm_utf8_read(&code, at, end);
         if (!bytes)
             return 0;
     }

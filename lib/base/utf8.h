@@ -4,9 +4,9 @@
 
 #include <apr.h>
 
-/* Return how many bytes the character at AT has; 0 if there is no complete,
- * valid character before END. */
-int cm_utf8_length(const char *at, const char *end);
+/* Read the character at AT into *CODE. Return how many bytes it has; 0 if there
+ * is no complete, valid character before END. */
+int cm_utf8_read(long *code, const char *at, const char *end);
 
 /* Return whether TEXT, SIZE bytes, is UTF-8. */
 int cm_utf8_is_valid(const char *text, apr_size_t size);

@@ -147,7 +147,7 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
             return CM_FAIL(pool, CM_CONFIG, "unknown option '%s' (known: %s)",
                            words[i], known_keys(options, pool));
         if (seen & (1u << (option - options)))
-            return CM_FAIL(pool, CM_CONFIG, "option '%s=' stands twice",
+            return CM_FAIL(pool, CM_CONFIG, "option '%s=' is given twice",
                            option->key);
         seen |= 1u << (option - options);
         value = strchr(words[i], '=') + 1;
