@@ -1,4 +1,4 @@
-/* Saying a trouble once: see alert.h. */
+/* Reporting a problem once: see alert.h. */
 #include "alert.h"
 
 #include <string.h>
@@ -143,7 +143,7 @@ int sync_alert_tells_parked(const sync_alert_t *alert)
            (!known && !number_in(flaps_of(alert, PARKED), "flapping"));
 }
 
-/* Faces of one outage are one trouble: no route now, 503 then. */
+/* One outage has several errors (no route, then 503): they are one problem. */
 static const char *kind_of(const cm_error_t *err)
 {
     return cm_error_code_is_transient(err->code) && err->code != CM_PAUSED
@@ -151,7 +151,7 @@ static const char *kind_of(const cm_error_t *err)
                : cm_error_code_name(err->code);
 }
 
-/* Tell the command; what it does not take is told again by the next run. */
+/* Run the command; if it fails, the next run tries again. */
 static void notify(const sync_alert_t *alert, const char *event,
                    const char *words)
 {
@@ -242,7 +242,7 @@ static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
     return apr_psprintf(pool, "%d days", (int)(seconds / 86400));
 }
 
-/* When KIND was told of within this time of trouble; 0: not yet. */
+/* When KIND was reported since this problem began; 0: not yet. */
 static apr_int64_t told_of(const sync_alert_t *alert, const char *kind)
 {
     json_object *kinds;
@@ -268,7 +268,8 @@ static void set_told(sync_alert_t *alert, const char *kind)
 
 static void begin_trouble(sync_alert_t *alert, const char *kind)
 {
-    /* Of one that was told and took another face the beginning stays. */
+    /* A problem that was reported and now has another error keeps its
+     * beginning. */
     if (!*text(alert, "trouble")) {
         set_number(alert, "since", apr_time_sec(alert->now));
         set_text(alert, "since_text",
@@ -314,8 +315,8 @@ static int count_episode(const sync_alert_t *alert, json_object *flaps)
     return (int)count;
 }
 
-/* Return what there is to be told of EVENT, or NULL: what comes and goes is
- * told as such, once, and then once a day. */
+/* Return what to report of EVENT, or NULL: a problem that comes and goes is
+ * reported as such, once, and then once a day. */
 static const char *damped(const sync_alert_t *alert, const char *kind,
                           const char *event)
 {
@@ -357,7 +358,7 @@ static void tell_recovery(sync_alert_t *alert, const sync_session_t *session,
     notify(alert, "recovered", words);
 }
 
-/* The trouble is over for now. Of what comes and goes that is not told. */
+/* The problem is over for now. That is not reported if it comes and goes. */
 static void meet_end(sync_alert_t *alert, const sync_session_t *session)
 {
     int tells = number(alert, "was_told") != 0, flapping = 0;
@@ -454,7 +455,7 @@ static void meet_trouble(sync_alert_t *alert, const cm_error_t *err)
         set_told(alert, kind);
 }
 
-/* What is parked has been told, message by message. */
+/* Parked messages have been reported one by one. */
 static void meet_parked(sync_alert_t *alert, const sync_session_t *session,
                         apr_int64_t parked)
 {
@@ -516,7 +517,7 @@ static void remember(sync_alert_t *alert, const cm_error_t *err,
     }
 }
 
-/* Return whether there is nothing to be told, kept or forgotten. */
+/* Return whether there is nothing to report, keep or forget. */
 static int is_idle(const sync_alert_t *alert)
 {
     json_object *value;

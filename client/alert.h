@@ -1,11 +1,12 @@
-/* Saying a trouble once, not at every run: what a peer's last runs came to is
- * remembered in CommunicatorStateDir/status.json, which monitors read too.
+/* Reporting a problem once, not at every run: what a peer's last runs came to
+ * is remembered in CommunicatorStateDir/status.json, which monitors read too.
  *
- * With --cron a trouble is told when it begins (what passes by itself: when it
- * has lasted three runs), once a day while it lasts, and when it is over. One
- * that comes and goes is told as that, once a day, until it has stayed away for
- * six hours. A peer that stays away is tried less and less often, at least
- * every 15 minutes. Without --cron each run says what it meets. */
+ * With --cron a problem is reported when it starts (what may pass by itself:
+ * when it has lasted three runs), once a day while it lasts, and when it ends.
+ * One that comes and goes is reported as such, once a day, until it has stayed
+ * away for six hours. A peer that cannot be reached is tried less and less
+ * often, at least every 15 minutes. Without --cron each run reports what it
+ * meets. */
 #ifndef ALERT_H
 #define ALERT_H
 
@@ -26,18 +27,18 @@ sync_alert_t *sync_alert_open(const sync_client_t *client, const char *peer,
 sync_alert_t *sync_alert_open_about(const sync_client_t *client,
                                     const char *what, apr_pool_t *pool);
 
-/* Return whether the run is to be left out: the peer failed of late, and it is
- * not time yet. *STATUS gets the exit status of that failure. */
+/* Return whether to skip the run: the peer failed recently, and it is too early
+ * to try again. *STATUS gets the exit status of that failure. */
 int sync_alert_is_too_soon(int *status, const sync_alert_t *alert);
 
-/* The run ended with ERR, or (NULL) well: tell what is to be told, run
+/* The run ended with ERR, or (NULL) well: report what has to be reported, run
  * CommunicatorNotifyCommand, remember. SESSION (may be NULL) says what moved,
  * PARKED how many messages here and there wait for a person now. */
 void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
                       const sync_session_t *session, apr_int64_t parked);
 
-/* Return whether messages that are parked in this run are to be told one by
- * one: not while that is a known trouble. */
+/* Return whether to report the messages that this run parks one by one: not
+ * while that is a known problem. */
 int sync_alert_tells_parked(const sync_alert_t *alert);
 
 #endif

@@ -249,7 +249,7 @@ static void check_own(sync_check_t *check)
         check_state(check);
 }
 
-/* On a standby nothing can be written, and that is said once. */
+/* A standby takes no writes, which is reported once. */
 static void check_standby(sync_check_t *check)
 {
     apr_pool_t *pool = check->pool;

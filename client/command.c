@@ -17,7 +17,7 @@
 const sync_command_t sync_commands[] = {
     {"communicate", sync_command_communicate, CM_FOR_SYNC, 0, "",
      "push, then pull (the default)",
-     "\nSilent when all is well and stdout is no terminal. Another run at "
+     "\nSilent when all is well and stdout is not a terminal. Another run at "
      "work is no\nfailure: it does the work. From cron and timers: --cron.\n"},
     {"push", sync_command_push, CM_FOR_SYNC, 0, "", "send what changed here",
      ""},
@@ -72,7 +72,8 @@ const sync_command_t sync_commands[] = {
      "\nCommunicatorRetain says.\n"},
     {"epoch", sync_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
      "show which histories are known, or begin another",
-     "\nAfter a database was restored from a backup or made anew: --new there, "
+     "\nAfter a database was restored from a backup or created again: --new "
+     "there, "
      "--accept\nat its peers, then publish all records at both.\n"},
     {"configtest", sync_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},

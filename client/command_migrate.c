@@ -22,7 +22,7 @@ static void on_step(void *baton, const char *what, const char *sql)
     migration_t *migration = baton;
     const sync_output_t *output = migration->client->output;
 
-    migration->steps += sql != NULL; /* a warning is no step */
+    migration->steps += sql != NULL; /* a warning is not a step */
     if (output->json) {
         json_object *json = json_object_new_object();
 

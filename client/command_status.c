@@ -138,7 +138,7 @@ static void print_problems(const sync_output_t *output,
     }
 }
 
-/* Say that the last run with NAME failed, though that is no problem yet. */
+/* Report that the last run with NAME failed, though it may pass by itself. */
 static void print_failure(const sync_client_t *client, const char *name,
                           apr_pool_t *pool)
 {

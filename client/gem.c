@@ -68,7 +68,7 @@ cm_error_t *sync_gem_agree(sync_push_t *push, apr_int64_t wanted,
         push->after = after;
         return NULL;
     }
-    /* It may hold more than it told us (its answer was lost), never more than
+    /* It may hold more than we know (its answer was lost), never more than
      * it was sent: numbers beyond that come from another sender, and nothing
      * of ours may be passed over for them. */
     if (after > session->peer->sent)

@@ -1,4 +1,5 @@
-/* CommunicatorNotifyCommand: a program that is told of troubles. */
+/* CommunicatorNotifyCommand: a program that is run when a problem begins, lasts
+ * and ends. */
 #ifndef NOTIFY_H
 #define NOTIFY_H
 

@@ -1,4 +1,4 @@
-/* What a person sees: results on stdout, trouble on stderr. Colour only on a
+/* What a person sees: results on stdout, problems on stderr. Colour only on a
  * terminal and without NO_COLOR. All text is cleaned here (base/clean.h),
  * whoever wrote it; the colours of sync_output_paint() stay. */
 #ifndef OUTPUT_H

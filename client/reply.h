@@ -33,7 +33,7 @@ typedef struct sync_reply_t {
     const char *data; /* as in sync_http_reply_t */
     apr_size_t size;
     apr_int64_t protocol;     /* that it speaks; ours only */
-    const char *node;         /* ours only; NULL: not said */
+    const char *node;         /* ours only; NULL: not known */
     int takes_gzip;           /* requests may be packed */
     cm_claim_t claim;         /* what it says of its history; ours only */
     apr_int64_t clock_offset; /* its clock - ours; has_clock */
@@ -43,8 +43,8 @@ typedef struct sync_reply_t {
     apr_int64_t last;     /* pull: the seq that the batch reaches */
     int more;             /* pull: there is more */
     apr_int64_t pending, oldest, parked;
-    const char *strange; /* the header of ours that is no number of ours, or
-                            NULL: such a reply is refused */
+    const char *strange;        /* a header of ours whose value is not valid, or
+                                   NULL: such a reply is refused */
     cm_withheld_sum_t withheld; /* of its messages, from us */
     int stopped; /* it waits until a person has seen to a message */
     int later;   /* it names a time to try again */

@@ -182,12 +182,12 @@ static cm_error_t *check_history(sync_session_t *session,
     CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
                   pool));
     if (session->settings->gem)
-        sync_session_notice(session,
-                            "it is no gem: it speaks Communicator's protocol, "
-                            "which is used from now on; remove protocol=gem "
-                            "(%s:%d)",
-                            session->settings->place.file,
-                            session->settings->place.line);
+        sync_session_notice(
+            session,
+            "it is not a gem: it speaks Communicator's protocol, "
+            "which is used from now on; remove protocol=gem "
+            "(%s:%d)",
+            session->settings->place.file, session->settings->place.line);
     return NULL;
 }
 
@@ -311,7 +311,7 @@ static cm_error_t *greet(sync_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
     err = sync_reply_judge_post(&reply, raw, scratch_pool);
     CM_TRY(sync_session_meet(session, reply, scratch_pool));
-    /* A gap is no failure yet: the caller sees where the peer stands. */
+    /* A gap is not a failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
 }
 

@@ -48,7 +48,8 @@ cm_error_t *sync_words_read(const cm_peer_settings_t **peer,
         errno = 0;
         word->id = apr_strtoi64(digits, &end, 10);
         if (errno || end == digits || *end)
-            return CM_FAIL(pool, CM_USAGE, "'%s' is no message's number", text);
+            return CM_FAIL(pool, CM_USAGE,
+                           "'%s' is not the number of a message", text);
     }
     return NULL;
 }

@@ -207,8 +207,8 @@ static int is_unknown(const cm_node_t *node, const cm_message_t *message)
     return 0;
 }
 
-/* A column may be younger than what this connection remembers: then what is
- * said of it would be left out. Look again. */
+/* A column may be newer than what this connection remembers of the table: then
+ * its values would be left out. Look again. */
 static void look_again(cm_node_t *node, const cm_batch_t *batch)
 {
     int i;

@@ -102,7 +102,7 @@ static cm_error_t *try_pages(cm_attempt_t *taking, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Give the names of peers of whom something waits for another record. */
+/* Find the peers that have messages here which wait for another record. */
 static cm_error_t *waiting_peers(cm_rows_t **rows, cm_node_t *node,
                                  apr_pool_t *pool)
 {

@@ -1,4 +1,5 @@
-/* The story of one record: who it is, what was said of it, who won. */
+/* The history of one record: its mapping, its messages, and values that lost.
+ */
 #ifndef CM_OPERATE_EXPLAIN_H
 #define CM_OPERATE_EXPLAIN_H
 
@@ -8,7 +9,7 @@
 typedef struct cm_event_t {
     const char *peer;    /* in: from; out: NULL, or where it came from */
     apr_int64_t id;      /* seq; 0: not numbered yet */
-    const char *action;  /* NULL: not said */
+    const char *action;  /* NULL: not known */
     const char *changed; /* JSON list of columns; NULL: all */
     apr_int64_t clock;
     const char *error; /* in: why it is parked, or that it was discarded */

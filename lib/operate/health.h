@@ -15,7 +15,7 @@
 /* How many parked messages and conflicts are listed. */
 #define CM_HEALTH_LISTED 20
 
-/* What is of late is counted up to here. */
+/* Recent changes and messages are counted up to here. */
 #define CM_HEALTH_RECENT 1000
 
 /* Something that a person should look at. */
@@ -77,8 +77,8 @@ cm_error_t *cm_health_read_peer(cm_health_t **health, cm_node_t *node,
 cm_health_t *cm_health_of_error(const cm_settings_t *settings,
                                 const cm_error_t *err, apr_pool_t *pool);
 
-/* Find the problems anew, with peers expected every EXPECT_EVERY (0: whenever
- * they like). What was added to them is forgotten. */
+/* Judge again, with peers expected every EXPECT_EVERY (0: whenever
+ * they like). Problems that were added are dropped. */
 void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                      apr_pool_t *pool);
 
@@ -96,7 +96,7 @@ void cm_health_judge_limits(cm_health_t *health,
 void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem);
 
 /* Look whether NODE can work: each model's table, its columns, its triggers,
- * read anew. *PROBLEMS: cm_problem_t, empty when all is well. Fails when the
+ * read again. *PROBLEMS: cm_problem_t, empty when all is well. Fails when the
  * database cannot be asked. */
 cm_error_t *cm_health_judge_check(apr_array_header_t **problems,
                                   cm_node_t *node,

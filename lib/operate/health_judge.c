@@ -1,4 +1,4 @@
-/* What in a node's health is a trouble, and what to do. See health.h. */
+/* Which problems a node has, and what to do about them: see health.h. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -150,7 +150,7 @@ void cm_health_judge_limits(cm_health_t *health,
                      limits, pool);
 }
 
-/* Most of a batch: this is no matter of single messages. */
+/* Most of a batch is parked: the cause is not in single messages. */
 static void judge_batch(cm_health_t *health, cm_health_peer_t *peer,
                         apr_pool_t *pool)
 {

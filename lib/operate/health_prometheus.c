@@ -65,7 +65,7 @@ VALUE(last_pull, peer->state->peer->last_pull_at)
 VALUE(last_contact, peer->last_contact_at)
 VALUE(clock_offset, peer->state->peer->clock_offset)
 
-/* What the peer last said of itself; 0 where it said nothing. */
+/* What the peer last reported; 0 where it reported nothing. */
 VALUE(pending_there,
       peer->state->said.pending < 0 ? 0 : peer->state->said.pending)
 VALUE(oldest_there, peer->state->said.oldest)
@@ -133,7 +133,7 @@ static void append_metric(cm_buffer_t *out, const metric_t *metric,
     }
 }
 
-/* Append what can be said only of a database that answers. */
+/* Append what is known only if the database answers. */
 static void append_state(cm_buffer_t *out, const cm_health_t *health)
 {
     const cm_status_t *state = health->state;

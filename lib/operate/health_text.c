@@ -18,7 +18,7 @@ static void write_moment(cm_buffer_t *out, const char *name, apr_int64_t value)
         cm_json_write_text(out, name, NULL);
 }
 
-/* Return what the peer is, as far as it has said so. */
+/* Return what the peer is, if it has reported that. */
 static const char *kind_of(const cm_status_said_t *said)
 {
     if (!said->at)
@@ -127,7 +127,7 @@ static void write_list(cm_buffer_t *out, const char *name,
     cm_json_write_close(out, ']');
 }
 
-/* Append what can be said only of a database that answers. */
+/* Append what is known only if the database answers. */
 static void write_state(cm_buffer_t *out, const cm_health_t *health)
 {
     const cm_status_t *state = health->state;

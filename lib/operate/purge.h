@@ -11,7 +11,7 @@ typedef struct cm_purge_t {
     int force;          /* also what a peer has not confirmed */
     int most_chunks;    /* of each kind; 0: no limit, and a chunk that finds
                            the database busy is tried again some times */
-    /* told after each chunk; may be NULL: a failure ends it there */
+    /* called after each chunk, or NULL; purging ends when it fails */
     cm_error_t *(*progress)(void *baton, apr_int64_t removed, apr_pool_t *pool);
     void *baton;
     apr_int64_t outbound, inbound; /* removed */

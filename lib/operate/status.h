@@ -7,13 +7,13 @@
 #include "outbox/outbox.h"
 #include "outbox/withheld.h"
 
-/* What a peer last said of itself, kept in communicator_peers.status. */
+/* What a peer last reported about itself: communicator_peers.status. */
 typedef struct cm_status_said_t {
     apr_int64_t at;      /* when; 0: never */
     int gem;             /* it is a gem, which says nothing */
-    apr_int64_t pending; /* messages there for us; -1: not said */
+    apr_int64_t pending; /* messages there for us; -1: not known */
     apr_int64_t oldest;  /* clock of the oldest of them; 0: none, unknown */
-    apr_int64_t parked;  /* of our messages, there; -1: not said */
+    apr_int64_t parked;  /* of our messages, there; -1: not known */
     cm_withheld_sum_t withheld; /* what it holds back from us */
 } cm_status_said_t;
 

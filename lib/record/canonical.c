@@ -186,7 +186,7 @@ static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
 
     if (column->value_class == CM_CLASS_TEXT && cm_value_hex(&digits, value))
         return value;
-    /* the digits of a number are no bits: the column refuses it */
+    /* the digits of a number are not bits: the column refuses it */
     if (!strcmp(column->type, "bit varying") && !column->loose)
         return value;
     value.kind = CM_TEXT;
@@ -268,7 +268,7 @@ static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
 }
 
 /* MariaDB: every value is a string as the trigger writes it. Those of bits are
- * numbers all the same, as are those of a TINYINT(1) beyond 0 and 1. */
+ * numbers anyway, as are those of a TINYINT(1) beyond 0 and 1. */
 static cm_value_t from_mysql(const cm_column_t *column, cm_value_t raw)
 {
     if (raw.kind == CM_TEXT && raw.size &&

@@ -103,7 +103,7 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
         else if (value.kind != CM_NUMBER || last == CM_NUMBER ||
                  !read_clock(&number, &value, clocks->clock))
             return CM_FAIL(json->pool, CM_MALFORMED,
-                           "'%s' is no clock, or newer than the record's, "
+                           "'%s' is not a clock, or newer than the record's, "
                            "where one stands before its columns",
                            value.data ? value.data : "null");
         last = value.kind;

@@ -360,7 +360,7 @@ static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
     if (!digits)
         return NULL;
     if (!target->column->loose)
-        CM_REJECT(target, "cannot hold bytes that are no text");
+        CM_REJECT(target, "cannot hold bytes that are not text");
     *datum = (cm_datum_t){cm_value_from_hex(digits, size, target->pool),
                           size / 2, 1};
     return NULL;

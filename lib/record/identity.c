@@ -50,7 +50,7 @@ cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
     if (origin->kind <= CM_NULL || original_id->kind <= CM_NULL)
         return NULL;
     if (origin->kind != CM_TEXT)
-        return CM_FAIL(pool, CM_MALFORMED, "origin is no text");
+        return CM_FAIL(pool, CM_MALFORMED, "origin is not text");
     CM_TRY(read_original_id(&identity->original_id, original_id, pool));
     return cm_identity_read_name(&identity->origin, origin, "origin", pool);
 }

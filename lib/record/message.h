@@ -54,11 +54,11 @@ typedef struct cm_message_t {
 /* Read a batch: an array of messages. TEXT must live as long as they do. An
  * element without a clock is a gem's: other keys of ours mean nothing in it.
  * A message that cannot be read is in
- * *MESSAGES with its error; CM_MALFORMED means that TEXT is no such array at
- * all (no JSON, not UTF-8, an element that is no object, nested deeper than
- * 32), or that a number in it is beyond CM_SEQ_MAX. CM_TOO_LARGE means that it
- * has more messages than its SIZE lets one expect: a message costs more memory
- * than {} has bytes. *MESSAGES: cm_message_t *. */
+ * *MESSAGES with its error; CM_MALFORMED means that TEXT is not such an array
+ * at all (not JSON, not UTF-8, an element that is not an object, nested deeper
+ * than 32), or that a number in it is beyond CM_SEQ_MAX. CM_TOO_LARGE means
+ * that it has more messages than its SIZE lets one expect: a message costs more
+ * memory than {} has bytes. *MESSAGES: cm_message_t *. */
 cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
                                   const char *text, apr_size_t size,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
@@ -94,7 +94,7 @@ cm_error_t *cm_message_capture_body(const char **body, apr_size_t *body_size,
                                     apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the raw capture RAW so that it can be read. SQLite takes any bytes
- * for text, and no trigger can tell: strings that are no UTF-8 become what
+ * for text, and no trigger can tell: strings that are not UTF-8 become what
  * bytes without a type are, {"hex":"00ff"}. */
 cm_datum_t cm_message_capture_mend(cm_datum_t raw, const cm_dialect_t *dialect,
                                    apr_pool_t *pool);

@@ -125,7 +125,7 @@ static cm_error_t *take_clock(cm_message_t *message, apr_int64_t *clock,
     if (value->kind == CM_NUMBER) {
         if (!cm_json_integer(clock, value) || *clock < 0 || *clock > newest)
             return CM_FAIL(pool, CM_MALFORMED,
-                           "'%s' is no clock, or newer than the record's",
+                           "'%s' is not a clock, or newer than the record's",
                            value->data);
         *rest = *clock;
         return NULL;
@@ -198,7 +198,7 @@ static cm_error_t *read_base(cm_message_t *message, const char *text,
         message->base.clock = number;
         return number >= 0 && number <= CM_CLOCK_MAX
                    ? NULL
-                   : CM_FAIL(pool, CM_MALFORMED, "base is no clock");
+                   : CM_FAIL(pool, CM_MALFORMED, "base is not a clock");
     }
     CM_TRY_FOR(cm_clocks_read_object(&message->base, 0, text, pool), pool,
                "base cannot be read");

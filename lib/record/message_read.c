@@ -177,7 +177,7 @@ static cm_error_t *read_ours(cm_message_t *message, const cm_value_t *values,
         return NULL;
     if (!cm_json_integer(&clock, &values[CLOCK]) || clock < 1 ||
         clock > CM_CLOCK_MAX)
-        return CM_FAIL(pool, CM_MALFORMED, "'%s' is no clock",
+        return CM_FAIL(pool, CM_MALFORMED, "'%s' is not a clock",
                        values[CLOCK].data);
     message->clocks.clock = clock;
     CM_TRY(cm_message_beside_read_clocks(message, values[CLOCKS].data, pool));
@@ -199,7 +199,7 @@ static cm_error_t *read_message(cm_message_t *message, const cm_value_t *values,
     CM_TRY(cm_identity_read(&message->identity, &values[ORIGIN],
                             &values[ORIGINAL_ID], pool));
     if (values[BODY].kind != CM_TEXT)
-        return CM_FAIL(pool, CM_MALFORMED, "the body is no text");
+        return CM_FAIL(pool, CM_MALFORMED, "the body is not text");
     message->body = values[BODY].data;
     message->body_size = values[BODY].size;
     CM_TRY(read_body(message, pool, scratch_pool));
@@ -288,7 +288,7 @@ cm_error_t *cm_message_read_some(apr_array_header_t **messages,
     }
     apr_pool_destroy(scratch_pool);
     if (!cm_json_done(&json))
-        return cm_json_error(&json, "this is no list of messages", pool);
+        return cm_json_error(&json, "this is not a list of messages", pool);
     return NULL;
 }
 

@@ -34,7 +34,7 @@ cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool);
 
 /* Let STATE say all that INCOMING says, too: per column the newer clock wins,
  * on equal clocks the greater value; deleted wins over all. Return whether
- * that told anything new. */
+ * that changed STATE. */
 int cm_state_join(cm_state_t *state, const cm_state_t *incoming);
 
 /* A message without clocks (a gem's): give the fields of INCOMING that differ

@@ -55,7 +55,7 @@ static cm_error_t *answer_stretch(cm_verify_answer_t *answer,
 }
 
 /* Return the model that QUESTION is about, or NULL: of one that is only
- * received nothing is sent, so nothing is told, not even that it is here. */
+ * received nothing is sent, so the answer does not even say that it is here. */
 static const cm_model_t *sent_model(const cm_node_t *node,
                                     const cm_verify_question_t *question)
 {

@@ -263,7 +263,7 @@ static const char *obstacle(const cm_verify_shape_t *here,
     if (!there->known)
         return "the peer has no such model, or only receives it";
     if (here->shared_keys != there->shared_keys)
-        return "keys=shared is said on one side only";
+        return "keys=shared is set on one side only";
     if (!(here->publishes && there->receives) &&
         !(there->publishes && here->receives))
         return "direction= lets it flow neither way";

@@ -61,7 +61,7 @@ typedef struct cm_verify_report_t {
     apr_int64_t unsent_here, unsent_there; /* of those, with a name */
     apr_int64_t extra; /* rows more here than there (below 0: there) that
                           nothing else in here explains */
-    int undecided; /* only one side has them, and nobody said who is right */
+    int undecided; /* only one side has them, and no --from says who is right */
     int left;      /* only the side has them that is not right */
     const cm_verify_shape_t *here, *there;
     const apr_array_header_t *columns; /* cm_verify_column_t */

@@ -8,7 +8,7 @@
 #include "outbox/stamp.h"
 #include "verify/verify.h"
 
-/* Return whether the peer may be told of COLUMN: the key is the record's name,
+/* Return whether the peer may know of COLUMN: the key is the record's name,
  * or is none of the peer's business. */
 static int is_compared(const cm_table_t *table, const cm_column_t *column)
 {

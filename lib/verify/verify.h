@@ -29,7 +29,7 @@ typedef struct cm_verify_shape_t {
     int receives, publishes, deletes, shared_keys;
     apr_int64_t records;         /* names of records that are alive */
     apr_int64_t unpublished;     /* records without a name, never sent */
-    apr_int64_t rows;            /* of the table, as we see it; -1: not said */
+    apr_int64_t rows;            /* of the table, as we see it; -1: not known */
     int filtered;                /* row level security may hide some from us */
     apr_int64_t hidden;          /* records with a name that it hides */
     apr_array_header_t *columns; /* cm_verify_column_t: what is carried */

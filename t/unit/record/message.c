@@ -12,7 +12,7 @@
 #define BODY     "\"{\\\"post\\\":{\\\"title\\\":\\\"x\\\"}}\""
 #define NEST8(x) "[[[[[[[[" x "]]]]]]]]"
 
-/* What is no list of messages at all. */
+/* What is not a list of messages at all. */
 static const struct {
     const char *name, *text;
 } refused[] = {
@@ -114,9 +114,9 @@ static const struct {
     {"28 levels of them",
      "\"x\":" NEST8(NEST8(NEST8("[[[[]]]]"))) ",\"id\":7,\"body\":" BODY, 7,
      NULL, NULL, NULL},
-    {"no body", "\"id\":7", 7, NULL, NULL, "the body is no text"},
+    {"no body", "\"id\":7", 7, NULL, NULL, "the body is not text"},
     {"an object as body", "\"id\":7,\"body\":{\"post\":{}}", 7, NULL, NULL,
-     "the body is no text"},
+     "the body is not text"},
     {"an empty body", "\"id\":7,\"body\":\"\"", 7, NULL, NULL,
      "expected an object"},
     {"words as body", "\"id\":7,\"body\":\"hello\"", 7, NULL, NULL,
@@ -146,10 +146,10 @@ static const struct {
      "\"id\":7,\"origin\":\"o\\u0000\",\"original_id\":1,\"body\":" BODY, 7,
      NULL, "1", "U+0000"},
     {"a clock that is none", "\"id\":7,\"clock\":0,\"body\":" BODY, 7, NULL,
-     NULL, "is no clock"},
+     NULL, "is not a clock"},
     {"a clock out of this world",
      "\"id\":7,\"clock\":9223372036854775807,\"body\":" BODY, 7, NULL, NULL,
-     "is no clock"},
+     "is not a clock"},
     {"an action that is none",
      "\"id\":7,\"clock\":5,\"action\":\"upsert\",\"body\":" BODY, 7, NULL, NULL,
      "action"},

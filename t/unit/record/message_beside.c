@@ -71,8 +71,8 @@ static const struct {
     const char *name, *in, *error;
 } refused[] = {
     {"a clock above the message's", ",\"clocks\":[10,\"a\"]", "newer"},
-    {"a clock below none", ",\"clocks\":[-1]", "no clock"},
-    {"a fraction", ",\"clocks\":[1.5]", "no clock"},
+    {"a clock below none", ",\"clocks\":[-1]", "not a clock"},
+    {"a fraction", ",\"clocks\":[1.5]", "not a clock"},
     {"two clocks of a column", ",\"clocks\":[3,\"a\",4,\"a\"]", "two clocks"},
     {"a list in a list", ",\"clocks\":[3,[\"a\"]]", "numbers and names"},
     {"null in a list", ",\"clocks\":[null]", "numbers and names"},
@@ -82,7 +82,7 @@ static const struct {
     {"a list without a model", ",\"refs\":{\"a\":[]}", "no model"},
     {"a list without an id", ",\"refs\":{\"a\":[\"m\"]}", "no identity"},
     {"a list with a wrong origin", ",\"refs\":{\"a\":[\"m\",5,7]}",
-     "origin is no text"},
+     "origin is not text"},
     {"a parent that the body does not name", ",\"refs\":{\"ccc\":\"m\"}",
      "no identity"},
     {"refs that are a list", ",\"refs\":[\"a\"]", "refs"},
