@@ -21,21 +21,21 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool)
     return receipt;
 }
 
-cm_apply_t *cm_attempt_begin(const cm_attempt_t *taking, apr_pool_t *pool)
+cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
 {
-    cm_apply_t *apply = cm_apply_create(taking->node, taking->peer, pool);
+    cm_apply_t *apply = cm_apply_create(attempt->node, attempt->peer, pool);
 
-    apply->isolate_schema = taking->isolate_schema;
-    apply->strict = taking->strict;
-    apply->refusal = taking->barred;
+    apply->isolate_schema = attempt->isolate_schema;
+    apply->strict = attempt->strict;
+    apply->refusal = attempt->refusal;
     return apply;
 }
 
-static void note_parked(cm_attempt_t *taking, const cm_item_t *item)
+static void note_parked(cm_attempt_t *attempt, const cm_item_t *item)
 {
-    cm_parked_t *parked = apr_array_push(taking->receipt->parked);
+    cm_parked_t *parked = apr_array_push(attempt->receipt->parked);
     const cm_message_t *message = item->message;
-    apr_pool_t *pool = taking->result_pool;
+    apr_pool_t *pool = attempt->result_pool;
 
     *parked = (cm_parked_t){
         .id = message->id,
@@ -46,47 +46,47 @@ static void note_parked(cm_attempt_t *taking, const cm_item_t *item)
         .transient = cm_error_code_is_transient(item->error->code)};
 }
 
-static void note_altered(cm_attempt_t *taking, const cm_apply_t *apply)
+static void note_altered(cm_attempt_t *attempt, const cm_apply_t *apply)
 {
-    apr_pool_t *pool = taking->result_pool;
+    apr_pool_t *pool = attempt->result_pool;
     int i;
 
     for (i = 0; i < apply->altered->nelts; i++) {
         const cm_altered_t *altered =
             &APR_ARRAY_IDX(apply->altered, i, cm_altered_t);
 
-        APR_ARRAY_PUSH(taking->receipt->altered, cm_altered_t) =
+        APR_ARRAY_PUSH(attempt->receipt->altered, cm_altered_t) =
             (cm_altered_t){.model = apr_pstrdup(pool, altered->model),
                            .column = apr_pstrdup(pool, altered->column),
                            .local_id = apr_pstrdup(pool, altered->local_id)};
     }
 }
 
-cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *apply,
+cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool)
 {
     int i;
 
     CM_TRY(cm_apply_finish(apply, scratch_pool));
-    note_altered(taking, apply);
+    note_altered(attempt, apply);
     CM_TRY(cm_inbox_rows_keep(apply, attempts, scratch_pool));
     for (i = 0; i < apply->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        taking->receipt->applied += item->applied;
-        taking->receipt->accepted += !item->attempts;
+        attempt->receipt->applied += item->applied;
+        attempt->receipt->accepted += !item->attempts;
         if (!item->applied && (note_kept || !item->attempts))
-            note_parked(taking, item);
+            note_parked(attempt, item);
     }
     return NULL;
 }
 
 /* After a failure: is it the database that is away, or busy with others? */
-static int is_lost(const cm_attempt_t *taking, const cm_error_t *err,
+static int is_lost(const cm_attempt_t *attempt, const cm_error_t *err,
                    apr_time_t began, apr_pool_t *scratch_pool)
 {
-    cm_store_t *store = taking->node->store;
+    cm_store_t *store = attempt->node->store;
 
     if (err->code == CM_UNAVAILABLE &&
         !cm_transaction_revive(store, scratch_pool))
@@ -96,90 +96,90 @@ static int is_lost(const cm_attempt_t *taking, const cm_error_t *err,
 
 /* Not by cm_transaction_end(), which does not tell whether the commit failed.
  */
-static cm_error_t *in_transaction(cm_attempt_t *taking, cm_taking_work_t work,
+static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
                                   apr_pool_t *scratch_pool)
 {
-    cm_store_t *store = taking->node->store;
+    cm_store_t *store = attempt->node->store;
     apr_time_t began = apr_time_now();
     cm_error_t *err;
 
-    taking->count = 0;
+    attempt->count = 0;
     CM_TRY(cm_transaction_begin(store, scratch_pool));
-    err = work(taking, scratch_pool);
+    err = work(attempt, scratch_pool);
     if (!err) {
         err = cm_transaction_commit(store, scratch_pool);
         if (!err)
             return NULL;
         /* Said when all was written: by constraints that are checked late. */
-        taking->strict |= !cm_error_code_is_transient(err->code);
+        attempt->strict |= !cm_error_code_is_transient(err->code);
     }
     cm_transaction_rollback(store);
-    taking->lost = is_lost(taking, err, began, scratch_pool);
-    if (cm_dialect_of_store(store)->keeps_variables && !taking->lost) {
+    attempt->lost = is_lost(attempt, err, began, scratch_pool);
+    if (cm_dialect_of_store(store)->keeps_variables && !attempt->lost) {
         cm_error_t *ignored =
-            cm_node_applying(taking->node, NULL, scratch_pool);
+            cm_node_applying(attempt->node, NULL, scratch_pool);
 
         (void)ignored;
     }
     return err;
 }
 
-int cm_attempt_is_of_messages(const cm_attempt_t *taking)
+int cm_attempt_is_of_messages(const cm_attempt_t *attempt)
 {
-    const int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
+    const int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
 
-    return taking->count > 0 && !taking->lost && !(stop && taking->batch);
+    return attempt->count > 0 && !attempt->lost && !(stop && attempt->batch);
 }
 
 /* Return whether to try once more after ERR, TRIES tries having failed; STRICT
  * says how the last one was made. */
-static int try_again(cm_attempt_t *taking, const cm_error_t *err, int strict,
+static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
                      int tries)
 {
-    const int whole = !taking->most || taking->most == 1;
+    const int whole = !attempt->most || attempt->most == 1;
 
-    if (err->code == CM_SCHEMA && !taking->isolate_schema) {
-        cm_node_forget(taking->node);
-        taking->isolate_schema = 1;
+    if (err->code == CM_SCHEMA && !attempt->isolate_schema) {
+        cm_node_forget(attempt->node);
+        attempt->isolate_schema = 1;
         return 1;
     }
-    if (!cm_attempt_is_of_messages(taking))
+    if (!cm_attempt_is_of_messages(attempt))
         return 0;
-    if (taking->strict && !strict)
+    if (attempt->strict && !strict)
         return 1;
     if (!whole || tries >= TRIES || !cm_error_code_is_transient(err->code))
         return 0;
-    if (!taking->most)
+    if (!attempt->most)
         apr_sleep(tries * TRIES_PAUSE);
     return 1;
 }
 
-cm_error_t *cm_attempt_run(cm_attempt_t *taking, cm_taking_work_t work,
+cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool)
 {
-    const cm_receipt_t receipt = *taking->receipt;
-    const int parked = receipt.parked->nelts, created = taking->created;
+    const cm_receipt_t receipt = *attempt->receipt;
+    const int parked = receipt.parked->nelts, created = attempt->created;
     const int altered = receipt.altered->nelts;
-    const cm_page_t page = taking->page;
+    const cm_page_t page = attempt->page;
     apr_int64_t stamped;
     int tries, strict;
     cm_error_t *err;
 
-    if (!taking->most) {
-        CM_TRY(cm_stamp_all(&stamped, taking->node, scratch_pool));
-        taking->isolate_schema = 0;
+    if (!attempt->most) {
+        CM_TRY(cm_stamp_all(&stamped, attempt->node, scratch_pool));
+        attempt->isolate_schema = 0;
     }
     for (tries = 1;; tries++) {
-        strict = taking->strict;
-        err = in_transaction(taking, work, scratch_pool);
+        strict = attempt->strict;
+        err = in_transaction(attempt, work, scratch_pool);
         if (!err)
             return NULL;
-        *taking->receipt = receipt;
-        taking->receipt->parked->nelts = parked;
-        taking->receipt->altered->nelts = altered;
-        taking->created = created;
-        taking->page = page;
-        if (!try_again(taking, err, strict, tries))
+        *attempt->receipt = receipt;
+        attempt->receipt->parked->nelts = parked;
+        attempt->receipt->altered->nelts = altered;
+        attempt->created = created;
+        attempt->page = page;
+        if (!try_again(attempt, err, strict, tries))
             return err;
     }
 }

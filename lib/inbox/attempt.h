@@ -17,11 +17,11 @@ typedef struct cm_attempt_t {
                      checked chunk by chunk */
     int isolated; /* the batch is taken in parts, to find the bad messages */
     int most;     /* messages of this part; 0: all */
-    const cm_error_t *barred; /* this part is parked untried, so */
-    int count;                /* messages that the transaction is about,
-                                 once it gets to them; 0: not yet */
-    int lost;                 /* it failed with its connection, or while
-                                 it waited for somebody else's lock */
+    const cm_error_t *refusal; /* park this part untried, with this error */
+    int count;                 /* messages that the transaction is about,
+                                  once it gets to them; 0: not yet */
+    int lost;                  /* it failed with its connection, or while
+                                  it waited for somebody else's lock */
     cm_receipt_t *receipt;
     apr_int64_t *wanted;
     const cm_error_t *stopped;     /* CM_ON_ERROR_STOP: why ... */
@@ -36,18 +36,18 @@ typedef struct cm_attempt_t {
 } cm_attempt_t;
 
 /* What is done in the transaction. */
-typedef cm_error_t *(*cm_taking_work_t)(cm_attempt_t *taking,
-                                        apr_pool_t *scratch_pool);
+typedef cm_error_t *(*cm_attempt_work_t)(cm_attempt_t *attempt,
+                                         apr_pool_t *scratch_pool);
 
 /* Return an empty receipt. */
 cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
 
-/* Begin a run for TAKING in POOL. */
-cm_apply_t *cm_attempt_begin(const cm_attempt_t *taking, apr_pool_t *pool);
+/* Begin a run for ATTEMPT in POOL. */
+cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool);
 
 /* Write what APPLY did, and count it. With ATTEMPTS what is still parked counts
  * one more, with NOTE_KEPT the receipt names what was parked before, too. */
-cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *apply,
+cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -55,17 +55,17 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *taking, cm_apply_t *apply,
  * that the stamping within it is short. When the tables have changed since
  * they were looked at, once more; so when it fails for what may pass. Fails as
  * cm_inbox_receive(). */
-cm_error_t *cm_attempt_run(cm_attempt_t *taking, cm_taking_work_t work,
+cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same; when the fault is with some of the messages, which are found by
  * halving and parked, in transactions of their own. */
-cm_error_t *cm_isolate_attempt(cm_attempt_t *taking, cm_taking_work_t work,
+cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return whether a failure of the last transaction may be the fault of its
  * messages. */
-int cm_attempt_is_of_messages(const cm_attempt_t *taking);
+int cm_attempt_is_of_messages(const cm_attempt_t *attempt);
 
 /* Return whether so little is parked, of PEER or (NULL) of all, that it may be
  * gone through after every batch. Else that is done once, at the end of the
@@ -75,13 +75,13 @@ cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
                                      apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Try what waits for other records, as long as that brings further ones: of
- * the peer of TAKING, in its transaction. */
-cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *taking,
+ * the peer of ATTEMPT, in its transaction. */
+cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same of all peers, each in transactions of its own. */
 cm_error_t *
-cm_inbox_retry_all_waiting(cm_attempt_t *taking,
+cm_inbox_retry_all_waiting(cm_attempt_t *attempt,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -54,16 +54,16 @@ static int all_done(const cm_apply_t *apply)
 
 /* CommunicatorOnError stop: messages one by one, as the gem does, until one
  * fails; what came before it is kept. */
-static cm_error_t *take_strictly(cm_attempt_t *taking, cm_fresh_t *fresh,
+static cm_error_t *take_strictly(cm_attempt_t *attempt, cm_fresh_t *fresh,
                                  cm_peer_t *peer, apr_pool_t *scratch_pool)
 {
-    cm_store_t *store = taking->node->store;
+    cm_store_t *store = attempt->node->store;
     int i;
 
     fresh->received = peer->received;
     for (i = 0; i < fresh->messages->nelts; i++) {
         cm_message_t *message = CM_NTH(fresh->messages, i, cm_message_t);
-        cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
+        cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
         apr_array_header_t *one =
             apr_array_make(scratch_pool, 1, sizeof(cm_message_t *));
 
@@ -72,17 +72,17 @@ static cm_error_t *take_strictly(cm_attempt_t *taking, cm_fresh_t *fresh,
         CM_TRY(add_messages(apply, one, scratch_pool));
         CM_TRY(cm_apply_run(apply, scratch_pool));
         if (!all_done(apply)) {
-            taking->stopped =
+            attempt->stopped =
                 CM_NTH(apply->items, apply->items->nelts - 1, cm_item_t)->error;
-            taking->stopped_id = message->id;
+            attempt->stopped_id = message->id;
             CM_TRY(cm_transaction_rollback_to(store, "message", scratch_pool));
             return cm_transaction_release(store, "message", scratch_pool);
         }
         CM_TRY(cm_transaction_release(store, "message", scratch_pool));
-        CM_TRY(cm_attempt_finish(taking, apply, 0, 0, scratch_pool));
+        CM_TRY(cm_attempt_finish(attempt, apply, 0, 0, scratch_pool));
         if (message->id > fresh->received)
             fresh->received = message->id;
-        if (taking->gem || message->error)
+        if (attempt->gem || message->error)
             continue;
         fresh->held = message->id;
         fresh->held_clock = message->clocks.clock;
@@ -92,13 +92,13 @@ static cm_error_t *take_strictly(cm_attempt_t *taking, cm_fresh_t *fresh,
 
 /* Apply all at once; with CommunicatorOnError stop only if all of it works.
  * *CREATED: there are new records, for which parked messages may wait. */
-static cm_error_t *take_fresh(int *created, cm_attempt_t *taking,
+static cm_error_t *take_fresh(int *created, cm_attempt_t *attempt,
                               cm_fresh_t *fresh, cm_peer_t *peer,
                               apr_pool_t *scratch_pool)
 {
-    int stop = taking->node->settings->on_error == CM_ON_ERROR_STOP;
-    cm_store_t *store = taking->node->store;
-    cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
+    int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
+    cm_store_t *store = attempt->node->store;
+    cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
 
     if (stop)
         CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
@@ -107,84 +107,84 @@ static cm_error_t *take_fresh(int *created, cm_attempt_t *taking,
     *created = apply->created;
     if (stop && !all_done(apply)) {
         CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
-        CM_TRY(take_strictly(taking, fresh, peer, scratch_pool));
+        CM_TRY(take_strictly(attempt, fresh, peer, scratch_pool));
     }
     else {
-        CM_TRY(cm_attempt_finish(taking, apply, 1, 0, scratch_pool));
+        CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));
     }
     return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
 }
 
 /* Find what of the batch is new here, and, when it is taken in parts, what the
  * next one is. */
-static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *taking,
+static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
                               const cm_peer_t *peer)
 {
-    cm_batch_t batch = *taking->batch;
+    cm_batch_t batch = *attempt->batch;
 
-    taking->receipt->received = peer->received;
-    if (taking->isolated && taking->gem)
+    attempt->receipt->received = peer->received;
+    if (attempt->isolated && attempt->gem)
         batch.after = peer->received;
-    CM_TRY(cm_inbox_order(fresh, taking->wanted, peer, &batch, taking->gem,
-                          taking->pool));
-    if (taking->isolated)
-        cm_inbox_order_cut(*fresh, peer, taking->most, taking->gem,
-                           taking->pool);
+    CM_TRY(cm_inbox_order(fresh, attempt->wanted, peer, &batch, attempt->gem,
+                          attempt->pool));
+    if (attempt->isolated)
+        cm_inbox_order_cut(*fresh, peer, attempt->most, attempt->gem,
+                           attempt->pool);
     else
-        taking->receipt->repeated = (*fresh)->repeated;
-    taking->count = (*fresh)->messages->nelts;
+        attempt->receipt->repeated = (*fresh)->repeated;
+    attempt->count = (*fresh)->messages->nelts;
     return NULL;
 }
 
 /* Try what waited for the records of this batch. */
-static cm_error_t *release(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     int little;
 
-    CM_TRY(cm_inbox_retry_is_little(&little, taking->node, taking->peer,
+    CM_TRY(cm_inbox_retry_is_little(&little, attempt->node, attempt->peer,
                                     scratch_pool));
     if (little)
-        return cm_inbox_retry_waiting(taking, scratch_pool);
-    taking->node->owes_release = 1;
+        return cm_inbox_retry_waiting(attempt, scratch_pool);
+    attempt->node->owes_release = 1;
     return NULL;
 }
 
-static cm_error_t *take_batch(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+static cm_error_t *take_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
     cm_peer_t *peer;
     int created = 0;
 
-    CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
-    CM_TRY(find_fresh(&fresh, taking, peer));
+    CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
+    CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
-        CM_TRY(take_fresh(&created, taking, fresh, peer, scratch_pool));
-    taking->created += created;
-    if (created && !taking->isolated)
-        CM_TRY(release(taking, scratch_pool));
+        CM_TRY(take_fresh(&created, attempt, fresh, peer, scratch_pool));
+    attempt->created += created;
+    if (created && !attempt->isolated)
+        CM_TRY(release(attempt, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
-    peer->has_received |= taking->receipt->accepted > 0 || !taking->gem;
-    peer->received = taking->receipt->received = fresh->received;
+    peer->has_received |= attempt->receipt->accepted > 0 || !attempt->gem;
+    peer->received = attempt->receipt->received = fresh->received;
     peer->held = fresh->held;
     peer->received_clock = fresh->held_clock;
-    return cm_peer_save(taking->node, peer, scratch_pool);
+    return cm_peer_save(attempt->node, peer, scratch_pool);
 }
 
 /* What other peers have sent may wait for records of this one; and its own,
  * when the batch was taken in parts. This batch is committed, whatever becomes
  * of theirs: it is tried again in their own runs, which say what is wrong. */
-static void release_others(cm_attempt_t *taking)
+static void release_others(cm_attempt_t *attempt)
 {
     cm_error_t *err;
     int little;
 
-    if (taking->node->settings->peers->nelts < 2 && !taking->isolated)
+    if (attempt->node->settings->peers->nelts < 2 && !attempt->isolated)
         return;
-    err = cm_inbox_retry_is_little(&little, taking->node, NULL, taking->pool);
+    err = cm_inbox_retry_is_little(&little, attempt->node, NULL, attempt->pool);
     if (!err && little)
-        err = cm_inbox_retry_all_waiting(taking, taking->pool);
-    taking->node->owes_release |= err || !little;
+        err = cm_inbox_retry_all_waiting(attempt, attempt->pool);
+    attempt->node->owes_release |= err || !little;
 }
 
 /* Return whether MESSAGE has an attribute that its table, as it is remembered,
@@ -263,27 +263,27 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              const cm_batch_t *batch, int gem,
                              apr_pool_t *result_pool)
 {
-    cm_attempt_t taking = {.node = node,
-                           .peer = peer,
-                           .batch = batch,
-                           .gem = gem,
-                           .receipt = cm_attempt_receipt(result_pool),
-                           .result_pool = result_pool,
-                           .wanted = wanted};
+    cm_attempt_t attempt = {.node = node,
+                            .peer = peer,
+                            .batch = batch,
+                            .gem = gem,
+                            .receipt = cm_attempt_receipt(result_pool),
+                            .result_pool = result_pool,
+                            .wanted = wanted};
 
-    apr_pool_create(&taking.pool, result_pool);
+    apr_pool_create(&attempt.pool, result_pool);
     look_again(node, batch);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
-    CM_TRY_FOR(cm_isolate_attempt(&taking, take_batch, taking.pool),
+    CM_TRY_FOR(cm_isolate_attempt(&attempt, take_batch, attempt.pool),
                result_pool, "cannot take the messages of '%s'", peer);
-    *receipt = taking.receipt;
-    if (taking.created)
-        release_others(&taking);
-    if (!taking.stopped)
+    *receipt = attempt.receipt;
+    if (attempt.created)
+        release_others(&attempt);
+    if (!attempt.stopped)
         return NULL;
     return cm_error_make(
-        result_pool, taking.stopped->code, taking.stopped, __FILE__, __LINE__,
+        result_pool, attempt.stopped->code, attempt.stopped, __FILE__, __LINE__,
         "message %" APR_INT64_T_FMT " of '%s' cannot be applied",
-        taking.stopped_id, peer);
+        attempt.stopped_id, peer);
 }

@@ -16,33 +16,33 @@ static const cm_error_t *reason_of(const cm_error_t *err, apr_pool_t *pool)
 }
 
 /* Take the next COUNT messages at once. One that fails alone is parked. */
-static cm_error_t *take_part(cm_attempt_t *taking, cm_taking_work_t work,
+static cm_error_t *take_part(cm_attempt_t *attempt, cm_attempt_work_t work,
                              int count, apr_pool_t *pool)
 {
     cm_error_t *err;
 
-    taking->pool = pool;
-    taking->most = count;
-    err = cm_attempt_run(taking, work, pool);
-    if (!err || count > 1 || !cm_attempt_is_of_messages(taking))
+    attempt->pool = pool;
+    attempt->most = count;
+    err = cm_attempt_run(attempt, work, pool);
+    if (!err || count > 1 || !cm_attempt_is_of_messages(attempt))
         return err;
-    taking->barred = reason_of(err, pool);
-    err = cm_attempt_run(taking, work, pool);
-    taking->barred = NULL;
-    taking->count = 0; /* a failure of this is nobody's fault */
+    attempt->refusal = reason_of(err, pool);
+    err = cm_attempt_run(attempt, work, pool);
+    attempt->refusal = NULL;
+    attempt->count = 0; /* a failure of this is nobody's fault */
     return err;
 }
 
 /* Take the next COUNT messages, halved until what is bad stands alone. */
-static cm_error_t *take_halves(cm_attempt_t *taking, cm_taking_work_t work,
+static cm_error_t *take_halves(cm_attempt_t *attempt, cm_attempt_work_t work,
                                int count, apr_pool_t *scratch_pool)
 {
     apr_pool_t *pool;
     cm_error_t *err;
 
     apr_pool_create(&pool, scratch_pool);
-    err = take_part(taking, work, count, pool);
-    if (err && (count == 1 || !cm_attempt_is_of_messages(taking)))
+    err = take_part(attempt, work, count, pool);
+    if (err && (count == 1 || !cm_attempt_is_of_messages(attempt)))
         err = cm_error_copy(err, scratch_pool);
     else if (err)
         err = NULL;
@@ -51,20 +51,20 @@ static cm_error_t *take_halves(cm_attempt_t *taking, cm_taking_work_t work,
     apr_pool_destroy(pool);
     if (err || count == 1)
         return err;
-    CM_TRY(take_halves(taking, work, count / 2, scratch_pool));
-    return take_halves(taking, work, count - count / 2, scratch_pool);
+    CM_TRY(take_halves(attempt, work, count / 2, scratch_pool));
+    return take_halves(attempt, work, count - count / 2, scratch_pool);
 }
 
-cm_error_t *cm_isolate_attempt(cm_attempt_t *taking, cm_taking_work_t work,
+cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
                                apr_pool_t *scratch_pool)
 {
-    cm_error_t *err = cm_attempt_run(taking, work, scratch_pool);
+    cm_error_t *err = cm_attempt_run(attempt, work, scratch_pool);
 
-    if (!err || !cm_attempt_is_of_messages(taking))
+    if (!err || !cm_attempt_is_of_messages(attempt))
         return err;
-    taking->isolated = 1;
-    err = take_halves(taking, work, taking->count, scratch_pool);
-    taking->pool = scratch_pool;
-    taking->most = 0;
+    attempt->isolated = 1;
+    err = take_halves(attempt, work, attempt->count, scratch_pool);
+    attempt->pool = scratch_pool;
+    attempt->most = 0;
     return err;
 }

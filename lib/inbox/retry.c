@@ -24,7 +24,7 @@ cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *taking,
+cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
                                    apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
@@ -39,12 +39,12 @@ cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *taking,
             cm_apply_t *apply;
 
             apr_pool_clear(iterpool);
-            apply = cm_attempt_begin(taking, iterpool);
+            apply = cm_attempt_begin(attempt, iterpool);
             CM_TRY(cm_inbox_rows_add_page(apply, &page, 1, iterpool));
             if (!page.count)
                 break;
             CM_TRY(cm_apply_run(apply, iterpool));
-            CM_TRY(cm_attempt_finish(taking, apply, 0, 0, iterpool));
+            CM_TRY(cm_attempt_finish(attempt, apply, 0, 0, iterpool));
             created += apply->created;
         } while (page.count);
     } while (created);
@@ -61,43 +61,45 @@ static void decide(const cm_apply_t *apply, cm_decision_e decision)
 }
 
 /* Try one page of what is parked. */
-static cm_error_t *try_page(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
-    cm_apply_t *apply = cm_attempt_begin(taking, taking->pool);
+    cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
     cm_peer_t *peer;
 
-    CM_TRY(cm_peer_load(&peer, taking->node, taking->peer, 1, scratch_pool));
-    taking->receipt->received = peer->received;
-    taking->page.most = taking->most;
-    if (taking->ids)
-        CM_TRY(cm_inbox_rows_add_ids(apply, &taking->page, taking->ids,
+    CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
+    attempt->receipt->received = peer->received;
+    attempt->page.most = attempt->most;
+    if (attempt->ids)
+        CM_TRY(cm_inbox_rows_add_ids(apply, &attempt->page, attempt->ids,
                                      scratch_pool));
     else
-        CM_TRY(cm_inbox_rows_add_page(apply, &taking->page, taking->waiting,
+        CM_TRY(cm_inbox_rows_add_page(apply, &attempt->page, attempt->waiting,
                                       scratch_pool));
-    if (!taking->page.count)
+    if (!attempt->page.count)
         return NULL;
-    taking->count = taking->page.count;
-    decide(apply, taking->decision);
+    attempt->count = attempt->page.count;
+    decide(apply, attempt->decision);
     CM_TRY(cm_apply_run(apply, scratch_pool));
-    taking->created += apply->created;
-    return cm_attempt_finish(taking, apply, !taking->waiting || taking->barred,
-                             !taking->waiting, scratch_pool);
+    attempt->created += apply->created;
+    return cm_attempt_finish(attempt, apply,
+                             !attempt->waiting || attempt->refusal,
+                             !attempt->waiting, scratch_pool);
 }
 
 /* Try all pages, each in a transaction, once. */
-static cm_error_t *try_pages(cm_attempt_t *taking, apr_pool_t *scratch_pool)
+static cm_error_t *try_pages(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
 
-    taking->page = (cm_page_t){0};
+    attempt->page = (cm_page_t){0};
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        taking->pool = iterpool;
-        CM_TRY_FOR(cm_isolate_attempt(taking, try_page, iterpool), scratch_pool,
-                   "cannot apply what is parked of '%s'", taking->peer);
-    } while (taking->page.count);
+        attempt->pool = iterpool;
+        CM_TRY_FOR(cm_isolate_attempt(attempt, try_page, iterpool),
+                   scratch_pool, "cannot apply what is parked of '%s'",
+                   attempt->peer);
+    } while (attempt->page.count);
     apr_pool_destroy(iterpool);
     return NULL;
 }
@@ -112,10 +114,10 @@ static cm_error_t *waiting_peers(cm_rows_t **rows, cm_node_t *node,
                                NULL, 0, pool);
 }
 
-cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *taking,
+cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *attempt,
                                        apr_pool_t *scratch_pool)
 {
-    cm_attempt_t others = {.node = taking->node,
+    cm_attempt_t others = {.node = attempt->node,
                            .waiting = 1,
                            .receipt = cm_attempt_receipt(scratch_pool),
                            .result_pool = scratch_pool};
@@ -126,14 +128,14 @@ cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *taking,
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(waiting_peers(&peers, taking->node, iterpool));
+        CM_TRY(waiting_peers(&peers, attempt->node, iterpool));
         others.created = 0;
         for (i = 0; i < peers->count; i++) {
             others.peer = cm_cell_text(peers, i, 0);
             CM_TRY(try_pages(&others, iterpool));
         }
     } while (others.created);
-    taking->receipt->applied += others.receipt->applied;
+    attempt->receipt->applied += others.receipt->applied;
     apr_pool_destroy(iterpool);
     return NULL;
 }
@@ -141,28 +143,28 @@ cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *taking,
 cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
                            const char *peer, apr_pool_t *result_pool)
 {
-    cm_attempt_t taking = {.node = node,
-                           .peer = peer,
-                           .receipt = cm_attempt_receipt(result_pool),
-                           .result_pool = result_pool};
+    cm_attempt_t attempt = {.node = node,
+                            .peer = peer,
+                            .receipt = cm_attempt_receipt(result_pool),
+                            .result_pool = result_pool};
     apr_int64_t parked;
     int brought = 0;
 
-    *receipt = taking.receipt;
+    *receipt = attempt.receipt;
     CM_TRY(cm_inbox_retry_count(&parked, node, peer, result_pool));
     if (parked) /* the table may be wider by now */
         cm_node_forget(node);
     while (parked) {
-        taking.created = 0;
-        taking.receipt->parked->nelts = 0;
-        CM_TRY(try_pages(&taking, result_pool));
-        brought += taking.created;
-        if (!taking.created)
+        attempt.created = 0;
+        attempt.receipt->parked->nelts = 0;
+        CM_TRY(try_pages(&attempt, result_pool));
+        brought += attempt.created;
+        if (!attempt.created)
             break;
     }
     brought += node->owes_release;
     node->owes_release = 0;
-    return brought ? cm_inbox_retry_all_waiting(&taking, result_pool) : NULL;
+    return brought ? cm_inbox_retry_all_waiting(&attempt, result_pool) : NULL;
 }
 
 cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
@@ -171,17 +173,17 @@ cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
                                    cm_decision_e decision,
                                    apr_pool_t *result_pool)
 {
-    cm_attempt_t taking = {.node = node,
-                           .peer = peer,
-                           .ids = ids,
-                           .decision = decision,
-                           .receipt = cm_attempt_receipt(result_pool),
-                           .result_pool = result_pool};
+    cm_attempt_t attempt = {.node = node,
+                            .peer = peer,
+                            .ids = ids,
+                            .decision = decision,
+                            .receipt = cm_attempt_receipt(result_pool),
+                            .result_pool = result_pool};
 
-    *receipt = taking.receipt;
-    CM_TRY(try_pages(&taking, result_pool));
-    return taking.created ? cm_inbox_retry_all_waiting(&taking, result_pool)
-                          : NULL;
+    *receipt = attempt.receipt;
+    CM_TRY(try_pages(&attempt, result_pool));
+    return attempt.created ? cm_inbox_retry_all_waiting(&attempt, result_pool)
+                           : NULL;
 }
 
 cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
