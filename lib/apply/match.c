@@ -347,8 +347,8 @@ static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
 }
 
 /* MAPPING, or NULL, is that of the row that RECORD matches. Two records of one
- * origin are different records, and one that a message deletes leaves its
- * values to its successor. */
+ * origin are different records, and one that a message of this run deletes
+ * makes room for its successor. */
 static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
                          const cm_mapping_t *mapping, apr_pool_t *pool)
 {

@@ -178,8 +178,8 @@ static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
 
 /* InnoDB deletes rows by foreign keys, from parents to children and so on, and
  * runs no triggers. When the rows of a record and of its parent are both gone,
- * that is how: in no other way can a parent's row disappear without a trigger.
- * *FOUND counts such records. */
+ * that is how: nothing else deletes a row unseen while its children refer to
+ * it. *FOUND counts such records. */
 static cm_error_t *find_orphans(int *found, cm_run_t *run,
                                 apr_pool_t *scratch_pool)
 {
