@@ -11,6 +11,19 @@
 #include "store/sql.h"
 #include "schema/migrate_internal.h"
 
+/* Return STATEMENTS (const char *) as one text. */
+static const char *joined(const apr_array_header_t *statements,
+                          apr_pool_t *pool)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < statements->nelts; i++)
+        text = apr_pstrcat(pool, text, i ? ";\n" : "",
+                           APR_ARRAY_IDX(statements, i, const char *), NULL);
+    return text;
+}
+
 cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
                             const apr_array_header_t *statements,
                             apr_pool_t *scratch_pool)
@@ -18,8 +31,7 @@ cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
     int i;
 
     what = cm_sql_fill(what, migration->values, scratch_pool);
-    migration->report(migration->baton, what,
-                      cm_migrate_joined(statements, ";\n", scratch_pool));
+    migration->report(migration->baton, what, joined(statements, scratch_pool));
     for (i = 0; i < statements->nelts && !migration->dry_run; i++)
         CM_TRY_FOR(
             cm_statement_execute(migration->store,
@@ -27,18 +39,6 @@ cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
                                  scratch_pool),
             migration->pool, "step '%s' failed", what);
     return NULL;
-}
-
-const char *cm_migrate_joined(const apr_array_header_t *texts,
-                              const char *between, apr_pool_t *pool)
-{
-    const char *text = "";
-    int i;
-
-    for (i = 0; i < texts->nelts; i++)
-        text = apr_pstrcat(pool, text, i ? between : "",
-                           APR_ARRAY_IDX(texts, i, const char *), NULL);
-    return text;
 }
 
 /* Do the step WHAT: the statements of SQL, with its values filled in. */

@@ -34,10 +34,6 @@ cm_error_t *cm_migrate_plan(apr_array_header_t **steps, cm_store_t *store,
                             const char *file,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return TEXTS (const char *) as one, with BETWEEN between them. */
-const char *cm_migrate_joined(const apr_array_header_t *texts,
-                              const char *between, apr_pool_t *pool);
-
 /* Report the step WHAT and run its STATEMENTS (const char *), unless this is
  * a dry run. Fails as cm_statement_execute(). */
 cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
