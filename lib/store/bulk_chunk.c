@@ -115,7 +115,7 @@ static int form(const cm_datum_t *cell)
                           : 2 * !!memchr(cell->data, 0, cell->size);
 }
 
-/* Rows whose cells are bound alike make the same SQL. */
+/* Rows whose cells have the same forms need the same SQL. */
 static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
 {
     int i;
@@ -126,8 +126,8 @@ static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
     return 1;
 }
 
-/* Where rows are parameters every number of rows is another statement, kept
- * prepared: so only a few numbers are used. */
+/* Where rows are parameters, each number of rows is another statement that
+ * stays prepared. So only a few numbers are used. */
 static int round_rows(int rows)
 {
     static const int sizes[] = {500, 100, 20, 4, 1};
@@ -162,9 +162,9 @@ static int equal(const cm_datum_t *a, const cm_datum_t *b)
            (a->data == b->data || !memcmp(a->data, b->data, a->size));
 }
 
-/* Where values go by column, one that holds one value needs it once. But not
- * the keys of what is looked up: a key that begins with a known value looks
- * like another, worse way to the rows. */
+/* Where values are given by column, a column with one value needs it only once.
+ * Not so the keys of a look-up: a key that begins with a constant makes the
+ * planner prefer another, worse index. */
 static void find_same(cm_bulk_chunk_t *chunk)
 {
     const cm_bulk_t *bulk = chunk->bulk;
@@ -182,7 +182,7 @@ static void find_same(cm_bulk_chunk_t *chunk)
     }
     for (j = 0; j < bulk->column_count; j++)
         varies |= !chunk->same[j];
-    /* but something has to say how many rows there are */
+    /* Something has to say how many rows there are. */
     if (!varies && bulk->column_count)
         chunk->same[0] = 0;
 }

@@ -18,8 +18,8 @@ static int is_integer(const cm_datum_t *cell)
     return digits > 0 && digits <= 20 && sign + digits == cell->size;
 }
 
-/* Whether it is as long at most as a batch is by default, and that whatever
- * of it must be quoted. */
+/* Return whether BULK is no larger than a batch is by default, and fits in a
+ * packet even if every byte has to be escaped. */
 static int is_short(const cm_bulk_t *bulk, apr_size_t packet_limit)
 {
     const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts;
@@ -58,8 +58,8 @@ const char *cm_bulk_lists_numbers(const cm_bulk_chunk_t *chunk,
     return apr_array_pstrcat(pool, numbers, ',');
 }
 
-/* The place is looked for once per row: assignments are made from left to
- * right. */
+/* The first assignment finds the place, the others use it: they are made from
+ * left to right. */
 const char *cm_bulk_lists_assignments(const cm_bulk_chunk_t *chunk,
                                       apr_pool_t *pool)
 {

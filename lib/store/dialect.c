@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-/* A database may quote a whole value; a message's body belongs in no log. */
+/* A database may quote a whole value, but data must not get into logs. */
 #define WORDS_LIMIT 200
 
 const cm_dialect_t *cm_dialect_of_driver(const char *driver)

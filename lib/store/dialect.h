@@ -50,9 +50,9 @@ struct cm_dialect_t {
     int ddl_commits;     /* CREATE, ALTER and DROP end the transaction */
     int keeps_variables; /* a rollback leaves SET_APPLYING in force */
     int truncate_fires;  /* TRUNCATE fires a trigger */
-    int truncate_hidden; /* there is a TRUNCATE that fires none */
-    int replace_hidden;  /* INSERT OR REPLACE deletes without firing one */
-    int cascades_hidden; /* so do foreign keys */
+    int truncate_hidden; /* TRUNCATE exists, but fires no trigger */
+    int replace_hidden;  /* INSERT OR REPLACE deletes, but fires no trigger */
+    int cascades_hidden; /* foreign keys delete, but fire no trigger */
 
     /* What values look like: */
     int holds_nul;       /* text can hold U+0000 */

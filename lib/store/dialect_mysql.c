@@ -71,9 +71,9 @@ static const struct {
     {4025, CM_REJECTED},    /* check constraint (MariaDB) */
 };
 
-/* A server that takes no writes: set read-only (other options share that
- * number), or a node of a Galera cluster that is not ready (1047 else is an
- * unknown command); or a session that was set so. */
+/* A server or a session that is read-only (other options share that number), or
+ * a node of a Galera cluster that is not ready (otherwise 1047 is an unknown
+ * command). */
 static int is_read_only(int rc, const char *text)
 {
     return ((rc == 1290 || !rc) &&
@@ -112,7 +112,7 @@ static cm_outside_e outside(int rc, const char *text)
     return rc == 1205 ? CM_OUTSIDE_LOCK : CM_OUTSIDE_NOT;
 }
 
-/* Our session's sql_mode leaves the backslash an escape. */
+/* In our session's sql_mode the backslash is an escape. */
 static apr_size_t quoted(char *out, const cm_datum_t *value)
 {
     apr_size_t length, i;
@@ -177,8 +177,8 @@ static int holds_time(const cm_moment_t *moment)
     return moment->hour <= 838;
 }
 
-/* An integer key compared with text may go through a double, which cannot tell
- * neighbours above 2^53 apart; so does a decimal one. */
+/* An integer or decimal key that is compared with text may become a double,
+ * which cannot distinguish neighbours above 2^53. */
 static const char *cell(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 {
     const char *type = bulk->columns[column].type;
@@ -219,11 +219,11 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
     return apr_psprintf(pool, "v.c%d", column);
 }
 
-/* Strict, so that nothing is cut or changed silently, but zero dates that are
- * there already can be read and written back, and the key 0 is a key. What
- * an administrator may have set for all sessions must not change what our
- * statements do. MariaDB 11 scans a small table rather than look up many keys
- * in it, and a scan waits for rows that other transactions hold. */
+/* Strict, so that nothing is cut or changed silently; but existing zero dates
+ * can be read and written back, and the key 0 is a key. What an administrator
+ * may have set for all sessions must not change what our statements do. MariaDB
+ * 11 would scan a small table rather than look up many keys in it, and a scan
+ * waits for rows that other transactions have locked. */
 static const char *const session[] = {
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"

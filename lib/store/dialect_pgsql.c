@@ -8,8 +8,8 @@
 
 #define PG_ERRORS_VERBOSE 2
 
-/* Return the SQLSTATE in TEXT ("ERROR:  23505: duplicate key ..."), or NULL
- * when there is none: the words are libpq's own then. */
+/* Return the SQLSTATE in TEXT ("ERROR:  23505: duplicate key ..."), or NULL:
+ * the words are libpq's own. */
 static const char *sqlstate(const char *text)
 {
     const char *at = strstr(text, ":  ");
@@ -24,8 +24,8 @@ static const char *sqlstate(const char *text)
     return at[5] == ':' ? at : NULL;
 }
 
-/* The beginnings of SQLSTATE, and the words of a server that speaks English
- * where the driver would not give us the SQLSTATE. */
+/* How SQLSTATE begins, and the words of an English server for when the driver
+ * does not give the SQLSTATE. */
 static const struct {
     const char *state, *words;
     cm_code_e code;
@@ -68,7 +68,7 @@ static cm_code_e classify(int rc, const char *text)
                   : strstr(text, reasons[i].words) != NULL)
             return reasons[i].code;
 
-    /* libpq itself complains of nothing but the connection. */
+    /* libpq's own errors are about the connection. */
     return state || strstr(text, "ERROR:") ? CM_DATABASE : CM_UNAVAILABLE;
 }
 
@@ -88,7 +88,7 @@ static cm_outside_e outside(int rc, const char *text)
 }
 
 /* The first line without "ERROR:  23505: ", and the key that it is about; not
- * the row, which is the message's body. */
+ * the row, which is data. */
 static const char *words(const char *text, apr_pool_t *pool)
 {
     const char *state = sqlstate(text), *begin = text;
@@ -296,9 +296,9 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
                        NULL);
 }
 
-/* All that changes how values are read and written: an administrator may have
- * set it for the role or the database. lc_monetary stays: it says what a
- * money is worth. */
+/* Everything that changes how values are read and written: an administrator may
+ * have set it for the role or the database. lc_monetary stays, for it says what
+ * an amount of money is. */
 static const char *const session[] = {
     "SET client_min_messages = error; SET client_encoding = 'UTF8'; "
     "SET standard_conforming_strings = on; SET timezone = 'UTC'; "
@@ -308,8 +308,8 @@ static const char *const session[] = {
     "SET transform_null_equals = off; "
     "SET lock_timeout = '10s'; SET jit = off; "
     "SET plan_cache_mode = force_generic_plan; "
-    /* Some hundred keys are looked up in a table that grows meanwhile: by its
-     * index, however small it was when it was looked at last. */
+    /* Hundreds of keys are looked up in a table that is growing: by its index,
+     * however small it was when it was last analysed. */
     "SET seq_page_cost = 10; SET random_page_cost = 1",
     NULL};
 static const char *const libraries[] = {"libpq.so.5", NULL};

@@ -11,8 +11,8 @@
 #define BUSY_LOOKS          2500
 #define SQLITE_DEFERRED_FKS 10
 
-/* Errors that are the data's fault, known by their words where the library
- * does not tell more than "error". */
+/* Errors that are the data's fault, recognised by their words where the library
+ * only says "error". */
 static int is_rejection(const char *text)
 {
     static const char *const words[] = {
@@ -63,7 +63,7 @@ static cm_code_e classify(int rc, const char *text)
     return is_rejection(text) ? CM_REJECTED : CM_DATABASE;
 }
 
-/* No trigger can raise these. */
+/* Triggers cannot raise these. */
 static cm_outside_e outside(int rc, const char *text)
 {
     enum {
@@ -174,7 +174,7 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 
 static const char *const session[] = {
     /* A child without its parent is refused, and so parked until the parent
-     * is here, instead of breaking the application later. */
+     * arrives, instead of breaking the application later. */
     "PRAGMA foreign_keys = ON",
     /* The journal of one statement needs no file. */
     "PRAGMA temp_store = MEMORY", NULL};

@@ -1,9 +1,9 @@
--- Communicator's tables: made new, or from those of the Ruby gem.
+-- Communicator's tables, new or made from those of the Ruby gem.
 --
--- Which sections are run is decided before the first one: a table of the gem
--- is altered, what is missing is made. Every statement commits, so a section
--- is one statement, and all of them together may be run again after a crash
--- behind any of them: the application may have written messages meanwhile.
+-- Which sections run is decided before the first one: tables of the gem are
+-- altered, missing ones are created. Every statement commits. So a section is
+-- one statement, and after a crash all of them may run again, even when the
+-- application has written messages in between.
 
 -- peers.create: creates table communicator_peers
 -- unless table communicator_peers

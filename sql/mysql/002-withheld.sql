@@ -1,7 +1,8 @@
--- Messages that are held back from a peer, so that what follows can pass.
+-- Messages that are withheld from a peer, so that those after them can be
+-- sent.
 --
 -- A row that has ended stays: its number is still left out when the peer asks
--- again from further back.
+-- for earlier messages again.
 
 -- withheld.create: creates table communicator_withheld
 -- unless table communicator_withheld
@@ -25,8 +26,8 @@ CREATE TABLE communicator_withheld (
 
 -- mappings.identity: creates the index of mappings by identity
 --
--- The column that tells records apart comes first: without statistics the
--- index was taken by the type alone, which all records of a model share.
+-- The column that distinguishes records comes first: without statistics the
+-- database used the index by type only, which all records of a model share.
 -- unless index communicator_mappings.communicator_mappings_identity_index
 CREATE UNIQUE INDEX communicator_mappings_identity_index
     ON communicator_mappings (original_id, origin, local_record_type);

@@ -1,8 +1,9 @@
--- How far the outbox is stamped, and what may still commit below that.
+-- Up to which id messages have numbers, and what may still be committed below
+-- that.
 --
--- What has no number is looked for by id, in the index by number. MariaDB does
--- so in an index that is not unique: to one that is it adds no primary key.
--- The node's lock keeps numbers unique.
+-- Messages without a number are found by id in the index by number. MariaDB
+-- can do so if that index is not unique: it does not append the primary key to
+-- a unique one. The node's lock keeps numbers unique.
 
 -- node.stamp: notes in communicator_node how far messages are numbered
 -- unless column communicator_node.stamped_id

@@ -1,6 +1,6 @@
--- Columns in which a value is stored otherwise than it was written: a trigger
--- of the application, or the column's type, changes it. One row per column,
--- for the first record in which that was seen; migrate forgets them.
+-- Columns that do not keep the values written to them: a trigger of the
+-- application, or the column's type, changes them. One row per column, for the
+-- first record in which that was seen; migrate deletes them.
 
 -- altered.create: creates table communicator_altered
 -- unless table communicator_altered

@@ -1,4 +1,4 @@
--- Problems that show at one moment and last until they are known to be over:
+-- Problems that are noticed once and last until they are known to have ended.
 -- status, monitors and the status page read them.
 
 -- problems.create: creates table communicator_problems

@@ -1,14 +1,15 @@
 -- The triggers of one table of the application. They run with the rights of
--- who installed them, with the sql_mode and character set of that session,
--- and leave LAST_INSERT_ID() as it was. UTC_TIMESTAMP() does not depend on
--- the session's time zone. The mark is no comment: clients drop comments when
--- they restore a dump.
+-- the user who installed them, with the sql_mode and character set of that
+-- session, and do not change LAST_INSERT_ID(). UTC_TIMESTAMP() does not depend
+-- on the session's time zone. The mark is not a comment because clients drop
+-- comments
+-- when they restore a dump.
 --
--- What cannot be captured (a column was dropped or renamed since, the row is
--- larger than max_allowed_packet) is read when it is sent: the message names
--- the record alone. The handlers see to it that no statement of the
--- application fails for that; without its key it is a message that cannot be
--- sent, and says so.
+-- A row that cannot be captured (a column was dropped or renamed, or it is
+-- larger than max_allowed_packet) is read when the message is sent, which only
+-- names the record. Thanks to the handlers no statement of the application
+-- fails. If even the key cannot be read, the message cannot be sent, and says
+-- so.
 
 -- place: the database that Communicator's tables are in
 SELECT DATABASE();

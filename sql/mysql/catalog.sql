@@ -1,9 +1,9 @@
--- How the application's tables look. Every database gives the same columns,
--- see schema/catalog.c.
+-- What the application's tables look like. Every database gives the same
+-- columns, see lib/schema/catalog.c.
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order.
--- Both are named wherever they are compared: else the server opens every
--- table of every database to find out.
+-- Both are compared everywhere, for otherwise the server opens every table of
+-- every database.
 SELECT c.column_name, c.column_type,
     CASE
         WHEN c.column_type LIKE 'tinyint(1)%%' THEN 'boolean'
@@ -49,9 +49,9 @@ FROM information_schema.columns AS c
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
 
--- judge: what is wrong with the table NAME in SCHEMA (or NULL): an engine
--- that cannot roll back; tables whose deletes and key changes a foreign key
--- follows, which no trigger sees
+-- judge: what is wrong with the table NAME in SCHEMA (or NULL): its engine
+-- cannot roll back; foreign keys change it along with other tables, which
+-- fires no trigger
 SELECT 'engine', t.engine
 FROM information_schema.tables AS t
     JOIN information_schema.engines AS e ON e.engine = t.engine

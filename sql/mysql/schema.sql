@@ -1,9 +1,9 @@
--- What schema/migrate.c asks of this database.
+-- What lib/schema/migrate*.c needs of this database.
 
--- lock: lets one migration run at a time
+-- lock: allows one migration at a time
 SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);
 
--- unlock: ends that
+-- unlock: releases that lock
 SELECT RELEASE_LOCK(CONCAT('communicator ', MD5(DATABASE())));
 
 -- patience: how long a step waits for the application's locks
@@ -26,7 +26,7 @@ LIMIT 1;
 SELECT CASE WHEN @@global.read_only
     THEN 'read_only is on, as on a standby' END;
 
--- table_key: what tells that table from others
+-- table_key: what identifies the table NAME in SCHEMA (or NULL)
 SELECT IF(@@lower_case_table_names, LOWER(full), full)
 FROM (SELECT CONCAT(COALESCE(%s, DATABASE()), '.', %s) AS full) AS named;
 
@@ -46,7 +46,7 @@ WHERE trigger_name LIKE 'communicator\_%%'
 ORDER BY trigger_name;
 
 -- adoptable: are there messages of the gem's time without a peer, that PEER
--- can take over
+-- may get
 SELECT 1 FROM communicator_peers
 WHERE name = ''
     AND NOT EXISTS (SELECT 1 FROM communicator_peers
@@ -61,7 +61,7 @@ UPDATE communicator_peers SET name = {peer} WHERE name = '';
 INSERT INTO communicator_schema (version, name, applied_at)
 VALUES ({version}, {name}, {now});
 
--- applying: is there the function by which a trigger of the application asks
+-- applying: is there the function that tells a trigger of the application
 -- whether messages are being applied
 SELECT 1 FROM information_schema.routines
 WHERE routine_schema = DATABASE() AND routine_name = 'communicator_applying';

@@ -1,12 +1,12 @@
--- Communicator's tables: made new, or from those of the Ruby gem.
+-- Communicator's tables, new or made from those of the Ruby gem.
 --
--- Which sections are run is decided before the first one: a table of the gem
--- is altered, what is missing is made. One transaction around all.
+-- Which sections run is decided before the first one: tables of the gem are
+-- altered, missing ones are created. One transaction is around all.
 --
--- Every message is written twice (captured, stamped), every mapping with each
--- change of its record: their pages have room for that. What is stamped leaves
--- a dead entry among those that are looked for: vacuum comes early. Names are
--- compared byte by byte.
+-- Every message is written twice (captured, numbered), every mapping with each
+-- change of its record: their pages have room for that. Each number leaves a
+-- dead entry in the index of messages without one, so vacuum runs early. Names
+-- are compared byte by byte.
 
 -- outbound.origin: adds origin and original_id to outbound_messages
 -- when table outbound_messages
@@ -292,8 +292,8 @@ WHERE received > 0 OR (SELECT last_seq FROM communicator_node) > 0;
 
 -- indexes: creates the indexes
 --
--- A message stands in one of the first two: what the application writes, in
--- the second; the stamp moves it to the first.
+-- A message is in one of the first two: in the second when the application has
+-- written it, in the first when it has its number.
 CREATE UNIQUE INDEX IF NOT EXISTS outbound_messages_seq_index
     ON outbound_messages (seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbound_messages_unstamped_index

@@ -1,4 +1,5 @@
--- How far the outbox is stamped, and what may still commit below that.
+-- Up to which id messages have numbers, and what may still be committed below
+-- that.
 
 -- node.stamp: notes in communicator_node how far messages are numbered
 -- unless column communicator_node.stamped_id

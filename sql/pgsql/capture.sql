@@ -1,27 +1,27 @@
 -- The triggers of one table of the application. They run with the rights of
--- who installed them and find nothing by the session's search_path.
+-- the user who installed them, and do not use the session's search_path.
 --
--- A sequence used in a trigger changes lastval(), by which some applications
--- read the id of the row that they have just inserted. So it is set back: a
--- sequence of ours is set to the old value and asked for it. Should another
--- session come between, that is seen and done again.
+-- A sequence used in a trigger changes lastval(), with which some applications
+-- read the id of the row that they have just inserted. To restore it, a
+-- sequence of ours is set to the old value and read. If another session comes
+-- in between, that is noticed and repeated.
 --
 -- A column may have been dropped, renamed or given another type since the
--- triggers were made. Each looks first whether its rows still have the columns
--- that it knows; in the block that catches the error of lastval(), so that it
--- costs no subtransaction of its own. If not, the message names the record
--- alone, and the row is read when it is sent.
+-- triggers were made. Each first checks whether its rows still have the
+-- columns that it knows, in the block that catches the error of lastval(), so
+-- that this costs no subtransaction of its own. If not, the message only names
+-- the record, and the row is read when the message is sent.
 --
--- Beside columns of the application variables are named with their block: a
--- table may have a column "moment".
+-- Where there are columns of the application, variables are named with their
+-- block, as a table may have a column "moment".
 --
--- A trigger of the application may change the same rows again, before the
--- statement around it ends: that nested statement is captured first. It notes
--- so for the rest of the transaction. Where it did, what is captured is the
--- row as it stands in the table, and a new record goes as an update: as a
--- create it would be taken for another record than the one that the nested
--- statement has changed. So do new records of nested statements, which may
--- have put back what the statement around them deletes.
+-- A trigger of the application may change the same rows again before the
+-- statement around it ends. That nested statement is captured first, and
+-- leaves a note for the rest of the transaction. After such a note, the row is
+-- captured as it stands in the table, and a new record becomes an update: a
+-- create would be taken for another record than the one that the nested
+-- statement changed. New records of nested statements become updates, too:
+-- they may have put back what the statement around them deletes.
 
 -- place: where the functions are made, and what money is counted in
 SELECT coalesce((SELECT n.nspname FROM pg_class AS c
@@ -41,8 +41,8 @@ WITH RECURSIVE tables (oid) AS (
 SELECT CAST(oid AS regclass) FROM tables OFFSET 1;
 
 -- state: the triggers that are on TABLE and on its partitions, what they do,
--- whether it is a partition, and a number from 1 on of those of one table; a
--- partition without any counts, too
+-- whether it is a partition, and their number within the table, from 1 on; a
+-- partition without triggers is listed, too
 WITH RECURSIVE tables (oid, partition) AS (
     SELECT CAST(to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid), 0
@@ -69,11 +69,11 @@ WHERE tgrelid = to_regclass(
     AND NOT tgisinternal AND tgenabled <> 'D'
     AND tgname LIKE 'communicator\_%%';
 
--- prepare: what all tables share. Whoever asks for lastval() must be allowed
--- to see the sequence. communicator_key() gives SQL of the key, as text, of
--- rows of RELATION: the column of that NAME, or the primary key, or nothing;
--- communicator_present() a condition, that a row with this key is there.
--- communicator_nested() notes for the statements around this one.
+-- prepare: what all tables share. Whoever calls lastval() needs the right to
+-- see the sequence. communicator_key() gives SQL of the key, as text, of rows
+-- of RELATION (the column of that NAME, or the primary key, or NULL), and
+-- communicator_present() a condition that a row with this key exists.
+-- communicator_nested() leaves a note for the statements around this one.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
     MINVALUE -9223372036854775808
 ;;
@@ -195,9 +195,9 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
--- update: changed records, of a statement at once. OLD and NEW rows are in
--- the same order. Records that got another key come last, and all deletes
--- before the creates: keys may have changed places.
+-- update: changed records, of a statement at once. OLD and NEW rows are in the
+-- same order. Records whose key changed come last, all deletes before the
+-- creates, as records may have exchanged their keys.
 CREATE OR REPLACE FUNCTION {place}.{update}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
@@ -294,7 +294,7 @@ REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
 
 -- update.present: changed records as they stand in the table. What the nested
--- statement has deleted, or put back under the old key, is captured already.
+-- statement deleted, or put back under the old key, was captured before.
 WITH pairs AS NOT MATERIALIZED (
     SELECT {old_key} AS old_key, {new_key} AS new_key,
         {key_differs} AS differs, c.names,
@@ -414,8 +414,8 @@ CREATE TRIGGER {delete} AFTER DELETE ON {table} {each_old}
     EXECUTE FUNCTION {place}.{delete}()
 ;;
 
--- truncate: all records deleted at once. Of a partitioned table the trigger of
--- each partition tells its own.
+-- truncate: all records deleted at once. In a partitioned table the trigger of
+-- each partition captures that partition's.
 CREATE OR REPLACE FUNCTION {place}.{truncate}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */

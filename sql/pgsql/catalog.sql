@@ -1,8 +1,8 @@
--- How the application's tables look. Every database gives the same columns,
--- see schema/catalog.c.
+-- What the application's tables look like. Every database gives the same
+-- columns, see lib/schema/catalog.c.
 
--- columns: the columns of the table NAME in SCHEMA (or NULL), in its order. The
--- key of a partitioned table has to name what it is partitioned by, too.
+-- columns: the columns of the table NAME in SCHEMA (or NULL), in its order. A
+-- unique index of a partitioned table must have the partition key, too.
 WITH RECURSIVE base (attnum, type, modifier) AS (
     SELECT a.attnum, a.atttypid, a.atttypmod
     FROM pg_attribute AS a
@@ -65,8 +65,8 @@ FROM base AS b
     JOIN pg_class AS c ON c.oid = a.attrelid
 ORDER BY a.attnum;
 
--- judge: what is wrong with the table NAME in SCHEMA (or NULL): it is emptied
--- by a crash, or is written to through other tables
+-- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash
+-- empties it, or it is written to through other tables
 WITH given AS (
     SELECT to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid
@@ -88,9 +88,9 @@ FROM pg_inherits AS i JOIN given ON i.inhparent = given.oid
 WHERE NOT c.relispartition
 HAVING count(*) > 0;
 
--- deferred: the statement that makes the constraints deferred again which are
--- so by themselves. Those whose name another one has that cannot be deferred
--- are left out: it would fail.
+-- deferred: the statement that defers again the constraints that are deferred
+-- initially. A name that a constraint which cannot be deferred has, too, is
+-- left out, because the statement would fail.
 SELECT 'SET CONSTRAINTS ' || string_agg(DISTINCT
     quote_ident(n.nspname) || '.' || quote_ident(c.conname), ', ')
     || ' DEFERRED'

@@ -1,4 +1,4 @@
--- What outbox/publish.c asks of this database. The record is "t".
+-- What lib/outbox/publish.c needs of this database. The record is "t".
 
 -- count: how many records there are
 SELECT COUNT(*) FROM {table} AS t WHERE {condition};
@@ -7,8 +7,8 @@ SELECT COUNT(*) FROM {table} AS t WHERE {condition};
 SELECT t.{key} FROM {table} AS t WHERE {condition}
 ORDER BY t.{key} LIMIT 1 OFFSET {offset};
 
--- enqueue: the state of the records as messages; each stays locked, so that
--- a change on its way is in this message or in a later one
+-- enqueue: the state of the records as messages. Each record stays locked, so
+-- that a change in progress is in this message or in a later one.
 INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
 SELECT {model}, {key_text}, 'update',

@@ -1,6 +1,6 @@
--- What schema/migrate.c asks of this database.
+-- What lib/schema/migrate*.c needs of this database.
 
--- lock: lets one migration run at a time
+-- lock: allows one migration at a time
 SELECT pg_advisory_xact_lock(hashtext(
     'communicator migrate ' || current_schema()));
 
@@ -19,13 +19,12 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby (in recovery)'
     WHEN current_setting('transaction_read_only') = 'on'
     THEN 'its sessions are read-only (default_transaction_read_only)' END;
 
--- table_key: what tells that table from others
+-- table_key: what identifies the table NAME in SCHEMA (or NULL)
 SELECT CAST(CAST(to_regclass(
     coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid) AS text);
 
 -- triggers: our triggers: key and name of the table, how to drop them, their
--- names. A partition has the key of its table, and keeps those that it got
--- from there.
+-- names. A partition has the key of its table.
 SELECT CAST(coalesce(pg_partition_root(t.tgrelid), t.tgrelid) AS oid),
     CAST(CAST(t.tgrelid AS regclass) AS text),
     'DROP TRIGGER IF EXISTS ' || quote_ident(t.tgname) || ' ON '
@@ -36,7 +35,7 @@ WHERE NOT t.tgisinternal AND t.tgname LIKE 'communicator\_%%'
         WHERE oid = to_regclass('communicator_node'))
 ORDER BY t.tgrelid, t.tgname;
 
--- functions: functions of ours that no trigger uses: how to drop them
+-- functions: how to drop our functions that no trigger calls
 SELECT 'DROP FUNCTION ' || CAST(p.oid AS regprocedure)
 FROM pg_proc AS p
 WHERE p.proname LIKE 'communicator\_%%'
@@ -47,7 +46,7 @@ WHERE p.proname LIKE 'communicator\_%%'
 ORDER BY 1;
 
 -- adoptable: are there messages of the gem's time without a peer, that PEER
--- can take over
+-- may get
 SELECT 1 FROM communicator_peers
 WHERE name = ''
     AND NOT EXISTS (SELECT 1 FROM communicator_peers
@@ -62,7 +61,7 @@ UPDATE communicator_peers SET name = {peer} WHERE name = '';
 INSERT INTO communicator_schema (version, name, applied_at)
 VALUES ({version}, {name}, {now});
 
--- applying: is there the function by which a trigger of the application asks
+-- applying: is there the function that tells a trigger of the application
 -- whether messages are being applied
 SELECT 1 WHERE to_regprocedure('communicator_applying()') IS NOT NULL;
 

@@ -1,7 +1,7 @@
--- Communicator's tables: made new, or from those of the Ruby gem.
+-- Communicator's tables, new or made from those of the Ruby gem.
 --
--- Which sections are run is decided before the first one: a table of the gem
--- is rebuilt, what is missing is made. One transaction around all.
+-- Which sections run is decided before the first one: tables of the gem are
+-- rebuilt, missing ones are created. One transaction is around all.
 
 -- outbound.origin: adds origin and original_id to outbound_messages
 -- when table outbound_messages
@@ -260,8 +260,8 @@ PRAGMA legacy_alter_table = OFF;
 
 -- indexes: creates the indexes
 --
--- A message stands in one of the first two: what the application writes, in
--- the second; the stamp moves it to the first.
+-- A message is in one of the first two: in the second when the application has
+-- written it, in the first when it has its number.
 CREATE UNIQUE INDEX IF NOT EXISTS outbound_messages_seq_index
     ON outbound_messages (seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbound_messages_unstamped_index

@@ -1,7 +1,8 @@
--- Messages that are held back from a peer, so that what follows can pass.
+-- Messages that are withheld from a peer, so that those after them can be
+-- sent.
 --
 -- A row that has ended stays: its number is still left out when the peer asks
--- again from further back.
+-- for earlier messages again.
 
 -- withheld.create: creates table communicator_withheld
 -- unless table communicator_withheld
@@ -25,8 +26,8 @@ CREATE INDEX communicator_withheld_record_index
 
 -- mappings.indexes: lets the column that tells records apart come first
 --
--- A database that was never analysed took the index by the type alone, which
--- all records of a model share: the first exchange was quadratic.
+-- Before it was analysed, a database used the index by type only, which all
+-- records of a model share: the first exchange was quadratic.
 CREATE UNIQUE INDEX IF NOT EXISTS communicator_mappings_identity_index
     ON communicator_mappings (original_id, origin, local_record_type);
 CREATE UNIQUE INDEX IF NOT EXISTS communicator_mappings_local_index

@@ -1,5 +1,5 @@
--- How far the outbox is stamped, and what may still commit below that. One writes at a
--- time here, so nothing does.
+-- Up to which id messages have numbers, and what may still be committed below
+-- that. Here nothing may, as there is one writer at a time.
 
 -- node.stamp: notes in communicator_node how far messages are numbered
 -- unless column communicator_node.stamped_id

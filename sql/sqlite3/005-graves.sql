@@ -1,6 +1,6 @@
 -- Records that a peer has deleted, by the id that they had here: a message
--- captured before may still refer to them. One row per id, of the last record
--- that bore it.
+-- captured earlier may still refer to them. One row per id, of the last record
+-- that had it.
 
 -- graves.create: creates table communicator_graves
 -- unless table communicator_graves

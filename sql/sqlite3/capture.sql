@@ -1,8 +1,9 @@
 -- The triggers of one table of the application. What they insert does not
--- change last_insert_rowid(). The columns' own defaults, with a fraction of the
--- second, cost a fifth of it all: the clock has that already.
+-- change last_insert_rowid(). The defaults of created_at and updated_at, which
+-- have a fraction of a second, would cost a fifth of the time: the clock has
+-- the fraction already.
 
--- place: there is but one
+-- place: there is only one
 SELECT 'main';
 
 -- state: the triggers that are on TABLE, and what they do
@@ -15,9 +16,9 @@ SELECT count(*) FROM (SELECT %s AS schema, %s AS given)
     JOIN sqlite_master ON tbl_name = given COLLATE NOCASE
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_';
 
--- A trigger of the application that was made later runs earlier, and may have
--- changed the very row: what stands in the table by now is written, so that
--- the last message says what is there.
+-- A trigger of the application that was created later runs earlier, and may
+-- have changed the same row. So the row is captured as it stands in the table
+-- by now: the last message has the final state.
 
 -- insert: new records
 DROP TRIGGER IF EXISTS {insert}
@@ -62,8 +63,8 @@ BEGIN /* {mark} */
 END
 ;;
 
--- delete: deleted records. Those that a foreign key within the table takes
--- along when a message deletes one were deleted here.
+-- delete: deleted records. When a message deletes a record, those that a
+-- foreign key within the table deletes with it are captured as deleted here.
 DROP TRIGGER IF EXISTS {delete}
 ;;
 CREATE TRIGGER {delete} AFTER DELETE ON {table}

@@ -1,5 +1,5 @@
--- How the application's tables look. Every database gives the same columns,
--- see schema/catalog.c.
+-- What the application's tables look like. Every database gives the same
+-- columns, see lib/schema/catalog.c.
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
 WITH given (name) AS (

@@ -1,4 +1,4 @@
--- What schema/migrate.c asks of this database.
+-- What lib/schema/migrate*.c needs of this database.
 
 -- table: is there a table of that name
 SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s;
@@ -12,7 +12,7 @@ PRAGMA journal_mode;
 -- journal.set: lets readers and a writer work at the same time (WAL)
 PRAGMA journal_mode = WAL;
 
--- strangers: columns that the rebuilding of a gem's table would lose
+-- strangers: columns that would be lost when a gem's table is rebuilt
 SELECT t.name || '.' || c.name
 FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
 WHERE t.type = 'table'
@@ -26,7 +26,7 @@ WHERE t.type = 'table'
         AND c.name IN ('local_record_type', 'local_record_id'))
 ORDER BY 1;
 
--- table_key: what tells that table from others
+-- table_key: what identifies the table NAME in SCHEMA (or NULL)
 SELECT CASE WHEN lower(coalesce(schema, 'main')) = 'main' THEN lower(name) END
 FROM (SELECT %s AS schema, %s AS name);
 
@@ -39,7 +39,7 @@ WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_'
 ORDER BY name;
 
 -- adoptable: are there messages of the gem's time without a peer, that PEER
--- can take over
+-- may get
 SELECT 1 FROM communicator_peers
 WHERE name = ''
     AND NOT EXISTS (SELECT 1 FROM communicator_peers
