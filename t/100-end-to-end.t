@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test::Database;
+use Communicator::Test::Pair;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
 
@@ -256,22 +257,14 @@ sub test_quiet {
     $facade->log_has_only;
 }
 
-for my $central_driver (Communicator::Test::Database->drivers) {
-    for my $facade_driver (Communicator::Test::Database->drivers) {
-        next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne "$central_driver-$facade_driver";
-        subtest "central $central_driver, facade $facade_driver" => sub {
-            for my $driver ($central_driver, $facade_driver) {
-                my $why = Communicator::Test::Database->missing($driver);
-                plan skip_all => $why if $why;
-            }
-            my @nodes = make_nodes($central_driver, $facade_driver);
-            test_create(@nodes);
-            test_update(@nodes);
-            test_delete(@nodes);
-            test_quiet(@nodes);
-            $nodes[1]->stop;
-        };
-    }
-}
+Communicator::Test::Pair->for_each(Communicator::Test::Pair->all, sub {
+    my @nodes = make_nodes(@_);
+
+    test_create(@nodes);
+    test_update(@nodes);
+    test_delete(@nodes);
+    test_quiet(@nodes);
+    $nodes[1]->stop;
+});
 
 done_testing();

@@ -289,29 +289,21 @@ sub check_cases {
     }
 }
 
-for my $central (Communicator::Test::Database->drivers) {
-    for my $facade (Communicator::Test::Database->drivers) {
-        next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne "$central-$facade";
-        subtest "central $central, facade $facade" => sub {
-            my $why = Communicator::Test::Pair->missing($central, $facade);
-            plan skip_all => $why if $why;
-            my $pair = Communicator::Test::Pair->new(
-                drivers => [$central, $facade], tables => \&tables,
-                models => 'CommunicatorModel thing table=things');
-            my ($here, $there) = $pair->nodes;
-            my $parks = parks($here, $there) || parks($there, $here) ? 65 : 0;
+Communicator::Test::Pair->for_each(Communicator::Test::Pair->all, sub {
+    my $pair = Communicator::Test::Pair->new(
+        drivers => [@_], tables => \&tables,
+        models => 'CommunicatorModel thing table=things');
+    my ($here, $there) = $pair->nodes;
+    my $parks = parks($here, $there) || parks($there, $here) ? 65 : 0;
 
-            write_cases($_->database, $_->name) for $here, $there;
-            $pair->sync('there and back', $parks);
-            # Each side says what it holds.
-            $_->sync_ok('publish', 'thing', '--all', '--quiet')
-              for $here, $there;
-            $pair->sync('all that is held');
-            check_cases($pair, $here, $there);
-            check_cases($pair, $there, $here);
-            $pair->stop;
-        };
-    }
-}
+    write_cases($_->database, $_->name) for $here, $there;
+    $pair->sync('there and back', $parks);
+    # Each side says what it holds.
+    $_->sync_ok('publish', 'thing', '--all', '--quiet') for $here, $there;
+    $pair->sync('all that is held');
+    check_cases($pair, $here, $there);
+    check_cases($pair, $there, $here);
+    $pair->stop;
+});
 
 done_testing();

@@ -226,28 +226,23 @@ sub own_triggers {
         'what it wrote on either side is on both');
 }
 
-for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
-    my @drivers = @$_;
-    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
-    subtest "central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => \&tables, models => \&models, before => \&before);
-        ($here, $there) = $pair->databases;
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3)], sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&tables, models => \&models, before => \&before);
+    ($here, $there) = $pair->databases;
 
-        odd_names();
-        made_columns();
-        keys_of_text();
-        uuid_keys();
-        matches();
-        columns();
-        directions();
-        own_triggers();
-        $pair->is_settled('in the end');
-        $pair->stop;
-    };
-}
+    odd_names();
+    made_columns();
+    keys_of_text();
+    uuid_keys();
+    matches();
+    columns();
+    directions();
+    own_triggers();
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
 
 # Keys that databases write in forms of their own, shared by both sides: what
 # the trigger says, what RETURNING gives and what is looked for are the same.
@@ -340,24 +335,19 @@ sub keys_of_many_types {
     keys_are([['d'], ['e']], 'made again');
 }
 
-for (['pgsql', 'pgsql'], ['mysql', 'pgsql'], ['sqlite3', 'mysql']) {
-    my @drivers = @$_;
-    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
-    subtest "shared keys: central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => \&key_tables, models => join "\n",
-            (map { "CommunicatorModel keyed_$_ table=keyed_$_ key=k "
-                . 'keys=shared' } @key_names),
-            (map { "CommunicatorModel child_$_ table=child_$_ "
-                . "references=k:keyed_$_" } @referred));
-        ($here, $there) = $pair->databases;
-        keys_of_many_types();
-        $pair->is_settled('in the end');
-        $pair->stop;
-    };
-}
+Communicator::Test::Pair->for_each(
+    [qw(pgsql-pgsql mysql-pgsql sqlite3-mysql)], 'shared keys:', sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&key_tables, models => join "\n",
+        (map { "CommunicatorModel keyed_$_ table=keyed_$_ key=k "
+            . 'keys=shared' } @key_names),
+        (map { "CommunicatorModel child_$_ table=child_$_ "
+            . "references=k:keyed_$_" } @referred));
+    ($here, $there) = $pair->databases;
+    keys_of_many_types();
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
 
 # Rows that are nothing but a key, and rows whose key is NULL.
 
@@ -420,22 +410,17 @@ sub null_keys {
     $pair->{facade}->log_has_only;
 }
 
-for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
-    my @drivers = @$_;
-    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
-    subtest "keys alone, and NULL: central $drivers[0], facade $drivers[1]" =>
-      sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => $key_tables,
-            models => "CommunicatorModel slot table=slots\n"
-              . "CommunicatorModel label table=labels key=code\n");
-        ($here, $there) = $pair->databases;
-        only_keys();
-        null_keys();
-        $pair->stop;
-    };
-}
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3)], 'keys alone, and NULL:',
+    sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $key_tables,
+        models => "CommunicatorModel slot table=slots\n"
+          . "CommunicatorModel label table=labels key=code\n");
+    ($here, $there) = $pair->databases;
+    only_keys();
+    null_keys();
+    $pair->stop;
+});
 
 done_testing();

@@ -427,37 +427,33 @@ my @models = map { "CommunicatorModel $_ table=$_" }
 push @models,
   'CommunicatorModel tree table=tree references=tree_id:tree';
 
-for (['sqlite3', 'pgsql'], ['pgsql', 'sqlite3'], ['sqlite3', 'mysql'],
-    ['mysql', 'mysql']) {
-    my @drivers = @$_;
-    my $mysql = $drivers[1] eq 'mysql';
-    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
-    subtest "central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => sub { tables(@_) . ($mysql ? touched(@_) : '') },
-            models => join("\n", @models, $mysql
-                ? 'CommunicatorModel touched table=touched' : ()),
-            before => sub {
-                my ($node) = @_;
-                stamp_rows($node, 'stamped');
-                stamp_rows($node, 'asking', 1);
-            });
-        ($here, $there) = $pair->databases;
-        # MariaDB's triggers cannot pass over a row
-        rows_passed_over() unless $mysql;
-        on_update() if $mysql;
-        $pair->{facade}->log_has_only(qr/CM0014/) unless $mysql;
-        values_altered();
-        triggers_that_ask();
-        triggers_made_later() if $drivers[0] eq 'sqlite3';
-        nested_statements() if $drivers[0] eq 'pgsql';
-        nested_otherwise() if $drivers[0] eq 'pgsql';
-        remedies();
-        $pair->is_settled('in the end');
-        $pair->stop;
-    };
-}
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-pgsql pgsql-sqlite3 sqlite3-mysql mysql-mysql)], sub {
+    my ($central, $facade) = @_;
+    my $mysql = $facade eq 'mysql';
+
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => sub { tables(@_) . ($mysql ? touched(@_) : '') },
+        models => join("\n", @models, $mysql
+            ? 'CommunicatorModel touched table=touched' : ()),
+        before => sub {
+            my ($node) = @_;
+            stamp_rows($node, 'stamped');
+            stamp_rows($node, 'asking', 1);
+        });
+    ($here, $there) = $pair->databases;
+    # MariaDB's triggers cannot pass over a row
+    rows_passed_over() unless $mysql;
+    on_update() if $mysql;
+    $pair->{facade}->log_has_only(qr/CM0014/) unless $mysql;
+    values_altered();
+    triggers_that_ask();
+    triggers_made_later() if $central eq 'sqlite3';
+    nested_statements() if $central eq 'pgsql';
+    nested_otherwise() if $central eq 'pgsql';
+    remedies();
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
 
 done_testing();

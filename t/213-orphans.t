@@ -54,34 +54,30 @@ sub deleted_while {
     is($pair->{central}->sync('verify')->{exit}, 0, '  both sides are equal');
 }
 
-for (['mysql', 'mysql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
-    my @drivers = @$_;
-    subtest "central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => $tables, models => $models);
+Communicator::Test::Pair->for_each(
+    [qw(mysql-mysql pgsql-mysql mysql-sqlite3)], sub {
+    my $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $tables, models => $models);
 
-        for ([$pair->databases], [reverse $pair->databases]) {
-            my ($here, $there) = @$_;
-            my $side = $here == $pair->central ? 'central' : 'facade';
-            deleted_while($pair, $here, $there, "$side deletes, posts change",
-                "update posts set title = 'edited';");
-            deleted_while($pair, $here, $there,
-                "$side deletes, comments change",
-                "update comments set text = 'edited';");
-            deleted_while($pair, $here, $there, "$side deletes, posts come",
-                "insert into posts (user_id, title) select id, 'new' "
-                . 'from users;');
-        }
-        for my $database ($pair->databases) {
-            cmp_ok($database->value('select count(*) from '
-                . "communicator_conflicts where lost_value like '%edited%'"),
-                '>', 0, $database->driver . ' keeps the values that are lost');
-        }
-        $pair->{facade}->log_has_only;
-        $pair->stop;
-    };
-}
+    for ([$pair->databases], [reverse $pair->databases]) {
+        my ($here, $there) = @$_;
+        my $side = $here == $pair->central ? 'central' : 'facade';
+        deleted_while($pair, $here, $there, "$side deletes, posts change",
+            "update posts set title = 'edited';");
+        deleted_while($pair, $here, $there,
+            "$side deletes, comments change",
+            "update comments set text = 'edited';");
+        deleted_while($pair, $here, $there, "$side deletes, posts come",
+            "insert into posts (user_id, title) select id, 'new' "
+            . 'from users;');
+    }
+    for my $database ($pair->databases) {
+        cmp_ok($database->value('select count(*) from '
+            . "communicator_conflicts where lost_value like '%edited%'"),
+            '>', 0, $database->driver . ' keeps the values that are lost');
+    }
+    $pair->{facade}->log_has_only;
+    $pair->stop;
+});
 
 done_testing();

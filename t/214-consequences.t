@@ -72,26 +72,21 @@ SQL
     is($there->value('select count(*) from posts'), 2, 'records arrive');
 }
 
-for (['sqlite3', 'sqlite3'], ['pgsql', 'sqlite3'], ['mysql', 'pgsql'],
-    ['pgsql', 'mysql']) {
-    my @drivers = @$_;
-    subtest "central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => $tables, models => $models,
-            before => \&count_posts);
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-sqlite3 pgsql-sqlite3 mysql-pgsql pgsql-mysql)], sub {
+    my $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $tables, models => $models,
+        before => \&count_posts);
 
-        for ([$pair->databases], [reverse $pair->databases]) {
-            my ($here, $there) = @$_;
+    for ([$pair->databases], [reverse $pair->databases]) {
+        my ($here, $there) = @$_;
 
-            fill($pair, $here, $there);
-            deleted($pair, $here, $there,
-                $here == $pair->central ? 'pushed' : 'pulled');
-        }
-        $pair->{facade}->log_has_only;
-        $pair->stop;
-    };
-}
+        fill($pair, $here, $there);
+        deleted($pair, $here, $there,
+            $here == $pair->central ? 'pushed' : 'pulled');
+    }
+    $pair->{facade}->log_has_only;
+    $pair->stop;
+});
 
 done_testing();

@@ -184,24 +184,19 @@ sub odds {
     }
 }
 
-for (['sqlite3', 'pgsql'], ['pgsql', 'mysql'], ['mysql', 'sqlite3']) {
-    my @drivers = @$_;
-    next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne join '-', @drivers;
-    subtest "central $drivers[0], facade $drivers[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@drivers);
-        plan skip_all => $why if $why;
-        $pair = Communicator::Test::Pair->new(drivers => \@drivers,
-            tables => \&tables, models => $models);
-        ($here, $there) = $pair->databases;
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3)], sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&tables, models => $models);
+    ($here, $there) = $pair->databases;
 
-        odds();
-        renamed_column();
-        dropped_column();
-        retyped_column();
-        large() if grep { $_ eq 'mysql' } @drivers;
-        $pair->is_settled('in the end');
-        $pair->stop;
-    };
-}
+    odds();
+    renamed_column();
+    dropped_column();
+    retyped_column();
+    large() if grep { $_ eq 'mysql' } @_;
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
 
 done_testing();

@@ -269,18 +269,14 @@ sub test_parked {
     $pair->is_settled('what was parked');
 }
 
-for my $drivers ([qw(pgsql sqlite3)], [qw(mysql pgsql)],
-    [qw(sqlite3 mysql)]) {
-    subtest "central $drivers->[0], facade $drivers->[1]" => sub {
-        my $why = Communicator::Test::Pair->missing(@$drivers);
-        plan skip_all => $why if $why;
-        my $pair = Communicator::Test::Pair->new(drivers => $drivers,
-            tables => $tables, models => $models);
+Communicator::Test::Pair->for_each(
+    [qw(pgsql-sqlite3 mysql-pgsql sqlite3-mysql)], sub {
+    my $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $tables, models => $models);
 
-        $_->($pair) for \&test_newest, \&test_delete, \&test_node,
-          \&test_match, \&test_parked, \&test_hold;
-        $pair->stop;
-    };
-}
+    $_->($pair) for \&test_newest, \&test_delete, \&test_node,
+      \&test_match, \&test_parked, \&test_hold;
+    $pair->stop;
+});
 
 done_testing();

@@ -30,6 +30,33 @@ sub missing {
     return $why;
 }
 
+# Each kind of database with each, for for_each().
+sub all {
+    my @drivers = Communicator::Test::Database->drivers;
+
+    return [map { my $central = $_; map { "$central-$_" } @drivers } @drivers];
+}
+
+# Run TEST as a subtest for each of PAIRS ("central-facade"), and give it the
+# two drivers. A LABEL before TEST begins the name. CM_PAIR=pgsql-mysql in the
+# environment: only that pair.
+sub for_each {
+    my ($class, $pairs, @label) = @_;
+    my $test = pop @label;
+
+    for my $names (@$pairs) {
+        next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne $names;
+        my @drivers = split /-/, $names;
+        my $name = join ' ', @label, "central $drivers[0],",
+          "facade $drivers[1]";
+        subtest $name => sub {
+            my $why = $class->missing(@drivers);
+            plan skip_all => $why if $why;
+            $test->(@drivers);
+        };
+    }
+}
+
 sub new {
     my ($class, %with) = @_;
     my ($central, $facade) = @{ $with{drivers} };
