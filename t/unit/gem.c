@@ -86,6 +86,27 @@ void gem_make(cm_store_t *store, int old, apr_pool_t *pool)
         gem_run(store, gem_mappings, words, pool);
 }
 
+void gem_drop_upgraded(cm_store_t *store)
+{
+    static const char *const names[] = {
+        "outbound_messages",     "inbound_messages",
+        "communicator_mappings", "communicator_peers",
+        "communicator_node",     "communicator_conflicts",
+        "communicator_schema",   "communicator_missing",
+        "communicator_withheld", "communicator_problems",
+        "communicator_altered",  "communicator_graves",
+        "communicator_applying",
+    };
+    apr_pool_t *pool;
+    apr_size_t i;
+
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+        database_run(
+            store, apr_pstrcat(pool, "DROP TABLE IF EXISTS ", names[i], NULL));
+    apr_pool_destroy(pool);
+}
+
 cm_settings_t *gem_settings(apr_pool_t *pool)
 {
     cm_settings_t *settings = settings_make(pool);

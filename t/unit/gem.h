@@ -10,6 +10,9 @@
  * them is of an engine and a character set of its time. */
 void gem_make(cm_store_t *store, int old, apr_pool_t *pool);
 
+/* Drop all tables that migrate has made of these. */
+void gem_drop_upgraded(cm_store_t *store);
+
 /* Return the settings of a node whose only peer is "facade". */
 cm_settings_t *gem_settings(apr_pool_t *pool);
 

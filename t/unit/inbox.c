@@ -2,7 +2,10 @@
 #include "inbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "outbox/read.h"
 
 void inbox_tables(cm_store_t *store)
 {
@@ -51,6 +54,19 @@ cm_settings_t *inbox_settings(apr_pool_t *pool)
     return settings;
 }
 
+cm_model_t *inbox_model(cm_settings_t *settings, const char *name)
+{
+    int i;
+
+    for (i = 0; i < settings->models->nelts; i++) {
+        cm_model_t *model = APR_ARRAY_IDX(settings->models, i, cm_model_t *);
+
+        if (!strcmp(model->name, name))
+            return model;
+    }
+    abort();
+}
+
 cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
                       apr_pool_t *pool)
 {
@@ -88,4 +104,15 @@ int inbox_take(cm_node_t *node, apr_int64_t after, const char *text,
         printf("# parked: %s\n",
                APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).reason);
     return receipt->applied;
+}
+
+cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool)
+{
+    const cm_limits_t limits = {100, 1 << 20};
+    cm_batch_t *batch;
+
+    database_must(cm_outbox_read(
+        &batch, node, &(cm_reading_t){.peer = peer, .limits = limits}, pool,
+        pool));
+    return batch;
 }

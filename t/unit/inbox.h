@@ -15,6 +15,9 @@ void inbox_tables(cm_store_t *store);
 /* Return settings for these tables, with the peer "there". */
 cm_settings_t *inbox_settings(apr_pool_t *pool);
 
+/* Return the model NAME of SETTINGS, to change it. */
+cm_model_t *inbox_model(cm_settings_t *settings, const char *name);
+
 /* Make the tables and open the node, for the first time. */
 cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
                       apr_pool_t *pool);
@@ -27,6 +30,9 @@ cm_error_t *inbox_send(cm_receipt_t **receipt, cm_node_t *node,
 /* The same, expected to work; returns how many messages took effect. */
 int inbox_take(cm_node_t *node, apr_int64_t after, const char *text,
                apr_pool_t *pool);
+
+/* Return what the node sends to PEER from the beginning, up to 100 messages. */
+cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool);
 
 /* A message of ours: attributes as they stand in a JSON string. */
 #define MESSAGE(id, model, original, action, clock, attributes, more)          \

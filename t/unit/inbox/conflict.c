@@ -6,7 +6,6 @@
 #include "record/decision.h"
 #include "record/message.h"
 #include "node/node.h"
-#include "outbox/read.h"
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
@@ -15,13 +14,15 @@ static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
     return database_value(node->store, sql, pool);
 }
 
-/* A post that both sides have; returns the clock that it has here after the
- * application changed its title, which is not stamped yet. */
+/* A post that both sides have, and of which the application has changed the
+ * title here: this change is not stamped yet. */
 static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
-                        apr_pool_t *pool)
+                        cm_conflict_e conflict, apr_pool_t *pool)
 {
-    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_node_t *node;
 
+    inbox_model(settings, "post")->conflict = conflict;
+    node = inbox_node(store, settings, pool);
     (void)inbox_take(
         node, 0,
         "[" MESSAGE(1, "post", 7, "create", 1000,
@@ -42,7 +43,8 @@ static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
 
 static void test_newest(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = begin(store, inbox_settings(pool), pool);
+    cm_node_t *node =
+        begin(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
 
     is_int(inbox_take(node, 1, OLDER, pool), 1, "%s: an older change is taken",
            database_of(store));
@@ -74,7 +76,8 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
 
 static void test_loser(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = begin(store, inbox_settings(pool), pool);
+    cm_node_t *node =
+        begin(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
 
     is_int(inbox_take(node, 1, NEWER, pool), 1, "%s: a newer change is taken",
            database_of(store));
@@ -101,45 +104,20 @@ static void test_loser(cm_store_t *store, apr_pool_t *pool)
            "\"mine\"", "  over a change here, which is remembered");
 }
 
-static void test_node(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
-    cm_node_t *node;
-
-    model->conflict = CM_CONFLICT_NODE;
-    model->conflict_node = "here";
-    node = begin(store, settings, pool);
-    is_int(inbox_take(node, 1, NEWER, pool), 1,
-           "%s: conflict=here: a newer change is taken", database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
-           "  but loses here");
-    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
-    is_str(value(node,
-                 "SELECT changed FROM outbound_messages"
-                 " WHERE clock > 9000000000000000",
-                 pool),
-           "[\"title\"]", "  and ours is published again, as newer");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
-           "\"there\"", "  theirs is remembered");
-}
-
 static void test_hold(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    model->conflict = CM_CONFLICT_HOLD;
-    node = begin(store, settings, pool);
+    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
     ok(receipt->parked->nelts == 1 &&
            !APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient,
        "%s: conflict=hold: it is parked for a person", database_of(store));
     is_str(value(node, "SELECT title FROM posts", pool), "here",
            "  and nothing is changed");
-    model->conflict = CM_CONFLICT_NEWEST;
+    inbox_model(settings, "post")->conflict = CM_CONFLICT_NEWEST;
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 1, "  until it is tried without");
     is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
@@ -176,12 +154,10 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
     static const char gone[] =
         "[" MESSAGE(3, "post", 7, "delete", 9000000000000001, , BASE(2000)) "]";
     cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    model->conflict = CM_CONFLICT_HOLD;
-    node = begin(store, settings, pool);
+    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
     is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
            "%s: theirs: the message is taken", database_of(store));
@@ -212,12 +188,10 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
 static void test_kept(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 1, cm_model_t *);
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    model->conflict = CM_CONFLICT_HOLD;
-    node = begin(store, settings, pool);
+    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
     is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "%s: ours: the message is done", database_of(store));
@@ -233,7 +207,6 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
-    const cm_limits_t limits = {100, 1 << 20};
     cm_batch_t *batch;
     cm_message_t *message;
 
@@ -252,9 +225,7 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                      "[" MESSAGE(3, "post", 7, "update", 900,
                                  TEXT("title", "old"), BASE(800)) "]",
                      pool);
-    database_must(cm_outbox_read(
-        &batch, node, &(cm_reading_t){.peer = "third", .limits = limits}, pool,
-        pool));
+    batch = inbox_outgoing(node, "third", pool);
     is_int(batch->messages->nelts, 2,
            "%s: a hub hands on what told something new", database_of(store));
     if (batch->messages->nelts == 2) {
@@ -266,9 +237,7 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                "\"original_id\":3}}",
                "  and its references");
     }
-    database_must(cm_outbox_read(
-        &batch, node, &(cm_reading_t){.peer = "there", .limits = limits}, pool,
-        pool));
+    batch = inbox_outgoing(node, "there", pool);
     is_int(batch->messages->nelts, 0, "  and never back");
 }
 
@@ -277,7 +246,6 @@ int main(void)
     apr_initialize();
     database_each("conflict=newest", test_newest);
     database_each("who loses", test_loser);
-    database_each("conflict=NODE", test_node);
     database_each("conflict=hold", test_hold);
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);

@@ -5,7 +5,6 @@
 #include "config/settings.h"
 #include "record/message.h"
 #include "node/node.h"
-#include "outbox/read.h"
 #include "inbox/inbox.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -198,7 +197,6 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
-    const cm_limits_t limits = {100, 1 << 20};
     cm_batch_t *batch;
     cm_message_t *message;
 
@@ -211,9 +209,7 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
                                          TEXT("title",
                                               "a") ",\\\"author_id\\\":3") "]",
         pool);
-    database_must(cm_outbox_read(
-        &batch, node, &(cm_reading_t){.peer = "third", .limits = limits}, pool,
-        pool));
+    batch = inbox_outgoing(node, "third", pool);
     is_int(batch->messages->nelts, 3, "%s: a hub hands on a gem's messages",
            database_of(store));
     if (batch->messages->nelts != 3)

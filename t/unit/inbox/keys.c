@@ -9,7 +9,6 @@
 #include "schema/judge.h"
 #include "schema/migrate.h"
 #include "node/node.h"
-#include "outbox/read.h"
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
@@ -72,7 +71,6 @@ static void test_given(cm_store_t *store, apr_pool_t *pool)
 /* What a trigger tells of a row without a key. */
 static void test_captured(cm_store_t *store, apr_pool_t *pool)
 {
-    const cm_limits_t limits = {100, 100000};
     cm_node_t *node = make_node(store, pool);
     cm_batch_t *batch;
     apr_int64_t stamped;
@@ -91,9 +89,7 @@ static void test_captured(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_stamp_all(&stamped, node, pool));
     is_int(stamped, 3, "%s: a change of a row without a key gets its number",
            database_of(store));
-    database_must(cm_outbox_read(
-        &batch, node, &(cm_reading_t){.peer = "there", .limits = limits}, pool,
-        pool));
+    batch = inbox_outgoing(node, "there", pool);
     is_int(batch->messages->nelts, 1, "  but is not sent");
     is_int(batch->held_back, 2, "  which is counted");
     ok(batch->held_reason && strstr(batch->held_reason, "no key") != NULL,

@@ -171,7 +171,7 @@ static void test_vanished(cm_store_t *store, apr_pool_t *pool)
 
     if (cm_dialect_of_store(store)->database != CM_MYSQL)
         return;
-    APR_ARRAY_IDX(settings->models, 0, cm_model_t *)->references->nelts = 0;
+    inbox_model(settings, "author")->references->nelts = 0;
     database_must(cm_node_open(&node, settings, store, pool));
     database_run(store, "SET foreign_key_checks = 0");
     database_run(store, "TRUNCATE TABLE posts");
@@ -260,7 +260,7 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+    cm_model_t *model = inbox_model(settings, "author");
 
     APR_ARRAY_PUSH(model->match, const char *) = "name";
     database_run(store, "INSERT INTO authors (name) VALUES ('one')");
@@ -305,12 +305,12 @@ static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
 
-    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 0, cm_model_t *)->match,
-                   const char *) = "name";
-    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 1, cm_model_t *)->match,
-                   const char *) = "author_id";
-    APR_ARRAY_PUSH(APR_ARRAY_IDX(settings->models, 1, cm_model_t *)->match,
-                   const char *) = "title";
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->match, const char *) =
+        "name";
+    APR_ARRAY_PUSH(inbox_model(settings, "post")->match, const char *) =
+        "author_id";
+    APR_ARRAY_PUSH(inbox_model(settings, "post")->match, const char *) =
+        "title";
     database_run(store, "INSERT INTO authors (name) VALUES ('zero'), ('one')");
     database_run(store, "INSERT INTO posts (author_id, title) SELECT id, 'a'"
                         " FROM authors");
@@ -364,7 +364,7 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
-    cm_model_t *model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+    cm_model_t *model = inbox_model(settings, "author");
 
     APR_ARRAY_PUSH(model->match, const char *) = "name";
     database_run(store, "INSERT INTO authors (name) VALUES ('one')");

@@ -56,25 +56,6 @@ static const char *columns_of(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
-static void drop_all(cm_store_t *store)
-{
-    static const char *const names[] = {
-        "outbound_messages",     "inbound_messages",
-        "communicator_mappings", "communicator_peers",
-        "communicator_node",     "communicator_conflicts",
-        "communicator_schema",   "communicator_missing",
-        "communicator_withheld", "communicator_problems",
-        "communicator_altered",  "communicator_graves",
-    };
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-        database_run(store, apr_pstrcat(cm_store_pool(store), "DROP TABLE ",
-                                        names[i], NULL));
-    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
-        database_run(store, "DROP TABLE communicator_applying");
-}
-
 /* What must be there after the upgrade, however it went. */
 static void check_messages(cm_store_t *store, apr_pool_t *pool)
 {
@@ -191,7 +172,7 @@ static void upgrade(cm_store_t *store, apr_pool_t *pool)
     is_int(steps, 0, "%s: a second run does nothing", database_of(store));
 
     upgraded = columns_of(store, pool);
-    drop_all(store);
+    gem_drop_upgraded(store);
     database_must(migrate(&steps, store, settings, pool));
     is_str(upgraded, columns_of(store, pool),
            "%s: the columns are those of a new database", database_of(store));

@@ -83,26 +83,6 @@ static const char *state_of(cm_store_t *store, apr_pool_t *pool)
     return text;
 }
 
-static void drop_all(cm_store_t *store)
-{
-    static const char *const names[] = {
-        "outbound_messages",     "inbound_messages",
-        "communicator_mappings", "communicator_peers",
-        "communicator_node",     "communicator_conflicts",
-        "communicator_schema",   "communicator_missing",
-        "communicator_withheld", "communicator_problems",
-        "communicator_altered",  "communicator_graves",
-    };
-    apr_pool_t *pool;
-    apr_size_t i;
-
-    apr_pool_create(&pool, NULL);
-    for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-        database_run(
-            store, apr_pstrcat(pool, "DROP TABLE IF EXISTS ", names[i], NULL));
-    apr_pool_destroy(pool);
-}
-
 /* The application writes a message in between: it must not get a number that
  * is used again. */
 static void crashes(cm_store_t *store, apr_pool_t *pool)
@@ -116,7 +96,7 @@ static void crashes(cm_store_t *store, apr_pool_t *pool)
     apr_pool_create(&iterpool, pool);
     for (at = 0; reached; at++) {
         apr_pool_clear(iterpool);
-        drop_all(store);
+        gem_drop_upgraded(store);
         gem_make(store, 0, iterpool);
         reached = migrate_cut(store, at, iterpool);
         database_run(store, "INSERT INTO outbound_messages (body, created_at,"
