@@ -177,31 +177,42 @@ subtest 'a bad network' => sub {
     $facade->stop;
 };
 
-# Replies of FACADE to what the client asks, the request number WHICH cut off
-# behind SIZE bytes; returns a port.
-sub cutting_proxy {
-    my ($facade, $sizes) = @_;
+# A proxy before FACADE that answers one request per connection: with what
+# ANSWER gives for a request and a function that asks the facade.
+sub relay {
+    my ($facade, $answer) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
         Listen => 16) or die "listen: $!";
-    my $to = { to => $facade->port };
+    my $ask = sub {
+        Communicator::Test::Proxy::exchange({ to => $facade->port }, @_);
+    };
     my $pid = fork // die "fork: $!";
 
     if (!$pid) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         while (my $client = $listen->accept) {
-            my $request = Communicator::Test::Proxy::message($client);
-            my $reply = Communicator::Test::Proxy::exchange($to, $request)
-              if defined $request;
-            next unless defined $reply;
-            my $size = slurp($sizes);
-            print $client $size >= length $reply ? $reply
-              : substr $reply, 0, $size;
+            my $request = Communicator::Test::Proxy::message($client) // next;
+            my $reply = $answer->($request, $ask) // next;
+            print $client $reply;
             close $client;
         }
         POSIX::_exit(0);
     }
     at_end(sub { stop_process($pid) });
     return { port => $listen->sockport, pid => $pid };
+}
+
+# Cut the replies of FACADE off behind as many bytes as the file SIZES says.
+sub cutting_proxy {
+    my ($facade, $sizes) = @_;
+
+    return relay($facade, sub {
+        my ($request, $ask) = @_;
+        my $reply = $ask->($request) // return undef;
+        my $size = slurp($sizes);
+
+        return $size >= length $reply ? $reply : substr $reply, 0, $size;
+    });
 }
 
 subtest 'a reply cut at any byte' => sub {
@@ -232,26 +243,15 @@ subtest 'a reply cut at any byte' => sub {
 # Take header lines like PATTERN out of requests or replies.
 sub filter_proxy {
     my ($facade, $from, $pattern) = @_;
-    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-        Listen => 16) or die "listen: $!";
-    my $to = { to => $facade->port };
-    my $pid = fork // die "fork: $!";
 
-    if (!$pid) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        while (my $client = $listen->accept) {
-            my $text = Communicator::Test::Proxy::message($client) // next;
-            $text =~ s/^$pattern:[^\n]*\n//mig if $from eq 'requests';
-            $text = Communicator::Test::Proxy::exchange($to, $text) // next;
-            $text =~ s/^$pattern:[^\n]*\n//mig if $from eq 'replies';
-            $text =~ s/\r\n/\r\nVia: 1.1 proxy\r\nX-Cache: MISS\r\n/;
-            print $client $text;
-            close $client;
-        }
-        POSIX::_exit(0);
-    }
-    at_end(sub { stop_process($pid) });
-    return { port => $listen->sockport, pid => $pid };
+    return relay($facade, sub {
+        my ($text, $ask) = @_;
+
+        $text =~ s/^$pattern:[^\n]*\n//mig if $from eq 'requests';
+        $text = $ask->($text) // return undef;
+        $text =~ s/^$pattern:[^\n]*\n//mig if $from eq 'replies';
+        return $text =~ s/\r\n/\r\nVia: 1.1 proxy\r\nX-Cache: MISS\r\n/r;
+    });
 }
 
 subtest 'a proxy that changes headers' => sub {
@@ -264,7 +264,7 @@ subtest 'a proxy that changes headers' => sub {
         ['replies', 'Communicator-(?:Received|Last)', 76,
             qr/how far it goes.*hint: a proxy/s],
         ['requests', 'Communicator-[^:]*', 76,
-            qr/without Communicator's headers.*hint: a proxy/s],
+            qr/has no Communicator headers.*hint: a proxy/s],
         ['requests', 'Communicator-(?:Received|Held|Newest|Peer-Epoch)', 0,
             qr/^$/]) {
         my ($from, $pattern, $exit, $message) = @$_;
