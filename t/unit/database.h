@@ -1,7 +1,7 @@
 /* Real databases for the unit tests. CM_TEST_SQLITE3, CM_TEST_PGSQL and
  * CM_TEST_MYSQL hold the DBDParams of a database that tests may work beside:
  * each test gets an empty one of its own, made there and dropped again. A
- * database whose variable is not set is skipped, and said so. */
+ * database whose variable is not set is reported as skipped. */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -13,7 +13,8 @@ typedef void database_test_t(cm_store_t *store, apr_pool_t *pool);
 /* Return whether there is a database to test with. */
 int database_any(void);
 
-/* Run TEST on an empty database of each kind; NAME is told in comments. */
+/* Run TEST on an empty database of each kind; NAME is printed as a
+ * comment. */
 void database_each(const char *name, database_test_t *test);
 
 /* Open one more connection to the database of the running test. */
@@ -25,7 +26,7 @@ const char *database_params(void);
 /* Return the name of the driver of STORE, for the names of results. */
 const char *database_of(const cm_store_t *store);
 
-/* End the program, telling the error, unless ERR is NULL. */
+/* Unless ERR is NULL, print it and end the program. */
 void database_must(cm_error_t *err);
 
 /* Return TEXT with the clocks that it writes as 90000000000000xx an hour ahead

@@ -20,7 +20,7 @@ cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
                                const char *table, const char *key,
                                apr_pool_t *pool);
 
-/* Run migrate on STORE and forget what it tells; settings_migrate() expects it
+/* Run migrate on STORE and drop what it prints; settings_migrate() expects it
  * to succeed. */
 cm_error_t *settings_try_to_migrate(cm_store_t *store,
                                     const cm_settings_t *settings,

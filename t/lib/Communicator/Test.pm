@@ -1,7 +1,7 @@
 package Communicator::Test;
 
-# What every test needs: where things are, a folder of its own, processes
-# that end when the test does, however it does.
+# What every test needs: where things are, a folder of its own, and processes
+# that end when the test ends, however it ends.
 
 use strict;
 use warnings;
@@ -19,9 +19,10 @@ our @EXPORT_OK = qw(folder source_dir build_dir client_file module_file shared
   free_port program run_program start_process stop_process at_end spew slurp
   append wait_until own web_user is_alive quote need);
 
-# Programs made by --enable-sanitizers: libmariadb never frees what it sets up
-# once, and it is unloaded when that is found, so nobody could tell; a thread
-# that ends trips over the stack for signals that it was given (gcc 12).
+# For programs built with --enable-sanitizers. libmariadb never frees what it
+# allocates once, and it is unloaded before leaks are reported, so the report
+# could not name it. A thread that ends crashes on its alternate signal stack
+# (gcc 12).
 $ENV{ASAN_OPTIONS} //= 'detect_leaks=0:use_sigaltstack=0';
 
 my $owner = $$;

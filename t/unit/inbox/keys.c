@@ -1,5 +1,5 @@
 /* Keys that are NULL, which name no record, and rows that are nothing but a
- * key: neither may crash, and both are told apart from what is well. */
+ * key: neither may crash, and both are distinguished from valid rows. */
 #include "../inbox.h"
 
 #include <apr_general.h>

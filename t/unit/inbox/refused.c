@@ -320,7 +320,7 @@ static void test_released(cm_store_t *store, apr_pool_t *pool)
            "1", "  and it is parked for a person");
 }
 
-/* A gem's list may stand in disorder, and is taken in parts all the same. */
+/* A gem's list may stand in disorder, and is applied in parts anyway. */
 static void test_gem(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const names[] = {"e", "bad 40001", "c", "d"};

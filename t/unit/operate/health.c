@@ -103,13 +103,13 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
            "%s: the age of the oldest", name);
     is_int(queue->parked - queue->waiting, 3, "%s: parked for a person", name);
     is_int(queue->waiting, 22, "%s: parked until another comes", name);
-    is_int(peer->received_of_late, 0, "%s: none of late", name);
+    is_int(peer->received_of_late, 0, "%s: none recently", name);
     is_int(health->parked->nelts, CM_HEALTH_LISTED, "%s: some are listed",
            name);
     is_int(APR_ARRAY_IDX(health->parked, 0, cm_parked_row_t).message.id, 23,
            "%s: those for a person first", name);
     is_int(health->conflicts->nelts, 2, "%s: conflicts", name);
-    is_int(health->state->conflicts, 1, "%s: one of late", name);
+    is_int(health->state->conflicts, 1, "%s: one recently", name);
     is_int(health->peers->nelts, 1, "%s: a peer known once is none", name);
 }
 

@@ -75,7 +75,7 @@ static void all(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_publish_all(&count, node, post, NULL, see, &seen, pool));
     is_int(count, 1203, "%s: all records, beyond 2^53", name);
     is_int(seen.calls, 3, "  in chunks");
-    ok(seen.done == 1203 && seen.total == 1203, "  progress is told");
+    ok(seen.done == 1203 && seen.total == 1203, "  progress is reported");
     is_str(database_value(store,
                           "SELECT count(DISTINCT local_record_id)"
                           " FROM outbound_messages",
@@ -122,7 +122,7 @@ static void some(cm_store_t *store, apr_pool_t *pool)
     APR_ARRAY_IDX(ids, 599, const char *) = "12abc";
     err = cm_publish_records(&count, node, post, ids, pool);
     ok(database_fails(err, CM_REJECTED, "no number"),
-       "%s: what is no id is refused", name);
+       "%s: what is not an id is refused", name);
     post->publishes = 0;
     err = cm_publish_records(&count, node, post, ids, pool);
     ok(database_fails(err, CM_CONFIG, "receive"),

@@ -142,7 +142,8 @@ static void pgsql_statements(cm_store_t *store, apr_pool_t *pool)
            "pgsql: cascades, a row changed twice by one statement");
 }
 
-/* What a cascade does to the very table is no one's message. */
+/* A delete that is applied is not captured, but its cascade into the same table
+ * is: no peer has sent that. */
 static void pgsql_cascade(cm_store_t *store, apr_pool_t *pool)
 {
     database_run(store, "CREATE TABLE posts (id int PRIMARY KEY, parent int"

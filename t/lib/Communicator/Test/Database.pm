@@ -79,7 +79,7 @@ sub params {
     return $self->{file} || $self->{engine}->params($self->{name});
 }
 
-# Run SQL, any number of statements; die with the database's words.
+# Run SQL, any number of statements; die with the database's error.
 sub run {
     my ($self, $sql) = @_;
     my $result = $self->client([], $sql);
@@ -181,8 +181,8 @@ sub backup {
     return $file;
 }
 
-# Put BACKUP (none: an empty database) in the database's place. Nobody may be
-# at work in it.
+# Replace the database by BACKUP (none: by an empty database). Nobody may be
+# connected to it.
 sub restore {
     my ($self, $backup) = @_;
 
@@ -201,8 +201,9 @@ sub restore {
     die "restore: $result->{err}" if $result->{exit};
 }
 
-# Words that make who uses a file the user of httpd, once httpd does: while
-# root makes SQLite's shared memory, another process may find it read-only.
+# The words before a command that make it run as httpd's user, once httpd has
+# the file open: if root creates SQLite's shared memory, httpd may find it
+# read-only.
 sub as_user {
     my ($self) = @_;
 

@@ -11,7 +11,8 @@ package Communicator::Test::Pair;
 #
 # tables: SQL for create(), or code that gives it for a node's database and
 # name; models: configuration, or the same code; before: run on each node
-# while no trigger is there; own_server: nobody else is at work on theirs.
+# before the triggers are created; own_server: each database has a server that
+# no other test uses.
 
 use strict;
 use warnings;
@@ -139,7 +140,7 @@ sub parked {
         . 'inbound_messages where processed_at is null order by id') };
 }
 
-# Expect nothing parked and nothing to say on either side.
+# Expect nothing parked and nothing to send on either side.
 sub is_settled {
     my ($self, $name) = @_;
     my @before = map { counts($_) } $self->databases;
@@ -147,7 +148,7 @@ sub is_settled {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $self->sync("$name: again");
     is_deeply([map { counts($_) } $self->databases], \@before,
-        "$name: and nothing more is said");
+        "$name: and nothing more is sent");
     is_deeply([map { $self->parked($_) } $self->databases], [],
         "$name: nothing is parked");
 }

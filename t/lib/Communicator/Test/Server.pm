@@ -127,7 +127,8 @@ sub configtest {
         env => sanitizer());
 }
 
-# With a module made by --enable-sanitizers httpd must have it loaded first.
+# If the module was built with --enable-sanitizers, httpd must load their
+# library first.
 sub sanitizer {
     my $library = run_program(['ldd', module_file()])->{out} =~
       /(\S*libasan\S*) \(/ ? $1 : undef;
@@ -240,7 +241,7 @@ sub log_has_only {
           || /exit signal|runtime error:|AddressSanitizer/ } @lines;
     # What httpd's event MPM says when it is stopped as connections close.
     @bad = grep { !/\[mpm_event:error\].*Bad file descriptor/ } @bad;
-    # What CM0009 said of an exchange, the watchdog may have said again.
+    # The watchdog may repeat what CM0009 said about an exchange.
     @bad = grep { !/CM0035: messages (?:of|cannot)/ } @bad;
     my @missing;
 

@@ -1,7 +1,8 @@
 package Communicator::Test::Torture;
 
 # Some nodes, applications that change records on all of them at once, and
-# everything that can go wrong between. After quiet all nodes hold the same.
+# everything that can go wrong between them. When all is quiet again, all nodes
+# hold the same.
 #
 #   my $torture = Communicator::Test::Torture->new(seed => 7,
 #       drivers => [qw(pgsql sqlite3 mysql)]);   # a hub, and nodes around it
@@ -26,7 +27,7 @@ use Communicator::Test::Torture::Application qw(one_of tables models
 use Communicator::Test::Torture::Compare qw(keys_of differences_of);
 use Communicator::Test::Torture::Stuck qw(sessions_of);
 
-# Seconds that an application may take: it waits for locks at most.
+# Seconds that an application may take: at most it waits for locks.
 my $patience = 150;
 
 # drivers: the hub's, then one per node around it. Mostly the hub runs the
@@ -373,7 +374,7 @@ sub differences {
     return @lines;
 }
 
-# The time is up: who waits for whom.
+# The time is up: report which session waits for which.
 sub out_of_time {
     my ($self) = @_;
 

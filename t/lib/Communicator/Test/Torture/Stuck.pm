@@ -1,7 +1,7 @@
 package Communicator::Test::Torture::Stuck;
 
 # When the torture test hangs: what the sessions of a database are doing, and
-# for whom they wait.
+# which session each of them waits for.
 
 use strict;
 use warnings;
