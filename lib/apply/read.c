@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include "base/id_set.h"
 #include "record/canonical.h"
 
 /* A record that is being read. */
@@ -129,8 +130,7 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
 
 /* Reference columns here of which the parents, of one model, are looked up. */
 typedef struct naming_t {
-    apr_array_header_t *local_ids; /* const char *, each once */
-    apr_hash_t *seen;
+    cm_id_set_t *local_ids;
     apr_array_header_t *fields; /* cm_field_t * that hold them */
 } naming_t;
 
@@ -141,16 +141,12 @@ static void ask_name(apr_hash_t *namings, const char *model, cm_field_t *field,
 
     if (!naming) {
         naming = apr_palloc(pool, sizeof(*naming));
-        naming->local_ids = apr_array_make(pool, 16, sizeof(const char *));
-        naming->seen = apr_hash_make(pool);
+        naming->local_ids = cm_id_set_create(16, pool);
         naming->fields = apr_array_make(pool, 16, sizeof(cm_field_t *));
         apr_hash_set(namings, model, APR_HASH_KEY_STRING, naming);
     }
     APR_ARRAY_PUSH(naming->fields, cm_field_t *) = field;
-    if (apr_hash_get(naming->seen, field->value.data, APR_HASH_KEY_STRING))
-        return;
-    apr_hash_set(naming->seen, field->value.data, APR_HASH_KEY_STRING, field);
-    APR_ARRAY_PUSH(naming->local_ids, const char *) = field->value.data;
+    cm_id_set_add(naming->local_ids, field->value.data);
 }
 
 /* Return the parent that a message gives COLUMN if it is the one in the row
@@ -215,7 +211,7 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
     int i;
 
     CM_TRY(cm_mapping_by_local_id(&found, run->node, model->type,
-                                  naming->local_ids, run->pool));
+                                  naming->local_ids->ids, run->pool));
     for (i = 0; i < naming->fields->nelts; i++) {
         cm_field_t *field = CM_NTH(naming->fields, i, cm_field_t);
         const cm_mapping_t *mapping =

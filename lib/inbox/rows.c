@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
 
@@ -173,16 +174,6 @@ static cm_error_t *any_parked(int *any, const cm_apply_t *apply,
     return NULL;
 }
 
-/* Append TEXT to LIST, where it does not stand yet. */
-static void add_once(apr_array_header_t *list, apr_hash_t *seen,
-                     const char *text)
-{
-    if (apr_hash_get(seen, text, APR_HASH_KEY_STRING))
-        return;
-    apr_hash_set(seen, text, APR_HASH_KEY_STRING, "");
-    APR_ARRAY_PUSH(list, cm_datum_t) = cm_datum_text(text);
-}
-
 static const char *same_key(const char *model, cm_identity_t identity,
                             apr_pool_t *pool)
 {
@@ -197,19 +188,27 @@ typedef struct same_t {
     int models, ids;
 } same_t;
 
+static void add_texts(apr_array_header_t *arguments,
+                      const apr_array_header_t *texts)
+{
+    int i;
+
+    for (i = 0; i < texts->nelts; i++)
+        APR_ARRAY_PUSH(arguments, cm_datum_t) =
+            cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
+}
+
 /* Take the records of the MESSAGES from FIRST on that are not in ALL yet. */
 static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
                             const apr_array_header_t *messages, int first,
                             apr_pool_t *pool)
 {
     same_t *same = apr_pcalloc(pool, sizeof(*same));
-    apr_hash_t *models = apr_hash_make(pool), *seen = apr_hash_make(pool);
-    apr_array_header_t *ids = apr_array_make(pool, 64, sizeof(cm_datum_t));
+    cm_id_set_t *models = cm_id_set_create(8, pool);
+    cm_id_set_t *ids = cm_id_set_create(64, pool);
     int i;
 
     same->records = apr_hash_make(pool);
-    same->arguments = apr_array_make(pool, 64, sizeof(cm_datum_t));
-    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(apply->peer);
     for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
         const char *key;
@@ -221,13 +220,17 @@ static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
         if (apr_hash_get(all, key, APR_HASH_KEY_STRING))
             continue;
         apr_hash_set(all, key, APR_HASH_KEY_STRING, message);
-        add_once(same->arguments, models, message->model);
-        add_once(ids, seen, message->identity.original_id);
+        cm_id_set_add(models, message->model);
+        cm_id_set_add(ids, message->identity.original_id);
         apr_hash_set(same->records, key, APR_HASH_KEY_STRING, message);
     }
-    same->models = same->arguments->nelts - 1;
-    same->ids = ids->nelts;
-    apr_array_cat(same->arguments, ids);
+    same->models = models->ids->nelts;
+    same->ids = ids->ids->nelts;
+    same->arguments =
+        apr_array_make(pool, 1 + same->models + same->ids, sizeof(cm_datum_t));
+    APR_ARRAY_PUSH(same->arguments, cm_datum_t) = cm_datum_text(apply->peer);
+    add_texts(same->arguments, models->ids);
+    add_texts(same->arguments, ids->ids);
     return same;
 }
 

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 
 static const cm_bulk_column_t columns[] = {{"local_record_id", "text"},
@@ -37,7 +38,7 @@ cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
         cm_bulk_create("communicator_graves", columns, 2, 2, scratch_pool);
     cm_bulk_t *rows =
         cm_bulk_create("communicator_graves", columns, 4, 0, scratch_pool);
-    apr_hash_t *seen = apr_hash_make(scratch_pool);
+    cm_id_set_t *seen = cm_id_set_create(graves->nelts, scratch_pool);
     apr_int64_t count;
     int i;
 
@@ -47,10 +48,9 @@ cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
         const char *key =
             apr_pstrcat(scratch_pool, type, "\x1f", grave->local_id, NULL);
 
-        if (apr_hash_get(seen, key, APR_HASH_KEY_STRING) ||
-            !is_parent(node->settings, grave->model))
+        if (!is_parent(node->settings, grave->model) ||
+            !cm_id_set_add(seen, key))
             continue;
-        apr_hash_set(seen, key, APR_HASH_KEY_STRING, "");
         cm_bulk_row(keys, "tt", grave->local_id, type);
         cm_bulk_row(rows, "tttt", grave->local_id, type, grave->identity.origin,
                     grave->identity.original_id);

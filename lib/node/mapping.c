@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "base/number.h"
 #include "store/bulk.h"
 #include "record/canonical.h"
@@ -174,7 +175,7 @@ static cm_error_t *find_identities(apr_hash_t **found, cm_node_t *node,
 {
     cm_bulk_t *keys =
         cm_bulk_create("communicator_mappings", identity_columns, 3, 3, pool);
-    apr_hash_t *asked = apr_hash_make(pool);
+    cm_id_set_t *asked = cm_id_set_create(identities->nelts, pool);
     apr_array_header_t *mappings;
     int i;
 
@@ -184,9 +185,8 @@ static cm_error_t *find_identities(apr_hash_t **found, cm_node_t *node,
         cm_identity_t identity = APR_ARRAY_IDX(identities, i, cm_identity_t);
         const char *key = cm_identity_key(identity, pool);
 
-        if (!*key || apr_hash_get(asked, key, APR_HASH_KEY_STRING))
+        if (!*key || !cm_id_set_add(asked, key))
             continue;
-        apr_hash_set(asked, key, APR_HASH_KEY_STRING, key);
         cm_bulk_row(keys, "ttt", type, identity.origin, identity.original_id);
     }
     CM_TRY(select_mappings(&mappings, node, keys, pool));
@@ -215,7 +215,7 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
 {
     cm_bulk_t *keys = cm_bulk_create("communicator_mappings", local_columns, 2,
                                      2, result_pool);
-    apr_hash_t *asked = apr_hash_make(result_pool);
+    cm_id_set_t *asked = cm_id_set_create(local_ids->nelts, result_pool);
     apr_array_header_t *mappings;
     int i;
 
@@ -224,9 +224,8 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
 
-        if (apr_hash_get(asked, id, APR_HASH_KEY_STRING))
+        if (!cm_id_set_add(asked, id))
             continue;
-        apr_hash_set(asked, id, APR_HASH_KEY_STRING, id);
         cm_bulk_row(keys, "tt", type, id);
     }
     CM_TRY(select_mappings(&mappings, node, keys, result_pool));

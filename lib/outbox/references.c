@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 #include "node/graves.h"
 #include "outbox/missing.h"
@@ -13,9 +14,8 @@
 /* The parents of one model that the rows refer to. */
 typedef struct parents_t {
     const cm_model_t *model;
-    apr_array_header_t *ids; /* const char *, each once */
-    apr_hash_t *seen;        /* id -> 1 */
-    apr_hash_t *found;       /* id -> cm_mapping_t * */
+    cm_id_set_t *ids;
+    apr_hash_t *found; /* id -> cm_mapping_t * */
 } parents_t;
 
 static parents_t *parents_of(apr_hash_t *all, const cm_model_t *model,
@@ -27,8 +27,7 @@ static parents_t *parents_of(apr_hash_t *all, const cm_model_t *model,
         return parents;
     parents = apr_pcalloc(pool, sizeof(*parents));
     parents->model = model;
-    parents->ids = apr_array_make(pool, 16, sizeof(const char *));
-    parents->seen = apr_hash_make(pool);
+    parents->ids = cm_id_set_create(16, pool);
     apr_hash_set(all, model->name, APR_HASH_KEY_STRING, parents);
     return parents;
 }
@@ -73,12 +72,7 @@ static void walk(cm_node_t *node, apr_array_header_t *rows, apr_hash_t *all,
 
 static void collect(parents_t *parents, cm_attribute_t *attribute)
 {
-    const char *id = attribute->value.data;
-
-    if (apr_hash_get(parents->seen, id, APR_HASH_KEY_STRING))
-        return;
-    apr_hash_set(parents->seen, id, APR_HASH_KEY_STRING, "");
-    APR_ARRAY_PUSH(parents->ids, const char *) = id;
+    cm_id_set_add(parents->ids, attribute->value.data);
 }
 
 static void name_parent(parents_t *parents, cm_attribute_t *attribute)
@@ -210,14 +204,14 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
     apr_array_header_t *missing;
 
     CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
-                                  parents->ids, pool));
-    missing = missing_of(parents->ids, parents->found, pool);
+                                  parents->ids->ids, pool));
+    missing = missing_of(parents->ids->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;
     CM_TRY(find_deleted(parents, node, missing, after, pool));
-    missing = missing_of(parents->ids, parents->found, pool);
+    missing = missing_of(parents->ids->ids, parents->found, pool);
     CM_TRY(find_buried(parents, node, missing, pool));
-    missing = missing_of(parents->ids, parents->found, pool);
+    missing = missing_of(parents->ids->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, pool));

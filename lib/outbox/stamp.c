@@ -216,8 +216,7 @@ static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
     if (err && err->code != CM_SCHEMA)
         return err;
     group->model = model;
-    group->ids = apr_array_make(stamp->pool, 16, sizeof(const char *));
-    group->seen = apr_hash_make(stamp->pool);
+    group->ids = cm_id_set_create(16, stamp->pool);
     group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
     apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
     return NULL;
@@ -248,10 +247,8 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
     row->group = group;
     if (!row->local_id)
         APR_ARRAY_PUSH(group->foreign, cm_identity_t) = row->identity;
-    else if (!apr_hash_get(group->seen, row->local_id, APR_HASH_KEY_STRING)) {
-        apr_hash_set(group->seen, row->local_id, APR_HASH_KEY_STRING, "");
-        APR_ARRAY_PUSH(group->ids, const char *) = row->local_id;
-    }
+    else
+        cm_id_set_add(group->ids, row->local_id);
     return NULL;
 }
 
@@ -281,13 +278,12 @@ static void join_mappings(cm_stamp_model_t *group, apr_pool_t *pool)
 static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
                                  const apr_array_header_t *rows)
 {
-    apr_array_header_t *unknown =
-        apr_array_make(stamp->pool, 16, sizeof(const char *));
-    apr_hash_t *wanted = apr_hash_make(stamp->pool);
+    cm_id_set_t *unknown = cm_id_set_create(16, stamp->pool);
     int i;
 
     CM_TRY(cm_mapping_by_local_id(&group->alive, stamp->node,
-                                  group->model->type, group->ids, stamp->pool));
+                                  group->model->type, group->ids->ids,
+                                  stamp->pool));
     CM_TRY(cm_mapping_by_identity(&group->named, stamp->node,
                                   group->model->type, group->foreign,
                                   stamp->pool));
@@ -295,17 +291,15 @@ static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        if (row->group != group || !row->local_id ||
-            apr_hash_get(wanted, row->local_id, APR_HASH_KEY_STRING))
+        if (row->group != group || !row->local_id)
             continue;
         if (apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING) &&
             (!row->action || !strcmp(row->action, "update")))
             continue;
-        apr_hash_set(wanted, row->local_id, APR_HASH_KEY_STRING, "");
-        APR_ARRAY_PUSH(unknown, const char *) = row->local_id;
+        cm_id_set_add(unknown, row->local_id);
     }
-    return cm_mapping_lives(&group->lives, stamp->node, group->model, unknown,
-                            stamp->pool);
+    return cm_mapping_lives(&group->lives, stamp->node, group->model,
+                            unknown->ids, stamp->pool);
 }
 
 static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)

@@ -4,6 +4,7 @@
 #ifndef CM_OUTBOX_STAMP_INTERNAL_H
 #define CM_OUTBOX_STAMP_INTERNAL_H
 
+#include "base/id_set.h"
 #include "outbox/aliases.h"
 #include "outbox/stamp.h"
 
@@ -11,8 +12,7 @@
 typedef struct cm_stamp_model_t {
     const cm_model_t *model;
     const cm_table_t *table;     /* NULL: not to be had now */
-    apr_array_header_t *ids;     /* const char *, each once */
-    apr_hash_t *seen;            /* id -> 1 */
+    cm_id_set_t *ids;            /* local ids */
     apr_array_header_t *foreign; /* cm_identity_t: of others' records */
     apr_hash_t *alive;           /* local id -> cm_mapping_t * */
     apr_hash_t *named;           /* identity key -> cm_mapping_t * */

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "record/canonical.h"
@@ -164,7 +165,7 @@ cm_error_t *cm_capture_row_read(apr_hash_t **found, cm_store_t *store,
                                 apr_pool_t *result_pool)
 {
     cm_bulk_t *bulk = key_of(table, NULL, result_pool);
-    apr_hash_t *seen = apr_hash_make(result_pool);
+    cm_id_set_t *seen = cm_id_set_create(keys->nelts, result_pool);
     cm_rows_t *rows;
     int i;
 
@@ -174,12 +175,10 @@ cm_error_t *cm_capture_row_read(apr_hash_t **found, cm_store_t *store,
         cm_value_t value = {CM_TEXT, key, strlen(key)};
         cm_datum_t datum;
 
-        if (apr_hash_get(seen, key, APR_HASH_KEY_STRING) ||
-            cm_fit_value(&datum, table->key, value, cm_dialect_of_store(store),
-                         result_pool))
-            continue;
-        apr_hash_set(seen, key, APR_HASH_KEY_STRING, key);
-        cm_bulk_add(bulk, datum);
+        if (cm_id_set_add(seen, key) &&
+            !cm_fit_value(&datum, table->key, value, cm_dialect_of_store(store),
+                          result_pool))
+            cm_bulk_add(bulk, datum);
     }
     if (!cm_bulk_rows(bulk))
         return NULL;

@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
+
 /* Records of a stretch, which is one question, and of a part of it. */
 #define STRETCH_RECORDS 4096
 #define PART_RECORDS    256
@@ -276,19 +278,12 @@ static apr_array_header_t *join_origins(const cm_verify_report_t *report,
 {
     apr_array_header_t *all =
         apr_array_append(pool, report->here->origins, report->there->origins);
-    apr_array_header_t *once = apr_array_make(pool, 4, sizeof(char *));
-    apr_hash_t *seen = apr_hash_make(pool);
+    cm_id_set_t *once = cm_id_set_create(all->nelts, pool);
     int i;
 
-    for (i = 0; i < all->nelts; i++) {
-        const char *origin = APR_ARRAY_IDX(all, i, const char *);
-
-        if (apr_hash_get(seen, origin, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(seen, origin, APR_HASH_KEY_STRING, origin);
-        APR_ARRAY_PUSH(once, const char *) = origin;
-    }
-    return once;
+    for (i = 0; i < all->nelts; i++)
+        cm_id_set_add(once, APR_ARRAY_IDX(all, i, const char *));
+    return once->ids;
 }
 
 /* Learn how the model looks on both sides, and begin the report. */

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 #include "record/alike.h"
 #include "record/canonical.h"
@@ -177,8 +178,8 @@ static cm_error_t *name_references(cm_value_t **rows, int count,
                                    const cm_model_t *model, int place,
                                    apr_pool_t *pool)
 {
-    apr_array_header_t *ids = apr_array_make(pool, count, sizeof(char *));
-    apr_hash_t *seen = apr_hash_make(pool), *keys;
+    cm_id_set_t *ids = cm_id_set_create(count, pool);
+    apr_hash_t *keys;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -186,12 +187,10 @@ static cm_error_t *name_references(cm_value_t **rows, int count,
                              ? rows[i][place].data
                              : NULL;
 
-        if (!id || apr_hash_get(seen, id, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
-        APR_ARRAY_PUSH(ids, const char *) = id;
+        if (id)
+            cm_id_set_add(ids, id);
     }
-    CM_TRY(name_records(&keys, verify, model, ids, pool));
+    CM_TRY(name_records(&keys, verify, model, ids->ids, pool));
     for (i = 0; i < count; i++) {
         cm_value_t *value = rows[i] ? &rows[i][place] : NULL;
         const char *key;
