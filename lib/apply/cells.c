@@ -130,16 +130,14 @@ static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
 {
     const cm_table_t *table = record->table;
     int i = table->key - table->columns;
-    const char *id, *life;
     cm_value_t value = {.kind = CM_TEXT};
 
     if (!record->entry ||
         (table->key_generated && !table->model->shared_keys) ||
         (table->key->has_default && !table->model->shared_keys))
         return NULL;
-    id = record->entry->identity.original_id;
-    life = strchr(id, '\x1f');
-    value.data = life ? apr_pstrmemdup(run->pool, id, life - id) : id;
+    value.data = cm_identity_without_life(
+        NULL, record->entry->identity.original_id, run->pool);
     value.size = strlen(value.data);
     CM_TRY(cm_fit_value(&effect->cells[i], table->key, value,
                         cm_dialect_of_store(run->node->store), run->pool));

@@ -124,10 +124,9 @@ cm_error_t *cm_directory_refresh(cm_run_t *run, apr_pool_t *scratch_pool)
 
 const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry)
 {
-    const char *id = entry->identity.original_id;
-    const char *mark = strchr(id, '\x1f');
-    const char *key = mark ? apr_pstrmemdup(run->pool, id, mark - id) : id;
-    int life = mark ? (int)apr_atoi64(mark + 1) : 1;
+    const char *mark, *key = cm_identity_without_life(
+                          &mark, entry->identity.original_id, run->pool);
+    int life = *mark ? (int)apr_atoi64(mark + 1) : 1;
 
     if (entry->found->mapping)
         return NULL;

@@ -10,7 +10,7 @@
 #include "store/bulk.h"
 #include "record/canonical.h"
 
-/* More names of one record than that are a circle. */
+/* More aliases in a row than that are a circle. */
 #define MOST_ALIASES 64
 
 static const char fields[] =
@@ -34,17 +34,16 @@ cm_identity_t cm_mapping_identity_of_key(cm_node_t *node,
                                          const cm_model_t *model,
                                          const char *key, apr_pool_t *pool)
 {
-    const char *life = strchr(key, '\x1f');
     const cm_table_t *table;
     cm_identity_t identity = {"*", key};
+    const char *life;
 
-    /* what is no key of that table is found out when it is looked for */
+    /* whether it is a key of that table shows when it is searched */
     if (cm_node_table(&table, node, model))
         return identity;
-    if (life)
-        key = apr_pstrmemdup(pool, key, life - key);
+    key = cm_identity_without_life(&life, key, pool);
     key = cm_canonical_key(table, key, cm_dialect_of_store(node->store), pool);
-    identity.original_id = life ? apr_pstrcat(pool, key, life, NULL) : key;
+    identity.original_id = *life ? apr_pstrcat(pool, key, life, NULL) : key;
     return identity;
 }
 
@@ -57,10 +56,8 @@ cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
 
     if (model->shared_keys)
         identity = cm_mapping_identity_of_key(node, model, local_id, pool);
-    local_id = identity.original_id;
-    identity.original_id = life > 1
-                               ? apr_psprintf(pool, "%s\x1f%d", local_id, life)
-                               : apr_pstrdup(pool, local_id);
+    identity.original_id =
+        cm_identity_with_life(identity.original_id, life, pool);
     return identity;
 }
 
@@ -105,8 +102,8 @@ static cm_error_t *select_mappings(apr_array_header_t **mappings,
     return NULL;
 }
 
-/* Put in the place of each alias in FOUND what it stands for; *LEFT counts
- * those that are aliases again. */
+/* Replace each alias in FOUND by the mapping that it stands for; *LEFT counts
+ * those that are aliases themselves. */
 static cm_error_t *follow_once(int *left, apr_hash_t *found, cm_node_t *node,
                                apr_pool_t *pool)
 {
@@ -161,7 +158,7 @@ static cm_error_t *follow_aliases(apr_hash_t *found, cm_node_t *node,
     for (round = 0; left; round++) {
         if (round == MOST_ALIASES)
             return CM_FAIL(pool, CM_DATABASE,
-                           "the mappings stand for each other in a circle");
+                           "aliases stand for each other in a circle");
         CM_TRY(follow_once(&left, found, node, pool));
     }
     return NULL;

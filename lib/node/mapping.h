@@ -53,7 +53,7 @@ cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Return the first life of records of MODEL: 1; above that in a database that
- * was restored or made anew, which hands out ids once more. With shared keys
+ * was restored or replaced, which hands out ids once more. With shared keys
  * the same key is the same record. */
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model);
 

@@ -11,6 +11,9 @@
 /* Characters that the columns for names hold. */
 #define NAME_LENGTH 255
 
+/* U+001F, between an id and the number of its life. */
+#define LIFE_MARK 0x1f
+
 cm_error_t *cm_identity_read_name(const char **name, const cm_value_t *value,
                                   const char *what, apr_pool_t *pool)
 {
@@ -96,4 +99,21 @@ int cm_identity_of_key(cm_identity_t *identity, const char *key,
     identity->origin = apr_pstrmemdup(pool, at + 1, (apr_size_t)size);
     identity->original_id = apr_pstrdup(pool, at + 1 + size);
     return 1;
+}
+
+const char *cm_identity_with_life(const char *id, int life, apr_pool_t *pool)
+{
+    return life > 1 ? apr_psprintf(pool, "%s%c%d", id, LIFE_MARK, life)
+                    : apr_pstrdup(pool, id);
+}
+
+const char *cm_identity_without_life(const char **life, const char *original_id,
+                                     apr_pool_t *pool)
+{
+    const char *mark = strchr(original_id, LIFE_MARK);
+
+    if (life)
+        *life = mark ? mark : "";
+    return mark ? apr_pstrmemdup(pool, original_id, mark - original_id)
+                : original_id;
 }

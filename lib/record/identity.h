@@ -38,4 +38,13 @@ const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
 int cm_identity_of_key(cm_identity_t *identity, const char *key,
                        apr_pool_t *pool);
 
+/* Return ID, a local id or key, as the original_id of a record in the life
+ * LIFE: databases hand out the id of a deleted record again. */
+const char *cm_identity_with_life(const char *id, int life, apr_pool_t *pool);
+
+/* Return the id that stands in ORIGINAL_ID before the life. *LIFE (may be NULL)
+ * is the rest: "" in the first life, else a mark of one byte and the number. */
+const char *cm_identity_without_life(const char **life, const char *original_id,
+                                     apr_pool_t *pool);
+
 #endif
