@@ -387,7 +387,7 @@ cm_error_t *sync_push(sync_session_t *session, int quiet_when_empty,
     apr_int64_t said;
     int empty;
 
-    CM_TRY(cm_missing_say(&said, session->node, scratch_pool));
+    CM_TRY(cm_missing_publish(&said, session->node, scratch_pool));
     CM_TRY(is_empty(&empty, &push, session, scratch_pool));
     if (empty && quiet_when_empty)
         return NULL;

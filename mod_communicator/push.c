@@ -81,7 +81,7 @@ int mod_push_retry_parked(mod_exchange_t *exchange)
     request_rec *r = exchange->r;
     cm_receipt_t *receipt = NULL;
     apr_int64_t said;
-    cm_error_t *err = cm_missing_say(&said, exchange->node, exchange->pool);
+    cm_error_t *err = cm_missing_publish(&said, exchange->node, exchange->pool);
 
     if (!err)
         err = cm_inbox_retry(&receipt, exchange->node, exchange->peer->name,

@@ -114,7 +114,7 @@ cm_error_t *cm_idle_find(cm_peer_t **peer, cm_node_t *node,
     CM_TRY_FOR(cm_prepared_select_often(&rows, node->store,
                                         question(node, all, result_pool),
                                         arguments, 2, result_pool),
-               result_pool, "cannot see whether anything is new for '%s'",
+               result_pool, "cannot find whether anything is new for '%s'",
                name);
     if (!rows->count || !is_quiet(rows, claim, since) ||
         !cm_status_has_withheld(cm_cell_text(rows, 0, STATUS), theirs,

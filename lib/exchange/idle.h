@@ -1,4 +1,4 @@
-/* Whether nothing has happened since a peer asked last, as most often. */
+/* Whether nothing has happened since a peer asked last: the usual case. */
 #ifndef CM_EXCHANGE_IDLE_H
 #define CM_EXCHANGE_IDLE_H
 
@@ -8,8 +8,9 @@
 
 /* Set *PEER to what is known of the peer NAME when all of this is so, by one
  * statement: its CLAIM fits, it holds everything up to our last message, and
- * that is confirmed; nothing of ours is unnumbered or refers to what is not
- * here, nothing of it is parked, nothing held back, as THEIRS was before; no
+ * that is confirmed; all messages of ours are stamped and refer to records
+ * that are here; none of its messages is parked, none of ours withheld; it
+ * withholds what it did before (THEIRS); no
  * pause; and its last pull was noted, after SINCE. Then a pull is answered by
  * nothing, and nothing is written. Else *PEER is NULL: ask in full. Of PEER
  * only name, epoch, confirmed, received, received_clock, last_pull_at and held

@@ -1,4 +1,4 @@
-/* Values that are stored otherwise than they were written: see altered.h. */
+/* Values that are stored differently: see altered.h. */
 #include "node/altered.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ static cm_error_t *read_all(apr_array_header_t **all, cm_node_t *node,
                                    " FROM communicator_altered"
                                    " ORDER BY model, column_name",
                                    NULL, 0, pool),
-               pool, "cannot read which columns are altered");
+               pool, "cannot read which columns change values");
     *all = apr_array_make(pool, rows->count + 1, sizeof(cm_altered_t));
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(*all, cm_altered_t) =
@@ -99,7 +99,7 @@ cm_error_t *cm_altered_keep(apr_array_header_t **news, cm_node_t *node,
     if (!(*news)->nelts)
         return NULL;
     CM_TRY_FOR(write_all(node, *news, result_pool), result_pool,
-               "cannot note which columns are altered");
+               "cannot note which columns change values");
     return NULL;
 }
 

@@ -1,6 +1,6 @@
-/* Values that are stored otherwise than they were written: a trigger of the
- * application changes them, or the column's type writes them anew. Such a
- * difference is never sent; a person is told once per column. */
+/* Values that are stored differently from what was written: a trigger of the
+ * application or the column's type changes them. Such a difference is never
+ * sent; it is reported once per column. */
 #ifndef CM_NODE_ALTERED_H
 #define CM_NODE_ALTERED_H
 
@@ -20,7 +20,7 @@ typedef struct cm_altered_t {
     "messages are being applied (communicator_applying); then "                \
     "`communicator-sync migrate`"
 
-/* Return what a person reads of it. */
+/* Return ALTERED as a sentence. */
 const char *cm_altered_text(const cm_altered_t *altered, apr_pool_t *pool);
 
 /* Keep those of ALL (cm_altered_t) whose column is not known yet, in the open

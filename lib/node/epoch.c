@@ -58,13 +58,13 @@ const char *cm_epoch_claim_held(const cm_peer_t *peer, apr_pool_t *pool)
                         peer->held, peer->received_clock);
 }
 
-/* Give ERR the way out, when it is RESTORED that OTHER does not know. */
+/* Add to ERR what to do if the database of RESTORED is unknown to OTHER. */
 static cm_error_t *way_out(cm_error_t *err, const char *restored,
                            const char *other, apr_pool_t *pool)
 {
     return cm_error_hint(
         err, pool,
-        "was the database of '%s' restored or made anew? Then "
+        "was the database of '%s' restored or replaced? Then "
         "`communicator-sync epoch --new` there, once, and `communicator-sync "
         "epoch --accept %s` at '%s', then `publish MODEL --all` at both; if "
         "not, look at DBDParams and uri=",
@@ -96,7 +96,8 @@ static cm_error_t *check_epochs(const cm_claim_t *claim, const cm_node_t *node,
     const char *us = node->settings->name;
 
     if (claim->epoch && strlen(claim->epoch) > EPOCH_DIGITS)
-        return CM_FAIL(pool, CM_MALFORMED, "'%.64s' is no epoch", claim->epoch);
+        return CM_FAIL(pool, CM_MALFORMED, "'%.64s' is not an epoch",
+                       claim->epoch);
     if (claim->epoch && peer->epoch && strcmp(claim->epoch, peer->epoch))
         return way_out(CM_FAIL(pool, CM_EPOCH,
                                "the database of '%s' is not the one known at "
@@ -142,7 +143,7 @@ static cm_error_t *check_held(cm_claim_t *claim, cm_node_t *node,
     return NULL;
 }
 
-/* Nobody can hold what was never written. */
+/* No peer can hold a message that was never written. */
 static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
                                  const cm_peer_t *peer, apr_int64_t last_seq,
                                  apr_pool_t *pool)
@@ -253,8 +254,8 @@ static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
     return cm_peer_renumber_all(node, by, pool);
 }
 
-/* A life that no database of this node has had: one that is made anew knows
- * nothing of those before it, but the hour is another. */
+/* Return a life that no database of this node has had. A new database knows
+ * nothing of earlier ones, so the hours since 1970 are counted. */
 static int next_life(const cm_node_t *node)
 {
     int hour = (int)(cm_clocks_now() / MICROSECONDS_PER_HOUR);

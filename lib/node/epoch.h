@@ -1,7 +1,7 @@
-/* Two histories that fit: each side of an exchange tells which database it
- * speaks for, and what it holds of the other's messages. A database that was
- * restored from a backup, made anew, or confused with another one is found
- * here; going on could put old data over new, so a person decides. */
+/* Whether two histories fit: each side of an exchange sends the epoch of its
+ * database, and what it holds of the other's messages. A database that was
+ * restored from a backup, replaced, or confused with another one is noticed
+ * here. To continue could overwrite new data with old, so a person decides. */
 #ifndef CM_NODE_EPOCH_H
 #define CM_NODE_EPOCH_H
 
@@ -38,12 +38,12 @@ cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
                            apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Read the row of the peer NAME, and NODE's, as they are under their locks:
- * before what a peer doubts is told to it again. Outside of a transaction. */
+/* Read the row of the peer NAME, and NODE's, under their locks, before a peer
+ * is sent once more what it did not accept. Outside of a transaction. */
 cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Begin a new history, in a database that was restored or made anew: with an
+/* Begin a new history, in a database that was restored or replaced: with an
  * epoch, numbers and identities that cannot be those which were used since.
  * All that is in the outbox goes to the peers again, under new numbers. */
 cm_error_t *cm_epoch_renew(cm_node_t *node,

@@ -1,4 +1,4 @@
-/* Who bore an id here: see graves.h. */
+/* Which record had an id here: see graves.h. */
 #include "node/graves.h"
 
 #include <string.h>

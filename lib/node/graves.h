@@ -1,5 +1,5 @@
-/* Who bore an id here that a peer has deleted since: a message captured before
- * may still refer to that record. Writes the table communicator_graves. */
+/* Which record had an id here before a peer deleted it: a message captured
+ * earlier may still refer to it. Writes the table communicator_graves. */
 #ifndef CM_NODE_GRAVES_H
 #define CM_NODE_GRAVES_H
 

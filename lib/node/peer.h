@@ -12,7 +12,7 @@ typedef struct cm_peer_t {
     apr_int64_t confirmed_id;   /* gem: their number on the wire */
     apr_int64_t received;       /* we hold its messages up to this seq */
     apr_int64_t received_clock; /* clock of message HELD */
-    apr_int64_t sent;           /* handed over up to this seq */
+    apr_int64_t sent;           /* sent up to this seq */
     int has_received;           /* anything at all (gem: first id is free) */
     apr_int64_t last_push_at, last_pull_at; /* microseconds; 0: never */
     apr_int64_t clock_offset;               /* its clock - ours, microseconds */
@@ -21,7 +21,8 @@ typedef struct cm_peer_t {
     int problems;     /* noted of it (problem.h); read only */
 } cm_peer_t;
 
-/* Hosts' clocks further apart than this puzzle people, never the merge. */
+/* Hosts' clocks further apart than this are reported. They confuse people, not
+ * the merge. */
 #define CM_SKEW_LIMIT (60 * (apr_int64_t)1000000)
 
 /* Read the peer's row, making it when there is none. With LOCK it stays

@@ -1,4 +1,4 @@
-/* The names of one record: see aliases.h. */
+/* Several identities of one record: see aliases.h. */
 #include "outbox/aliases.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "outbox/append.h"
 
-/* A name of a record that is to be buried under it. */
+/* An identity of a deleted record. */
 typedef struct grave_t {
     const cm_burial_t *burial;
     apr_int64_t id; /* of the mapping */
@@ -21,8 +21,8 @@ int cm_aliases_compare(cm_identity_t a, cm_identity_t b)
     return order ? order : strcmp(a.original_id, b.original_id);
 }
 
-/* Add to GRAVES the aliases of those from FIRST on; of each there may be
- * aliases again. */
+/* Add to GRAVES the aliases of those from FIRST on; each may have aliases of
+ * its own. */
 static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
                                cm_node_t *node, apr_pool_t *pool)
 {
@@ -56,14 +56,14 @@ static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
     return NULL;
 }
 
-/* What was deleted here is told under its main name by the message of its
- * row; a peer knows the name that it has used itself. */
-static int is_told(const grave_t *grave)
+/* Return whether another message has that delete: the captured one, or the
+ * peer's. */
+static int is_sent(const grave_t *grave)
 {
-    const cm_identity_t *told = grave->burial->by;
+    const cm_identity_t *sent = grave->burial->by;
 
     return !cm_aliases_compare(grave->identity,
-                               told ? *told : grave->burial->mapping.identity);
+                               sent ? *sent : grave->burial->mapping.identity);
 }
 
 static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
@@ -90,7 +90,7 @@ static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
     for (i = 0; i < graves->nelts; i++) {
         const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
 
-        if (!is_told(grave))
+        if (!is_sent(grave))
             add_delete(list, grave, ++*last_seq, pool);
     }
     return cm_append_write(NULL, node, list, pool);

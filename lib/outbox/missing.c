@@ -1,4 +1,4 @@
-/* References to what is not here yet: see missing.h. */
+/* Records that are missing here: see missing.h. */
 #include "outbox/missing.h"
 
 #include <string.h>
@@ -88,15 +88,15 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
     CM_TRY_FOR(cm_bulk_insert(&inserted, node->store,
                               list_rows(model, local_ids, scratch_pool),
                               CM_PRESENT_KEEP, scratch_pool),
-               scratch_pool, "cannot note references to what is not here");
+               scratch_pool, "cannot note which records are missing");
     return NULL;
 }
 
 /* Publish the records that refer to MODEL's with LOCAL_IDS. */
-static cm_error_t *say_children(apr_int64_t *said, cm_node_t *node,
-                                const cm_model_t *model,
-                                const apr_array_header_t *local_ids,
-                                apr_pool_t *pool)
+static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
+                                    const cm_model_t *model,
+                                    const apr_array_header_t *local_ids,
+                                    apr_pool_t *pool)
 {
     const apr_array_header_t *models = node->settings->models;
     apr_int64_t count;
@@ -113,17 +113,18 @@ static cm_error_t *say_children(apr_int64_t *said, cm_node_t *node,
                 continue;
             CM_TRY(cm_publish_referring(&count, node, child, reference->column,
                                         local_ids, pool));
-            *said += count;
+            *published += count;
         }
     }
     return NULL;
 }
 
-/* Of LOCAL_IDS, a page of what is noted, say and forget what is here now. */
-static cm_error_t *say_page(apr_int64_t *said, cm_node_t *node,
-                            const cm_model_t *model,
-                            const apr_array_header_t *local_ids,
-                            apr_pool_t *pool)
+/* Publish what refers to those of LOCAL_IDS, noted as missing, that are here
+ * now, and forget these. */
+static cm_error_t *publish_page(apr_int64_t *published, cm_node_t *node,
+                                const cm_model_t *model,
+                                const apr_array_header_t *local_ids,
+                                apr_pool_t *pool)
 {
     apr_array_header_t *present;
     apr_int64_t deleted;
@@ -131,12 +132,12 @@ static cm_error_t *say_page(apr_int64_t *said, cm_node_t *node,
     CM_TRY(cm_missing_present(&present, node, model, local_ids, pool));
     if (!present->nelts)
         return NULL;
-    CM_TRY(say_children(said, node, model, present, pool));
+    CM_TRY(publish_children(published, node, model, present, pool));
     return cm_bulk_delete(&deleted, node->store,
                           list_rows(model, present, pool), pool);
 }
 
-/* Give the ids noted of MODEL behind AFTER, a page of them. */
+/* Read the next page of missing ids of MODEL, above AFTER. */
 static cm_error_t *read_page(apr_array_header_t **local_ids, cm_node_t *node,
                              const cm_model_t *model, const char *after,
                              apr_pool_t *pool)
@@ -160,8 +161,9 @@ static cm_error_t *read_page(apr_array_header_t **local_ids, cm_node_t *node,
     return NULL;
 }
 
-static cm_error_t *say_model(apr_int64_t *said, cm_node_t *node,
-                             const cm_model_t *model, apr_pool_t *scratch_pool)
+static cm_error_t *publish_model(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model,
+                                 apr_pool_t *scratch_pool)
 {
     apr_array_header_t *local_ids;
     const char *after = "";
@@ -173,8 +175,9 @@ static cm_error_t *say_model(apr_int64_t *said, cm_node_t *node,
         CM_TRY(read_page(&local_ids, node, model, after, iterpool));
         if (!local_ids->nelts)
             break;
-        CM_TRY_FOR(say_page(said, node, model, local_ids, iterpool),
-                   scratch_pool, "cannot say again what refers to '%s'",
+        CM_TRY_FOR(publish_page(published, node, model, local_ids, iterpool),
+                   scratch_pool,
+                   "cannot publish what refers to records of model '%s'",
                    model->name);
         after = apr_pstrdup(
             scratch_pool,
@@ -184,23 +187,23 @@ static cm_error_t *say_model(apr_int64_t *said, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_missing_say(apr_int64_t *said, cm_node_t *node,
-                           apr_pool_t *scratch_pool)
+cm_error_t *cm_missing_publish(apr_int64_t *published, cm_node_t *node,
+                               apr_pool_t *scratch_pool)
 {
     cm_rows_t *models;
     int i;
 
-    *said = 0;
+    *published = 0;
     CM_TRY_FOR(
         cm_statement_select(&models, node->store,
                             "SELECT DISTINCT model FROM communicator_missing",
                             NULL, 0, scratch_pool),
-        scratch_pool, "cannot read what is referred to and not here");
+        scratch_pool, "cannot read which records are missing");
     for (i = 0; i < models->count; i++) {
         const cm_model_t *model =
             cm_settings_model(node->settings, cm_cell_text(models, i, 0));
         cm_error_t *err =
-            model ? say_model(said, node, model, scratch_pool) : NULL;
+            model ? publish_model(published, node, model, scratch_pool) : NULL;
 
         if (err && err->code != CM_BUSY)
             return err;

@@ -1,4 +1,4 @@
-/* The outbox: what is confirmed, what waits. See outbox.h. */
+/* What is confirmed, and what waits: see outbox.h. */
 #include "outbox/outbox.h"
 
 #include <apr_strings.h>
@@ -23,10 +23,10 @@ static cm_error_t *check_known(cm_node_t *node, const char *peer,
         return NULL;
     err = CM_FAIL(pool, CM_EPOCH,
                   "peer '%s' holds message %" APR_INT64_T_FMT
-                  " of this node, which has not come that far",
+                  " of this node, which has not written it yet",
                   peer, seq);
     return cm_error_hint(err, pool,
-                         "this database was restored or made anew: "
+                         "this database was restored or replaced: "
                          "`communicator-sync epoch --new` at '%s'",
                          node->settings->name);
 }
@@ -100,8 +100,8 @@ static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
     return NULL;
 }
 
-/* Give the time of the first row that WHICH names, 0 when there is none
- * or it says an old state again. */
+/* Read the time of the first row that WHICH names; 0 when there is none, or
+ * when it was published. */
 static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
                               const char *peer, const char *which,
                               const char *order, apr_pool_t *pool)
@@ -122,7 +122,7 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
     return NULL;
 }
 
-/* The ids behind the last one stamped; those that were rolled back, too. */
+/* Count the ids above the last one stamped, including those rolled back. */
 static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
                                    apr_pool_t *pool)
 {
@@ -185,6 +185,7 @@ cm_error_t *cm_outbox_pending(cm_pending_t *pending, cm_node_t *node,
 {
     pending->count = pending->oldest_clock = 0;
     CM_TRY_FOR(read_pending(pending, node, peer, exact, scratch_pool),
-               scratch_pool, "cannot count what waits for '%s'", peer);
+               scratch_pool, "cannot count the messages that wait for '%s'",
+               peer);
     return NULL;
 }

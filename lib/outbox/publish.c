@@ -130,9 +130,9 @@ static const char *section(const publication_t *publication, const char *name,
     return cm_sql_fill(text, hash, pool);
 }
 
-static cm_error_t *enqueue_once(apr_int64_t *count,
-                                const publication_t *publication,
-                                const condition_t *condition, apr_pool_t *pool)
+static cm_error_t *queue_once(apr_int64_t *count,
+                              const publication_t *publication,
+                              const condition_t *condition, apr_pool_t *pool)
 {
     cm_store_t *store = publication->node->store;
 
@@ -146,17 +146,17 @@ static cm_error_t *enqueue_once(apr_int64_t *count,
         pool);
 }
 
-/* Enqueue the records of CONDITION in a transaction of their own, again when
+/* Queue the records of CONDITION in a transaction of their own, again when
  * the application was in the way. */
-static cm_error_t *enqueue(apr_int64_t *count, const publication_t *publication,
-                           const condition_t *condition, apr_pool_t *pool)
+static cm_error_t *queue(apr_int64_t *count, const publication_t *publication,
+                         const condition_t *condition, apr_pool_t *pool)
 {
-    cm_error_t *err = enqueue_once(count, publication, condition, pool);
+    cm_error_t *err = queue_once(count, publication, condition, pool);
     int i;
 
     for (i = 1; err && err->code == CM_BUSY && i < TRIES; i++) {
         apr_sleep(i * TRIES_PAUSE);
-        err = enqueue_once(count, publication, condition, pool);
+        err = queue_once(count, publication, condition, pool);
     }
     return err;
 }
@@ -207,8 +207,8 @@ static cm_error_t *named(condition_t **condition,
         cm_datum_t key = cm_datum_text(id);
 
         if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
-            return CM_FAIL(pool, CM_REJECTED, "'%s' is no %s of table '%s'", id,
-                           column->name, publication->table->model->table);
+            return CM_FAIL(pool, CM_REJECTED, "'%s' is not a %s of table '%s'",
+                           id, column->name, publication->table->model->table);
         APR_ARRAY_PUSH(list, const char *) = key_sql(*condition, column, &key);
     }
     (*condition)->sql =
@@ -217,7 +217,7 @@ static cm_error_t *named(condition_t **condition,
     return NULL;
 }
 
-/* Enqueue the records whose column NAME (NULL: the key) holds one of LOCAL_IDS.
+/* Queue the records whose column NAME (NULL: the key) holds one of LOCAL_IDS.
  */
 static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
                                  const cm_model_t *model, const char *name,
@@ -243,7 +243,7 @@ static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
             size = CHUNK_ROWS;
         CM_TRY(named(&condition, &publication, column, local_ids, i, size,
                      iterpool));
-        CM_TRY_FOR(enqueue(&count, &publication, condition, iterpool),
+        CM_TRY_FOR(queue(&count, &publication, condition, iterpool),
                    scratch_pool, "cannot publish records of model '%s'",
                    model->name);
         *published += count;
@@ -269,16 +269,16 @@ cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                          scratch_pool);
 }
 
-/* Enqueue the chunk of records behind AFTER; *LAST is where it ended, NULL at
+/* Queue the chunk of records behind AFTER; *LAST is where it ended, NULL at
  * the end of the table. */
-static cm_error_t *enqueue_next(apr_int64_t *count, const cm_datum_t **last,
-                                const publication_t *publication,
-                                const cm_datum_t *after, apr_pool_t *pool)
+static cm_error_t *queue_next(apr_int64_t *count, const cm_datum_t **last,
+                              const publication_t *publication,
+                              const cm_datum_t *after, apr_pool_t *pool)
 {
     CM_TRY(select_one(last, publication, "bound",
                       between(publication, after, NULL, pool), pool));
-    return enqueue(count, publication, between(publication, after, *last, pool),
-                   pool);
+    return queue(count, publication, between(publication, after, *last, pool),
+                 pool);
 }
 
 /* Queue the deletes of the tombstones whose mapping has an id above AFTER and
@@ -297,8 +297,8 @@ static cm_error_t *queue_deletes(const publication_t *publication,
                               pool);
 }
 
-/* Say all deletes of the model again: a peer that was restored from a backup
- * may have lost them, and the records are not here to tell. */
+/* Queue all deletes of the model once more: a peer that was restored from a
+ * backup may have lost them, and no row here would show it. */
 static cm_error_t *publish_deletes(const publication_t *publication,
                                    apr_pool_t *scratch_pool)
 {
@@ -350,7 +350,7 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     apr_pool_create(&last_pool, scratch_pool); /* LAST lives here */
     do {
         apr_pool_clear(iterpool);
-        CM_TRY_FOR(enqueue_next(&count, &last, &publication, last, iterpool),
+        CM_TRY_FOR(queue_next(&count, &last, &publication, last, iterpool),
                    scratch_pool, "cannot publish model '%s'", model->name);
         *published += count;
         if (progress)
@@ -367,7 +367,7 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     return NULL;
 }
 
-/* Say the deletes of MAPPINGS (cm_mapping_t *) again. */
+/* Queue the deletes of MAPPINGS (cm_mapping_t *) once more. */
 static cm_error_t *queue_tombstones(apr_int64_t *count, cm_node_t *node,
                                     const cm_model_t *model,
                                     const apr_array_header_t *mappings,

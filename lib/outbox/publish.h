@@ -5,7 +5,7 @@
 
 #include "node/mapping.h"
 
-/* Enqueue the records of MODEL with the given LOCAL_IDS (const char *), each
+/* Queue the records of MODEL with the given LOCAL_IDS (const char *), each
  * locked while it is read; *PUBLISHED counts those found. In chunks, each a
  * transaction of its own. */
 cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
@@ -13,24 +13,24 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Enqueue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
- * or NULL) selects among them. Without it the deletes that are known are said
- * again too, uncounted. PROGRESS (may be NULL) is told after each chunk. */
+/* Queue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
+ * or NULL) selects among them. Without it all known deletes are queued too,
+ * uncounted. PROGRESS (may be NULL) is called after each chunk. */
 typedef void (*cm_progress_t)(void *baton, apr_int64_t done, apr_int64_t total);
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model, const char *where,
                            cm_progress_t progress, void *baton,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Enqueue the records of MODEL whose COLUMN holds one of LOCAL_IDS (const
+/* Queue the records of MODEL whose COLUMN holds one of LOCAL_IDS (const
  * char *): a transaction for each 500 of these. */
 cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                                  const cm_model_t *model, const char *column,
                                  const apr_array_header_t *local_ids,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Publish the records NAMES (cm_identity_t), or say again that they are
- * deleted; *PUBLISHED counts. Fails as cm_publish_records(). */
+/* Publish the records NAMES (cm_identity_t), or their deletes once more;
+ * *PUBLISHED counts. Fails as cm_publish_records(). */
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
                                   const cm_model_t *model,
                                   const apr_array_header_t *names,

@@ -22,8 +22,8 @@ typedef struct range_t {
     int count, more;
 } range_t;
 
-/* Not the first of all: behind a purge that would be looked for among all that
- * was removed. */
+/* Find the first message above reading->after and the last one. (min(seq) of
+ * all rows would search through those that a purge has removed.) */
 static cm_error_t *find_ends(range_t *range, cm_node_t *node,
                              const cm_reading_t *reading, apr_pool_t *pool)
 {
@@ -41,7 +41,8 @@ static cm_error_t *find_ends(range_t *range, cm_node_t *node,
     return NULL;
 }
 
-/* Refuse a peer that wants again what was confirmed and purged. */
+/* Refuse a peer that asks again for what it had confirmed and what is purged
+ * here. */
 static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
                                 const cm_reading_t *reading, apr_pool_t *pool)
 {
@@ -59,7 +60,7 @@ static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
                   " again, which it had confirmed and which is purged here",
                   reading->peer, reading->after + 1);
     return cm_error_hint(err, pool,
-                         "its database was restored or made anew: "
+                         "its database was restored or replaced: "
                          "`communicator-sync epoch --accept %s` at '%s' sends "
                          "what is left, then `publish MODEL --all` the rest",
                          reading->peer, node->settings->name);
@@ -144,7 +145,7 @@ static void write_body(cm_outgoing_t *row, apr_pool_t *result_pool)
     message->body = buffer->data;
 }
 
-/* Find the model of ROW and its table, or hold it back. */
+/* Find the model of ROW and its table, or why it is not sent. */
 static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
                               apr_pool_t *pool)
 {
@@ -165,7 +166,7 @@ static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
     return err && row->forwarded ? NULL : err;
 }
 
-/* Make BODY, which a trigger wrote, such that it can be read. */
+/* Make a BODY that a trigger wrote readable. */
 static void read_captured(cm_outgoing_t *row, cm_datum_t *body, cm_node_t *node,
                           apr_pool_t *pool)
 {
@@ -194,7 +195,7 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     message->action = CM_UPDATE;
     if (action && !cm_message_action_read(&message->action, action))
         row->unreadable = row->held =
-            apr_psprintf(pool, "'%s' is no action", action);
+            apr_psprintf(pool, "'%s' is not an action", action);
     message->clocks.clock = cm_cell_number(rows, number, 2);
     message->identity.origin = cm_cell_text(rows, number, 6);
     message->identity.original_id = cm_cell_text(rows, number, 7);
@@ -202,11 +203,10 @@ static cm_error_t *make_message(int *unknown, cm_outgoing_t *row,
     row->local_id = cm_cell_text(rows, number, 10);
     row->captured = !row->forwarded && row->local_id;
     if (action && !strcmp(action, CM_ACTION_KEYLESS)) {
-        row->unreadable = "it is of a row that has no key (it is NULL)";
-        row->held = apr_psprintf(pool,
-                                 "message %" APR_INT64_T_FMT
-                                 " is of a row that has no key (it is NULL)",
-                                 message->id);
+        row->unreadable = "it is of a row that has no key";
+        row->held = apr_psprintf(
+            pool, "message %" APR_INT64_T_FMT " is of a row that has no key",
+            message->id);
     }
     if (row->captured)
         read_captured(row, &body, node, pool);
@@ -309,7 +309,7 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
     APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
 }
 
-/* Put ROWS (cm_outgoing_t) into BATCH, but for what is held back: SEQS. */
+/* Put ROWS (cm_outgoing_t) into BATCH, except those withheld: SEQS. */
 static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
                       const apr_array_header_t *seqs,
                       const cm_reading_t *reading, apr_pool_t *pool)
@@ -330,8 +330,8 @@ static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
     }
 }
 
-/* Hold back what no peer can be sent, so that it stays listed until its record
- * is published again. */
+/* Withhold what cannot be read, so that it stays listed until its record is
+ * published again. */
 static cm_error_t *withhold(cm_node_t *node, const char *peer,
                             apr_array_header_t *rows, apr_pool_t *pool)
 {

@@ -1,5 +1,5 @@
-/* References on their way out: a column holds the parent's id here, a peer is
- * told the parent's name. Set by set, per model of the parents. */
+/* References on their way out: a column holds the parent's id here, a message
+ * names the parent's identity. One query per model of the parents. */
 #include "outbox/read_internal.h"
 
 #include <string.h>
@@ -108,8 +108,9 @@ static apr_array_header_t *missing_of(const apr_array_header_t *ids,
 static const cm_bulk_column_t deleted_columns[] = {{"model", NULL},
                                                    {"local_record_id", NULL}};
 
-/* Look for the parents that were deleted since: the delete's own message has
- * the name. The first one from SEQ on tells who bore the id at that time. */
+/* Look for the parents that were deleted since: the message of the delete has
+ * the identity. The first one above SEQ is of the record that had the id then.
+ */
 static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
                                 const apr_array_header_t *ids, apr_int64_t seq,
                                 apr_pool_t *pool)
@@ -150,7 +151,7 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
-/* Look for the parents that a peer has deleted. An id that bears a record again
+/* Look for the parents that a peer has deleted. An id that a record has again
  * is that record's. */
 static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
                                const apr_array_header_t *ids, apr_pool_t *pool)
@@ -234,7 +235,7 @@ cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
     for (at = apr_hash_first(scratch_pool, all); at; at = apr_hash_next(at))
         CM_TRY_FOR(
             find_parents(apr_hash_this_val(at), node, after, result_pool),
-            scratch_pool, "cannot name the records referred to");
+            scratch_pool, "cannot find the identities of the parents");
     walk(node, rows, all, name_parent, scratch_pool);
     return NULL;
 }

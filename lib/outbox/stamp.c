@@ -83,8 +83,8 @@ static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
     row->id = cm_cell_number(rows, i, 0);
     if (found->nelts > 1 && row->id <= row[-1].id)
         return CM_FAIL(pool, CM_DATABASE,
-                       "the database gives message %" APR_INT64_T_FMT
-                       " behind %" APR_INT64_T_FMT,
+                       "the database returned message %" APR_INT64_T_FMT
+                       " after %" APR_INT64_T_FMT,
                        row->id, row[-1].id);
     row->model = cm_cell_text(rows, i, 1);
     row->local_id = cm_cell_text(rows, i, 2);
@@ -99,7 +99,7 @@ static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
     return NULL;
 }
 
-/* Give the next rows without a number, in order: cm_stamp_row_t. */
+/* Read the next rows without a number, in order: cm_stamp_row_t. */
 static cm_error_t *read_rows(apr_array_header_t **found, cm_found_t *what,
                              cm_stamp_t *stamp)
 {
@@ -148,8 +148,8 @@ static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
     return NULL;
 }
 
-/* Take from its body what a message of the application says: its model, and
- * as changed the columns that it carries. */
+/* Read the body of a message that the application wrote: its model, and as
+ * changed all columns that it carries. */
 static void read_written(cm_stamp_row_t *row, const cm_datum_t *body,
                          apr_pool_t *pool)
 {
@@ -199,7 +199,7 @@ static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
     return NULL;
 }
 
-/* Give the group of the model of that NAME, or NULL. */
+/* Find or make the group of the model NAME; NULL: not configured. */
 static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
                               const char *name)
 {
@@ -326,7 +326,7 @@ static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
     return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
 }
 
-/* The last one only of what is handed over. */
+/* The last one only if the messages are sent at once. */
 static const cm_bulk_column_t row_columns[] = {
     {"id", "bigint"},      {"seq", "bigint"},
     {"model", NULL},       {"action", NULL},
@@ -373,10 +373,10 @@ static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
 static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
-    const int handed_over = stamp->stamping->peer != NULL;
+    const int sent_now = stamp->stamping->peer != NULL;
     const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
-                                     9 + handed_over, 1, scratch_pool);
+                                     9 + sent_now, 1, scratch_pool);
     const apr_int64_t before = last_seq;
     apr_int64_t updated;
     int i;
@@ -389,7 +389,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                     row->action ? row->action : "update", row->clock,
                     row->clocks, row->base, row->identity.origin,
                     row->identity.original_id);
-        if (handed_over)
+        if (sent_now)
             cm_bulk_add(bulk, now);
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
@@ -400,7 +400,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                        rows->nelts, updated);
     CM_TRY(
         cm_aliases_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
-    if (handed_over && last_seq == before + rows->nelts)
+    if (sent_now && last_seq == before + rows->nelts)
         stamp->stamping->rows = keep_rows(stamp, rows, before);
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }
@@ -495,7 +495,7 @@ cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
     stamping->all = cm_unstamped_is_due(node);
     CM_TRY(cm_unstamped_look(&look, node, stamping->all, scratch_pool));
     CM_TRY_FOR(cm_unstamped_forget(node, scratch_pool), scratch_pool,
-               "cannot look into the outbox's gaps");
+               "cannot examine the gaps of the outbox");
     if (look.waiting || look.stale)
         CM_TRY(stamp_in_transaction(stamped, node, stamping, scratch_pool));
     if (stamping->all)

@@ -1,4 +1,4 @@
-/* Messages that are held back from a peer: see withheld.h. */
+/* Messages that are withheld from a peer: see withheld.h. */
 #include "outbox/withheld.h"
 
 #include <errno.h>
@@ -71,7 +71,7 @@ static cm_error_t *end(cm_node_t *node, const char *peer, const cm_rows_t *rows,
         &argument, 1, pool);
 }
 
-/* End what older messages of the records of the numbers in LIST say. */
+/* End older withheld messages of the records of the messages in LIST. */
 static cm_error_t *end_older(cm_node_t *node, const char *peer,
                              const char *list, apr_pool_t *pool)
 {
@@ -132,8 +132,7 @@ cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
         cm_transaction_end(node->store,
                            add(node, peer, seqs, refuser, reason, scratch_pool),
                            scratch_pool),
-        scratch_pool, "cannot note that messages are held back from '%s'",
-        peer);
+        scratch_pool, "cannot note that messages are withheld from '%s'", peer);
     return NULL;
 }
 
@@ -156,7 +155,7 @@ cm_error_t *cm_withheld_list(apr_array_header_t **rows, cm_node_t *node,
                                 " ORDER BY peer, seq LIMIT %d",
                                 peer ? " AND peer = %s" : "", limit),
                    &argument, peer ? 1 : 0, result_pool),
-               result_pool, "cannot list what is held back from peers");
+               result_pool, "cannot list withheld messages");
     *rows = apr_array_make(result_pool, read->count, sizeof(cm_withheld_t));
     for (i = 0; i < read->count; i++) {
         cm_withheld_t *row = apr_array_push(*rows);
@@ -190,7 +189,7 @@ cm_error_t *cm_withheld_count(cm_withheld_sum_t *sum, cm_node_t *node,
                                 " LIMIT %d) AS counted",
                                 peer ? " AND peer = %s" : "", MOST_COUNTED),
                    &argument, peer ? 1 : 0, scratch_pool),
-               scratch_pool, "cannot count what is held back from peers");
+               scratch_pool, "cannot count withheld messages");
     sum->count = cm_cell_number(rows, 0, 0);
     sum->first = cm_cell_number(rows, 0, 1);
     return NULL;
@@ -237,7 +236,7 @@ static cm_error_t *discard(cm_node_t *node, const char *peer, apr_int64_t seq,
         arguments, 2, pool));
     if (!rows->count)
         return CM_FAIL(pool, CM_USAGE,
-                       "message " FMT " is not held back from '%s'", seq, peer);
+                       "message " FMT " is not withheld from '%s'", seq, peer);
     CM_TRY(cm_conflict_keep_message(node, peer, rows, cm_cell_text(rows, 0, 11),
                                     pool));
     return cm_statement_run(NULL, node->store,
@@ -275,7 +274,7 @@ cm_error_t *cm_withheld_find(apr_array_header_t **seqs, cm_node_t *node,
                                          " AND seq <= " FMT " ORDER BY seq",
                                          after, last),
                             &argument, 1, result_pool),
-        result_pool, "cannot read what is held back from '%s'", peer);
+        result_pool, "cannot read which messages are withheld from '%s'", peer);
     *seqs = numbers_of(rows, result_pool);
     return NULL;
 }
@@ -332,7 +331,7 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
     return NULL;
 }
 
-/* Say whether anything is held back from PEER: mostly nothing is. */
+/* Find whether anything is withheld from PEER: usually nothing is. */
 static cm_error_t *is_any(int *any, cm_node_t *node, const char *peer,
                           apr_pool_t *pool)
 {
