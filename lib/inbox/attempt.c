@@ -25,9 +25,9 @@ cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
 {
     cm_apply_t *apply = cm_apply_create(attempt->node, attempt->peer, pool);
 
-    apply->isolate_schema = attempt->isolate_schema;
-    apply->strict = attempt->strict;
-    apply->refusal = attempt->refusal;
+    apply->isolate_schema = attempt->mode.isolate_schema;
+    apply->strict = attempt->mode.strict;
+    apply->refusal = attempt->mode.refusal;
     return apply;
 }
 
@@ -103,7 +103,7 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
     apr_time_t began = apr_time_now();
     cm_error_t *err;
 
-    attempt->count = 0;
+    attempt->outcome.count = 0;
     CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = work(attempt, scratch_pool);
     if (!err) {
@@ -111,11 +111,11 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
         if (!err)
             return NULL;
         /* Said when all was written: by constraints that are checked late. */
-        attempt->strict |= !cm_error_code_is_transient(err->code);
+        attempt->mode.strict |= !cm_error_code_is_transient(err->code);
     }
     cm_transaction_rollback(store);
-    attempt->lost = is_lost(attempt, err, began, scratch_pool);
-    if (cm_dialect_of_store(store)->keeps_variables && !attempt->lost) {
+    attempt->outcome.lost = is_lost(attempt, err, began, scratch_pool);
+    if (cm_dialect_of_store(store)->keeps_variables && !attempt->outcome.lost) {
         cm_error_t *ignored =
             cm_node_applying(attempt->node, NULL, scratch_pool);
 
@@ -128,7 +128,8 @@ int cm_attempt_is_of_messages(const cm_attempt_t *attempt)
 {
     const int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
 
-    return attempt->count > 0 && !attempt->lost && !(stop && attempt->batch);
+    return attempt->outcome.count > 0 && !attempt->outcome.lost &&
+           !(stop && attempt->batch);
 }
 
 /* Return whether to try once more after ERR, TRIES tries having failed; STRICT
@@ -136,20 +137,20 @@ int cm_attempt_is_of_messages(const cm_attempt_t *attempt)
 static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
                      int tries)
 {
-    const int whole = !attempt->most || attempt->most == 1;
+    const int whole = !attempt->mode.most || attempt->mode.most == 1;
 
-    if (err->code == CM_SCHEMA && !attempt->isolate_schema) {
+    if (err->code == CM_SCHEMA && !attempt->mode.isolate_schema) {
         cm_node_forget(attempt->node);
-        attempt->isolate_schema = 1;
+        attempt->mode.isolate_schema = 1;
         return 1;
     }
     if (!cm_attempt_is_of_messages(attempt))
         return 0;
-    if (attempt->strict && !strict)
+    if (attempt->mode.strict && !strict)
         return 1;
     if (!whole || tries >= TRIES || !cm_error_code_is_transient(err->code))
         return 0;
-    if (!attempt->most)
+    if (!attempt->mode.most)
         apr_sleep(tries * TRIES_PAUSE);
     return 1;
 }
@@ -158,26 +159,27 @@ cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool)
 {
     const cm_receipt_t receipt = *attempt->receipt;
-    const int parked = receipt.parked->nelts, created = attempt->created;
+    const int parked = receipt.parked->nelts,
+              created = attempt->outcome.created;
     const int altered = receipt.altered->nelts;
     const cm_page_t page = attempt->page;
     apr_int64_t stamped;
     int tries, strict;
     cm_error_t *err;
 
-    if (!attempt->most) {
+    if (!attempt->mode.most) {
         CM_TRY(cm_stamp_all(&stamped, attempt->node, scratch_pool));
-        attempt->isolate_schema = 0;
+        attempt->mode.isolate_schema = 0;
     }
     for (tries = 1;; tries++) {
-        strict = attempt->strict;
+        strict = attempt->mode.strict;
         err = in_transaction(attempt, work, scratch_pool);
         if (!err)
             return NULL;
         *attempt->receipt = receipt;
         attempt->receipt->parked->nelts = parked;
         attempt->receipt->altered->nelts = altered;
-        attempt->created = created;
+        attempt->outcome.created = created;
         attempt->page = page;
         if (!try_again(attempt, err, strict, tries))
             return err;

@@ -1,5 +1,5 @@
-/* What inbox.c (what comes) and retry.c (what is parked) share:
- * one transaction in which messages of one peer are taken. */
+/* An attempt: one transaction in which messages of one peer are applied, new
+ * ones (inbox.c) or parked ones (retry.c), and how it is repeated. */
 #ifndef CM_INBOX_ATTEMPT_H
 #define CM_INBOX_ATTEMPT_H
 
@@ -7,32 +7,40 @@
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 
+/* How the next transaction is made: what earlier ones have shown. */
+typedef struct cm_attempt_mode_t {
+    int isolate_schema; /* see cm_apply_t */
+    int strict;         /* see cm_apply_t */
+    int isolated; /* the messages are applied in parts, to find the bad ones */
+    int most;     /* messages of this part; 0: all */
+    const cm_error_t *refusal; /* park this part with this error, untried */
+} cm_attempt_mode_t;
+
+/* What became of the last transaction. */
+typedef struct cm_attempt_outcome_t {
+    int count; /* messages that it was about; 0: it did not get to them */
+    int lost;  /* it failed with its connection, or while it waited for the lock
+                  of somebody else */
+    const cm_error_t *stopped; /* CM_ON_ERROR_STOP: why ... */
+    apr_int64_t stopped_id;    /* ... and at which message */
+    int created;               /* records that are new here */
+} cm_attempt_outcome_t;
+
 typedef struct cm_attempt_t {
     cm_node_t *node;
     const char *peer;
-    const cm_batch_t *batch; /* NULL: only what is parked is tried */
+    const cm_batch_t *batch; /* NULL: only parked messages are tried */
     int gem;
-    int isolate_schema;
-    int strict;   /* what the database checks at the end of a transaction is
-                     checked chunk by chunk */
-    int isolated; /* the batch is taken in parts, to find the bad messages */
-    int most;     /* messages of this part; 0: all */
-    const cm_error_t *refusal; /* park this part untried, with this error */
-    int count;                 /* messages that the transaction is about,
-                                  once it gets to them; 0: not yet */
-    int lost;                  /* it failed with its connection, or while
-                                  it waited for somebody else's lock */
+    cm_page_t page;                /* of the parked messages */
+    int waiting;                   /* only those that wait for a record */
+    const apr_array_header_t *ids; /* apr_int64_t: only these; NULL: all */
+    cm_decision_e decision;        /* a person's, about their conflicts */
+    cm_attempt_mode_t mode;
+    cm_attempt_outcome_t outcome;
     cm_receipt_t *receipt;
     apr_int64_t *wanted;
-    const cm_error_t *stopped;     /* CM_ON_ERROR_STOP: why ... */
-    apr_int64_t stopped_id;        /* ... and at which message */
-    cm_page_t page;                /* of what is parked */
-    int waiting;                   /* only those that wait for a record */
-    const apr_array_header_t *ids; /* apr_int64_t: only these, or NULL */
-    cm_decision_e decision;        /* what a person says of them */
-    int created;                   /* records that it brought */
-    apr_pool_t *pool;              /* of what outlives the transaction */
-    apr_pool_t *result_pool;       /* of the receipt */
+    apr_pool_t *pool;        /* outlives the transaction */
+    apr_pool_t *result_pool; /* of the receipt */
 } cm_attempt_t;
 
 /* What is done in the transaction. */
@@ -42,40 +50,42 @@ typedef cm_error_t *(*cm_attempt_work_t)(cm_attempt_t *attempt,
 /* Return an empty receipt. */
 cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
 
-/* Begin a run for ATTEMPT in POOL. */
+/* Begin to apply messages of ATTEMPT, in POOL. */
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool);
 
-/* Write what APPLY did, and count it. With ATTEMPTS what is still parked counts
- * one more, with NOTE_KEPT the receipt names what was parked before, too. */
+/* Finish APPLY and add its outcome to the receipt. With ATTEMPTS, messages that
+ * stay parked have been attempted once more; with NOTE_KEPT the receipt lists
+ * messages that were parked before, too. */
 cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Run WORK in a transaction, behind a stamping of what is committed here, so
- * that the stamping within it is short. When the tables have changed since
- * they were looked at, once more; so when it fails for what may pass. Fails as
- * cm_inbox_receive(). */
+/* Stamp what is committed here, so that stamping within the transaction is
+ * short; then run WORK in a transaction. Repeat it when the tables have changed
+ * since they were read, and after failures that may pass by themselves. Fails
+ * as cm_inbox_receive(). */
 cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same; when the fault is with some of the messages, which are found by
- * halving and parked, in transactions of their own. */
+/* The same. If some of the messages are at fault, they are found by halving,
+ * and parked, in transactions of their own. */
 cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return whether a failure of the last transaction may be the fault of its
+/* Return whether the last transaction may have failed because of its
  * messages. */
 int cm_attempt_is_of_messages(const cm_attempt_t *attempt);
 
-/* Return whether so little is parked, of PEER or (NULL) of all, that it may be
- * gone through after every batch. Else that is done once, at the end of the
- * run (cm_inbox_retry()): a first load may bring children before parents. */
+/* Say whether so few messages are parked, of PEER or (NULL) of all, that they
+ * can be retried after every batch. Otherwise they are retried once, at the end
+ * of the run (cm_inbox_retry()): a first load may send children before their
+ * parents. */
 cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
                                      const char *peer,
                                      apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Try what waits for other records, as long as that brings further ones: of
- * the peer of ATTEMPT, in its transaction. */
+/* Retry messages that wait for other records, as long as that creates further
+ * records: those of the peer of ATTEMPT, in its transaction. */
 cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -54,8 +54,8 @@ static int all_done(const cm_apply_t *apply)
 
 /* CommunicatorOnError stop: messages one by one, as the gem does, until one
  * fails; what came before it is kept. */
-static cm_error_t *take_strictly(cm_attempt_t *attempt, cm_fresh_t *fresh,
-                                 cm_peer_t *peer, apr_pool_t *scratch_pool)
+static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
+                                    cm_peer_t *peer, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = attempt->node->store;
     int i;
@@ -72,9 +72,9 @@ static cm_error_t *take_strictly(cm_attempt_t *attempt, cm_fresh_t *fresh,
         CM_TRY(add_messages(apply, one, scratch_pool));
         CM_TRY(cm_apply_run(apply, scratch_pool));
         if (!all_done(apply)) {
-            attempt->stopped =
+            attempt->outcome.stopped =
                 CM_NTH(apply->items, apply->items->nelts - 1, cm_item_t)->error;
-            attempt->stopped_id = message->id;
+            attempt->outcome.stopped_id = message->id;
             CM_TRY(cm_transaction_rollback_to(store, "message", scratch_pool));
             return cm_transaction_release(store, "message", scratch_pool);
         }
@@ -92,9 +92,9 @@ static cm_error_t *take_strictly(cm_attempt_t *attempt, cm_fresh_t *fresh,
 
 /* Apply all at once; with CommunicatorOnError stop only if all of it works.
  * *CREATED: there are new records, for which parked messages may wait. */
-static cm_error_t *take_fresh(int *created, cm_attempt_t *attempt,
-                              cm_fresh_t *fresh, cm_peer_t *peer,
-                              apr_pool_t *scratch_pool)
+static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
+                               cm_fresh_t *fresh, cm_peer_t *peer,
+                               apr_pool_t *scratch_pool)
 {
     int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
     cm_store_t *store = attempt->node->store;
@@ -107,7 +107,7 @@ static cm_error_t *take_fresh(int *created, cm_attempt_t *attempt,
     *created = apply->created;
     if (stop && !all_done(apply)) {
         CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
-        CM_TRY(take_strictly(attempt, fresh, peer, scratch_pool));
+        CM_TRY(apply_one_by_one(attempt, fresh, peer, scratch_pool));
     }
     else {
         CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));
@@ -123,16 +123,16 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
     cm_batch_t batch = *attempt->batch;
 
     attempt->receipt->received = peer->received;
-    if (attempt->isolated && attempt->gem)
+    if (attempt->mode.isolated && attempt->gem)
         batch.after = peer->received;
     CM_TRY(cm_inbox_order(fresh, attempt->wanted, peer, &batch, attempt->gem,
                           attempt->pool));
-    if (attempt->isolated)
-        cm_inbox_order_cut(*fresh, peer, attempt->most, attempt->gem,
+    if (attempt->mode.isolated)
+        cm_inbox_order_cut(*fresh, peer, attempt->mode.most, attempt->gem,
                            attempt->pool);
     else
         attempt->receipt->repeated = (*fresh)->repeated;
-    attempt->count = (*fresh)->messages->nelts;
+    attempt->outcome.count = (*fresh)->messages->nelts;
     return NULL;
 }
 
@@ -149,7 +149,7 @@ static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-static cm_error_t *take_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
+static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
     cm_peer_t *peer;
@@ -158,9 +158,9 @@ static cm_error_t *take_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
     CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
-        CM_TRY(take_fresh(&created, attempt, fresh, peer, scratch_pool));
-    attempt->created += created;
-    if (created && !attempt->isolated)
+        CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
+    attempt->outcome.created += created;
+    if (created && !attempt->mode.isolated)
         CM_TRY(release(attempt, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
@@ -179,7 +179,7 @@ static void release_others(cm_attempt_t *attempt)
     cm_error_t *err;
     int little;
 
-    if (attempt->node->settings->peers->nelts < 2 && !attempt->isolated)
+    if (attempt->node->settings->peers->nelts < 2 && !attempt->mode.isolated)
         return;
     err = cm_inbox_retry_is_little(&little, attempt->node, NULL, attempt->pool);
     if (!err && little)
@@ -275,15 +275,16 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     look_again(node, batch);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
-    CM_TRY_FOR(cm_isolate_attempt(&attempt, take_batch, attempt.pool),
+    CM_TRY_FOR(cm_isolate_attempt(&attempt, apply_batch, attempt.pool),
                result_pool, "cannot take the messages of '%s'", peer);
     *receipt = attempt.receipt;
-    if (attempt.created)
+    if (attempt.outcome.created)
         release_others(&attempt);
-    if (!attempt.stopped)
+    if (!attempt.outcome.stopped)
         return NULL;
-    return cm_error_make(
-        result_pool, attempt.stopped->code, attempt.stopped, __FILE__, __LINE__,
-        "message %" APR_INT64_T_FMT " of '%s' cannot be applied",
-        attempt.stopped_id, peer);
+    return cm_error_make(result_pool, attempt.outcome.stopped->code,
+                         attempt.outcome.stopped, __FILE__, __LINE__,
+                         "message %" APR_INT64_T_FMT
+                         " of '%s' cannot be applied",
+                         attempt.outcome.stopped_id, peer);
 }

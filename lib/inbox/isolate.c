@@ -16,32 +16,32 @@ static const cm_error_t *reason_of(const cm_error_t *err, apr_pool_t *pool)
 }
 
 /* Take the next COUNT messages at once. One that fails alone is parked. */
-static cm_error_t *take_part(cm_attempt_t *attempt, cm_attempt_work_t work,
-                             int count, apr_pool_t *pool)
+static cm_error_t *try_part(cm_attempt_t *attempt, cm_attempt_work_t work,
+                            int count, apr_pool_t *pool)
 {
     cm_error_t *err;
 
     attempt->pool = pool;
-    attempt->most = count;
+    attempt->mode.most = count;
     err = cm_attempt_run(attempt, work, pool);
     if (!err || count > 1 || !cm_attempt_is_of_messages(attempt))
         return err;
-    attempt->refusal = reason_of(err, pool);
+    attempt->mode.refusal = reason_of(err, pool);
     err = cm_attempt_run(attempt, work, pool);
-    attempt->refusal = NULL;
-    attempt->count = 0; /* a failure of this is nobody's fault */
+    attempt->mode.refusal = NULL;
+    attempt->outcome.count = 0; /* a failure of this is nobody's fault */
     return err;
 }
 
 /* Take the next COUNT messages, halved until what is bad stands alone. */
-static cm_error_t *take_halves(cm_attempt_t *attempt, cm_attempt_work_t work,
-                               int count, apr_pool_t *scratch_pool)
+static cm_error_t *try_halves(cm_attempt_t *attempt, cm_attempt_work_t work,
+                              int count, apr_pool_t *scratch_pool)
 {
     apr_pool_t *pool;
     cm_error_t *err;
 
     apr_pool_create(&pool, scratch_pool);
-    err = take_part(attempt, work, count, pool);
+    err = try_part(attempt, work, count, pool);
     if (err && (count == 1 || !cm_attempt_is_of_messages(attempt)))
         err = cm_error_copy(err, scratch_pool);
     else if (err)
@@ -51,8 +51,8 @@ static cm_error_t *take_halves(cm_attempt_t *attempt, cm_attempt_work_t work,
     apr_pool_destroy(pool);
     if (err || count == 1)
         return err;
-    CM_TRY(take_halves(attempt, work, count / 2, scratch_pool));
-    return take_halves(attempt, work, count - count / 2, scratch_pool);
+    CM_TRY(try_halves(attempt, work, count / 2, scratch_pool));
+    return try_halves(attempt, work, count - count / 2, scratch_pool);
 }
 
 cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
@@ -62,9 +62,9 @@ cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
 
     if (!err || !cm_attempt_is_of_messages(attempt))
         return err;
-    attempt->isolated = 1;
-    err = take_halves(attempt, work, attempt->count, scratch_pool);
+    attempt->mode.isolated = 1;
+    err = try_halves(attempt, work, attempt->outcome.count, scratch_pool);
     attempt->pool = scratch_pool;
-    attempt->most = 0;
+    attempt->mode.most = 0;
     return err;
 }

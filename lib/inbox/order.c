@@ -37,7 +37,7 @@ static cm_error_t *check_history(const cm_peer_t *peer,
         peer->name);
 }
 
-static void take(cm_fresh_t *fresh, cm_message_t *message)
+static void add_fresh(cm_fresh_t *fresh, cm_message_t *message)
 {
     APR_ARRAY_PUSH(fresh->messages, cm_message_t *) = message;
     if (message->id <= fresh->received)
@@ -69,7 +69,7 @@ static cm_error_t *order_ours(cm_fresh_t *fresh, const cm_peer_t *peer,
         if (message->id <= peer->received)
             fresh->repeated++;
         else
-            take(fresh, message);
+            add_fresh(fresh, message);
     }
     if (batch->last > fresh->received)
         fresh->received = batch->last;
@@ -96,7 +96,7 @@ static cm_error_t *order_gem(cm_fresh_t *fresh, const cm_peer_t *peer,
             continue;
         }
         apr_hash_set(seen, &message->id, sizeof(message->id), message);
-        take(fresh, message);
+        add_fresh(fresh, message);
     }
     fresh->held = fresh->held_clock = 0;
     return NULL;
@@ -151,7 +151,7 @@ void cm_inbox_order_cut(cm_fresh_t *fresh, const cm_peer_t *peer, int most,
     fresh->held = peer->held;
     fresh->held_clock = peer->received_clock;
     for (i = 0; i < most; i++)
-        take(fresh, APR_ARRAY_IDX(all, i, cm_message_t *));
+        add_fresh(fresh, APR_ARRAY_IDX(all, i, cm_message_t *));
     if (gem)
         fresh->held = fresh->held_clock = 0;
 }

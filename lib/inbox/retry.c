@@ -68,7 +68,7 @@ static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
     attempt->receipt->received = peer->received;
-    attempt->page.most = attempt->most;
+    attempt->page.most = attempt->mode.most;
     if (attempt->ids)
         CM_TRY(cm_inbox_rows_add_ids(apply, &attempt->page, attempt->ids,
                                      scratch_pool));
@@ -77,12 +77,12 @@ static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
                                       scratch_pool));
     if (!attempt->page.count)
         return NULL;
-    attempt->count = attempt->page.count;
+    attempt->outcome.count = attempt->page.count;
     decide(apply, attempt->decision);
     CM_TRY(cm_apply_run(apply, scratch_pool));
-    attempt->created += apply->created;
+    attempt->outcome.created += apply->created;
     return cm_attempt_finish(attempt, apply,
-                             !attempt->waiting || attempt->refusal,
+                             !attempt->waiting || attempt->mode.refusal,
                              !attempt->waiting, scratch_pool);
 }
 
@@ -129,12 +129,12 @@ cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *attempt,
     do {
         apr_pool_clear(iterpool);
         CM_TRY(waiting_peers(&peers, attempt->node, iterpool));
-        others.created = 0;
+        others.outcome.created = 0;
         for (i = 0; i < peers->count; i++) {
             others.peer = cm_cell_text(peers, i, 0);
             CM_TRY(try_pages(&others, iterpool));
         }
-    } while (others.created);
+    } while (others.outcome.created);
     attempt->receipt->applied += others.receipt->applied;
     apr_pool_destroy(iterpool);
     return NULL;
@@ -155,11 +155,11 @@ cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
     if (parked) /* the table may be wider by now */
         cm_node_forget(node);
     while (parked) {
-        attempt.created = 0;
+        attempt.outcome.created = 0;
         attempt.receipt->parked->nelts = 0;
         CM_TRY(try_pages(&attempt, result_pool));
-        brought += attempt.created;
-        if (!attempt.created)
+        brought += attempt.outcome.created;
+        if (!attempt.outcome.created)
             break;
     }
     brought += node->owes_release;
@@ -182,8 +182,9 @@ cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
 
     *receipt = attempt.receipt;
     CM_TRY(try_pages(&attempt, result_pool));
-    return attempt.created ? cm_inbox_retry_all_waiting(&attempt, result_pool)
-                           : NULL;
+    return attempt.outcome.created
+               ? cm_inbox_retry_all_waiting(&attempt, result_pool)
+               : NULL;
 }
 
 cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
