@@ -48,8 +48,8 @@ typedef struct cm_json_member_t {
     const char *name; /* NULL: the end of the table */
     cm_json_kind_e kind;
     apr_size_t offset;
-    int needed; /* TEXT, WORD: reading fails without it; an unknown WORD that
-                   is not needed is read as the first one */
+    int needed; /* TEXT: reading fails when it is missing or null. WORD: reading
+                   fails when it is not one of .words; else it is the first */
     int least;
     const char *const *words;              /* the last one is NULL */
     const struct cm_json_object_t *object; /* of the struct or the elements */

@@ -212,7 +212,7 @@ cm_withheld_sum_t cm_withheld_sum_read(const char *text)
     sum.count = apr_strtoi64(text, &end, 10);
     if (*end == ' ' && apr_isdigit(end[1]))
         sum.first = apr_strtoi64(end + 1, &end, 10);
-    if (errno || *end || sum.first > CM_SEQ_MAX)
+    if (errno || *end || sum.count > CM_SEQ_MAX || sum.first > CM_SEQ_MAX)
         sum = (cm_withheld_sum_t){-1, 0};
     return sum;
 }

@@ -104,8 +104,37 @@ static void test_discard(cm_store_t *store, apr_pool_t *pool)
                    "once");
 }
 
+/* What a peer sends may be anything. */
+static void test_sums(void)
+{
+    static const struct {
+        const char *text;
+        apr_int64_t count, first;
+    } cases[] = {{"0", 0, 0},
+                 {"3 17", 3, 17},
+                 {NULL, -1, 0},
+                 {"", -1, 0},
+                 {"-1", -1, 0},
+                 {"3 ", -1, 0},
+                 {"3 x", -1, 0},
+                 {"3 17 1", -1, 0},
+                 {"3 9007199254740993", -1, 0},
+                 {"9007199254740993 1", -1, 0},
+                 {"99999999999999999999", -1, 0}};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const cm_withheld_sum_t sum = cm_withheld_sum_read(cases[i].text);
+
+        is_int(sum.count, cases[i].count, "the count in '%s'",
+               cases[i].text ? cases[i].text : "(none)");
+        is_int(sum.first, cases[i].first, "  and the first number");
+    }
+}
+
 int main(void)
 {
+    test_sums();
     if (!database_any())
         return skip_all("no database to test with");
     database_each("listed", test_list);
