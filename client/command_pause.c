@@ -24,8 +24,8 @@ static void report(const sync_client_t *client, const char *name, int pause)
     sync_output_json(client->output, json);
 }
 
-/* A peer that we cannot reach is named; the others, and this side, are paused
- * all the same. */
+/* Report a peer that cannot be reached; the others, and this side, are paused
+ * anyway. */
 static void tell_peer(int *status, sync_client_t *client,
                       const cm_peer_settings_t *peer, int pause,
                       apr_pool_t *pool)

@@ -301,8 +301,8 @@ static cm_error_t *splay(const sync_client_t *client, apr_pool_t *pool)
     return NULL;
 }
 
-/* Remove what CommunicatorRetain no longer keeps, once in a while; that it
- * fails is no failure of the run. */
+/* From time to time, purge what CommunicatorRetain no longer keeps. The run
+ * does not fail if that fails. */
 static void retain(const sync_client_t *client, apr_pool_t *pool)
 {
     const cm_settings_t *settings = client->settings;

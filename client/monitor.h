@@ -20,7 +20,7 @@ const char *sync_monitor_young_failure(const sync_client_t *client,
                                        const char *name, apr_pool_t *pool);
 
 /* Return why it is not known what the runs with the peer NAME came to, or NULL
- * when it is; *REMEDY gets what to do. */
+ * when it is; *HINT gets what to do. */
 const char *sync_monitor_blind(const char **hint, const sync_client_t *client,
                                const char *name, apr_pool_t *pool);
 

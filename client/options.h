@@ -50,8 +50,8 @@ typedef struct sync_options_t {
     apr_array_header_t *arguments; /* const char *: behind the command */
 } sync_options_t;
 
-/* Read the words of the command line. Fails with CM_USAGE; *OPTIONS is set all
- * the same, so that the failure is told in the form that was asked for. */
+/* Read the words of the command line. Fails with CM_USAGE; *OPTIONS is set even
+ * then, so that the error is printed in the form that was asked for. */
 cm_error_t *sync_options_read(sync_options_t **options, int argc,
                               const char *const *argv,
                               apr_pool_t *pool) CM_UNUSED_RESULT;

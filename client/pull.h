@@ -19,10 +19,10 @@ typedef struct sync_pull_t {
 cm_error_t *sync_pull_ask(sync_reply_t **reply, sync_pull_t *pull,
                           const char *query, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* What follows pull->received could not be fetched, for ERR. Where that is one
- * message's fault, and others pass, the peer is told to hold it back. *REPLY
- * is what it sends then; NULL: try again, with pull->limit. Fails with ERR
- * where the fault is not a message's. */
+/* The messages after pull->received could not be fetched, because of ERR. If
+ * one message is the reason and others pass, ask the peer to withhold it.
+ * *REPLY gets what the peer sends then; NULL: try again, with pull->limit.
+ * Fails with ERR if no single message is the reason. */
 cm_error_t *sync_unfetched(sync_reply_t **reply, sync_pull_t *pull,
                            cm_error_t *err, apr_pool_t *pool) CM_UNUSED_RESULT;
 

@@ -257,8 +257,8 @@ static int looks_ours(const sync_http_reply_t *raw)
     return 0;
 }
 
-/* Judge a reply without our headers that is no gem's either: its body tells
- * when it is one of ours whose headers were removed. */
+/* Judge a reply that has none of our headers and is not from a gem: its body
+ * shows whether it is one of ours whose headers were removed. */
 static cm_error_t *judge_stranger(const sync_reply_t *reply,
                                   const sync_http_reply_t *raw,
                                   apr_pool_t *pool)

@@ -29,8 +29,9 @@ static void tell_number(sync_session_t *session, const char *name,
                    apr_psprintf(session->pool, "%" APR_INT64_T_FMT, number));
 }
 
-/* Tell with the next requests what we hold of the peer. What we have written
- * ourselves is told once: by the second request others may have sent more. */
+/* Put what we hold of the peer's messages into the headers of the next
+ * requests. Our own last number goes into one request only: by the second one
+ * it may have grown. */
 static cm_error_t *tell_history(sync_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_t *peer = session->peer;

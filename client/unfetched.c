@@ -1,7 +1,7 @@
-/* A message that cannot be fetched must not keep the others waiting: it is
- * found by asking for less, and the peer is told to hold it back. That is done
- * only when what follows it can be fetched; a peer that is away is asked again
- * another time. */
+/* A message that cannot be fetched must not block the others: it is found by
+ * asking for less, and the peer is asked to withhold it. That is done only if
+ * the messages after it can be fetched; a peer that does not answer at all is
+ * asked again in a later run. */
 #include "pull.h"
 
 #include <apr_escape.h>

@@ -1,5 +1,5 @@
-/* The inbox: what a peer said. A batch is kept and applied in one
- * transaction, once, in order; what cannot be applied is parked. */
+/* The inbox: messages of peers. A batch is stored and applied in one
+ * transaction, once and in order; what cannot be applied is parked. */
 #ifndef CM_INBOX_H
 #define CM_INBOX_H
 
@@ -59,17 +59,17 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              const cm_batch_t *batch, int gem,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Try the parked messages of PEER again, and what waits for the records that
- * these bring. Cheap when nothing is parked. */
+/* Retry the parked messages of PEER, and what waits for the records that they
+ * create. Cheap when nothing is parked. */
 cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
                            const char *peer,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Try the parked messages IDS (apr_int64_t) of PEER again, as a person has
- * DECIDED about what conflict=hold had parked; receipt->parked has those that
- * stay parked for another reason. Theirs: the message is taken, even over a
- * newer change here. Ours: what the record says here stays, and is published
- * again as newer; a record that was deleted there goes on as a new one. */
+/* Retry the parked messages IDS (apr_int64_t) of PEER, which conflict=hold has
+ * parked, as a person has DECIDED; receipt->parked gets those that stay parked
+ * for another reason. Theirs: the message is applied, even over a newer change
+ * here. Ours: the values here stay, and are published again as newer; a record
+ * that was deleted there continues as a new one. */
 cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
                                    const char *peer,
                                    const apr_array_header_t *ids,

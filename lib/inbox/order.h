@@ -1,11 +1,11 @@
-/* The order in which a peer's messages come: without a gap, none twice. */
+/* The order of a peer's messages: no gap, and none twice. */
 #ifndef CM_INBOX_ORDER_H
 #define CM_INBOX_ORDER_H
 
 #include "node/peer.h"
 #include "outbox/read.h"
 
-/* What a batch brings to what is held of the peer already. */
+/* The messages of a batch that are new here. */
 typedef struct cm_fresh_t {
     apr_array_header_t *messages; /* cm_message_t *: new here */
     int repeated;                 /* held already */
@@ -14,15 +14,15 @@ typedef struct cm_fresh_t {
     apr_int64_t held_clock;       /* ... and its clock */
 } cm_fresh_t;
 
-/* Find what BATCH brings that is new. Fails with CM_GAP (*WANTED: the id that
- * must come), CM_EPOCH when it tells another story of what is held already,
- * CM_MALFORMED when the ids are none. */
+/* Find the messages of BATCH that are new here. Fails with CM_GAP (*WANTED: the
+ * id that must come next), with CM_EPOCH when messages that we hold already are
+ * different ones now, with CM_MALFORMED when the ids are not valid. */
 cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
                            const cm_peer_t *peer, const cm_batch_t *batch,
                            int gem, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Leave of FRESH, found for PEER, the first MOST messages; of a gem's, which
- * may stand in disorder, those with the lowest numbers. */
+/* Keep the first MOST messages of FRESH, found for PEER; of a gem's, which may
+ * be out of order, those with the lowest numbers. */
 void cm_inbox_order_cut(cm_fresh_t *fresh, const cm_peer_t *peer, int most,
                         int gem, apr_pool_t *pool);
 

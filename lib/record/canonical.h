@@ -12,13 +12,13 @@
 #include "schema/table.h"
 
 /* Make RAW, a member of the body that a trigger of this node's database
- * wrote, canonical. Never fails: what cannot be recognised (a date that is
- * none, in SQLite) goes as it is. */
+ * wrote, canonical. Never fails: what cannot be recognised (an invalid
+ * date, in SQLite) stays as it is. */
 cm_value_t cm_canonical_value(const cm_column_t *column, cm_value_t raw,
                               const cm_dialect_t *dialect, apr_pool_t *pool);
 
 /* Make VALUE from the wire canonical for COLUMN, so that both sides compare
- * alike: "2011/06/22 10:11:12 +0000" and "2011-06-22T10:11:12Z" are one. */
+ * alike: "2011/06/22 10:11:12 +0000" and "2011-06-22T10:11:12Z" are equal. */
 cm_value_t cm_canonical_normalise(const cm_column_t *column, cm_value_t value,
                                   apr_pool_t *pool);
 

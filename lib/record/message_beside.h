@@ -1,7 +1,7 @@
-/* What stands beside the body of a message of ours: clocks, base, refs. Clocks
- * and refs have a short form, which the wire has, and one that says all by
- * itself, which the wire may have (docs/wire.md). The tables keep that of
- * refs, and read both; clocks have a form of their own there (clocks.h). */
+/* The members beside the body of a message of ours: clocks, base, refs. Clocks
+ * and refs have a short form, used on the wire, and a long one, which the wire
+ * may use, too (docs/wire.md). The tables contain the long form of refs, and
+ * both are read; clocks have another form there (clocks.h). */
 #ifndef CM_RECORD_MESSAGE_BESIDE_H
 #define CM_RECORD_MESSAGE_BESIDE_H
 

@@ -1,6 +1,6 @@
-/* Verifying, the side that asks: it walks through its own records, asks the
- * peer about the same stretches, and drills down where they differ. What
- * differs is looked at once more at the end: messages may have been under way.
+/* Verifying, on the side that asks: it goes through its own records, asks the
+ * peer about the same stretches, and looks closer where they differ. Records
+ * that differ are compared again at the end: messages may have been under way.
  */
 #ifndef CM_VERIFY_COMPARE_H
 #define CM_VERIFY_COMPARE_H
@@ -18,9 +18,9 @@ typedef cm_error_t *(*cm_verify_ask_t)(cm_verify_answer_t **answer, void *baton,
                                        apr_pool_t *pool);
 
 typedef enum cm_verdict_kind_e {
-    CM_RECORD_OPEN,          /* to be looked at again */
+    CM_RECORD_OPEN,          /* to be compared again */
     CM_RECORD_EQUAL,         /* it was under way, and has arrived */
-    CM_RECORD_UNDER_WAY,     /* a message of it is, or it changed meanwhile */
+    CM_RECORD_UNDER_WAY,     /* a message of it is, or it has changed since */
     CM_RECORD_PARKED,        /* a message of it is parked */
     CM_RECORD_DIFFERS,       /* in DIFFERENCE->columns */
     CM_RECORD_MISSING_HERE,  /* only the peer has it */
