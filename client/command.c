@@ -15,13 +15,13 @@
 #include "node/peer.h"
 
 const sync_command_t sync_commands[] = {
-    {"communicate", sync_command_communicate, CM_FOR_SYNC, 0, "",
+    {"communicate", sync_command_sync_both, CM_FOR_SYNC, 0, "",
      "push, then pull (the default)",
      "\nSilent when all is well and stdout is not a terminal. Another run at "
      "work is no\nfailure: it does the work. From cron and timers: --cron.\n"},
-    {"push", sync_command_push, CM_FOR_SYNC, 0, "", "send what changed here",
-     ""},
-    {"pull", sync_command_pull, CM_FOR_SYNC, 0, "",
+    {"push", sync_command_sync_push, CM_FOR_SYNC, 0, "",
+     "send what changed here", ""},
+    {"pull", sync_command_sync_pull, CM_FOR_SYNC, 0, "",
      "fetch and apply what changed there", ""},
     {"status", sync_command_status, CM_FOR_STATUS, 0, "[--nagios|--prometheus]",
      "show how both sides stand",
@@ -45,12 +45,12 @@ const sync_command_t sync_commands[] = {
      "under way.\n"},
     {"parked", sync_command_parked, 0, 0, "",
      "list the messages that cannot be applied or sent, and why", ""},
-    {"retry", sync_command_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
+    {"retry", sync_command_parked_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
      "apply what is parked now, send what is withheld",
      "\nWith IDs a person has decided: conflict=hold lets them pass. sent:ID "
      "is "
      "a message\nof this node that is withheld from PEER.\n"},
-    {"discard", sync_command_discard, CM_FOR_LOCK, -1, "PEER ID...",
+    {"discard", sync_command_parked_discard, CM_FOR_LOCK, -1, "PEER ID...",
      "give up on messages that are parked or withheld",
      "\nThey are kept in communicator_conflicts. What waits behind them goes "
      "on.\n"},
@@ -59,8 +59,8 @@ const sync_command_t sync_commands[] = {
      "\nID is the key here; with ORIGIN, the id on that node.\n"},
     {"pause", sync_command_pause, CM_FOR_REMOTE, 0, "",
      "let nothing move, here and at the peers", ""},
-    {"resume", sync_command_resume, CM_FOR_REMOTE, 0, "", "go on after pause",
-     ""},
+    {"resume", sync_command_pause_end, CM_FOR_REMOTE, 0, "",
+     "go on after pause", ""},
     {"drain", sync_command_drain, CM_FOR_DRAIN | CM_FOR_REMOTE | CM_FOR_LOCK, 0,
      "", "move everything, and prove that nothing is left",
      "\nWorks while paused. 0 only when both queues are empty and nothing is "
@@ -87,104 +87,4 @@ const sync_command_t *sync_command_find(const char *name)
         if (strcmp(command->name, name) == 0)
             return command;
     return NULL;
-}
-
-cm_error_t *sync_client_store(sync_client_t *client)
-{
-    const cm_settings_t *settings = client->settings;
-    int is_new;
-
-    if (client->store)
-        return NULL;
-    if (!settings->driver || !settings->params)
-        return cm_error_hint(
-            CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
-            client->pool, "add DBDriver and DBDParams to %s",
-            client->options->config);
-    is_new = strcmp(settings->driver, "sqlite3") == 0 &&
-             access(settings->params, F_OK) != 0;
-    CM_TRY(cm_store_open(&client->store, settings->driver, settings->params,
-                         client->pool));
-    if (is_new)
-        sync_folder_give_database(settings->params);
-    return NULL;
-}
-
-cm_error_t *sync_client_node(sync_client_t *client)
-{
-    if (client->node)
-        return NULL;
-    CM_TRY(sync_client_store(client));
-    return cm_node_open(&client->node, client->settings, client->store,
-                        client->pool);
-}
-
-static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
-{
-    const char *names = "";
-    int i;
-
-    for (i = 0; i < settings->peers->nelts; i++)
-        names = apr_pstrcat(
-            pool, names, i > 0 ? ", " : "",
-            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *)->name,
-            NULL);
-    return names;
-}
-
-cm_error_t *sync_client_peers(apr_array_header_t **peers,
-                              const sync_client_t *client, int connected,
-                              apr_pool_t *pool)
-{
-    const cm_settings_t *settings = client->settings;
-    const char *name = client->options->peer;
-    int i;
-
-    *peers = apr_array_make(pool, 4, sizeof(cm_peer_settings_t *));
-    if (name && !cm_settings_peer(settings, name))
-        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s' (known: %s)",
-                       name, peer_names(settings, pool));
-    for (i = 0; i < settings->peers->nelts; i++) {
-        cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
-
-        if ((!name || strcmp(peer->name, name) == 0) &&
-            (!connected || peer->uri))
-            APR_ARRAY_PUSH(*peers, cm_peer_settings_t *) = peer;
-    }
-    if ((*peers)->nelts == 0 && connected)
-        return cm_error_hint(
-            CM_FAIL(pool, CM_CONFIG, "no peer to connect to is configured"),
-            pool,
-            "add uri= to a CommunicatorPeer; where the peers come to us, "
-            "their communicator-sync does the work");
-    return NULL;
-}
-
-const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
-{
-    apr_int64_t offset = peer->clock_offset;
-    int behind = offset < 0;
-
-    if (behind)
-        offset = -offset;
-    if (offset <= CM_SKEW_LIMIT)
-        return NULL;
-    return apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
-                        offset / 1000000, behind ? "behind" : "ahead of");
-}
-
-cm_error_t *sync_client_lock(const sync_client_t *client,
-                             const cm_peer_settings_t *peer, apr_pool_t *pool)
-{
-    const char *holder;
-
-    CM_TRY(sync_lock_take(&holder, client->settings->run_directory, peer->name,
-                          client->options->wait, pool));
-    if (!holder)
-        return NULL;
-    return cm_error_hint(CM_FAIL(pool, CM_LOCKED,
-                                 "another run is at work with '%s' (%s)",
-                                 peer->name, holder),
-                         pool, "--wait 60s waits for it");
 }

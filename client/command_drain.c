@@ -24,7 +24,7 @@ typedef struct drain_t {
 static void on_moved(void *baton, const char *what, apr_int64_t done,
                      apr_int64_t total)
 {
-    sync_output_progress(baton, what, done, total);
+    sync_progress_show(baton, what, done, total);
 }
 
 static cm_error_t *open_peer(drain_t *drain, const cm_peer_settings_t *peer,
@@ -33,7 +33,7 @@ static cm_error_t *open_peer(drain_t *drain, const cm_peer_settings_t *peer,
     sync_client_t *client = drain->client;
     sync_session_t *session;
 
-    CM_TRY(sync_client_lock(client, peer, pool));
+    CM_TRY(sync_client_exclude_others(client, peer, pool));
     CM_TRY(sync_session_open(&session, client->node, peer,
                              client->options->timeout, pool));
     sync_session_insist(session);
@@ -47,7 +47,7 @@ static cm_error_t *exchange(sync_session_t *session, apr_pool_t *pool)
 {
     CM_TRY_FOR(sync_push(session, 1, pool), pool, "cannot push");
     CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
-    return sync_sync_retry(session, pool);
+    return sync_pull_retry(session, pool);
 }
 
 /* Exchange with each peer once; *MOVED counts messages. */
@@ -68,7 +68,7 @@ static cm_error_t *round_of_all(apr_int64_t *moved, drain_t *drain,
                    session->settings->name);
         *moved += totals->pushed + totals->pulled + totals->applied - before;
     }
-    sync_output_progress(drain->client->output, "", 1, 1);
+    sync_progress_show(drain->client->output, "", 1, 1);
     return NULL;
 }
 
@@ -240,7 +240,7 @@ cm_error_t *sync_command_drain(int *status, sync_client_t *client,
                          APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *),
                          scratch_pool));
     err = move_all(&drain, scratch_pool);
-    sync_output_progress(client->output, "", 1, 1);
+    sync_progress_show(client->output, "", 1, 1);
     if (err)
         return cm_error_make(scratch_pool, err->code, err, __FILE__, __LINE__,
                              "not drained");

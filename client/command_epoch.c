@@ -20,7 +20,7 @@ static cm_error_t *take_locks(const sync_client_t *client,
             APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(sync_client_lock(client, peer, pool));
+            CM_TRY(sync_client_exclude_others(client, peer, pool));
     }
     return NULL;
 }

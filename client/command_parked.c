@@ -185,7 +185,7 @@ static cm_error_t *retry_all(int *status, sync_client_t *client,
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(sync_client_lock(client, peer, pool));
+            CM_TRY(sync_client_exclude_others(client, peer, pool));
         CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
         if (receipt->applied || receipt->parked->nelts || client->output->json)
             report(status, client, peer->name, receipt);
@@ -216,8 +216,8 @@ static cm_error_t *retry_parked(int *status, const sync_client_t *client,
     return NULL;
 }
 
-cm_error_t *sync_command_retry(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_parked_retry(int *status, sync_client_t *client,
+                                      apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
     apr_array_header_t *words, *parked, *withheld;
@@ -227,12 +227,12 @@ cm_error_t *sync_command_retry(int *status, sync_client_t *client,
         CM_TRY(sync_client_node(client));
         return retry_all(status, client, scratch_pool);
     }
-    CM_TRY(sync_words_read(&peer, &words, client, scratch_pool));
+    CM_TRY(sync_withheld_read_words(&peer, &words, client, scratch_pool));
     CM_TRY(sync_client_node(client));
     if (peer->uri)
-        CM_TRY(sync_client_lock(client, peer, scratch_pool));
-    CM_TRY(sync_words_divide(&parked, &withheld, words, client, peer->name,
-                             scratch_pool));
+        CM_TRY(sync_client_exclude_others(client, peer, scratch_pool));
+    CM_TRY(sync_withheld_divide_words(&parked, &withheld, words, client,
+                                      peer->name, scratch_pool));
     CM_TRY(retry_parked(status, client, peer->name, parked, scratch_pool));
     if (!withheld->nelts)
         return NULL;
@@ -282,20 +282,20 @@ static cm_error_t *discard_all(const sync_client_t *client, const char *peer,
     return NULL;
 }
 
-cm_error_t *sync_command_discard(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *sync_command_parked_discard(int *status, sync_client_t *client,
+                                        apr_pool_t *scratch_pool)
 {
     const cm_peer_settings_t *peer;
     apr_array_header_t *words, *parked, *withheld;
     cm_receipt_t *receipt;
 
     (void)status;
-    CM_TRY(sync_words_read(&peer, &words, client, scratch_pool));
+    CM_TRY(sync_withheld_read_words(&peer, &words, client, scratch_pool));
     CM_TRY(sync_client_node(client));
     if (peer->uri)
-        CM_TRY(sync_client_lock(client, peer, scratch_pool));
-    CM_TRY(sync_words_divide(&parked, &withheld, words, client, peer->name,
-                             scratch_pool));
+        CM_TRY(sync_client_exclude_others(client, peer, scratch_pool));
+    CM_TRY(sync_withheld_divide_words(&parked, &withheld, words, client,
+                                      peer->name, scratch_pool));
     CM_TRY(discard_all(client, peer->name, parked, withheld, scratch_pool));
     CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
     if (client->output->json)

@@ -75,8 +75,8 @@ cm_error_t *sync_command_pause(int *status, sync_client_t *client,
     return set(status, client, 1, scratch_pool);
 }
 
-cm_error_t *sync_command_resume(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool)
+cm_error_t *sync_command_pause_end(int *status, sync_client_t *client,
+                                   apr_pool_t *scratch_pool)
 {
     return set(status, client, 0, scratch_pool);
 }

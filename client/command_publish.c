@@ -7,7 +7,7 @@
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    sync_output_progress(baton, "publish", done, total);
+    sync_progress_show(baton, "publish", done, total);
 }
 
 static cm_error_t *find_model(const cm_model_t **model,
@@ -48,7 +48,7 @@ static cm_error_t *publish(apr_int64_t *published, sync_client_t *client,
         return cm_publish_records(published, client->node, model, ids, pool);
     err = cm_publish_all(published, client->node, model, options->where,
                          on_progress, client->output, pool);
-    sync_output_progress(client->output, "publish", 1, 1);
+    sync_progress_show(client->output, "publish", 1, 1);
     return err;
 }
 

@@ -204,7 +204,7 @@ static void print_metrics(sync_client_t *client, apr_pool_t *pool)
         health = cm_health_of_error(client->settings, err, pool);
         sync_monitor_judge(health, client, pool);
     }
-    sync_monitor_prometheus(client, health, pool);
+    sync_monitor_print_prometheus(client, health, pool);
 }
 
 cm_error_t *sync_command_status(int *status, sync_client_t *client,
@@ -219,7 +219,7 @@ cm_error_t *sync_command_status(int *status, sync_client_t *client,
     }
     CM_TRY(sync_monitor_read(&health, client, scratch_pool));
     if (options->nagios)
-        *status = sync_monitor_nagios(client, health, scratch_pool);
+        *status = sync_monitor_print_nagios(client, health, scratch_pool);
     else if (client->output->json)
         print_json(client, health, scratch_pool);
     else

@@ -57,7 +57,7 @@ static cm_error_t *exchange(sync_session_t *session, int directions,
         CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
         if ((directions & PUSH) && !err && sync_session_is_set_back(session))
             err = push(session, 0, pool);
-        later = sync_sync_retry(session, pool);
+        later = sync_pull_retry(session, pool);
     }
     return err ? err : later;
 }
@@ -190,7 +190,7 @@ static void report(int *status, const sync_client_t *client, const char *peer,
 static void on_moved(void *baton, const char *what, apr_int64_t done,
                      apr_int64_t total)
 {
-    sync_output_progress(baton, what, done, total);
+    sync_progress_show(baton, what, done, total);
 }
 
 static cm_error_t *open_session(sync_session_t **session, sync_client_t *client,
@@ -260,7 +260,7 @@ static cm_error_t *sync_peer(int *status, sync_client_t *client,
         if (err && err->code == CM_UNAVAILABLE)
             err = once_more(session, directions, pool);
         err = forgive(err, client, peer->name);
-        sync_output_progress(client->output, "", 1, 1);
+        sync_progress_show(client->output, "", 1, 1);
         report(status, client, peer->name, session,
                sync_alert_tells_parked(alert), apr_time_now() - began);
     }
@@ -404,20 +404,20 @@ static cm_error_t *sync_all(int *status, sync_client_t *client, int directions,
     return NULL;
 }
 
-cm_error_t *sync_command_communicate(int *status, sync_client_t *client,
-                                     apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_both(int *status, sync_client_t *client,
+                                   apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PUSH | PULL, scratch_pool);
 }
 
-cm_error_t *sync_command_push(int *status, sync_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_push(int *status, sync_client_t *client,
+                                   apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PUSH, scratch_pool);
 }
 
-cm_error_t *sync_command_pull(int *status, sync_client_t *client,
-                              apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_pull(int *status, sync_client_t *client,
+                                   apr_pool_t *scratch_pool)
 {
     return sync_all(status, client, PULL, scratch_pool);
 }

@@ -35,7 +35,7 @@ static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
-    sync_output_progress(baton, "verify", done, total);
+    sync_progress_show(baton, "verify", done, total);
 }
 
 /* Give the models to verify: const char *. */
@@ -178,7 +178,7 @@ static cm_error_t *verify_peer(int *status, sync_client_t *client,
                                       .pool = pool};
         err = cm_verify_compare(&works[i],
                                 APR_ARRAY_IDX(names, i, const char *), pool);
-        sync_output_progress(client->output, "verify", 1, 1);
+        sync_progress_show(client->output, "verify", 1, 1);
         if (err)
             err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
                                 "cannot verify model '%s'",
@@ -192,7 +192,8 @@ static cm_error_t *verify_peer(int *status, sync_client_t *client,
             CM_TRY_FOR(
                 cm_verify_settle_repair(&works[i], client->options->from, pool),
                 pool, "cannot repair model '%s'", works[i].report->model);
-        sync_verify_show(status, client, peer->name, works[i].report, pool);
+        sync_verify_report_show(status, client, peer->name, works[i].report,
+                                pool);
         undecided += works[i].report->undecided;
     }
     CM_TRY(tell_parked(client, peer->name, pool));

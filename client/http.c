@@ -346,8 +346,9 @@ cm_error_t *sync_http_finish(sync_http_reply_t **reply, sync_http_t *http,
     (*reply)->unreached = is_unreached(http);
     leave(http);
     if (http->result != CURLE_OK)
-        return sync_http_explain(http->result, http->error, http->overflow,
-                                 http->config, http->proxy, pool);
+        return sync_http_error_explain(http->result, http->error,
+                                       http->overflow, http->config,
+                                       http->proxy, pool);
     /* curl takes what was cut there for the whole of it */
     if (!http->head_done)
         return CM_FAIL(pool, CM_NETWORK,

@@ -29,9 +29,10 @@ static cm_code_e code_of(CURLcode rc, int overflow)
     }
 }
 
-cm_error_t *sync_http_explain(CURLcode rc, const char *words, int overflow,
-                              const sync_http_config_t *config,
-                              const sync_proxy_t *proxy, apr_pool_t *pool)
+cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
+                                    int overflow,
+                                    const sync_http_config_t *config,
+                                    const sync_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
     const char *uri = cm_settings_print_mask(config->uri, pool);

@@ -8,8 +8,10 @@
 
 /* Return the error for RC with WORDS of libcurl's (may be ""). OVERFLOW: the
  * reply became too large. PROXY: what the connection went through. */
-cm_error_t *sync_http_explain(CURLcode rc, const char *words, int overflow,
-                              const sync_http_config_t *config,
-                              const sync_proxy_t *proxy, apr_pool_t *pool);
+cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
+                                    int overflow,
+                                    const sync_http_config_t *config,
+                                    const sync_proxy_t *proxy,
+                                    apr_pool_t *pool);
 
 #endif

@@ -58,7 +58,7 @@ int main(int argc, const char *const *argv)
     sync_stop_catch();
     err = run(&status, &client, argc, argv);
     if (err && client.options && client.options->nagios)
-        status = sync_monitor_unknown(err, client.pool);
+        status = sync_monitor_print_unknown(err, client.pool);
     else if (err) {
         sync_output_error(client.output, NULL, err, client.pool);
         status = cm_error_code_exit_status(err->code);

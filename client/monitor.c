@@ -1,141 +1,165 @@
-/* The state of a node as monitors want it: see monitor.h. */
+/* How this node is, with what only this host knows: what the runs came to. See
+ * monitor.h. */
 #include "monitor.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "alert.h"
 #include "memory.h"
-#include "base/buffer.h"
 #include "base/error.h"
 #include "config/settings.h"
+#include "record/clocks.h"
+#include "node/incident.h"
 #include "operate/health.h"
-#include "operate/status.h"
 
-/* Return TEXT without what ends the line of a plugin. */
-static const char *plain(const char *text, apr_pool_t *pool)
+/* Runs that fail for what passes by itself, before it is a problem. */
+#define RUNS_TO_WAIT 3
+
+static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
+                const char *text, const char *hint)
 {
-    char *copy = apr_pstrdup(pool, sync_output_clean(text, pool)), *c;
+    cm_problem_t problem = {severity, peer, text, hint};
 
-    for (c = copy; *c; c++)
-        if (*c == '|')
-            *c = ' ';
-    return copy;
+    cm_health_judge_add(health, &problem);
 }
 
-int sync_monitor_nagios(const sync_client_t *client, cm_health_t *health,
+static int is_passing(const sync_runs_t *runs)
+{
+    return runs->exit_status == cm_error_code_exit_status(CM_TIMEOUT);
+}
+
+const char *sync_monitor_young_failure(const sync_client_t *client,
+                                       const char *name, apr_pool_t *pool)
+{
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, name, pool);
+
+    if (!runs.reason || !is_passing(&runs) || runs.failed >= RUNS_TO_WAIT)
+        return NULL;
+    return apr_psprintf(
+        pool, "the last run, %s, failed: %s",
+        sync_output_when(apr_time_from_sec(runs.last_run), pool),
+        sync_output_clean(runs.reason, pool));
+}
+
+/* What passes by itself is worth a warning only when it does not. */
+static void judge_runs(cm_health_t *health, const sync_client_t *client,
+                       const char *name, apr_pool_t *pool)
+{
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, name, pool);
+    int passing = is_passing(&runs);
+
+    if (!runs.reason || sync_monitor_young_failure(client, name, pool))
+        return;
+    add(health, passing ? CM_SEVERITY_WARNING : CM_SEVERITY_CRITICAL, name,
+        apr_psprintf(pool, "%s: runs fail, the last one %s: %s", name,
+                     sync_output_when(apr_time_from_sec(runs.last_run), pool),
+                     sync_output_clean(runs.reason, pool)),
+        "communicator-sync check");
+}
+
+const char *sync_monitor_blind(const char **hint, const sync_client_t *client,
+                               const char *name, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    const char *directory = settings->state_directory;
+    apr_interval_time_t most = client->options->critical;
+    apr_time_t written, last;
+    cm_error_t *err = sync_memory_check(&written, directory, pool);
+
+    if (most < settings->expect_every)
+        most = settings->expect_every;
+    if (err) {
+        *hint = err->hint;
+        return apr_psprintf(pool,
+                            "%s: it is not known what the runs came to: "
+                            "%s",
+                            name, cm_error_text(err, pool));
+    }
+    *hint = "does cron or a timer run communicator-sync on this host, with "
+            "this CommunicatorStateDir?";
+    last = apr_time_from_sec(sync_memory_runs(directory, name, pool).last_run);
+    if (!last)
+        return apr_psprintf(pool, "%s: '%s/status.json' knows of no run", name,
+                            directory);
+    if (cm_clocks_is_past(last, apr_time_now(), most))
+        return apr_psprintf(pool,
+                            "%s: the last run that '%s/status.json' knows of "
+                            "ended %s",
+                            name, directory, sync_output_when(last, pool));
+    return NULL;
+}
+
+/* What is wrong on this host, and no matter of a peer. */
+static void judge_host(cm_health_t *health, const sync_client_t *client,
+                       const char *what, apr_pool_t *pool)
+{
+    sync_runs_t runs =
+        sync_memory_runs(client->settings->state_directory, what, pool);
+
+    if (runs.reason)
+        add(health, CM_SEVERITY_WARNING, NULL,
+            sync_output_clean(runs.reason, pool),
+            runs.hint ? sync_output_clean(runs.hint, pool) : NULL);
+}
+
+/* Judge what is known of the runs with each peer that we connect to. */
+static void judge_all_runs(cm_health_t *health, const sync_client_t *client,
+                           apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = client->settings->peers;
+    const char *only = client->options->peer, *text, *hint;
+    int i, connects = 0;
+
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
+
+        if (!peer->uri || (only && strcmp(only, peer->name)))
+            continue;
+        connects = 1;
+        judge_runs(health, client, peer->name, pool);
+        text = sync_monitor_blind(&hint, client, peer->name, pool);
+        if (text)
+            add(health, CM_SEVERITY_UNKNOWN, peer->name, text, hint);
+    }
+    if (!connects)
+        return;
+    judge_runs(health, client, client->settings->name, pool);
+    judge_host(health, client, CM_ALERT_FILES, pool);
+    judge_host(health, client, CM_ALERT_NOTIFY, pool);
+}
+
+void sync_monitor_judge(cm_health_t *health, const sync_client_t *client,
                         apr_pool_t *pool)
 {
-    const cm_health_limits_t limits = {client->options->warning,
-                                       client->options->critical};
-    cm_buffer_t *out = cm_buffer_create(512, pool);
-
-    cm_health_judge_limits(health, &limits, pool);
-    cm_health_text_nagios(out, health, &limits);
-    fwrite(out->data, 1, out->size, stdout);
-    return health->severity;
-}
-
-int sync_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
-{
-    int away = cm_error_code_is_transient(err->code);
-
-    printf("COMMUNICATOR %s - %s\n", away ? "CRITICAL" : "UNKNOWN",
-           plain(cm_error_text(err, pool), pool));
-    return away ? 2 : 3;
-}
-
-/* One number of the runs with every peer. */
-typedef struct run_metric_t {
-    const char *name, *help;
-    apr_int64_t (*value)(const sync_runs_t *runs);
-    int lasts; /* true however long ago the run was */
-} run_metric_t;
-
-static apr_int64_t of_last_run(const sync_runs_t *runs)
-{
-    return runs->last_run;
-}
-
-static apr_int64_t of_last_success(const sync_runs_t *runs)
-{
-    return runs->last_success;
-}
-
-static apr_int64_t of_exit_status(const sync_runs_t *runs)
-{
-    return runs->exit_status;
-}
-
-static apr_int64_t of_failed(const sync_runs_t *runs)
-{
-    return runs->failed;
-}
-
-static const run_metric_t run_metrics[] = {
-    {"last_run_timestamp_seconds", "when the last run ended", of_last_run, 1},
-    {"last_success_timestamp_seconds",
-     "when the last one that went well did; 0: never", of_last_success, 1},
-    {"last_exit_status", "what the last run came to; 0: all is well",
-     of_exit_status, 0},
-    {"failed_runs", "runs that failed in a row", of_failed, 0},
-};
-
-/* Whether all that follows of the runs is worth anything. */
-static void print_known(const sync_client_t *client, apr_pool_t *pool)
-{
-    const cm_settings_t *settings = client->settings;
-    const char *hint;
+    const apr_array_header_t *found = health->problems;
     int i;
 
-    printf("# HELP communicator_sync_known whether it is known what the last "
-           "run came to\n# TYPE communicator_sync_known gauge\n");
-    for (i = 0; i < settings->peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
-
-        if (peer->uri)
-            printf("communicator_sync_known{peer=\"%s\"} %d\n", peer->name,
-                   !sync_monitor_blind(&hint, client, peer->name, pool));
-    }
+    /* That runs fail explains most of the others. */
+    health->problems = apr_array_make(pool, 4, sizeof(cm_problem_t));
+    judge_all_runs(health, client, pool);
+    for (i = 0; i < found->nelts; i++)
+        cm_health_judge_add(health, &APR_ARRAY_IDX(found, i, cm_problem_t));
 }
 
-/* From the status file: what the runs came to, the database away or not. */
-static void print_runs(const sync_client_t *client, const run_metric_t *metric,
-                       apr_pool_t *pool)
+cm_error_t *sync_monitor_read(cm_health_t **health, sync_client_t *client,
+                              apr_pool_t *pool)
 {
-    const cm_settings_t *settings = client->settings;
-    const char *hint;
+    apr_array_header_t *peers, *problems;
     int i;
 
-    printf("# HELP communicator_sync_%s %s\n# TYPE communicator_sync_%s "
-           "gauge\n",
-           metric->name, metric->help, metric->name);
-    for (i = 0; i < settings->peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
-        sync_runs_t runs =
-            sync_memory_runs(settings->state_directory, peer->name, pool);
-
-        /* 0 would say that all is well. */
-        if (peer->uri && runs.last_run &&
-            (metric->lasts ||
-             !sync_monitor_blind(&hint, client, peer->name, pool)))
-            printf("communicator_sync_%s{peer=\"%s\"} %" APR_INT64_T_FMT "\n",
-                   metric->name, peer->name, metric->value(&runs));
-    }
-}
-
-void sync_monitor_prometheus(const sync_client_t *client,
-                             const cm_health_t *health, apr_pool_t *pool)
-{
-    cm_buffer_t *out = cm_buffer_create(4096, pool);
-    size_t i;
-
-    cm_health_prometheus(out, health);
-    fwrite(out->data, 1, out->size, stdout);
-    print_known(client, pool);
-    for (i = 0; i < sizeof(run_metrics) / sizeof(*run_metrics); i++)
-        print_runs(client, &run_metrics[i], pool);
+    CM_TRY(sync_client_peers(&peers, client, 0, pool));
+    CM_TRY(sync_client_node(client));
+    CM_TRY(
+        cm_health_read_peer(health, client->node, client->options->peer, pool));
+    CM_TRY(cm_health_judge_triggers(&problems, client->node, pool));
+    for (i = 0; i < problems->nelts; i++)
+        cm_health_judge_add(*health, &APR_ARRAY_IDX(problems, i, cm_problem_t));
+    sync_monitor_judge(*health, client, pool);
+    return NULL;
 }

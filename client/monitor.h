@@ -27,16 +27,16 @@ const char *sync_monitor_blind(const char **hint, const sync_client_t *client,
 /* Print HEALTH as a plugin of Nagios does, and return its status: 0 ok, 1
  * warning, 2 critical, 3 unknown. What is older than --warning and --critical
  * allow is a problem, too. */
-int sync_monitor_nagios(const sync_client_t *client, cm_health_t *health,
-                        apr_pool_t *pool);
+int sync_monitor_print_nagios(const sync_client_t *client, cm_health_t *health,
+                              apr_pool_t *pool);
 
 /* Print that the state cannot be known, because of ERR; returns the status:
  * 2 when the database is away, else 3. */
-int sync_monitor_unknown(const cm_error_t *err, apr_pool_t *pool);
+int sync_monitor_print_unknown(const cm_error_t *err, apr_pool_t *pool);
 
 /* Print HEALTH in Prometheus' text format, what the peers last said of
  * themselves, and what the runs came to. */
-void sync_monitor_prometheus(const sync_client_t *client,
-                             const cm_health_t *health, apr_pool_t *pool);
+void sync_monitor_print_prometheus(const sync_client_t *client,
+                                   const cm_health_t *health, apr_pool_t *pool);
 
 #endif

@@ -81,8 +81,8 @@ void sync_output_add_truth(struct json_object *json, const char *name,
 /* Show how far WHAT has come, with rate and time left: a bar on stderr when
  * that is a terminal, else with --verbose a line from time to time. Nothing in
  * the first moments. DONE >= TOTAL wipes it. */
-void sync_output_progress(sync_output_t *output, const char *what,
-                          apr_int64_t done, apr_int64_t total);
+void sync_progress_show(sync_output_t *output, const char *what,
+                        apr_int64_t done, apr_int64_t total);
 
 /* Return TEXT as one line that may be shown: cm_clean(). */
 const char *sync_output_clean(const char *text, apr_pool_t *pool);

@@ -89,8 +89,8 @@ static void wipe(sync_output_t *output)
     output->what = NULL;
 }
 
-void sync_output_progress(sync_output_t *output, const char *what,
-                          apr_int64_t done, apr_int64_t total)
+void sync_progress_show(sync_output_t *output, const char *what,
+                        apr_int64_t done, apr_int64_t total)
 {
     apr_time_t now = apr_time_now();
     apr_time_t pause = output->progress ? PAUSE_BAR : PAUSE_LINE;

@@ -238,7 +238,7 @@ cm_error_t *sync_pull(sync_session_t *session, apr_pool_t *scratch_pool)
     return sync_session_note(session, 0, scratch_pool);
 }
 
-cm_error_t *sync_sync_retry(sync_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *sync_pull_retry(sync_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_receipt_t *receipt;
     apr_int64_t parked;

@@ -233,7 +233,7 @@ static cm_error_t *accepted_by_ours(sync_push_t *push,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;
     push->after = last; /* rows behind the last message are not for it */
-    parked = sync_remote_parked(reply, &applied, pool);
+    parked = sync_remote_error_parked(reply, &applied, pool);
     sync_session_keep_parked(session->totals.parked_there, parked);
     note_mostly_parked(session, parked, ready->count);
     return NULL;

@@ -170,8 +170,8 @@ cm_error_t *sync_remote_error(const sync_reply_t *reply, apr_pool_t *pool)
     return err;
 }
 
-apr_array_header_t *sync_remote_parked(const sync_reply_t *reply, int *applied,
-                                       apr_pool_t *pool)
+apr_array_header_t *sync_remote_error_parked(const sync_reply_t *reply,
+                                             int *applied, apr_pool_t *pool)
 {
     words_t words = read_words(reply, pool);
 

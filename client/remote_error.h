@@ -12,7 +12,7 @@ cm_error_t *sync_remote_error(const sync_reply_t *reply, apr_pool_t *pool);
 
 /* Return what REPLY, the answer to a batch, says was parked there:
  * cm_parked_t, empty when it does not say. Counts not given are 0. */
-apr_array_header_t *sync_remote_parked(const sync_reply_t *reply, int *applied,
-                                       apr_pool_t *pool);
+apr_array_header_t *sync_remote_error_parked(const sync_reply_t *reply,
+                                             int *applied, apr_pool_t *pool);
 
 #endif

@@ -16,7 +16,7 @@ cm_error_t *sync_pull(sync_session_t *session,
                       apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Try the messages of the peer that are parked here again. */
-cm_error_t *sync_sync_retry(sync_session_t *session,
+cm_error_t *sync_pull_retry(sync_session_t *session,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -282,9 +282,9 @@ static int status_of(const sync_client_t *client,
     return 0;
 }
 
-void sync_verify_show(int *status, const sync_client_t *client,
-                      const char *peer, const cm_verify_report_t *report,
-                      apr_pool_t *pool)
+void sync_verify_report_show(int *status, const sync_client_t *client,
+                             const char *peer, const cm_verify_report_t *report,
+                             apr_pool_t *pool)
 {
     int own = status_of(client, report);
 

@@ -7,8 +7,8 @@
 
 /* Print REPORT about PEER; *STATUS becomes what the command is to exit with,
  * unless it says something worse already. */
-void sync_verify_show(int *status, const sync_client_t *client,
-                      const char *peer, const cm_verify_report_t *report,
-                      apr_pool_t *pool);
+void sync_verify_report_show(int *status, const sync_client_t *client,
+                             const char *peer, const cm_verify_report_t *report,
+                             apr_pool_t *pool);
 
 #endif

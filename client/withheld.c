@@ -21,9 +21,10 @@ static const char *const hints[] = {
     "rules and its log",
     "they cannot be read here: communicator-sync check tells more"};
 
-cm_error_t *sync_words_read(const cm_peer_settings_t **peer,
-                            apr_array_header_t **words,
-                            const sync_client_t *client, apr_pool_t *pool)
+cm_error_t *sync_withheld_read_words(const cm_peer_settings_t **peer,
+                                     apr_array_header_t **words,
+                                     const sync_client_t *client,
+                                     apr_pool_t *pool)
 {
     const apr_array_header_t *all = client->options->arguments;
     const char *name, *text, *digits;
@@ -66,11 +67,11 @@ static cm_error_t *is_withheld(int *there, const sync_client_t *client,
     return NULL;
 }
 
-cm_error_t *sync_words_divide(apr_array_header_t **parked,
-                              apr_array_header_t **withheld,
-                              const apr_array_header_t *words,
-                              const sync_client_t *client, const char *peer,
-                              apr_pool_t *pool)
+cm_error_t *sync_withheld_divide_words(apr_array_header_t **parked,
+                                       apr_array_header_t **withheld,
+                                       const apr_array_header_t *words,
+                                       const sync_client_t *client,
+                                       const char *peer, apr_pool_t *pool)
 {
     int i, there;
 

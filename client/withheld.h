@@ -17,17 +17,18 @@ typedef struct sync_word_t {
 
 /* Read the words PEER ID... of the command line: WORDS gets sync_word_t. Fails
  * with CM_USAGE. */
-cm_error_t *sync_words_read(const cm_peer_settings_t **peer,
-                            apr_array_header_t **words,
-                            const sync_client_t *client,
-                            apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_withheld_read_words(const cm_peer_settings_t **peer,
+                                     apr_array_header_t **words,
+                                     const sync_client_t *client,
+                                     apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Divide WORDS by what they mean: PARKED and WITHHELD get apr_int64_t. */
-cm_error_t *sync_words_divide(apr_array_header_t **parked,
-                              apr_array_header_t **withheld,
-                              const apr_array_header_t *words,
-                              const sync_client_t *client, const char *peer,
-                              apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *sync_withheld_divide_words(apr_array_header_t **parked,
+                                       apr_array_header_t **withheld,
+                                       const apr_array_header_t *words,
+                                       const sync_client_t *client,
+                                       const char *peer,
+                                       apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Append what is held back in ROWS (cm_withheld_t) to the JSON array ALL. */
 void sync_withheld_json(struct json_object *all, const apr_array_header_t *rows,

@@ -1,0 +1,111 @@
+/* A run of the client: see client.h. */
+#include "client.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "folder.h"
+#include "lock.h"
+
+cm_error_t *sync_client_store(sync_client_t *client)
+{
+    const cm_settings_t *settings = client->settings;
+    int is_new;
+
+    if (client->store)
+        return NULL;
+    if (!settings->driver || !settings->params)
+        return cm_error_hint(
+            CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
+            client->pool, "add DBDriver and DBDParams to %s",
+            client->options->config);
+    is_new = strcmp(settings->driver, "sqlite3") == 0 &&
+             access(settings->params, F_OK) != 0;
+    CM_TRY(cm_store_open(&client->store, settings->driver, settings->params,
+                         client->pool));
+    if (is_new)
+        sync_folder_give_database(settings->params);
+    return NULL;
+}
+
+cm_error_t *sync_client_node(sync_client_t *client)
+{
+    if (client->node)
+        return NULL;
+    CM_TRY(sync_client_store(client));
+    return cm_node_open(&client->node, client->settings, client->store,
+                        client->pool);
+}
+
+static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
+{
+    const char *names = "";
+    int i;
+
+    for (i = 0; i < settings->peers->nelts; i++)
+        names = apr_pstrcat(
+            pool, names, i > 0 ? ", " : "",
+            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *)->name,
+            NULL);
+    return names;
+}
+
+cm_error_t *sync_client_peers(apr_array_header_t **peers,
+                              const sync_client_t *client, int connected,
+                              apr_pool_t *pool)
+{
+    const cm_settings_t *settings = client->settings;
+    const char *name = client->options->peer;
+    int i;
+
+    *peers = apr_array_make(pool, 4, sizeof(cm_peer_settings_t *));
+    if (name && !cm_settings_peer(settings, name))
+        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s' (known: %s)",
+                       name, peer_names(settings, pool));
+    for (i = 0; i < settings->peers->nelts; i++) {
+        cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
+
+        if ((!name || strcmp(peer->name, name) == 0) &&
+            (!connected || peer->uri))
+            APR_ARRAY_PUSH(*peers, cm_peer_settings_t *) = peer;
+    }
+    if ((*peers)->nelts == 0 && connected)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG, "no peer to connect to is configured"),
+            pool,
+            "add uri= to a CommunicatorPeer; where the peers come to us, "
+            "their communicator-sync does the work");
+    return NULL;
+}
+
+const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
+{
+    apr_int64_t offset = peer->clock_offset;
+    int behind = offset < 0;
+
+    if (behind)
+        offset = -offset;
+    if (offset <= CM_SKEW_LIMIT)
+        return NULL;
+    return apr_psprintf(pool, "its clock is %" APR_INT64_T_FMT " s %s ours",
+                        offset / 1000000, behind ? "behind" : "ahead of");
+}
+
+cm_error_t *sync_client_exclude_others(const sync_client_t *client,
+                                       const cm_peer_settings_t *peer,
+                                       apr_pool_t *pool)
+{
+    const char *holder;
+
+    CM_TRY(sync_lock_take(&holder, client->settings->run_directory, peer->name,
+                          client->options->wait, pool));
+    if (!holder)
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_LOCKED,
+                                 "another run is at work with '%s' (%s)",
+                                 peer->name, holder),
+                         pool, "--wait 60s waits for it");
+}
