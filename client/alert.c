@@ -338,7 +338,7 @@ static const char *damped(const sync_alert_t *alert, const char *kind,
 }
 
 /* The one line that lets a person sleep again: REASON was, since SINCE. */
-static void tell_recovery(sync_alert_t *alert, const sync_session_t *session,
+static void tell_recovery(sync_alert_t *alert, const cm_session_t *session,
                           apr_int64_t since, const char *reason)
 {
     const sync_output_t *output = alert->client->output;
@@ -359,7 +359,7 @@ static void tell_recovery(sync_alert_t *alert, const sync_session_t *session,
 }
 
 /* The problem is over for now. That is not reported if it comes and goes. */
-static void meet_end(sync_alert_t *alert, const sync_session_t *session)
+static void meet_end(sync_alert_t *alert, const cm_session_t *session)
 {
     int tells = number(alert, "was_told") != 0, flapping = 0;
     json_object *kinds;
@@ -384,7 +384,7 @@ static void meet_end(sync_alert_t *alert, const sync_session_t *session)
 }
 
 /* What came and went has stayed away for some hours: that is the end. */
-static void meet_calm(sync_alert_t *alert, const sync_session_t *session)
+static void meet_calm(sync_alert_t *alert, const cm_session_t *session)
 {
     json_object *all, *reason;
 
@@ -456,7 +456,7 @@ static void meet_trouble(sync_alert_t *alert, const cm_error_t *err)
 }
 
 /* Parked messages have been reported one by one. */
-static void meet_parked(sync_alert_t *alert, const sync_session_t *session,
+static void meet_parked(sync_alert_t *alert, const cm_session_t *session,
                         apr_int64_t parked)
 {
     apr_int64_t now = apr_time_sec(alert->now), told;
@@ -467,7 +467,7 @@ static void meet_parked(sync_alert_t *alert, const sync_session_t *session,
     int cron = alert->client->options->cron;
     const char *words = apr_psprintf(
         alert->pool, "%s parked%s", sync_output_messages(parked, alert->pool),
-        sync_session_withheld(session) ? " or withheld" : "");
+        cm_session_withheld(session) ? " or withheld" : "");
     const char *event = NULL, *shown;
 
     if (strcmp(text(alert, "trouble"), PARKED) != 0) {
@@ -501,7 +501,7 @@ static void meet_parked(sync_alert_t *alert, const sync_session_t *session,
 }
 
 static void remember(sync_alert_t *alert, const cm_error_t *err,
-                     const sync_session_t *session, apr_int64_t parked)
+                     const cm_session_t *session, apr_int64_t parked)
 {
     apr_int64_t now = apr_time_sec(alert->now);
 
@@ -528,7 +528,7 @@ static int is_idle(const sync_alert_t *alert)
 }
 
 void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
-                      const sync_session_t *session, apr_int64_t parked)
+                      const cm_session_t *session, apr_int64_t parked)
 {
     const cm_settings_t *settings = alert->client->settings;
     int was_parked = !strcmp(text(alert, "trouble"), PARKED);

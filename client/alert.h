@@ -11,7 +11,7 @@
 #define ALERT_H
 
 #include "command.h"
-#include "session.h"
+#include "exchange/session.h"
 
 typedef struct sync_alert_t sync_alert_t;
 
@@ -35,7 +35,7 @@ int sync_alert_is_too_soon(int *status, const sync_alert_t *alert);
  * CommunicatorNotifyCommand, remember. SESSION (may be NULL) says what moved,
  * PARKED how many messages here and there wait for a person now. */
 void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
-                      const sync_session_t *session, apr_int64_t parked);
+                      const cm_session_t *session, apr_int64_t parked);
 
 /* Return whether to report the messages that this run parks one by one: not
  * while that is a known problem. */

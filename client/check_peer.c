@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 #include "operate/health.h"
-#include "session.h"
+#include "connect.h"
 
 /* Certificates are renewed some weeks before they end. */
 #define CERTIFICATE_LEFT apr_time_from_sec(21 * 86400)
@@ -31,9 +31,10 @@ static const char *const steps[] = {
 typedef struct way_t {
     sync_check_t *check;
     const cm_peer_settings_t *peer;
-    sync_session_t *session; /* NULL: not even the address is right */
-    cm_error_t *secret;      /* why there is no password */
-    cm_error_t *err;         /* why it went no further */
+    cm_session_t *session; /* NULL: not even the address is right */
+    sync_http_t *http;     /* the same */
+    cm_error_t *secret;    /* why there is no password */
+    cm_error_t *err;       /* why it went no further */
 } way_t;
 
 /* Return the step that a failure of that code is about. */
@@ -97,7 +98,7 @@ static void check_kind(sync_check_t *check, const cm_peer_settings_t *peer,
 static void check_answer(const way_t *way)
 {
     sync_check_t *check = way->check;
-    const sync_session_t *session = way->session;
+    const cm_session_t *session = way->session;
     const char *name = way->peer->name;
     const char *skew =
         session->peer ? sync_client_skew(session->peer, check->pool) : NULL;
@@ -116,7 +117,7 @@ static void check_answer(const way_t *way)
 static void check_certificate(const way_t *way)
 {
     sync_check_t *check = way->check;
-    apr_int64_t end = sync_http_expires(way->session->http);
+    apr_int64_t end = sync_http_expires(way->http);
     apr_int64_t left = end - cm_clocks_now();
     const char *name = way->peer->name;
 
@@ -139,7 +140,7 @@ static void check_certificate(const way_t *way)
 /* Which proxy the request went through, where the environment names one. */
 static void check_proxy(const way_t *way)
 {
-    const sync_proxy_t *proxy = sync_http_proxy(way->session->http);
+    const sync_proxy_t *proxy = sync_http_proxy(way->http);
     apr_pool_t *pool = way->check->pool;
     const char *name = way->peer->name;
 
@@ -165,17 +166,17 @@ static void meet(way_t *way)
 {
     sync_check_t *check = way->check;
     sync_client_t *client = check->client;
-    sync_session_t *session;
+    cm_session_t *session;
 
     way->err =
-        sync_session_probe(&session, &way->secret, client->settings, way->peer,
-                           client->options->timeout, check->pool);
+        sync_connect_probe(&session, &way->http, &way->secret, client->settings,
+                           way->peer, client->options->timeout, check->pool);
     if (way->err)
         return;
     way->session = session;
     session->node = client->node;
     if (client->node) {
-        cm_error_t *err = sync_session_load(session, check->pool);
+        cm_error_t *err = cm_session_load(session, check->pool);
 
         if (err)
             sync_check_went(check,
@@ -183,9 +184,9 @@ static void meet(way_t *way)
                                          way->peer->name),
                             err);
     }
-    sync_session_insist(session);
-    sync_http_inspect(session->http);
-    way->err = sync_session_greet(session, check->pool);
+    cm_session_insist(session);
+    sync_http_inspect(way->http);
+    way->err = cm_session_greet(session, check->pool);
 }
 
 /* Say how far the way goes. A login cannot be judged without a password, nor a

@@ -7,7 +7,8 @@
 #include <json.h>
 
 #include "stop.h"
-#include "sync.h"
+#include "connect.h"
+#include "exchange/run.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "operate/status.h"
@@ -17,7 +18,7 @@
 
 typedef struct drain_t {
     sync_client_t *client;
-    apr_array_header_t *sessions; /* sync_session_t * */
+    apr_array_header_t *sessions; /* cm_session_t * */
     int idle;
 } drain_t;
 
@@ -31,23 +32,23 @@ static cm_error_t *open_peer(drain_t *drain, const cm_peer_settings_t *peer,
                              apr_pool_t *pool)
 {
     sync_client_t *client = drain->client;
-    sync_session_t *session;
+    cm_session_t *session;
 
     CM_TRY(sync_client_exclude_others(client, peer, pool));
-    CM_TRY(sync_session_open(&session, client->node, peer,
-                             client->options->timeout, pool));
-    sync_session_insist(session);
+    CM_TRY(sync_connect(&session, client->node, peer, client->options->timeout,
+                        pool));
+    cm_session_insist(session);
     session->moved = on_moved;
     session->baton = client->output;
-    APR_ARRAY_PUSH(drain->sessions, sync_session_t *) = session;
+    APR_ARRAY_PUSH(drain->sessions, cm_session_t *) = session;
     return NULL;
 }
 
-static cm_error_t *exchange(sync_session_t *session, apr_pool_t *pool)
+static cm_error_t *exchange(cm_session_t *session, apr_pool_t *pool)
 {
-    CM_TRY_FOR(sync_push(session, 1, pool), pool, "cannot push");
-    CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
-    return sync_pull_retry(session, pool);
+    CM_TRY_FOR(cm_push(session, 1, pool), pool, "cannot push");
+    CM_TRY_FOR(cm_pull(session, pool), pool, "cannot pull");
+    return cm_pull_retry(session, pool);
 }
 
 /* Exchange with each peer once; *MOVED counts messages. */
@@ -58,9 +59,9 @@ static cm_error_t *round_of_all(apr_int64_t *moved, drain_t *drain,
 
     *moved = 0;
     for (i = 0; i < drain->sessions->nelts; i++) {
-        sync_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, sync_session_t *);
-        sync_totals_t *totals = &session->totals;
+        cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, cm_session_t *);
+        cm_totals_t *totals = &session->totals;
         apr_int64_t before = totals->pushed + totals->pulled + totals->applied;
 
         CM_TRY(sync_stop_check(pool));
@@ -73,7 +74,7 @@ static cm_error_t *round_of_all(apr_int64_t *moved, drain_t *drain,
 }
 
 /* What stands between this peer and empty queues, or NULL. */
-static const char *obstacle(const sync_session_t *session,
+static const char *obstacle(const cm_session_t *session,
                             const cm_status_peer_t *here, apr_pool_t *pool)
 {
     const cm_status_said_t *there = &session->said;
@@ -114,8 +115,8 @@ static cm_error_t *look(int *left, int *queued, const drain_t *drain,
 
     *left = *queued = 0;
     for (i = 0; i < drain->sessions->nelts; i++) {
-        const sync_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, const sync_session_t *);
+        const cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
         const cm_status_peer_t *one;
 
         CM_TRY(cm_status_read(&state, drain->client->node,
@@ -144,7 +145,7 @@ static cm_error_t *move_all(drain_t *drain, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-static void print_proof(const drain_t *drain, const sync_session_t *session,
+static void print_proof(const drain_t *drain, const cm_session_t *session,
                         const cm_status_peer_t *here, const char *problem,
                         apr_pool_t *pool)
 {
@@ -172,7 +173,7 @@ static void print_proof(const drain_t *drain, const sync_session_t *session,
                      sync_output_number(here->peer->received, pool));
 }
 
-static void print_json(const drain_t *drain, const sync_session_t *session,
+static void print_json(const drain_t *drain, const cm_session_t *session,
                        const cm_status_peer_t *here, const char *problem)
 {
     json_object *json = json_object_new_object();
@@ -202,8 +203,8 @@ static cm_error_t *prove(int *status, const drain_t *drain, apr_pool_t *pool)
     int i;
 
     for (i = 0; i < drain->sessions->nelts; i++) {
-        const sync_session_t *session =
-            APR_ARRAY_IDX(drain->sessions, i, const sync_session_t *);
+        const cm_session_t *session =
+            APR_ARRAY_IDX(drain->sessions, i, const cm_session_t *);
         const cm_status_peer_t *here;
         const char *problem;
 
@@ -231,7 +232,7 @@ cm_error_t *sync_command_drain(int *status, sync_client_t *client,
     cm_error_t *err;
     int i;
 
-    drain.sessions = apr_array_make(scratch_pool, 4, sizeof(sync_session_t *));
+    drain.sessions = apr_array_make(scratch_pool, 4, sizeof(cm_session_t *));
     CM_TRY(sync_client_peers(&peers, client, 1, scratch_pool));
     CM_TRY(sync_client_node(client));
     sync_stop_after(client->options->max_time);

@@ -3,7 +3,7 @@
 
 #include <json.h>
 
-#include "session.h"
+#include "connect.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "record/clocks.h"
@@ -30,12 +30,12 @@ static void tell_peer(int *status, sync_client_t *client,
                       const cm_peer_settings_t *peer, int pause,
                       apr_pool_t *pool)
 {
-    sync_session_t *session;
-    cm_error_t *err = sync_session_open(&session, client->node, peer,
-                                        client->options->timeout, pool);
+    cm_session_t *session;
+    cm_error_t *err = sync_connect(&session, client->node, peer,
+                                   client->options->timeout, pool);
 
     if (!err)
-        err = sync_session_pause(session, pause, pool);
+        err = cm_session_pause(session, pause, pool);
     if (!err) {
         report(client, peer->name, pause);
         return;

@@ -15,57 +15,18 @@
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
-#include "sync.h"
+#include "connect.h"
+#include "exchange/run.h"
 #include "inbox/inbox.h"
 #include "operate/pause.h"
 
 /* How often, in seconds, CommunicatorRetain is looked after. */
 #define RETAIN_EVERY 600
 
-typedef enum direction_e {
-    PUSH = 1,
-    PULL = 2
-} direction_e;
-
-/* Both directions are tried: a push that fails for a reason of its own does
- * not hold up the pull. What concerns the peer as a whole ends both. */
-static int ends_run(cm_code_e code)
-{
-    return code != CM_TOO_LARGE && code != CM_REJECTED &&
-           code != CM_MALFORMED && code != CM_GAP;
-}
-
-static cm_error_t *push(sync_session_t *session, int quiet_when_empty,
-                        apr_pool_t *pool)
-{
-    CM_TRY_FOR(sync_push(session, quiet_when_empty, pool), pool, "cannot push");
-    return NULL;
-}
-
-/* A pull, too, may find out that there is something to be sent again. */
-static cm_error_t *exchange(sync_session_t *session, int directions,
-                            apr_pool_t *pool)
-{
-    cm_error_t *err = NULL, *later = NULL;
-
-    if (directions & PUSH) {
-        err = push(session, (directions & PULL) != 0, pool);
-        if (err && ends_run(err->code))
-            return err;
-    }
-    if (directions & PULL) {
-        CM_TRY_FOR(sync_pull(session, pool), pool, "cannot pull");
-        if ((directions & PUSH) && !err && sync_session_is_set_back(session))
-            err = push(session, 0, pool);
-        later = sync_pull_retry(session, pool);
-    }
-    return err ? err : later;
-}
-
 static void report_json(const sync_client_t *client, const char *peer,
-                        const sync_session_t *session, apr_time_t took)
+                        const cm_session_t *session, apr_time_t took)
 {
-    const sync_totals_t *totals = &session->totals;
+    const cm_totals_t *totals = &session->totals;
     json_object *json = json_object_new_object();
 
     sync_output_add_text(json, "peer", peer);
@@ -89,9 +50,9 @@ static void report_json(const sync_client_t *client, const char *peer,
 /* What a gem would misread is held back by design; of what nobody can read
  * an operator should know. */
 static void report_held_back(const sync_client_t *client, const char *peer,
-                             const sync_session_t *session)
+                             const cm_session_t *session)
 {
-    const sync_totals_t *totals = &session->totals;
+    const cm_totals_t *totals = &session->totals;
     const char *reason =
         totals->held_reason ? totals->held_reason : "no reason given";
 
@@ -150,10 +111,10 @@ static int has_unread(const sync_client_t *client, const char *peer)
 }
 
 static void report(int *status, const sync_client_t *client, const char *peer,
-                   const sync_session_t *session, int tells_parked,
+                   const cm_session_t *session, int tells_parked,
                    apr_time_t took)
 {
-    const sync_totals_t *totals = &session->totals;
+    const cm_totals_t *totals = &session->totals;
     const char *skew;
     int i, waits;
 
@@ -193,12 +154,12 @@ static void on_moved(void *baton, const char *what, apr_int64_t done,
     sync_progress_show(baton, what, done, total);
 }
 
-static cm_error_t *open_session(sync_session_t **session, sync_client_t *client,
+static cm_error_t *open_session(cm_session_t **session, sync_client_t *client,
                                 const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
-    CM_TRY(sync_session_open(session, client->node, peer,
-                             client->options->timeout, pool));
+    CM_TRY(sync_connect(session, client->node, peer, client->options->timeout,
+                        pool));
     (*session)->moved = on_moved;
     (*session)->baton = client->output;
     return NULL;
@@ -216,21 +177,12 @@ static cm_error_t *forgive(cm_error_t *err, const sync_client_t *client,
 }
 
 /* How many messages wait for a person, here and as the peer says there. */
-static apr_int64_t waiting(const sync_session_t *session)
+static apr_int64_t waiting(const cm_session_t *session)
 {
     apr_int64_t there = session->said.parked;
 
     return session->totals.parked_here + (there > 0 ? there : 0) +
-           sync_session_withheld(session);
-}
-
-/* The database was lost, or its session takes no writes any more: once more on
- * another connection, which may lead to another server. */
-static cm_error_t *once_more(sync_session_t *session, int directions,
-                             apr_pool_t *pool)
-{
-    CM_TRY(sync_session_load(session, pool));
-    return exchange(session, directions, pool);
+           cm_session_withheld(session);
 }
 
 static cm_error_t *sync_peer(int *status, sync_client_t *client,
@@ -238,7 +190,7 @@ static cm_error_t *sync_peer(int *status, sync_client_t *client,
                              apr_pool_t *pool)
 {
     apr_time_t began = apr_time_now();
-    sync_session_t *session = NULL;
+    cm_session_t *session = NULL;
     sync_alert_t *alert;
     const char *holder;
     cm_error_t *err;
@@ -256,9 +208,7 @@ static cm_error_t *sync_peer(int *status, sync_client_t *client,
     if (!err)
         err = open_session(&session, client, peer, pool);
     if (!err) {
-        err = exchange(session, directions, pool);
-        if (err && err->code == CM_UNAVAILABLE)
-            err = once_more(session, directions, pool);
+        err = cm_run(session, directions, pool);
         err = forgive(err, client, peer->name);
         sync_progress_show(client->output, "", 1, 1);
         report(status, client, peer->name, session,
@@ -407,17 +357,17 @@ static cm_error_t *sync_all(int *status, sync_client_t *client, int directions,
 cm_error_t *sync_command_sync_both(int *status, sync_client_t *client,
                                    apr_pool_t *scratch_pool)
 {
-    return sync_all(status, client, PUSH | PULL, scratch_pool);
+    return sync_all(status, client, CM_RUN_PUSH | CM_RUN_PULL, scratch_pool);
 }
 
 cm_error_t *sync_command_sync_push(int *status, sync_client_t *client,
                                    apr_pool_t *scratch_pool)
 {
-    return sync_all(status, client, PUSH, scratch_pool);
+    return sync_all(status, client, CM_RUN_PUSH, scratch_pool);
 }
 
 cm_error_t *sync_command_sync_pull(int *status, sync_client_t *client,
                                    apr_pool_t *scratch_pool)
 {
-    return sync_all(status, client, PULL, scratch_pool);
+    return sync_all(status, client, CM_RUN_PULL, scratch_pool);
 }

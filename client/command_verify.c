@@ -6,32 +6,10 @@
 #include <apr_strings.h>
 
 #include "verify/compare.h"
-#include "session.h"
-#include "stop.h"
+#include "connect.h"
+#include "exchange/ask.h"
 #include "verify_report.h"
 #include "operate/status.h"
-
-static cm_error_t *ask(cm_verify_answer_t **answer, void *baton,
-                       const cm_verify_question_t *question, apr_pool_t *pool)
-{
-    sync_session_t *session = baton;
-    const char *query = question->ask == CM_ASK_PUBLISH ? "repair" : "verify";
-    cm_buffer_t *text = cm_buffer_create(1024, pool);
-    sync_http_reply_t *raw;
-    sync_reply_t *reply;
-    cm_error_t *err;
-
-    CM_TRY(sync_stop_check(pool));
-    cm_verify_wire_write_question(text, question);
-    CM_TRY(sync_http_post(&raw, session->http, query, text->data, text->size,
-                          pool));
-    err = sync_reply_judge_answer(&reply, raw, pool);
-    CM_TRY(sync_session_meet(session, reply, pool));
-    CM_TRY(err);
-    return cm_verify_wire_read_answer(
-        answer, reply->data, reply->size,
-        question->columns ? question->columns->nelts : 0, pool);
-}
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
 {
@@ -64,13 +42,13 @@ static cm_error_t *find_models(const apr_array_header_t **names,
     return NULL;
 }
 
-static cm_error_t *open_session(sync_session_t **session, sync_client_t *client,
+static cm_error_t *open_session(cm_session_t **session, sync_client_t *client,
                                 const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
-    CM_TRY(sync_session_open(session, client->node, peer,
-                             client->options->timeout, pool));
-    CM_TRY(sync_session_greet(*session, pool));
+    CM_TRY(sync_connect(session, client->node, peer, client->options->timeout,
+                        pool));
+    CM_TRY(cm_session_greet(*session, pool));
     if ((*session)->kind == CM_PEER_OURS)
         return NULL;
     return CM_FAIL(pool, CM_PROTOCOL,
@@ -163,7 +141,7 @@ static cm_error_t *verify_peer(int *status, sync_client_t *client,
     cm_verify_work_t *works =
         apr_pcalloc(pool, (names->nelts + 1) * sizeof(*works));
     cm_error_t *err = NULL;
-    sync_session_t *session;
+    cm_session_t *session;
     int i, undecided = 0;
 
     CM_TRY(check_from(client, peer->name, pool));
@@ -171,7 +149,7 @@ static cm_error_t *verify_peer(int *status, sync_client_t *client,
     for (i = 0; !err && i < names->nelts; i++) {
         works[i] = (cm_verify_work_t){.node = client->node,
                                       .peer = peer->name,
-                                      .ask = ask,
+                                      .ask = cm_ask,
                                       .baton = session,
                                       .progress = on_progress,
                                       .progress_baton = client->output,

@@ -30,7 +30,7 @@ struct sync_http_t {
     int done;                /* ... if it has */
     const sync_http_config_t *config;
     sync_proxy_t *proxy;
-    sync_http_reply_t *reply; /* the one being read */
+    cm_transport_reply_t *reply; /* the one being read */
     apr_pool_t *reply_pool;
     char *data; /* kept from one request to the next */
     apr_size_t size, room;
@@ -38,10 +38,10 @@ struct sync_http_t {
     int head_done;   /* the head of the reply came to its end */
     apr_size_t head; /* bytes of it so far */
     const char *query;
-    const sync_http_body_t *body; /* of a POST */
-    int packed;                   /* it went packed */
-    int takes_gzip;               /* the peer says so ... */
-    int refused_gzip;             /* ... but something refused it */
+    const cm_transport_body_t *body; /* of a POST */
+    int packed;                      /* it went packed */
+    int takes_gzip;                  /* the peer says so ... */
+    int refused_gzip;                /* ... but something refused it */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -260,7 +260,7 @@ static void drive(sync_http_t *http, apr_size_t size)
 
 static void begin(sync_http_t *http, apr_pool_t *pool)
 {
-    sync_http_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
+    cm_transport_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
 
     leave(http);
     reply->headers = apr_table_make(pool, 16);
@@ -285,7 +285,7 @@ static void begin(sync_http_t *http, apr_pool_t *pool)
 /* Hand the body over, and return once it has gone. */
 static void post(sync_http_t *http, int packed, apr_pool_t *pool)
 {
-    const sync_http_body_t *body = http->body;
+    const cm_transport_body_t *body = http->body;
     apr_size_t size = packed ? body->packed->size : body->size;
 
     http->packed = packed;
@@ -336,9 +336,11 @@ static int is_unreached(const sync_http_t *http)
     return http->result != CURLE_OK && size == 0;
 }
 
-cm_error_t *sync_http_finish(sync_http_reply_t **reply, sync_http_t *http,
-                             apr_pool_t *pool)
+static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
+                          apr_pool_t *pool)
 {
+    sync_http_t *http = baton;
+
     await(http, pool);
     *reply = http->reply;
     (*reply)->ended = cm_clocks_now();
@@ -360,47 +362,43 @@ cm_error_t *sync_http_finish(sync_http_reply_t **reply, sync_http_t *http,
     return NULL;
 }
 
-cm_error_t *sync_http_get(sync_http_reply_t **reply, sync_http_t *http,
-                          const char *query, apr_pool_t *pool)
+static cm_transport_body_t pack(void *baton, const char *data, apr_size_t size,
+                                apr_pool_t *pool)
 {
-    http->query = query;
-    http->body = NULL;
-    http->packed = 0;
-    curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
-    begin(http, pool);
-    return sync_http_finish(reply, http, pool);
-}
-
-void sync_http_take_gzip(sync_http_t *http, int takes)
-{
-    http->takes_gzip = takes;
-}
-
-sync_http_body_t sync_http_body(const sync_http_t *http, const char *data,
-                                apr_size_t size, apr_pool_t *pool)
-{
+    const sync_http_t *http = baton;
     int packs = http->config->packs && http->takes_gzip && !http->refused_gzip;
 
-    return (sync_http_body_t){data, size,
-                              packs ? cm_gzip_pack(data, size, pool) : NULL};
+    return (cm_transport_body_t){data, size,
+                                 packs ? cm_gzip_pack(data, size, pool) : NULL};
 }
 
-void sync_http_send(sync_http_t *http, const char *query,
-                    const sync_http_body_t *body, apr_pool_t *pool)
+static void send_request(void *baton, const char *query,
+                         const cm_transport_body_t *body, apr_pool_t *pool)
 {
+    sync_http_t *http = baton;
+
     http->query = query;
     http->body = body;
-    post(http, body->packed && !http->refused_gzip, pool);
+    http->packed = 0;
+    if (body) {
+        post(http, body->packed && !http->refused_gzip, pool);
+        return;
+    }
+    curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
+    begin(http, pool);
 }
 
-cm_error_t *sync_http_post(sync_http_reply_t **reply, sync_http_t *http,
-                           const char *query, const char *data, apr_size_t size,
-                           apr_pool_t *pool)
+static void accept_gzip(void *baton, int accepts)
 {
-    sync_http_body_t body = sync_http_body(http, data, size, pool);
+    sync_http_t *http = baton;
 
-    sync_http_send(http, query, &body, pool);
-    return sync_http_finish(reply, http, pool);
+    http->takes_gzip = accepts;
+}
+
+cm_transport_t sync_http_transport(sync_http_t *http)
+{
+    return (cm_transport_t){pack,        send_request,          finish,
+                            accept_gzip, http->config->headers, http};
 }
 
 void sync_http_inspect(sync_http_t *http)

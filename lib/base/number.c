@@ -11,6 +11,7 @@
 #include <apr_general.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "base/clock.h"
 
 const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number)
 {
@@ -246,7 +247,7 @@ int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most)
 cm_error_t *cm_number_random(const char **digits, apr_pool_t *pool)
 {
     unsigned char bytes[16];
-    apr_status_t status = apr_generate_random_bytes(bytes, sizeof(bytes));
+    apr_status_t status = cm_clock_random(bytes, sizeof(bytes));
 
     if (status)
         return CM_FAIL(pool, CM_UNAVAILABLE, "cannot get random bytes (%d)",

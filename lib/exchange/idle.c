@@ -1,4 +1,5 @@
 /* Nothing new: see idle.h. */
+#include "base/clock.h"
 #include "exchange/idle.h"
 
 #include <string.h>
@@ -105,7 +106,7 @@ cm_error_t *cm_idle_find(cm_peer_t **peer, cm_node_t *node,
     const cm_datum_t arguments[] = {cm_datum_number(claim->held, result_pool),
                                     cm_datum_text(name)};
     const int all = cm_unstamped_is_due(node);
-    const apr_time_t now = apr_time_now();
+    const apr_time_t now = cm_clock_now();
     cm_peer_t *found;
     cm_rows_t *rows;
     int waiting;

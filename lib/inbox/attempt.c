@@ -1,4 +1,5 @@
 /* One transaction of the inbox: see attempt.h. */
+#include "base/clock.h"
 #include "inbox/attempt.h"
 
 #include <apr_strings.h>
@@ -91,7 +92,7 @@ static int is_lost(const cm_attempt_t *attempt, const cm_error_t *err,
     if (err->code == CM_UNAVAILABLE &&
         !cm_transaction_revive(store, scratch_pool))
         return 1;
-    return cm_transaction_is_outside(store, apr_time_now() - began);
+    return cm_transaction_is_outside(store, cm_clock_now() - began);
 }
 
 /* Not by cm_transaction_end(), which does not tell whether the commit failed.
@@ -100,7 +101,7 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
                                   apr_pool_t *scratch_pool)
 {
     cm_store_t *store = attempt->node->store;
-    apr_time_t began = apr_time_now();
+    apr_time_t began = cm_clock_now();
     cm_error_t *err;
 
     attempt->outcome.count = 0;
@@ -151,7 +152,7 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
     if (!whole || tries >= TRIES || !cm_error_code_is_transient(err->code))
         return 0;
     if (!attempt->mode.most)
-        apr_sleep(tries * TRIES_PAUSE);
+        cm_clock_sleep(tries * TRIES_PAUSE);
     return 1;
 }
 

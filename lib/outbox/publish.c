@@ -1,4 +1,5 @@
 /* The present state of records as messages: see publish.h. */
+#include "base/clock.h"
 #include "outbox/publish.h"
 
 #include <string.h>
@@ -155,7 +156,7 @@ static cm_error_t *queue(apr_int64_t *count, const publication_t *publication,
     int i;
 
     for (i = 1; err && err->code == CM_BUSY && i < TRIES; i++) {
-        apr_sleep(i * TRIES_PAUSE);
+        cm_clock_sleep(i * TRIES_PAUSE);
         err = queue_once(count, publication, condition, pool);
     }
     return err;

@@ -1,5 +1,6 @@
 /* Stamping: committed messages get their number, their record's clock and
  * identity. A chunk at a time, in a few statements. */
+#include "base/clock.h"
 #include "outbox/stamp_internal.h"
 
 #include <string.h>
@@ -487,7 +488,7 @@ static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
 cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
                            cm_stamping_t *stamping, apr_pool_t *scratch_pool)
 {
-    const apr_time_t now = apr_time_now();
+    const apr_time_t now = cm_clock_now();
     cm_look_t look;
 
     *stamped = 0;

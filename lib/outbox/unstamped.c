@@ -1,4 +1,5 @@
 /* Looking for rows without a number: see unstamped.h. */
+#include "base/clock.h"
 #include "outbox/unstamped.h"
 
 #include <apr_strings.h>
@@ -36,7 +37,7 @@ const char *cm_unstamped_where(const cm_node_t *node, int all, apr_pool_t *pool)
 
 int cm_unstamped_is_due(const cm_node_t *node)
 {
-    apr_time_t passed = apr_time_now() - node->looked_at;
+    apr_time_t passed = cm_clock_now() - node->looked_at;
 
     return dialect_of(node)->unstamped_from &&
            (passed < 0 || passed > ALL_INTERVAL);

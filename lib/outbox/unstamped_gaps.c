@@ -7,6 +7,7 @@
  * in it; the while is for what has its id and is about to be written. Where
  * ids come from several servers, each of them leaves gaps and nobody sees what
  * is open at the others: there all is looked through each time. */
+#include "base/clock.h"
 #include "outbox/unstamped.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@
 
 static apr_int64_t now(void)
 {
-    return apr_time_sec(apr_time_now());
+    return apr_time_sec(cm_clock_now());
 }
 
 static apr_int64_t next_number(const char **text)

@@ -1,4 +1,5 @@
 /* The clocks of a record: see clocks.h. */
+#include "base/clock.h"
 #include "record/clocks.h"
 
 #include <stdlib.h>
@@ -226,7 +227,7 @@ void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
 
 apr_int64_t cm_clocks_now(void)
 {
-    return apr_time_now();
+    return cm_clock_now();
 }
 
 int cm_clocks_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span)

@@ -1,4 +1,5 @@
 /* Communicator's own tables: the run of migrate. See migrate.h. */
+#include "base/clock.h"
 #include "schema/migrate.h"
 
 #include <string.h>
@@ -67,7 +68,7 @@ static cm_error_t *record(cm_migration_t *migration, const char *file)
               cm_store_literal(migration->store, file, pool));
     set_value(
         migration, "now",
-        apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)apr_time_now()));
+        apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)cm_clock_now()));
     return do_section(migration, "notes that the tables have version {version}",
                       cm_migrate_plan_sql(migration->store, "record", pool),
                       pool);

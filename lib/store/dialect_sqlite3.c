@@ -1,4 +1,5 @@
 /* SQLite: see dialect.h. */
+#include "base/clock.h"
 #include "store/internal.h"
 
 #include <string.h>
@@ -97,7 +98,7 @@ static int is_outdated(int rc, const char *text)
 static int look_again(void *baton, int looks)
 {
     (void)baton;
-    apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
+    cm_clock_sleep(CM_BEGIN_PAUSE + cm_clock_now() % CM_BEGIN_PAUSE);
     return looks < BUSY_LOOKS;
 }
 

@@ -4,6 +4,7 @@
  * types are inferred in the same way everywhere, and nothing stays prepared.
  * Only statements that run again and again, or are too long for the database's
  * parser, are prepared with parameters: prepared.c. */
+#include "base/clock.h"
 #include "store/internal.h"
 
 #include <string.h>
@@ -83,10 +84,10 @@ int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries)
     if (store->transaction_pool || !cm_statement_is_locked(store, rc))
         return 0;
     if (!tries->deadline)
-        tries->deadline = apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
-    if (apr_time_now() >= tries->deadline)
+        tries->deadline = cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    if (cm_clock_now() >= tries->deadline)
         return 0;
-    apr_sleep(CM_BUSY_PAUSE);
+    cm_clock_sleep(CM_BUSY_PAUSE);
     return 1;
 }
 

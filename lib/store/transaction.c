@@ -1,5 +1,6 @@
 /* Transactions and savepoints: see store.h. They are raw statements, because
  * transactions of apr_dbd crash on a lost connection and ignore savepoints. */
+#include "base/clock.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -69,15 +70,15 @@ static cm_error_t *run_begin(cm_store_t *store, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const apr_time_t deadline =
-        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+        cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     int rc;
 
     while (ops->try_begin && ops->try_begin(&rc, store, ops->begin)) {
         if (!rc)
             return NULL;
-        if (!cm_statement_is_locked(store, rc) || apr_time_now() >= deadline)
+        if (!cm_statement_is_locked(store, rc) || cm_clock_now() >= deadline)
             return cm_statement_failure(store, rc, pool);
-        apr_sleep(CM_BEGIN_PAUSE + apr_time_now() % CM_BEGIN_PAUSE);
+        cm_clock_sleep(CM_BEGIN_PAUSE + cm_clock_now() % CM_BEGIN_PAUSE);
     }
     return cm_statement_command(store, ops->begin, pool);
 }
@@ -101,7 +102,7 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     err = begin(store, scratch_pool);
     for (i = 1; err && err->code == CM_UNAVAILABLE && i < TRIES; i++) {
         if (i > 1)
-            apr_sleep(TRIES_PAUSE);
+            cm_clock_sleep(TRIES_PAUSE);
         err = begin(store, scratch_pool);
     }
     if (err) {
@@ -120,12 +121,12 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
 static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
 {
     const apr_time_t deadline =
-        apr_time_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+        cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     cm_error_t *err = cm_statement_command(store, "COMMIT", pool);
 
     while (err && err->code == CM_BUSY && store->dialect->ops->one_writer &&
-           apr_time_now() < deadline) {
-        apr_sleep(CM_BUSY_PAUSE);
+           cm_clock_now() < deadline) {
+        cm_clock_sleep(CM_BUSY_PAUSE);
         err = cm_statement_command(store, "COMMIT", pool);
     }
     return err;

@@ -1,30 +1,31 @@
 /* Pull: the peer's outbox into our inbox (docs/wire.md). */
-#include "pull.h"
+#include "exchange/pull.h"
 
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "record/message.h"
 #include "node/altered.h"
 #include "outbox/read.h"
-#include "stop.h"
 #include "inbox/inbox.h"
+#include "exchange/run.h"
 
 #define BUSY_TRIES 4
 
-static cm_error_t *ask_once(sync_reply_t **reply, sync_pull_t *pull,
+static cm_error_t *ask_once(cm_reply_t **reply, cm_pull_t *pull,
                             const char *query, apr_pool_t *pool)
 {
-    sync_session_t *session = pull->session;
-    sync_http_reply_t *raw;
+    cm_session_t *session = pull->session;
+    cm_transport_reply_t *raw;
     cm_error_t *err;
 
     *reply = NULL;
-    err = sync_http_get(&raw, session->http, query, pool);
+    err = cm_transport_get(&raw, session->transport, query, pool);
     if (!err)
-        err = sync_reply_judge_get(reply, raw, pool);
+        err = cm_reply_judge_get(reply, raw, pool);
     pull->refusal =
-        err ? sync_reply_refusal(raw, *reply, err) : CM_REFUSAL_OF_ALL;
+        err ? cm_reply_refusal(raw, *reply, err) : CM_REFUSAL_OF_ALL;
     pull->too_large_here = err && !raw->status && err->code == CM_TOO_LARGE;
     if (!*reply)
         return err;
@@ -32,33 +33,32 @@ static cm_error_t *ask_once(sync_reply_t **reply, sync_pull_t *pull,
         (*reply)->kind != session->kind)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer changed its kind within a run");
-    CM_TRY(sync_session_meet(session, *reply, pool));
+    CM_TRY(cm_session_meet(session, *reply, pool));
     return err;
 }
 
-cm_error_t *sync_pull_ask(sync_reply_t **reply, sync_pull_t *pull,
-                          const char *query, apr_pool_t *pool)
+cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
+                        apr_pool_t *pool)
 {
     cm_error_t *err = ask_once(reply, pull, query, pool);
 
-    return sync_session_tells_again(pull->session, &err, pool)
+    return cm_session_tells_again(pull->session, &err, pool)
                ? ask_once(reply, pull, query, pool)
                : err;
 }
 
-static cm_error_t *fetch(sync_reply_t **reply, sync_pull_t *pull,
-                         apr_pool_t *pool)
+static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
 {
     const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(
         pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
         pull->received + 1, pull->limit, settings->batch_bytes);
 
-    return sync_pull_ask(reply, pull, query, pool);
+    return cm_pull_ask(reply, pull, query, pool);
 }
 
 /* The messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
-static cm_batch_t *slice(const sync_reply_t *reply, apr_int64_t received,
+static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
                          const apr_array_header_t *all, int first, int count,
                          apr_pool_t *pool)
 {
@@ -81,7 +81,7 @@ static cm_batch_t *slice(const sync_reply_t *reply, apr_int64_t received,
 }
 
 /* The application's own transactions may be in the way for a moment. */
-static cm_error_t *receive(cm_receipt_t **receipt, sync_session_t *session,
+static cm_error_t *receive(cm_receipt_t **receipt, cm_session_t *session,
                            const cm_batch_t *batch, apr_pool_t *pool)
 {
     apr_int64_t wanted;
@@ -95,12 +95,12 @@ static cm_error_t *receive(cm_receipt_t **receipt, sync_session_t *session,
                                session->kind == CM_PEER_GEM, pool);
         if (!err || err->code != CM_BUSY || ++tries == BUSY_TRIES)
             return err;
-        apr_sleep(tries * apr_time_from_msec(200));
+        cm_clock_sleep(tries * apr_time_from_msec(200));
     }
 }
 
 /* Keep and apply one batch; *RECEIVED moves on. */
-static void note_altered(sync_session_t *session, const cm_receipt_t *receipt,
+static void note_altered(cm_session_t *session, const cm_receipt_t *receipt,
                          apr_pool_t *pool)
 {
     int i;
@@ -109,37 +109,37 @@ static void note_altered(sync_session_t *session, const cm_receipt_t *receipt,
         const cm_altered_t *altered =
             &APR_ARRAY_IDX(receipt->altered, i, cm_altered_t);
 
-        sync_session_notice(session, "%s (" CM_ALTERED_REMEDY ")",
-                            cm_altered_text(altered, pool), altered->column);
+        cm_session_notice(session, "%s (" CM_ALTERED_REMEDY ")",
+                          cm_altered_text(altered, pool), altered->column);
     }
 }
 
-static cm_error_t *take(apr_int64_t *received, sync_session_t *session,
+static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
                         const cm_batch_t *batch, apr_pool_t *pool)
 {
-    sync_totals_t *totals = &session->totals;
+    cm_totals_t *totals = &session->totals;
     cm_receipt_t *receipt;
     cm_error_t *err = receive(&receipt, session, batch, pool);
 
     if (receipt) {
         totals->pulled += receipt->accepted;
         totals->applied += receipt->applied;
-        sync_session_keep_parked(totals->parked, receipt->parked);
+        cm_session_keep_parked(totals->parked, receipt->parked);
         note_altered(session, receipt, pool);
         if (cm_inbox_receipt_mostly_parked(receipt))
-            sync_session_notice(session,
-                                "%d of %d messages of a batch are parked here: "
-                                "a table or model may be missing",
-                                cm_inbox_receipt_mostly_parked(receipt),
-                                receipt->accepted);
+            cm_session_notice(session,
+                              "%d of %d messages of a batch are parked here: "
+                              "a table or model may be missing",
+                              cm_inbox_receipt_mostly_parked(receipt),
+                              receipt->accepted);
         *received = receipt->received;
     }
     return err;
 }
 
 /* A gem sends all that it has at once: it is taken in parts. */
-static cm_error_t *take_all(apr_int64_t *received, sync_session_t *session,
-                            const sync_reply_t *reply,
+static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
+                            const cm_reply_t *reply,
                             const apr_array_header_t *all,
                             apr_pool_t *scratch_pool)
 {
@@ -150,7 +150,7 @@ static cm_error_t *take_all(apr_int64_t *received, sync_session_t *session,
     apr_pool_create(&iterpool, scratch_pool);
     for (first = 0; first == 0 || first < all->nelts; first += count) {
         apr_pool_clear(iterpool);
-        CM_TRY(sync_stop_check(scratch_pool));
+        CM_TRY(cm_session_check(session, scratch_pool));
         count = all->nelts - first < most ? all->nelts - first : most;
         CM_TRY(take(received, session,
                     slice(reply, *received, all, first, count, iterpool),
@@ -163,10 +163,10 @@ static cm_error_t *take_all(apr_int64_t *received, sync_session_t *session,
 }
 
 /* Keep what came in REPLY. */
-static cm_error_t *keep(int *more, sync_pull_t *pull, const sync_reply_t *reply,
+static cm_error_t *keep(int *more, cm_pull_t *pull, const cm_reply_t *reply,
                         apr_int64_t before_pulled, apr_pool_t *pool)
 {
-    sync_session_t *session = pull->session;
+    cm_session_t *session = pull->session;
     apr_int64_t before = pull->received;
     apr_array_header_t *all;
 
@@ -185,16 +185,16 @@ static cm_error_t *keep(int *more, sync_pull_t *pull, const sync_reply_t *reply,
 }
 
 /* Ask once, and keep what comes. *MORE: there is more to ask for. */
-static cm_error_t *pull_batch(int *more, sync_pull_t *pull, apr_pool_t *pool)
+static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
 {
     apr_int64_t before_pulled = pull->session->totals.pulled;
     const int most = pull->session->node->settings->batch_messages;
-    sync_reply_t *reply;
+    cm_reply_t *reply;
     cm_error_t *err = fetch(&reply, pull, pool);
 
     *more = 1;
     if (err)
-        CM_TRY(sync_unfetched(&reply, pull, err, pool));
+        CM_TRY(cm_unfetched(&reply, pull, err, pool));
     if (!reply) /* it is tried once more, with less */
         return NULL;
     CM_TRY(keep(more, pull, reply, before_pulled, pool));
@@ -205,40 +205,40 @@ static cm_error_t *pull_batch(int *more, sync_pull_t *pull, apr_pool_t *pool)
 
 /* A peer of ours takes our next from_id as the proof that we hold what came
  * before it. */
-static cm_error_t *confirm(sync_pull_t *pull, apr_pool_t *pool)
+static cm_error_t *confirm(cm_pull_t *pull, apr_pool_t *pool)
 {
-    sync_reply_t *reply;
+    cm_reply_t *reply;
 
-    return sync_pull_ask(&reply, pull,
-                         apr_psprintf(pool,
-                                      "from_id=%" APR_INT64_T_FMT "&limit=0",
-                                      pull->received + 1),
-                         pool);
+    return cm_pull_ask(&reply, pull,
+                       apr_psprintf(pool,
+                                    "from_id=%" APR_INT64_T_FMT "&limit=0",
+                                    pull->received + 1),
+                       pool);
 }
 
-cm_error_t *sync_pull(sync_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
 {
-    sync_pull_t pull = {.session = session,
-                        .limit = session->node->settings->batch_messages};
+    cm_pull_t pull = {.session = session,
+                      .limit = session->node->settings->batch_messages};
     apr_int64_t first;
     apr_pool_t *iterpool;
     int more = 1;
 
-    CM_TRY(sync_session_load(session, scratch_pool));
+    CM_TRY(cm_session_load(session, scratch_pool));
     first = pull.received = session->peer->received;
     apr_pool_create(&iterpool, scratch_pool);
     while (more) {
         apr_pool_clear(iterpool);
-        CM_TRY(sync_stop_check(scratch_pool));
+        CM_TRY(cm_session_check(session, scratch_pool));
         CM_TRY(pull_batch(&more, &pull, iterpool));
     }
     if (pull.received > first && session->kind == CM_PEER_OURS)
         CM_TRY(confirm(&pull, scratch_pool));
     apr_pool_destroy(iterpool);
-    return sync_session_note(session, 0, scratch_pool);
+    return cm_session_note(session, 0, scratch_pool);
 }
 
-cm_error_t *sync_pull_retry(sync_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *cm_pull_retry(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_receipt_t *receipt;
     apr_int64_t parked;

@@ -1,5 +1,5 @@
 /* What a peer of ours says about what it refused: see remote_error.h. */
-#include "remote_error.h"
+#include "exchange/remote_error.h"
 
 #include <string.h>
 
@@ -47,7 +47,7 @@ static void read_text(const char **text, cm_json_t *json, apr_pool_t *pool)
     if (cm_json_peek(json) != '"')
         cm_json_skip(json, NULL, NULL);
     else if (cm_json_value(json, &value))
-        *text = sync_reply_excerpt(value.data, value.size, WORDS_MAX, pool);
+        *text = cm_reply_excerpt(value.data, value.size, WORDS_MAX, pool);
 }
 
 static void read_number(apr_int64_t *number, cm_json_t *json)
@@ -118,7 +118,7 @@ static void read_member(void *baton, const char *name, cm_json_t *json)
         cm_json_skip(json, NULL, NULL);
 }
 
-static words_t read_words(const sync_reply_t *reply, apr_pool_t *pool)
+static words_t read_words(const cm_reply_t *reply, apr_pool_t *pool)
 {
     words_t words = {.error = "", .hint = "", .code = "", .pool = pool};
     cm_json_t json;
@@ -149,7 +149,7 @@ static cm_code_e code_of_status(int status)
     }
 }
 
-cm_error_t *sync_remote_error(const sync_reply_t *reply, apr_pool_t *pool)
+cm_error_t *cm_remote_error(const cm_reply_t *reply, apr_pool_t *pool)
 {
     words_t words = read_words(reply, pool);
     cm_code_e code = code_of_status(reply->status);
@@ -170,8 +170,8 @@ cm_error_t *sync_remote_error(const sync_reply_t *reply, apr_pool_t *pool)
     return err;
 }
 
-apr_array_header_t *sync_remote_error_parked(const sync_reply_t *reply,
-                                             int *applied, apr_pool_t *pool)
+apr_array_header_t *cm_remote_error_parked(const cm_reply_t *reply,
+                                           int *applied, apr_pool_t *pool)
 {
     words_t words = read_words(reply, pool);
 

@@ -1,14 +1,11 @@
 /* One peer in one run: see session.h. */
-#include "session.h"
+#include "exchange/session.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
-#include "secret.h"
-#include "uri.h"
 #include "base/error.h"
 #include "store/store.h"
 #include "config/settings.h"
@@ -22,48 +19,48 @@
 
 #define PARKED_KEPT 100
 
-static void tell_number(sync_session_t *session, const char *name,
+static void tell_number(cm_session_t *session, const char *name,
                         apr_int64_t number)
 {
-    apr_table_setn(session->headers, name,
+    apr_table_setn(session->transport->headers, name,
                    apr_psprintf(session->pool, "%" APR_INT64_T_FMT, number));
 }
 
 /* Put what we hold of the peer's messages into the headers of the next
  * requests. Our own last number goes into one request only: by the second one
  * it may have grown. */
-static cm_error_t *tell_history(sync_session_t *session, apr_pool_t *pool)
+static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_t *peer = session->peer;
     const char *held = cm_epoch_claim_held(peer, session->pool);
     apr_int64_t newest;
 
     CM_TRY(cm_node_refresh(&newest, session->node, pool));
-    apr_table_setn(session->headers, "Communicator-Epoch",
+    apr_table_setn(session->transport->headers, "Communicator-Epoch",
                    session->node->epoch);
     tell_number(session, "Communicator-Newest", newest);
     tell_number(session, "Communicator-Received", peer->received);
-    apr_table_unset(session->headers, "Communicator-Held");
+    apr_table_unset(session->transport->headers, "Communicator-Held");
     if (held)
-        apr_table_setn(session->headers, "Communicator-Held", held);
-    apr_table_unset(session->headers, "Communicator-Peer-Epoch");
+        apr_table_setn(session->transport->headers, "Communicator-Held", held);
+    apr_table_unset(session->transport->headers, "Communicator-Peer-Epoch");
     if (peer->epoch)
-        apr_table_setn(session->headers, "Communicator-Peer-Epoch",
+        apr_table_setn(session->transport->headers, "Communicator-Peer-Epoch",
                        peer->epoch);
-    return sync_session_count_withheld(session, pool);
+    return cm_session_count_withheld(session, pool);
 }
 
-cm_error_t *sync_session_count_withheld(sync_session_t *session,
-                                        apr_pool_t *scratch_pool)
+cm_error_t *cm_session_count_withheld(cm_session_t *session,
+                                      apr_pool_t *scratch_pool)
 {
     CM_TRY(cm_withheld_count(&session->withheld, session->node,
                              session->settings->name, scratch_pool));
-    apr_table_setn(session->headers, "Communicator-Withheld",
+    apr_table_setn(session->transport->headers, "Communicator-Withheld",
                    cm_withheld_sum_text(&session->withheld, session->pool));
     return NULL;
 }
 
-cm_error_t *sync_session_load(sync_session_t *session, apr_pool_t *scratch_pool)
+cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = session->node->store;
     cm_error_t *err;
@@ -75,69 +72,38 @@ cm_error_t *sync_session_load(sync_session_t *session, apr_pool_t *scratch_pool)
     return tell_history(session, scratch_pool);
 }
 
-static cm_error_t *open_http(sync_session_t *session, cm_error_t **secret,
-                             const cm_settings_t *settings, int timeout)
+cm_session_t *cm_session_create(const cm_transport_t *transport,
+                                const char *own_name,
+                                const cm_peer_settings_t *settings,
+                                apr_pool_t *pool)
 {
-    apr_pool_t *pool = session->pool;
-    sync_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    cm_session_t *session = apr_pcalloc(pool, sizeof(*session));
+    cm_totals_t *totals = &session->totals;
 
-    config->peer = session->settings;
-    config->timeout = timeout;
-    config->reply_limit =
-        settings->max_body < INT_MAX ? settings->max_body : INT_MAX;
-    config->headers = session->headers;
-    apr_table_setn(config->headers, "Communicator-Protocol", "2");
-    apr_table_setn(config->headers, "Communicator-Node", settings->name);
-    CM_TRY(sync_uri_check(&config->uri, &config->loopback, session->settings,
-                          pool));
-    config->packs = session->settings->compress == CM_COMPRESS_AUTO
-                        ? !config->loopback
-                        : session->settings->compress == CM_COMPRESS_YES;
-    if (session->settings->user)
-        *secret = sync_secret_read(&config->password, session->settings, pool);
-    return sync_http_open(&session->http, config, pool);
-}
-
-cm_error_t *sync_session_probe(sync_session_t **session, cm_error_t **secret,
-                               const cm_settings_t *own,
-                               const cm_peer_settings_t *settings, int timeout,
-                               apr_pool_t *pool)
-{
-    sync_session_t *made = apr_pcalloc(pool, sizeof(*made));
-
-    *secret = NULL;
-    made->settings = settings;
-    made->headers = apr_table_make(pool, 8);
-    made->its_received = -1;
-    made->said =
+    session->settings = settings;
+    session->transport = transport;
+    session->its_received = -1;
+    session->said =
         (cm_status_said_t){.pending = -1, .parked = -1, .withheld = {-1, 0}};
-    made->pool = pool;
-    made->totals.parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
-    made->totals.parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
-    made->totals.withheld = apr_array_make(pool, 4, sizeof(cm_parked_t));
-    made->totals.withheld_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
-    made->totals.notices = apr_array_make(pool, 4, sizeof(const char *));
-    CM_TRY(open_http(made, secret, own, timeout));
-    *session = made;
-    return NULL;
+    session->pool = pool;
+    totals->parked = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    totals->parked_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    totals->withheld = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    totals->withheld_there = apr_array_make(pool, 4, sizeof(cm_parked_t));
+    totals->notices = apr_array_make(pool, 4, sizeof(const char *));
+    apr_table_setn(transport->headers, "Communicator-Protocol", "2");
+    apr_table_setn(transport->headers, "Communicator-Node", own_name);
+    return session;
 }
 
-cm_error_t *sync_session_open(sync_session_t **session, cm_node_t *node,
-                              const cm_peer_settings_t *settings, int timeout,
-                              apr_pool_t *pool)
+cm_error_t *cm_session_check(const cm_session_t *session, apr_pool_t *pool)
 {
-    cm_error_t *secret;
-
-    CM_TRY(sync_session_probe(session, &secret, node->settings, settings,
-                              timeout, pool));
-    CM_TRY(secret);
-    (*session)->node = node;
-    return sync_session_load(*session, pool);
+    return session->check ? session->check(pool) : NULL;
 }
 
 /* Change the peer's row under its lock: another host may have moved the
  * cursors since we read it. */
-static cm_error_t *update(sync_session_t *session,
+static cm_error_t *update(cm_session_t *session,
                           void (*change)(cm_peer_t *peer, const void *baton),
                           const void *baton, apr_pool_t *scratch_pool)
 {
@@ -166,8 +132,8 @@ static void set_epoch(cm_peer_t *peer, const void *baton)
 
 /* Refuse a peer whose history does not fit, and keep its epoch when it is
  * met first. */
-static cm_error_t *check_history(sync_session_t *session,
-                                 const sync_reply_t *reply, apr_pool_t *pool)
+static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
+                                 apr_pool_t *pool)
 {
     cm_claim_t claim = reply->claim;
 
@@ -177,25 +143,25 @@ static cm_error_t *check_history(sync_session_t *session,
                           pool));
     if (claim.proved > session->proved)
         session->proved = claim.proved;
-    apr_table_unset(session->headers, "Communicator-Newest");
+    apr_table_unset(session->transport->headers, "Communicator-Newest");
     if (session->peer->epoch)
         return NULL;
     CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
                   pool));
     if (session->settings->gem)
-        sync_session_notice(
-            session,
-            "it is not a gem: it speaks Communicator's protocol, "
-            "which is used from now on; remove protocol=gem "
-            "(%s:%d)",
-            session->settings->place.file, session->settings->place.line);
+        cm_session_notice(session,
+                          "it is not a gem: it speaks Communicator's protocol, "
+                          "which is used from now on; remove protocol=gem "
+                          "(%s:%d)",
+                          session->settings->place.file,
+                          session->settings->place.line);
     return NULL;
 }
 
 /* Refuse a reply without our headers unless a person has declared the peer to
  * be a gem, and it never was anything else: a proxy that removes the headers
  * makes one of ours look the same, and a gem is sent no deletes. */
-static cm_error_t *check_gem(const sync_session_t *session, apr_pool_t *pool)
+static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_settings_t *settings = session->settings;
 
@@ -224,7 +190,7 @@ static cm_error_t *check_gem(const sync_session_t *session, apr_pool_t *pool)
 }
 
 /* A program of tomorrow may have another way to say things. */
-static cm_error_t *check_protocol(const sync_reply_t *reply, apr_pool_t *pool)
+static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
 {
     if (reply->protocol == CM_OUR_PROTOCOL)
         return NULL;
@@ -235,7 +201,7 @@ static cm_error_t *check_protocol(const sync_reply_t *reply, apr_pool_t *pool)
                          pool, "install the newer program here too");
 }
 
-static cm_error_t *check_name(const sync_session_t *session, const char *name,
+static cm_error_t *check_name(const cm_session_t *session, const char *name,
                               apr_pool_t *pool)
 {
     const cm_peer_settings_t *settings = session->settings;
@@ -244,7 +210,7 @@ static cm_error_t *check_name(const sync_session_t *session, const char *name,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_PROTOCOL, "the peer calls itself '%s', not '%s'",
-                name ? sync_reply_excerpt(name, strlen(name), 80, pool) : "",
+                name ? cm_reply_excerpt(name, strlen(name), 80, pool) : "",
                 settings->name),
         pool,
         "CommunicatorPeer here (%s:%d) and CommunicatorName there must be the "
@@ -252,9 +218,8 @@ static cm_error_t *check_name(const sync_session_t *session, const char *name,
         settings->place.file, settings->place.line);
 }
 
-cm_error_t *sync_session_meet(sync_session_t *session,
-                              const sync_reply_t *reply,
-                              apr_pool_t *scratch_pool)
+cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
+                            apr_pool_t *scratch_pool)
 {
     if (reply->kind == CM_PEER_UNKNOWN)
         return NULL;
@@ -270,7 +235,8 @@ cm_error_t *sync_session_meet(sync_session_t *session,
     if (session->peer)
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
-    sync_http_take_gzip(session->http, reply->takes_gzip);
+    session->transport->accept_gzip(session->transport->baton,
+                                    reply->takes_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
     if (reply->withheld.count >= 0)
@@ -286,8 +252,8 @@ cm_error_t *sync_session_meet(sync_session_t *session,
     return NULL;
 }
 
-int sync_session_tells_again(sync_session_t *session, cm_error_t **err,
-                             apr_pool_t *scratch_pool)
+int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
+                           apr_pool_t *scratch_pool)
 {
     if (!*err || (*err)->code != CM_EPOCH || session->told_again ||
         !session->node)
@@ -300,50 +266,51 @@ int sync_session_tells_again(sync_session_t *session, cm_error_t **err,
     return !*err;
 }
 
-static cm_error_t *greet(sync_session_t *session, apr_pool_t *scratch_pool)
+static cm_error_t *greet(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
                      session->peer ? session->peer->confirmed : 0);
-    sync_http_reply_t *raw;
-    sync_reply_t *reply;
+    cm_transport_reply_t *raw;
+    cm_reply_t *reply;
     cm_error_t *err;
 
-    CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
-    err = sync_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(sync_session_meet(session, reply, scratch_pool));
+    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2,
+                             scratch_pool));
+    err = cm_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(cm_session_meet(session, reply, scratch_pool));
     /* A gap is not a failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
 }
 
-cm_error_t *sync_session_greet(sync_session_t *session,
-                               apr_pool_t *scratch_pool)
+cm_error_t *cm_session_greet(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_error_t *err = greet(session, scratch_pool);
 
-    return sync_session_tells_again(session, &err, scratch_pool)
+    return cm_session_tells_again(session, &err, scratch_pool)
                ? greet(session, scratch_pool)
                : err;
 }
 
-void sync_session_insist(sync_session_t *session)
+void cm_session_insist(cm_session_t *session)
 {
-    apr_table_setn(session->headers, "Communicator-Drain", "1");
+    apr_table_setn(session->transport->headers, "Communicator-Drain", "1");
 }
 
-cm_error_t *sync_session_pause(sync_session_t *session, int pause,
-                               apr_pool_t *scratch_pool)
+cm_error_t *cm_session_pause(cm_session_t *session, int pause,
+                             apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT "&pause=%d",
                      session->peer->confirmed, pause);
-    sync_http_reply_t *raw;
-    sync_reply_t *reply;
+    cm_transport_reply_t *raw;
+    cm_reply_t *reply;
     cm_error_t *err;
 
-    CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, scratch_pool));
-    err = sync_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(sync_session_meet(session, reply, scratch_pool));
+    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2,
+                             scratch_pool));
+    err = cm_reply_judge_post(&reply, raw, scratch_pool);
+    CM_TRY(cm_session_meet(session, reply, scratch_pool));
     CM_TRY(err);
     if (session->kind != CM_PEER_OURS)
         return cm_error_hint(CM_FAIL(scratch_pool, CM_PROTOCOL,
@@ -369,8 +336,8 @@ static void set_contact(cm_peer_t *peer, const void *baton)
         peer->last_pull_at = cm_clocks_now();
 }
 
-cm_error_t *sync_session_note(sync_session_t *session, int pushed,
-                              apr_pool_t *scratch_pool)
+cm_error_t *cm_session_note(cm_session_t *session, int pushed,
+                            apr_pool_t *scratch_pool)
 {
     note_t note = {pushed, session->peer->clock_offset};
 
@@ -389,26 +356,26 @@ static void set_sent(cm_peer_t *peer, const void *baton)
         peer->sent = *seq;
 }
 
-cm_error_t *sync_session_note_sent(sync_session_t *session, apr_int64_t seq,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
+                                 apr_pool_t *scratch_pool)
 {
     return update(session, set_sent, &seq, scratch_pool);
 }
 
-apr_int64_t sync_session_withheld(const sync_session_t *session)
+apr_int64_t cm_session_withheld(const cm_session_t *session)
 {
     apr_int64_t there = session->said.withheld.count;
 
     return session->withheld.count + (there > 0 ? there : 0);
 }
 
-int sync_session_is_set_back(const sync_session_t *session)
+int cm_session_is_set_back(const cm_session_t *session)
 {
     return session->its_received >= 0 &&
            session->its_received < session->peer->confirmed;
 }
 
-void sync_session_notice(sync_session_t *session, const char *format, ...)
+void cm_session_notice(cm_session_t *session, const char *format, ...)
 {
     va_list args;
 
@@ -418,8 +385,8 @@ void sync_session_notice(sync_session_t *session, const char *format, ...)
     va_end(args);
 }
 
-void sync_session_keep_parked(apr_array_header_t *list,
-                              const apr_array_header_t *parked)
+void cm_session_keep_parked(apr_array_header_t *list,
+                            const apr_array_header_t *parked)
 {
     int i;
 

@@ -3,34 +3,34 @@
  * A reply with the header Communicator-Protocol is ours. Without it, it is a
  * gem's only when it looks like one (docs/wire.md). Everything else comes
  * from something in between: a proxy, a login page, httpd itself. */
-#ifndef REPLY_H
-#define REPLY_H
+#ifndef CM_EXCHANGE_REPLY_H
+#define CM_EXCHANGE_REPLY_H
 
 #include "node/epoch.h"
 #include "outbox/withheld.h"
-#include "http.h"
+#include "exchange/transport.h"
 
 #define CM_OUR_PROTOCOL 2
 
-typedef enum sync_peer_kind_e {
+typedef enum cm_peer_kind_e {
     CM_PEER_UNKNOWN,
     CM_PEER_OURS,
     CM_PEER_GEM
-} sync_peer_kind_e;
+} cm_peer_kind_e;
 
 /* What a refused request may mean for one of several messages in it. */
-typedef enum sync_refusal_e {
+typedef enum cm_refusal_e {
     CM_REFUSAL_OF_ALL, /* nothing: the peer or the way is not ready */
     CM_REFUSAL_MAYBE,  /* it may be the message, or a failure that passes */
     CM_REFUSAL_DATA,   /* something does not like what stands in it */
     CM_REFUSAL_SIZE    /* it is too large */
-} sync_refusal_e;
+} cm_refusal_e;
 
 /* Numbers are -1 where the reply does not say. */
-typedef struct sync_reply_t {
-    sync_peer_kind_e kind;
+typedef struct cm_reply_t {
+    cm_peer_kind_e kind;
     int status;
-    const char *data; /* as in sync_http_reply_t */
+    const char *data; /* as in cm_transport_reply_t */
     apr_size_t size;
     apr_int64_t protocol;     /* that it speaks; ours only */
     const char *node;         /* ours only; NULL: not known */
@@ -48,37 +48,36 @@ typedef struct sync_reply_t {
     cm_withheld_sum_t withheld; /* of its messages, from us */
     int stopped; /* it waits until a person has seen to a message */
     int later;   /* it names a time to try again */
-} sync_reply_t;
+} cm_reply_t;
 
 /* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for
  * 200 with a list. Fails with the code that fits the status: CM_UNAUTHORIZED,
  * CM_FORBIDDEN, CM_NOT_FOUND, CM_GAP, CM_EPOCH, CM_PEER_FAILED, ..., or
  * CM_PROTOCOL when it is not an answer of a peer. */
-cm_error_t *sync_reply_judge_get(sync_reply_t **reply,
-                                 const sync_http_reply_t *raw,
-                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *cm_reply_judge_get(cm_reply_t **reply,
+                               const cm_transport_reply_t *raw,
+                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Judge RAW, the answer to a POST: succeeds only when the whole batch is safe
- * there. Fails as sync_reply_judge_get(), and with CM_TOO_LARGE. */
-cm_error_t *sync_reply_judge_post(sync_reply_t **reply,
-                                  const sync_http_reply_t *raw,
-                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+ * there. Fails as cm_reply_judge_get(), and with CM_TOO_LARGE. */
+cm_error_t *cm_reply_judge_post(cm_reply_t **reply,
+                                const cm_transport_reply_t *raw,
+                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Judge RAW, the answer to a question that only ours understand: succeeds for
- * 200. Fails as sync_reply_judge_get(). */
-cm_error_t *sync_reply_judge_answer(sync_reply_t **reply,
-                                    const sync_http_reply_t *raw,
-                                    apr_pool_t *pool) CM_UNUSED_RESULT;
+ * 200. Fails as cm_reply_judge_get(). */
+cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
+                                  const cm_transport_reply_t *raw,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return what ERR, with which a request failed, may mean for a message in it.
  * RAW is what came back; REPLY what was made of it, or NULL. */
-sync_refusal_e sync_reply_refusal(const sync_http_reply_t *raw,
-                                  const sync_reply_t *reply,
-                                  const cm_error_t *err);
+cm_refusal_e cm_reply_refusal(const cm_transport_reply_t *raw,
+                              const cm_reply_t *reply, const cm_error_t *err);
 
 /* Return the beginning of DATA, at most MOST characters, fit for a terminal:
  * control characters and what is no ASCII become spaces. */
-const char *sync_reply_excerpt(const char *data, apr_size_t size,
-                               apr_size_t most, apr_pool_t *pool);
+const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
+                             apr_pool_t *pool);
 
 #endif

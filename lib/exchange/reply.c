@@ -1,16 +1,16 @@
 /* What an HTTP answer means: see reply.h. */
-#include "reply.h"
+#include "exchange/reply.h"
 
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "record/message.h"
-#include "remote_error.h"
 #include "base/number.h"
+#include "record/message.h"
 #include "node/epoch.h"
 #include "outbox/withheld.h"
+#include "exchange/remote_error.h"
 
 #define EXCERPT 60
 
@@ -18,8 +18,8 @@ static const char let_headers_pass[] =
     "a proxy in between removes headers that begin with 'Communicator-': let "
     "it pass them";
 
-const char *sync_reply_excerpt(const char *data, apr_size_t size,
-                               apr_size_t most, apr_pool_t *pool)
+const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
+                             apr_pool_t *pool)
 {
     char *text = apr_palloc(pool, most + 1);
     apr_size_t in, out = 0;
@@ -37,9 +37,9 @@ const char *sync_reply_excerpt(const char *data, apr_size_t size,
 }
 
 /* Return the number in header NAME, at most MOST, or -1. */
-static apr_int64_t header_number(sync_reply_t *reply,
-                                 const sync_http_reply_t *raw, const char *name,
-                                 apr_int64_t most)
+static apr_int64_t header_number(cm_reply_t *reply,
+                                 const cm_transport_reply_t *raw,
+                                 const char *name, apr_int64_t most)
 {
     const char *text = apr_table_get(raw->headers, name);
     apr_int64_t number;
@@ -52,7 +52,7 @@ static apr_int64_t header_number(sync_reply_t *reply,
 }
 
 /* The peer's clock against the middle of our exchange with it. */
-static void read_clock(sync_reply_t *reply, const sync_http_reply_t *raw)
+static void read_clock(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
     apr_int64_t clock =
         header_number(reply, raw, "Communicator-Clock", CM_CLOCK_MAX);
@@ -63,7 +63,7 @@ static void read_clock(sync_reply_t *reply, const sync_http_reply_t *raw)
             clock - (raw->began + (raw->ended - raw->began) / 2);
 }
 
-static void read_claim(sync_reply_t *reply, const sync_http_reply_t *raw)
+static void read_claim(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
     cm_claim_t *claim = &reply->claim;
 
@@ -77,7 +77,7 @@ static void read_claim(sync_reply_t *reply, const sync_http_reply_t *raw)
 }
 
 /* Read the numbers of messages, and how many of them wait. */
-static void read_numbers(sync_reply_t *reply, const sync_http_reply_t *raw)
+static void read_numbers(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
     static const apr_int64_t most = CM_SEQ_MAX;
 
@@ -92,7 +92,7 @@ static void read_numbers(sync_reply_t *reply, const sync_http_reply_t *raw)
 }
 
 /* Return whether the peer takes requests packed by gzip (RFC 7694). */
-static int takes_gzip(const sync_http_reply_t *raw, apr_pool_t *pool)
+static int takes_gzip(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     const char *codings = apr_table_get(raw->headers, "Accept-Encoding");
     char *last, *coding;
@@ -104,9 +104,9 @@ static int takes_gzip(const sync_http_reply_t *raw, apr_pool_t *pool)
     return coding != NULL;
 }
 
-static sync_reply_t *read_reply(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
-    sync_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
+    cm_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
 
     reply->status = raw->status;
     reply->data = raw->data;
@@ -126,7 +126,7 @@ static sync_reply_t *read_reply(const sync_http_reply_t *raw, apr_pool_t *pool)
     return reply;
 }
 
-static int is_plain_type(const sync_http_reply_t *raw)
+static int is_plain_type(const cm_transport_reply_t *raw)
 {
     const char *type = apr_table_get(raw->headers, "Content-Type");
 
@@ -135,23 +135,23 @@ static int is_plain_type(const sync_http_reply_t *raw)
 }
 
 /* What a gem says, trimmed; NULL when it is too long to be a word of its. */
-static const char *short_body(const sync_http_reply_t *raw, apr_pool_t *pool)
+static const char *short_body(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     return raw->size > EXCERPT
                ? NULL
-               : sync_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
+               : cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
 }
 
-static cm_error_t *foreign(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *foreign(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     const char *type = apr_table_get(raw->headers, "Content-Type");
-    const char *text = sync_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
+    const char *text = cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool);
     cm_error_t *err = CM_FAIL(
         pool, CM_PROTOCOL,
         "a reply that is not Communicator's: status %d, type '%s', "
         "'%s'",
         raw->status,
-        type ? sync_reply_excerpt(type, strlen(type), EXCERPT, pool) : "none",
+        type ? cm_reply_excerpt(type, strlen(type), EXCERPT, pool) : "none",
         text);
 
     return cm_error_hint(err, pool,
@@ -160,19 +160,19 @@ static cm_error_t *foreign(const sync_http_reply_t *raw, apr_pool_t *pool)
                          "httpd");
 }
 
-static cm_error_t *redirected(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *redirected(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     const char *place = apr_table_get(raw->headers, "Location");
     cm_error_t *err = CM_FAIL(
         pool, CM_PROTOCOL, "the peer redirects (%d) to '%s'", raw->status,
-        place ? sync_reply_excerpt(place, strlen(place), 200, pool) : "");
+        place ? cm_reply_excerpt(place, strlen(place), 200, pool) : "");
 
     return cm_error_hint(err, pool,
                          "redirects are not followed: write the final "
                          "address into uri=");
 }
 
-static cm_error_t *refused(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *refused(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     if (raw->status == 401)
         return cm_error_hint(
@@ -189,7 +189,7 @@ static cm_error_t *refused(const sync_http_reply_t *raw, apr_pool_t *pool)
 }
 
 /* Our own replies carry our headers. */
-static cm_error_t *too_large(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *too_large(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     if (apr_table_get(raw->headers, "Communicator-Protocol"))
         return cm_error_hint(
@@ -203,7 +203,8 @@ static cm_error_t *too_large(const sync_http_reply_t *raw, apr_pool_t *pool)
 }
 
 /* Statuses that mean the same whoever answered: httpd itself, a proxy. */
-static cm_error_t *judge_status(const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *judge_status(const cm_transport_reply_t *raw,
+                                apr_pool_t *pool)
 {
     int status = raw->status;
 
@@ -226,7 +227,7 @@ static cm_error_t *judge_status(const sync_http_reply_t *raw, apr_pool_t *pool)
     if (status == 429 || status >= 500)
         return cm_error_hint(
             CM_FAIL(pool, CM_PEER_FAILED, "the peer answers %d '%s'", status,
-                    sync_reply_excerpt(raw->data, raw->size, EXCERPT, pool)),
+                    cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool)),
             pool, "the error log of the peer's httpd says why");
     return foreign(raw, pool);
 }
@@ -242,7 +243,7 @@ static cm_error_t *cut_off(apr_pool_t *pool)
 }
 
 /* Return whether the body of RAW is as one of ours begins. */
-static int looks_ours(const sync_http_reply_t *raw)
+static int looks_ours(const cm_transport_reply_t *raw)
 {
     static const char *const beginnings[] = {
         "{\"received\":", "[{\"id\":", "[]", "{\"error\":"};
@@ -259,14 +260,14 @@ static int looks_ours(const sync_http_reply_t *raw)
 
 /* Judge a reply that has none of our headers and is not from a gem: its body
  * shows whether it is one of ours whose headers were removed. */
-static cm_error_t *judge_stranger(const sync_reply_t *reply,
-                                  const sync_http_reply_t *raw,
+static cm_error_t *judge_stranger(const cm_reply_t *reply,
+                                  const cm_transport_reply_t *raw,
                                   apr_pool_t *pool)
 {
     cm_error_t *err;
 
     if (raw->status >= 500 && *raw->data == '{') {
-        err = sync_remote_error(reply, pool);
+        err = cm_remote_error(reply, pool);
         if (err->code == CM_PROTOCOL)
             return err;
     }
@@ -281,18 +282,18 @@ static cm_error_t *judge_stranger(const sync_reply_t *reply,
 }
 
 /* A number that no peer has would let cursors jump. */
-static cm_error_t *strange(const sync_reply_t *reply,
-                           const sync_http_reply_t *raw, apr_pool_t *pool)
+static cm_error_t *strange(const cm_reply_t *reply,
+                           const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     const char *text = apr_table_get(raw->headers, reply->strange);
 
     return CM_FAIL(pool, CM_PROTOCOL,
                    "the header %s of the peer's reply is '%s'", reply->strange,
-                   sync_reply_excerpt(text, strlen(text), EXCERPT, pool));
+                   cm_reply_excerpt(text, strlen(text), EXCERPT, pool));
 }
 
-static cm_error_t *judge_ours(const sync_reply_t *reply,
-                              const sync_http_reply_t *raw, int success,
+static cm_error_t *judge_ours(const cm_reply_t *reply,
+                              const cm_transport_reply_t *raw, int success,
                               apr_pool_t *pool)
 {
     apr_int64_t reached = success == 200 ? reply->last : reply->received;
@@ -303,12 +304,12 @@ static cm_error_t *judge_ours(const sync_reply_t *reply,
         return reached < 0 ? cut_off(pool) : NULL;
     if (raw->status == 401 || raw->status == 413)
         return judge_status(raw, pool);
-    return sync_remote_error(reply, pool);
+    return cm_remote_error(reply, pool);
 }
 
 /* A reply of ours: most of them are about the peer as a whole. */
-static sync_refusal_e refusal_of_ours(const sync_reply_t *reply,
-                                      const cm_error_t *err)
+static cm_refusal_e refusal_of_ours(const cm_reply_t *reply,
+                                    const cm_error_t *err)
 {
     if (reply->status == 413)
         return CM_REFUSAL_SIZE;
@@ -321,9 +322,8 @@ static sync_refusal_e refusal_of_ours(const sync_reply_t *reply,
                : CM_REFUSAL_OF_ALL;
 }
 
-sync_refusal_e sync_reply_refusal(const sync_http_reply_t *raw,
-                                  const sync_reply_t *reply,
-                                  const cm_error_t *err)
+cm_refusal_e cm_reply_refusal(const cm_transport_reply_t *raw,
+                              const cm_reply_t *reply, const cm_error_t *err)
 {
     if (raw->unreached || err->code == CM_TLS || err->code == CM_FILE)
         return CM_REFUSAL_OF_ALL;
@@ -347,8 +347,9 @@ sync_refusal_e sync_reply_refusal(const sync_http_reply_t *raw,
     }
 }
 
-cm_error_t *sync_reply_judge_get(sync_reply_t **reply,
-                                 const sync_http_reply_t *raw, apr_pool_t *pool)
+cm_error_t *cm_reply_judge_get(cm_reply_t **reply,
+                               const cm_transport_reply_t *raw,
+                               apr_pool_t *pool)
 {
     const char *text = raw->data;
 
@@ -365,9 +366,9 @@ cm_error_t *sync_reply_judge_get(sync_reply_t **reply,
     return NULL;
 }
 
-cm_error_t *sync_reply_judge_answer(sync_reply_t **reply,
-                                    const sync_http_reply_t *raw,
-                                    apr_pool_t *pool)
+cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
+                                  const cm_transport_reply_t *raw,
+                                  apr_pool_t *pool)
 {
     *reply = read_reply(raw, pool);
     if ((*reply)->kind != CM_PEER_OURS)
@@ -377,9 +378,9 @@ cm_error_t *sync_reply_judge_answer(sync_reply_t **reply,
     return raw->status == 200 ? NULL : judge_ours(*reply, raw, 200, pool);
 }
 
-cm_error_t *sync_reply_judge_post(sync_reply_t **reply,
-                                  const sync_http_reply_t *raw,
-                                  apr_pool_t *pool)
+cm_error_t *cm_reply_judge_post(cm_reply_t **reply,
+                                const cm_transport_reply_t *raw,
+                                apr_pool_t *pool)
 {
     const char *text;
 

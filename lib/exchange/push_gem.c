@@ -1,6 +1,6 @@
 /* Pushing to a Communicator of 2011 (docs/wire.md, part A): its numbers have
  * no gaps, its batches are small, and its 409 says where to go on. */
-#include "push.h"
+#include "exchange/push.h"
 
 #include <apr_strings.h>
 
@@ -12,7 +12,7 @@
 #define BATCH_MESSAGES 100
 #define BATCH_BYTES    102400
 
-void sync_gem_begin(sync_push_t *push)
+void cm_push_gem_begin(cm_push_t *push)
 {
     if (push->limits.messages > BATCH_MESSAGES)
         push->limits.messages = BATCH_MESSAGES;
@@ -21,19 +21,18 @@ void sync_gem_begin(sync_push_t *push)
     push->next_id = push->session->peer->confirmed_id + 1;
 }
 
-cm_error_t *sync_gem_before(sync_push_t *push, const sync_ready_t *ready,
-                            apr_pool_t *scratch_pool)
+cm_error_t *cm_push_gem_before(cm_push_t *push, const cm_ready_t *ready,
+                               apr_pool_t *scratch_pool)
 {
     if (ready->batch.last <= push->session->peer->sent)
         return NULL;
-    return sync_session_note_sent(push->session, ready->batch.last,
-                                  scratch_pool);
+    return cm_session_note_sent(push->session, ready->batch.last, scratch_pool);
 }
 
-cm_error_t *sync_gem_accepted(sync_push_t *push, const sync_ready_t *ready,
-                              apr_pool_t *scratch_pool)
+cm_error_t *cm_push_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
+                                 apr_pool_t *scratch_pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
 
     CM_TRY(cm_outbox_confirm(session->node, session->settings->name,
                              ready->batch.last, ready->last_id, scratch_pool));
@@ -42,10 +41,10 @@ cm_error_t *sync_gem_accepted(sync_push_t *push, const sync_ready_t *ready,
     return NULL;
 }
 
-cm_error_t *sync_gem_agree(sync_push_t *push, apr_int64_t wanted,
-                           apr_pool_t *scratch_pool)
+cm_error_t *cm_push_gem_agree(cm_push_t *push, apr_int64_t wanted,
+                              apr_pool_t *scratch_pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     apr_int64_t after, first_id;
 
     CM_TRY(cm_gem_seek(&after, &first_id, session->node,
@@ -58,11 +57,11 @@ cm_error_t *sync_gem_agree(sync_push_t *push, apr_int64_t wanted,
                              scratch_pool,
                              "see \"ANOTHER HISTORY\" in communicator-sync(8)");
     if (wanted < push->next_id)
-        sync_session_notice(session,
-                            "it holds our messages up to %" APR_INT64_T_FMT
-                            " only: restored from a backup? Sending the "
-                            "following ones again",
-                            wanted - 1);
+        cm_session_notice(session,
+                          "it holds our messages up to %" APR_INT64_T_FMT
+                          " only: restored from a backup? Sending the "
+                          "following ones again",
+                          wanted - 1);
     push->next_id = wanted;
     if (after <= push->after) {
         push->after = after;

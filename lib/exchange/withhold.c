@@ -1,11 +1,11 @@
 /* Holding back single messages of a push: see withhold.h. */
-#include "withhold.h"
+#include "exchange/withhold.h"
 
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "stop.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "outbox/read.h"
 #include "outbox/withheld.h"
@@ -28,12 +28,12 @@ typedef enum way_e {
 
 typedef struct refused_t {
     apr_int64_t seq;
-    sync_refusal_e refusal;
+    cm_refusal_e refusal;
     cm_refuser_e refuser;
     const char *reason, *hint;
 } refused_t;
 
-struct sync_refused_t {
+struct cm_refused_t {
     apr_array_header_t *list; /* refused_t: since the last one that passed */
     int noted;                /* so many of them stand in the database */
     apr_int64_t passed;       /* up to here the peer has all */
@@ -44,17 +44,16 @@ struct sync_refused_t {
 };
 
 /* Return up to where the peer has all. */
-static apr_int64_t passed(const sync_push_t *push)
+static apr_int64_t passed(const cm_push_t *push)
 {
     return push->session->kind == CM_PEER_GEM ? push->refused->passed
                                               : push->told;
 }
 
-cm_error_t *sync_withhold_begin(sync_push_t *push, apr_pool_t *scratch_pool)
+cm_error_t *cm_withhold_begin(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    sync_session_t *session = push->session;
-    struct sync_refused_t *refused =
-        apr_pcalloc(session->pool, sizeof(*refused));
+    cm_session_t *session = push->session;
+    struct cm_refused_t *refused = apr_pcalloc(session->pool, sizeof(*refused));
 
     apr_pool_create(&refused->pool, session->pool);
     refused->list = apr_array_make(session->pool, 4, sizeof(refused_t));
@@ -64,15 +63,15 @@ cm_error_t *sync_withhold_begin(sync_push_t *push, apr_pool_t *scratch_pool)
         return NULL;
     CM_TRY(cm_withheld_forget(session->node, session->settings->name,
                               passed(push), scratch_pool));
-    return sync_session_count_withheld(session, scratch_pool);
+    return cm_session_count_withheld(session, scratch_pool);
 }
 
 /* Read the last message that the peer has, *SEQ, to be sent once more: it is
  * passed over there. *BODY is NULL when none is here any more. */
 static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
-                             sync_push_t *push, apr_pool_t *pool)
+                             cm_push_t *push, apr_pool_t *pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     const char *peer = session->settings->name;
     cm_reading_t reading = {.peer = peer, .limits = {1, 1}};
     cm_batch_t *batch;
@@ -93,33 +92,33 @@ static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
     if (batch->messages->nelts != 1 || batch->first_seq != *seq)
         return NULL;
     *body = cm_buffer_create(1024, pool);
-    sync_push_write(*body, batch, 0);
+    cm_push_write(*body, batch, 0);
     return NULL;
 }
 
 /* Return whether BODY passes. */
-static int passes(sync_push_t *push, apr_int64_t after, const char *body,
+static int passes(cm_push_t *push, apr_int64_t after, const char *body,
                   apr_size_t size, apr_pool_t *pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     const char *query =
         session->kind == CM_PEER_GEM
             ? NULL
             : apr_psprintf(pool, "after=%" APR_INT64_T_FMT, after);
-    sync_http_reply_t *raw;
-    sync_reply_t *reply;
+    cm_transport_reply_t *raw;
+    cm_reply_t *reply;
     cm_error_t *err;
 
-    err = sync_http_post(&raw, session->http, query, body, size, pool);
+    err = cm_transport_post(&raw, session->transport, query, body, size, pool);
     if (!err)
-        err = sync_reply_judge_post(&reply, raw, pool);
+        err = cm_reply_judge_post(&reply, raw, pool);
     return !err && reply->kind == session->kind;
 }
 
 /* Try whether the way is open. */
-static cm_error_t *try_way(sync_push_t *push, apr_pool_t *pool)
+static cm_error_t *try_way(cm_push_t *push, apr_pool_t *pool)
 {
-    struct sync_refused_t *refused = push->refused;
+    struct cm_refused_t *refused = push->refused;
     apr_int64_t seq = 0;
     cm_buffer_t *body;
 
@@ -134,7 +133,7 @@ static cm_error_t *try_way(sync_push_t *push, apr_pool_t *pool)
 }
 
 /* Return ERR with the number of the message of READY, if it is one. */
-static cm_error_t *named(cm_error_t *err, const sync_ready_t *ready)
+static cm_error_t *named(cm_error_t *err, const cm_ready_t *ready)
 {
     if (ready->count != 1)
         return err;
@@ -143,10 +142,9 @@ static cm_error_t *named(cm_error_t *err, const sync_ready_t *ready)
 }
 
 /* Go on behind the one message of READY. */
-static void refuse(sync_push_t *push, const sync_ready_t *ready,
-                   cm_error_t *err)
+static void refuse(cm_push_t *push, const cm_ready_t *ready, cm_error_t *err)
 {
-    struct sync_refused_t *refused = push->refused;
+    struct cm_refused_t *refused = push->refused;
     refused_t *one = apr_array_push(refused->list);
 
     one->seq = ready->seq;
@@ -163,15 +161,15 @@ static void refuse(sync_push_t *push, const sync_ready_t *ready,
 }
 
 /* A message alone was refused: try it a few times, for it may be bad luck. */
-static cm_error_t *refused_alone(sync_push_t *push, const sync_ready_t *ready,
+static cm_error_t *refused_alone(cm_push_t *push, const cm_ready_t *ready,
                                  cm_error_t *err)
 {
-    struct sync_refused_t *refused = push->refused;
+    struct cm_refused_t *refused = push->refused;
     int tries = push->refusal == CM_REFUSAL_SIZE ? TRIES - 1 : TRIES;
 
     if (++refused->tries < tries) {
-        CM_TRY(sync_stop_check(ready->pool));
-        apr_sleep(PAUSE * refused->tries);
+        CM_TRY(cm_session_check(push->session, ready->pool));
+        cm_clock_sleep(PAUSE * refused->tries);
         return NULL;
     }
     refuse(push, ready, err);
@@ -181,8 +179,8 @@ static cm_error_t *refused_alone(sync_push_t *push, const sync_ready_t *ready,
     return cm_error_copy(refused->first, push->session->pool);
 }
 
-cm_error_t *sync_withhold_refused(sync_push_t *push, const sync_ready_t *ready,
-                                  cm_error_t *err)
+cm_error_t *cm_withhold_refused(cm_push_t *push, const cm_ready_t *ready,
+                                cm_error_t *err)
 {
     if (push->refusal == CM_REFUSAL_OF_ALL)
         return named(err, ready);
@@ -197,10 +195,10 @@ cm_error_t *sync_withhold_refused(sync_push_t *push, const sync_ready_t *ready,
     return NULL;
 }
 
-cm_error_t *sync_withhold_before(sync_push_t *push, apr_pool_t *scratch_pool)
+cm_error_t *cm_withhold_before(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    struct sync_refused_t *refused = push->refused;
-    sync_session_t *session = push->session;
+    struct cm_refused_t *refused = push->refused;
+    cm_session_t *session = push->session;
 
     for (; refused->noted < refused->list->nelts; refused->noted++) {
         const refused_t *one =
@@ -219,10 +217,10 @@ cm_error_t *sync_withhold_before(sync_push_t *push, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-cm_error_t *sync_withhold_passed(sync_push_t *push, apr_pool_t *scratch_pool)
+cm_error_t *cm_withhold_passed(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    struct sync_refused_t *refused = push->refused;
-    sync_session_t *session = push->session;
+    struct cm_refused_t *refused = push->refused;
+    cm_session_t *session = push->session;
     apr_array_header_t *told;
     int i;
 
@@ -237,15 +235,15 @@ cm_error_t *sync_withhold_passed(sync_push_t *push, apr_pool_t *scratch_pool)
 
         *parked = (cm_parked_t){.id = one->seq, .reason = one->reason};
     }
-    sync_session_keep_parked(session->totals.withheld, told);
+    cm_session_keep_parked(session->totals.withheld, told);
     apr_array_clear(refused->list);
     refused->noted = 0;
     apr_pool_clear(refused->pool);
-    return sync_session_count_withheld(session, scratch_pool);
+    return cm_session_count_withheld(session, scratch_pool);
 }
 
 /* Return whether all that was refused was so for what it is. */
-static int is_sure(const struct sync_refused_t *refused)
+static int is_sure(const struct cm_refused_t *refused)
 {
     int i;
 
@@ -257,39 +255,39 @@ static int is_sure(const struct sync_refused_t *refused)
 }
 
 /* Let the peer go on behind what was refused, with nothing to take. */
-static cm_error_t *pass_by(sync_push_t *push, apr_pool_t *pool)
+static cm_error_t *pass_by(cm_push_t *push, apr_pool_t *pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     const char *query =
         apr_psprintf(pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
                      push->told, push->after);
-    sync_http_reply_t *raw;
-    sync_reply_t *reply;
+    cm_transport_reply_t *raw;
+    cm_reply_t *reply;
 
-    CM_TRY(sync_http_post(&raw, session->http, query, "[]", 2, pool));
-    CM_TRY(sync_reply_judge_post(&reply, raw, pool));
-    CM_TRY(sync_session_meet(session, reply, pool));
+    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2, pool));
+    CM_TRY(cm_reply_judge_post(&reply, raw, pool));
+    CM_TRY(cm_session_meet(session, reply, pool));
     push->told = reply->received < push->after ? reply->received : push->after;
     return NULL;
 }
 
-cm_error_t *sync_withhold_end(sync_push_t *push, apr_pool_t *scratch_pool)
+cm_error_t *cm_withhold_end(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    struct sync_refused_t *refused = push->refused;
+    struct cm_refused_t *refused = push->refused;
 
     if (!refused->list->nelts)
         return NULL;
     if (!is_sure(refused))
         return cm_error_copy(refused->first, push->session->pool);
-    CM_TRY(sync_withhold_before(push, scratch_pool));
+    CM_TRY(cm_withhold_before(push, scratch_pool));
     CM_TRY(pass_by(push, scratch_pool));
-    return sync_withhold_passed(push, scratch_pool);
+    return cm_withhold_passed(push, scratch_pool);
 }
 
-cm_error_t *sync_withhold_forget(sync_push_t *push, apr_pool_t *scratch_pool)
+cm_error_t *cm_withhold_forget(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    struct sync_refused_t *refused = push->refused;
-    sync_session_t *session = push->session;
+    struct cm_refused_t *refused = push->refused;
+    cm_session_t *session = push->session;
     int noted = refused->noted;
 
     apr_array_clear(refused->list);

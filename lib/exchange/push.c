@@ -1,39 +1,39 @@
 /* Push: the outbox to the peer (docs/wire.md). */
-#include "push.h"
+#include "exchange/push.h"
 
 #include <apr_strings.h>
 
 #include "record/message.h"
 #include "outbox/missing.h"
-#include "remote_error.h"
-#include "stop.h"
-#include "withhold.h"
 #include "outbox/outbox.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
-#include "gem/gem.h"
 #include "inbox/inbox.h"
+#include "gem/gem.h"
+#include "exchange/remote_error.h"
+#include "exchange/run.h"
+#include "exchange/withhold.h"
 
 #define ROOM        (1280 * 1024) /* what is not used costs nothing */
 #define HALVINGS    12
 #define OLD_HISTORY "see \"ANOTHER HISTORY\" in communicator-sync(8)"
 
 /* The peer of ours holds less than it had confirmed: it was set back. */
-static void step_back(sync_push_t *push, apr_int64_t received)
+static void step_back(cm_push_t *push, apr_int64_t received)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
 
     if (received < session->peer->confirmed)
-        sync_session_notice(session,
-                            "it holds our messages up to %" APR_INT64_T_FMT
-                            " only, not %" APR_INT64_T_FMT
-                            ": restored from a backup? Sending them again",
-                            received, session->peer->confirmed);
+        cm_session_notice(session,
+                          "it holds our messages up to %" APR_INT64_T_FMT
+                          " only, not %" APR_INT64_T_FMT
+                          ": restored from a backup? Sending them again",
+                          received, session->peer->confirmed);
     push->after = received;
     push->told = received;
 }
 
-static cm_error_t *agree(sync_push_t *push, apr_int64_t wanted,
+static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
                          cm_error_t *refusal, apr_pool_t *pool)
 {
     int gem = push->session->kind == CM_PEER_GEM;
@@ -45,12 +45,12 @@ static cm_error_t *agree(sync_push_t *push, apr_int64_t wanted,
                              pool, OLD_HISTORY);
     push->agreed = 1;
     if (gem)
-        return sync_gem_agree(push, wanted, pool);
+        return cm_push_gem_agree(push, wanted, pool);
     step_back(push, wanted - 1);
     return NULL;
 }
 
-void sync_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
+void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
 {
     int i;
 
@@ -62,7 +62,7 @@ void sync_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
 }
 
 /* Note what the peer holds of ours. */
-static cm_error_t *note_told(sync_push_t *push, apr_pool_t *pool)
+static cm_error_t *note_told(cm_push_t *push, apr_pool_t *pool)
 {
     if (push->told <= push->noted)
         return NULL;
@@ -73,7 +73,7 @@ static cm_error_t *note_told(sync_push_t *push, apr_pool_t *pool)
 }
 
 /* Number the next messages, and note what the peer holds with them. */
-static cm_error_t *stamp(sync_push_t *push, apr_pool_t *pool)
+static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
 {
     int stamped;
 
@@ -88,13 +88,12 @@ static cm_error_t *stamp(sync_push_t *push, apr_pool_t *pool)
 }
 
 /* Keep of BATCH what is needed when its memory is used for the next one. */
-static void keep(sync_ready_t *ready, sync_push_t *push,
-                 const cm_batch_t *batch)
+static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
 {
     const apr_array_header_t *messages = batch->messages;
-    const sync_http_t *http = push->session->http;
+    const cm_transport_t *transport = push->session->transport;
 
-    sync_push_write(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
+    cm_push_write(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
     ready->batch = *batch;
     ready->batch.messages = NULL;
     ready->batch.held_reason = apr_pstrdup(ready->pool, batch->held_reason);
@@ -105,16 +104,16 @@ static void keep(sync_ready_t *ready, sync_push_t *push,
         ready->last_id =
             APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->id;
     }
-    ready->body = sync_http_body(http, ready->buffer->data, ready->buffer->size,
-                                 ready->pool);
+    ready->body = transport->pack(transport->baton, ready->buffer->data,
+                                  ready->buffer->size, ready->pool);
     ready->made = 1;
 }
 
 /* Read what follows AFTER. Messages get their numbers as they are needed. */
-static cm_error_t *make_ready(sync_ready_t *ready, sync_push_t *push,
+static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
                               apr_int64_t after)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     cm_reading_t reading = {.peer = session->settings->name,
                             .after = after,
                             .limits = push->limits,
@@ -140,7 +139,7 @@ static cm_error_t *make_ready(sync_ready_t *ready, sync_push_t *push,
 /* While the peer is at work on a batch: make the one behind AFTER ready, and
  * note what it held before. What fails here is done again, and fails, in its
  * turn. */
-static void look_ahead(sync_push_t *push, apr_int64_t after, sync_ready_t *next)
+static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
 {
     cm_error_t *err;
 
@@ -155,74 +154,74 @@ static void look_ahead(sync_push_t *push, apr_int64_t after, sync_ready_t *next)
 
 /* Note what ERR may mean for one message. A gem may have kept it in spite of a
  * reply that was lost, and would count it. */
-static void note_refusal(sync_push_t *push, const sync_http_reply_t *raw,
-                         const sync_reply_t *reply, const cm_error_t *err)
+static void note_refusal(cm_push_t *push, const cm_transport_reply_t *raw,
+                         const cm_reply_t *reply, const cm_error_t *err)
 {
     int gem = push->session->kind == CM_PEER_GEM;
 
     if (!err)
         return;
-    push->refusal = sync_reply_refusal(raw, reply, err);
+    push->refusal = cm_reply_refusal(raw, reply, err);
     push->refuser = reply && reply->kind == CM_PEER_OURS ? CM_REFUSER_PEER
                                                          : CM_REFUSER_PROXY;
     if (gem && push->refusal == CM_REFUSAL_MAYBE && raw->status != 500)
         push->refusal = CM_REFUSAL_OF_ALL;
 }
 
-static cm_error_t *send_batch(sync_reply_t **reply, sync_push_t *push,
-                              const sync_ready_t *ready, sync_ready_t *next)
+static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
+                              const cm_ready_t *ready, cm_ready_t *next)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
+    const cm_transport_t *transport = session->transport;
     const apr_int64_t last = ready->batch.last;
     apr_pool_t *pool = ready->pool;
     const char *query = NULL;
-    sync_http_reply_t *raw;
+    cm_transport_reply_t *raw;
     cm_error_t *err;
 
     push->refusal = CM_REFUSAL_OF_ALL;
-    CM_TRY(sync_withhold_before(push, pool));
+    CM_TRY(cm_withhold_before(push, pool));
     if (session->kind == CM_PEER_GEM)
-        CM_TRY(sync_gem_before(push, ready, pool));
+        CM_TRY(cm_push_gem_before(push, ready, pool));
     else
         query = apr_psprintf(
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
             push->told, last);
-    sync_http_send(session->http, query, &ready->body, pool);
+    transport->send(transport->baton, query, &ready->body, pool);
     look_ahead(push, last, next);
-    err = sync_http_finish(&raw, session->http, pool);
+    err = transport->finish(&raw, transport->baton, pool);
     if (!err)
-        err = sync_reply_judge_post(reply, raw, pool);
+        err = cm_reply_judge_post(reply, raw, pool);
     note_refusal(push, raw, *reply, err);
     if (!*reply)
         return err;
     if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer changed its kind within a run");
-    CM_TRY(sync_session_meet(session, *reply, pool));
+    CM_TRY(cm_session_meet(session, *reply, pool));
     return err;
 }
 
-static void note_mostly_parked(sync_session_t *session,
+static void note_mostly_parked(cm_session_t *session,
                                const apr_array_header_t *parked, int count)
 {
     const cm_receipt_t receipt = {.accepted = count,
                                   .parked = (apr_array_header_t *)parked};
 
     if (cm_inbox_receipt_mostly_parked(&receipt))
-        sync_session_notice(session,
-                            "%d of %d messages of a batch are parked there: a "
-                            "table or model may be missing",
-                            cm_inbox_receipt_mostly_parked(&receipt), count);
+        cm_session_notice(session,
+                          "%d of %d messages of a batch are parked there: a "
+                          "table or model may be missing",
+                          cm_inbox_receipt_mostly_parked(&receipt), count);
 }
 
 /* The peer may say that it holds more than this batch (an answer of it was
  * lost): that is proved by sending the rest too, not taken on trust. */
-static cm_error_t *accepted_by_ours(sync_push_t *push,
-                                    const sync_ready_t *ready,
-                                    const sync_reply_t *reply, apr_pool_t *pool)
+static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
+                                    const cm_reply_t *reply, apr_pool_t *pool)
 {
     const apr_int64_t last = ready->batch.last;
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
     apr_array_header_t *parked;
     int applied;
 
@@ -233,24 +232,24 @@ static cm_error_t *accepted_by_ours(sync_push_t *push,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;
     push->after = last; /* rows behind the last message are not for it */
-    parked = sync_remote_error_parked(reply, &applied, pool);
-    sync_session_keep_parked(session->totals.parked_there, parked);
+    parked = cm_remote_error_parked(reply, &applied, pool);
+    cm_session_keep_parked(session->totals.parked_there, parked);
     note_mostly_parked(session, parked, ready->count);
     return NULL;
 }
 
-static cm_error_t *accepted(sync_push_t *push, const sync_ready_t *ready,
-                            const sync_reply_t *reply, apr_pool_t *pool)
+static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
+                            const cm_reply_t *reply, apr_pool_t *pool)
 {
     if (push->session->kind == CM_PEER_GEM)
-        CM_TRY(sync_gem_accepted(push, ready, pool));
+        CM_TRY(cm_push_gem_accepted(push, ready, pool));
     else
         CM_TRY(accepted_by_ours(push, ready, reply, pool));
     push->session->totals.pushed += ready->count;
     if (push->session->moved)
         push->session->moved(push->session->baton, "push",
                              push->session->totals.pushed, push->total);
-    CM_TRY(sync_withhold_passed(push, pool));
+    CM_TRY(cm_withhold_passed(push, pool));
     push->agreed = 0;
     push->shrunk = 0;
     if (push->limits.messages * 2 <= push->ceiling.messages)
@@ -262,7 +261,7 @@ static cm_error_t *accepted(sync_push_t *push, const sync_ready_t *ready,
 
 /* Send half as much the next time. What did not fit is not tried again in
  * this run; what took too long may have been the network. */
-static int shrink(sync_push_t *push, int count, apr_int64_t size,
+static int shrink(cm_push_t *push, int count, apr_int64_t size,
                   const cm_error_t *err)
 {
     if (count < 2 || ++push->shrunk > HALVINGS)
@@ -276,38 +275,38 @@ static int shrink(sync_push_t *push, int count, apr_int64_t size,
     return 1;
 }
 
-static cm_error_t *push_batch(sync_push_t *push, const sync_ready_t *ready,
-                              sync_ready_t *next)
+static cm_error_t *push_batch(cm_push_t *push, const cm_ready_t *ready,
+                              cm_ready_t *next)
 {
     apr_pool_t *pool = ready->pool;
-    sync_reply_t *reply = NULL;
+    cm_reply_t *reply = NULL;
     cm_error_t *err = send_batch(&reply, push, ready, next);
 
     if (!err)
         return accepted(push, ready, reply, pool);
     next->made = 0;
     if (err->code == CM_GAP && reply) {
-        CM_TRY(sync_withhold_forget(push, pool));
+        CM_TRY(cm_withhold_forget(push, pool));
         return agree(push, reply->wanted, err, pool);
     }
     if (shrink(push, ready->count, (apr_int64_t)ready->body.size, err))
         return NULL;
-    return sync_withhold_refused(push, ready, err);
+    return cm_withhold_refused(push, ready, err);
 }
 
-static void count_held_back(sync_session_t *session, const cm_batch_t *batch)
+static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
 {
-    sync_totals_t *totals = &session->totals;
+    cm_totals_t *totals = &session->totals;
 
     totals->held_back += batch->held_back;
     if (batch->held_back > 0 && !totals->held_reason)
         totals->held_reason = apr_pstrdup(session->pool, batch->held_reason);
 }
 
-static cm_error_t *push_all(sync_push_t *push, apr_pool_t *scratch_pool)
+static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
 {
-    sync_ready_t one = {0}, other = {0};
-    sync_ready_t *ready = &one, *next = &other, *before;
+    cm_ready_t one = {0}, other = {0};
+    cm_ready_t *ready = &one, *next = &other, *before;
     apr_pool_t *pool;
 
     apr_pool_create(&pool, scratch_pool);
@@ -317,7 +316,7 @@ static cm_error_t *push_all(sync_push_t *push, apr_pool_t *scratch_pool)
     one.buffer = cm_buffer_create(ROOM, pool);
     other.buffer = cm_buffer_create(ROOM, pool);
     do {
-        CM_TRY(sync_stop_check(scratch_pool));
+        CM_TRY(cm_session_check(push->session, scratch_pool));
         if (!ready->made || ready->batch.after != push->after)
             CM_TRY(make_ready(ready, push, push->after));
         count_held_back(push->session, &ready->batch);
@@ -330,14 +329,14 @@ static cm_error_t *push_all(sync_push_t *push, apr_pool_t *scratch_pool)
         ready = next;
         next = before;
     } while (before->batch.more || before->count > 0 || push->unstamped);
-    CM_TRY(sync_withhold_end(push, pool));
+    CM_TRY(cm_withhold_end(push, pool));
     apr_pool_destroy(pool);
     return NULL;
 }
 
 /* Is there anything to push? */
-static cm_error_t *is_empty(int *empty, sync_push_t *push,
-                            sync_session_t *session, apr_pool_t *pool)
+static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
+                            apr_pool_t *pool)
 {
     cm_pending_t pending;
 
@@ -348,7 +347,7 @@ static cm_error_t *is_empty(int *empty, sync_push_t *push,
     return NULL;
 }
 
-static void begin(sync_push_t *push, sync_session_t *session)
+static void begin(cm_push_t *push, cm_session_t *session)
 {
     const cm_settings_t *settings = session->node->settings;
 
@@ -360,15 +359,15 @@ static void begin(sync_push_t *push, sync_session_t *session)
     push->unstamped = 1;
     push->stamping.peer = session->settings->name;
     if (session->kind == CM_PEER_GEM)
-        sync_gem_begin(push);
+        cm_push_gem_begin(push);
     push->ceiling = push->limits;
 }
 
 /* Compare what a peer of ours holds with what it has confirmed: where its
  * clock proves that it holds more, that is not sent again. */
-static cm_error_t *compare(sync_push_t *push, apr_pool_t *pool)
+static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
 {
-    sync_session_t *session = push->session;
+    cm_session_t *session = push->session;
 
     if (session->kind != CM_PEER_OURS || session->its_received < 0)
         return NULL;
@@ -379,10 +378,10 @@ static cm_error_t *compare(sync_push_t *push, apr_pool_t *pool)
     return note_told(push, pool);
 }
 
-cm_error_t *sync_push(sync_session_t *session, int quiet_when_empty,
-                      apr_pool_t *scratch_pool)
+cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
+                    apr_pool_t *scratch_pool)
 {
-    sync_push_t push = {0};
+    cm_push_t push = {0};
     cm_error_t *err = NULL, *later;
     apr_int64_t said;
     int empty;
@@ -391,18 +390,18 @@ cm_error_t *sync_push(sync_session_t *session, int quiet_when_empty,
     CM_TRY(is_empty(&empty, &push, session, scratch_pool));
     if (empty && quiet_when_empty)
         return NULL;
-    CM_TRY(sync_session_load(session, scratch_pool));
-    CM_TRY(sync_session_greet(session, scratch_pool));
+    CM_TRY(cm_session_load(session, scratch_pool));
+    CM_TRY(cm_session_greet(session, scratch_pool));
     /* Messages get their names only from here on: not in a database that was
      * restored. */
     begin(&push, session);
     CM_TRY(compare(&push, scratch_pool));
-    CM_TRY(sync_withhold_begin(&push, scratch_pool));
+    CM_TRY(cm_withhold_begin(&push, scratch_pool));
     if (!empty || push.after < session->peer->confirmed)
         err = push_all(&push, scratch_pool);
-    later = sync_withhold_forget(&push, scratch_pool);
+    later = cm_withhold_forget(&push, scratch_pool);
     if (!later)
         later = note_told(&push, scratch_pool);
     CM_TRY(err ? err : later);
-    return sync_session_note(session, 1, scratch_pool);
+    return cm_session_note(session, 1, scratch_pool);
 }

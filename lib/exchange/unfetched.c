@@ -2,14 +2,14 @@
  * asking for less, and the peer is asked to withhold it. That is done only if
  * the messages after it can be fetched; a peer that does not answer at all is
  * asked again in a later run. */
-#include "pull.h"
+#include "exchange/pull.h"
 
 #include <apr_escape.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "record/message.h"
-#include "stop.h"
 #include "inbox/inbox.h"
 
 #define TRIES 3
@@ -22,29 +22,29 @@
 
 /* Return whether the peer answers when it is asked for nothing, and knows how
  * to hold messages back. */
-static int is_open(sync_pull_t *pull, apr_pool_t *pool)
+static int is_open(cm_pull_t *pull, apr_pool_t *pool)
 {
-    sync_reply_t *reply;
+    cm_reply_t *reply;
     cm_error_t *err =
-        sync_pull_ask(&reply, pull,
-                      apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
-                                   pull->received + 1),
-                      pool);
+        cm_pull_ask(&reply, pull,
+                    apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
+                                 pull->received + 1),
+                    pool);
 
     return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
 }
 
 /* Ask for one message behind SKIP others. *LAST: the number before it, or the
  * last one of all when there is none; 0: it cannot be fetched either. */
-static cm_error_t *look_behind(apr_int64_t *last, int *is_end,
-                               sync_pull_t *pull, int skip, apr_pool_t *pool)
+static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
+                               int skip, apr_pool_t *pool)
 {
     const char *query =
         apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=1&skip=%d",
                      pull->received + 1, skip);
     apr_array_header_t *all;
-    sync_reply_t *reply;
-    cm_error_t *err = sync_pull_ask(&reply, pull, query, pool);
+    cm_reply_t *reply;
+    cm_error_t *err = cm_pull_ask(&reply, pull, query, pool);
 
     *last = 0;
     if (err)
@@ -59,33 +59,32 @@ static cm_error_t *look_behind(apr_int64_t *last, int *is_end,
 }
 
 /* Tell the peer to hold back what it has for us up to LAST. */
-static cm_error_t *tell(sync_reply_t **reply, sync_pull_t *pull,
-                        apr_int64_t last, int by_us, const char *reason,
-                        apr_pool_t *pool)
+static cm_error_t *tell(cm_reply_t **reply, cm_pull_t *pull, apr_int64_t last,
+                        int by_us, const char *reason, apr_pool_t *pool)
 {
-    sync_session_t *session = pull->session;
+    cm_session_t *session = pull->session;
     const char *because =
         apr_pescape_urlencoded(pool, apr_pstrndup(pool, reason, REASON_BYTES));
     cm_parked_t parked = {.id = last, .reason = reason};
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_parked_t));
 
-    CM_TRY(sync_pull_ask(reply, pull,
-                         apr_psprintf(pool,
-                                      "from_id=%" APR_INT64_T_FMT
-                                      "&limit=1&withhold=%" APR_INT64_T_FMT
-                                      "&by=%s&because=%s",
-                                      pull->received + 1, last,
-                                      by_us ? "peer" : "proxy", because),
-                         pool));
+    CM_TRY(cm_pull_ask(reply, pull,
+                       apr_psprintf(pool,
+                                    "from_id=%" APR_INT64_T_FMT
+                                    "&limit=1&withhold=%" APR_INT64_T_FMT
+                                    "&by=%s&because=%s",
+                                    pull->received + 1, last,
+                                    by_us ? "peer" : "proxy", because),
+                       pool));
     pull->limit = 1;
     APR_ARRAY_PUSH(one, cm_parked_t) = parked;
-    sync_session_keep_parked(session->totals.withheld_there, one);
+    cm_session_keep_parked(session->totals.withheld_there, one);
     return NULL;
 }
 
 /* One message alone could not be fetched, for ERR: look for the next one that
  * can be. */
-static cm_error_t *go_around(sync_reply_t **reply, sync_pull_t *pull,
+static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
                              cm_error_t *err, apr_pool_t *pool)
 {
     const char *reason = cm_error_text(err, pool);
@@ -99,7 +98,7 @@ static cm_error_t *go_around(sync_reply_t **reply, sync_pull_t *pull,
     apr_pool_create(&iterpool, pool);
     for (skip = 1; skip <= MOST && !last && !is_end; skip++) {
         apr_pool_clear(iterpool);
-        CM_TRY(sync_stop_check(pool));
+        CM_TRY(cm_session_check(pull->session, pool));
         CM_TRY(look_behind(&last, &is_end, pull, skip, iterpool));
         sure = sure && (last || pull->refusal != CM_REFUSAL_MAYBE);
     }
@@ -109,10 +108,10 @@ static cm_error_t *go_around(sync_reply_t **reply, sync_pull_t *pull,
     return tell(reply, pull, last, by_us, reason, pool);
 }
 
-cm_error_t *sync_unfetched(sync_reply_t **reply, sync_pull_t *pull,
-                           cm_error_t *err, apr_pool_t *pool)
+cm_error_t *cm_unfetched(cm_reply_t **reply, cm_pull_t *pull, cm_error_t *err,
+                         apr_pool_t *pool)
 {
-    const sync_refusal_e refusal = pull->refusal;
+    const cm_refusal_e refusal = pull->refusal;
     const int too_large_here = pull->too_large_here;
     int tries = refusal == CM_REFUSAL_SIZE ? TRIES - 1 : TRIES;
 
@@ -125,7 +124,7 @@ cm_error_t *sync_unfetched(sync_reply_t **reply, sync_pull_t *pull,
         return NULL;
     }
     if (++pull->tries < tries) {
-        apr_sleep(PAUSE * pull->tries);
+        cm_clock_sleep(PAUSE * pull->tries);
         return NULL;
     }
     pull->refusal = refusal;

@@ -1,0 +1,22 @@
+/* Requests to a peer: see transport.h. */
+#include "exchange/transport.h"
+
+cm_error_t *cm_transport_get(cm_transport_reply_t **reply,
+                             const cm_transport_t *transport, const char *query,
+                             apr_pool_t *pool)
+{
+    transport->send(transport->baton, query, NULL, pool);
+    return transport->finish(reply, transport->baton, pool);
+}
+
+cm_error_t *cm_transport_post(cm_transport_reply_t **reply,
+                              const cm_transport_t *transport,
+                              const char *query, const char *data,
+                              apr_size_t size, apr_pool_t *pool)
+{
+    cm_transport_body_t body =
+        transport->pack(transport->baton, data, size, pool);
+
+    transport->send(transport->baton, query, &body, pool);
+    return transport->finish(reply, transport->baton, pool);
+}
