@@ -254,7 +254,7 @@ static void check_standby(sync_check_t *check)
 {
     apr_pool_t *pool = check->pool;
     const char *why;
-    cm_error_t *err = cm_standby_check(&why, check->client->store, pool);
+    cm_error_t *err = cm_store_standby(&why, check->client->store, pool);
 
     if (!err && !why)
         return;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <apr_escape.h>
+
 int cm_value_is_digits(cm_value_t value, const char *digits)
 {
     return value.kind == CM_TEXT && value.size &&
@@ -20,19 +22,12 @@ const char *cm_value_hex(apr_size_t *size, cm_value_t value)
     return *size % 2 == 0 && !strcmp(digits + *size, "\"}") ? digits : NULL;
 }
 
-static int hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
-
 char *cm_value_from_hex(const char *digits, apr_size_t size, apr_pool_t *pool)
 {
-    char *bytes = apr_palloc(pool, size / 2 + 1), *to = bytes;
-    const char *end = digits + size;
+    char *bytes = apr_palloc(pool, size / 2 + 1);
 
-    for (; digits < end; digits += 2)
-        *to++ = (char)(hex_digit(digits[0]) << 4 | hex_digit(digits[1]));
-    *to = '\0';
+    apr_unescape_hex(bytes, digits, size, 0, NULL);
+    bytes[size / 2] = '\0';
     return bytes;
 }
 

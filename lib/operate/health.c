@@ -171,7 +171,7 @@ cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
                "cannot read the state of this node");
     health->state = state;
     health->driver = cm_dialect_of_store(node->store)->driver;
-    CM_TRY(cm_standby_check(&health->standby, node->store, result_pool));
+    CM_TRY(cm_store_standby(&health->standby, node->store, result_pool));
     CM_TRY_FOR(read_made(health, node, result_pool), result_pool,
                "cannot count what was made");
     CM_TRY(read_peers(health, node, result_pool));

@@ -1,5 +1,4 @@
 /* Many rows in one statement: see bulk.h. */
-#include "store/bulk_lists.h"
 #include "store/internal.h"
 
 #include <stdarg.h>
@@ -88,42 +87,32 @@ static cm_error_t *run_chunk(apr_int64_t *affected, cm_store_t *store,
     return cm_prepared_run(affected, store, sql, arguments, count, 1, pool);
 }
 
-/* Run the statement made from TEMPLATE for all rows; *TOTAL counts. */
+/* Run the statement made from TEMPLATE for all rows. *TOTAL (may be NULL) gets
+ * their number. */
 static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
                        const char *template, const cm_bulk_t *bulk,
                        apr_pool_t *scratch_pool)
 {
     cm_bulk_chunk_t chunk =
         cm_bulk_chunk_begin(bulk, store->dialect, template, scratch_pool);
+    apr_int64_t sum = 0;
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
-    chunk.listed = template == store->dialect->ops->update_listed;
-    *total = 0;
     apr_pool_create(&iterpool, scratch_pool);
     while (!err && cm_bulk_chunk_next(&chunk)) {
         apr_int64_t affected = 0;
 
         apr_pool_clear(iterpool);
         err = run_chunk(&affected, store, &chunk, iterpool);
-        *total += affected;
+        sum += affected;
     }
     if (err)
         err = cm_error_copy(err, scratch_pool);
+    else if (total)
+        *total = sum;
     apr_pool_destroy(iterpool);
     return err;
-}
-
-/* Make *TOTAL, rows sent, the number of rows that were new. */
-static cm_error_t *leave_out_kept(apr_int64_t *total, cm_store_t *store,
-                                  const cm_bulk_t *bulk, apr_pool_t *pool)
-{
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(&rows, store, store->dialect->ops->count_kept,
-                               NULL, 0, pool));
-    *total = cm_bulk_rows(bulk) - cm_cell_number(rows, 0, 0);
-    return NULL;
 }
 
 cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
@@ -132,20 +121,19 @@ cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const char *template = INSERT;
-    apr_int64_t total;
-    int count_kept;
+    cm_rows_t *rows;
 
-    if (present == CM_PRESENT_KEEP)
-        template = apr_pstrcat(scratch_pool, template, ops->keep, NULL);
-    count_kept = present == CM_PRESENT_KEEP && inserted && ops->count_kept;
-    if (count_kept)
-        CM_TRY(cm_statement_run(NULL, store, ops->count_before, NULL, 0,
-                                scratch_pool));
-    CM_TRY(run(&total, store, template, bulk, scratch_pool));
-    if (count_kept)
-        CM_TRY(leave_out_kept(&total, store, bulk, scratch_pool));
-    if (inserted)
-        *inserted = total;
+    if (present == CM_PRESENT_FAIL)
+        return run(inserted, store, template, bulk, scratch_pool);
+    template = apr_pstrcat(scratch_pool, template, ops->keep, NULL);
+    if (!inserted || !ops->count_kept)
+        return run(inserted, store, template, bulk, scratch_pool);
+    CM_TRY(cm_statement_run(NULL, store, ops->count_before, NULL, 0,
+                            scratch_pool));
+    CM_TRY(run(NULL, store, template, bulk, scratch_pool));
+    CM_TRY(cm_statement_select(&rows, store, ops->count_kept, NULL, 0,
+                               scratch_pool));
+    *inserted = cm_bulk_rows(bulk) - cm_cell_number(rows, 0, 0);
     return NULL;
 }
 
@@ -153,27 +141,17 @@ cm_error_t *cm_bulk_update(apr_int64_t *updated, cm_store_t *store,
                            const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    const char *template = ops->update;
-    apr_int64_t total;
+    const int listed =
+        ops->update_listed && cm_bulk_chunk_can_list(bulk, store->packet_limit);
 
-    if (ops->update_listed &&
-        cm_bulk_lists_can_update(bulk, store->packet_limit))
-        template = ops->update_listed;
-    CM_TRY(run(&total, store, template, bulk, scratch_pool));
-    if (updated)
-        *updated = total;
-    return NULL;
+    return run(updated, store, listed ? ops->update_listed : ops->update, bulk,
+               scratch_pool);
 }
 
 cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
                            const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
 {
-    apr_int64_t total;
-
-    CM_TRY(run(&total, store, store->dialect->ops->remove, bulk, scratch_pool));
-    if (deleted)
-        *deleted = total;
-    return NULL;
+    return run(deleted, store, store->dialect->ops->remove, bulk, scratch_pool);
 }
 
 /* Select with the statement made for one chunk. */

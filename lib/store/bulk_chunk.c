@@ -1,5 +1,8 @@
-/* The statements that bulk.c runs: see internal.h. */
-#include "store/bulk_lists.h"
+/* The statements that bulk.c runs: see internal.h.
+ *
+ * MariaDB and MySQL find rows by lists of keys where they can: joining the rows
+ * given, as for the other databases, would cost as much there as the update
+ * itself. */
 #include "store/internal.h"
 
 #include <string.h>
@@ -11,6 +14,9 @@
 /* Bytes of SQL and parameters together. */
 #define STATEMENT_LIMIT (8 * 1024 * 1024)
 
+/* The same, where an update lists its keys. */
+#define LISTED_LIMIT (1024 * 1024)
+
 cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
                                     const cm_dialect_t *dialect,
                                     const char *template, apr_pool_t *pool)
@@ -18,6 +24,7 @@ cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
     return (cm_bulk_chunk_t){.bulk = bulk,
                              .dialect = dialect,
                              .template = template,
+                             .listed = template == dialect->ops->update_listed,
                              .same = apr_pcalloc(pool, bulk->column_count + 1)};
 }
 
@@ -39,31 +46,96 @@ static const char *list(const cm_bulk_t *bulk, int count, const char *before,
     return text;
 }
 
-static const char *key_comparison(const cm_bulk_chunk_t *chunk,
-                                  apr_pool_t *pool)
+/* Return "t.a = v.c0 AND t.b = v.c1" for the columns from FIRST up to END. */
+static const char *equations(const cm_bulk_chunk_t *chunk, int first, int end,
+                             const char *alias, const char *between,
+                             apr_pool_t *pool)
 {
     const cm_bulk_t *bulk = chunk->bulk;
     const char *text = "";
     int i;
 
-    for (i = 0; i < bulk->key_count; i++)
-        text =
-            apr_pstrcat(pool, text, i ? " AND t." : "t.", bulk->columns[i].name,
-                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    for (i = first; i < end; i++)
+        text = apr_pstrcat(pool, text, i > first ? between : "", alias,
+                           bulk->columns[i].name, " = ",
+                           chunk->dialect->ops->value(bulk, i, pool), NULL);
     return text;
 }
 
-static const char *assignments(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+static int is_integer(const cm_datum_t *cell)
 {
-    const cm_bulk_t *bulk = chunk->bulk;
-    const char *text = "";
+    apr_size_t sign, digits;
+
+    if (!cell->data || cell->binary)
+        return 0;
+    sign = *cell->data == '-';
+    digits = strspn(cell->data + sign, "0123456789");
+    return digits > 0 && digits <= 20 && sign + digits == cell->size;
+}
+
+/* Return whether BULK is no larger than a batch is by default, and fits in a
+ * packet even if every byte has to be escaped. */
+static int is_short(const cm_bulk_t *bulk, apr_size_t packet_limit)
+{
+    const cm_datum_t *cells = (const cm_datum_t *)bulk->cells->elts;
+    apr_size_t size = 0;
     int i;
 
-    for (i = bulk->key_count; i < bulk->column_count; i++)
-        text =
-            apr_pstrcat(pool, text, i > bulk->key_count ? ", " : "",
-                        chunk->dialect->ops->assign, bulk->columns[i].name,
-                        " = ", chunk->dialect->ops->value(bulk, i, pool), NULL);
+    for (i = 0; i < bulk->cells->nelts; i++)
+        size += cells[i].size + 8;
+    return size <= LISTED_LIMIT && (!packet_limit || 3 * size < packet_limit);
+}
+
+int cm_bulk_chunk_can_list(const cm_bulk_t *bulk, apr_size_t packet_limit)
+{
+    const char *type = bulk->columns[0].type;
+    const cm_bulk_chunk_t all = {.bulk = bulk};
+    int i;
+
+    if (bulk->key_count != 1 || !type || !strstr(type, "int"))
+        return 0;
+    for (i = 0; i < cm_bulk_rows(bulk); i++)
+        if (!is_integer(cm_bulk_chunk_row(&all, i)))
+            return 0;
+    return is_short(bulk, packet_limit);
+}
+
+static const char *listed_keys(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    apr_array_header_t *numbers =
+        apr_array_make(pool, chunk->rows, sizeof(char *));
+    int i;
+
+    for (i = 0; i < chunk->rows; i++)
+        APR_ARRAY_PUSH(numbers, const char *) =
+            cm_bulk_chunk_row(chunk, i)->data;
+    return apr_array_pstrcat(pool, numbers, ',');
+}
+
+/* Choose the values of a row by the place of its key in the list. The first
+ * assignment finds the place, the others use it: they are made from left to
+ * right. */
+static const char *listed_assignments(const cm_bulk_chunk_t *chunk,
+                                      apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *values = cm_dialect_repeat("%s", ",", chunk->rows, pool);
+    const char *text = "", *place;
+    int i;
+
+    place = apr_pstrcat(pool, "@communicator_place := FIELD(t.",
+                        bulk->columns[0].name, ",", listed_keys(chunk, pool),
+                        ")", NULL);
+    for (i = 1; i < bulk->column_count; i++) {
+        text = apr_pstrcat(pool, text, i > 1 ? ", t." : "t.",
+                           bulk->columns[i].name, " = ", NULL);
+        if (chunk->same[i]) {
+            text = apr_pstrcat(pool, text, "%s", NULL);
+            continue;
+        }
+        text = apr_pstrcat(pool, text, "ELT(", place, ",", values, ")", NULL);
+        place = "@communicator_place";
+    }
     return text;
 }
 
@@ -89,13 +161,14 @@ static const char *part(const void *baton, const char *name, apr_pool_t *pool)
     if (!strcmp(name, "source"))
         return ops->source(chunk, pool);
     if (!strcmp(name, "match"))
-        return key_comparison(chunk, pool);
+        return equations(chunk, 0, bulk->key_count, "t.", " AND ", pool);
     if (!strcmp(name, "assignments"))
-        return assignments(chunk, pool);
+        return equations(chunk, bulk->key_count, bulk->column_count,
+                         ops->assign, ", ", pool);
     if (!strcmp(name, "listed_keys"))
-        return cm_bulk_lists_numbers(chunk, pool);
+        return listed_keys(chunk, pool);
     if (!strcmp(name, "listed_assignments"))
-        return cm_bulk_lists_assignments(chunk, pool);
+        return listed_assignments(chunk, pool);
     if (!strcmp(name, "parameters")) /* of one row, a statement of its own */
         return cm_dialect_repeat("%s", ", ", bulk->column_count, pool);
     if (!strcmp(name, "condition"))
@@ -108,20 +181,13 @@ const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
     return cm_sql_fill_by(chunk->template, part, chunk, pool);
 }
 
-static int form(const cm_datum_t *cell)
-{
-    return !cell->data    ? 0
-           : cell->binary ? 1
-                          : 2 * !!memchr(cell->data, 0, cell->size);
-}
-
 /* Rows whose cells have the same forms need the same SQL. */
 static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
 {
     int i;
 
     for (i = 0; i < count; i++)
-        if (form(&a[i]) != form(&b[i]))
+        if (cm_prepared_form(&a[i]) != cm_prepared_form(&b[i]))
             return 0;
     return 1;
 }
@@ -212,6 +278,23 @@ int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk)
     return rows > 0;
 }
 
+/* Column by column; one value for a column that is the same in all rows. */
+static const cm_datum_t *
+listed_arguments(int *count, const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_bulk_t *bulk = chunk->bulk;
+    apr_array_header_t *arguments = apr_array_make(
+        pool, chunk->rows * bulk->column_count, sizeof(cm_datum_t));
+    int i, j;
+
+    for (j = 1; j < bulk->column_count; j++)
+        for (i = 0; i < (chunk->same[j] ? 1 : chunk->rows); i++)
+            APR_ARRAY_PUSH(arguments, cm_datum_t) =
+                cm_bulk_chunk_row(chunk, i)[j];
+    *count = arguments->nelts;
+    return (const cm_datum_t *)arguments->elts;
+}
+
 const cm_datum_t *cm_bulk_chunk_arguments(int *count,
                                           const cm_bulk_chunk_t *chunk,
                                           apr_pool_t *pool)
@@ -220,7 +303,7 @@ const cm_datum_t *cm_bulk_chunk_arguments(int *count,
     const cm_dialect_ops_t *ops = chunk->dialect->ops;
 
     if (chunk->listed)
-        return cm_bulk_lists_arguments(count, chunk, pool);
+        return listed_arguments(count, chunk, pool);
     *count = bulk->column_count;
     if (ops->arrays)
         return ops->arrays(chunk, pool);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <apr_escape.h>
 #include <apr_strings.h>
 
 /* A database may quote a whole value, but data must not get into logs. */
@@ -20,22 +21,17 @@ const cm_dialect_t *cm_dialect_of_driver(const char *driver)
     return NULL;
 }
 
-apr_size_t cm_dialect_double(char *out, const char *data, apr_size_t size,
-                             char mark, char escape)
+char *cm_dialect_double(char *out, const char *data, apr_size_t size, char mark,
+                        char escape)
 {
-    apr_size_t i, length = 0;
+    const char *end = data + size;
 
-    for (i = 0; i < size; i++) {
-        if (data[i] == mark || (escape && data[i] == escape)) {
-            if (out)
-                out[length] = data[i];
-            length++;
-        }
-        if (out)
-            out[length] = data[i];
-        length++;
+    for (; data < end; data++) {
+        if (*data == mark || (escape && *data == escape))
+            *out++ = *data;
+        *out++ = *data;
     }
-    return length;
+    return out;
 }
 
 const char *cm_dialect_doubled(const char *text, char mark, apr_pool_t *pool)
@@ -43,49 +39,31 @@ const char *cm_dialect_doubled(const char *text, char mark, apr_pool_t *pool)
     apr_size_t size = strlen(text);
     char *copy = apr_palloc(pool, 2 * size + 1);
 
-    copy[cm_dialect_double(copy, text, size, mark, 0)] = '\0';
+    *cm_dialect_double(copy, text, size, mark, 0) = '\0';
     return copy;
 }
 
-apr_size_t cm_dialect_quoted(char *out, const cm_datum_t *value)
+char *cm_dialect_quoted(char *out, const cm_datum_t *value)
 {
-    apr_size_t length = cm_dialect_double(out ? out + 1 : NULL, value->data,
-                                          value->size, '\'', 0);
-
-    if (out)
-        out[0] = out[length + 1] = '\'';
-    return length + 2;
+    *out++ = '\'';
+    out = cm_dialect_double(out, value->data, value->size, '\'', 0);
+    *out++ = '\'';
+    return out;
 }
 
-apr_size_t cm_dialect_literal(const cm_dialect_t *dialect, char *out,
-                              const cm_datum_t *value)
+char *cm_dialect_literal(const cm_dialect_t *dialect, char *out,
+                         const cm_datum_t *value)
 {
-    static const char null[] = "NULL";
-
-    if (value->data)
-        return dialect->ops->literal(out, value);
-    if (out)
-        memcpy(out, null, sizeof(null) - 1);
-    return sizeof(null) - 1;
+    return value->data ? dialect->ops->literal(out, value)
+                       : stpcpy(out, "NULL");
 }
 
-apr_size_t cm_dialect_hex(char *out, const cm_datum_t *value,
-                          const char *before, const char *after)
+char *cm_dialect_hex(char *out, const cm_datum_t *value, const char *before,
+                     const char *after)
 {
-    static const char digits[] = "0123456789abcdef";
-    apr_size_t head = strlen(before), tail = strlen(after), i;
-    const unsigned char *data = (const unsigned char *)value->data;
-
-    if (out) {
-        memcpy(out, before, head);
-        out += head;
-        for (i = 0; i < value->size; i++) {
-            *out++ = digits[data[i] >> 4];
-            *out++ = digits[data[i] & 15];
-        }
-        memcpy(out, after, tail);
-    }
-    return head + 2 * value->size + tail;
+    out = stpcpy(out, before);
+    apr_escape_hex(out, value->data, value->size, 0, NULL);
+    return stpcpy(out + 2 * value->size, after);
 }
 
 const char *cm_dialect_first_line(const char *text, apr_pool_t *pool)

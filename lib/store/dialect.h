@@ -1,7 +1,7 @@
 /* What differs between the databases: strings and flags where they will do,
  * functions only where the code differs. One constant instance per database:
  * dialect_sqlite3.c, dialect_pgsql.c, dialect_mysql.c. What only lib/store
- * needs to know is in dialect_internal.h, what column types are in
+ * needs to know is in internal.h, what column types are in
  * schema/types.h, longer SQL (migrations, triggers, the catalog) in
  * sql/DRIVER/. */
 #ifndef CM_STORE_DIALECT_H
@@ -74,7 +74,7 @@ struct cm_dialect_t {
     /* Whether a column of type TIME holds MOMENT; NULL: all. */
     int (*holds_time)(const cm_moment_t *moment);
 
-    const struct cm_dialect_ops_t *ops; /* dialect_internal.h */
+    const struct cm_dialect_ops_t *ops; /* internal.h */
 };
 
 extern const cm_dialect_t cm_dialect_sqlite3, cm_dialect_pgsql,
@@ -85,11 +85,6 @@ const cm_dialect_t *cm_dialect_of_driver(const char *driver);
 
 /* Return TEXT with every MARK doubled. */
 const char *cm_dialect_doubled(const char *text, char mark, apr_pool_t *pool);
-
-/* Write VALUE to OUT (NULL: nowhere) as hexadecimal digits between BEFORE and
- * AFTER; return the length. */
-apr_size_t cm_dialect_hex(char *out, const cm_datum_t *value,
-                          const char *before, const char *after);
 
 /* Return TEXT COUNT times with BETWEEN between. */
 const char *cm_dialect_repeat(const char *text, const char *between, int count,

@@ -113,29 +113,23 @@ static cm_outside_e outside(int rc, const char *text)
 }
 
 /* In our session's sql_mode the backslash is an escape. */
-static apr_size_t quoted(char *out, const cm_datum_t *value)
+static char *quoted(char *out, const cm_datum_t *value)
 {
-    apr_size_t length, i;
+    apr_size_t i;
 
-    if (out)
-        *out++ = '\'';
-    for (length = 2, i = 0; i < value->size; i++, length++) {
+    *out++ = '\'';
+    for (i = 0; i < value->size; i++) {
         char c = value->data[i];
 
-        if (c == '\'' || c == '\\' || !c) {
-            length++;
-            if (out)
-                *out++ = '\\';
-        }
-        if (out)
-            *out++ = c ? c : '0';
+        if (c == '\'' || c == '\\' || !c)
+            *out++ = '\\';
+        *out++ = c ? c : '0';
     }
-    if (out)
-        *out = '\'';
-    return length;
+    *out++ = '\'';
+    return out;
 }
 
-static apr_size_t literal(char *out, const cm_datum_t *value)
+static char *literal(char *out, const cm_datum_t *value)
 {
     return value->binary ? cm_dialect_hex(out, value, "X'", "'")
                          : quoted(out, value);

@@ -143,7 +143,7 @@ static int holds_time(const cm_moment_t *moment)
                                   !moment->second && !moment->nanosecond));
 }
 
-static apr_size_t literal(char *out, const cm_datum_t *value)
+static char *literal(char *out, const cm_datum_t *value)
 {
     return value->binary ? cm_dialect_hex(out, value, "'\\x", "'")
                          : cm_dialect_quoted(out, value);
@@ -165,12 +165,10 @@ static char *put_element(char *out, const cm_datum_t *value)
 
     if (!value->data)
         return put_number(out, APR_UINT32_MAX);
-    if (value->binary) {
-        size = cm_dialect_hex(out + 4, value, "\\x", "");
-    }
-    else {
+    if (value->binary)
+        size = cm_dialect_hex(out + 4, value, "\\x", "") - (out + 4);
+    else
         memcpy(out + 4, value->data, size);
-    }
     return put_number(out, (apr_uint32_t)size) + size;
 }
 
@@ -194,7 +192,7 @@ static cm_datum_t array_of(const cm_bulk_chunk_t *chunk, int column,
         if (cell->data && !cell->binary && memchr(cell->data, 0, cell->size))
             return (cm_datum_t){"", 1, 0};
     }
-    begin = out = apr_palloc(pool, length);
+    begin = out = apr_palloc(pool, length + 1);
     out = put_number(out, dimensions);
     out = put_number(out, nulls);
     out = put_number(out, text_type);

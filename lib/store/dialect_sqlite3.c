@@ -152,7 +152,7 @@ static unsigned long session_number(const cm_store_t *store)
     return 1;
 }
 
-static apr_size_t literal(char *out, const cm_datum_t *value)
+static char *literal(char *out, const cm_datum_t *value)
 {
     if (value->binary)
         return cm_dialect_hex(out, value, "X'", "'");

@@ -8,12 +8,13 @@
 /* Statements kept per connection: enough for some dozens of tables. */
 #define KEPT_LIMIT 250
 
-static cm_form_e form_of(const cm_datum_t *value)
+cm_form_e cm_prepared_form(const cm_datum_t *value)
 {
+    if (!value->data)
+        return CM_FORM_TEXT;
     if (value->binary)
         return CM_FORM_BYTES;
-    return value->data && memchr(value->data, 0, value->size) ? CM_FORM_NUL
-                                                              : CM_FORM_TEXT;
+    return memchr(value->data, 0, value->size) ? CM_FORM_NUL : CM_FORM_TEXT;
 }
 
 /* Return how many of ARGUMENTS are not plain text. */
@@ -22,7 +23,7 @@ static int count_special(const cm_datum_t *arguments, int count)
     int i, special = 0;
 
     for (i = 0; i < count; i++)
-        special += form_of(&arguments[i]) != CM_FORM_TEXT;
+        special += cm_prepared_form(&arguments[i]) != CM_FORM_TEXT;
     return special;
 }
 
@@ -37,11 +38,11 @@ static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
     int i;
 
     for (i = 0; i < count; i++)
-        room += strlen(cell[form_of(&arguments[i])]);
+        room += strlen(cell[cm_prepared_form(&arguments[i])]);
     text = end = apr_palloc(pool, room);
     for (i = 0; *sql; sql++) {
         if (sql[0] == '%' && sql[1] == 's' && i < count) {
-            end = stpcpy(end, cell[form_of(&arguments[i++])]);
+            end = stpcpy(end, cell[cm_prepared_form(&arguments[i++])]);
             sql++;
             continue;
         }
@@ -64,8 +65,7 @@ static const char **bound(const cm_datum_t *arguments, int count, int special,
 
     for (i = 0; i < count; i++) {
         values[next++] = arguments[i].data;
-        if (!special || !arguments[i].data ||
-            form_of(&arguments[i]) == CM_FORM_TEXT)
+        if (!special || cm_prepared_form(&arguments[i]) == CM_FORM_TEXT)
             continue;
         values[next++] =
             apr_psprintf(pool, "%" APR_SIZE_T_FMT, arguments[i].size);

@@ -173,30 +173,24 @@ cm_error_t *cm_statement_check_size(const cm_store_t *store, apr_size_t size,
         pool, "raise max_allowed_packet of the database server");
 }
 
-/* Write SQL with its arguments in place to OUT (NULL: nowhere); return its
- * length, *USED gets the number of arguments it took. */
-static apr_size_t render(char *out, int *used, const cm_dialect_t *dialect,
-                         const char *sql, const cm_datum_t *arguments,
-                         int count)
+/* Write SQL with its arguments in place to OUT and return where that ends.
+ * *USED gets the number of arguments that it takes. */
+static char *render(char *out, int *used, const cm_dialect_t *dialect,
+                    const char *sql, const cm_datum_t *arguments, int count)
 {
-    apr_size_t length = 0;
-
     for (*used = 0; *sql; sql++) {
-        char *here = out ? out + length : NULL;
-
         if (sql[0] == '%' && sql[1] == 's') {
             if (*used < count)
-                length += cm_dialect_literal(dialect, here, &arguments[*used]);
+                out = cm_dialect_literal(dialect, out, &arguments[*used]);
             ++*used;
             sql++;
             continue;
         }
         sql += sql[0] == '%' && sql[1] == '%';
-        if (here)
-            *here = *sql;
-        length++;
+        *out++ = *sql;
     }
-    return length;
+    *out = '\0';
+    return out;
 }
 
 /* Give *TEXT, the SQL with its arguments in place; NULL: it is too long for the
@@ -206,24 +200,22 @@ static cm_error_t *rendered(const char **text, const cm_store_t *store,
                             int count, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = store->dialect;
-    apr_size_t length;
-    int used;
+    apr_size_t room = strlen(sql) + 1, length;
+    int i, used;
     char *out;
 
     CM_TRY(cm_statement_check(store, arguments, count, pool));
-    length = render(NULL, &used, dialect, sql, arguments, count);
+    for (i = 0; i < count; i++)
+        room += CM_LITERAL_ROOM(arguments[i].size);
+    out = apr_palloc(pool, room);
+    length = render(out, &used, dialect, sql, arguments, count) - out;
     if (used != count)
         return CM_FAIL(pool, CM_DATABASE,
                        "%d arguments given for %d places in '%.40s'", count,
                        used, sql);
     CM_TRY(cm_statement_check_size(store, length, pool));
-    *text = NULL;
-    if (dialect->ops->sql_limit && length > dialect->ops->sql_limit)
-        return NULL;
-    out = apr_palloc(pool, length + 1);
-    render(out, &used, dialect, sql, arguments, count);
-    out[length] = '\0';
-    *text = out;
+    *text = dialect->ops->sql_limit && length > dialect->ops->sql_limit ? NULL
+                                                                        : out;
     return NULL;
 }
 

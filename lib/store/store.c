@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "base/number.h"
+#include "store/sql.h"
 
 #define USERDATA "communicator-store"
 
@@ -211,6 +211,26 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
     return err;
 }
 
+cm_error_t *cm_store_standby(const char **why, cm_store_t *store,
+                             apr_pool_t *pool)
+{
+    int (*read_only)(const cm_store_t *store) = store->dialect->ops->read_only;
+    const char *sql =
+        cm_sql_section(store->dialect->driver, "schema.sql", "standby", pool);
+    cm_rows_t *rows;
+
+    *why = NULL;
+    if (read_only && store->handle && read_only(store))
+        *why = "this user may not write its file";
+    if (!sql)
+        return NULL;
+    CM_TRY_FOR(cm_statement_select(&rows, store, sql, NULL, 0, pool), pool,
+               "cannot see whether the database takes writes");
+    if (rows->count)
+        *why = cm_cell_text(rows, 0, 0);
+    return NULL;
+}
+
 apr_pool_t *cm_store_pool(const cm_store_t *store)
 {
     return store->pool;
@@ -229,13 +249,12 @@ void cm_store_forget(cm_store_t *store)
 static const char *quote(char mark, const char *name, apr_size_t size,
                          apr_pool_t *pool)
 {
-    apr_size_t length = cm_dialect_double(NULL, name, size, mark, '%');
-    char *quoted = apr_palloc(pool, length + 3);
+    char *quoted = apr_palloc(pool, 2 * size + 3), *end = quoted;
 
-    quoted[0] = mark;
-    cm_dialect_double(quoted + 1, name, size, mark, '%');
-    quoted[length + 1] = mark;
-    quoted[length + 2] = '\0';
+    *end++ = mark;
+    end = cm_dialect_double(end, name, size, mark, '%');
+    *end++ = mark;
+    *end = '\0';
     return quoted;
 }
 
@@ -261,10 +280,8 @@ const char *cm_store_literal(const cm_store_t *store, const char *text,
                              apr_pool_t *pool)
 {
     cm_datum_t value = cm_datum_text(text);
-    apr_size_t length = cm_dialect_literal(store->dialect, NULL, &value);
-    char *literal = apr_palloc(pool, length + 1);
+    char *literal = apr_palloc(pool, CM_LITERAL_ROOM(value.size));
 
-    cm_dialect_literal(store->dialect, literal, &value);
-    literal[length] = '\0';
+    *cm_dialect_literal(store->dialect, literal, &value) = '\0';
     return literal;
 }

@@ -22,7 +22,7 @@
 #include <apr_tables.h>
 
 #include "base/error.h"
-#include "store/cell.h"
+#include "store/datum.h"
 
 typedef struct cm_store_t cm_store_t;
 typedef struct cm_dialect_t cm_dialect_t; /* dialect.h */
@@ -136,7 +136,7 @@ cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
 
 /* Give *WHY, in words, this database takes no writes now: it is a standby, or
  * is set read-only; NULL: it takes writes. Fails as cm_statement_select(). */
-cm_error_t *cm_standby_check(const char **why, cm_store_t *store,
+cm_error_t *cm_store_standby(const char **why, cm_store_t *store,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return NAME quoted as an identifier for SQL with parameters: percent signs

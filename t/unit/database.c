@@ -10,7 +10,6 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include "base/error.h"
-#include "store/cell.h"
 #include "store/store.h"
 
 static const struct {

@@ -3,7 +3,6 @@
 
 #include <apr_general.h>
 #include "base/buffer.h"
-#include "store/cell.h"
 #include "store/dialect.h"
 #include "store/store.h"
 #include "config/settings.h"

@@ -7,7 +7,6 @@
 
 #include "../tap.h"
 #include "base/error.h"
-#include "store/cell.h"
 #include "store/datum.h"
 #include "store/store.h"
 

@@ -9,7 +9,6 @@
 #include <apr_strings.h>
 
 #include "../tap.h"
-#include "store/cell.h"
 #include "store/store.h"
 
 static void transactions(cm_store_t *store, apr_pool_t *pool)
