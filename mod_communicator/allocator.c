@@ -59,15 +59,14 @@ static apr_status_t trim(void *unused)
 }
 #endif
 
-void mod_allocator_expect(const mod_exchange_t *exchange, apr_size_t size)
+void mod_allocator_expect(const request_rec *r, apr_size_t size)
 {
 #ifdef __GLIBC__
     /* a pool's cleanups run when its subpools are gone */
     if (size >= LARGE_BYTES)
-        apr_pool_cleanup_register(exchange->r->pool, NULL, trim,
-                                  apr_pool_cleanup_null);
+        apr_pool_cleanup_register(r->pool, NULL, trim, apr_pool_cleanup_null);
 #else
-    (void)exchange;
+    (void)r;
     (void)size;
 #endif
 }

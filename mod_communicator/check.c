@@ -12,9 +12,9 @@
 #include <apr_strings.h>
 
 #include "store/dialect.h"
-#include "log.h"
 #include "config/settings.h"
 #include "config/settings_print.h"
+#include "exchange/log.h"
 
 APLOG_USE_MODULE(communicator);
 

@@ -8,11 +8,11 @@
 
 #include <apr_strings.h>
 
-#include "log.h"
 #include "base/error.h"
 #include "store/store.h"
 #include "config/settings.h"
 #include "node/node.h"
+#include "exchange/log.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -29,7 +29,7 @@ typedef struct use_t {
     server_rec *server;
     const cm_settings_t *settings;
     apr_time_t began;
-    mod_database_node_work_t work;
+    cm_host_work_t work;
     void *baton;
     apr_pool_t *pool;
 } use_t;
@@ -129,41 +129,10 @@ static cm_error_t *use_database(const use_t *use)
 }
 
 cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
-                             mod_database_node_work_t work, void *baton,
+                             apr_time_t began, cm_host_work_t work, void *baton,
                              apr_pool_t *pool)
 {
-    use_t use = {server, settings, apr_time_now(), work, baton, pool};
-
-    return use_database(&use);
-}
-
-/* What a request does with the database. */
-typedef struct run_t {
-    mod_exchange_t *exchange;
-    mod_database_work_t work;
-    void *baton;
-} run_t;
-
-static cm_error_t *run(cm_node_t *node, void *baton, apr_pool_t *pool)
-{
-    const run_t *request = baton;
-    mod_exchange_t *exchange = request->exchange;
-    cm_error_t *err;
-
-    exchange->node = node;
-    exchange->own_epoch = apr_pstrdup(pool, node->epoch);
-    err = request->work(exchange, request->baton);
-    exchange->node = NULL;
-    return err;
-}
-
-cm_error_t *mod_database_run(mod_exchange_t *exchange, mod_database_work_t work,
-                             void *baton)
-{
-    request_rec *r = exchange->r;
-    run_t request = {exchange, work, baton};
-    use_t use = {r->server, exchange->settings, r->request_time,
-                 run,       &request,           exchange->pool};
+    use_t use = {server, settings, began, work, baton, pool};
 
     return use_database(&use);
 }

@@ -1,21 +1,22 @@
-/* Who sent a request, and whether this peer may do so. */
+/* Requests at the endpoint: httpd's side of lib/exchange/serve.h. */
 #include "mod_communicator.h"
 
+#include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <http_ssl.h>
 #include <string.h>
+#include <util_filter.h>
 
 #include <apr_strings.h>
 
-#include "log.h"
-#include "base/number.h"
-#include "config/settings.h"
-#include "node/epoch.h"
-#include "outbox/withheld.h"
+#include "exchange/log.h"
+#include "exchange/serve.h"
 
 APLOG_USE_MODULE(communicator);
+
+#define READ_BYTES 65536
 
 /* Return whether the client is on this host. */
 static int from_loopback(const request_rec *r)
@@ -33,235 +34,207 @@ static int from_loopback(const request_rec *r)
     return !memcmp(bytes, zeros, sizeof(zeros)) && bytes[15] == 1;
 }
 
-/* Refuse by 403 with TEXT, which the log has too, as NUMBER; return 1. */
-static int forbid(mod_exchange_t *exchange, const char *number,
-                  const char *text, const char *hint)
+/* Refuse what crossed the network unencrypted, or was sent by a web page of
+ * another site through a browser that is logged in here. Returns 0 when it has
+ * refused the request. */
+static int check_transport(cm_exchange_t *exchange, const request_rec *r)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, exchange->r, "%s%s (%s)", number,
-                  text, hint);
-    mod_answer_refusal(exchange, HTTP_FORBIDDEN, CM_FORBIDDEN, text, hint);
-    return 1;
-}
-
-/* The check_ functions return 1 when they have refused the request.
- *
- * Refuse what crossed the network unencrypted, or was sent by a web page of
- * another site through a browser that is logged in here. */
-static int check_transport(mod_exchange_t *exchange)
-{
-    request_rec *r = exchange->r;
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
 
     if (exchange->settings->require_tls && !from_loopback(r) &&
         !ap_ssl_conn_is_ssl(r->connection))
-        return forbid(exchange, CM0003,
-                      "plain HTTP is accepted only from this host",
-                      "use https://, and change the password: it was sent "
-                      "unencrypted; or set CommunicatorRequireTLS Off");
-    if (apr_table_get(r->headers_in, "Origin") ||
-        (site && !strcasecmp(site, "cross-site")))
-        return forbid(exchange, CM0004,
-                      "a web page of another site sent this request",
-                      "peers send neither Origin nor Sec-Fetch-Site");
-    return 0;
+        cm_serve_forbid(exchange, CM0003,
+                        "plain HTTP is accepted only from this host",
+                        "use https://, and change the password: it was sent "
+                        "unencrypted; or set CommunicatorRequireTLS Off");
+    else if (apr_table_get(r->headers_in, "Origin") ||
+             (site && !strcasecmp(site, "cross-site")))
+        cm_serve_forbid(exchange, CM0004,
+                        "a web page of another site sent this request",
+                        "peers send neither Origin nor Sec-Fetch-Site");
+    return !exchange->answer.status;
 }
 
-/* Find the peer that logged in. */
-static int check_user(mod_exchange_t *exchange)
-{
-    request_rec *r = exchange->r;
+/* What httpd does for one exchange: the functions of cm_host_t. */
+typedef struct host_t {
+    request_rec *r;
+    const cm_settings_t *settings;
+    int result; /* what the handler returns: OK, AP_FILTER_ERROR */
+} host_t;
 
-    if (!r->user)
-        return forbid(exchange, CM0001, "no user is logged in",
-                      "the <Location> needs AuthType and Require valid-user");
-    exchange->peer = cm_settings_peer_of_user(exchange->settings, r->user);
-    if (exchange->peer)
-        return 0;
-    return forbid(exchange, CM0002,
-                  apr_psprintf(r->pool, "user '%s' is not a peer of '%s'",
-                               r->user, exchange->settings->name),
-                  "declare it: CommunicatorPeer NAME user=USER");
+static cm_error_t *use_node(void *baton, cm_host_work_t work, void *work_baton,
+                            apr_pool_t *pool)
+{
+    const host_t *host = baton;
+    request_rec *r = host->r;
+
+    return mod_database_use(r->server, host->settings, r->request_time, work,
+                            work_baton, pool);
 }
 
-/* Read the number in header NAME, if it is there, from 0 to MOST; return
- * whether it could be read. */
-static int read_number(apr_int64_t *number, const apr_table_t *headers,
-                       const char *name, apr_int64_t most)
+/* Append the data of BRIGADE to BODY; *END when it is the last. */
+static apr_status_t append(cm_buffer_t *body, int *end,
+                           apr_bucket_brigade *brigade, apr_off_t limit)
 {
-    const char *text = apr_table_get(headers, name);
+    apr_status_t status = APR_SUCCESS;
+    apr_bucket *bucket;
+    const char *data;
+    apr_size_t size;
 
-    return !text || cm_number_read(number, text, most);
-}
-
-/* Read what the request says about the peer's history and clock; return the
- * header that is wrong, or NULL. */
-static const char *read_claim(mod_exchange_t *exchange)
-{
-    const apr_table_t *headers = exchange->r->headers_in;
-    cm_claim_t *claim = &exchange->said.claim;
-
-    claim->epoch = apr_table_get(headers, "Communicator-Epoch");
-    claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
-    if (!read_number(&claim->received, headers, "Communicator-Received",
-                     CM_SEQ_MAX))
-        return "Communicator-Received";
-    if (!read_number(&claim->newest, headers, "Communicator-Newest",
-                     CM_SEQ_MAX))
-        return "Communicator-Newest";
-    if (!cm_epoch_claim_read_held(claim,
-                                  apr_table_get(headers, "Communicator-Held")))
-        return "Communicator-Held";
-    if (!read_number(&exchange->said.clock, headers, "Communicator-Clock",
-                     CM_CLOCK_MAX))
-        return "Communicator-Clock";
-    return NULL;
-}
-
-/* Return whether communicator-sync sent R: a gem sends neither its User-Agent
- * nor after= and bytes=. */
-static int is_from_sync(const request_rec *r)
-{
-    static const char program[] = "communicator-sync";
-    const char *agent = apr_table_get(r->headers_in, "User-Agent");
-
-    return (agent && !strncmp(agent, program, sizeof(program) - 1)) ||
-           mod_request_value(r, "after") || mod_request_value(r, "bytes");
-}
-
-/* Refuse a request without our headers unless the peer is declared as a gem. A
- * proxy that removes the headers makes a peer of ours look like a gem, and a
- * gem gets no deletes. */
-static int check_gem(mod_exchange_t *exchange)
-{
-    static const char remedy[] =
-        "a proxy in between removes the headers that begin with "
-        "'Communicator-': let it pass them on";
-    request_rec *r = exchange->r;
-    int ours = is_from_sync(r);
-    const char *text, *hint;
-
-    if (!exchange->gem || (exchange->peer->gem && !ours))
-        return 0;
-    text = apr_psprintf(
-        r->pool,
-        "the request of peer '%s' has no Communicator headers, although %s",
-        exchange->peer->name,
-        ours ? "communicator-sync sent it"
-             : "the peer is not declared as a gem");
-    hint =
-        ours ? remedy
-             : apr_psprintf(r->pool,
-                            "%s; or, if the peer is a gem, add protocol=gem to "
-                            "CommunicatorPeer %s",
-                            remedy, exchange->peer->name);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, CM0028 "%s (%s)", text, hint);
-    mod_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PROTOCOL, text,
-                       hint);
-    return 1;
-}
-
-/* Read what a peer of ours says about itself. */
-static int check_protocol(mod_exchange_t *exchange)
-{
-    request_rec *r = exchange->r;
-    const char *version = apr_table_get(r->headers_in, "Communicator-Protocol");
-    const char *name = apr_table_get(r->headers_in, "Communicator-Node");
-    const char *wrong;
-
-    if (exchange->gem)
-        return 0;
-    if (strcmp(version, "2")) {
-        mod_answer_refusal(
-            exchange, HTTP_BAD_REQUEST, CM_PROTOCOL,
-            "this Communicator-Protocol is unknown here (known: 2)", NULL);
-        return 1;
+    for (bucket = APR_BRIGADE_FIRST(brigade);
+         !status && bucket != APR_BRIGADE_SENTINEL(brigade);
+         bucket = APR_BUCKET_NEXT(bucket)) {
+        if (APR_BUCKET_IS_EOS(bucket)) {
+            *end = 1;
+            break;
+        }
+        if (APR_BUCKET_IS_METADATA(bucket))
+            continue;
+        status = apr_bucket_read(bucket, &data, &size, APR_BLOCK_READ);
+        if (!status && (apr_off_t)(body->size + size) > limit)
+            status = APR_ENOSPC;
+        if (!status)
+            cm_buffer_append(body, data, size);
     }
-    if (!name || strcmp(name, exchange->peer->name))
-        return forbid(exchange, CM0005,
-                      apr_psprintf(r->pool,
-                                   "user '%s' is peer '%s' here, but the "
-                                   "request is from node '%.255s'",
-                                   r->user, exchange->peer->name,
-                                   name ? name : ""),
-                      "CommunicatorName there and CommunicatorPeer here must "
-                      "agree");
-    exchange->said.insists =
-        apr_table_get(r->headers_in, "Communicator-Drain") != NULL;
-    exchange->said.withheld = cm_withheld_sum_read(
-        apr_table_get(r->headers_in, "Communicator-Withheld"));
-    wrong = read_claim(exchange);
-    if (!wrong)
-        return 0;
-    mod_answer_error(
-        exchange,
-        CM_FAIL(r->pool, CM_MALFORMED,
-                "the header %s is '%.100s', which is not a valid number", wrong,
-                apr_table_get(r->headers_in, wrong)));
-    return 1;
+    return status;
 }
 
-/* Return the exchange of R, of which nothing is known yet. */
-static mod_exchange_t *open_exchange(request_rec *r)
+/* Read the body as it comes, until LIMIT. */
+static apr_status_t read_all(cm_buffer_t *body, const host_t *host,
+                             apr_off_t limit)
 {
-    const mod_server_t *server =
-        ap_get_module_config(r->server->module_config, &communicator_module);
-    mod_exchange_t *exchange = apr_pcalloc(r->pool, sizeof(*exchange));
+    request_rec *r = host->r;
+    apr_bucket_brigade *brigade =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_status_t status = APR_SUCCESS;
+    int end = 0;
 
-    exchange->r = r;
-    exchange->pool = mod_allocator_pool(r);
-    exchange->settings = server->settings;
-    exchange->gem = mod_endpoint_is_gem(r);
-    exchange->said.claim = cm_epoch_claim_none();
-    exchange->withheld = exchange->said.withheld = cm_withheld_sum_read(NULL);
+    while (!status && !end) {
+        status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
+                                APR_BLOCK_READ, READ_BYTES);
+        if (!status)
+            status = append(body, &end, brigade, limit);
+        apr_brigade_cleanup(brigade);
+    }
+    apr_brigade_destroy(brigade);
+    return status;
+}
+
+/* Return how many bytes the body may have. */
+static apr_off_t body_limit(const request_rec *r, const cm_settings_t *settings)
+{
+    apr_off_t server = ap_get_limit_req_body(r), ours = settings->max_body;
+
+    return server > 0 && server < ours ? server : ours;
+}
+
+static int read_body(cm_buffer_t **body, void *baton, apr_pool_t *pool)
+{
+    host_t *host = baton;
+    apr_status_t status;
+    int refusal;
+
+    *body = cm_buffer_create(READ_BYTES, pool);
+    status = read_all(*body, host, body_limit(host->r, host->settings));
+    if (!status)
+        return 0;
+    if (status == APR_ENOSPC)
+        return HTTP_REQUEST_ENTITY_TOO_LARGE;
+    refusal = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    if (refusal != AP_FILTER_ERROR)
+        return refusal;
+    host->result = AP_FILTER_ERROR;
+    return CM_HOST_ANSWERED;
+}
+
+static void expect(void *baton, apr_size_t size)
+{
+    const host_t *host = baton;
+
+    mod_allocator_expect(host->r, size);
+}
+
+static void log_text(void *baton, cm_log_e level, const char *text)
+{
+    const host_t *host = baton;
+
+    ap_log_rerror(APLOG_MARK, (int)level, 0, host->r, "%s", text);
+}
+
+/* Send ANSWER, which lives as long as R. */
+static void send_answer(request_rec *r, const cm_answer_t *answer)
+{
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *out = apr_brigade_create(r->pool, alloc);
+
+    r->status = answer->status;
+    r->status_line = NULL;
+    apr_table_overlap(r->headers_out, answer->headers, APR_OVERLAP_TABLES_SET);
+    apr_table_overlap(r->notes, answer->notes, APR_OVERLAP_TABLES_SET);
+    if (answer->packed)
+        r->content_encoding = "gzip";
+    ap_set_content_type(r, answer->type);
+    ap_set_content_length(r, (apr_off_t)answer->size);
+    if (answer->size)
+        APR_BRIGADE_INSERT_TAIL(
+            out, apr_bucket_immortal_create(answer->body, answer->size, alloc));
+    APR_BRIGADE_INSERT_TAIL(out, apr_bucket_eos_create(alloc));
+    ap_pass_brigade(r->output_filters, out);
+}
+
+/* Return what the library has to know of R. */
+static const cm_request_t *request_of(request_rec *r,
+                                      const mod_location_t *location)
+{
+    cm_request_t *request = apr_pcalloc(r->pool, sizeof(*request));
+
     /* Part of an answer cannot be parsed. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");
-    return exchange;
+    request->method = r->method;
+    request->query = r->args;
+    request->headers = r->headers_in;
+    request->user = r->user;
+    request->off = location && !location->on;
+    return request;
 }
 
-/* Refuse where SetHandler is set without Communicator On. */
-static int check_place(mod_exchange_t *exchange, const mod_location_t *location)
+/* Find the answer to the request at LOCATION; NULL: SetHandler is set without
+ * Communicator On. */
+static void answer(cm_exchange_t *exchange, const request_rec *r,
+                   const mod_location_t *location)
 {
-    if (location)
-        return 0;
-    return forbid(exchange, CM0006,
-                  "SetHandler alone does not make an endpoint",
-                  "add Communicator On to the <Location>");
-}
-
-/* Refuse where it is switched off. */
-static int check_on(mod_exchange_t *exchange, const mod_location_t *location)
-{
-    if (location->on)
-        return 0;
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r,
-                  CM0007 "refused: Communicator is Off here");
-    mod_answer_refusal(exchange, HTTP_SERVICE_UNAVAILABLE, CM_PAUSED,
-                       "Communicator is switched off here", NULL);
-    return 1;
+    if (!location)
+        cm_serve_forbid(exchange, CM0006,
+                        "SetHandler alone does not make an endpoint",
+                        "add Communicator On to the <Location>");
+    else if (check_transport(exchange, r))
+        cm_serve(exchange);
 }
 
 int mod_exchange_handler(request_rec *r)
 {
+    const mod_server_t *server =
+        ap_get_module_config(r->server->module_config, &communicator_module);
+    host_t host = {r, server->settings, OK};
+    cm_host_t functions = {
+        .use_node = use_node,
+        .read_body = read_body,
+        .body_limit = body_limit(r, server->settings),
+        .expect = expect,
+        .log = log_text,
+        .log_level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX),
+        .baton = &host};
     const mod_location_t *location;
-    mod_exchange_t *exchange;
+    cm_exchange_t *exchange;
 
     if (!r->handler || strcmp(r->handler, "communicator") || r->main)
         return DECLINED;
     location = mod_endpoint_of(r);
-    exchange = open_exchange(r);
-    if (check_place(exchange, location) || check_transport(exchange) ||
-        check_user(exchange) || check_gem(exchange) ||
-        check_protocol(exchange) || check_on(exchange, location))
-        return OK;
-    if (r->method_number == M_GET)
-        return mod_pull(exchange);
-    if (r->method_number == M_POST && !exchange->gem &&
-        (mod_request_value(r, "verify") || mod_request_value(r, "repair")))
-        return mod_verify(exchange);
-    if (r->method_number == M_POST)
-        return mod_push(exchange);
-    apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");
-    return mod_answer_refusal(exchange, HTTP_METHOD_NOT_ALLOWED, CM_USAGE,
-                              "only GET, HEAD and POST are allowed here", NULL);
+    exchange = cm_serve_begin(request_of(r, location), server->settings,
+                              &functions, mod_allocator_pool(r));
+    answer(exchange, r, location);
+    if (exchange->answer.status)
+        send_answer(r, &exchange->answer);
+    return host.result;
 }

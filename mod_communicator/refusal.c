@@ -12,7 +12,8 @@
 
 #include <apr_strings.h>
 
-#include "log.h"
+#include "exchange/log.h"
+#include "exchange/serve.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -65,7 +66,7 @@ static const char *rewrite(request_rec *r)
         apr_table_unset(r->headers_out, headers[i]);
         apr_table_unset(r->err_headers_out, headers[i]);
     }
-    return mod_answer_gem_body(status);
+    return cm_serve_gem_body(status);
 }
 
 /* Pass on the rewritten answer of FILTER's request once; drop what its content

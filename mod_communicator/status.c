@@ -12,14 +12,15 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include "base/clean.h"
-#include "log.h"
 #include "base/buffer.h"
+#include "base/clean.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "record/clocks.h"
 #include "node/node.h"
 #include "operate/health.h"
+#include "exchange/log.h"
+#include "exchange/serve.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -106,8 +107,8 @@ static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
         return;
     cache->health = NULL;
     apr_pool_clear(cache->pool);
-    err =
-        mod_database_use(r->server, settings, read_health, cache, cache->pool);
+    err = mod_database_use(r->server, settings, r->request_time, read_health,
+                           cache, cache->pool);
     if (err) {
         cache->health = cm_health_of_error(settings, err, cache->pool);
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -127,7 +128,7 @@ static int refresh_of(const request_rec *r)
     cm_error_t *err;
     int there;
 
-    err = mod_request_number(&there, &seconds, r, "refresh");
+    err = cm_request_number(&there, &seconds, r->args, "refresh", r->pool);
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 
@@ -137,7 +138,7 @@ static int refresh_of(const request_rec *r)
 static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
 {
     const cm_health_limits_t limits = {0, health->expect_every};
-    const char *format = mod_request_value(r, "format");
+    const char *format = cm_request_value(r->args, "format", r->pool);
 
     if (!format || !strcmp(format, "html")) {
         ap_set_content_type(r, "text/html;charset=utf-8");

@@ -15,10 +15,10 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include "operate/purge.h"
-#include "log.h"
 #include "record/clocks.h"
 #include "operate/health.h"
+#include "operate/purge.h"
+#include "exchange/log.h"
 
 APLOG_USE_MODULE(communicator);
 
@@ -169,7 +169,8 @@ static void look_at(server_rec *server, const mod_server_t *config,
 
     look.check = look.sample->logged || age < 0 || age > CHECK_INTERVAL;
     look.problems = apr_array_make(pool, 1, sizeof(cm_problem_t));
-    err = mod_database_use(server, config->settings, look_at_node, &look, pool);
+    err = mod_database_use(server, config->settings, apr_time_now(),
+                           look_at_node, &look, pool);
     if (err) {
         look.health = cm_health_of_error(config->settings, err, pool);
         look.problems = look.health->problems;

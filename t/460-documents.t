@@ -126,7 +126,7 @@ same('reasons to fail', 25, \@pairs,
 same('exit statuses', 9, [map { /(\d+)/ } @pairs, '0'],
     [section($sync, 'EXIT STATUS') =~ /^\.It (\d+)/mg]);
 
-my @numbers = slurp("$top/mod_communicator/log.h") =~ /define (CM\d{4})/g;
+my @numbers = slurp("$top/lib/exchange/log.h") =~ /define (CM\d{4})/g;
 same('numbers of the log', 30, \@numbers,
     [section($module, 'DIAGNOSTICS') =~ /^\.It Li (CM\d{4})/mg]);
 my %number = map { $_ => 1 } @numbers;

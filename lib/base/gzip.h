@@ -20,4 +20,8 @@ cm_error_t *cm_gzip_unpack(cm_buffer_t **unpacked, const char *data,
                            apr_size_t size, apr_size_t limit,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return whether CODINGS, the value of Accept-Encoding (may be NULL), names
+ * gzip: for a reply (RFC 9110), or in a reply for requests (RFC 7694). */
+int cm_gzip_is_accepted(const char *codings, apr_pool_t *pool);
+
 #endif

@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/gzip.h"
 #include "base/number.h"
 #include "record/message.h"
 #include "node/epoch.h"
@@ -91,19 +92,6 @@ static void read_numbers(cm_reply_t *reply, const cm_transport_reply_t *raw)
     reply->parked = header_number(reply, raw, "Communicator-Parked", most);
 }
 
-/* Return whether the peer takes requests packed by gzip (RFC 7694). */
-static int takes_gzip(const cm_transport_reply_t *raw, apr_pool_t *pool)
-{
-    const char *codings = apr_table_get(raw->headers, "Accept-Encoding");
-    char *last, *coding;
-
-    coding =
-        codings ? apr_strtok(apr_pstrdup(pool, codings), ", \t", &last) : NULL;
-    while (coding && strcasecmp(coding, "gzip"))
-        coding = apr_strtok(NULL, ", \t", &last);
-    return coding != NULL;
-}
-
 static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     cm_reply_t *reply = apr_pcalloc(pool, sizeof(*reply));
@@ -112,7 +100,8 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     reply->data = raw->data;
     reply->size = raw->size;
     reply->node = apr_table_get(raw->headers, "Communicator-Node");
-    reply->takes_gzip = takes_gzip(raw, pool);
+    reply->takes_gzip = cm_gzip_is_accepted(
+        apr_table_get(raw->headers, "Accept-Encoding"), pool);
     read_numbers(reply, raw);
     read_claim(reply, raw);
     reply->withheld = cm_withheld_sum_read(

@@ -1,6 +1,6 @@
 /* How requests get to a peer: functions that the program gives, so that nothing
  * here knows HTTP's library. communicator-sync gives those of client/http.c; a
- * test may call the answering side (answer.h) in the same process. */
+ * test may call the serving side (answer.h) in the same process. */
 #ifndef CM_EXCHANGE_TRANSPORT_H
 #define CM_EXCHANGE_TRANSPORT_H
 

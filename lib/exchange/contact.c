@@ -1,26 +1,23 @@
 /* What is remembered of a peer that calls: when it called, its clock, the epoch
  * of its database, whether it failed. */
-#include "mod_communicator.h"
+#include "exchange/serve.h"
 
-#include <http_log.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "node/incident.h"
+#include "operate/pause.h"
 #include "operate/status.h"
 #include "exchange/idle.h"
-#include "log.h"
-#include "operate/pause.h"
-
-APLOG_USE_MODULE(communicator);
+#include "exchange/log.h"
 
 /* Times are written no more often than this: each takes a transaction. */
 #define CONTACT_INTERVAL apr_time_from_sec(10)
 
 /* Write into PEER what this request says; return whether that is worth a
  * transaction. */
-static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
+static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
 {
     apr_int64_t *last = push ? &peer->last_push_at : &peer->last_pull_at;
     apr_int64_t now = cm_clocks_now();
@@ -37,7 +34,7 @@ static int update(cm_peer_t *peer, const mod_exchange_t *exchange, int push)
 }
 
 /* Fail while the node is paused. */
-static cm_error_t *check_pause(const mod_exchange_t *exchange, apr_pool_t *pool)
+static cm_error_t *check_pause(const cm_exchange_t *exchange, apr_pool_t *pool)
 {
     apr_int64_t last_seq;
 
@@ -48,7 +45,7 @@ static cm_error_t *check_pause(const mod_exchange_t *exchange, apr_pool_t *pool)
 
 /* A peer that has used our protocol before is not a gem: if a request lacks our
  * headers, they were lost. */
-static cm_error_t *check_dialect(const mod_exchange_t *exchange,
+static cm_error_t *check_dialect(const cm_exchange_t *exchange,
                                  const cm_peer_t *known, apr_pool_t *pool)
 {
     if (!exchange->gem || !known->epoch)
@@ -67,7 +64,7 @@ static cm_error_t *check_dialect(const mod_exchange_t *exchange,
 
 /* Read the row again, locked, and write it. *IS_NEW: the peer has sent its
  * epoch for the first time. */
-static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
+static cm_error_t *save(int *is_new, cm_exchange_t *exchange, int push,
                         apr_pool_t *pool)
 {
     cm_node_t *node = exchange->node;
@@ -85,7 +82,7 @@ static cm_error_t *save(int *is_new, mod_exchange_t *exchange, int push,
     return cm_peer_save(node, peer, pool);
 }
 
-static cm_error_t *save_in_transaction(mod_exchange_t *exchange, int push,
+static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
                                        apr_pool_t *pool)
 {
     cm_store_t *store = exchange->node->store;
@@ -95,16 +92,16 @@ static cm_error_t *save_in_transaction(mod_exchange_t *exchange, int push,
     CM_TRY(
         cm_transaction_end(store, save(&is_new, exchange, push, pool), pool));
     if (is_new && exchange->peer->gem)
-        ap_log_rerror(
-            APLOG_MARK, APLOG_NOTICE, 0, exchange->r,
-            CM0029 "peer '%s' is not a gem: it uses Communicator's protocol, "
-                   "and so do we from now on (remove protocol=gem, %s:%d)",
-            exchange->peer->name, exchange->peer->place.file,
-            exchange->peer->place.line);
+        cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
+                    CM0029
+                    "peer '%s' is not a gem: it uses Communicator's protocol, "
+                    "and so do we from now on (remove protocol=gem, %s:%d)",
+                    exchange->peer->name, exchange->peer->place.file,
+                    exchange->peer->place.line);
     return NULL;
 }
 
-cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
+cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
 {
     apr_pool_t *pool = exchange->pool;
     cm_peer_t *peer, after;
@@ -128,7 +125,7 @@ cm_error_t *mod_contact(mod_exchange_t *exchange, int push)
     return save_in_transaction(exchange, push, pool);
 }
 
-cm_error_t *mod_contact_quiet(int *quiet, mod_exchange_t *exchange)
+cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
 {
     const cm_claim_t *claim = &exchange->said.claim;
     cm_peer_t *peer;
@@ -138,7 +135,7 @@ cm_error_t *mod_contact_quiet(int *quiet, mod_exchange_t *exchange)
         return NULL;
     CM_TRY(cm_idle_find(&peer, exchange->node, claim, exchange->peer->name,
                         &exchange->said.withheld,
-                        cm_clocks_now() - CONTACT_INTERVAL, exchange->r->pool));
+                        cm_clocks_now() - CONTACT_INTERVAL, exchange->pool));
     if (!peer)
         return NULL;
     exchange->known = peer;
@@ -153,13 +150,12 @@ static const char *kind_of(int push)
     return push ? "push" : "pull";
 }
 
-static cm_error_t *keep(mod_exchange_t *exchange, void *baton)
+static cm_error_t *keep(cm_exchange_t *exchange, void *baton)
 {
     return cm_incident_keep(exchange->node, baton, exchange->pool);
 }
 
-void mod_contact_failed(mod_exchange_t *exchange, int push,
-                        const cm_error_t *err)
+void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
 {
     apr_pool_t *pool = exchange->pool;
     const char *peer = exchange->peer->name;
@@ -168,19 +164,19 @@ void mod_contact_failed(mod_exchange_t *exchange, int push,
                            .severity = CM_SEVERITY_CRITICAL,
                            .hint = err->hint};
 
-    if (cm_error_code_is_transient(err->code) || exchange->r->header_only)
+    if (cm_error_code_is_transient(err->code) || cm_request_is_head(exchange))
         return;
     noted.text = apr_psprintf(pool,
                               push ? "cannot receive messages from '%s': %s"
                                    : "cannot send messages to '%s': %s",
                               peer, cm_error_text(err, pool));
-    err = mod_database_run(exchange, keep, &noted);
+    err = cm_serve_with_node(exchange, keep, &noted);
     if (err)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
-                      cm_error_text(err, pool));
+        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
+                    cm_error_text(err, pool));
 }
 
-void mod_contact_went_well(mod_exchange_t *exchange, int push)
+void cm_contact_went_well(cm_exchange_t *exchange, int push)
 {
     cm_error_t *err;
 
@@ -189,6 +185,6 @@ void mod_contact_went_well(mod_exchange_t *exchange, int push)
     err = cm_incident_end(exchange->node, exchange->peer->name, kind_of(push),
                           exchange->pool);
     if (err)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, exchange->r, CM0039 "%s",
-                      cm_error_text(err, exchange->r->pool));
+        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
+                    cm_error_text(err, exchange->pool));
 }

@@ -1,7 +1,7 @@
 /* The numbers of the module's log messages: one per message and place, never
  * reused. mod_communicator(8) explains each. */
-#ifndef MOD_COMMUNICATOR_LOG_H
-#define MOD_COMMUNICATOR_LOG_H
+#ifndef CM_EXCHANGE_LOG_H
+#define CM_EXCHANGE_LOG_H
 
 #define CM0001 "CM0001: " /* no user is logged in */
 #define CM0002 "CM0002: " /* the user is not a peer */

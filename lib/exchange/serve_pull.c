@@ -1,26 +1,22 @@
 /* GET: send what the peer does not have yet. */
-#include "mod_communicator.h"
+#include "exchange/serve.h"
 
 #include <errno.h>
-#include <http_log.h>
-#include <http_protocol.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "log.h"
 #include "base/buffer.h"
 #include "record/message.h"
 #include "node/node.h"
 #include "outbox/outbox.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
-#include "gem/gem.h"
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
-
-APLOG_USE_MODULE(communicator);
+#include "gem/gem.h"
+#include "exchange/log.h"
 
 /* At most so many messages are skipped or withheld at once. */
 #define MOST_WITHHELD 20
@@ -62,52 +58,54 @@ static int read_from(apr_int64_t *from, const char *text)
 }
 
 /* Lower LIMIT, not below 0, to what the query's KEY asks for. */
-static cm_error_t *lower(apr_int64_t *limit, const request_rec *r,
+static cm_error_t *lower(apr_int64_t *limit, const cm_exchange_t *exchange,
                          const char *key)
 {
     apr_int64_t asked = 0;
     int there;
 
-    CM_TRY(mod_request_number(&there, &asked, r, key));
+    CM_TRY(cm_request_number(&there, &asked, exchange->request->query, key,
+                             exchange->pool));
     if (there && asked < *limit)
         *limit = asked;
     return NULL;
 }
 
-static cm_error_t *read_limits(cm_limits_t *limits, mod_exchange_t *exchange)
+static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
 {
     apr_int64_t messages = exchange->settings->batch_messages;
 
     limits->bytes = exchange->settings->batch_bytes;
     if (!exchange->gem) {
-        CM_TRY(lower(&messages, exchange->r, "limit"));
-        CM_TRY(lower(&limits->bytes, exchange->r, "bytes"));
+        CM_TRY(lower(&messages, exchange, "limit"));
+        CM_TRY(lower(&limits->bytes, exchange, "bytes"));
     }
     limits->messages = (int)messages;
     return NULL;
 }
 
 /* Read the query of a peer that cannot receive a message. */
-static cm_error_t *read_withhold(pull_t *pull, const mod_exchange_t *exchange)
+static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
 {
-    const request_rec *r = exchange->r;
     int there;
 
-    CM_TRY(mod_request_number(&there, &pull->skip, r, "skip"));
+    CM_TRY(cm_request_number(&there, &pull->skip, exchange->request->query,
+                             "skip", exchange->pool));
     if (pull->skip > MOST_WITHHELD)
-        return CM_FAIL(r->pool, CM_MALFORMED, "skip is above %d",
+        return CM_FAIL(exchange->pool, CM_MALFORMED, "skip is above %d",
                        MOST_WITHHELD);
-    CM_TRY(mod_request_number(&there, &pull->withhold, r, "withhold"));
+    CM_TRY(cm_request_number(&there, &pull->withhold, exchange->request->query,
+                             "withhold", exchange->pool));
     if (pull->withhold && pull->from <= exchange->said.claim.received)
         return CM_FAIL(
-            r->pool, CM_MALFORMED,
+            exchange->pool, CM_MALFORMED,
             "messages that the peer has received cannot be withheld");
     return NULL;
 }
 
 /* A gem keeps its own count: from_id confirms what is before it, if a message
  * ends there. Go on until there is a message that a gem can read. */
-static cm_error_t *read_for_gem(mod_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
                                 apr_pool_t *scratch_pool)
 {
     cm_node_t *node = exchange->node;
@@ -119,7 +117,7 @@ static cm_error_t *read_for_gem(mod_exchange_t *exchange, pull_t *pull,
 
     CM_TRY(cm_gem_seek(&reading.after, &reading.first_id, node, peer,
                        pull->from, scratch_pool));
-    if (!exchange->r->header_only && reading.first_id == pull->from &&
+    if (!cm_request_is_head(exchange) && reading.first_id == pull->from &&
         pull->from > 1)
         CM_TRY(cm_outbox_confirm(node, peer, reading.after, pull->from - 1,
                                  scratch_pool));
@@ -144,14 +142,15 @@ static cm_batch_t *empty_batch(apr_int64_t after, apr_pool_t *pool)
 }
 
 /* Return the peer's reason for not receiving a message, in ASCII. */
-static const char *reason_of(const request_rec *r)
+static const char *reason_of(const cm_exchange_t *exchange)
 {
-    const char *words = mod_request_value(r, "because");
+    const char *words =
+        cm_request_value(exchange->request->query, "because", exchange->pool);
     char *text, *at;
 
     if (!words || !*words)
         return "no reason given";
-    text = apr_pstrndup(r->pool, words, REASON_BYTES);
+    text = apr_pstrndup(exchange->pool, words, REASON_BYTES);
     for (at = text; *at; at++)
         if (*at < 0x20 || *at > 0x7e)
             *at = ' ';
@@ -161,12 +160,11 @@ static const char *reason_of(const request_rec *r)
 /* The peer has found out that it cannot receive the messages up to
  * pull->withhold, but those behind them. If it asks twice, the second request
  * finds nothing left to do. */
-static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
+static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
                             apr_pool_t *pool)
 {
     const char *peer = exchange->peer->name, *reason, *by;
     apr_array_header_t *seqs;
-    request_rec *r = exchange->r;
 
     CM_TRY(cm_withheld_find_sendable(&seqs, exchange->node, peer,
                                      pull->from - 1, pull->withhold,
@@ -177,22 +175,22 @@ static cm_error_t *withhold(mod_exchange_t *exchange, const pull_t *pull,
                        MOST_WITHHELD);
     if (!seqs->nelts)
         return NULL;
-    reason = reason_of(r);
-    by = mod_request_value(r, "by");
+    reason = reason_of(exchange);
+    by = cm_request_value(exchange->request->query, "by", exchange->pool);
     CM_TRY(cm_withheld_add(exchange->node, peer, seqs,
                            by && !strcmp(by, "peer") ? CM_REFUSER_PEER
                                                      : CM_REFUSER_PROXY,
                            reason, pool));
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  CM0026 "message %" APR_INT64_T_FMT "%s is withheld from "
-                         "peer '%s', which cannot receive it: %s",
-                  APR_ARRAY_IDX(seqs, 0, apr_int64_t),
-                  seqs->nelts > 1 ? " and others" : "", peer, reason);
+    cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
+                CM0026 "message %" APR_INT64_T_FMT "%s is withheld from "
+                       "peer '%s', which cannot receive it: %s",
+                APR_ARRAY_IDX(seqs, 0, apr_int64_t),
+                seqs->nelts > 1 ? " and others" : "", peer, reason);
     return cm_withheld_count(&exchange->withheld, exchange->node, peer, pool);
 }
 
 /* Set *AFTER to the number behind which the wanted messages begin. */
-static cm_error_t *find_start(apr_int64_t *after, mod_exchange_t *exchange,
+static cm_error_t *find_start(apr_int64_t *after, cm_exchange_t *exchange,
                               const pull_t *pull, apr_pool_t *pool)
 {
     apr_array_header_t *seqs;
@@ -208,7 +206,7 @@ static cm_error_t *find_start(apr_int64_t *after, mod_exchange_t *exchange,
     return NULL;
 }
 
-static cm_error_t *read_for_ours(mod_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
                                  apr_pool_t *scratch_pool)
 {
     cm_node_t *node = exchange->node;
@@ -216,7 +214,7 @@ static cm_error_t *read_for_ours(mod_exchange_t *exchange, pull_t *pull,
     cm_reading_t reading = {
         .peer = peer, .limits = pull->limits, .stamped = pull->stamping.rows};
 
-    if (!exchange->r->header_only && pull->from > 1)
+    if (!cm_request_is_head(exchange) && pull->from > 1)
         CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, pull->from - 1,
                                  scratch_pool));
     CM_TRY(find_start(&reading.after, exchange, pull, scratch_pool));
@@ -232,7 +230,7 @@ static cm_error_t *read_for_ours(mod_exchange_t *exchange, pull_t *pull,
     return cm_inbox_retry_count(&pull->parked, node, peer, scratch_pool);
 }
 
-static cm_error_t *read_kind(mod_exchange_t *exchange, pull_t *pull,
+static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
                              apr_pool_t *scratch_pool)
 {
     return exchange->gem ? read_for_gem(exchange, pull, scratch_pool)
@@ -241,7 +239,7 @@ static cm_error_t *read_kind(mod_exchange_t *exchange, pull_t *pull,
 
 /* Number what the answer has room for, and read it. To number all of a long
  * backlog would take too long. */
-static cm_error_t *stamp_and_read(mod_exchange_t *exchange, pull_t *pull,
+static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
     apr_int64_t last_seq;
@@ -264,67 +262,65 @@ static cm_error_t *stamp_and_read(mod_exchange_t *exchange, pull_t *pull,
 }
 
 /* HEAD changes nothing: monitors use it. */
-static cm_error_t *read_batch(mod_exchange_t *exchange, void *baton)
+static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 {
     apr_pool_t *pool = exchange->pool;
     pull_t *pull = baton;
     int quiet = 0;
 
-    if (exchange->r->header_only)
+    if (cm_request_is_head(exchange))
         return read_kind(exchange, pull, pool);
     if (pull->from == exchange->said.claim.received + 1 && !pull->withhold)
-        CM_TRY(mod_contact_quiet(&quiet, exchange));
+        CM_TRY(cm_contact_quiet(&quiet, exchange));
     if (quiet) {
         pull->batch = empty_batch(pull->from - 1, pool);
         return NULL;
     }
-    CM_TRY(mod_contact(exchange, 0));
+    CM_TRY(cm_contact(exchange, 0));
     if (pull->withhold)
         CM_TRY(withhold(exchange, pull, pool));
     if (!pull->limits.messages)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
-    mod_contact_went_well(exchange, 0);
+    cm_contact_went_well(exchange, 0);
     /* The last answer of a run takes along what the retry releases. */
-    if (pull->batch->more || !mod_push_retry_parked(exchange))
+    if (pull->batch->more || !cm_serve_push_retry(exchange))
         return NULL;
     return stamp_and_read(exchange, pull, pool);
 }
 
-static void set_headers(mod_exchange_t *exchange, const pull_t *pull)
+static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
 {
-    request_rec *r = exchange->r;
 
-    mod_answer_number(r, "Communicator-Last", pull->batch->last);
-    mod_answer_number(r, "Communicator-More",
-                      pull->limits.messages ? pull->batch->more
-                                            : pull->pending.count > 0);
-    mod_answer_number(r, "Communicator-Pending", pull->pending.count);
-    mod_answer_number(r, "Communicator-Oldest", pull->pending.oldest_clock);
-    mod_answer_number(r, "Communicator-Parked", pull->parked);
+    cm_serve_number(exchange, "Communicator-Last", pull->batch->last);
+    cm_serve_number(exchange, "Communicator-More",
+                    pull->limits.messages ? pull->batch->more
+                                          : pull->pending.count > 0);
+    cm_serve_number(exchange, "Communicator-Pending", pull->pending.count);
+    cm_serve_number(exchange, "Communicator-Oldest",
+                    pull->pending.oldest_clock);
+    cm_serve_number(exchange, "Communicator-Parked", pull->parked);
 }
 
 /* A gem never gets what it would misread. But an operator should know of
  * messages that no peer can read: they are not sent again. */
-static void log_batch(const mod_exchange_t *exchange, const cm_batch_t *batch)
+static void log_batch(const cm_exchange_t *exchange, const cm_batch_t *batch)
 {
-    request_rec *r = exchange->r;
 
-    ap_log_rerror(
-        APLOG_MARK, batch->messages->nelts ? APLOG_INFO : APLOG_DEBUG, 0, r,
+    cm_host_log(
+        exchange->host, batch->messages->nelts ? CM_LOG_INFO : CM_LOG_DEBUG,
+        exchange->pool,
         CM0013 "sent %d messages to peer '%s', up to %" APR_INT64_T_FMT "%s",
         batch->messages->nelts, exchange->peer->name, batch->last,
         batch->more ? ", more are waiting" : "");
     if (batch->held_back && !exchange->gem)
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CM0024 "skipped %d messages for peer '%s': %s",
-                      batch->held_back, exchange->peer->name,
-                      batch->held_reason);
+        cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
+                    CM0024 "skipped %d messages for peer '%s': %s",
+                    batch->held_back, exchange->peer->name, batch->held_reason);
 }
 
-static int answer_batch(mod_exchange_t *exchange, const pull_t *pull)
+static void answer_batch(cm_exchange_t *exchange, const pull_t *pull)
 {
-    request_rec *r = exchange->r;
     const apr_array_header_t *messages = pull->batch->messages;
     cm_buffer_t *body = cm_buffer_create(8192, exchange->pool);
     const cm_message_t *message = NULL;
@@ -334,42 +330,56 @@ static int answer_batch(mod_exchange_t *exchange, const pull_t *pull)
         message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
         cm_message_write(body, message, exchange->gem);
         if (i == 0)
-            mod_answer_note(r, "communicator-first-id", message->id);
+            cm_serve_note(exchange, "communicator-first-id", message->id);
     }
     cm_buffer_raw(body, messages->nelts ? "]" : "[]");
     if (message)
-        mod_answer_note(r, "communicator-last-id", message->id);
-    mod_answer_note(r, "communicator-messages", messages->nelts);
-    apr_table_setn(r->notes, "communicator-result", "ok");
+        cm_serve_note(exchange, "communicator-last-id", message->id);
+    cm_serve_note(exchange, "communicator-messages", messages->nelts);
+    apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);
     log_batch(exchange, pull->batch);
-    return mod_answer(exchange, HTTP_OK, body->data, body->size);
+    cm_serve_send(exchange, CM_HTTP_OK, body->data, body->size);
 }
 
-int mod_pull(mod_exchange_t *exchange)
+/* Answer a request that does not say from which message on. */
+static void refuse_from(cm_exchange_t *exchange, const char *from)
 {
-    const char *from = mod_request_value(exchange->r, "from_id");
+    if (!exchange->gem)
+        cm_serve_refuse(exchange, CM_HTTP_BAD_REQUEST, CM_MALFORMED,
+                        "from_id is not the number of a message", NULL);
+    else if (from)
+        cm_serve_send(exchange, CM_HTTP_OK, "[]", 2);
+    else
+        cm_serve_send(exchange, CM_HTTP_CONFLICT, "Specify from_id!", 16);
+}
+
+static cm_error_t *find_batch(pull_t *pull, cm_exchange_t *exchange)
+{
+    pull->stamping.peer = exchange->peer->name;
+    CM_TRY(read_limits(&pull->limits, exchange));
+    if (!exchange->gem)
+        CM_TRY(read_withhold(pull, exchange));
+    return cm_serve_with_node(exchange, read_batch, pull);
+}
+
+void cm_serve_pull(cm_exchange_t *exchange)
+{
+    const char *from =
+        cm_request_value(exchange->request->query, "from_id", exchange->pool);
     pull_t *pull = apr_pcalloc(exchange->pool, sizeof(*pull));
     cm_error_t *err;
 
-    if (!from && exchange->gem)
-        return mod_answer(exchange, HTTP_CONFLICT, "Specify from_id!", 16);
     if (!from || !read_from(&pull->from, from)) {
-        if (exchange->gem)
-            return mod_answer(exchange, HTTP_OK, "[]", 2);
-        return mod_answer_refusal(exchange, HTTP_BAD_REQUEST, CM_MALFORMED,
-                                  "from_id is not the number of a message",
-                                  NULL);
+        refuse_from(exchange, from);
+        return;
     }
-    pull->stamping.peer = exchange->peer->name;
-    err = read_limits(&pull->limits, exchange);
-    if (!err && !exchange->gem)
-        err = read_withhold(pull, exchange);
-    if (!err)
-        err = mod_database_run(exchange, read_batch, pull);
-    if (!err)
-        return answer_batch(exchange, pull);
-    mod_contact_failed(exchange, 0, err);
-    return mod_answer_error(exchange, err);
+    err = find_batch(pull, exchange);
+    if (!err) {
+        answer_batch(exchange, pull);
+        return;
+    }
+    cm_contact_failed(exchange, 0, err);
+    cm_serve_error(exchange, err);
 }

@@ -1,0 +1,174 @@
+/* Who sent a request, and whether this peer may do so: see serve.h. */
+#include "exchange/serve.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/number.h"
+#include "config/settings.h"
+#include "node/epoch.h"
+#include "outbox/withheld.h"
+#include "exchange/log.h"
+
+/* Refuse by 403, as cm_serve_forbid(); return 1. */
+static int forbid(cm_exchange_t *exchange, const char *number, const char *text,
+                  const char *hint)
+{
+    cm_serve_forbid(exchange, number, text, hint);
+    return 1;
+}
+
+/* The check_ functions return 1 when they have refused the request.
+ *
+ * Find the peer that logged in. */
+static int check_user(cm_exchange_t *exchange)
+{
+
+    if (!exchange->request->user)
+        return forbid(exchange, CM0001, "no user is logged in",
+                      "the <Location> needs AuthType and Require valid-user");
+    exchange->peer =
+        cm_settings_peer_of_user(exchange->settings, exchange->request->user);
+    if (exchange->peer)
+        return 0;
+    return forbid(
+        exchange, CM0002,
+        apr_psprintf(exchange->pool, "user '%s' is not a peer of '%s'",
+                     exchange->request->user, exchange->settings->name),
+        "declare it: CommunicatorPeer NAME user=USER");
+}
+
+/* Read the number in header NAME, if it is there, from 0 to MOST; return
+ * whether it could be read. */
+static int read_number(apr_int64_t *number, const apr_table_t *headers,
+                       const char *name, apr_int64_t most)
+{
+    const char *text = apr_table_get(headers, name);
+
+    return !text || cm_number_read(number, text, most);
+}
+
+/* Read what the request says about the peer's history and clock; return the
+ * header that is wrong, or NULL. */
+static const char *read_claim(cm_exchange_t *exchange)
+{
+    const apr_table_t *headers = exchange->request->headers;
+    cm_claim_t *claim = &exchange->said.claim;
+
+    claim->epoch = apr_table_get(headers, "Communicator-Epoch");
+    claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
+    if (!read_number(&claim->received, headers, "Communicator-Received",
+                     CM_SEQ_MAX))
+        return "Communicator-Received";
+    if (!read_number(&claim->newest, headers, "Communicator-Newest",
+                     CM_SEQ_MAX))
+        return "Communicator-Newest";
+    if (!cm_epoch_claim_read_held(claim,
+                                  apr_table_get(headers, "Communicator-Held")))
+        return "Communicator-Held";
+    if (!read_number(&exchange->said.clock, headers, "Communicator-Clock",
+                     CM_CLOCK_MAX))
+        return "Communicator-Clock";
+    return NULL;
+}
+
+/* Return whether communicator-sync sent the request: a gem sends neither its
+ * User-Agent nor after= and bytes=. */
+static int is_from_sync(const cm_exchange_t *exchange)
+{
+    static const char program[] = "communicator-sync";
+    const char *agent = cm_request_header(exchange, "User-Agent");
+
+    return (agent && !strncmp(agent, program, sizeof(program) - 1)) ||
+           cm_request_has(exchange, "after") ||
+           cm_request_has(exchange, "bytes");
+}
+
+/* Refuse a request without our headers unless the peer is declared as a gem. A
+ * proxy that removes the headers makes a peer of ours look like a gem, and a
+ * gem gets no deletes. */
+static int check_gem(cm_exchange_t *exchange)
+{
+    static const char remedy[] =
+        "a proxy in between removes the headers that begin with "
+        "'Communicator-': let it pass them on";
+    int ours = is_from_sync(exchange);
+    const char *text, *hint;
+
+    if (!exchange->gem || (exchange->peer->gem && !ours))
+        return 0;
+    text = apr_psprintf(
+        exchange->pool,
+        "the request of peer '%s' has no Communicator headers, although %s",
+        exchange->peer->name,
+        ours ? "communicator-sync sent it"
+             : "the peer is not declared as a gem");
+    hint =
+        ours ? remedy
+             : apr_psprintf(exchange->pool,
+                            "%s; or, if the peer is a gem, add protocol=gem to "
+                            "CommunicatorPeer %s",
+                            remedy, exchange->peer->name);
+    cm_host_log(exchange->host, CM_LOG_ERROR, exchange->pool, CM0028 "%s (%s)",
+                text, hint);
+    cm_serve_refuse(exchange, CM_HTTP_UNAVAILABLE, CM_PROTOCOL, text, hint);
+    return 1;
+}
+
+/* Read what a peer of ours says about itself. */
+static int check_protocol(cm_exchange_t *exchange)
+{
+    const char *version = cm_request_header(exchange, "Communicator-Protocol");
+    const char *name = cm_request_header(exchange, "Communicator-Node");
+    const char *wrong;
+
+    if (exchange->gem)
+        return 0;
+    if (strcmp(version, "2")) {
+        cm_serve_refuse(exchange, CM_HTTP_BAD_REQUEST, CM_PROTOCOL,
+                        "this Communicator-Protocol is unknown here (known: 2)",
+                        NULL);
+        return 1;
+    }
+    if (!name || strcmp(name, exchange->peer->name))
+        return forbid(exchange, CM0005,
+                      apr_psprintf(exchange->pool,
+                                   "user '%s' is peer '%s' here, but the "
+                                   "request is from node '%.255s'",
+                                   exchange->request->user,
+                                   exchange->peer->name, name ? name : ""),
+                      "CommunicatorName there and CommunicatorPeer here must "
+                      "agree");
+    exchange->said.insists =
+        cm_request_header(exchange, "Communicator-Drain") != NULL;
+    exchange->said.withheld = cm_withheld_sum_read(
+        cm_request_header(exchange, "Communicator-Withheld"));
+    wrong = read_claim(exchange);
+    if (!wrong)
+        return 0;
+    cm_serve_error(
+        exchange,
+        CM_FAIL(exchange->pool, CM_MALFORMED,
+                "the header %s is '%.100s', which is not a valid number", wrong,
+                cm_request_header(exchange, wrong)));
+    return 1;
+}
+
+/* Refuse where the endpoint is switched off. */
+static int check_on(cm_exchange_t *exchange)
+{
+    if (!exchange->request->off)
+        return 0;
+    cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool,
+                CM0007 "refused: Communicator is Off here");
+    cm_serve_refuse(exchange, CM_HTTP_UNAVAILABLE, CM_PAUSED,
+                    "Communicator is switched off here", NULL);
+    return 1;
+}
+
+int cm_admit(cm_exchange_t *exchange)
+{
+    return !check_user(exchange) && !check_gem(exchange) &&
+           !check_protocol(exchange) && !check_on(exchange);
+}
