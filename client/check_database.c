@@ -18,7 +18,7 @@ static cm_error_t *schema_is_known(const sync_client_t *client,
 {
     int present, known;
 
-    CM_TRY(cm_migrate_plan_version(&present, &known, client->store, pool));
+    CM_TRY(cm_migrate_version(&present, &known, client->store, pool));
     if (present == known)
         return NULL;
     if (present > known)
@@ -82,7 +82,7 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
                 apr_psprintf(pool, "model %s: %s", model->name, finding->text),
                 finding->hint);
     }
-    return cm_judge_error(findings, pool);
+    return cm_judge_error(findings, 1, pool);
 }
 
 typedef cm_error_t *(*judge_t)(sync_check_t *check, const cm_table_t *table);

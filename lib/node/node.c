@@ -31,7 +31,7 @@ static cm_error_t *wrong_schema(int present, int known, apr_pool_t *pool)
 static cm_error_t *check_version(int version, cm_store_t *store,
                                  apr_pool_t *pool)
 {
-    int known = cm_migrate_plan_known(store);
+    int known = cm_migrate_known(store);
 
     return version == known ? NULL : wrong_schema(version, known, pool);
 }

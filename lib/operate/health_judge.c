@@ -329,7 +329,7 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
     if (!err)
         err = cm_judge_table(&findings, node->store, model, pool);
     if (!err)
-        err = cm_judge_error(findings, pool);
+        err = cm_judge_error(findings, 1, pool);
     if (!err && model->publishes)
         err = cm_capture_state(&capture, node->store, table, pool);
     if (err && err->code != CM_SCHEMA)

@@ -69,7 +69,6 @@ static const char *trigger_name(const cm_table_t *table, const char *event,
     return apr_pstrcat(pool, name, "_", event, NULL);
 }
 
-/* Set TEXT as a literal. */
 void cm_capture_set_literal(cm_filling_t *filling, const char *name,
                             const char *text)
 {
@@ -183,8 +182,8 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
     filling->types = cm_types_of(cm_dialect_of_store(store));
     filling->values = apr_hash_make(pool);
     filling->pool = pool;
-    CM_TRY(cm_statement_select(
-        &rows, store, cm_capture_section(store, "place", pool), NULL, 0, pool));
+    CM_TRY(cm_statement_section(&rows, store, "capture.sql", "place", NULL, 0,
+                                pool));
     set_names(filling, cm_cell_text(rows, 0, 0));
     set_key(filling);
     set_changed(filling);
@@ -216,35 +215,36 @@ static void add_section(apr_array_header_t *all, const cm_filling_t *filling,
                         filling->values, filling->pool);
 }
 
+/* Append the sections of the events that are captured, each with SUFFIX. */
+static void add_events(apr_array_header_t *all, const cm_filling_t *filling,
+                       const char *suffix)
+{
+    const int deletes = filling->table->model->deletes;
+    apr_pool_t *pool = filling->pool;
+    int i;
+
+    for (i = 0; i < EVENTS; i++)
+        if (deletes || i < 2)
+            add_section(all, filling,
+                        apr_pstrcat(pool, events[i], suffix, NULL));
+    if (!deletes)
+        add_section(all, filling, apr_pstrcat(pool, "no-delete", suffix, NULL));
+}
+
 /* Append the triggers on the table, if they are separate from their functions
  * (PostgreSQL). */
 static void add_triggers(apr_array_header_t *all, const cm_filling_t *filling)
 {
-    const int deletes = filling->table->model->deletes;
-    int i;
-
-    for (i = 0; i < EVENTS; i++)
-        if (deletes || i < 2)
-            add_section(
-                all, filling,
-                apr_pstrcat(filling->pool, events[i], ".trigger", NULL));
-    if (!deletes)
-        add_section(all, filling, "no-delete.trigger");
+    add_events(all, filling, ".trigger");
 }
 
 static apr_array_header_t *fill_sections(const cm_filling_t *filling)
 {
-    const int deletes = filling->table->model->deletes;
     apr_array_header_t *all =
         apr_array_make(filling->pool, 8, sizeof(const char *));
-    int i;
 
     add_section(all, filling, "prepare");
-    for (i = 0; i < EVENTS; i++)
-        if (deletes || i < 2)
-            add_section(all, filling, events[i]);
-    if (!deletes)
-        add_section(all, filling, "no-delete");
+    add_events(all, filling, "");
     add_triggers(all, filling);
     return all;
 }
@@ -252,11 +252,11 @@ static apr_array_header_t *fill_sections(const cm_filling_t *filling)
 const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool)
 {
-    const char *name = model->table, *dot = strchr(name, '.');
+    cm_datum_t names[2];
 
-    APR_ARRAY_PUSH(arguments, cm_datum_t) =
-        cm_datum_text(dot ? apr_pstrmemdup(pool, name, dot - name) : NULL);
-    APR_ARRAY_PUSH(arguments, cm_datum_t) = cm_datum_text(dot ? dot + 1 : name);
+    cm_catalog_names(names, model, pool);
+    APR_ARRAY_PUSH(arguments, cm_datum_t) = names[0];
+    APR_ARRAY_PUSH(arguments, cm_datum_t) = names[1];
     return apr_pstrcat(pool, "(", cm_capture_section(store, "count", pool), ")",
                        NULL);
 }
@@ -284,10 +284,8 @@ static cm_error_t *add_partitions(apr_array_header_t *all,
 
     if (!filling->table->partitioned)
         return NULL;
-    CM_TRY(cm_catalog_ask(
-        &rows, filling->store,
-        cm_capture_section(filling->store, "partitions", filling->pool),
-        filling->table->model, filling->pool));
+    CM_TRY(cm_catalog_ask(&rows, filling->store, "capture.sql", "partitions",
+                          filling->table->model, filling->pool));
     for (i = 0; i < rows->count; i++) {
         apr_hash_set(filling->values, "table", APR_HASH_KEY_STRING,
                      cm_cell_text(rows, i, 0));
@@ -350,9 +348,8 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
 
     CM_TRY(fill(&filling, store, table, scratch_pool));
     mark = mark_of(fill_sections(&filling), scratch_pool);
-    CM_TRY(cm_catalog_ask(&rows, store,
-                          cm_capture_section(store, "state", scratch_pool),
-                          table->model, scratch_pool));
+    CM_TRY(cm_catalog_ask(&rows, store, "capture.sql", "state", table->model,
+                          scratch_pool));
     for (i = 0; i < rows->count; i++) {
         if (cm_cell_number(rows, i, 2))
             continue;

@@ -111,19 +111,31 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
     return NULL;
 }
 
-cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
+void cm_catalog_names(cm_datum_t names[2], const cm_model_t *model,
+                      apr_pool_t *pool)
+{
+    const char *table = model->table, *dot = strchr(table, '.');
+
+    names[0] =
+        cm_datum_text(dot ? apr_pstrmemdup(pool, table, dot - table) : NULL);
+    names[1] = cm_datum_text(dot ? dot + 1 : table);
+}
+
+cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store,
+                           const char *file, const char *name,
                            const cm_model_t *model, apr_pool_t *pool)
 {
-    const char *dot = strchr(model->table, '.');
-    const char *schema =
-        dot ? apr_pstrmemdup(pool, model->table, dot - model->table) : NULL;
-    const cm_datum_t names[2] = {cm_datum_text(schema),
-                                 cm_datum_text(dot ? dot + 1 : model->table)};
-    cm_datum_t arguments[MOST_ARGUMENTS];
+    cm_datum_t names[2], arguments[MOST_ARGUMENTS];
+    const char *sql =
+        cm_sql_section(cm_dialect_of_store(store)->driver, file, name, pool);
     const char *place;
     int count = 0;
 
     /* In some databases they are needed more than once. */
+    *rows = apr_pcalloc(pool, sizeof(**rows));
+    if (!sql)
+        return NULL;
+    cm_catalog_names(names, model, pool);
     for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
          place++, count++)
         arguments[count] = names[count % 2];
@@ -133,10 +145,7 @@ cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
 static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool)
 {
-    CM_TRY(cm_catalog_ask(rows, store,
-                          cm_sql_section(cm_dialect_of_store(store)->driver,
-                                         "catalog.sql", "columns", pool),
-                          model, pool));
+    CM_TRY(cm_catalog_ask(rows, store, "catalog.sql", "columns", model, pool));
     if ((*rows)->count)
         return NULL;
     return cm_error_hint(

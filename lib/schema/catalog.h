@@ -12,10 +12,16 @@ cm_error_t *cm_catalog_read(cm_table_t **table, cm_store_t *store,
                             const cm_model_t *model, apr_pool_t *result_pool,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Ask SQL of sql/DRIVER/catalog.sql about the table of MODEL: each two "%s" in
- * it stand for the table's schema (or NULL) and name. Fails as
+/* Give the schema (or NULL) and the name of the table of MODEL. */
+void cm_catalog_names(cm_datum_t names[2], const cm_model_t *model,
+                      apr_pool_t *pool);
+
+/* Run the query in section NAME of sql/DRIVER/FILE about the table of MODEL:
+ * each two "%s" in it stand for the table's schema (or NULL) and name. Where
+ * this database has no such section, *ROWS is empty. Fails as
  * cm_statement_select(). */
-cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store, const char *sql,
+cm_error_t *cm_catalog_ask(cm_rows_t **rows, cm_store_t *store,
+                           const char *file, const char *name,
                            const cm_model_t *model,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 

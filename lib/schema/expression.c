@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "base/buffer.h"
+
 /* Return TEXT as a literal for SQL with parameters. Quotation marks are
  * doubled, never escaped, so that cm_expression_with_alias() finds its end. */
 static const char *literal(const cm_store_t *store, const char *text,
@@ -17,33 +19,16 @@ static const char *literal(const cm_store_t *store, const char *text,
     return apr_pstrcat(pool, "'", text, "'", NULL);
 }
 
-/* Return NAME as a JSON string. */
-static const char *json_name(const char *name, apr_pool_t *pool)
-{
-    char *json = apr_palloc(pool, 6 * strlen(name) + 3), *to = json;
-
-    *to++ = '"';
-    for (; *name; name++) {
-        if ((unsigned char)*name < ' ') {
-            to += apr_snprintf(to, 7, "\\u%04x", *name);
-            continue;
-        }
-        if (*name == '"' || *name == '\\')
-            *to++ = '\\';
-        *to++ = *name;
-    }
-    *to++ = '"';
-    *to = '\0';
-    return json;
-}
-
 const char *cm_expression_name(const cm_store_t *store, const char *before,
                                const char *name, const char *after,
                                apr_pool_t *pool)
 {
-    return literal(
-        store, apr_pstrcat(pool, before, json_name(name, pool), after, NULL),
-        pool);
+    cm_buffer_t *json = cm_buffer_create(64, pool);
+
+    cm_buffer_raw(json, before);
+    cm_buffer_string(json, name, strlen(name));
+    cm_buffer_append(json, after, strlen(after) + 1);
+    return literal(store, json->data, pool);
 }
 
 /* In groups of 40 pieces: concat() takes a hundred arguments, and an expression

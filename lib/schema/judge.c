@@ -47,17 +47,6 @@ static const charge_t charges[] = {
     {NULL, 0, 0, NULL, NULL},
 };
 
-static void add(apr_array_header_t *findings, const charge_t *charge,
-                const char *table, const char *detail, apr_pool_t *pool)
-{
-    cm_finding_t *finding = apr_array_push(findings);
-
-    memset(finding, 0, sizeof(*finding));
-    finding->refused = charge->refused;
-    finding->text = apr_psprintf(pool, charge->text, table, detail);
-    finding->hint = apr_psprintf(pool, charge->hint, table);
-}
-
 /* Return whether records of MODEL are synchronised already. */
 static cm_error_t *is_used(int *used, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
@@ -67,7 +56,7 @@ static cm_error_t *is_used(int *used, cm_store_t *store,
     cm_rows_t *rows;
 
     *used = 0;
-    CM_TRY(cm_migrate_plan_version(&present, &known, store, pool));
+    CM_TRY(cm_migrate_version(&present, &known, store, pool));
     if (!present)
         return NULL;
     CM_TRY(cm_statement_select(&rows, store,
@@ -96,31 +85,25 @@ static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
                              const cm_table_t *table, apr_pool_t *pool)
 {
     const cm_model_t *model = table->model;
-    cm_finding_t *finding;
     int used;
 
     if (!table->key->nullable)
         return NULL;
     CM_TRY(is_used(&used, store, model, pool));
-    finding = apr_array_push(findings);
-    memset(finding, 0, sizeof(*finding));
-    finding->refused = 1;
-    finding->used = used;
-    finding->text = apr_psprintf(
-        pool,
-        "the key '%s' of table '%s' may be NULL: a row without a key cannot be "
-        "synchronised",
-        model->key, model->table);
-    finding->hint =
-        key_hint(table, cm_types_of(cm_dialect_of_store(store)), pool);
+    APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
+        .refused = 1,
+        .used = used,
+        .text = apr_psprintf(pool,
+                             "the key '%s' of table '%s' may be NULL: a row "
+                             "without a key cannot be synchronised",
+                             model->key, model->table),
+        .hint = key_hint(table, cm_types_of(cm_dialect_of_store(store)), pool)};
     return NULL;
 }
 
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
 {
-    const char *driver = cm_dialect_of_store(store)->driver;
-    const char *sql = cm_sql_section(driver, "catalog.sql", "judge", pool);
     const charge_t *charge;
     cm_table_t *table;
     cm_rows_t *rows;
@@ -129,20 +112,21 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
     *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
     CM_TRY(cm_catalog_read(&table, store, model, pool, pool));
     CM_TRY(judge_key(*findings, store, table, pool));
-    if (!sql)
-        return NULL;
-    CM_TRY(cm_catalog_ask(&rows, store, sql, model, pool));
+    CM_TRY(cm_catalog_ask(&rows, store, "catalog.sql", "judge", model, pool));
     for (charge = charges; charge->name; charge++)
         for (i = 0; i < rows->count; i++)
             if (!strcmp(cm_cell_text(rows, i, 0), charge->name) &&
                 (model->publishes || !charge->published))
-                add(*findings, charge, model->table, cm_cell_text(rows, i, 1),
-                    pool);
+                APR_ARRAY_PUSH(*findings, cm_finding_t) = (cm_finding_t){
+                    .refused = charge->refused,
+                    .text = apr_psprintf(pool, charge->text, model->table,
+                                         cm_cell_text(rows, i, 1)),
+                    .hint = apr_psprintf(pool, charge->hint, model->table)};
     return NULL;
 }
 
-static cm_error_t *first_refusal(const apr_array_header_t *findings, int used,
-                                 apr_pool_t *pool)
+cm_error_t *cm_judge_error(const apr_array_header_t *findings, int used,
+                           apr_pool_t *pool)
 {
     int i;
 
@@ -154,15 +138,4 @@ static cm_error_t *first_refusal(const apr_array_header_t *findings, int used,
                                  pool, "%s", finding->hint);
     }
     return NULL;
-}
-
-cm_error_t *cm_judge_error(const apr_array_header_t *findings, apr_pool_t *pool)
-{
-    return first_refusal(findings, 1, pool);
-}
-
-cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
-                               apr_pool_t *pool)
-{
-    return first_refusal(findings, 0, pool);
 }

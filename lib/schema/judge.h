@@ -20,13 +20,9 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL. */
-cm_error_t *cm_judge_error(const apr_array_header_t *findings,
+/* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL.
+ * USED: also those of tables whose records are already synchronised. */
+cm_error_t *cm_judge_error(const apr_array_header_t *findings, int used,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
-
-/* The same, without refusals of tables whose records are already
- * synchronised. */
-cm_error_t *cm_judge_new_error(const apr_array_header_t *findings,
-                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

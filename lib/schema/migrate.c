@@ -1,16 +1,87 @@
-/* Communicator's own tables: the run of migrate. See migrate.h. */
-#include "base/clock.h"
+/* Communicator's own tables: see migrate.h. */
 #include "schema/migrate.h"
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "store/dialect.h"
 #include "store/sql.h"
 #include "schema/migrate_internal.h"
+
+/* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
+ * not a migration. */
+static int version_of(const char *file)
+{
+    return apr_isdigit(*file) ? (int)apr_atoi64(file) : 0;
+}
+
+int cm_migrate_known(const cm_store_t *store)
+{
+    const char *driver = cm_dialect_of_store(store)->driver;
+    const cm_sql_file_t *file;
+    int known = 0;
+
+    for (file = cm_sql_files; file->driver; file++)
+        if (!strcmp(file->driver, driver) && version_of(file->name) > known)
+            known = version_of(file->name);
+    return known;
+}
+
+/* Find out (section KIND of schema.sql) whether THING exists:
+ * "outbound_messages", "outbound_messages.seq". */
+static cm_error_t *exists(int *there, cm_store_t *store, const char *kind,
+                          const char *thing, apr_pool_t *scratch_pool)
+{
+    const char *dot = strchr(thing, '.');
+    cm_datum_t arguments[2];
+    cm_rows_t *rows;
+
+    arguments[0] = cm_datum_text(
+        dot ? apr_pstrmemdup(scratch_pool, thing, dot - thing) : thing);
+    arguments[1] = cm_datum_text(dot ? dot + 1 : NULL);
+    CM_TRY(cm_statement_section(&rows, store, "schema.sql", kind, arguments,
+                                dot ? 2 : 1, scratch_pool));
+    *there = rows->count > 0;
+    return NULL;
+}
+
+/* Find out whether CONDITION holds: "when column outbound_messages.seq". */
+static cm_error_t *holds(int *result, cm_store_t *store, const char *condition,
+                         apr_pool_t *scratch_pool)
+{
+    const char *word, *kind, *thing;
+    char *state, *text = apr_pstrdup(scratch_pool, condition);
+
+    word = apr_strtok(text, " ", &state);
+    kind = apr_strtok(NULL, " ", &state);
+    thing = apr_strtok(NULL, " ", &state);
+    CM_TRY(exists(result, store, kind, thing, scratch_pool));
+    if (!strcmp(word, "unless"))
+        *result = !*result;
+    return NULL;
+}
+
+cm_error_t *cm_migrate_version(int *present, int *known, cm_store_t *store,
+                               apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+    int there;
+
+    *known = cm_migrate_known(store);
+    *present = 0;
+    CM_TRY(exists(&there, store, "table", "communicator_schema", scratch_pool));
+    if (!there)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, store,
+                               "SELECT max(version) FROM communicator_schema",
+                               NULL, 0, scratch_pool));
+    *present = (int)cm_cell_number(rows, 0, 0);
+    return NULL;
+}
 
 /* Return STATEMENTS (const char *) as one text. */
 static const char *joined(const apr_array_header_t *statements,
@@ -26,29 +97,55 @@ static const char *joined(const apr_array_header_t *statements,
 }
 
 cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
-                            const apr_array_header_t *statements,
-                            apr_pool_t *scratch_pool)
+                            const apr_array_header_t *statements)
 {
+    apr_pool_t *pool = migration->pool;
     int i;
 
-    what = cm_sql_fill(what, migration->values, scratch_pool);
-    migration->report(migration->baton, what, joined(statements, scratch_pool));
+    what = cm_sql_fill(what, migration->values, pool);
+    migration->report(migration->baton, what, joined(statements, pool));
     for (i = 0; i < statements->nelts && !migration->dry_run; i++)
-        CM_TRY_FOR(
-            cm_statement_execute(migration->store,
-                                 APR_ARRAY_IDX(statements, i, const char *),
-                                 scratch_pool),
-            migration->pool, "step '%s' failed", what);
+        CM_TRY_FOR(cm_statement_execute(
+                       migration->store,
+                       APR_ARRAY_IDX(statements, i, const char *), pool),
+                   pool, "step '%s' failed", what);
     return NULL;
 }
 
 /* Do the step WHAT: the statements of SQL, with its values filled in. */
-static cm_error_t *do_section(cm_migration_t *migration, const char *what,
-                              const char *sql, apr_pool_t *scratch_pool)
+static cm_error_t *do_sql(cm_migration_t *migration, const char *what,
+                          const char *sql)
 {
-    sql = cm_sql_fill(sql, migration->values, scratch_pool);
+    sql = cm_sql_fill(sql, migration->values, migration->pool);
     return cm_migrate_step(migration, what,
-                           cm_sql_statements(sql, scratch_pool), scratch_pool);
+                           cm_sql_statements(sql, migration->pool));
+}
+
+/* Return section NAME of schema.sql, or NULL. */
+static const char *section(const cm_migration_t *migration, const char *name)
+{
+    return cm_sql_section(cm_dialect_of_store(migration->store)->driver,
+                          "schema.sql", name, migration->pool);
+}
+
+/* Do the step WHAT with section NAME, if there is one. */
+static cm_error_t *do_section(cm_migration_t *migration, const char *what,
+                              const char *name)
+{
+    const char *sql = section(migration, name);
+
+    return sql ? do_sql(migration, what, sql) : NULL;
+}
+
+/* Run the query NAME of schema.sql with ARGUMENT (may be NULL). Where this
+ * database has no such query, *ROWS is empty. */
+static cm_error_t *ask(cm_rows_t **rows, cm_migration_t *migration,
+                       const char *name, const char *argument)
+{
+    const cm_datum_t datum = cm_datum_text(argument);
+
+    return cm_statement_section(rows, migration->store, "schema.sql", name,
+                                &datum, argument != NULL, migration->pool);
 }
 
 static void set_value(cm_migration_t *migration, const char *name,
@@ -57,40 +154,49 @@ static void set_value(cm_migration_t *migration, const char *name,
     apr_hash_set(migration->values, name, APR_HASH_KEY_STRING, value);
 }
 
-/* Record that FILE was run. */
-static cm_error_t *record(cm_migration_t *migration, const char *file)
+/* Find the sections (cm_sql_section_t) of FILE whose conditions hold before any
+ * is run, so that a real run does what a dry run says. */
+static cm_error_t *plan(apr_array_header_t **steps, cm_store_t *store,
+                        const char *file, apr_pool_t *pool)
+{
+    const char *driver = cm_dialect_of_store(store)->driver;
+    apr_array_header_t *sections = cm_sql_sections(driver, file, pool);
+    int i, j, needed;
+
+    *steps = apr_array_make(pool, sections->nelts, sizeof(cm_sql_section_t));
+    for (i = 0; i < sections->nelts; i++) {
+        const cm_sql_section_t *section =
+            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
+
+        needed = 1;
+        for (j = 0; j < section->conditions->nelts && needed; j++)
+            CM_TRY(holds(&needed, store,
+                         APR_ARRAY_IDX(section->conditions, j, const char *),
+                         pool));
+        if (needed)
+            APR_ARRAY_PUSH(*steps, cm_sql_section_t) = *section;
+    }
+    return NULL;
+}
+
+static cm_error_t *run_file(cm_migration_t *migration, const char *file)
 {
     apr_pool_t *pool = migration->pool;
+    apr_array_header_t *steps;
+    int i;
 
-    set_value(migration, "version",
-              apr_psprintf(pool, "%d", cm_migrate_plan_version_of(file)));
+    CM_TRY(plan(&steps, migration->store, file, pool));
+    for (i = 0; i < steps->nelts; i++)
+        CM_TRY(do_sql(migration, APR_ARRAY_IDX(steps, i, cm_sql_section_t).what,
+                      APR_ARRAY_IDX(steps, i, cm_sql_section_t).text));
+    set_value(migration, "version", apr_psprintf(pool, "%d", version_of(file)));
     set_value(migration, "name",
               cm_store_literal(migration->store, file, pool));
     set_value(
         migration, "now",
         apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)cm_clock_now()));
     return do_section(migration, "notes that the tables have version {version}",
-                      cm_migrate_plan_sql(migration->store, "record", pool),
-                      pool);
-}
-
-static cm_error_t *run_file(cm_migration_t *migration, const char *file)
-{
-    apr_array_header_t *steps;
-    apr_pool_t *iterpool;
-    int i;
-
-    CM_TRY(cm_migrate_plan(&steps, migration->store, file, migration->pool));
-    apr_pool_create(&iterpool, migration->pool);
-    for (i = 0; i < steps->nelts; i++) {
-        const cm_sql_section_t *section =
-            &APR_ARRAY_IDX(steps, i, cm_sql_section_t);
-
-        apr_pool_clear(iterpool);
-        CM_TRY(do_section(migration, section->what, section->text, iterpool));
-    }
-    apr_pool_destroy(iterpool);
-    return record(migration, file);
+                      "record");
 }
 
 /* Refuse to rebuild a table of a gem that has columns of somebody else: they
@@ -98,12 +204,9 @@ static cm_error_t *run_file(cm_migration_t *migration, const char *file)
 static cm_error_t *check_strangers(cm_migration_t *migration)
 {
     apr_pool_t *pool = migration->pool;
-    const char *sql = cm_migrate_plan_sql(migration->store, "strangers", pool);
     cm_rows_t *rows;
 
-    if (!sql)
-        return NULL;
-    CM_TRY(cm_statement_select(&rows, migration->store, sql, NULL, 0, pool));
+    CM_TRY(ask(&rows, migration, "strangers", NULL));
     if (!rows->count)
         return NULL;
     return cm_error_hint(
@@ -117,23 +220,16 @@ static cm_error_t *check_strangers(cm_migration_t *migration)
 static cm_error_t *adopt(cm_migration_t *migration)
 {
     const apr_array_header_t *peers = migration->settings->peers;
-    apr_pool_t *pool = migration->pool;
-    cm_datum_t argument;
     cm_rows_t *rows;
 
     if (peers->nelts != 1)
         return NULL;
-    argument =
-        cm_datum_text(APR_ARRAY_IDX(peers, 0, cm_peer_settings_t *)->name);
-    CM_TRY(cm_statement_select(
-        &rows, migration->store,
-        cm_migrate_plan_sql(migration->store, "adoptable", pool), &argument, 1,
-        pool));
+    CM_TRY(ask(&rows, migration, "adoptable",
+               APR_ARRAY_IDX(peers, 0, cm_peer_settings_t *)->name));
     if (!rows->count)
         return NULL;
     return do_section(migration, "gives the gem's messages to {peer_words}",
-                      cm_migrate_plan_sql(migration->store, "adopt", pool),
-                      pool);
+                      "adopt");
 }
 
 static cm_error_t *migrate_tables(cm_migration_t *migration)
@@ -142,8 +238,8 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
     const cm_sql_file_t *file;
     int present, known;
 
-    CM_TRY(cm_migrate_plan_version(&present, &known, migration->store,
-                                   migration->pool));
+    CM_TRY(cm_migrate_version(&present, &known, migration->store,
+                              migration->pool));
     if (present > known)
         return cm_error_hint(
             CM_FAIL(migration->pool, CM_SCHEMA,
@@ -154,8 +250,7 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
     if (!present)
         CM_TRY(check_strangers(migration));
     for (file = cm_sql_files; file->driver; file++)
-        if (!strcmp(file->driver, driver) &&
-            cm_migrate_plan_version_of(file->name) > present)
+        if (!strcmp(file->driver, driver) && version_of(file->name) > present)
             CM_TRY(run_file(migration, file->name));
     return present ? adopt(migration) : NULL;
 }
@@ -164,40 +259,41 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
  * transaction. */
 static cm_error_t *set_journal(cm_migration_t *migration)
 {
-    apr_pool_t *pool = migration->pool;
-    const char *sql = cm_migrate_plan_sql(migration->store, "journal", pool);
     cm_rows_t *rows;
 
-    if (!sql)
+    CM_TRY(ask(&rows, migration, "journal", NULL));
+    if (!rows->count || !strcmp(cm_cell_text(rows, 0, 0), "wal"))
         return NULL;
-    CM_TRY(cm_statement_select(&rows, migration->store, sql, NULL, 0, pool));
-    if (!strcmp(cm_cell_text(rows, 0, 0), "wal"))
-        return NULL;
-    sql = cm_migrate_plan_sql(migration->store, "journal.set", pool);
     migration->report(migration->baton,
                       "lets readers and a writer work at the same time (WAL)",
-                      sql);
-    if (migration->dry_run)
-        return NULL;
-    return cm_statement_select(&rows, migration->store, sql, NULL, 0, pool);
+                      section(migration, "journal.set"));
+    return migration->dry_run ? NULL
+                              : ask(&rows, migration, "journal.set", NULL);
 }
 
-/* Run the section NAME of schema.sql, if there is one, that takes or releases
- * the lock; *RESULT gets what it returns. */
-static cm_error_t *run_lock(apr_int64_t *result, cm_migration_t *migration,
-                            const char *name)
+/* Create the function that triggers of the application may call, which a dump
+ * can lose, and forget which columns did not keep their value, as somebody may
+ * have mended that. */
+static cm_error_t *migrate_beside(cm_migration_t *migration)
 {
-    const char *sql =
-        cm_migrate_plan_sql(migration->store, name, migration->pool);
     cm_rows_t *rows;
 
-    *result = 1;
-    if (!sql)
+    CM_TRY(ask(&rows, migration, "applying", NULL));
+    if (!rows->count)
+        CM_TRY(do_section(migration,
+                          "makes the function communicator_applying(), which "
+                          "triggers of the application may ask",
+                          "applying.create"));
+
+    /* A dry run has not created the table. */
+    CM_TRY(ask(&rows, migration, "table", "communicator_altered"));
+    if (rows->count)
+        CM_TRY(ask(&rows, migration, "altered", NULL));
+    if (!rows->count)
         return NULL;
-    CM_TRY(cm_statement_select(&rows, migration->store, sql, NULL, 0,
-                               migration->pool));
-    *result = cm_cell_number(rows, 0, 0);
-    return NULL;
+    return do_section(migration,
+                      "forgets which columns did not keep what was written",
+                      "altered.forget");
 }
 
 static cm_error_t *migrate_all(cm_migration_t *migration)
@@ -206,53 +302,28 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
         return cm_migrate_triggers_remove(migration, migration->removed);
     CM_TRY(cm_migrate_triggers_tables(migration));
     CM_TRY(migrate_tables(migration));
-    CM_TRY(cm_migrate_beside(migration));
+    CM_TRY(migrate_beside(migration));
     return cm_migrate_triggers_renew(migration);
 }
 
-/* Where DDL commits, each step stands alone and is safe to repeat. A lock of
- * the session keeps others out. */
-static cm_error_t *migrate_step_by_step(cm_migration_t *migration)
-{
-    const char *sql =
-        cm_migrate_plan_sql(migration->store, "patience", migration->pool);
-    apr_int64_t locked, ignored;
-    cm_error_t *err, *unlock_err;
-
-    CM_TRY(run_lock(&locked, migration, "lock"));
-    if (!locked)
-        return CM_FAIL(migration->pool, CM_BUSY,
-                       "another migration of this database is running");
-    CM_TRY(cm_statement_execute(migration->store, sql, migration->pool));
-    err = migrate_all(migration);
-    unlock_err = run_lock(&ignored, migration, "unlock");
-    return err ? err : unlock_err;
-}
-
+/* Keep other migrations out, until the transaction ends or, where there is
+ * none, all is done. */
 static cm_error_t *lock_and_migrate(cm_migration_t *migration)
 {
-    const char *sql =
-        cm_migrate_plan_sql(migration->store, "patience", migration->pool);
-    apr_int64_t ignored;
+    const char *patience = section(migration, "patience");
+    cm_error_t *err, *unlock_err;
+    cm_rows_t *rows;
 
-    CM_TRY(run_lock(&ignored, migration, "lock"));
-    if (sql)
-        CM_TRY(cm_statement_execute(migration->store, sql, migration->pool));
-    return migrate_all(migration);
-}
-
-static cm_error_t *migrate_in_transaction(cm_migration_t *migration)
-{
-    CM_TRY(set_journal(migration));
-    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
-    return cm_transaction_end(migration->store, lock_and_migrate(migration),
-                              migration->pool);
-}
-
-static cm_error_t *dry_run_all(cm_migration_t *migration)
-{
-    CM_TRY(set_journal(migration));
-    return migrate_all(migration);
+    CM_TRY(ask(&rows, migration, "lock", NULL));
+    if (rows->count && !cm_cell_number(rows, 0, 0))
+        return CM_FAIL(migration->pool, CM_BUSY,
+                       "another migration of this database is running");
+    if (patience)
+        CM_TRY(
+            cm_statement_execute(migration->store, patience, migration->pool));
+    err = migrate_all(migration);
+    unlock_err = ask(&rows, migration, "unlock", NULL);
+    return err ? err : unlock_err;
 }
 
 /* Set the values that the steps may name. */
@@ -282,21 +353,26 @@ static cm_error_t *set_values(cm_migration_t *migration)
     return NULL;
 }
 
+/* Where DDL commits, each step stands alone and is safe to repeat. */
+static cm_error_t *migrate(cm_migration_t *migration)
+{
+    CM_TRY(set_values(migration));
+    CM_TRY(set_journal(migration));
+    if (migration->dry_run)
+        return migrate_all(migration);
+    if (cm_dialect_of_store(migration->store)->ddl_commits)
+        return lock_and_migrate(migration);
+    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
+    return cm_transaction_end(migration->store, lock_and_migrate(migration),
+                              migration->pool);
+}
+
 static cm_error_t *run(cm_migration_t *migration)
 {
-    cm_store_t *store = migration->store;
-    cm_error_t *err = set_values(migration);
+    cm_error_t *err = migrate(migration);
 
-    if (!err && migration->dry_run)
-        err = dry_run_all(migration);
-    else if (!err && cm_dialect_of_store(store)->ddl_commits)
-        err = migrate_step_by_step(migration);
-    else if (!err)
-        err = migrate_in_transaction(migration);
-    cm_store_forget(store);
-    if (err)
-        return cm_error_make(migration->pool, err->code, err, __FILE__,
-                             __LINE__, "cannot migrate");
+    cm_store_forget(migration->store);
+    CM_TRY_FOR(err, migration->pool, "cannot migrate");
     return NULL;
 }
 

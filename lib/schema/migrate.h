@@ -41,10 +41,10 @@ cm_error_t *cm_migrate_triggers_leftovers(apr_array_header_t **leftovers,
 
 /* Give the version of the tables (0: there are none) and the newest one that
  * this program knows. */
-cm_error_t *cm_migrate_plan_version(int *present, int *known, cm_store_t *store,
-                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_migrate_version(int *present, int *known, cm_store_t *store,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return the newest version that this program knows for STORE. */
-int cm_migrate_plan_known(const cm_store_t *store);
+int cm_migrate_known(const cm_store_t *store);
 
 #endif

@@ -19,26 +19,11 @@ typedef struct cm_migration_t {
     apr_pool_t *pool;            /* lives as long as the run */
 } cm_migration_t;
 
-/* Return the section NAME of sql/DRIVER/schema.sql, or NULL. */
-const char *cm_migrate_plan_sql(const cm_store_t *store, const char *name,
-                                apr_pool_t *pool);
-
-/* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
- * not a migration. */
-int cm_migrate_plan_version_of(const char *file);
-
-/* Find the sections (cm_sql_section_t) of FILE whose conditions hold before any
- * is run, so that a real run does what a dry run says. Fails as
- * cm_statement_select(). */
-cm_error_t *cm_migrate_plan(apr_array_header_t **steps, cm_store_t *store,
-                            const char *file,
-                            apr_pool_t *pool) CM_UNUSED_RESULT;
-
 /* Report the step WHAT and run its STATEMENTS (const char *), unless this is
  * a dry run. Fails as cm_statement_execute(). */
-cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
-                            const apr_array_header_t *statements,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *
+cm_migrate_step(cm_migration_t *migration, const char *what,
+                const apr_array_header_t *statements) CM_UNUSED_RESULT;
 
 /* Read the tables of the published models, before anything is changed. Fails
  * as cm_catalog_read(). */
@@ -49,10 +34,6 @@ cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
  * remove those that no model uses. Fails as cm_statement_execute(). */
 cm_error_t *
 cm_migrate_triggers_renew(cm_migration_t *migration) CM_UNUSED_RESULT;
-
-/* Do what migrate does each time, besides the numbered steps and the triggers:
- * migrate_beside.c. Fails as cm_statement_execute(). */
-cm_error_t *cm_migrate_beside(cm_migration_t *migration) CM_UNUSED_RESULT;
 
 /* Drop all triggers of the tables of MODELS (const cm_model_t *), a step for
  * each table. Fails as cm_statement_execute(). */

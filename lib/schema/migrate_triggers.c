@@ -19,9 +19,8 @@ static cm_error_t *key_of_table(const char **key, cm_store_t *store,
 {
     cm_rows_t *rows;
 
-    CM_TRY(cm_catalog_ask(&rows, store,
-                          cm_migrate_plan_sql(store, "table_key", pool), model,
-                          pool));
+    CM_TRY(
+        cm_catalog_ask(&rows, store, "schema.sql", "table_key", model, pool));
     *key = cm_cell_text(rows, 0, 0);
     return NULL;
 }
@@ -39,7 +38,7 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     if (err && err->code == CM_SCHEMA && !model->publishes)
         return NULL;
     CM_TRY(err);
-    CM_TRY(cm_judge_new_error(findings, pool));
+    CM_TRY(cm_judge_error(findings, 0, pool));
     for (i = 0; i < findings->nelts; i++)
         migration->report(
             migration->baton,
@@ -92,7 +91,7 @@ static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
         apr_psprintf(pool, "%s the triggers of table %s (model %s)",
                      state == CM_CAPTURE_MISSING ? "installs" : "renews",
                      model->table, model->name),
-        statements, pool);
+        statements);
 }
 
 /* The columns of section "triggers" of schema.sql. */
@@ -131,9 +130,8 @@ static cm_error_t *find_others(apr_array_header_t **others, cm_rows_t **rows,
         if (key)
             apr_hash_set(kept, key, APR_HASH_KEY_STRING, "");
     }
-    CM_TRY(cm_statement_select(rows, store,
-                               cm_migrate_plan_sql(store, "triggers", pool),
-                               NULL, 0, pool));
+    CM_TRY(cm_statement_section(rows, store, "schema.sql", "triggers", NULL, 0,
+                                pool));
     for (i = 0; i < (*rows)->count; i++) {
         const cm_table_t *table;
 
@@ -211,7 +209,7 @@ static cm_error_t *drop_others(int *dropped, cm_migration_t *migration)
                          "removes trigger %s of table %s: no model uses it",
                          cm_cell_text(rows, row, TRIGGER),
                          cm_cell_text(rows, row, TABLE_NAME)),
-            statement, pool));
+            statement));
     }
     *dropped = others->nelts;
     return NULL;
@@ -221,21 +219,19 @@ static cm_error_t *drop_others(int *dropped, cm_migration_t *migration)
 static cm_error_t *drop_functions(cm_migration_t *migration)
 {
     apr_pool_t *pool = migration->pool;
-    const char *sql = cm_migrate_plan_sql(migration->store, "functions", pool);
     apr_array_header_t *statements;
     cm_rows_t *rows;
     int i;
 
-    if (!sql)
-        return NULL;
-    CM_TRY(cm_statement_select(&rows, migration->store, sql, NULL, 0, pool));
+    CM_TRY(cm_statement_section(&rows, migration->store, "schema.sql",
+                                "functions", NULL, 0, pool));
     statements = apr_array_make(pool, rows->count + 1, sizeof(const char *));
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(statements, const char *) = cm_cell_text(rows, i, 0);
     if (!rows->count)
         return NULL;
     return cm_migrate_step(migration, "removes the functions of these triggers",
-                           statements, pool);
+                           statements);
 }
 
 cm_error_t *cm_migrate_triggers_renew(cm_migration_t *migration)
@@ -263,9 +259,8 @@ cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration,
     cm_rows_t *rows;
     int i, row;
 
-    CM_TRY(cm_statement_select(&rows, store,
-                               cm_migrate_plan_sql(store, "triggers", pool),
-                               NULL, 0, pool));
+    CM_TRY(cm_statement_section(&rows, store, "schema.sql", "triggers", NULL, 0,
+                                pool));
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *model = APR_ARRAY_IDX(models, i, const cm_model_t *);
 
@@ -280,7 +275,7 @@ cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration,
                 migration,
                 apr_psprintf(pool, "drops the triggers of table %s (model %s)",
                              model->table, model->name),
-                statements, pool));
+                statements));
     }
     return NULL;
 }

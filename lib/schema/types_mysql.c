@@ -91,40 +91,30 @@ static const char *key(const cm_column_t *key, const char *name,
     return apr_psprintf(pool, format, name);
 }
 
-/* Whether "=" is true for the same value only. Text has collations, floats -0,
- * and timestamps the session's zone. */
-static int is_exact(const cm_column_t *column)
-{
-    switch (column->value_class) {
-    case CM_CLASS_TEXT:
-    case CM_CLASS_JSON:
-    case CM_CLASS_FLOAT:
-    case CM_CLASS_TIMESTAMP_ZONE:
-    case CM_CLASS_BINARY:
-        return 0;
-    default:
-        return 1;
-    }
-}
-
-/* Texts differ by their bytes, in the column's own character set, so there is
- * no need to convert them; numbers and dates need not become text. */
+/* "<=>" is true for different values, too, where there are collations, -0, or
+ * the session's zone. Texts differ by their bytes, in the column's own
+ * character set, so there is no need to convert them; numbers and dates need
+ * not become text. */
 static const char *differs(const cm_column_t *column, const char *before,
                            const char *after, apr_pool_t *pool)
 {
-    const char *format = "NOT (BINARY %s.%s <=> BINARY %s.%s)";
     const char *q = column->quoted;
 
-    if (is_exact(column))
-        format = "NOT (%s.%s <=> %s.%s)";
-    else if (column->value_class != CM_CLASS_TEXT &&
-             column->value_class != CM_CLASS_BINARY &&
-             column->value_class != CM_CLASS_JSON)
+    switch (column->value_class) {
+    case CM_CLASS_TEXT:
+    case CM_CLASS_JSON:
+    case CM_CLASS_BINARY:
+        return apr_psprintf(pool, "NOT (BINARY %s.%s <=> BINARY %s.%s)", before,
+                            q, after, q);
+    case CM_CLASS_FLOAT:
+    case CM_CLASS_TIMESTAMP_ZONE:
         return apr_psprintf(
             pool, "NOT (BINARY %s <=> BINARY %s)",
             cm_expression_with_alias(column->capture, before, pool),
             cm_expression_with_alias(column->capture, after, pool));
-    return apr_psprintf(pool, format, before, q, after, q);
+    default:
+        return apr_psprintf(pool, "NOT (%s.%s <=> %s.%s)", before, q, after, q);
+    }
 }
 
 const cm_types_t cm_types_mysql = {

@@ -13,6 +13,7 @@
 #include <apr_time.h>
 
 #include "base/utf8.h"
+#include "store/sql.h"
 
 /* This session takes no writes, but another one may. */
 static void leave_session(cm_store_t *store)
@@ -326,6 +327,21 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
     if (rc)
         return cm_statement_failure(store, rc, result_pool);
     return cm_statement_read(rows, store, results, result_pool);
+}
+
+cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
+                                 const char *file, const char *name,
+                                 const cm_datum_t *arguments, int count,
+                                 apr_pool_t *result_pool)
+{
+    const char *sql =
+        cm_sql_section(store->dialect->driver, file, name, result_pool);
+
+    if (sql)
+        return cm_statement_select(rows, store, sql, arguments, count,
+                                   result_pool);
+    *rows = apr_pcalloc(result_pool, sizeof(**rows));
+    return NULL;
 }
 
 cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,

@@ -122,8 +122,15 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
                                 int count,
                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* The same for a statement that runs in almost every request: PostgreSQL plans
- * it once per connection. Only outside a transaction. */
+/* Run the query in section NAME of sql/DRIVER/FILE. Where this database has no
+ * such section, *ROWS is empty. */
+cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
+                                 const char *file, const char *name,
+                                 const cm_datum_t *arguments, int count,
+                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* As cm_statement_select(), for a statement that runs in almost every request:
+ * PostgreSQL plans it once per connection. Only outside a transaction. */
 cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
                                      const char *sql,
                                      const cm_datum_t *arguments, int count,

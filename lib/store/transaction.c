@@ -10,8 +10,6 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "store/sql.h"
-
 #define TRIES       3
 #define TRIES_PAUSE apr_time_from_msec(200)
 
@@ -226,36 +224,24 @@ int cm_transaction_is_outside(const cm_store_t *store, apr_interval_time_t took)
            (store->outside == CM_OUTSIDE_LOCK && took > REAL_WAIT);
 }
 
-/* Give *BACK, the SQL that defers again the constraints that are deferred
- * initially; "" when there are none. */
-static cm_error_t *find_deferred(const char **back, cm_store_t *store,
-                                 apr_pool_t *pool)
-{
-    const char *sql =
-        cm_sql_section(store->dialect->driver, "catalog.sql", "deferred", pool);
-    cm_rows_t *rows;
-
-    *back = "";
-    if (!sql)
-        return NULL;
-    CM_TRY(cm_statement_select(&rows, store, sql, NULL, 0, pool));
-    if (rows->count && cm_cell_text(rows, 0, 0))
-        *back = apr_pstrdup(pool, cm_cell_text(rows, 0, 0));
-    return NULL;
-}
-
 cm_error_t *cm_transaction_check_deferred(const char **back, cm_store_t *store,
                                           apr_pool_t *pool,
                                           apr_pool_t *scratch_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
+    const char *back_sql;
+    cm_rows_t *rows;
 
     if (ops->deferred && ops->deferred(store))
         return CM_FAIL(scratch_pool, CM_REJECTED,
                        "FOREIGN KEY constraint failed (one that is checked at "
                        "the end of the transaction)");
-    if (!*back)
-        CM_TRY(find_deferred(back, store, pool));
+    if (!*back) {
+        CM_TRY(cm_statement_section(&rows, store, "catalog.sql", "deferred",
+                                    NULL, 0, scratch_pool));
+        back_sql = rows->count ? cm_cell_text(rows, 0, 0) : NULL;
+        *back = apr_pstrdup(pool, back_sql ? back_sql : "");
+    }
     if (!**back)
         return NULL;
     CM_TRY(cm_statement_execute(store, "SET CONSTRAINTS ALL IMMEDIATE",

@@ -1,7 +1,7 @@
 -- What lib/schema/migrate*.c needs of this database.
 
 -- lock: allows one migration at a time
-SELECT pg_advisory_xact_lock(hashtext(
+SELECT 1 FROM pg_advisory_xact_lock(hashtext(
     'communicator migrate ' || current_schema()));
 
 -- patience: how long a step waits for the application's locks

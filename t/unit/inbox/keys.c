@@ -130,7 +130,7 @@ static void test_judged(cm_store_t *store, apr_pool_t *pool)
     cm_error_t *err;
 
     database_must(cm_judge_table(&findings, store, model, pool));
-    err = cm_judge_error(findings, pool);
+    err = cm_judge_error(findings, 1, pool);
     ok(database_fails(err, CM_SCHEMA, "a key that may be NULL"),
        "%s: a key that may be NULL is refused", database_of(store));
     ok(err && err->hint && strstr(err->hint, "NOT NULL") != NULL,
@@ -143,7 +143,7 @@ static void test_judged(cm_store_t *store, apr_pool_t *pool)
         pool);
     settings_migrate(store, node->settings, pool);
     database_must(cm_judge_table(&findings, store, model, pool));
-    ok(cm_judge_error(findings, pool) != NULL,
+    ok(cm_judge_error(findings, 1, pool) != NULL,
        "but not where records are synchronised already, which check reports");
 }
 

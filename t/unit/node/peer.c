@@ -40,7 +40,7 @@ static void versions(cm_store_t *store, apr_pool_t *pool)
     node = make_node(store, settings, pool);
     is_int(strspn(node->epoch, "0123456789abcdef"), 32,
            "%s: the epoch has 32 digits", name);
-    database_must(cm_migrate_plan_version(&present, &known, store, pool));
+    database_must(cm_migrate_version(&present, &known, store, pool));
     is_int(present, known, "%s: the version is the one known", name);
 
     database_run(store,
