@@ -76,11 +76,40 @@ void cm_capture_set_literal(cm_filling_t *filling, const char *name,
                    cm_store_literal(filling->store, text, filling->pool));
 }
 
-const char *cm_capture_section(const cm_store_t *store, const char *name,
-                               apr_pool_t *pool)
+/* Return the section that NAME, which has a dot, stands for in a template. */
+static const char *shared(const void *sections, const char *name,
+                          apr_pool_t *pool)
 {
-    return cm_sql_section(cm_dialect_of_store(store)->driver, "capture.sql",
-                          name, pool);
+    (void)pool;
+    return strchr(name, '.')
+               ? apr_hash_get((apr_hash_t *)sections, name, APR_HASH_KEY_STRING)
+               : NULL;
+}
+
+const char *cm_capture_section(const cm_filling_t *filling, const char *name)
+{
+    const char *text =
+        apr_hash_get(filling->sections, name, APR_HASH_KEY_STRING);
+
+    return text ? cm_sql_fill_by(text, shared, filling->sections, filling->pool)
+                : NULL;
+}
+
+static void read_sections(cm_filling_t *filling)
+{
+    const apr_array_header_t *sections =
+        cm_sql_sections(cm_dialect_of_store(filling->store)->driver,
+                        "capture.sql", filling->pool);
+    int i;
+
+    filling->sections = apr_hash_make(filling->pool);
+    for (i = 0; i < sections->nelts; i++) {
+        const cm_sql_section_t *section =
+            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
+
+        apr_hash_set(filling->sections, section->name, APR_HASH_KEY_STRING,
+                     section->text);
+    }
 }
 
 static void set_names(cm_filling_t *filling, const char *place)
@@ -182,6 +211,7 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
     filling->types = cm_types_of(cm_dialect_of_store(store));
     filling->values = apr_hash_make(pool);
     filling->pool = pool;
+    read_sections(filling);
     CM_TRY(cm_statement_section(&rows, store, "capture.sql", "place", NULL, 0,
                                 pool));
     set_names(filling, cm_cell_text(rows, 0, 0));
@@ -202,7 +232,7 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
 static void add_section(apr_array_header_t *all, const cm_filling_t *filling,
                         const char *name)
 {
-    const char *text = cm_capture_section(filling->store, name, filling->pool);
+    const char *text = cm_capture_section(filling, name);
     apr_array_header_t *statements;
     int i;
 
@@ -257,8 +287,10 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
     cm_catalog_names(names, model, pool);
     APR_ARRAY_PUSH(arguments, cm_datum_t) = names[0];
     APR_ARRAY_PUSH(arguments, cm_datum_t) = names[1];
-    return apr_pstrcat(pool, "(", cm_capture_section(store, "count", pool), ")",
-                       NULL);
+    return apr_pstrcat(pool, "(",
+                       cm_sql_section(cm_dialect_of_store(store)->driver,
+                                      "capture.sql", "count", pool),
+                       ")", NULL);
 }
 
 /* Return the mark in each of these STATEMENTS: it tells their triggers from

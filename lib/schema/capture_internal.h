@@ -10,7 +10,8 @@ typedef struct cm_filling_t {
     cm_store_t *store;
     const cm_table_t *table;
     const cm_types_t *types;
-    apr_hash_t *values; /* name -> const char *: cm_sql_fill() */
+    apr_hash_t *sections; /* of capture.sql: name -> const char * */
+    apr_hash_t *values;   /* name -> const char *: cm_sql_fill() */
     apr_pool_t *pool;
 } cm_filling_t;
 
@@ -19,9 +20,9 @@ void cm_capture_set(cm_filling_t *filling, const char *name, const char *value);
 void cm_capture_set_literal(cm_filling_t *filling, const char *name,
                             const char *text);
 
-/* Return the section NAME of capture.sql, or NULL. */
-const char *cm_capture_section(const cm_store_t *store, const char *name,
-                               apr_pool_t *pool);
+/* Return the section NAME of capture.sql, or NULL. Names with a dot in it are
+ * replaced by the sections that have these names. */
+const char *cm_capture_section(const cm_filling_t *filling, const char *name);
 
 /* Set what the templates of PostgreSQL name beside that. MONETARY is the
  * lc_monetary of our sessions. */

@@ -143,11 +143,10 @@ static void set_present(cm_filling_t *filling)
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         cm_capture_set_literal(
             filling, apr_pstrcat(pool, "present_", names[i], NULL),
-            cm_sql_fill(cm_capture_section(
-                            filling->store,
-                            apr_pstrcat(pool, names[i], ".present", NULL),
-                            pool),
-                        filling->values, pool));
+            cm_sql_fill(
+                cm_capture_section(
+                    filling, apr_pstrcat(pool, names[i], ".present", NULL)),
+                filling->values, pool));
 }
 
 void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary)

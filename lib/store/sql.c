@@ -134,49 +134,21 @@ const char *cm_sql_section(const char *driver, const char *file,
     return text;
 }
 
-/* Return whether a statement ends with LINE, where the lines of its section
- * end with SEPARATOR, ";;" alone or ";". */
-static int ends_statement(const char *line, const char *separator)
-{
-    apr_size_t size = strlen(line);
-
-    if (separator[1])
-        return !strcmp(line, separator);
-    return size && line[size - 1] == ';';
-}
-
-/* Return whether TEXT has a line ";;". */
-static int has_wide_ends(const char *text)
-{
-    const char *found = strstr(text, "\n;;");
-
-    for (; found; found = strstr(found + 1, "\n;;"))
-        if (!found[3] || found[3] == '\n')
-            return 1;
-    return 0;
-}
-
 apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool)
 {
-    const char *separator = has_wide_ends(text) ? ";;" : ";";
-    apr_array_header_t *statements, *lines;
-    const char *line, *statement;
-    int end;
+    apr_array_header_t *statements =
+        apr_array_make(pool, 4, sizeof(const char *));
+    const char *separator, *end, *statement;
 
-    statements = apr_array_make(pool, 4, sizeof(const char *));
-    lines = apr_array_make(pool, 32, sizeof(const char *));
-    do {
-        line = next_line(&text, pool);
-        end = !line || ends_statement(line, separator);
-        if (line && !(end && separator[1]))
-            APR_ARRAY_PUSH(lines, const char *) = line;
-        if (end) {
-            statement = joined(lines, pool);
-            if (*statement)
-                APR_ARRAY_PUSH(statements, const char *) = statement;
-            apr_array_clear(lines);
-        }
-    } while (line);
+    text = apr_pstrcat(pool, text, "\n", NULL);
+    separator = strstr(text, "\n;;\n") ? "\n;;\n" : ";\n";
+    for (; text; text = end ? end + strlen(separator) : NULL) {
+        end = strstr(text, separator);
+        statement =
+            trimmed(end ? apr_pstrmemdup(pool, text, end - text) : text, pool);
+        if (*statement)
+            APR_ARRAY_PUSH(statements, const char *) = statement;
+    }
     return statements;
 }
 

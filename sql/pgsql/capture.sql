@@ -117,25 +117,24 @@ END
 $communicator$
 ;;
 
--- insert: new records, of a statement at once
-CREATE OR REPLACE FUNCTION {place}.{insert}() RETURNS trigger
+-- each.head: how the function of each trigger begins. Names with a dot stand for
+-- these sections.
+RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
 /* {mark} */
 <<communicator>>
 DECLARE
     last bigint;
     moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
-    same boolean := false;
-    nested boolean := {nested};
-    word text := CASE WHEN nested OR pg_trigger_depth() > 1 THEN 'update'
-        ELSE 'create' END;
-BEGIN
-    IF pg_trigger_depth() > 1 THEN
+
+-- each.note: leaves the note of a nested statement
+IF pg_trigger_depth() > 1 THEN
         PERFORM {place}.communicator_nested({model});
     END IF;
-    BEGIN
-        SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
-        IF NOT FOUND THEN
+
+-- each.check: in the block that looks whether the rows still have the columns
+-- that the trigger knows; then, where they have not
+IF NOT FOUND THEN
             RETURN NULL;
         END IF;
         last := lastval();
@@ -148,6 +147,32 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             last := NULL;
         END;
+
+-- each.end: restores lastval()
+WHILE last IS NOT NULL LOOP
+        moment := setval({lastval}, last, false);
+        EXIT WHEN nextval({lastval}) = last;
+    END LOOP;
+    RETURN NULL;
+END
+$communicator$;
+
+-- each.when: while messages are applied, only nested statements are captured
+WHEN (current_setting('communicator.applying', true)
+            IS DISTINCT FROM {applying}
+        OR pg_trigger_depth() > 0);
+
+-- insert: new records, of a statement at once
+CREATE OR REPLACE FUNCTION {place}.{insert}() {each.head};
+    same boolean := false;
+    nested boolean := {nested};
+    word text := CASE WHEN nested OR pg_trigger_depth() > 1 THEN 'update'
+        ELSE 'create' END;
+BEGIN
+    {each.note};
+    BEGIN
+        SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
+        {each.check};
         EXECUTE format('INSERT INTO %s'
             ' (model, local_record_id, action, body, clock)'
             ' SELECT $1, %s, $4, $2, $3 FROM communicator_rows AS t'
@@ -167,13 +192,7 @@ BEGIN
             {open} || {capture} || '}', communicator.moment
         FROM communicator_rows AS t;
     END IF;
-    WHILE last IS NOT NULL LOOP
-        moment := setval({lastval}, last, false);
-        EXIT WHEN nextval({lastval}) = last;
-    END LOOP;
-    RETURN NULL;
-END
-$communicator$
+    {each.end}
 ;;
 REVOKE ALL ON FUNCTION {place}.{insert}() FROM PUBLIC
 ;;
@@ -189,46 +208,24 @@ FROM communicator_rows AS r
 DROP TRIGGER IF EXISTS {insert} ON {table};
 CREATE TRIGGER {insert} AFTER INSERT ON {table}
     REFERENCING NEW TABLE AS communicator_rows FOR EACH STATEMENT
-    WHEN (current_setting('communicator.applying', true)
-            IS DISTINCT FROM {applying}
-        OR pg_trigger_depth() > 0)
+    {each.when}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
 -- update: changed records, of a statement at once. OLD and NEW rows are in the
 -- same order. Records whose key changed come last, all deletes before the
 -- creates, as records may have exchanged their keys.
-CREATE OR REPLACE FUNCTION {place}.{update}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
-/* {mark} */
-<<communicator>>
-DECLARE
-    last bigint;
-    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+CREATE OR REPLACE FUNCTION {place}.{update}() {each.head};
     same boolean := false;
     nested boolean := {nested} OR {self_cascade};
     there text := 'true';
     rows bigint := (SELECT count(*) FROM communicator_rows AS t);
     written bigint;
 BEGIN
-    IF pg_trigger_depth() > 1 THEN
-        PERFORM {place}.communicator_nested({model});
-    END IF;
+    {each.note};
     BEGIN
         SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN NULL;
-        END IF;
-        last := lastval();
-    EXCEPTION WHEN OTHERS THEN
-        last := NULL;
-    END;
-    IF same IS NOT TRUE THEN
-        BEGIN
-            last := lastval();
-        EXCEPTION WHEN OTHERS THEN
-            last := NULL;
-        END;
+        {each.check};
         IF nested THEN
             there := {place}.communicator_present(TG_RELID, {key_name}, 'n');
         END IF;
@@ -282,13 +279,7 @@ BEGIN
         FROM {pairs}
         WHERE {key_differs};
     END IF;
-    WHILE last IS NOT NULL LOOP
-        moment := setval({lastval}, last, false);
-        EXIT WHEN nextval({lastval}) = last;
-    END LOOP;
-    RETURN NULL;
-END
-$communicator$
+    {each.end}
 ;;
 REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 ;;
@@ -331,41 +322,19 @@ DROP TRIGGER IF EXISTS {update} ON {table};
 CREATE TRIGGER {update} AFTER UPDATE ON {table}
     REFERENCING OLD TABLE AS communicator_old NEW TABLE AS communicator_rows
     FOR EACH STATEMENT
-    WHEN (current_setting('communicator.applying', true)
-            IS DISTINCT FROM {applying}
-        OR pg_trigger_depth() > 0)
+    {each.when}
     EXECUTE FUNCTION {place}.{update}()
 ;;
 
 -- delete: deleted records, of a statement at once
-CREATE OR REPLACE FUNCTION {place}.{delete}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
-/* {mark} */
-<<communicator>>
-DECLARE
-    last bigint;
-    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+CREATE OR REPLACE FUNCTION {place}.{delete}() {each.head};
     same boolean := false;
     nested boolean := {nested};
 BEGIN
-    IF pg_trigger_depth() > 1 THEN
-        PERFORM {place}.communicator_nested({model});
-    END IF;
+    {each.note};
     BEGIN
         SELECT {same_key} INTO same FROM {old_rows} AS t LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN NULL;
-        END IF;
-        last := lastval();
-    EXCEPTION WHEN OTHERS THEN
-        last := NULL;
-    END;
-    IF same IS NOT TRUE THEN
-        BEGIN
-            last := lastval();
-        EXCEPTION WHEN OTHERS THEN
-            last := NULL;
-        END;
+        {each.check};
         EXECUTE format('INSERT INTO %s'
             ' (model, local_record_id, action, body, clock)'
             ' SELECT $1, %s, ''delete'', $2, $3 FROM {old_rows_given} AS t'
@@ -387,13 +356,7 @@ BEGIN
             communicator.moment
         FROM {old_rows} AS t;
     END IF;
-    WHILE last IS NOT NULL LOOP
-        moment := setval({lastval}, last, false);
-        EXIT WHEN nextval({lastval}) = last;
-    END LOOP;
-    RETURN NULL;
-END
-$communicator$
+    {each.end}
 ;;
 REVOKE ALL ON FUNCTION {place}.{delete}() FROM PUBLIC
 ;;
@@ -408,21 +371,13 @@ WHERE NOT EXISTS (SELECT FROM communicator_present AS p
 -- delete.trigger: on TABLE
 DROP TRIGGER IF EXISTS {delete} ON {table};
 CREATE TRIGGER {delete} AFTER DELETE ON {table} {each_old}
-    WHEN (current_setting('communicator.applying', true)
-            IS DISTINCT FROM {applying}
-        OR pg_trigger_depth() > 0)
+    {each.when}
     EXECUTE FUNCTION {place}.{delete}()
 ;;
 
 -- truncate: all records deleted at once. In a partitioned table the trigger of
 -- each partition captures that partition's.
-CREATE OR REPLACE FUNCTION {place}.{truncate}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER {settings} AS $communicator$
-/* {mark} */
-<<communicator>>
-DECLARE
-    last bigint;
-    moment bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+CREATE OR REPLACE FUNCTION {place}.{truncate}() {each.head};
 BEGIN
     BEGIN
         last := lastval();
@@ -435,13 +390,7 @@ BEGIN
         {place}.communicator_key(TG_RELID, {key_name}, 't'),
         TG_RELID::regclass)
     USING {model}, {open} || '{}}', moment;
-    WHILE last IS NOT NULL LOOP
-        moment := setval({lastval}, last, false);
-        EXIT WHEN nextval({lastval}) = last;
-    END LOOP;
-    RETURN NULL;
-END
-$communicator$
+    {each.end}
 ;;
 REVOKE ALL ON FUNCTION {place}.{truncate}() FROM PUBLIC
 ;;
@@ -449,9 +398,7 @@ REVOKE ALL ON FUNCTION {place}.{truncate}() FROM PUBLIC
 -- truncate.trigger: on TABLE
 DROP TRIGGER IF EXISTS {truncate} ON {table};
 CREATE TRIGGER {truncate} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT
-    WHEN (current_setting('communicator.applying', true)
-            IS DISTINCT FROM {applying}
-        OR pg_trigger_depth() > 0)
+    {each.when}
     EXECUTE FUNCTION {place}.{truncate}()
 ;;
 
