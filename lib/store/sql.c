@@ -6,6 +6,9 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+/* The folder of what all databases have in common. */
+#define ALL "all"
+
 static const char *file_text(const char *driver, const char *name)
 {
     const cm_sql_file_t *file;
@@ -131,6 +134,8 @@ const char *cm_sql_section(const char *driver, const char *file,
             text = apr_pstrdup(pool, section->text);
     }
     apr_pool_destroy(scratch);
+    if (!text && strcmp(driver, ALL))
+        return cm_sql_section(ALL, file, name, pool);
     return text;
 }
 

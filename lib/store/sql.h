@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 typedef struct cm_sql_file_t {
-    const char *driver; /* "sqlite3", "pgsql", "mysql" */
+    const char *driver; /* "sqlite3", "pgsql", "mysql"; "all" */
     const char *name;   /* "001-create.sql", "capture.sql" */
     const char *text;
 } cm_sql_file_t;
@@ -28,8 +28,8 @@ typedef struct cm_sql_section_t {
                                        ...", as they stand */
 } cm_sql_section_t;
 
-/* Return the text of section NAME of sql/DRIVER/FILE, in POOL; NULL: there is
- * none. */
+/* Return the text of section NAME of sql/DRIVER/FILE, else of sql/all/FILE, in
+ * POOL; NULL: there is none. */
 const char *cm_sql_section(const char *driver, const char *file,
                            const char *name, apr_pool_t *pool);
 

@@ -122,8 +122,8 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
                                 int count,
                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Run the query in section NAME of sql/DRIVER/FILE. Where this database has no
- * such section, *ROWS is empty. */
+/* Run the query in section NAME of sql/DRIVER/FILE or sql/all/FILE. Where this
+ * database has no such section, *ROWS is empty. */
 cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
                                  const char *file, const char *name,
                                  const cm_datum_t *arguments, int count,

@@ -1,4 +1,4 @@
--- What lib/schema/migrate*.c needs of this database.
+-- What lib/schema/migrate*.c needs of this database only.
 
 -- lock: allows one migration at a time
 SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);
@@ -45,22 +45,6 @@ WHERE trigger_name LIKE 'communicator\_%%'
         CONCAT('`', DATABASE(), '`.outbound_messages')) > 0
 ORDER BY trigger_name;
 
--- adoptable: are there messages of the gem's time without a peer, that PEER
--- may get
-SELECT 1 FROM communicator_peers
-WHERE name = ''
-    AND NOT EXISTS (SELECT 1 FROM communicator_peers
-        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
-
--- adopt: gives the messages of the gem's time to {peer_words}
-UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
-DELETE FROM communicator_peers WHERE name = {peer};
-UPDATE communicator_peers SET name = {peer} WHERE name = '';
-
--- record: notes the version of the tables
-INSERT INTO communicator_schema (version, name, applied_at)
-VALUES ({version}, {name}, {now});
-
 -- applying: is there the function that tells a trigger of the application
 -- whether messages are being applied
 SELECT 1 FROM information_schema.routines
@@ -71,9 +55,3 @@ CREATE OR REPLACE FUNCTION communicator_applying() RETURNS BOOLEAN
     NO SQL
     RETURN COALESCE(@communicator_applying, '') <> ''
 ;;
-
--- altered: is there a column that did not keep what was written
-SELECT 1 FROM communicator_altered;
-
--- altered.forget: forgets which columns did not keep what was written
-DELETE FROM communicator_altered;

@@ -1,4 +1,4 @@
--- What lib/schema/migrate*.c needs of this database.
+-- What lib/schema/migrate*.c needs of this database only.
 
 -- lock: allows one migration at a time
 SELECT 1 FROM pg_advisory_xact_lock(hashtext(
@@ -45,22 +45,6 @@ WHERE p.proname LIKE 'communicator\_%%'
     AND NOT EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgfoid = p.oid)
 ORDER BY 1;
 
--- adoptable: are there messages of the gem's time without a peer, that PEER
--- may get
-SELECT 1 FROM communicator_peers
-WHERE name = ''
-    AND NOT EXISTS (SELECT 1 FROM communicator_peers
-        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
-
--- adopt: gives the messages of the gem's time to {peer_words}
-UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
-DELETE FROM communicator_peers WHERE name = {peer};
-UPDATE communicator_peers SET name = {peer} WHERE name = '';
-
--- record: notes the version of the tables
-INSERT INTO communicator_schema (version, name, applied_at)
-VALUES ({version}, {name}, {now});
-
 -- applying: is there the function that tells a trigger of the application
 -- whether messages are being applied
 SELECT 1 WHERE to_regprocedure('communicator_applying()') IS NOT NULL;
@@ -71,9 +55,3 @@ LANGUAGE sql STABLE AS $$
     SELECT coalesce(current_setting('communicator.applying', true), '') <> ''
 $$
 ;;
-
--- altered: is there a column that did not keep what was written
-SELECT 1 FROM communicator_altered;
-
--- altered.forget: forgets which columns did not keep what was written
-DELETE FROM communicator_altered;

@@ -1,4 +1,4 @@
--- What lib/schema/migrate*.c needs of this database.
+-- What lib/schema/migrate*.c needs of this database only.
 
 -- table: is there a table of that name
 SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s;
@@ -37,25 +37,3 @@ SELECT lower(tbl_name), tbl_name,
 FROM sqlite_master
 WHERE type = 'trigger' AND substr(name, 1, 13) = 'communicator_'
 ORDER BY name;
-
--- adoptable: are there messages of the gem's time without a peer, that PEER
--- may get
-SELECT 1 FROM communicator_peers
-WHERE name = ''
-    AND NOT EXISTS (SELECT 1 FROM communicator_peers
-        WHERE name = %s AND (has_received <> 0 OR confirmed <> 0));
-
--- adopt: gives the messages of the gem's time to {peer_words}
-UPDATE inbound_messages SET peer = {peer} WHERE peer = '';
-DELETE FROM communicator_peers WHERE name = {peer};
-UPDATE communicator_peers SET name = {peer} WHERE name = '';
-
--- record: notes the version of the tables
-INSERT INTO communicator_schema (version, name, applied_at)
-VALUES ({version}, {name}, {now});
-
--- altered: is there a column that did not keep what was written
-SELECT 1 FROM communicator_altered;
-
--- altered.forget: forgets which columns did not keep what was written
-DELETE FROM communicator_altered;
