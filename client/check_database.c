@@ -96,7 +96,7 @@ static void check_model(sync_check_t *check, const cm_model_t *model)
     const char *what = apr_psprintf(pool, "model %s", model->name);
     cm_table_t *table;
     cm_error_t *err =
-        cm_catalog_read(&table, check->client->store, model, pool, pool);
+        cm_table_read(&table, check->client->store, model, pool, pool);
     int failed = 0;
     size_t i;
 

@@ -84,8 +84,8 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
         if (!apr_hash_count(node->tables))
             node->tables_at = cm_clocks_now();
         apr_pool_create(&scratch_pool, node->pool);
-        err = cm_catalog_read(&read, node->store, model, node->table_pool,
-                              scratch_pool);
+        err = cm_table_read(&read, node->store, model, node->table_pool,
+                            scratch_pool);
         if (err)
             err = cm_error_copy(err, node->pool);
         apr_pool_destroy(scratch_pool);

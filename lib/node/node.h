@@ -4,7 +4,7 @@
 
 #include "store/store.h"
 #include "config/settings.h"
-#include "schema/catalog.h"
+#include "schema/table.h"
 
 typedef struct cm_node_t {
     const cm_settings_t *settings;

@@ -4,7 +4,7 @@
 #ifndef CM_RECORD_CAPTURE_ROW_H
 #define CM_RECORD_CAPTURE_ROW_H
 
-#include "schema/catalog.h"
+#include "schema/table.h"
 
 /* Complete *RAW, what table->capture gave for the row of TABLE with KEY, where
  * it holds less than the row; *RAW is the same where it is complete already.

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "store/dialect.h"
-#include "schema/catalog.h"
+#include "schema/table.h"
 #include "record/canonical.h"
 
 static const char *without_bytes(cm_datum_t raw, apr_pool_t *pool)

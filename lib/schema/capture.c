@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 
 #include "store/sql.h"
-#include "schema/catalog.h"
 #include "schema/expression.h"
 
 /* PostgreSQL has the shortest names. */
@@ -284,7 +283,7 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
 {
     cm_datum_t names[2];
 
-    cm_catalog_names(names, model, pool);
+    cm_table_names(names, model, pool);
     APR_ARRAY_PUSH(arguments, cm_datum_t) = names[0];
     APR_ARRAY_PUSH(arguments, cm_datum_t) = names[1];
     return apr_pstrcat(pool, "(",
@@ -316,8 +315,8 @@ static cm_error_t *add_partitions(apr_array_header_t *all,
 
     if (!filling->table->partitioned)
         return NULL;
-    CM_TRY(cm_catalog_ask(&rows, filling->store, "capture.sql", "partitions",
-                          filling->table->model, filling->pool));
+    CM_TRY(cm_table_ask(&rows, filling->store, "capture.sql", "partitions",
+                        filling->table->model, filling->pool));
     for (i = 0; i < rows->count; i++) {
         apr_hash_set(filling->values, "table", APR_HASH_KEY_STRING,
                      cm_cell_text(rows, i, 0));
@@ -380,8 +379,8 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
 
     CM_TRY(fill(&filling, store, table, scratch_pool));
     mark = mark_of(fill_sections(&filling), scratch_pool);
-    CM_TRY(cm_catalog_ask(&rows, store, "capture.sql", "state", table->model,
-                          scratch_pool));
+    CM_TRY(cm_table_ask(&rows, store, "capture.sql", "state", table->model,
+                        scratch_pool));
     for (i = 0; i < rows->count; i++) {
         if (cm_cell_number(rows, i, 2))
             continue;

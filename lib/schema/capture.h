@@ -3,7 +3,7 @@
 #ifndef CM_SCHEMA_CAPTURE_H
 #define CM_SCHEMA_CAPTURE_H
 
-#include "schema/catalog.h"
+#include "schema/table.h"
 
 /* Give the statements that install or renew the triggers of TABLE, to be run
  * one by one: const char *. Running them again changes nothing. */

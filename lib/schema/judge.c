@@ -7,7 +7,6 @@
 
 #include "store/dialect.h"
 #include "store/sql.h"
-#include "schema/catalog.h"
 #include "schema/expression.h"
 #include "schema/migrate.h"
 
@@ -110,9 +109,9 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
     int i;
 
     *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
-    CM_TRY(cm_catalog_read(&table, store, model, pool, pool));
+    CM_TRY(cm_table_read(&table, store, model, pool, pool));
     CM_TRY(judge_key(*findings, store, table, pool));
-    CM_TRY(cm_catalog_ask(&rows, store, "catalog.sql", "judge", model, pool));
+    CM_TRY(cm_table_ask(&rows, store, "catalog.sql", "judge", model, pool));
     for (charge = charges; charge->name; charge++)
         for (i = 0; i < rows->count; i++)
             if (!strcmp(cm_cell_text(rows, i, 0), charge->name) &&

@@ -3,7 +3,7 @@
 #ifndef CM_SCHEMA_JUDGE_H
 #define CM_SCHEMA_JUDGE_H
 
-#include "schema/catalog.h"
+#include "schema/table.h"
 
 /* Something that is wrong with a table. */
 typedef struct cm_finding_t {
@@ -15,7 +15,7 @@ typedef struct cm_finding_t {
 } cm_finding_t;
 
 /* Judge the table of MODEL. *FINDINGS: cm_finding_t, refusals first; empty when
- * nothing is wrong. Fails as cm_catalog_read() and cm_statement_select(). */
+ * nothing is wrong. Fails as cm_table_read() and cm_statement_select(). */
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model,
                            apr_pool_t *pool) CM_UNUSED_RESULT;

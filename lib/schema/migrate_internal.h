@@ -26,7 +26,7 @@ cm_migrate_step(cm_migration_t *migration, const char *what,
                 const apr_array_header_t *statements) CM_UNUSED_RESULT;
 
 /* Read the tables of the published models, before anything is changed. Fails
- * as cm_catalog_read(). */
+ * as cm_table_read(). */
 cm_error_t *
 cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
 

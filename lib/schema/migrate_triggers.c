@@ -5,11 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "store/dialect.h"
-#include "store/sql.h"
 #include "schema/capture.h"
-#include "schema/catalog.h"
-#include "schema/expression.h"
 #include "schema/judge.h"
 
 /* Give *KEY, which identifies the table of MODEL in the list of triggers; NULL:
@@ -19,8 +15,7 @@ static cm_error_t *key_of_table(const char **key, cm_store_t *store,
 {
     cm_rows_t *rows;
 
-    CM_TRY(
-        cm_catalog_ask(&rows, store, "schema.sql", "table_key", model, pool));
+    CM_TRY(cm_table_ask(&rows, store, "schema.sql", "table_key", model, pool));
     *key = cm_cell_text(rows, 0, 0);
     return NULL;
 }
@@ -68,7 +63,7 @@ cm_error_t *cm_migrate_triggers_tables(cm_migration_t *migration)
                    model->name);
         if (!model->publishes)
             continue;
-        CM_TRY_FOR(cm_catalog_read(&table, migration->store, model, pool, pool),
+        CM_TRY_FOR(cm_table_read(&table, migration->store, model, pool, pool),
                    pool, "cannot publish model '%s'", model->name);
         APR_ARRAY_PUSH(migration->tables, const cm_table_t *) = table;
     }
@@ -165,7 +160,7 @@ cm_error_t *cm_migrate_triggers_leftovers(apr_array_header_t **leftovers,
 
         if (!model->publishes)
             continue;
-        err = cm_catalog_read(&table, store, model, pool, pool);
+        err = cm_table_read(&table, store, model, pool, pool);
         if (err && err->code != CM_SCHEMA)
             return err;
         if (err)

@@ -1,7 +1,197 @@
-/* A table of the application: see table.h. */
+/* The application's tables: see table.h. */
 #include "schema/table.h"
 
 #include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/sql.h"
+#include "schema/expression.h"
+
+/* Of the statement in sql/DRIVER/catalog.sql. */
+#define MOST_ARGUMENTS 16
+
+/* What sql/DRIVER/catalog.sql gives. */
+enum {
+    NAME,
+    TYPE,
+    BASE,
+    LENGTH,
+    OCTETS,
+    PRECISION,
+    SCALE,
+    FRACTION,
+    NULLABLE,
+    HAS_DEFAULT,
+    GENERATED,
+    UNIQUE,
+    GIVES_KEYS,
+    KIND,
+    IS_UNSIGNED,
+    ON_UPDATE,
+    OWN_TRIGGERS,
+    DECLARED
+};
+
+static int cell_number(const cm_rows_t *rows, int row, int column)
+{
+    return (int)cm_cell_number(rows, row, column);
+}
+
+static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
+                        const cm_store_t *store, const cm_model_t *model,
+                        apr_pool_t *pool)
+{
+    const cm_types_t *types = cm_types_of(cm_dialect_of_store(store));
+    const char *base = cm_cell_text(rows, row, BASE);
+
+    memset(column, 0, sizeof(*column));
+    column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
+    column->quoted = cm_store_quote(store, column->name, pool);
+    column->type = cm_dialect_doubled(cm_cell_text(rows, row, TYPE), '%', pool);
+    if (cm_cell_text(rows, row, DECLARED))
+        column->declared =
+            cm_dialect_doubled(cm_cell_text(rows, row, DECLARED), '%', pool);
+    column->length = cell_number(rows, row, LENGTH);
+    column->octets = cm_cell_number(rows, row, OCTETS);
+    column->precision = cell_number(rows, row, PRECISION);
+    column->scale = cell_number(rows, row, SCALE);
+    column->fraction = cell_number(rows, row, FRACTION);
+    column->nullable = cell_number(rows, row, NULLABLE);
+    column->has_default = cell_number(rows, row, HAS_DEFAULT);
+    column->generated = cell_number(rows, row, GENERATED);
+    column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
+    column->on_update = cell_number(rows, row, ON_UPDATE);
+    cm_types_classify(column, base, types);
+    column->reference = cm_settings_model_reference(model, column->name);
+    column->carried =
+        !column->generated && cm_settings_model_carries(model, column->name);
+    column->capture = types->raw(column, base, pool);
+}
+
+static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
+                              apr_pool_t *pool)
+{
+    if (!strcmp(kind, "table") || !strcmp(kind, "partitioned"))
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is a %s, not a table",
+                                 model->table, kind),
+                         pool, "name the table behind it: table=");
+}
+
+static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
+                             const cm_dialect_t *dialect, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    int row;
+
+    if (!table->key)
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "table '%s' has no column '%s'",
+                                     model->table, model->key),
+                             pool, "name its key column: key=");
+    row = (int)(table->key - table->columns);
+    if (!cell_number(rows, row, UNIQUE))
+        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                     "column '%s' of table '%s' is not a key: "
+                                     "it has no unique index of its own",
+                                     model->key, model->table),
+                             pool, "name its key column: key=");
+    if (table->key->value_class == CM_CLASS_BINARY ||
+        (table->key->is_bits && !dialect->bits_as_text))
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is binary, which cannot "
+                       "identify a record",
+                       model->key, model->table);
+    if (model->shared_keys && table->key->generated)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is always generated, so "
+                       "it cannot be shared",
+                       model->key, model->table);
+    return NULL;
+}
+
+void cm_table_names(cm_datum_t names[2], const cm_model_t *model,
+                    apr_pool_t *pool)
+{
+    const char *table = model->table, *dot = strchr(table, '.');
+
+    names[0] =
+        cm_datum_text(dot ? apr_pstrmemdup(pool, table, dot - table) : NULL);
+    names[1] = cm_datum_text(dot ? dot + 1 : table);
+}
+
+cm_error_t *cm_table_ask(cm_rows_t **rows, cm_store_t *store, const char *file,
+                         const char *name, const cm_model_t *model,
+                         apr_pool_t *pool)
+{
+    cm_datum_t names[2], arguments[MOST_ARGUMENTS];
+    const char *sql =
+        cm_sql_section(cm_dialect_of_store(store)->driver, file, name, pool);
+    const char *place;
+    int count = 0;
+
+    /* In some databases they are needed more than once. */
+    *rows = apr_pcalloc(pool, sizeof(**rows));
+    if (!sql)
+        return NULL;
+    cm_table_names(names, model, pool);
+    for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
+         place++, count++)
+        arguments[count] = names[count % 2];
+    return cm_statement_select(rows, store, sql, arguments, count, pool);
+}
+
+static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    CM_TRY(cm_table_ask(rows, store, "catalog.sql", "columns", model, pool));
+    if ((*rows)->count)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA, "there is no table '%s'", model->table), pool,
+        "create it, or correct table= of model '%s'", model->name);
+}
+
+cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
+                          const cm_model_t *model, apr_pool_t *result_pool,
+                          apr_pool_t *scratch_pool)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_store(store);
+    const cm_types_t *types = cm_types_of(dialect);
+    cm_table_t *table = apr_pcalloc(result_pool, sizeof(*table));
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(read_rows(&rows, store, model, scratch_pool));
+    CM_TRY(check_kind(model, cm_cell_text(rows, 0, KIND), scratch_pool));
+    table->model = model;
+    table->quoted = cm_store_quote_table(store, model->table, result_pool);
+    table->partitioned = !strcmp(cm_cell_text(rows, 0, KIND), "partitioned");
+    table->own_triggers = cell_number(rows, 0, OWN_TRIGGERS);
+    table->column_count = rows->count;
+    table->columns =
+        apr_palloc(result_pool, rows->count * sizeof(*table->columns));
+    table->by_name = apr_hash_make(result_pool);
+    for (i = 0; i < rows->count; i++) {
+        cm_column_t *column = &table->columns[i];
+
+        fill_column(column, rows, i, store, model, result_pool);
+        apr_hash_set(table->by_name, column->name, APR_HASH_KEY_STRING, column);
+        if (!strcmp(column->name, model->key)) {
+            table->key = column;
+            table->key_generated = cell_number(rows, i, GIVES_KEYS);
+        }
+    }
+    CM_TRY(check_key(table, rows, dialect, scratch_pool));
+    table->key_given = types->key(table->key, table->key->quoted, result_pool);
+    table->key_text = types->key(
+        table->key, apr_pstrcat(result_pool, "t.", table->key->quoted, NULL),
+        result_pool);
+    table->capture = cm_expression_body(table, store, result_pool);
+    *table_out = table;
+    return NULL;
+}
 
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name)
 {

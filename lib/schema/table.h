@@ -1,11 +1,12 @@
 /* A table of the application: its columns, its key, and the SQL that reads a
- * row of it in raw form. cm_catalog_read() makes it; it never changes. */
+ * row of it in raw form. It never changes. */
 #ifndef CM_SCHEMA_TABLE_H
 #define CM_SCHEMA_TABLE_H
 
 #include <apr_hash.h>
 
 #include "base/value.h"
+#include "store/store.h"
 #include "config/settings.h"
 
 /* What a column holds, for the conversions. */
@@ -73,6 +74,25 @@ typedef struct cm_table_t {
     int own_triggers;      /* of the application, on INSERT or UPDATE */
     int partitioned;       /* PostgreSQL: rows are in its partitions */
 } cm_table_t;
+
+/* Read the table of MODEL: once per connection, and again after a statement
+ * failed with CM_SCHEMA. Fails with CM_SCHEMA when there is no such table, it
+ * has no key column, or it is a view or the like. */
+cm_error_t *cm_table_read(cm_table_t **table, cm_store_t *store,
+                          const cm_model_t *model, apr_pool_t *result_pool,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the schema (or NULL) and the name of the table of MODEL. */
+void cm_table_names(cm_datum_t names[2], const cm_model_t *model,
+                    apr_pool_t *pool);
+
+/* Run the query in section NAME of sql/DRIVER/FILE about the table of MODEL:
+ * each two "%s" in it stand for the table's schema (or NULL) and name. Where
+ * this database has no such section, *ROWS is empty. Fails as
+ * cm_statement_select(). */
+cm_error_t *cm_table_ask(cm_rows_t **rows, cm_store_t *store, const char *file,
+                         const char *name, const cm_model_t *model,
+                         apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the column of that name, or NULL. */
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);

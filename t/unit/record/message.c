@@ -6,7 +6,7 @@
 #include <apr_time.h>
 
 #include "store/dialect.h"
-#include "schema/catalog.h"
+#include "schema/table.h"
 #include "record/message.h"
 
 #define BODY     "\"{\\\"post\\\":{\\\"title\\\":\\\"x\\\"}}\""

@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "schema/catalog.h"
+#include "schema/table.h"
 #include "record/message.h"
 #include "../settings.h"
 #include "../tap.h"
@@ -319,7 +319,7 @@ static cm_table_t *make_table(cm_store_t *store, const char *type,
                                      "(id integer PRIMARY KEY, v %s)",
                                      type));
     cm_store_forget(store);
-    database_must(cm_catalog_read(
+    database_must(cm_table_read(
         &table, store,
         settings_add_model(settings, "thing", "things", "id", pool), pool,
         pool));

@@ -31,9 +31,8 @@ static void migrate(fixture_t *fixture)
 {
     database_must(cm_migrate_run(fixture->store, fixture->settings, 0, report,
                                  NULL, fixture->pool));
-    database_must(cm_catalog_read(&fixture->table, fixture->store,
-                                  fixture->model, fixture->pool,
-                                  fixture->pool));
+    database_must(cm_table_read(&fixture->table, fixture->store, fixture->model,
+                                fixture->pool, fixture->pool));
 }
 
 static void set_up(fixture_t *fixture, cm_store_t *store, const char *columns,
@@ -206,7 +205,7 @@ static void states(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "ALTER TABLE posts ADD COLUMN more integer");
     cm_store_forget(store);
     database_must(
-        cm_catalog_read(&fixture.table, store, fixture.model, pool, pool));
+        cm_table_read(&fixture.table, store, fixture.model, pool, pool));
     database_must(cm_capture_state(&state, store, fixture.table, pool));
     is_int(state, CM_CAPTURE_STALE, "%s: a new column makes them stale", name);
     migrate(&fixture);

@@ -4,7 +4,7 @@
 
 #include <apr_strings.h>
 
-#include "schema/catalog.h"
+#include "schema/table.h"
 #include "../settings.h"
 #include "../tap.h"
 #include "schema/expression.h"
@@ -15,9 +15,9 @@ static cm_error_t *read_table(cm_table_t **table, cm_store_t *store,
 {
     cm_settings_t *settings = settings_make(pool);
 
-    return cm_catalog_read(
-        table, store, settings_add_model(settings, "post", name, key, pool),
-        pool, pool);
+    return cm_table_read(table, store,
+                         settings_add_model(settings, "post", name, key, pool),
+                         pool, pool);
 }
 
 static void columns(cm_store_t *store, apr_pool_t *pool)
