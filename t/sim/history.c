@@ -1,0 +1,363 @@
+/* See history.h. */
+#include "history.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#define TAGS 256 /* of one table */
+
+typedef struct draw_t {
+    sim_history_t *history;
+    const sim_schema_t *schema;
+    sim_random_t random;
+    apr_pool_t *pool;
+    int words; /* unique values given so far */
+    int tags[SIM_TABLES];
+    struct {
+        const char *unique; /* its unique value, as far as is known */
+    } known[SIM_TABLES][TAGS];
+    int level; /* how odd the history is: 0 to 3 */
+} draw_t;
+
+static int below(draw_t *draw, int count)
+{
+    return sim_random_below(&draw->random, count);
+}
+
+static int chance(draw_t *draw, int percent)
+{
+    return sim_random_chance(&draw->random, percent);
+}
+
+static const char *tag_name(const draw_t *draw, int table, int number)
+{
+    return apr_psprintf(draw->pool, "%c%d", 'a' + table, number);
+}
+
+/* A tag that was given to a row of TABLE; mostly one of the last. */
+static int some_tag(draw_t *draw, int table)
+{
+    int count = draw->tags[table];
+    int last = count < 6 ? count : 6;
+
+    if (!count)
+        return 0;
+    return chance(draw, 70) ? count - 1 - below(draw, last)
+                            : below(draw, count);
+}
+
+static sim_step_t *add(draw_t *draw, sim_step_e kind, int node)
+{
+    sim_step_t *step = apr_array_push(draw->history->steps);
+
+    memset(step, 0, sizeof(*step));
+    step->kind = kind;
+    step->node = node;
+    return step;
+}
+
+static sim_cell_t *cell(apr_array_header_t *cells, int column, const char *text)
+{
+    sim_cell_t *cell = apr_array_push(cells);
+
+    memset(cell, 0, sizeof(*cell));
+    cell->column = column;
+    cell->text = text;
+    return cell;
+}
+
+static const char *some_key(draw_t *draw, const sim_table_t *table)
+{
+    int number = below(draw, 12) + 1;
+
+    if (table->key == SIM_KEY_TEXT)
+        return apr_psprintf(draw->pool, "'k%d'", number);
+    if (table->key == SIM_KEY_UUID)
+        return apr_psprintf(draw->pool,
+                            "'00000000-0000-4000-8000-0000000000%02d'", number);
+    return apr_psprintf(draw->pool, "%d", number);
+}
+
+/* Values that are hard to carry. */
+static const char *edge(draw_t *draw, sim_kind_e kind)
+{
+    static const char *const texts[] = {"''",
+                                        "'it''s'",
+                                        "'a \"word\"'",
+                                        "'two\nlines'",
+                                        "'100%s'",
+                                        "'\xc3\xa9\xe2\x82\xac'",
+                                        "'\xf0\x9f\x90\x98'",
+                                        "' '"};
+    static const char *const numbers[] = {"0", "-1", "9007199254740993",
+                                          "9223372036854775000",
+                                          "-9223372036854775000"};
+
+    return kind == SIM_TEXT
+               ? texts[below(draw, sizeof(texts) / sizeof(*texts))]
+               : numbers[below(draw, sizeof(numbers) / sizeof(*numbers))];
+}
+
+/* A node gives unique values of its own only: so nothing that is parked for
+ * them may stay so. */
+static const char *unique_value(draw_t *draw, int node)
+{
+    return apr_psprintf(draw->pool, "'u%d-%d'", node, below(draw, 6));
+}
+
+static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
+                      int number, int tag)
+{
+    const sim_table_t *table = &draw->schema->tables[step->table];
+    const sim_column_t *column = &table->columns[number];
+    sim_cell_t *made;
+
+    if (!column->not_null && chance(draw, 10)) {
+        cell(cells, number, "NULL");
+        return;
+    }
+    if (column->kind == SIM_REFERENCE) {
+        made = cell(cells, number, NULL);
+        made->parent = column->parent;
+        made->tag =
+            tag_name(draw, column->parent, some_tag(draw, column->parent));
+        return;
+    }
+    made = cell(cells, number, NULL);
+    if (column->unique) {
+        made->text = unique_value(draw, step->node);
+        if (tag >= 0 && tag < TAGS)
+            draw->known[step->table][tag].unique = made->text;
+    }
+    else if (chance(draw, 6)) {
+        made->text = edge(draw, column->kind);
+    }
+    else if (column->kind == SIM_TEXT) {
+        made->text = apr_psprintf(draw->pool, "'v%d'", ++draw->words);
+    }
+    else if (step->kind == SIM_UPDATE && chance(draw, 20)) {
+        made->text = apr_psprintf(draw->pool, "%s + 1", column->name);
+    }
+    else {
+        made->text = apr_psprintf(draw->pool, "%d", 1000 + ++draw->words);
+    }
+}
+
+static void draw_insert(draw_t *draw, int node, int session, int number)
+{
+    const sim_table_t *table = &draw->schema->tables[number];
+    sim_step_t *step = add(
+        draw, draw->level && chance(draw, 12) ? SIM_REPLACE : SIM_INSERT, node);
+    int with_key = sim_schema_is_shared(table) || step->kind == SIM_REPLACE ||
+                   chance(draw, 30);
+    int i, row;
+
+    step->session = session;
+    step->table = number;
+    step->rows = chance(draw, 20) ? 1 + below(draw, SIM_ROWS) : 1;
+    for (row = 0; row < step->rows; row++) {
+        apr_array_header_t *cells =
+            apr_array_make(draw->pool, 8, sizeof(sim_cell_t));
+        int tag = draw->tags[number]++;
+
+        step->cells[row] = cells;
+        if (with_key)
+            cell(cells, SIM_CELL_KEY, some_key(draw, table));
+        cell(cells, SIM_CELL_TAG,
+             apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
+        for (i = 0; i < table->count; i++)
+            add_value(draw, step, cells, i, tag);
+    }
+}
+
+static void draw_where(draw_t *draw, sim_step_t *step, int tag)
+{
+    const sim_table_t *table = &draw->schema->tables[step->table];
+    int serial = !sim_schema_is_shared(table);
+    int choice = below(draw, 100);
+
+    if (choice < 65)
+        step->where = apr_psprintf(draw->pool, "tag = '%s'",
+                                   tag_name(draw, step->table, tag));
+    else if (choice < 85 || !serial)
+        step->where =
+            apr_psprintf(draw->pool, "id = %s", some_key(draw, table));
+    else if (choice < 97)
+        step->where = apr_psprintf(draw->pool, "id %% 3 = %d", below(draw, 3));
+    else
+        step->where = "1 = 1";
+}
+
+static void draw_update(draw_t *draw, int node, int session, int number)
+{
+    const sim_table_t *table = &draw->schema->tables[number];
+    sim_step_t *step = add(draw, SIM_UPDATE, node);
+    int tag = some_tag(draw, number), i;
+
+    step->session = session;
+    step->table = number;
+    step->cells[0] = apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
+    draw_where(draw, step, tag);
+    if (draw->level > 1 && chance(draw, 10))
+        cell(step->cells[0], SIM_CELL_KEY,
+             !sim_schema_is_shared(table) && chance(draw, 50)
+                 ? apr_psprintf(draw->pool, "id + %d", 1 + below(draw, 3))
+                 : some_key(draw, table));
+    for (i = 0; i < table->count; i++)
+        if (chance(draw, 45) || (i == 0 && !step->cells[0]->nelts))
+            add_value(draw, step, step->cells[0], i, tag);
+}
+
+static void draw_delete(draw_t *draw, int node, int session, int number)
+{
+    sim_step_t *step = add(draw, SIM_DELETE, node);
+
+    step->session = session;
+    step->table = number;
+    draw_where(draw, step, some_tag(draw, number));
+}
+
+/* Two rows exchange their unique values. */
+static void draw_swap(draw_t *draw, int node, int session, int number)
+{
+    const sim_table_t *table = &draw->schema->tables[number];
+    int one = some_tag(draw, number), other = some_tag(draw, number);
+    const char *values[3];
+    int tags[3], i, column;
+
+    for (column = 0; column < table->count; column++)
+        if (table->columns[column].unique)
+            break;
+    if (column == table->count || one == other || one >= TAGS || other >= TAGS)
+        return;
+    values[0] = "NULL";
+    values[1] = draw->known[number][one].unique;
+    values[2] = draw->known[number][other].unique;
+    tags[0] = tags[2] = one;
+    tags[1] = other;
+    if (!values[1] || !values[2])
+        return;
+    for (i = 0; i < 3; i++) {
+        sim_step_t *step = add(draw, SIM_UPDATE, node);
+
+        step->session = session;
+        step->table = number;
+        step->cells[0] = apr_array_make(draw->pool, 1, sizeof(sim_cell_t));
+        cell(step->cells[0], column, values[i]);
+        step->where = apr_psprintf(draw->pool, "tag = '%s'",
+                                   tag_name(draw, number, tags[i]));
+    }
+    draw->known[number][one].unique = values[2];
+    draw->known[number][other].unique = values[1];
+}
+
+static void draw_statement(draw_t *draw, int node, int session)
+{
+    int number = below(draw, draw->schema->count);
+    int choice = below(draw, 100);
+
+    if (choice < 40 || !draw->tags[number])
+        draw_insert(draw, node, session, number);
+    else if (choice < 80)
+        draw_update(draw, node, session, number);
+    else if (choice < 93)
+        draw_delete(draw, node, session, number);
+    else
+        draw_swap(draw, node, session, number);
+}
+
+/* A transaction. On SQLite there is one writer, so it ends at once; elsewhere
+ * it may stay open. */
+static void draw_transaction(draw_t *draw, int node, int session)
+{
+    int i, open = draw->schema->databases[node] != SIM_SQLITE;
+
+    add(draw, SIM_BEGIN, node)->session = session;
+    for (i = 1 + below(draw, 4); i; i--)
+        draw_statement(draw, node, session);
+    if (!open || chance(draw, 40))
+        add(draw, chance(draw, 85) ? SIM_COMMIT : SIM_ROLLBACK, node)->session =
+            session;
+}
+
+/* The first node is the hub, with which all others exchange. */
+static void draw_sync(draw_t *draw)
+{
+    int peer = 1 + below(draw, draw->schema->nodes - 1);
+    int turned = chance(draw, 50);
+    sim_step_t *step =
+        add(draw, chance(draw, 60) ? SIM_SYNC : SIM_PUSH, turned ? peer : 0);
+
+    step->peer = turned ? 0 : peer;
+    step->limit = chance(draw, 70) ? 1 + below(draw, 7) : 100;
+    if (draw->level && chance(draw, 25))
+        step->mishap = (sim_mishap_e)(1 + below(draw, 3));
+}
+
+static void draw_clock(draw_t *draw, int node)
+{
+    static const apr_int64_t spans[] = {0,
+                                        APR_INT64_C(-5000000),
+                                        APR_INT64_C(3600000000),
+                                        APR_INT64_C(-3600000000),
+                                        APR_INT64_C(86400000000) * 3,
+                                        APR_INT64_C(86400000000) * 365,
+                                        APR_INT64_C(-86400000000) * 365 * 3};
+
+    add(draw, SIM_CLOCK, node)->number =
+        spans[below(draw, sizeof(spans) / sizeof(*spans))];
+}
+
+static void draw_work(draw_t *draw, int node, int session)
+{
+    int choice = below(draw, 100);
+
+    if (draw->schema->databases[node] != SIM_SQLITE && chance(draw, 15))
+        add(draw, SIM_COMMIT, node)->session = session;
+    if (choice < 75)
+        draw_statement(draw, node, session);
+    else
+        draw_transaction(draw, node, session);
+}
+
+static void draw_odd(draw_t *draw, int node)
+{
+    static const sim_step_e kinds[] = {SIM_PUBLISH, SIM_PUBLISH, SIM_PURGE,
+                                       SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
+    int choice = below(draw, 10);
+
+    if (choice < 4)
+        draw_clock(draw, node);
+    else
+        add(draw, kinds[choice - 4], node)->table =
+            below(draw, draw->schema->count);
+}
+
+void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
+                      apr_uint64_t seed, int count, apr_pool_t *pool)
+{
+    draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
+
+    draw->history = history;
+    draw->schema = schema;
+    draw->random = sim_random_begin(seed, "history");
+    draw->pool = pool;
+    history->seed = seed;
+    history->schema = schema;
+    history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
+    draw->level = below(draw, 4);
+    while (history->steps->nelts < count) {
+        int node = below(draw, schema->nodes);
+        int session =
+            schema->databases[node] == SIM_SQLITE ? 0 : below(draw, 2);
+        int choice = below(draw, 100);
+
+        if (choice < 70)
+            draw_work(draw, node, session);
+        else if (choice < 93 || !draw->level)
+            draw_sync(draw);
+        else
+            draw_odd(draw, node);
+    }
+}

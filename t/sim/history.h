@@ -1,0 +1,78 @@
+/* A history: a list of steps, made from the seed alone and never from what a
+ * database answered, so that any of them can be left out. */
+#ifndef SIM_HISTORY_H
+#define SIM_HISTORY_H
+
+#include <apr_tables.h>
+
+#include "schema.h"
+
+typedef enum sim_step_e {
+    SIM_INSERT,
+    SIM_REPLACE, /* PostgreSQL: INSERT ... ON CONFLICT DO UPDATE */
+    SIM_UPDATE,
+    SIM_DELETE,
+    SIM_BEGIN,
+    SIM_COMMIT,
+    SIM_ROLLBACK,
+    SIM_SYNC,    /* both directions between NODE and PEER */
+    SIM_PUSH,    /* from NODE to PEER */
+    SIM_CLOCK,   /* the clock of NODE is wrong by NUMBER */
+    SIM_PUBLISH, /* all of TABLE at NODE */
+    SIM_PURGE,
+    SIM_RETRY,
+    SIM_REOPEN, /* the process at NODE ends, another one begins */
+    SIM_MIGRATE
+} sim_step_e;
+
+/* One value for a column; what it is at the beginning of TEXT, SQL else. */
+typedef struct sim_cell_t {
+    int column;       /* of the table; SIM_KEY, SIM_TAG */
+    const char *text; /* SQL; NULL: the key of the row of PARENT with TAG */
+    int parent;
+    const char *tag;
+} sim_cell_t;
+
+#define SIM_CELL_KEY (-1)
+#define SIM_CELL_TAG (-2)
+#define SIM_ROWS     4
+
+typedef enum sim_mishap_e {
+    SIM_MISHAP_NONE,
+    SIM_MISHAP_REPLY, /* the reply of a batch is lost, the run ends */
+    SIM_MISHAP_TWICE, /* each batch arrives twice */
+    SIM_MISHAP_STOP   /* the run ends after a batch */
+} sim_mishap_e;
+
+typedef struct sim_step_t {
+    sim_step_e kind;
+    int node, session;
+    int table;
+    int rows;                            /* SIM_INSERT, SIM_REPLACE */
+    apr_array_header_t *cells[SIM_ROWS]; /* sim_cell_t */
+    const char *where;
+    int peer, limit;
+    sim_mishap_e mishap;
+    apr_int64_t number;
+    int gone; /* left out by shrinking */
+} sim_step_t;
+
+typedef struct sim_history_t {
+    apr_uint64_t seed;
+    const sim_schema_t *schema;
+    apr_array_header_t *steps; /* sim_step_t */
+} sim_history_t;
+
+/* Make the history of SEED: COUNT steps, more or less. */
+void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
+                      apr_uint64_t seed, int count, apr_pool_t *pool);
+
+/* Return STEP as SQL, or NULL when it has none, or nothing is left of it. */
+const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,
+                            apr_pool_t *pool);
+
+/* Return STEP in words for a person. */
+const char *sim_history_words(const sim_schema_t *schema,
+                              const sim_step_t *step, apr_pool_t *pool);
+
+#endif

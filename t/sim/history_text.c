@@ -1,0 +1,214 @@
+/* Steps as SQL and in words: see history.h. */
+#include "history.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static const char *column_name(const sim_table_t *table, int column)
+{
+    return column == SIM_CELL_KEY   ? "id"
+           : column == SIM_CELL_TAG ? "tag"
+                                    : table->columns[column].name;
+}
+
+static int is_there(const sim_schema_t *schema, const sim_step_t *step,
+                    const sim_cell_t *cell)
+{
+    const sim_table_t *table = &schema->tables[step->table];
+
+    if (table->gone)
+        return 0;
+    if (cell->column < 0)
+        return 1;
+    return sim_schema_has(table, &table->columns[cell->column], step->node);
+}
+
+/* MariaDB does not read the table that it writes unless it takes it for
+ * another one. */
+static const char *value(const sim_schema_t *schema, const sim_step_t *step,
+                         const sim_cell_t *cell, apr_pool_t *pool)
+{
+    const char *name;
+
+    if (cell->text) {
+        int is_default = cell->column == SIM_CELL_KEY &&
+                         step->kind != SIM_UPDATE &&
+                         !strcmp(cell->text, "NULL") &&
+                         schema->databases[step->node] == SIM_PGSQL;
+
+        return is_default ? "DEFAULT" : cell->text;
+    }
+    name = schema->tables[cell->parent].name;
+    if (schema->tables[cell->parent].gone)
+        return "NULL";
+    return apr_psprintf(
+        pool, "(SELECT %s FROM %s WHERE tag = '%s')",
+        schema->databases[step->node] == SIM_MYSQL ? "max(id)" : "id",
+        schema->databases[step->node] == SIM_MYSQL
+            ? apr_psprintf(pool, "(SELECT id, tag FROM %s) AS %s", name, name)
+            : name,
+        cell->tag);
+}
+
+static const char *row(const sim_schema_t *schema, const sim_step_t *step,
+                       int number, apr_pool_t *pool)
+{
+    const char *text = "(";
+    int i;
+
+    for (i = 0; i < step->cells[number]->nelts; i++) {
+        const sim_cell_t *cell =
+            &APR_ARRAY_IDX(step->cells[number], i, sim_cell_t);
+
+        if (is_there(schema, step, cell))
+            text = apr_pstrcat(pool, text, text[1] ? ", " : "",
+                               value(schema, step, cell, pool), NULL);
+    }
+    return apr_pstrcat(pool, text, ")", NULL);
+}
+
+/* What is there already gets the new values. */
+static const char *on_conflict(const sim_schema_t *schema,
+                               const sim_step_t *step, apr_pool_t *pool)
+{
+    const sim_table_t *table = &schema->tables[step->table];
+    const char *sql = " ON CONFLICT (id) DO UPDATE SET ";
+    int i, count = 0;
+
+    for (i = 0; i < step->cells[0]->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
+        const char *name = column_name(table, cell->column);
+
+        if (is_there(schema, step, cell) && cell->column != SIM_CELL_KEY)
+            sql = apr_pstrcat(pool, sql, count++ ? ", " : "", name,
+                              " = excluded.", name, NULL);
+    }
+    return sql;
+}
+
+static const char *insert(const sim_schema_t *schema, const sim_step_t *step,
+                          apr_pool_t *pool)
+{
+    const sim_table_t *table = &schema->tables[step->table];
+    int pgsql = schema->databases[step->node] == SIM_PGSQL;
+    const char *sql = apr_pstrcat(
+        pool, step->kind == SIM_REPLACE && !pgsql ? "REPLACE" : "INSERT",
+        " INTO ", table->name, " (", NULL);
+    int i, count = 0;
+
+    for (i = 0; i < step->cells[0]->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
+
+        if (is_there(schema, step, cell))
+            sql = apr_pstrcat(pool, sql, count++ ? ", " : "",
+                              column_name(table, cell->column), NULL);
+    }
+    sql = apr_pstrcat(pool, sql, ") VALUES ", NULL);
+    for (i = 0; i < step->rows; i++)
+        sql = apr_pstrcat(pool, sql, i ? ", " : "", row(schema, step, i, pool),
+                          NULL);
+    if (step->kind == SIM_REPLACE && pgsql)
+        sql = apr_pstrcat(pool, sql, on_conflict(schema, step, pool), NULL);
+    return sql;
+}
+
+static const char *update(const sim_schema_t *schema, const sim_step_t *step,
+                          apr_pool_t *pool)
+{
+    const sim_table_t *table = &schema->tables[step->table];
+    const char *sql = "";
+    int i;
+
+    for (i = 0; i < step->cells[0]->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
+
+        if (is_there(schema, step, cell))
+            sql = apr_pstrcat(pool, sql, *sql ? ", " : "",
+                              column_name(table, cell->column), " = ",
+                              value(schema, step, cell, pool), NULL);
+    }
+    return *sql ? apr_pstrcat(pool, "UPDATE ", table->name, " SET ", sql,
+                              " WHERE ", step->where, NULL)
+                : NULL;
+}
+
+const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,
+                            apr_pool_t *pool)
+{
+    int is_work = step->kind <= SIM_DELETE;
+
+    if (is_work && schema->tables[step->table].gone)
+        return NULL;
+    switch (step->kind) {
+    case SIM_INSERT:
+    case SIM_REPLACE:
+        return insert(schema, step, pool);
+    case SIM_UPDATE:
+        return update(schema, step, pool);
+    case SIM_DELETE:
+        return apr_pstrcat(pool, "DELETE FROM ",
+                           schema->tables[step->table].name, " WHERE ",
+                           step->where, NULL);
+    case SIM_BEGIN:
+        return schema->databases[step->node] == SIM_SQLITE ? "BEGIN IMMEDIATE"
+                                                           : "BEGIN";
+    case SIM_COMMIT:
+        return "COMMIT";
+    case SIM_ROLLBACK:
+        return "ROLLBACK";
+    default:
+        return NULL;
+    }
+}
+
+static const char *sync_words(const sim_step_t *step, apr_pool_t *pool)
+{
+    static const char *const mishaps[] = {"", ", a reply is lost",
+                                          ", each batch arrives twice",
+                                          ", ends after a batch"};
+
+    return apr_psprintf(pool, "%s %s %s, %d at a time%s",
+                        step->kind == SIM_PUSH ? "push" : "sync",
+                        step->kind == SIM_PUSH ? "to" : "with",
+                        sim_schema_node_name(step->peer), step->limit,
+                        mishaps[step->mishap]);
+}
+
+const char *sim_history_words(const sim_schema_t *schema,
+                              const sim_step_t *step, apr_pool_t *pool)
+{
+    const char *sql = sim_history_sql(schema, step, pool);
+    const char *text = NULL;
+
+    switch (step->kind) {
+    case SIM_SYNC:
+    case SIM_PUSH:
+        text = sync_words(step, pool);
+        break;
+    case SIM_CLOCK:
+        text = apr_psprintf(pool, "clock is wrong by %" APR_INT64_T_FMT " s",
+                            step->number / 1000000);
+        break;
+    case SIM_PUBLISH:
+        text = apr_psprintf(pool, "publish m%d --all", step->table);
+        break;
+    case SIM_PURGE:
+        text = "purge --all";
+        break;
+    case SIM_RETRY:
+        text = "retry";
+        break;
+    case SIM_REOPEN:
+        text = "process ends, another begins";
+        break;
+    case SIM_MIGRATE:
+        text = "migrate";
+        break;
+    default:
+        text = sql ? sql : "(nothing is left)";
+        break;
+    }
+    return apr_psprintf(pool, "%-8s %s%s", sim_schema_node_name(step->node),
+                        step->session ? "(second session) " : "", text);
+}

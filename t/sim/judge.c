@@ -1,0 +1,288 @@
+/* See judge.h. */
+#include "judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+typedef struct judge_t {
+    sim_world_t *world;
+    apr_array_header_t *rows[SIM_NODES]; /* sim_row_t */
+    apr_array_header_t *lost;            /* const char *: values in
+                                            communicator_conflicts */
+    apr_pool_t *pool;
+} judge_t;
+
+static const char *shown(const char *value)
+{
+    return value ? value : "NULL";
+}
+
+/* Each message has a number, and whom it is for has it. */
+static void judge_outbox(judge_t *judge, int number)
+{
+    sim_session_t *session = &judge->world->nodes[number].sessions[0];
+    const char *waiting = sim_node_value(
+        session, "SELECT count(*) FROM outbound_messages WHERE seq IS NULL",
+        judge->pool);
+    const char *behind = sim_node_value(
+        session,
+        "SELECT count(*) FROM outbound_messages AS m JOIN communicator_peers"
+        " AS p ON m.seq > p.confirmed"
+        " AND (m.source IS NULL OR m.source <> p.name)",
+        judge->pool);
+
+    if (strcmp(waiting, "0"))
+        sim_world_fail(judge->world, "unstamped", "%s at %s", waiting,
+                       sim_schema_node_name(number));
+    if (strcmp(behind, "0"))
+        sim_world_fail(judge->world, "unconfirmed", "%s at %s", behind,
+                       sim_schema_node_name(number));
+}
+
+static void judge_parked(judge_t *judge, int number)
+{
+    apr_array_header_t *rows = sim_node_select(
+        &judge->world->nodes[number].sessions[0],
+        "SELECT peer, id, model, original_id, error FROM inbound_messages"
+        " WHERE processed_at IS NULL ORDER BY peer, id",
+        5, judge->pool);
+    const char **first;
+
+    if (!rows->nelts)
+        return;
+    first = APR_ARRAY_IDX(rows, 0, const char **);
+    sim_world_fail(judge->world, "parked",
+                   "%d at %s; first %s of %s, %s %s: %s", rows->nelts,
+                   sim_schema_node_name(number), first[1], first[0], first[2],
+                   first[3], shown(first[4]));
+}
+
+static int has_event(const judge_t *judge, sim_event_e kind, int table,
+                     const char *name)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == kind && event->table == table &&
+            !strcmp(event->name, name))
+            return 1;
+    }
+    return 0;
+}
+
+/* A key that changes is a delete and a new record: a known limit, which ends
+ * when a key is a column like any other. */
+static int has_new_key(const judge_t *judge, const sim_row_t *row)
+{
+    return has_event(judge, SIM_EVENT_KEY, row->table, row->name);
+}
+
+static void judge_doubles(judge_t *judge, int number)
+{
+    const apr_array_header_t *rows = judge->rows[number];
+    int i;
+
+    for (i = 1; i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (row->table == row[-1].table && !strcmp(row->name, row[-1].name) &&
+            !has_new_key(judge, row))
+            sim_world_fail(judge->world, "twice", "%s of t%d at %s", row->name,
+                           row->table, sim_schema_node_name(number));
+    }
+}
+
+/* Whether both nodes have the column. */
+static int is_common(const sim_table_t *table, int column, int one, int other)
+{
+    if (column == SIM_COLUMNS)
+        return 1;
+    return column < table->count &&
+           sim_schema_has(table, &table->columns[column], one) &&
+           sim_schema_has(table, &table->columns[column], other);
+}
+
+static void compare_rows(judge_t *judge, const sim_row_t *one,
+                         const sim_row_t *other, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[one->table];
+    int i;
+
+    for (i = 0; i <= SIM_COLUMNS; i++)
+        if (is_common(table, i, 0, number) &&
+            strcmp(shown(one->values[i]), shown(other->values[i])))
+            sim_world_fail(
+                judge->world, "differ", "%s of %s: %s is %s at %s, %s at %s",
+                one->name, table->name,
+                i == SIM_COLUMNS ? "tag" : table->columns[i].name,
+                shown(one->values[i]), sim_schema_node_name(0),
+                shown(other->values[i]), sim_schema_node_name(number));
+}
+
+/* Compare node NUMBER with the first. */
+static void judge_equal(judge_t *judge, int number)
+{
+    const apr_array_header_t *ours = judge->rows[0];
+    const apr_array_header_t *theirs = judge->rows[number];
+    int i;
+
+    for (i = 0; i < ours->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
+        const sim_row_t *other = sim_rows_find(theirs, row->table, row->name);
+
+        if (other)
+            compare_rows(judge, row, other, number);
+        else
+            sim_world_fail(judge->world, "missing", "%s of t%d at %s",
+                           row->name, row->table, sim_schema_node_name(number));
+    }
+    for (i = 0; i < theirs->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
+
+        if (!sim_rows_find(ours, row->table, row->name))
+            sim_world_fail(judge->world, "missing", "%s of t%d at %s",
+                           row->name, row->table, sim_schema_node_name(0));
+    }
+}
+
+/* A row whose column may not be NULL goes with its parent. */
+static int may_be_orphaned(const judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, node;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE)
+            continue;
+        if (column->not_null)
+            return 1;
+        for (node = 0; node < judge->world->schema->nodes; node++)
+            if (column->rule[node] == SIM_RULE_CASCADE)
+                return 1;
+    }
+    return 0;
+}
+
+/* What was inserted is there, or somebody has deleted it; what was deleted is
+ * not there, but where a key is used again. */
+static void judge_existence(judge_t *judge, const sim_event_t *event)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    const sim_row_t *row =
+        sim_rows_find(judge->rows[0], event->table, event->name);
+
+    if (event->kind == SIM_EVENT_INSERT && !row &&
+        !may_be_orphaned(judge, event->table) &&
+        !has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
+        sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
+                       event->name, table->name,
+                       sim_schema_node_name(event->node));
+    if (event->kind == SIM_EVENT_DELETE && row &&
+        !sim_schema_is_shared(table) && !has_new_key(judge, row))
+        sim_world_fail(judge->world, "revived", "%s of %s, deleted at %s",
+                       event->name, table->name,
+                       sim_schema_node_name(event->node));
+}
+
+/* Whether an application has replaced the value of EVENT, knowing it. */
+static int is_replaced(const judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
+            other->column == event->column &&
+            !strcmp(other->name, event->name) && other->before &&
+            !strcmp(other->before, event->after))
+            return 1;
+    }
+    return 0;
+}
+
+/* Kept values are JSON. */
+static int is_kept(const judge_t *judge, const char *value)
+{
+    const char *quoted = apr_pstrcat(judge->pool, "\"", value, "\"", NULL);
+    int i;
+
+    for (i = 0; i < judge->lost->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(judge->lost, i, const char *), value) ||
+            !strcmp(APR_ARRAY_IDX(judge->lost, i, const char *), quoted))
+            return 1;
+    return 0;
+}
+
+/* A value that is no more was replaced by one who knew it, or is kept. */
+static void judge_value(judge_t *judge, const sim_event_t *event)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    const sim_row_t *row =
+        sim_rows_find(judge->rows[0], event->table, event->name);
+
+    if (event->kind != SIM_EVENT_UPDATE || !event->after || !row ||
+        !is_common(table, event->column, 0, event->node) ||
+        (event->column < SIM_COLUMNS &&
+         table->columns[event->column].kind == SIM_REFERENCE))
+        return;
+    if (!strcmp(shown(row->values[event->column]), event->after) ||
+        is_replaced(judge, event) || is_kept(judge, event->after))
+        return;
+    sim_world_fail(judge->world, "vanished",
+                   "%s of %s: %s, written at %s, is "
+                   "neither there nor kept",
+                   event->name, table->name, event->after,
+                   sim_schema_node_name(event->node));
+}
+
+/* All values that stand in communicator_conflicts, of all nodes. */
+static void read_lost(judge_t *judge)
+{
+    int i, j;
+
+    judge->lost = apr_array_make(judge->pool, 8, sizeof(const char *));
+    for (i = 0; i < judge->world->schema->nodes; i++) {
+        apr_array_header_t *rows = sim_node_select(
+            &judge->world->nodes[i].sessions[0],
+            "SELECT lost_value FROM communicator_conflicts WHERE lost_value"
+            " IS NOT NULL",
+            1, judge->pool);
+
+        for (j = 0; j < rows->nelts; j++)
+            APR_ARRAY_PUSH(judge->lost, const char *) =
+                APR_ARRAY_IDX(rows, j, const char **)[0];
+    }
+}
+
+void sim_judge(sim_world_t *world)
+{
+    judge_t judge = {.world = world, .pool = world->pool};
+    int i;
+
+    for (i = 0; i < world->schema->nodes; i++) {
+        judge.rows[i] = sim_rows_read(
+            &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
+        judge_outbox(&judge, i);
+        judge_parked(&judge, i);
+        judge_doubles(&judge, i);
+    }
+    read_lost(&judge);
+    for (i = 1; i < world->schema->nodes; i++)
+        judge_equal(&judge, i);
+    for (i = 0; i < world->events->nelts && !world->failure; i++) {
+        const sim_event_t *event =
+            &APR_ARRAY_IDX(world->events, i, sim_event_t);
+
+        judge_existence(&judge, event);
+        judge_value(&judge, event);
+    }
+}

@@ -1,0 +1,319 @@
+/* See node.h. */
+#include "node.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+#include "config/config_file.h"
+#include "schema/migrate.h"
+
+static const char *const drivers[] = {"sqlite3", "pgsql", "mysql"};
+static const char *const variables[] = {NULL, "CM_TEST_PGSQL", "CM_TEST_MYSQL"};
+static const char *directory;
+
+/* The schema whose empty databases lie in DIRECTORY, ready to be copied. */
+static sim_schema_t templates;
+
+void sim_node_use(const char *path)
+{
+    directory = path;
+}
+
+const char *sim_node_run(sim_session_t *session, const char *sql,
+                         apr_pool_t *pool)
+{
+    int rows = 0,
+        rc = apr_dbd_query(session->driver, session->handle, &rows, sql);
+    const char *words;
+
+    if (!rc)
+        return NULL;
+    words = apr_dbd_error(session->driver, session->handle, rc);
+    return apr_pstrdup(pool, words && *words ? words : "failed");
+}
+
+apr_array_header_t *sim_node_select(sim_session_t *session, const char *sql,
+                                    int count, apr_pool_t *pool)
+{
+    apr_array_header_t *rows = apr_array_make(pool, 8, sizeof(const char **));
+    apr_dbd_results_t *results = NULL;
+    apr_dbd_row_t *row = NULL;
+    int i;
+
+    if (apr_dbd_select(session->driver, pool, session->handle, &results, sql,
+                       0)) {
+        fprintf(stderr, "%s: %s\n", sql,
+                apr_dbd_error(session->driver, session->handle, 1));
+        abort();
+    }
+    while (apr_dbd_get_row(session->driver, pool, results, &row, -1) != -1) {
+        const char **cells =
+            apr_palloc(pool, (apr_size_t)count * sizeof(*cells));
+
+        for (i = 0; i < count; i++)
+            cells[i] =
+                apr_pstrdup(pool, apr_dbd_get_entry(session->driver, row, i));
+        APR_ARRAY_PUSH(rows, const char **) = cells;
+    }
+    return rows;
+}
+
+const char *sim_node_value(sim_session_t *session, const char *sql,
+                           apr_pool_t *pool)
+{
+    apr_array_header_t *rows = sim_node_select(session, sql, 1, pool);
+
+    return rows->nelts ? APR_ARRAY_IDX(rows, 0, const char **)[0] : NULL;
+}
+
+static const char *join_database(sim_session_t *session,
+                                 sim_database_e database, const char *params,
+                                 apr_pool_t *pool)
+{
+    static const char *const pragmas[] = {"PRAGMA foreign_keys = ON",
+                                          "PRAGMA recursive_triggers = ON",
+                                          "PRAGMA synchronous = OFF", NULL};
+    const char *error = NULL;
+    int i;
+
+    memset(session, 0, sizeof(*session));
+    if (apr_dbd_get_driver(pool, drivers[database], &session->driver))
+        return "no driver";
+    if (apr_dbd_open_ex(session->driver, pool, params, &session->handle,
+                        &error))
+        return apr_psprintf(pool, "cannot open %s: %s", params,
+                            error ? error : "");
+    for (i = 0; database == SIM_SQLITE && pragmas[i] && !error; i++)
+        error = sim_node_run(session, pragmas[i], pool);
+    if (database != SIM_SQLITE)
+        error = sim_node_run(session,
+                             database == SIM_PGSQL
+                                 ? "SET lock_timeout = '50ms'"
+                                 : "SET innodb_lock_wait_timeout = 0",
+                             pool);
+    return error;
+}
+
+static const char *path_of(const char *kind, int number, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s/%s%d", directory, kind, number);
+}
+
+static void remove_files(const char *path, apr_pool_t *pool)
+{
+    unlink(path);
+    unlink(apr_pstrcat(pool, path, "-wal", NULL));
+    unlink(apr_pstrcat(pool, path, "-shm", NULL));
+}
+
+static int copy(const char *to, const char *from)
+{
+    static char room[1 << 20];
+    int in = open(from, O_RDONLY);
+    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ssize_t size = -1;
+
+    while (in >= 0 && out >= 0 && (size = read(in, room, sizeof(room))) > 0)
+        if (write(out, room, (size_t)size) != size)
+            size = -1;
+    close(in);
+    close(out);
+    return size == 0;
+}
+
+/* Write the configuration and read it. */
+static const char *configure(sim_node_t *node)
+{
+    apr_pool_t *pool = node->pool;
+    const char *path = path_of("conf", node->number, pool);
+    FILE *file = fopen(path, "w");
+    cm_error_t *err;
+
+    if (!file)
+        return "cannot write the configuration";
+    fprintf(file, "DBDriver %s\nDBDParams \"%s\"\n%s", drivers[node->database],
+            node->params,
+            sim_schema_configuration(node->schema, node->number, pool));
+    fclose(file);
+    err = cm_config_file_read(&node->settings, path, pool);
+    return err ? cm_error_text(err, pool) : NULL;
+}
+
+static void forget(void *baton, const char *what, const char *sql)
+{
+    (void)baton;
+    (void)what;
+    (void)sql;
+}
+
+const char *sim_node_migrate(sim_node_t *node)
+{
+    apr_pool_t *pool;
+    cm_store_t *store;
+    cm_error_t *err;
+    const char *text;
+
+    sim_clock_at(node->number);
+    apr_pool_create(&pool, node->pool);
+    err = cm_store_open(&store, drivers[node->database], node->params, pool);
+    if (!err)
+        err = cm_migrate_run(store, node->settings, 0, forget, NULL, pool);
+    text = err ? cm_error_text(err, node->pool) : NULL;
+    apr_pool_destroy(pool);
+    return text;
+}
+
+static const char *create_tables(sim_node_t *node, apr_pool_t *pool)
+{
+    apr_array_header_t *ddl = sim_schema_ddl(node->schema, node->number, pool);
+    sim_session_t session;
+    const char *error =
+        join_database(&session, node->database, node->params, pool);
+    int i;
+
+    for (i = 0; !error && i < ddl->nelts; i++) {
+        error =
+            sim_node_run(&session, APR_ARRAY_IDX(ddl, i, const char *), pool);
+        if (error)
+            error = apr_psprintf(pool, "%s: %s", error,
+                                 APR_ARRAY_IDX(ddl, i, const char *));
+    }
+    return apr_pstrdup(node->pool, error);
+}
+
+/* The tables of the application, and Communicator's. */
+static const char *install(sim_node_t *node)
+{
+    apr_pool_t *pool;
+    const char *error;
+
+    apr_pool_create(&pool, node->pool);
+    error = create_tables(node, pool);
+    apr_pool_destroy(pool);
+    return error ? error : sim_node_migrate(node);
+}
+
+static const char *administer(sim_node_t *node, const char *sql,
+                              apr_pool_t *pool)
+{
+    sim_session_t session;
+    const char *error = join_database(&session, node->database,
+                                      getenv(variables[node->database]), pool);
+
+    return error ? error : sim_node_run(&session, sql, pool);
+}
+
+static const char *name_of(int number, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "communicator_sim_%ld_%d", (long)getpid(),
+                        number);
+}
+
+/* A database on a server. */
+static const char *make_on_server(sim_node_t *node)
+{
+    apr_pool_t *pool;
+    const char *name = name_of(node->number, node->pool), *error;
+
+    if (!getenv(variables[node->database]))
+        return apr_psprintf(node->pool, "%s is not set",
+                            variables[node->database]);
+    node->params = apr_pstrcat(node->pool, getenv(variables[node->database]),
+                               " dbname=", name, NULL);
+    sim_node_drop(node);
+    apr_pool_create(&pool, node->pool);
+    error = apr_pstrdup(node->pool,
+                        administer(node,
+                                   apr_pstrcat(pool, "CREATE DATABASE ", name,
+                                               node->database == SIM_MYSQL
+                                                   ? " CHARACTER SET utf8mb4"
+                                                   : "",
+                                               NULL),
+                                   pool));
+    apr_pool_destroy(pool);
+    if (error)
+        return error;
+    error = configure(node);
+    return error ? error : install(node);
+}
+
+/* On SQLite the empty database of a schema is made once, then copied. */
+static const char *make_file(sim_node_t *node)
+{
+    apr_pool_t *pool = node->pool;
+    const char *from = path_of("empty", node->number, pool);
+    const char *path = path_of("node", node->number, pool), *error;
+
+    node->params = path;
+    remove_files(path, pool);
+    error = configure(node);
+    if (error)
+        return error;
+    if (!memcmp(&templates, node->schema, sizeof(templates)))
+        return copy(path, from) ? NULL : "cannot copy a database";
+    error = install(node);
+    if (error)
+        return error;
+    if (!copy(from, path))
+        return "cannot copy a database";
+    if (node->number == node->schema->nodes - 1)
+        templates = *node->schema;
+    return NULL;
+}
+
+const char *sim_node_open(sim_node_t *node)
+{
+    cm_store_t *store;
+    cm_error_t *err;
+
+    sim_clock_at(node->number);
+    if (node->open_pool)
+        apr_pool_destroy(node->open_pool);
+    apr_pool_create(&node->open_pool, node->pool);
+    err = cm_store_open(&store, drivers[node->database], node->params,
+                        node->open_pool);
+    if (!err)
+        err = cm_node_open(&node->node, node->settings, store, node->open_pool);
+    return err ? cm_error_text(err, node->pool) : NULL;
+}
+
+const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
+                          int number, apr_pool_t *pool)
+{
+    const char *error;
+    int i;
+
+    memset(node, 0, sizeof(*node));
+    node->number = number;
+    node->schema = schema;
+    node->database = schema->databases[number];
+    node->pool = pool;
+    sim_clock_at(number);
+    error =
+        node->database == SIM_SQLITE ? make_file(node) : make_on_server(node);
+    node->session_count = node->database == SIM_SQLITE ? 1 : SIM_SESSIONS;
+    for (i = 0; !error && i < node->session_count; i++)
+        error = join_database(&node->sessions[i], node->database, node->params,
+                              pool);
+    return error ? error : sim_node_open(node);
+}
+
+void sim_node_drop(sim_node_t *node)
+{
+    apr_pool_t *pool;
+
+    if (node->database == SIM_SQLITE)
+        return;
+    apr_pool_create(&pool, NULL);
+    (void)administer(
+        node,
+        apr_pstrcat(pool, "DROP DATABASE IF EXISTS ",
+                    name_of(node->number, pool),
+                    node->database == SIM_PGSQL ? " WITH (FORCE)" : "", NULL),
+        pool);
+    apr_pool_destroy(pool);
+}

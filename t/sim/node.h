@@ -1,0 +1,62 @@
+/* A node: its database, the application's sessions there, and ours. */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include <apr_dbd.h>
+
+#include "history.h"
+#include "node/node.h"
+
+#define SIM_SESSIONS 2
+
+/* A session of the application, which knows nothing of lib/. */
+typedef struct sim_session_t {
+    const apr_dbd_driver_t *driver;
+    apr_dbd_t *handle;
+    int open;   /* in a transaction */
+    int broken; /* PostgreSQL: a statement of it failed */
+} sim_session_t;
+
+typedef struct sim_node_t {
+    int number;
+    const sim_schema_t *schema;
+    sim_database_e database;
+    const char *params;
+    sim_session_t sessions[SIM_SESSIONS];
+    int session_count;
+    cm_settings_t *settings;
+    cm_node_t *node;       /* with its store */
+    apr_pool_t *open_pool; /* of NODE */
+    apr_pool_t *pool;
+} sim_node_t;
+
+/* Use DIRECTORY for all files. */
+void sim_node_use(const char *directory);
+
+/* Make the database of NODE, empty, as SCHEMA has it, in POOL; then open it.
+ * What went wrong is returned; NULL: nothing. */
+const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
+                          int number, apr_pool_t *pool);
+
+/* Open our side of NODE, once more: a process has ended, another begins. */
+const char *sim_node_open(sim_node_t *node);
+
+/* Run migrate at NODE. */
+const char *sim_node_migrate(sim_node_t *node);
+
+/* Drop the database of NODE; its pool has been destroyed. */
+void sim_node_drop(sim_node_t *node);
+
+/* Run SQL in SESSION. Returns the database's words if it failed. */
+const char *sim_node_run(sim_session_t *session, const char *sql,
+                         apr_pool_t *pool);
+
+/* Return the rows of SQL, const char ** each, with COUNT cells. */
+apr_array_header_t *sim_node_select(sim_session_t *session, const char *sql,
+                                    int count, apr_pool_t *pool);
+
+/* Return the first cell of the first row, or NULL. */
+const char *sim_node_value(sim_session_t *session, const char *sql,
+                           apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,300 @@
+/* See schema.h. */
+#include "schema.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+typedef struct draw_t {
+    sim_schema_t *schema;
+    sim_random_t random;
+    int rules; /* 0: no foreign keys; 1: the same on all nodes; 2: any */
+    int cascades, deferred;
+} draw_t;
+
+const char *sim_schema_node_name(int node)
+{
+    static const char *const names[] = {"central", "north", "south"};
+
+    return names[node];
+}
+
+int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
+                   int node)
+{
+    return !table->gone && !column->gone && (column->nodes >> node & 1);
+}
+
+int sim_schema_is_shared(const sim_table_t *table)
+{
+    return table->key == SIM_KEY_TEXT || table->key == SIM_KEY_UUID;
+}
+
+static int on_any(const sim_schema_t *schema, sim_database_e database)
+{
+    int i;
+
+    for (i = 0; i < schema->nodes; i++)
+        if (schema->databases[i] == database)
+            return 1;
+    return 0;
+}
+
+static sim_column_t *add(sim_table_t *table, sim_kind_e kind, char letter)
+{
+    sim_column_t *column = &table->columns[table->count];
+
+    memset(column, 0, sizeof(*column));
+    apr_snprintf(column->name, sizeof(column->name), "%c%d", letter,
+                 table->count++);
+    column->kind = kind;
+    column->nodes = ~0u;
+    column->parent = -1;
+    return column;
+}
+
+/* On MariaDB cascades fire no triggers: a known limit (docs/values.md), so
+ * there are none where a MariaDB takes part. */
+static sim_rule_e draw_rule(draw_t *draw, const sim_column_t *column)
+{
+    sim_rule_e rule = SIM_RULE_REFUSE;
+
+    if (!draw->rules ||
+        (draw->rules == 2 && sim_random_chance(&draw->random, 30)))
+        return SIM_RULE_NONE;
+    if (draw->cascades && sim_random_chance(&draw->random, 70))
+        rule = sim_random_chance(&draw->random, 50) ? SIM_RULE_SET_NULL
+                                                    : SIM_RULE_CASCADE;
+    if (rule == SIM_RULE_SET_NULL && column->not_null)
+        rule = SIM_RULE_CASCADE;
+    return rule;
+}
+
+static void add_reference(draw_t *draw, int number)
+{
+    sim_table_t *table = &draw->schema->tables[number];
+    sim_column_t *column = add(table, SIM_REFERENCE, 'r');
+    int i;
+
+    column->parent = sim_random_below(&draw->random, draw->schema->count);
+    /* A table whose rows must refer to a later one stays empty too often. */
+    column->not_null =
+        column->parent < number && sim_random_chance(&draw->random, 30);
+    column->deferred = draw->deferred && sim_random_chance(&draw->random, 50);
+    for (i = 0; i < draw->schema->nodes; i++)
+        column->rule[i] =
+            i && draw->rules != 2 ? column->rule[0] : draw_rule(draw, column);
+}
+
+static void draw_table(draw_t *draw, int number)
+{
+    sim_table_t *table = &draw->schema->tables[number];
+    sim_random_t *random = &draw->random;
+    int key = sim_random_below(random, 100), i;
+
+    memset(table, 0, sizeof(*table));
+    apr_snprintf(table->name, sizeof(table->name), "t%d", number);
+    table->key = key < 55   ? SIM_KEY_SERIAL
+                 : key < 70 ? SIM_KEY_REUSED
+                 : key < 85 ? SIM_KEY_TEXT
+                            : SIM_KEY_UUID;
+    table->options = "";
+    table->match = -1;
+    for (i = 1 + sim_random_below(random, 3); i; i--) {
+        sim_column_t *column = sim_random_chance(random, 40)
+                                   ? add(table, SIM_INTEGER, 'n')
+                                   : add(table, SIM_TEXT, 'c');
+
+        column->not_null = sim_random_chance(random, 10);
+        if (!column->not_null && sim_random_chance(random, 10))
+            column->nodes = 1u << sim_random_below(random, draw->schema->nodes);
+    }
+    if (sim_random_chance(random, 35))
+        add(table, SIM_TEXT, 'u')->unique = 1;
+    for (i = sim_random_below(random, 3); i; i--)
+        add_reference(draw, number);
+}
+
+void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
+                     const sim_database_e *databases)
+{
+    draw_t draw = {.schema = schema,
+                   .random = sim_random_begin(seed, "schema")};
+    int i;
+
+    memset(schema, 0, sizeof(*schema));
+    schema->seed = seed;
+    schema->nodes = nodes;
+    memcpy(schema->databases, databases, sizeof(schema->databases));
+    schema->count = 1 + sim_random_below(&draw.random, 4);
+    draw.rules = sim_random_below(&draw.random, 5);
+    draw.rules = draw.rules < 2 ? 0 : draw.rules < 4 ? 1 : 2;
+    draw.cascades =
+        !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 70);
+    draw.deferred =
+        !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
+    for (i = 0; i < schema->count; i++)
+        draw_table(&draw, i);
+}
+
+static const char *key_type(const sim_schema_t *schema, int node, sim_key_e key)
+{
+    switch (key) {
+    case SIM_KEY_SERIAL:
+    case SIM_KEY_REUSED:
+        return schema->databases[node] == SIM_SQLITE ? "integer" : "bigint";
+    case SIM_KEY_TEXT:
+        return "varchar(40)";
+    case SIM_KEY_UUID:
+        return schema->databases[node] == SIM_PGSQL ? "uuid" : "char(36)";
+    }
+    return NULL;
+}
+
+static const char *key_words(sim_database_e database, sim_key_e key)
+{
+    if (key == SIM_KEY_TEXT || key == SIM_KEY_UUID)
+        return "NOT NULL PRIMARY KEY";
+    switch (database) {
+    case SIM_SQLITE:
+        return key == SIM_KEY_SERIAL ? "PRIMARY KEY AUTOINCREMENT"
+                                     : "PRIMARY KEY";
+    case SIM_PGSQL:
+        return "GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY";
+    case SIM_MYSQL:
+        return "PRIMARY KEY AUTO_INCREMENT";
+    }
+    return NULL;
+}
+
+static const char *column_type(const sim_schema_t *schema, int node,
+                               const sim_column_t *column)
+{
+    if (column->kind == SIM_INTEGER)
+        return "bigint";
+    return column->kind == SIM_TEXT
+               ? "varchar(100)"
+               : key_type(schema, node, schema->tables[column->parent].key);
+}
+
+/* The foreign key of COLUMN; NULL: none. */
+static const char *foreign_key(const sim_schema_t *schema, int node,
+                               const sim_column_t *column, apr_pool_t *pool)
+{
+    static const char *const rules[] = {NULL, "", " ON DELETE SET NULL",
+                                        " ON DELETE CASCADE"};
+    const sim_table_t *parent;
+
+    if (column->kind != SIM_REFERENCE || column->rule[node] == SIM_RULE_NONE)
+        return NULL;
+    parent = &schema->tables[column->parent];
+    if (parent->gone)
+        return NULL;
+    return apr_psprintf(pool, "FOREIGN KEY (%s) REFERENCES %s (id)%s%s",
+                        column->name, parent->name, rules[column->rule[node]],
+                        column->deferred ? " DEFERRABLE INITIALLY DEFERRED"
+                                         : "");
+}
+
+static const char *create_table(const sim_schema_t *schema, int node,
+                                const sim_table_t *table, apr_pool_t *pool)
+{
+    sim_database_e database = schema->databases[node];
+    const char *sql = apr_psprintf(
+        pool, "CREATE TABLE %s (id %s %s, tag varchar(40) NOT NULL",
+        table->name, key_type(schema, node, table->key),
+        key_words(database, table->key));
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (sim_schema_has(table, column, node))
+            sql = apr_pstrcat(pool, sql, ", ", column->name, " ",
+                              column_type(schema, node, column),
+                              column->not_null ? " NOT NULL" : "",
+                              column->unique ? " UNIQUE" : "", NULL);
+    }
+    for (i = 0; database == SIM_SQLITE && i < table->count; i++) {
+        const char *key = foreign_key(schema, node, &table->columns[i], pool);
+
+        if (key && sim_schema_has(table, &table->columns[i], node))
+            sql = apr_pstrcat(pool, sql, ", ", key, NULL);
+    }
+    return apr_pstrcat(pool, sql,
+                       database == SIM_MYSQL ? ") ENGINE=InnoDB" : ")", NULL);
+}
+
+apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
+                                   apr_pool_t *pool)
+{
+    apr_array_header_t *ddl = apr_array_make(pool, 8, sizeof(const char *));
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        if (!schema->tables[i].gone)
+            APR_ARRAY_PUSH(ddl, const char *) =
+                create_table(schema, node, &schema->tables[i], pool);
+    /* Where tables refer to later ones, foreign keys come when all are there;
+     * SQLite does not mind. */
+    for (i = 0; schema->databases[node] != SIM_SQLITE && i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++) {
+            const sim_table_t *table = &schema->tables[i];
+            const char *key =
+                foreign_key(schema, node, &table->columns[j], pool);
+
+            if (key && sim_schema_has(table, &table->columns[j], node))
+                APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
+                    pool, "ALTER TABLE %s ADD %s", table->name, key);
+        }
+    return ddl;
+}
+
+static const char *model(const sim_schema_t *schema, int node,
+                         const sim_table_t *table, apr_pool_t *pool)
+{
+    const char *line = apr_psprintf(
+        pool, "CommunicatorModel m%s table=%s%s%s", table->name + 1,
+        table->name, sim_schema_is_shared(table) ? " keys=shared" : "",
+        table->options);
+    const char *between = " references=";
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE ||
+            !sim_schema_has(table, column, node) ||
+            schema->tables[column->parent].gone)
+            continue;
+        line = apr_psprintf(pool, "%s%s%s:m%d", line, between, column->name,
+                            column->parent);
+        between = ",";
+    }
+    if (table->match >= 0)
+        line = apr_psprintf(pool, "%s match=%s", line,
+                            table->columns[table->match].name);
+    return line;
+}
+
+const char *sim_schema_configuration(const sim_schema_t *schema, int node,
+                                     apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, "CommunicatorName ",
+                                   sim_schema_node_name(node), "\n", NULL);
+    int i;
+
+    /* The first node is the hub. */
+    for (i = 0; i < schema->nodes; i++)
+        if (i != node && (!i || !node))
+            text = apr_pstrcat(pool, text, "CommunicatorPeer ",
+                               sim_schema_node_name(i),
+                               " user=", sim_schema_node_name(i), "\n", NULL);
+    for (i = 0; i < schema->count; i++)
+        if (!schema->tables[i].gone)
+            text = apr_pstrcat(pool, text,
+                               model(schema, node, &schema->tables[i], pool),
+                               "\n", NULL);
+    return text;
+}

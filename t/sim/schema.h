@@ -1,0 +1,91 @@
+/* A random schema: the application's tables, what differs between the nodes,
+ * and what each node's configuration says about them. */
+#ifndef SIM_SCHEMA_H
+#define SIM_SCHEMA_H
+
+#include <apr_tables.h>
+
+#include "clock.h"
+
+#define SIM_TABLES  5
+#define SIM_COLUMNS 8
+
+typedef enum sim_database_e {
+    SIM_SQLITE,
+    SIM_PGSQL,
+    SIM_MYSQL
+} sim_database_e;
+
+typedef enum sim_kind_e {
+    SIM_INTEGER,
+    SIM_TEXT,
+    SIM_REFERENCE
+} sim_kind_e;
+
+typedef enum sim_key_e {
+    SIM_KEY_SERIAL, /* the database never gives an id twice */
+    SIM_KEY_REUSED, /* SQLite: the highest id may be given again */
+    SIM_KEY_TEXT,   /* keys=shared */
+    SIM_KEY_UUID    /* keys=shared */
+} sim_key_e;
+
+/* What a foreign key does when the parent is deleted. */
+typedef enum sim_rule_e {
+    SIM_RULE_NONE, /* there is no foreign key */
+    SIM_RULE_REFUSE,
+    SIM_RULE_SET_NULL,
+    SIM_RULE_CASCADE
+} sim_rule_e;
+
+typedef struct sim_column_t {
+    char name[16];
+    sim_kind_e kind;
+    int not_null, unique;
+    int parent;                 /* table, for SIM_REFERENCE */
+    int deferred;               /* its foreign key is checked at the commit */
+    sim_rule_e rule[SIM_NODES]; /* by node */
+    unsigned nodes;             /* bits: which nodes have it */
+    int gone;                   /* left out by shrinking */
+} sim_column_t;
+
+typedef struct sim_table_t {
+    char name[16];
+    sim_key_e key;
+    int count;
+    sim_column_t columns[SIM_COLUMNS];
+    const char *options; /* more words of its CommunicatorModel, or "" */
+    int match;           /* a column, or -1 */
+    int gone;            /* left out by shrinking */
+} sim_table_t;
+
+typedef struct sim_schema_t {
+    apr_uint64_t seed;
+    int nodes;
+    sim_database_e databases[SIM_NODES];
+    int count;
+    sim_table_t tables[SIM_TABLES];
+} sim_schema_t;
+
+/* Make the schema of SEED for nodes on DATABASES. */
+void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
+                     const sim_database_e *databases);
+
+/* Return whether COLUMN of TABLE is there at NODE. */
+int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
+                   int node);
+
+/* Return whether both sides use the same keys. */
+int sim_schema_is_shared(const sim_table_t *table);
+
+/* Return the statements (const char *) that create the tables of NODE. */
+apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
+                                   apr_pool_t *pool);
+
+/* Return the lines of the configuration of NODE, but for its database. */
+const char *sim_schema_configuration(const sim_schema_t *schema, int node,
+                                     apr_pool_t *pool);
+
+/* Return what NODE, or the column KIND at DATABASE, is called. */
+const char *sim_schema_node_name(int node);
+
+#endif

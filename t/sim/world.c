@@ -1,0 +1,326 @@
+/* See world.h. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include "operate/purge.h"
+#include "outbox/publish.h"
+#include "exchange.h"
+#include "judge.h"
+
+#define ROUNDS 12 /* after so many nothing may move any more */
+
+void sim_world_fail(sim_world_t *world, const char *kind, const char *format,
+                    ...)
+{
+    va_list args;
+
+    if (world->failure)
+        return;
+    va_start(args, format);
+    world->failure =
+        apr_pstrcat(world->pool, kind, ": ",
+                    apr_pvsprintf(world->pool, format, args), NULL);
+    va_end(args);
+}
+
+int sim_world_must(sim_world_t *world, const char *doing, const cm_error_t *err)
+{
+    if (!err)
+        return 1;
+    if (world->verbose)
+        printf("#   cannot %s: %s\n", doing, cm_error_text(err, world->pool));
+    /* On SQLite nobody else is at work. */
+    if (err->code != CM_BUSY || world->schema->databases[0] == SIM_SQLITE)
+        sim_world_fail(world, "error", "cannot %s: %s", doing,
+                       cm_error_text(err, world->pool));
+    return 0;
+}
+
+static void note(apr_array_header_t *events, sim_event_e kind, int node,
+                 const sim_row_t *row, int column, const char *before,
+                 const char *after)
+{
+    APR_ARRAY_PUSH(events, sim_event_t) =
+        (sim_event_t){kind, node, row->table, row->name, column, before, after};
+}
+
+static int same(const char *one, const char *other)
+{
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
+/* Note what changed from the rows BEFORE to AFTER. */
+static void compare(apr_array_header_t *events, int node,
+                    const apr_array_header_t *before,
+                    const apr_array_header_t *after)
+{
+    int i, column;
+
+    for (i = 0; i < after->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(after, i, sim_row_t);
+        const sim_row_t *old = sim_rows_find(before, row->table, row->name);
+
+        if (!old)
+            note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
+        else if (!same(old->key, row->key))
+            note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+        for (column = 0; column <= SIM_COLUMNS; column++)
+            if (!same(old ? old->values[column] : NULL, row->values[column]))
+                note(events, SIM_EVENT_UPDATE, node, row, column,
+                     old ? old->values[column] : NULL, row->values[column]);
+    }
+    for (i = 0; i < before->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(before, i, sim_row_t);
+
+        if (!sim_rows_find(after, row->table, row->name))
+            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+    }
+}
+
+static void commit(sim_world_t *world, int node, int session)
+{
+    apr_array_header_t *pending = world->pending[node][session];
+
+    if (!world->nodes[node].sessions[session].broken)
+        apr_array_cat(world->events, pending);
+    pending->nelts = 0;
+}
+
+static void roll_back(sim_world_t *world, int node, int session)
+{
+    sim_session_t *at = &world->nodes[node].sessions[session];
+
+    (void)sim_node_run(at, "ROLLBACK", world->step_pool);
+    world->pending[node][session]->nelts = 0;
+    at->open = at->broken = 0;
+}
+
+/* BEGIN, COMMIT, ROLLBACK. Without a transaction, or within one, they are
+ * void. */
+static const char *transaction(sim_world_t *world, const sim_step_t *step,
+                               const char *sql)
+{
+    sim_session_t *session = &world->nodes[step->node].sessions[step->session];
+    const char *error;
+
+    if ((step->kind == SIM_BEGIN) == session->open)
+        return "void";
+    if (step->kind == SIM_ROLLBACK) {
+        roll_back(world, step->node, step->session);
+        return NULL;
+    }
+    error = sim_node_run(session, sql, world->step_pool);
+    if (step->kind == SIM_BEGIN) {
+        session->open = !error;
+        return error;
+    }
+    if (error) {
+        roll_back(world, step->node, step->session);
+        return error;
+    }
+    commit(world, step->node, step->session);
+    session->open = session->broken = 0;
+    return NULL;
+}
+
+/* One statement of an application. */
+static const char *work(sim_world_t *world, const sim_step_t *step,
+                        const char *sql)
+{
+    sim_node_t *node = &world->nodes[step->node];
+    sim_session_t *session = &node->sessions[step->session];
+    apr_array_header_t *before;
+    const char *error;
+
+    if (session->broken)
+        return "void: the transaction has failed";
+    before = sim_rows_read(node, session, world->pool);
+    error = sim_node_run(session, sql, world->step_pool);
+    if (error) {
+        /* MariaDB rolls the whole transaction back in a deadlock. */
+        if (session->open && node->database == SIM_MYSQL &&
+            strstr(error, "eadlock"))
+            roll_back(world, step->node, step->session);
+        session->broken = session->open && node->database == SIM_PGSQL;
+        return error;
+    }
+    compare(world->pending[step->node][step->session], step->node, before,
+            sim_rows_read(node, session, world->pool));
+    if (!session->open)
+        commit(world, step->node, step->session);
+    return NULL;
+}
+
+/* SQLite has one writer: a transaction of another session ends first. */
+static void make_room(sim_world_t *world, int number, int all)
+{
+    sim_node_t *node = &world->nodes[number];
+    int i;
+
+    for (i = 0; i < node->session_count; i++) {
+        sim_step_t end = {.kind = SIM_COMMIT, .node = number, .session = i};
+
+        if (node->sessions[i].open && (all || node->database == SIM_SQLITE))
+            (void)transaction(world, &end, "COMMIT");
+    }
+}
+
+static void exchange(sim_world_t *world, const sim_step_t *step, int *moved)
+{
+    make_room(world, step->node, 0);
+    make_room(world, step->peer, 0);
+    sim_exchange_push(world, step, step->node, step->peer, moved);
+    if (step->kind == SIM_PUSH || step->mishap == SIM_MISHAP_STOP)
+        return;
+    sim_exchange_push(world, step, step->peer, step->node, moved);
+    sim_exchange_retry(world, step->peer, step->node, moved);
+    sim_exchange_retry(world, step->node, step->peer, moved);
+}
+
+static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
+{
+    sim_node_t *node = &world->nodes[step->node];
+    apr_pool_t *pool = world->step_pool;
+    cm_purge_t purge = {.before = APR_INT64_MAX};
+    const cm_model_t *model;
+    apr_int64_t count;
+
+    switch (step->kind) {
+    case SIM_PUBLISH:
+        model = cm_settings_model(node->settings,
+                                  apr_psprintf(pool, "m%d", step->table));
+        return model ? cm_publish_all(&count, node->node, model, NULL, NULL,
+                                      NULL, pool)
+                     : NULL;
+    case SIM_PURGE:
+        return cm_purge_run(&purge, node->node, pool);
+    default:
+        return NULL;
+    }
+}
+
+static void retry(sim_world_t *world, int node, int *moved)
+{
+    int peer;
+
+    for (peer = 0; peer < world->schema->nodes; peer++)
+        if (peer != node && (!peer || !node))
+            sim_exchange_retry(world, node, peer, moved);
+}
+
+/* What is done at a node beside the application's work. */
+static void other(sim_world_t *world, const sim_step_t *step)
+{
+    sim_node_t *node = &world->nodes[step->node];
+    const char *error = NULL;
+    int moved = 0;
+
+    sim_clock_at(step->node);
+    if (step->kind == SIM_CLOCK) {
+        sim_clock_set(step->node, step->number);
+        return;
+    }
+    make_room(world, step->node, step->kind == SIM_MIGRATE);
+    if (step->kind == SIM_REOPEN)
+        error = sim_node_open(node);
+    else if (step->kind == SIM_MIGRATE)
+        error = sim_node_migrate(node);
+    else if (step->kind == SIM_RETRY)
+        retry(world, step->node, &moved);
+    else
+        sim_world_must(world, "operate", operate(world, step));
+    if (error)
+        sim_world_fail(world, "error", "%s", error);
+}
+
+static void play(sim_world_t *world, const sim_step_t *step)
+{
+    const char *sql = sim_history_sql(world->schema, step, world->step_pool);
+    const char *error = NULL;
+    int moved = 0;
+
+    if (world->verbose)
+        printf("%s\n",
+               sim_history_words(world->schema, step, world->step_pool));
+    sim_clock_pass(1000);
+    sim_clock_at(step->node);
+    if (step->kind == SIM_SYNC || step->kind == SIM_PUSH)
+        exchange(world, step, &moved);
+    else if (step->kind > SIM_PUSH)
+        other(world, step);
+    else if (!sql)
+        return;
+    else if (step->kind >= SIM_BEGIN)
+        error = transaction(world, step, sql);
+    else
+        error = work(world, step, sql);
+    if (error && world->verbose)
+        printf("#   %s\n", error);
+}
+
+/* Exchange until nothing moves. */
+static void settle(sim_world_t *world)
+{
+    int round, i, moved = 1, quiet = 0;
+
+    for (i = 0; i < world->schema->nodes; i++)
+        make_room(world, i, 1);
+    sim_clock_agree();
+    for (round = 0; quiet < 2 && round < ROUNDS && !world->failure; round++) {
+        moved = 0;
+        for (i = 1; i < world->schema->nodes; i++) {
+            sim_step_t step = {
+                .kind = SIM_SYNC, .node = 0, .peer = i, .limit = 100};
+
+            exchange(world, &step, &moved);
+        }
+        quiet = moved ? 0 : quiet + 1;
+    }
+    if (quiet < 2)
+        sim_world_fail(world, "restless", "%d messages moved in the last round",
+                       moved);
+}
+
+static void make_nodes(sim_world_t *world)
+{
+    const char *error = NULL;
+    int i, session;
+
+    world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
+    for (i = 0; i < world->schema->nodes && !error; i++) {
+        error = sim_node_make(&world->nodes[i], world->schema, i, world->pool);
+        for (session = 0; session < SIM_SESSIONS; session++)
+            world->pending[i][session] =
+                apr_array_make(world->pool, 8, sizeof(sim_event_t));
+    }
+    if (error)
+        sim_world_fail(world, "setup", "%s", error);
+}
+
+void sim_world_run(sim_world_t *world)
+{
+    int i;
+
+    sim_clock_begin(world->schema->seed);
+    make_nodes(world);
+    sim_clock_begin(world->history->seed);
+    apr_pool_create(&world->step_pool, world->pool);
+    for (i = 0; i < world->history->steps->nelts && !world->failure; i++) {
+        const sim_step_t *step =
+            &APR_ARRAY_IDX(world->history->steps, i, sim_step_t);
+
+        apr_pool_clear(world->step_pool);
+        if (!step->gone)
+            play(world, step);
+    }
+    if (!world->failure)
+        settle(world);
+    if (!world->failure)
+        sim_judge(world);
+    sim_clock_end();
+}

@@ -1,0 +1,50 @@
+/* A world: some nodes, a history that happens to them, and what the
+ * applications did there, as plain SQL has seen it. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "rows.h"
+
+/* What a committed statement of an application did to one row. */
+typedef enum sim_event_e {
+    SIM_EVENT_INSERT,
+    SIM_EVENT_UPDATE,
+    SIM_EVENT_KEY, /* the row has another key now */
+    SIM_EVENT_DELETE
+} sim_event_e;
+
+typedef struct sim_event_t {
+    sim_event_e kind;
+    int node, table;
+    const char *name;
+    int column; /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
+    const char *before, *after;
+} sim_event_t;
+
+typedef struct sim_world_t {
+    sim_schema_t *schema;
+    sim_history_t *history;
+    sim_node_t nodes[SIM_NODES];
+    apr_array_header_t *events; /* sim_event_t */
+    apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
+    int verbose;
+    const char *failure; /* one word for its kind, then what; NULL: well */
+    apr_pool_t *pool;    /* of the history */
+    apr_pool_t *step_pool;
+} sim_world_t;
+
+/* Note that something is wrong, unless something was before; KIND is one word.
+ */
+void sim_world_fail(sim_world_t *world, const char *kind, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+
+/* Do the same for ERR, what DOING it failed with. NULL is no failure; neither
+ * is a busy database. Returns whether ERR is NULL. */
+int sim_world_must(sim_world_t *world, const char *doing,
+                   const cm_error_t *err);
+
+/* Play the whole history in a world made for it, let it come to rest, and judge
+ * it: world->failure says what is wrong. */
+void sim_world_run(sim_world_t *world);
+
+#endif
