@@ -236,7 +236,8 @@ static void draw_swap(draw_t *draw, int node, int session, int number)
     values[2] = draw->known[number][other].unique;
     tags[0] = tags[2] = one;
     tags[1] = other;
-    if (!values[1] || !values[2])
+    if (!values[1] || !values[2] || values[1][2] != '0' + node ||
+        values[2][2] != '0' + node)
         return;
     for (i = 0; i < 3; i++) {
         sim_step_t *step = add(draw, SIM_UPDATE, node);

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include "parked.h"
 
 typedef struct judge_t {
     sim_world_t *world;
     apr_array_header_t *rows[SIM_NODES]; /* sim_row_t */
     apr_array_header_t *lost;            /* const char *: values in
                                             communicator_conflicts */
+    apr_array_header_t *waiting;         /* sim_waiting_t */
     apr_pool_t *pool;
 } judge_t;
 
@@ -39,24 +41,6 @@ static void judge_outbox(judge_t *judge, int number)
     if (strcmp(behind, "0"))
         sim_world_fail(judge->world, "unconfirmed", "%s at %s", behind,
                        sim_schema_node_name(number));
-}
-
-static void judge_parked(judge_t *judge, int number)
-{
-    apr_array_header_t *rows = sim_node_select(
-        &judge->world->nodes[number].sessions[0],
-        "SELECT peer, id, model, original_id, error FROM inbound_messages"
-        " WHERE processed_at IS NULL ORDER BY peer, id",
-        5, judge->pool);
-    const char **first;
-
-    if (!rows->nelts)
-        return;
-    first = APR_ARRAY_IDX(rows, 0, const char **);
-    sim_world_fail(judge->world, "parked",
-                   "%d at %s; first %s of %s, %s %s: %s", rows->nelts,
-                   sim_schema_node_name(number), first[1], first[0], first[2],
-                   first[3], shown(first[4]));
 }
 
 static int has_event(const judge_t *judge, sim_event_e kind, int table,
@@ -107,15 +91,36 @@ static int is_common(const sim_table_t *table, int column, int one, int other)
            sim_schema_has(table, &table->columns[column], other);
 }
 
+static int waits(const judge_t *judge, int table, const char *name)
+{
+    return sim_parked_has(judge->waiting, table, name);
+}
+
+/* A reference may differ while the parent waits. */
+static int may_differ(const judge_t *judge, const sim_row_t *one,
+                      const sim_row_t *other, int number)
+{
+    const sim_column_t *column =
+        &judge->world->schema->tables[one->table].columns[number];
+
+    if (number == SIM_COLUMNS || column->kind != SIM_REFERENCE)
+        return 0;
+    return waits(judge, column->parent, one->values[number]) ||
+           waits(judge, column->parent, other->values[number]);
+}
+
 static void compare_rows(judge_t *judge, const sim_row_t *one,
                          const sim_row_t *other, int number)
 {
     const sim_table_t *table = &judge->world->schema->tables[one->table];
     int i;
 
+    if (waits(judge, one->table, one->name))
+        return;
     for (i = 0; i <= SIM_COLUMNS; i++)
         if (is_common(table, i, 0, number) &&
-            strcmp(shown(one->values[i]), shown(other->values[i])))
+            strcmp(shown(one->values[i]), shown(other->values[i])) &&
+            !may_differ(judge, one, other, i))
             sim_world_fail(
                 judge->world, "differ", "%s of %s: %s is %s at %s, %s at %s",
                 one->name, table->name,
@@ -137,14 +142,15 @@ static void judge_equal(judge_t *judge, int number)
 
         if (other)
             compare_rows(judge, row, other, number);
-        else
+        else if (!waits(judge, row->table, row->name))
             sim_world_fail(judge->world, "missing", "%s of t%d at %s",
                            row->name, row->table, sim_schema_node_name(number));
     }
     for (i = 0; i < theirs->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
 
-        if (!sim_rows_find(ours, row->table, row->name))
+        if (!sim_rows_find(ours, row->table, row->name) &&
+            !waits(judge, row->table, row->name))
             sim_world_fail(judge->world, "missing", "%s of t%d at %s",
                            row->name, row->table, sim_schema_node_name(0));
     }
@@ -197,6 +203,8 @@ static int is_replaced(const judge_t *judge, const sim_event_t *event)
     const apr_array_header_t *events = judge->world->events;
     int i;
 
+    if (has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
+        return 1;
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
@@ -209,15 +217,12 @@ static int is_replaced(const judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
-/* Kept values are JSON. */
 static int is_kept(const judge_t *judge, const char *value)
 {
-    const char *quoted = apr_pstrcat(judge->pool, "\"", value, "\"", NULL);
     int i;
 
     for (i = 0; i < judge->lost->nelts; i++)
-        if (!strcmp(APR_ARRAY_IDX(judge->lost, i, const char *), value) ||
-            !strcmp(APR_ARRAY_IDX(judge->lost, i, const char *), quoted))
+        if (!strcmp(APR_ARRAY_IDX(judge->lost, i, const char *), value))
             return 1;
     return 0;
 }
@@ -257,9 +262,12 @@ static void read_lost(judge_t *judge)
             " IS NOT NULL",
             1, judge->pool);
 
-        for (j = 0; j < rows->nelts; j++)
+        for (j = 0; j < rows->nelts; j++) {
+            const char *value = APR_ARRAY_IDX(rows, j, const char **)[0];
+
             APR_ARRAY_PUSH(judge->lost, const char *) =
-                APR_ARRAY_IDX(rows, j, const char **)[0];
+                *value == '"' ? sim_parked_unquote(value, judge->pool) : value;
+        }
     }
 }
 
@@ -268,11 +276,12 @@ void sim_judge(sim_world_t *world)
     judge_t judge = {.world = world, .pool = world->pool};
     int i;
 
+    judge.waiting = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     for (i = 0; i < world->schema->nodes; i++) {
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
         judge_outbox(&judge, i);
-        judge_parked(&judge, i);
+        sim_parked_find(world, i, judge.rows[i], judge.waiting);
         judge_doubles(&judge, i);
     }
     read_lost(&judge);
@@ -282,6 +291,8 @@ void sim_judge(sim_world_t *world)
         const sim_event_t *event =
             &APR_ARRAY_IDX(world->events, i, sim_event_t);
 
+        if (waits(&judge, event->table, event->name))
+            continue;
         judge_existence(&judge, event);
         judge_value(&judge, event);
     }

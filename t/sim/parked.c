@@ -1,0 +1,254 @@
+/* See parked.h. */
+#include "parked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+typedef struct parked_t {
+    sim_world_t *world;
+    sim_node_t *node;
+    sim_session_t *session;
+    const apr_array_header_t *rows;
+    apr_pool_t *pool;
+    int table;
+    const char *peer, *id, *origin, *original_id, *action, *body, *refs, *error;
+    const sim_row_t *row; /* here, or NULL */
+    const char *name;
+} parked_t;
+
+/* A string of JSON, without any \u above one byte: the simulator's values have
+ * none. */
+const char *sim_parked_unquote(const char *text, apr_pool_t *pool)
+{
+    char *plain = apr_palloc(pool, strlen(text) + 1), *out = plain;
+
+    for (text++; *text && *text != '"'; text++) {
+        if (*text != '\\') {
+            *out++ = *text;
+            continue;
+        }
+        text++;
+        if (*text == 'u') {
+            *out++ = (char)strtol(apr_pstrndup(pool, text + 1, 4), NULL, 16);
+            text += 4;
+        }
+        else {
+            *out++ = *text == 'n'   ? '\n'
+                     : *text == 't' ? '\t'
+                     : *text == 'r' ? '\r'
+                                    : *text;
+        }
+    }
+    *out = '\0';
+    return plain;
+}
+
+/* The value of KEY in the text JSON, the first that is found; NULL: there is
+ * none, or it is null. */
+static const char *find(const char *json, const char *key, apr_pool_t *pool)
+{
+    const char *at =
+        json ? strstr(json, apr_pstrcat(pool, "\"", key, "\":", NULL)) : NULL;
+
+    if (!at)
+        return NULL;
+    at += strlen(key) + 3;
+    if (*at == '"')
+        return sim_parked_unquote(at, pool);
+    return strncmp(at, "null", 4) ? apr_pstrndup(pool, at, strcspn(at, ",}"))
+                                  : NULL;
+}
+
+int sim_parked_has(const apr_array_header_t *waiting, int table,
+                   const char *name)
+{
+    int i;
+
+    for (i = 0; name && i < waiting->nelts; i++) {
+        const sim_waiting_t *it = &APR_ARRAY_IDX(waiting, i, sim_waiting_t);
+
+        if (it->table == table && !strcmp(it->name, name))
+            return 1;
+    }
+    return 0;
+}
+
+/* The row of the record (ORIGIN, ID) of TABLE here, or NULL. */
+static const sim_row_t *row_of(const parked_t *parked, int table,
+                               const char *origin, const char *id)
+{
+    const char *key = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT local_record_id FROM communicator_mappings WHERE"
+                     " origin = '%s' AND original_id = '%s' AND"
+                     " local_record_type = 'M%d' AND deleted_at = 0",
+                     origin, id, table),
+        parked->pool);
+    int i;
+
+    for (i = 0; key && i < parked->rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+
+        if (row->table == table && !strcmp(row->key, key))
+            return row;
+    }
+    return NULL;
+}
+
+/* A child here refuses the delete. */
+static int is_refused_by_child(const parked_t *parked)
+{
+    const sim_schema_t *schema = parked->world->schema;
+    int i, column;
+
+    if (!parked->row)
+        return 0;
+    for (i = 0; i < parked->rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+        const sim_table_t *table = &schema->tables[row->table];
+
+        for (column = 0; column < table->count; column++)
+            if (table->columns[column].kind == SIM_REFERENCE &&
+                table->columns[column].parent == parked->table &&
+                table->columns[column].rule[parked->node->number] !=
+                    SIM_RULE_NONE &&
+                row->values[column] &&
+                !strcmp(row->values[column], parked->name))
+                return 1;
+    }
+    return 0;
+}
+
+/* Another row here has the unique value. */
+static int is_taken(const parked_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i, column;
+
+    for (column = 0; column < table->count; column++) {
+        const char *value =
+            table->columns[column].unique
+                ? find(parked->body, table->columns[column].name, parked->pool)
+                : NULL;
+
+        for (i = 0; value && i < parked->rows->nelts; i++) {
+            const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+
+            if (row->table == parked->table && row != parked->row &&
+                row->values[column] && !strcmp(row->values[column], value))
+                return 1;
+        }
+    }
+    return 0;
+}
+
+/* A record that it refers to is not here. */
+static int is_waiting_for_parent(const parked_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int column;
+
+    for (column = 0; parked->refs && column < table->count; column++) {
+        const char *at =
+            strstr(parked->refs,
+                   apr_pstrcat(parked->pool, "\"", table->columns[column].name,
+                               "\":", NULL));
+
+        if (at && table->columns[column].kind == SIM_REFERENCE &&
+            !row_of(parked, table->columns[column].parent,
+                    find(at, "origin", parked->pool),
+                    find(at, "original_id", parked->pool)))
+            return 1;
+    }
+    return 0;
+}
+
+/* An earlier message of its record is parked. */
+static int is_behind(const parked_t *parked)
+{
+    const char *count = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT count(*) FROM inbound_messages WHERE"
+                     " processed_at IS NULL AND peer = '%s' AND id < %s AND"
+                     " origin = '%s' AND original_id = '%s'",
+                     parked->peer, parked->id, parked->origin,
+                     parked->original_id),
+        parked->pool);
+
+    return strcmp(count, "0") != 0;
+}
+
+static int has_cause(const parked_t *parked)
+{
+    if (is_behind(parked))
+        return 1;
+    return !strcmp(parked->action, "delete")
+               ? is_refused_by_child(parked)
+               : is_taken(parked) || is_waiting_for_parent(parked);
+}
+
+/* The name of the record that PARKED is about. */
+static const char *name_of(const parked_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    if (parked->row)
+        return parked->row->name;
+    if (sim_schema_is_shared(table))
+        return apr_pstrndup(parked->pool, parked->original_id,
+                            strcspn(parked->original_id, "\x1f"));
+    return find(parked->body, "tag", parked->pool);
+}
+
+static void look_at(parked_t *parked, const char **cells,
+                    apr_array_header_t *waiting)
+{
+    parked->peer = cells[0];
+    parked->id = cells[1];
+    parked->table = (int)strtol(cells[2] + 1, NULL, 10);
+    parked->origin = cells[3];
+    parked->original_id = cells[4];
+    parked->action = cells[5];
+    parked->body = cells[6];
+    parked->refs = cells[7];
+    parked->error = cells[8];
+    parked->row =
+        row_of(parked, parked->table, parked->origin, parked->original_id);
+    parked->name = name_of(parked);
+    if (parked->name)
+        APR_ARRAY_PUSH(waiting, sim_waiting_t) =
+            (sim_waiting_t){parked->table, parked->name};
+    if (!has_cause(parked))
+        sim_world_fail(parked->world, "parked",
+                       "%s: message %s of %s, %s of m%d %s (%s): %s",
+                       sim_schema_node_name(parked->node->number), parked->id,
+                       parked->peer, parked->action, parked->table,
+                       parked->original_id, parked->name ? parked->name : "?",
+                       parked->error ? parked->error : "");
+}
+
+void sim_parked_find(sim_world_t *world, int number,
+                     const apr_array_header_t *rows,
+                     apr_array_header_t *waiting)
+{
+    parked_t parked = {.world = world,
+                       .node = &world->nodes[number],
+                       .session = &world->nodes[number].sessions[0],
+                       .rows = rows,
+                       .pool = world->pool};
+    apr_array_header_t *found = sim_node_select(
+        parked.session,
+        "SELECT peer, id, model, origin, original_id, action, body, refs,"
+        " error FROM inbound_messages WHERE processed_at IS NULL"
+        " ORDER BY peer, id",
+        9, world->pool);
+    int i;
+
+    for (i = 0; i < found->nelts; i++)
+        look_at(&parked, APR_ARRAY_IDX(found, i, const char **), waiting);
+}

@@ -1,0 +1,27 @@
+/* Messages that are parked when all has come to rest: each must have a cause
+ * that plain SQL confirms. The records that they are about may differ. */
+#ifndef SIM_PARKED_H
+#define SIM_PARKED_H
+
+#include "world.h"
+
+/* A record that waits at some node. */
+typedef struct sim_waiting_t {
+    int table;
+    const char *name;
+} sim_waiting_t;
+
+/* Find what is parked at node NUMBER, whose rows are ROWS: adds to WAITING
+ * (sim_waiting_t), and fails where no cause is seen. */
+void sim_parked_find(sim_world_t *world, int number,
+                     const apr_array_header_t *rows,
+                     apr_array_header_t *waiting);
+
+/* Return whether the record NAME of TABLE is among WAITING. */
+int sim_parked_has(const apr_array_header_t *waiting, int table,
+                   const char *name);
+
+/* Return TEXT, a JSON string in quotes, as it is meant. */
+const char *sim_parked_unquote(const char *text, apr_pool_t *pool);
+
+#endif
