@@ -123,12 +123,15 @@ static int is_refused_by_child(const parked_t *parked)
     return 0;
 }
 
-/* Another row here has the unique value. */
+/* Another row here has the unique value, or the key. */
 static int is_taken(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
     int i, column;
 
+    if (sim_schema_is_shared(table) && !parked->row &&
+        sim_rows_find(parked->rows, parked->table, parked->name))
+        return 1;
     for (column = 0; column < table->count; column++) {
         const char *value =
             table->columns[column].unique

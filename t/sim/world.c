@@ -69,6 +69,10 @@ static void compare(apr_array_header_t *events, int node,
             note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
         else if (!same(old->key, row->key))
             note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+        /* With keys=shared a row is called by its key: REPLACE has put another
+         * one there. */
+        if (old && !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
         for (column = 0; column <= SIM_COLUMNS; column++)
             if (!same(old ? old->values[column] : NULL, row->values[column]))
                 note(events, SIM_EVENT_UPDATE, node, row, column,
