@@ -1,4 +1,4 @@
-/* Whether nothing has happened since a peer asked last: the usual case. */
+/* Whether nothing has happened since a peer last asked: the usual case. */
 #ifndef CM_EXCHANGE_IDLE_H
 #define CM_EXCHANGE_IDLE_H
 
@@ -6,15 +6,14 @@
 #include "node/peer.h"
 #include "outbox/withheld.h"
 
-/* Set *PEER to what is known of the peer NAME when all of this is so, by one
- * statement: its CLAIM fits, it holds everything up to our last message, and
- * that is confirmed; all messages of ours are stamped and refer to records
- * that are here; none of its messages is parked, none of ours withheld; it
- * withholds what it did before (THEIRS); no
- * pause; and its last pull was noted, after SINCE. Then a pull is answered by
- * nothing, and nothing is written. Else *PEER is NULL: ask in full. Of PEER
- * only name, epoch, confirmed, received, received_clock, last_pull_at and held
- * are set. */
+/* Find out by one statement whether the peer NAME, which says CLAIM, needs
+ * nothing: its claim fits; it holds all our messages and has confirmed them;
+ * they are stamped, and the records that they refer to are here; none of its
+ * messages is parked, none of ours withheld, and it withholds what it did
+ * before (THEIRS); the node is not paused; and its last pull was noted after
+ * SINCE. Then a pull gets an empty answer, and nothing is written: *PEER has
+ * name, epoch, confirmed, received, received_clock, last_pull_at and held.
+ * Otherwise *PEER is NULL: the pull must be served in full. */
 cm_error_t *cm_idle_find(cm_peer_t **peer, cm_node_t *node,
                          const cm_claim_t *claim, const char *name,
                          const cm_withheld_sum_t *theirs, apr_int64_t since,

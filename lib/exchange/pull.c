@@ -57,7 +57,7 @@ static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
     return cm_pull_ask(reply, pull, query, pool);
 }
 
-/* The messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
+/* Return the messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
 static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
                          const apr_array_header_t *all, int first, int count,
                          apr_pool_t *pool)
@@ -80,7 +80,7 @@ static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
     return batch;
 }
 
-/* The application's own transactions may be in the way for a moment. */
+/* A transaction of the application may hold a lock for a moment. */
 static cm_error_t *receive(cm_receipt_t **receipt, cm_session_t *session,
                            const cm_batch_t *batch, apr_pool_t *pool)
 {
@@ -99,7 +99,6 @@ static cm_error_t *receive(cm_receipt_t **receipt, cm_session_t *session,
     }
 }
 
-/* Keep and apply one batch; *RECEIVED moves on. */
 static void note_altered(cm_session_t *session, const cm_receipt_t *receipt,
                          apr_pool_t *pool)
 {
@@ -114,8 +113,9 @@ static void note_altered(cm_session_t *session, const cm_receipt_t *receipt,
     }
 }
 
-static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
-                        const cm_batch_t *batch, apr_pool_t *pool)
+/* Receive one batch; *RECEIVED moves on. */
+static cm_error_t *receive_batch(apr_int64_t *received, cm_session_t *session,
+                                 const cm_batch_t *batch, apr_pool_t *pool)
 {
     cm_totals_t *totals = &session->totals;
     cm_receipt_t *receipt;
@@ -137,11 +137,11 @@ static cm_error_t *take(apr_int64_t *received, cm_session_t *session,
     return err;
 }
 
-/* A gem sends all that it has at once: it is taken in parts. */
-static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
-                            const cm_reply_t *reply,
-                            const apr_array_header_t *all,
-                            apr_pool_t *scratch_pool)
+/* A gem sends all that it has at once: receive that in parts. */
+static cm_error_t *receive_all(apr_int64_t *received, cm_session_t *session,
+                               const cm_reply_t *reply,
+                               const apr_array_header_t *all,
+                               apr_pool_t *scratch_pool)
 {
     int most = session->node->settings->batch_messages;
     int first, count;
@@ -152,9 +152,9 @@ static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
         apr_pool_clear(iterpool);
         CM_TRY(cm_session_check(session, scratch_pool));
         count = all->nelts - first < most ? all->nelts - first : most;
-        CM_TRY(take(received, session,
-                    slice(reply, *received, all, first, count, iterpool),
-                    iterpool));
+        CM_TRY(receive_batch(
+            received, session,
+            slice(reply, *received, all, first, count, iterpool), iterpool));
         if (count == 0)
             break;
     }
@@ -162,9 +162,10 @@ static cm_error_t *take_all(apr_int64_t *received, cm_session_t *session,
     return NULL;
 }
 
-/* Keep what came in REPLY. */
-static cm_error_t *keep(int *more, cm_pull_t *pull, const cm_reply_t *reply,
-                        apr_int64_t before_pulled, apr_pool_t *pool)
+/* Receive what is in REPLY. */
+static cm_error_t *receive_reply(int *more, cm_pull_t *pull,
+                                 const cm_reply_t *reply,
+                                 apr_int64_t before_pulled, apr_pool_t *pool)
 {
     cm_session_t *session = pull->session;
     apr_int64_t before = pull->received;
@@ -174,7 +175,7 @@ static cm_error_t *keep(int *more, cm_pull_t *pull, const cm_reply_t *reply,
                pool, "the reply cannot be read");
     *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
     if (all->nelts > 0 || reply->last > before)
-        CM_TRY(take_all(&pull->received, session, reply, all, pool));
+        CM_TRY(receive_all(&pull->received, session, reply, all, pool));
     if (session->moved && session->said.pending >= 0)
         session->moved(session->baton, "pull", session->totals.pulled,
                        before_pulled + session->said.pending);
@@ -184,7 +185,7 @@ static cm_error_t *keep(int *more, cm_pull_t *pull, const cm_reply_t *reply,
     return NULL;
 }
 
-/* Ask once, and keep what comes. *MORE: there is more to ask for. */
+/* Ask once, and receive what comes. *MORE: there is more to ask for. */
 static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
 {
     apr_int64_t before_pulled = pull->session->totals.pulled;
@@ -195,16 +196,15 @@ static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
     *more = 1;
     if (err)
         CM_TRY(cm_unfetched(&reply, pull, err, pool));
-    if (!reply) /* it is tried once more, with less */
+    if (!reply) /* the next try asks for less */
         return NULL;
-    CM_TRY(keep(more, pull, reply, before_pulled, pool));
+    CM_TRY(receive_reply(more, pull, reply, before_pulled, pool));
     pull->tries = 0;
     pull->limit = pull->limit * 2 <= most ? pull->limit * 2 : most;
     return NULL;
 }
 
-/* A peer of ours takes our next from_id as the proof that we hold what came
- * before it. */
+/* To a peer of ours, from_id confirms the messages before it. */
 static cm_error_t *confirm(cm_pull_t *pull, apr_pool_t *pool)
 {
     cm_reply_t *reply;

@@ -18,7 +18,7 @@
 #define HALVINGS    12
 #define OLD_HISTORY "see \"ANOTHER HISTORY\" in communicator-sync(8)"
 
-/* The peer of ours holds less than it had confirmed: it was set back. */
+/* The peer holds less than it had confirmed: its database was set back. */
 static void step_back(cm_push_t *push, apr_int64_t received)
 {
     cm_session_t *session = push->session;
@@ -72,7 +72,7 @@ static cm_error_t *note_told(cm_push_t *push, apr_pool_t *pool)
     return NULL;
 }
 
-/* Number the next messages, and note what the peer holds with them. */
+/* Number the next messages; the same transaction notes what the peer holds. */
 static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
 {
     int stamped;
@@ -87,7 +87,7 @@ static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
     return NULL;
 }
 
-/* Keep of BATCH what is needed when its memory is used for the next one. */
+/* Prepare BATCH to be sent. */
 static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
 {
     const apr_array_header_t *messages = batch->messages;
@@ -109,7 +109,8 @@ static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
     ready->made = 1;
 }
 
-/* Read what follows AFTER. Messages get their numbers as they are needed. */
+/* Read and prepare the batch after AFTER. Messages are numbered as they are
+ * needed. */
 static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
                               apr_int64_t after)
 {
@@ -136,9 +137,9 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
     return NULL;
 }
 
-/* While the peer is at work on a batch: make the one behind AFTER ready, and
- * note what it held before. What fails here is done again, and fails, in its
- * turn. */
+/* While the peer works on a batch, prepare the one after AFTER, and note what
+ * the peer held before. What fails here is done again later, and reported
+ * then. */
 static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
 {
     cm_error_t *err;
@@ -152,8 +153,8 @@ static void look_ahead(cm_push_t *push, apr_int64_t after, cm_ready_t *next)
         next->made = 0;
 }
 
-/* Note what ERR may mean for one message. A gem may have kept it in spite of a
- * reply that was lost, and would count it. */
+/* Note what ERR may mean for a single message. A gem whose reply was lost may
+ * have kept and counted it. */
 static void note_refusal(cm_push_t *push, const cm_transport_reply_t *raw,
                          const cm_reply_t *reply, const cm_error_t *err)
 {
@@ -215,8 +216,8 @@ static void note_mostly_parked(cm_session_t *session,
                           cm_inbox_receipt_mostly_parked(&receipt), count);
 }
 
-/* The peer may say that it holds more than this batch (an answer of it was
- * lost): that is proved by sending the rest too, not taken on trust. */
+/* The peer may say that it holds more than this batch, because an earlier reply
+ * was lost. We do not trust that, but send the rest again. */
 static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
                                     const cm_reply_t *reply, apr_pool_t *pool)
 {
@@ -231,7 +232,7 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
                        " but says that it holds %" APR_INT64_T_FMT,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;
-    push->after = last; /* rows behind the last message are not for it */
+    push->after = last; /* the rows after the last message are not for it */
     parked = cm_remote_error_parked(reply, &applied, pool);
     cm_session_keep_parked(session->totals.parked_there, parked);
     note_mostly_parked(session, parked, ready->count);
@@ -259,8 +260,9 @@ static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
     return NULL;
 }
 
-/* Send half as much the next time. What did not fit is not tried again in
- * this run; what took too long may have been the network. */
+/* Send half as much the next time. Return 0 when ERR is not about the size. A
+ * size that was refused is not tried again in this run; a timeout may have been
+ * the network's. */
 static int shrink(cm_push_t *push, int count, apr_int64_t size,
                   const cm_error_t *err)
 {
@@ -334,7 +336,7 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Is there anything to push? */
+/* Find out whether there is anything to push. */
 static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
                             apr_pool_t *pool)
 {
@@ -363,8 +365,8 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->ceiling = push->limits;
 }
 
-/* Compare what a peer of ours holds with what it has confirmed: where its
- * clock proves that it holds more, that is not sent again. */
+/* Compare what a peer of ours holds with what it has confirmed. What it holds
+ * beyond that, as its clock proves, is not sent again. */
 static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
 {
     cm_session_t *session = push->session;
@@ -392,8 +394,8 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
         return NULL;
     CM_TRY(cm_session_load(session, scratch_pool));
     CM_TRY(cm_session_greet(session, scratch_pool));
-    /* Messages get their names only from here on: not in a database that was
-     * restored. */
+    /* Records get their identities only from here on, so that a restored
+     * database does not give them. */
     begin(&push, session);
     CM_TRY(compare(&push, scratch_pool));
     CM_TRY(cm_withhold_begin(&push, scratch_pool));

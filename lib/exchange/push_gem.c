@@ -1,5 +1,5 @@
-/* Pushing to a Communicator of 2011 (docs/wire.md, part A): its numbers have
- * no gaps, its batches are small, and its 409 says where to go on. */
+/* Pushing to a gem (docs/wire.md, part A): its numbers have no gaps, its
+ * batches are small, and its 409 says where to go on. */
 #include "exchange/push.h"
 
 #include <apr_strings.h>
@@ -8,7 +8,7 @@
 #include "outbox/outbox.h"
 #include "gem/gem.h"
 
-/* It keeps some 165 messages a second and gives up after 10 seconds. */
+/* It receives about 165 messages a second and gives up after 10 seconds. */
 #define BATCH_MESSAGES 100
 #define BATCH_BYTES    102400
 
@@ -67,9 +67,9 @@ cm_error_t *cm_push_gem_agree(cm_push_t *push, apr_int64_t wanted,
         push->after = after;
         return NULL;
     }
-    /* It may hold more than we know (its answer was lost), never more than
-     * it was sent: numbers beyond that come from another sender, and nothing
-     * of ours may be passed over for them. */
+    /* It may hold more than we know (its answer was lost), but never more than
+     * it was sent: numbers beyond that come from another sender, and no message
+     * of ours may be skipped because of them. */
     if (after > session->peer->sent)
         return NULL;
     push->after = after;

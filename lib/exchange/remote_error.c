@@ -9,10 +9,10 @@
 #define WORDS_MAX  400
 #define PARKED_MAX 1000
 
-/* More than any batch has, parked ones of before included. */
+/* More than any batch has, together with what was parked before. */
 #define APPLIED_MAX 10000000
 
-/* What is read of the JSON in a reply; the rest is passed over, which takes no
+/* What is read of the JSON in a reply; the rest is skipped, which takes no
  * memory. */
 typedef struct words_t {
     const char *error, *hint, *code;
@@ -24,7 +24,7 @@ typedef struct words_t {
 /* Call this with each member of an object; it reads the value. */
 typedef void (*member_t)(void *baton, const char *name, cm_json_t *json);
 
-/* Read the object at JSON. A name or a text that is cut is none. */
+/* Read the object at JSON, up to where it is cut. */
 static void read_object(cm_json_t *json, member_t member, void *baton)
 {
     cm_value_t name;

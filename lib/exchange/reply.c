@@ -100,7 +100,7 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     reply->data = raw->data;
     reply->size = raw->size;
     reply->node = apr_table_get(raw->headers, "Communicator-Node");
-    reply->takes_gzip = cm_gzip_is_accepted(
+    reply->accepts_gzip = cm_gzip_is_accepted(
         apr_table_get(raw->headers, "Accept-Encoding"), pool);
     read_numbers(reply, raw);
     read_claim(reply, raw);
@@ -123,7 +123,8 @@ static int is_plain_type(const cm_transport_reply_t *raw)
            strncasecmp(type, "text/plain", 10) == 0;
 }
 
-/* What a gem says, trimmed; NULL when it is too long to be a word of its. */
+/* Return the body without surrounding spaces; NULL when it is longer than any
+ * that a gem sends. */
 static const char *short_body(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     return raw->size > EXCERPT
@@ -177,7 +178,7 @@ static cm_error_t *refused(const cm_transport_reply_t *raw, apr_pool_t *pool)
         "ModSecurity, Require ip)");
 }
 
-/* Our own replies carry our headers. */
+/* Our headers tell who refused it. */
 static cm_error_t *too_large(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     if (apr_table_get(raw->headers, "Communicator-Protocol"))
@@ -221,7 +222,7 @@ static cm_error_t *judge_status(const cm_transport_reply_t *raw,
     return foreign(raw, pool);
 }
 
-/* A peer of ours always says how far it is: one that does not took us for a
+/* A peer of ours always says how far it has come, unless it mistook us for a
  * gem. */
 static cm_error_t *cut_off(apr_pool_t *pool)
 {
@@ -231,7 +232,7 @@ static cm_error_t *cut_off(apr_pool_t *pool)
                          pool, "%s", let_headers_pass);
 }
 
-/* Return whether the body of RAW is as one of ours begins. */
+/* Return whether the body of RAW begins as those of our peers do. */
 static int looks_ours(const cm_transport_reply_t *raw)
 {
     static const char *const beginnings[] = {
@@ -270,7 +271,7 @@ static cm_error_t *judge_stranger(const cm_reply_t *reply,
     return judge_status(raw, pool);
 }
 
-/* A number that no peer has would let cursors jump. */
+/* Refuse a number that is out of range: cursors would jump to it. */
 static cm_error_t *strange(const cm_reply_t *reply,
                            const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
@@ -296,7 +297,8 @@ static cm_error_t *judge_ours(const cm_reply_t *reply,
     return cm_remote_error(reply, pool);
 }
 
-/* A reply of ours: most of them are about the peer as a whole. */
+/* The same for a reply of a peer of ours: most of these are about the peer as
+ * a whole. */
 static cm_refusal_e refusal_of_ours(const cm_reply_t *reply,
                                     const cm_error_t *err)
 {

@@ -1,4 +1,4 @@
-/* What an HTTP answer means: is it the peer's at all, and what does it say?
+/* What a reply means: is it the peer's at all, and what does it say?
  *
  * A reply with the header Communicator-Protocol is ours. Without it, it is a
  * gem's only when it looks like one (docs/wire.md). Everything else comes
@@ -20,9 +20,9 @@ typedef enum cm_peer_kind_e {
 
 /* What a refused request may mean for one of several messages in it. */
 typedef enum cm_refusal_e {
-    CM_REFUSAL_OF_ALL, /* nothing: the peer or the way is not ready */
-    CM_REFUSAL_MAYBE,  /* it may be the message, or a failure that passes */
-    CM_REFUSAL_DATA,   /* something does not like what stands in it */
+    CM_REFUSAL_OF_ALL, /* nothing: the peer cannot be used at present */
+    CM_REFUSAL_MAYBE,  /* the message, or a temporary failure */
+    CM_REFUSAL_DATA,   /* its content is refused */
     CM_REFUSAL_SIZE    /* it is too large */
 } cm_refusal_e;
 
@@ -32,10 +32,10 @@ typedef struct cm_reply_t {
     int status;
     const char *data; /* as in cm_transport_reply_t */
     apr_size_t size;
-    apr_int64_t protocol;     /* that it speaks; ours only */
-    const char *node;         /* ours only; NULL: not known */
-    int takes_gzip;           /* requests may be packed */
-    cm_claim_t claim;         /* what it says of its history; ours only */
+    apr_int64_t protocol;     /* its version; only of a peer of ours */
+    const char *node;         /* its name; only of a peer of ours, or NULL */
+    int accepts_gzip;         /* requests may be packed */
+    cm_claim_t claim;         /* its history; only of a peer of ours */
     apr_int64_t clock_offset; /* its clock - ours; has_clock */
     int has_clock;
     apr_int64_t received; /* push: what it holds of ours */
@@ -46,7 +46,7 @@ typedef struct cm_reply_t {
     const char *strange;        /* a header of ours whose value is not valid, or
                                    NULL: such a reply is refused */
     cm_withheld_sum_t withheld; /* of its messages, from us */
-    int stopped; /* it waits until a person has seen to a message */
+    int stopped; /* it waits for a person to deal with a message */
     int later;   /* it names a time to try again */
 } cm_reply_t;
 
@@ -76,7 +76,7 @@ cm_refusal_e cm_reply_refusal(const cm_transport_reply_t *raw,
                               const cm_reply_t *reply, const cm_error_t *err);
 
 /* Return the beginning of DATA, at most MOST characters, fit for a terminal:
- * control characters and what is no ASCII become spaces. */
+ * control characters and all that is not ASCII become spaces. */
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
                              apr_pool_t *pool);
 

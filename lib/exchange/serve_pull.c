@@ -18,13 +18,13 @@
 #include "gem/gem.h"
 #include "exchange/log.h"
 
-/* At most so many messages are skipped or withheld at once. */
+/* How many messages are skipped or withheld at once, at most. */
 #define MOST_WITHHELD 20
 #define REASON_BYTES  300
 
 typedef struct pull_t {
     apr_int64_t from;     /* the first id wanted */
-    apr_int64_t skip;     /* so many messages are left out of this answer */
+    apr_int64_t skip;     /* how many messages this answer leaves out */
     apr_int64_t withhold; /* withhold messages up to here; 0: none */
     cm_limits_t limits;
     cm_stamping_t stamping;
@@ -103,8 +103,8 @@ static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
     return NULL;
 }
 
-/* A gem keeps its own count: from_id confirms what is before it, if a message
- * ends there. Go on until there is a message that a gem can read. */
+/* A gem keeps its own count: from_id confirms the messages before it, if it is
+ * the number of one. Go on until there is a message that a gem can read. */
 static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
                                 apr_pool_t *scratch_pool)
 {
@@ -158,7 +158,7 @@ static const char *reason_of(const cm_exchange_t *exchange)
 }
 
 /* The peer has found out that it cannot receive the messages up to
- * pull->withhold, but those behind them. If it asks twice, the second request
+ * pull->withhold, but those after them. When it asks twice, the second request
  * finds nothing left to do. */
 static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
                             apr_pool_t *pool)
@@ -189,7 +189,7 @@ static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
     return cm_withheld_count(&exchange->withheld, exchange->node, peer, pool);
 }
 
-/* Set *AFTER to the number behind which the wanted messages begin. */
+/* Set *AFTER to the number before the first message wanted. */
 static cm_error_t *find_start(apr_int64_t *after, cm_exchange_t *exchange,
                               const pull_t *pull, apr_pool_t *pool)
 {
@@ -237,8 +237,8 @@ static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
                          : read_for_ours(exchange, pull, scratch_pool);
 }
 
-/* Number what the answer has room for, and read it. To number all of a long
- * backlog would take too long. */
+/* Number as many messages as the answer has room for, and read them. To number
+ * all of a long backlog would take too long. */
 static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
@@ -283,7 +283,7 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
         return read_kind(exchange, pull, pool);
     CM_TRY(stamp_and_read(exchange, pull, pool));
     cm_contact_went_well(exchange, 0);
-    /* The last answer of a run takes along what the retry releases. */
+    /* The last answer of a run includes what the retry releases. */
     if (pull->batch->more || !cm_serve_push_retry(exchange))
         return NULL;
     return stamp_and_read(exchange, pull, pool);

@@ -22,9 +22,9 @@
 
 typedef struct push_t {
     cm_batch_t batch;
-    int pauses;        /* the peer pauses this node, or resumes it ... */
-    apr_int64_t pause; /* ... 1, 0 */
-    int empty;         /* neither messages nor numbers to skip: only a call */
+    int pauses;        /* the peer pauses this node or resumes it: */
+    apr_int64_t pause; /* 1 or 0 */
+    int empty;         /* neither messages nor numbers to skip */
     cm_receipt_t *receipt;
     apr_int64_t wanted; /* with CM_GAP */
 } push_t;
@@ -164,7 +164,7 @@ static void write_parked(cm_buffer_t *body, const cm_receipt_t *receipt)
     cm_json_write_close(body, ']');
 }
 
-/* Answer a peer of ours what became of its batch. */
+/* Tell a peer of ours what became of its batch. */
 static void answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
 {
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
@@ -221,7 +221,7 @@ static void log_receipt(cm_exchange_t *exchange, const push_t *push)
                     exchange->peer->name);
 }
 
-/* What a gem hears when it has sent nothing. */
+/* Answer a gem that has sent nothing. */
 static void answer_nothing(cm_exchange_t *exchange, int status)
 {
     cm_serve_send(exchange, status, "No data given", 13);

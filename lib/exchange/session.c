@@ -19,8 +19,8 @@
 
 #define PARKED_KEPT 100
 
-static void tell_number(cm_session_t *session, const char *name,
-                        apr_int64_t number)
+static void set_number(cm_session_t *session, const char *name,
+                       apr_int64_t number)
 {
     apr_table_setn(session->transport->headers, name,
                    apr_psprintf(session->pool, "%" APR_INT64_T_FMT, number));
@@ -29,7 +29,7 @@ static void tell_number(cm_session_t *session, const char *name,
 /* Put what we hold of the peer's messages into the headers of the next
  * requests. Our own last number goes into one request only: by the second one
  * it may have grown. */
-static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
+static cm_error_t *set_history(cm_session_t *session, apr_pool_t *pool)
 {
     const cm_peer_t *peer = session->peer;
     const char *held = cm_epoch_claim_held(peer, session->pool);
@@ -38,8 +38,8 @@ static cm_error_t *tell_history(cm_session_t *session, apr_pool_t *pool)
     CM_TRY(cm_node_refresh(&newest, session->node, pool));
     apr_table_setn(session->transport->headers, "Communicator-Epoch",
                    session->node->epoch);
-    tell_number(session, "Communicator-Newest", newest);
-    tell_number(session, "Communicator-Received", peer->received);
+    set_number(session, "Communicator-Newest", newest);
+    set_number(session, "Communicator-Received", peer->received);
     apr_table_unset(session->transport->headers, "Communicator-Held");
     if (held)
         apr_table_setn(session->transport->headers, "Communicator-Held", held);
@@ -69,7 +69,7 @@ cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
     err = cm_peer_load(&session->peer, session->node, session->settings->name,
                        0, session->pool);
     CM_TRY(cm_transaction_end(store, err, scratch_pool));
-    return tell_history(session, scratch_pool);
+    return set_history(session, scratch_pool);
 }
 
 cm_session_t *cm_session_create(const cm_transport_t *transport,
@@ -122,8 +122,8 @@ static cm_error_t *update(cm_session_t *session,
     return NULL;
 }
 
-/* What another host has met meanwhile stays: it is compared with the next
- * reply. */
+/* An epoch that another host has saved meanwhile stays: the next reply is
+ * compared with it. */
 static void set_epoch(cm_peer_t *peer, const void *baton)
 {
     if (!peer->epoch)
@@ -189,7 +189,7 @@ static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
         settings->place.file, settings->place.line);
 }
 
-/* A program of tomorrow may have another way to say things. */
+/* A later version may use the headers differently. */
 static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
 {
     if (reply->protocol == CM_OUR_PROTOCOL)
@@ -236,7 +236,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
     session->transport->accept_gzip(session->transport->baton,
-                                    reply->takes_gzip);
+                                    reply->accepts_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
     if (reply->withheld.count >= 0)
@@ -262,7 +262,7 @@ int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
     *err = cm_epoch_look(&session->peer, session->node, session->settings->name,
                          session->pool);
     if (!*err)
-        *err = tell_history(session, scratch_pool);
+        *err = set_history(session, scratch_pool);
     return !*err;
 }
 

@@ -11,18 +11,18 @@
 /* What moved between this node and the peer in one run. */
 typedef struct cm_totals_t {
     apr_int64_t pushed, pulled, applied;
-    apr_int64_t held_back;      /* what a gem would misread */
-    const char *held_reason;    /* why the first of them was */
+    apr_int64_t held_back;      /* messages that the peer would misread */
+    const char *held_reason;    /* of the first of them */
     apr_array_header_t *parked; /* cm_parked_t of this run, here */
     apr_array_header_t *parked_there;
-    apr_array_header_t *withheld; /* cm_parked_t: held back in this run */
+    apr_array_header_t *withheld; /* cm_parked_t: withheld in this run */
     apr_array_header_t *withheld_there;
     apr_array_header_t *notices; /* const char *: what a person should know */
-    int parked_here; /* in all, after this run, that wait for a person */
+    int parked_here; /* parked messages, after this run, that need a person */
 } cm_totals_t;
 
-/* Told after each batch: how many of how many messages WHAT ("push", "pull")
- * has moved. */
+/* Called after each batch: WHAT ("push", "pull") has moved DONE of TOTAL
+ * messages. */
 typedef void (*cm_moved_t)(void *baton, const char *what, apr_int64_t done,
                            apr_int64_t total);
 
@@ -31,11 +31,12 @@ typedef struct cm_session_t {
     const cm_peer_settings_t *settings;
     const cm_transport_t *transport;
     cm_peer_kind_e kind;
-    int told_again;             /* what we know of it, after it had doubts */
+    int told_again;             /* cm_session_tells_again() has done its work */
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
-    apr_int64_t proved;         /* it holds this one, by its clock; 0: none */
+    apr_int64_t proved;         /* its clock proves that it holds messages up to
+                                   this one; 0: none */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
     cm_totals_t totals;
     cm_status_said_t said; /* by the peer, of itself, in this run */
@@ -59,15 +60,15 @@ cm_session_t *cm_session_create(const cm_transport_t *transport,
 cm_error_t *cm_session_check(const cm_session_t *session,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Take in what REPLY says about the peer: kind, name, epoch, clock. Fails with
+/* Learn what REPLY says about the peer: kind, name, epoch, clock. Fails with
  * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */
 cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* When *ERR says that the histories do not fit: read what we know under the
- * locks, once in a session, and tell it with the next request. Returns whether
- * that request is worth making: another host may have moved on between what we
- * had told and the peer's answer, or our server of a cluster was behind. */
+/* When *ERR says that the histories do not fit: read our side of them again
+ * under the locks, once per session, and send it with the next request. Returns
+ * whether that request is worth making: another host may have moved the cursors
+ * after we had read them, or our server of a cluster was behind. */
 int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
                            apr_pool_t *scratch_pool);
 
@@ -80,11 +81,11 @@ cm_error_t *cm_session_greet(cm_session_t *session,
 cm_error_t *cm_session_load(cm_session_t *session,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Be served although the peer is paused: what drain needs. */
+/* Ask the peer to answer even while it is paused, as drain does. */
 void cm_session_insist(cm_session_t *session);
 
 /* Pause the peer, or (not PAUSE) resume it. Fails with CM_PROTOCOL for a
- * gem, which knows no such thing. */
+ * gem, which cannot be paused. */
 cm_error_t *cm_session_pause(cm_session_t *session, int pause,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -93,11 +94,11 @@ cm_error_t *cm_session_pause(cm_session_t *session, int pause,
 cm_error_t *cm_session_note(cm_session_t *session, int pushed,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Note that everything up to SEQ is about to be handed over. */
+/* Note that everything up to SEQ is about to be sent. */
 cm_error_t *cm_session_note_sent(cm_session_t *session, apr_int64_t seq,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Count what is held back from the peer, and tell it with the next
+/* Count what is withheld from the peer, and send the count with the next
  * requests. */
 cm_error_t *
 cm_session_count_withheld(cm_session_t *session,
@@ -110,7 +111,7 @@ apr_int64_t cm_session_withheld(const cm_session_t *session);
  * its database was set back. */
 int cm_session_is_set_back(const cm_session_t *session);
 
-/* Keep a line for the person who runs this, beside the result. */
+/* Keep a line for the person who runs this, to be shown with the result. */
 void cm_session_notice(cm_session_t *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -15,13 +15,13 @@
 #define TRIES 3
 #define PAUSE apr_time_from_msec(100)
 
-/* So many in a row the peer leaves out, and holds back. */
+/* How many messages in a row the peer skips or withholds. */
 #define MOST 20
 
 #define REASON_BYTES 200
 
-/* Return whether the peer answers when it is asked for nothing, and knows how
- * to hold messages back. */
+/* Return whether the peer answers a request for no messages, and can withhold
+ * some. */
 static int is_open(cm_pull_t *pull, apr_pool_t *pool)
 {
     cm_reply_t *reply;
@@ -34,10 +34,10 @@ static int is_open(cm_pull_t *pull, apr_pool_t *pool)
     return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
 }
 
-/* Ask for one message behind SKIP others. *LAST: the number before it, or the
+/* Ask for one message after SKIP others. *LAST: the number before it, or the
  * last one of all when there is none; 0: it cannot be fetched either. */
-static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
-                               int skip, apr_pool_t *pool)
+static cm_error_t *look_after(apr_int64_t *last, int *is_end, cm_pull_t *pull,
+                              int skip, apr_pool_t *pool)
 {
     const char *query =
         apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=1&skip=%d",
@@ -58,9 +58,10 @@ static cm_error_t *look_behind(apr_int64_t *last, int *is_end, cm_pull_t *pull,
     return NULL;
 }
 
-/* Tell the peer to hold back what it has for us up to LAST. */
-static cm_error_t *tell(cm_reply_t **reply, cm_pull_t *pull, apr_int64_t last,
-                        int by_us, const char *reason, apr_pool_t *pool)
+/* Ask the peer to withhold its messages up to LAST. */
+static cm_error_t *withhold(cm_reply_t **reply, cm_pull_t *pull,
+                            apr_int64_t last, int by_us, const char *reason,
+                            apr_pool_t *pool)
 {
     cm_session_t *session = pull->session;
     const char *because =
@@ -82,14 +83,14 @@ static cm_error_t *tell(cm_reply_t **reply, cm_pull_t *pull, apr_int64_t last,
     return NULL;
 }
 
-/* One message alone could not be fetched, for ERR: look for the next one that
- * can be. */
+/* A single message could not be fetched because of ERR: look for the next one
+ * that can be. */
 static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
                              cm_error_t *err, apr_pool_t *pool)
 {
     const char *reason = cm_error_text(err, pool);
     int by_us = pull->too_large_here, is_end = 0, skip;
-    /* With nothing behind it, other messages must have come in this run. */
+    /* With nothing after it, other messages must have come in this run. */
     int sure = by_us || (pull->refusal != CM_REFUSAL_MAYBE &&
                          pull->session->totals.pulled > 0);
     apr_int64_t last = 0;
@@ -99,13 +100,13 @@ static cm_error_t *go_around(cm_reply_t **reply, cm_pull_t *pull,
     for (skip = 1; skip <= MOST && !last && !is_end; skip++) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_session_check(pull->session, pool));
-        CM_TRY(look_behind(&last, &is_end, pull, skip, iterpool));
+        CM_TRY(look_after(&last, &is_end, pull, skip, iterpool));
         sure = sure && (last || pull->refusal != CM_REFUSAL_MAYBE);
     }
     apr_pool_destroy(iterpool);
     if (!last || (is_end && !sure))
         return err;
-    return tell(reply, pull, last, by_us, reason, pool);
+    return withhold(reply, pull, last, by_us, reason, pool);
 }
 
 cm_error_t *cm_unfetched(cm_reply_t **reply, cm_pull_t *pull, cm_error_t *err,

@@ -1,4 +1,4 @@
-/* Holding back single messages of a push: see withhold.h. */
+/* Withholding single messages of a push: see withhold.h. */
 #include "exchange/withhold.h"
 
 #include <apr_strings.h>
@@ -15,15 +15,15 @@
 #define TRIES    3
 #define PAUSE    apr_time_from_msec(100)
 
-/* So many messages in a row may be refused, before that is taken for the
- * way's fault after all. */
+/* When more messages than this are refused in a row, the reason is not in the
+ * messages. */
 #define MOST 20
 
-/* Whether others pass. */
+/* Whether other messages pass. */
 typedef enum way_e {
     WAY_CLOSED,
-    WAY_OPEN,  /* for a push of nothing */
-    WAY_PROVED /* for a message that the peer has already */
+    WAY_OPEN,  /* an empty push passes */
+    WAY_PROVED /* a message passes that the peer has already */
 } way_e;
 
 typedef struct refused_t {
@@ -34,16 +34,16 @@ typedef struct refused_t {
 } refused_t;
 
 struct cm_refused_t {
-    apr_array_header_t *list; /* refused_t: since the last one that passed */
-    int noted;                /* so many of them stand in the database */
-    apr_int64_t passed;       /* up to here the peer has all */
-    int tries;                /* of the message at hand */
+    apr_array_header_t *list; /* refused_t: since a batch last passed */
+    int noted;                /* how many of them are in the database */
+    apr_int64_t passed;       /* the peer has all messages up to this one */
+    int tries;                /* of the present message */
     way_e way;                /* as it was last tried */
     const cm_error_t *first;  /* why the first of LIST was refused */
     apr_pool_t *pool;         /* of LIST */
 };
 
-/* Return up to where the peer has all. */
+/* Return the number up to which the peer has all messages. */
 static apr_int64_t passed(const cm_push_t *push)
 {
     return push->session->kind == CM_PEER_GEM ? push->refused->passed
@@ -66,8 +66,8 @@ cm_error_t *cm_withhold_begin(cm_push_t *push, apr_pool_t *scratch_pool)
     return cm_session_count_withheld(session, scratch_pool);
 }
 
-/* Read the last message that the peer has, *SEQ, to be sent once more: it is
- * passed over there. *BODY is NULL when none is here any more. */
+/* Read the last message that the peer has, *SEQ: the peer skips it when it
+ * arrives again. *BODY is NULL when it is no longer here. */
 static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
                              cm_push_t *push, apr_pool_t *pool)
 {
@@ -115,7 +115,7 @@ static int passes(cm_push_t *push, apr_int64_t after, const char *body,
     return !err && reply->kind == session->kind;
 }
 
-/* Try whether the way is open. */
+/* Find out whether other messages pass. */
 static cm_error_t *try_way(cm_push_t *push, apr_pool_t *pool)
 {
     struct cm_refused_t *refused = push->refused;
@@ -132,7 +132,7 @@ static cm_error_t *try_way(cm_push_t *push, apr_pool_t *pool)
     return NULL;
 }
 
-/* Return ERR with the number of the message of READY, if it is one. */
+/* Return ERR with the number of the message, if READY is only one. */
 static cm_error_t *named(cm_error_t *err, const cm_ready_t *ready)
 {
     if (ready->count != 1)
@@ -141,7 +141,7 @@ static cm_error_t *named(cm_error_t *err, const cm_ready_t *ready)
                          "message %" APR_INT64_T_FMT, ready->seq);
 }
 
-/* Go on behind the one message of READY. */
+/* Go on after the one message of READY. */
 static void refuse(cm_push_t *push, const cm_ready_t *ready, cm_error_t *err)
 {
     struct cm_refused_t *refused = push->refused;
@@ -160,7 +160,8 @@ static void refuse(cm_push_t *push, const cm_ready_t *ready, cm_error_t *err)
     push->shrunk = 0;
 }
 
-/* A message alone was refused: try it a few times, for it may be bad luck. */
+/* A single message was refused: try it a few times, for the failure may be
+ * temporary. */
 static cm_error_t *refused_alone(cm_push_t *push, const cm_ready_t *ready,
                                  cm_error_t *err)
 {
@@ -242,7 +243,7 @@ cm_error_t *cm_withhold_passed(cm_push_t *push, apr_pool_t *scratch_pool)
     return cm_session_count_withheld(session, scratch_pool);
 }
 
-/* Return whether all that was refused was so for what it is. */
+/* Return whether each message was refused because of what it is. */
 static int is_sure(const struct cm_refused_t *refused)
 {
     int i;
@@ -254,7 +255,7 @@ static int is_sure(const struct cm_refused_t *refused)
     return refused->way == WAY_PROVED;
 }
 
-/* Let the peer go on behind what was refused, with nothing to take. */
+/* Let the peer move on past what was refused, by an empty push. */
 static cm_error_t *pass_by(cm_push_t *push, apr_pool_t *pool)
 {
     cm_session_t *session = push->session;

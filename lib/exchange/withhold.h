@@ -1,7 +1,7 @@
-/* One message that the peer, or something on the way to it, does not take must
- * not keep the others waiting: it is found by halving, and held back. That is
- * done only when the way is seen to be open for others; a peer that is away
- * gets all in the end. */
+/* A single message that the peer, or a proxy on the way to it, refuses must not
+ * keep the others waiting: halving the batch finds it, and it is withheld. That
+ * happens only when other messages are seen to pass; from a peer that is away
+ * nothing is withheld. */
 #ifndef CM_EXCHANGE_WITHHOLD_H
 #define CM_EXCHANGE_WITHHOLD_H
 
@@ -13,21 +13,21 @@ cm_error_t *cm_withhold_begin(cm_push_t *push,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The batch READY failed with ERR. Returns NULL when the push goes on: with
- * less, once more, or behind that message; else why it ends. */
+ * less, once more, or after that message; else why it ends. */
 cm_error_t *cm_withhold_refused(cm_push_t *push, const cm_ready_t *ready,
                                 cm_error_t *err) CM_UNUSED_RESULT;
 
-/* A batch is about to be sent: what was refused before it is noted, for the
- * peer will go on behind it. */
+/* A batch is about to be sent: note what was refused before it, for the peer
+ * will go on after it. */
 cm_error_t *cm_withhold_before(cm_push_t *push,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The peer took a batch: what was refused before it stays held back. */
+/* The peer received a batch: what was refused before it stays withheld. */
 cm_error_t *cm_withhold_passed(cm_push_t *push,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* There is nothing behind what was refused: hold it back where the reason is
- * sure to be the message, and let the peer go on behind it; else fail. */
+/* There is nothing after what was refused: withhold it when the reason is
+ * certainly the message, and let the peer go on after it; else fail. */
 cm_error_t *cm_withhold_end(cm_push_t *push,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
