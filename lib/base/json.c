@@ -187,14 +187,10 @@ int cm_json_skip(cm_json_t *json, const char **start, apr_size_t *size)
     else if (first == '[' || first == '{') {
         done = skip_container(json, first);
     }
-    else if (first == 't') {
-        done = skip_word(json, "true");
-    }
-    else if (first == 'f') {
-        done = skip_word(json, "false");
-    }
-    else if (first == 'n') {
-        done = skip_word(json, "null");
+    else if (first == 't' || first == 'f' || first == 'n') {
+        done = skip_word(json, first == 't'   ? "true"
+                               : first == 'f' ? "false"
+                                              : "null");
     }
     else {
         done = first ? skip_number(json) : fail(json, "expected a value");
@@ -215,6 +211,8 @@ int cm_json_value(cm_json_t *json, cm_value_t *value)
         return read_string(json, value);
     if (!cm_json_skip(json, &start, &value->size))
         return 0;
+    value->data =
+        first == 'n' ? NULL : apr_pstrmemdup(json->pool, start, value->size);
     switch (first) {
     case '[':
     case '{':
@@ -226,16 +224,10 @@ int cm_json_value(cm_json_t *json, cm_value_t *value)
         break;
     case 'n':
         value->kind = CM_NULL;
+        value->size = 0;
         break;
     default:
         value->kind = CM_NUMBER;
-    }
-    if (first == 'n') {
-        value->data = NULL;
-        value->size = 0;
-    }
-    else {
-        value->data = apr_pstrmemdup(json->pool, start, value->size);
     }
     return 1;
 }

@@ -114,8 +114,9 @@ static void read_sections(cm_filling_t *filling)
 static void set_names(cm_filling_t *filling, const char *place)
 {
     const cm_model_t *model = filling->table->model;
-    const char *dot = strchr(model->table, '.'), *schema = "";
+    const char *schema = "";
     apr_pool_t *pool = filling->pool;
+    cm_datum_t names[2];
     int i;
 
     for (i = 0; i < EVENTS; i++)
@@ -123,13 +124,11 @@ static void set_names(cm_filling_t *filling, const char *place)
             cm_store_quote(filling->store,
                            trigger_name(filling->table, events[i], pool),
                            pool));
-    if (dot)
-        schema = apr_pstrcat(pool,
-                             cm_store_quote(filling->store,
-                                            apr_pstrmemdup(pool, model->table,
-                                                           dot - model->table),
-                                            pool),
-                             ".", NULL);
+    cm_table_names(names, model, pool);
+    if (names[0].data)
+        schema = apr_pstrcat(
+            pool, cm_store_quote(filling->store, names[0].data, pool), ".",
+            NULL);
     set(filling, "schema", schema);
     set(filling, "place", cm_store_quote(filling->store, place, pool));
     set(filling, "table", filling->table->quoted);

@@ -158,11 +158,10 @@ static void setup(const cm_store_t *store)
 /* mod_dbd asks whether the connection is alive, and throws it away. */
 static void cut(const cm_store_t *store)
 {
-    int (*socket)(void *);
+    int socket = cm_native_number(store, "mysql_get_socket");
 
-    *(void **)&socket = cm_native_symbol(store, "mysql_get_socket");
     if (socket)
-        shutdown(socket(cm_native_connection(store)), SHUT_RDWR);
+        shutdown(socket, SHUT_RDWR);
 }
 
 /* TIME goes from -838:59:59 to 838:59:59. */

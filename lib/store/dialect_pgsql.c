@@ -109,10 +109,7 @@ static const char *words(const char *text, apr_pool_t *pool)
 
 static unsigned long session_number(const cm_store_t *store)
 {
-    int (*process)(void *);
-
-    *(void **)&process = cm_native_symbol(store, "PQbackendPID");
-    return process ? (unsigned long)process(cm_native_connection(store)) : 0;
+    return (unsigned long)cm_native_number(store, "PQbackendPID");
 }
 
 /* The SQLSTATE is in an error's text only when it is asked for. */

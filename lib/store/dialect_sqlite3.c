@@ -145,13 +145,6 @@ static int try_begin(int *rc, const cm_store_t *store, const char *sql)
     return run != NULL;
 }
 
-/* The connection has no number: the driver never opens it again. */
-static unsigned long session_number(const cm_store_t *store)
-{
-    (void)store;
-    return 1;
-}
-
 static char *literal(char *out, const cm_datum_t *value)
 {
     if (value->binary)
@@ -197,7 +190,6 @@ static const cm_dialect_ops_t ops = {
     .is_outdated = is_outdated,
     .words = cm_dialect_first_line,
     .error_number = "sqlite3_extended_errcode",
-    .session_number = session_number,
     .setup = setup,
     .read_only = read_only,
     .deferred = deferred,

@@ -81,7 +81,8 @@ typedef struct cm_dialect_ops_t {
 
     /* The client library, for native.c; NULL: nothing to do. */
     const char *error_number; /* its function that gives an error's number */
-    unsigned long (*session_number)(const cm_store_t *store);
+    unsigned long (*session_number)(const cm_store_t *store); /* NULL: the
+                                    driver never opens a connection again */
     void (*setup)(const cm_store_t *store);
     void (*cut)(const cm_store_t *store);
     int (*read_only)(const cm_store_t *store);
@@ -250,6 +251,9 @@ cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
  * PACKET_LIMIT bytes (0: no limit). */
 int cm_bulk_chunk_can_list(const cm_bulk_t *bulk, apr_size_t packet_limit);
 
+/* Roll back the transaction of a store, the BATON of a pool's cleanup. */
+apr_status_t cm_transaction_lost(void *baton);
+
 /* Return a chunk before the first row of BULK, for TEMPLATE. */
 cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
                                     const cm_dialect_t *dialect,
@@ -276,7 +280,8 @@ void *cm_native_symbol(const cm_store_t *store, const char *name);
 /* Return the connection as that library knows it. */
 void *cm_native_connection(const cm_store_t *store);
 
-/* Return the exact number of the last error; 0: not known. */
-int cm_native_errno(const cm_store_t *store);
+/* Return what that library's function NAME (NULL: none) says of the connection;
+ * 0: it is not known. */
+int cm_native_number(const cm_store_t *store, const char *name);
 
 #endif

@@ -29,9 +29,8 @@ void *cm_native_connection(const cm_store_t *store)
     return apr_dbd_native_handle(store->driver, store->handle);
 }
 
-int cm_native_errno(const cm_store_t *store)
+int cm_native_number(const cm_store_t *store, const char *name)
 {
-    const char *name = store->dialect->ops->error_number;
     int (*number)(void *) = NULL;
 
     if (name)

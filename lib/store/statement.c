@@ -31,7 +31,7 @@ cm_error_t *cm_statement_failure(cm_store_t *store, int rc, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const char *text = apr_dbd_error(store->driver, store->handle, rc);
-    int number = cm_native_errno(store);
+    int number = cm_native_number(store, ops->error_number);
     cm_error_t *err;
     cm_code_e code;
 
@@ -73,7 +73,7 @@ int cm_statement_is_locked(const cm_store_t *store, int rc)
 
     if (!rc || !ops->one_writer)
         return 0;
-    number = cm_native_errno(store);
+    number = cm_native_number(store, ops->error_number);
     text = apr_dbd_error(store->driver, store->handle, rc);
     return ops->classify(number ? number : rc, text ? text : "") == CM_BUSY;
 }

@@ -10,14 +10,6 @@
 
 #define USERDATA "communicator-store"
 
-/* Roll back while the pools below still exist: a transaction's pool may live
- * longer than its connection. */
-static apr_status_t store_closing(void *baton)
-{
-    cm_transaction_rollback(baton);
-    return APR_SUCCESS;
-}
-
 static apr_status_t handle_close(void *baton)
 {
     cm_store_t *store = baton;
@@ -39,7 +31,10 @@ static cm_store_t *store_create(const cm_dialect_t *dialect,
     store->params = params;
     store->pool = pool;
     store->brigade = apr_brigade_create(pool, apr_bucket_alloc_create(pool));
-    apr_pool_pre_cleanup_register(pool, store, store_closing);
+
+    /* Roll back while the pools below still exist: a transaction's pool may
+     * live longer than its connection. */
+    apr_pool_pre_cleanup_register(pool, store, cm_transaction_lost);
     return store;
 }
 
@@ -89,7 +84,8 @@ static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const char *const *sql = ops->session;
-    unsigned long session = ops->session_number(store);
+    unsigned long session =
+        ops->session_number ? ops->session_number(store) : 1;
 
     if (session && session == store->session)
         return NULL;
@@ -152,16 +148,25 @@ cm_error_t *cm_store_renew(cm_store_t *store, apr_pool_t *pool)
     return session_setup(store, pool);
 }
 
+/* Give the dialect of DRIVER. */
+static cm_error_t *find_dialect(const cm_dialect_t **dialect,
+                                const char *driver, apr_pool_t *pool)
+{
+    *dialect = cm_dialect_of_driver(driver);
+    if (*dialect)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_CONFIG, "unknown database driver '%s'", driver), pool,
+        "DBDriver is sqlite3, pgsql or mysql");
+}
+
 cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
                           const char *params, apr_pool_t *pool)
 {
-    const cm_dialect_t *dialect = cm_dialect_of_driver(driver);
+    const cm_dialect_t *dialect;
     const apr_dbd_driver_t *found;
 
-    if (!dialect)
-        return cm_error_hint(
-            CM_FAIL(pool, CM_CONFIG, "unknown database driver '%s'", driver),
-            pool, "DBDriver is sqlite3, pgsql or mysql");
+    CM_TRY(find_dialect(&dialect, driver, pool));
     if (apr_dbd_init(pool) != APR_SUCCESS ||
         apr_dbd_get_driver(pool, driver, &found) != APR_SUCCESS)
         return cm_error_hint(
@@ -177,16 +182,12 @@ cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
 cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
                             apr_dbd_t *handle, apr_pool_t *connection_pool)
 {
-    const cm_dialect_t *dialect = cm_dialect_of_driver(apr_dbd_name(driver));
+    const cm_dialect_t *dialect;
     void *kept = NULL;
     apr_pool_t *scratch_pool;
     cm_error_t *err;
 
-    if (!dialect)
-        return cm_error_hint(
-            CM_FAIL(connection_pool, CM_CONFIG, "unknown database driver '%s'",
-                    apr_dbd_name(driver)),
-            connection_pool, "DBDriver is sqlite3, pgsql or mysql");
+    CM_TRY(find_dialect(&dialect, apr_dbd_name(driver), connection_pool));
     apr_pool_userdata_get(&kept, USERDATA, connection_pool);
     *store = kept;
     if (!*store) {

@@ -47,7 +47,7 @@ static void turn_leave(cm_store_t *store)
     store->locked = 0;
 }
 
-static apr_status_t transaction_lost(void *baton)
+apr_status_t cm_transaction_lost(void *baton)
 {
     cm_transaction_rollback(baton);
     return APR_SUCCESS;
@@ -56,7 +56,8 @@ static apr_status_t transaction_lost(void *baton)
 static void transaction_end(cm_store_t *store)
 {
     if (store->transaction_pool)
-        apr_pool_cleanup_kill(store->transaction_pool, store, transaction_lost);
+        apr_pool_cleanup_kill(store->transaction_pool, store,
+                              cm_transaction_lost);
     store->transaction_pool = NULL;
     store->failed = store->doomed = 0;
     turn_leave(store);
@@ -64,13 +65,15 @@ static void transaction_end(cm_store_t *store)
 
 /* Run the statement that begins a transaction: on SQLite not by the driver,
  * which tries only ten times a second. */
-static cm_error_t *run_begin(cm_store_t *store, apr_pool_t *pool)
+static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const apr_time_t deadline =
         cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     int rc;
 
+    if (store->broken || !store->handle)
+        CM_TRY(cm_store_renew(store, pool));
     while (ops->try_begin && ops->try_begin(&rc, store, ops->begin)) {
         if (!rc)
             return NULL;
@@ -79,13 +82,6 @@ static cm_error_t *run_begin(cm_store_t *store, apr_pool_t *pool)
         cm_clock_sleep(CM_BEGIN_PAUSE + cm_clock_now() % CM_BEGIN_PAUSE);
     }
     return cm_statement_command(store, ops->begin, pool);
-}
-
-static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
-{
-    if (store->broken || !store->handle)
-        CM_TRY(cm_store_renew(store, pool));
-    return run_begin(store, pool);
 }
 
 cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
@@ -109,7 +105,7 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     }
     store->failed = store->doomed = 0;
     store->transaction_pool = scratch_pool;
-    apr_pool_cleanup_register(scratch_pool, store, transaction_lost,
+    apr_pool_cleanup_register(scratch_pool, store, cm_transaction_lost,
                               apr_pool_cleanup_null);
     return NULL;
 }
