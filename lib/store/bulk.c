@@ -74,17 +74,16 @@ int cm_bulk_rows(const cm_bulk_t *bulk)
                               : bulk->defaults;
 }
 
-static cm_error_t *run_chunk(apr_int64_t *affected, cm_store_t *store,
-                             const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+static cm_error_t *run_chunk(cm_rows_t **rows, apr_int64_t *affected,
+                             cm_store_t *store, const cm_bulk_chunk_t *chunk,
+                             apr_pool_t *pool)
 {
-    const char *sql = cm_bulk_chunk_sql(chunk, pool);
-    const cm_datum_t *arguments;
-    int count;
+    const int kept = rows ? store->dialect->ops->selects_kept : !chunk->listed;
+    const cm_call_t call = cm_bulk_chunk_call(chunk, pool);
 
-    arguments = cm_bulk_chunk_arguments(&count, chunk, pool);
-    if (chunk->listed)
-        return cm_statement_run(affected, store, sql, arguments, count, pool);
-    return cm_prepared_run(affected, store, sql, arguments, count, 1, pool);
+    if (kept)
+        return cm_prepared_call(rows, affected, store, &call, 1, pool);
+    return cm_statement_call(rows, affected, store, &call, pool);
 }
 
 /* Run the statement made from TEMPLATE for all rows. *TOTAL (may be NULL) gets
@@ -104,7 +103,7 @@ static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
         apr_int64_t affected = 0;
 
         apr_pool_clear(iterpool);
-        err = run_chunk(&affected, store, &chunk, iterpool);
+        err = run_chunk(NULL, &affected, store, &chunk, iterpool);
         sum += affected;
     }
     if (err)
@@ -154,20 +153,6 @@ cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
     return run(deleted, store, store->dialect->ops->remove, bulk, scratch_pool);
 }
 
-/* Select with the statement made for one chunk. */
-static cm_error_t *select_chunk(cm_rows_t **rows, cm_store_t *store,
-                                const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
-{
-    const char *sql = cm_bulk_chunk_sql(chunk, pool);
-    const cm_datum_t *arguments;
-    int count;
-
-    arguments = cm_bulk_chunk_arguments(&count, chunk, pool);
-    if (store->dialect->ops->selects_kept)
-        return cm_prepared_select(rows, store, sql, arguments, count, 1, pool);
-    return cm_statement_select(rows, store, sql, arguments, count, pool);
-}
-
 static cm_error_t *keys_append(apr_array_header_t *keys, const cm_rows_t *rows,
                                const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
@@ -192,11 +177,12 @@ static cm_error_t *insert_defaults(apr_array_header_t *keys, cm_store_t *store,
     const int most = ops->default_row ? ops->row_limit : 1;
     int left = chunk->bulk->defaults;
     cm_rows_t *rows;
+    cm_call_t call;
 
     for (; left > 0; left -= chunk->rows) {
         chunk->rows = left < most ? left : most;
-        CM_TRY(cm_statement_select(&rows, store, cm_bulk_chunk_sql(chunk, pool),
-                                   NULL, 0, pool));
+        call = cm_bulk_chunk_call(chunk, pool);
+        CM_TRY(cm_statement_call(&rows, NULL, store, &call, pool));
         CM_TRY(keys_append(keys, rows, chunk, pool));
     }
     return NULL;
@@ -219,7 +205,7 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
     if (!bulk->column_count)
         return insert_defaults(*keys, store, &chunk, result_pool);
     while (cm_bulk_chunk_next(&chunk)) {
-        CM_TRY(select_chunk(&rows, store, &chunk, result_pool));
+        CM_TRY(run_chunk(&rows, NULL, store, &chunk, result_pool));
         CM_TRY(keys_append(*keys, rows, &chunk, result_pool));
     }
     return NULL;
@@ -286,7 +272,7 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
     while (cm_bulk_chunk_next(&chunk)) {
         apr_array_header_t more = {.elt_size = sizeof(cm_datum_t)};
 
-        CM_TRY(select_chunk(&found, store, &chunk, result_pool));
+        CM_TRY(run_chunk(&found, NULL, store, &chunk, result_pool));
         more.elts = (char *)found->cells;
         more.nelts = found->count * found->columns;
         if (!cells)

@@ -176,11 +176,6 @@ static const char *part(const void *baton, const char *name, apr_pool_t *pool)
     return chunk->expressions;
 }
 
-const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
-{
-    return cm_sql_fill_by(chunk->template, part, chunk, pool);
-}
-
 /* Rows whose cells have the same forms need the same SQL. */
 static int same_forms(const cm_datum_t *a, const cm_datum_t *b, int count)
 {
@@ -295,18 +290,19 @@ listed_arguments(int *count, const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
     return (const cm_datum_t *)arguments->elts;
 }
 
-const cm_datum_t *cm_bulk_chunk_arguments(int *count,
-                                          const cm_bulk_chunk_t *chunk,
-                                          apr_pool_t *pool)
+cm_call_t cm_bulk_chunk_call(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
-    const cm_bulk_t *bulk = chunk->bulk;
     const cm_dialect_ops_t *ops = chunk->dialect->ops;
+    cm_call_t call = {.sql = cm_sql_fill_by(chunk->template, part, chunk, pool),
+                      .arguments = cm_bulk_chunk_row(chunk, 0),
+                      .count = chunk->rows * chunk->bulk->column_count};
 
-    if (chunk->listed)
-        return listed_arguments(count, chunk, pool);
-    *count = bulk->column_count;
-    if (ops->arrays)
-        return ops->arrays(chunk, pool);
-    *count *= chunk->rows;
-    return cm_bulk_chunk_row(chunk, 0);
+    if (chunk->listed) {
+        call.arguments = listed_arguments(&call.count, chunk, pool);
+    }
+    else if (ops->arrays) {
+        call.arguments = ops->arrays(chunk, pool);
+        call.count = chunk->bulk->column_count;
+    }
+    return call;
 }

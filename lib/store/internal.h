@@ -215,10 +215,16 @@ cm_error_t *cm_statement_ready(cm_store_t *store,
 cm_error_t *cm_store_renew(cm_store_t *store,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* SQL with "%s" for each of its arguments. */
+typedef struct cm_call_t {
+    const char *sql;
+    const cm_datum_t *arguments;
+    int count;
+} cm_call_t;
+
 /* Refuse text that the database would cut, or store although it is not valid
  * text. Fails with CM_REJECTED. */
-cm_error_t *cm_statement_check(const cm_store_t *store,
-                               const cm_datum_t *arguments, int count,
+cm_error_t *cm_statement_check(const cm_store_t *store, const cm_call_t *call,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Refuse a statement of SIZE bytes when MySQL would close the connection. Fails
@@ -234,17 +240,17 @@ cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
 /* Return how VALUE is bound as a parameter. */
 cm_form_e cm_prepared_form(const cm_datum_t *value);
 
-/* As cm_statement_run() and cm_statement_select(), with parameters. With KEEP
- * the statement stays prepared: for SQL of which there are few different texts.
- * MySQL: the select cuts long values. */
-cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
-                            const char *sql, const cm_datum_t *arguments,
-                            int count, int keep,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
-                               const char *sql, const cm_datum_t *arguments,
-                               int count, int keep,
-                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
+/* Run CALL with its arguments as literals, or as parameters of a prepared
+ * statement. *ROWS gets its rows (NULL: it returns none), *AFFECTED (may be
+ * NULL) the number of rows matched. With KEEP the statement stays prepared: for
+ * SQL of which there are few different texts. MySQL: a prepared select cuts
+ * long values. */
+cm_error_t *cm_statement_call(cm_rows_t **rows, apr_int64_t *affected,
+                              cm_store_t *store, const cm_call_t *call,
+                              apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
+                             cm_store_t *store, const cm_call_t *call, int keep,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return whether each row of BULK is found by one integer, and all are short
  * enough for the text of a statement, of which the database accepts
@@ -266,12 +272,7 @@ int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk);
 const cm_datum_t *cm_bulk_chunk_row(const cm_bulk_chunk_t *chunk, int row);
 
 /* Return the statement for CHUNK. */
-const char *cm_bulk_chunk_sql(const cm_bulk_chunk_t *chunk, apr_pool_t *pool);
-
-/* Return its arguments, *COUNT of them. */
-const cm_datum_t *cm_bulk_chunk_arguments(int *count,
-                                          const cm_bulk_chunk_t *chunk,
-                                          apr_pool_t *pool);
+cm_call_t cm_bulk_chunk_call(const cm_bulk_chunk_t *chunk, apr_pool_t *pool);
 
 /* Return the function NAME of the database's client library, or NULL: it is
  * not there, or the driver has not loaded it. */

@@ -17,32 +17,33 @@ cm_form_e cm_prepared_form(const cm_datum_t *value)
     return memchr(value->data, 0, value->size) ? CM_FORM_NUL : CM_FORM_TEXT;
 }
 
-/* Return how many of ARGUMENTS are not plain text. */
-static int count_special(const cm_datum_t *arguments, int count)
+/* Return how many arguments of CALL are not plain text. */
+static int count_special(const cm_call_t *call)
 {
     int i, special = 0;
 
-    for (i = 0; i < count; i++)
-        special += cm_prepared_form(&arguments[i]) != CM_FORM_TEXT;
+    for (i = 0; i < call->count; i++)
+        special += cm_prepared_form(&call->arguments[i]) != CM_FORM_TEXT;
     return special;
 }
 
-/* Return SQL with the parameters in the forms that ARGUMENTS need. */
-static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
-                              const cm_datum_t *arguments, int count,
-                              apr_pool_t *pool)
+/* Return the SQL of CALL with the parameters in the forms that its arguments
+ * need. */
+static const char *with_forms(const cm_dialect_t *dialect,
+                              const cm_call_t *call, apr_pool_t *pool)
 {
-    const char *const *cell = dialect->ops->cell;
+    const char *const *cell = dialect->ops->cell, *sql = call->sql;
+    const cm_datum_t *argument = call->arguments;
+    const cm_datum_t *last = argument + call->count;
     apr_size_t room = strlen(sql) + 1;
     char *text, *end;
-    int i;
 
-    for (i = 0; i < count; i++)
-        room += strlen(cell[cm_prepared_form(&arguments[i])]);
+    for (; argument < last; argument++)
+        room += strlen(cell[cm_prepared_form(argument)]);
     text = end = apr_palloc(pool, room);
-    for (i = 0; *sql; sql++) {
-        if (sql[0] == '%' && sql[1] == 's' && i < count) {
-            end = stpcpy(end, cell[cm_prepared_form(&arguments[i++])]);
+    for (argument = call->arguments; *sql; sql++) {
+        if (sql[0] == '%' && sql[1] == 's' && argument < last) {
+            end = stpcpy(end, cell[cm_prepared_form(argument++)]);
             sql++;
             continue;
         }
@@ -54,21 +55,21 @@ static const char *with_forms(const cm_dialect_t *dialect, const char *sql,
     return text;
 }
 
-/* Return ARGUMENTS as the driver wants them. Each of the SPECIAL ones is four
- * values: data, size and two unused. */
-static const char **bound(const cm_datum_t *arguments, int count, int special,
-                          apr_pool_t *pool)
+/* Return the arguments of CALL as the driver wants them. Each of the SPECIAL
+ * ones is four values: data, size and two unused. */
+static const char **bound(const cm_call_t *call, int special, apr_pool_t *pool)
 {
     const char **values =
-        apr_pcalloc(pool, sizeof(*values) * (count + 3 * special + 1));
+        apr_pcalloc(pool, sizeof(*values) * (call->count + 3 * special + 1));
     int i, next = 0;
 
-    for (i = 0; i < count; i++) {
-        values[next++] = arguments[i].data;
-        if (!special || cm_prepared_form(&arguments[i]) == CM_FORM_TEXT)
+    for (i = 0; i < call->count; i++) {
+        const cm_datum_t *argument = &call->arguments[i];
+
+        values[next++] = argument->data;
+        if (!special || cm_prepared_form(argument) == CM_FORM_TEXT)
             continue;
-        values[next++] =
-            apr_psprintf(pool, "%" APR_SIZE_T_FMT, arguments[i].size);
+        values[next++] = apr_psprintf(pool, "%" APR_SIZE_T_FMT, argument->size);
         next += 2;
     }
     return values;
@@ -128,20 +129,19 @@ static cm_error_t *prepare(prepared_t *prepared, cm_store_t *store,
 }
 
 static cm_error_t *prepared_make(prepared_t *prepared, cm_store_t *store,
-                                 const char *sql, const cm_datum_t *arguments,
-                                 int count, int keep, apr_pool_t *pool)
+                                 const cm_call_t *call, int keep,
+                                 apr_pool_t *pool)
 {
-    int special = count_special(arguments, count), i;
-    apr_size_t size = strlen(sql);
+    int special = count_special(call), i;
+    apr_size_t size = strlen(call->sql);
 
-    CM_TRY(cm_statement_check(store, arguments, count, pool));
-    for (i = 0; i < count; i++)
-        size += arguments[i].size + 9;
+    CM_TRY(cm_statement_check(store, call, pool));
+    for (i = 0; i < call->count; i++)
+        size += call->arguments[i].size + 9;
     CM_TRY(cm_statement_check_size(store, size, pool));
-    prepared->sql = sql;
-    if (special)
-        prepared->sql = with_forms(store->dialect, sql, arguments, count, pool);
-    prepared->values = bound(arguments, count, special, pool);
+    prepared->sql =
+        special ? with_forms(store->dialect, call, pool) : call->sql;
+    prepared->values = bound(call, special, pool);
     prepared->keep = keep;
     return prepare(prepared, store, pool);
 }
@@ -157,54 +157,35 @@ static int renewed(int rc, prepared_t *prepared, cm_store_t *store,
     return !prepare(prepared, store, pool);
 }
 
-cm_error_t *cm_prepared_run(apr_int64_t *affected, cm_store_t *store,
-                            const char *sql, const cm_datum_t *arguments,
-                            int count, int keep, apr_pool_t *scratch_pool)
-{
-    prepared_t prepared;
-    int rows = 0, tries = 0, rc;
-
-    CM_TRY(cm_statement_ready(store, scratch_pool));
-    if (keep && is_full(store, sql))
-        return cm_statement_run(affected, store, sql, arguments, count,
-                                scratch_pool);
-    CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
-                         scratch_pool));
-    do
-        rc = apr_dbd_pquery(store->driver, scratch_pool, store->handle, &rows,
-                            prepared.statement, count, prepared.values);
-    while (!tries++ && renewed(rc, &prepared, store, scratch_pool));
-    if (rc)
-        return cm_statement_failure(store, rc, scratch_pool);
-    if (affected)
-        *affected = rows;
-    return NULL;
-}
-
-cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
-                               const char *sql, const cm_datum_t *arguments,
-                               int count, int keep, apr_pool_t *result_pool)
+cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
+                             cm_store_t *store, const cm_call_t *call, int keep,
+                             apr_pool_t *pool)
 {
     const int random = store->dialect->ops->buffered;
     apr_dbd_results_t *results;
     prepared_t prepared;
-    int tries = 0, rc;
+    int matched = 0, tries = 0, rc;
 
-    CM_TRY(cm_statement_ready(store, result_pool));
-    if (keep && is_full(store, sql))
-        return cm_statement_select(rows, store, sql, arguments, count,
-                                   result_pool);
-    CM_TRY(prepared_make(&prepared, store, sql, arguments, count, keep,
-                         result_pool));
+    CM_TRY(cm_statement_ready(store, pool));
+    if (keep && is_full(store, call->sql))
+        return cm_statement_call(rows, affected, store, call, pool);
+    CM_TRY(prepared_make(&prepared, store, call, keep, pool));
     do {
         results = NULL;
-        rc =
-            apr_dbd_pselect(store->driver, result_pool, store->handle, &results,
-                            prepared.statement, random, count, prepared.values);
-    } while (!tries++ && renewed(rc, &prepared, store, result_pool));
+        if (rows)
+            rc = apr_dbd_pselect(store->driver, pool, store->handle, &results,
+                                 prepared.statement, random, call->count,
+                                 prepared.values);
+        else
+            rc = apr_dbd_pquery(store->driver, pool, store->handle, &matched,
+                                prepared.statement, call->count,
+                                prepared.values);
+    } while (!tries++ && renewed(rc, &prepared, store, pool));
     if (rc)
-        return cm_statement_failure(store, rc, result_pool);
-    return cm_statement_read(rows, store, results, result_pool);
+        return cm_statement_failure(store, rc, pool);
+    if (affected)
+        *affected = matched;
+    return rows ? cm_statement_read(rows, store, results, pool) : NULL;
 }
 
 /* Return SQL with $1, $2 ... where its arguments go. */

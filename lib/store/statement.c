@@ -136,26 +136,22 @@ cm_error_t *cm_statement_ready(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
-static int has_nul(const cm_datum_t *value)
-{
-    return value->data && memchr(value->data, '\0', value->size);
-}
-
-cm_error_t *cm_statement_check(const cm_store_t *store,
-                               const cm_datum_t *arguments, int count,
+cm_error_t *cm_statement_check(const cm_store_t *store, const cm_call_t *call,
                                apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = store->dialect;
     int i;
 
-    for (i = 0; i < count; i++) {
-        if (!arguments[i].data || arguments[i].binary)
+    for (i = 0; i < call->count; i++) {
+        const cm_datum_t *value = &call->arguments[i];
+
+        if (!value->data || value->binary)
             continue;
-        if (!dialect->holds_nul && has_nul(&arguments[i]))
+        if (!dialect->holds_nul && memchr(value->data, 0, value->size))
             return CM_FAIL(pool, CM_REJECTED,
                            "text in this database cannot hold U+0000");
         if (!dialect->checks_utf8 &&
-            !cm_utf8_is_valid(arguments[i].data, arguments[i].size))
+            !cm_utf8_is_valid(value->data, value->size))
             return CM_FAIL(pool, CM_REJECTED, "the text is not valid UTF-8");
     }
     return NULL;
@@ -174,15 +170,17 @@ cm_error_t *cm_statement_check_size(const cm_store_t *store, apr_size_t size,
         pool, "raise max_allowed_packet of the database server");
 }
 
-/* Write SQL with its arguments in place to OUT and return where that ends.
- * *USED gets the number of arguments that it takes. */
+/* Write the SQL of CALL with its arguments in place to OUT and return where
+ * that ends. *USED gets the number of arguments that it takes. */
 static char *render(char *out, int *used, const cm_dialect_t *dialect,
-                    const char *sql, const cm_datum_t *arguments, int count)
+                    const cm_call_t *call)
 {
+    const char *sql = call->sql;
+
     for (*used = 0; *sql; sql++) {
         if (sql[0] == '%' && sql[1] == 's') {
-            if (*used < count)
-                out = cm_dialect_literal(dialect, out, &arguments[*used]);
+            if (*used < call->count)
+                out = cm_dialect_literal(dialect, out, &call->arguments[*used]);
             ++*used;
             sql++;
             continue;
@@ -194,26 +192,25 @@ static char *render(char *out, int *used, const cm_dialect_t *dialect,
     return out;
 }
 
-/* Give *TEXT, the SQL with its arguments in place; NULL: it is too long for the
- * database's parser. */
+/* Give *TEXT, the SQL of CALL with its arguments in place; NULL: it is too long
+ * for the database's parser. */
 static cm_error_t *rendered(const char **text, const cm_store_t *store,
-                            const char *sql, const cm_datum_t *arguments,
-                            int count, apr_pool_t *pool)
+                            const cm_call_t *call, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = store->dialect;
-    apr_size_t room = strlen(sql) + 1, length;
+    apr_size_t room = strlen(call->sql) + 1, length;
     int i, used;
     char *out;
 
-    CM_TRY(cm_statement_check(store, arguments, count, pool));
-    for (i = 0; i < count; i++)
-        room += CM_LITERAL_ROOM(arguments[i].size);
+    CM_TRY(cm_statement_check(store, call, pool));
+    for (i = 0; i < call->count; i++)
+        room += CM_LITERAL_ROOM(call->arguments[i].size);
     out = apr_palloc(pool, room);
-    length = render(out, &used, dialect, sql, arguments, count) - out;
-    if (used != count)
+    length = render(out, &used, dialect, call) - out;
+    if (used != call->count)
         return CM_FAIL(pool, CM_DATABASE,
-                       "%d arguments given for %d places in '%.40s'", count,
-                       used, sql);
+                       "%d arguments given for %d places in '%.40s'",
+                       call->count, used, call->sql);
     CM_TRY(cm_statement_check_size(store, length, pool));
     *text = dialect->ops->sql_limit && length > dialect->ops->sql_limit ? NULL
                                                                         : out;
@@ -281,52 +278,51 @@ cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
     return NULL;
 }
 
+cm_error_t *cm_statement_call(cm_rows_t **rows, apr_int64_t *affected,
+                              cm_store_t *store, const cm_call_t *call,
+                              apr_pool_t *pool)
+{
+    const int random = store->dialect->ops->buffered;
+    apr_dbd_results_t *results;
+    cm_tries_t tries = {0};
+    const char *text = NULL;
+    int matched = 0, rc;
+
+    CM_TRY(cm_statement_ready(store, pool));
+    CM_TRY(rendered(&text, store, call, pool));
+    if (!text)
+        return cm_prepared_call(rows, affected, store, call, 0, pool);
+    do {
+        results = NULL;
+        if (rows)
+            rc = apr_dbd_select(store->driver, pool, store->handle, &results,
+                                text, random);
+        else
+            rc = apr_dbd_query(store->driver, store->handle, &matched, text);
+    } while (cm_statement_again(store, rc, &tries));
+    if (rc)
+        return cm_statement_failure(store, rc, pool);
+    if (affected)
+        *affected = matched;
+    return rows ? cm_statement_read(rows, store, results, pool) : NULL;
+}
+
 cm_error_t *cm_statement_run(apr_int64_t *affected, cm_store_t *store,
                              const char *sql, const cm_datum_t *arguments,
                              int count, apr_pool_t *scratch_pool)
 {
-    cm_tries_t tries = {0};
-    const char *text;
-    int rows = 0, rc;
+    const cm_call_t call = {sql, arguments, count};
 
-    CM_TRY(cm_statement_ready(store, scratch_pool));
-    CM_TRY(rendered(&text, store, sql, arguments, count, scratch_pool));
-    if (!text)
-        return cm_prepared_run(affected, store, sql, arguments, count, 0,
-                               scratch_pool);
-    do
-        rc = apr_dbd_query(store->driver, store->handle, &rows, text);
-    while (cm_statement_again(store, rc, &tries));
-    if (rc)
-        return cm_statement_failure(store, rc, scratch_pool);
-    if (affected)
-        *affected = rows;
-    return NULL;
+    return cm_statement_call(NULL, affected, store, &call, scratch_pool);
 }
 
 cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
                                 const char *sql, const cm_datum_t *arguments,
                                 int count, apr_pool_t *result_pool)
 {
-    const int random = store->dialect->ops->buffered;
-    apr_dbd_results_t *results;
-    cm_tries_t tries = {0};
-    const char *text;
-    int rc;
+    const cm_call_t call = {sql, arguments, count};
 
-    CM_TRY(cm_statement_ready(store, result_pool));
-    CM_TRY(rendered(&text, store, sql, arguments, count, result_pool));
-    if (!text)
-        return cm_prepared_select(rows, store, sql, arguments, count, 0,
-                                  result_pool);
-    do {
-        results = NULL;
-        rc = apr_dbd_select(store->driver, result_pool, store->handle, &results,
-                            text, random);
-    } while (cm_statement_again(store, rc, &tries));
-    if (rc)
-        return cm_statement_failure(store, rc, result_pool);
-    return cm_statement_read(rows, store, results, result_pool);
+    return cm_statement_call(rows, NULL, store, &call, result_pool);
 }
 
 cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
