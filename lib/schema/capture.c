@@ -35,7 +35,7 @@ void cm_capture_set(cm_filling_t *filling, const char *name, const char *value)
     apr_hash_set(filling->values, name, APR_HASH_KEY_STRING, value);
 }
 
-/* Set SQL with parameters. */
+/* The same for SQL of statements with parameters. */
 static void set(cm_filling_t *filling, const char *name, const char *value)
 {
     cm_capture_set(filling, name,
@@ -189,7 +189,7 @@ static void set_changed(cm_filling_t *filling)
     set(filling, "any_differs", apr_array_pstrcat(pool, conditions, 0));
 }
 
-/* The row as it stands in the table; NEW, where it is gone. */
+/* The row as the table has it now; NEW if it is gone. */
 static const char *row_capture(const cm_table_t *table, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, "coalesce((SELECT ", table->capture, " FROM ",
@@ -291,8 +291,8 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
                        ")", NULL);
 }
 
-/* Return the mark in each of these STATEMENTS: it tells their triggers from
- * those made for other columns or by another version. */
+/* Return the mark in each of these STATEMENTS: it distinguishes their triggers
+ * from those made for other columns or by another version. */
 static const char *mark_of(const apr_array_header_t *statements,
                            apr_pool_t *pool)
 {

@@ -15,7 +15,7 @@ typedef struct cm_filling_t {
     apr_pool_t *pool;
 } cm_filling_t;
 
-/* Set what {NAME} stands for: VALUE as it stands, or TEXT as a literal. */
+/* Replace {NAME} by VALUE as it is, or by TEXT as a literal. */
 void cm_capture_set(cm_filling_t *filling, const char *name, const char *value);
 void cm_capture_set_literal(cm_filling_t *filling, const char *name,
                             const char *text);
@@ -24,7 +24,7 @@ void cm_capture_set_literal(cm_filling_t *filling, const char *name,
  * replaced by the sections that have these names. */
 const char *cm_capture_section(const cm_filling_t *filling, const char *name);
 
-/* Set what the templates of PostgreSQL name beside that. MONETARY is the
+/* Set what only the templates of PostgreSQL name. MONETARY is the
  * lc_monetary of our sessions. */
 void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary);
 

@@ -9,8 +9,8 @@
 #include "store/sql.h"
 #include "schema/expression.h"
 
-/* What an amount of money is depends on a setting: in triggers it is that of
- * our own sessions, whatever the application has set. */
+/* What an amount of money is depends on a setting. Triggers use that of our own
+ * sessions, whatever the application has set. */
 static int has_money(const cm_table_t *table)
 {
     int i;
@@ -60,10 +60,11 @@ static int refers_to_itself(const cm_table_t *table)
     return 0;
 }
 
-/* A statement's cascades into its own table stand in one transition table with
- * its own rows. While messages are applied only the cascades must be captured:
- * row by row they can be told apart. Not in a partitioned table: for its row
- * triggers a row that moves to another partition is deleted. */
+/* The transition table of a statement also has the rows of its own table that
+ * it cascades to. While messages are applied, only the cascades must be
+ * captured, and only a row trigger can distinguish them. Not in a partitioned
+ * table: to its row triggers, a row that moves to another partition is deleted.
+ */
 static int deletes_by_row(const cm_table_t *table)
 {
     return refers_to_itself(table) && !table->partitioned;
@@ -112,8 +113,8 @@ static const char *same_types(const cm_filling_t *filling, int all)
     "strpos(concat(current_setting('communicator.nested', true)),"             \
     " concat(' ', %s, '/', pg_trigger_depth(), ';')) > 0"
 
-/* Whether an update's cascades into its own table stand in one transition
- * table with its own rows. */
+/* Whether an update may cascade into its own table: the transition table then
+ * has these rows, too. */
 #define SELF_CASCADE                                                           \
     "EXISTS (SELECT FROM pg_trigger AS a WHERE a.tgrelid = TG_RELID"           \
     " AND a.tgconstrrelid = TG_RELID AND a.tgfoid IN"                          \
@@ -121,9 +122,9 @@ static const char *same_types(const cm_filling_t *filling, int all)
     " '\"RI_FKey_setnull_upd\"'::regproc,"                                     \
     " '\"RI_FKey_setdefault_upd\"'::regproc))"
 
-/* The statements that capture the rows written as they stand in the table now,
- * after nested statements. They are made when they run, as the table may have
- * another name by then. */
+/* Set the statements that capture rows as the table has them after nested
+ * statements. They are completed when they run, as the table may have another
+ * name by then. */
 static void set_present(cm_filling_t *filling)
 {
     const char *const names[] = {"insert", "update", "delete"};

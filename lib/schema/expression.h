@@ -1,5 +1,5 @@
-/* SQL about a row of the application's table, of which triggers are made: its
- * raw body, and what makes such SQL fit where it stands. */
+/* SQL about a row of the application's table, for triggers: its raw body, and
+ * the changes that such SQL needs in some places. */
 #ifndef CM_SCHEMA_EXPRESSION_H
 #define CM_SCHEMA_EXPRESSION_H
 

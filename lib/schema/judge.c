@@ -1,4 +1,4 @@
-/* Whether a table can take part: see judge.h. */
+/* Whether a table can be synchronised: see judge.h. */
 #include "schema/judge.h"
 
 #include <string.h>

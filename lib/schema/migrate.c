@@ -271,10 +271,10 @@ static cm_error_t *set_journal(cm_migration_t *migration)
                               : ask(&rows, migration, "journal.set", NULL);
 }
 
-/* Create the function that triggers of the application may call, which a dump
- * can lose, and forget which columns did not keep their value, as somebody may
- * have mended that. */
-static cm_error_t *migrate_beside(cm_migration_t *migration)
+/* Each time, create the function that triggers of the application may call,
+ * which a dump can lose, and forget which columns did not keep their value, as
+ * somebody may have mended that. */
+static cm_error_t *migrate_each_time(cm_migration_t *migration)
 {
     cm_rows_t *rows;
 
@@ -302,7 +302,7 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
         return cm_migrate_triggers_remove(migration, migration->removed);
     CM_TRY(cm_migrate_triggers_tables(migration));
     CM_TRY(migrate_tables(migration));
-    CM_TRY(migrate_beside(migration));
+    CM_TRY(migrate_each_time(migration));
     return cm_migrate_triggers_renew(migration);
 }
 

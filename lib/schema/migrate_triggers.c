@@ -98,9 +98,9 @@ enum {
 };
 
 /* Find our triggers that belong to none of TABLES (const cm_table_t *): on a
- * table that is not published, or named as the table was before. *OTHERS: int,
- * their places in *ROWS. The tables of BROKEN (const cm_model_t *), which
- * cannot be read, are left alone. */
+ * table that is not published, or named as before the table was renamed.
+ * *OTHERS: int, their places in *ROWS. The tables of BROKEN (const cm_model_t
+ * *), which cannot be read, are left alone. */
 static cm_error_t *find_others(apr_array_header_t **others, cm_rows_t **rows,
                                cm_store_t *store,
                                const apr_array_header_t *tables,

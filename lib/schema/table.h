@@ -40,21 +40,20 @@ typedef struct cm_column_t {
     int is_unsigned;      /* integers */
     int is_bits;          /* a number of PRECISION bits: MariaDB's bit(n), and
                              PostgreSQL's up to 64 */
-    int loose;            /* SQLite: holds values of any type, whatever its
-                             own is */
+    int loose;            /* SQLite: holds values of any type */
     int nullable;
-    int has_default;       /* or the database makes the value itself */
-    int on_update;         /* MariaDB: an UPDATE that does not set it, does */
-    int rewrites;          /* PostgreSQL: text may come back in another form */
-    int generated;         /* computed: never written */
+    int has_default; /* or the database makes the value itself */
+    int on_update;   /* MariaDB: an UPDATE that does not set it changes it */
+    int rewrites;    /* PostgreSQL: text may come back in another form */
+    int generated;   /* computed: Communicator never writes it */
     const char *reference; /* model that it refers to, or NULL */
     int carried;           /* goes over the wire (only=, except=, key) */
-    const char *capture;   /* SQL making the raw form, a piece of the table's;
-                              with "t." before the column's name */
+    const char *capture;   /* SQL of the raw form of "t.column", a part of the
+                              table's */
 } cm_column_t;
 
-/* What MariaDB captures instead of bytes that are too many for one value. It is
- * not hexadecimal digits. */
+/* What MariaDB captures instead of bytes that are too many for one value. These
+ * are not hexadecimal digits, so it cannot be a value. */
 #define CM_CAPTURE_APART "too large"
 
 typedef struct cm_table_t {

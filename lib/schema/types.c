@@ -26,7 +26,7 @@ static void read_scale(cm_column_t *column, const char *declared)
         column->scale = -1;
 }
 
-/* More than 64 bits are the string of them; one is true or false. */
+/* More than 64 bits are text, one bit is a boolean. */
 static void classify_bits(cm_column_t *column)
 {
     if (column->precision > 64) {

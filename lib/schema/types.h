@@ -1,7 +1,6 @@
-/* What the column types of each database are to us, and the SQL that reads and
- * compares their values: what differs between the databases where a table of
- * the application is concerned. One constant instance per database:
- * types_sqlite3.c, types_pgsql.c, types_mysql.c. */
+/* What the column types of each database mean, and the SQL that reads and
+ * compares their values. One constant instance per database: types_sqlite3.c,
+ * types_pgsql.c, types_mysql.c. */
 #ifndef CM_SCHEMA_TYPES_H
 #define CM_SCHEMA_TYPES_H
 
@@ -19,8 +18,8 @@ typedef struct cm_type_t {
 typedef struct cm_types_t {
     const cm_type_t *list; /* ends with the class of all others; its name is
                               NULL */
-    int loose; /* a name is part of the declared type, which is only a wish; the
-                  first that is found counts */
+    int loose; /* the declared type does not bind (SQLite): the first name that
+                  it contains counts */
     /* Whether text that is given to COLUMN may come back in another form; BASE
      * is its type without length. NULL: never. */
     int (*is_rewritten)(const cm_column_t *column, const char *base);
@@ -41,10 +40,11 @@ typedef struct cm_types_t {
     const char *(*differs)(const cm_column_t *column, const char *before,
                            const char *after, apr_pool_t *pool);
 
-    const char *object;      /* joins the pieces of a JSON object, with */
-    const char *object_plus; /* between; NULL: JSON_OBJECT() makes it */
-    const char *names;       /* joins texts, with */
-    const char *names_plus;  /* between */
+    const char *object; /* begins SQL that joins the pieces of a JSON object;
+                           NULL: JSON_OBJECT() makes it */
+    const char *object_plus; /* between the pieces */
+    const char *names;       /* the same for texts */
+    const char *names_plus;
 
     /* How to forbid NULL in {key}, of {type}, of {table}. */
     const char *not_null;

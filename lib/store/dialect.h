@@ -27,24 +27,25 @@ struct cm_dialect_t {
                                  is the parameter may be hidden from us; NULL:
                                  never */
     const char *body_bytes;   /* the size of the column "body" */
-    const char *set_applying; /* names the table that messages are applied to
-                                 ("%s"), for its triggers; NULL: it is a row of
-                                 communicator_applying */
-    const char *sync_reads;   /* lets reads wait for what other servers of a
-                                 cluster have committed, and */
-    const char *sync_reads_end; /* no longer; NULL: there is no such cluster */
+    const char *set_applying; /* tells triggers which table messages are applied
+                                 to ("%s"); NULL: a row of communicator_applying
+                                 tells them */
+    const char *sync_reads;   /* makes reads wait for what other servers of a
+                                 cluster have committed; NULL: there is no such
+                                 cluster */
+    const char *sync_reads_end; /* ends that */
 
     /* SQL that finds messages without a number: */
-    const char *unstamped;       /* the outbox, to look for seq IS NULL, and */
-    const char *in_order;        /* how to find those rows in order of id */
-    const char *unstamped_from;  /* the id behind which they are, except for
-                                    what outbox/unstamped.h says; NULL: any */
-    const char *unstamped_stale; /* how much of what communicator_node
-                                    remembers is of no use any more */
-    const char *snapshot; /* which transactions a statement sees; NULL: not to
-                             be known */
-    int leaves_gaps;      /* rows of open transactions show only as ids that are
-                             missing: outbox/unstamped_gaps.c remembers them */
+    const char *unstamped;      /* the outbox, to search for seq IS NULL */
+    const char *in_order;       /* returns those rows in order of id */
+    const char *unstamped_from; /* the id after which they come (exceptions: see
+                                   outbox/unstamped.h); NULL: any */
+    const char *unstamped_stale; /* how many entries of communicator_node are
+                                    obsolete */
+    const char *snapshot; /* which transactions a statement sees; NULL: this is
+                             unknown */
+    int leaves_gaps;      /* rows of open transactions show only as missing ids,
+                             which outbox/unstamped_gaps.c remembers */
 
     /* What statements do: */
     int ddl_commits;     /* CREATE, ALTER and DROP end the transaction */

@@ -29,7 +29,7 @@ static const struct {
     {2003, CM_UNAVAILABLE}, /* cannot connect: host */
     {2006, CM_UNAVAILABLE}, /* gone away */
     {2013, CM_UNAVAILABLE}, /* lost during the query */
-    {2014, CM_UNAVAILABLE}, /* out of sync: of no use any more */
+    {2014, CM_UNAVAILABLE}, /* out of sync: unusable */
     {2030, CM_UNAVAILABLE}, /* statement of an earlier connection */
     {2055, CM_UNAVAILABLE}, /* lost, with a system error */
     {1049, CM_SCHEMA},      /* no such database */
@@ -155,7 +155,7 @@ static void setup(const cm_store_t *store)
         option(cm_native_connection(store), MYSQL_OPT_RECONNECT, &off);
 }
 
-/* mod_dbd asks whether the connection is alive, and throws it away. */
+/* mod_dbd will find that the connection is dead, and close it. */
 static void cut(const cm_store_t *store)
 {
     int socket = cm_native_number(store, "mysql_get_socket");
@@ -284,9 +284,9 @@ const cm_dialect_t cm_dialect_mysql = {
     .set_applying = "SET @communicator_applying = %s",
     .sync_reads = "SET SESSION wsrep_sync_wait = 1",
     .sync_reads_end = "SET SESSION wsrep_sync_wait = DEFAULT",
-    /* This index has them in order of id, as InnoDB's do. Asked for the order,
-     * it would read all messages that have a number, or sort all that have
-     * none, again for each chunk. */
+    /* An index of InnoDB has rows of the same key in order of id. Asked for the
+     * order, MariaDB would read all messages that have a number, or sort all
+     * that have none, again for each chunk. */
     .unstamped =
         "outbound_messages FORCE INDEX (outbound_messages_order_index)",
     .in_order = "",

@@ -219,9 +219,8 @@ static const cm_datum_t *arrays(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 
 /* All values are text, and cast by the column's type in value(): an array of
  * arrays could not be taken apart again. A value that all rows share is given
- * once. The arrays are unnested in the list of what is selected: as functions
- * in FROM each would be stored as a whole before the first row (2 us a row for
- * 8). */
+ * once. The arrays are unnested in the select list: as functions in FROM each
+ * would be stored as a whole before the first row (2 us a row for 8). */
 static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
     const int columns = chunk->bulk->column_count;

@@ -12,10 +12,11 @@
 /* What caused an error, if not the data. */
 typedef enum cm_outside_e {
     CM_OUTSIDE_NOT,
-    CM_OUTSIDE_LOCK,     /* somebody else's lock, unless it came at once */
+    CM_OUTSIDE_LOCK,     /* another transaction's lock, unless the error came at
+                            once */
     CM_OUTSIDE_HOST,     /* the disk is full, or the like */
-    CM_OUTSIDE_READ_ONLY /* this session takes no writes: a standby, or set so;
-                            another one may */
+    CM_OUTSIDE_READ_ONLY /* this session is read-only (a standby, or by a
+                            setting); another one may not be */
 } cm_outside_e;
 
 /* What a parameter holds, when it is bound and not written as a literal. */
@@ -30,12 +31,12 @@ typedef struct cm_bulk_chunk_t {
     const cm_bulk_t *bulk;
     const cm_dialect_t *dialect;
     const char *template;    /* SQL with {name}: part() of bulk_chunk.c */
-    const char *expressions; /* to give back */
+    const char *expressions; /* what to return */
     const char *condition;
-    int listed; /* keys are listed: the statement is not kept, so any number of
-                   rows will do */
+    int listed; /* its keys are listed: the statement is not kept, so any number
+                   of rows will do */
     int first, rows;
-    char *same; /* by column: one value in all these rows */
+    char *same; /* per column: all these rows have the same value */
 } cm_bulk_chunk_t;
 
 /* The templates are filled by bulk_chunk.c, which lists what they may name. */
@@ -46,22 +47,23 @@ typedef struct cm_dialect_ops_t {
     const char *const *libraries; /* the database's own client library */
     const char *packet_limit; /* SQL: bytes that the server takes; or NULL */
     int counts_changes;   /* an UPDATE counts only rows that it changed, unless
-                             the   connection was opened with a flag */
-    int cannot_reopen;    /* a connection of mod_dbd's stays as it is */
+                             the connection was opened with a flag */
+    int cannot_reopen;    /* we cannot open a connection of mod_dbd's again */
     int reopened_by_pool; /* a connection of mod_dbd's that broke is left
                              to mod_dbd, which makes another one */
 
     /* Transactions: */
     const char *begin;
-    int one_writer;     /* others wait for its end, and try again */
+    int one_writer; /* only one transaction can write: others try again until it
+                       ends */
     int ends_by_itself; /* a failed statement may have rolled back already */
 
     /* The driver: */
-    int buffered; /* it holds a whole result, its values as strings that stay
-                     where they are; it frees them when asked for a row too
-                     many */
-    int moves_values;       /* the memory of a value is used again */
-    int late_errors;        /* a result's end may be an error */
+    int buffered; /* it holds a whole result in memory, its values as strings
+                     that do not move; it frees them when asked for a row behind
+                     the last */
+    int moves_values;       /* the next value reuses the memory of a value */
+    int late_errors;        /* an error may show only at the end of a result */
     int reads_every_result; /* a statement whose rows were not read blocks the
                                next one */
     int keeps_statements;   /* prepared statements are never freed */
@@ -76,17 +78,18 @@ typedef struct cm_dialect_ops_t {
     /* Whether it only says that another connection has changed the schema;
      * NULL: never. */
     int (*is_outdated)(int rc, const char *text);
-    /* Return what a person reads of TEXT. */
+    /* Return the part of TEXT that messages show. */
     const char *(*words)(const char *text, apr_pool_t *pool);
 
     /* The client library, for native.c; NULL: nothing to do. */
     const char *error_number; /* its function that gives an error's number */
-    unsigned long (*session_number)(const cm_store_t *store); /* NULL: the
-                                    driver never opens a connection again */
-    void (*setup)(const cm_store_t *store);
-    void (*cut)(const cm_store_t *store);
-    int (*read_only)(const cm_store_t *store);
-    int (*deferred)(const cm_store_t *store);
+    /* NULL: the driver never opens a connection again. */
+    unsigned long (*session_number)(const cm_store_t *store);
+    void (*setup)(const cm_store_t *store);    /* after connecting */
+    void (*cut)(const cm_store_t *store);      /* end the session */
+    int (*read_only)(const cm_store_t *store); /* whether the file is */
+    int (*deferred)(const cm_store_t *store);  /* violated constraints */
+    /* Run SQL once, without waiting. Returns 0 when it cannot. */
     int (*try_begin)(int *rc, const cm_store_t *store, const char *sql);
 
     /* Values: */
@@ -101,10 +104,10 @@ typedef struct cm_dialect_ops_t {
     int row_limit;        /* rows in one statement */
     apr_size_t sql_limit; /* bytes of SQL text; 0: no limit */
     const char *insert_default, *keep, *update, *remove, *select, *lock;
-    const char *default_row;   /* a row without any value, for {defaults};
-                                  NULL: one such row in a statement */
-    const char *update_listed; /* where one integer is the key;
-                                  NULL: as all others */
+    const char *default_row; /* a row without any value, for {defaults}; NULL: a
+                                statement inserts only one */
+    const char *update_listed; /* with a list of keys, where one integer is the
+                                  key; NULL: never */
     const char *assign;        /* before a column in {assignments}: "t.", "" */
     const char *count_before, *count_kept; /* NULL: an INSERT's own count is
                                               the number of new rows */
@@ -202,7 +205,7 @@ typedef struct cm_tries_t {
  */
 int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries);
 
-/* Run SQL as it stands, whatever the state of the transaction. */
+/* Run SQL without parameters, whatever the state of the transaction. */
 cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
@@ -281,8 +284,8 @@ void *cm_native_symbol(const cm_store_t *store, const char *name);
 /* Return the connection as that library knows it. */
 void *cm_native_connection(const cm_store_t *store);
 
-/* Return what that library's function NAME (NULL: none) says of the connection;
- * 0: it is not known. */
+/* Return the number that the library's function NAME (may be NULL) returns for
+ * the connection; 0: there is no such function. */
 int cm_native_number(const cm_store_t *store, const char *name);
 
 #endif

@@ -23,9 +23,8 @@ typedef struct cm_sql_section_t {
     const char *what;               /* what it is for */
     const char *text;               /* without the lines that begin with "--",
                                        and without the last ";" */
-    apr_array_header_t *conditions; /* const char *: "when ..." and
-                                       "unless ..." of its lines "-- when
-                                       ...", as they stand */
+    apr_array_header_t *conditions; /* const char *: "when ..." and "unless
+                                       ..." of its lines "-- when ..." */
 } cm_sql_section_t;
 
 /* Return the text of section NAME of sql/DRIVER/FILE, else of sql/all/FILE, in
@@ -46,8 +45,8 @@ apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool);
 typedef const char *(*cm_sql_value_t)(const void *baton, const char *name,
                                       apr_pool_t *pool);
 
-/* Return TEXT in POOL with each "{name}" replaced by its value, as it stands;
- * other braces stay. */
+/* Return TEXT in POOL with each "{name}" replaced by its value, unquoted; other
+ * braces stay. */
 const char *cm_sql_fill_by(const char *text, cm_sql_value_t value_of,
                            const void *baton, apr_pool_t *pool);
 

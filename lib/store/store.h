@@ -80,8 +80,8 @@ void cm_transaction_rollback(cm_store_t *store);
  * connection; then this one stays in use. */
 int cm_transaction_revive(cm_store_t *store, apr_pool_t *scratch_pool);
 
-/* Return whether the last failure, of something that TOOK so long, has a cause
- * that other data would not change: somebody else's lock, a full disk. */
+/* Return whether the last failure, of something that TOOK so long, would have
+ * happened with other data, too: another transaction's lock, a full disk. */
 int cm_transaction_is_outside(const cm_store_t *store,
                               apr_interval_time_t took);
 
@@ -136,7 +136,7 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
                                      const cm_datum_t *arguments, int count,
                                      apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Run one statement of a migration as it stands: it has no parameters, "%" is
+/* Run one statement of a migration: it has no parameters, "%" is
  * "%", and nothing stays prepared. */
 cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -19,8 +19,8 @@
 
 /* SQLite's writers of one process take turns here. Waiting inside SQLite would
  * hold the driver's global mutex, which the writer that has the lock needs for
- * its commit. This is the only mutable global: it guards what is global in the
- * driver. It is recursive, for a thread with transactions in two databases. */
+ * its commit. It guards what is global in the driver. It is recursive, for a
+ * thread with transactions in two databases. */
 static pthread_mutex_t writers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)

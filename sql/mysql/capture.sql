@@ -2,8 +2,7 @@
 -- the user who installed them, with the sql_mode and character set of that
 -- session, and do not change LAST_INSERT_ID(). UTC_TIMESTAMP() does not depend
 -- on the session's time zone. The mark is not a comment because clients drop
--- comments
--- when they restore a dump.
+-- comments when they restore a dump.
 --
 -- A row that cannot be captured (a column was dropped or renamed, or it is
 -- larger than max_allowed_packet) is read when the message is sent, which only

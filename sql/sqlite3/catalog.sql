@@ -1,5 +1,5 @@
 -- What the application's tables look like. Every database gives the same
--- columns, see lib/schema/catalog.c.
+-- columns, see lib/schema/table.c.
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
 WITH given (name) AS (
