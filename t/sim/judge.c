@@ -59,11 +59,13 @@ static int has_event(const judge_t *judge, sim_event_e kind, int table,
     return 0;
 }
 
-/* A key that changes is a delete and a new record: a known limit, which ends
- * when a key is a column like any other. */
-static int has_new_key(const judge_t *judge, const sim_row_t *row)
+/* Whether nodes may differ about the record NAME: something of it is parked. Or
+ * its key was changed, which is a delete and a new record: a known limit, which
+ * ends when a key is a column like any other. */
+static int waits(const judge_t *judge, int table, const char *name)
 {
-    return has_event(judge, SIM_EVENT_KEY, row->table, row->name);
+    return sim_parked_has(judge->waiting, table, name) ||
+           (name && has_event(judge, SIM_EVENT_KEY, table, name));
 }
 
 static void judge_doubles(judge_t *judge, int number)
@@ -74,8 +76,7 @@ static void judge_doubles(judge_t *judge, int number)
     for (i = 1; i < rows->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
 
-        if (row->table == row[-1].table && !strcmp(row->name, row[-1].name) &&
-            !has_new_key(judge, row))
+        if (row->table == row[-1].table && !strcmp(row->name, row[-1].name))
             sim_world_fail(judge->world, "twice", "%s of t%d at %s", row->name,
                            row->table, sim_schema_node_name(number));
     }
@@ -91,11 +92,6 @@ static int is_common(const sim_table_t *table, int column, int one, int other)
            sim_schema_has(table, &table->columns[column], other);
 }
 
-static int waits(const judge_t *judge, int table, const char *name)
-{
-    return sim_parked_has(judge->waiting, table, name);
-}
-
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
  * known limit (docs/values.md, "What is not kept"). */
@@ -107,7 +103,7 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
     for (i = 0; i < judge->world->schema->nodes; i++)
         if (column->rule[i] == SIM_RULE_NONE)
             break;
-    if (i == judge->world->schema->nodes)
+    if (i == judge->world->schema->nodes && !column->deferred)
         return 0;
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
@@ -214,8 +210,7 @@ static void judge_existence(judge_t *judge, const sim_event_t *event)
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
-    if (event->kind == SIM_EVENT_DELETE && row &&
-        !sim_schema_is_shared(table) && !has_new_key(judge, row))
+    if (event->kind == SIM_EVENT_DELETE && row && !sim_schema_is_shared(table))
         sim_world_fail(judge->world, "revived", "%s of %s, deleted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));

@@ -70,6 +70,14 @@ const char *sim_node_value(sim_session_t *session, const char *sql,
     return rows->nelts ? APR_ARRAY_IDX(rows, 0, const char **)[0] : NULL;
 }
 
+static apr_status_t leave_database(void *data)
+{
+    sim_session_t *session = data;
+
+    apr_dbd_close(session->driver, session->handle);
+    return APR_SUCCESS;
+}
+
 static const char *join_database(sim_session_t *session,
                                  sim_database_e database, const char *params,
                                  apr_pool_t *pool)
@@ -87,6 +95,9 @@ static const char *join_database(sim_session_t *session,
                         &error))
         return apr_psprintf(pool, "cannot open %s: %s", params,
                             error ? error : "");
+    apr_pool_cleanup_register(pool,
+                              apr_pmemdup(pool, session, sizeof(*session)),
+                              leave_database, apr_pool_cleanup_null);
     for (i = 0; database == SIM_SQLITE && pragmas[i] && !error; i++)
         error = sim_node_run(session, pragmas[i], pool);
     if (database != SIM_SQLITE)
