@@ -55,13 +55,13 @@ static apr_status_t random_bytes(unsigned char *bytes, apr_size_t size)
     return APR_SUCCESS;
 }
 
-void sim_clock_begin(apr_uint64_t seed)
+void sim_clock_begin(apr_uint64_t seed, int real)
 {
     static const cm_clock_t clock = {look, pass, random_bytes};
 
     memset(&simulated, 0, sizeof(simulated));
     simulated.running = 1;
-    simulated.base = simulated.latest = BEGINNING;
+    simulated.base = simulated.latest = real ? sim_clock_real() : BEGINNING;
     simulated.random = sim_random_begin(seed, "bytes");
     cm_clock_replace(&clock);
 }

@@ -10,9 +10,9 @@
 
 #define SIM_NODES 3
 
-/* Begin at a fixed moment with all clocks right; random bytes come from
- * SEED. */
-void sim_clock_begin(apr_uint64_t seed);
+/* Begin at a fixed moment, or (REAL) now, with all clocks right; random bytes
+ * come from SEED. The servers of databases know only the real time. */
+void sim_clock_begin(apr_uint64_t seed, int real);
 
 /* Let the host's time be told again. */
 void sim_clock_end(void);

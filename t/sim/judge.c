@@ -76,7 +76,8 @@ static void judge_doubles(judge_t *judge, int number)
     for (i = 1; i < rows->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
 
-        if (row->table == row[-1].table && !strcmp(row->name, row[-1].name))
+        if (row->table == row[-1].table && !strcmp(row->name, row[-1].name) &&
+            !waits(judge, row->table, row->name))
             sim_world_fail(judge->world, "twice", "%s of t%d at %s", row->name,
                            row->table, sim_schema_node_name(number));
     }

@@ -13,10 +13,17 @@
 
 static const char *const drivers[] = {"sqlite3", "pgsql", "mysql"};
 static const char *const variables[] = {NULL, "CM_TEST_PGSQL", "CM_TEST_MYSQL"};
+
+/* There is only one thread: whoever has a lock keeps it. */
+static const char *const impatient[] = {NULL, "SET lock_timeout = '20ms'",
+                                        "SET innodb_lock_wait_timeout = 0"};
 static const char *directory;
 
 /* The schema whose empty databases lie in DIRECTORY, ready to be copied. */
 static sim_schema_t templates;
+
+/* Those whose databases are on servers, by node. */
+static sim_schema_t served[SIM_NODES];
 
 void sim_node_use(const char *path)
 {
@@ -101,11 +108,7 @@ static const char *join_database(sim_session_t *session,
     for (i = 0; database == SIM_SQLITE && pragmas[i] && !error; i++)
         error = sim_node_run(session, pragmas[i], pool);
     if (database != SIM_SQLITE)
-        error = sim_node_run(session,
-                             database == SIM_PGSQL
-                                 ? "SET lock_timeout = '50ms'"
-                                 : "SET innodb_lock_wait_timeout = 0",
-                             pool);
+        error = sim_node_run(session, impatient[database], pool);
     return error;
 }
 
@@ -224,32 +227,153 @@ static const char *name_of(int number, apr_pool_t *pool)
                         number);
 }
 
-/* A database on a server. */
+static const char *drop(sim_node_t *node)
+{
+    const char *words = node->database == SIM_PGSQL ? " WITH (FORCE)" : "";
+    apr_pool_t *pool = node->pool;
+
+    return administer(node,
+                      apr_pstrcat(pool, "DROP DATABASE IF EXISTS ",
+                                  name_of(node->number, pool), words, NULL),
+                      pool);
+}
+
+/* The time that triggers write can be moved. */
+static const char *install_skew(sim_node_t *node, apr_pool_t *pool)
+{
+    static const char *const pgsql[] = {
+        "CREATE TABLE sim_skew (offset_us bigint)",
+        "INSERT INTO sim_skew VALUES (0)",
+        "CREATE FUNCTION sim_skew() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF new.clock > 0 AND new.seq IS NULL THEN"
+        " new.clock := new.clock + (SELECT offset_us FROM public.sim_skew);"
+        " END IF; RETURN new; END $$",
+        "CREATE TRIGGER sim_skew BEFORE INSERT ON outbound_messages"
+        " FOR EACH ROW EXECUTE FUNCTION sim_skew()",
+        NULL};
+    static const char *const mysql[] = {
+        "CREATE TABLE sim_skew (offset_us bigint)",
+        "INSERT INTO sim_skew VALUES (0)",
+        "CREATE TRIGGER sim_skew BEFORE INSERT ON outbound_messages"
+        " FOR EACH ROW SET new.clock = if(new.clock > 0 AND new.seq IS NULL,"
+        " new.clock + (SELECT offset_us FROM sim_skew), new.clock)",
+        NULL};
+    const char *const *sql = node->database == SIM_PGSQL ? pgsql : mysql;
+    sim_session_t session;
+    const char *error =
+        join_database(&session, node->database, node->params, pool);
+
+    for (; *sql && !error; sql++)
+        error = sim_node_run(&session, *sql, pool);
+    return error;
+}
+
+void sim_node_skew(sim_node_t *node, apr_int64_t offset)
+{
+    if (node->database != SIM_SQLITE)
+        (void)sim_node_run(
+            &node->sessions[0],
+            apr_psprintf(node->pool,
+                         "UPDATE sim_skew SET offset_us = %" APR_INT64_T_FMT,
+                         offset),
+            node->pool);
+}
+
+/* Let everything in SESSION's database begin anew. */
+static const char *empty(sim_node_t *node, sim_session_t *session,
+                         apr_pool_t *pool)
+{
+    int pgsql = node->database == SIM_PGSQL, i;
+    apr_array_header_t *tables = sim_node_select(
+        session,
+        apr_pstrcat(pool,
+                    "SELECT table_name FROM information_schema.tables WHERE"
+                    " table_type = 'BASE TABLE' AND table_name NOT IN"
+                    " ('communicator_schema', 'communicator_node', 'sim_skew')"
+                    " AND table_schema = ",
+                    pgsql ? "'public'" : "database()",
+                    " ORDER BY length(table_name), table_name", NULL),
+        1, pool);
+    const char *error =
+        pgsql ? NULL
+              : sim_node_run(session, "SET foreign_key_checks = 0", pool);
+
+    for (i = 0; i < tables->nelts && !error; i++)
+        error = sim_node_run(
+            session,
+            apr_pstrcat(pool, "TRUNCATE TABLE ",
+                        APR_ARRAY_IDX(tables, i, const char **)[0],
+                        pgsql ? " RESTART IDENTITY CASCADE" : "", NULL),
+            pool);
+    if (!error)
+        error = sim_node_run(
+            session,
+            "UPDATE communicator_node SET last_seq = 0, migrated_seq = 0,"
+            " life = 1, paused_at = 0, stamped_id = 0, passed = NULL",
+            pool);
+    return error ? error
+                 : sim_node_run(session, "UPDATE sim_skew SET offset_us = 0",
+                                pool);
+}
+
+static const char *create_on_server(sim_node_t *node)
+{
+    const char *error = drop(node);
+
+    if (!error)
+        error = administer(node,
+                           apr_pstrcat(node->pool, "CREATE DATABASE ",
+                                       name_of(node->number, node->pool),
+                                       node->database == SIM_MYSQL
+                                           ? " CHARACTER SET utf8mb4"
+                                           : "",
+                                       NULL),
+                           node->pool);
+    if (!error)
+        error = install(node);
+    return error ? error : install_skew(node, node->pool);
+}
+
+/* A database on a server: made once for the histories of a schema. */
 static const char *make_on_server(sim_node_t *node)
 {
-    apr_pool_t *pool;
-    const char *name = name_of(node->number, node->pool), *error;
+    const char *params = getenv(variables[node->database]), *error;
+    sim_schema_t *made = &served[node->number];
+    sim_session_t session;
 
-    if (!getenv(variables[node->database]))
+    if (!params)
         return apr_psprintf(node->pool, "%s is not set",
                             variables[node->database]);
-    node->params = apr_pstrcat(node->pool, getenv(variables[node->database]),
-                               " dbname=", name, NULL);
-    sim_node_drop(node);
-    apr_pool_create(&pool, node->pool);
-    error = apr_pstrdup(node->pool,
-                        administer(node,
-                                   apr_pstrcat(pool, "CREATE DATABASE ", name,
-                                               node->database == SIM_MYSQL
-                                                   ? " CHARACTER SET utf8mb4"
-                                                   : "",
-                                               NULL),
-                                   pool));
-    apr_pool_destroy(pool);
+    node->params =
+        apr_pstrcat(node->pool, params,
+                    " dbname=", name_of(node->number, node->pool), NULL);
+    error = configure(node);
     if (error)
         return error;
-    error = configure(node);
-    return error ? error : install(node);
+    if (!memcmp(made, node->schema, sizeof(*made))) {
+        error =
+            join_database(&session, node->database, node->params, node->pool);
+        return error ? error : empty(node, &session, node->pool);
+    }
+    memset(made, 0, sizeof(*made));
+    error = create_on_server(node);
+    if (!error)
+        *made = *node->schema;
+    return error;
+}
+
+void sim_node_drop_all(void)
+{
+    sim_node_t node = {0};
+
+    for (node.number = 0; node.number < SIM_NODES; node.number++) {
+        node.database = served[node.number].databases[node.number];
+        if (!served[node.number].nodes || node.database == SIM_SQLITE)
+            continue;
+        apr_pool_create(&node.pool, NULL);
+        (void)drop(&node);
+        apr_pool_destroy(node.pool);
+    }
 }
 
 /* On SQLite the empty database of a schema is made once, then copied. */
@@ -287,6 +411,9 @@ const char *sim_node_open(sim_node_t *node)
     apr_pool_create(&node->open_pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params,
                         node->open_pool);
+    if (!err && node->database != SIM_SQLITE)
+        err = cm_statement_execute(store, impatient[node->database],
+                                   node->open_pool);
     if (!err)
         err = cm_node_open(&node->node, node->settings, store, node->open_pool);
     return err ? cm_error_text(err, node->pool) : NULL;
@@ -311,20 +438,4 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
         error = join_database(&node->sessions[i], node->database, node->params,
                               pool);
     return error ? error : sim_node_open(node);
-}
-
-void sim_node_drop(sim_node_t *node)
-{
-    apr_pool_t *pool;
-
-    if (node->database == SIM_SQLITE)
-        return;
-    apr_pool_create(&pool, NULL);
-    (void)administer(
-        node,
-        apr_pstrcat(pool, "DROP DATABASE IF EXISTS ",
-                    name_of(node->number, pool),
-                    node->database == SIM_PGSQL ? " WITH (FORCE)" : "", NULL),
-        pool);
-    apr_pool_destroy(pool);
 }

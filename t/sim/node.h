@@ -44,8 +44,11 @@ const char *sim_node_open(sim_node_t *node);
 /* Run migrate at NODE. */
 const char *sim_node_migrate(sim_node_t *node);
 
-/* Drop the database of NODE; its pool has been destroyed. */
-void sim_node_drop(sim_node_t *node);
+/* Let the clock of a server be wrong by OFFSET for what the triggers write. */
+void sim_node_skew(sim_node_t *node, apr_int64_t offset);
+
+/* Drop the databases on servers. */
+void sim_node_drop_all(void);
 
 /* Run SQL in SESSION. Returns the database's words if it failed. */
 const char *sim_node_run(sim_session_t *session, const char *sql,

@@ -41,6 +41,11 @@ static int on_any(const sim_schema_t *schema, sim_database_e database)
     return 0;
 }
 
+int sim_schema_is_served(const sim_schema_t *schema)
+{
+    return on_any(schema, SIM_PGSQL) || on_any(schema, SIM_MYSQL);
+}
+
 static sim_column_t *add(sim_table_t *table, sim_kind_e kind, char letter)
 {
     sim_column_t *column = &table->columns[table->count];

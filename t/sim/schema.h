@@ -74,6 +74,9 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
 int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
                    int node);
 
+/* Return whether a node's database is on a server. */
+int sim_schema_is_served(const sim_schema_t *schema);
+
 /* Return whether both sides use the same keys. */
 int sim_schema_is_shared(const sim_table_t *table);
 

@@ -40,7 +40,6 @@ static const char *run(sim_history_t *history, sim_schema_t *schema,
     sim_world_t *world;
     apr_pool_t *pool;
     const char *failure;
-    int i;
 
     apr_pool_create(&pool, NULL);
     world = apr_pcalloc(pool, sizeof(*world));
@@ -50,17 +49,7 @@ static const char *run(sim_history_t *history, sim_schema_t *schema,
     world->pool = pool;
     sim_world_run(world);
     failure = apr_pstrdup(result_pool, world->failure);
-    if (schema->databases[0] != SIM_SQLITE ||
-        schema->databases[1] != SIM_SQLITE) {
-        sim_world_t copy = *world;
-
-        apr_pool_destroy(pool);
-        for (i = 0; i < schema->nodes; i++)
-            sim_node_drop(&copy.nodes[i]);
-    }
-    else {
-        apr_pool_destroy(pool);
-    }
+    apr_pool_destroy(pool);
     return failure;
 }
 
@@ -275,6 +264,7 @@ int main(int argc, char **argv)
     sim_node_use(folder);
     setvbuf(stdout, NULL, _IOLBF, 0);
     failed = play_all(&options);
+    sim_node_drop_all();
     remove_folder(folder);
     return failed;
 }

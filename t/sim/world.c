@@ -35,7 +35,7 @@ int sim_world_must(sim_world_t *world, const char *doing, const cm_error_t *err)
     if (world->verbose)
         printf("#   cannot %s: %s\n", doing, cm_error_text(err, world->pool));
     /* On SQLite nobody else is at work. */
-    if (err->code != CM_BUSY || world->schema->databases[0] == SIM_SQLITE)
+    if (err->code != CM_BUSY || !sim_schema_is_served(world->schema))
         sim_world_fail(world, "error", "cannot %s: %s", doing,
                        cm_error_text(err, world->pool));
     return 0;
@@ -227,6 +227,7 @@ static void other(sim_world_t *world, const sim_step_t *step)
     sim_clock_at(step->node);
     if (step->kind == SIM_CLOCK) {
         sim_clock_set(step->node, step->number);
+        sim_node_skew(node, step->number);
         return;
     }
     make_room(world, step->node, step->kind == SIM_MIGRATE);
@@ -272,8 +273,10 @@ static void settle(sim_world_t *world)
 {
     int round, i, moved = 1, quiet = 0;
 
-    for (i = 0; i < world->schema->nodes; i++)
+    for (i = 0; i < world->schema->nodes; i++) {
         make_room(world, i, 1);
+        sim_node_skew(&world->nodes[i], 0);
+    }
     sim_clock_agree();
     for (round = 0; quiet < 2 && round < ROUNDS && !world->failure; round++) {
         moved = 0;
@@ -310,9 +313,9 @@ void sim_world_run(sim_world_t *world)
 {
     int i;
 
-    sim_clock_begin(world->schema->seed);
+    sim_clock_begin(world->schema->seed, sim_schema_is_served(world->schema));
     make_nodes(world);
-    sim_clock_begin(world->history->seed);
+    sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     apr_pool_create(&world->step_pool, world->pool);
     for (i = 0; i < world->history->steps->nelts && !world->failure; i++) {
         const sim_step_t *step =
