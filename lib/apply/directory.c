@@ -124,15 +124,14 @@ cm_error_t *cm_directory_refresh(cm_run_t *run, apr_pool_t *scratch_pool)
 
 const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry)
 {
-    const char *mark, *key = cm_identity_without_life(
-                          &mark, entry->identity.original_id, run->pool);
-    int life = *mark ? (int)apr_atoi64(mark + 1) : 1;
+    const char *key =
+        cm_identity_without_life(NULL, entry->identity.original_id, run->pool);
 
     if (entry->found->mapping)
         return NULL;
     if (entry->model->shared_keys)
         return key;
-    if (life == run->node->life &&
+    if (cm_identity_life(entry->identity.original_id) == run->node->life &&
         !strcmp(entry->identity.origin, run->node->settings->name))
         return key;
     return NULL;
@@ -152,6 +151,31 @@ const char *cm_directory_add_key(cm_run_t *run, const cm_table_t *table,
                             run->pool);
 }
 
+/* Find the mappings of ROWS (keys), if they may be those of other lives. */
+static cm_error_t *find_owners(apr_hash_t **owners, cm_run_t *run,
+                               const cm_model_t *model, const cm_rows_t *rows)
+{
+    apr_array_header_t *ids =
+        apr_array_make(run->pool, rows->count + 1, sizeof(const char *));
+    int i;
+
+    for (i = 0; model->shared_keys && i < rows->count; i++)
+        APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, 0);
+    return cm_mapping_by_local_id(owners, run->node, model->type, ids,
+                                  run->pool);
+}
+
+/* Return whether the row KEY is that of another life than ENTRY's. */
+static int is_other_life(const cm_entry_t *entry, apr_hash_t *owners,
+                         const char *key)
+{
+    const cm_mapping_t *owner = apr_hash_get(owners, key, APR_HASH_KEY_STRING);
+
+    return owner && !strcmp(owner->identity.origin, "*") &&
+           cm_identity_life(owner->identity.original_id) !=
+               cm_identity_life(entry->identity.original_id);
+}
+
 static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
                                 apr_hash_t *of_model, apr_pool_t *scratch_pool)
 {
@@ -159,7 +183,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
     const cm_bulk_column_t column = {table->key->quoted, table->key->type};
     cm_bulk_t *keys =
         cm_bulk_create(table->quoted, &column, 1, 1, scratch_pool);
-    apr_hash_t *by_key = apr_hash_make(scratch_pool);
+    apr_hash_t *by_key = apr_hash_make(scratch_pool), *owners;
     cm_rows_t *rows;
     int i;
 
@@ -178,6 +202,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
         return NULL;
     CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
                           0, run->pool));
+    CM_TRY(find_owners(&owners, run, table->model, rows));
     for (i = 0; i < rows->count; i++) {
         const char *key = cm_cell_text(rows, i, 0);
         cm_entry_t *entry = apr_hash_get(
@@ -186,7 +211,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
                              scratch_pool),
             APR_HASH_KEY_STRING);
 
-        if (entry)
+        if (entry && !is_other_life(entry, owners, key))
             cm_directory_set(run, entry, NULL, 0, key);
     }
     return NULL;

@@ -61,6 +61,8 @@ typedef struct cm_row_t {
     const char *wanted;    /* the local id that was looked for */
     const cm_datum_t *raw; /* the raw capture of the row; NULL: not here */
     const char *local_id;  /* its key, as the database writes it */
+    const cm_mapping_t *earlier; /* of an earlier life of a shared key that has
+                                    the row; NULL: none */
 } cm_row_t;
 
 /* What is here of a record. */
@@ -110,9 +112,11 @@ typedef enum cm_match_e {
 /* A record that messages are about. */
 typedef struct cm_record_t {
     const cm_table_t *table;
-    cm_entry_t *entry;         /* NULL: no identity, always a new record */
-    apr_array_header_t *tasks; /* cm_task_t *, in order of arrival */
-    int next;                  /* the first task that is not done */
+    cm_entry_t *entry;           /* NULL: no identity, always a new record */
+    apr_array_header_t *tasks;   /* cm_task_t *, in order of arrival */
+    int next;                    /* the first task that is not done */
+    struct cm_record_t *earlier; /* the last life before it of a shared key that
+                                    messages are about; NULL: none */
     cm_match_e match;
     const cm_row_t *row;       /* never NULL */
     const cm_here_t *here;     /* NULL until it is read */

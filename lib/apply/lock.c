@@ -20,7 +20,7 @@ void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
 {
     cm_row_t *row = apr_palloc(run->pool, sizeof(*row));
 
-    *row = (cm_row_t){wanted, raw, local_id};
+    *row = (cm_row_t){wanted, raw, local_id, NULL};
     record->row = row;
 }
 
@@ -55,6 +55,56 @@ static void assign_records(cm_run_t *run)
         if (!task->record)
             task->record = add_record(run, task, entry);
         APR_ARRAY_PUSH(task->record->tasks, cm_task_t *) = task;
+    }
+}
+
+static int life_of(const cm_record_t *record)
+{
+    return record->entry && record->table->model->shared_keys
+               ? cm_identity_life(record->entry->identity.original_id)
+               : 0;
+}
+
+/* Put RECORD into the chain of lives that begins with HEAD, the latest; return
+ * the new head. */
+static cm_record_t *link_life(cm_record_t *head, cm_record_t *record)
+{
+    cm_record_t *at = head;
+
+    if (!head || life_of(head) < life_of(record)) {
+        record->earlier = head;
+        return record;
+    }
+    while (at->earlier && life_of(at->earlier) > life_of(record))
+        at = at->earlier;
+    record->earlier = at->earlier;
+    at->earlier = record;
+    return head;
+}
+
+/* With shared keys the lives of a key have one row: let each record know the
+ * life before its own. */
+static void link_lives(cm_run_t *run)
+{
+    apr_hash_t *heads = apr_hash_make(run->pool);
+    int later = 0, i;
+
+    for (i = 0; i < run->records->nelts; i++)
+        later |= life_of(CM_NTH(run->records, i, cm_record_t)) > 1;
+    for (i = 0; later && i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const char *key;
+
+        if (!life_of(record))
+            continue;
+        key = apr_pstrcat(
+            run->pool, record->table->model->name, "\n",
+            cm_identity_without_life(NULL, record->entry->identity.original_id,
+                                     run->pool),
+            NULL);
+        apr_hash_set(
+            heads, key, APR_HASH_KEY_STRING,
+            link_life(apr_hash_get(heads, key, APR_HASH_KEY_STRING), record));
     }
 }
 
@@ -180,13 +230,32 @@ static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* RECORD takes the row over from an earlier life of its key, whose delete has
+ * not come (deletes=no) or comes too late. */
+static void take_over(cm_run_t *run, cm_record_t *record,
+                      const cm_mapping_t *earlier)
+{
+    cm_row_t *row = apr_pmemdup(run->pool, record->row, sizeof(*row));
+
+    row->earlier = earlier;
+    record->row = row;
+}
+
 /* With shared keys the same key is the same record, even if its mapping has
- * another identity: earlier versions took the key as the database wrote it. */
-static int is_same_record(cm_run_t *run, cm_record_t *record,
+ * another identity: earlier versions took the key as the database wrote it. A
+ * later life of the key has the same row. Returns whether RECORD has it. */
+static int has_shared_row(cm_run_t *run, cm_record_t *record,
                           const cm_mapping_t *mapping)
 {
+    const int life = cm_identity_life(mapping->identity.original_id);
+
     if (!record->table->model->shared_keys)
         return 0;
+    if (!strcmp(mapping->identity.origin, "*") && life != life_of(record)) {
+        if (life < life_of(record))
+            take_over(run, record, mapping);
+        return life < life_of(record);
+    }
     cm_directory_set(run, record->entry, mapping, 1, mapping->local_id);
     cm_lock_set_row(run, record, mapping->local_id, record->row->raw,
                     record->row->local_id);
@@ -234,7 +303,7 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
             continue;
         mapping =
             apr_hash_get(found, record->row->local_id, APR_HASH_KEY_STRING);
-        if (mapping && !is_same_record(run, record, mapping))
+        if (mapping && !has_shared_row(run, record, mapping))
             disown(run, record);
     }
     return NULL;
@@ -310,6 +379,7 @@ cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_TRY(cm_node_refresh(&last_seq, run->node, scratch_pool));
     CM_TRY(refresh(&version, run, scratch_pool));
     assign_records(run);
+    link_lives(run);
     CM_TRY(lock_and_stamp(run, version, scratch_pool));
     CM_TRY(cm_match_adopt(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));

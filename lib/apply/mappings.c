@@ -90,6 +90,32 @@ static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
                         : NULL;
 }
 
+/* A record that takes its row over from an earlier life of a shared key ends
+ * that life: its mapping gives the id up. */
+static cm_error_t *end_earlier_lives(cm_run_t *run, cm_record_t **records,
+                                     int count, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *ended =
+        apr_array_make(scratch_pool, 1, sizeof(cm_mapping_t *));
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const cm_mapping_t *earlier = records[i]->row->earlier;
+        cm_mapping_t *mapping;
+
+        if (!earlier || !records[i]->effect->save)
+            continue;
+        mapping = apr_pmemdup(scratch_pool, earlier, sizeof(*mapping));
+        mapping->local_id = NULL;
+        mapping->clocks.older = NULL;
+        mapping->deleted_at = mapping->clocks.clock;
+        mapping->changed = 1;
+        APR_ARRAY_PUSH(ended, cm_mapping_t *) = mapping;
+    }
+    return ended->nelts ? cm_mapping_save(run->node, ended, scratch_pool)
+                        : NULL;
+}
+
 cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
                               cm_mapping_t *mappings, int count,
                               apr_pool_t *scratch_pool)
@@ -100,6 +126,7 @@ cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
 
     CM_TRY(name_new(run, records, mappings, count, scratch_pool));
     CM_TRY(free_ids(run, records, mappings, count, scratch_pool));
+    CM_TRY(end_earlier_lives(run, records, count, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!records[i]->effect->save)
             continue;

@@ -428,6 +428,22 @@ static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
     return effect;
 }
 
+/* Fail while an earlier life of a shared key has messages that are not done:
+ * both lives have the same row. */
+static cm_error_t *check_earlier(const cm_run_t *run, const cm_record_t *record)
+{
+    const cm_record_t *earlier = record->earlier;
+    const cm_task_t *first;
+
+    if (!earlier || !cm_rounds_pending(earlier))
+        return NULL;
+    first = CM_NTH(earlier->tasks, earlier->next, const cm_task_t);
+    return CM_FAIL(run->pool, CM_WAITS,
+                   "message %" APR_INT64_T_FMT
+                   " of an earlier record with the same key is parked",
+                   first->message->id);
+}
+
 /* Fill the effect. Fails with what parks the tasks. */
 static cm_error_t *make_effect(const merging_t *at)
 {
@@ -436,6 +452,7 @@ static cm_error_t *make_effect(const merging_t *at)
     int changed = 0, i;
     cm_error_t *err;
 
+    CM_TRY(check_earlier(at->run, record));
     if (record->here->unreadable)
         return cm_error_copy(record->here->unreadable, at->run->pool);
     for (i = record->next; i < effect->until; i++) {

@@ -43,6 +43,7 @@ cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
             CM_TRY(cm_inbox_rows_add_page(apply, &page, 1, iterpool));
             if (!page.count)
                 break;
+            CM_TRY(cm_inbox_rows_add_earlier(apply, iterpool));
             CM_TRY(cm_apply_run(apply, iterpool));
             CM_TRY(cm_attempt_finish(attempt, apply, 0, 0, iterpool));
             created += apply->created;
@@ -79,6 +80,7 @@ static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
         return NULL;
     attempt->outcome.count = attempt->page.count;
     decide(apply, attempt->decision);
+    CM_TRY(cm_inbox_rows_add_earlier(apply, scratch_pool));
     CM_TRY(cm_apply_run(apply, scratch_pool));
     attempt->outcome.created += apply->created;
     return cm_attempt_finish(attempt, apply,

@@ -2,6 +2,7 @@
 #include "inbox/rows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <apr_strings.h>
 
@@ -174,9 +175,14 @@ static cm_error_t *any_parked(int *any, const cm_apply_t *apply,
     return NULL;
 }
 
+/* With shared keys all lives of a key have one row: an earlier one must not be
+ * overtaken by a later one. */
 static const char *same_key(const char *model, cm_identity_t identity,
                             apr_pool_t *pool)
 {
+    if (!strcmp(identity.origin, "*"))
+        identity.original_id =
+            cm_identity_without_life(NULL, identity.original_id, pool);
     return apr_pstrcat(pool, model, "\n", cm_identity_key(identity, pool),
                        NULL);
 }
@@ -198,7 +204,8 @@ static void add_texts(apr_array_header_t *arguments,
             cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
 }
 
-/* Take the records of the MESSAGES from FIRST on that are not in ALL yet. */
+/* Take the records of the MESSAGES from FIRST on that are not in ALL yet. The
+ * ids are without lives. */
 static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
                             const apr_array_header_t *messages, int first,
                             apr_pool_t *pool)
@@ -221,7 +228,8 @@ static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
             continue;
         apr_hash_set(all, key, APR_HASH_KEY_STRING, message);
         cm_id_set_add(models, message->model);
-        cm_id_set_add(ids, message->identity.original_id);
+        cm_id_set_add(ids, cm_identity_without_life(
+                               NULL, message->identity.original_id, pool));
         apr_hash_set(same->records, key, APR_HASH_KEY_STRING, message);
     }
     same->models = models->ids->nelts;
@@ -234,33 +242,53 @@ static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
     return same;
 }
 
+/* Return the ids of the messages in APPLY: "ID" -> the item. */
+static apr_hash_t *ids_of(const cm_apply_t *apply, apr_pool_t *pool)
+{
+    apr_hash_t *ids = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
+
+        apr_hash_set(ids,
+                     apr_psprintf(pool, "%" APR_INT64_T_FMT, item->message->id),
+                     APR_HASH_KEY_STRING, item);
+    }
+    return ids;
+}
+
 /* One pass through what is parked: looking each record up there would be one
  * for each. */
 static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
                             apr_pool_t *scratch_pool)
 {
+    const apr_hash_t *present = ids_of(apply, scratch_pool);
     cm_rows_t *rows;
     int i;
 
     CM_TRY(cm_statement_select(
         &rows, apply->node->store,
-        apr_pstrcat(scratch_pool, "SELECT ", wanted,
-                    " FROM inbound_messages t WHERE t.peer = %s"
-                    " AND t.processed_at IS NULL AND t.model IN (",
-                    cm_dialect_repeat("%s", ", ", same->models, scratch_pool),
-                    ") AND t.original_id IN (",
-                    cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")",
-                    NULL),
+        apr_pstrcat(
+            scratch_pool, "SELECT ", wanted,
+            " FROM inbound_messages t WHERE t.peer = %s"
+            " AND t.processed_at IS NULL AND t.model IN (",
+            cm_dialect_repeat("%s", ", ", same->models, scratch_pool), ") AND ",
+            cm_dialect_of_store(apply->node->store)->without_life, " IN (",
+            cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")", NULL),
         (const cm_datum_t *)same->arguments->elts, same->arguments->nelts,
         apply->pool));
     for (i = 0; i < rows->count; i++) {
         cm_identity_t identity = {cm_cell_text(rows, i, 2),
                                   cm_cell_text(rows, i, 3)};
 
-        if (identity.origin && apr_hash_get(same->records,
-                                            same_key(cm_cell_text(rows, i, 1),
-                                                     identity, scratch_pool),
-                                            APR_HASH_KEY_STRING))
+        if (identity.origin &&
+            apr_hash_get(
+                same->records,
+                same_key(cm_cell_text(rows, i, 1), identity, scratch_pool),
+                APR_HASH_KEY_STRING) &&
+            !apr_hash_get((apr_hash_t *)present, cm_cell_text(rows, i, 0),
+                          APR_HASH_KEY_STRING))
             add_row(apply, rows, i);
     }
     return NULL;
@@ -284,6 +312,25 @@ cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
     qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
           compare_items);
     return NULL;
+}
+
+cm_error_t *cm_inbox_rows_add_earlier(cm_apply_t *apply,
+                                      apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *later =
+        apr_array_make(scratch_pool, 4, sizeof(cm_message_t *));
+    int i;
+
+    for (i = 0; i < apply->items->nelts; i++) {
+        cm_message_t *message = CM_NTH(apply->items, i, cm_item_t)->message;
+        const cm_identity_t *identity = &message->identity;
+
+        if (identity->origin && !strcmp(identity->origin, "*") &&
+            cm_identity_life(identity->original_id) > 1)
+            APR_ARRAY_PUSH(later, cm_message_t *) = message;
+    }
+    return later->nelts ? cm_inbox_rows_add_same(apply, later, scratch_pool)
+                        : NULL;
 }
 
 static int most_of(const cm_page_t *page)

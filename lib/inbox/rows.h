@@ -17,10 +17,17 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY the parked messages of its peer that are about the same records
- * as MESSAGES (cm_message_t *), in their order. */
+ * as MESSAGES (cm_message_t *), or about other lives of their shared keys, in
+ * their order. */
 cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
                                    const apr_array_header_t *messages,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Add to APPLY, a page of parked messages, those that are parked about earlier
+ * lives of the same shared keys. */
+cm_error_t *
+cm_inbox_rows_add_earlier(cm_apply_t *apply,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY the next PAGE of parked messages of its peer, with WAITING only
  * those that wait for another record. */

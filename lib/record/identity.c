@@ -117,3 +117,10 @@ const char *cm_identity_without_life(const char **life, const char *original_id,
     return mark ? apr_pstrmemdup(pool, original_id, mark - original_id)
                 : original_id;
 }
+
+int cm_identity_life(const char *original_id)
+{
+    const char *mark = strchr(original_id, LIFE_MARK);
+
+    return mark ? (int)apr_atoi64(mark + 1) : 1;
+}

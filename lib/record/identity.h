@@ -47,4 +47,7 @@ const char *cm_identity_with_life(const char *id, int life, apr_pool_t *pool);
 const char *cm_identity_without_life(const char **life, const char *original_id,
                                      apr_pool_t *pool);
 
+/* Return the number of the life in ORIGINAL_ID: 1, 2 ... */
+int cm_identity_life(const char *original_id);
+
 #endif

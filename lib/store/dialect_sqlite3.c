@@ -221,6 +221,8 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
     .body_bytes = "length(CAST(body AS blob))",
+    .without_life =
+        "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
     .replace_hidden = 1,

@@ -1,0 +1,168 @@
+/* keys=shared: a key that is deleted and given again is a new record, a later
+ * life, with the same row. What is parked of an earlier life must not be
+ * overtaken, and must not touch the row of a later one. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "node/node.h"
+
+#define AHEAD "8000000000000000" /* two centuries ahead */
+
+static cm_settings_t *make_settings(int deletes, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model;
+
+    settings_add_peer(settings, "there", pool);
+    settings_add_peer(settings, "elsewhere", pool);
+    model = settings_add_model(settings, "code", "codes", "id", pool);
+    model->shared_keys = 1;
+    model->deletes = deletes;
+    return settings;
+}
+
+static cm_node_t *open_node(cm_store_t *store, int deletes, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    database_must(
+        cm_node_open(&node, make_settings(deletes, pool), store, pool));
+    return node;
+}
+
+static cm_node_t *make_node(cm_store_t *store, int deletes, apr_pool_t *pool)
+{
+    database_run(store,
+                 "CREATE TABLE codes (id varchar(40) NOT NULL PRIMARY KEY,"
+                 " name varchar(40))");
+    settings_migrate(store, make_settings(deletes, pool), pool);
+    return open_node(store, deletes, pool);
+}
+
+/* A message about the record ID ("k", "k\u001f2") with these attributes. */
+static const char *message(int number, const char *id, const char *action,
+                           const char *clock, const char *name,
+                           apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        "[{\"id\":%d,\"origin\":\"*\",\"original_id\":\"%s\","
+        "\"action\":\"%s\",\"clock\":%s,\"body\":\"{\\\"code\\\":{"
+        "\\\"id\\\":\\\"k\\\"%s%s%s}}\"}]",
+        number, id, action, clock, name ? ",\\\"name\\\":\\\"" : "",
+        name ? name : "", name ? "\\\"" : "");
+}
+
+/* Let PEER send one message; returns how many took effect. */
+static int take(cm_node_t *node, const char *peer, int number, const char *id,
+                const char *action, const char *clock, const char *name,
+                apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(&receipt, node, peer, number - 1,
+                             message(number, id, action, clock, name, pool), 0,
+                             pool));
+    return receipt->applied;
+}
+
+static const char *name_of(cm_node_t *node, apr_pool_t *pool)
+{
+    return database_value(node->store, "SELECT name FROM codes WHERE id = 'k'",
+                          pool);
+}
+
+/* A person lets the parked messages IDS take effect. */
+static int retry(cm_node_t *node, int count, const apr_int64_t *ids,
+                 apr_pool_t *pool)
+{
+    apr_array_header_t *list = apr_array_make(pool, 4, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+    int i;
+
+    for (i = 0; i < count; i++)
+        APR_ARRAY_PUSH(list, apr_int64_t) = ids[i];
+    database_must(cm_inbox_retry_decided(&receipt, node, "there", list,
+                                         CM_DECIDE_THEIRS, pool));
+    return receipt->applied;
+}
+
+static void test_delete_parked(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 1, pool);
+    const apr_int64_t delete[] = {2}, create[] = {3};
+
+    is_int(take(node, "there", 1, "k", "create", "1000", "one", pool), 1,
+           "%s: the first life is created", database_of(store));
+    is_int(take(node, "there", 2, "k", "delete", AHEAD, NULL, pool), 0,
+           "%s: its delete is parked", database_of(store));
+    is_int(take(node, "there", 3, "k\\u001f2", "create", "2000", "two", pool),
+           0, "%s: the next life waits for it", database_of(store));
+    is_str(name_of(node, pool), "one", "%s: the row is still the first one's",
+           database_of(store));
+    is_int(retry(node, 1, create, pool), 0,
+           "%s: nor does a person's retry overtake it", database_of(store));
+    is_int(retry(node, 1, delete, pool), 1, "%s: the delete takes effect",
+           database_of(store));
+    is_int(retry(node, 1, create, pool), 1, "%s: then the next life",
+           database_of(store));
+    is_str(name_of(node, pool), "two", "%s: which has the row",
+           database_of(store));
+}
+
+/* Both messages of the first life are parked, and retried after it is over. */
+static void test_life_parked(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 1, pool);
+    const apr_int64_t first[] = {1, 2};
+
+    take(node, "there", 1, "k", "create", AHEAD, "one", pool);
+    take(node, "there", 2, "k", "delete", AHEAD, NULL, pool);
+    is_int(take(node, "there", 3, "k\\u001f2", "create", "2000", "two", pool),
+           0, "%s: a life waits for one that was never here",
+           database_of(store));
+    is_int(retry(node, 2, first, pool), 2, "%s: that one comes and goes",
+           database_of(store));
+    is_int(take(node, "there", 4, "k\\u001f2", "update", "3000", "new", pool),
+           2, "%s: the next message of the key brings the later life along",
+           database_of(store));
+    is_str(name_of(node, pool), "new", "%s: the row is the later life's",
+           database_of(store));
+}
+
+/* deletes=no: the row of the first life stays, and the next one has it. */
+static void test_taken_over(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 0, pool);
+
+    take(node, "there", 1, "k", "create", "1000", "one", pool);
+    take(node, "there", 2, "k", "delete", "1500", NULL, pool);
+    is_str(name_of(node, pool), "one", "%s: a delete is ignored",
+           database_of(store));
+    is_int(take(node, "there", 3, "k\\u001f2", "create", "2000", "two", pool),
+           1, "%s: the next life takes the row over", database_of(store));
+    is_str(name_of(node, pool), "two", "%s: with its values",
+           database_of(store));
+    node = open_node(store, 1, pool);
+    take(node, "elsewhere", 1, "k", "delete", "1500", NULL, pool);
+    is_str(name_of(node, pool), "two",
+           "%s: a late delete of the first life does not touch it",
+           database_of(store));
+    take(node, "there", 4, "k\\u001f2", "update", "3000", "new", pool);
+    is_str(name_of(node, pool), "new", "%s: updates of the later life do",
+           database_of(store));
+    take(node, "there", 5, "k\\u001f2", "delete", "4000", NULL, pool);
+    is_str(database_value(node->store, "SELECT count(*) FROM codes", pool), "0",
+           "%s: and so does its delete", database_of(store));
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("delete parked", test_delete_parked);
+    database_each("life parked", test_life_parked);
+    database_each("taken over", test_taken_over);
+    apr_terminate();
+    return done_testing();
+}
