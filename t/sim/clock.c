@@ -76,6 +76,11 @@ void sim_clock_at(int node)
     simulated.node = node;
 }
 
+int sim_clock_node(void)
+{
+    return simulated.node;
+}
+
 void sim_clock_pass(apr_interval_time_t span)
 {
     pass(span);

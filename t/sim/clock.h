@@ -20,6 +20,9 @@ void sim_clock_end(void);
 /* Say at which node the process is at work. */
 void sim_clock_at(int node);
 
+/* Return at which. */
+int sim_clock_node(void);
+
 /* Move all clocks on. */
 void sim_clock_pass(apr_interval_time_t span);
 

@@ -2,175 +2,143 @@
 #include "exchange.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include <apr_strings.h>
+
+#include "exchange/run.h"
 #include "inbox/inbox.h"
-#include "node/peer.h"
-#include "outbox/missing.h"
-#include "outbox/outbox.h"
-#include "outbox/read.h"
-#include "outbox/stamp.h"
+#include "outbox/withheld.h"
+#include "gone.h"
+#include "wire.h"
 
-#define BATCHES 400 /* more than any history needs: it does not end */
+#define MOST_WITHHELD 1000
 
-typedef struct run_t {
-    sim_world_t *world;
-    const sim_step_t *step;
-    cm_node_t *from, *to;
-    int from_number, to_number;
-    const char *from_name, *to_name;
-    int *moved;
-    apr_pool_t *pool; /* of the batch */
-} run_t;
+/* Batches until the run is told to end; 0: it is not. */
+static int batches_left;
 
-/* Read the next batch of FROM behind AFTER. */
-static cm_error_t *read_batch(cm_batch_t **batch, run_t *run, apr_int64_t after)
+static cm_error_t *check(apr_pool_t *pool)
 {
-    cm_stamping_t stamping = {.limit = run->step->limit, .peer = run->to_name};
-    cm_reading_t reading = {.peer = run->to_name,
-                            .after = after,
-                            .limits = {run->step->limit, 1 << 20}};
-    int stamped;
-
-    CM_TRY(cm_stamp_chunk(&stamped, run->from, &stamping, run->pool));
-    reading.stamped = stamping.rows;
-    CM_TRY(cm_outbox_read(batch, run->from, &reading, run->pool, run->pool));
-    (*batch)->more |= stamped > 0;
+    if (batches_left && !--batches_left)
+        return CM_FAIL(pool, CM_INTERRUPTED, "told to end");
     return NULL;
 }
 
-/* Write BATCH as it goes over the wire and read it back. */
-static cm_error_t *carry(cm_batch_t *batch, run_t *run)
+static void set_limits(sim_world_t *world, const sim_step_t *step)
 {
-    cm_buffer_t *text = cm_buffer_create(4096, run->pool);
-    int i;
-
-    for (i = 0; i < batch->messages->nelts; i++)
-        cm_message_write(text,
-                         APR_ARRAY_IDX(batch->messages, i, cm_message_t *), 0);
-    cm_buffer_append(text, batch->messages->nelts ? "]" : "[]",
-                     batch->messages->nelts ? 1 : 2);
-    return cm_message_read_batch(&batch->messages, text->data, text->size,
-                                 run->pool);
+    world->nodes[step->node].settings->batch_messages = step->limit;
+    world->nodes[step->peer].settings->batch_messages = step->limit;
 }
 
-static void report(run_t *run, const cm_batch_t *batch,
-                   const cm_receipt_t *receipt)
+static cm_error_t *run(sim_wire_t *wire, const cm_transport_t *transport,
+                       apr_pool_t *pool)
 {
-    int i;
+    const sim_step_t *step = wire->step;
+    sim_node_t *node = &wire->world->nodes[step->node];
+    int directions = step->kind == SIM_PUSH   ? CM_RUN_PUSH
+                     : step->kind == SIM_PULL ? CM_RUN_PULL
+                                              : CM_RUN_PUSH | CM_RUN_PULL;
+    const cm_peer_settings_t *peer =
+        cm_settings_peer(node->settings, sim_schema_node_name(step->peer));
+    cm_session_t *session =
+        cm_session_create(transport, node->settings->name, peer, pool);
 
-    if (!run->world->verbose)
-        return;
-    printf("#   %s -> %s: %d messages, up to %" APR_INT64_T_FMT
-           "; %d applied, %d parked\n",
-           run->from_name, run->to_name, batch->messages->nelts,
-           receipt->received, receipt->applied, receipt->parked->nelts);
-    for (i = 0; i < receipt->parked->nelts; i++) {
-        const cm_parked_t *parked =
-            &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
-
-        printf("#     parked %" APR_INT64_T_FMT " (%s %s): %s\n", parked->id,
-               parked->model, parked->identity.original_id, parked->reason);
-    }
+    session->node = node->node;
+    session->check = check;
+    CM_TRY(cm_session_load(session, pool));
+    return cm_run(session, directions, pool);
 }
 
-/* Let TO receive BATCH. */
-static cm_error_t *receive(cm_receipt_t **receipt, run_t *run,
-                           const cm_batch_t *batch)
+/* Whether a run may end with ERR. */
+static int may_fail(const sim_step_t *step, const cm_error_t *err)
 {
-    apr_int64_t wanted;
-
-    sim_clock_at(run->to_number);
-    CM_TRY(cm_inbox_receive(receipt, &wanted, run->to, run->from_name, batch, 0,
-                            run->pool));
-    report(run, batch, *receipt);
-    *run->moved += (*receipt)->accepted;
-    return NULL;
+    if (err->code == CM_INTERRUPTED)
+        return step->mishap == SIM_MISHAP_STOP;
+    return step->mishap != SIM_MISHAP_NONE && err->code != CM_EPOCH;
 }
 
-/* Where TO wants FROM to go on: what it holds. */
-static cm_error_t *find_place(apr_int64_t *after, run_t *run)
+void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
 {
-    cm_peer_t *peer;
-
-    sim_clock_at(run->to_number);
-    CM_TRY(cm_peer_load(&peer, run->to, run->from_name, 0, run->pool));
-    *after = peer->received;
-    sim_clock_at(run->from_number);
-    return cm_outbox_confirm(run->from, run->to_name, *after, *after,
-                             run->pool);
-}
-
-/* One batch, if there is one; *MORE: go on. */
-static cm_error_t *exchange(int *more, run_t *run, apr_int64_t *after)
-{
-    cm_batch_t *batch;
-    cm_receipt_t *receipt;
-
-    sim_clock_at(run->from_number);
-    CM_TRY(read_batch(&batch, run, *after));
-    *more = batch->more;
-    if (!batch->messages->nelts && batch->last <= *after)
-        return NULL;
-    CM_TRY(carry(batch, run));
-    CM_TRY(receive(&receipt, run, batch));
-    if (run->step->mishap == SIM_MISHAP_TWICE)
-        CM_TRY(receive(&receipt, run, batch));
-    *after = receipt->received;
-    if (run->step->mishap == SIM_MISHAP_REPLY ||
-        run->step->mishap == SIM_MISHAP_STOP)
-        *more = 0;
-    if (run->step->mishap == SIM_MISHAP_REPLY)
-        return NULL;
-    sim_clock_at(run->from_number);
-    return cm_outbox_confirm(run->from, run->to_name, *after, *after,
-                             run->pool);
-}
-
-void sim_exchange_push(sim_world_t *world, const sim_step_t *step, int from,
-                       int to, int *moved)
-{
-    run_t run = {.world = world,
-                 .step = step,
-                 .from = world->nodes[from].node,
-                 .to = world->nodes[to].node,
-                 .from_number = from,
-                 .to_number = to,
-                 .from_name = sim_schema_node_name(from),
-                 .to_name = sim_schema_node_name(to),
-                 .moved = moved};
-    apr_int64_t after = 0, said;
-    int more = 1, batches = 0;
-
-    apr_pool_create(&run.pool, world->pool);
-    sim_clock_at(from);
-    if (sim_world_must(world, "publish what was missing",
-                       cm_missing_publish(&said, run.from, run.pool)) &&
-        sim_world_must(world, "meet", find_place(&after, &run)))
-        while (more && batches++ < BATCHES) {
-            apr_pool_clear(run.pool);
-            if (!sim_world_must(world, "exchange",
-                                exchange(&more, &run, &after)))
-                break;
-        }
-    if (batches > BATCHES)
-        sim_world_fail(world, "endless", "a run does not end");
-    apr_pool_destroy(run.pool);
-}
-
-void sim_exchange_retry(sim_world_t *world, int node, int peer, int *moved)
-{
-    cm_receipt_t *receipt;
-    apr_pool_t *pool;
-    apr_int64_t said = 0;
+    sim_node_t *node = &world->nodes[step->node];
+    cm_transport_t transport;
     cm_error_t *err;
+    apr_pool_t *pool;
+    sim_wire_t wire;
 
     apr_pool_create(&pool, world->pool);
-    sim_clock_at(node);
-    err = cm_missing_publish(&said, world->nodes[node].node, pool);
-    if (!err)
-        err = cm_inbox_retry(&receipt, world->nodes[node].node,
-                             sim_schema_node_name(peer), pool);
-    if (sim_world_must(world, "retry", err))
-        *moved += (int)said + receipt->applied;
+    set_limits(world, step);
+    batches_left = step->mishap == SIM_MISHAP_STOP ? step->mishap_at + 1 : 0;
+    transport = sim_wire_transport(&wire, world, step, pool);
+    sim_clock_at(step->node);
+    if (step->mishap == SIM_MISHAP_GONE_CALLER)
+        sim_gone_at(step->node, 1 + step->mishap_number / 2,
+                    step->mishap_number % 2);
+    cm_node_renew(node->node);
+    err = run(&wire, &transport, pool);
+    if (sim_gone_end())
+        sim_world_reopen(world, step->node);
+    else if (!err || !may_fail(step, err))
+        sim_world_must(world, "exchange", err);
+    else if (world->verbose)
+        printf("#   the run ends: %s\n", cm_error_text(err, pool));
     apr_pool_destroy(pool);
+}
+
+/* Publish again what is withheld from PEER. */
+static cm_error_t *send_withheld(cm_node_t *node, const char *peer,
+                                 apr_pool_t *pool)
+{
+    apr_array_header_t *rows;
+    apr_int64_t count;
+    int i;
+
+    CM_TRY(cm_withheld_list(&rows, node, peer, MOST_WITHHELD, pool));
+    for (i = 0; i < rows->nelts; i++)
+        CM_TRY(cm_withheld_retry(&count, node, peer,
+                                 APR_ARRAY_IDX(rows, i, cm_withheld_t).seq,
+                                 pool));
+    return NULL;
+}
+
+void sim_exchange_retry(sim_world_t *world, int number)
+{
+    sim_node_t *node = &world->nodes[number];
+    apr_pool_t *pool;
+    int i;
+
+    apr_pool_create(&pool, world->pool);
+    sim_clock_at(number);
+    for (i = 0; i < node->settings->peers->nelts; i++) {
+        const char *peer =
+            APR_ARRAY_IDX(node->settings->peers, i, cm_peer_settings_t *)->name;
+        cm_receipt_t *receipt;
+        cm_error_t *err = cm_inbox_retry(&receipt, node->node, peer, pool);
+
+        if (!err)
+            err = send_withheld(node->node, peer, pool);
+        sim_world_must(world, "retry", err);
+    }
+    apr_pool_destroy(pool);
+}
+
+const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool)
+{
+    static const char sql[] =
+        "SELECT (SELECT last_seq FROM communicator_node),"
+        " (SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL),"
+        " (SELECT sum(received) + sum(confirmed) FROM communicator_peers)";
+    const char *text = "";
+    int i, j;
+
+    for (i = 0; i < world->schema->nodes; i++) {
+        apr_array_header_t *rows =
+            sim_node_select(&world->nodes[i].sessions[0], sql, 3, pool);
+
+        for (j = 0; j < 3; j++) {
+            const char *cell = APR_ARRAY_IDX(rows, 0, const char **)[j];
+
+            text = apr_pstrcat(pool, text, " ", cell ? cell : "-", NULL);
+        }
+    }
+    return text;
 }

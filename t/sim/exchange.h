@@ -1,17 +1,16 @@
-/* Exchanging messages between two nodes: what communicator-sync and
- * mod_communicator do, by calls of the library. */
+/* Runs between two nodes: what communicator-sync and mod_communicator do. */
 #ifndef SIM_EXCHANGE_H
 #define SIM_EXCHANGE_H
 
 #include "world.h"
 
-/* Send what FROM has to TO, as STEP says; *MOVED grows by the messages that
- * arrived. */
-void sim_exchange_push(sim_world_t *world, const sim_step_t *step, int from,
-                       int to, int *moved);
+/* Let STEP's node call its peer, as STEP says. */
+void sim_exchange_run(sim_world_t *world, const sim_step_t *step);
 
-/* Retry at NODE what is parked of PEER, and publish what was missing; *MOVED
- * grows by the messages that took effect. */
-void sim_exchange_retry(sim_world_t *world, int node, int peer, int *moved);
+/* Retry at NODE all that is parked, as the command does. */
+void sim_exchange_retry(sim_world_t *world, int node);
+
+/* Return what moves when messages do, as text. */
+const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool);
 
 #endif

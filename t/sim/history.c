@@ -282,18 +282,22 @@ static void draw_transaction(draw_t *draw, int node, int session)
             session;
 }
 
-/* The first node is the hub, with which all others exchange. */
 static void draw_sync(draw_t *draw)
 {
-    int peer = 1 + below(draw, draw->schema->nodes - 1);
-    int turned = chance(draw, 50);
-    sim_step_t *step =
-        add(draw, chance(draw, 60) ? SIM_SYNC : SIM_PUSH, turned ? peer : 0);
+    const sim_link_t *link =
+        &draw->schema->links[below(draw, draw->schema->nodes - 1)];
+    static const sim_step_e kinds[] = {SIM_SYNC, SIM_SYNC, SIM_SYNC, SIM_PUSH,
+                                       SIM_PULL};
+    sim_step_t *step = add(draw, kinds[below(draw, 5)], link->caller);
 
-    step->peer = turned ? 0 : peer;
+    step->peer = link->callee;
     step->limit = chance(draw, 70) ? 1 + below(draw, 7) : 100;
-    if (draw->level && chance(draw, 25))
-        step->mishap = (sim_mishap_e)(1 + below(draw, 3));
+    step->packs = chance(draw, 20);
+    step->number = (apr_int64_t)below(draw, 1 << 30);
+    if (draw->level && chance(draw, 35))
+        step->mishap = (sim_mishap_e)(1 + below(draw, SIM_MISHAPS - 1));
+    step->mishap_at = 1 + below(draw, 1 + below(draw, 5));
+    step->mishap_number = below(draw, chance(draw, 50) ? 40 : 200);
 }
 
 static void draw_clock(draw_t *draw, int node)

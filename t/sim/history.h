@@ -15,8 +15,9 @@ typedef enum sim_step_e {
     SIM_BEGIN,
     SIM_COMMIT,
     SIM_ROLLBACK,
-    SIM_SYNC,    /* both directions between NODE and PEER */
+    SIM_SYNC,    /* both directions between NODE and PEER, which it calls */
     SIM_PUSH,    /* from NODE to PEER */
+    SIM_PULL,    /* from PEER to NODE */
     SIM_CLOCK,   /* the clock of NODE is wrong by NUMBER */
     SIM_PUBLISH, /* all of TABLE at NODE */
     SIM_PURGE,
@@ -37,11 +38,19 @@ typedef struct sim_cell_t {
 #define SIM_CELL_TAG (-2)
 #define SIM_ROWS     4
 
+/* What happens to one request of a run, or to the run. */
 typedef enum sim_mishap_e {
     SIM_MISHAP_NONE,
-    SIM_MISHAP_REPLY, /* the reply of a batch is lost, the run ends */
-    SIM_MISHAP_TWICE, /* each batch arrives twice */
-    SIM_MISHAP_STOP   /* the run ends after a batch */
+    SIM_MISHAP_REQUEST,     /* it is lost */
+    SIM_MISHAP_REPLY,       /* its reply is lost */
+    SIM_MISHAP_TWICE,       /* it arrives twice */
+    SIM_MISHAP_LATE,        /* it arrives behind later ones; no reply */
+    SIM_MISHAP_CUT_REQUEST, /* its body ends early */
+    SIM_MISHAP_CUT_REPLY,
+    SIM_MISHAP_GONE_CALLEE, /* the server's process ends at some statement */
+    SIM_MISHAP_GONE_CALLER, /* the caller's process does */
+    SIM_MISHAP_STOP,        /* the run is told to end after some batches */
+    SIM_MISHAPS
 } sim_mishap_e;
 
 typedef struct sim_step_t {
@@ -52,7 +61,10 @@ typedef struct sim_step_t {
     apr_array_header_t *cells[SIM_ROWS]; /* sim_cell_t */
     const char *where;
     int peer, limit;
+    int packs; /* bodies, both ways */
     sim_mishap_e mishap;
+    int mishap_at;     /* which request, or batch */
+    int mishap_number; /* 0 to 199: which statement, how much of a body */
     apr_int64_t number;
     int gone; /* left out by shrinking */
 } sim_step_t;

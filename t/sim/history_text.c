@@ -164,15 +164,24 @@ const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,
 
 static const char *sync_words(const sim_step_t *step, apr_pool_t *pool)
 {
-    static const char *const mishaps[] = {"", ", a reply is lost",
-                                          ", each batch arrives twice",
-                                          ", ends after a batch"};
+    static const char *const mishaps[] = {"",
+                                          ", request %d is lost",
+                                          ", reply %d is lost",
+                                          ", request %d arrives twice",
+                                          ", request %d is late",
+                                          ", request %d is cut",
+                                          ", reply %d is cut",
+                                          ", request %d ends its server",
+                                          ", its process ends",
+                                          ", ends after batch %d"};
+    const char *kind = step->kind == SIM_SYNC   ? "sync with"
+                       : step->kind == SIM_PUSH ? "push to"
+                                                : "pull from";
 
-    return apr_psprintf(pool, "%s %s %s, %d at a time%s",
-                        step->kind == SIM_PUSH ? "push" : "sync",
-                        step->kind == SIM_PUSH ? "to" : "with",
-                        sim_schema_node_name(step->peer), step->limit,
-                        mishaps[step->mishap]);
+    return apr_pstrcat(
+        pool, kind, " ", sim_schema_node_name(step->peer),
+        apr_psprintf(pool, ", %d at a time", step->limit),
+        apr_psprintf(pool, mishaps[step->mishap], step->mishap_at), NULL);
 }
 
 const char *sim_history_words(const sim_schema_t *schema,
@@ -184,6 +193,7 @@ const char *sim_history_words(const sim_schema_t *schema,
     switch (step->kind) {
     case SIM_SYNC:
     case SIM_PUSH:
+    case SIM_PULL:
         text = sync_words(step, pool);
         break;
     case SIM_CLOCK:

@@ -121,6 +121,22 @@ static void draw_table(draw_t *draw, int number)
         add_reference(draw, number);
 }
 
+/* A pair; or three nodes with one of them in the middle, which calls the
+ * others, is called by them, or both. */
+static void draw_links(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "links");
+    int middle = sim_random_below(&random, schema->nodes), i, other = 0;
+
+    for (i = 0; i < schema->nodes - 1; i++, other++) {
+        int calls = sim_random_chance(&random, 50);
+
+        other += other == middle;
+        schema->links[i] =
+            (sim_link_t){calls ? middle : other, calls ? other : middle};
+    }
+}
+
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases)
 {
@@ -132,6 +148,7 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     schema->seed = seed;
     schema->nodes = nodes;
     memcpy(schema->databases, databases, sizeof(schema->databases));
+    draw_links(schema);
     schema->count = 1 + sim_random_below(&draw.random, 4);
     draw.rules = sim_random_below(&draw.random, 5);
     draw.rules = draw.rules < 2 ? 0 : draw.rules < 4 ? 1 : 2;
@@ -283,6 +300,23 @@ static const char *model(const sim_schema_t *schema, int node,
     return line;
 }
 
+/* The line of NODE for its peer by LINK, or "". */
+static const char *peer(const sim_link_t *link, int node, apr_pool_t *pool)
+{
+    const char *other;
+
+    if (node != link->caller && node != link->callee)
+        return "";
+    other = sim_schema_node_name(node == link->caller ? link->callee
+                                                      : link->caller);
+    return node == link->callee
+               ? apr_psprintf(pool, "CommunicatorPeer %s user=%s\n", other,
+                              other)
+               : apr_psprintf(pool,
+                              "CommunicatorPeer %s uri=http://localhost/%s\n",
+                              other, other);
+}
+
 const char *sim_schema_configuration(const sim_schema_t *schema, int node,
                                      apr_pool_t *pool)
 {
@@ -290,12 +324,9 @@ const char *sim_schema_configuration(const sim_schema_t *schema, int node,
                                    sim_schema_node_name(node), "\n", NULL);
     int i;
 
-    /* The first node is the hub. */
-    for (i = 0; i < schema->nodes; i++)
-        if (i != node && (!i || !node))
-            text = apr_pstrcat(pool, text, "CommunicatorPeer ",
-                               sim_schema_node_name(i),
-                               " user=", sim_schema_node_name(i), "\n", NULL);
+    for (i = 0; i < schema->nodes - 1; i++)
+        text =
+            apr_pstrcat(pool, text, peer(&schema->links[i], node, pool), NULL);
     for (i = 0; i < schema->count; i++)
         if (!schema->tables[i].gone)
             text = apr_pstrcat(pool, text,

@@ -58,9 +58,15 @@ typedef struct sim_table_t {
     int gone;            /* left out by shrinking */
 } sim_table_t;
 
+/* Two nodes that exchange messages. All links together are a tree. */
+typedef struct sim_link_t {
+    int caller, callee;
+} sim_link_t;
+
 typedef struct sim_schema_t {
     apr_uint64_t seed;
     int nodes;
+    sim_link_t links[SIM_NODES - 1];
     sim_database_e databases[SIM_NODES];
     int count;
     sim_table_t tables[SIM_TABLES];

@@ -101,7 +101,7 @@ static int simplify(shrink_t *shrink)
 
         if (step->gone)
             continue;
-        if (step->kind == SIM_SYNC || step->kind == SIM_PUSH) {
+        if (step->kind >= SIM_SYNC && step->kind <= SIM_PULL) {
             some |= try_number(shrink, &step->limit, 100);
             some |= try_number(shrink, (int *)&step->mishap, SIM_MISHAP_NONE);
         }

@@ -11,6 +11,7 @@
 #include "outbox/publish.h"
 #include "exchange.h"
 #include "judge.h"
+#include "wire.h"
 
 #define ROUNDS 12 /* after so many nothing may move any more */
 
@@ -174,16 +175,22 @@ static void make_room(sim_world_t *world, int number, int all)
     }
 }
 
-static void exchange(sim_world_t *world, const sim_step_t *step, int *moved)
+static void exchange(sim_world_t *world, const sim_step_t *step)
 {
-    make_room(world, step->node, 0);
-    make_room(world, step->peer, 0);
-    sim_exchange_push(world, step, step->node, step->peer, moved);
-    if (step->kind == SIM_PUSH || step->mishap == SIM_MISHAP_STOP)
-        return;
-    sim_exchange_push(world, step, step->peer, step->node, moved);
-    sim_exchange_retry(world, step->peer, step->node, moved);
-    sim_exchange_retry(world, step->node, step->peer, moved);
+    int i;
+
+    /* Late requests may concern any node. */
+    for (i = 0; i < world->schema->nodes; i++)
+        make_room(world, i, 0);
+    sim_exchange_run(world, step);
+}
+
+void sim_world_reopen(sim_world_t *world, int node)
+{
+    const char *error = sim_node_open(&world->nodes[node]);
+
+    if (error)
+        sim_world_fail(world, "reopen", "%s", error);
 }
 
 static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
@@ -208,21 +215,11 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
     }
 }
 
-static void retry(sim_world_t *world, int node, int *moved)
-{
-    int peer;
-
-    for (peer = 0; peer < world->schema->nodes; peer++)
-        if (peer != node && (!peer || !node))
-            sim_exchange_retry(world, node, peer, moved);
-}
-
 /* What is done at a node beside the application's work. */
 static void other(sim_world_t *world, const sim_step_t *step)
 {
     sim_node_t *node = &world->nodes[step->node];
     const char *error = NULL;
-    int moved = 0;
 
     sim_clock_at(step->node);
     if (step->kind == SIM_CLOCK) {
@@ -232,11 +229,11 @@ static void other(sim_world_t *world, const sim_step_t *step)
     }
     make_room(world, step->node, step->kind == SIM_MIGRATE);
     if (step->kind == SIM_REOPEN)
-        error = sim_node_open(node);
+        sim_world_reopen(world, step->node);
     else if (step->kind == SIM_MIGRATE)
         error = sim_node_migrate(node);
     else if (step->kind == SIM_RETRY)
-        retry(world, step->node, &moved);
+        sim_exchange_retry(world, step->node);
     else
         sim_world_must(world, "operate", operate(world, step));
     if (error)
@@ -247,16 +244,15 @@ static void play(sim_world_t *world, const sim_step_t *step)
 {
     const char *sql = sim_history_sql(world->schema, step, world->step_pool);
     const char *error = NULL;
-    int moved = 0;
 
     if (world->verbose)
         printf("%s\n",
                sim_history_words(world->schema, step, world->step_pool));
     sim_clock_pass(1000);
     sim_clock_at(step->node);
-    if (step->kind == SIM_SYNC || step->kind == SIM_PUSH)
-        exchange(world, step, &moved);
-    else if (step->kind > SIM_PUSH)
+    if (step->kind >= SIM_SYNC && step->kind <= SIM_PULL)
+        exchange(world, step);
+    else if (step->kind > SIM_PULL)
         other(world, step);
     else if (!sql)
         return;
@@ -271,26 +267,30 @@ static void play(sim_world_t *world, const sim_step_t *step)
 /* Exchange until nothing moves. */
 static void settle(sim_world_t *world)
 {
-    int round, i, moved = 1, quiet = 0;
+    const char *before = "", *after;
+    int round, i, quiet = 0;
 
     for (i = 0; i < world->schema->nodes; i++) {
         make_room(world, i, 1);
         sim_node_skew(&world->nodes[i], 0);
     }
     sim_clock_agree();
+    sim_wire_deliver(world);
     for (round = 0; quiet < 2 && round < ROUNDS && !world->failure; round++) {
-        moved = 0;
-        for (i = 1; i < world->schema->nodes; i++) {
-            sim_step_t step = {
-                .kind = SIM_SYNC, .node = 0, .peer = i, .limit = 100};
+        for (i = 0; i < world->schema->nodes - 1; i++) {
+            sim_step_t step = {.kind = SIM_SYNC,
+                               .node = world->schema->links[i].caller,
+                               .peer = world->schema->links[i].callee,
+                               .limit = 100};
 
-            exchange(world, &step, &moved);
+            exchange(world, &step);
         }
-        quiet = moved ? 0 : quiet + 1;
+        after = sim_exchange_state(world, world->pool);
+        quiet = strcmp(before, after) ? 0 : quiet + 1;
+        before = after;
     }
     if (quiet < 2)
-        sim_world_fail(world, "restless", "%d messages moved in the last round",
-                       moved);
+        sim_world_fail(world, "restless", "messages moved in the last round");
 }
 
 static void make_nodes(sim_world_t *world)
@@ -299,6 +299,7 @@ static void make_nodes(sim_world_t *world)
     int i, session;
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
+    world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {
         error = sim_node_make(&world->nodes[i], world->schema, i, world->pool);
         for (session = 0; session < SIM_SESSIONS; session++)

@@ -27,6 +27,7 @@ typedef struct sim_world_t {
     sim_node_t nodes[SIM_NODES];
     apr_array_header_t *events; /* sim_event_t */
     apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
+    apr_array_header_t *late; /* requests that arrive later: wire.c */
     int verbose;
     const char *failure; /* one word for its kind, then what; NULL: well */
     apr_pool_t *pool;    /* of the history */
@@ -42,6 +43,9 @@ void sim_world_fail(sim_world_t *world, const char *kind, const char *format,
  * is a busy database. Returns whether ERR is NULL. */
 int sim_world_must(sim_world_t *world, const char *doing,
                    const cm_error_t *err);
+
+/* The process at NODE has ended: another one begins. */
+void sim_world_reopen(sim_world_t *world, int node);
 
 /* Play the whole history in a world made for it, let it come to rest, and judge
  * it: world->failure says what is wrong. */

@@ -1,0 +1,30 @@
+/* The wire between two nodes of one process: a transport whose requests the
+ * other node serves at once, unless the step wants it otherwise. */
+#ifndef SIM_WIRE_H
+#define SIM_WIRE_H
+
+#include "exchange/transport.h"
+#include "world.h"
+
+typedef struct sim_wire_t {
+    sim_world_t *world;
+    const sim_step_t *step;
+    int caller, callee;
+    int count; /* of requests sent */
+    struct sim_request_t *request;
+    int is_served;
+    cm_transport_reply_t *reply;
+    const char *lost; /* why no reply comes, or NULL */
+    apr_table_t *headers;
+    sim_random_t random;
+    apr_pool_t *pool; /* of the run */
+} sim_wire_t;
+
+/* Return the transport for STEP, whose state WIRE becomes. */
+cm_transport_t sim_wire_transport(sim_wire_t *wire, sim_world_t *world,
+                                  const sim_step_t *step, apr_pool_t *pool);
+
+/* Serve the requests that are late, all of them. */
+void sim_wire_deliver(sim_world_t *world);
+
+#endif
