@@ -206,6 +206,36 @@ sub dangling {
     is($_->value($missing), 1, '  who are missed no more') for $here, $there;
 }
 
+# A new record under the key of a deleted one: what refers to the key now
+# refers to another record, though no row of it changed.
+sub replaced_parents {
+    my $notes = 'select n.text, p.name from notes n '
+      . "left join people p on p.id = n.person_id where n.text like 'of %'";
+
+    app($here, <<'SQL');
+insert into people (id, name) values (710, 'first'), (711, 'reader');
+insert into pages (id, author_id, title) values (712, 703, 'old page');
+update people set page_id = 712 where id = 711;
+insert into notes (person_id, text) values (710, 'of 710');
+SQL
+    $pair->sync('records that refer to others');
+    app($here, <<'SQL');
+begin;
+delete from people where id = 710;
+insert into people (id, name) values (710, 'second');
+delete from pages where id = 712;
+insert into pages (id, author_id, title) values (712, 703, 'new page');
+commit;
+SQL
+    $pair->sync('these are replaced under their keys');
+    $pair->sync('the next run');
+    people_are("p.name in ('first', 'second', 'reader')",
+        [['reader', undef, undef, 'new page'], ['second', undef, undef, undef]],
+        'a reference that may be null leads to the new record');
+    $pair->both_have($notes, [['of 710', 'second']],
+        '  and one that may not');
+}
+
 sub unique_values {
     app($here, "insert into people (name, city) values "
         . "('left', '1'), ('right', '2');");
@@ -248,6 +278,7 @@ Communicator::Test::Pair->for_each(
     references();
     parents();
     dangling();
+    replaced_parents();
     unique_values();
     $pair->is_settled('in the end');
     $pair->stop;

@@ -1,6 +1,8 @@
 /* The mappings of records that have just been written. */
 #include "apply/internal.h"
 
+#include "outbox/missing.h"
+
 /* A mapping that this run has saved before has an id by now: read it, or the
  * mapping would be inserted twice. */
 static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
@@ -116,6 +118,25 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, cm_record_t **records,
                         : NULL;
 }
 
+/* Note the shared keys that records have again: what refers to them here now
+ * refers to another record. */
+static cm_error_t *note_reused(cm_run_t *run, cm_record_t **records,
+                               const cm_mapping_t *mappings, int count,
+                               apr_pool_t *scratch_pool)
+{
+    const cm_model_t *model = records[0]->table->model;
+    apr_array_header_t *reused =
+        apr_array_make(scratch_pool, 1, sizeof(const char *));
+    int i;
+
+    for (i = 0; model->shared_keys && i < count; i++)
+        if (records[i]->effect->save && !mappings[i].id &&
+            mappings[i].local_id &&
+            cm_identity_life(mappings[i].identity.original_id) > 1)
+            APR_ARRAY_PUSH(reused, const char *) = mappings[i].local_id;
+    return cm_missing_note(run->node, model, reused, scratch_pool);
+}
+
 cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
                               cm_mapping_t *mappings, int count,
                               apr_pool_t *scratch_pool)
@@ -127,6 +148,7 @@ cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
     CM_TRY(name_new(run, records, mappings, count, scratch_pool));
     CM_TRY(free_ids(run, records, mappings, count, scratch_pool));
     CM_TRY(end_earlier_lives(run, records, count, scratch_pool));
+    CM_TRY(note_reused(run, records, mappings, count, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!records[i]->effect->save)
             continue;

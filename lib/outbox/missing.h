@@ -1,6 +1,9 @@
-/* Records that other records refer to and that are not here yet: without a
- * foreign key an application may write the child first. Such a reference is
- * sent as NULL and noted in communicator_missing. Once the record is here, the
+/* Local ids to which rows refer, but not as their peers know it:
+ * - A record that is not here yet: without a foreign key an application may
+ *   write the child first. Such a reference is sent as NULL.
+ * - A new record under the key of a deleted one: a reference sent before leads
+ *   to the deleted one.
+ * They are noted in communicator_missing. Once such a record is here, the
  * records that refer to it are published again. */
 #ifndef CM_OUTBOX_MISSING_H
 #define CM_OUTBOX_MISSING_H
@@ -13,7 +16,8 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Note that records of MODEL with LOCAL_IDS are missing, once each. */
+/* Note LOCAL_IDS of records of MODEL, once each; nothing if no model that is
+ * published here refers to MODEL. */
 cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
                             const apr_array_header_t *local_ids,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
+#include "outbox/missing.h"
 #include "outbox/outbox.h"
 #include "outbox/read_internal.h"
 #include "outbox/unstamped.h"
@@ -218,6 +219,7 @@ static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
         return err;
     group->model = model;
     group->ids = cm_id_set_create(16, stamp->pool);
+    group->reused = cm_id_set_create(1, stamp->pool);
     group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
     apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
     return NULL;
@@ -406,6 +408,38 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }
 
+/* Return the ids of GROUP that new records have again. */
+static apr_array_header_t *reused_ids(const cm_stamp_model_t *group,
+                                      apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < group->reused->ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(group->reused->ids, i, const char *);
+
+        if (apr_hash_get(group->alive, id, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(ids, const char *) = id;
+    }
+    return ids;
+}
+
+/* Note the ids that new records have again: rows that refer to such an id did
+ * not change, but refer to another record now. */
+static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
+{
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(scratch_pool, stamp->models); at;
+         at = apr_hash_next(at)) {
+        const cm_stamp_model_t *group = apr_hash_this_val(at);
+
+        CM_TRY(cm_missing_note(stamp->node, group->model,
+                               reused_ids(group, scratch_pool), scratch_pool));
+    }
+    return NULL;
+}
+
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
     apr_array_header_t *rows;
@@ -427,6 +461,7 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     apr_pool_create(&subpool, stamp->pool);
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
     apr_pool_clear(subpool);
+    CM_TRY(note_reused(stamp, subpool));
     CM_TRY(write_rows(stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
     return NULL;

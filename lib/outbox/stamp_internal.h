@@ -17,6 +17,8 @@ typedef struct cm_stamp_model_t {
     apr_hash_t *alive;           /* local id -> cm_mapping_t * */
     apr_hash_t *named;           /* identity key -> cm_mapping_t * */
     apr_hash_t *lives;           /* local id -> int *: the next free one */
+    cm_id_set_t *reused;         /* local ids of deleted records, some of which
+                                    new ones have again */
 } cm_stamp_model_t;
 
 /* One row. */

@@ -26,6 +26,7 @@ static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                           .clock = clock,
                           .base = mapping->clocks.clock};
     apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING, NULL);
+    cm_id_set_add(group->reused, mapping->local_id);
     mapping->local_id = NULL;
     mapping->deleted_at = clock;
     mapping->clocks.clock = clock;
@@ -45,6 +46,8 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
         *life = cm_mapping_first_life(stamp->node, group->model);
         apr_hash_set(group->lives, local_id, APR_HASH_KEY_STRING, life);
     }
+    if (*life > cm_mapping_first_life(stamp->node, group->model))
+        cm_id_set_add(group->reused, local_id);
     mapping->type = group->model->type;
     mapping->local_id = local_id;
     mapping->identity = cm_mapping_identity_of_local(

@@ -19,6 +19,9 @@ static cm_settings_t *make_settings(int deletes, apr_pool_t *pool)
     model = settings_add_model(settings, "code", "codes", "id", pool);
     model->shared_keys = 1;
     model->deletes = deletes;
+    model = settings_add_model(settings, "item", "items", "id", pool);
+    APR_ARRAY_PUSH(model->references, cm_reference_t) =
+        (cm_reference_t){"code_id", "code"};
     return settings;
 }
 
@@ -36,6 +39,8 @@ static cm_node_t *make_node(cm_store_t *store, int deletes, apr_pool_t *pool)
     database_run(store,
                  "CREATE TABLE codes (id varchar(40) NOT NULL PRIMARY KEY,"
                  " name varchar(40))");
+    database_run(store, "CREATE TABLE items (id integer NOT NULL PRIMARY KEY,"
+                        " code_id varchar(40))");
     settings_migrate(store, make_settings(deletes, pool), pool);
     return open_node(store, deletes, pool);
 }
@@ -108,6 +113,11 @@ static void test_delete_parked(cm_store_t *store, apr_pool_t *pool)
     is_int(retry(node, 1, create, pool), 1, "%s: then the next life",
            database_of(store));
     is_str(name_of(node, pool), "two", "%s: which has the row",
+           database_of(store));
+    is_str(database_value(node->store,
+                          "SELECT local_record_id FROM communicator_missing",
+                          pool),
+           "k", "%s: and what refers to the key will be published",
            database_of(store));
 }
 
