@@ -9,7 +9,7 @@
 #include "exchange/run.h"
 #include "inbox/inbox.h"
 #include "outbox/withheld.h"
-#include "gone.h"
+#include "sqlite.h"
 #include "wire.h"
 
 #define MOST_WITHHELD 1000
@@ -71,11 +71,11 @@ void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
     transport = sim_wire_transport(&wire, world, step, pool);
     sim_clock_at(step->node);
     if (step->mishap == SIM_MISHAP_GONE_CALLER)
-        sim_gone_at(step->node, 1 + step->mishap_number / 2,
-                    step->mishap_number % 2);
+        sim_sqlite_gone_at(step->node, 1 + step->mishap_number / 2,
+                           step->mishap_number % 2);
     cm_node_renew(node->node);
     err = run(&wire, &transport, pool);
-    if (sim_gone_end())
+    if (sim_sqlite_gone_end())
         sim_world_reopen(world, step->node);
     else if (!err || !may_fail(step, err))
         sim_world_must(world, "exchange", err);

@@ -18,6 +18,7 @@
 #include <apr_strings.h>
 
 #include "shrink.h"
+#include "sqlite.h"
 #include "world.h"
 
 /* So many histories in a row share a schema, whose empty databases are made
@@ -252,6 +253,7 @@ int main(int argc, char **argv)
     const char *folder;
     int failed;
 
+    sim_sqlite_begin();
     apr_initialize();
     apr_pool_create(&options.pool, NULL);
     apr_dbd_init(options.pool);

@@ -10,7 +10,7 @@
 #include "exchange/log.h"
 #include "exchange/serve.h"
 #include "record/clocks.h"
-#include "gone.h"
+#include "sqlite.h"
 
 #define TRIES 3 /* with the database, as mod_communicator does */
 
@@ -81,7 +81,7 @@ static void log_text(void *baton, cm_log_e level, const char *text)
         printf("#     %s: %s\n", name, text);
     /* A late request may look as if its sender had been restored. */
     if (level <= CM_LOG_ERROR && is_fault(text) && !host->request->cut &&
-        !host->request->late && !sim_gone(host->request->callee))
+        !host->request->late && !sim_sqlite_is_gone(host->request->callee))
         sim_world_fail(host->world, "served", "%s: %s", name, text);
 }
 
@@ -223,10 +223,10 @@ static const cm_answer_t *serve_or_go(sim_wire_t *wire, apr_pool_t *pool)
     int gone = befalls(wire, SIM_MISHAP_GONE_CALLEE);
 
     if (gone)
-        sim_gone_at(wire->callee, 1 + step->mishap_number / 2,
-                    step->mishap_number % 2);
+        sim_sqlite_gone_at(wire->callee, 1 + step->mishap_number / 2,
+                           step->mishap_number % 2);
     answer = serve(wire->world, wire->request, pool);
-    if (gone && sim_gone_end()) {
+    if (gone && sim_sqlite_gone_end()) {
         wire->lost = "the server's process is gone";
         sim_world_reopen(wire->world, wire->callee);
         sim_clock_at(wire->caller);
@@ -239,7 +239,7 @@ static void carry(sim_wire_t *wire, apr_pool_t *pool)
     const cm_answer_t *answer;
 
     wire->is_served = 1;
-    if (sim_gone(wire->caller)) {
+    if (sim_sqlite_is_gone(wire->caller)) {
         wire->lost = "the caller's process is gone";
     }
     else if (befalls(wire, SIM_MISHAP_REQUEST)) {

@@ -1,0 +1,211 @@
+/* See sqlite.h. */
+#include "sqlite.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define OK       0
+#define IO_ERROR 10
+#define SCHEMA   17
+/* Arguments of sqlite3_config(). */
+#define SINGLE_THREAD 1
+#define MEMORY_STATUS 9
+#define LOOKASIDE     13
+
+#define SLOTS 1024 /* a power of two */
+
+typedef struct sqlite3 sqlite3;
+typedef struct sqlite3_stmt sqlite3_stmt;
+
+/* A statement that is kept. */
+typedef struct kept_t {
+    sqlite3 *connection;
+    sqlite3_stmt *statement;
+    char *sql;
+    int busy;  /* somebody has it */
+    int stale; /* the schema has changed since */
+} kept_t;
+
+static kept_t kept[SLOTS];
+
+static struct {
+    int node;
+    int left; /* statements to go; 0: never gone */
+    int after;
+    int gone;
+} process;
+
+static struct {
+    int (*prepare)(sqlite3 *, const char *, int, sqlite3_stmt **,
+                   const char **);
+    int (*step)(sqlite3_stmt *);
+    int (*reset)(sqlite3_stmt *);
+    int (*clear)(sqlite3_stmt *);
+    int (*finalize)(sqlite3_stmt *);
+    int (*close)(sqlite3 *);
+} real;
+
+static void *find(void *library, const char *name)
+{
+    void *found = dlsym(library, name);
+
+    if (!found)
+        abort();
+    return found;
+}
+
+void sim_sqlite_begin(void)
+{
+    void *library = dlopen("libsqlite3.so.0", RTLD_LAZY);
+    int (*config)(int, ...);
+
+    if (!library)
+        return;
+    *(void **)&config = find(library, "sqlite3_config");
+    config(SINGLE_THREAD);
+    config(MEMORY_STATUS, 0);
+    config(LOOKASIDE, 1200, 400);
+    *(void **)&real.prepare = find(library, "sqlite3_prepare");
+    *(void **)&real.step = find(library, "sqlite3_step");
+    *(void **)&real.reset = find(library, "sqlite3_reset");
+    *(void **)&real.clear = find(library, "sqlite3_clear_bindings");
+    *(void **)&real.finalize = find(library, "sqlite3_finalize");
+    *(void **)&real.close = find(library, "sqlite3_close");
+}
+
+void sim_sqlite_gone_at(int node, int number, int after)
+{
+    process.node = node;
+    process.left = number;
+    process.after = after;
+    process.gone = 0;
+}
+
+int sim_sqlite_is_gone(int node)
+{
+    return process.gone && process.node == node;
+}
+
+int sim_sqlite_gone_end(void)
+{
+    int gone = process.gone;
+
+    sim_sqlite_gone_at(0, 0, 0);
+    return gone;
+}
+
+static void drop(kept_t *one)
+{
+    real.finalize(one->statement);
+    free(one->sql);
+    memset(one, 0, sizeof(*one));
+}
+
+/* The place of SQL among those kept. */
+static kept_t *place(const sqlite3 *connection, const char *sql, size_t size)
+{
+    size_t hash = (size_t)connection >> 4, i;
+
+    for (i = 0; i < size; i++)
+        hash = hash * 31 + (unsigned char)sql[i];
+    return &kept[(hash ^ hash >> 15) & (SLOTS - 1)];
+}
+
+static int is_same(const kept_t *one, const sqlite3 *connection,
+                   const char *sql, size_t size)
+{
+    return one->connection == connection && !strncmp(one->sql, sql, size) &&
+           !one->sql[size];
+}
+
+/* Statements that change neither the schema nor the connection. */
+static int is_worth_keeping(const char *sql)
+{
+    return !strncmp(sql, "SELECT", 6) || !strncmp(sql, "INSERT", 6) ||
+           !strncmp(sql, "UPDATE", 6) || !strncmp(sql, "DELETE", 6) ||
+           !strncmp(sql, "WITH", 4);
+}
+
+int sqlite3_prepare(sqlite3 *connection, const char *sql, int most,
+                    sqlite3_stmt **statement, const char **tail);
+int sqlite3_prepare(sqlite3 *connection, const char *sql, int most,
+                    sqlite3_stmt **statement, const char **tail)
+{
+    size_t size = most < 0 ? strlen(sql) : strnlen(sql, (size_t)most);
+    kept_t *one = place(connection, sql, size);
+    const char *end = NULL;
+    int rc;
+
+    if (one->statement && !one->busy && !one->stale &&
+        is_same(one, connection, sql, size)) {
+        one->busy = 1;
+        *statement = one->statement;
+        if (tail)
+            *tail = sql + size;
+        return OK;
+    }
+    rc = real.prepare(connection, sql, most, statement, &end);
+    if (tail)
+        *tail = end;
+    if (rc != OK || !*statement || one->busy || end != sql + size ||
+        !is_worth_keeping(sql))
+        return rc;
+    if (one->statement)
+        drop(one);
+    *one = (kept_t){connection, *statement, strndup(sql, size), 1, 0};
+    return rc;
+}
+
+static kept_t *find_kept(const sqlite3_stmt *statement)
+{
+    int i;
+
+    for (i = 0; i < SLOTS; i++)
+        if (kept[i].statement == statement)
+            return &kept[i];
+    return NULL;
+}
+
+int sqlite3_finalize(sqlite3_stmt *statement);
+int sqlite3_finalize(sqlite3_stmt *statement)
+{
+    kept_t *one = statement ? find_kept(statement) : NULL;
+    int rc, i;
+
+    if (!one)
+        return real.finalize(statement);
+    one->busy = 0;
+    rc = real.reset(statement);
+    real.clear(statement);
+    /* They stay for now: the next question is what was wrong. */
+    for (i = 0; rc == SCHEMA && i < SLOTS; i++)
+        kept[i].stale |= kept[i].connection == one->connection;
+    return rc;
+}
+
+int sqlite3_close(sqlite3 *connection);
+int sqlite3_close(sqlite3 *connection)
+{
+    int i;
+
+    for (i = 0; i < SLOTS; i++)
+        if (kept[i].connection == connection && !kept[i].busy)
+            drop(&kept[i]);
+    return real.close(connection);
+}
+
+int sqlite3_step(sqlite3_stmt *statement);
+int sqlite3_step(sqlite3_stmt *statement)
+{
+    if (process.node != sim_clock_node())
+        return real.step(statement);
+    if (process.left && !--process.left) {
+        process.gone = 1;
+        if (process.after)
+            (void)real.step(statement);
+    }
+    return process.gone ? IO_ERROR : real.step(statement);
+}
