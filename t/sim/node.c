@@ -19,9 +19,6 @@ static const char *const impatient[] = {NULL, "SET lock_timeout = '20ms'",
                                         "SET innodb_lock_wait_timeout = 0"};
 static const char *directory;
 
-/* The schema whose empty databases lie in DIRECTORY, ready to be copied. */
-static sim_schema_t templates;
-
 /* Those whose databases are on servers, by node. */
 static sim_schema_t served[SIM_NODES];
 
@@ -85,13 +82,11 @@ static apr_status_t leave_database(void *data)
     return APR_SUCCESS;
 }
 
-static const char *join_database(sim_session_t *session,
-                                 sim_database_e database, const char *params,
-                                 apr_pool_t *pool)
+const char *sim_node_join(sim_session_t *session, sim_database_e database,
+                          const char *params, apr_pool_t *pool)
 {
-    static const char *const pragmas[] = {"PRAGMA foreign_keys = ON",
-                                          "PRAGMA recursive_triggers = ON",
-                                          "PRAGMA synchronous = OFF", NULL};
+    static const char *const pragmas[] = {
+        "PRAGMA foreign_keys = ON", "PRAGMA recursive_triggers = ON", NULL};
     const char *error = NULL;
     int i;
 
@@ -112,38 +107,16 @@ static const char *join_database(sim_session_t *session,
     return error;
 }
 
-static const char *path_of(const char *kind, int number, apr_pool_t *pool)
+const char *sim_node_path(const char *kind, int number, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%s/%s%d", directory, kind, number);
 }
 
-static void remove_files(const char *path, apr_pool_t *pool)
-{
-    unlink(path);
-    unlink(apr_pstrcat(pool, path, "-wal", NULL));
-    unlink(apr_pstrcat(pool, path, "-shm", NULL));
-}
-
-static int copy(const char *to, const char *from)
-{
-    static char room[1 << 20];
-    int in = open(from, O_RDONLY);
-    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ssize_t size = -1;
-
-    while (in >= 0 && out >= 0 && (size = read(in, room, sizeof(room))) > 0)
-        if (write(out, room, (size_t)size) != size)
-            size = -1;
-    close(in);
-    close(out);
-    return size == 0;
-}
-
 /* Write the configuration and read it. */
-static const char *configure(sim_node_t *node)
+const char *sim_node_configure(sim_node_t *node)
 {
     apr_pool_t *pool = node->pool;
-    const char *path = path_of("conf", node->number, pool);
+    const char *path = sim_node_path("conf", node->number, pool);
     FILE *file = fopen(path, "w");
     cm_error_t *err;
 
@@ -171,6 +144,7 @@ const char *sim_node_migrate(sim_node_t *node)
     cm_error_t *err;
     const char *text;
 
+    node->is_altered = 1;
     sim_clock_at(node->number);
     apr_pool_create(&pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params, pool);
@@ -186,7 +160,7 @@ static const char *create_tables(sim_node_t *node, apr_pool_t *pool)
     apr_array_header_t *ddl = sim_schema_ddl(node->schema, node->number, pool);
     sim_session_t session;
     const char *error =
-        join_database(&session, node->database, node->params, pool);
+        sim_node_join(&session, node->database, node->params, pool);
     int i;
 
     for (i = 0; !error && i < ddl->nelts; i++) {
@@ -200,7 +174,7 @@ static const char *create_tables(sim_node_t *node, apr_pool_t *pool)
 }
 
 /* The tables of the application, and Communicator's. */
-static const char *install(sim_node_t *node)
+const char *sim_node_install(sim_node_t *node)
 {
     apr_pool_t *pool;
     const char *error;
@@ -215,7 +189,7 @@ static const char *administer(sim_node_t *node, const char *sql,
                               apr_pool_t *pool)
 {
     sim_session_t session;
-    const char *error = join_database(&session, node->database,
+    const char *error = sim_node_join(&session, node->database,
                                       getenv(variables[node->database]), pool);
 
     return error ? error : sim_node_run(&session, sql, pool);
@@ -261,7 +235,7 @@ static const char *install_skew(sim_node_t *node, apr_pool_t *pool)
     const char *const *sql = node->database == SIM_PGSQL ? pgsql : mysql;
     sim_session_t session;
     const char *error =
-        join_database(&session, node->database, node->params, pool);
+        sim_node_join(&session, node->database, node->params, pool);
 
     for (; *sql && !error; sql++)
         error = sim_node_run(&session, *sql, pool);
@@ -330,7 +304,7 @@ static const char *create_on_server(sim_node_t *node)
                                        NULL),
                            node->pool);
     if (!error)
-        error = install(node);
+        error = sim_node_install(node);
     return error ? error : install_skew(node, node->pool);
 }
 
@@ -347,12 +321,12 @@ static const char *make_on_server(sim_node_t *node)
     node->params =
         apr_pstrcat(node->pool, params,
                     " dbname=", name_of(node->number, node->pool), NULL);
-    error = configure(node);
+    error = sim_node_configure(node);
     if (error)
         return error;
     if (!memcmp(made, node->schema, sizeof(*made))) {
         error =
-            join_database(&session, node->database, node->params, node->pool);
+            sim_node_join(&session, node->database, node->params, node->pool);
         return error ? error : empty(node, &session, node->pool);
     }
     memset(made, 0, sizeof(*made));
@@ -376,30 +350,6 @@ void sim_node_drop_all(void)
     }
 }
 
-/* On SQLite the empty database of a schema is made once, then copied. */
-static const char *make_file(sim_node_t *node)
-{
-    apr_pool_t *pool = node->pool;
-    const char *from = path_of("empty", node->number, pool);
-    const char *path = path_of("node", node->number, pool), *error;
-
-    node->params = path;
-    remove_files(path, pool);
-    error = configure(node);
-    if (error)
-        return error;
-    if (!memcmp(&templates, node->schema, sizeof(templates)))
-        return copy(path, from) ? NULL : "cannot copy a database";
-    error = install(node);
-    if (error)
-        return error;
-    if (!copy(from, path))
-        return "cannot copy a database";
-    if (node->number == node->schema->nodes - 1)
-        templates = *node->schema;
-    return NULL;
-}
-
 const char *sim_node_open(sim_node_t *node)
 {
     cm_store_t *store;
@@ -408,6 +358,7 @@ const char *sim_node_open(sim_node_t *node)
     sim_clock_at(node->number);
     if (node->open_pool)
         apr_pool_destroy(node->open_pool);
+    sim_file_leave(node);
     apr_pool_create(&node->open_pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params,
                         node->open_pool);
@@ -431,11 +382,12 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
     node->database = schema->databases[number];
     node->pool = pool;
     sim_clock_at(number);
-    error =
-        node->database == SIM_SQLITE ? make_file(node) : make_on_server(node);
-    node->session_count = node->database == SIM_SQLITE ? 1 : SIM_SESSIONS;
+    if (node->database == SIM_SQLITE)
+        return sim_file_make(node);
+    error = make_on_server(node);
+    node->session_count = SIM_SESSIONS;
     for (i = 0; !error && i < node->session_count; i++)
-        error = join_database(&node->sessions[i], node->database, node->params,
+        error = sim_node_join(&node->sessions[i], node->database, node->params,
                               pool);
     return error ? error : sim_node_open(node);
 }

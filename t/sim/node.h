@@ -27,6 +27,7 @@ typedef struct sim_node_t {
     cm_settings_t *settings;
     cm_node_t *node;       /* with its store */
     apr_pool_t *open_pool; /* of NODE */
+    int is_altered;        /* migrate has run, or a table has changed */
     apr_pool_t *pool;
 } sim_node_t;
 
@@ -49,6 +50,31 @@ void sim_node_skew(sim_node_t *node, apr_int64_t offset);
 
 /* Drop the databases on servers. */
 void sim_node_drop_all(void);
+
+/* Open a session of an application in POOL. */
+const char *sim_node_join(sim_session_t *session, sim_database_e database,
+                          const char *params, apr_pool_t *pool);
+
+/* Return the name of the file of KIND for node NUMBER. */
+const char *sim_node_path(const char *kind, int number, apr_pool_t *pool);
+
+/* Write the configuration of NODE, whose params are known, and read it. */
+const char *sim_node_configure(sim_node_t *node);
+
+/* Create the tables of the application and Communicator's. */
+const char *sim_node_install(sim_node_t *node);
+
+/* --- file.c: SQLite --- */
+
+/* Make the database of NODE, empty, and open it: its connections are kept from
+ * one history of a schema to the next. */
+const char *sim_file_make(sim_node_t *node);
+
+/* Close our connection at NODE, if it is one that is kept. */
+void sim_file_leave(const sim_node_t *node);
+
+/* Do not keep the connections at NODE. */
+void sim_file_forget(const sim_node_t *node);
 
 /* Run SQL in SESSION. Returns the database's words if it failed. */
 const char *sim_node_run(sim_session_t *session, const char *sql,

@@ -235,26 +235,6 @@ static void look_at(parked_t *parked, const char **cells,
                        parked->error ? parked->error : "");
 }
 
-/* A fault that is known: with keys=shared a later life of a key overtakes what
- * was parked of an earlier one. */
-static void find_lives(parked_t *parked, apr_array_header_t *waiting)
-{
-    apr_array_header_t *found = sim_node_select(
-        parked->session,
-        "SELECT model, original_id FROM inbound_messages WHERE origin = '*'"
-        " AND attempts > 1",
-        2, parked->pool);
-    int i;
-
-    for (i = 0; i < found->nelts; i++) {
-        const char **cells = APR_ARRAY_IDX(found, i, const char **);
-
-        APR_ARRAY_PUSH(waiting, sim_waiting_t) = (sim_waiting_t){
-            (int)strtol(cells[0] + 1, NULL, 10),
-            apr_pstrndup(parked->pool, cells[1], strcspn(cells[1], "\x1f"))};
-    }
-}
-
 void sim_parked_find(sim_world_t *world, int number,
                      const apr_array_header_t *rows,
                      apr_array_header_t *waiting)
@@ -274,5 +254,4 @@ void sim_parked_find(sim_world_t *world, int number,
 
     for (i = 0; i < found->nelts; i++)
         look_at(&parked, APR_ARRAY_IDX(found, i, const char **), waiting);
-    find_lives(&parked, waiting);
 }

@@ -7,6 +7,7 @@
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,12 +248,21 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
+/* What was freed is wanted again at once. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
+    mallopt(M_TOP_PAD, 1 << 24);
+}
+
 int main(int argc, char **argv)
 {
     options_t options = {.steps = 40, .nodes = 2, .pairing = "sqlite3"};
     const char *folder;
     int failed;
 
+    keep_memory();
     sim_sqlite_begin();
     apr_initialize();
     apr_pool_create(&options.pool, NULL);

@@ -15,7 +15,7 @@
 #define MEMORY_STATUS 9
 #define LOOKASIDE     13
 
-#define SLOTS 1024 /* a power of two */
+#define SLOTS 4096 /* a power of two */
 
 typedef struct sqlite3 sqlite3;
 typedef struct sqlite3_stmt sqlite3_stmt;
@@ -30,6 +30,9 @@ typedef struct kept_t {
 } kept_t;
 
 static kept_t kept[SLOTS];
+
+/* The same, by statement; one that finds its place taken is not kept. */
+static kept_t *by_statement[SLOTS];
 
 static struct {
     int node;
@@ -97,8 +100,16 @@ int sim_sqlite_gone_end(void)
     return gone;
 }
 
+static kept_t **place_of(const sqlite3_stmt *statement)
+{
+    size_t hash = (size_t)statement >> 4;
+
+    return &by_statement[(hash ^ hash >> 12) & (SLOTS - 1)];
+}
+
 static void drop(kept_t *one)
 {
+    *place_of(one->statement) = NULL;
     real.finalize(one->statement);
     free(one->sql);
     memset(one, 0, sizeof(*one));
@@ -124,9 +135,15 @@ static int is_same(const kept_t *one, const sqlite3 *connection,
 /* Statements that change neither the schema nor the connection. */
 static int is_worth_keeping(const char *sql)
 {
-    return !strncmp(sql, "SELECT", 6) || !strncmp(sql, "INSERT", 6) ||
-           !strncmp(sql, "UPDATE", 6) || !strncmp(sql, "DELETE", 6) ||
-           !strncmp(sql, "WITH", 4);
+    static const char *const words[] = {
+        "SELECT", "INSERT",   "UPDATE",    "DELETE",  "WITH", "COMMIT",
+        "BEGIN",  "ROLLBACK", "SAVEPOINT", "RELEASE", NULL};
+    int i;
+
+    for (i = 0; words[i]; i++)
+        if (!strncmp(sql, words[i], strlen(words[i])))
+            return 1;
+    return 0;
 }
 
 int sqlite3_prepare(sqlite3 *connection, const char *sql, int most,
@@ -151,31 +168,22 @@ int sqlite3_prepare(sqlite3 *connection, const char *sql, int most,
     if (tail)
         *tail = end;
     if (rc != OK || !*statement || one->busy || end != sql + size ||
-        !is_worth_keeping(sql))
+        *place_of(*statement) || !is_worth_keeping(sql))
         return rc;
     if (one->statement)
         drop(one);
+    *place_of(*statement) = one;
     *one = (kept_t){connection, *statement, strndup(sql, size), 1, 0};
     return rc;
-}
-
-static kept_t *find_kept(const sqlite3_stmt *statement)
-{
-    int i;
-
-    for (i = 0; i < SLOTS; i++)
-        if (kept[i].statement == statement)
-            return &kept[i];
-    return NULL;
 }
 
 int sqlite3_finalize(sqlite3_stmt *statement);
 int sqlite3_finalize(sqlite3_stmt *statement)
 {
-    kept_t *one = statement ? find_kept(statement) : NULL;
+    kept_t *one = *place_of(statement);
     int rc, i;
 
-    if (!one)
+    if (!one || one->statement != statement)
         return real.finalize(statement);
     one->busy = 0;
     rc = real.reset(statement);

@@ -101,6 +101,7 @@ static void roll_back(sim_world_t *world, int node, int session)
     sim_session_t *at = &world->nodes[node].sessions[session];
 
     (void)sim_node_run(at, "ROLLBACK", world->step_pool);
+    world->rows[node] = NULL;
     world->pending[node][session]->nelts = 0;
     at->open = at->broken = 0;
 }
@@ -139,12 +140,15 @@ static const char *work(sim_world_t *world, const sim_step_t *step,
 {
     sim_node_t *node = &world->nodes[step->node];
     sim_session_t *session = &node->sessions[step->session];
-    apr_array_header_t *before;
+    apr_array_header_t *before, *after;
     const char *error;
 
     if (session->broken)
         return "void: the transaction has failed";
-    before = sim_rows_read(node, session, world->pool);
+    before = world->rows[step->node];
+    if (!before)
+        before = sim_rows_read(node, session, world->pool);
+    world->rows[step->node] = node->session_count == 1 ? before : NULL;
     error = sim_node_run(session, sql, world->step_pool);
     if (error) {
         /* MariaDB rolls the whole transaction back in a deadlock. */
@@ -154,8 +158,10 @@ static const char *work(sim_world_t *world, const sim_step_t *step,
         session->broken = session->open && node->database == SIM_PGSQL;
         return error;
     }
+    after = sim_rows_read(node, session, world->pool);
     compare(world->pending[step->node][step->session], step->node, before,
-            sim_rows_read(node, session, world->pool));
+            after);
+    world->rows[step->node] = node->session_count == 1 ? after : NULL;
     if (!session->open)
         commit(world, step->node, step->session);
     return NULL;
@@ -182,6 +188,7 @@ static void exchange(sim_world_t *world, const sim_step_t *step)
     /* Late requests may concern any node. */
     for (i = 0; i < world->schema->nodes; i++)
         make_room(world, i, 0);
+    memset(world->rows, 0, sizeof(world->rows));
     sim_exchange_run(world, step);
 }
 
@@ -228,6 +235,7 @@ static void other(sim_world_t *world, const sim_step_t *step)
         return;
     }
     make_room(world, step->node, step->kind == SIM_MIGRATE);
+    world->rows[step->node] = NULL;
     if (step->kind == SIM_REOPEN)
         sim_world_reopen(world, step->node);
     else if (step->kind == SIM_MIGRATE)
@@ -267,7 +275,7 @@ static void play(sim_world_t *world, const sim_step_t *step)
 /* Exchange until nothing moves. */
 static void settle(sim_world_t *world)
 {
-    const char *before = "", *after;
+    const char *before, *after;
     int round, i, quiet = 0;
 
     for (i = 0; i < world->schema->nodes; i++) {
@@ -276,7 +284,8 @@ static void settle(sim_world_t *world)
     }
     sim_clock_agree();
     sim_wire_deliver(world);
-    for (round = 0; quiet < 2 && round < ROUNDS && !world->failure; round++) {
+    before = sim_exchange_state(world, world->pool);
+    for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
         for (i = 0; i < world->schema->nodes - 1; i++) {
             sim_step_t step = {.kind = SIM_SYNC,
                                .node = world->schema->links[i].caller,
@@ -289,7 +298,7 @@ static void settle(sim_world_t *world)
         quiet = strcmp(before, after) ? 0 : quiet + 1;
         before = after;
     }
-    if (quiet < 2)
+    if (quiet < 1)
         sim_world_fail(world, "restless", "messages moved in the last round");
 }
 
@@ -330,5 +339,8 @@ void sim_world_run(sim_world_t *world)
         settle(world);
     if (!world->failure)
         sim_judge(world);
+    for (i = 0; i < world->schema->nodes; i++)
+        if (world->failure || world->nodes[i].is_altered)
+            sim_file_forget(&world->nodes[i]);
     sim_clock_end();
 }

@@ -25,7 +25,8 @@ typedef struct sim_world_t {
     sim_schema_t *schema;
     sim_history_t *history;
     sim_node_t nodes[SIM_NODES];
-    apr_array_header_t *events; /* sim_event_t */
+    apr_array_header_t *events;          /* sim_event_t */
+    apr_array_header_t *rows[SIM_NODES]; /* as last seen; NULL: not known */
     apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     int verbose;
