@@ -114,25 +114,19 @@ static int may_pass(const cm_error_t *err, int number)
            (err->code == CM_SCHEMA && number == 1);
 }
 
-static cm_error_t *use_database(const use_t *use)
-{
-    cm_error_t *err;
-    int i;
-
-    for (i = 1;; i++) {
-        err = use_once(use);
-        if (!err || !may_pass(err, i) || i == WORK_TRIES || is_late(use))
-            return err;
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, use->server,
-                     CM0016 "trying again: %s", cm_error_text(err, use->pool));
-    }
-}
-
 cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
                              apr_time_t began, cm_host_work_t work, void *baton,
                              apr_pool_t *pool)
 {
-    use_t use = {server, settings, began, work, baton, pool};
+    const use_t use = {server, settings, began, work, baton, pool};
+    cm_error_t *err;
+    int i;
 
-    return use_database(&use);
+    for (i = 1;; i++) {
+        err = use_once(&use);
+        if (!err || !may_pass(err, i) || i == WORK_TRIES || is_late(&use))
+            return err;
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, server,
+                     CM0016 "trying again: %s", cm_error_text(err, pool));
+    }
 }

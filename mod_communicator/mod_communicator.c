@@ -1,5 +1,5 @@
 /* The module's record and its hooks. */
-#include "status.h"
+#include "mod_communicator.h"
 
 #include <http_protocol.h>
 #include <http_request.h>
@@ -22,7 +22,7 @@ static void register_hooks(apr_pool_t *pool)
                            APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(mod_endpoint_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(mod_endpoint_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_handler(mod_exchange_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(mod_endpoint_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(mod_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, mod_status_hook, NULL, NULL,
                       APR_HOOK_MIDDLE);
@@ -38,6 +38,6 @@ AP_DECLARE_MODULE(communicator) = {STANDARD20_MODULE_STUFF,
                                    mod_server_location_merge,
                                    mod_server_create,
                                    mod_server_merge,
-                                   mod_directives,
+                                   mod_server_directives,
                                    register_hooks,
                                    AP_MODULE_FLAG_NONE};

@@ -1,12 +1,11 @@
 /* What the files of the module share, file by file.
  *
  * A request at the endpoint passes through
- *   endpoint.c   is this URL ours?
- *   exchange.c   lib/exchange/ finds the answer; body, connection and log are
- *                httpd's
+ *   endpoint.c   is this URL ours? lib/exchange/ finds the answer; body,
+ *                connection and log are httpd's
  *   database.c   the work is done on a connection of mod_dbd
  * allocator.c keeps the memory, and refusal.c rewrites what httpd itself
- * answers there. The status page and the watchdog are in status.h. */
+ * answers there. */
 #ifndef MOD_COMMUNICATOR_H
 #define MOD_COMMUNICATOR_H
 
@@ -15,12 +14,25 @@
 #include <util_filter.h>
 
 #include "config/settings.h"
+#include "operate/health.h"
 #include "exchange/host.h"
 
 extern module AP_MODULE_DECLARE_DATA communicator_module;
 
 typedef struct mod_status_cache_t mod_status_cache_t; /* status.c */
-typedef struct mod_sample_t mod_sample_t;             /* status.h */
+
+/* What the watchdog saw last, in memory that all processes share; a reader
+ * may see a mixture of two samples. */
+typedef struct mod_sample_t {
+    apr_int64_t taken_at; /* microseconds; 0: nothing yet */
+    int severity;         /* cm_severity_e */
+    apr_int64_t pending, oldest, parked, last_contact; /* cm_health_sums_t */
+
+    /* For the watchdog alone: what it has logged. */
+    apr_int64_t checked_at, logged_at;
+    apr_uint32_t logged; /* hash of the words; 0: all is well */
+    apr_uint64_t silent; /* a bit per peer */
+} mod_sample_t;
 
 /* Settings of a server or virtual host. */
 typedef struct mod_server_t {
@@ -37,9 +49,9 @@ typedef struct mod_location_t {
     int status;       /* CommunicatorStatus On, Off; -1: not set */
 } mod_location_t;
 
-/* --- directives.c, server.c, check.c: the configuration --- */
+/* --- server.c, check.c: the configuration --- */
 
-extern const command_rec mod_directives[];
+extern const command_rec mod_server_directives[];
 
 /* Create and merge what a server's and a section's directives set. */
 void *mod_server_create(apr_pool_t *pool, server_rec *server);
@@ -56,12 +68,13 @@ int mod_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                      server_rec *server);
 void mod_check_dump(apr_pool_t *pconf, server_rec *server);
 
-/* --- endpoint.c: is this URL ours? --- */
+/* --- endpoint.c: requests at the endpoint --- */
 
-/* Hooks: keep the request from being mapped to anything else. */
+/* Hooks: keep the request from being mapped to anything else; handle it. */
 int mod_endpoint_translate(request_rec *r);
 int mod_endpoint_map(request_rec *r);
 int mod_endpoint_type(request_rec *r);
+int mod_endpoint_handler(request_rec *r);
 
 /* Return the location's settings when R asks for exactly that path (whether
  * it is switched on there or off), else NULL. */
@@ -69,11 +82,6 @@ const mod_location_t *mod_endpoint_of(request_rec *r);
 
 /* Return whether R comes from a gem. */
 int mod_endpoint_is_gem(const request_rec *r);
-
-/* --- exchange.c: requests at the endpoint --- */
-
-/* Hook: handle a request at the endpoint. */
-int mod_exchange_handler(request_rec *r);
 
 /* --- database.c: a connection of mod_dbd --- */
 
@@ -103,5 +111,24 @@ apr_pool_t *mod_allocator_pool(const request_rec *r);
 /* Expect that R works on SIZE bytes: when they are many, the memory
  * goes back to the system when the request ends. */
 void mod_allocator_expect(const request_rec *r, apr_size_t size);
+
+/* --- status.c, status_page.c: the status page --- */
+
+int mod_status_handler(request_rec *r);
+void mod_status_child_init(apr_pool_t *pool, server_rec *server);
+
+/* Append HEALTH as a page; the browser asks again after REFRESH seconds, 0:
+ * never. */
+void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh);
+
+/* --- status_hook.c: the section in mod_status' page --- */
+
+int mod_status_hook(request_rec *r, int flags);
+
+/* --- watchdog.c: the task that checks at intervals --- */
+
+int mod_watchdog_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                             apr_pool_t *ptemp, server_rec *server);
+void mod_watchdog_child_init(apr_pool_t *pool, server_rec *server);
 
 #endif

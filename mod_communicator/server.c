@@ -1,7 +1,12 @@
-/* What the configuration says of each server, virtual host and section. */
+/* The configuration: settings of servers, virtual hosts and sections, and the
+ * directives that set them, made from directives.h. */
 #include "mod_communicator.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
+
+#include "config/directive.h"
 
 void *mod_server_create(apr_pool_t *pool, server_rec *unused)
 {
@@ -54,3 +59,101 @@ mod_server_t *mod_server_own(server_rec *first, server_rec *server)
             return NULL;
     return config->settings->name ? config : NULL;
 }
+
+static const char *set_directive(cmd_parms *cmd, void *location,
+                                 const char *arguments)
+{
+    mod_server_t *server =
+        ap_get_module_config(cmd->server->module_config, &communicator_module);
+    const cm_directive_t *directive = cm_directive_find(cmd->cmd->name);
+    cm_place_t place = {cmd->directive->filename, cmd->directive->line_num};
+    apr_array_header_t *words;
+    cm_error_t *err;
+
+    (void)location;
+    err = cm_directive_words(&words, arguments, cmd->pool);
+    if (!err)
+        err = cm_directive_set(server->settings, directive, words->nelts,
+                               (const char *const *)words->elts, place,
+                               cmd->pool);
+    /* httpd puts file and line before it */
+    return err ? cm_error_line(err, cmd->pool) : NULL;
+}
+
+/* For a directive of communicator-sync in httpd's configuration. */
+static const char *refuse_directive(cmd_parms *cmd, void *location,
+                                    const char *arguments)
+{
+    (void)location;
+    (void)arguments;
+    return apr_psprintf(cmd->pool,
+                        "%s is only for communicator-sync: keep it in a file "
+                        "that httpd does not Include",
+                        cmd->cmd->name);
+}
+
+/* Return why Communicator is not allowed where CMD is, or NULL. */
+static const char *misplaced(const cmd_parms *cmd)
+{
+    static const char *const wrong = "Communicator is allowed only in a "
+                                     "<Location \"/path\"> without patterns";
+    const ap_directive_t *section = cmd->directive->parent;
+
+    for (; section; section = section->parent) {
+        if (!strcasecmp(section->directive, "<Location"))
+            break;
+        if (strcasecmp(section->directive, "<Limit") &&
+            strcasecmp(section->directive, "<LimitExcept"))
+            return wrong;
+    }
+    if (!section || !cmd->path || *cmd->path != '/' ||
+        strpbrk(section->args, "*?[~"))
+        return wrong;
+    return NULL;
+}
+
+static const char *set_endpoint(cmd_parms *cmd, void *data, int on)
+{
+    mod_server_t *server =
+        ap_get_module_config(cmd->server->module_config, &communicator_module);
+    mod_location_t *location = data;
+    const char *error = misplaced(cmd);
+
+    if (error)
+        return error;
+    location->on = on;
+    location->path = apr_pstrdup(cmd->pool, cmd->path);
+    server->endpoints += on;
+    return NULL;
+}
+
+static const char *allow_status(cmd_parms *cmd, void *data, int on)
+{
+    mod_location_t *location = data;
+
+    (void)cmd;
+    location->status = on;
+    return NULL;
+}
+
+#define READER_BOTH(name, usage, help)                                         \
+    AP_INIT_RAW_ARGS(name, set_directive, NULL, RSRC_CONF,                     \
+                     name " " usage ": " help),
+#define READER_CLIENT(name, usage, help)                                       \
+    AP_INIT_RAW_ARGS(name, refuse_directive, NULL, RSRC_CONF | ACCESS_CONF,    \
+                     help),
+#define READER_BORROWED(name, usage, help)
+#define DIRECTIVE(id, name, reader, least, most, usage, help)                  \
+    READER_##reader(name, usage, help)
+
+const command_rec mod_server_directives[] = {
+    AP_INIT_FLAG("Communicator", set_endpoint, NULL, ACCESS_CONF,
+                 "Communicator On|Off: the endpoint at exactly this "
+                 "<Location>; default Off"),
+    AP_INIT_FLAG("CommunicatorStatus", allow_status, NULL, ACCESS_CONF,
+                 "CommunicatorStatus On|Off: whether SetHandler "
+                 "communicator-status shows the state here; default Off"),
+#define CM_DIRECTIVE DIRECTIVE
+#include "config/directives.h"
+#undef CM_DIRECTIVE
+    {NULL}};

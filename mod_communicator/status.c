@@ -1,7 +1,7 @@
 /* The status page: SetHandler communicator-status in a section with
  * CommunicatorStatus On. It answers GET, changes nothing, and reads the
  * database at most once in two seconds per process. */
-#include "status.h"
+#include "mod_communicator.h"
 
 #include <http_core.h>
 #include <http_log.h>

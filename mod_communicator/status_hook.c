@@ -7,7 +7,7 @@
 
 #include <apr_strings.h>
 
-#include "status.h"
+#include "mod_communicator.h"
 #include "operate/health.h"
 
 #define FMT "%" APR_INT64_T_FMT

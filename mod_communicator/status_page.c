@@ -5,14 +5,11 @@
 
 #include <apr_strings.h>
 
-#include "html.h"
+#include "mod_communicator.h"
+
 #include "base/buffer.h"
-#include "node/peer.h"
-#include "outbox/withheld.h"
-#include "inbox/inbox.h"
+#include "base/clean.h"
 #include "operate/health.h"
-#include "operate/parked.h"
-#include "operate/status.h"
 
 #define FMT "%" APR_INT64_T_FMT
 
@@ -94,69 +91,190 @@ static const char style[] =
     "td small{grid-column:2}}\n"
     "@media print{.banner{color:#000;background:none!important}}\n";
 
+typedef struct page_t {
+    cm_buffer_t *out;
+    const cm_health_t *health;
+    apr_pool_t *pool;
+} page_t;
+
+/* Put HTML as it stands. */
+static void put(page_t *page, const char *html)
+{
+    cm_buffer_raw(page->out, html);
+}
+
+/* Put HTML made from FORMAT. */
+__attribute__((format(printf, 2, 3))) static void print(page_t *page,
+                                                        const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put(page, apr_pvsprintf(page->pool, format, args));
+    va_end(args);
+}
+
+/* Return TEXT (NULL: a dash) fit for HTML. */
+static const char *safe(const page_t *page, const char *text)
+{
+    return text ? ap_escape_html(page->pool, cm_clean(text, page->pool))
+                : "&ndash;";
+}
+
+/* Return VALUE with narrow blanks between thousands. */
+static const char *number(const page_t *page, apr_int64_t value)
+{
+    const char *digits =
+        apr_psprintf(page->pool, FMT, value < 0 ? -value : value);
+    apr_size_t size = strlen(digits), first = (size - 1) % 3 + 1;
+    const char *text = apr_pstrmemdup(page->pool, digits, first);
+
+    for (digits += first; *digits; digits += 3)
+        text = apr_psprintf(page->pool, "%s&#8239;%.3s", text, digits);
+    return value < 0 ? apr_pstrcat(page->pool, "&minus;", text, NULL) : text;
+}
+
+/* Return " or more" when counting stopped at VALUE, else "". */
+static const char *more(apr_int64_t value)
+{
+    return value >= CM_HEALTH_RECENT ? " or more" : "";
+}
+
+/* Return how long ago MOMENT was, or NEVER if it is 0. */
+static const char *ago(const page_t *page, apr_int64_t moment,
+                       const char *never)
+{
+    char date[32];
+    apr_size_t size;
+    apr_time_exp_t parts;
+
+    if (!moment)
+        return never;
+    apr_time_exp_gmt(&parts, moment);
+    apr_strftime(date, &size, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return apr_psprintf(
+        page->pool, "<time datetime=\"%s\" title=\"%s\">%s ago</time>", date,
+        date,
+        cm_health_judge_span(moment < page->health->taken_at
+                                 ? page->health->taken_at - moment
+                                 : 0,
+                             page->pool));
+}
+
+/* Put TEXT, in which `words` are a command. */
+static void put_hint(page_t *page, const char *text)
+{
+    char *rest = apr_pstrdup(page->pool, text), *part;
+    int code = 0;
+
+    for (part = rest; part; part = rest, code = !code) {
+        rest = strchr(part, '`');
+        if (rest)
+            *rest++ = 0;
+        print(page, code ? "<code>%s</code>" : "%s", safe(page, part));
+    }
+}
+
+/* Put a cell under LABEL: VALUE is HTML, SMALL below it is too (or NULL). */
+static void put_cell(page_t *page, const char *label, const char *value,
+                     const char *small)
+{
+    print(page, "<td data-label=\"%s\"><span>%s</span>", label, value);
+    if (small)
+        print(page, "<small>%s</small>", small);
+    put(page, "</td>");
+}
+
+static void begin_table(page_t *page, const char *const *labels)
+{
+    put(page, "<table>\n<thead><tr>");
+    for (; *labels; labels++)
+        print(page, "<th scope=\"col\">%s</th>", *labels);
+    put(page, "</tr></thead>\n<tbody>\n");
+}
+
+/* Put a table with LABELS (up to a NULL) and COUNT rows, which ROW puts; only
+ * the first SHOWN are visible until the reader clicks. */
+static void put_table(page_t *page, const char *const *labels, int count,
+                      int shown, void (*row)(page_t *page, int row))
+{
+    int i;
+
+    begin_table(page, labels);
+    for (i = 0; i < count; i++) {
+        if (i == shown) {
+            print(page,
+                  "</tbody></table>\n<details><summary>%d more"
+                  "</summary>\n",
+                  count - shown);
+            begin_table(page, labels);
+        }
+        row(page, i);
+    }
+    put(page, "</tbody></table>\n");
+    if (count > shown)
+        put(page, "</details>\n");
+}
+
 /* Return the most important sentence of the page. */
-static const char *headline(const mod_html_t *page)
+static const char *headline(const page_t *page)
 {
     const cm_health_t *health = page->health;
 
     if (!health->problems->nelts)
         return "All is well";
-    return mod_html_safe(page,
-                         APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
+    return safe(page, APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
 }
 
-static void put_head(mod_html_t *page, int refresh)
+static void put_head(page_t *page, int refresh)
 {
     const cm_health_t *health = page->health;
     const char *state = cm_health_severity_name(health->severity);
-    const char *name = mod_html_safe(page, health->name);
+    const char *name = safe(page, health->name);
 
-    mod_html_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                       "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                       "content=\"width=device-width, initial-scale=1\">\n"
-                       "<meta name=\"color-scheme\" content=\"light dark\">\n");
+    put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+              "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+              "content=\"width=device-width, initial-scale=1\">\n"
+              "<meta name=\"color-scheme\" content=\"light dark\">\n");
     if (refresh)
-        mod_html_print(page, "<meta http-equiv=\"refresh\" content=\"%d\">\n",
-                       refresh);
-    mod_html_print(
-        page,
-        "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s</style>\n"
-        "</head>\n<body>\n",
-        name, state, style);
-    mod_html_print(
-        page,
-        "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"
-        "<p class=\"where\">Communicator <strong>%s</strong>, state: %s</p>\n"
-        "</header></div>\n",
-        state, headline(page), name, state);
+        print(page, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
+    print(page,
+          "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s</style>\n"
+          "</head>\n<body>\n",
+          name, state, style);
+    print(page,
+          "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"
+          "<p class=\"where\">Communicator <strong>%s</strong>, state: %s</p>\n"
+          "</header></div>\n",
+          state, headline(page), name, state);
 }
 
-static void put_problems(mod_html_t *page)
+static void put_problems(page_t *page)
 {
     const apr_array_header_t *problems = page->health->problems;
     int i;
 
     if (!problems->nelts)
         return;
-    mod_html_put(page, "<section class=\"wide\">\n<h2>Needs attention</h2>\n"
-                       "<ul class=\"problems\">\n");
+    put(page, "<section class=\"wide\">\n<h2>Needs attention</h2>\n"
+              "<ul class=\"problems\">\n");
     for (i = 0; i < problems->nelts; i++) {
         const cm_problem_t *problem = &APR_ARRAY_IDX(problems, i, cm_problem_t);
 
-        mod_html_print(page, "<li class=\"%s\"><span>%s</span>",
-                       cm_health_severity_name(problem->severity),
-                       mod_html_safe(page, problem->text));
+        print(page, "<li class=\"%s\"><span>%s</span>",
+              cm_health_severity_name(problem->severity),
+              safe(page, problem->text));
         if (problem->hint) {
-            mod_html_put(page, " <span class=\"soft\">");
-            mod_html_remedy(page, problem->hint);
-            mod_html_put(page, "</span>");
+            put(page, " <span class=\"soft\">");
+            put_hint(page, problem->hint);
+            put(page, "</span>");
         }
-        mod_html_put(page, "</li>\n");
+        put(page, "</li>\n");
     }
-    mod_html_put(page, "</ul>\n</section>\n");
+    put(page, "</ul>\n</section>\n");
 }
 
-static const char *clock_of(const mod_html_t *page, const cm_peer_t *known)
+static const char *clock_of(const page_t *page, const cm_peer_t *known)
 {
     if (!known->last_push_at && !known->last_pull_at)
         return "&ndash;";
@@ -167,25 +285,25 @@ static const char *clock_of(const mod_html_t *page, const cm_peer_t *known)
             1000000);
 }
 
-static void put_parked_cell(mod_html_t *page, const cm_status_peer_t *state)
+static void put_parked_cell(page_t *page, const cm_status_peer_t *state)
 {
     const char *small = NULL;
 
     if (state->waiting)
         small = apr_psprintf(page->pool, "%s waiting for other records",
-                             mod_html_number(page, state->waiting));
+                             number(page, state->waiting));
     if (state->said.parked > 0)
-        small = apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
-                             small ? ", " : "",
-                             mod_html_number(page, state->said.parked));
+        small =
+            apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
+                         small ? ", " : "", number(page, state->said.parked));
     if (state->withheld.count > 0)
         small = apr_psprintf(page->pool, "%s%s%s withheld", small ? small : "",
                              small ? ", " : "",
-                             mod_html_number(page, state->withheld.count));
-    mod_html_cell(page, "Parked", mod_html_number(page, state->parked), small);
+                             number(page, state->withheld.count));
+    put_cell(page, "Parked", number(page, state->parked), small);
 }
 
-static void put_peer(mod_html_t *page, int row)
+static void put_peer(page_t *page, int row)
 {
     const cm_health_peer_t *peer =
         &APR_ARRAY_IDX(page->health->peers, row, cm_health_peer_t);
@@ -195,176 +313,161 @@ static void put_peer(mod_html_t *page, int row)
     const char *oldest = NULL, *late = NULL;
 
     if (state->pending.count && state->pending.oldest_clock)
-        oldest =
-            apr_psprintf(page->pool, "oldest %s",
-                         mod_html_ago(page, state->pending.oldest_clock, ""));
+        oldest = apr_psprintf(page->pool, "oldest %s",
+                              ago(page, state->pending.oldest_clock, ""));
     if (peer->received_of_late)
         late = apr_psprintf(page->pool, "%s%s in the last hour",
-                            mod_html_number(page, peer->received_of_late),
-                            mod_html_more(peer->received_of_late));
-    mod_html_print(
-        page,
-        "<tr><th scope=\"row\"><span class=\"mark %s\" title=\"%s\"></span>%s"
-        "<small>%s</small></th>",
-        severity, severity, mod_html_safe(page, known->name),
-        peer->connects ? "we connect to it" : "connects to us");
-    mod_html_cell(page, "Last push",
-                  mod_html_ago(page, known->last_push_at, "never"), NULL);
-    mod_html_cell(page, "Last pull",
-                  mod_html_ago(page, known->last_pull_at, "never"), NULL);
-    mod_html_cell(page, "Pending", mod_html_number(page, state->pending.count),
-                  oldest);
-    mod_html_cell(page, "Confirmed", mod_html_number(page, known->confirmed),
-                  NULL);
-    mod_html_cell(page, "Received", mod_html_number(page, known->received),
-                  late);
+                            number(page, peer->received_of_late),
+                            more(peer->received_of_late));
+    print(page,
+          "<tr><th scope=\"row\"><span class=\"mark %s\" title=\"%s\"></span>%s"
+          "<small>%s</small></th>",
+          severity, severity, safe(page, known->name),
+          peer->connects ? "we connect to it" : "connects to us");
+    put_cell(page, "Last push", ago(page, known->last_push_at, "never"), NULL);
+    put_cell(page, "Last pull", ago(page, known->last_pull_at, "never"), NULL);
+    put_cell(page, "Pending", number(page, state->pending.count), oldest);
+    put_cell(page, "Confirmed", number(page, known->confirmed), NULL);
+    put_cell(page, "Received", number(page, known->received), late);
     put_parked_cell(page, state);
-    mod_html_cell(page, "Clock", clock_of(page, known), NULL);
-    mod_html_put(page, "</tr>\n");
+    put_cell(page, "Clock", clock_of(page, known), NULL);
+    put(page, "</tr>\n");
 }
 
-static void put_peers(mod_html_t *page)
+static void put_peers(page_t *page)
 {
     static const char *const labels[] = {"Peer",    "Last push", "Last pull",
                                          "Pending", "Confirmed", "Received",
                                          "Parked",  "Clock",     NULL};
     int count = page->health->peers->nelts;
 
-    mod_html_put(page, "<section class=\"wide\">\n<h2>Peers</h2>\n");
+    put(page, "<section class=\"wide\">\n<h2>Peers</h2>\n");
     if (count)
-        mod_html_table(page, labels, count, count, put_peer);
+        put_table(page, labels, count, count, put_peer);
     else
-        mod_html_put(page, "<p class=\"soft\">No CommunicatorPeer is "
-                           "configured.</p>\n");
-    mod_html_put(page, "</section>\n");
+        put(page, "<p class=\"soft\">No CommunicatorPeer is "
+                  "configured.</p>\n");
+    put(page, "</section>\n");
 }
 
 /* Put the table of LIST, or "None.". */
-static void put_list(mod_html_t *page, const char *const *labels,
+static void put_list(page_t *page, const char *const *labels,
                      const apr_array_header_t *list,
-                     void (*row)(mod_html_t *page, int row))
+                     void (*row)(page_t *page, int row))
 {
     if (list->nelts)
-        mod_html_table(page, labels, list->nelts, SHOWN, row);
+        put_table(page, labels, list->nelts, SHOWN, row);
     else
-        mod_html_put(page, "<p class=\"soft\">None.</p>\n");
-    mod_html_put(page, "</section>\n");
+        put(page, "<p class=\"soft\">None.</p>\n");
+    put(page, "</section>\n");
 }
 
-static void put_parked_row(mod_html_t *page, int i)
+/* Put the cell that says which message a row is about. */
+static void put_message(page_t *page, const char *peer, apr_int64_t id,
+                        const char *model, const cm_identity_t *identity)
+{
+    print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s", safe(page, peer),
+          id, safe(page, model ? model : "?"));
+    if (identity->origin)
+        print(page, " %s/%s", safe(page, identity->origin),
+              safe(page, identity->original_id));
+    put(page, "</small></th>");
+}
+
+static void put_parked_row(page_t *page, int i)
 {
     const cm_parked_row_t *row =
         &APR_ARRAY_IDX(page->health->parked, i, cm_parked_row_t);
     const cm_parked_t *message = &row->message;
 
-    mod_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
-                   mod_html_safe(page, row->peer), message->id,
-                   mod_html_safe(page, message->model));
-    if (message->identity.origin)
-        mod_html_print(page, " %s/%s",
-                       mod_html_safe(page, message->identity.origin),
-                       mod_html_safe(page, message->identity.original_id));
-    mod_html_put(page, "</small></th>");
-    mod_html_print(
-        page, "<td class=\"reason\">%s%s</td>",
-        mod_html_safe(page,
-                      message->reason ? message->reason : "not tried yet"),
-        message->transient ? "<small>waits for another record</small>" : "");
-    mod_html_cell(page, "Since",
-                  mod_html_ago(page, row->received_at, "&ndash;"),
-                  apr_psprintf(page->pool, "%d %s", row->attempts,
-                               row->attempts == 1 ? "try" : "tries"));
-    mod_html_put(page, "</tr>\n");
+    put_message(page, row->peer, message->id, message->model,
+                &message->identity);
+    print(page, "<td class=\"reason\">%s%s</td>",
+          safe(page, message->reason ? message->reason : "not tried yet"),
+          message->transient ? "<small>waits for another record</small>" : "");
+    put_cell(page, "Since", ago(page, row->received_at, "&ndash;"),
+             apr_psprintf(page->pool, "%d %s", row->attempts,
+                          row->attempts == 1 ? "try" : "tries"));
+    put(page, "</tr>\n");
 }
 
-static void put_parked(mod_html_t *page)
+static void put_parked(page_t *page)
 {
     static const char *const labels[] = {"Message", "Reason", "Since", NULL};
     const apr_array_header_t *parked = page->health->parked;
     apr_int64_t all = cm_health_sum(page->health).parked;
 
-    mod_html_put(page, "<section>\n<h2>Parked messages");
+    put(page, "<section>\n<h2>Parked messages");
     if (parked->nelts < all)
-        mod_html_print(page, " <small>%d of %s</small>", parked->nelts,
-                       mod_html_number(page, all));
-    mod_html_put(page, "</h2>\n");
+        print(page, " <small>%d of %s</small>", parked->nelts,
+              number(page, all));
+    put(page, "</h2>\n");
     put_list(page, labels, parked, put_parked_row);
 }
 
-static void put_withheld_row(mod_html_t *page, int i)
+static void put_withheld_row(page_t *page, int i)
 {
     const cm_withheld_t *row =
         &APR_ARRAY_IDX(page->health->withheld, i, cm_withheld_t);
 
-    mod_html_print(page, "<tr><th scope=\"row\">%s " FMT "<small>%s",
-                   mod_html_safe(page, row->peer), row->seq,
-                   mod_html_safe(page, row->model ? row->model : "?"));
-    if (row->identity.origin)
-        mod_html_print(page, " %s/%s",
-                       mod_html_safe(page, row->identity.origin),
-                       mod_html_safe(page, row->identity.original_id));
-    mod_html_put(page, "</small></th>");
-    mod_html_print(page,
-                   "<td class=\"reason\">%s<small>refused by %s</small></td>",
-                   mod_html_safe(page, row->reason),
-                   row->refuser == CM_REFUSER_PEER    ? "the peer"
-                   : row->refuser == CM_REFUSER_PROXY ? "a proxy"
-                                                      : "this node");
-    mod_html_cell(page, "Since",
-                  mod_html_ago(page, row->withheld_at, "&ndash;"), NULL);
-    mod_html_put(page, "</tr>\n");
+    put_message(page, row->peer, row->seq, row->model, &row->identity);
+    print(page, "<td class=\"reason\">%s<small>refused by %s</small></td>",
+          safe(page, row->reason),
+          row->refuser == CM_REFUSER_PEER    ? "the peer"
+          : row->refuser == CM_REFUSER_PROXY ? "a proxy"
+                                             : "this node");
+    put_cell(page, "Since", ago(page, row->withheld_at, "&ndash;"), NULL);
+    put(page, "</tr>\n");
 }
 
 /* Shown only when there are any. */
-static void put_withheld(mod_html_t *page)
+static void put_withheld(page_t *page)
 {
     static const char *const labels[] = {"Message", "Reason", "Since", NULL};
 
     if (!page->health->withheld->nelts)
         return;
-    mod_html_put(page, "<section>\n<h2>Withheld messages</h2>\n");
+    put(page, "<section>\n<h2>Withheld messages</h2>\n");
     put_list(page, labels, page->health->withheld, put_withheld_row);
 }
 
-static void put_conflict(mod_html_t *page, int i)
+static void put_conflict(page_t *page, int i)
 {
     const cm_health_conflict_t *conflict =
         &APR_ARRAY_IDX(page->health->conflicts, i, cm_health_conflict_t);
 
-    mod_html_print(page, "<tr><th scope=\"row\">%s %s</th>",
-                   mod_html_safe(page, conflict->model),
-                   mod_html_safe(page, conflict->local_record_id));
-    mod_html_cell(page, "Column",
-                  conflict->column ? mod_html_safe(page, conflict->column)
-                                   : "the whole record",
-                  NULL);
-    mod_html_cell(
-        page, "When", mod_html_ago(page, conflict->created_at, "&ndash;"),
-        conflict->peer ? apr_pstrcat(page->pool, "with ",
-                                     mod_html_safe(page, conflict->peer), NULL)
-                       : NULL);
-    mod_html_put(page, "</tr>\n");
+    print(page, "<tr><th scope=\"row\">%s %s</th>", safe(page, conflict->model),
+          safe(page, conflict->local_record_id));
+    put_cell(page, "Column",
+             conflict->column ? safe(page, conflict->column)
+                              : "the whole record",
+             NULL);
+    put_cell(page, "When", ago(page, conflict->created_at, "&ndash;"),
+             conflict->peer ? apr_pstrcat(page->pool, "with ",
+                                          safe(page, conflict->peer), NULL)
+                            : NULL);
+    put(page, "</tr>\n");
 }
 
-static void put_conflicts(mod_html_t *page)
+static void put_conflicts(page_t *page)
 {
     static const char *const labels[] = {"Record", "Column", "When", NULL};
     apr_int64_t late = page->health->state->conflicts;
 
-    mod_html_put(page, "<section>\n<h2>Recent conflicts");
+    put(page, "<section>\n<h2>Recent conflicts");
     if (late)
-        mod_html_print(page, " <small>%s%s in the last day</small>",
-                       mod_html_number(page, late), mod_html_more(late));
-    mod_html_put(page, "</h2>\n");
+        print(page, " <small>%s%s in the last day</small>", number(page, late),
+              more(late));
+    put(page, "</h2>\n");
     put_list(page, labels, page->health->conflicts, put_conflict);
 }
 
-static void put_fact(mod_html_t *page, const char *name, const char *value)
+static void put_fact(page_t *page, const char *name, const char *value)
 {
-    mod_html_print(page, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
+    print(page, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
 }
 
-static void put_footer(mod_html_t *page)
+static void put_footer(page_t *page)
 {
     const cm_health_t *health = page->health;
     char date[32];
@@ -373,7 +476,7 @@ static void put_footer(mod_html_t *page)
 
     apr_time_exp_gmt(&parts, health->taken_at);
     apr_strftime(date, &size, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &parts);
-    mod_html_put(page, "<footer>\n<dl>\n");
+    put(page, "<footer>\n<dl>\n");
     put_fact(page, "As of", date);
     put_fact(page, "Version", health->version);
     if (health->expect_every)
@@ -383,28 +486,27 @@ static void put_footer(mod_html_t *page)
         put_fact(page, "Database", health->driver);
         put_fact(page, "Schema", apr_itoa(page->pool, health->state->schema));
         put_fact(page, "Epoch",
-                 mod_html_safe(
-                     page, apr_pstrndup(page->pool, health->state->epoch, 8)));
+                 safe(page, apr_pstrndup(page->pool, health->state->epoch, 8)));
         put_fact(page, "Messages",
                  apr_psprintf(page->pool, "%s, %s%s in the last hour",
-                              mod_html_number(page, health->state->last_seq),
-                              mod_html_number(page, health->made_of_late),
-                              mod_html_more(health->made_of_late)));
+                              number(page, health->state->last_seq),
+                              number(page, health->made_of_late),
+                              more(health->made_of_late)));
     }
-    mod_html_put(page, "</dl>\n<nav aria-label=\"Other formats\">"
-                       "<a href=\"?format=json\">JSON</a>"
-                       "<a href=\"?format=prometheus\">Prometheus</a>"
-                       "<a href=\"?format=nagios\">Nagios</a>"
-                       "<a href=\"?refresh=30\">Refresh every 30 s</a></nav>\n"
-                       "</footer>\n</body>\n</html>\n");
+    put(page, "</dl>\n<nav aria-label=\"Other formats\">"
+              "<a href=\"?format=json\">JSON</a>"
+              "<a href=\"?format=prometheus\">Prometheus</a>"
+              "<a href=\"?format=nagios\">Nagios</a>"
+              "<a href=\"?refresh=30\">Refresh every 30 s</a></nav>\n"
+              "</footer>\n</body>\n</html>\n");
 }
 
 void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
 {
-    mod_html_t page = {out, health, out->pool};
+    page_t page = {out, health, out->pool};
 
     put_head(&page, refresh);
-    mod_html_put(&page, "<main class=\"two\">\n");
+    put(&page, "<main class=\"two\">\n");
     put_problems(&page);
     if (health->state) {
         put_peers(&page);
@@ -412,6 +514,6 @@ void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
         put_withheld(&page);
         put_conflicts(&page);
     }
-    mod_html_put(&page, "</main>\n");
+    put(&page, "</main>\n");
     put_footer(&page);
 }

@@ -2,7 +2,7 @@
  * tables and triggers are as they should be, then at intervals whether a peer
  * is silent. Each problem is logged when it starts, once a day while it lasts,
  * and when it ends. mod_status' page shows the numbers of the last check. */
-#include "status.h"
+#include "mod_communicator.h"
 
 #include <http_core.h>
 #include <http_log.h>

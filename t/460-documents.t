@@ -49,7 +49,7 @@ sub section {
 
 my $table = slurp("$top/lib/config/directives.h");
 my @directives = $table =~ /^CM_DIRECTIVE\(\s*\w+, "(\w+)"/mg;
-my @own = slurp("$top/mod_communicator/directives.c")
+my @own = slurp("$top/mod_communicator/server.c")
   =~ /AP_INIT_\w+\("(\w+)"/g;
 
 same('directives of both programs', 15, \@directives,
