@@ -4,146 +4,113 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <apr_time.h>
 #include <json.h>
 
 #include "memory.h"
 #include "notify.h"
-#include "base/error.h"
-#include "config/settings.h"
-#include "record/clocks.h"
 
-#define RUNS_TO_WAIT 3         /* of what passes by itself */
-#define REMIND       86400     /* seconds */
-#define PATIENT_RUNS 5         /* tried at every run so often */
+#define RUNS_TO_WAIT 3         /* failed runs, when it may pass by itself */
+#define REMIND       86400     /* seconds between two reports of a problem */
+#define PATIENT_RUNS 5         /* failed runs before the peer is tried less */
 #define LONGEST      (15 * 60) /* seconds between two tries */
 #define PARKED       "PARKED"
 #define EPISODES     3          /* within REMIND: it comes and goes */
-#define CALM         (6 * 3600) /* seconds without it: that is over */
+#define CALM         (6 * 3600) /* seconds without it, which end that */
 
 struct sync_alert_t {
     const sync_client_t *client;
-    const char *peer; /* "": none */
     const char *name; /* of the member that is remembered */
-    int quiet;        /* CommunicatorNotifyCommand does not hear of it */
+    const char *peer; /* the same if it is a peer, else NULL */
     json_object *memory;
-    apr_time_t now;
+    apr_int64_t now; /* seconds since 1970 */
     apr_pool_t *pool;
 };
 
-static apr_int64_t number(const sync_alert_t *alert, const char *name)
+/* Return the member NAME of OBJECT, or NULL. */
+static json_object *find(json_object *object, const char *name)
 {
-    json_object *value;
+    json_object *value = NULL;
 
-    return json_object_object_get_ex(alert->memory, name, &value)
-               ? json_object_get_int64(value)
-               : 0;
+    json_object_object_get_ex(object, name, &value);
+    return value;
 }
 
-static const char *text(const sync_alert_t *alert, const char *name)
+/* Return the member NAME of OBJECT, an object that is made if necessary. */
+static json_object *part(json_object *object, const char *name)
 {
-    json_object *value;
+    json_object *value = find(object, name);
 
-    return json_object_object_get_ex(alert->memory, name, &value) && value
-               ? json_object_get_string(value)
-               : "";
+    if (!value) {
+        value = json_object_new_object();
+        json_object_object_add(object, name, value);
+    }
+    return value;
 }
 
-static void set_number(sync_alert_t *alert, const char *name, apr_int64_t value)
+static apr_int64_t number_in(json_object *object, const char *name)
 {
-    json_object_object_add(alert->memory, name, json_object_new_int64(value));
+    json_object *value = find(object, name);
+
+    return value ? json_object_get_int64(value) : 0;
 }
 
-static void set_text(sync_alert_t *alert, const char *name, const char *value)
+static const char *text_in(json_object *object, const char *name)
 {
-    json_object_object_add(alert->memory, name,
-                           value ? json_object_new_string(value) : NULL);
+    json_object *value = find(object, name);
+
+    return value ? json_object_get_string(value) : "";
 }
 
-static sync_alert_t *open_alert(const sync_client_t *client, const char *peer,
-                                const char *name, apr_pool_t *pool)
+/* Return what kind of problem is under way; "": none. */
+static const char *trouble_of(const sync_alert_t *alert)
+{
+    return text_in(alert->memory, "trouble");
+}
+
+sync_alert_t *sync_alert_open(const sync_client_t *client, const char *name,
+                              apr_pool_t *pool)
 {
     sync_alert_t *alert = apr_pcalloc(pool, sizeof(*alert));
 
     alert->client = client;
-    alert->peer = peer;
     alert->name = name;
+    alert->peer = cm_settings_peer(client->settings, name) ? name : NULL;
     alert->pool = pool;
-    alert->now = apr_time_now();
+    alert->now = apr_time_sec(apr_time_now());
     alert->memory =
         sync_memory_read(client->settings->state_directory, name, pool);
     return alert;
 }
 
-sync_alert_t *sync_alert_open(const sync_client_t *client, const char *peer,
-                              apr_pool_t *pool)
-{
-    return open_alert(client, peer, *peer ? peer : client->settings->name,
-                      pool);
-}
-
-sync_alert_t *sync_alert_open_about(const sync_client_t *client,
-                                    const char *what, apr_pool_t *pool)
-{
-    sync_alert_t *alert = open_alert(client, "", what, pool);
-
-    alert->quiet = !strcmp(what, CM_ALERT_NOTIFY);
-    return alert;
-}
-
 int sync_alert_is_too_soon(int *status, const sync_alert_t *alert)
 {
-    apr_int64_t next = number(alert, "next_try");
+    apr_int64_t next = number_in(alert->memory, "next_try");
 
-    if (!alert->client->options->cron || !next ||
-        apr_time_sec(alert->now) >= next ||
-        next > apr_time_sec(alert->now) + LONGEST)
+    if (!alert->client->options->cron || alert->now >= next ||
+        next > alert->now + LONGEST)
         return 0;
-    *status = (int)number(alert, "exit_status");
+    *status = (int)number_in(alert->memory, "exit_status");
     return 1;
 }
 
-/* What is remembered of a kind of problem: how often it came within a day, and
- * whether it comes and goes. */
+/* Return what is remembered of a kind of problem: how often it came within a
+ * day, and whether it comes and goes. */
 static json_object *flaps_of(const sync_alert_t *alert, const char *kind)
 {
-    json_object *all, *flaps;
-
-    if (!json_object_object_get_ex(alert->memory, "flaps", &all)) {
-        all = json_object_new_object();
-        json_object_object_add(alert->memory, "flaps", all);
-    }
-    if (!json_object_object_get_ex(all, kind, &flaps)) {
-        flaps = json_object_new_object();
-        json_object_object_add(all, kind, flaps);
-    }
-    return flaps;
-}
-
-static apr_int64_t number_in(json_object *object, const char *name)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(object, name, &value)
-               ? json_object_get_int64(value)
-               : 0;
-}
-
-static void set_in(json_object *object, const char *name, apr_int64_t value)
-{
-    json_object_object_add(object, name, json_object_new_int64(value));
+    return part(part(alert->memory, "flaps"), kind);
 }
 
 int sync_alert_tells_parked(const sync_alert_t *alert)
 {
-    int known =
-        number(alert, "told") && strcmp(text(alert, "trouble"), PARKED) == 0;
+    int known = number_in(alert->memory, "told") &&
+                strcmp(trouble_of(alert), PARKED) == 0;
 
     return !alert->client->options->cron ||
            (!known && !number_in(flaps_of(alert, PARKED), "flapping"));
 }
 
-/* One outage has several errors (no route, then 503): they are one problem. */
+/* Return the kind of problem that ERR belongs to. One outage has several errors
+ * (no route, then 503): they are one problem. */
 static const char *kind_of(const cm_error_t *err)
 {
     return cm_error_code_is_transient(err->code) && err->code != CM_PAUSED
@@ -155,41 +122,37 @@ static const char *kind_of(const cm_error_t *err)
 static void notify(const sync_alert_t *alert, const char *event,
                    const char *words)
 {
-    const sync_client_t *client = alert->client;
-    const char *command = client->settings->notify_command;
-    sync_alert_t *about;
+    const cm_settings_t *settings = alert->client->settings;
+    json_object *untold;
     cm_error_t *err;
 
     json_object_object_del(alert->memory, "untold");
-    if (!command || alert->quiet)
+    if (!settings->notify_command || !strcmp(alert->name, CM_ALERT_NOTIFY))
         return;
-    err = sync_notify(command, event,
-                      *alert->peer ? alert->peer : client->settings->name,
-                      words, alert->pool);
+    err = sync_notify(settings->notify_command, event,
+                      alert->peer ? alert->peer : settings->name, words,
+                      alert->pool);
     if (err) {
-        json_object *untold = json_object_new_object();
-
+        untold = part(alert->memory, "untold");
         sync_output_add_text(untold, "event", event);
         sync_output_add_text(untold, "words", words);
-        json_object_object_add(alert->memory, "untold", untold);
     }
-    about = sync_alert_open_about(client, CM_ALERT_NOTIFY, alert->pool);
-    sync_alert_close(about, err, NULL, 0);
+    sync_alert_close(
+        sync_alert_open(alert->client, CM_ALERT_NOTIFY, alert->pool), err, NULL,
+        0);
 }
 
-/* Tell again what the command did not take. */
+/* Run the command again with what it failed to report. */
 static void notify_again(const sync_alert_t *alert)
 {
-    json_object *untold, *event, *words;
+    json_object *untold = find(alert->memory, "untold");
+    json_object *event = find(untold, "event"), *words = find(untold, "words");
 
-    if (json_object_object_get_ex(alert->memory, "untold", &untold) &&
-        json_object_object_get_ex(untold, "event", &event) &&
-        json_object_object_get_ex(untold, "words", &words))
+    if (event && words)
         notify(alert, apr_pstrdup(alert->pool, json_object_get_string(event)),
                apr_pstrdup(alert->pool, json_object_get_string(words)));
 }
 
-/* Since when it is, in words. */
 static const char *date_of(apr_int64_t seconds, apr_pool_t *pool)
 {
     char *date = apr_palloc(pool, APR_RFC822_DATE_LEN);
@@ -198,36 +161,37 @@ static const char *date_of(apr_int64_t seconds, apr_pool_t *pool)
     return date;
 }
 
-/* Print the error of this run; the hook hears it when it is news. EVENT is
- * "flapping" for what comes and goes. */
-static void tell(sync_alert_t *alert, const cm_error_t *err, const char *event)
+/* Print the error of this run, and (unless EVENT is NULL) run the command.
+ * EVENT is "flapping" for a problem that comes and goes. */
+static void tell(const sync_alert_t *alert, const cm_error_t *err,
+                 const char *event)
 {
-    const char *words = cm_error_text(err, alert->pool);
-    int flapping = event && !strcmp(event, "flapping");
-    apr_int64_t since =
-        flapping ? number_in(flaps_of(alert, kind_of(err)), "flapping") : 0;
+    const char *words =
+        apr_pstrcat(alert->pool, cm_error_text(err, alert->pool),
+                    err->hint ? "\nhint: " : NULL, err->hint, NULL);
+    apr_pool_t *pool = alert->pool;
+    apr_int64_t since = 0;
 
     if (event && !strcmp(event, "reminder"))
-        err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
-                            "still, since %s", text(alert, "since_text"));
-    else if (flapping && since < apr_time_sec(alert->now))
-        err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
-                            "it still comes and goes, since %s",
-                            date_of(since, alert->pool));
-    else if (flapping)
-        err = cm_error_make(alert->pool, err->code, err, __FILE__, __LINE__,
-                            "it comes and goes (%d times within a day), and is "
-                            "reported once a day from now on",
-                            EPISODES);
-    sync_output_error(alert->client->output, *alert->peer ? alert->peer : NULL,
-                      err, alert->pool);
+        err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                            "still, since %s",
+                            text_in(alert->memory, "since_text"));
+    else if (event && !strcmp(event, "flapping")) {
+        since = number_in(flaps_of(alert, kind_of(err)), "flapping");
+        event = since < alert->now ? "reminder" : "trouble";
+        if (since < alert->now)
+            err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                                "it still comes and goes, since %s",
+                                date_of(since, pool));
+        else
+            err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
+                                "it comes and goes (%d times within a day), "
+                                "and is reported once a day from now on",
+                                EPISODES);
+    }
+    sync_output_error(alert->client->output, alert->peer, err, pool);
     if (event)
-        notify(alert,
-               !flapping                          ? event
-               : since < apr_time_sec(alert->now) ? "reminder"
-                                                  : "trouble",
-               apr_pstrcat(alert->pool, words, err->hint ? "\nhint: " : "",
-                           err->hint ? err->hint : "", NULL));
+        notify(alert, event, words);
 }
 
 static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
@@ -242,45 +206,31 @@ static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
     return apr_psprintf(pool, "%d days", (int)(seconds / 86400));
 }
 
-/* When KIND was reported since this problem began; 0: not yet. */
-static apr_int64_t told_of(const sync_alert_t *alert, const char *kind)
+/* Remember that KIND was reported just now. */
+static void set_told(const sync_alert_t *alert, const char *kind)
 {
-    json_object *kinds;
-
-    return json_object_object_get_ex(alert->memory, "kinds", &kinds)
-               ? number_in(kinds, kind)
-               : 0;
+    sync_output_add_number(part(alert->memory, "kinds"), kind, alert->now);
+    sync_output_add_number(alert->memory, "told", alert->now);
+    sync_output_add_number(alert->memory, "was_told", 1);
 }
 
-static void set_told(sync_alert_t *alert, const char *kind)
+static void begin_trouble(const sync_alert_t *alert, const char *kind)
 {
-    apr_int64_t now = apr_time_sec(alert->now);
-    json_object *kinds;
+    json_object *memory = alert->memory;
 
-    if (!json_object_object_get_ex(alert->memory, "kinds", &kinds)) {
-        kinds = json_object_new_object();
-        json_object_object_add(alert->memory, "kinds", kinds);
+    /* A problem whose error changes keeps its beginning. */
+    if (!*trouble_of(alert)) {
+        sync_output_add_number(memory, "since", alert->now);
+        sync_output_add_text(memory, "since_text",
+                             date_of(alert->now, alert->pool));
     }
-    set_in(kinds, kind, now);
-    set_number(alert, "told", now);
-    set_number(alert, "was_told", 1);
+    sync_output_add_text(memory, "trouble", kind);
+    sync_output_add_number(memory, "runs", 0);
+    sync_output_add_number(memory, "told",
+                           number_in(find(memory, "kinds"), kind));
 }
 
-static void begin_trouble(sync_alert_t *alert, const char *kind)
-{
-    /* A problem that was reported and now has another error keeps its
-     * beginning. */
-    if (!*text(alert, "trouble")) {
-        set_number(alert, "since", apr_time_sec(alert->now));
-        set_text(alert, "since_text",
-                 date_of(apr_time_sec(alert->now), alert->pool));
-    }
-    set_text(alert, "trouble", kind);
-    set_number(alert, "runs", 0);
-    set_number(alert, "told", told_of(alert, kind));
-}
-
-static void end_trouble(sync_alert_t *alert)
+static void end_trouble(const sync_alert_t *alert)
 {
     static const char *const names[] = {
         "trouble", "reason", "hint",     "since",    "since_text",
@@ -291,37 +241,35 @@ static void end_trouble(sync_alert_t *alert)
         json_object_object_del(alert->memory, names[i]);
 }
 
-/* Note that this kind of problem has come once more; return how often it did
- * within a day. */
-static int count_episode(const sync_alert_t *alert, json_object *flaps)
+/* Remember that a problem has come once more; return how often it did within a
+ * day. */
+static size_t count_episode(const sync_alert_t *alert, json_object *flaps)
 {
-    json_object *kept = json_object_new_array(), *list;
-    apr_int64_t now = apr_time_sec(alert->now);
+    json_object *kept = json_object_new_array();
+    json_object *list = find(flaps, "episodes");
     size_t i, count = 0;
 
-    if (json_object_object_get_ex(flaps, "episodes", &list) &&
-        json_object_is_type(list, json_type_array))
+    if (json_object_is_type(list, json_type_array))
         count = json_object_array_length(list);
     for (i = 0; i < count; i++) {
         apr_int64_t then =
             json_object_get_int64(json_object_array_get_idx(list, i));
 
-        if (!cm_clocks_is_past(then, now, REMIND))
+        if (!cm_clocks_is_past(then, alert->now, REMIND))
             json_object_array_add(kept, json_object_new_int64(then));
     }
-    json_object_array_add(kept, json_object_new_int64(now));
+    json_object_array_add(kept, json_object_new_int64(alert->now));
     count = json_object_array_length(kept);
     json_object_object_add(flaps, "episodes", kept);
-    return (int)count;
+    return count;
 }
 
-/* Return what to report of EVENT, or NULL: a problem that comes and goes is
+/* Return as what to report EVENT, or NULL: a problem that comes and goes is
  * reported as such, once, and then once a day. */
 static const char *damped(const sync_alert_t *alert, const char *kind,
                           const char *event)
 {
     json_object *flaps = flaps_of(alert, kind);
-    apr_int64_t now = apr_time_sec(alert->now);
 
     json_object_object_del(flaps, "calm");
     if (!event || strcmp(event, "trouble") != 0)
@@ -329,24 +277,25 @@ static const char *damped(const sync_alert_t *alert, const char *kind,
     if (!number_in(flaps, "flapping")) {
         if (count_episode(alert, flaps) < EPISODES)
             return event;
-        set_in(flaps, "flapping", now);
+        sync_output_add_number(flaps, "flapping", alert->now);
     }
-    else if (!cm_clocks_is_past(number_in(flaps, "flapping_told"), now, REMIND))
+    else if (!cm_clocks_is_past(number_in(flaps, "flapping_told"), alert->now,
+                                REMIND))
         return NULL;
-    set_in(flaps, "flapping_told", now);
+    sync_output_add_number(flaps, "flapping_told", alert->now);
     return "flapping";
 }
 
-/* The one line that lets a person sleep again: REASON was, since SINCE. */
-static void tell_recovery(sync_alert_t *alert, const cm_session_t *session,
-                          apr_int64_t since, const char *reason)
+/* Report that the problem REASON, which began at SINCE, is over. */
+static void tell_recovery(const sync_alert_t *alert,
+                          const cm_session_t *session, apr_int64_t since,
+                          const char *reason)
 {
-    const sync_output_t *output = alert->client->output;
     apr_int64_t moved =
         session ? session->totals.pushed + session->totals.pulled : 0;
     const char *words = apr_psprintf(
         alert->pool, "recovered after %s%s: %s",
-        duration(apr_time_sec(alert->now) - since, alert->pool),
+        duration(alert->now - since, alert->pool),
         moved ? apr_psprintf(alert->pool, ", %s delivered",
                              sync_output_messages(moved, alert->pool))
               : "",
@@ -354,17 +303,17 @@ static void tell_recovery(sync_alert_t *alert, const cm_session_t *session,
 
     if (!alert->client->options->cron)
         return;
-    sync_output_warn(output, *alert->peer ? alert->peer : NULL, "%s", words);
+    sync_output_warn(alert->client->output, alert->peer, "%s", words);
     notify(alert, "recovered", words);
 }
 
-/* The problem is over for now. That is not reported if it comes and goes. */
-static void meet_end(sync_alert_t *alert, const cm_session_t *session)
+/* The problem is over for now, which is not reported if it comes and goes. */
+static void meet_end(const sync_alert_t *alert, const cm_session_t *session)
 {
-    int tells = number(alert, "was_told") != 0, flapping = 0;
-    json_object *kinds;
+    json_object *memory = alert->memory, *kinds = find(memory, "kinds");
+    int tells = number_in(memory, "was_told") != 0;
 
-    if (json_object_object_get_ex(alert->memory, "kinds", &kinds)) {
+    if (kinds) {
         json_object_object_foreach(kinds, kind, told)
         {
             json_object *flaps = flaps_of(alert, kind);
@@ -372,34 +321,33 @@ static void meet_end(sync_alert_t *alert, const cm_session_t *session)
             (void)told;
             if (!number_in(flaps, "flapping"))
                 continue;
-            flapping = 1;
-            set_in(flaps, "calm", apr_time_sec(alert->now));
-            sync_output_add_text(flaps, "reason", text(alert, "reason"));
+            tells = 0;
+            sync_output_add_number(flaps, "calm", alert->now);
+            sync_output_add_text(flaps, "reason", text_in(memory, "reason"));
         }
     }
-    if (tells && !flapping)
-        tell_recovery(alert, session, number(alert, "since"),
-                      text(alert, "reason"));
+    if (tells)
+        tell_recovery(alert, session, number_in(memory, "since"),
+                      text_in(memory, "reason"));
     end_trouble(alert);
 }
 
-/* What came and went has stayed away for some hours: that is the end. */
-static void meet_calm(sync_alert_t *alert, const cm_session_t *session)
+/* A problem that came and went is over once it has stayed away for CALM. */
+static void meet_calm(const sync_alert_t *alert, const cm_session_t *session)
 {
-    json_object *all, *reason;
+    json_object *all = find(alert->memory, "flaps");
 
-    if (!json_object_object_get_ex(alert->memory, "flaps", &all))
+    if (!all)
         return;
     json_object_object_foreach(all, kind, flaps)
     {
         apr_int64_t calm = number_in(flaps, "calm");
 
         (void)kind;
-        if (!calm || apr_time_sec(alert->now) - calm < CALM)
+        if (!calm || alert->now - calm < CALM)
             continue;
-        json_object_object_get_ex(flaps, "reason", &reason);
         tell_recovery(alert, session, number_in(flaps, "flapping"),
-                      apr_pstrdup(alert->pool, json_object_get_string(reason)));
+                      apr_pstrdup(alert->pool, text_in(flaps, "reason")));
         json_object_object_del(flaps, "calm");
         json_object_object_del(flaps, "flapping");
         json_object_object_del(flaps, "flapping_told");
@@ -407,8 +355,8 @@ static void meet_calm(sync_alert_t *alert, const cm_session_t *session)
     }
 }
 
-/* Try less often what stays away: 1, 2, 4, 8 minutes, at most 15. */
-static void plan(sync_alert_t *alert, apr_int64_t runs)
+/* Try a peer less often that stays away: after 1, 2, 4, 8, then 15 minutes. */
+static void plan(const sync_alert_t *alert, apr_int64_t runs)
 {
     apr_int64_t wait = 60;
 
@@ -421,30 +369,30 @@ static void plan(sync_alert_t *alert, apr_int64_t runs)
     if (wait > LONGEST)
         wait = LONGEST;
     /* Cron's minutes are not exact. */
-    set_number(alert, "next_try", apr_time_sec(alert->now) + wait - 5);
+    sync_output_add_number(alert->memory, "next_try", alert->now + wait - 5);
 }
 
-static void meet_trouble(sync_alert_t *alert, const cm_error_t *err)
+static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
 {
-    const char *kind = kind_of(err);
-    apr_int64_t now = apr_time_sec(alert->now), runs, told;
-    int patient = !strcmp(kind, "AWAY"), cron = alert->client->options->cron;
-    const char *event = NULL, *shown;
+    const char *kind = kind_of(err), *event = NULL, *shown;
+    int away = !strcmp(kind, "AWAY");
+    apr_int64_t runs, told;
 
-    if (strcmp(kind, text(alert, "trouble")) != 0)
+    if (strcmp(kind, trouble_of(alert)) != 0)
         begin_trouble(alert, kind);
-    runs = number(alert, "runs") + 1;
-    told = number(alert, "told");
-    set_number(alert, "runs", runs);
-    set_text(alert, "reason", cm_error_text(err, alert->pool));
-    set_text(alert, "hint", err->hint);
-    if (!told && (!patient || runs >= RUNS_TO_WAIT))
+    runs = number_in(alert->memory, "runs") + 1;
+    told = number_in(alert->memory, "told");
+    sync_output_add_number(alert->memory, "runs", runs);
+    sync_output_add_text(alert->memory, "reason",
+                         cm_error_text(err, alert->pool));
+    sync_output_add_text(alert->memory, "hint", err->hint);
+    if (!told && (!away || runs >= RUNS_TO_WAIT))
         event = "trouble";
-    else if (told && cm_clocks_is_past(told, now, REMIND - 1))
+    else if (told && cm_clocks_is_past(told, alert->now, REMIND - 1))
         event = "reminder";
-    if (patient)
+    if (away)
         plan(alert, runs);
-    if (!cron) {
+    if (!alert->client->options->cron) {
         tell(alert, err, NULL);
         return;
     }
@@ -455,100 +403,105 @@ static void meet_trouble(sync_alert_t *alert, const cm_error_t *err)
         set_told(alert, kind);
 }
 
-/* Parked messages have been reported one by one. */
-static void meet_parked(sync_alert_t *alert, const cm_session_t *session,
+/* Report WORDS about parked messages. Without a reminder that is done already:
+ * new ones were reported one by one. */
+static void tell_parked(const sync_alert_t *alert, const char *event,
+                        const char *words)
+{
+    int flapping = !strcmp(event, "flapping");
+
+    if (flapping)
+        words = apr_pstrcat(alert->pool, words,
+                            ": that comes and goes, and is reported once a day "
+                            "from now on",
+                            NULL);
+    else if (strcmp(event, "trouble") != 0)
+        words = apr_psprintf(alert->pool, "%s still, since %s", words,
+                             text_in(alert->memory, "since_text"));
+    if (strcmp(event, "trouble") != 0)
+        sync_output_warn(alert->client->output, alert->peer, "%s", words);
+    notify(alert, flapping ? "trouble" : event, words);
+}
+
+static void meet_parked(const sync_alert_t *alert, const cm_session_t *session,
                         apr_int64_t parked)
 {
-    apr_int64_t now = apr_time_sec(alert->now), told;
-    int fresh = session->totals.parked->nelts > 0 ||
-                session->totals.parked_there->nelts > 0 ||
-                session->totals.withheld->nelts > 0 ||
-                session->totals.withheld_there->nelts > 0;
+    const cm_totals_t *totals = &session->totals;
+    int fresh = totals->parked->nelts || totals->parked_there->nelts ||
+                totals->withheld->nelts || totals->withheld_there->nelts;
     int cron = alert->client->options->cron;
     const char *words = apr_psprintf(
         alert->pool, "%s parked%s", sync_output_messages(parked, alert->pool),
         cm_session_withheld(session) ? " or withheld" : "");
-    const char *event = NULL, *shown;
+    const char *event = NULL;
+    apr_int64_t told;
 
-    if (strcmp(text(alert, "trouble"), PARKED) != 0) {
+    if (strcmp(trouble_of(alert), PARKED) != 0) {
         if (!fresh)
             return;
         begin_trouble(alert, PARKED);
     }
-    set_text(alert, "reason", words);
-    told = number(alert, "told");
+    sync_output_add_text(alert->memory, "reason", words);
+    told = number_in(alert->memory, "told");
     if (!told)
         event = "trouble";
-    else if (cron && cm_clocks_is_past(told, now, REMIND - 1))
+    else if (cron && cm_clocks_is_past(told, alert->now, REMIND - 1))
         event = "reminder";
     if (!event)
         return;
-    shown = cron ? damped(alert, PARKED, event) : event;
     set_told(alert, PARKED);
-    if (!shown)
-        return;
-    if (strcmp(shown, "trouble") != 0) {
-        words = !strcmp(shown, "flapping")
-                    ? apr_pstrcat(alert->pool, words,
-                                  ": that comes and goes, and is reported once "
-                                  "a day from now on",
-                                  NULL)
-                    : apr_psprintf(alert->pool, "%s still, since %s", words,
-                                   text(alert, "since_text"));
-        sync_output_warn(alert->client->output, alert->peer, "%s", words);
-    }
-    notify(alert, !strcmp(shown, "flapping") ? "trouble" : shown, words);
+    if (cron)
+        event = damped(alert, PARKED, event);
+    if (event)
+        tell_parked(alert, event, words);
 }
 
-static void remember(sync_alert_t *alert, const cm_error_t *err,
+static void remember(const sync_alert_t *alert, const cm_error_t *err,
                      const cm_session_t *session, apr_int64_t parked)
 {
-    apr_int64_t now = apr_time_sec(alert->now);
+    json_object *memory = alert->memory;
 
-    set_number(alert, "last_run", now);
-    set_number(alert, "exit_status",
-               err ? cm_error_code_exit_status(err->code) : 0);
-    set_number(alert, "parked", parked);
+    sync_output_add_number(memory, "last_run", alert->now);
+    sync_output_add_number(memory, "exit_status",
+                           err ? cm_error_code_exit_status(err->code) : 0);
+    sync_output_add_number(memory, "parked", parked);
     if (!err)
-        set_number(alert, "last_success", now);
+        sync_output_add_number(memory, "last_success", alert->now);
     if (session) {
-        set_number(alert, "pushed", session->totals.pushed);
-        set_number(alert, "pulled", session->totals.pulled);
+        sync_output_add_number(memory, "pushed", session->totals.pushed);
+        sync_output_add_number(memory, "pulled", session->totals.pulled);
     }
 }
 
-/* Return whether there is nothing to report, keep or forget. */
+/* Return whether there is nothing to report, to keep or to forget. */
 static int is_idle(const sync_alert_t *alert)
 {
-    json_object *value;
-
-    return !*text(alert, "trouble") &&
-           !json_object_object_get_ex(alert->memory, "flaps", &value) &&
-           !json_object_object_get_ex(alert->memory, "untold", &value);
+    return !*trouble_of(alert) && !find(alert->memory, "flaps") &&
+           !find(alert->memory, "untold");
 }
 
 void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
                       const cm_session_t *session, apr_int64_t parked)
 {
-    const cm_settings_t *settings = alert->client->settings;
-    int was_parked = !strcmp(text(alert, "trouble"), PARKED);
+    const sync_client_t *client = alert->client;
+    int was_parked = !strcmp(trouble_of(alert), PARKED);
 
-    if (!*alert->peer && !err && is_idle(alert))
+    if (!alert->peer && !err && is_idle(alert))
         return;
     notify_again(alert);
     if (err) {
         meet_trouble(alert, err);
     }
     else {
-        if (*text(alert, "trouble") && !(was_parked && parked))
+        if (*trouble_of(alert) && !(was_parked && parked))
             meet_end(alert, session);
         if (session && parked)
             meet_parked(alert, session, parked);
         meet_calm(alert, session);
     }
     remember(alert, err, session, parked);
-    err = sync_memory_write(settings->state_directory, alert->name,
+    err = sync_memory_write(client->settings->state_directory, alert->name,
                             alert->memory, alert->pool);
-    if (err && (alert->client->options->cron || alert->client->output->verbose))
-        sync_output_error(alert->client->output, NULL, err, alert->pool);
+    if (err && (client->options->cron || client->output->verbose))
+        sync_output_error(client->output, NULL, err, alert->pool);
 }

@@ -1,13 +1,16 @@
 /* The lines of a check: see check.h. */
 #include "check.h"
 
+#include <stdarg.h>
+
 #include <apr_strings.h>
 #include <json.h>
 
-void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
-                    const char *what, const char *hint)
+static void say(sync_check_t *check, sync_verdict_e verdict, const char *what,
+                const char *hint)
 {
     static const char *const words[] = {"ok", "warning", "fail"};
+    apr_pool_t *pool = check->client->pool;
     json_object *json;
 
     if (!check->list) {
@@ -15,29 +18,42 @@ void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
         return;
     }
     json = json_object_new_object();
-    json_object_object_add(json, "verdict",
-                           json_object_new_string(words[verdict]));
-    json_object_object_add(json, "what", json_object_new_string(what));
+    sync_output_add_text(json, "verdict", words[verdict]);
+    sync_output_add_text(json, "what", cm_clean(what, pool));
     if (hint)
-        json_object_object_add(json, "hint", json_object_new_string(hint));
+        sync_output_add_text(json, "hint", cm_clean(hint, pool));
     json_object_array_add(check->list, json);
 }
 
-int sync_check_went(sync_check_t *check, const char *what,
-                    const cm_error_t *err)
+void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
+                    const char *hint, const char *format, ...)
 {
-    const char *text;
+    va_list args;
 
+    va_start(args, format);
+    say(check, verdict, apr_pvsprintf(check->client->pool, format, args), hint);
+    va_end(args);
+}
+
+int sync_check_went(sync_check_t *check, const cm_error_t *err,
+                    const char *format, ...)
+{
+    sync_client_t *client = check->client;
+    const char *what;
+    va_list args;
+
+    va_start(args, format);
+    what = apr_pvsprintf(client->pool, format, args);
+    va_end(args);
     if (!err) {
-        sync_check_say(check, CM_VERDICT_OK, what, NULL);
+        say(check, CM_VERDICT_OK, what, NULL);
         return 1;
     }
-    text = apr_pstrcat(check->pool, what, ": ", cm_error_text(err, check->pool),
-                       NULL);
-    sync_check_say(check, CM_VERDICT_FAIL, sync_output_clean(text, check->pool),
-                   err->hint ? sync_output_clean(err->hint, check->pool)
-                             : NULL);
-    if (check->status == 0)
-        check->status = cm_error_code_exit_status(err->code);
+    say(check, CM_VERDICT_FAIL,
+        apr_pstrcat(client->pool, what, ": ", cm_error_text(err, client->pool),
+                    NULL),
+        err->hint);
+    if (client->status == 0)
+        client->status = cm_error_code_exit_status(err->code);
     return 0;
 }

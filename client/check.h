@@ -1,4 +1,4 @@
-/* check: what its parts share. Every part goes on whatever fails, so that one
+/* check: what its parts share. Each part goes on whatever fails, so that one
  * run lists all problems.
  *
  * To add a line: about models, a function in judges[] of check_database.c;
@@ -7,27 +7,26 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-#include "command.h"
-#include "config/settings.h"
-
-struct json_object;
+#include "client.h"
 
 typedef struct sync_check_t {
-    sync_client_t *client;    /* store and node: NULL where they failed */
+    sync_client_t *client;    /* store and node: NULL where they failed; status:
+                                 of the first failure */
     struct json_object *list; /* with --json */
-    int status;               /* of the first failure */
     int standby;              /* the database takes no writes */
-    apr_pool_t *pool;
 } sync_check_t;
 
-/* Print a line: the verdict on WHAT, and what to do, or NULL. */
+/* Print a line: the verdict on what FORMAT says, and what to do (HINT, may be
+ * NULL). */
 void sync_check_say(sync_check_t *check, sync_verdict_e verdict,
-                    const char *what, const char *hint);
+                    const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-/* Say how a step went: "ok WHAT", or why it failed; returns whether it went
- * well. */
-int sync_check_went(sync_check_t *check, const char *what,
-                    const cm_error_t *err);
+/* Print how the step that FORMAT names went: ok, or why it failed (ERR).
+ * Returns whether it went well. */
+int sync_check_went(sync_check_t *check, const cm_error_t *err,
+                    const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Judge database, tables, rights, this node's state, and every model. */
 void sync_check_database(sync_check_t *check);

@@ -1,8 +1,6 @@
 /* check: the database, Communicator's tables in it, and the models. */
 #include "check.h"
 
-#include <string.h>
-
 #include <apr_strings.h>
 
 #include "store/dialect.h"
@@ -33,18 +31,17 @@ static cm_error_t *schema_is_known(const sync_client_t *client,
                          pool, "communicator-sync migrate");
 }
 
-/* Each of these judges one aspect of a table, and says what is worth a
- * warning by itself. */
+/* Each judge looks at one aspect of a table: it fails, or prints a warning. */
 static cm_error_t *triggers_are_there(sync_check_t *check,
                                       const cm_table_t *table)
 {
     static const char *const words[] = {
-        [CM_CAPTURE_MISSING] = "are not there: its changes are not published",
+        [CM_CAPTURE_MISSING] = "are missing: its changes are not published",
         [CM_CAPTURE_STALE] = "were made for other columns, or by another "
                              "version",
         [CM_CAPTURE_PARTIAL] = "are not on all of its partitions: what is "
-                               "written to those themselves is not published"};
-    apr_pool_t *pool = check->pool;
+                               "written to those directly is not published"};
+    apr_pool_t *pool = check->client->pool;
     cm_capture_e state;
 
     if (!table->model->publishes)
@@ -59,17 +56,17 @@ static cm_error_t *triggers_are_there(sync_check_t *check,
 
 static cm_error_t *may_be_changed(sync_check_t *check, const cm_table_t *table)
 {
-    return table->model->receives && !check->standby
-               ? cm_rights_check(check->client->store, table, check->pool)
-               : NULL;
+    if (!table->model->receives || check->standby)
+        return NULL;
+    return cm_rights_check(check->client->store, table, check->client->pool);
 }
 
 /* What migrate would refuse, and what it only warns of. */
 static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
 {
     const cm_model_t *model = table->model;
+    apr_pool_t *pool = check->client->pool;
     apr_array_header_t *findings;
-    apr_pool_t *pool = check->pool;
     int i;
 
     CM_TRY(cm_judge_table(&findings, check->client->store, model, pool));
@@ -77,10 +74,8 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
         const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
 
         if (!finding->refused)
-            sync_check_say(
-                check, CM_VERDICT_WARN,
-                apr_psprintf(pool, "model %s: %s", model->name, finding->text),
-                finding->hint);
+            sync_check_say(check, CM_VERDICT_WARN, finding->hint,
+                           "model %s: %s", model->name, finding->text);
     }
     return cm_judge_error(findings, 1, pool);
 }
@@ -89,11 +84,10 @@ typedef cm_error_t *(*judge_t)(sync_check_t *check, const cm_table_t *table);
 static const judge_t judges[] = {triggers_are_there, may_be_changed,
                                  takes_part};
 
-/* Judge all aspects of MODEL: one of them may hide no other. */
+/* Judge all aspects of MODEL: one that fails does not hide the others. */
 static void check_model(sync_check_t *check, const cm_model_t *model)
 {
-    apr_pool_t *pool = check->pool;
-    const char *what = apr_psprintf(pool, "model %s", model->name);
+    apr_pool_t *pool = check->client->pool;
     cm_table_t *table;
     cm_error_t *err =
         cm_table_read(&table, check->client->store, model, pool, pool);
@@ -101,158 +95,133 @@ static void check_model(sync_check_t *check, const cm_model_t *model)
     size_t i;
 
     if (err) {
-        sync_check_went(check, what, err);
+        sync_check_went(check, err, "model %s", model->name);
         return;
     }
     for (i = 0; i < sizeof(judges) / sizeof(*judges); i++) {
         err = judges[i](check, table);
-        failed |= err && !sync_check_went(check, what, err);
+        failed |= err && !sync_check_went(check, err, "model %s", model->name);
     }
     if (!failed)
-        sync_check_went(check, what, NULL);
+        sync_check_went(check, NULL, "model %s", model->name);
 }
 
-/* What waits for a person at either side of PEER. */
-static void check_parked(sync_check_t *check, const cm_status_peer_t *one)
+/* Warn of messages that need a person, at either side. */
+static void check_messages(sync_check_t *check, const cm_status_peer_t *one)
 {
-    apr_pool_t *pool = check->pool;
+    const char *there = "communicator-sync parked, on that host";
+    const cm_status_said_t *said = &one->said;
+    apr_pool_t *pool = check->client->pool;
 
     if (one->parked)
-        sync_check_say(check, CM_VERDICT_WARN,
-                       apr_psprintf(pool, "%s of %s parked here",
-                                    sync_output_messages(one->parked, pool),
-                                    one->peer->name),
-                       "communicator-sync parked");
-    if (one->said.parked > 0)
+        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync parked",
+                       "%s of %s parked here",
+                       sync_output_messages(one->parked, pool),
+                       one->peer->name);
+    if (said->parked > 0)
+        sync_check_say(check, CM_VERDICT_WARN, there,
+                       "%s of ours parked at %s, as of %s",
+                       sync_output_messages(said->parked, pool),
+                       one->peer->name, sync_output_when(said->at, pool));
+    if (one->withheld.count > 0)
+        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync parked",
+                       "%s withheld from %s, from %" APR_INT64_T_FMT " on",
+                       sync_output_messages(one->withheld.count, pool),
+                       one->peer->name, one->withheld.first);
+    if (said->withheld.count > 0)
         sync_check_say(
-            check, CM_VERDICT_WARN,
-            apr_psprintf(pool, "%s of ours parked at %s, as of %s",
-                         sync_output_messages(one->said.parked, pool),
-                         one->peer->name, sync_output_when(one->said.at, pool)),
-            "communicator-sync parked, on that host");
+            check, CM_VERDICT_WARN, there, "%s withheld from us by %s",
+            sync_output_messages(said->withheld.count, pool), one->peer->name);
 }
 
-/* Columns in which this side and others come to differ. */
+/* Warn of columns in which the sides come to differ. */
 static void check_altered(sync_check_t *check)
 {
-    apr_pool_t *pool = check->pool;
+    apr_pool_t *pool = check->client->pool;
     apr_array_header_t *all;
-    int i;
     cm_error_t *err = cm_altered_list(&all, check->client->node, pool);
+    int i;
 
-    if (err) {
-        sync_check_went(check, "altered columns", err);
-        return;
-    }
-    for (i = 0; i < all->nelts; i++) {
+    if (err)
+        sync_check_went(check, err, "altered columns");
+    for (i = 0; !err && i < all->nelts; i++) {
         const cm_altered_t *altered = &APR_ARRAY_IDX(all, i, cm_altered_t);
 
-        sync_check_say(check, CM_VERDICT_WARN, cm_altered_text(altered, pool),
-                       apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column));
+        sync_check_say(check, CM_VERDICT_WARN,
+                       apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column),
+                       "%s", cm_altered_text(altered, pool));
     }
 }
 
-/* What does not get from one side to the other. */
-static void check_withheld(sync_check_t *check, const cm_status_peer_t *one)
-{
-    apr_pool_t *pool = check->pool;
-
-    if (one->withheld.count > 0)
-        sync_check_say(
-            check, CM_VERDICT_WARN,
-            apr_psprintf(pool,
-                         "%s withheld from %s, from %" APR_INT64_T_FMT " on",
-                         sync_output_messages(one->withheld.count, pool),
-                         one->peer->name, one->withheld.first),
-            "communicator-sync parked");
-    if (one->said.withheld.count > 0)
-        sync_check_say(
-            check, CM_VERDICT_WARN,
-            apr_psprintf(pool, "%s withheld from us by %s",
-                         sync_output_messages(one->said.withheld.count, pool),
-                         one->peer->name),
-            "communicator-sync parked, on that host");
-}
-
-/* What waits for a person, and why nothing may move. */
+/* Warn of a pause, and of what needs a person. */
 static void check_state(sync_check_t *check)
 {
     sync_client_t *client = check->client;
-    apr_pool_t *pool = check->pool;
     cm_status_t *state = NULL;
     int i;
 
-    if (!sync_check_went(check, "this node",
-                         cm_status_read(&state, client->node, NULL, pool)))
+    if (!sync_check_went(
+            check, cm_status_read(&state, client->node, NULL, client->pool),
+            "this node"))
         return;
     if (state->paused_at)
-        sync_check_say(check, CM_VERDICT_WARN,
-                       sync_output_paused(state->name, state->paused_at, pool),
-                       "communicator-sync resume");
+        sync_check_say(
+            check, CM_VERDICT_WARN, "communicator-sync resume", "%s",
+            sync_output_paused(state->name, state->paused_at, client->pool));
     check_altered(check);
-    for (i = 0; i < state->peers->nelts; i++) {
-        check_parked(check, &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t));
-        check_withheld(check,
+    for (i = 0; i < state->peers->nelts; i++)
+        check_messages(check,
                        &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t));
-    }
 }
 
-/* Triggers of a table that is published no longer, or has another name now. */
+/* Find triggers on tables that are no longer published, or were renamed. */
 static void check_leftovers(sync_check_t *check)
 {
+    apr_pool_t *pool = check->client->pool;
     apr_array_header_t *leftovers;
-    apr_pool_t *pool = check->pool;
     cm_error_t *err = cm_migrate_triggers_leftovers(
         &leftovers, check->client->store, check->client->settings, pool);
     int i;
 
     if (err)
-        sync_check_went(check, "triggers", err);
+        sync_check_went(check, err, "triggers");
     for (i = 0; !err && i < leftovers->nelts; i++)
         sync_check_went(
-            check, "triggers",
+            check,
             cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
                                   "%s: what it captures is published twice, "
                                   "or not at all",
                                   APR_ARRAY_IDX(leftovers, i, const char *)),
-                          pool, "communicator-sync migrate"));
+                          pool, "communicator-sync migrate"),
+            "triggers");
 }
 
-/* No fault of anybody's, but to be known before it happens. */
-static void check_truncate(sync_check_t *check)
-{
-    if (cm_dialect_of_store(check->client->store)->truncate_hidden)
-        sync_check_say(check, CM_VERDICT_OK,
-                       "MariaDB's triggers do not see TRUNCATE: the records "
-                       "stay at the peers",
-                       "use DELETE instead; after a TRUNCATE, "
-                       "`communicator-sync verify`");
-}
-
-/* Communicator's own tables; without them the models can be judged, too. */
+/* Judge Communicator's own tables. Without them the models can still be judged.
+ */
 static void check_own(sync_check_t *check)
 {
     sync_client_t *client = check->client;
     cm_error_t *err;
 
-    if (!sync_check_went(check, "tables of Communicator",
-                         schema_is_known(client, check->pool)))
+    if (!sync_check_went(check, schema_is_known(client, client->pool),
+                         "tables of Communicator"))
         return;
     check_leftovers(check);
     if (!check->standby)
-        sync_check_went(check, "rights on Communicator's tables",
-                        cm_rights_check(client->store, NULL, check->pool));
+        sync_check_went(check,
+                        cm_rights_check(client->store, NULL, client->pool),
+                        "rights on Communicator's tables");
     err = sync_client_node(client);
     if (err)
-        sync_check_went(check, "this node", err);
+        sync_check_went(check, err, "this node");
     else
         check_state(check);
 }
 
-/* A standby takes no writes, which is reported once. */
+/* Find out whether the database is a standby, which takes no writes. */
 static void check_standby(sync_check_t *check)
 {
-    apr_pool_t *pool = check->pool;
+    apr_pool_t *pool = check->client->pool;
     const char *why;
     cm_error_t *err = cm_store_standby(&why, check->client->store, pool);
 
@@ -264,23 +233,26 @@ static void check_standby(sync_check_t *check)
             CM_FAIL(pool, CM_UNAVAILABLE, "it takes no writes: %s", why), pool,
             "let DBDParams lead to the database that does (PostgreSQL: "
             "several hosts and target_session_attrs=read-write)");
-    sync_check_went(check, "database", err);
+    sync_check_went(check, err, "database");
 }
 
 void sync_check_database(sync_check_t *check)
 {
     sync_client_t *client = check->client;
     const cm_settings_t *settings = client->settings;
-    const char *what =
-        apr_psprintf(check->pool, "database (%s)",
-                     settings->driver ? settings->driver : "none");
     int i;
 
-    if (!sync_check_went(check, what, sync_client_store(client)))
+    if (!sync_check_went(check, sync_client_store(client), "database (%s)",
+                         settings->driver ? settings->driver : "none"))
         return;
     check_standby(check);
     check_own(check);
-    check_truncate(check);
+    if (cm_dialect_of_store(client->store)->truncate_hidden)
+        sync_check_say(check, CM_VERDICT_OK,
+                       "use DELETE instead; after a TRUNCATE, "
+                       "`communicator-sync verify`",
+                       "MariaDB's triggers do not see TRUNCATE: the records "
+                       "stay at the peers");
     for (i = 0; i < settings->models->nelts; i++)
         check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));
 }

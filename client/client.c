@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "command.h"
 #include "folder.h"
 #include "lock.h"
 
@@ -39,6 +40,31 @@ cm_error_t *sync_client_node(sync_client_t *client)
                         client->pool);
 }
 
+void sync_client_failed(sync_client_t *client, const char *peer,
+                        const cm_error_t *err)
+{
+    sync_output_error(client->output, peer, err, client->pool);
+    client->status = cm_error_code_exit_status(err->code);
+}
+
+cm_error_t *sync_client_usage(const sync_client_t *client, const char *what)
+{
+    return cm_error_hint(CM_FAIL(client->pool, CM_USAGE, "%s", what),
+                         client->pool, "communicator-sync %s --help",
+                         client->options->command->name);
+}
+
+cm_error_t *sync_client_model(const cm_model_t **model,
+                              const sync_client_t *client, const char *name)
+{
+    *model = cm_settings_model(client->settings, name);
+    if (*model)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(client->pool, CM_USAGE, "there is no model '%s'", name),
+        client->pool, "communicator-sync configtest --dump shows the models");
+}
+
 static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
 {
     const char *names = "";
@@ -52,33 +78,40 @@ static const char *peer_names(const cm_settings_t *settings, apr_pool_t *pool)
     return names;
 }
 
-cm_error_t *sync_client_peers(apr_array_header_t **peers,
-                              const sync_client_t *client, int connected,
-                              apr_pool_t *pool)
+cm_error_t *sync_client_peer(const cm_peer_settings_t **peer,
+                             const sync_client_t *client, const char *name)
 {
-    const cm_settings_t *settings = client->settings;
+    *peer = cm_settings_peer(client->settings, name);
+    if (*peer)
+        return NULL;
+    return CM_FAIL(client->pool, CM_USAGE, "there is no peer '%s' (known: %s)",
+                   name, peer_names(client->settings, client->pool));
+}
+
+cm_error_t *sync_client_peers(apr_array_header_t **peers,
+                              const sync_client_t *client, int connected)
+{
+    const apr_array_header_t *all = client->settings->peers;
     const char *name = client->options->peer;
+    const cm_peer_settings_t *only = NULL;
     int i;
 
-    *peers = apr_array_make(pool, 4, sizeof(cm_peer_settings_t *));
-    if (name && !cm_settings_peer(settings, name))
-        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s' (known: %s)",
-                       name, peer_names(settings, pool));
-    for (i = 0; i < settings->peers->nelts; i++) {
-        cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
+    if (name)
+        CM_TRY(sync_client_peer(&only, client, name));
+    *peers = apr_array_make(client->pool, 4, sizeof(cm_peer_settings_t *));
+    for (i = 0; i < all->nelts; i++) {
+        cm_peer_settings_t *peer = APR_ARRAY_IDX(all, i, cm_peer_settings_t *);
 
-        if ((!name || strcmp(peer->name, name) == 0) &&
-            (!connected || peer->uri))
+        if ((!only || peer == only) && (!connected || peer->uri))
             APR_ARRAY_PUSH(*peers, cm_peer_settings_t *) = peer;
     }
-    if ((*peers)->nelts == 0 && connected)
-        return cm_error_hint(
-            CM_FAIL(pool, CM_CONFIG, "no peer to connect to is configured"),
-            pool,
-            "add uri= to a CommunicatorPeer; where the peers come to us, "
-            "their communicator-sync does the work");
-    return NULL;
+    if ((*peers)->nelts > 0 || !connected)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(client->pool, CM_CONFIG, "no peer to connect to is configured"),
+        client->pool,
+        "add uri= to a CommunicatorPeer; where the peers connect to this "
+        "node, their communicator-sync does the work");
 }
 
 const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
@@ -95,17 +128,18 @@ const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
 }
 
 cm_error_t *sync_client_exclude_others(const sync_client_t *client,
-                                       const cm_peer_settings_t *peer,
-                                       apr_pool_t *pool)
+                                       const cm_peer_settings_t *peer)
 {
     const char *holder;
 
+    if (!peer->uri)
+        return NULL;
     CM_TRY(sync_lock_take(&holder, client->settings->run_directory, peer->name,
-                          client->options->wait, pool));
+                          client->options->wait, client->pool));
     if (!holder)
         return NULL;
-    return cm_error_hint(CM_FAIL(pool, CM_LOCKED,
+    return cm_error_hint(CM_FAIL(client->pool, CM_LOCKED,
                                  "another run is at work with '%s' (%s)",
                                  peer->name, holder),
-                         pool, "--wait 60s waits for it");
+                         client->pool, "--wait 60s waits for it");
 }

@@ -1,24 +1,14 @@
-/* The commands of communicator-sync, and what they share: see command.h. */
+/* The commands of communicator-sync: see command.h. */
 #include "command.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#include <apr_strings.h>
-
-#include "folder.h"
-#include "lock.h"
-#include "base/error.h"
-#include "store/store.h"
-#include "config/settings.h"
-#include "node/node.h"
-#include "node/peer.h"
 
 const sync_command_t sync_commands[] = {
     {"communicate", sync_command_sync_both, CM_FOR_SYNC, 0, "",
      "push, then pull (the default)",
-     "\nSilent when all is well and stdout is not a terminal. Another run at "
-     "work is no\nfailure: it does the work. From cron and timers: --cron.\n"},
+     "\nSilent when all is well and stdout is not a terminal. That another run "
+     "is at work\nis not a failure: it does the work. From cron and timers: "
+     "--cron.\n"},
     {"push", sync_command_sync_push, CM_FOR_SYNC, 0, "",
      "send what changed here", ""},
     {"pull", sync_command_sync_pull, CM_FOR_SYNC, 0, "",

@@ -2,19 +2,11 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include "node/peer.h"
-#include "inbox/inbox.h"
 #include "client.h"
-
-/* Do the command; *STATUS is the exit status, of failures that it has
- * printed itself (one peer of several). SCRATCH_POOL lives as long as the
- * command. */
-typedef cm_error_t *(*sync_command_run_t)(int *status, sync_client_t *client,
-                                          apr_pool_t *scratch_pool);
 
 typedef struct sync_command_t {
     const char *name;
-    sync_command_run_t run;
+    cm_error_t *(*run)(sync_client_t *client);
     int bits;              /* sync_command_bit_e: the options that it has */
     int arguments_max;     /* -1: any number */
     const char *arguments; /* for help */
@@ -28,70 +20,30 @@ extern const sync_command_t sync_commands[];
 /* Return the command of that name, or NULL. */
 const sync_command_t *sync_command_find(const char *name);
 
-/* Push, then pull, with each peer. */
-cm_error_t *sync_command_sync_both(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* communicate, push, pull: each peer in turn. */
+cm_error_t *sync_command_sync_both(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_sync_push(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_sync_pull(sync_client_t *client) CM_UNUSED_RESULT;
 
-/* One direction, with each peer. */
-cm_error_t *sync_command_sync_push(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-cm_error_t *sync_command_sync_pull(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* parked, retry, discard: messages that cannot be applied or sent. */
+cm_error_t *sync_command_parked(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_parked_retry(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_parked_discard(sync_client_t *client) CM_UNUSED_RESULT;
 
-/* Create or upgrade the tables and triggers. */
-cm_error_t *sync_command_migrate(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* pause, resume: both sides. */
+cm_error_t *sync_command_pause(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_pause_end(sync_client_t *client) CM_UNUSED_RESULT;
 
-/* Enqueue records. */
-cm_error_t *sync_command_publish(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Say what works and what does not. */
-cm_error_t *sync_command_check(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Show queues and last contact per peer. */
-cm_error_t *sync_command_status(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* List what is parked; try it again; give up on it. */
-cm_error_t *sync_command_parked(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-cm_error_t *
-sync_command_parked_retry(int *status, sync_client_t *client,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-cm_error_t *
-sync_command_parked_discard(int *status, sync_client_t *client,
-                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Tell the story of one record. */
-cm_error_t *sync_command_explain(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Stop both sides, and go on. */
-cm_error_t *sync_command_pause(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-cm_error_t *sync_command_pause_end(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Move everything and prove it. */
-cm_error_t *sync_command_drain(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Remove messages that have done their work. */
-cm_error_t *sync_command_purge(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Show the epochs, or go on after a database was restored. */
-cm_error_t *sync_command_epoch(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Compare the records of both sides. */
-cm_error_t *sync_command_verify(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Read the configuration, and show it. */
-cm_error_t *sync_command_configtest(int *status, sync_client_t *client,
-                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* The commands of these names. */
+cm_error_t *sync_command_check(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_configtest(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_drain(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_epoch(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_explain(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_migrate(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_publish(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_purge(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_status(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_verify(sync_client_t *client) CM_UNUSED_RESULT;
 
 #endif

@@ -10,72 +10,67 @@
 #include <json.h>
 
 #include "alert.h"
+#include "command.h"
 #include "memory.h"
 #include "notify.h"
-#include "base/error.h"
-#include "config/settings.h"
 
-/* A file with a password is for its owner, and perhaps for httpd's group. */
-static void check_file(sync_check_t *check, const char *what, const char *path)
+/* Judge a file that may hold a password: only its owner, and perhaps httpd's
+ * group, may be able to read it. */
+static void check_file(sync_check_t *check, const char *path)
 {
     const cm_settings_t *settings = check->client->settings;
+    apr_pool_t *pool = check->client->pool;
     apr_finfo_t info;
-    apr_status_t rv;
+    apr_status_t rv = apr_stat(&info, path, APR_FINFO_PROT, pool);
 
-    rv = apr_stat(&info, path, APR_FINFO_PROT, check->pool);
     if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
         return;
     if (!(info.protection & APR_FPROT_WREAD) || !settings->params ||
-        !strstr(settings->params, "pass")) {
-        sync_check_went(check, apr_psprintf(check->pool, "%s %s", what, path),
-                        NULL);
-        return;
-    }
-    sync_check_say(
-        check, CM_VERDICT_WARN,
-        apr_psprintf(check->pool, "%s %s: everybody may read it", what, path),
-        apr_psprintf(check->pool, "DBDParams may hold a password: chmod o= %s",
-                     path));
+        !strstr(settings->params, "pass"))
+        sync_check_went(check, NULL, "configuration %s", path);
+    else
+        sync_check_say(
+            check, CM_VERDICT_WARN,
+            apr_psprintf(pool, "DBDParams may hold a password: chmod o= %s",
+                         path),
+            "configuration %s: everybody may read it", path);
 }
 
-/* The directories that runs need; where nobody connects from here none do. */
 static void check_directory(sync_check_t *check, const char *name,
                             const char *path)
 {
-    const char *what = apr_psprintf(check->pool, "%s %s", name, path);
+    apr_pool_t *pool = check->client->pool;
     cm_error_t *err = NULL;
 
     if (access(path, W_OK | X_OK) != 0)
-        err = cm_error_hint(
-            CM_FAIL(check->pool, CM_FILE, "%s", strerror(errno)), check->pool,
-            "make it, for the user that runs "
-            "communicator-sync: install -d -o USER %s",
-            path);
-    sync_check_went(check, what, err);
+        err = cm_error_hint(CM_FAIL(pool, CM_FILE, "%s", strerror(errno)), pool,
+                            "make it for the user that runs communicator-sync: "
+                            "install -d -o USER %s",
+                            path);
+    sync_check_went(check, err, "%s %s", name, path);
 }
 
-/* Say why the last run failed, if it did: NAME is a peer's, or this node's. */
+/* Report why the last run with NAME, a peer or this node, failed, if it did. */
 static void check_last_run(sync_check_t *check, const char *name)
 {
-    apr_pool_t *pool = check->pool;
+    const sync_client_t *client = check->client;
     sync_runs_t runs =
-        sync_memory_runs(check->client->settings->state_directory, name, pool);
+        sync_memory_runs(client->settings->state_directory, name, client->pool);
 
     if (runs.reason)
         sync_check_say(
             check, CM_VERDICT_WARN,
-            apr_psprintf(
-                pool, "%s: the last run, %s, failed: %s", name,
-                sync_output_when(apr_time_from_sec(runs.last_run), pool),
-                sync_output_clean(runs.reason, pool)),
-            "the lines below say what is wrong at present");
+            "the lines below say what is wrong at present",
+            "%s: the last run, %s, failed: %s", name,
+            sync_output_when(apr_time_from_sec(runs.last_run), client->pool),
+            runs.reason);
 }
 
-/* CommunicatorNotifyCommand: is it there, and did it do its work? */
+/* Judge CommunicatorNotifyCommand: can it run, and did it work last time? */
 static void check_notify(sync_check_t *check)
 {
     const cm_settings_t *settings = check->client->settings;
-    apr_pool_t *pool = check->pool;
+    apr_pool_t *pool = check->client->pool;
     sync_runs_t runs;
     cm_error_t *err;
 
@@ -84,29 +79,27 @@ static void check_notify(sync_check_t *check)
     err = sync_notify_check(settings->notify_command, pool);
     runs = sync_memory_runs(settings->state_directory, CM_ALERT_NOTIFY, pool);
     if (err)
-        sync_check_say(check, CM_VERDICT_WARN, cm_error_text(err, pool), NULL);
+        sync_check_say(check, CM_VERDICT_WARN, NULL, "%s",
+                       cm_error_text(err, pool));
     else if (runs.reason)
-        sync_check_say(check, CM_VERDICT_WARN,
-                       sync_output_clean(runs.reason, pool), runs.hint);
+        sync_check_say(check, CM_VERDICT_WARN, runs.hint, "%s", runs.reason);
     else
-        sync_check_went(check, "CommunicatorNotifyCommand", NULL);
+        sync_check_went(check, NULL, "CommunicatorNotifyCommand");
 }
 
-/* What the runs remember. */
+/* Judge the state file, and what it says of the last runs. */
 static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
 {
     const cm_settings_t *settings = check->client->settings;
-    apr_pool_t *pool = check->pool;
+    apr_pool_t *pool = check->client->pool;
     apr_time_t written;
     cm_error_t *err =
         sync_memory_check(&written, settings->state_directory, pool);
     int i;
 
     if (err)
-        sync_check_say(
-            check, CM_VERDICT_WARN,
-            apr_pstrcat(pool, "state: ", cm_error_text(err, pool), NULL),
-            err->hint);
+        sync_check_say(check, CM_VERDICT_WARN, err->hint, "state: %s",
+                       cm_error_text(err, pool));
     check_notify(check);
     check_last_run(check, settings->name);
     for (i = 0; i < peers->nelts; i++)
@@ -114,6 +107,8 @@ static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
                        APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);
 }
 
+/* Judge the files of this host. A node that connects to no peer needs no state
+ * and no locks. */
 static void check_files(sync_check_t *check, const apr_array_header_t *peers)
 {
     const cm_settings_t *settings = check->client->settings;
@@ -122,7 +117,7 @@ static void check_files(sync_check_t *check, const apr_array_header_t *peers)
     for (i = 0; i < peers->nelts; i++)
         connects |=
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->uri != NULL;
-    check_file(check, "configuration", check->client->options->config);
+    check_file(check, check->client->options->config);
     if (!connects)
         return;
     check_directory(check, "state", settings->state_directory);
@@ -130,14 +125,13 @@ static void check_files(sync_check_t *check, const apr_array_header_t *peers)
     check_memory(check, peers);
 }
 
-cm_error_t *sync_command_check(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_check(sync_client_t *client)
 {
-    sync_check_t check = {.client = client, .pool = scratch_pool};
+    sync_check_t check = {.client = client};
     apr_array_header_t *peers;
     int i;
 
-    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 0));
     if (client->output->json)
         check.list = json_object_new_array();
     check_files(&check, peers);
@@ -146,6 +140,5 @@ cm_error_t *sync_command_check(int *status, sync_client_t *client,
         sync_check_peer(&check, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *));
     if (check.list)
         sync_output_json(client->output, check.list);
-    *status = check.status;
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* configtest: the configuration, read and shown. It was read before we get
- * here; what is wrong with it has been said. */
+/* configtest: show the configuration. It was read before this command starts,
+ * and errors in it were reported. */
 #include "command.h"
 
 #include <stdio.h>
@@ -8,12 +8,14 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "connect.h"
 #include "config/settings_print.h"
-#include "uri.h"
 
 /* Return all that is in force, as lines. */
-static cm_buffer_t *dump(const cm_settings_t *settings, apr_pool_t *pool)
+static cm_buffer_t *dump(const sync_client_t *client)
 {
+    const cm_settings_t *settings = client->settings;
+    apr_pool_t *pool = client->pool;
     cm_buffer_t *out = cm_buffer_create(4096, pool);
 
     cm_settings_print(out, settings);
@@ -46,28 +48,24 @@ static void print_json(const sync_client_t *client, const cm_buffer_t *lines)
     sync_output_json(client->output, json);
 }
 
-cm_error_t *sync_command_configtest(int *status, sync_client_t *client,
-                                    apr_pool_t *scratch_pool)
+cm_error_t *sync_command_configtest(sync_client_t *client)
 {
-    const cm_settings_t *settings = client->settings;
+    const apr_array_header_t *peers = client->settings->peers;
+    const cm_buffer_t *lines = dump(client);
     const char *uri;
     int i, loopback;
 
-    (void)status;
-    for (i = 0; i < settings->peers->nelts; i++) {
+    for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *);
+            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
 
         if (peer->uri)
-            CM_TRY(sync_uri_check(&uri, &loopback, peer, scratch_pool));
+            CM_TRY(sync_connect_uri(&uri, &loopback, peer, client->pool));
     }
     if (client->output->json)
-        print_json(client, dump(settings, scratch_pool));
-    else if (client->options->dump) {
-        const cm_buffer_t *lines = dump(settings, scratch_pool);
-
+        print_json(client, lines);
+    else if (client->options->dump)
         fwrite(lines->data, 1, lines->size, stdout);
-    }
     else
         sync_output_line(client->output, "Syntax OK");
     return NULL;

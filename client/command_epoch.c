@@ -1,5 +1,5 @@
-/* epoch: which history this database and its peers tell, and the way out when
- * they do not fit. */
+/* epoch: show the histories that this database and its peers know, and mend
+ * them when they do not fit. */
 #include "command.h"
 
 #include <apr_strings.h>
@@ -9,56 +9,52 @@
 
 #define COLUMNS 5
 
-/* Keep other runs away: they took the numbers for what they were. */
-static cm_error_t *take_locks(const sync_client_t *client,
-                              const apr_array_header_t *peers, apr_pool_t *pool)
+/* Keep other runs away, which use the numbers as they were. */
+static cm_error_t *exclude_others(const sync_client_t *client,
+                                  const apr_array_header_t *peers)
 {
     int i;
 
-    for (i = 0; i < peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
-
-        if (peer->uri)
-            CM_TRY(sync_client_exclude_others(client, peer, pool));
-    }
+    for (i = 0; i < peers->nelts; i++)
+        CM_TRY(sync_client_exclude_others(
+            client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)));
     return NULL;
 }
 
 static cm_error_t *renew(const sync_client_t *client,
-                         const apr_array_header_t *peers, apr_pool_t *pool)
+                         const apr_array_header_t *peers)
 {
-    const cm_node_t *node = client->node;
-    const char *name = node->settings->name;
+    const char *name = client->settings->name;
     int i;
 
-    CM_TRY(take_locks(client, peers, pool));
-    CM_TRY(cm_epoch_renew(client->node, pool));
+    CM_TRY(exclude_others(client, peers));
+    CM_TRY(cm_epoch_renew(client->node, client->pool));
     sync_output_line(client->output, "the epoch of '%s' is now %s", name,
-                     node->epoch);
+                     client->node->epoch);
     for (i = 0; i < peers->nelts; i++)
         sync_output_line(client->output,
                          "next, at '%s': communicator-sync epoch --accept %s",
                          APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
                          name);
     sync_output_line(client->output,
-                     "then, here and there: communicator-sync publish MODEL "
+                     "then, on both sides: communicator-sync publish MODEL "
                      "--all, for each model");
     return NULL;
 }
 
 static cm_error_t *accept_peer(const sync_client_t *client,
                                const apr_array_header_t *peers,
-                               const char *name, apr_pool_t *pool)
+                               const char *name)
 {
-    if (!cm_settings_peer(client->settings, name))
-        return CM_FAIL(pool, CM_USAGE, "there is no peer '%s'", name);
-    CM_TRY(take_locks(client, peers, pool));
-    CM_TRY(cm_epoch_accept(client->node, name, pool));
-    sync_output_line(client->output, "'%s' is taken for what it will say it is",
-                     name);
+    const cm_peer_settings_t *peer;
+
+    CM_TRY(sync_client_peer(&peer, client, name));
+    CM_TRY(exclude_others(client, peers));
+    CM_TRY(cm_epoch_accept(client->node, name, client->pool));
     sync_output_line(client->output,
-                     "next, here and there: communicator-sync publish MODEL "
+                     "the next epoch that '%s' reports is accepted", name);
+    sync_output_line(client->output,
+                     "next, on both sides: communicator-sync publish MODEL "
                      "--all, for each model");
     return NULL;
 }
@@ -68,7 +64,7 @@ static const char *number(apr_int64_t value, apr_pool_t *pool)
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, value);
 }
 
-/* Append what is known of a node, as a row. */
+/* Append a row about a node. */
 static void add_row(apr_array_header_t *cells, const char *name,
                     const char *epoch, const char *written,
                     const char *received, const char *confirmed)
@@ -80,13 +76,15 @@ static void add_row(apr_array_header_t *cells, const char *name,
     APR_ARRAY_PUSH(cells, const char *) = confirmed;
 }
 
-static json_object *as_json(const char *name, const char *epoch)
+/* Add an object about a node to LIST, and return it. */
+static json_object *add_json(json_object *list, const char *name,
+                             const char *epoch)
 {
     json_object *json = json_object_new_object();
 
-    json_object_object_add(json, "node", json_object_new_string(name));
-    json_object_object_add(json, "epoch",
-                           epoch ? json_object_new_string(epoch) : NULL);
+    sync_output_add_text(json, "node", name);
+    sync_output_add_text(json, "epoch", epoch);
+    json_object_array_add(list, json);
     return json;
 }
 
@@ -99,35 +97,31 @@ static cm_error_t *load_peer(cm_peer_t **peer, cm_node_t *node,
 }
 
 static cm_error_t *show(const sync_client_t *client,
-                        const apr_array_header_t *peers, apr_pool_t *pool)
+                        const apr_array_header_t *peers)
 {
+    apr_pool_t *pool = client->pool;
     apr_array_header_t *cells = apr_array_make(pool, 16, sizeof(char *));
     json_object *json, *all = json_object_new_array();
     cm_node_t *node = client->node;
+    const char *name = client->settings->name;
     apr_int64_t last_seq;
     cm_peer_t *peer;
     int i;
 
     CM_TRY(cm_node_refresh(&last_seq, node, pool));
     add_row(cells, "NODE", "EPOCH", "WRITTEN", "RECEIVED", "CONFIRMED");
-    add_row(cells, node->settings->name, node->epoch, number(last_seq, pool),
-            "-", "-");
-    json = as_json(node->settings->name, node->epoch);
-    json_object_object_add(json, "written", json_object_new_int64(last_seq));
-    json_object_object_add(json, "life", json_object_new_int(node->life));
-    json_object_array_add(all, json);
+    add_row(cells, name, node->epoch, number(last_seq, pool), "-", "-");
+    json = add_json(all, name, node->epoch);
+    sync_output_add_number(json, "written", last_seq);
+    sync_output_add_number(json, "life", node->life);
     for (i = 0; i < peers->nelts; i++) {
-        CM_TRY(load_peer(&peer, node,
-                         APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
-                         pool));
-        add_row(cells, peer->name, peer->epoch, "-",
-                number(peer->received, pool), number(peer->confirmed, pool));
-        json = as_json(peer->name, peer->epoch);
-        json_object_object_add(json, "received",
-                               json_object_new_int64(peer->received));
-        json_object_object_add(json, "confirmed",
-                               json_object_new_int64(peer->confirmed));
-        json_object_array_add(all, json);
+        name = APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name;
+        CM_TRY(load_peer(&peer, node, name, pool));
+        add_row(cells, name, peer->epoch, "-", number(peer->received, pool),
+                number(peer->confirmed, pool));
+        json = add_json(all, name, peer->epoch);
+        sync_output_add_number(json, "received", peer->received);
+        sync_output_add_number(json, "confirmed", peer->confirmed);
     }
     if (client->output->json)
         sync_output_json(client->output, all);
@@ -138,24 +132,22 @@ static cm_error_t *show(const sync_client_t *client,
     return NULL;
 }
 
-cm_error_t *sync_command_epoch(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_epoch(sync_client_t *client)
 {
     const sync_options_t *options = client->options;
     apr_array_header_t *peers;
 
-    (void)status;
     if (options->renew && options->accept)
-        return CM_FAIL(scratch_pool, CM_USAGE,
+        return CM_FAIL(client->pool, CM_USAGE,
                        "--new is for the database that was restored, --accept "
                        "for the others: not both at once");
-    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
     if (options->renew)
-        CM_TRY(renew(client, peers, scratch_pool));
+        CM_TRY(renew(client, peers));
     if (options->accept)
-        CM_TRY(accept_peer(client, peers, options->accept, scratch_pool));
+        CM_TRY(accept_peer(client, peers, options->accept));
     if ((options->renew || options->accept) && !client->output->json)
         return NULL;
-    return show(client, peers, scratch_pool);
+    return show(client, peers);
 }

@@ -1,4 +1,4 @@
-/* explain: the story of one record. */
+/* explain: what happened to one record. */
 #include "command.h"
 
 #include <string.h>
@@ -10,37 +10,31 @@
 #include "listing.h"
 #include "operate/explain.h"
 
-static const char *changed_cell(const void *row, const sync_output_t *output,
-                                apr_pool_t *pool)
+static const char *changed_cell(const void *row, apr_pool_t *pool)
 {
     const char *changed = ((const cm_event_t *)row)->changed;
 
-    (void)output;
+    (void)pool;
     if (changed && !strcmp(changed, "[]"))
         return "(sent again)";
-    return changed ? sync_output_clean(changed, pool) : "all";
+    return changed ? changed : "all";
 }
 
-static const char *out_state_cell(const void *row, const sync_output_t *output,
-                                  apr_pool_t *pool)
+static const char *out_state_cell(const void *row, apr_pool_t *pool)
 {
     const cm_event_t *one = row;
 
-    (void)output;
     (void)pool;
     return one->done ? "handed over" : one->id ? "waits" : "not numbered";
 }
 
-static const char *in_state_cell(const void *row, const sync_output_t *output,
-                                 apr_pool_t *pool)
+static const char *in_state_cell(const void *row, apr_pool_t *pool)
 {
     const cm_event_t *one = row;
-    const char *why = one->error ? sync_output_clean(one->error, pool) : "";
 
-    (void)output;
     if (!one->done)
-        return apr_pstrcat(pool, "parked: ", why, NULL);
-    return *why ? why : "applied";
+        return apr_pstrcat(pool, "parked: ", one->error, NULL);
+    return one->error && *one->error ? one->error : "applied";
 }
 
 #define COLUMN(title, key, kind, field)                                        \
@@ -66,7 +60,7 @@ static const sync_column_t in_columns[] = {
     SYNC_COLUMN_END};
 #undef COLUMN
 
-/* Values are cut here: the JSON has all of them. */
+/* The table cuts long values; the JSON does not. */
 #define COLUMN(title, key, kind, field)                                        \
     SYNC_COLUMN(title, key, kind, cm_loss_t, field)
 static const sync_column_t loss_columns[] = {
@@ -82,7 +76,7 @@ static const sync_column_t loss_columns[] = {
 #undef COLUMN
 
 static void print_record(const sync_client_t *client, const cm_model_t *model,
-                         const cm_story_t *story, apr_pool_t *pool)
+                         const cm_story_t *story)
 {
     const sync_output_t *output = client->output;
     const cm_mapping_t *mapping = story->mapping;
@@ -91,47 +85,38 @@ static void print_record(const sync_client_t *client, const cm_model_t *model,
                      *story->key ? " " : "", story->key,
                      story->exists ? "is" : "is not", model->table);
     if (!mapping && story->in->nelts + story->out->nelts == 0) {
-        sync_output_line(output, "no node has ever heard of it%s",
-                         story->exists ? ": communicator-sync publish says it"
+        sync_output_line(output, "it was never sent or received%s",
+                         story->exists ? ": communicator-sync publish sends it"
                                        : "");
         return;
     }
     if (!mapping)
         return;
     sync_output_line(output, "made by   %s, as %s", mapping->identity.origin,
-                     sync_output_clean(mapping->identity.original_id, pool));
+                     mapping->identity.original_id);
     sync_output_line(output, "changed   %s",
-                     sync_output_moment(mapping->clocks.clock, pool));
+                     sync_output_moment(mapping->clocks.clock, client->pool));
     if (mapping->deleted_at)
         sync_output_line(output, "deleted   %s",
-                         sync_output_moment(mapping->deleted_at, pool));
+                         sync_output_moment(mapping->deleted_at, client->pool));
 }
 
 /* Print a part of the story, unless there is nothing in it. */
 static void print_part(const sync_client_t *client, const char *heading,
                        const sync_column_t *columns,
-                       const apr_array_header_t *rows, apr_pool_t *pool)
+                       const apr_array_header_t *rows)
 {
     if (!rows->nelts)
         return;
     sync_output_line(client->output, "\n%s, newest first", heading);
-    sync_listing_table(client->output, columns, rows, pool);
-}
-
-static void add_part(json_object *json, const char *name,
-                     const sync_column_t *columns,
-                     const apr_array_header_t *rows, apr_pool_t *pool)
-{
-    json_object *list = json_object_new_array();
-
-    sync_listing_json(list, columns, rows, pool);
-    json_object_object_add(json, name, list);
+    sync_listing_table(client->output, columns, rows, client->pool);
 }
 
 static void print_json(const sync_client_t *client, const cm_model_t *model,
-                       const cm_story_t *story, apr_pool_t *pool)
+                       const cm_story_t *story)
 {
     const cm_mapping_t *mapping = story->mapping;
+    apr_pool_t *pool = client->pool;
     json_object *json = json_object_new_object();
 
     sync_output_add_text(json, "model", model->name);
@@ -144,42 +129,42 @@ static void print_json(const sync_client_t *client, const cm_model_t *model,
     sync_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
     sync_output_add_number(json, "deleted_at",
                            mapping ? mapping->deleted_at : 0);
-    add_part(json, "out", out_columns, story->out, pool);
-    add_part(json, "in", in_columns, story->in, pool);
-    add_part(json, "lost", loss_columns, story->losses, pool);
+    json_object_object_add(json, "out",
+                           sync_listing_json(json_object_new_array(),
+                                             out_columns, story->out, pool));
+    json_object_object_add(json, "in",
+                           sync_listing_json(json_object_new_array(),
+                                             in_columns, story->in, pool));
+    json_object_object_add(json, "lost",
+                           sync_listing_json(json_object_new_array(),
+                                             loss_columns, story->losses,
+                                             pool));
     sync_output_json(client->output, json);
 }
 
-cm_error_t *sync_command_explain(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *sync_command_explain(sync_client_t *client)
 {
     const apr_array_header_t *words = client->options->arguments;
     const char *const *word = (const char *const *)words->elts;
+    apr_pool_t *pool = client->pool;
     const cm_model_t *model;
     cm_story_t *story;
 
-    (void)status;
     if (words->nelts < 2)
-        return cm_error_hint(
-            CM_FAIL(scratch_pool, CM_USAGE, "explain wants a model and an id"),
-            scratch_pool, "communicator-sync explain --help");
-    model = cm_settings_model(client->settings, word[0]);
-    if (!model)
-        return CM_FAIL(scratch_pool, CM_USAGE, "there is no model '%s'",
-                       word[0]);
+        return sync_client_usage(client, "explain needs a model and an id");
+    CM_TRY(sync_client_model(&model, client, word[0]));
     CM_TRY(sync_client_node(client));
     CM_TRY_FOR(cm_explain_record(&story, client->node, model,
                                  words->nelts > 2 ? word[1] : NULL,
-                                 word[words->nelts - 1], scratch_pool),
-               scratch_pool, "cannot explain");
+                                 word[words->nelts - 1], pool),
+               pool, "cannot explain");
     if (client->output->json) {
-        print_json(client, model, story, scratch_pool);
+        print_json(client, model, story);
         return NULL;
     }
-    print_record(client, model, story, scratch_pool);
-    print_part(client, "Messages out", out_columns, story->out, scratch_pool);
-    print_part(client, "Messages in", in_columns, story->in, scratch_pool);
-    print_part(client, "Values that lost", loss_columns, story->losses,
-               scratch_pool);
+    print_record(client, model, story);
+    print_part(client, "Messages out", out_columns, story->out);
+    print_part(client, "Messages in", in_columns, story->in);
+    print_part(client, "Values that lost", loss_columns, story->losses);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* migrate: Communicator's tables and triggers. */
+/* migrate: create or upgrade Communicator's tables and triggers. */
 #include "command.h"
 
 #include <stdio.h>
@@ -6,10 +6,9 @@
 #include <json.h>
 
 #include "schema/migrate.h"
-#include "node/peer.h"
 #include "outbox/withheld.h"
 
-/* Messages that could not be read, at one time. */
+/* Messages that could not be read: so many are published again in one run. */
 #define MOST_UNREAD 10000
 
 typedef struct migration_t {
@@ -46,9 +45,9 @@ static void on_step(void *baton, const char *what, const char *sql)
         printf("%s;\n", sql);
 }
 
-/* Name the peers that were served as gems by an earlier version, or by the gem
- * here, and will be refused unless they are declared to be gems. */
-static cm_error_t *tell_gems(sync_client_t *client, apr_pool_t *pool)
+/* Warn of peers that an earlier version, or the gem, served as gems: they are
+ * refused unless protocol=gem declares them. */
+static cm_error_t *warn_of_gems(sync_client_t *client)
 {
     const apr_array_header_t *peers = client->settings->peers;
     cm_peer_t *known;
@@ -59,25 +58,25 @@ static cm_error_t *tell_gems(sync_client_t *client, apr_pool_t *pool)
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
 
-        CM_TRY(cm_peer_find(&known, client->node, peer->name, pool));
+        CM_TRY(cm_peer_find(&known, client->node, peer->name, client->pool));
         if (!known || known->epoch || peer->gem ||
             (!known->has_received && !known->last_push_at &&
              !known->last_pull_at))
             continue;
         sync_output_warn(
             client->output, peer->name,
-            "it was a gem so far; if it still is one, add "
-            "protocol=gem to its CommunicatorPeer (%s:%d), as it is "
-            "refused without",
+            "it was a gem so far; if it still is one, add protocol=gem to its "
+            "CommunicatorPeer (%s:%d), else it is refused",
             peer->place.file, peer->place.line);
     }
     return NULL;
 }
 
-/* Publish again the records whose messages could not be read: the triggers may
- * be better now. What cannot be published stays listed. */
-static cm_error_t *publish_unread(sync_client_t *client, apr_pool_t *pool)
+/* Publish again the records whose messages could not be read: new triggers may
+ * write better ones. What cannot be published stays listed. */
+static cm_error_t *publish_unread(sync_client_t *client)
 {
+    apr_pool_t *pool = client->pool;
     apr_array_header_t *list;
     apr_int64_t published;
     int i, all = 0;
@@ -94,74 +93,65 @@ static cm_error_t *publish_unread(sync_client_t *client, apr_pool_t *pool)
     }
     if (all)
         sync_output_line(client->output,
-                         "publishes again what could not be read: %d records",
+                         "%d records published again: their messages could "
+                         "not be read",
                          all);
     return NULL;
 }
 
-/* Give the model whose triggers are to go; NULL: all. */
+/* Give the model whose triggers are to be dropped; NULL: of all models. */
 static cm_error_t *find_model(const cm_model_t **model,
-                              const sync_client_t *client, apr_pool_t *pool)
+                              const sync_client_t *client)
 {
-    const sync_options_t *options = client->options;
-    const char *name;
+    const apr_array_header_t *words = client->options->arguments;
 
     *model = NULL;
-    if (!options->arguments->nelts)
+    if (!words->nelts)
         return NULL;
-    name = APR_ARRAY_IDX(options->arguments, 0, const char *);
-    if (!options->drop_triggers)
-        return cm_error_hint(CM_FAIL(pool, CM_USAGE,
-                                     "migrate takes a model with "
-                                     "--drop-triggers only"),
-                             pool, "communicator-sync migrate --help");
-    *model = cm_settings_model(client->settings, name);
-    if (*model)
-        return NULL;
-    return cm_error_hint(
-        CM_FAIL(pool, CM_USAGE, "there is no model '%s'", name), pool,
-        "communicator-sync configtest --dump shows the models");
+    if (!client->options->drop_triggers)
+        return sync_client_usage(
+            client, "migrate takes a model with --drop-triggers only");
+    return sync_client_model(model, client,
+                             APR_ARRAY_IDX(words, 0, const char *));
 }
 
 static cm_error_t *drop_triggers(migration_t *migration,
-                                 const cm_model_t *model, apr_pool_t *pool)
+                                 const cm_model_t *model)
 {
     const sync_client_t *client = migration->client;
     const int dry_run = client->options->dry_run;
 
     CM_TRY_FOR(cm_migrate_drop_triggers(client->store, client->settings, model,
-                                        dry_run, on_step, migration, pool),
-               pool, "cannot drop the triggers");
+                                        dry_run, on_step, migration,
+                                        client->pool),
+               client->pool, "cannot drop the triggers");
     if (migration->steps && !dry_run)
-        sync_output_warn(
-            client->output, NULL,
-            "what is changed in these tables is not published until "
-            "`communicator-sync migrate` has made the triggers "
-            "again");
+        sync_output_warn(client->output, NULL,
+                         "changes in these tables are not published until "
+                         "`communicator-sync migrate` has made the triggers "
+                         "again");
     return NULL;
 }
 
-cm_error_t *sync_command_migrate(int *status, sync_client_t *client,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *sync_command_migrate(sync_client_t *client)
 {
     migration_t migration = {client, 0};
     int dry_run = client->options->dry_run;
     const cm_model_t *model;
 
-    (void)status;
-    CM_TRY(find_model(&model, client, scratch_pool));
+    CM_TRY(find_model(&model, client));
     CM_TRY(sync_client_store(client));
     if (client->options->drop_triggers)
-        CM_TRY(drop_triggers(&migration, model, scratch_pool));
+        CM_TRY(drop_triggers(&migration, model));
     else
         CM_TRY_FOR(cm_migrate_run(client->store, client->settings, dry_run,
-                                  on_step, &migration, scratch_pool),
-                   scratch_pool, "cannot migrate");
+                                  on_step, &migration, client->pool),
+                   client->pool, "cannot migrate");
     if (migration.steps == 0)
         sync_output_line(client->output, "%snothing to do",
                          dry_run ? "-- " : "");
     if (dry_run || client->options->drop_triggers)
         return NULL;
-    CM_TRY(publish_unread(client, scratch_pool));
-    return tell_gems(client, scratch_pool);
+    CM_TRY(publish_unread(client));
+    return warn_of_gems(client);
 }

@@ -1,48 +1,37 @@
-/* parked, retry, discard: messages that cannot be applied. */
+/* parked, retry, discard: messages of peers that cannot be applied here, and
+ * messages of this node that are withheld from a peer. */
 #include "command.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <apr_strings.h>
 #include <json.h>
 
-#include "operate/parked.h"
 #include "listing.h"
-#include "withheld.h"
 #include "outbox/withheld.h"
+#include "operate/parked.h"
 
 #define MOST_LISTED 1000
 #define MOST_TOLD   10
 
-static const char *record_cell(const void *row, const sync_output_t *output,
-                               apr_pool_t *pool)
-{
-    const cm_parked_row_t *parked = row;
-
-    (void)output;
-    return sync_output_record(parked->message.identity.origin,
-                              parked->message.identity.original_id, pool);
-}
-
-/* What waits for another record needs nobody. */
-static const char *reason_cell(const void *row, const sync_output_t *output,
-                               apr_pool_t *pool)
+/* The reason is dimmed when nobody has to do anything: it waits for another
+ * record. */
+static const char *reason_cell(const void *row, apr_pool_t *pool)
 {
     const cm_parked_t *message = &((const cm_parked_row_t *)row)->message;
-    const char *reason =
-        sync_output_clean(message->reason ? message->reason : "", pool);
+    const char *reason = message->reason ? message->reason : "";
 
-    return message->transient ? sync_output_paint(output, 'd', reason, pool)
-                              : reason;
+    return message->transient ? sync_output_paint('d', reason, pool) : reason;
 }
 
 #define COLUMN(title, key, kind, field)                                        \
     SYNC_COLUMN(title, key, kind, cm_parked_row_t, field)
-static const sync_column_t columns[] = {
+static const sync_column_t parked_columns[] = {
     {COLUMN("PEER", "peer", TEXT, peer)},
     {COLUMN("ID", "id", NUMBER, message.id)},
     {COLUMN("MODEL", "model", TEXT, message.model), .none = "?"},
-    {.title = "RECORD", .cell = record_cell},
+    {COLUMN("RECORD", NULL, RECORD, message.identity)},
     {COLUMN("AGE", "received_at", AGE, received_at), .none = "-"},
     {COLUMN("REASON", "reason", TEXT, message.reason), .cell = reason_cell},
     {COLUMN(NULL, "origin", TEXT, message.identity.origin)},
@@ -53,48 +42,195 @@ static const sync_column_t columns[] = {
     SYNC_COLUMN_END};
 #undef COLUMN
 
-static cm_error_t *print_table(const sync_client_t *client,
-                               const apr_array_header_t *rows, apr_pool_t *pool)
+/* What to do, by cm_refuser_e. */
+static const char *const hints[] = {
+    "the peer's Communicator refuses them: see its CommunicatorMaxBody and "
+    "its error log",
+    "a proxy, or the peer's httpd, refuses them: see its limits "
+    "(client_max_body_size of nginx, LimitRequestBody of httpd), its firewall "
+    "rules and its log",
+    "they cannot be read here: communicator-sync check tells more"};
+
+static const char *refuser_cell(const void *row, apr_pool_t *pool)
+{
+    (void)pool;
+    return cm_withheld_refuser_name(((const cm_withheld_t *)row)->refuser);
+}
+
+static const char *hint_cell(const void *row, apr_pool_t *pool)
+{
+    (void)pool;
+    return hints[((const cm_withheld_t *)row)->refuser];
+}
+
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_withheld_t, field)
+static const sync_column_t withheld_columns[] = {
+    {COLUMN("WITHHELD FROM", "peer", TEXT, peer)},
+    {COLUMN("ID", "id", NUMBER, seq)},
+    {COLUMN("MODEL", "model", TEXT, model), .none = "?"},
+    {COLUMN("RECORD", NULL, RECORD, identity)},
+    {COLUMN("AGE", "withheld_at", AGE, withheld_at)},
+    {COLUMN("REFUSED BY", "refused_by", COMPUTED, refuser),
+     .cell = refuser_cell},
+    {COLUMN("REASON", "reason", TEXT, reason)},
+    {COLUMN(NULL, "origin", TEXT, identity.origin)},
+    {COLUMN(NULL, "original_id", TEXT, identity.original_id)},
+    {COLUMN(NULL, "action", TEXT, action)},
+    {COLUMN(NULL, "hint", COMPUTED, refuser), .cell = hint_cell},
+    SYNC_COLUMN_END};
+#undef COLUMN
+
+static void print_json(const sync_client_t *client,
+                       const apr_array_header_t *parked,
+                       const apr_array_header_t *withheld)
+{
+    json_object *list = json_object_new_array();
+    size_t i;
+
+    sync_listing_json(list, parked_columns, parked, client->pool);
+    sync_listing_json(list, withheld_columns, withheld, client->pool);
+    for (i = (size_t)parked->nelts; i < json_object_array_length(list); i++)
+        sync_output_add_truth(json_object_array_get_idx(list, i), "withheld",
+                              1);
+    sync_output_json(client->output, list);
+}
+
+static cm_error_t *print_parked(const sync_client_t *client,
+                                const apr_array_header_t *rows)
 {
     apr_int64_t all;
 
-    if (rows->nelts == 0)
+    if (!rows->nelts)
         return NULL;
-    sync_listing_table(client->output, columns, rows, pool);
+    sync_listing_table(client->output, parked_columns, rows, client->pool);
     if (rows->nelts < MOST_LISTED)
         return NULL;
-    CM_TRY(
-        cm_inbox_retry_count(&all, client->node, client->options->peer, pool));
+    CM_TRY(cm_inbox_retry_count(&all, client->node, client->options->peer,
+                                client->pool));
     sync_output_line(client->output, "the first %d of %s", rows->nelts,
-                     sync_output_number(all, pool));
+                     sync_output_number(all, client->pool));
     return NULL;
 }
 
-cm_error_t *sync_command_parked(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool)
+static void print_withheld(const sync_client_t *client,
+                           const apr_array_header_t *rows)
 {
-    apr_array_header_t *rows, *withheld, *peers;
+    int seen[sizeof(hints) / sizeof(*hints)] = {0};
+    size_t hint;
+    int i;
 
-    (void)status;
-    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    if (!rows->nelts)
+        return;
+    sync_listing_table(client->output, withheld_columns, rows, client->pool);
+    for (i = 0; i < rows->nelts; i++)
+        seen[APR_ARRAY_IDX(rows, i, cm_withheld_t).refuser] = 1;
+    for (hint = 0; hint < sizeof(hints) / sizeof(*hints); hint++)
+        if (seen[hint])
+            sync_output_line(client->output, "hint: %s: %s",
+                             cm_withheld_refuser_name((cm_refuser_e)hint),
+                             hints[hint]);
+    sync_output_line(client->output,
+                     "hint: to send a record again, change it or use "
+                     "communicator-sync retry; discard gives the message up");
+}
+
+cm_error_t *sync_command_parked(sync_client_t *client)
+{
+    const char *peer = client->options->peer;
+    apr_array_header_t *parked, *withheld, *peers;
+
+    CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    CM_TRY(cm_parked_list(&rows, client->node, client->options->peer,
-                          MOST_LISTED, scratch_pool));
-    CM_TRY(cm_withheld_list(&withheld, client->node, client->options->peer,
-                            MOST_LISTED, scratch_pool));
+    CM_TRY(
+        cm_parked_list(&parked, client->node, peer, MOST_LISTED, client->pool));
+    CM_TRY(cm_withheld_list(&withheld, client->node, peer, MOST_LISTED,
+                            client->pool));
     if (client->output->json) {
-        json_object *list = json_object_new_array();
-
-        sync_listing_json(list, columns, rows, scratch_pool);
-        sync_withheld_json(list, withheld, scratch_pool);
-        sync_output_json(client->output, list);
+        print_json(client, parked, withheld);
         return NULL;
     }
-    if (!rows->nelts && !withheld->nelts)
+    if (!parked->nelts && !withheld->nelts)
         sync_output_summary(client->output, "nothing is parked here");
-    CM_TRY(print_table(client, rows, scratch_pool));
-    if (withheld->nelts)
-        sync_withheld_table(client, withheld, scratch_pool);
+    CM_TRY(print_parked(client, parked));
+    print_withheld(client, withheld);
+    return NULL;
+}
+
+/* How a message is named on the command line: "12", or "sent:12" for one of
+ * this node's own, where "12" would mean a parked one of the peer. */
+typedef struct word_t {
+    apr_int64_t id;
+    int sent;
+} word_t;
+
+/* The messages that the words PEER ID... of the command line name. */
+typedef struct named_t {
+    const cm_peer_settings_t *peer;
+    apr_array_header_t *parked, *withheld; /* apr_int64_t */
+} named_t;
+
+static cm_error_t *read_word(word_t *word, const char *text, apr_pool_t *pool)
+{
+    const char *digits;
+    char *end;
+
+    word->sent = !strncmp(text, "sent:", 5);
+    digits = word->sent ? text + 5 : text;
+    errno = 0;
+    word->id = apr_strtoi64(digits, &end, 10);
+    if (errno || end == digits || *end)
+        return CM_FAIL(pool, CM_USAGE, "'%s' is not the number of a message",
+                       text);
+    return NULL;
+}
+
+/* Add the message of WORD to those that are parked or withheld. */
+static cm_error_t *add_word(named_t *named, const word_t *word,
+                            const sync_client_t *client)
+{
+    const char *peer = named->peer->name;
+    int sent = word->sent, is_parked;
+    apr_array_header_t *seqs;
+
+    if (!sent) {
+        CM_TRY(cm_parked_has(&is_parked, client->node, peer, word->id,
+                             client->pool));
+        if (!is_parked) {
+            CM_TRY(cm_withheld_find(&seqs, client->node, peer, word->id - 1,
+                                    word->id, client->pool));
+            sent = seqs->nelts > 0;
+        }
+    }
+    APR_ARRAY_PUSH(sent ? named->withheld : named->parked, apr_int64_t) =
+        word->id;
+    return NULL;
+}
+
+/* Read the words of the command line, open the node, and keep other runs
+ * away. */
+static cm_error_t *begin(named_t *named, sync_client_t *client)
+{
+    const apr_array_header_t *words = client->options->arguments;
+    apr_pool_t *pool = client->pool;
+    word_t *read = apr_pcalloc(pool, (words->nelts + 1) * sizeof(*read));
+    int i;
+
+    if (words->nelts < 2)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_USAGE, "which message? Name it by PEER ID..."),
+            pool, "communicator-sync parked lists them");
+    CM_TRY(sync_client_peer(&named->peer, client,
+                            APR_ARRAY_IDX(words, 0, const char *)));
+    for (i = 1; i < words->nelts; i++)
+        CM_TRY(
+            read_word(&read[i], APR_ARRAY_IDX(words, i, const char *), pool));
+    CM_TRY(sync_client_node(client));
+    CM_TRY(sync_client_exclude_others(client, named->peer));
+    named->parked = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
+    named->withheld = apr_array_make(pool, words->nelts, sizeof(apr_int64_t));
+    for (i = 1; i < words->nelts; i++)
+        CM_TRY(add_word(named, &read[i], client));
     return NULL;
 }
 
@@ -102,7 +238,7 @@ static void report_json(const sync_client_t *client, const char *peer,
                         const cm_receipt_t *receipt)
 {
     json_object *json = json_object_new_object();
-    json_object *list = json_object_new_array(), *item;
+    json_object *list = json_object_new_array();
     int i;
 
     sync_output_add_text(json, "peer", peer);
@@ -110,8 +246,8 @@ static void report_json(const sync_client_t *client, const char *peer,
     for (i = 0; i < receipt->parked->nelts; i++) {
         const cm_parked_t *one =
             &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
+        json_object *item = json_object_new_object();
 
-        item = json_object_new_object();
         sync_output_add_number(item, "id", one->id);
         sync_output_add_text(item, "model", one->model);
         sync_output_add_text(item, "reason", one->reason);
@@ -121,14 +257,14 @@ static void report_json(const sync_client_t *client, const char *peer,
     sync_output_json(client->output, json);
 }
 
-/* Say how a try went; *STATUS when something stays. */
-static void report(int *status, const sync_client_t *client, const char *peer,
+/* Report a retry; the exit status says when messages stay parked. */
+static void report(sync_client_t *client, const char *peer,
                    const cm_receipt_t *receipt)
 {
     int i;
 
     if (receipt->parked->nelts)
-        *status = cm_error_code_exit_status(CM_REJECTED);
+        client->status = cm_error_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, receipt);
         return;
@@ -139,169 +275,151 @@ static void report(int *status, const sync_client_t *client, const char *peer,
         const cm_parked_t *one =
             &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
 
-        sync_output_warn(
-            client->output, peer, "message %" APR_INT64_T_FMT " (%s): %s",
-            one->id, one->model ? one->model : "?",
-            sync_output_clean(one->reason ? one->reason : "", client->pool));
+        sync_output_warn(client->output, peer,
+                         "message %" APR_INT64_T_FMT " (%s): %s", one->id,
+                         one->model ? one->model : "?",
+                         one->reason ? one->reason : "");
     }
     if (receipt->parked->nelts > MOST_TOLD)
         sync_output_warn(client->output, peer,
-                         "and %d more: communicator-sync "
-                         "parked",
+                         "and %d more: communicator-sync parked",
                          receipt->parked->nelts - MOST_TOLD);
 }
 
-/* Say how many records of what is held back from PEER go out again. */
-static void report_sent(const sync_client_t *client, const char *peer,
-                        apr_int64_t published)
+/* Publish the records of the messages SEQS (apr_int64_t) that are withheld from
+ * PEER. NAMED by a person, each must be withheld. */
+static cm_error_t *send_withheld(const sync_client_t *client, const char *peer,
+                                 const apr_array_header_t *seqs, int named)
 {
+    apr_int64_t count, published = 0;
     json_object *json;
+    int i;
 
-    if (!client->output->json) {
-        sync_output_line(
-            client->output,
-            "%s: %" APR_INT64_T_FMT
-            " records are published again: the next run sends them",
-            peer, published);
-        return;
+    for (i = 0; i < seqs->nelts; i++) {
+        apr_int64_t seq = APR_ARRAY_IDX(seqs, i, apr_int64_t);
+
+        CM_TRY(
+            cm_withheld_retry(&count, client->node, peer, seq, client->pool));
+        if (named && !count)
+            return cm_error_hint(CM_FAIL(client->pool, CM_USAGE,
+                                         "message %" APR_INT64_T_FMT
+                                         " is not withheld from '%s'",
+                                         seq, peer),
+                                 client->pool,
+                                 "communicator-sync parked lists them");
+        published += count;
     }
+    if (!published)
+        return NULL;
     json = json_object_new_object();
     sync_output_add_text(json, "peer", peer);
     sync_output_add_number(json, "published", published);
-    sync_output_json(client->output, json);
+    sync_output_result(client->output, json,
+                       "%s: %" APR_INT64_T_FMT
+                       " records are published again: the next run sends them",
+                       peer, published);
+    return NULL;
 }
 
-static cm_error_t *retry_all(int *status, sync_client_t *client,
-                             apr_pool_t *pool)
+static cm_error_t *retry_peer(sync_client_t *client,
+                              const cm_peer_settings_t *peer)
+{
+    apr_pool_t *pool = client->pool;
+    apr_array_header_t *rows, *seqs;
+    cm_receipt_t *receipt;
+    int i;
+
+    CM_TRY(sync_client_exclude_others(client, peer));
+    CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
+    if (receipt->applied || receipt->parked->nelts || client->output->json)
+        report(client, peer->name, receipt);
+    CM_TRY(
+        cm_withheld_list(&rows, client->node, peer->name, MOST_LISTED, pool));
+    seqs = apr_array_make(pool, rows->nelts + 1, sizeof(apr_int64_t));
+    for (i = 0; i < rows->nelts; i++)
+        APR_ARRAY_PUSH(seqs, apr_int64_t) =
+            APR_ARRAY_IDX(rows, i, cm_withheld_t).seq;
+    return send_withheld(client, peer->name, seqs, 0);
+}
+
+static cm_error_t *retry_all(sync_client_t *client)
 {
     apr_array_header_t *peers;
-    cm_receipt_t *receipt;
-    apr_int64_t published;
     int i;
 
-    CM_TRY(sync_client_peers(&peers, client, 0, pool));
-    for (i = 0; i < peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
-
-        if (peer->uri)
-            CM_TRY(sync_client_exclude_others(client, peer, pool));
-        CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, pool));
-        if (receipt->applied || receipt->parked->nelts || client->output->json)
-            report(status, client, peer->name, receipt);
-        CM_TRY(sync_withheld_send(&published, client, peer->name, NULL, pool));
-        if (published)
-            report_sent(client, peer->name, published);
-    }
+    CM_TRY(sync_client_node(client));
+    CM_TRY(sync_client_peers(&peers, client, 0));
+    for (i = 0; i < peers->nelts; i++)
+        CM_TRY(
+            retry_peer(client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)));
     return NULL;
 }
 
-/* Try the parked messages IDS of PEER again. */
-static cm_error_t *retry_parked(int *status, const sync_client_t *client,
-                                const char *peer, const apr_array_header_t *ids,
-                                apr_pool_t *pool)
+cm_error_t *sync_command_parked_retry(sync_client_t *client)
 {
     cm_receipt_t *receipt;
+    named_t named;
+    const char *peer;
 
-    if (!ids->nelts)
-        return NULL;
-    CM_TRY(cm_inbox_retry_decided(&receipt, client->node, peer, ids,
-                                  CM_DECIDE_THEIRS, pool));
-    if (receipt->applied == 0 && receipt->parked->nelts == 0)
-        return cm_error_hint(CM_FAIL(pool, CM_USAGE,
-                                     "no such message of '%s' is parked here",
-                                     peer),
-                             pool, "communicator-sync parked lists them");
-    report(status, client, peer, receipt);
-    return NULL;
-}
-
-cm_error_t *sync_command_parked_retry(int *status, sync_client_t *client,
-                                      apr_pool_t *scratch_pool)
-{
-    const cm_peer_settings_t *peer;
-    apr_array_header_t *words, *parked, *withheld;
-    apr_int64_t published;
-
-    if (client->options->arguments->nelts == 0) {
-        CM_TRY(sync_client_node(client));
-        return retry_all(status, client, scratch_pool);
+    if (client->options->arguments->nelts == 0)
+        return retry_all(client);
+    CM_TRY(begin(&named, client));
+    peer = named.peer->name;
+    if (named.parked->nelts) {
+        CM_TRY(cm_inbox_retry_decided(&receipt, client->node, peer,
+                                      named.parked, CM_DECIDE_THEIRS,
+                                      client->pool));
+        if (!receipt->applied && !receipt->parked->nelts)
+            return cm_error_hint(
+                CM_FAIL(client->pool, CM_USAGE,
+                        "no such message of '%s' is parked here", peer),
+                client->pool, "communicator-sync parked lists them");
+        report(client, peer, receipt);
     }
-    CM_TRY(sync_withheld_read_words(&peer, &words, client, scratch_pool));
-    CM_TRY(sync_client_node(client));
-    if (peer->uri)
-        CM_TRY(sync_client_exclude_others(client, peer, scratch_pool));
-    CM_TRY(sync_withheld_divide_words(&parked, &withheld, words, client,
-                                      peer->name, scratch_pool));
-    CM_TRY(retry_parked(status, client, peer->name, parked, scratch_pool));
-    if (!withheld->nelts)
-        return NULL;
-    CM_TRY(sync_withheld_send(&published, client, peer->name, withheld,
-                              scratch_pool));
-    report_sent(client, peer->name, published);
-    return NULL;
+    return send_withheld(client, peer, named.withheld, 1);
 }
 
-static void report_discarded(const sync_client_t *client, const char *peer,
-                             apr_int64_t id)
+/* Give up on the messages IDS of PEER with the function DISCARD. */
+static cm_error_t *
+discard(const sync_client_t *client, const char *peer,
+        const apr_array_header_t *ids,
+        cm_error_t *(*discard_one)(cm_node_t *node, const char *peer,
+                                   apr_int64_t id, apr_pool_t *pool))
 {
     json_object *json;
-
-    if (!client->output->json) {
-        sync_output_line(client->output,
-                         "%s: message %" APR_INT64_T_FMT
-                         " is discarded, and kept in communicator_conflicts",
-                         peer, id);
-        return;
-    }
-    json = json_object_new_object();
-    sync_output_add_text(json, "peer", peer);
-    sync_output_add_number(json, "discarded", id);
-    sync_output_json(client->output, json);
-}
-
-/* Give up on messages of PEER, and on ours that it does not get. */
-static cm_error_t *discard_all(const sync_client_t *client, const char *peer,
-                               const apr_array_header_t *parked,
-                               const apr_array_header_t *withheld,
-                               apr_pool_t *pool)
-{
-    apr_int64_t id;
     int i;
 
-    for (i = 0; i < parked->nelts; i++) {
-        id = APR_ARRAY_IDX(parked, i, apr_int64_t);
-        CM_TRY(cm_parked_discard(client->node, peer, id, pool));
-        report_discarded(client, peer, id);
-    }
-    for (i = 0; i < withheld->nelts; i++) {
-        id = APR_ARRAY_IDX(withheld, i, apr_int64_t);
-        CM_TRY(cm_withheld_discard(client->node, peer, id, pool));
-        report_discarded(client, peer, id);
+    for (i = 0; i < ids->nelts; i++) {
+        apr_int64_t id = APR_ARRAY_IDX(ids, i, apr_int64_t);
+
+        CM_TRY(discard_one(client->node, peer, id, client->pool));
+        json = json_object_new_object();
+        sync_output_add_text(json, "peer", peer);
+        sync_output_add_number(json, "discarded", id);
+        sync_output_result(client->output, json,
+                           "%s: message %" APR_INT64_T_FMT
+                           " is discarded, and kept in communicator_conflicts",
+                           peer, id);
     }
     return NULL;
 }
 
-cm_error_t *sync_command_parked_discard(int *status, sync_client_t *client,
-                                        apr_pool_t *scratch_pool)
+cm_error_t *sync_command_parked_discard(sync_client_t *client)
 {
-    const cm_peer_settings_t *peer;
-    apr_array_header_t *words, *parked, *withheld;
     cm_receipt_t *receipt;
+    named_t named;
+    const char *peer;
 
-    (void)status;
-    CM_TRY(sync_withheld_read_words(&peer, &words, client, scratch_pool));
-    CM_TRY(sync_client_node(client));
-    if (peer->uri)
-        CM_TRY(sync_client_exclude_others(client, peer, scratch_pool));
-    CM_TRY(sync_withheld_divide_words(&parked, &withheld, words, client,
-                                      peer->name, scratch_pool));
-    CM_TRY(discard_all(client, peer->name, parked, withheld, scratch_pool));
-    CM_TRY(cm_inbox_retry(&receipt, client->node, peer->name, scratch_pool));
+    CM_TRY(begin(&named, client));
+    peer = named.peer->name;
+    CM_TRY(discard(client, peer, named.parked, cm_parked_discard));
+    CM_TRY(discard(client, peer, named.withheld, cm_withheld_discard));
+    CM_TRY(cm_inbox_retry(&receipt, client->node, peer, client->pool));
     if (client->output->json)
-        report_json(client, peer->name, receipt);
+        report_json(client, peer, receipt);
     else if (receipt->applied)
-        sync_output_line(client->output, "%s: %d that waited behind: applied",
-                         peer->name, receipt->applied);
+        sync_output_line(client->output,
+                         "%s: %d messages that waited behind are applied", peer,
+                         receipt->applied);
     return NULL;
 }

@@ -4,79 +4,64 @@
 #include <json.h>
 
 #include "connect.h"
-#include "base/error.h"
-#include "config/settings.h"
-#include "record/clocks.h"
 #include "operate/pause.h"
 
 static void report(const sync_client_t *client, const char *name, int pause)
 {
-    json_object *json;
+    json_object *json = json_object_new_object();
 
-    if (!client->output->json) {
-        sync_output_line(client->output, "%s is %s", name,
-                         pause ? "paused" : "resumed");
-        return;
-    }
-    json = json_object_new_object();
     sync_output_add_text(json, "node", name);
     sync_output_add_truth(json, "paused", pause);
-    sync_output_json(client->output, json);
+    sync_output_result(client->output, json, "%s is %s", name,
+                       pause ? "paused" : "resumed");
 }
 
-/* Report a peer that cannot be reached; the others, and this side, are paused
- * anyway. */
-static void tell_peer(int *status, sync_client_t *client,
-                      const cm_peer_settings_t *peer, int pause,
-                      apr_pool_t *pool)
+static cm_error_t *set_peer(const sync_client_t *client,
+                            const cm_peer_settings_t *peer, int pause)
 {
     cm_session_t *session;
-    cm_error_t *err = sync_connect(&session, client->node, peer,
-                                   client->options->timeout, pool);
 
-    if (!err)
-        err = cm_session_pause(session, pause, pool);
-    if (!err) {
-        report(client, peer->name, pause);
-        return;
-    }
-    sync_output_error(client->output, peer->name,
-                      cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                                    "cannot be %s",
-                                    pause ? "paused" : "resumed"),
-                      pool);
-    *status = cm_error_code_exit_status(err->code);
+    CM_TRY(sync_connect(&session, client, peer, client->pool));
+    return cm_session_pause(session, pause, client->pool);
 }
 
-static cm_error_t *set(int *status, sync_client_t *client, int pause,
-                       apr_pool_t *scratch_pool)
+/* A peer that cannot be reached is reported; the others, and this side, are
+ * paused anyway. */
+static cm_error_t *set(sync_client_t *client, int pause)
 {
+    apr_pool_t *pool = client->pool;
     apr_array_header_t *peers;
+    cm_error_t *err;
     int i;
 
-    CM_TRY(sync_client_peers(&peers, client, 0, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    CM_TRY(
-        cm_pause_set(client->node, pause ? cm_clocks_now() : 0, scratch_pool));
+    CM_TRY(cm_pause_set(client->node, pause ? cm_clocks_now() : 0, pool));
     report(client, client->settings->name, pause);
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *);
 
-        if (peer->uri)
-            tell_peer(status, client, peer, pause, scratch_pool);
+        if (!peer->uri)
+            continue;
+        err = set_peer(client, peer, pause);
+        if (!err)
+            report(client, peer->name, pause);
+        else
+            sync_client_failed(client, peer->name,
+                               cm_error_make(pool, err->code, err, __FILE__,
+                                             __LINE__, "cannot be %s",
+                                             pause ? "paused" : "resumed"));
     }
     return NULL;
 }
 
-cm_error_t *sync_command_pause(int *status, sync_client_t *client,
-                               apr_pool_t *scratch_pool)
+cm_error_t *sync_command_pause(sync_client_t *client)
 {
-    return set(status, client, 1, scratch_pool);
+    return set(client, 1);
 }
 
-cm_error_t *sync_command_pause_end(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *sync_command_pause_end(sync_client_t *client)
 {
-    return set(status, client, 0, scratch_pool);
+    return set(client, 0);
 }

@@ -4,49 +4,43 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "operate/status.h"
 #include "memory.h"
 #include "monitor.h"
-#include "operate/health.h"
 
 #define COLUMNS 8
 
-/* The same JSON as on the status page, with what this host alone knows: what
- * the runs with each peer came to. */
-static void print_json(const sync_client_t *client, const cm_health_t *health,
-                       apr_pool_t *pool)
+/* Print the JSON of the status page, with what only this host knows: how the
+ * runs with each peer ended. */
+static void print_json(const sync_client_t *client, const cm_health_t *health)
 {
-    const char *directory = client->settings->state_directory;
-    cm_buffer_t *out = cm_buffer_create(4096, pool);
-    json_object *json, *peers, *runs;
-    size_t i;
+    cm_buffer_t *out = cm_buffer_create(4096, client->pool);
+    json_object *json, *peers;
+    int i;
 
     cm_health_text_json(out, health);
     cm_buffer_append(out, "", 1);
     json = json_tokener_parse(out->data);
     peers = json_object_object_get(json, "peers");
-    for (i = 0; i < (size_t)health->peers->nelts; i++) {
-        runs = sync_memory_read(
-            directory,
-            APR_ARRAY_IDX(health->peers, (int)i, cm_health_peer_t)
-                .state->peer->name,
-            pool);
+    for (i = 0; i < health->peers->nelts; i++) {
+        const cm_health_peer_t *one =
+            &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t);
+        json_object *runs =
+            sync_memory_read(client->settings->state_directory,
+                             one->state->peer->name, client->pool);
+
         json_object_object_add(
-            json_object_array_get_idx(peers, i), "runs",
+            json_object_array_get_idx(peers, (size_t)i), "runs",
             json_object_object_length(runs) ? json_object_get(runs) : NULL);
     }
     sync_output_json(client->output, json);
 }
 
-static const char *count(const sync_output_t *output, apr_int64_t number,
-                         char colour, apr_pool_t *pool)
+/* Return NUMBER, in COLOUR (0: none) when it is not 0. */
+static const char *count(apr_int64_t number, char colour, apr_pool_t *pool)
 {
-    if (number < 0)
-        return "?";
-    return number && colour
-               ? sync_output_paint(output, colour,
-                                   sync_output_number(number, pool), pool)
-               : sync_output_number(number, pool);
+    const char *text = number < 0 ? "?" : sync_output_number(number, pool);
+
+    return number > 0 && colour ? sync_output_paint(colour, text, pool) : text;
 }
 
 static const char *since(apr_int64_t clock, apr_pool_t *pool)
@@ -54,21 +48,20 @@ static const char *since(apr_int64_t clock, apr_pool_t *pool)
     return clock ? sync_output_ago(clock, pool) : "-";
 }
 
-/* Of a peer that should have been heard of by now, in red. */
-static const char *contact(const sync_client_t *client, apr_int64_t clock,
-                           apr_pool_t *pool)
+/* Return when a peer made contact, in red if CommunicatorExpectEvery expects a
+ * later one. */
+static const char *contact(const sync_client_t *client, apr_int64_t clock)
 {
     apr_interval_time_t every = client->settings->expect_every;
-    const char *text = sync_output_when(clock, pool);
+    const char *text = sync_output_when(clock, client->pool);
 
     if (every && cm_clocks_is_past(clock, cm_clocks_now(), every))
-        return sync_output_paint(client->output, 'r', text, pool);
+        return sync_output_paint('r', text, client->pool);
     return text;
 }
 
-/* How much the clock of the peer is ahead of ours, as it last said. */
-static const char *clock_of(const sync_output_t *output, const cm_peer_t *peer,
-                            apr_pool_t *pool)
+/* Return how far the clock of the peer is ahead of ours, as it last said. */
+static const char *clock_of(const cm_peer_t *peer, apr_pool_t *pool)
 {
     const char *text;
 
@@ -77,9 +70,8 @@ static const char *clock_of(const sync_output_t *output, const cm_peer_t *peer,
     /* Whole tenths, so that there is no "-0.0". */
     text = apr_psprintf(pool, "%+.1f s",
                         (double)(peer->clock_offset / 100000) / 10);
-    return sync_client_skew(peer, pool)
-               ? sync_output_paint(output, 'r', text, pool)
-               : text;
+    return sync_client_skew(peer, pool) ? sync_output_paint('r', text, pool)
+                                        : text;
 }
 
 static void add_row(apr_array_header_t *cells, const char *const *row)
@@ -90,139 +82,135 @@ static void add_row(apr_array_header_t *cells, const char *const *row)
         APR_ARRAY_PUSH(cells, const char *) = row[i];
 }
 
-/* Both sides in a row each, so that they fit a terminal of 80 columns. */
+/* Add a row for each side: so they fit a terminal of 80 columns. */
 static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
-                     const cm_status_peer_t *one, apr_pool_t *pool)
+                     const cm_status_peer_t *one)
 {
-    const sync_output_t *output = client->output;
     const cm_status_said_t *said = &one->said;
+    const cm_peer_t *peer = one->peer;
+    apr_pool_t *pool = client->pool;
     char colour = one->parked > one->waiting ? 'r' : 'y';
-    const char *here[COLUMNS] = {one->peer->name,
+    const char *here[COLUMNS] = {peer->name,
                                  "here",
-                                 count(output, one->pending.count, 0, pool),
+                                 count(one->pending.count, 0, pool),
                                  since(one->pending.oldest_clock, pool),
-                                 count(output, one->parked, colour, pool),
-                                 contact(client, one->peer->last_push_at, pool),
-                                 contact(client, one->peer->last_pull_at, pool),
+                                 count(one->parked, colour, pool),
+                                 contact(client, peer->last_push_at),
+                                 contact(client, peer->last_pull_at),
                                  ""};
     const char *there[COLUMNS] = {"",
                                   "there",
-                                  count(output, said->pending, 0, pool),
+                                  count(said->pending, 0, pool),
                                   since(said->oldest, pool),
-                                  count(output, said->parked, 'r', pool),
+                                  count(said->parked, 'r', pool),
                                   "",
                                   "",
-                                  clock_of(output, one->peer, pool)};
+                                  clock_of(peer, pool)};
 
     add_row(cells, here);
     add_row(cells, there);
 }
 
 /* Print what needs attention, the worst first. */
-static void print_problems(const sync_output_t *output,
-                           const apr_array_header_t *problems, apr_pool_t *pool)
+static void print_problems(const sync_client_t *client,
+                           const apr_array_header_t *problems)
 {
     int i;
 
     for (i = 0; i < problems->nelts; i++) {
         const cm_problem_t *one = &APR_ARRAY_IDX(problems, i, cm_problem_t);
-        const char *word = sync_output_paint(
-            output, one->severity == CM_SEVERITY_WARNING ? 'y' : 'r',
-            cm_health_severity_name(one->severity), pool);
+        char colour = one->severity == CM_SEVERITY_WARNING ? 'y' : 'r';
+        const char *word = cm_health_severity_name(one->severity);
 
-        sync_output_line(output, "%s: %s", word,
-                         sync_output_clean(one->text, pool));
+        sync_output_line(client->output, "%s: %s",
+                         sync_output_paint(colour, word, client->pool),
+                         one->text);
         if (one->hint)
-            sync_output_line(output, "    hint: %s",
-                             sync_output_clean(one->hint, pool));
+            sync_output_line(client->output, "    hint: %s", one->hint);
     }
 }
 
-/* Report that the last run with NAME failed, though it may pass by itself. */
-static void print_failure(const sync_client_t *client, const char *name,
-                          apr_pool_t *pool)
+/* Report that the last run with NAME failed, even if that may pass by itself.
+ */
+static void print_failure(const sync_client_t *client, const char *name)
 {
-    const char *text = sync_monitor_young_failure(client, name, pool);
+    const char *text = sync_monitor_young_failure(client, name);
 
     if (text)
         sync_output_line(client->output, "%s: %s", name,
-                         sync_output_paint(client->output, 'r', text, pool));
+                         sync_output_paint('r', text, client->pool));
 }
 
-/* What a person should know beside the figures. */
-static void print_notes(const sync_client_t *client, const cm_health_t *health,
-                        apr_pool_t *pool)
+/* Print what a person should know beside the figures. */
+static void print_notes(const sync_client_t *client, const cm_health_t *health)
 {
-    const sync_output_t *output = client->output;
     const cm_status_t *state = health->state;
     int i;
 
     if (state->conflicts)
-        sync_output_line(output,
+        sync_output_line(client->output,
                          "%s values lost a conflict in the last 24 hours: "
                          "communicator_conflicts keeps them",
-                         sync_output_number(state->conflicts, pool));
-    print_failure(client, state->name, pool);
+                         sync_output_number(state->conflicts, client->pool));
+    print_failure(client, state->name);
     for (i = 0; i < state->peers->nelts; i++) {
         const cm_status_peer_t *one =
             &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t);
 
-        print_failure(client, one->peer->name, pool);
+        print_failure(client, one->peer->name);
         if (one->said.gem)
-            sync_output_line(output,
-                             "%s is a gem: it does not say how it stands",
+            sync_output_line(client->output,
+                             "%s is a gem: it does not report its state",
                              one->peer->name);
     }
-    print_problems(output, health->problems, pool);
+    print_problems(client, health->problems);
 }
 
-static void print_table(const sync_client_t *client, const cm_health_t *health,
-                        apr_pool_t *pool)
+static void print_table(const sync_client_t *client, const cm_health_t *health)
 {
-    const cm_status_t *state = health->state;
     static const char *const heading[COLUMNS] = {
         "PEER",   "SIDE",      "PENDING",   "OLDEST",
         "PARKED", "LAST PUSH", "LAST PULL", "CLOCK"};
-    apr_array_header_t *cells = apr_array_make(pool, 32, sizeof(char *));
+    const apr_array_header_t *peers = health->state->peers;
+    apr_array_header_t *cells =
+        apr_array_make(client->pool, 32, sizeof(char *));
     int i;
 
     add_row(cells, heading);
-    for (i = 0; i < state->peers->nelts; i++)
-        add_peer(cells, client,
-                 &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t), pool);
+    for (i = 0; i < peers->nelts; i++)
+        add_peer(cells, client, &APR_ARRAY_IDX(peers, i, cm_status_peer_t));
     sync_output_table(client->output, cells, COLUMNS);
-    print_notes(client, health, pool);
+    print_notes(client, health);
 }
 
-/* A database that is away is a figure, too. */
-static void print_metrics(sync_client_t *client, apr_pool_t *pool)
+/* Metrics show also that the database cannot be reached. */
+static void print_metrics(sync_client_t *client)
 {
     cm_health_t *health;
-    cm_error_t *err = sync_monitor_read(&health, client, pool);
+    cm_error_t *err = sync_monitor_read(&health, client);
 
     if (err) {
-        health = cm_health_of_error(client->settings, err, pool);
-        sync_monitor_judge(health, client, pool);
+        health = cm_health_of_error(client->settings, err, client->pool);
+        sync_monitor_judge(health, client);
     }
-    sync_monitor_print_prometheus(client, health, pool);
+    sync_monitor_prometheus(client, health);
 }
 
-cm_error_t *sync_command_status(int *status, sync_client_t *client,
-                                apr_pool_t *scratch_pool)
+cm_error_t *sync_command_status(sync_client_t *client)
 {
     const sync_options_t *options = client->options;
     cm_health_t *health;
 
     if (options->prometheus) {
-        print_metrics(client, scratch_pool);
+        print_metrics(client);
         return NULL;
     }
-    CM_TRY(sync_monitor_read(&health, client, scratch_pool));
+    CM_TRY(sync_monitor_read(&health, client));
     if (options->nagios)
-        *status = sync_monitor_print_nagios(client, health, scratch_pool);
+        client->status = sync_monitor_nagios(client, health);
     else if (client->output->json)
-        print_json(client, health, scratch_pool);
+        print_json(client, health);
     else
-        print_table(client, health, scratch_pool);
+        print_table(client, health);
     return NULL;
 }

@@ -1,27 +1,26 @@
-/* communicate, push, pull: each peer in turn, one dead one holds up none. */
+/* communicate, push, pull: each peer in turn. One that fails does not hold up
+ * the others. */
 #include "command.h"
-
-#include <string.h>
 
 #include <apr_network_io.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 #include <json.h>
 
 #include "alert.h"
-#include "outbox/withheld.h"
-#include "operate/purge.h"
+#include "connect.h"
 #include "folder.h"
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
-#include "connect.h"
-#include "exchange/run.h"
-#include "inbox/inbox.h"
+#include "outbox/withheld.h"
 #include "operate/pause.h"
+#include "operate/purge.h"
+#include "exchange/run.h"
 
-/* How often, in seconds, CommunicatorRetain is looked after. */
-#define RETAIN_EVERY 600
+#define RETAIN_EVERY                                                           \
+    600             /* seconds between two purges by CommunicatorRetain        \
+                     */
+#define MOST_TOLD 3 /* messages that are reported one by one */
 
 static void report_json(const sync_client_t *client, const char *peer,
                         const cm_session_t *session, apr_time_t took)
@@ -47,8 +46,8 @@ static void report_json(const sync_client_t *client, const char *peer,
     sync_output_json(client->output, json);
 }
 
-/* What a gem would misread is held back by design; of what nobody can read
- * an operator should know. */
+/* That messages are not sent to a gem, which would misread them, is by design.
+ * That nobody can read them an operator should know. */
 static void report_held_back(const sync_client_t *client, const char *peer,
                              const cm_session_t *session)
 {
@@ -58,45 +57,44 @@ static void report_held_back(const sync_client_t *client, const char *peer,
 
     if (totals->held_back > 0 && session->kind != CM_PEER_GEM)
         sync_output_warn(client->output, peer,
-                         "passed over %" APR_INT64_T_FMT " messages: %s",
+                         "skipped %" APR_INT64_T_FMT " messages: %s",
                          totals->held_back, reason);
     else if (totals->held_back > 0)
         sync_output_summary(client->output,
-                            "%s: held back %" APR_INT64_T_FMT
-                            " that it could not read (%s)",
+                            "%s: did not send %" APR_INT64_T_FMT
+                            " messages that it could not read (%s)",
                             peer, totals->held_back, reason);
 }
 
-/* Warn of messages that wait for a person; returns whether there were any. */
+/* Count the MESSAGES (cm_parked_t) that need a person, and warn of them if
+ * TELLS. WHAT: "parked here". */
 static int report_parked(const sync_client_t *client, const char *peer,
-                         const char *what, const apr_array_header_t *parked,
+                         const char *what, const apr_array_header_t *messages,
                          int tells)
 {
     int i, count = 0;
 
-    for (i = 0; i < parked->nelts; i++) {
-        const cm_parked_t *one = &APR_ARRAY_IDX(parked, i, cm_parked_t);
+    for (i = 0; i < messages->nelts; i++) {
+        const cm_parked_t *one = &APR_ARRAY_IDX(messages, i, cm_parked_t);
 
         if (one->transient)
             continue;
-        if (++count <= 3 && tells)
+        if (++count <= MOST_TOLD && tells)
             sync_output_warn(
                 client->output, peer,
                 "message %" APR_INT64_T_FMT "%s is %s: %s", one->id,
                 one->model ? apr_psprintf(client->pool, " (%s)", one->model)
                            : "",
-                what,
-                one->reason ? sync_output_clean(one->reason, client->pool)
-                            : "no reason given");
+                what, one->reason ? one->reason : "no reason given");
     }
-    if (count > 3 && tells)
+    if (count > MOST_TOLD && tells)
         sync_output_warn(client->output, peer, "and %d more messages %s",
-                         count - 3, what);
-    return count > 0;
+                         count - MOST_TOLD, what);
+    return count;
 }
 
-/* Return whether a message for PEER is held back because it cannot be read
- * here: that is an error until its record is published again. */
+/* Return whether a message for PEER is withheld because it cannot be read here:
+ * that is an error until its record is published again. */
 static int has_unread(const sync_client_t *client, const char *peer)
 {
     apr_array_header_t *list;
@@ -110,32 +108,32 @@ static int has_unread(const sync_client_t *client, const char *peer)
     return 0;
 }
 
-static void report(int *status, const sync_client_t *client, const char *peer,
-                   const cm_session_t *session, int tells_parked,
-                   apr_time_t took)
+static void report(sync_client_t *client, const cm_session_t *session,
+                   int tells_parked, apr_time_t took)
 {
     const cm_totals_t *totals = &session->totals;
-    const char *skew;
-    int i, waits;
+    const char *peer = session->settings->name;
+    const struct {
+        const char *what;
+        const apr_array_header_t *messages;
+    } lists[] = {{"parked here", totals->parked},
+                 {"parked there", totals->parked_there},
+                 {"withheld", totals->withheld},
+                 {"withheld there", totals->withheld_there}};
+    const char *skew = sync_client_skew(session->peer, client->pool);
+    int i, waiting = 0;
 
     for (i = 0; i < totals->notices->nelts; i++)
         sync_output_warn(client->output, peer, "%s",
                          APR_ARRAY_IDX(totals->notices, i, const char *));
-    skew = sync_client_skew(session->peer, client->pool);
     if (skew && client->output->verbose)
         sync_output_warn(client->output, peer, "%s", skew);
-    waits = report_parked(client, peer, "parked here", totals->parked,
-                          tells_parked);
-    waits |= report_parked(client, peer, "parked there", totals->parked_there,
-                           tells_parked);
-    waits |=
-        report_parked(client, peer, "withheld", totals->withheld, tells_parked);
-    waits |= report_parked(client, peer, "withheld there",
-                           totals->withheld_there, tells_parked);
-    if (session->withheld.count > 0 && *status == 0)
-        waits |= has_unread(client, peer);
-    if (waits && *status == 0)
-        *status = cm_error_code_exit_status(CM_REJECTED);
+    for (i = 0; i < (int)(sizeof(lists) / sizeof(*lists)); i++)
+        waiting += report_parked(client, peer, lists[i].what, lists[i].messages,
+                                 tells_parked);
+    if (client->status == 0 &&
+        (waiting || (session->withheld.count > 0 && has_unread(client, peer))))
+        client->status = cm_error_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, session, took);
         return;
@@ -148,24 +146,7 @@ static void report(int *status, const sync_client_t *client, const char *peer,
     report_held_back(client, peer, session);
 }
 
-static void on_moved(void *baton, const char *what, apr_int64_t done,
-                     apr_int64_t total)
-{
-    sync_progress_show(baton, what, done, total);
-}
-
-static cm_error_t *open_session(cm_session_t **session, sync_client_t *client,
-                                const cm_peer_settings_t *peer,
-                                apr_pool_t *pool)
-{
-    CM_TRY(sync_connect(session, client->node, peer, client->options->timeout,
-                        pool));
-    (*session)->moved = on_moved;
-    (*session)->baton = client->output;
-    return NULL;
-}
-
-/* A run that has used its time has done what it was asked to. */
+/* That the time of --max-time is up is not a failure. */
 static cm_error_t *forgive(cm_error_t *err, const sync_client_t *client,
                            const char *peer)
 {
@@ -176,8 +157,8 @@ static cm_error_t *forgive(cm_error_t *err, const sync_client_t *client,
     return NULL;
 }
 
-/* How many messages wait for a person, here and as the peer says there. */
-static apr_int64_t waiting(const cm_session_t *session)
+/* Return how many messages need a person, here and as the peer says there. */
+static apr_int64_t count_waiting(const cm_session_t *session)
 {
     apr_int64_t there = session->said.parked;
 
@@ -185,7 +166,7 @@ static apr_int64_t waiting(const cm_session_t *session)
            cm_session_withheld(session);
 }
 
-static cm_error_t *sync_peer(int *status, sync_client_t *client,
+static cm_error_t *sync_peer(sync_client_t *client,
                              const cm_peer_settings_t *peer, int directions,
                              apr_pool_t *pool)
 {
@@ -203,34 +184,32 @@ static cm_error_t *sync_peer(int *status, sync_client_t *client,
         return NULL;
     }
     alert = sync_alert_open(client, peer->name, pool);
-    if (sync_alert_is_too_soon(status, alert))
+    if (sync_alert_is_too_soon(&client->status, alert))
         return NULL;
     if (!err)
-        err = open_session(&session, client, peer, pool);
+        err = sync_connect(&session, client, peer, pool);
     if (!err) {
-        err = cm_run(session, directions, pool);
-        err = forgive(err, client, peer->name);
-        sync_progress_show(client->output, "", 1, 1);
-        report(status, client, peer->name, session,
-               sync_alert_tells_parked(alert), apr_time_now() - began);
+        err = forgive(cm_run(session, directions, pool), client, peer->name);
+        sync_progress_end(client->output);
+        report(client, session, sync_alert_tells_parked(alert),
+               apr_time_now() - began);
     }
-    sync_alert_close(alert, err, session, session ? waiting(session) : 0);
+    sync_alert_close(alert, err, session, session ? count_waiting(session) : 0);
     return err;
 }
 
-/* The exit status is that of the worst peer: what needs a person goes before
- * what passes by itself. */
+/* Return the exit status of the worse failure: one that needs a person goes
+ * before one that passes by itself. */
 static int worse(int status, const cm_error_t *err)
 {
-    int other = cm_error_code_exit_status(err->code);
-
     if (status == 0 || status == cm_error_code_exit_status(CM_TIMEOUT))
-        return other;
+        return cm_error_code_exit_status(err->code);
     return status;
 }
 
-/* Runs of many hosts begin apart, those of one host always at one moment. */
-static cm_error_t *splay(const sync_client_t *client, apr_pool_t *pool)
+/* Runs of many hosts start at different moments, those of one host always at
+ * the same. */
+static cm_error_t *splay(const sync_client_t *client)
 {
     char host[APRMAXHOSTLEN + 1] = "";
     const char *seed;
@@ -239,24 +218,25 @@ static cm_error_t *splay(const sync_client_t *client, apr_pool_t *pool)
 
     if (!client->options->splay)
         return NULL;
-    apr_gethostname(host, sizeof(host), pool);
-    seed = apr_pstrcat(pool, host, "/", client->settings->name, NULL);
+    apr_gethostname(host, sizeof(host), client->pool);
+    seed = apr_pstrcat(client->pool, host, "/", client->settings->name, NULL);
     end = apr_time_now() +
           apr_time_from_msec(apr_hashfunc_default(seed, &size) %
                              (client->options->splay * 1000U + 1));
     while (apr_time_now() < end) {
-        CM_TRY(sync_stop_check(pool));
+        CM_TRY(sync_stop_check(client->pool));
         apr_sleep(apr_time_from_msec(50));
     }
     return NULL;
 }
 
-/* From time to time, purge what CommunicatorRetain no longer keeps. The run
- * does not fail if that fails. */
-static void retain(const sync_client_t *client, apr_pool_t *pool)
+/* Purge, now and then, what CommunicatorRetain does not keep. If that fails,
+ * the run does not. */
+static void retain(const sync_client_t *client)
 {
     const cm_settings_t *settings = client->settings;
     const char *directory = settings->state_directory;
+    apr_pool_t *pool = client->pool;
     json_object *memory = sync_memory_read(directory, settings->name, pool);
     apr_int64_t now = apr_time_sec(apr_time_now()), removed = 0;
     json_object *last;
@@ -274,13 +254,14 @@ static void retain(const sync_client_t *client, apr_pool_t *pool)
         sync_output_error(client->output, NULL, err, pool);
 }
 
-/* Report when the folders or locks of this node cannot be used by this user, so
- * that others serve. */
+/* Report when this user cannot use the folders or locks of this node, so that
+ * others are used instead. */
 static int report_files(const sync_client_t *client,
-                        const apr_array_header_t *peers, apr_pool_t *pool)
+                        const apr_array_header_t *peers)
 {
     const cm_settings_t *settings = client->settings;
-    sync_alert_t *alert = sync_alert_open_about(client, CM_ALERT_FILES, pool);
+    apr_pool_t *pool = client->pool;
+    sync_alert_t *alert = sync_alert_open(client, CM_ALERT_FILES, pool);
     cm_error_t *err = sync_folder_check(settings->state_directory,
                                         "CommunicatorStateDir", pool);
     int i;
@@ -296,78 +277,74 @@ static int report_files(const sync_client_t *client,
     return err ? cm_error_code_exit_status(err->code) : 0;
 }
 
-/* What keeps all peers waiting: no database, a pause. */
-static cm_error_t *begin(sync_client_t *client, apr_pool_t *pool)
+/* Fail, and report it, when no peer can be served: the database cannot be
+ * reached, or this node is paused. */
+static cm_error_t *begin(sync_client_t *client)
 {
-    sync_alert_t *alert = sync_alert_open(client, "", pool);
+    sync_alert_t *alert =
+        sync_alert_open(client, client->settings->name, client->pool);
     cm_error_t *err = sync_client_node(client);
 
     if (!err)
-        err = cm_pause_check(client->node, pool);
+        err = cm_pause_check(client->node, client->pool);
     sync_alert_close(alert, err, NULL, 0);
     return err;
 }
 
-static void sync_peers(int *status, sync_client_t *client,
-                       const apr_array_header_t *peers, int directions,
-                       apr_pool_t *scratch_pool)
+static void sync_peers(sync_client_t *client, const apr_array_header_t *peers,
+                       int directions)
 {
     apr_pool_t *iterpool;
     cm_error_t *err;
     int i;
 
-    apr_pool_create(&iterpool, scratch_pool);
+    apr_pool_create(&iterpool, client->pool);
     for (i = 0; i < peers->nelts; i++) {
         apr_pool_clear(iterpool);
-        err = sync_peer(status, client,
-                        APR_ARRAY_IDX(peers, i, cm_peer_settings_t *),
+        err = sync_peer(client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *),
                         directions, iterpool);
         if (err)
-            *status = worse(*status, err);
+            client->status = worse(client->status, err);
         if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late())
             break;
     }
     apr_pool_destroy(iterpool);
 }
 
-static cm_error_t *sync_all(int *status, sync_client_t *client, int directions,
-                            apr_pool_t *scratch_pool)
+static cm_error_t *sync_all(sync_client_t *client, int directions)
 {
     apr_array_header_t *peers;
     cm_error_t *err;
     int files;
 
-    CM_TRY(sync_client_peers(&peers, client, 1, scratch_pool));
-    CM_TRY(splay(client, scratch_pool));
+    CM_TRY(sync_client_peers(&peers, client, 1));
+    CM_TRY(splay(client));
     sync_stop_after(client->options->max_time);
-    files = report_files(client, peers, scratch_pool);
-    err = begin(client, scratch_pool);
+    files = report_files(client, peers);
+    err = begin(client);
     if (err) {
-        *status = cm_error_code_exit_status(err->code);
+        client->status = cm_error_code_exit_status(err->code);
         return NULL;
     }
-    sync_peers(status, client, peers, directions, scratch_pool);
-    if (*status == 0) {
-        retain(client, scratch_pool);
-        *status = files;
+    sync_peers(client, peers, directions);
+    if (client->status == 0) {
+        retain(client);
+        client->status = files;
     }
     return NULL;
 }
 
-cm_error_t *sync_command_sync_both(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_both(sync_client_t *client)
 {
-    return sync_all(status, client, CM_RUN_PUSH | CM_RUN_PULL, scratch_pool);
+    return sync_all(client, CM_RUN_PUSH | CM_RUN_PULL);
 }
 
-cm_error_t *sync_command_sync_push(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_push(sync_client_t *client)
 {
-    return sync_all(status, client, CM_RUN_PUSH, scratch_pool);
+    return sync_all(client, CM_RUN_PUSH);
 }
 
-cm_error_t *sync_command_sync_pull(int *status, sync_client_t *client,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *sync_command_sync_pull(sync_client_t *client)
 {
-    return sync_all(status, client, CM_RUN_PULL, scratch_pool);
+    return sync_all(client, CM_RUN_PULL);
 }

@@ -1,57 +1,179 @@
 /* A session with a peer over HTTP: see connect.h. */
 #include "connect.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "secret.h"
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <apr_uri.h>
+
 #include "stop.h"
-#include "uri.h"
+#include "base/file.h"
+#include "config/settings_print.h"
 
-static cm_error_t *open_http(sync_http_t **http, cm_error_t **secret,
-                             const cm_settings_t *own,
-                             const cm_peer_settings_t *settings, int timeout,
+#define PASSWORD_MAX 1024
+
+/* Whether HOST is an address of this host; not a name that begins like one.
+ * libcurl connects to "localhost" without a DNS lookup. */
+static int is_loopback(const char *host)
+{
+    struct in_addr address;
+
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+        strcmp(host, "[::1]") == 0)
+        return 1;
+    return inet_pton(AF_INET, host, &address) == 1 &&
+           strncmp(host, "127.", 4) == 0;
+}
+
+cm_error_t *sync_connect_uri(const char **uri, int *loopback,
+                             const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    apr_uri_t parts;
+
+    if (apr_uri_parse(pool, peer->uri, &parts) != APR_SUCCESS ||
+        !parts.scheme || !parts.hostname)
+        return CM_FAIL(pool, CM_CONFIG, "'%s' is not an address",
+                       cm_settings_print_mask(peer->uri, pool));
+    *loopback = is_loopback(parts.hostname);
+    if (!*loopback && !peer->insecure && strcasecmp(parts.scheme, "https") != 0)
+        return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
+                                     "'%s' would send the password unencrypted",
+                                     cm_settings_print_mask(peer->uri, pool)),
+                             pool, "use https://, or say insecure=yes (%s:%d)",
+                             peer->place.file, peer->place.line);
+    *uri = peer->uri;
+    if (!parts.path || strcmp(parts.path, "/") == 0) {
+        parts.path = apr_pstrdup(pool, "/messages.json");
+        *uri = apr_uri_unparse(pool, &parts, 0);
+    }
+    return NULL;
+}
+
+static cm_error_t *file_failed(const char *path, apr_status_t rv,
+                               apr_pool_t *pool)
+{
+    char words[120];
+
+    return CM_FAIL(pool, CM_FILE, "cannot read the password file '%s': %s",
+                   path, apr_strerror(rv, words, sizeof(words)));
+}
+
+static cm_error_t *read_line(const char **line, const char *path,
                              apr_pool_t *pool)
 {
-    sync_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    char buffer[PASSWORD_MAX + 1];
+    apr_size_t size = PASSWORD_MAX;
+    apr_file_t *file;
+    apr_status_t rv;
 
-    config->peer = settings;
-    config->timeout = timeout;
-    config->reply_limit = own->max_body < INT_MAX ? own->max_body : INT_MAX;
-    config->headers = apr_table_make(pool, 8);
-    CM_TRY(sync_uri_check(&config->uri, &config->loopback, settings, pool));
-    config->packs = settings->compress == CM_COMPRESS_AUTO
-                        ? !config->loopback
-                        : settings->compress == CM_COMPRESS_YES;
-    if (settings->user)
-        *secret = sync_secret_read(&config->password, settings, pool);
-    return sync_http_open(http, config, pool);
+    CM_TRY_FOR(cm_file_open(&file, path, pool), pool, "no password");
+    rv = apr_file_read_full(file, buffer, PASSWORD_MAX, &size);
+    apr_file_close(file);
+    if (rv != APR_SUCCESS && rv != APR_EOF)
+        return file_failed(path, rv, pool);
+    buffer[size] = '\0';
+    buffer[strcspn(buffer, "\r\n")] = '\0';
+    *line = apr_pstrdup(pool, buffer);
+    if (!**line)
+        return CM_FAIL(pool, CM_CONFIG, "the password file '%s' is empty",
+                       path);
+    return NULL;
+}
+
+/* Return the file that systemd gives, or NULL. systemd protects its directory,
+ * so files in it may be 0440. */
+static const char *credential(const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"), *path;
+
+    if (!directory)
+        return NULL;
+    path = apr_pstrcat(pool, directory, "/", peer->name, NULL);
+    if (access(path, F_OK) == 0)
+        return path;
+    path = apr_pstrcat(pool, directory, "/password", NULL);
+    return access(path, F_OK) == 0 ? path : NULL;
+}
+
+static cm_error_t *check_owner(const char *path, apr_pool_t *pool)
+{
+    apr_finfo_t info;
+    apr_status_t rv;
+
+    rv = apr_stat(&info, path, APR_FINFO_PROT | APR_FINFO_OWNER, pool);
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
+        return file_failed(path, rv, pool);
+    /* Root, working by hand, may use the file of the user who runs this. */
+    if (info.user != 0 && info.user != geteuid() && geteuid() != 0)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "the password file '%s' belongs to someone else", path);
+    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE |
+                           APR_FPROT_WREAD | APR_FPROT_WWRITE))
+        return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
+                                     "others may read the password file '%s'",
+                                     path),
+                             pool, "chmod 600 %s", path);
+    return NULL;
+}
+
+static cm_error_t *read_password(const char **password,
+                                 const cm_peer_settings_t *peer,
+                                 apr_pool_t *pool)
+{
+    const char *path = credential(peer, pool);
+
+    if (path)
+        return read_line(password, path, pool);
+    if (!peer->password_file)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG, "%s:%d: peer '%s' has no password",
+                    peer->place.file, peer->place.line, peer->name),
+            pool, "add password-file=FILE to its CommunicatorPeer");
+    CM_TRY(check_owner(peer->password_file, pool));
+    return read_line(password, peer->password_file, pool);
 }
 
 cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
-                               cm_error_t **secret, const cm_settings_t *own,
-                               const cm_peer_settings_t *settings, int timeout,
-                               apr_pool_t *pool)
+                               cm_error_t **secret, const sync_client_t *client,
+                               const cm_peer_settings_t *peer, apr_pool_t *pool)
 {
+    const cm_settings_t *own = client->settings;
+    sync_http_config_t *config = apr_pcalloc(pool, sizeof(*config));
     cm_transport_t *transport = apr_palloc(pool, sizeof(*transport));
 
     *secret = NULL;
-    CM_TRY(open_http(http, secret, own, settings, timeout, pool));
+    config->peer = peer;
+    config->timeout = client->options->timeout;
+    config->reply_limit = own->max_body < INT_MAX ? own->max_body : INT_MAX;
+    config->headers = apr_table_make(pool, 8);
+    CM_TRY(sync_connect_uri(&config->uri, &config->loopback, peer, pool));
+    config->packs = peer->compress == CM_COMPRESS_AUTO
+                        ? !config->loopback
+                        : peer->compress == CM_COMPRESS_YES;
+    if (peer->user)
+        *secret = read_password(&config->password, peer, pool);
+    CM_TRY(sync_http_open(http, config, pool));
     *transport = sync_http_transport(*http);
-    *session = cm_session_create(transport, own->name, settings, pool);
+    *session = cm_session_create(transport, own->name, peer, pool);
     (*session)->check = sync_stop_check;
     return NULL;
 }
 
-cm_error_t *sync_connect(cm_session_t **session, cm_node_t *node,
-                         const cm_peer_settings_t *settings, int timeout,
-                         apr_pool_t *pool)
+cm_error_t *sync_connect(cm_session_t **session, const sync_client_t *client,
+                         const cm_peer_settings_t *peer, apr_pool_t *pool)
 {
     sync_http_t *http;
     cm_error_t *secret;
 
-    CM_TRY(sync_connect_probe(session, &http, &secret, node->settings, settings,
-                              timeout, pool));
+    CM_TRY(sync_connect_probe(session, &http, &secret, client, peer, pool));
     CM_TRY(secret);
-    (*session)->node = node;
+    (*session)->node = client->node;
+    (*session)->moved = sync_progress_show;
+    (*session)->baton = client->output;
     return cm_session_load(*session, pool);
 }

@@ -1,23 +1,34 @@
-/* A session with a peer over HTTP: its address, its password, its handle. */
+/* A session with a peer over HTTP: its address, its password, its handle.
+ *
+ * The password comes from $CREDENTIALS_DIRECTORY/NAME-OF-PEER or
+ * $CREDENTIALS_DIRECTORY/password (systemd), else from the first line of
+ * password-file=, which nobody but its owner may be able to read. */
 #ifndef CONNECT_H
 #define CONNECT_H
 
 #include "exchange/session.h"
+#include "client.h"
 #include "http.h"
 
-/* Open a session of NODE with the peer of SETTINGS; nothing is sent yet.
- * TIMEOUT: seconds for one request. Fails with CM_CONFIG, CM_FILE, and as
- * cm_session_load(). */
-cm_error_t *sync_connect(cm_session_t **session, cm_node_t *node,
-                         const cm_peer_settings_t *settings, int timeout,
+/* Give the uri= of PEER in POOL, with the path "/messages.json" when it has
+ * none. *LOOPBACK is whether it leads to this host. Fails with CM_CONFIG when
+ * the password would cross the network unencrypted. */
+cm_error_t *sync_connect_uri(const char **uri, int *loopback,
+                             const cm_peer_settings_t *peer,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Open a session of CLIENT's node with PEER, which shows its progress. Nothing
+ * is sent yet. Fails with CM_CONFIG, CM_FILE, and as cm_session_load(). */
+cm_error_t *sync_connect(cm_session_t **session, const sync_client_t *client,
+                         const cm_peer_settings_t *peer,
                          apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Create a session that needs neither database nor password, for check: OWN are
- * this node's settings, *HTTP its handle, *SECRET why the password cannot be
- * read, or NULL. Fails with CM_CONFIG, CM_INTERNAL. */
+/* For check: create a session that needs neither database nor password. *HTTP
+ * gets its handle, *SECRET why the password cannot be read, or NULL. Fails with
+ * CM_CONFIG, CM_INTERNAL. */
 cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
-                               cm_error_t **secret, const cm_settings_t *own,
-                               const cm_peer_settings_t *settings, int timeout,
+                               cm_error_t **secret, const sync_client_t *client,
+                               const cm_peer_settings_t *peer,
                                apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

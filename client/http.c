@@ -8,7 +8,6 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
-#include "certificate.h"
 #include "base/file.h"
 #include "config/settings_print.h"
 #include "node/node.h"
@@ -413,5 +412,20 @@ const sync_proxy_t *sync_http_proxy(const sync_http_t *http)
 
 apr_int64_t sync_http_expires(const sync_http_t *http)
 {
-    return sync_certificate_expires(http->curl);
+    static const char label[] = "Expire date:";
+    struct curl_certinfo *chain = NULL;
+    const struct curl_slist *line;
+    time_t first = 0, end;
+    int i;
+
+    curl_easy_getinfo(http->curl, CURLINFO_CERTINFO, &chain);
+    for (i = 0; chain && i < chain->num_of_certs; i++)
+        for (line = chain->certinfo[i]; line; line = line->next) {
+            if (strncmp(line->data, label, sizeof(label) - 1) != 0)
+                continue;
+            end = curl_getdate(line->data + sizeof(label) - 1, NULL);
+            if (end > 0 && (!first || end < first))
+                first = end;
+        }
+    return apr_time_from_sec((apr_int64_t)first);
 }

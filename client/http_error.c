@@ -1,7 +1,8 @@
 /* Why HTTP failed, in words: see http_error.h. */
 #include "http_error.h"
 
-#include "certificate.h"
+#include <string.h>
+
 #include "config/settings_print.h"
 
 static cm_code_e code_of(CURLcode rc, int overflow)
@@ -29,6 +30,30 @@ static cm_code_e code_of(CURLcode rc, int overflow)
     }
 }
 
+/* Add to ERR, a failure of TLS with PEER, what to do. WORDS are libcurl's. */
+static cm_error_t *hint_tls(cm_error_t *err, const char *words,
+                            const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    const char *file = peer->place.file;
+    int line = peer->place.line;
+
+    if (strstr(words, "expired"))
+        return cm_error_hint(err, pool,
+                             "renew the certificate of the peer's httpd, "
+                             "unless this host's clock is wrong");
+    if (strstr(words, "not yet valid"))
+        return cm_error_hint(err, pool, "is the clock of this host right?");
+    if (strstr(words, "subject name"))
+        return cm_error_hint(
+            err, pool,
+            "uri= must name the host as its certificate does (%s:%d)", file,
+            line);
+    return cm_error_hint(err, pool,
+                         "name the authority that signed the peer's "
+                         "certificate with ca-file= (%s:%d)",
+                         file, line);
+}
+
 cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
                                     int overflow,
                                     const sync_http_config_t *config,
@@ -48,8 +73,7 @@ cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
     words = *words ? words : curl_easy_strerror(rc);
     err = CM_FAIL(pool, code, "%s: %s", uri, words);
     if (code == CM_TLS)
-        return cm_error_hint(err, pool, "%s",
-                             sync_certificate_hint(words, peer, pool));
+        return hint_tls(err, words, peer, pool);
     if (code == CM_FILE)
         return cm_error_hint(err, pool, "%s",
                              peer->ca_file

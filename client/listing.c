@@ -26,25 +26,26 @@ static const char *number_text(const sync_column_t *column, apr_int64_t number,
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
 }
 
-/* Return the cell of ROW as a person reads it. */
 static const char *cell_of(const sync_column_t *column, const void *row,
-                           const sync_output_t *output, apr_pool_t *pool)
+                           apr_pool_t *pool)
 {
     const void *field = (const char *)row + column->offset;
-    const char *text = NULL;
+    const char *text;
 
     if (column->cell)
-        return column->cell(row, output, pool);
-    if (column->kind == SYNC_FIELD_TEXT)
-        text = *(const char *const *)field;
-    else if (column->kind == SYNC_FIELD_INT || column->kind == SYNC_FIELD_TRUTH)
+        return column->cell(row, pool);
+    if (column->kind == SYNC_FIELD_INT || column->kind == SYNC_FIELD_TRUTH)
         return number_text(column, *(const int *)field, pool);
-    else
+    if (column->kind == SYNC_FIELD_RECORD)
+        return sync_output_record(field, pool);
+    if (column->kind != SYNC_FIELD_TEXT)
         return number_text(column, *(const apr_int64_t *)field, pool);
+    text = *(const char *const *)field;
     if (!text)
         return column->none ? column->none : "";
-    text = sync_output_clean(text, pool);
-    return column->most ? apr_psprintf(pool, "%.*s", column->most, text) : text;
+    return column->most
+               ? apr_psprintf(pool, "%.*s", column->most, cm_clean(text, pool))
+               : text;
 }
 
 void sync_listing_table(const sync_output_t *output,
@@ -64,7 +65,7 @@ void sync_listing_table(const sync_output_t *output,
         for (column = columns; !is_end(column); column++)
             if (column->title)
                 APR_ARRAY_PUSH(cells, const char *) =
-                    cell_of(column, row_of(rows, i), output, pool);
+                    cell_of(column, row_of(rows, i), pool);
     sync_output_table(output, cells, count);
 }
 
@@ -74,6 +75,10 @@ static void add_member(json_object *json, const sync_column_t *column,
     const void *field = (const char *)row + column->offset;
 
     switch (column->kind) {
+    case SYNC_FIELD_RECORD:
+        sync_output_add_text(json, column->key,
+                             sync_output_record(field, pool));
+        return;
     case SYNC_FIELD_TEXT:
         sync_output_add_text(json, column->key, *(const char *const *)field);
         return;
@@ -89,13 +94,13 @@ static void add_member(json_object *json, const sync_column_t *column,
         sync_output_add_truth(json, column->key, *(const int *)field);
         return;
     case SYNC_FIELD_COMPUTED:
-        sync_output_add_text(json, column->key, column->cell(row, NULL, pool));
+        sync_output_add_text(json, column->key, column->cell(row, pool));
         return;
     }
 }
 
-void sync_listing_json(json_object *list, const sync_column_t *columns,
-                       const apr_array_header_t *rows, apr_pool_t *pool)
+json_object *sync_listing_json(json_object *list, const sync_column_t *columns,
+                               const apr_array_header_t *rows, apr_pool_t *pool)
 {
     const sync_column_t *column;
     int i;
@@ -108,4 +113,5 @@ void sync_listing_json(json_object *list, const sync_column_t *columns,
                 add_member(json, column, row_of(rows, i), pool);
         json_object_array_add(list, json);
     }
+    return list;
 }

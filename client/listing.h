@@ -1,5 +1,5 @@
-/* Listings: rows of structs, as a table for people and as JSON, both from one
- * description of the columns. */
+/* Listings: rows of structs, as a table for people and as JSON. One description
+ * of the columns serves both. */
 #ifndef LISTING_H
 #define LISTING_H
 
@@ -16,7 +16,8 @@ typedef enum sync_field_e {
     SYNC_FIELD_MOMENT,  /* apr_int64_t, a clock: date and time */
     SYNC_FIELD_INT,     /* int */
     SYNC_FIELD_TRUTH,   /* int */
-    SYNC_FIELD_COMPUTED /* what .cell returns, for both */
+    SYNC_FIELD_RECORD,  /* cm_identity_t: ORIGIN/ID, or "" */
+    SYNC_FIELD_COMPUTED /* what .cell returns, also in the JSON */
 } sync_field_e;
 
 typedef struct sync_column_t {
@@ -26,9 +27,8 @@ typedef struct sync_column_t {
     apr_size_t offset; /* of the field in the row */
     const char *none;  /* the cell for NULL or 0; NULL: "" or "0" */
     int most;          /* characters of the cell; 0: all of them */
-    /* Returns how a person reads ROW here, where that is something else. */
-    const char *(*cell)(const void *row, const sync_output_t *output,
-                        apr_pool_t *pool);
+    /* Returns the cell of ROW, when it is not simply the field. */
+    const char *(*cell)(const void *row, apr_pool_t *pool);
 } sync_column_t;
 
 /* The beginning of a column: its field in TYPE. */
@@ -47,8 +47,10 @@ void sync_listing_table(const sync_output_t *output,
                         const sync_column_t *columns,
                         const apr_array_header_t *rows, apr_pool_t *pool);
 
-/* Add ROWS to the JSON array LIST, an object each. */
-void sync_listing_json(struct json_object *list, const sync_column_t *columns,
-                       const apr_array_header_t *rows, apr_pool_t *pool);
+/* Add ROWS to the JSON array LIST, an object each; returns LIST. */
+struct json_object *sync_listing_json(struct json_object *list,
+                                      const sync_column_t *columns,
+                                      const apr_array_header_t *rows,
+                                      apr_pool_t *pool);
 
 #endif

@@ -12,8 +12,8 @@
 #include "monitor.h"
 #include "stop.h"
 
-/* What the database's library takes for one result it takes again for the
- * next: the kernel need not have it back in between. */
+/* Keep freed memory: the database's library allocates as much for each result.
+ */
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
@@ -21,8 +21,7 @@ static void keep_memory(void)
 #endif
 }
 
-static cm_error_t *run(int *status, sync_client_t *client, int argc,
-                       const char *const *argv)
+static cm_error_t *run(sync_client_t *client, int argc, const char *const *argv)
 {
     sync_options_t *options;
     apr_pool_t *pool = client->pool;
@@ -41,14 +40,13 @@ static cm_error_t *run(int *status, sync_client_t *client, int argc,
         return NULL;
     }
     CM_TRY(cm_config_file_read(&client->settings, options->config, pool));
-    return options->command->run(status, client, pool);
+    return options->command->run(client);
 }
 
 int main(int argc, const char *const *argv)
 {
     sync_client_t client = {0};
     cm_error_t *err;
-    int status = 0;
 
     keep_memory();
     apr_app_initialize(&argc, &argv, NULL);
@@ -56,16 +54,14 @@ int main(int argc, const char *const *argv)
     apr_dbd_init(client.pool);
     client.output = sync_output_create(0, 0, 0, client.pool);
     sync_stop_catch();
-    err = run(&status, &client, argc, argv);
+    err = run(&client, argc, argv);
     if (err && client.options && client.options->nagios)
-        status = sync_monitor_print_unknown(err, client.pool);
-    else if (err) {
-        sync_output_error(client.output, NULL, err, client.pool);
-        status = cm_error_code_exit_status(err->code);
-    }
-    if (fflush(stdout) != 0 && status == 0)
-        status = cm_error_code_exit_status(CM_FILE);
+        client.status = sync_monitor_unknown(err, client.pool);
+    else if (err)
+        sync_client_failed(&client, NULL, err);
+    if (fflush(stdout) != 0 && client.status == 0)
+        client.status = cm_error_code_exit_status(CM_FILE);
     apr_pool_destroy(client.pool);
     apr_terminate();
-    return status;
+    return client.status;
 }

@@ -134,7 +134,7 @@ sync_runs_t sync_memory_runs(const char *directory, const char *name,
     sync_runs_t runs = {
         .last_run = json_object_get_int64(find(member, "last_run")),
         .last_success = json_object_get_int64(find(member, "last_success")),
-        .exit_status = json_object_get_int(find(member, "exit_status"))};
+        .exit_status = json_object_get_int64(find(member, "exit_status"))};
 
     if (!runs.exit_status)
         return runs;

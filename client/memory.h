@@ -25,7 +25,7 @@ cm_error_t *sync_memory_check(apr_time_t *written, const char *directory,
 typedef struct sync_runs_t {
     apr_int64_t last_run, last_success; /* seconds since 1970; 0: none */
     apr_int64_t failed;                 /* runs that failed in a row */
-    int exit_status;                    /* of the last run */
+    apr_int64_t exit_status;            /* of the last run */
     const char *reason;                 /* NULL: the last run went well */
     const char *hint;                   /* what to do, or NULL */
 } sync_runs_t;

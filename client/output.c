@@ -39,15 +39,11 @@ sync_output_t *sync_output_create(int quiet, int verbose, int json,
     return output;
 }
 
-const char *sync_output_clean(const char *text, apr_pool_t *pool)
-{
-    return cm_clean(text, pool);
-}
+/* sync_output_paint() puts this byte before the letter of a colour: UTF-8 never
+ * contains it. */
+#define MARK 0xff
 
-/* What sync_output_paint() puts before a letter: no text has this byte. */
-#define MARK '\xff'
-
-/* Return what the letter behind a mark stands for. */
+/* Return the control sequence of the colour LETTER. */
 static const char *colour_of(char letter)
 {
     switch (letter) {
@@ -66,31 +62,32 @@ static const char *colour_of(char letter)
     }
 }
 
-/* Return TEXT as it goes to a terminal: cleaned, whoever wrote it, and in our
- * colours. */
-static const char *shown(const char *text, apr_pool_t *pool)
+/* Return TEXT as it goes to a terminal: cleaned, whoever wrote it, and with the
+ * colours of sync_output_paint() if COLOUR. */
+static const char *shown(const sync_output_t *output, int colour,
+                         const char *text)
 {
+    apr_pool_t *pool = output->scratch;
     const char *mark, *done = "";
 
     while ((mark = strchr(text, MARK)) && mark[1]) {
         done = apr_pstrcat(
             pool, done, cm_clean(apr_pstrmemdup(pool, text, mark - text), pool),
-            colour_of(mark[1]), NULL);
+            colour ? colour_of(mark[1]) : "", NULL);
         text = mark + 2;
     }
     text = cm_clean(text, pool);
     return *done ? apr_pstrcat(pool, done, text, NULL) : text;
 }
 
-/* Print a line to FILE; a line feed in front of the FORMAT is ours. */
-static void print_line(const sync_output_t *output, FILE *file,
-                       const char *format, va_list args)
+/* Print a line. Line feeds at the beginning of FORMAT stay. */
+static void print_line(const sync_output_t *output, const char *format,
+                       va_list args)
 {
     for (; *format == '\n'; format++)
-        putc('\n', file);
-    fprintf(
-        file, "%s\n",
-        shown(apr_pvsprintf(output->scratch, format, args), output->scratch));
+        putchar('\n');
+    printf("%s\n", shown(output, output->colour,
+                         apr_pvsprintf(output->scratch, format, args)));
     apr_pool_clear(output->scratch);
 }
 
@@ -101,7 +98,7 @@ void sync_output_line(const sync_output_t *output, const char *format, ...)
     if (output->quiet || output->json)
         return;
     va_start(args, format);
-    print_line(output, stdout, format, args);
+    print_line(output, format, args);
     va_end(args);
 }
 
@@ -113,7 +110,7 @@ void sync_output_summary(const sync_output_t *output, const char *format, ...)
         (!output->terminal && !output->verbose))
         return;
     va_start(args, format);
-    print_line(output, stdout, format, args);
+    print_line(output, format, args);
     va_end(args);
 }
 
@@ -127,21 +124,15 @@ static void print_prefix(const sync_output_t *output, const char *peer)
         fprintf(stderr, "%s: ", peer);
 }
 
-/* Print the object JSON as one line and put it. */
-static void put_json(const sync_output_t *output, FILE *file, json_object *json)
+static void print_json(const sync_output_t *output, FILE *file,
+                       json_object *json)
 {
+    fflush(stdout); /* keep the order of both streams */
     fprintf(file, "%s\n",
             cm_clean_json(json_object_to_json_string_ext(json, PLAIN),
                           output->scratch));
     apr_pool_clear(output->scratch);
     json_object_put(json);
-}
-
-/* Print the object JSON on stderr and put it. */
-static void print_json(const sync_output_t *output, json_object *json)
-{
-    fflush(stdout);
-    put_json(output, stderr, json);
 }
 
 void sync_output_warn(const sync_output_t *output, const char *peer,
@@ -156,7 +147,7 @@ void sync_output_warn(const sync_output_t *output, const char *peer,
     va_end(args);
     if (!output->json) {
         print_prefix(output, peer);
-        fprintf(stderr, "%s\n", shown(text, output->scratch));
+        fprintf(stderr, "%s\n", shown(output, 0, text));
         apr_pool_clear(output->scratch);
         return;
     }
@@ -164,7 +155,7 @@ void sync_output_warn(const sync_output_t *output, const char *peer,
     if (peer)
         sync_output_add_text(json, "peer", peer);
     sync_output_add_text(json, "warning", text);
-    print_json(output, json);
+    print_json(output, stderr, json);
 }
 
 static void print_json_error(const sync_output_t *output, const char *peer,
@@ -180,15 +171,15 @@ static void print_json_error(const sync_output_t *output, const char *peer,
                            cm_error_code_exit_status(err->code));
     if (err->hint)
         sync_output_add_text(json, "hint", err->hint);
-    print_json(output, json);
+    print_json(output, stderr, json);
 }
 
 void sync_output_error(const sync_output_t *output, const char *peer,
                        const cm_error_t *err, apr_pool_t *pool)
 {
-    const char *text = sync_output_clean(cm_error_text(err, pool), pool);
-    const char *on = output->colour_err ? "\033[31m" : "";
-    const char *off = output->colour_err ? "\033[0m" : "";
+    const char *text = cm_clean(cm_error_text(err, pool), pool);
+    const char *on = output->colour_err ? colour_of('r') : "";
+    const char *off = output->colour_err ? colour_of('0') : "";
 
     if (output->json) {
         print_json_error(output, peer, err, text);
@@ -197,28 +188,27 @@ void sync_output_error(const sync_output_t *output, const char *peer,
     print_prefix(output, peer);
     fprintf(stderr, "%s%s%s\n", on, text, off);
     if (err->hint)
-        fprintf(stderr, "hint: %s\n", sync_output_clean(err->hint, pool));
+        fprintf(stderr, "hint: %s\n", cm_clean(err->hint, pool));
 }
 
 void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
                          const char *what, const char *hint)
 {
     static const char *const words[] = {"ok", "warning", "FAIL"};
-    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
-    const char *on = output->colour ? colours[verdict] : "";
-    const char *off = output->colour ? "\033[0m" : "";
+    const char *on = output->colour ? colour_of("gyr"[verdict]) : "";
+    const char *off = output->colour ? colour_of('0') : "";
 
     if (output->quiet && verdict == CM_VERDICT_OK)
         return;
     printf("%s%-7s%s  %s\n", on, words[verdict], off,
-           shown(what, output->scratch));
+           shown(output, output->colour, what));
     if (hint)
-        printf("         hint: %s\n", shown(hint, output->scratch));
+        printf("         hint: %s\n", shown(output, output->colour, hint));
     apr_pool_clear(output->scratch);
 }
 
-/* Characters, not bytes: what follows the first byte of UTF-8 has no width,
- * nor have colours. */
+/* Return the width of TEXT in characters: the bytes of a character of UTF-8
+ * after its first one have no width, nor have colours. */
 static int width_of(const char *text)
 {
     int width = 0;
@@ -238,26 +228,28 @@ void sync_output_table(const sync_output_t *output,
     const char **texts =
         apr_palloc(output->scratch, (cells->nelts + 1) * sizeof(*texts));
     int widths[COLUMNS_MAX] = {0};
-    int i, last;
+    int i;
 
     if (output->quiet)
         return;
     for (i = 0; i < cells->nelts; i++) {
         int width;
 
-        texts[i] =
-            shown(APR_ARRAY_IDX(cells, i, const char *), output->scratch);
+        texts[i] = shown(output, output->colour,
+                         APR_ARRAY_IDX(cells, i, const char *));
         width = width_of(texts[i]);
         if (width > widths[i % columns])
             widths[i % columns] = width;
     }
     for (i = 0; i < cells->nelts; i++) {
-        last = (i + 1) % columns == 0;
-        printf("%s%s%s", i < columns && output->colour ? "\033[1m" : "",
-               texts[i], i < columns && output->colour ? "\033[0m" : "");
-        printf("%*s", last ? 0 : widths[i % columns] - width_of(texts[i]) + 2,
-               "");
-        if (last)
+        int bold = i < columns && output->colour;
+        int room = widths[i % columns] - width_of(texts[i]) + 2;
+
+        printf("%s%s%s", bold ? colour_of('b') : "", texts[i],
+               bold ? colour_of('0') : "");
+        if ((i + 1) % columns)
+            printf("%*s", room, "");
+        else
             putchar('\n');
     }
     apr_pool_clear(output->scratch);
@@ -265,7 +257,24 @@ void sync_output_table(const sync_output_t *output,
 
 void sync_output_json(const sync_output_t *output, struct json_object *json)
 {
-    put_json(output, stdout, json);
+    print_json(output, stdout, json);
+}
+
+void sync_output_result(const sync_output_t *output, struct json_object *json,
+                        const char *format, ...)
+{
+    va_list args;
+
+    if (output->json) {
+        sync_output_json(output, json);
+        return;
+    }
+    json_object_put(json);
+    if (output->quiet)
+        return;
+    va_start(args, format);
+    print_line(output, format, args);
+    va_end(args);
 }
 
 void sync_output_add_text(struct json_object *json, const char *name,
@@ -299,13 +308,12 @@ const char *sync_output_moment(apr_int64_t clock, apr_pool_t *pool)
                         time.tm_hour, time.tm_min, time.tm_sec, time.tm_usec);
 }
 
-const char *sync_output_record(const char *origin, const char *original_id,
-                               apr_pool_t *pool)
+const char *sync_output_record(const cm_identity_t *identity, apr_pool_t *pool)
 {
-    if (!origin || !original_id)
+    if (!identity->origin || !identity->original_id)
         return "";
-    return sync_output_clean(apr_pstrcat(pool, origin, "/", original_id, NULL),
-                             pool);
+    return apr_pstrcat(pool, identity->origin, "/", identity->original_id,
+                       NULL);
 }
 
 const char *sync_output_number(apr_int64_t number, apr_pool_t *pool)
@@ -330,14 +338,11 @@ const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool)
                        number == 1 ? " message" : " messages", NULL);
 }
 
-const char *sync_output_paint(const sync_output_t *output, char colour,
-                              const char *text, apr_pool_t *pool)
+const char *sync_output_paint(char colour, const char *text, apr_pool_t *pool)
 {
-    const char before[] = {MARK, colour, '\0'};
-    const char after[] = {MARK, '0', '\0'};
+    const char before[] = {(char)MARK, colour, '\0'};
+    const char after[] = {(char)MARK, '0', '\0'};
 
-    if (!output->colour)
-        return text;
     return apr_pstrcat(pool, before, cm_clean(text, pool), after, NULL);
 }
 

@@ -7,7 +7,9 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
+#include "base/clean.h"
 #include "base/error.h"
+#include "record/identity.h"
 
 struct json_object;
 
@@ -70,6 +72,11 @@ void sync_output_table(const sync_output_t *output,
 /* Print JSON as one line and put it. */
 void sync_output_json(const sync_output_t *output, struct json_object *json);
 
+/* Print a result: JSON with --json, else a line for people. Puts JSON. */
+void sync_output_result(const sync_output_t *output, struct json_object *json,
+                        const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Add a member to an object that is to be printed; TEXT may be NULL. */
 void sync_output_add_text(struct json_object *json, const char *name,
                           const char *text);
@@ -80,19 +87,18 @@ void sync_output_add_truth(struct json_object *json, const char *name,
 
 /* Show how far WHAT has come, with rate and time left: a bar on stderr when
  * that is a terminal, else with --verbose a line from time to time. Nothing in
- * the first moments. DONE >= TOTAL wipes it. */
-void sync_progress_show(sync_output_t *output, const char *what,
-                        apr_int64_t done, apr_int64_t total);
+ * the first moments. OUTPUT is a sync_output_t: this fits as a callback. */
+void sync_progress_show(void *output, const char *what, apr_int64_t done,
+                        apr_int64_t total);
 
-/* Return TEXT as one line that may be shown: cm_clean(). */
-const char *sync_output_clean(const char *text, apr_pool_t *pool);
+/* Remove the progress shown at present, if any. */
+void sync_progress_end(sync_output_t *output);
 
 /* Return CLOCK as date and time; "-" for 0. */
 const char *sync_output_moment(apr_int64_t clock, apr_pool_t *pool);
 
-/* Return "ORIGIN/ID", or "" for a record without an identity (NULL). */
-const char *sync_output_record(const char *origin, const char *original_id,
-                               apr_pool_t *pool);
+/* Return "ORIGIN/ID", or "" for a record without an identity. */
+const char *sync_output_record(const cm_identity_t *identity, apr_pool_t *pool);
 
 /* Return NUMBER with its thousands apart: "1,234,567". */
 const char *sync_output_number(apr_int64_t number, apr_pool_t *pool);
@@ -100,9 +106,9 @@ const char *sync_output_number(apr_int64_t number, apr_pool_t *pool);
 /* Return "1 message", "1,234 messages" for NUMBER. */
 const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool);
 
-/* Return TEXT in a colour when stdout has any: 'r', 'y', 'g', or 'd' (dim). */
-const char *sync_output_paint(const sync_output_t *output, char colour,
-                              const char *text, apr_pool_t *pool);
+/* Return TEXT in a colour, for a line or a table on stdout: 'r', 'y', 'g', or
+ * 'd' (dim). */
+const char *sync_output_paint(char colour, const char *text, apr_pool_t *pool);
 
 /* Return how long ago CLOCK (microseconds since 1970) was: "5 min", "never"
  * for 0. */

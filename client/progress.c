@@ -12,7 +12,7 @@
 
 #define BAR        30 /* characters, where there is room */
 #define LEAST_BAR  5
-#define WIDTH      80 /* of a terminal that does not say */
+#define WIDTH      80 /* of a terminal that does not report it */
 #define PAUSE_BAR  apr_time_from_msec(300)
 #define PAUSE_LINE apr_time_from_sec(10)
 
@@ -25,8 +25,8 @@ static int terminal_width(void)
     return size.ws_col;
 }
 
-/* Return "1,200 of 5,000, 2,300/s, 38 s left"; no rate while nobody can know
- * one. */
+/* Return "1,200 of 5,000, 2,300/s, 38 s left", without rate and time while they
+ * are not known. */
 static const char *state_of(const sync_output_t *output, apr_int64_t done,
                             apr_int64_t total, apr_pool_t *pool)
 {
@@ -45,7 +45,8 @@ static const char *state_of(const sync_output_t *output, apr_int64_t done,
             pool));
 }
 
-/* A bar never fills its line: one that wraps is not wiped whole. */
+/* Draw a bar that leaves a column free: wiping removes only one line, and a
+ * full line may wrap. */
 static void draw(const sync_output_t *output, apr_int64_t done,
                  apr_int64_t total, const char *state)
 {
@@ -82,21 +83,22 @@ static void show(const sync_output_t *output, apr_int64_t done,
     apr_pool_destroy(pool);
 }
 
-static void wipe(sync_output_t *output)
+void sync_progress_end(sync_output_t *output)
 {
     if (output->what && output->drawn && output->progress)
         fputs(CM_PROGRESS_WIPE, stderr);
     output->what = NULL;
 }
 
-void sync_progress_show(sync_output_t *output, const char *what,
-                        apr_int64_t done, apr_int64_t total)
+void sync_progress_show(void *baton, const char *what, apr_int64_t done,
+                        apr_int64_t total)
 {
+    sync_output_t *output = baton;
     apr_time_t now = apr_time_now();
     apr_time_t pause = output->progress ? PAUSE_BAR : PAUSE_LINE;
 
     if (done >= total || (output->what && strcmp(output->what, what) != 0))
-        wipe(output);
+        sync_progress_end(output);
     if (done >= total || output->json ||
         (!output->progress && !output->verbose))
         return;

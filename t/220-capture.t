@@ -112,8 +112,8 @@ sub garbage {
         . "update outbound_messages set body = '{\"post\":{\"n\":00077}}'"
         . " where seq is null and action = 'create';");
     my $run = $pair->{central}->sync;
-    like($run->{err}, qr/: passed over 2 messages: .* cannot be read/,
-        'messages that nobody can read are passed over, and it is said here');
+    like($run->{err}, qr/: skipped 2 messages: .* cannot be read/,
+        'messages that nobody can read are skipped, and that is reported here');
     $run = $pair->sync('as long as they are there', 65);
     $pair->{facade}->log_has_only(
         qr/CM0024: skipped 1 messages .* cannot be read/);

@@ -130,7 +130,7 @@ sub holding {
     like($story, qr/Values that lost.*\n.*\ntext +"ours"/, '  and lost');
     is(json($central, 'explain', 'note', 'central', 1)->{lost}[0]{lost},
         '"ours"', '  by its name, and as JSON, too');
-    like(out('explain', 'note', 99), qr/is not in.*\nno node has ever heard/,
+    like(out('explain', 'note', 99), qr/is not in.*\nit was never sent or received/,
         'what is not there');
 }
 
@@ -149,7 +149,7 @@ sub monitors {
     ok(!grep({ !/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? -?[\d.]+)$/ }
         split /\n/, $metrics), '  well formed');
     like($metrics, qr/^communicator_sync_known\{peer="facade"\} 1$/m,
-        '  and what the runs came to is known');
+        '  and it is known how the runs ended');
 }
 
 # A table that is published, but has no triggers.
@@ -197,7 +197,7 @@ sub checking {
     }
     like(lines_of($check, 'warning'), qr/of ours parked at/,
         '  what is parked') or diag $check->{out};
-    like($facade->sync('check')->{out}, qr/^ok +central: comes to us/m,
+    like($facade->sync('check')->{out}, qr/^ok +central: connects to this node/m,
         '  on the other side');
     is(scalar($check->{out} =~ /do not see TRUNCATE.*\n +hint: use DELETE/),
         $central->database->driver eq 'mysql' ? 1 : '',

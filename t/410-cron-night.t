@@ -130,7 +130,7 @@ like($central->sync('status')->{out},
 like($central->sync('status', '--prometheus')->{out},
     qr/^communicator_sync_last_exit_status\{peer="facade"\} 77$/m,
     '  and Prometheus');
-# A monitor that cannot see what the runs came to does not say OK.
+# A monitor that cannot see how the runs ended does not say OK.
 sub blind {
     my ($what, $reason, @as) = @_;
     my $run = @as
@@ -153,7 +153,7 @@ sub blind {
 my $memory = slurp("$dir/state/status.json");
 $there->run('delete from communicator_problems');
 unlink "$dir/state/status.json";
-blind('no state file', 'knows of no run');
+blind('no state file', 'lists no run');
 spew("$dir/state/status.json", substr $memory, 0, 50);
 blind('a damaged one', 'damaged');
 like($central->sync('status')->{out}, qr/^unknown: facade: .*damaged/m,

@@ -120,7 +120,7 @@ sub check_no_difference {
     is_deeply([@{ $found->{person} }{qw(parked under_way differ)}], [1, 0, 0],
         '  is said to be parked');
     like($pair->{central}->sync('verify', 'person')->{out},
-        qr/1 records differ by a parked message: communicator-sync parked/,
+        qr/1 records differ because of a parked message: communicator-sync parked/,
         '  and where to look');
     $central->run("update people set name = 'mary' where name like 'much%'");
     $pair->sync('what fits');
