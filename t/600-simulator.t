@@ -1,0 +1,73 @@
+#!/usr/bin/perl
+
+# The simulator: nodes in one process, with the time, the network and the
+# failures in the hand of a seed. All histories that ever failed, and fresh
+# ones for SECONDS.
+#
+# A failure prints its seed. build/t/sim/sim --seed N -v plays it again, and
+# --shrink leaves out of it what is not needed to fail.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(build_dir run_program slurp source_dir start_process);
+
+my $sim = build_dir() . '/t/sim/sim';
+my $seconds = $ENV{SECONDS} || 60;
+
+# Fresh histories, half of them of pairs: one process each.
+my @worlds = (['a pair'], ['three nodes', '--nodes', 3]);
+
+plan skip_all => 'make check-programs builds t/sim/sim' if !-x $sim;
+
+sub play {
+    my ($what, @options) = @_;
+    my $run = run_program([$sim, @options], timeout => 60);
+
+    is($run->{exit}, 0, $what) or diag "$run->{out}$run->{err}";
+    return $run->{out};
+}
+
+# SEED [OPTIONS] # WHY
+sub play_those_that_failed {
+    for my $line (split /\n/, slurp(source_dir() . '/t/sim/seeds')) {
+        my ($words, $why) = $line =~ /^(\d[^#]*?)\s*#\s*(.*)$/ or next;
+        my ($seed, @options) = split ' ', $words;
+
+        play("seed $words: $why", '--seed', $seed, @options);
+    }
+}
+
+sub play_fresh {
+    my $all = $seconds / @worlds;
+    my @running = map {
+        my ($what, @options) = @$_;
+        my $dir = Communicator::Test::folder('sim');
+
+        {   what => $what,
+            dir => $dir,
+            pid => start_process(
+                [$sim, '--seconds', int($all + 0.5) || 1, @options],
+                out => "$dir/out", err => "$dir/err"),
+        }
+    } @worlds;
+
+    for my $one (@running) {
+        waitpid $one->{pid}, 0;
+        my $out = slurp("$one->{dir}/out");
+        is($?, 0, "fresh histories of $one->{what}")
+          or diag $out . slurp("$one->{dir}/err");
+        note $out;
+        like($out, qr/^\d{2,} histories/m, 'many of them');
+    }
+}
+
+my @played = map { play('a history', qw(--seed 47 -v)) } 1, 2;
+
+s/^1 histories.*//m for @played;
+is($played[0], $played[1], 'a seed repeats its history exactly');
+play_those_that_failed();
+play_fresh();
+done_testing();
