@@ -30,23 +30,30 @@ static void set_limits(sim_world_t *world, const sim_step_t *step)
     world->nodes[step->peer].settings->batch_messages = step->limit;
 }
 
-static cm_error_t *run(sim_wire_t *wire, const cm_transport_t *transport,
-                       apr_pool_t *pool)
+/* A run of both directions, or of one. */
+static cm_error_t *run(cm_session_t *session, void *baton, apr_pool_t *pool)
 {
-    const sim_step_t *step = wire->step;
-    sim_node_t *node = &wire->world->nodes[step->node];
+    const sim_step_t *step = baton;
     int directions = step->kind == SIM_PUSH   ? CM_RUN_PUSH
                      : step->kind == SIM_PULL ? CM_RUN_PULL
                                               : CM_RUN_PUSH | CM_RUN_PULL;
+
+    return cm_run(session, directions, pool);
+}
+
+static cm_error_t *open_session(cm_session_t **session, sim_wire_t *wire,
+                                const cm_transport_t *transport,
+                                apr_pool_t *pool)
+{
+    const sim_step_t *step = wire->step;
+    sim_node_t *node = &wire->world->nodes[step->node];
     const cm_peer_settings_t *peer =
         cm_settings_peer(node->settings, sim_schema_node_name(step->peer));
-    cm_session_t *session =
-        cm_session_create(transport, node->settings->name, peer, pool);
 
-    session->node = node->node;
-    session->check = check;
-    CM_TRY(cm_session_load(session, pool));
-    return cm_run(session, directions, pool);
+    *session = cm_session_create(transport, node->settings->name, peer, pool);
+    (*session)->node = node->node;
+    (*session)->check = check;
+    return cm_session_load(*session, pool);
 }
 
 /* Whether a run may end with ERR. */
@@ -57,10 +64,12 @@ static int may_fail(const sim_step_t *step, const cm_error_t *err)
     return step->mishap != SIM_MISHAP_NONE && err->code != CM_EPOCH;
 }
 
-void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
+void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
+                       sim_talk_t talk, void *baton)
 {
     sim_node_t *node = &world->nodes[step->node];
     cm_transport_t transport;
+    cm_session_t *session;
     cm_error_t *err;
     apr_pool_t *pool;
     sim_wire_t wire;
@@ -74,7 +83,9 @@ void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
         sim_sqlite_gone_at(step->node, 1 + step->mishap_number / 2,
                            step->mishap_number % 2);
     cm_node_renew(node->node);
-    err = run(&wire, &transport, pool);
+    err = open_session(&session, &wire, &transport, pool);
+    if (!err)
+        err = talk(session, baton, pool);
     if (sim_sqlite_gone_end())
         sim_world_reopen(world, step->node);
     else if (!err || !may_fail(step, err))
@@ -82,6 +93,11 @@ void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
     else if (world->verbose)
         printf("#   the run ends: %s\n", cm_error_text(err, pool));
     apr_pool_destroy(pool);
+}
+
+void sim_exchange_run(sim_world_t *world, const sim_step_t *step)
+{
+    sim_exchange_talk(world, step, run, (void *)step);
 }
 
 /* Publish again what is withheld from PEER. */

@@ -2,9 +2,18 @@
 #ifndef SIM_EXCHANGE_H
 #define SIM_EXCHANGE_H
 
+#include "exchange/session.h"
 #include "world.h"
 
-/* Let STEP's node call its peer, as STEP says. */
+/* What is done in a session. */
+typedef cm_error_t *(*sim_talk_t)(cm_session_t *session, void *baton,
+                                  apr_pool_t *pool);
+
+/* Let STEP's node call its peer, and TALK. */
+void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
+                       sim_talk_t talk, void *baton);
+
+/* Let STEP's node call its peer and exchange messages, as STEP says. */
 void sim_exchange_run(sim_world_t *world, const sim_step_t *step);
 
 /* Retry at NODE all that is parked, as the command does. */

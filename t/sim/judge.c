@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include "claims.h"
 #include "parked.h"
 
 typedef struct judge_t {
@@ -228,6 +229,11 @@ static int is_replaced(const judge_t *judge, const sim_event_t *event)
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
+        /* It went with its parent, and its key is used again. */
+        if (other > event && other->kind == SIM_EVENT_INSERT &&
+            other->table == event->table && !strcmp(other->name, event->name) &&
+            may_be_orphaned(judge, event->table))
+            return 1;
         if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
             other->column == event->column &&
             !strcmp(other->name, event->name) && other->before &&
@@ -291,6 +297,110 @@ static void read_lost(judge_t *judge)
     }
 }
 
+/* Whether keys of TABLE were changed: its rows cannot be told by their tags,
+ * of which several may then have the same. */
+static int has_key_changes(const judge_t *judge, int table)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++)
+        if (APR_ARRAY_IDX(events, i, sim_event_t).kind == SIM_EVENT_KEY &&
+            APR_ARRAY_IDX(events, i, sim_event_t).table == table)
+            return 1;
+    return 0;
+}
+
+/* Whether a record of TABLE, or one that its records refer to, waits. */
+static int table_waits(const judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, j;
+
+    if (has_key_changes(judge, number))
+        return 1;
+    for (i = 0; i < judge->waiting->nelts; i++) {
+        int waiting = APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table;
+
+        if (waiting == number)
+            return 1;
+        for (j = 0; j < table->count; j++)
+            if (table->columns[j].kind == SIM_REFERENCE &&
+                table->columns[j].parent == waiting)
+                return 1;
+    }
+    return 0;
+}
+
+static int is_equal(const sim_table_t *table, const sim_row_t *one,
+                    const sim_row_t *other, const sim_link_t *link)
+{
+    int i;
+
+    for (i = 0; i <= SIM_COLUMNS; i++)
+        if (is_common(table, i, link->caller, link->callee) &&
+            strcmp(shown(one->values[i]), shown(other->values[i])))
+            return 0;
+    return 1;
+}
+
+/* How many rows of TABLE differ between the two nodes of LINK, whether they
+ * may or not. */
+static int count_differences(const judge_t *judge, int table,
+                             const sim_link_t *link)
+{
+    const apr_array_header_t *ours = judge->rows[link->caller];
+    const apr_array_header_t *theirs = judge->rows[link->callee];
+    int i, count = 0;
+
+    for (i = 0; i < ours->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
+        const sim_row_t *other = sim_rows_find(theirs, table, row->name);
+
+        if (row->table == table)
+            count += !other || !is_equal(&judge->world->schema->tables[table],
+                                         row, other, link);
+    }
+    for (i = 0; i < theirs->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
+
+        if (row->table == table)
+            count += !sim_rows_find(ours, table, row->name);
+    }
+    return count;
+}
+
+static void judge_verify(judge_t *judge, const sim_link_t *link)
+{
+    int found[SIM_TABLES], i, count;
+
+    sim_claims_verify(found, judge->world, link, 0, -1);
+    for (i = 0; i < judge->world->schema->count; i++) {
+        count = count_differences(judge, i, link);
+        if (!table_waits(judge, i) && !count != !found[i])
+            sim_world_fail(judge->world, "verify",
+                           "%s finds %d differences of t%d to %s, not %d",
+                           sim_schema_node_name(link->caller), found[i], i,
+                           sim_schema_node_name(link->callee), count);
+    }
+}
+
+static void judge_claims(judge_t *judge)
+{
+    sim_world_t *world = judge->world;
+    int i;
+
+    for (i = 0; i < world->schema->nodes - 1 && !world->failure; i++)
+        judge_verify(judge, &world->schema->links[i]);
+    for (i = 0; i < world->schema->nodes && !world->failure; i++) {
+        const char *problem = sim_claims_health(world, i);
+
+        if (problem && !judge->waiting->nelts)
+            sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),
+                           problem);
+    }
+}
+
 void sim_judge(sim_world_t *world)
 {
     judge_t judge = {.world = world, .pool = world->pool};
@@ -316,4 +426,5 @@ void sim_judge(sim_world_t *world)
         judge_existence(&judge, event);
         judge_value(&judge, event);
     }
+    judge_claims(&judge);
 }
