@@ -261,7 +261,7 @@ is($database->value($cursors), $before, '  nor does it move a cursor');
 $server->log_has_only(
     qr/CM0009.*(?:is\ not\ a\ number|does\ not\ follow)|
         CM0035:\ cannot\ (?:send|receive)\ messages/x,
-    qr/CM0009.*header .*not a valid number/, qr/CM0009.*so great a number/,
+    qr/CM0009.*header .*not a valid number/, qr/CM0009.*number is too great/,
     qr/CM0009.*come to/);
 
 # Whom it refuses.

@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 
 #include "record/canonical.h"
-#include "record/capture_row.h"
+#include "record/captured.h"
 #include "outbox/stamp.h"
 
 #define STAMP_LIMIT 1000
@@ -187,7 +187,7 @@ static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
 
         if (!record)
             continue;
-        CM_TRY(cm_capture_row_whole(&raw, run->node->store, asking->table,
+        CM_TRY(cm_captured_complete(&raw, run->node->store, asking->table,
                                     cm_cell_text(rows, i, 0), run->pool));
         cm_lock_set_row(run, record, record->row->wanted, raw,
                         cm_cell_text(rows, i, 0));

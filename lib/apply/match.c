@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 
 #include "record/canonical.h"
-#include "record/capture_row.h"
+#include "record/captured.h"
 #include "record/fit.h"
 #include "outbox/aliases.h"
 
@@ -96,7 +96,7 @@ static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
         return cm_canonical_normalise(column, attribute->value, run->pool);
     id = local_id_of(parent_of(run, record, name));
     if (id)
-        value = (cm_value_t){CM_TEXT, id, strlen(id)};
+        value = cm_value_of(CM_TEXT, id);
     return value;
 }
 
@@ -193,11 +193,10 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     apr_array_header_t *attributes;
     cm_record_t *record;
 
-    CM_TRY(cm_capture_row_whole(&raw, run->node->store, looking->table,
+    CM_TRY(cm_captured_complete(&raw, run->node->store, looking->table,
                                 cm_cell_text(rows, row, 0), run->pool));
-    CM_TRY(cm_message_capture(&attributes, looking->table, raw->data, raw->size,
-                              cm_dialect_of_store(run->node->store),
-                              run->pool));
+    CM_TRY(cm_captured_read(&attributes, looking->table, *raw,
+                            cm_dialect_of_store(run->node->store), run->pool));
     record =
         apr_hash_get(looking->records, row_text(looking, attributes, run->pool),
                      APR_HASH_KEY_STRING);

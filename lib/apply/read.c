@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include "base/id_set.h"
 #include "record/canonical.h"
+#include "record/captured.h"
 
 /* A record that is being read. */
 typedef struct reading_t {
@@ -47,9 +48,8 @@ static cm_error_t *read_row(cm_run_t *run, const reading_t *reading)
 
     if (!raw || reading->state->deleted_at)
         return NULL;
-    CM_TRY(cm_message_capture(&attributes, table, raw->data, raw->size,
-                              cm_dialect_of_store(run->node->store),
-                              run->pool));
+    CM_TRY(cm_captured_read(&attributes, table, *raw,
+                            cm_dialect_of_store(run->node->store), run->pool));
     for (i = 0; i < attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
@@ -85,7 +85,7 @@ static reading_t read_record(cm_run_t *run, const cm_record_t *record)
 /* References are compared by the identities of the parents. */
 static cm_value_t name_value(const char *key)
 {
-    return (cm_value_t){CM_TEXT, key, strlen(key)};
+    return cm_value_of(CM_TEXT, key);
 }
 
 static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,

@@ -8,6 +8,7 @@
 
 #include "record/alike.h"
 #include "record/canonical.h"
+#include "record/captured.h"
 #include "node/altered.h"
 
 /* Examples are for people to read: no more than this is kept. */
@@ -83,8 +84,8 @@ static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
     apr_array_header_t *attributes;
     int i;
 
-    CM_TRY(cm_message_capture(&attributes, table, raw->data, raw->size,
-                              cm_dialect_of_store(run->node->store), pool));
+    CM_TRY(cm_captured_read(&attributes, table, *raw,
+                            cm_dialect_of_store(run->node->store), pool));
     for (i = 0; i < attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);

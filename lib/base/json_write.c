@@ -3,18 +3,29 @@
 
 #include <string.h>
 
-/* Write what comes before a value: the name, and a comma unless an object or
- * array has just begun. */
-static void begin(cm_buffer_t *json, const char *name)
+/* Write a comma unless an object, an array or a member has just begun. */
+static void write_comma(cm_buffer_t *json)
 {
     char last = json->size ? json->data[json->size - 1] : '{';
 
-    if (last != '{' && last != '[')
+    if (last != '{' && last != '[' && last != ':')
         cm_buffer_append(json, ",", 1);
-    if (!name)
-        return;
-    cm_buffer_string(json, name, strlen(name));
+}
+
+void cm_json_write_name(cm_buffer_t *json, const char *data, apr_size_t size)
+{
+    write_comma(json);
+    cm_buffer_string(json, data, size);
     cm_buffer_append(json, ":", 1);
+}
+
+/* Write what comes before a value. */
+static void begin(cm_buffer_t *json, const char *name)
+{
+    if (name)
+        cm_json_write_name(json, name, strlen(name));
+    else
+        write_comma(json);
 }
 
 void cm_json_write_open(cm_buffer_t *json, const char *name, char bracket)
@@ -54,6 +65,16 @@ void cm_json_write_truth(cm_buffer_t *json, const char *name, int truth)
 {
     begin(json, name);
     cm_buffer_raw(json, truth ? "true" : "false");
+}
+
+void cm_json_write_value(cm_buffer_t *json, const char *name, cm_value_t value)
+{
+    if (value.kind <= CM_NULL)
+        cm_json_write_raw(json, name, "null", 4);
+    else if (value.kind == CM_TEXT)
+        cm_json_write_bytes(json, name, value.data, value.size);
+    else
+        cm_json_write_raw(json, name, value.data, value.size);
 }
 
 void cm_json_write_raw(cm_buffer_t *json, const char *name, const char *data,

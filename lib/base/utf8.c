@@ -37,6 +37,16 @@ static const char *skip_ascii(const char *at, const char *end)
     return at;
 }
 
+int cm_utf8_count(const char *text, apr_size_t size)
+{
+    apr_size_t i;
+    int count = 0;
+
+    for (i = 0; i < size; i++)
+        count += (text[i] & 0xC0) != 0x80;
+    return count;
+}
+
 int cm_utf8_is_valid(const char *text, apr_size_t size)
 {
     const char *at = text, *end = at + size;

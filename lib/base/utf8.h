@@ -8,6 +8,9 @@
  * is no complete, valid character before END. */
 int cm_utf8_read(long *code, const char *at, const char *end);
 
+/* Return how many characters TEXT, valid UTF-8 of SIZE bytes, has. */
+int cm_utf8_count(const char *text, apr_size_t size);
+
 /* Return whether TEXT, SIZE bytes, is UTF-8. */
 int cm_utf8_is_valid(const char *text, apr_size_t size);
 

@@ -5,6 +5,11 @@
 
 #include <apr_escape.h>
 
+cm_value_t cm_value_of(cm_kind_e kind, const char *text)
+{
+    return (cm_value_t){kind, text, strlen(text)};
+}
+
 int cm_value_is_digits(cm_value_t value, const char *digits)
 {
     return value.kind == CM_TEXT && value.size &&

@@ -20,6 +20,9 @@ typedef struct cm_value_t {
     apr_size_t size;
 } cm_value_t;
 
+/* Return the value of KIND that TEXT is. */
+cm_value_t cm_value_of(cm_kind_e kind, const char *text);
+
 /* Return whether VALUE is text that consists of DIGITS, and is not empty. */
 int cm_value_is_digits(cm_value_t value, const char *digits);
 

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 #include "record/canonical.h"
-#include "record/capture_row.h"
+#include "record/captured.h"
 
 /* Rows that are read together. */
 #define CHUNK 20
@@ -36,8 +36,7 @@ static cm_error_t *add_attributes(cm_outgoing_t *row, const cm_datum_t *raw,
     for (i = 0; i < attributes->nelts; i++)
         apr_hash_set(names, APR_ARRAY_IDX(attributes, i, cm_attribute_t).name,
                      APR_HASH_KEY_STRING, "");
-    CM_TRY(cm_message_capture(&present, row->table, raw->data, raw->size,
-                              dialect, pool));
+    CM_TRY(cm_captured_read(&present, row->table, *raw, dialect, pool));
     for (i = 0; i < present->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(present, i, cm_attribute_t);
@@ -62,7 +61,7 @@ static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
 
     if (!raw)
         return NULL;
-    err = cm_capture_row_whole(&raw, node->store, row->table, row->local_id,
+    err = cm_captured_complete(&raw, node->store, row->table, row->local_id,
                                pool);
     if (err && err->code == CM_REJECTED) {
         row->unreadable = row->held = cm_error_text(err, pool);
@@ -111,9 +110,9 @@ static cm_error_t *complete_chunk(apr_int64_t *bytes, cm_node_t *node,
             APR_ARRAY_IDX(rows, number, cm_outgoing_t).local_id;
     }
     number = APR_ARRAY_IDX(chunk, 0, int);
-    CM_TRY(cm_capture_row_read(&found, node->store,
-                               APR_ARRAY_IDX(rows, number, cm_outgoing_t).table,
-                               keys, pool));
+    CM_TRY(cm_captured_select(&found, node->store,
+                              APR_ARRAY_IDX(rows, number, cm_outgoing_t).table,
+                              keys, pool));
     for (i = 0; i < chunk->nelts; i++) {
         cm_outgoing_t *row;
 

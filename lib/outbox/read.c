@@ -7,6 +7,7 @@
 
 #include "store/dialect.h"
 #include "record/canonical.h"
+#include "record/captured.h"
 #include "node/peer.h"
 #include "outbox/withheld.h"
 
@@ -177,8 +178,7 @@ static void read_captured(cm_outgoing_t *row, cm_datum_t *body, cm_node_t *node,
         *body = cm_datum_text(text);
         return;
     }
-    *body =
-        cm_message_capture_mend(*body, cm_dialect_of_store(node->store), pool);
+    *body = cm_captured_mend(*body, cm_dialect_of_store(node->store), pool);
 }
 
 /* Make the message of row NUMBER of ROWS; *UNKNOWN as make_canonical(). */

@@ -1,4 +1,4 @@
-/* What counts as the same value: see alike.h. */
+/* Whether values are the same: see alike.h. */
 #include "record/alike.h"
 
 #include <stdlib.h>
@@ -7,14 +7,9 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
-#include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/number.h"
-
-static cm_value_t value_of(cm_kind_e kind, const char *text)
-{
-    return (cm_value_t){kind, text, strlen(text)};
-}
 
 static cm_value_t form_of_boolean(cm_value_t value)
 {
@@ -24,7 +19,7 @@ static cm_value_t form_of_boolean(cm_value_t value)
     for (i = 0; i < 6; i++)
         if (value.size == strlen(words[i]) &&
             !memcmp(value.data, words[i], value.size))
-            return value_of(CM_NUMBER, i < 3 ? "1" : "0");
+            return cm_value_of(CM_NUMBER, i < 3 ? "1" : "0");
     return value;
 }
 
@@ -36,9 +31,9 @@ static cm_value_t form_of_number(cm_value_t value, apr_pool_t *pool)
         return form_of_boolean(value);
     if (!cm_number_decimal_read(&decimal, value.data, value.size, pool))
         return value;
-    return value_of(CM_NUMBER,
-                    cm_number_decimal_text(
-                        &decimal, cm_number_decimal_scale(&decimal), pool));
+    return cm_value_of(CM_NUMBER,
+                       cm_number_decimal_text(
+                           &decimal, cm_number_decimal_scale(&decimal), pool));
 }
 
 static cm_value_t form_of_moment(cm_value_t value, apr_pool_t *pool)
@@ -54,12 +49,12 @@ static cm_value_t form_of_moment(cm_value_t value, apr_pool_t *pool)
     return value;
 }
 
-/* A member of an object: where its name and its value stand. */
+/* A member of an object: its name, and where its value is. */
 typedef struct member_t {
     cm_value_t name;
     const char *start;
     apr_size_t size;
-    int place; /* the last one of a name counts */
+    int place;
 } member_t;
 
 static int compare_members(const void *a, const void *b)
@@ -70,15 +65,15 @@ static int compare_members(const void *a, const void *b)
     return order ? order : left->place - right->place;
 }
 
-static void append_json(cm_buffer_t *buffer, const char *text, apr_size_t size,
-                        apr_pool_t *pool);
+static void write_form(cm_buffer_t *out, const char *text, apr_size_t size,
+                       apr_pool_t *pool);
 
-static void append_object(cm_buffer_t *buffer, cm_json_t *json)
+/* Members are sorted by name; of several with one name the last counts. */
+static void write_object(cm_buffer_t *out, cm_json_t *json)
 {
     apr_array_header_t *members =
         apr_array_make(json->pool, 8, sizeof(member_t));
     member_t member = {.place = 0}, *all;
-    const char *separator = "{";
     int i;
 
     while (cm_json_next(json, '}', &member.place) &&
@@ -87,57 +82,46 @@ static void append_object(cm_buffer_t *buffer, cm_json_t *json)
         APR_ARRAY_PUSH(members, member_t) = member;
     all = (member_t *)members->elts;
     qsort(all, members->nelts, sizeof(*all), compare_members);
+    cm_json_write_open(out, NULL, '{');
     for (i = 0; i < members->nelts; i++) {
         if (i + 1 < members->nelts &&
             !cm_value_compare(all[i].name, all[i + 1].name))
             continue;
-        cm_buffer_raw(buffer, separator);
-        cm_buffer_string(buffer, all[i].name.data, all[i].name.size);
-        cm_buffer_raw(buffer, ":");
-        append_json(buffer, all[i].start, all[i].size, json->pool);
-        separator = ",";
+        cm_json_write_name(out, all[i].name.data, all[i].name.size);
+        write_form(out, all[i].start, all[i].size, json->pool);
     }
-    cm_buffer_raw(buffer, *separator == ',' ? "}" : "{}");
+    cm_json_write_close(out, '}');
 }
 
-static void append_array(cm_buffer_t *buffer, cm_json_t *json)
+static void write_array(cm_buffer_t *out, cm_json_t *json)
 {
     const char *start;
     apr_size_t size;
     int count = 0;
 
-    cm_buffer_raw(buffer, "[");
-    while (cm_json_next(json, ']', &count) &&
-           cm_json_skip(json, &start, &size)) {
-        if (count > 1)
-            cm_buffer_raw(buffer, ",");
-        append_json(buffer, start, size, json->pool);
-    }
-    cm_buffer_raw(buffer, "]");
+    cm_json_write_open(out, NULL, '[');
+    while (cm_json_next(json, ']', &count) && cm_json_skip(json, &start, &size))
+        write_form(out, start, size, json->pool);
+    cm_json_write_close(out, ']');
 }
 
-/* Append the JSON TEXT, which is known to be well-formed. */
-static void append_json(cm_buffer_t *buffer, const char *text, apr_size_t size,
-                        apr_pool_t *pool)
+/* Write the JSON TEXT, which is known to be valid, in the form in which equal
+ * values are the same bytes. */
+static void write_form(cm_buffer_t *out, const char *text, apr_size_t size,
+                       apr_pool_t *pool)
 {
+    cm_value_t value = {CM_NULL, NULL, 0};
     cm_json_t json;
-    cm_value_t value;
 
     cm_json_init(&json, text, size, pool);
     if (cm_json_peek(&json) == '{' && cm_json_open(&json, '{'))
-        append_object(buffer, &json);
+        write_object(out, &json);
     else if (cm_json_peek(&json) == '[' && cm_json_open(&json, '['))
-        append_array(buffer, &json);
-    else if (!cm_json_value(&json, &value) || value.kind == CM_NULL)
-        cm_buffer_raw(buffer, "null");
-    else if (value.kind == CM_TEXT)
-        cm_buffer_string(buffer, value.data, value.size);
-    else if (value.kind == CM_NUMBER) {
-        value = form_of_number(value, pool);
-        cm_buffer_append(buffer, value.data, value.size);
-    }
+        write_array(out, &json);
+    else if (cm_json_value(&json, &value) && value.kind == CM_NUMBER)
+        cm_json_write_value(out, NULL, form_of_number(value, pool));
     else
-        cm_buffer_append(buffer, value.data, value.size);
+        cm_json_write_value(out, NULL, value);
 }
 
 static cm_value_t form_of_json(cm_value_t value, apr_pool_t *pool)
@@ -148,7 +132,7 @@ static cm_value_t form_of_json(cm_value_t value, apr_pool_t *pool)
     cm_json_init(&json, value.data, value.size, pool);
     if (!cm_json_skip(&json, NULL, NULL) || !cm_json_done(&json))
         return value;
-    append_json(buffer, value.data, value.size, pool);
+    write_form(buffer, value.data, value.size, pool);
     return (cm_value_t){CM_TEXT, buffer->data, buffer->size};
 }
 

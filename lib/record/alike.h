@@ -1,4 +1,4 @@
-/* What counts as the same value, where databases store it in other ways. */
+/* Whether values are the same although databases store them differently. */
 #ifndef CM_RECORD_ALIKE_H
 #define CM_RECORD_ALIKE_H
 
@@ -6,13 +6,13 @@
 
 #include <apr_pools.h>
 
-/* What counts as the same value in two columns that need not be of one
- * class: SQLite keeps no scale, jsonb no spaces. */
+/* How two columns compare, which may be of different classes: SQLite stores no
+ * scale, jsonb no spaces. */
 typedef enum cm_like_e {
     CM_LIKE_EXACT,
     CM_LIKE_NUMBER,  /* 1.10 and 1.1 */
     CM_LIKE_BOOLEAN, /* true, "t" and 1 */
-    CM_LIKE_MOMENT,  /* a day and its midnight */
+    CM_LIKE_MOMENT,  /* a date and its midnight */
     CM_LIKE_JSON     /* spaces, order of members */
 } cm_like_e;
 

@@ -14,11 +14,6 @@
 #include "base/utf8.h"
 #include "store/dialect.h"
 
-static cm_value_t value_of(cm_kind_e kind, const char *text)
-{
-    return (cm_value_t){kind, text, strlen(text)};
-}
-
 static int is_word(cm_value_t value, const char *const *words)
 {
     for (; *words; words++)
@@ -33,9 +28,9 @@ static cm_value_t normalise_boolean(cm_value_t value)
     static const char *const no[] = {"false", "f", "0", NULL};
 
     if (is_word(value, yes))
-        return value_of(CM_BOOLEAN, "true");
+        return cm_value_of(CM_BOOLEAN, "true");
     if (is_word(value, no))
-        return value_of(CM_BOOLEAN, "false");
+        return cm_value_of(CM_BOOLEAN, "false");
     return value;
 }
 
@@ -44,7 +39,7 @@ static cm_value_t without_boolean(cm_value_t value)
 {
     if (value.kind != CM_BOOLEAN)
         return value;
-    return value_of(CM_NUMBER, *value.data == 't' ? "1" : "0");
+    return cm_value_of(CM_NUMBER, *value.data == 't' ? "1" : "0");
 }
 
 /* A column of bits is a number; PostgreSQL shows it as a string of its bits.
@@ -56,9 +51,10 @@ static int read_bits(cm_value_t *value, const cm_column_t *column,
         !cm_value_is_digits(*value, "01"))
         return 0;
     if (value->size == (apr_size_t)column->precision)
-        *value = value_of(CM_NUMBER, apr_psprintf(pool, "%" APR_UINT64_T_FMT,
-                                                  (apr_uint64_t)strtoull(
-                                                      value->data, NULL, 2)));
+        *value = cm_value_of(
+            CM_NUMBER,
+            apr_psprintf(pool, "%" APR_UINT64_T_FMT,
+                         (apr_uint64_t)strtoull(value->data, NULL, 2)));
     return 1;
 }
 
@@ -72,7 +68,7 @@ static cm_value_t normalise_integer(const cm_column_t *column, cm_value_t value,
     if (!cm_number_decimal_read(&decimal, value.data, value.size, pool) ||
         cm_number_decimal_scale(&decimal))
         return value;
-    return value_of(CM_NUMBER, cm_number_decimal_text(&decimal, 0, pool));
+    return cm_value_of(CM_NUMBER, cm_number_decimal_text(&decimal, 0, pool));
 }
 
 /* The scale is the column's own where it has one; SQLite keeps none, so
@@ -91,7 +87,7 @@ static cm_value_t normalise_decimal(const cm_column_t *column, cm_value_t value,
         scale = column->scale;
     else if (column->scale < 0 && !column->loose)
         scale = decimal.scale;
-    return value_of(CM_TEXT, cm_number_decimal_text(&decimal, scale, pool));
+    return cm_value_of(CM_TEXT, cm_number_decimal_text(&decimal, scale, pool));
 }
 
 static cm_value_t normalise_float(const cm_column_t *column, cm_value_t value,
@@ -109,8 +105,8 @@ static cm_value_t normalise_float(const cm_column_t *column, cm_value_t value,
             (!strcmp(single, text) || cm_number_float_is_single(text)))
             text = single;
     }
-    return value_of(apr_isalpha(text[*text == '-']) ? CM_TEXT : CM_NUMBER,
-                    text);
+    return cm_value_of(apr_isalpha(text[*text == '-']) ? CM_TEXT : CM_NUMBER,
+                       text);
 }
 
 /* The gem gives times a day, 2000-01-01; another day would be lost. */
@@ -132,13 +128,13 @@ static cm_value_t normalise_moment(const cm_column_t *column,
                                    apr_pool_t *pool)
 {
     if (column->value_class == CM_CLASS_DATE && is_date(moment))
-        return value_of(CM_TEXT, cm_moment_date(moment, pool));
+        return cm_value_of(CM_TEXT, cm_moment_date(moment, pool));
     if (column->value_class == CM_CLASS_TIME && is_time(moment))
-        return value_of(CM_TEXT, cm_moment_time(moment, pool));
+        return cm_value_of(CM_TEXT, cm_moment_time(moment, pool));
     if ((column->value_class == CM_CLASS_TIMESTAMP ||
          column->value_class == CM_CLASS_TIMESTAMP_ZONE) &&
         moment->has_date)
-        return value_of(CM_TEXT, cm_moment_both(moment, "T", "Z", pool));
+        return cm_value_of(CM_TEXT, cm_moment_both(moment, "T", "Z", pool));
     return value;
 }
 
@@ -161,8 +157,9 @@ static int is_hex(cm_value_t value)
 static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
 {
     if (is_hex(value))
-        return value_of(CM_TEXT, lower(value.data, pool));
-    return value_of(CM_TEXT, apr_pescape_hex(pool, value.data, value.size, 0));
+        return cm_value_of(CM_TEXT, lower(value.data, pool));
+    return cm_value_of(CM_TEXT,
+                       apr_pescape_hex(pool, value.data, value.size, 0));
 }
 
 /* PostgreSQL's inet says no prefix where it has the address of one host; a
@@ -175,8 +172,8 @@ static cm_value_t without_prefix(cm_value_t value, apr_pool_t *pool)
     if (value.size <= size ||
         memcmp(value.data + value.size - size, whole, size))
         return value;
-    return value_of(CM_TEXT,
-                    apr_pstrmemdup(pool, value.data, value.size - size));
+    return cm_value_of(CM_TEXT,
+                       apr_pstrmemdup(pool, value.data, value.size - size));
 }
 
 static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
@@ -191,7 +188,7 @@ static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
         return value;
     value.kind = CM_TEXT;
     if (!strcasecmp(column->type, "uuid"))
-        return value_of(CM_TEXT, lower(value.data, pool));
+        return cm_value_of(CM_TEXT, lower(value.data, pool));
     if (!strcmp(column->type, "inet") && !column->loose)
         return without_prefix(value, pool);
     return value;
@@ -259,7 +256,7 @@ static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
     if (raw.kind == CM_NUMBER && strpbrk(raw.data, ".e")) {
         text = cm_number_float_text(raw.data, 8, pool);
         if (text)
-            raw = value_of(CM_NUMBER, text);
+            raw = cm_value_of(CM_NUMBER, text);
     }
     if (raw.kind == CM_JSON && column->value_class != CM_CLASS_ANY &&
         !read_hex_text(&raw, pool))
@@ -308,7 +305,7 @@ static int is_plain_key(const cm_column_t *key, const char *text)
 const char *cm_canonical_key(const cm_table_t *table, const char *text,
                              const cm_dialect_t *dialect, apr_pool_t *pool)
 {
-    cm_value_t value = {CM_TEXT, text, strlen(text)};
+    cm_value_t value = cm_value_of(CM_TEXT, text);
 
     if (is_plain_key(table->key, text))
         return text;

@@ -1,5 +1,4 @@
 /* The clocks of a record: see clocks.h. */
-#include "base/clock.h"
 #include "record/clocks.h"
 
 #include <stdlib.h>
@@ -7,7 +6,9 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "record/message.h"
 
 static void put(apr_hash_t **older, const char *column, apr_int64_t clock,
@@ -26,7 +27,8 @@ static void put(apr_hash_t **older, const char *column, apr_int64_t clock,
     *kept = clock;
 }
 
-/* Give the clock that VALUE is, beside the record's CLOCK; or return 0. */
+/* Read VALUE, which must not exceed the record's CLOCK (0: unknown). Returns 0
+ * when it is not such a clock. */
 static int read_clock(apr_int64_t *number, const cm_value_t *value,
                       apr_int64_t clock)
 {
@@ -34,16 +36,10 @@ static int read_clock(apr_int64_t *number, const cm_value_t *value,
            *number <= (clock ? clock : CM_CLOCK_MAX);
 }
 
-static void begin(cm_clocks_t *clocks, apr_int64_t clock)
-{
-    clocks->clock = clock;
-    clocks->older = NULL;
-}
-
 static cm_error_t *too_many(apr_pool_t *pool)
 {
     return CM_FAIL(pool, CM_MALFORMED,
-                   "there are more clocks than a table has columns");
+                   "there are more clocks than a table can have columns");
 }
 
 cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
@@ -54,7 +50,7 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
     apr_int64_t number;
     int count = 0;
 
-    begin(clocks, clock);
+    *clocks = (cm_clocks_t){clock, NULL};
     if (!text || !*text)
         return NULL;
     cm_json_init(&json, text, strlen(text), pool);
@@ -66,8 +62,8 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
             break;
         if (!read_clock(&number, &value, clock))
             return CM_FAIL(pool, CM_MALFORMED,
-                           "the clock of column '%s' is none, or newer than "
-                           "the record's",
+                           "the clock of column '%s' is not a clock, or newer "
+                           "than the record's",
                            name.data);
         put(&clocks->older, name.data, number, pool);
     }
@@ -76,7 +72,6 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
     return NULL;
 }
 
-/* Take a name of a list, whose clock is NUMBER. */
 static cm_error_t *take_name(cm_clocks_t *clocks, const char *name,
                              apr_int64_t number, apr_pool_t *pool)
 {
@@ -86,8 +81,8 @@ static cm_error_t *take_name(cm_clocks_t *clocks, const char *name,
     return NULL;
 }
 
-/* Read the list at JSON: on the wire names may stand before any number, and
- * none behind the last one; here both would be of no column that is known. */
+/* Read the list of a row. Unlike on the wire (message_read.c), it begins with a
+ * clock and ends with a name. */
 static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
 {
     cm_kind_e last = CM_ABSENT;
@@ -104,8 +99,8 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
         else if (value.kind != CM_NUMBER || last == CM_NUMBER ||
                  !read_clock(&number, &value, clocks->clock))
             return CM_FAIL(json->pool, CM_MALFORMED,
-                           "'%s' is not a clock, or newer than the record's, "
-                           "where one stands before its columns",
+                           "'%s' is not a clock before its columns, or newer "
+                           "than the record's",
                            value.data ? value.data : "null");
         last = value.kind;
     }
@@ -113,7 +108,7 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
         return cm_json_error(json, "clocks cannot be read", json->pool);
     if (last == CM_NUMBER)
         return CM_FAIL(json->pool, CM_MALFORMED,
-                       "the last clock is of no column");
+                       "the last clock has no column");
     return NULL;
 }
 
@@ -122,12 +117,10 @@ cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
 {
     cm_json_t json;
 
-    if (!text)
-        return cm_clocks_read_object(clocks, clock, NULL, pool);
-    cm_json_init(&json, text, strlen(text), pool);
+    cm_json_init(&json, text ? text : "", text ? strlen(text) : 0, pool);
     if (cm_json_peek(&json) != '[')
         return cm_clocks_read_object(clocks, clock, text, pool);
-    begin(clocks, clock);
+    *clocks = (cm_clocks_t){clock, NULL};
     return read_list(clocks, &json);
 }
 
@@ -150,7 +143,7 @@ static int compare_clocks(const void *a, const void *b)
                            : (first < second) - (first > second);
 }
 
-/* Give what is in CLOCKS->older, sorted by COMPARE; return how many. */
+/* Sort what is in CLOCKS->older by COMPARE; return how many. */
 static int sort(older_t **sorted, const cm_clocks_t *clocks,
                 int (*compare)(const void *, const void *), apr_pool_t *pool)
 {
@@ -171,40 +164,35 @@ const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool)
 {
     older_t *older;
     int i, count = sort(&older, clocks, compare_clocks, pool);
-    cm_buffer_t *buffer;
+    cm_buffer_t *json;
 
     if (!count)
         return NULL;
-    buffer = cm_buffer_create(count * 20 + 20, pool);
+    json = cm_buffer_create(count * 20 + 20, pool);
+    cm_json_write_open(json, NULL, '[');
     for (i = 0; i < count; i++) {
-        if (!i || older[i].clock != older[i - 1].clock) {
-            cm_buffer_raw(buffer, i ? "," : "[");
-            cm_buffer_number(buffer, older[i].clock);
-        }
-        cm_buffer_raw(buffer, ",");
-        cm_buffer_string(buffer, older[i].name, strlen(older[i].name));
+        if (!i || older[i].clock != older[i - 1].clock)
+            cm_json_write_number(json, NULL, older[i].clock);
+        cm_json_write_text(json, NULL, older[i].name);
     }
-    cm_buffer_append(buffer, "]", 2);
-    return buffer->data;
+    cm_buffer_append(json, "]", 2);
+    return json->data;
 }
 
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool)
 {
     older_t *older;
     int i, count = sort(&older, clocks, compare_names, pool);
-    cm_buffer_t *buffer;
+    cm_buffer_t *json;
 
     if (!count)
         return NULL;
-    buffer = cm_buffer_create(count * 40, pool);
-    for (i = 0; i < count; i++) {
-        cm_buffer_raw(buffer, i ? "," : "{");
-        cm_buffer_string(buffer, older[i].name, strlen(older[i].name));
-        cm_buffer_raw(buffer, ":");
-        cm_buffer_number(buffer, older[i].clock);
-    }
-    cm_buffer_append(buffer, "}", 2);
-    return buffer->data;
+    json = cm_buffer_create(count * 40, pool);
+    cm_json_write_open(json, NULL, '{');
+    for (i = 0; i < count; i++)
+        cm_json_write_number(json, older[i].name, older[i].clock);
+    cm_buffer_append(json, "}", 2);
+    return json->data;
 }
 
 apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column)

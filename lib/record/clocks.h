@@ -1,8 +1,8 @@
-/* The clocks of a record: one for the record, and the older ones of columns
- * that did not change with it. As text those are a list in the tables, where
- * a clock stands before its columns, [1700000000000000,"text","title"]: most
- * columns share one. On the wire, where a list means more (docs/wire.md), and
- * for a base they are an object, {"text":1700000000000000,"title":...}. */
+/* The clocks of a record: its own, which is the newest, and the older ones of
+ * columns that did not change with it. In the tables the older ones are a list,
+ * each clock before its columns, [1700000000000000,"text","title"], because
+ * most columns share one. A base is an object, {"text":1700000000000000}. On
+ * the wire both forms occur, and a list has more rules (docs/wire.md). */
 #ifndef CM_RECORD_CLOCKS_H
 #define CM_RECORD_CLOCKS_H
 
@@ -19,14 +19,14 @@ typedef struct cm_clocks_t {
  * record unchangeable. */
 #define CM_CLOCK_MAX (APR_INT64_C(1) << 60)
 
-/* A message whose clock is further ahead than this, of this host's clock and of
- * the record's, is parked until that time comes or a person takes it: one host
- * with a wrong clock would win every conflict for as long as it is ahead. */
+/* A message whose clock is further ahead than this of both this host's clock
+ * and the record's is parked until that time comes or a person decides: else a
+ * host with a wrong clock would win every conflict until then. */
 #define CM_CLOCK_AHEAD APR_INT64_C(86400000000)
 
-/* Read CLOCK and TEXT (NULL, "" or JSON) of a row: a list or an object. Fails
- * with CM_MALFORMED: also when a column's clock is greater than CLOCK (unless
- * that is 0), or a list names a column twice. */
+/* Read CLOCK and TEXT (NULL, "", a list or an object) of a row. Fails with
+ * CM_MALFORMED, also when a column's clock is greater than CLOCK (unless that
+ * is 0) or a list names a column twice. */
 cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
                            const char *text, apr_pool_t *pool) CM_UNUSED_RESULT;
 
@@ -35,22 +35,22 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
                                   const char *text,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return CLOCKS->older as the list that rows keep, the newest clock first, or
- * as an object; columns sorted. NULL when empty. */
+/* Return CLOCKS->older as the list in rows, the newest clock first, or as an
+ * object; columns are sorted. NULL when empty. */
 const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool);
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool);
 
 /* Return the clock of COLUMN. */
 apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);
 
-/* Set the clock of COLUMN; the record's clock must be set to the newest
- * first. A column clock equal to the record's is not kept apart. */
+/* Set the clock of COLUMN. CLOCKS->clock must be set first: a column with that
+ * clock is not among the older ones. */
 void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
                    apr_pool_t *pool);
 
-/* Return whether more than SPAN has gone by from THEN to NOW, all of one unit.
- * What lies more than SPAN ahead was stored before the clock was set back: it
- * counts as long ago, for it would hold until the clock is there again. */
+/* Return whether more than SPAN has passed from THEN to NOW, all in one unit. A
+ * THEN more than SPAN ahead was stored before the clock was set back: it counts
+ * as long ago, or nothing would happen until the clock has caught up. */
 int cm_clocks_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span);
 
 /* Microseconds since 1970: the clock of this host. */

@@ -1,5 +1,4 @@
-/* What a column of this database takes: canonical values as it wants them,
- * checked so that nothing is cut, rounded or clamped. See fit.h. */
+/* What a column of this database accepts: see fit.h. */
 #include "record/fit.h"
 
 #include <stdio.h>
@@ -8,39 +7,38 @@
 
 #include <apr_strings.h>
 
+#include "base/moment.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "store/dialect.h"
 #include "record/canonical.h"
-#include "record/fit_internal.h"
 
-cm_error_t *cm_fit_reject(const cm_fit_target_t *target, const char *reason)
+typedef struct target_t {
+    const cm_column_t *column;
+    const cm_dialect_t *dialect;
+    apr_pool_t *pool;
+} target_t;
+
+static cm_error_t *reject(const target_t *target, const char *reason)
 {
     return CM_FAIL(target->pool, CM_REJECTED, "column '%s' %s",
                    target->column->name, reason);
 }
 
-/* Return whether the column's type begins with WORD. Where any column holds
- * values of any type, its name means nothing. */
-static int type_begins(const cm_fit_target_t *target, const char *word)
+#define REJECT(target, ...)                                                    \
+    return reject((target), apr_psprintf((target)->pool, __VA_ARGS__))
+
+/* Return whether the column's type begins with WORD. In SQLite the name of a
+ * type means nothing: any column holds values of any type. */
+static int type_begins(const target_t *target, const char *word)
 {
     return !target->column->loose &&
            !strncasecmp(target->column->type, word, strlen(word));
 }
 
-static int characters(cm_value_t value)
-{
-    apr_size_t i;
-    int count = 0;
-
-    for (i = 0; i < value.size; i++)
-        count += ((unsigned char)value.data[i] & 0xC0) != 0x80;
-    return count;
-}
-
-/* SQLite turns text that looks like a number into one, in a column whose
- * type names no text ("STRING"): '007' would come back as 7. */
-static int is_made_number(const cm_fit_target_t *target, cm_value_t value)
+/* SQLite turns text that looks like a number into one if the column's type does
+ * not say text (as "STRING"): '007' would come back as 7. */
+static int becomes_number(const target_t *target, cm_value_t value)
 {
     static const char *const text_types[] = {"char", "clob", "text", "blob",
                                              NULL};
@@ -62,7 +60,7 @@ static int is_made_number(const cm_fit_target_t *target, cm_value_t value)
 }
 
 /* Read the next member of MariaDB's type "enum('a','it''s')" or "set(...)" at
- * *AT into *MEMBER; return 0 behind the last. */
+ * *AT into *MEMBER; return 0 after the last. */
 static int next_member(cm_value_t *member, const char **at, apr_pool_t *pool)
 {
     const char *from = strchr(*at, '\'');
@@ -82,8 +80,8 @@ static int next_member(cm_value_t *member, const char **at, apr_pool_t *pool)
     return 1;
 }
 
-/* MariaDB takes 'A' for the 'a' of an enum. */
-static int is_enum_value(const cm_fit_target_t *target, cm_value_t value)
+/* MariaDB would accept 'A' for the 'a' of an enum. */
+static int is_enum_value(const target_t *target, cm_value_t value)
 {
     const char *at = target->column->type;
     cm_value_t member;
@@ -94,8 +92,8 @@ static int is_enum_value(const cm_fit_target_t *target, cm_value_t value)
     return 0;
 }
 
-/* MariaDB takes 'Y,x,x' for 'x,y': only what comes back as it is will do. */
-static int is_set_value(const cm_fit_target_t *target, cm_value_t value)
+/* MariaDB would accept 'Y,x,x' for 'x,y', which would come back changed. */
+static int is_set_value(const target_t *target, cm_value_t value)
 {
     const char *at = target->column->type, *rest = value.data;
     cm_value_t member;
@@ -114,38 +112,39 @@ static int is_set_value(const cm_fit_target_t *target, cm_value_t value)
     return 0;
 }
 
-static cm_error_t *check_text(const cm_fit_target_t *target, cm_value_t value)
+static cm_error_t *check_text(const target_t *target, cm_value_t value)
 {
     const cm_column_t *column = target->column;
+    int characters = cm_utf8_count(value.data, value.size);
 
     if (!target->dialect->holds_nul && memchr(value.data, 0, value.size))
-        CM_REJECT(target, "cannot hold U+0000");
-    if (column->length && characters(value) > column->length)
-        CM_REJECT(target, "holds %d characters, the value has %d",
-                  column->length, characters(value));
+        REJECT(target, "cannot hold U+0000");
+    if (column->length && characters > column->length)
+        REJECT(target, "holds %d characters, the value has %d", column->length,
+               characters);
     if (column->octets && (apr_int64_t)value.size > column->octets)
-        CM_REJECT(target,
-                  "holds %" APR_INT64_T_FMT " bytes, the value has "
-                  "%" APR_SIZE_T_FMT,
-                  column->octets, value.size);
+        REJECT(target,
+               "holds %" APR_INT64_T_FMT " bytes, the value has "
+               "%" APR_SIZE_T_FMT,
+               column->octets, value.size);
     if ((type_begins(target, "bpchar") || type_begins(target, "char(")) &&
         value.size && value.data[value.size - 1] == ' ')
-        CM_REJECT(target, "is of fixed length and drops spaces at the end");
-    if (is_made_number(target, value))
-        CM_REJECT(target, "of type '%s' would make a number of the text",
-                  column->type);
+        REJECT(target, "has a fixed length and drops trailing spaces");
+    if (becomes_number(target, value))
+        REJECT(target, "of type '%s' would turn the text into a number",
+               column->type);
     if (type_begins(target, "enum(") && !is_enum_value(target, value))
-        CM_REJECT(target, "has no such value in its enum");
+        REJECT(target, "has no such value in its enum");
     if (type_begins(target, "set(") && !is_set_value(target, value))
-        CM_REJECT(target, "has no such values in its set, or not in this "
-                          "order");
+        REJECT(target, "has no such values in its set, or not in this "
+                       "order");
     if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
         !cm_value_is_digits(value, "01"))
-        CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
+        REJECT(target, "holds bits, as a string of the digits 0 and 1");
     return NULL;
 }
 
-static cm_error_t *datum_text(cm_datum_t *datum, const cm_fit_target_t *target,
+static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
                               cm_value_t value)
 {
     CM_TRY(check_text(target, value));
@@ -153,8 +152,7 @@ static cm_error_t *datum_text(cm_datum_t *datum, const cm_fit_target_t *target,
     return NULL;
 }
 
-static cm_datum_t bit_digits_of(const cm_fit_target_t *target,
-                                apr_uint64_t number)
+static cm_datum_t bit_digits_of(const target_t *target, apr_uint64_t number)
 {
     int count = target->column->precision, i;
     char *data = apr_palloc(target->pool, count + 1);
@@ -165,7 +163,7 @@ static cm_datum_t bit_digits_of(const cm_fit_target_t *target,
     return (cm_datum_t){data, count, 0};
 }
 
-static cm_datum_t bits_of(const cm_fit_target_t *target, const char *digits)
+static cm_datum_t bits_of(const target_t *target, const char *digits)
 {
     apr_uint64_t number = strtoull(digits, NULL, 10);
     int bytes = (target->column->precision + 7) / 8, i;
@@ -180,20 +178,19 @@ static cm_datum_t bits_of(const cm_fit_target_t *target, const char *digits)
     return (cm_datum_t){data, bytes, 1};
 }
 
-/* MariaDB makes 2005 of a 5 that is given as text, and 2000 of a 0. */
-static cm_error_t *datum_year(cm_datum_t *datum, const cm_fit_target_t *target,
+/* MariaDB would turn the text 5 into 2005, and 0 into 2000. */
+static cm_error_t *datum_year(cm_datum_t *datum, const target_t *target,
                               cm_value_t value)
 {
     apr_int64_t year = value.size <= 4 ? apr_atoi64(value.data) : -1;
 
     if (year && (year < 1901 || year > 2155))
-        CM_REJECT(target, "holds the years from 1901 to 2155, and 0");
+        REJECT(target, "holds the years from 1901 to 2155, and 0");
     *datum = cm_datum_text(apr_psprintf(target->pool, "%04d", (int)year));
     return NULL;
 }
 
-static cm_error_t *datum_integer(cm_datum_t *datum,
-                                 const cm_fit_target_t *target,
+static cm_error_t *datum_integer(cm_datum_t *datum, const target_t *target,
                                  cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -201,17 +198,17 @@ static cm_error_t *datum_integer(cm_datum_t *datum,
 
     if (column->is_bits && value.kind == CM_TEXT &&
         cm_value_is_digits(value, "01"))
-        CM_REJECT(target, "holds %d bits, the value has %" APR_SIZE_T_FMT,
-                  column->precision, value.size);
+        REJECT(target, "holds %d bits, the value has %" APR_SIZE_T_FMT,
+               column->precision, value.size);
     if (!cm_number_decimal_read(&decimal, value.data, value.size,
                                 target->pool) ||
         cm_number_decimal_scale(&decimal))
-        CM_REJECT(target, "holds whole numbers only");
+        REJECT(target, "holds whole numbers only");
     if (!cm_number_decimal_fits(&decimal, column->length, column->is_unsigned,
                                 target->pool) ||
         (column->is_bits && column->precision < 64 &&
          strtoull(value.data, NULL, 10) >> column->precision))
-        CM_REJECT(target, "is too small for the number");
+        REJECT(target, "is too small for the number");
     if (type_begins(target, "year"))
         return datum_year(datum, target, value);
     *datum = column->is_bits ? bits_of(target, value.data)
@@ -219,8 +216,8 @@ static cm_error_t *datum_integer(cm_datum_t *datum,
     return NULL;
 }
 
-/* SQLite keeps a decimal as a floating point number. */
-static int survives_as_float(const cm_fit_target_t *target, cm_value_t value)
+/* SQLite stores a decimal as a floating point number. */
+static int survives_as_float(const target_t *target, cm_value_t value)
 {
     const char *text = cm_number_float_text(value.data, 8, target->pool);
     cm_decimal_t before, after;
@@ -243,8 +240,7 @@ static int survives_as_float(const cm_fit_target_t *target, cm_value_t value)
                        &after, cm_number_decimal_scale(&after), target->pool));
 }
 
-static cm_error_t *datum_decimal(cm_datum_t *datum,
-                                 const cm_fit_target_t *target,
+static cm_error_t *datum_decimal(cm_datum_t *datum, const target_t *target,
                                  cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -255,27 +251,27 @@ static cm_error_t *datum_decimal(cm_datum_t *datum,
 
     if (!is_number && (!target->dialect->names_numbers ||
                        !cm_number_float_text(value.data, 8, target->pool)))
-        CM_REJECT(target, "holds decimal numbers only");
+        REJECT(target, "holds decimal numbers only");
     if (is_number && column->loose && !survives_as_float(target, value))
-        CM_REJECT(target, "keeps a floating point number, which is not exact "
-                          "enough for the value");
+        REJECT(target, "keeps a floating point number, which is not exact "
+                       "enough for the value");
     if (is_number && !column->loose && column->scale >= 0 &&
         scale > column->scale)
-        CM_REJECT(target, "keeps %d digits after the point, the value has %d",
-                  column->scale, scale);
+        REJECT(target, "keeps %d digits after the point, the value has %d",
+               column->scale, scale);
     if (is_number && !column->loose && column->precision &&
         decimal.count - decimal.scale > column->precision - column->scale)
-        CM_REJECT(target, "keeps %d digits before the point, the value has %d",
-                  column->precision - column->scale,
-                  decimal.count - decimal.scale);
+        REJECT(target, "keeps %d digits before the point, the value has %d",
+               column->precision - column->scale,
+               decimal.count - decimal.scale);
     if (is_number && column->is_unsigned && decimal.negative)
-        CM_REJECT(target, "cannot be negative");
+        REJECT(target, "cannot be negative");
     *datum = (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
 
-/* SQLite before 3.43 reads the shortest form of one number in some ten
- * thousand as its neighbour, and two digits more rightly. */
+/* SQLite before 3.43 reads about one number in ten thousand wrongly, as its
+ * neighbour, when it is given in its shortest form; two more digits help. */
 static const char *for_sqlite(const char *text, apr_pool_t *pool)
 {
     char digits[40];
@@ -284,7 +280,7 @@ static const char *for_sqlite(const char *text, apr_pool_t *pool)
     return apr_pstrdup(pool, digits);
 }
 
-static cm_error_t *datum_float(cm_datum_t *datum, const cm_fit_target_t *target,
+static cm_error_t *datum_float(cm_datum_t *datum, const target_t *target,
                                cm_value_t value)
 {
     const cm_column_t *column = target->column;
@@ -293,29 +289,28 @@ static cm_error_t *datum_float(cm_datum_t *datum, const cm_fit_target_t *target,
     cm_decimal_t decimal;
 
     if (!text || strlen(value.data) != value.size)
-        CM_REJECT(target, "holds floating point numbers only, or is too small "
-                          "for the value");
+        REJECT(target, "holds floating point numbers only, or is too small "
+                       "for the value");
     if (value.kind == CM_TEXT && column->loose && strcmp(text, "NaN"))
         text = *text == '-' ? "-9e999" : "9e999";
     else if (value.kind == CM_TEXT && !target->dialect->names_numbers)
-        CM_REJECT(target, "cannot hold %s", text);
+        REJECT(target, "cannot hold %s", text);
     single = column->length == 4 ? cm_number_float_text(text, 4, target->pool)
                                  : text;
     if (!single || strcmp(single, text))
-        CM_REJECT(target, "keeps 4 bytes, which is not exact enough for the "
-                          "value");
+        REJECT(target, "keeps 4 bytes, which is not exact enough for the "
+                       "value");
     if (column->scale >= 0 && !column->loose &&
         cm_number_decimal_read(&decimal, text, strlen(text), target->pool) &&
         cm_number_decimal_scale(&decimal) > column->scale)
-        CM_REJECT(target, "keeps %d digits after the point", column->scale);
+        REJECT(target, "keeps %d digits after the point", column->scale);
     if (column->loose && value.kind == CM_NUMBER)
         text = for_sqlite(text, target->pool);
     *datum = cm_datum_text(text);
     return NULL;
 }
 
-static cm_error_t *datum_boolean(cm_datum_t *datum,
-                                 const cm_fit_target_t *target,
+static cm_error_t *datum_boolean(cm_datum_t *datum, const target_t *target,
                                  cm_value_t value)
 {
     if (value.kind == CM_BOOLEAN) {
@@ -327,30 +322,30 @@ static cm_error_t *datum_boolean(cm_datum_t *datum,
         return NULL;
     }
     if (target->dialect->strict_booleans || target->column->is_bits)
-        CM_REJECT(target, "holds true and false only");
+        REJECT(target, "holds true and false only");
     return datum_integer(datum, target, value);
 }
 
-static cm_error_t *datum_binary(cm_datum_t *datum,
-                                const cm_fit_target_t *target, cm_value_t value)
+static cm_error_t *datum_binary(cm_datum_t *datum, const target_t *target,
+                                cm_value_t value)
 {
     const cm_column_t *column = target->column;
     apr_size_t bytes = value.size / 2;
 
     if (value.kind != CM_TEXT)
-        CM_REJECT(target, "holds bytes, as hexadecimal digits");
+        REJECT(target, "holds bytes, as hexadecimal digits");
     if (column->length && bytes > (apr_size_t)column->length)
-        CM_REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
-                  column->length, bytes);
+        REJECT(target, "holds %d bytes, the value has %" APR_SIZE_T_FMT,
+               column->length, bytes);
     if (type_begins(target, "binary(") && bytes < (apr_size_t)column->length)
-        CM_REJECT(target, "is of %d bytes and would fill up the value",
-                  column->length);
+        REJECT(target, "has a fixed length of %d bytes and would pad the value",
+               column->length);
     *datum = (cm_datum_t){
         cm_value_from_hex(value.data, value.size, target->pool), bytes, 1};
     return NULL;
 }
 
-static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
+static cm_error_t *datum_any(cm_datum_t *datum, const target_t *target,
                              cm_value_t value)
 {
     apr_size_t size;
@@ -360,14 +355,74 @@ static cm_error_t *datum_any(cm_datum_t *datum, const cm_fit_target_t *target,
     if (!digits)
         return NULL;
     if (!target->column->loose)
-        CM_REJECT(target, "cannot hold bytes that are not text");
+        REJECT(target, "cannot hold bytes that are not text");
     *datum = (cm_datum_t){cm_value_from_hex(digits, size, target->pool),
                           size / 2, 1};
     return NULL;
 }
 
-static cm_error_t *datum_of_class(cm_datum_t *datum,
-                                  const cm_fit_target_t *target,
+static const char *moment_text(const target_t *target,
+                               const cm_moment_t *moment)
+{
+    const cm_dialect_t *dialect = target->dialect;
+
+    switch (target->column->value_class) {
+    case CM_CLASS_DATE:
+        return cm_moment_date(moment, target->pool);
+    case CM_CLASS_TIME:
+        return cm_moment_time(moment, target->pool);
+    default:
+        return cm_moment_both(moment, dialect->before_time, dialect->after_time,
+                              target->pool);
+    }
+}
+
+static int is_zero_date(const cm_moment_t *moment)
+{
+    return moment->has_date && (!moment->month || !moment->day);
+}
+
+static int is_infinity(cm_value_t value)
+{
+    return !strcmp(value.data, "infinity") || !strcmp(value.data, "-infinity");
+}
+
+static cm_error_t *datum_moment(cm_datum_t *datum, const target_t *target,
+                                cm_value_t value)
+{
+    const cm_dialect_t *dialect = target->dialect;
+    const cm_column_t *column = target->column;
+    int is_time = column->value_class == CM_CLASS_TIME;
+    cm_moment_t moment;
+
+    if (dialect->wide_dates && is_infinity(value) && !is_time) {
+        *datum = cm_datum_text(value.data);
+        return NULL;
+    }
+    if (column->loose && value.kind == CM_NUMBER) {
+        *datum = (cm_datum_t){value.data, value.size, 0};
+        return NULL;
+    }
+    if (!cm_moment_read(&moment, value.data, value.size) ||
+        (is_time ? moment.has_date : !moment.has_date) ||
+        (column->value_class == CM_CLASS_DATE && moment.has_time))
+        REJECT(target, "can hold only a %s",
+               is_time                                ? "time"
+               : column->value_class == CM_CLASS_DATE ? "date"
+                                                      : "date and time");
+    if ((!moment.is_real && (dialect->wide_dates || !is_zero_date(&moment))) ||
+        (moment.before_christ && !dialect->wide_dates))
+        REJECT(target, "cannot hold a date that does not exist");
+    if (is_time && dialect->holds_time && !dialect->holds_time(&moment))
+        REJECT(target, "cannot hold a time with so many hours");
+    if (cm_moment_fraction(&moment) > column->fraction)
+        REJECT(target, "keeps %d digits of a second, the value has %d",
+               column->fraction, cm_moment_fraction(&moment));
+    *datum = cm_datum_text(moment_text(target, &moment));
+    return NULL;
+}
+
+static cm_error_t *datum_of_class(cm_datum_t *datum, const target_t *target,
                                   cm_value_t value)
 {
     switch (target->column->value_class) {
@@ -383,7 +438,7 @@ static cm_error_t *datum_of_class(cm_datum_t *datum,
     case CM_CLASS_TIME:
     case CM_CLASS_TIMESTAMP:
     case CM_CLASS_TIMESTAMP_ZONE:
-        return cm_fit_moment(datum, target, value);
+        return datum_moment(datum, target, value);
     case CM_CLASS_BINARY:
         return datum_binary(datum, target, value);
     case CM_CLASS_ANY:
@@ -391,7 +446,7 @@ static cm_error_t *datum_of_class(cm_datum_t *datum,
     case CM_CLASS_TEXT:
         if (!target->column->loose && value.kind != CM_TEXT &&
             !strcmp(target->column->type, "bit varying"))
-            CM_REJECT(target, "holds bits, as a string of the digits 0 and 1");
+            REJECT(target, "holds bits, as a string of the digits 0 and 1");
         if (value.kind == CM_JSON)
             return datum_any(datum, target, value);
         break;
@@ -405,14 +460,14 @@ cm_error_t *cm_fit_value(cm_datum_t *datum, const cm_column_t *column,
                          cm_value_t value, const cm_dialect_t *dialect,
                          apr_pool_t *pool)
 {
-    cm_fit_target_t target = {column, dialect, pool};
+    target_t target = {column, dialect, pool};
 
     *datum = (cm_datum_t){NULL, 0, 0};
     value = cm_canonical_normalise(column, value, pool);
     if (value.kind > CM_NULL)
         return datum_of_class(datum, &target, value);
-    /* MariaDB would put the present time into a TIMESTAMP */
+    /* MariaDB would write the current time into a TIMESTAMP */
     if (!column->nullable)
-        CM_REJECT(&target, "may not be NULL");
+        REJECT(&target, "may not be NULL");
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* What a column takes of a value from the wire: nothing is cut, rounded or
- * clamped silently. docs/values.md is the table; this is its code. */
+/* What a column of this database accepts. Nothing is cut, rounded or clamped
+ * silently: docs/values.md is the table, this is its code. */
 #ifndef CM_RECORD_FIT_H
 #define CM_RECORD_FIT_H
 
@@ -7,10 +7,9 @@
 #include "store/store.h"
 #include "schema/table.h"
 
-/* Make VALUE, from a peer of ours or from a gem in any of its forms (wire.md
- * 2.6), what COLUMN of this database takes. Fails with CM_REJECTED where the
- * column cannot hold it, naming column and reason: nothing is cut, rounded or
- * clamped silently. */
+/* Make of VALUE, from a peer or in any form that a gem writes (wire.md 2.6),
+ * what is written into COLUMN. Fails with CM_REJECTED when the column cannot
+ * hold it exactly; the message names the column and the reason. */
 cm_error_t *cm_fit_value(cm_datum_t *datum, const cm_column_t *column,
                          cm_value_t value, const cm_dialect_t *dialect,
                          apr_pool_t *pool) CM_UNUSED_RESULT;

@@ -1,4 +1,4 @@
-/* Who a record is on the wire: see identity.h. */
+/* Which record it is: see identity.h. */
 #include "record/identity.h"
 
 #include <string.h>
@@ -6,9 +6,11 @@
 #include <apr_strings.h>
 
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/number.h"
+#include "base/utf8.h"
 
-/* Characters that the columns for names hold. */
+/* Characters that fit the columns for names. */
 #define NAME_LENGTH 255
 
 /* U+001F, between an id and the number of its life. */
@@ -17,20 +19,16 @@
 cm_error_t *cm_identity_read_name(const char **name, const cm_value_t *value,
                                   const char *what, apr_pool_t *pool)
 {
-    apr_size_t i, characters = 0;
-
     if (strlen(value->data) != value->size)
-        return CM_FAIL(pool, CM_MALFORMED, "%s holds U+0000", what);
-    for (i = 0; i < value->size; i++)
-        characters += (value->data[i] & 0xC0) != 0x80;
-    if (characters > NAME_LENGTH)
+        return CM_FAIL(pool, CM_MALFORMED, "%s contains U+0000", what);
+    if (cm_utf8_count(value->data, value->size) > NAME_LENGTH)
         return CM_FAIL(pool, CM_MALFORMED, "%s is longer than %d characters",
                        what, NAME_LENGTH);
     *name = value->data;
     return NULL;
 }
 
-/* Give the text of an original_id: 11, "11" and 11.0 are the same. */
+/* Read an original_id: 11, "11" and 11.0 are the same. */
 static cm_error_t *read_original_id(const char **id, const cm_value_t *value,
                                     apr_pool_t *pool)
 {
@@ -42,7 +40,7 @@ static cm_error_t *read_original_id(const char **id, const cm_value_t *value,
     }
     if (value->kind != CM_TEXT && value->kind != CM_NUMBER)
         return CM_FAIL(pool, CM_MALFORMED,
-                       "original_id is neither number nor text");
+                       "original_id is neither a number nor text");
     return cm_identity_read_name(id, value, "original_id", pool);
 }
 
@@ -61,7 +59,7 @@ cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
 int cm_identity_id_is_exact(const char *id)
 {
     const apr_int64_t exact = APR_INT64_C(1) << 53;
-    cm_value_t value = {CM_TEXT, id, strlen(id)};
+    cm_value_t value = cm_value_of(CM_TEXT, id);
     apr_int64_t number;
     char room[CM_NUMBER_ROOM];
 
@@ -69,12 +67,12 @@ int cm_identity_id_is_exact(const char *id)
            number >= -exact && !strcmp(cm_number_text(room, number), id);
 }
 
-void cm_identity_write_id(cm_buffer_t *buffer, const char *id)
+void cm_identity_write_id(cm_buffer_t *json, const char *name, const char *id)
 {
-    if (cm_identity_id_is_exact(id))
-        cm_buffer_raw(buffer, id);
+    if (id && cm_identity_id_is_exact(id))
+        cm_json_write_raw(json, name, id, strlen(id));
     else
-        cm_buffer_string(buffer, id, strlen(id));
+        cm_json_write_text(json, name, id);
 }
 
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool)

@@ -1,4 +1,4 @@
-/* Who a record is on the wire: the node that made it, and its id there. */
+/* Which record it is: the node that made it, and its id there. */
 #ifndef CM_RECORD_IDENTITY_H
 #define CM_RECORD_IDENTITY_H
 
@@ -6,48 +6,48 @@
 #include "base/error.h"
 #include "base/value.h"
 
-/* Who made a record, and its id there: the record's name on the wire. Both
- * NULL: a record without identity, each message makes a new one (gem). */
+/* Both are NULL in a gem's message without identity: each makes a new record.
+ */
 typedef struct cm_identity_t {
     const char *origin;
     const char *original_id;
 } cm_identity_t;
 
-/* Give the text of VALUE when it fits a column for names. Fails with
- * CM_MALFORMED; WHAT is for its message. */
+/* Set *NAME to the text of VALUE if it fits a column for names. Fails with
+ * CM_MALFORMED; WHAT is the subject of the message. */
 cm_error_t *cm_identity_read_name(const char **name, const cm_value_t *value,
                                   const char *what,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Give the identity of both values; without one of them it is none. Fails
- * with CM_MALFORMED. */
+/* Set *IDENTITY to both values; if one is missing, to no identity. Fails with
+ * CM_MALFORMED. */
 cm_error_t *cm_identity_read(cm_identity_t *identity, const cm_value_t *origin,
                              const cm_value_t *original_id,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Append an original_id: as a number when it is a plain integer that every
- * reader has exactly. */
+/* Write an original_id (NULL: null) as cm_json_write_text() does, but as a
+ * number if it is an integer that all JSON readers represent exactly. */
 int cm_identity_id_is_exact(const char *id);
-void cm_identity_write_id(cm_buffer_t *buffer, const char *id);
+void cm_identity_write_id(cm_buffer_t *json, const char *name, const char *id);
 
-/* Return one string of both parts, as a hash key. */
+/* Return both parts as one string, for hashes. */
 const char *cm_identity_key(cm_identity_t identity, apr_pool_t *pool);
 
-/* Read the identity of which cm_identity_key() made KEY. Returns 0 when it is
- * no such key. */
+/* Read a KEY that cm_identity_key() made. Returns 0 when it is something else.
+ */
 int cm_identity_of_key(cm_identity_t *identity, const char *key,
                        apr_pool_t *pool);
 
-/* Return ID, a local id or key, as the original_id of a record in the life
- * LIFE: databases hand out the id of a deleted record again. */
+/* Return the original_id of the record with the local id (or key) ID in its
+ * life LIFE: databases assign the id of a deleted record again. */
 const char *cm_identity_with_life(const char *id, int life, apr_pool_t *pool);
 
-/* Return the id that stands in ORIGINAL_ID before the life. *LIFE (may be NULL)
- * is the rest: "" in the first life, else a mark of one byte and the number. */
+/* Return ORIGINAL_ID without the life. *LIFE (may be NULL) is the rest: "" in
+ * the first life, else a mark of one byte and the number. */
 const char *cm_identity_without_life(const char **life, const char *original_id,
                                      apr_pool_t *pool);
 
-/* Return the number of the life in ORIGINAL_ID: 1, 2 ... */
+/* Return the life of ORIGINAL_ID: 1, 2 ... */
 int cm_identity_life(const char *original_id);
 
 #endif

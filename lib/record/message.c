@@ -1,26 +1,7 @@
-/* What a message is: see message.h. Reading and writing it stand in
- * message_read.c and message_write.c. */
+/* The actions of messages: see message.h. */
 #include "record/message.h"
 
 #include <string.h>
-
-cm_attribute_t *cm_message_attribute(const cm_message_t *message,
-                                     const char *name)
-{
-    const apr_array_header_t *attributes = message->attributes;
-    int i;
-
-    if (message->by_name)
-        return apr_hash_get(message->by_name, name, APR_HASH_KEY_STRING);
-    for (i = 0; i < attributes->nelts; i++) {
-        cm_attribute_t *attribute =
-            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
-
-        if (!strcmp(attribute->name, name))
-            return attribute;
-    }
-    return NULL;
-}
 
 static const char *const action_names[] = {"create", "update", "delete"};
 

@@ -40,33 +40,33 @@ static void forget_fields(cm_state_t *state)
 
 static int join_fields(cm_state_t *state, const cm_state_t *incoming)
 {
-    int news = 0, i;
+    int changed = 0, i;
 
     for (i = 0; i < state->count; i++) {
         if (!cm_state_field_wins(&incoming->fields[i], &state->fields[i]))
             continue;
         state->fields[i] = incoming->fields[i];
-        news = 1;
+        changed = 1;
     }
-    return news;
+    return changed;
 }
 
 int cm_state_join(cm_state_t *state, const cm_state_t *incoming)
 {
-    int news = 0;
+    int changed = 0;
 
     if (incoming->deleted_at > state->deleted_at) {
         state->deleted_at = incoming->deleted_at;
         forget_fields(state);
-        news = 1;
+        changed = 1;
     }
     if (!state->deleted_at)
-        news |= join_fields(state, incoming);
+        changed |= join_fields(state, incoming);
     if (incoming->clock > state->clock) {
         state->clock = incoming->clock;
-        news = 1;
+        changed = 1;
     }
-    return news;
+    return changed;
 }
 
 void cm_state_stamp(cm_state_t *incoming, const cm_state_t *state,

@@ -7,7 +7,7 @@
 #include "store/bulk.h"
 #include "record/alike.h"
 #include "record/canonical.h"
-#include "record/capture_row.h"
+#include "record/captured.h"
 #include "record/fit.h"
 #include "verify/verify.h"
 
@@ -103,8 +103,8 @@ static cm_error_t *read_capture(cm_value_t **values, const cm_verify_t *verify,
     apr_array_header_t *attributes;
     int i;
 
-    CM_TRY(cm_message_capture(&attributes, verify->table, raw->data, raw->size,
-                              cm_dialect_of_store(verify->node->store), pool));
+    CM_TRY(cm_captured_read(&attributes, verify->table, *raw,
+                            cm_dialect_of_store(verify->node->store), pool));
     *values =
         apr_pcalloc(pool, (verify->columns->nelts + 1) * sizeof(**values));
     for (i = 0; i < verify->columns->nelts; i++)
@@ -254,7 +254,7 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
 
         const cm_datum_t *raw = cm_cell(rows, i, 1);
 
-        CM_TRY(cm_capture_row_whole(&raw, verify->node->store, verify->table,
+        CM_TRY(cm_captured_complete(&raw, verify->node->store, verify->table,
                                     cm_cell_text(rows, i, 0), pool));
         *bytes += raw->size;
         if (place)

@@ -13,6 +13,7 @@
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "record/canonical.h"
+#include "record/captured.h"
 #include "record/fit.h"
 
 /* Databases, as bits. */
@@ -207,11 +208,11 @@ static const struct {
     {MY, "boolean", "2", "2", ""},
     {LITE | PG | MY, "date", "'2011/06/22", "'2011-06-22", ""},
     {LITE | PG | MY, "date", "'2011-06-22T00:00:00Z", "'2011-06-22", ""},
-    {LITE | PG | MY, "date", "'2011-06-22T00:00:01Z", NULL, "no date"},
+    {LITE | PG | MY, "date", "'2011-06-22T00:00:01Z", NULL, "only a date"},
     {LITE | PG | MY, "date", "'2011-06-31", NULL, "does not exist"},
     {PG, "date", "'0000-00-00", NULL, "does not exist"},
     {LITE | MY, "date", "'0000-00-00", "'0000-00-00", ""},
-    {LITE | MY, "date", "'infinity", NULL, "no date"},
+    {LITE | MY, "date", "'infinity", NULL, "only a date"},
     {PG, "date", "'infinity", "'infinity", ""},
     {PG, "date", "'0044-03-15 BC", "'0044-03-15 BC", ""},
     {PG, "timestamp", "'0044-03-15T00:00:00Z BC", "'0044-03-15T00:00:00Z BC",
@@ -239,7 +240,7 @@ static const struct {
     {LITE | PG | MY, "text", "12.50", "'12.50", ""},
     {LITE | PG | MY, "text", "true", "'true", ""},
     {LITE | PG | MY, "text", "'007", "'007", ""},
-    {LITE, "string", "'007", NULL, "make a number"},
+    {LITE, "string", "'007", NULL, "into a number"},
     {LITE, "string", "'x07", "'x07", ""},
     {PG | MY, "varchar(3)", "'\xC3\xA9\xC3\xA9\xC3\xA9",
      "'\xC3\xA9\xC3\xA9\xC3\xA9", ""},
@@ -249,7 +250,7 @@ static const struct {
     {LITE | MY, "blob", "'00ff", "'00ff", ""},
     {LITE | MY, "blob", "'plain text", "'706c61696e2074657874", ""},
     {MY, "varbinary(2)", "'00ff00", NULL, "holds 2 bytes"},
-    {MY, "binary(3)", "'00ff", NULL, "fill up"},
+    {MY, "binary(3)", "'00ff", NULL, "pad the"},
     {LITE | PG | MY, "json", "'{\"a\": 1}", "'{\"a\": 1}", ""},
     {LITE | PG | MY, "json", "[1]", "'[1]", ""},
     {MY, "enum('a','B')", "'b", NULL, "enum"},
@@ -337,9 +338,8 @@ static cm_value_t held(cm_store_t *store, const cm_table_t *table,
         &rows, store,
         apr_pstrcat(pool, "SELECT ", table->capture, " FROM things t", NULL),
         NULL, 0, pool));
-    database_must(cm_message_capture(
-        &attributes, table, cm_cell(rows, 0, 0)->data,
-        cm_cell(rows, 0, 0)->size, cm_dialect_of_store(store), pool));
+    database_must(cm_captured_read(&attributes, table, *cm_cell(rows, 0, 0),
+                                   cm_dialect_of_store(store), pool));
     return APR_ARRAY_IDX(attributes, 0, cm_attribute_t).value;
 }
 

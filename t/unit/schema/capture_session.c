@@ -6,6 +6,7 @@
 
 #include "schema/capture.h"
 #include "schema/migrate.h"
+#include "record/captured.h"
 #include "record/message.h"
 #include "../settings.h"
 #include "../tap.h"
@@ -55,18 +56,21 @@ static const char *outbox(cm_store_t *store, apr_pool_t *pool)
 static const char *body(cm_store_t *store, const cm_table_t *table,
                         apr_pool_t *pool)
 {
-    apr_size_t begin, size;
-    const char *text, *raw;
+    cm_buffer_t *buffer = cm_buffer_create(256, pool);
+    apr_array_header_t *attributes;
+    cm_datum_t raw;
 
-    raw = database_value(store,
-                         "SELECT body FROM outbound_messages"
-                         " ORDER BY id DESC LIMIT 1",
-                         pool);
-    begin = strcspn(raw, ":") + 1;
-    database_must(cm_message_capture_body(&text, &size, table, raw + begin,
-                                          strlen(raw + begin) - 1,
-                                          cm_dialect_of_store(store), pool));
-    return text;
+    raw = cm_datum_text(database_value(store,
+                                       "SELECT body FROM outbound_messages"
+                                       " ORDER BY id DESC LIMIT 1",
+                                       pool));
+    raw.data = strchr(raw.data, ':') + 1;
+    raw.size = strlen(raw.data) - 1;
+    database_must(cm_captured_read(&attributes, table, raw,
+                                   cm_dialect_of_store(store), pool));
+    cm_message_write_body(buffer, table->model->name, attributes);
+    cm_buffer_append(buffer, "", 1);
+    return buffer->data;
 }
 
 static void run_all(cm_store_t *store, const char *const *sql)

@@ -1,5 +1,4 @@
-/* The short forms of clocks, refs and action (record/message_beside.h): they
- * say what the long ones say. */
+/* The short forms of clocks, refs and action mean the same as the long ones. */
 #include "../tap.h"
 
 #include <apr_general.h>
