@@ -77,8 +77,7 @@ sync_alert_t *sync_alert_open(const sync_client_t *client, const char *name,
     alert->peer = cm_settings_peer(client->settings, name) ? name : NULL;
     alert->pool = pool;
     alert->now = apr_time_sec(apr_time_now());
-    alert->memory =
-        sync_memory_read(client->settings->state_directory, name, pool);
+    alert->memory = sync_memory_read(client, name, pool);
     return alert;
 }
 
@@ -86,7 +85,7 @@ int sync_alert_is_too_soon(int *status, const sync_alert_t *alert)
 {
     apr_int64_t next = number_in(alert->memory, "next_try");
 
-    if (!alert->client->options->cron || alert->now >= next ||
+    if (!alert->client->options->run.cron || alert->now >= next ||
         next > alert->now + LONGEST)
         return 0;
     *status = (int)number_in(alert->memory, "exit_status");
@@ -105,7 +104,7 @@ int sync_alert_tells_parked(const sync_alert_t *alert)
     int known = number_in(alert->memory, "told") &&
                 strcmp(trouble_of(alert), PARKED) == 0;
 
-    return !alert->client->options->cron ||
+    return !alert->client->options->run.cron ||
            (!known && !number_in(flaps_of(alert, PARKED), "flapping"));
 }
 
@@ -301,7 +300,7 @@ static void tell_recovery(const sync_alert_t *alert,
               : "",
         reason);
 
-    if (!alert->client->options->cron)
+    if (!alert->client->options->run.cron)
         return;
     sync_output_warn(alert->client->output, alert->peer, "%s", words);
     notify(alert, "recovered", words);
@@ -392,7 +391,7 @@ static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
         event = "reminder";
     if (away)
         plan(alert, runs);
-    if (!alert->client->options->cron) {
+    if (!alert->client->options->run.cron) {
         tell(alert, err, NULL);
         return;
     }
@@ -429,7 +428,7 @@ static void meet_parked(const sync_alert_t *alert, const cm_session_t *session,
     const cm_totals_t *totals = &session->totals;
     int fresh = totals->parked->nelts || totals->parked_there->nelts ||
                 totals->withheld->nelts || totals->withheld_there->nelts;
-    int cron = alert->client->options->cron;
+    int cron = alert->client->options->run.cron;
     const char *words = apr_psprintf(
         alert->pool, "%s parked%s", sync_output_messages(parked, alert->pool),
         cm_session_withheld(session) ? " or withheld" : "");
@@ -500,8 +499,7 @@ void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,
         meet_calm(alert, session);
     }
     remember(alert, err, session, parked);
-    err = sync_memory_write(client->settings->state_directory, alert->name,
-                            alert->memory, alert->pool);
-    if (err && (client->options->cron || client->output->verbose))
+    err = sync_memory_write(client, alert->name, alert->memory);
+    if (err && (client->options->run.cron || client->output->verbose))
         sync_output_error(client->output, NULL, err, alert->pool);
 }

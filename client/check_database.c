@@ -8,8 +8,8 @@
 #include "schema/judge.h"
 #include "schema/migrate.h"
 #include "node/altered.h"
+#include "operate/health.h"
 #include "operate/rights.h"
-#include "operate/status.h"
 
 static cm_error_t *schema_is_known(const sync_client_t *client,
                                    apr_pool_t *pool)
@@ -107,31 +107,17 @@ static void check_model(sync_check_t *check, const cm_model_t *model)
 }
 
 /* Warn of messages that need a person, at either side. */
-static void check_messages(sync_check_t *check, const cm_status_peer_t *one)
+static void check_messages(sync_check_t *check, const cm_status_peer_t *peer)
 {
-    const char *there = "communicator-sync parked, on that host";
-    const cm_status_said_t *said = &one->said;
-    apr_pool_t *pool = check->client->pool;
+    const apr_array_header_t *stuck =
+        sync_client_stuck(peer, check->client->pool);
+    int i;
 
-    if (one->parked)
-        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync parked",
-                       "%s of %s parked here",
-                       sync_output_messages(one->parked, pool),
-                       one->peer->name);
-    if (said->parked > 0)
-        sync_check_say(check, CM_VERDICT_WARN, there,
-                       "%s of ours parked at %s, as of %s",
-                       sync_output_messages(said->parked, pool),
-                       one->peer->name, sync_output_when(said->at, pool));
-    if (one->withheld.count > 0)
-        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync parked",
-                       "%s withheld from %s, from %" APR_INT64_T_FMT " on",
-                       sync_output_messages(one->withheld.count, pool),
-                       one->peer->name, one->withheld.first);
-    if (said->withheld.count > 0)
-        sync_check_say(
-            check, CM_VERDICT_WARN, there, "%s withheld from us by %s",
-            sync_output_messages(said->withheld.count, pool), one->peer->name);
+    for (i = 0; i < stuck->nelts; i++) {
+        const cm_problem_t *one = &APR_ARRAY_IDX(stuck, i, cm_problem_t);
+
+        sync_check_say(check, CM_VERDICT_WARN, one->hint, "%s", one->text);
+    }
 }
 
 /* Warn of columns in which the sides come to differ. */
@@ -165,9 +151,9 @@ static void check_state(sync_check_t *check)
             "this node"))
         return;
     if (state->paused_at)
-        sync_check_say(
-            check, CM_VERDICT_WARN, "communicator-sync resume", "%s",
-            sync_output_paused(state->name, state->paused_at, client->pool));
+        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync resume",
+                       "%s is paused; the pause began %s", state->name,
+                       sync_output_when(state->paused_at, client->pool));
     check_altered(check);
     for (i = 0; i < state->peers->nelts; i++)
         check_messages(check,

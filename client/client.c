@@ -9,6 +9,7 @@
 #include "command.h"
 #include "folder.h"
 #include "lock.h"
+#include "operate/health.h"
 
 cm_error_t *sync_client_store(sync_client_t *client)
 {
@@ -127,6 +128,39 @@ const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool)
                         offset / 1000000, behind ? "behind" : "ahead of");
 }
 
+apr_array_header_t *sync_client_stuck(const cm_status_peer_t *peer,
+                                      apr_pool_t *pool)
+{
+    const char *here = "communicator-sync parked";
+    const char *there = "communicator-sync parked, on that host";
+    const char *name = peer->peer->name;
+    const cm_status_said_t *said = &peer->said;
+    const struct {
+        apr_int64_t count;
+        const char *hint, *text;
+    } facts[] = {
+        {peer->parked, here, apr_psprintf(pool, "of %s parked here", name)},
+        {said->parked, there,
+         apr_psprintf(pool, "of ours parked at %s, as of %s", name,
+                      sync_output_when(said->at, pool))},
+        {peer->withheld.count, here,
+         apr_psprintf(pool, "withheld from %s, from %" APR_INT64_T_FMT " on",
+                      name, peer->withheld.first)},
+        {said->withheld.count, there,
+         apr_psprintf(pool, "withheld from us by %s", name)}};
+    apr_array_header_t *stuck = apr_array_make(pool, 4, sizeof(cm_problem_t));
+    size_t i;
+
+    for (i = 0; i < sizeof(facts) / sizeof(*facts); i++)
+        if (facts[i].count > 0)
+            APR_ARRAY_PUSH(stuck, cm_problem_t) = (cm_problem_t){
+                CM_SEVERITY_WARNING, name,
+                apr_pstrcat(pool, sync_output_messages(facts[i].count, pool),
+                            " ", facts[i].text, NULL),
+                facts[i].hint};
+    return stuck;
+}
+
 cm_error_t *sync_client_exclude_others(const sync_client_t *client,
                                        const cm_peer_settings_t *peer)
 {
@@ -134,8 +168,7 @@ cm_error_t *sync_client_exclude_others(const sync_client_t *client,
 
     if (!peer->uri)
         return NULL;
-    CM_TRY(sync_lock_take(&holder, client->settings->run_directory, peer->name,
-                          client->options->wait, client->pool));
+    CM_TRY(sync_lock_take(&holder, client, peer->name, client->pool));
     if (!holder)
         return NULL;
     return cm_error_hint(CM_FAIL(client->pool, CM_LOCKED,

@@ -2,7 +2,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include "node/peer.h"
+#include "operate/status.h"
 #include "options.h"
 #include "output.h"
 
@@ -49,6 +49,11 @@ cm_error_t *sync_client_peers(apr_array_header_t **peers,
 /* Return a line about the clock of PEER's host when it differs too much from
  * ours, else NULL. */
 const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool);
+
+/* Return what a person has to look at before it moves between this node and the
+ * peer: cm_problem_t. */
+apr_array_header_t *sync_client_stuck(const cm_status_peer_t *peer,
+                                      apr_pool_t *pool);
 
 /* Keep other runs from exchanging with PEER, if we connect to it, until the
  * command ends. Fails with CM_LOCKED unless they end within --wait. */

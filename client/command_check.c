@@ -53,31 +53,27 @@ static void check_directory(sync_check_t *check, const char *name,
 /* Report why the last run with NAME, a peer or this node, failed, if it did. */
 static void check_last_run(sync_check_t *check, const char *name)
 {
-    const sync_client_t *client = check->client;
-    sync_runs_t runs =
-        sync_memory_runs(client->settings->state_directory, name, client->pool);
+    sync_runs_t runs = sync_memory_runs(check->client, name);
+    const char *when =
+        sync_output_when(apr_time_from_sec(runs.last_run), check->client->pool);
 
     if (runs.reason)
-        sync_check_say(
-            check, CM_VERDICT_WARN,
-            "the lines below say what is wrong at present",
-            "%s: the last run, %s, failed: %s", name,
-            sync_output_when(apr_time_from_sec(runs.last_run), client->pool),
-            runs.reason);
+        sync_check_say(check, CM_VERDICT_WARN,
+                       "the lines below say what is wrong at present",
+                       "%s: the last run, %s, failed: %s", name, when,
+                       runs.reason);
 }
 
 /* Judge CommunicatorNotifyCommand: can it run, and did it work last time? */
 static void check_notify(sync_check_t *check)
 {
-    const cm_settings_t *settings = check->client->settings;
+    const char *command = check->client->settings->notify_command;
     apr_pool_t *pool = check->client->pool;
-    sync_runs_t runs;
-    cm_error_t *err;
+    sync_runs_t runs = sync_memory_runs(check->client, CM_ALERT_NOTIFY);
+    cm_error_t *err = command ? sync_notify_check(command, pool) : NULL;
 
-    if (!settings->notify_command)
+    if (!command)
         return;
-    err = sync_notify_check(settings->notify_command, pool);
-    runs = sync_memory_runs(settings->state_directory, CM_ALERT_NOTIFY, pool);
     if (err)
         sync_check_say(check, CM_VERDICT_WARN, NULL, "%s",
                        cm_error_text(err, pool));
@@ -90,18 +86,14 @@ static void check_notify(sync_check_t *check)
 /* Judge the state file, and what it says of the last runs. */
 static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
 {
-    const cm_settings_t *settings = check->client->settings;
-    apr_pool_t *pool = check->client->pool;
-    apr_time_t written;
-    cm_error_t *err =
-        sync_memory_check(&written, settings->state_directory, pool);
+    cm_error_t *err = sync_memory_check(check->client);
     int i;
 
     if (err)
         sync_check_say(check, CM_VERDICT_WARN, err->hint, "state: %s",
-                       cm_error_text(err, pool));
+                       cm_error_text(err, check->client->pool));
     check_notify(check);
-    check_last_run(check, settings->name);
+    check_last_run(check, check->client->settings->name);
     for (i = 0; i < peers->nelts; i++)
         check_last_run(check,
                        APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);

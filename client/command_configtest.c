@@ -64,7 +64,7 @@ cm_error_t *sync_command_configtest(sync_client_t *client)
     }
     if (client->output->json)
         print_json(client, lines);
-    else if (client->options->dump)
+    else if (client->options->print.dump)
         fwrite(lines->data, 1, lines->size, stdout);
     else
         sync_output_line(client->output, "Syntax OK");

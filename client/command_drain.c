@@ -208,7 +208,7 @@ cm_error_t *sync_command_drain(sync_client_t *client)
 
     CM_TRY(sync_client_peers(&peers, client, 1));
     CM_TRY(sync_client_node(client));
-    sync_stop_after(client->options->max_time);
+    sync_stop_after(client->options->run.max_time);
     CM_TRY(open_sessions(&sessions, client, peers));
     err = move_all(client, sessions);
     sync_progress_end(client->output);

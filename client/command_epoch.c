@@ -64,18 +64,6 @@ static const char *number(apr_int64_t value, apr_pool_t *pool)
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, value);
 }
 
-/* Append a row about a node. */
-static void add_row(apr_array_header_t *cells, const char *name,
-                    const char *epoch, const char *written,
-                    const char *received, const char *confirmed)
-{
-    APR_ARRAY_PUSH(cells, const char *) = name;
-    APR_ARRAY_PUSH(cells, const char *) = epoch ? epoch : "not known";
-    APR_ARRAY_PUSH(cells, const char *) = written;
-    APR_ARRAY_PUSH(cells, const char *) = received;
-    APR_ARRAY_PUSH(cells, const char *) = confirmed;
-}
-
 /* Add an object about a node to LIST, and return it. */
 static json_object *add_json(json_object *list, const char *name,
                              const char *epoch)
@@ -99,6 +87,8 @@ static cm_error_t *load_peer(cm_peer_t **peer, cm_node_t *node,
 static cm_error_t *show(const sync_client_t *client,
                         const apr_array_header_t *peers)
 {
+    static const char *const heading[COLUMNS] = {"NODE", "EPOCH", "WRITTEN",
+                                                 "RECEIVED", "CONFIRMED"};
     apr_pool_t *pool = client->pool;
     apr_array_header_t *cells = apr_array_make(pool, 16, sizeof(char *));
     json_object *json, *all = json_object_new_array();
@@ -109,16 +99,21 @@ static cm_error_t *show(const sync_client_t *client,
     int i;
 
     CM_TRY(cm_node_refresh(&last_seq, node, pool));
-    add_row(cells, "NODE", "EPOCH", "WRITTEN", "RECEIVED", "CONFIRMED");
-    add_row(cells, name, node->epoch, number(last_seq, pool), "-", "-");
+    sync_output_row(cells, COLUMNS, heading);
+    sync_output_row(cells, COLUMNS,
+                    (const char *[COLUMNS]){name, node->epoch,
+                                            number(last_seq, pool), "-", "-"});
     json = add_json(all, name, node->epoch);
     sync_output_add_number(json, "written", last_seq);
     sync_output_add_number(json, "life", node->life);
     for (i = 0; i < peers->nelts; i++) {
         name = APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name;
         CM_TRY(load_peer(&peer, node, name, pool));
-        add_row(cells, name, peer->epoch, "-", number(peer->received, pool),
-                number(peer->confirmed, pool));
+        sync_output_row(cells, COLUMNS,
+                        (const char *[COLUMNS]){
+                            name, peer->epoch ? peer->epoch : "not known", "-",
+                            number(peer->received, pool),
+                            number(peer->confirmed, pool)});
         json = add_json(all, name, peer->epoch);
         sync_output_add_number(json, "received", peer->received);
         sync_output_add_number(json, "confirmed", peer->confirmed);
@@ -137,17 +132,17 @@ cm_error_t *sync_command_epoch(sync_client_t *client)
     const sync_options_t *options = client->options;
     apr_array_header_t *peers;
 
-    if (options->renew && options->accept)
+    if (options->mend.renew && options->mend.accept)
         return CM_FAIL(client->pool, CM_USAGE,
                        "--new is for the database that was restored, --accept "
                        "for the others: not both at once");
     CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    if (options->renew)
+    if (options->mend.renew)
         CM_TRY(renew(client, peers));
-    if (options->accept)
-        CM_TRY(accept_peer(client, peers, options->accept));
-    if ((options->renew || options->accept) && !client->output->json)
+    if (options->mend.accept)
+        CM_TRY(accept_peer(client, peers, options->mend.accept));
+    if ((options->mend.renew || options->mend.accept) && !client->output->json)
         return NULL;
     return show(client, peers);
 }

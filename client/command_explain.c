@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <apr_time.h>
 #include <json.h>
 
 #include "listing.h"

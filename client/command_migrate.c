@@ -28,11 +28,11 @@ static void on_step(void *baton, const char *what, const char *sql)
         sync_output_add_text(json, "step", what);
         sync_output_add_text(json, "sql", sql);
         sync_output_add_truth(json, "done",
-                              !migration->client->options->dry_run);
+                              !migration->client->options->migrate.dry_run);
         sync_output_json(output, json);
         return;
     }
-    if (migration->client->options->dry_run) {
+    if (migration->client->options->migrate.dry_run) {
         if (what)
             printf("-- %s\n", what);
         if (sql)
@@ -108,7 +108,7 @@ static cm_error_t *find_model(const cm_model_t **model,
     *model = NULL;
     if (!words->nelts)
         return NULL;
-    if (!client->options->drop_triggers)
+    if (!client->options->migrate.drop_triggers)
         return sync_client_usage(
             client, "migrate takes a model with --drop-triggers only");
     return sync_client_model(model, client,
@@ -119,7 +119,7 @@ static cm_error_t *drop_triggers(migration_t *migration,
                                  const cm_model_t *model)
 {
     const sync_client_t *client = migration->client;
-    const int dry_run = client->options->dry_run;
+    const int dry_run = client->options->migrate.dry_run;
 
     CM_TRY_FOR(cm_migrate_drop_triggers(client->store, client->settings, model,
                                         dry_run, on_step, migration,
@@ -136,12 +136,12 @@ static cm_error_t *drop_triggers(migration_t *migration,
 cm_error_t *sync_command_migrate(sync_client_t *client)
 {
     migration_t migration = {client, 0};
-    int dry_run = client->options->dry_run;
+    int dry_run = client->options->migrate.dry_run;
     const cm_model_t *model;
 
     CM_TRY(find_model(&model, client));
     CM_TRY(sync_client_store(client));
-    if (client->options->drop_triggers)
+    if (client->options->migrate.drop_triggers)
         CM_TRY(drop_triggers(&migration, model));
     else
         CM_TRY_FOR(cm_migrate_run(client->store, client->settings, dry_run,
@@ -150,7 +150,7 @@ cm_error_t *sync_command_migrate(sync_client_t *client)
     if (migration.steps == 0)
         sync_output_line(client->output, "%snothing to do",
                          dry_run ? "-- " : "");
-    if (dry_run || client->options->drop_triggers)
+    if (dry_run || client->options->migrate.drop_triggers)
         return NULL;
     CM_TRY(publish_unread(client));
     return warn_of_gems(client);

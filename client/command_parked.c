@@ -234,26 +234,23 @@ static cm_error_t *begin(named_t *named, sync_client_t *client)
     return NULL;
 }
 
+static const sync_column_t receipt_columns[] = {
+    {SYNC_COLUMN(NULL, "id", NUMBER, cm_parked_t, id)},
+    {SYNC_COLUMN(NULL, "model", TEXT, cm_parked_t, model)},
+    {SYNC_COLUMN(NULL, "reason", TEXT, cm_parked_t, reason)},
+    SYNC_COLUMN_END};
+
 static void report_json(const sync_client_t *client, const char *peer,
                         const cm_receipt_t *receipt)
 {
     json_object *json = json_object_new_object();
-    json_object *list = json_object_new_array();
-    int i;
 
     sync_output_add_text(json, "peer", peer);
     sync_output_add_number(json, "applied", receipt->applied);
-    for (i = 0; i < receipt->parked->nelts; i++) {
-        const cm_parked_t *one =
-            &APR_ARRAY_IDX(receipt->parked, i, cm_parked_t);
-        json_object *item = json_object_new_object();
-
-        sync_output_add_number(item, "id", one->id);
-        sync_output_add_text(item, "model", one->model);
-        sync_output_add_text(item, "reason", one->reason);
-        json_object_array_add(list, item);
-    }
-    json_object_object_add(json, "parked", list);
+    json_object_object_add(json, "parked",
+                           sync_listing_json(json_object_new_array(),
+                                             receipt_columns, receipt->parked,
+                                             client->pool));
     sync_output_json(client->output, json);
 }
 

@@ -33,14 +33,16 @@ static cm_error_t *publish(apr_int64_t *published, sync_client_t *client,
     const sync_options_t *options = client->options;
     cm_error_t *err;
 
-    if ((ids->nelts > 0) + options->all + (options->where != NULL) != 1)
+    if ((ids->nelts > 0) + options->select.all +
+            (options->select.where != NULL) !=
+        1)
         return sync_client_usage(client,
                                  "publish needs IDs, --all, or --where");
     CM_TRY(sync_client_node(client));
     if (ids->nelts > 0)
         return cm_publish_records(published, client->node, model, ids,
                                   client->pool);
-    err = cm_publish_all(published, client->node, model, options->where,
+    err = cm_publish_all(published, client->node, model, options->select.where,
                          on_progress, client->output, client->pool);
     sync_progress_end(client->output);
     return err;

@@ -36,14 +36,16 @@ cm_error_t *sync_command_purge(sync_client_t *client)
 {
     const sync_options_t *options = client->options;
     apr_pool_t *pool = client->pool;
-    apr_interval_time_t age =
-        options->older_than ? options->older_than : client->settings->retain;
-    cm_purge_t purge = {.force = options->force, .progress = on_progress};
+    apr_interval_time_t age = options->select.older_than
+                                  ? options->select.older_than
+                                  : client->settings->retain;
+    cm_purge_t purge = {.force = options->select.force,
+                        .progress = on_progress};
 
-    if (options->all && options->older_than)
+    if (options->select.all && options->select.older_than)
         return CM_FAIL(pool, CM_USAGE,
                        "purge takes --all or --older-than, not both");
-    if (options->all) /* the database's clock may be ahead */
+    if (options->select.all) /* the database's clock may be ahead */
         age = -apr_time_from_sec(86400);
     else if (age < 0)
         return cm_error_hint(

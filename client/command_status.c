@@ -25,8 +25,7 @@ static void print_json(const sync_client_t *client, const cm_health_t *health)
         const cm_health_peer_t *one =
             &APR_ARRAY_IDX(health->peers, i, cm_health_peer_t);
         json_object *runs =
-            sync_memory_read(client->settings->state_directory,
-                             one->state->peer->name, client->pool);
+            sync_memory_read(client, one->state->peer->name, client->pool);
 
         json_object_object_add(
             json_object_array_get_idx(peers, (size_t)i), "runs",
@@ -74,14 +73,6 @@ static const char *clock_of(const cm_peer_t *peer, apr_pool_t *pool)
                                         : text;
 }
 
-static void add_row(apr_array_header_t *cells, const char *const *row)
-{
-    int i;
-
-    for (i = 0; i < COLUMNS; i++)
-        APR_ARRAY_PUSH(cells, const char *) = row[i];
-}
-
 /* Add a row for each side: so they fit a terminal of 80 columns. */
 static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
                      const cm_status_peer_t *one)
@@ -107,8 +98,8 @@ static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
                                   "",
                                   clock_of(peer, pool)};
 
-    add_row(cells, here);
-    add_row(cells, there);
+    sync_output_row(cells, COLUMNS, here);
+    sync_output_row(cells, COLUMNS, there);
 }
 
 /* Print what needs attention, the worst first. */
@@ -176,7 +167,7 @@ static void print_table(const sync_client_t *client, const cm_health_t *health)
         apr_array_make(client->pool, 32, sizeof(char *));
     int i;
 
-    add_row(cells, heading);
+    sync_output_row(cells, COLUMNS, heading);
     for (i = 0; i < peers->nelts; i++)
         add_peer(cells, client, &APR_ARRAY_IDX(peers, i, cm_status_peer_t));
     sync_output_table(client->output, cells, COLUMNS);
@@ -201,12 +192,12 @@ cm_error_t *sync_command_status(sync_client_t *client)
     const sync_options_t *options = client->options;
     cm_health_t *health;
 
-    if (options->prometheus) {
+    if (options->status.prometheus) {
         print_metrics(client);
         return NULL;
     }
     CM_TRY(sync_monitor_read(&health, client));
-    if (options->nagios)
+    if (options->status.nagios)
         client->status = sync_monitor_nagios(client, health);
     else if (client->output->json)
         print_json(client, health);

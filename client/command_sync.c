@@ -12,7 +12,6 @@
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
-#include "outbox/withheld.h"
 #include "operate/pause.h"
 #include "operate/purge.h"
 #include "exchange/run.h"
@@ -176,8 +175,7 @@ static cm_error_t *sync_peer(sync_client_t *client,
     const char *holder;
     cm_error_t *err;
 
-    err = sync_lock_take(&holder, client->settings->run_directory, peer->name,
-                         client->options->wait, pool);
+    err = sync_lock_take(&holder, client, peer->name, pool);
     if (!err && holder) {
         sync_output_summary(client->output, "%s: another run is at work (%s)",
                             peer->name, holder);
@@ -216,13 +214,13 @@ static cm_error_t *splay(const sync_client_t *client)
     apr_ssize_t size = APR_HASH_KEY_STRING;
     apr_time_t end;
 
-    if (!client->options->splay)
+    if (!client->options->run.splay)
         return NULL;
     apr_gethostname(host, sizeof(host), client->pool);
     seed = apr_pstrcat(client->pool, host, "/", client->settings->name, NULL);
     end = apr_time_now() +
           apr_time_from_msec(apr_hashfunc_default(seed, &size) %
-                             (client->options->splay * 1000U + 1));
+                             (client->options->run.splay * 1000U + 1));
     while (apr_time_now() < end) {
         CM_TRY(sync_stop_check(client->pool));
         apr_sleep(apr_time_from_msec(50));
@@ -234,10 +232,9 @@ static cm_error_t *splay(const sync_client_t *client)
  * the run does not. */
 static void retain(const sync_client_t *client)
 {
-    const cm_settings_t *settings = client->settings;
-    const char *directory = settings->state_directory;
+    const char *name = client->settings->name;
     apr_pool_t *pool = client->pool;
-    json_object *memory = sync_memory_read(directory, settings->name, pool);
+    json_object *memory = sync_memory_read(client, name, pool);
     apr_int64_t now = apr_time_sec(apr_time_now()), removed = 0;
     json_object *last;
     cm_error_t *err;
@@ -249,7 +246,7 @@ static void retain(const sync_client_t *client)
     if (err && client->output->verbose)
         sync_output_error(client->output, NULL, err, pool);
     sync_output_add_number(memory, "purged_at", now);
-    err = sync_memory_write(directory, settings->name, memory, pool);
+    err = sync_memory_write(client, name, memory);
     if (err && client->output->verbose)
         sync_output_error(client->output, NULL, err, pool);
 }
@@ -271,8 +268,7 @@ static int report_files(const sync_client_t *client,
                                 pool);
     for (i = 0; !err && i < peers->nelts; i++)
         err = sync_lock_check(
-            settings->run_directory,
-            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name, pool);
+            client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);
     sync_alert_close(alert, err, NULL, 0);
     return err ? cm_error_code_exit_status(err->code) : 0;
 }
@@ -319,7 +315,7 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
 
     CM_TRY(sync_client_peers(&peers, client, 1));
     CM_TRY(splay(client));
-    sync_stop_after(client->options->max_time);
+    sync_stop_after(client->options->run.max_time);
     files = report_files(client, peers);
     err = begin(client);
     if (err) {

@@ -7,6 +7,8 @@
 #include <json.h>
 
 #include "connect.h"
+#include "listing.h"
+#include "operate/health.h"
 #include "exchange/ask.h"
 
 /* So many records that differ are listed; --verbose and --json list all. */
@@ -192,26 +194,24 @@ static void show_text(const sync_client_t *client, const char *peer,
     show_notes(client, report);
 }
 
-static json_object *difference_json(const cm_difference_t *difference)
+static const sync_column_t cell_columns[] = {
+    {SYNC_COLUMN(NULL, "column", TEXT, cm_verify_cell_t, column)},
+    {SYNC_COLUMN(NULL, "here", TEXT, cm_verify_cell_t, here)},
+    {SYNC_COLUMN(NULL, "there", TEXT, cm_verify_cell_t, there)},
+    SYNC_COLUMN_END};
+
+static json_object *difference_json(const cm_difference_t *difference,
+                                    apr_pool_t *pool)
 {
     json_object *json = json_object_new_object();
-    json_object *columns = json_object_new_array();
-    int i;
+    json_object *cells = json_object_new_array();
 
     sync_output_add_text(json, "kind", kinds[difference->kind]);
     sync_output_add_text(json, "origin", difference->identity.origin);
     sync_output_add_text(json, "original_id", difference->identity.original_id);
-    for (i = 0; difference->columns && i < difference->columns->nelts; i++) {
-        cm_verify_cell_t cell =
-            APR_ARRAY_IDX(difference->columns, i, cm_verify_cell_t);
-        json_object *one = json_object_new_object();
-
-        sync_output_add_text(one, "column", cell.column);
-        sync_output_add_text(one, "here", cell.here);
-        sync_output_add_text(one, "there", cell.there);
-        json_object_array_add(columns, one);
-    }
-    json_object_object_add(json, "columns", columns);
+    if (difference->columns)
+        sync_listing_json(cells, cell_columns, difference->columns, pool);
+    json_object_object_add(json, "columns", cells);
     return json;
 }
 
@@ -251,7 +251,8 @@ static void show_json(const sync_client_t *client, const char *peer,
             &APR_ARRAY_IDX(report->differences, i, cm_difference_t);
 
         if (is_found(difference))
-            json_object_array_add(list, difference_json(difference));
+            json_object_array_add(list,
+                                  difference_json(difference, client->pool));
     }
     json_object_object_add(json, "differences", list);
     sync_output_json(client->output, json);
@@ -262,7 +263,7 @@ static void show_json(const sync_client_t *client, const char *peer,
 static int status_of(const sync_client_t *client,
                      const cm_verify_report_t *report)
 {
-    int repaired = client->options->repair && !report->unrepaired &&
+    int repaired = client->options->mend.repair && !report->unrepaired &&
                    !report->undecided && !report->left;
 
     if (report->skipped)
@@ -333,48 +334,32 @@ static cm_error_t *open_session(cm_session_t **session,
 
 /* Warn of messages that do not arrive by themselves: their records differ until
  * a person acts. */
-static cm_error_t *warn_of_parked(const sync_client_t *client, const char *peer)
+static cm_error_t *warn_of_stuck(const sync_client_t *client, const char *peer)
 {
-    const sync_output_t *output = client->output;
-    apr_pool_t *pool = client->pool;
-    const cm_status_peer_t *here;
-    const cm_status_said_t *there;
+    const apr_array_header_t *stuck;
     cm_status_t *state;
+    int i;
 
-    CM_TRY(cm_status_read(&state, client->node, peer, pool));
-    here = &APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t);
-    there = &here->said;
-    if (here->parked > 0)
-        sync_output_warn(output, peer,
-                         "%s parked here: communicator-sync parked",
-                         sync_output_messages(here->parked, pool));
-    if (there->parked > 0)
-        sync_output_warn(output, peer,
-                         "%s of ours parked there: communicator-sync parked, "
-                         "on that host",
-                         sync_output_messages(there->parked, pool));
-    if (here->withheld.count > 0)
-        sync_output_warn(output, peer,
-                         "%s withheld from it, from %" APR_INT64_T_FMT
-                         " on: communicator-sync parked",
-                         sync_output_messages(here->withheld.count, pool),
-                         here->withheld.first);
-    if (there->withheld.count > 0)
-        sync_output_warn(output, peer,
-                         "%s withheld from us: communicator-sync parked, on "
-                         "that host",
-                         sync_output_messages(there->withheld.count, pool));
+    CM_TRY(cm_status_read(&state, client->node, peer, client->pool));
+    stuck = sync_client_stuck(&APR_ARRAY_IDX(state->peers, 0, cm_status_peer_t),
+                              client->pool);
+    for (i = 0; i < stuck->nelts; i++) {
+        const cm_problem_t *one = &APR_ARRAY_IDX(stuck, i, cm_problem_t);
+
+        sync_output_warn(client->output, peer, "%s: %s", one->text, one->hint);
+    }
     return NULL;
 }
 
 /* --from names one of the two sides. */
 static cm_error_t *check_from(const sync_client_t *client, const char *peer)
 {
-    const char *from = client->options->from, *own = client->settings->name;
+    const char *from = client->options->mend.from,
+               *own = client->settings->name;
 
     if (!from)
         return NULL;
-    if (!client->options->repair)
+    if (!client->options->mend.repair)
         return CM_FAIL(client->pool, CM_USAGE, "--from goes with --repair");
     if (!strcmp(from, own) || !strcmp(from, peer))
         return NULL;
@@ -441,14 +426,14 @@ static cm_error_t *verify_peer(sync_client_t *client,
 
         CM_TRY_FOR(cm_verify_settle(&works[i], pool), pool,
                    "cannot verify model '%s'", report->model);
-        if (client->options->repair && !report->skipped)
-            CM_TRY_FOR(
-                cm_verify_settle_repair(&works[i], client->options->from, pool),
-                pool, "cannot repair model '%s'", report->model);
+        if (client->options->mend.repair && !report->skipped)
+            CM_TRY_FOR(cm_verify_settle_repair(
+                           &works[i], client->options->mend.from, pool),
+                       pool, "cannot repair model '%s'", report->model);
         show(client, peer->name, report);
         undecided += report->undecided;
     }
-    CM_TRY(warn_of_parked(client, peer->name));
+    CM_TRY(warn_of_stuck(client, peer->name));
     return undecided ? ask_for_side(client, peer->name, undecided) : NULL;
 }
 

@@ -148,7 +148,7 @@ cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
 
     *secret = NULL;
     config->peer = peer;
-    config->timeout = client->options->timeout;
+    config->timeout = client->options->run.timeout;
     config->reply_limit = own->max_body < INT_MAX ? own->max_body : INT_MAX;
     config->headers = apr_table_make(pool, 8);
     CM_TRY(sync_connect_uri(&config->uri, &config->loopback, peer, pool));

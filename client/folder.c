@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <apr_strings.h>
-#include "base/error.h"
 
 /* Whose the folders are that root makes, where packages or the guide made that
  * user. */

@@ -21,26 +21,37 @@
 #define HEAD_MAX         (64 * 1024) /* of all heads of one reply */
 #define FIRST_ROOM       16384
 
+/* The request under way. */
+typedef struct request_t {
+    struct curl_slist *headers;      /* NULL: there is no request */
+    const char *query;               /* may be NULL */
+    const cm_transport_body_t *body; /* of a POST */
+    int packed;                      /* the body is sent packed */
+    int done;                        /* it ended ... */
+    CURLcode result;                 /* ... like this */
+} request_t;
+
+/* The reply that is being read. */
+typedef struct received_t {
+    cm_transport_reply_t *reply;
+    apr_pool_t *pool;
+    apr_size_t head; /* bytes of its head so far */
+    int head_done;
+    apr_size_t size; /* bytes of its body so far, in data */
+    int overflow;    /* it has more bytes than the limit allows */
+} received_t;
+
 struct sync_http_t {
     CURL *curl;
     CURLM *multi;
-    struct curl_slist *sent; /* headers of the request under way, or NULL */
-    CURLcode result;         /* how it ended ... */
-    int done;                /* ... if it has */
     const sync_http_config_t *config;
     sync_proxy_t *proxy;
-    cm_transport_reply_t *reply; /* the one being read */
-    apr_pool_t *reply_pool;
-    char *data; /* kept from one request to the next */
-    apr_size_t size, room;
-    int overflow;
-    int head_done;   /* the head of the reply came to its end */
-    apr_size_t head; /* bytes of it so far */
-    const char *query;
-    const cm_transport_body_t *body; /* of a POST */
-    int packed;                      /* it went packed */
-    int takes_gzip;                  /* the peer says so ... */
-    int refused_gzip;                /* ... but something refused it */
+    request_t request;
+    received_t received;
+    char *data;       /* kept from one reply to the next ... */
+    apr_size_t room;  /* ... of this size */
+    int takes_gzip;   /* the peer says so ... */
+    int refused_gzip; /* ... but something refused it */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -49,15 +60,15 @@ const char *sync_http_version(void)
     return curl_version();
 }
 
-/* Put the request under way aside. */
+/* End the request under way, if there is one. */
 static void leave(sync_http_t *http)
 {
-    if (!http->sent)
+    if (!http->request.headers)
         return;
     curl_multi_remove_handle(http->multi, http->curl);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(http->sent);
-    http->sent = NULL;
+    curl_slist_free_all(http->request.headers);
+    http->request.headers = NULL;
 }
 
 static apr_status_t close_http(void *baton)
@@ -77,7 +88,7 @@ static int reserve(sync_http_t *http, apr_size_t more)
     apr_size_t room = http->room ? http->room : FIRST_ROOM;
     char *data;
 
-    while (room < http->size + more + 1)
+    while (room < http->received.size + more + 1)
         room *= 2;
     if (room == http->room)
         return 1;
@@ -94,46 +105,46 @@ static size_t on_body(char *data, size_t one, size_t size, void *baton)
     sync_http_t *http = baton;
 
     (void)one;
-    if (size > http->config->reply_limit - http->size) {
-        http->overflow = 1;
+    if (size > http->config->reply_limit - http->received.size) {
+        http->received.overflow = 1;
         return 0;
     }
     if (!reserve(http, size))
         return 0;
-    memcpy(http->data + http->size, data, size);
-    http->size += size;
+    memcpy(http->data + http->received.size, data, size);
+    http->received.size += size;
     return size;
 }
 
 static size_t on_header(char *data, size_t one, size_t size, void *baton)
 {
     sync_http_t *http = baton;
-    apr_table_t *headers = http->reply->headers;
+    apr_table_t *headers = http->received.reply->headers;
     const char *colon = memchr(data, ':', size);
     const char *end = data + size;
     char *name;
 
     (void)one;
-    http->head += size;
-    if (http->head > HEAD_MAX)
+    http->received.head += size;
+    if (http->received.head > HEAD_MAX)
         return 0;
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-        apr_table_clear(headers); /* what came before was no final reply */
-        http->head_done = 0;
+        apr_table_clear(headers); /* those of an interim reply */
+        http->received.head_done = 0;
         return size;
     }
     if (size > 0 && (*data == '\r' || *data == '\n'))
-        http->head_done = 1;
+        http->received.head_done = 1;
     if (!colon || apr_table_elts(headers)->nelts >= HEADER_COUNT_MAX)
         return size;
-    name = apr_pstrmemdup(http->reply_pool, data, colon - data);
+    name = apr_pstrmemdup(http->received.pool, data, colon - data);
     for (colon++; colon < end && apr_isspace(*colon); colon++)
         ;
     while (end > colon && apr_isspace(end[-1]))
         end--;
     if (end - colon <= HEADER_VALUE_MAX)
         apr_table_setn(headers, name,
-                       apr_pstrmemdup(http->reply_pool, colon, end - colon));
+                       apr_pstrmemdup(http->received.pool, colon, end - colon));
     return size;
 }
 
@@ -191,7 +202,7 @@ cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
 {
     sync_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
-    /* libcurl would wait for a FIFO */
+    /* libcurl would wait for ever for a FIFO */
     if (config->peer->ca_file)
         CM_TRY_FOR(cm_file_check(config->peer->ca_file, pool), pool,
                    "ca-file= of peer '%s'", config->peer->name);
@@ -216,9 +227,9 @@ static struct curl_slist *request_headers(const sync_http_t *http,
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     int i;
 
-    if (http->body)
+    if (http->request.body)
         list = curl_slist_append(list, "Content-Type: application/json");
-    if (http->packed)
+    if (http->request.packed)
         list = curl_slist_append(list, "Content-Encoding: gzip");
     for (i = 0; i < all->nelts; i++)
         list = curl_slist_append(
@@ -230,28 +241,28 @@ static struct curl_slist *request_headers(const sync_http_t *http,
     return list;
 }
 
-/* Work on the request until it is done, or until SIZE bytes of its body (0:
- * more than there are) have gone. */
+/* Work on the request until it is done, or until SIZE bytes of its body (0: any
+ * number) are sent. */
 static void drive(sync_http_t *http, apr_size_t size)
 {
-    curl_off_t gone = 0;
+    curl_off_t sent = 0;
     int running, left;
 
     for (;;) {
         const CURLMsg *message;
 
         if (curl_multi_perform(http->multi, &running) != CURLM_OK) {
-            http->result = CURLE_FAILED_INIT;
-            http->done = 1;
+            http->request.result = CURLE_FAILED_INIT;
+            http->request.done = 1;
         }
         while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
             if (message->msg != CURLMSG_DONE)
                 continue;
-            http->result = message->data.result;
-            http->done = 1;
+            http->request.result = message->data.result;
+            http->request.done = 1;
         }
-        curl_easy_getinfo(http->curl, CURLINFO_SIZE_UPLOAD_T, &gone);
-        if (http->done || (size && (apr_size_t)gone >= size))
+        curl_easy_getinfo(http->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+        if (http->request.done || (size && (apr_size_t)sent >= size))
             return;
         curl_multi_poll(http->multi, NULL, 0, 1000, NULL);
     }
@@ -263,31 +274,27 @@ static void begin(sync_http_t *http, apr_pool_t *pool)
 
     leave(http);
     reply->headers = apr_table_make(pool, 16);
-    http->reply = reply;
-    http->reply_pool = pool;
-    http->size = 0;
-    http->overflow = 0;
-    http->head_done = 0;
-    http->head = 0;
-    http->done = 0;
+    http->received = (received_t){.reply = reply, .pool = pool};
+    http->request.done = 0;
     *http->error = '\0';
     curl_easy_setopt(http->curl, CURLOPT_URL,
-                     http->query ? apr_pstrcat(pool, http->config->uri, "?",
-                                               http->query, NULL)
-                                 : http->config->uri);
-    http->sent = request_headers(http, pool);
-    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->sent);
+                     http->request.query
+                         ? apr_pstrcat(pool, http->config->uri, "?",
+                                       http->request.query, NULL)
+                         : http->config->uri);
+    http->request.headers = request_headers(http, pool);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->request.headers);
     reply->began = cm_clocks_now();
     curl_multi_add_handle(http->multi, http->curl);
 }
 
-/* Hand the body over, and return once it has gone. */
+/* Send the body; the reply is read later. */
 static void post(sync_http_t *http, int packed, apr_pool_t *pool)
 {
-    const cm_transport_body_t *body = http->body;
+    const cm_transport_body_t *body = http->request.body;
     apr_size_t size = packed ? body->packed->size : body->size;
 
-    http->packed = packed;
+    http->request.packed = packed;
     curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
     curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS,
                      packed ? body->packed->data : body->data);
@@ -296,43 +303,44 @@ static void post(sync_http_t *http, int packed, apr_pool_t *pool)
     drive(http, size);
 }
 
-/* Return the status that came back, 0 for none. */
+/* Return the status of the reply; 0: there is none. */
 static long status_of(const sync_http_t *http)
 {
     long status = 0;
 
-    if (http->result == CURLE_OK)
+    if (http->request.result == CURLE_OK)
         curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     return status;
 }
 
-/* Wait for the reply. A packed body that is refused goes once more as it is,
- * and so do all that follow: the peer's httpd may unpack it within limits of
- * its own, or just have been restarted without the means to. */
+/* Wait for the reply. A packed body that is refused is sent once more unpacked,
+ * and so are all later ones: the peer's httpd may have its own limits for
+ * unpacking, or no longer be able to. */
 static void await(sync_http_t *http, apr_pool_t *pool)
 {
     long status;
 
     drive(http, 0);
-    status = http->packed ? status_of(http) : 0;
+    status = http->request.packed ? status_of(http) : 0;
     if (status != 400 && status != 413 && status != 415)
         return;
     http->refused_gzip = 1;
     post(http, 0, pool);
     drive(http, 0);
-    /* It was not the packing: what is smaller may pass packed only. */
+    /* Packing was not the cause: a body may be small enough only when packed.
+     */
     if (status_of(http) == status)
         http->refused_gzip = 0;
 }
 
-/* Return whether nothing of the request has left. */
+/* Return whether nothing of the request was sent. */
 static int is_unreached(const sync_http_t *http)
 {
     long size = 0;
 
-    if (http->result != CURLE_OK)
+    if (http->request.result != CURLE_OK)
         curl_easy_getinfo(http->curl, CURLINFO_REQUEST_SIZE, &size);
-    return http->result != CURLE_OK && size == 0;
+    return http->request.result != CURLE_OK && size == 0;
 }
 
 static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
@@ -341,23 +349,23 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     sync_http_t *http = baton;
 
     await(http, pool);
-    *reply = http->reply;
+    *reply = http->received.reply;
     (*reply)->ended = cm_clocks_now();
     (*reply)->status = (int)status_of(http);
     (*reply)->unreached = is_unreached(http);
     leave(http);
-    if (http->result != CURLE_OK)
-        return sync_http_error_explain(http->result, http->error,
-                                       http->overflow, http->config,
+    if (http->request.result != CURLE_OK)
+        return sync_http_error_explain(http->request.result, http->error,
+                                       http->received.overflow, http->config,
                                        http->proxy, pool);
-    /* curl takes what was cut there for the whole of it */
-    if (!http->head_done)
+    /* curl takes a reply that was cut in its head for a complete one */
+    if (!http->received.head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
                        cm_settings_print_mask(http->config->uri, pool));
-    http->data[http->size] = '\0';
+    http->data[http->received.size] = '\0';
     (*reply)->data = http->data;
-    (*reply)->size = http->size;
+    (*reply)->size = http->received.size;
     return NULL;
 }
 
@@ -376,9 +384,9 @@ static void send_request(void *baton, const char *query,
 {
     sync_http_t *http = baton;
 
-    http->query = query;
-    http->body = body;
-    http->packed = 0;
+    http->request.query = query;
+    http->request.body = body;
+    http->request.packed = 0;
     if (body) {
         post(http, body->packed && !http->refused_gzip, pool);
         return;

@@ -1,11 +1,10 @@
-/* HTTP towards one peer. Only http.c, http_error.[ch], certificate.c and
- * proxy.c know libcurl.
+/* HTTP towards one peer. Only http.c, http_error.[ch] and proxy.c know libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
- * not followed, certificates are always verified, the size of a reply is
- * counted as it comes in (which bounds what gzip unfolds to as well). Bodies
- * are packed where the operator wants it, both ways, and requests only when
- * the peer has said that it accepts that. */
+ * not followed, certificates are always verified, and the size of a reply is
+ * limited as it is read, after unpacking. Bodies are packed both ways if the
+ * operator wants that, those of requests only once the peer has said that it
+ * accepts it. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -21,11 +20,11 @@ typedef struct sync_http_t sync_http_t;
 typedef struct sync_http_config_t {
     const cm_peer_settings_t *peer;
     const char *uri;        /* from sync_uri_check() */
-    int loopback;           /* it leads to this host */
+    int loopback;           /* uri leads to this host */
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
     apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
-    int packs;              /* bodies, both ways */
+    int packs;              /* bodies may be packed, both ways */
     apr_table_t *headers;   /* sent with each request; may be changed
                                between requests */
 } sync_http_config_t;
@@ -35,17 +34,16 @@ typedef struct sync_http_config_t {
 cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the functions of HTTP, to be used with the handle as their baton. A
- * POST goes with Content-Length and without Expect. */
+/* Return HTTP as a transport. A POST has Content-Length and no Expect. */
 cm_transport_t sync_http_transport(sync_http_t *http);
 
-/* Have the peer's certificates looked at, from the next connection on; then
- * return the moment (microseconds since 1970) from which one of them is no
- * longer valid, 0 when none was seen. */
+/* Inspect the peer's certificates, from the next connection on. Then return
+ * when the first of them expires (microseconds since 1970); 0: none was seen.
+ */
 void sync_http_inspect(sync_http_t *http);
 apr_int64_t sync_http_expires(const sync_http_t *http);
 
-/* Return which proxy the requests take, as far as they went. */
+/* Return which proxy the requests so far went through. */
 const sync_proxy_t *sync_http_proxy(const sync_http_t *http);
 
 /* Return the versions of the HTTP library, for --version. */

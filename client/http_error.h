@@ -1,4 +1,4 @@
-/* What libcurl says of a failure, for a person. */
+/* Why HTTP failed, for a person. */
 #ifndef HTTP_ERROR_H
 #define HTTP_ERROR_H
 
@@ -6,8 +6,8 @@
 
 #include "http.h"
 
-/* Return the error for RC with WORDS of libcurl's (may be ""). OVERFLOW: the
- * reply became too large. PROXY: what the connection went through. */
+/* Return the error for RC, with libcurl's WORDS (may be ""). OVERFLOW: the
+ * reply was too large. PROXY: that of the connection. */
 cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
                                     int overflow,
                                     const sync_http_config_t *config,

@@ -14,29 +14,28 @@
 
 #include "folder.h"
 #include "stop.h"
-#include "base/error.h"
 
-#define TOO_LONG 3600 /* seconds that a run may last without a word */
+#define TOO_LONG 3600 /* seconds: a run that lasts longer is reported */
 
-static const char *path_of(const char *directory, const char *peer,
+static const char *path_of(const char *folder, const char *peer,
                            apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, sync_folder_of(directory, pool), "/", peer,
-                       ".lock", NULL);
+    return apr_pstrcat(pool, folder, "/", peer, ".lock", NULL);
 }
 
-cm_error_t *sync_lock_check(const char *directory, const char *peer,
-                            apr_pool_t *pool)
+cm_error_t *sync_lock_check(const sync_client_t *client, const char *peer)
 {
-    const char *path = path_of(directory, peer, pool);
+    apr_pool_t *pool = client->pool;
+    const char *folder = sync_folder_of(client->settings->run_directory, pool);
+    const char *path = path_of(folder, peer, pool);
 
     if (access(path, R_OK) == 0 || errno == ENOENT)
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_FILE, "the lock '%s': %s", path, strerror(errno)),
         pool,
-        "another user's run made it: chown it to the user "
-        "that runs communicator-sync");
+        "a run of another user made it: chown it to the user that runs "
+        "communicator-sync");
 }
 
 static apr_status_t close_lock(void *baton)
@@ -48,15 +47,15 @@ static apr_status_t close_lock(void *baton)
 static cm_error_t *open_lock(int *fd, const char *configured, const char *peer,
                              apr_pool_t *pool)
 {
-    const char *path = path_of(configured, peer, pool), *spare;
+    const char *path = path_of(sync_folder_of(configured, pool), peer, pool);
+    const char *spare;
     int *kept = apr_palloc(pool, sizeof(*kept)), why;
 
     *fd = sync_folder_open(path);
     why = errno;
     spare = *fd < 0 ? sync_folder_spare(configured, 1, pool) : NULL;
     if (spare)
-        *fd = sync_folder_open(
-            apr_pstrcat(pool, spare, "/", peer, ".lock", NULL));
+        *fd = sync_folder_open(path_of(spare, peer, pool));
     if (*fd < 0)
         return cm_error_hint(CM_FAIL(pool, CM_FILE,
                                      "cannot open the lock '%s': %s", path,
@@ -69,7 +68,7 @@ static cm_error_t *open_lock(int *fd, const char *configured, const char *peer,
     return NULL;
 }
 
-/* Try until SECONDS have passed; returns whether we have it. */
+/* Try until SECONDS have passed; *TAKEN is whether we have it. */
 static cm_error_t *try_lock(int *taken, int fd, int seconds, apr_pool_t *pool)
 {
     apr_time_t end = apr_time_now() + apr_time_from_sec(seconds);
@@ -89,12 +88,12 @@ static void sign(int fd)
     int size = snprintf(text, sizeof(text), "%ld %lld\n", (long)getpid(),
                         (long long)apr_time_sec(apr_time_now()));
 
-    /* Only for people: the lock itself does not depend on it. */
+    /* For people only: the lock does not depend on it. */
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, size, 0) != size)
         return;
 }
 
-/* Who holds it, as it wrote there itself; *AGE in seconds. */
+/* Return who holds the lock, as it has written there; *AGE in seconds. */
 static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
 {
     char text[64] = "";
@@ -114,21 +113,22 @@ static const char *read_holder(apr_int64_t *age, int fd, apr_pool_t *pool)
         pid, *age);
 }
 
-cm_error_t *sync_lock_take(const char **holder, const char *directory,
-                           const char *peer, int seconds, apr_pool_t *pool)
+cm_error_t *sync_lock_take(const char **holder, const sync_client_t *client,
+                           const char *peer, apr_pool_t *pool)
 {
+    int seconds = client->options->run.wait;
     apr_int64_t age;
     int fd = -1, taken = 0;
 
     *holder = NULL;
-    CM_TRY(open_lock(&fd, directory, peer, pool));
+    CM_TRY(open_lock(&fd, client->settings->run_directory, peer, pool));
     CM_TRY(try_lock(&taken, fd, seconds, pool));
     if (taken) {
         sign(fd);
         return NULL;
     }
     *holder = read_holder(&age, fd, pool);
-    /* it began in the future: the clock was set back */
+    /* An age below 0: the clock was set back. */
     if (seconds == 0 && age < TOO_LONG && age > -TOO_LONG)
         return NULL;
     return CM_FAIL(pool, CM_LOCKED, "another run is at work: %s", *holder);

@@ -28,14 +28,15 @@ static cm_error_t *run(sync_client_t *client, int argc, const char *const *argv)
     cm_error_t *err = sync_options_read(&options, argc, argv, pool);
 
     client->options = options;
-    client->output = sync_output_create(options->quiet, options->verbose,
-                                        options->json, pool);
+    client->output =
+        sync_output_create(options->print.quiet, options->print.verbose,
+                           options->print.json, pool);
     CM_TRY(err);
-    if (options->help) {
+    if (options->print.help) {
         sync_options_help(options);
         return NULL;
     }
-    if (options->version) {
+    if (options->print.version) {
         sync_options_version();
         return NULL;
     }
@@ -55,7 +56,7 @@ int main(int argc, const char *const *argv)
     client.output = sync_output_create(0, 0, 0, client.pool);
     sync_stop_catch();
     err = run(&client, argc, argv);
-    if (err && client.options && client.options->nagios)
+    if (err && client.options && client.options->status.nagios)
         client.status = sync_monitor_unknown(err, client.pool);
     else if (err)
         sync_client_failed(&client, NULL, err);

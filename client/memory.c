@@ -12,9 +12,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "base/clean.h"
 #include "folder.h"
-#include "base/error.h"
 
 static apr_status_t put(void *baton)
 {
@@ -27,29 +25,26 @@ static cm_error_t *unreadable(const char *path, cm_code_e code, const char *why,
 {
     return cm_error_hint(
         CM_FAIL(pool, code, "'%s' cannot be read: %s", path, why), pool,
-        code == CM_FILE ? "who asks must be allowed to read it: the same user, "
-                          "or its group and chmod g+rx on the folder"
+        code == CM_FILE ? "run this as the same user, or as one of its group "
+                          "after chmod g+rx on the folder"
                         : "remove it: the next run writes it again");
 }
 
-/* Read the file into *ALL, NULL when there is none. */
-static cm_error_t *read_file(json_object **all, apr_time_t *written,
-                             const char *directory, apr_pool_t *pool)
+/* Read the file in DIRECTORY into *ALL, NULL when there is none. */
+static cm_error_t *read_file(json_object **all, const char *directory,
+                             apr_pool_t *pool)
 {
     const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
 
     *all = NULL;
-    *written = 0;
     if (fd < 0)
         return errno == ENOENT
                    ? NULL
                    : unreadable(path, CM_FILE, strerror(errno), pool);
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
         *all = json_object_from_fd(fd);
-        *written = apr_time_from_sec(info.st_mtime);
-    }
     close(fd);
     if (json_object_is_type(*all, json_type_object))
         return NULL;
@@ -58,8 +53,8 @@ static cm_error_t *read_file(json_object **all, apr_time_t *written,
     return unreadable(path, CM_MALFORMED, "it is damaged", pool);
 }
 
-/* Return whether what is remembered beside DIRECTORY counts: where this user
- * cannot write there. */
+/* Return the folder that is used instead of DIRECTORY, which this user cannot
+ * write; NULL: nothing is remembered there. */
 static const char *spare_of(const char *directory, apr_pool_t *pool)
 {
     const char *spare = sync_folder_spare(directory, 0, pool);
@@ -71,18 +66,16 @@ static const char *spare_of(const char *directory, apr_pool_t *pool)
     return spare;
 }
 
-/* Read what is remembered in DIRECTORY, and beside it while that could not be
- * written. */
+/* Read what is remembered in DIRECTORY, and in the folder used instead. */
 static json_object *read_all(const char *directory, apr_pool_t *pool)
 {
     const char *spare = spare_of(directory, pool);
     json_object *all, *more;
-    apr_time_t written;
-    cm_error_t *err = read_file(&all, &written, directory, pool);
+    cm_error_t *err = read_file(&all, directory, pool);
 
     if (err || !all)
         all = json_object_new_object();
-    err = spare ? read_file(&more, &written, spare, pool) : NULL;
+    err = spare ? read_file(&more, spare, pool) : NULL;
     if (!spare || err || !more)
         return all;
     json_object_object_foreach(more, name, member)
@@ -93,21 +86,22 @@ static json_object *read_all(const char *directory, apr_pool_t *pool)
     return all;
 }
 
-cm_error_t *sync_memory_check(apr_time_t *written, const char *directory,
-                              apr_pool_t *pool)
+cm_error_t *sync_memory_check(const sync_client_t *client)
 {
-    const char *spare = spare_of(directory, pool);
+    const char *directory = client->settings->state_directory;
+    const char *spare = spare_of(directory, client->pool);
     json_object *all;
 
-    CM_TRY(read_file(&all, written, spare ? spare : directory, pool));
+    CM_TRY(read_file(&all, spare ? spare : directory, client->pool));
     json_object_put(all);
     return NULL;
 }
 
-struct json_object *sync_memory_read(const char *directory, const char *name,
-                                     apr_pool_t *pool)
+json_object *sync_memory_read(const sync_client_t *client, const char *name,
+                              apr_pool_t *pool)
 {
-    json_object *all = read_all(directory, pool), *member;
+    json_object *all = read_all(client->settings->state_directory, pool);
+    json_object *member;
 
     if (json_object_object_get_ex(all, name, &member) &&
         json_object_is_type(member, json_type_object))
@@ -127,10 +121,9 @@ static json_object *find(json_object *member, const char *name)
     return value;
 }
 
-sync_runs_t sync_memory_runs(const char *directory, const char *name,
-                             apr_pool_t *pool)
+sync_runs_t sync_memory_runs(const sync_client_t *client, const char *name)
 {
-    json_object *member = sync_memory_read(directory, name, pool);
+    json_object *member = sync_memory_read(client, name, client->pool);
     sync_runs_t runs = {
         .last_run = json_object_get_int64(find(member, "last_run")),
         .last_success = json_object_get_int64(find(member, "last_success")),
@@ -149,19 +142,18 @@ static cm_error_t *failed(const char *path, apr_pool_t *pool)
     return cm_error_hint(
         CM_FAIL(pool, CM_FILE, "cannot write '%s': %s", path, strerror(errno)),
         pool,
-        "make CommunicatorStateDir for the user that runs "
-        "communicator-sync");
+        "make CommunicatorStateDir for the user that runs communicator-sync");
 }
 
-/* Write TEXT into the new file PATH; returns 0 with errno. Nobody else's file
- * is written to, nor where a link points. */
+/* Write TEXT into the new file PATH, which no link leads to; returns 0 with
+ * errno. */
 static int write_new(const char *path, const char *text)
 {
     apr_size_t size = strlen(text), done = 0;
     ssize_t count = 0;
     int fd, closed, why;
 
-    /* what a run that was killed has left: writers hold a lock */
+    /* A run that was killed may have left it: writers hold a lock. */
     if (unlink(path) != 0 && errno != ENOENT)
         return 0;
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -204,9 +196,11 @@ static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
     return err;
 }
 
-cm_error_t *sync_memory_write(const char *directory, const char *name,
-                              struct json_object *member, apr_pool_t *pool)
+cm_error_t *sync_memory_write(const sync_client_t *client, const char *name,
+                              json_object *member)
 {
+    const char *directory = client->settings->state_directory;
+    apr_pool_t *pool = client->pool;
     const char *folder = sync_folder_of(directory, pool);
     const char *spare = spare_of(directory, pool);
     json_object *all;
@@ -217,7 +211,7 @@ cm_error_t *sync_memory_write(const char *directory, const char *name,
     all = read_all(directory, pool);
     json_object_object_add(all, name, json_object_get(member));
     err = replace(apr_pstrcat(pool, folder, "/status.json", NULL), all, pool);
-    /* What was remembered elsewhere has come home. */
+    /* The folder can be written again and has all that was in the other. */
     if (!err && spare && strcmp(spare, folder) != 0)
         unlink(apr_pstrcat(pool, spare, "/status.json", NULL));
     json_object_put(all);

@@ -22,12 +22,6 @@ static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
     cm_health_judge_add(health, &problem);
 }
 
-static sync_runs_t runs_of(const sync_client_t *client, const char *name)
-{
-    return sync_memory_runs(client->settings->state_directory, name,
-                            client->pool);
-}
-
 static int is_passing(const sync_runs_t *runs)
 {
     return runs->exit_status == cm_error_code_exit_status(CM_TIMEOUT);
@@ -41,7 +35,7 @@ static int is_young(const sync_runs_t *runs)
 const char *sync_monitor_young_failure(const sync_client_t *client,
                                        const char *name)
 {
-    sync_runs_t runs = runs_of(client, name);
+    sync_runs_t runs = sync_memory_runs(client, name);
 
     if (!is_young(&runs))
         return NULL;
@@ -54,7 +48,7 @@ const char *sync_monitor_young_failure(const sync_client_t *client,
 static void judge_runs(cm_health_t *health, const sync_client_t *client,
                        const char *name)
 {
-    sync_runs_t runs = runs_of(client, name);
+    sync_runs_t runs = sync_memory_runs(client, name);
     apr_pool_t *pool = client->pool;
 
     if (!runs.reason || is_young(&runs))
@@ -74,10 +68,10 @@ static const char *blind(const char **hint, const sync_client_t *client,
 {
     const cm_settings_t *settings = client->settings;
     const char *directory = settings->state_directory;
-    apr_interval_time_t most = client->options->critical;
+    apr_interval_time_t most = client->options->status.critical;
     apr_pool_t *pool = client->pool;
-    apr_time_t written, last;
-    cm_error_t *err = sync_memory_check(&written, directory, pool);
+    cm_error_t *err = sync_memory_check(client);
+    apr_time_t last;
 
     if (most < settings->expect_every)
         most = settings->expect_every;
@@ -88,7 +82,7 @@ static const char *blind(const char **hint, const sync_client_t *client,
     }
     *hint = "does cron or a timer run communicator-sync on this host, with "
             "this CommunicatorStateDir?";
-    last = apr_time_from_sec(runs_of(client, name).last_run);
+    last = apr_time_from_sec(sync_memory_runs(client, name).last_run);
     if (!last)
         return apr_psprintf(pool, "%s: '%s/status.json' lists no run", name,
                             directory);
@@ -103,7 +97,7 @@ static const char *blind(const char **hint, const sync_client_t *client,
 static void judge_host(cm_health_t *health, const sync_client_t *client,
                        const char *what)
 {
-    sync_runs_t runs = runs_of(client, what);
+    sync_runs_t runs = sync_memory_runs(client, what);
 
     if (runs.reason)
         add(health, CM_SEVERITY_WARNING, NULL,
@@ -171,8 +165,8 @@ cm_error_t *sync_monitor_read(cm_health_t **health, sync_client_t *client)
 
 int sync_monitor_nagios(const sync_client_t *client, cm_health_t *health)
 {
-    const cm_health_limits_t limits = {client->options->warning,
-                                       client->options->critical};
+    const cm_health_limits_t limits = {client->options->status.warning,
+                                       client->options->status.critical};
     cm_buffer_t *out = cm_buffer_create(512, client->pool);
 
     cm_health_judge_limits(health, &limits, client->pool);
@@ -242,7 +236,7 @@ static void print_metric(const sync_client_t *client, const metric_t *metric)
 
         if (!peer->uri)
             continue;
-        seen.runs = runs_of(client, peer->name);
+        seen.runs = sync_memory_runs(client, peer->name);
         seen.known = !blind(&hint, client, peer->name);
         if ((metric->printed == ALWAYS || seen.runs.last_run) &&
             (metric->printed != WHILE_KNOWN || seen.known))

@@ -11,7 +11,6 @@
 #include <apr_thread_proc.h>
 
 #include "base/clean.h"
-#include "base/error.h"
 
 #define MOST_SECONDS 60
 

@@ -2,7 +2,6 @@
 #include "options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -36,7 +35,7 @@ typedef struct option_t {
     const char *name;
     char letter; /* 0: none */
     kind_e kind;
-    const char *argument; /* for help; NULL: takes none */
+    const char *argument; /* for help; NULL: none */
     size_t member;
     int bits; /* sync_command_bit_e */
     const char *help;
@@ -49,56 +48,56 @@ static const option_t known[] = {
      "read FILE; default " DEFAULT_CONFIG},
     {"peer", 'p', TEXT, "NAME", MEMBER(peer), CM_FOR_ALL,
      "only this peer; default all"},
-    {"quiet", 'q', FLAG, NULL, MEMBER(quiet), CM_FOR_ALL,
-     "say nothing unless something is wrong"},
-    {"verbose", 'v', FLAG, NULL, MEMBER(verbose), CM_FOR_ALL,
-     "say more, also when not on a terminal"},
-    {"json", 0, FLAG, NULL, MEMBER(json), CM_FOR_ALL,
+    {"quiet", 'q', FLAG, NULL, MEMBER(print.quiet), CM_FOR_ALL,
+     "print nothing unless something is wrong"},
+    {"verbose", 'v', FLAG, NULL, MEMBER(print.verbose), CM_FOR_ALL,
+     "print more, also when not on a terminal"},
+    {"json", 0, FLAG, NULL, MEMBER(print.json), CM_FOR_ALL,
      "results and errors as JSON, a line each"},
-    {"wait", 'w', SECONDS, "TIME", MEMBER(wait),
+    {"wait", 'w', SECONDS, "TIME", MEMBER(run.wait),
      CM_FOR_SYNC | CM_FOR_EPOCH | CM_FOR_LOCK,
-     "wait so long for another run to end; default 0"},
-    {"timeout", 't', SECONDS, "TIME", MEMBER(timeout),
+     "wait this long for another run to end; default 0"},
+    {"timeout", 't', SECONDS, "TIME", MEMBER(run.timeout),
      CM_FOR_SYNC | CM_FOR_REMOTE, "longest time for one request; default 120s"},
-    {"max-time", 0, SECONDS, "TIME", MEMBER(max_time),
+    {"max-time", 0, SECONDS, "TIME", MEMBER(run.max_time),
      CM_FOR_SYNC | CM_FOR_DRAIN,
-     "end between two batches after so long; default any"},
-    {"splay", 0, SECONDS, "TIME", MEMBER(splay), CM_FOR_SYNC,
-     "wait up to TIME before, always the same on one host"},
-    {"cron", 0, FLAG, NULL, MEMBER(cron), CM_FOR_SYNC,
+     "end after TIME, between two batches; default never"},
+    {"splay", 0, SECONDS, "TIME", MEMBER(run.splay), CM_FOR_SYNC,
+     "wait up to TIME first, always the same on one host"},
+    {"cron", 0, FLAG, NULL, MEMBER(run.cron), CM_FOR_SYNC,
      "report a problem once, remind once a day, and report its end"},
-    {"nagios", 0, FLAG, NULL, MEMBER(nagios), CM_FOR_STATUS,
+    {"nagios", 0, FLAG, NULL, MEMBER(status.nagios), CM_FOR_STATUS,
      "as a plugin: one line, exit status 0 to 3"},
-    {"warning", 0, AGE, "AGE", MEMBER(warning), CM_FOR_STATUS,
+    {"warning", 0, AGE, "AGE", MEMBER(status.warning), CM_FOR_STATUS,
      "with --nagios: last contact, oldest message; 10min"},
-    {"critical", 0, AGE, "AGE", MEMBER(critical), CM_FOR_STATUS,
-     "the same, when it is worse; default 30min"},
-    {"prometheus", 0, FLAG, NULL, MEMBER(prometheus), CM_FOR_STATUS,
+    {"critical", 0, AGE, "AGE", MEMBER(status.critical), CM_FOR_STATUS,
+     "as --warning, for critical; default 30min"},
+    {"prometheus", 0, FLAG, NULL, MEMBER(status.prometheus), CM_FOR_STATUS,
      "as text for node_exporter's textfile collector"},
-    {"older-than", 0, AGE, "AGE", MEMBER(older_than), CM_FOR_PURGE,
+    {"older-than", 0, AGE, "AGE", MEMBER(select.older_than), CM_FOR_PURGE,
      "remove what is older, as 30d; CommunicatorRetain"},
-    {"force", 0, FLAG, NULL, MEMBER(force), CM_FOR_PURGE,
+    {"force", 0, FLAG, NULL, MEMBER(select.force), CM_FOR_PURGE,
      "remove also what a peer has not confirmed"},
-    {"dry-run", 'n', FLAG, NULL, MEMBER(dry_run), CM_FOR_MIGRATE,
+    {"dry-run", 'n', FLAG, NULL, MEMBER(migrate.dry_run), CM_FOR_MIGRATE,
      "show the SQL and change nothing"},
-    {"drop-triggers", 0, FLAG, NULL, MEMBER(drop_triggers), CM_FOR_MIGRATE,
-     "before columns are dropped: only drop the triggers"},
-    {"all", 'a', FLAG, NULL, MEMBER(all), CM_FOR_PUBLISH | CM_FOR_PURGE,
+    {"drop-triggers", 0, FLAG, NULL, MEMBER(migrate.drop_triggers),
+     CM_FOR_MIGRATE, "before columns are dropped: only drop the triggers"},
+    {"all", 'a', FLAG, NULL, MEMBER(select.all), CM_FOR_PUBLISH | CM_FOR_PURGE,
      "every record of the model; purge: of any age"},
-    {"where", 0, TEXT, "SQL", MEMBER(where), CM_FOR_PUBLISH,
+    {"where", 0, TEXT, "SQL", MEMBER(select.where), CM_FOR_PUBLISH,
      "the records for which this condition holds"},
-    {"dump", 0, FLAG, NULL, MEMBER(dump), CM_FOR_CONFIGTEST,
+    {"dump", 0, FLAG, NULL, MEMBER(print.dump), CM_FOR_CONFIGTEST,
      "show what is in force, passwords masked"},
-    {"new", 0, FLAG, NULL, MEMBER(renew), CM_FOR_EPOCH,
+    {"new", 0, FLAG, NULL, MEMBER(mend.renew), CM_FOR_EPOCH,
      "this database was restored or created again"},
-    {"accept", 0, TEXT, "PEER", MEMBER(accept), CM_FOR_EPOCH,
+    {"accept", 0, TEXT, "PEER", MEMBER(mend.accept), CM_FOR_EPOCH,
      "that peer's database was restored or created again"},
-    {"repair", 0, FLAG, NULL, MEMBER(repair), CM_FOR_VERIFY,
+    {"repair", 0, FLAG, NULL, MEMBER(mend.repair), CM_FOR_VERIFY,
      "publish again what differs"},
-    {"from", 0, TEXT, "SIDE", MEMBER(from), CM_FOR_VERIFY,
+    {"from", 0, TEXT, "SIDE", MEMBER(mend.from), CM_FOR_VERIFY,
      "with --repair: SIDE's name; what only it has is right"},
-    {"help", 'h', FLAG, NULL, MEMBER(help), CM_FOR_ALL, "show this help"},
-    {"version", 'V', FLAG, NULL, MEMBER(version), CM_FOR_ALL,
+    {"help", 'h', FLAG, NULL, MEMBER(print.help), CM_FOR_ALL, "show this help"},
+    {"version", 'V', FLAG, NULL, MEMBER(print.version), CM_FOR_ALL,
      "show the versions"},
 };
 
@@ -148,7 +147,7 @@ static cm_error_t *set_time(void *member, const option_t *option,
     }
     if (time > apr_time_from_sec(MOST_SECONDS))
         return usage(pool, "'%s' is more than a day", value);
-    /* Whole seconds, so that a short time is not none. */
+    /* Rounded up: less than a second is not 0. */
     *(int *)member = (int)apr_time_sec(time + APR_USEC_PER_SEC - 1);
     return NULL;
 }
@@ -167,12 +166,12 @@ static cm_error_t *set(sync_options_t *options, const option_t *option,
         return NULL;
     }
     CM_TRY(set_time(member, option, value, pool));
-    if (strcmp(option->name, "older-than") == 0 && !options->older_than)
+    if (strcmp(option->name, "older-than") == 0 && !options->select.older_than)
         return usage(pool, "--older-than %s is --all", value);
     return NULL;
 }
 
-/* Take the word at *I, and the one behind it when that is its argument. */
+/* Read the option at *I, and the next word when that is its argument. */
 static cm_error_t *take(sync_options_t *options, apr_array_header_t *used,
                         int *i, int argc, const char *const *argv,
                         apr_pool_t *pool)
@@ -194,7 +193,7 @@ static cm_error_t *take(sync_options_t *options, apr_array_header_t *used,
         value++;
     else if (option->argument) {
         if (*i + 1 == argc)
-            return usage(pool, "option '%s' wants a value", word);
+            return usage(pool, "option '%s' needs a value", word);
         value = argv[++*i];
     }
     APR_ARRAY_PUSH(used, const option_t *) = option;
@@ -207,7 +206,7 @@ static cm_error_t *check(const sync_options_t *options,
     const sync_command_t *command = options->command;
     int i;
 
-    if (options->help || options->version)
+    if (options->print.help || options->print.version)
         return NULL;
     for (i = 0; i < used->nelts; i++) {
         const option_t *option = APR_ARRAY_IDX(used, i, const option_t *);
@@ -221,9 +220,9 @@ static cm_error_t *check(const sync_options_t *options,
         return CM_FAIL(pool, CM_USAGE, "%s takes no '%s'", command->name,
                        APR_ARRAY_IDX(options->arguments, command->arguments_max,
                                      const char *));
-    if (options->quiet && options->verbose)
-        return usage(pool, "%s", "either --quiet or --verbose");
-    if (options->timeout < 1)
+    if (options->print.quiet && options->print.verbose)
+        return usage(pool, "%s", "--quiet and --verbose exclude each other");
+    if (options->run.timeout < 1)
         return usage(pool, "%s", "--timeout must be at least 1s");
     return NULL;
 }
@@ -238,9 +237,9 @@ cm_error_t *sync_options_read(sync_options_t **options, int argc,
 
     *options = made;
     made->config = DEFAULT_CONFIG;
-    made->timeout = DEFAULT_TIMEOUT;
-    made->warning = apr_time_from_sec(600);
-    made->critical = apr_time_from_sec(1800);
+    made->run.timeout = DEFAULT_TIMEOUT;
+    made->status.warning = apr_time_from_sec(600);
+    made->status.critical = apr_time_from_sec(1800);
     made->arguments = apr_array_make(pool, 8, sizeof(const char *));
     for (i = 1; i < argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0)
@@ -255,7 +254,7 @@ cm_error_t *sync_options_read(sync_options_t **options, int argc,
             err = failed;
     }
     CM_TRY(err);
-    if (!made->command && !made->help)
+    if (!made->command && !made->print.help)
         made->command = &sync_commands[0];
     return check(made, used, pool);
 }

@@ -12,7 +12,6 @@
 #include <apr_time.h>
 #include <json.h>
 
-#include "base/clean.h"
 #include "operate/health.h"
 
 #define PROGRAM     "communicator-sync"
@@ -80,10 +79,12 @@ static const char *shown(const sync_output_t *output, int colour,
     return *done ? apr_pstrcat(pool, done, text, NULL) : text;
 }
 
-/* Print a line. Line feeds at the beginning of FORMAT stay. */
+/* Print a line for people. Line feeds at the beginning of FORMAT stay. */
 static void print_line(const sync_output_t *output, const char *format,
                        va_list args)
 {
+    if (output->quiet || output->json)
+        return;
     for (; *format == '\n'; format++)
         putchar('\n');
     printf("%s\n", shown(output, output->colour,
@@ -95,8 +96,6 @@ void sync_output_line(const sync_output_t *output, const char *format, ...)
 {
     va_list args;
 
-    if (output->quiet || output->json)
-        return;
     va_start(args, format);
     print_line(output, format, args);
     va_end(args);
@@ -106,11 +105,9 @@ void sync_output_summary(const sync_output_t *output, const char *format, ...)
 {
     va_list args;
 
-    if (output->quiet || output->json ||
-        (!output->terminal && !output->verbose))
-        return;
     va_start(args, format);
-    print_line(output, format, args);
+    if (output->terminal || output->verbose)
+        print_line(output, format, args);
     va_end(args);
 }
 
@@ -222,6 +219,15 @@ static int width_of(const char *text)
     return width;
 }
 
+void sync_output_row(apr_array_header_t *cells, int columns,
+                     const char *const *row)
+{
+    int i;
+
+    for (i = 0; i < columns; i++)
+        APR_ARRAY_PUSH(cells, const char *) = row[i];
+}
+
 void sync_output_table(const sync_output_t *output,
                        const apr_array_header_t *cells, int columns)
 {
@@ -260,7 +266,7 @@ void sync_output_json(const sync_output_t *output, struct json_object *json)
     print_json(output, stdout, json);
 }
 
-void sync_output_result(const sync_output_t *output, struct json_object *json,
+void sync_output_result(const sync_output_t *output, json_object *json,
                         const char *format, ...)
 {
     va_list args;
@@ -270,8 +276,6 @@ void sync_output_result(const sync_output_t *output, struct json_object *json,
         return;
     }
     json_object_put(json);
-    if (output->quiet)
-        return;
     va_start(args, format);
     print_line(output, format, args);
     va_end(args);
@@ -360,14 +364,4 @@ const char *sync_output_when(apr_int64_t clock, apr_pool_t *pool)
     const char *text = sync_output_ago(clock, pool);
 
     return apr_isdigit(*text) ? apr_pstrcat(pool, text, " ago", NULL) : text;
-}
-
-const char *sync_output_paused(const char *name, apr_int64_t at,
-                               apr_pool_t *pool)
-{
-    const char *ago = sync_output_ago(at, pool);
-
-    if (strcmp(ago, "now") == 0)
-        return apr_pstrcat(pool, name, " is paused", NULL);
-    return apr_pstrcat(pool, name, " is paused for ", ago, NULL);
 }

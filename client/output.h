@@ -8,7 +8,6 @@
 #include <apr_time.h>
 
 #include "base/clean.h"
-#include "base/error.h"
 #include "record/identity.h"
 
 struct json_object;
@@ -64,6 +63,10 @@ void sync_output_error(const sync_output_t *output, const char *peer,
 void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
                          const char *what, const char *hint);
 
+/* Append the texts of ROW to the CELLS (const char *) of a table. */
+void sync_output_row(apr_array_header_t *cells, int columns,
+                     const char *const *row);
+
 /* Print a table: CELLS (const char *) in rows of COLUMNS, the first row its
  * heading; columns are as wide as they must be. */
 void sync_output_table(const sync_output_t *output,
@@ -116,9 +119,5 @@ const char *sync_output_ago(apr_int64_t clock, apr_pool_t *pool);
 
 /* Return when that was: "5 min ago", "now", "never". */
 const char *sync_output_when(apr_int64_t clock, apr_pool_t *pool);
-
-/* Return "NAME is paused", since when when that is some time ago. */
-const char *sync_output_paused(const char *name, apr_int64_t at,
-                               apr_pool_t *pool);
 
 #endif

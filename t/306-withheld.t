@@ -144,7 +144,7 @@ for my $driver (Communicator::Test::Database->drivers) {
             'Prometheus counts it');
         $run = $central->sync('verify');
         is($run->{exit}, 65, 'verify sees the difference');
-        like($run->{err}, qr/1 message withheld from it, from 5 on/,
+        like($run->{err}, qr/1 message withheld from facade, from 5 on/,
             '  and names what is withheld');
         is($central->sync('drain')->{exit} == 0, '', 'drain sees it');
 

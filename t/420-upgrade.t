@@ -139,7 +139,7 @@ sub rolling {
         '  and says why');
     my $verify = $central->sync('verify');
     is($verify->{exit}, 65, 'verify calls them parked');
-    like($verify->{err}, qr/facade: 2 messages of ours parked there: /,
+    like($verify->{err}, qr/facade: 2 messages of ours parked at facade, /,
         '  and says where they are');
     $there->run($widen{$driver});
     $central->sync_ok;
