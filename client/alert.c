@@ -126,9 +126,10 @@ static void notify(const sync_alert_t *alert, const char *event,
     cm_error_t *err;
 
     json_object_object_del(alert->memory, "untold");
-    if (!settings->notify_command || !strcmp(alert->name, CM_ALERT_NOTIFY))
+    if (!settings->client.notify_command ||
+        !strcmp(alert->name, CM_ALERT_NOTIFY))
         return;
-    err = sync_notify(settings->notify_command, event,
+    err = sync_notify(settings->client.notify_command, event,
                       alert->peer ? alert->peer : settings->name, words,
                       alert->pool);
     if (err) {

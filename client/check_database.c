@@ -229,7 +229,8 @@ void sync_check_database(sync_check_t *check)
     int i;
 
     if (!sync_check_went(check, sync_client_store(client), "database (%s)",
-                         settings->driver ? settings->driver : "none"))
+                         settings->database.driver ? settings->database.driver
+                                                   : "none"))
         return;
     check_standby(check);
     check_own(check);

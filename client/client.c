@@ -18,17 +18,17 @@ cm_error_t *sync_client_store(sync_client_t *client)
 
     if (client->store)
         return NULL;
-    if (!settings->driver || !settings->params)
+    if (!settings->database.driver || !settings->database.params)
         return cm_error_hint(
             CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
             client->pool, "add DBDriver and DBDParams to %s",
             client->options->config);
-    is_new = strcmp(settings->driver, "sqlite3") == 0 &&
-             access(settings->params, F_OK) != 0;
-    CM_TRY(cm_store_open(&client->store, settings->driver, settings->params,
-                         client->pool));
+    is_new = strcmp(settings->database.driver, "sqlite3") == 0 &&
+             access(settings->database.params, F_OK) != 0;
+    CM_TRY(cm_store_open(&client->store, settings->database.driver,
+                         settings->database.params, client->pool));
     if (is_new)
-        sync_folder_give_database(settings->params);
+        sync_folder_give_database(settings->database.params);
     return NULL;
 }
 

@@ -25,8 +25,8 @@ static void check_file(sync_check_t *check, const char *path)
 
     if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
         return;
-    if (!(info.protection & APR_FPROT_WREAD) || !settings->params ||
-        !strstr(settings->params, "pass"))
+    if (!(info.protection & APR_FPROT_WREAD) || !settings->database.params ||
+        !strstr(settings->database.params, "pass"))
         sync_check_went(check, NULL, "configuration %s", path);
     else
         sync_check_say(
@@ -67,7 +67,7 @@ static void check_last_run(sync_check_t *check, const char *name)
 /* Judge CommunicatorNotifyCommand: can it run, and did it work last time? */
 static void check_notify(sync_check_t *check)
 {
-    const char *command = check->client->settings->notify_command;
+    const char *command = check->client->settings->client.notify_command;
     apr_pool_t *pool = check->client->pool;
     sync_runs_t runs = sync_memory_runs(check->client, CM_ALERT_NOTIFY);
     cm_error_t *err = command ? sync_notify_check(command, pool) : NULL;
@@ -112,8 +112,8 @@ static void check_files(sync_check_t *check, const apr_array_header_t *peers)
     check_file(check, check->client->options->config);
     if (!connects)
         return;
-    check_directory(check, "state", settings->state_directory);
-    check_directory(check, "locks", settings->run_directory);
+    check_directory(check, "state", settings->client.state_directory);
+    check_directory(check, "locks", settings->client.run_directory);
     check_memory(check, peers);
 }
 

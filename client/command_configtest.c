@@ -9,7 +9,8 @@
 #include <json.h>
 
 #include "connect.h"
-#include "config/settings_print.h"
+#include "config/directive.h"
+#include "config/mask.h"
 
 /* Return all that is in force, as lines. */
 static cm_buffer_t *dump(const sync_client_t *client)
@@ -18,16 +19,17 @@ static cm_buffer_t *dump(const sync_client_t *client)
     apr_pool_t *pool = client->pool;
     cm_buffer_t *out = cm_buffer_create(4096, pool);
 
-    cm_settings_print(out, settings);
+    cm_directive_print(out, settings);
     cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorStateDir ",
-                                   settings->state_directory,
+                                   settings->client.state_directory,
                                    "\nCommunicatorRunDir ",
-                                   settings->run_directory, "\n", NULL));
-    if (settings->notify_command)
-        cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorNotifyCommand \"",
-                                       cm_settings_print_mask(
-                                           settings->notify_command, pool),
-                                       "\"\n", NULL));
+                                   settings->client.run_directory, "\n", NULL));
+    if (settings->client.notify_command)
+        cm_buffer_raw(
+            out, apr_pstrcat(
+                     pool, "CommunicatorNotifyCommand \"",
+                     cm_mask_passwords(settings->client.notify_command, pool),
+                     "\"\n", NULL));
     return out;
 }
 

@@ -259,13 +259,13 @@ static int report_files(const sync_client_t *client,
     const cm_settings_t *settings = client->settings;
     apr_pool_t *pool = client->pool;
     sync_alert_t *alert = sync_alert_open(client, CM_ALERT_FILES, pool);
-    cm_error_t *err = sync_folder_check(settings->state_directory,
+    cm_error_t *err = sync_folder_check(settings->client.state_directory,
                                         "CommunicatorStateDir", pool);
     int i;
 
     if (!err)
-        err = sync_folder_check(settings->run_directory, "CommunicatorRunDir",
-                                pool);
+        err = sync_folder_check(settings->client.run_directory,
+                                "CommunicatorRunDir", pool);
     for (i = 0; !err && i < peers->nelts; i++)
         err = sync_lock_check(
             client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);

@@ -13,7 +13,7 @@
 
 #include "stop.h"
 #include "base/file.h"
-#include "config/settings_print.h"
+#include "config/mask.h"
 
 #define PASSWORD_MAX 1024
 
@@ -38,12 +38,12 @@ cm_error_t *sync_connect_uri(const char **uri, int *loopback,
     if (apr_uri_parse(pool, peer->uri, &parts) != APR_SUCCESS ||
         !parts.scheme || !parts.hostname)
         return CM_FAIL(pool, CM_CONFIG, "'%s' is not an address",
-                       cm_settings_print_mask(peer->uri, pool));
+                       cm_mask_passwords(peer->uri, pool));
     *loopback = is_loopback(parts.hostname);
     if (!*loopback && !peer->insecure && strcasecmp(parts.scheme, "https") != 0)
         return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
                                      "'%s' would send the password unencrypted",
-                                     cm_settings_print_mask(peer->uri, pool)),
+                                     cm_mask_passwords(peer->uri, pool)),
                              pool, "use https://, or say insecure=yes (%s:%d)",
                              peer->place.file, peer->place.line);
     *uri = peer->uri;

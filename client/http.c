@@ -9,7 +9,7 @@
 #include <curl/curl.h>
 
 #include "base/file.h"
-#include "config/settings_print.h"
+#include "config/mask.h"
 #include "node/node.h"
 #include "http_error.h"
 #include "base/gzip.h"
@@ -362,7 +362,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     if (!http->received.head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
-                       cm_settings_print_mask(http->config->uri, pool));
+                       cm_mask_passwords(http->config->uri, pool));
     http->data[http->received.size] = '\0';
     (*reply)->data = http->data;
     (*reply)->size = http->received.size;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "config/settings_print.h"
+#include "config/mask.h"
 
 static cm_code_e code_of(CURLcode rc, int overflow)
 {
@@ -60,7 +60,7 @@ cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
                                     const sync_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
-    const char *uri = cm_settings_print_mask(config->uri, pool);
+    const char *uri = cm_mask_passwords(config->uri, pool);
     cm_code_e code = code_of(rc, overflow);
     cm_error_t *err;
 

@@ -26,7 +26,8 @@ static const char *path_of(const char *folder, const char *peer,
 cm_error_t *sync_lock_check(const sync_client_t *client, const char *peer)
 {
     apr_pool_t *pool = client->pool;
-    const char *folder = sync_folder_of(client->settings->run_directory, pool);
+    const char *folder =
+        sync_folder_of(client->settings->client.run_directory, pool);
     const char *path = path_of(folder, peer, pool);
 
     if (access(path, R_OK) == 0 || errno == ENOENT)
@@ -121,7 +122,7 @@ cm_error_t *sync_lock_take(const char **holder, const sync_client_t *client,
     int fd = -1, taken = 0;
 
     *holder = NULL;
-    CM_TRY(open_lock(&fd, client->settings->run_directory, peer, pool));
+    CM_TRY(open_lock(&fd, client->settings->client.run_directory, peer, pool));
     CM_TRY(try_lock(&taken, fd, seconds, pool));
     if (taken) {
         sign(fd);

@@ -88,7 +88,7 @@ static json_object *read_all(const char *directory, apr_pool_t *pool)
 
 cm_error_t *sync_memory_check(const sync_client_t *client)
 {
-    const char *directory = client->settings->state_directory;
+    const char *directory = client->settings->client.state_directory;
     const char *spare = spare_of(directory, client->pool);
     json_object *all;
 
@@ -100,7 +100,7 @@ cm_error_t *sync_memory_check(const sync_client_t *client)
 json_object *sync_memory_read(const sync_client_t *client, const char *name,
                               apr_pool_t *pool)
 {
-    json_object *all = read_all(client->settings->state_directory, pool);
+    json_object *all = read_all(client->settings->client.state_directory, pool);
     json_object *member;
 
     if (json_object_object_get_ex(all, name, &member) &&
@@ -199,7 +199,7 @@ static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
 cm_error_t *sync_memory_write(const sync_client_t *client, const char *name,
                               json_object *member)
 {
-    const char *directory = client->settings->state_directory;
+    const char *directory = client->settings->client.state_directory;
     apr_pool_t *pool = client->pool;
     const char *folder = sync_folder_of(directory, pool);
     const char *spare = spare_of(directory, pool);

@@ -67,7 +67,7 @@ static const char *blind(const char **hint, const sync_client_t *client,
                          const char *name)
 {
     const cm_settings_t *settings = client->settings;
-    const char *directory = settings->state_directory;
+    const char *directory = settings->client.state_directory;
     apr_interval_time_t most = client->options->status.critical;
     apr_pool_t *pool = client->pool;
     cm_error_t *err = sync_memory_check(client);

@@ -13,7 +13,7 @@
 
 #include "store/dialect.h"
 #include "config/settings.h"
-#include "config/settings_print.h"
+#include "config/directive.h"
 #include "exchange/log.h"
 
 APLOG_USE_MODULE(communicator);
@@ -160,12 +160,12 @@ void mod_check_dump(apr_pool_t *pconf, server_rec *server)
         if (!config)
             continue;
         shown = *config->settings;
-        shown.driver = word_for(each, "DBDriver", pconf);
-        shown.params = word_for(each, "DBDParams", pconf);
+        shown.database.driver = word_for(each, "DBDriver", pconf);
+        shown.database.params = word_for(each, "DBDParams", pconf);
         cm_buffer_raw(out,
                       apr_psprintf(pconf, "# %s, endpoints: %d\n",
                                    title_of(each, pconf), config->endpoints));
-        cm_settings_print(out, &shown);
+        cm_directive_print(out, &shown);
     }
     if (!out->size)
         cm_buffer_raw(out, "# CommunicatorName is not set\n");

@@ -57,8 +57,8 @@ same('directives of both programs', 15, \@directives,
 same('directives of httpd', 2, \@own,
     [section($module, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
 same('words of peers and models', 15,
-    [map { slurp("$top/lib/config/directive_$_.c")
-              =~ /(?:CM_OPTION\(|\.key = )"([a-z-]+)"/g } qw(peer model)],
+    [slurp("$top/lib/config/directive.c")
+          =~ /(?:CM_OPTION\(|\.key = )"([a-z-]+)"/g],
     [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([a-z-]+)=/mg]);
 
 my $examples = join '', @text{qw(conf/models.conf conf/communicator.conf)};

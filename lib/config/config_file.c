@@ -24,17 +24,7 @@ typedef struct reader_t {
 static cm_error_t *read_file(reader_t *reader, const char *path);
 static cm_error_t *read_path(reader_t *reader, const char *path);
 
-/* Fail for FILE: "cannot ACTION 'FILE': system's words". */
-static cm_error_t *file_error(apr_pool_t *pool, const char *action,
-                              const char *file, apr_status_t status)
-{
-    char words[120];
-
-    return CM_FAIL(pool, CM_FILE, "cannot %s '%s': %s", action, file,
-                   apr_strerror(status, words, sizeof(words)));
-}
-
-/* Fail because of the directive NAME: it is httpd's, or unknown. */
+/* Fail because the directive NAME is httpd's, or unknown. */
 static cm_error_t *refuse(const char *name, apr_pool_t *pool)
 {
     static const char *const httpd_words[] = {
@@ -58,7 +48,7 @@ static cm_error_t *refuse(const char *name, apr_pool_t *pool)
                    cm_directive_names(pool));
 }
 
-/* httpd would expand variables; here they would stay as they are. */
+/* httpd would expand variables; here they would be taken literally. */
 static cm_error_t *refuse_variables(const apr_array_header_t *words,
                                     apr_pool_t *pool)
 {
@@ -86,8 +76,7 @@ static int is_directory(const char *path, apr_pool_t *pool)
            info.filetype == APR_DIR;
 }
 
-/* Read all files that match PATTERN, in alphabetical order; fail when there are
- * none. */
+/* Read all files that match PATTERN, in alphabetical order. */
 static cm_error_t *read_matches(reader_t *reader, const char *pattern)
 {
     cm_error_t *err = NULL;
@@ -125,7 +114,7 @@ static cm_error_t *read_path(reader_t *reader, const char *path)
     return err;
 }
 
-/* Read NAME, which the file FROM includes; relative names are beside it. */
+/* Read NAME, which the file FROM includes and which is relative to it. */
 static cm_error_t *include(reader_t *reader, const char *name, const char *from)
 {
     const char *slash = strrchr(from, '/');
@@ -167,18 +156,8 @@ static cm_error_t *take_line(reader_t *reader, const char *line,
                             reader->pool);
 }
 
-/* Say in ERR that it is about the line at PLACE, unless it names a line. */
-static cm_error_t *at(cm_place_t place, cm_error_t *err, apr_pool_t *pool)
-{
-    if (!strncmp(err->message, "Syntax error", 12))
-        return err;
-    return cm_error_make(pool, err->code, err, __FILE__, __LINE__,
-                         "Syntax error on line %d of %s", place.line,
-                         place.file);
-}
-
-/* Cut the next line out of *TEXT, continued lines as one; NULL at the end.
- * *LINE counts the lines of the file. */
+/* Return the next line of *TEXT, NULL at the end. A backslash at the end of a
+ * line joins the next one to it. *LINE counts the lines of the file. */
 static char *next_line(char **text, int *line)
 {
     char *start = *text, *to = start, *from = start;
@@ -204,12 +183,13 @@ static char *next_line(char **text, int *line)
     return start;
 }
 
-/* Read the whole of PATH. */
+/* Read all of PATH. */
 static cm_error_t *slurp(char **text, const char *path, apr_pool_t *pool)
 {
     apr_size_t size = FILE_BYTES;
     apr_status_t status;
     apr_file_t *file;
+    char words[120];
 
     CM_TRY(cm_file_open(&file, path, pool));
     *text = apr_palloc(pool, size + 1);
@@ -218,7 +198,8 @@ static cm_error_t *slurp(char **text, const char *path, apr_pool_t *pool)
     if (!status)
         return CM_FAIL(pool, CM_CONFIG, "'%s' is larger than 1 MiB", path);
     if (!APR_STATUS_IS_EOF(status))
-        return file_error(pool, "read", path, status);
+        return CM_FAIL(pool, CM_FILE, "cannot read '%s': %s", path,
+                       apr_strerror(status, words, sizeof(words)));
     (*text)[size] = '\0';
     if (strlen(*text) != size)
         return CM_FAIL(pool, CM_CONFIG, "'%s' is not a text file", path);
@@ -238,20 +219,21 @@ static cm_error_t *read_file(reader_t *reader, const char *path)
         err = cm_error_copy(err, reader->pool);
     while (!err && (line = next_line(&text, &place.line))) {
         err = take_line(reader, line, place);
-        if (err)
-            err = at(place, err, reader->pool);
+        /* an included file's error names its own line */
+        if (err && strncmp(err->message, "Syntax error", 12))
+            err = cm_settings_error(place, err, reader->pool);
     }
     apr_pool_destroy(file_pool);
     return err;
 }
 
-/* communicator-sync needs the database, too; in httpd mod_dbd has it. */
+/* communicator-sync connects itself; in httpd mod_dbd does. */
 static cm_error_t *check_database(const cm_settings_t *settings,
                                   apr_pool_t *pool)
 {
-    const char *missing = !settings->driver   ? "DBDriver"
-                          : !settings->params ? "DBDParams"
-                                              : NULL;
+    const char *missing = !settings->database.driver   ? "DBDriver"
+                          : !settings->database.params ? "DBDParams"
+                                                       : NULL;
 
     if (!missing)
         return NULL;

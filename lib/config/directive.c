@@ -5,8 +5,9 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <apr_uri.h>
 
-#include "config/directive_internal.h"
+#include "config/mask.h"
 #include "config/option.h"
 
 const cm_directive_t cm_directive_table[CM_DIRECTIVE_COUNT] = {
@@ -97,23 +98,276 @@ cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
     }
 }
 
-/* Fail when DIRECTIVE does not take COUNT words. */
-static cm_error_t *check_count(const cm_directive_t *directive, int count,
-                               apr_pool_t *pool)
+static const char *const answers[] = {"no", "yes", NULL};
+
+/* --- CommunicatorPeer NAME key=value... --- */
+
+static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
 {
-    if (count >= directive->least &&
-        (!directive->most || count <= directive->most))
-        return NULL;
-    return CM_FAIL(pool, CM_CONFIG, "%s takes %s: %s %s", directive->name,
-                   directive->most == 1   ? "one word"
-                   : directive->most == 2 ? "one or two words"
-                                          : "a name and options",
-                   directive->name, directive->usage);
+    cm_peer_settings_t *peer = target;
+    apr_uri_t uri;
+
+    if (apr_uri_parse(pool, value, &uri) || !uri.scheme || !uri.hostname ||
+        (strcasecmp(uri.scheme, "https") && strcasecmp(uri.scheme, "http")))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' is not an address of the form "
+                       "https://HOST/messages.json",
+                       strchr(value, '@') ? "..." : value);
+    if (uri.user || uri.password)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "an address must not contain a password: use user= and "
+                       "password-file=");
+    if (uri.query || uri.fragment)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "an address must end with the path, without ? or #");
+    peer->uri = apr_pstrdup(pool, value);
+    return NULL;
 }
+
+static const char *print_uri(const void *target, apr_pool_t *pool)
+{
+    (void)pool;
+    return ((const cm_peer_settings_t *)target)->uri;
+}
+
+static const char *const compressions[] = {"auto", "no", "yes", NULL};
+static const char *const protocols[] = {"communicator", "gem", NULL};
+
+static const cm_option_t peer_options[] = {
+    {.key = "uri", .kind = CM_OPTION_OWN, .take = take_uri, .print = print_uri},
+    {CM_OPTION("user", TEXT, cm_peer_settings_t, user)},
+    {CM_OPTION("password-file", FILE, cm_peer_settings_t, password_file)},
+    {CM_OPTION("ca-file", FILE, cm_peer_settings_t, ca_file)},
+    {CM_OPTION("insecure", WORD, cm_peer_settings_t, insecure),
+     .words = answers, .quiet = 1},
+    {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
+     .words = compressions, .quiet = 1},
+    {CM_OPTION("protocol", WORD, cm_peer_settings_t, gem), .words = protocols,
+     .quiet = 1},
+    {.key = NULL}};
+
+static int is_loopback(const char *host)
+{
+    return !strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
+           !strcmp(host, "::1") || !strcmp(host, "[::1]");
+}
+
+/* Refuse to send the password over the network unencrypted. */
+static cm_error_t *check_secure(const cm_peer_settings_t *peer,
+                                apr_pool_t *pool)
+{
+    apr_uri_t uri;
+
+    if (!peer->uri || peer->insecure || apr_uri_parse(pool, peer->uri, &uri) ||
+        !strcasecmp(uri.scheme, "https") || is_loopback(uri.hostname))
+        return NULL;
+    return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
+                                 "'%s' would send the password unencrypted",
+                                 peer->uri),
+                         pool, "use https://, or add insecure=yes");
+}
+
+static cm_error_t *take_peer(cm_settings_t *settings, int count,
+                             const char *const *words, cm_place_t place,
+                             apr_pool_t *pool)
+{
+    cm_peer_settings_t *peer = apr_pcalloc(pool, sizeof(*peer));
+
+    CM_TRY(cm_option_node_name(&peer->name, words[0], pool));
+    peer->place = place;
+    CM_TRY_FOR(cm_option_take(peer, peer_options, count - 1, words + 1, pool),
+               pool, "peer '%s'", peer->name);
+    CM_TRY_FOR(check_secure(peer, pool), pool, "peer '%s'", peer->name);
+    APR_ARRAY_PUSH(settings->peers, cm_peer_settings_t *) = peer;
+    return NULL;
+}
+
+/* --- CommunicatorModel NAME key=value... --- */
+
+static const char *const directions[] = {"both", "receive", "publish", NULL};
+static const char *const key_kinds[] = {"mapped", "shared", NULL};
+
+static cm_error_t *take_direction(void *target, const char *value,
+                                  apr_pool_t *pool)
+{
+    cm_model_t *model = target;
+    int choice;
+
+    CM_TRY(cm_option_choice(&choice, value, directions, pool));
+    model->receives = choice != 2;
+    model->publishes = choice != 1;
+    return NULL;
+}
+
+static const char *print_direction(const void *target, apr_pool_t *pool)
+{
+    const cm_model_t *model = target;
+
+    (void)pool;
+    return directions[!model->receives ? 2 : !model->publishes];
+}
+
+static cm_error_t *take_references(void *target, const char *value,
+                                   apr_pool_t *pool)
+{
+    apr_array_header_t *pairs = apr_array_make(pool, 2, sizeof(char *));
+    cm_reference_t *reference;
+    const char *pair, *colon;
+    int i;
+
+    CM_TRY(cm_option_list(pairs, value, pool));
+    for (i = 0; i < pairs->nelts; i++) {
+        pair = APR_ARRAY_IDX(pairs, i, const char *);
+        colon = strrchr(pair, ':');
+        if (!colon || colon == pair || !cm_option_is_model_name(colon + 1))
+            return CM_FAIL(pool, CM_CONFIG,
+                           "'%s' is not COLUMN:MODEL, as in "
+                           "author_id:author",
+                           pair);
+        reference = apr_array_push(((cm_model_t *)target)->references);
+        reference->column = apr_pstrmemdup(pool, pair, colon - pair);
+        reference->model = colon + 1;
+    }
+    return NULL;
+}
+
+static const char *print_references(const void *target, apr_pool_t *pool)
+{
+    const cm_model_t *model = target;
+    const char *text = NULL;
+    int i;
+
+    for (i = 0; i < model->references->nelts; i++) {
+        const cm_reference_t *one =
+            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+
+        text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
+                           ":", one->model, NULL);
+    }
+    return text;
+}
+
+static cm_error_t *take_conflict(void *target, const char *value,
+                                 apr_pool_t *pool)
+{
+    cm_model_t *model = target;
+
+    if (!strcasecmp(value, "newest"))
+        model->conflict = CM_CONFLICT_NEWEST;
+    else if (!strcasecmp(value, "hold"))
+        model->conflict = CM_CONFLICT_HOLD;
+    else if (cm_option_is_node_name(value)) {
+        model->conflict = CM_CONFLICT_NODE;
+        model->conflict_node = apr_pstrdup(pool, value);
+    }
+    else
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' is not newest, hold or the name of a node", value);
+    return NULL;
+}
+
+static const char *print_conflict(const void *target, apr_pool_t *pool)
+{
+    const cm_model_t *model = target;
+
+    (void)pool;
+    switch (model->conflict) {
+    case CM_CONFLICT_NEWEST:
+        return "newest";
+    case CM_CONFLICT_NODE:
+        return model->conflict_node;
+    case CM_CONFLICT_HOLD:
+        break;
+    }
+    return "hold";
+}
+
+static const cm_option_t model_options[] = {
+    {CM_OPTION("table", TEXT, cm_model_t, table)},
+    {CM_OPTION("key", TEXT, cm_model_t, key)},
+    {.key = "direction",
+     .kind = CM_OPTION_OWN,
+     .take = take_direction,
+     .print = print_direction},
+    {CM_OPTION("except", NAMES, cm_model_t, except)},
+    {CM_OPTION("only", NAMES, cm_model_t, only)},
+    {.key = "references",
+     .kind = CM_OPTION_OWN,
+     .take = take_references,
+     .print = print_references},
+    {CM_OPTION("keys", WORD, cm_model_t, shared_keys), .words = key_kinds},
+    {CM_OPTION("match", NAMES, cm_model_t, match)},
+    {.key = "conflict",
+     .kind = CM_OPTION_OWN,
+     .take = take_conflict,
+     .print = print_conflict},
+    {CM_OPTION("deletes", WORD, cm_model_t, deletes), .words = answers},
+    {.key = NULL}};
+
+/* "blog_post" -> "BlogPost", as Rails names the class. */
+static const char *camelize(const char *name, apr_pool_t *pool)
+{
+    char *type = apr_palloc(pool, strlen(name) + 1);
+    char *to = type;
+    int upper = 1;
+
+    for (; *name; name++) {
+        if (*name == '_' && name[1]) {
+            name++;
+            upper = 1;
+        }
+        *to++ = upper ? apr_toupper(*name) : *name;
+        upper = 0;
+    }
+    *to = '\0';
+    return type;
+}
+
+static cm_model_t *create_model(const char *name, cm_place_t place,
+                                apr_pool_t *pool)
+{
+    cm_model_t *model = apr_pcalloc(pool, sizeof(*model));
+
+    model->name = apr_pstrdup(pool, name);
+    model->type = camelize(name, pool);
+    model->key = "id";
+    model->receives = model->publishes = 1;
+    model->except = apr_array_make(pool, 2, sizeof(const char *));
+    model->only = apr_array_make(pool, 2, sizeof(const char *));
+    model->match = apr_array_make(pool, 2, sizeof(const char *));
+    model->references = apr_array_make(pool, 2, sizeof(cm_reference_t));
+    model->conflict = CM_CONFLICT_NEWEST;
+    model->deletes = 1;
+    model->place = place;
+    return model;
+}
+
+static cm_error_t *take_model(cm_settings_t *settings, int count,
+                              const char *const *words, cm_place_t place,
+                              apr_pool_t *pool)
+{
+    cm_model_t *model;
+
+    if (!cm_option_is_model_name(words[0]))
+        return CM_FAIL(
+            pool, CM_CONFIG,
+            "'%s' is not a model name (lower case letters, digits, '_')",
+            words[0]);
+    model = create_model(words[0], place, pool);
+    CM_TRY_FOR(cm_option_take(model, model_options, count - 1, words + 1, pool),
+               pool, "model '%s'", model->name);
+    if (!model->table)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "model '%s' has no table=", model->name);
+    APR_ARRAY_PUSH(settings->models, cm_model_t *) = model;
+    return NULL;
+}
+
+/* --- directives with one value --- */
 
 static cm_error_t *take_batch(void *target, const char *value, apr_pool_t *pool)
 {
-    return cm_option_number(&((cm_settings_t *)target)->batch_messages, value,
+    return cm_option_number(&((cm_settings_t *)target)->batch.messages, value,
                             1, 100000, pool);
 }
 
@@ -121,8 +375,8 @@ static const char *print_batch(const void *target, apr_pool_t *pool)
 {
     const cm_settings_t *settings = target;
 
-    return apr_psprintf(pool, "%d %" APR_INT64_T_FMT, settings->batch_messages,
-                        settings->batch_bytes);
+    return apr_psprintf(pool, "%d %" APR_INT64_T_FMT, settings->batch.messages,
+                        settings->batch.bytes);
 }
 
 static const char *const flags[] = {"Off", "On", NULL};
@@ -134,8 +388,10 @@ static const char *const forever[] = {"forever", NULL};
  * elsewhere. */
 static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
     [CM_DIRECTIVE_NAME] = {CM_OPTION("", NODE, cm_settings_t, name)},
-    [CM_DIRECTIVE_DRIVER] = {CM_OPTION("", TEXT, cm_settings_t, driver)},
-    [CM_DIRECTIVE_PARAMS] = {CM_OPTION("", TEXT, cm_settings_t, params)},
+    [CM_DIRECTIVE_DRIVER] = {CM_OPTION("", TEXT, cm_settings_t,
+                                       database.driver)},
+    [CM_DIRECTIVE_PARAMS] = {CM_OPTION("", TEXT, cm_settings_t,
+                                       database.params)},
     [CM_DIRECTIVE_REQUIRE_TLS] = {CM_OPTION("", WORD, cm_settings_t,
                                             require_tls),
                                   .words = flags},
@@ -152,11 +408,11 @@ static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
     [CM_DIRECTIVE_RETAIN] = {CM_OPTION("", TIME, cm_settings_t, retain),
                              .words = forever, .none = -1},
     [CM_DIRECTIVE_STATE_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
-                                          state_directory)},
+                                          client.state_directory)},
     [CM_DIRECTIVE_RUN_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
-                                        run_directory)},
+                                        client.run_directory)},
     [CM_DIRECTIVE_NOTIFY_COMMAND] = {CM_OPTION("", TEXT, cm_settings_t,
-                                               notify_command)},
+                                               client.notify_command)},
 };
 
 static cm_error_t *set_value(cm_settings_t *settings, cm_directive_e id,
@@ -169,8 +425,22 @@ static cm_error_t *set_value(cm_settings_t *settings, cm_directive_e id,
         return CM_FAIL(pool, CM_CONFIG, "the value is empty");
     CM_TRY(cm_option_set(settings, &values[id], words[0], pool));
     if (id == CM_DIRECTIVE_BATCH && count > 1)
-        return cm_option_size(&settings->batch_bytes, words[1], pool);
+        return cm_option_size(&settings->batch.bytes, words[1], pool);
     return NULL;
+}
+
+/* Fail when DIRECTIVE does not take COUNT words. */
+static cm_error_t *check_count(const cm_directive_t *directive, int count,
+                               apr_pool_t *pool)
+{
+    if (count >= directive->least &&
+        (!directive->most || count <= directive->most))
+        return NULL;
+    return CM_FAIL(pool, CM_CONFIG, "%s takes %s: %s %s", directive->name,
+                   directive->most == 1   ? "one word"
+                   : directive->most == 2 ? "one or two words"
+                                          : "a name and options",
+                   directive->name, directive->usage);
 }
 
 cm_error_t *cm_directive_set(cm_settings_t *settings,
@@ -181,10 +451,10 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
     CM_TRY(check_count(directive, count, pool));
     switch (directive->id) {
     case CM_DIRECTIVE_PEER:
-        CM_TRY(cm_directive_peer_take(settings, count, words, place, pool));
+        CM_TRY(take_peer(settings, count, words, place, pool));
         break;
     case CM_DIRECTIVE_MODEL:
-        CM_TRY(cm_directive_model_take(settings, count, words, place, pool));
+        CM_TRY(take_model(settings, count, words, place, pool));
         break;
     default:
         CM_TRY_FOR(set_value(settings, directive->id, count, words, pool), pool,
@@ -194,8 +464,59 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
     return NULL;
 }
 
-const char *cm_directive_text(const cm_settings_t *settings, cm_directive_e id,
-                              apr_pool_t *pool)
+/* --- printing --- */
+
+/* Print the line of the directive ID, unless it has no value or only the client
+ * reads it. */
+static void print_value(cm_buffer_t *out, const cm_settings_t *settings,
+                        cm_directive_e id)
 {
-    return values[id].key ? cm_option_text(settings, &values[id], pool) : NULL;
+    const cm_directive_t *directive = &cm_directive_table[id];
+    const char *text;
+
+    if (!values[id].key || directive->reader == CM_READER_CLIENT)
+        return;
+    text = cm_option_text(settings, &values[id], out->pool);
+    if (!text)
+        return;
+    if (id == CM_DIRECTIVE_PARAMS)
+        text = apr_pstrcat(out->pool, "\"", cm_mask_passwords(text, out->pool),
+                           "\"", NULL);
+    cm_buffer_raw(
+        out, apr_pstrcat(out->pool, directive->name, " ", text, "\n", NULL));
+}
+
+/* Print the line of the peer or model TARGET, and where it was declared. */
+static void print_declaration(cm_buffer_t *out, cm_directive_e id,
+                              const char *name, const void *target,
+                              const cm_option_t *options, cm_place_t place)
+{
+    cm_buffer_raw(out, cm_directive_table[id].name);
+    cm_buffer_raw(out, " ");
+    cm_buffer_raw(out, name);
+    cm_option_print(out, target, options);
+    cm_buffer_raw(
+        out, apr_psprintf(out->pool, "  # %s:%d\n", place.file, place.line));
+}
+
+void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings)
+{
+    int i;
+
+    for (i = 0; i < CM_DIRECTIVE_COUNT; i++)
+        print_value(out, settings, i);
+    for (i = 0; i < settings->peers->nelts; i++) {
+        const cm_peer_settings_t *peer =
+            APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
+
+        print_declaration(out, CM_DIRECTIVE_PEER, peer->name, peer,
+                          peer_options, peer->place);
+    }
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *model =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        print_declaration(out, CM_DIRECTIVE_MODEL, model->name, model,
+                          model_options, model->place);
+    }
 }

@@ -1,8 +1,10 @@
-/* The directives, for both programs: cut lines into words, and set what the
- * words say. The table of directives is in directives.h. */
+/* The directives, for both programs: split lines into words, set what the words
+ * say, and print settings as lines. The table of directives is in directives.h.
+ */
 #ifndef CM_CONFIG_DIRECTIVE_H
 #define CM_CONFIG_DIRECTIVE_H
 
+#include "base/buffer.h"
 #include "config/settings.h"
 
 typedef enum cm_directive_e {
@@ -33,10 +35,10 @@ extern const cm_directive_t cm_directive_table[CM_DIRECTIVE_COUNT];
 /* Return the directive of that name in any case, or NULL. */
 const cm_directive_t *cm_directive_find(const char *name);
 
-/* Return the names of all directives, ", " between. */
+/* Return the names of all directives, separated by ", ". */
 const char *cm_directive_names(apr_pool_t *pool);
 
-/* Cut LINE into WORDS (const char *) as httpd does: blanks separate words,
+/* Split LINE into WORDS (const char *) as httpd does: blanks separate words,
  * '...' or "..." encloses a word with blanks, a backslash escapes a quote or a
  * backslash. Fails with CM_CONFIG when a quote is not closed. */
 cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
@@ -44,16 +46,18 @@ cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
 
 /* Set in SETTINGS what the COUNT words after DIRECTIVE at PLACE say; all is
  * copied into POOL. A later line replaces an earlier one, but peers and models
- * are added. Fails with CM_CONFIG; the message names the bad word and the known
- * ones, the caller adds the place. The caller handles CM_DIRECTIVE_INCLUDE. */
+ * are added. Fails with CM_CONFIG; the message names the bad word and the valid
+ * ones, and the caller adds the place. The caller handles CM_DIRECTIVE_INCLUDE.
+ */
 cm_error_t *cm_directive_set(cm_settings_t *settings,
                              const cm_directive_t *directive, int count,
                              const char *const *words, cm_place_t place,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the value of the directive ID as it would be written. NULL: it has
- * none, or does not set a single value. */
-const char *cm_directive_text(const cm_settings_t *settings, cm_directive_e id,
-                              apr_pool_t *pool);
+/* Print SETTINGS as configuration lines, defaults included; comments say where
+ * peers and models were declared. What only communicator-sync reads is left
+ * out, passwords are masked. For `communicator-sync configtest --dump` and
+ * httpd's -D DUMP_COMMUNICATOR. */
+void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings);
 
 #endif

@@ -15,12 +15,11 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
     settings->models = apr_array_make(pool, 8, sizeof(cm_model_t *));
     settings->require_tls = 1;
     settings->max_body = 16 * 1024 * 1024;
-    settings->batch_messages = 800;
-    settings->batch_bytes = 1024 * 1024;
+    settings->batch = (cm_batch_settings_t){800, 1024 * 1024};
     settings->on_error = CM_ON_ERROR_PARK;
     settings->retain = apr_time_from_sec(30 * 86400);
-    settings->state_directory = "/var/lib/communicator";
-    settings->run_directory = "/run/communicator";
+    settings->client.state_directory = "/var/lib/communicator";
+    settings->client.run_directory = "/run/communicator";
     return settings;
 }
 
@@ -34,18 +33,17 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
     merged->member = over->member
 
     OVERLAY(NAME, name);
-    OVERLAY(DRIVER, driver);
-    OVERLAY(PARAMS, params);
+    OVERLAY(DRIVER, database.driver);
+    OVERLAY(PARAMS, database.params);
     OVERLAY(REQUIRE_TLS, require_tls);
     OVERLAY(MAX_BODY, max_body);
-    OVERLAY(BATCH, batch_messages);
-    OVERLAY(BATCH, batch_bytes);
+    OVERLAY(BATCH, batch);
     OVERLAY(ON_ERROR, on_error);
     OVERLAY(EXPECT_EVERY, expect_every);
     OVERLAY(RETAIN, retain);
-    OVERLAY(STATE_DIR, state_directory);
-    OVERLAY(RUN_DIR, run_directory);
-    OVERLAY(NOTIFY_COMMAND, notify_command);
+    OVERLAY(STATE_DIR, client.state_directory);
+    OVERLAY(RUN_DIR, client.run_directory);
+    OVERLAY(NOTIFY_COMMAND, client.notify_command);
 #undef OVERLAY
     merged->peers = apr_array_append(pool, base->peers, over->peers);
     merged->models = apr_array_append(pool, base->models, over->models);
@@ -126,5 +124,135 @@ const char *cm_settings_model_reference(const cm_model_t *model,
         if (!strcmp(reference->column, column))
             return reference->model;
     }
+    return NULL;
+}
+
+/* --- checks that need more than one line --- */
+
+cm_error_t *cm_settings_error(cm_place_t place, const cm_error_t *cause,
+                              apr_pool_t *pool)
+{
+    return cm_error_make(pool, cause->code, cause, __FILE__, __LINE__,
+                         "Syntax error on line %d of %s", place.line,
+                         place.file);
+}
+
+/* Fail because WHAT was declared at EARLIER, too. */
+static cm_error_t *twice(const char *what, cm_place_t earlier, apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_CONFIG,
+                   "%s is declared twice (first on line %d of %s)", what,
+                   earlier.line, earlier.file);
+}
+
+/* Compare PEER with OTHER, which was declared before it. */
+static cm_error_t *compare_peers(const cm_peer_settings_t *peer,
+                                 const cm_peer_settings_t *other,
+                                 apr_pool_t *pool)
+{
+    if (!strcmp(peer->name, other->name))
+        return twice(apr_psprintf(pool, "peer '%s'", peer->name), other->place,
+                     pool);
+    if (!peer->uri && !other->uri && peer->user && other->user &&
+        !strcmp(peer->user, other->user))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "peers '%s' and '%s' log in as the same user '%s'",
+                       other->name, peer->name, peer->user);
+    return NULL;
+}
+
+static cm_error_t *check_peer(const cm_settings_t *settings, int index,
+                              apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = settings->peers;
+    const cm_peer_settings_t *peer =
+        APR_ARRAY_IDX(peers, index, const cm_peer_settings_t *);
+    int i;
+
+    if (!strcmp(peer->name, settings->name))
+        return CM_FAIL(pool, CM_CONFIG, "peer '%s' has the name of this node",
+                       peer->name);
+    for (i = 0; i < index; i++)
+        CM_TRY(compare_peers(
+            peer, APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *), pool));
+    return NULL;
+}
+
+/* Compare MODEL with OTHER, which was declared before it. */
+static cm_error_t *compare_models(const cm_model_t *model,
+                                  const cm_model_t *other, apr_pool_t *pool)
+{
+    int same_table = !strcmp(model->table, other->table);
+
+    if (!strcmp(model->name, other->name))
+        return twice(apr_psprintf(pool, "model '%s'", model->name),
+                     other->place, pool);
+    if (same_table || !strcmp(model->type, other->type))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "models '%s' and '%s' share the %s '%s'", other->name,
+                       model->name, same_table ? "table" : "type",
+                       same_table ? model->table : model->type);
+    return NULL;
+}
+
+/* Check that the models and the node that MODEL names are declared. */
+static cm_error_t *check_names(const cm_settings_t *settings,
+                               const cm_model_t *model, apr_pool_t *pool)
+{
+    const cm_reference_t *reference;
+    int i;
+
+    for (i = 0; i < model->references->nelts; i++) {
+        reference = &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+        if (!cm_settings_model(settings, reference->model))
+            return CM_FAIL(pool, CM_CONFIG,
+                           "references=%s:%s names a model that is not "
+                           "declared",
+                           reference->column, reference->model);
+    }
+    if (model->conflict == CM_CONFLICT_NODE &&
+        strcmp(model->conflict_node, settings->name) &&
+        !cm_settings_peer(settings, model->conflict_node))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "conflict=%s is neither a peer nor this node ('%s')",
+                       model->conflict_node, settings->name);
+    return NULL;
+}
+
+static cm_error_t *check_model(const cm_settings_t *settings, int index,
+                               apr_pool_t *pool)
+{
+    const apr_array_header_t *models = settings->models;
+    const cm_model_t *model = APR_ARRAY_IDX(models, index, const cm_model_t *);
+    int i;
+
+    CM_TRY_FOR(check_names(settings, model, pool), pool, "model '%s'",
+               model->name);
+    for (i = 0; i < index; i++)
+        CM_TRY(compare_models(
+            model, APR_ARRAY_IDX(models, i, const cm_model_t *), pool));
+    return NULL;
+}
+
+cm_error_t *cm_settings_check(const cm_settings_t *settings, apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = settings->peers;
+    const apr_array_header_t *models = settings->models;
+    cm_error_t *err;
+    int i;
+
+    if (!settings->name)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG, "CommunicatorName is missing"), pool,
+            "give this node a name: CommunicatorName NAME");
+    for (i = 0; i < peers->nelts; i++)
+        if ((err = check_peer(settings, i, pool)))
+            return cm_settings_error(
+                APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->place, err,
+                pool);
+    for (i = 0; i < models->nelts; i++)
+        if ((err = check_model(settings, i, pool)))
+            return cm_settings_error(
+                APR_ARRAY_IDX(models, i, const cm_model_t *)->place, err, pool);
     return NULL;
 }

@@ -1,8 +1,9 @@
-/* What an operator configured: node name, database, peers, models, limits.
+/* What an operator configured: the node's name, database, peers, models,
+ * limits.
  *
- * The module has one for each virtual host, communicator-sync one from its
- * file. Strings live in the pool that cm_settings_create() got. Nothing changes
- * after reading, so threads share it. */
+ * The module has settings for each virtual host, communicator-sync those of its
+ * file. Strings live in the pool given to cm_settings_create(). Nothing changes
+ * after reading, so threads share the settings. */
 #ifndef CM_CONFIG_SETTINGS_H
 #define CM_CONFIG_SETTINGS_H
 
@@ -18,7 +19,7 @@ typedef struct cm_place_t {
 } cm_place_t;
 
 typedef enum cm_compress_e {
-    CM_COMPRESS_AUTO, /* not on this host itself */
+    CM_COMPRESS_AUTO, /* unless the peer is on this host */
     CM_COMPRESS_NO,
     CM_COMPRESS_YES
 } cm_compress_e;
@@ -26,12 +27,12 @@ typedef enum cm_compress_e {
 /* Another node, as configured here. */
 typedef struct cm_peer_settings_t {
     const char *name;
-    const char *uri;           /* NULL: it connects to us */
-    const char *user;          /* we log in as / it logs in as */
+    const char *uri;           /* NULL: it connects to this node */
+    const char *user;          /* this node logs in as; without uri: the peer */
     const char *password_file; /* NULL: none */
     const char *ca_file;       /* NULL: the system's */
-    int insecure;              /* insecure=yes: http:// beyond loopback too */
-    int compress;              /* a cm_compress_e: bodies both ways */
+    int insecure;              /* insecure=yes: http:// to other hosts */
+    int compress;              /* a cm_compress_e */
     int gem;                   /* protocol=gem: it may be a gem */
     cm_place_t place;
 } cm_peer_settings_t;
@@ -71,37 +72,57 @@ typedef enum cm_on_error_e {
     CM_ON_ERROR_STOP
 } cm_on_error_e;
 
+/* For mod_dbd; NULL in httpd, where mod_dbd reads them. */
+typedef struct cm_database_settings_t {
+    const char *driver; /* DBDriver */
+    const char *params; /* DBDParams */
+} cm_database_settings_t;
+
+/* CommunicatorBatch: the most that is sent at once. */
+typedef struct cm_batch_settings_t {
+    int messages;
+    apr_int64_t bytes;
+} cm_batch_settings_t;
+
+/* What only communicator-sync reads. */
+typedef struct cm_client_settings_t {
+    const char *state_directory; /* CommunicatorStateDir: runs, alerts */
+    const char *run_directory;   /* CommunicatorRunDir: locks */
+    const char *notify_command;  /* CommunicatorNotifyCommand; NULL: none */
+} cm_client_settings_t;
+
 typedef struct cm_settings_t {
-    const char *name;            /* CommunicatorName */
-    const char *driver, *params; /* DBDriver, DBDParams; NULL in httpd */
-    apr_array_header_t *peers;   /* cm_peer_settings_t *, in file order */
-    apr_array_header_t *models;  /* cm_model_t *, in file order */
-    int require_tls;             /* CommunicatorRequireTLS */
-    apr_int64_t max_body;        /* CommunicatorMaxBody, bytes */
-    int batch_messages;          /* CommunicatorBatch */
-    apr_int64_t batch_bytes;
+    const char *name; /* CommunicatorName */
+    cm_database_settings_t database;
+    apr_array_header_t *peers;  /* cm_peer_settings_t *, in file order */
+    apr_array_header_t *models; /* cm_model_t *, in file order */
+    int require_tls;            /* CommunicatorRequireTLS */
+    apr_int64_t max_body;       /* CommunicatorMaxBody, bytes */
+    cm_batch_settings_t batch;
     cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
     apr_interval_time_t retain;       /* CommunicatorRetain; -1: forever */
-    const char *state_directory;      /* client: status file, alerts */
-    const char *run_directory;        /* client: locks */
-    const char *notify_command;       /* client; NULL: none */
-    apr_uint32_t given;               /* bit per cm_directive_e that was read */
+    cm_client_settings_t client;
+    apr_uint32_t given; /* bit per cm_directive_e that was read */
 } cm_settings_t;
 
-/* Return settings with all defaults, without peers and models. */
+/* Return the defaults, without peers and models. */
 cm_settings_t *cm_settings_create(apr_pool_t *pool);
 
-/* Return BASE with what OVER sets instead, in POOL; peers and models of OVER
- * are added. For virtual hosts. */
+/* Return BASE with what OVER sets instead; peers and models of OVER are added.
+ * For virtual hosts. */
 cm_settings_t *cm_settings_merge(const cm_settings_t *base,
                                  const cm_settings_t *over, apr_pool_t *pool);
 
-/* Check what a single line cannot show: the name is set, no model or peer comes
- * twice, references= names models, no two models share a table, conflict= names
- * a known node. Fails with CM_CONFIG, naming file and line. */
+/* Check what a single line cannot show: the name is set, no model or peer is
+ * declared twice, references= names models, no two models share a table,
+ * conflict= names a known node. Fails with CM_CONFIG, naming file and line. */
 cm_error_t *cm_settings_check(const cm_settings_t *settings,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return CAUSE as an error of the line at PLACE, in httpd's form. */
+cm_error_t *cm_settings_error(cm_place_t place, const cm_error_t *cause,
+                              apr_pool_t *pool);
 
 /* Return the model or peer of that name, or NULL. */
 const cm_model_t *cm_settings_model(const cm_settings_t *settings,
@@ -113,8 +134,8 @@ const cm_peer_settings_t *cm_settings_peer(const cm_settings_t *settings,
 const cm_peer_settings_t *
 cm_settings_peer_of_user(const cm_settings_t *settings, const char *user);
 
-/* Return whether MODEL carries COLUMN (only=, except=); the key column is
- * carried only with keys=shared. */
+/* Return whether MODEL sends and receives COLUMN (only=, except=). The key
+ * column is carried only with keys=shared. */
 int cm_settings_model_carries(const cm_model_t *model, const char *column);
 
 /* Return the model that COLUMN of MODEL refers to, or NULL. */

@@ -52,7 +52,7 @@ static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
     const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(
         pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
-        pull->received + 1, pull->limit, settings->batch_bytes);
+        pull->received + 1, pull->limit, settings->batch.bytes);
 
     return cm_pull_ask(reply, pull, query, pool);
 }
@@ -143,7 +143,7 @@ static cm_error_t *receive_all(apr_int64_t *received, cm_session_t *session,
                                const apr_array_header_t *all,
                                apr_pool_t *scratch_pool)
 {
-    int most = session->node->settings->batch_messages;
+    int most = session->node->settings->batch.messages;
     int first, count;
     apr_pool_t *iterpool;
 
@@ -189,7 +189,7 @@ static cm_error_t *receive_reply(int *more, cm_pull_t *pull,
 static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
 {
     apr_int64_t before_pulled = pull->session->totals.pulled;
-    const int most = pull->session->node->settings->batch_messages;
+    const int most = pull->session->node->settings->batch.messages;
     cm_reply_t *reply;
     cm_error_t *err = fetch(&reply, pull, pool);
 
@@ -219,7 +219,7 @@ static cm_error_t *confirm(cm_pull_t *pull, apr_pool_t *pool)
 cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_pull_t pull = {.session = session,
-                      .limit = session->node->settings->batch_messages};
+                      .limit = session->node->settings->batch.messages};
     apr_int64_t first;
     apr_pool_t *iterpool;
     int more = 1;

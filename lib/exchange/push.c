@@ -354,8 +354,8 @@ static void begin(cm_push_t *push, cm_session_t *session)
     const cm_settings_t *settings = session->node->settings;
 
     push->session = session;
-    push->limits.messages = settings->batch_messages;
-    push->limits.bytes = settings->batch_bytes;
+    push->limits.messages = settings->batch.messages;
+    push->limits.bytes = settings->batch.bytes;
     push->after = session->peer->confirmed;
     push->told = push->noted = session->peer->confirmed;
     push->unstamped = 1;

@@ -73,9 +73,9 @@ static cm_error_t *lower(apr_int64_t *limit, const cm_exchange_t *exchange,
 
 static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
 {
-    apr_int64_t messages = exchange->settings->batch_messages;
+    apr_int64_t messages = exchange->settings->batch.messages;
 
-    limits->bytes = exchange->settings->batch_bytes;
+    limits->bytes = exchange->settings->batch.bytes;
     if (!exchange->gem) {
         CM_TRY(lower(&messages, exchange, "limit"));
         CM_TRY(lower(&limits->bytes, exchange, "bytes"));

@@ -26,8 +26,8 @@ static cm_error_t *check(apr_pool_t *pool)
 
 static void set_limits(sim_world_t *world, const sim_step_t *step)
 {
-    world->nodes[step->node].settings->batch_messages = step->limit;
-    world->nodes[step->peer].settings->batch_messages = step->limit;
+    world->nodes[step->node].settings->batch.messages = step->limit;
+    world->nodes[step->peer].settings->batch.messages = step->limit;
 }
 
 /* A run of both directions, or of one. */

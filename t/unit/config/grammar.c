@@ -9,7 +9,7 @@
 #include "config/config_file.h"
 #include "config/directive.h"
 #include "config/option.h"
-#include "config/settings_print.h"
+#include "config/mask.h"
 #include "node/node.h"
 #include "../tap.h"
 #include "record/clocks.h"
@@ -228,8 +228,8 @@ static void test_settings(apr_pool_t *pool)
         diag_text("error", cm_error_text(err, pool));
         return;
     }
-    is_str(settings->driver, "pgsql", "DBDriver");
-    is_str(settings->params, "host=/run dbname=x", "DBDParams");
+    is_str(settings->database.driver, "pgsql", "DBDriver");
+    is_str(settings->database.params, "host=/run dbname=x", "DBDParams");
     is_str(settings->name, "central", "names of directives in any case");
     peer = cm_settings_peer(settings, "facade");
     is_str(peer->uri, "https://www.example.com/m", "uri=");
@@ -241,16 +241,16 @@ static void test_settings(apr_pool_t *pool)
            "the peer of a user");
     ok(!peer->gem && cm_settings_peer(settings, "other")->gem,
        "protocol=gem, of the peer that says so");
-    is_int(settings->batch_messages, 7, "CommunicatorBatch");
-    is_int(settings->batch_bytes, 2048, "  its bytes");
+    is_int(settings->batch.messages, 7, "CommunicatorBatch");
+    is_int(settings->batch.bytes, 2048, "  its bytes");
     is_int(settings->max_body, 1048576, "CommunicatorMaxBody");
     is_int(settings->on_error, CM_ON_ERROR_STOP, "CommunicatorOnError");
     is_int(settings->require_tls, 0, "CommunicatorRequireTLS");
     is_int(settings->expect_every, 600000000, "CommunicatorExpectEvery");
     is_int(settings->retain, -1, "CommunicatorRetain");
-    is_str(settings->state_directory, "/s", "CommunicatorStateDir");
-    is_str(settings->run_directory, "/r", "CommunicatorRunDir");
-    is_str(settings->notify_command, "mail -s x root",
+    is_str(settings->client.state_directory, "/s", "CommunicatorStateDir");
+    is_str(settings->client.run_directory, "/r", "CommunicatorRunDir");
+    is_str(settings->client.notify_command, "mail -s x root",
            "CommunicatorNotifyCommand");
 }
 
@@ -270,7 +270,7 @@ static void test_merge(apr_pool_t *pool)
         abort();
     merged = cm_settings_merge(base, over, pool);
     is_str(merged->name, "b", "merge: the inner name");
-    is_int(merged->batch_messages, 9, "merge: what only the outer sets");
+    is_int(merged->batch.messages, 9, "merge: what only the outer sets");
     is_int(merged->require_tls, 0, "merge: what only the inner sets");
     ok(cm_settings_model(merged, "m") && cm_settings_model(merged, "n"),
        "merge: the models of both");
@@ -417,7 +417,7 @@ static void test_secrets(apr_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
-        is_str(cm_settings_print_mask(secrets[i].text, pool), secrets[i].masked,
+        is_str(cm_mask_passwords(secrets[i].text, pool), secrets[i].masked,
                "%s is masked", secrets[i].text);
 }
 
