@@ -8,7 +8,6 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "connect.h"
 #include "config/directive.h"
 #include "config/mask.h"
 
@@ -52,18 +51,8 @@ static void print_json(const sync_client_t *client, const cm_buffer_t *lines)
 
 cm_error_t *sync_command_configtest(sync_client_t *client)
 {
-    const apr_array_header_t *peers = client->settings->peers;
     const cm_buffer_t *lines = dump(client);
-    const char *uri;
-    int i, loopback;
 
-    for (i = 0; i < peers->nelts; i++) {
-        const cm_peer_settings_t *peer =
-            APR_ARRAY_IDX(peers, i, cm_peer_settings_t *);
-
-        if (peer->uri)
-            CM_TRY(sync_connect_uri(&uri, &loopback, peer, client->pool));
-    }
     if (client->output->json)
         print_json(client, lines);
     else if (client->options->print.dump)

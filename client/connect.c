@@ -1,7 +1,6 @@
 /* A session with a peer over HTTP: see connect.h. */
 #include "connect.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,45 +12,19 @@
 
 #include "stop.h"
 #include "base/file.h"
-#include "config/mask.h"
 
 #define PASSWORD_MAX 1024
 
-/* Whether HOST is an address of this host; not a name that begins like one.
- * libcurl connects to "localhost" without a DNS lookup. */
-static int is_loopback(const char *host)
-{
-    struct in_addr address;
-
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-        strcmp(host, "[::1]") == 0)
-        return 1;
-    return inet_pton(AF_INET, host, &address) == 1 &&
-           strncmp(host, "127.", 4) == 0;
-}
-
-cm_error_t *sync_connect_uri(const char **uri, int *loopback,
-                             const cm_peer_settings_t *peer, apr_pool_t *pool)
+/* Return the uri= of PEER, with the path "/messages.json" when it has none. */
+static const char *complete(const cm_peer_settings_t *peer, apr_pool_t *pool)
 {
     apr_uri_t parts;
 
-    if (apr_uri_parse(pool, peer->uri, &parts) != APR_SUCCESS ||
-        !parts.scheme || !parts.hostname)
-        return CM_FAIL(pool, CM_CONFIG, "'%s' is not an address",
-                       cm_mask_passwords(peer->uri, pool));
-    *loopback = is_loopback(parts.hostname);
-    if (!*loopback && !peer->insecure && strcasecmp(parts.scheme, "https") != 0)
-        return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
-                                     "'%s' would send the password unencrypted",
-                                     cm_mask_passwords(peer->uri, pool)),
-                             pool, "use https://, or say insecure=yes (%s:%d)",
-                             peer->place.file, peer->place.line);
-    *uri = peer->uri;
-    if (!parts.path || strcmp(parts.path, "/") == 0) {
-        parts.path = apr_pstrdup(pool, "/messages.json");
-        *uri = apr_uri_unparse(pool, &parts, 0);
-    }
-    return NULL;
+    apr_uri_parse(pool, peer->uri, &parts);
+    if (parts.path && strcmp(parts.path, "/") != 0)
+        return peer->uri;
+    parts.path = apr_pstrdup(pool, "/messages.json");
+    return apr_uri_unparse(pool, &parts, 0);
 }
 
 static cm_error_t *file_failed(const char *path, apr_status_t rv,
@@ -148,12 +121,12 @@ cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
 
     *secret = NULL;
     config->peer = peer;
+    config->uri = complete(peer, pool);
     config->timeout = client->options->run.timeout;
     config->reply_limit = own->max_body < INT_MAX ? own->max_body : INT_MAX;
     config->headers = apr_table_make(pool, 8);
-    CM_TRY(sync_connect_uri(&config->uri, &config->loopback, peer, pool));
     config->packs = peer->compress == CM_COMPRESS_AUTO
-                        ? !config->loopback
+                        ? !peer->loopback
                         : peer->compress == CM_COMPRESS_YES;
     if (peer->user)
         *secret = read_password(&config->password, peer, pool);

@@ -10,13 +10,6 @@
 #include "client.h"
 #include "http.h"
 
-/* Give the uri= of PEER in POOL, with the path "/messages.json" when it has
- * none. *LOOPBACK is whether it leads to this host. Fails with CM_CONFIG when
- * the password would cross the network unencrypted. */
-cm_error_t *sync_connect_uri(const char **uri, int *loopback,
-                             const cm_peer_settings_t *peer,
-                             apr_pool_t *pool) CM_UNUSED_RESULT;
-
 /* Open a session of CLIENT's node with PEER, which shows its progress. Nothing
  * is sent yet. Fails with CM_CONFIG, CM_FILE, and as cm_session_load(). */
 cm_error_t *sync_connect(cm_session_t **session, const sync_client_t *client,

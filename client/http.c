@@ -9,7 +9,6 @@
 #include <curl/curl.h>
 
 #include "base/file.h"
-#include "config/mask.h"
 #include "node/node.h"
 #include "http_error.h"
 #include "base/gzip.h"
@@ -172,7 +171,7 @@ static void set_options(sync_http_t *http)
     long timeout = config->timeout;
 
     set_protocols(curl, config->uri);
-    if (config->loopback)
+    if (config->peer->loopback)
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
@@ -362,7 +361,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     if (!http->received.head_done)
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
-                       cm_mask_passwords(http->config->uri, pool));
+                       http->config->uri);
     http->data[http->received.size] = '\0';
     (*reply)->data = http->data;
     (*reply)->size = http->received.size;

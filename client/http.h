@@ -19,8 +19,7 @@ typedef struct sync_http_t sync_http_t;
 /* How to talk to the peer. */
 typedef struct sync_http_config_t {
     const cm_peer_settings_t *peer;
-    const char *uri;        /* from sync_uri_check() */
-    int loopback;           /* uri leads to this host */
+    const char *uri;        /* of the peer, with a path */
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
     apr_size_t reply_limit; /* bytes of a reply's body, unpacked */

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "config/mask.h"
-
 static cm_code_e code_of(CURLcode rc, int overflow)
 {
     switch (rc) {
@@ -60,7 +58,7 @@ cm_error_t *sync_http_error_explain(CURLcode rc, const char *words,
                                     const sync_proxy_t *proxy, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = config->peer;
-    const char *uri = cm_mask_passwords(config->uri, pool);
+    const char *uri = config->uri;
     cm_code_e code = code_of(rc, overflow);
     cm_error_t *err;
 

@@ -103,23 +103,15 @@ static const option_t known[] = {
 
 #define KNOWN ((int)(sizeof(known) / sizeof(*known)))
 
-static const option_t *find_name(const char *name, size_t size)
+/* Find the option of that name, or (LETTER not 0) of that letter. */
+static const option_t *find(const char *name, size_t size, char letter)
 {
     int i;
 
     for (i = 0; i < KNOWN; i++)
-        if (strlen(known[i].name) == size &&
-            strncmp(known[i].name, name, size) == 0)
-            return &known[i];
-    return NULL;
-}
-
-static const option_t *find_letter(char letter)
-{
-    int i;
-
-    for (i = 0; i < KNOWN; i++)
-        if (known[i].letter == letter)
+        if (letter ? known[i].letter == letter
+                   : strlen(known[i].name) == size &&
+                         strncmp(known[i].name, name, size) == 0)
             return &known[i];
     return NULL;
 }
@@ -181,10 +173,10 @@ static cm_error_t *take(sync_options_t *options, apr_array_header_t *used,
 
     if (word[1] == '-') {
         value = strchr(word, '=');
-        option = find_name(word + 2, strcspn(word + 2, "="));
+        option = find(word + 2, strcspn(word + 2, "="), 0);
     }
     else {
-        option = find_letter(word[1]);
+        option = find(NULL, 0, word[1]);
         value = word[2] ? word + 1 : NULL;
     }
     if (!option || (value && !option->argument))

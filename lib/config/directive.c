@@ -1,6 +1,7 @@
 /* The directives: see directive.h. */
 #include "config/directive.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include <apr_lib.h>
@@ -102,6 +103,18 @@ static const char *const answers[] = {"no", "yes", NULL};
 
 /* --- CommunicatorPeer NAME key=value... --- */
 
+/* Return whether HOST is an address of this host, not a name that only begins
+ * like one. libcurl connects to "localhost" without a DNS lookup. */
+static int is_loopback(const char *host)
+{
+    struct in_addr address;
+
+    return !strcasecmp(host, "localhost") || !strcmp(host, "::1") ||
+           !strcmp(host, "[::1]") ||
+           (inet_pton(AF_INET, host, &address) == 1 &&
+            !strncmp(host, "127.", 4));
+}
+
 static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
 {
     cm_peer_settings_t *peer = target;
@@ -121,6 +134,7 @@ static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
         return CM_FAIL(pool, CM_CONFIG,
                        "an address must end with the path, without ? or #");
     peer->uri = apr_pstrdup(pool, value);
+    peer->loopback = is_loopback(uri.hostname);
     return NULL;
 }
 
@@ -146,20 +160,12 @@ static const cm_option_t peer_options[] = {
      .quiet = 1},
     {.key = NULL}};
 
-static int is_loopback(const char *host)
-{
-    return !strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
-           !strcmp(host, "::1") || !strcmp(host, "[::1]");
-}
-
 /* Refuse to send the password over the network unencrypted. */
 static cm_error_t *check_secure(const cm_peer_settings_t *peer,
                                 apr_pool_t *pool)
 {
-    apr_uri_t uri;
-
-    if (!peer->uri || peer->insecure || apr_uri_parse(pool, peer->uri, &uri) ||
-        !strcasecmp(uri.scheme, "https") || is_loopback(uri.hostname))
+    if (!peer->uri || peer->loopback || peer->insecure ||
+        !strncasecmp(peer->uri, "https:", 6))
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
                                  "'%s' would send the password unencrypted",

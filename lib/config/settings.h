@@ -28,6 +28,7 @@ typedef enum cm_compress_e {
 typedef struct cm_peer_settings_t {
     const char *name;
     const char *uri;           /* NULL: it connects to this node */
+    int loopback;              /* uri leads to this host */
     const char *user;          /* this node logs in as; without uri: the peer */
     const char *password_file; /* NULL: none */
     const char *ca_file;       /* NULL: the system's */
