@@ -14,8 +14,8 @@ const sync_command_t sync_commands[] = {
     {"pull", sync_command_sync_pull, CM_FOR_SYNC, 0, "",
      "fetch and apply what changed there", ""},
     {"status", sync_command_status, CM_FOR_STATUS, 0, "[--nagios|--prometheus]",
-     "show how both sides stand",
-     "\nWhat the peer says of itself is as of the last pull.\n"},
+     "show the state of both sides",
+     "\nFigures of the peer are those of the last pull.\n"},
     {"check", sync_command_check, CM_FOR_REMOTE, 0, "",
      "test the whole way, and say what to do", ""},
     {"migrate", sync_command_migrate, CM_FOR_MIGRATE, 1,
@@ -24,31 +24,28 @@ const sync_command_t sync_commands[] = {
      "\nMay be run again at any time, and after any failure. Changes that are "
      "made\nbetween --drop-triggers and the next migrate are not published.\n"},
     {"publish", sync_command_publish, CM_FOR_PUBLISH, -1,
-     "MODEL [ID...|--all|--where SQL]", "enqueue records: first load, repair",
-     "\nThe records go out with their old clocks: nothing newer is "
-     "overwritten.\n"},
+     "MODEL [ID...|--all|--where SQL]", "queue records: first load, repair",
+     "\nThe records keep their clocks, so nothing newer is overwritten.\n"},
     {"verify", sync_command_verify, CM_FOR_REMOTE | CM_FOR_VERIFY, -1,
      "[MODEL...] [--repair [--from SIDE]]",
      "prove that both sides hold the same records",
-     "\nReads both databases in small parts, and may run beside everything "
-     "else. Exits\nwith 65 when records differ, with 75 when some are only "
-     "under way.\n"},
+     "\nReads both databases in small parts, and may run at any time. Exits "
+     "with 65 when\nrecords differ, with 75 when some are only under way.\n"},
     {"parked", sync_command_parked, 0, 0, "",
      "list the messages that cannot be applied or sent, and why", ""},
     {"retry", sync_command_parked_retry, CM_FOR_LOCK, -1, "[PEER ID...]",
-     "apply what is parked now, send what is withheld",
-     "\nWith IDs a person has decided: conflict=hold lets them pass. sent:ID "
-     "is "
-     "a message\nof this node that is withheld from PEER.\n"},
+     "try again to apply what is parked and send what is withheld",
+     "\nMessages named by ID are applied even where conflict=hold parks them. "
+     "sent:ID is\na message of this node that is withheld from PEER.\n"},
     {"discard", sync_command_parked_discard, CM_FOR_LOCK, -1, "PEER ID...",
      "give up on messages that are parked or withheld",
-     "\nThey are kept in communicator_conflicts. What waits behind them goes "
-     "on.\n"},
+     "\nThey are kept in communicator_conflicts. Messages that wait behind "
+     "them go on.\n"},
     {"explain", sync_command_explain, 0, 3, "MODEL [ORIGIN] ID",
-     "tell the story of one record",
+     "show what happened to one record",
      "\nID is the key here; with ORIGIN, the id on that node.\n"},
     {"pause", sync_command_pause, CM_FOR_REMOTE, 0, "",
-     "let nothing move, here and at the peers", ""},
+     "stop all messages, here and at the peers", ""},
     {"resume", sync_command_pause_end, CM_FOR_REMOTE, 0, "",
      "go on after pause", ""},
     {"drain", sync_command_drain, CM_FOR_DRAIN | CM_FOR_REMOTE | CM_FOR_LOCK, 0,
@@ -58,13 +55,12 @@ const sync_command_t sync_commands[] = {
     {"purge", sync_command_purge, CM_FOR_PURGE, 0,
      "[--older-than AGE|--all] [--force]",
      "remove messages that have done their work",
-     "\nOnly what every peer has confirmed, unless --force. Runs do it too, as "
-     "\nCommunicatorRetain says.\n"},
+     "\nOnly what every peer has confirmed, unless --force. CommunicatorRetain "
+     "says what\nruns purge by themselves.\n"},
     {"epoch", sync_command_epoch, CM_FOR_EPOCH, 0, "[--new|--accept PEER]",
-     "show which histories are known, or begin another",
+     "show which histories are known, or begin a new one",
      "\nAfter a database was restored from a backup or created again: --new "
-     "there, "
-     "--accept\nat its peers, then publish all records at both.\n"},
+     "there, --accept\nat its peers, then publish all records at both.\n"},
     {"configtest", sync_command_configtest, CM_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},
     {NULL, NULL, 0, 0, NULL, NULL, NULL}};

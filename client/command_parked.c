@@ -49,7 +49,7 @@ static const char *const hints[] = {
     "a proxy, or the peer's httpd, refuses them: see its limits "
     "(client_max_body_size of nginx, LimitRequestBody of httpd), its firewall "
     "rules and its log",
-    "they cannot be read here: communicator-sync check tells more"};
+    "they cannot be read here: communicator-sync check shows why"};
 
 static const char *refuser_cell(const void *row, apr_pool_t *pool)
 {

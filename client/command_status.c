@@ -1,4 +1,4 @@
-/* status: how both sides stand. */
+/* status: the state of both sides. */
 #include "command.h"
 
 #include <apr_strings.h>

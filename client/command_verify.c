@@ -329,7 +329,7 @@ static cm_error_t *open_session(cm_session_t **session,
     if ((*session)->kind == CM_PEER_OURS)
         return NULL;
     return CM_FAIL(client->pool, CM_PROTOCOL,
-                   "the peer is a gem, which cannot tell what it holds");
+                   "the peer is a gem, which cannot say what it holds");
 }
 
 /* Warn of messages that do not arrive by themselves: their records differ until

@@ -1,4 +1,4 @@
-/* Where runs keep what they need: see folder.h. */
+/* Where runs keep files: see folder.h. */
 #include "folder.h"
 
 #include <errno.h>
@@ -11,11 +11,11 @@
 
 #include <apr_strings.h>
 
-/* Whose the folders are that root makes, where packages or the guide made that
- * user. */
+/* Folders that root makes belong to this user, which the packages, or a reader
+ * of the guide, make. */
 #define USER "_communicator"
 
-/* Make the folder PATH, for the user who is to run the program. */
+/* Make the folder PATH for the user that is to run the program. */
 static int make_folder(const char *path, mode_t mode)
 {
     const struct passwd *user;
@@ -26,7 +26,7 @@ static int make_folder(const char *path, mode_t mode)
     return !user || chown(path, user->pw_uid, user->pw_gid) == 0;
 }
 
-/* Return whether PATH can be written, making it when it is not there; if not,
+/* Return whether the folder PATH, made if necessary, can be written; if not,
  * errno says why. */
 static int is_usable(const char *path)
 {
@@ -35,8 +35,8 @@ static int is_usable(const char *path)
     return errno == ENOENT && make_folder(path, 0755);
 }
 
-/* Make PATH for this user alone, or return whether it is so already: in /tmp
- * anybody may have made it. */
+/* Return whether the folder PATH is this user's alone: in /tmp anybody may have
+ * made it. With MAKE it is made. */
 static int is_private(const char *path, int make)
 {
     struct stat info;
@@ -85,14 +85,14 @@ cm_error_t *sync_folder_check(const char *configured, const char *directive,
     spare = sync_folder_spare(configured, 1, pool);
     if (spare)
         meanwhile =
-            apr_pstrcat(pool, "; until then '", spare, "' serves", NULL);
+            apr_pstrcat(pool, "; until then '", spare, "' is used", NULL);
     return cm_error_hint(err, pool,
                          "make it for the user that runs communicator-sync: "
                          "install -d -o USER %s%s",
                          configured, meanwhile);
 }
 
-/* Look at the folder of PATH; returns whether there is one. */
+/* Stat the folder of the file PATH; return whether there is one. */
 static int stat_folder(struct stat *folder, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -112,7 +112,7 @@ void sync_folder_give_database(const char *path)
     if (geteuid() == 0 && stat_folder(&folder, path) && folder.st_uid != 0 &&
         lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == 0 &&
         lchown(path, folder.st_uid, folder.st_gid) != 0)
-        return; /* the next run of that user says so */
+        return; /* the next run of that user fails, and reports it */
 }
 
 void sync_folder_give(int fd, const char *path)
@@ -122,7 +122,7 @@ void sync_folder_give(int fd, const char *path)
     if (!stat_folder(&folder, path) || fstat(fd, &file) != 0 ||
         file.st_uid != geteuid())
         return;
-    /* What cannot be given stays as it is: other users' runs then say so. */
+    /* If this fails, runs of other users fail and report it. */
     if (fchmod(fd, folder.st_mode & 0666) != 0)
         return;
     if (geteuid() == 0 && folder.st_uid != 0 &&
@@ -137,7 +137,7 @@ int sync_folder_open(const char *path)
     if (fd >= 0)
         sync_folder_give(fd, path);
     else if (errno == EACCES || errno == EROFS)
-        /* of another user: a lock can be taken by whoever may read it */
+        /* Another user's: whoever may read a file may lock it. */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     return fd;
 }

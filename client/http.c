@@ -49,7 +49,7 @@ struct sync_http_t {
     received_t received;
     char *data;       /* kept from one reply to the next ... */
     apr_size_t room;  /* ... of this size */
-    int takes_gzip;   /* the peer says so ... */
+    int takes_gzip;   /* the peer accepts packed bodies ... */
     int refused_gzip; /* ... but something refused it */
     char error[CURL_ERROR_SIZE];
 };

@@ -1,4 +1,4 @@
-/* communicator-sync: pushes and pulls messages, and is the operator's tool. */
+/* communicator-sync: pushes and pulls messages; the tool of operators. */
 #include <stdio.h>
 #ifdef __GLIBC__
 #include <malloc.h>

@@ -17,10 +17,10 @@
 static cm_error_t *failed(const char *command, const char *why,
                           apr_pool_t *pool)
 {
-    return cm_error_hint(
-        CM_FAIL(pool, CM_FILE, "CommunicatorNotifyCommand '%s': %s", command,
-                why),
-        pool, "what it was to report is reported again by the next run");
+    return cm_error_hint(CM_FAIL(pool, CM_FILE,
+                                 "CommunicatorNotifyCommand '%s': %s", command,
+                                 why),
+                         pool, "the next run tries again to report the same");
 }
 
 static apr_status_t start(apr_proc_t *process, const char *command,
@@ -49,7 +49,8 @@ static apr_status_t start(apr_proc_t *process, const char *command,
                            (const char *const *)all->elts, NULL, how, pool);
 }
 
-/* Wait for its end, but not for ever; return why it failed, or NULL. */
+/* Wait for the end of PROCESS, but not for ever. Return why it failed, or NULL.
+ */
 static const char *wait_for(apr_proc_t *process, apr_pool_t *pool)
 {
     apr_time_t end = apr_time_now() + apr_time_from_sec(MOST_SECONDS);
@@ -95,7 +96,7 @@ cm_error_t *sync_notify_check(const char *command, apr_pool_t *pool)
 
     if (apr_tokenize_to_argv(command, &words, pool) != APR_SUCCESS || !*words)
         return failed(command, "it names no program", pool);
-    /* Without a slash the shell's PATH finds it, which cron's may not. */
+    /* A name without a slash is looked up in PATH, which differs under cron. */
     if (!strchr(*words, '/') || access(*words, X_OK) == 0)
         return NULL;
     return failed(command, strerror(errno), pool);

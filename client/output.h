@@ -1,6 +1,6 @@
 /* What a person sees: results on stdout, problems on stderr. Colour only on a
- * terminal and without NO_COLOR. All text is cleaned here (base/clean.h),
- * whoever wrote it; the colours of sync_output_paint() stay. */
+ * terminal and without NO_COLOR. All text that is printed is cleaned here
+ * (base/clean.h), except for the colours of sync_output_paint(). */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
@@ -12,7 +12,7 @@
 
 struct json_object;
 
-/* What takes a progress bar away. */
+/* Removes a progress bar. */
 #define CM_PROGRESS_WIPE "\r\033[K"
 
 typedef struct sync_output_t {
@@ -23,7 +23,7 @@ typedef struct sync_output_t {
     int progress;     /* stderr is a terminal: a progress bar may be drawn */
     const char *what; /* the progress shown at present, NULL: none */
     apr_time_t began, drawn;
-    apr_int64_t first;   /* done when it began */
+    apr_int64_t first;   /* how much was done when it began */
     apr_pool_t *scratch; /* cleared with each line */
 } sync_output_t;
 
@@ -34,17 +34,17 @@ typedef enum sync_verdict_e {
     CM_VERDICT_FAIL
 } sync_verdict_e;
 
-/* Look at the terminal and the options given. */
+/* Create the output, by the terminal and the options given. */
 sync_output_t *sync_output_create(int quiet, int verbose, int json,
                                   apr_pool_t *pool);
 
-/* Print a result that was asked for, a line for people; not with --quiet, nor
- * with --json. */
+/* Print a line of a result, for people: not with --quiet or --json. */
 void sync_output_line(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print a line that is worth something only to a person who watches: on a
- * terminal, or with --verbose. */
+/* Print a line that matters only to a person who watches: on a terminal, or
+ * with
+ * --verbose. */
 void sync_output_summary(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -67,8 +67,8 @@ void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
 void sync_output_row(apr_array_header_t *cells, int columns,
                      const char *const *row);
 
-/* Print a table: CELLS (const char *) in rows of COLUMNS, the first row its
- * heading; columns are as wide as they must be. */
+/* Print a table: CELLS (const char *) in rows of COLUMNS. The first row is the
+ * heading. */
 void sync_output_table(const sync_output_t *output,
                        const apr_array_header_t *cells, int columns);
 

@@ -7,8 +7,8 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
-/* Return the variable that libcurl looks up for URI, or NULL when none of them
- * is set. HTTP_PROXY is left out, for CGI sets it from a header. */
+/* Return the variable that libcurl reads for URI, or NULL when none is set. It
+ * ignores HTTP_PROXY, which CGI sets from a header. */
 static const char *variable_for(const char *uri)
 {
     static const char *const names[] = {
@@ -38,7 +38,7 @@ static const char *masked(const char *address, apr_pool_t *pool)
                        "***", at, NULL);
 }
 
-/* Take "Uses proxy env variable https_proxy == 'http://...'". */
+/* Parse "Uses proxy env variable https_proxy == 'http://...'". */
 static void take(sync_proxy_t *proxy, char *text)
 {
     static const char begin[] = "Uses proxy env variable ";

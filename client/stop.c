@@ -1,4 +1,4 @@
-/* Being asked to stop: see stop.h. */
+/* Stopping: see stop.h. */
 #include "stop.h"
 
 #include <signal.h>
@@ -6,10 +6,10 @@
 
 #include <apr_time.h>
 
-/* A signal handler has nowhere else to leave word. */
+/* The signal that came, or 0. A handler can only set a global variable. */
 static volatile sig_atomic_t asked;
 
-/* When the run has had its time; 0: never. */
+/* When the time of the run is up; 0: never. */
 static apr_time_t end_of_run;
 
 static void on_signal(int number)
@@ -41,11 +41,11 @@ int sync_stop_is_late(void)
 
 cm_error_t *sync_stop_check(apr_pool_t *pool)
 {
-    if (!asked && sync_stop_is_late())
+    if (asked)
+        return CM_FAIL(pool, CM_INTERRUPTED,
+                       "stopped by a signal, between two batches");
+    if (sync_stop_is_late())
         return CM_FAIL(pool, CM_INTERRUPTED,
                        "the time is up (--max-time), the next run goes on");
-    if (!asked)
-        return NULL;
-    return CM_FAIL(pool, CM_INTERRUPTED,
-                   "stopped by a signal, between two batches");
+    return NULL;
 }

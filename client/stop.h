@@ -1,6 +1,6 @@
-/* Being asked to stop: SIGTERM, SIGINT and --max-time end a run between two
- * batches. A second signal ends it at once; the database rolls back what is
- * open. */
+/* Stopping: SIGTERM, SIGINT and --max-time end a run between two batches. A
+ * second signal ends it at once; the database rolls back the open transaction.
+ */
 #ifndef STOP_H
 #define STOP_H
 
@@ -9,7 +9,7 @@
 /* Catch the signals from now on. */
 void sync_stop_catch(void);
 
-/* From SECONDS on from now sync_stop_check() fails too; 0: never. */
+/* Let sync_stop_check() fail once SECONDS have passed; 0: never. */
 void sync_stop_after(int seconds);
 
 /* Return whether that time is up. */
