@@ -6,10 +6,10 @@
 
 #include <apr_strings.h>
 
+#include "operate/health.h"
 #include "command.h"
 #include "folder.h"
 #include "lock.h"
-#include "operate/health.h"
 
 cm_error_t *sync_client_store(sync_client_t *client)
 {

@@ -5,9 +5,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "exchange/run.h"
 #include "connect.h"
 #include "stop.h"
-#include "exchange/run.h"
 
 /* Rounds in which nothing moves although messages wait in a queue. */
 #define MOST_IDLE 3

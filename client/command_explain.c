@@ -6,8 +6,8 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "listing.h"
 #include "operate/explain.h"
+#include "listing.h"
 
 static const char *changed_cell(const void *row, apr_pool_t *pool)
 {

@@ -8,9 +8,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "listing.h"
 #include "outbox/withheld.h"
 #include "operate/parked.h"
+#include "listing.h"
 
 #define MOST_LISTED 1000
 #define MOST_TOLD   10

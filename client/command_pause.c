@@ -3,8 +3,8 @@
 
 #include <json.h>
 
-#include "connect.h"
 #include "operate/pause.h"
+#include "connect.h"
 
 static void report(const sync_client_t *client, const char *name, int pause)
 {

@@ -3,9 +3,9 @@
 
 #include <json.h>
 
-#include "stop.h"
 #include "record/clocks.h"
 #include "operate/purge.h"
+#include "stop.h"
 
 static cm_error_t *on_progress(void *baton, apr_int64_t removed,
                                apr_pool_t *pool)

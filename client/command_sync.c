@@ -6,15 +6,15 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "operate/pause.h"
+#include "operate/purge.h"
+#include "exchange/run.h"
 #include "alert.h"
 #include "connect.h"
 #include "folder.h"
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
-#include "operate/pause.h"
-#include "operate/purge.h"
-#include "exchange/run.h"
 
 #define RETAIN_EVERY                                                           \
     600             /* seconds between two purges by CommunicatorRetain        \

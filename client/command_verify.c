@@ -6,10 +6,10 @@
 #include <apr_strings.h>
 #include <json.h>
 
-#include "connect.h"
-#include "listing.h"
 #include "operate/health.h"
 #include "exchange/ask.h"
+#include "connect.h"
+#include "listing.h"
 
 /* So many records that differ are listed; --verbose and --json list all. */
 #define SHOWN 20

@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 
-#include "stop.h"
 #include "base/file.h"
+#include "stop.h"
 
 #define PASSWORD_MAX 1024
 

@@ -9,10 +9,9 @@
 #include <curl/curl.h>
 
 #include "base/file.h"
-#include "node/node.h"
-#include "http_error.h"
 #include "base/gzip.h"
 #include "record/clocks.h"
+#include "node/node.h"
 
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
@@ -342,6 +341,103 @@ static int is_unreached(const sync_http_t *http)
     return http->request.result != CURLE_OK && size == 0;
 }
 
+/* Return the code of the error for RC; OVERFLOW: the reply was too large. */
+static cm_code_e code_of(CURLcode rc, int overflow)
+{
+    switch (rc) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return CM_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_USE_SSL_FAILED:
+        return CM_TLS;
+    case CURLE_SSL_CACERT_BADFILE:
+        return CM_FILE;
+    case CURLE_WRITE_ERROR:
+        return overflow ? CM_TOO_LARGE : CM_PROTOCOL;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return CM_PROTOCOL;
+    default:
+        return CM_NETWORK;
+    }
+}
+
+/* Return what to do about TLS that failed with PEER for the reason in WORDS. */
+static const char *tls_hint(const char *words, const cm_peer_settings_t *peer,
+                            apr_pool_t *pool)
+{
+    const char *file = peer->place.file;
+    int line = peer->place.line;
+
+    if (strstr(words, "expired"))
+        return "renew the certificate of the peer's httpd, unless this host's "
+               "clock is wrong";
+    if (strstr(words, "not yet valid"))
+        return "is the clock of this host right?";
+    if (strstr(words, "subject name"))
+        return apr_psprintf(
+            pool, "uri= must name the host as its certificate does (%s:%d)",
+            file, line);
+    return apr_psprintf(pool,
+                        "name the authority that signed the peer's "
+                        "certificate with ca-file= (%s:%d)",
+                        file, line);
+}
+
+/* Return what to do about the failure CODE; NULL: nothing is known. */
+static const char *hint_of(const sync_http_t *http, cm_code_e code,
+                           const char *words, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *peer = http->config->peer;
+    CURLcode rc = http->request.result;
+
+    if (code == CM_TOO_LARGE)
+        return "raise CommunicatorMaxBody on this side";
+    if (code == CM_TLS)
+        return tls_hint(words, peer, pool);
+    if (code == CM_FILE)
+        return peer->ca_file
+                   ? "does the file of ca-file= exist, and is it PEM?"
+                   : "install the authorities' certificates (Debian: "
+                     "ca-certificates), or name a file of them with ca-file=";
+    if (http->proxy->used && code == CM_NETWORK)
+        return apr_psprintf(pool,
+                            "requests go through the proxy %s (%s): is it "
+                            "running, and does it let this host through?",
+                            http->proxy->address, http->proxy->used);
+    if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
+        return apr_psprintf(pool,
+                            "is the peer's httpd running, and is uri= right "
+                            "(%s:%d)?",
+                            peer->place.file, peer->place.line);
+    return NULL;
+}
+
+/* Return the error of a request that failed. */
+static cm_error_t *failure(const sync_http_t *http, apr_pool_t *pool)
+{
+    const sync_http_config_t *config = http->config;
+    CURLcode rc = http->request.result;
+    cm_code_e code = code_of(rc, http->received.overflow);
+    const char *words = *http->error ? http->error : curl_easy_strerror(rc);
+    const char *hint = hint_of(http, code, words, pool);
+    cm_error_t *err;
+
+    if (code == CM_TOO_LARGE)
+        err =
+            CM_FAIL(pool, code,
+                    "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
+                    config->uri, config->reply_limit);
+    else
+        err = CM_FAIL(pool, code, "%s: %s", config->uri, words);
+    return hint ? cm_error_hint(err, pool, "%s", hint) : err;
+}
+
 static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
                           apr_pool_t *pool)
 {
@@ -354,9 +450,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     (*reply)->unreached = is_unreached(http);
     leave(http);
     if (http->request.result != CURLE_OK)
-        return sync_http_error_explain(http->request.result, http->error,
-                                       http->received.overflow, http->config,
-                                       http->proxy, pool);
+        return failure(http, pool);
     /* curl takes a reply that was cut in its head for a complete one */
     if (!http->received.head_done)
         return CM_FAIL(pool, CM_NETWORK,

@@ -1,4 +1,4 @@
-/* HTTP towards one peer. Only http.c, http_error.[ch] and proxy.c know libcurl.
+/* HTTP towards one peer. Only http.c and proxy.c know libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, and the size of a reply is
