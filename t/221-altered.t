@@ -99,7 +99,7 @@ sub dropped_column {
                 'migrate --drop-triggers says what it does');
             is($run->{exit}, 0, '  and works');
             $run = $node->sync('check');
-            like($run->{out}, qr/triggers of 'posts' are not there/,
+            like($run->{out}, qr/triggers of 'posts' are missing/,
                 '  which check knows');
         }
         works($database, $sql, 'a column is dropped');

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include "record/canonical.h"
-#include "record/fit.h"
+
+#include "record/keys.h"
 
 static const cm_found_t nothing;
 
@@ -137,20 +137,6 @@ const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry)
     return NULL;
 }
 
-const char *cm_directory_add_key(cm_run_t *run, const cm_table_t *table,
-                                 const char *key, cm_bulk_t *keys)
-{
-    cm_value_t value = {CM_TEXT, key, strlen(key)};
-    cm_datum_t datum;
-
-    if (cm_fit_value(&datum, table->key, value,
-                     cm_dialect_of_store(run->node->store), run->pool))
-        return NULL;
-    cm_bulk_add(keys, datum);
-    return cm_canonical_key(table, key, cm_dialect_of_store(run->node->store),
-                            run->pool);
-}
-
 /* Find the mappings of ROWS (keys), if they may be those of other lives. */
 static cm_error_t *find_owners(apr_hash_t **owners, cm_run_t *run,
                                const cm_model_t *model, const cm_rows_t *rows)
@@ -180,10 +166,8 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
                                 apr_hash_t *of_model, apr_pool_t *scratch_pool)
 {
     apr_array_header_t *list = list_entries(of_model, scratch_pool);
-    const cm_bulk_column_t column = {table->key->quoted, table->key->type};
-    cm_bulk_t *keys =
-        cm_bulk_create(table->quoted, &column, 1, 1, scratch_pool);
-    apr_hash_t *by_key = apr_hash_make(scratch_pool), *owners;
+    cm_keys_t *keys = cm_keys_create(run->node->store, table, scratch_pool);
+    apr_hash_t *owners;
     cm_rows_t *rows;
     int i;
 
@@ -192,24 +176,17 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
         const char *probe = entry->found->local_id || entry->record
                                 ? NULL
                                 : cm_directory_probe(run, entry);
-        const char *key =
-            probe ? cm_directory_add_key(run, table, probe, keys) : NULL;
 
-        if (key)
-            apr_hash_set(by_key, key, APR_HASH_KEY_STRING, entry);
+        if (probe)
+            cm_keys_add(keys, probe, entry, 1);
     }
-    if (!cm_bulk_rows(keys))
+    CM_TRY(cm_keys_select(&rows, keys, NULL, 0, run->pool));
+    if (!rows->count)
         return NULL;
-    CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
-                          0, run->pool));
     CM_TRY(find_owners(&owners, run, table->model, rows));
     for (i = 0; i < rows->count; i++) {
         const char *key = cm_cell_text(rows, i, 0);
-        cm_entry_t *entry = apr_hash_get(
-            by_key,
-            cm_canonical_key(table, key, cm_dialect_of_store(run->node->store),
-                             scratch_pool),
-            APR_HASH_KEY_STRING);
+        cm_entry_t *entry = cm_keys_find(keys, key);
 
         if (entry && !is_other_life(entry, owners, key))
             cm_directory_set(run, entry, NULL, 0, key);

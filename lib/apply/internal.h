@@ -187,11 +187,6 @@ cm_error_t *cm_directory_refresh(cm_run_t *run,
  * with shared keys, or when it was made here. NULL: it has none. */
 const char *cm_directory_probe(const cm_run_t *run, const cm_entry_t *entry);
 
-/* Append KEY, as text, as a row of KEYS and return its canonical form
- * (cm_canonical_key()). NULL: the key column cannot hold it. */
-const char *cm_directory_add_key(cm_run_t *run, const cm_table_t *table,
-                                 const char *key, cm_bulk_t *keys);
-
 /* Find parents that are here without a mapping. */
 cm_error_t *cm_directory_find_parents(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_UNUSED_RESULT;

@@ -7,8 +7,8 @@
 
 #include <apr_strings.h>
 
-#include "record/canonical.h"
 #include "record/captured.h"
+#include "record/keys.h"
 #include "outbox/stamp.h"
 
 #define STAMP_LIMIT 1000
@@ -120,77 +120,50 @@ static const char *wanted_id(const cm_run_t *run, const cm_record_t *record)
     return cm_directory_probe(run, record->entry);
 }
 
-/* Rows of one table that are to be locked. */
-typedef struct asking_t {
-    const cm_table_t *table;
-    cm_bulk_t *keys;
-    apr_hash_t *records; /* key -> cm_record_t * */
-} asking_t;
-
-static asking_t *asking_of(apr_hash_t *askings, const cm_table_t *table,
-                           apr_pool_t *pool)
+/* Return the keys of TABLE that are to be locked, of ALL. */
+static cm_keys_t *keys_of(apr_hash_t *all, cm_store_t *store,
+                          const cm_table_t *table, apr_pool_t *pool)
 {
-    asking_t *asking =
-        apr_hash_get(askings, table->model->name, APR_HASH_KEY_STRING);
-    cm_bulk_column_t *column;
+    cm_keys_t *keys =
+        apr_hash_get(all, table->model->name, APR_HASH_KEY_STRING);
 
-    if (asking)
-        return asking;
-    column = apr_palloc(pool, sizeof(*column));
-    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
-    asking = apr_palloc(pool, sizeof(*asking));
-    asking->table = table;
-    asking->keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
-    asking->records = apr_hash_make(pool);
-    apr_hash_set(askings, table->model->name, APR_HASH_KEY_STRING, asking);
-    return asking;
+    if (!keys) {
+        keys = cm_keys_create(store, table, pool);
+        apr_hash_set(all, table->model->name, APR_HASH_KEY_STRING, keys);
+    }
+    return keys;
 }
 
-static int ask_row(cm_run_t *run, cm_record_t *record, apr_hash_t *askings,
-                   apr_pool_t *pool)
+/* Add the row of RECORD to ALL if it has to be locked. Returns whether it has.
+ * If two records have the same key, the row is that of the mapped one. */
+static int add_wanted(cm_run_t *run, cm_record_t *record, apr_hash_t *all,
+                      apr_pool_t *pool)
 {
     const char *id = wanted_id(run, record);
-    asking_t *asking;
-    const char *key;
 
     if (!id || (record->row->wanted && !strcmp(record->row->wanted, id)))
         return 0;
     cm_lock_set_row(run, record, id, NULL, record->row->local_id);
-    asking = asking_of(askings, record->table, pool);
-    key = cm_directory_add_key(run, record->table, id, asking->keys);
-    if (!key)
-        return 0;
-    if (record->entry->found->mapping ||
-        !apr_hash_get(asking->records, key, APR_HASH_KEY_STRING))
-        apr_hash_set(asking->records, key, APR_HASH_KEY_STRING, record);
-    return 1;
+    return cm_keys_add(keys_of(all, run->node->store, record->table, pool), id,
+                       record, record->entry->found->mapping != NULL);
 }
 
-static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
-                             apr_pool_t *scratch_pool)
+static cm_error_t *lock_rows(cm_run_t *run, const cm_keys_t *keys)
 {
-    const char *wanted = apr_pstrcat(scratch_pool, asking->table->key_text,
-                                     ", ", asking->table->capture, NULL);
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, asking->keys, NULL,
-                          1, run->pool));
+    CM_TRY(cm_keys_select(&rows, keys, keys->table->capture, 1, run->pool));
     for (i = 0; i < rows->count; i++) {
-        cm_record_t *record = apr_hash_get(
-            asking->records,
-            cm_canonical_key(asking->table, cm_cell_text(rows, i, 0),
-                             cm_dialect_of_store(run->node->store),
-                             scratch_pool),
-            APR_HASH_KEY_STRING);
+        const char *id = cm_cell_text(rows, i, 0);
+        cm_record_t *record = cm_keys_find(keys, id);
         const cm_datum_t *raw = cm_cell(rows, i, 1);
 
         if (!record)
             continue;
-        CM_TRY(cm_captured_complete(&raw, run->node->store, asking->table,
-                                    cm_cell_text(rows, i, 0), run->pool));
-        cm_lock_set_row(run, record, record->row->wanted, raw,
-                        cm_cell_text(rows, i, 0));
+        CM_TRY(cm_captured_complete(&raw, run->node->store, keys->table, id,
+                                    run->pool));
+        cm_lock_set_row(run, record, record->row->wanted, raw, id);
     }
     return NULL;
 }
@@ -199,21 +172,17 @@ static cm_error_t *lock_rows(cm_run_t *run, const asking_t *asking,
 static cm_error_t *lock_wanted(int *locked, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
-    apr_hash_t *askings = apr_hash_make(scratch_pool);
+    apr_hash_t *all = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
     *locked = 0;
     for (i = 0; i < run->records->nelts; i++)
-        *locked += ask_row(run, CM_NTH(run->records, i, cm_record_t), askings,
-                           scratch_pool);
-    for (index = apr_hash_first(scratch_pool, askings); index;
-         index = apr_hash_next(index)) {
-        asking_t *asking = apr_hash_this_val(index);
-
-        if (cm_bulk_rows(asking->keys))
-            CM_TRY(lock_rows(run, asking, scratch_pool));
-    }
+        *locked += add_wanted(run, CM_NTH(run->records, i, cm_record_t), all,
+                              scratch_pool);
+    for (index = apr_hash_first(scratch_pool, all); index;
+         index = apr_hash_next(index))
+        CM_TRY(lock_rows(run, apr_hash_this_val(index)));
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "record/alike.h"
 #include "record/canonical.h"
 #include "record/captured.h"
+#include "record/keys.h"
 #include "node/altered.h"
 
 /* Examples are for people to read: no more than this is kept. */
@@ -103,35 +104,12 @@ static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-/* Return the keys of COUNT RECORDS; BY_KEY gets the records by their keys. */
-static cm_bulk_t *keys_of(cm_run_t *run, cm_record_t **records,
-                          const cm_mapping_t *mappings, int count,
-                          apr_hash_t *by_key, apr_pool_t *pool)
-{
-    const cm_table_t *table = records[0]->table;
-    cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
-    cm_bulk_t *keys;
-    int i;
-
-    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
-    keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
-    for (i = 0; i < count; i++) {
-        const char *key =
-            cm_directory_add_key(run, table, mappings[i].local_id, keys);
-
-        if (key)
-            apr_hash_set(by_key, key, APR_HASH_KEY_STRING, records[i]);
-    }
-    return keys;
-}
-
 cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
                                 const cm_mapping_t *mappings, int count,
                                 apr_pool_t *scratch_pool)
 {
     const cm_table_t *table = records[0]->table;
-    apr_hash_t *by_key = apr_hash_make(scratch_pool);
-    cm_bulk_t *keys;
+    cm_keys_t *keys;
     cm_rows_t *rows;
     int i;
 
@@ -139,24 +117,16 @@ cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
          records[0]->effect->kind != CM_EFFECT_UPDATE) ||
         !may_be_altered(records[0]))
         return NULL;
-    keys = keys_of(run, records, mappings, count, by_key, scratch_pool);
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY(cm_bulk_select(
-        &rows, run->node->store,
-        apr_pstrcat(scratch_pool, table->key_text, ", ", table->capture, NULL),
-        keys, NULL, 0, scratch_pool));
+    keys = cm_keys_create(run->node->store, table, scratch_pool);
+    for (i = 0; i < count; i++)
+        cm_keys_add(keys, mappings[i].local_id, records[i], 1);
+    CM_TRY(cm_keys_select(&rows, keys, table->capture, 0, scratch_pool));
     for (i = 0; i < rows->count; i++) {
-        const cm_record_t *record =
-            apr_hash_get(by_key,
-                         cm_canonical_key(table, cm_cell_text(rows, i, 0),
-                                          cm_dialect_of_store(run->node->store),
-                                          scratch_pool),
-                         APR_HASH_KEY_STRING);
+        const char *id = cm_cell_text(rows, i, 0);
+        const cm_record_t *record = cm_keys_find(keys, id);
 
         if (record)
-            CM_TRY(compare_row(run, record,
-                               apr_pstrdup(run->pool, cm_cell_text(rows, i, 0)),
+            CM_TRY(compare_row(run, record, apr_pstrdup(run->pool, id),
                                cm_cell(rows, i, 1), scratch_pool));
     }
     return NULL;

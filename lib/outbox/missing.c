@@ -6,8 +6,7 @@
 #include <apr_strings.h>
 
 #include "store/bulk.h"
-#include "record/canonical.h"
-#include "record/fit.h"
+#include "record/keys.h"
 #include "outbox/publish.h"
 
 /* Records looked for at once. */
@@ -22,39 +21,22 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
                                apr_pool_t *pool)
 {
     const cm_table_t *table;
-    cm_bulk_column_t column;
-    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
-    apr_hash_t *asked = apr_hash_make(pool);
-    cm_bulk_t *keys;
+    cm_keys_t *keys;
     cm_rows_t *rows;
     int i;
 
     *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
     CM_TRY(cm_node_table(&table, node, model));
-    column.name = table->key->quoted;
-    column.type = table->key->type;
-    keys = cm_bulk_create(table->quoted, &column, 1, 1, pool);
+    keys = cm_keys_create(node->store, table, pool);
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
-        cm_value_t value = {CM_TEXT, id, strlen(id)};
-        cm_datum_t datum;
 
-        if (cm_fit_value(&datum, table->key, value, dialect, pool))
-            continue;
-        cm_bulk_add(keys, datum);
-        apr_hash_set(asked, cm_canonical_key(table, id, dialect, pool),
-                     APR_HASH_KEY_STRING, id);
+        cm_keys_add(keys, id, id, 1);
     }
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY_FOR(cm_bulk_select(&rows, node->store, table->key_text, keys, NULL,
-                              0, pool),
-               pool, "cannot look for the records of '%s'", model->name);
+    CM_TRY_FOR(cm_keys_select(&rows, keys, NULL, 0, pool), pool,
+               "cannot look for the records of '%s'", model->name);
     for (i = 0; i < rows->count; i++) {
-        const char *id = apr_hash_get(
-            asked,
-            cm_canonical_key(table, cm_cell_text(rows, i, 0), dialect, pool),
-            APR_HASH_KEY_STRING);
+        const char *id = cm_keys_find(keys, cm_cell_text(rows, i, 0));
 
         if (id)
             APR_ARRAY_PUSH(*present, const char *) = id;

@@ -6,14 +6,12 @@
 #include <apr_escape.h>
 #include <apr_strings.h>
 
-#include "base/id_set.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/utf8.h"
-#include "store/bulk.h"
 #include "store/dialect.h"
 #include "record/canonical.h"
-#include "record/fit.h"
+#include "record/keys.h"
 #include "record/message.h"
 
 /* A larger value is not sent: no message can carry it. */
@@ -107,19 +105,15 @@ cm_error_t *cm_captured_read(apr_array_header_t **attributes,
     return NULL;
 }
 
-/* Return a table of keys with KEY (NULL: without any) to select rows of TABLE.
- */
-static cm_bulk_t *key_of(const cm_table_t *table, const char *key,
-                         apr_pool_t *pool)
+/* Select EXPRESSIONS from the row of TABLE with KEY. */
+static cm_error_t *select_row(cm_rows_t **rows, cm_store_t *store,
+                              const cm_table_t *table, const char *key,
+                              const char *expressions, apr_pool_t *pool)
 {
-    cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
-    cm_bulk_t *keys;
+    cm_keys_t *keys = cm_keys_create(store, table, pool);
 
-    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
-    keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
-    if (key)
-        cm_bulk_row(keys, "t", key);
-    return keys;
+    cm_bulk_row(keys->bulk, "t", key);
+    return cm_bulk_select(rows, store, expressions, keys->bulk, NULL, 0, pool);
 }
 
 /* Return whether RAW lacks values that are too large for it. */
@@ -151,13 +145,13 @@ static cm_error_t *write_bytes(cm_buffer_t *json, cm_store_t *store,
     apr_pool_create(&iterpool, pool);
     for (at = 0; at < size; at += piece) {
         apr_pool_clear(iterpool);
-        CM_TRY(cm_bulk_select(
-            &rows, store,
+        CM_TRY(select_row(
+            &rows, store, table, key,
             apr_psprintf(iterpool,
                          "LOWER(HEX(SUBSTRING(CAST(t.%s AS BINARY), %" //
                          APR_INT64_T_FMT ", %" APR_INT64_T_FMT ")))",
                          column->quoted, at + 1, piece),
-            key_of(table, key, iterpool), NULL, 0, iterpool));
+            iterpool));
         if (!rows->count || !cm_cell_text(rows, 0, 0))
             return CM_FAIL(pool, CM_BUSY,
                            "column '%s' was changed while it was read",
@@ -223,9 +217,8 @@ cm_error_t *cm_captured_complete(const cm_datum_t **raw, cm_store_t *store,
 
     if (!cm_dialect_of_store(store)->reads_apart || !is_incomplete(*raw))
         return NULL;
-    CM_TRY(cm_bulk_select(&rows, store, columns_of(table, result_pool),
-                          key_of(table, key, result_pool), NULL, 0,
-                          result_pool));
+    CM_TRY(select_row(&rows, store, table, key, columns_of(table, result_pool),
+                      result_pool));
     if (!rows->count)
         return CM_FAIL(result_pool, CM_BUSY,
                        "record %s was deleted while it was read", key);
@@ -247,28 +240,17 @@ cm_error_t *cm_captured_select(apr_hash_t **found, cm_store_t *store,
                                const apr_array_header_t *keys,
                                apr_pool_t *result_pool)
 {
-    cm_bulk_t *bulk = key_of(table, NULL, result_pool);
-    cm_id_set_t *seen = cm_id_set_create(keys->nelts, result_pool);
+    cm_keys_t *wanted = cm_keys_create(store, table, result_pool);
     cm_rows_t *rows;
     int i;
 
     *found = apr_hash_make(result_pool);
     for (i = 0; i < keys->nelts; i++) {
         const char *key = APR_ARRAY_IDX(keys, i, const char *);
-        cm_value_t value = cm_value_of(CM_TEXT, key);
-        cm_datum_t datum;
 
-        if (cm_id_set_add(seen, key) &&
-            !cm_fit_value(&datum, table->key, value, cm_dialect_of_store(store),
-                          result_pool))
-            cm_bulk_add(bulk, datum);
+        cm_keys_add(wanted, key, key, 0);
     }
-    if (!cm_bulk_rows(bulk))
-        return NULL;
-    CM_TRY(cm_bulk_select(
-        &rows, store,
-        apr_pstrcat(result_pool, table->key_text, ", ", table->capture, NULL),
-        bulk, NULL, 0, result_pool));
+    CM_TRY(cm_keys_select(&rows, wanted, table->capture, 0, result_pool));
     for (i = 0; i < rows->count; i++)
         apr_hash_set(*found,
                      cm_canonical_key(table, cm_cell_text(rows, i, 0),

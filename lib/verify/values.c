@@ -4,11 +4,10 @@
 #include <apr_strings.h>
 
 #include "base/id_set.h"
-#include "store/bulk.h"
 #include "record/alike.h"
-#include "record/canonical.h"
 #include "record/captured.h"
-#include "record/fit.h"
+#include "record/keys.h"
+#include "outbox/missing.h"
 #include "verify/verify.h"
 
 /* Records are read in steps of so many bytes, or so many records. */
@@ -49,54 +48,6 @@ static void share_values(cm_value_t **values, const char *const *local_ids,
     }
 }
 
-/* Select EXPRESSIONS behind the key of the records of TABLE with IDS (const
- * char *); PLACES maps a key, canonical, to its int *. */
-static cm_error_t *
-select_records(cm_rows_t **rows, apr_hash_t *places, const cm_verify_t *verify,
-               const cm_table_t *table, const char *expressions,
-               const char *const *ids, int count, apr_pool_t *pool)
-{
-    cm_bulk_column_t *column = apr_palloc(pool, sizeof(*column));
-    const cm_dialect_t *dialect = cm_dialect_of_store(verify->node->store);
-    const char *key;
-    cm_bulk_t *keys;
-    int i;
-
-    *column = (cm_bulk_column_t){table->key->quoted, table->key->type};
-    keys = cm_bulk_create(table->quoted, column, 1, 1, pool);
-    for (i = 0; i < count; i++) {
-        cm_value_t value = {CM_TEXT, ids[i], strlen(ids[i])};
-        cm_datum_t datum;
-
-        if (cm_fit_value(&datum, table->key, value, dialect, pool))
-            continue;
-        key = cm_canonical_key(table, ids[i], dialect, pool);
-        if (apr_hash_get(places, key, APR_HASH_KEY_STRING))
-            continue;
-        cm_bulk_add(keys, datum);
-        apr_hash_set(places, key, APR_HASH_KEY_STRING,
-                     apr_pmemdup(pool, &i, sizeof(i)));
-    }
-    *rows = apr_pcalloc(pool, sizeof(**rows));
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    return cm_bulk_select(rows, verify->node->store,
-                          apr_pstrcat(pool, table->key_text, expressions, NULL),
-                          keys, NULL, 0, pool);
-}
-
-/* Return which of the records that were asked for has KEY, or NULL. */
-static const int *place_of(apr_hash_t *places, const cm_verify_t *verify,
-                           const cm_table_t *table, const char *key,
-                           apr_pool_t *pool)
-{
-    return apr_hash_get(
-        places,
-        cm_canonical_key(table, key, cm_dialect_of_store(verify->node->store),
-                         pool),
-        APR_HASH_KEY_STRING);
-}
-
 static cm_error_t *read_capture(cm_value_t **values, const cm_verify_t *verify,
                                 const cm_datum_t *raw, apr_pool_t *pool)
 {
@@ -128,10 +79,9 @@ static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
                                 const cm_model_t *model,
                                 const apr_array_header_t *ids, apr_pool_t *pool)
 {
-    apr_array_header_t *missing = apr_array_make(pool, 4, sizeof(char *));
-    apr_hash_t *found, *places = apr_hash_make(pool);
-    const cm_table_t *table;
-    cm_rows_t *rows;
+    apr_array_header_t *unmapped = apr_array_make(pool, 4, sizeof(char *));
+    apr_array_header_t *present;
+    apr_hash_t *found;
     int i;
 
     *keys = apr_hash_make(pool);
@@ -146,28 +96,20 @@ static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
             apr_hash_set(*keys, id, APR_HASH_KEY_STRING,
                          cm_identity_key(mapping->identity, pool));
         else
-            APR_ARRAY_PUSH(missing, const char *) = id;
+            APR_ARRAY_PUSH(unmapped, const char *) = id;
     }
-    if (!missing->nelts)
+    if (!unmapped->nelts)
         return NULL;
-    CM_TRY(cm_node_table(&table, verify->node, model));
-    CM_TRY(select_records(&rows, places, verify, table, "",
-                          (const char *const *)missing->elts, missing->nelts,
-                          pool));
-    for (i = 0; i < rows->count; i++) {
-        const int *place =
-            place_of(places, verify, table, cm_cell_text(rows, i, 0), pool);
-        const char *id =
-            place ? APR_ARRAY_IDX(missing, *place, const char *) : NULL;
+    CM_TRY(cm_missing_present(&present, verify->node, model, unmapped, pool));
+    for (i = 0; i < present->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(present, i, const char *);
 
-        if (id)
-            apr_hash_set(
-                *keys, id, APR_HASH_KEY_STRING,
-                cm_identity_key(cm_mapping_identity_of_local(
-                                    verify->node, model, id,
-                                    cm_mapping_first_life(verify->node, model),
-                                    pool),
-                                pool));
+        apr_hash_set(*keys, id, APR_HASH_KEY_STRING,
+                     cm_identity_key(
+                         cm_mapping_identity_of_local(
+                             verify->node, model, id,
+                             cm_mapping_first_life(verify->node, model), pool),
+                         pool));
     }
     return NULL;
 }
@@ -237,28 +179,25 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows_out, apr_size_t *bytes,
                              apr_pool_t *pool)
 {
     cm_value_t **values = apr_pcalloc(pool, (count + 1) * sizeof(*values));
-    apr_hash_t *places = apr_hash_make(pool);
+    cm_keys_t *keys = cm_keys_create(verify->node->store, verify->table, pool);
     cm_rows_t *rows;
     int i;
 
     *bytes = 0;
-    CM_TRY_FOR(
-        select_records(&rows, places, verify, verify->table,
-                       apr_pstrcat(pool, ", ", verify->table->capture, NULL),
-                       local_ids, count, pool),
-        pool, "cannot read the records of model '%s'",
-        verify->table->model->name);
+    for (i = 0; i < count; i++)
+        cm_keys_add(keys, local_ids[i], &values[i], 0);
+    CM_TRY_FOR(cm_keys_select(&rows, keys, verify->table->capture, 0, pool),
+               pool, "cannot read the records of model '%s'",
+               verify->table->model->name);
     for (i = 0; i < rows->count; i++) {
-        const int *place = place_of(places, verify, verify->table,
-                                    cm_cell_text(rows, i, 0), pool);
-
+        cm_value_t **place = cm_keys_find(keys, cm_cell_text(rows, i, 0));
         const cm_datum_t *raw = cm_cell(rows, i, 1);
 
         CM_TRY(cm_captured_complete(&raw, verify->node->store, verify->table,
                                     cm_cell_text(rows, i, 0), pool));
         *bytes += raw->size;
         if (place)
-            CM_TRY(read_capture(&values[*place], verify, raw, pool));
+            CM_TRY(read_capture(place, verify, raw, pool));
     }
     CM_TRY(form_values(values, count, verify, pool));
     share_values(values, local_ids, count, pool);
