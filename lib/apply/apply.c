@@ -107,7 +107,6 @@ cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)
         cm_altered_keep(&apply->altered, run->node, run->altered, run->pool));
     CM_TRY(cm_conflict_write(run->node, run->conflicts, scratch_pool));
     CM_TRY(cm_forward_messages(run, scratch_pool));
-    CM_TRY(cm_match_bury(run, scratch_pool));
     CM_TRY(cm_graves_add(run->node, run->graves, scratch_pool));
     return cm_forward_republish(run, scratch_pool);
 }

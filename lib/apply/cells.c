@@ -6,8 +6,8 @@
 #include <apr_strings.h>
 #include "record/fit.h"
 
-/* Give the local id of the parent that ATTRIBUTE refers to. CM_ABSENT: the
- * column is left for later, since the parent comes in this run and waits, too.
+/* Set *VALUE to the local id of the parent that ATTRIBUTE refers to. CM_ABSENT:
+ * the column is written later, because the parent is still to come in this run.
  */
 static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_record_t *record, cm_effect_t *effect,
@@ -15,21 +15,17 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_attribute_t *attribute)
 {
     const int place = column - record->table->columns;
-    const cm_model_t *model =
-        cm_settings_model(run->node->settings, attribute->reference_model);
-    cm_entry_t *parent =
-        cm_directory_main(cm_directory_get(run, model, attribute->reference));
+    const cm_entry_t *parent = cm_directory_parent(run, attribute);
 
     *value = (cm_value_t){.kind = CM_NULL};
     if (parent->found->local_id) {
-        *value = (cm_value_t){CM_TEXT, parent->found->local_id,
-                              strlen(parent->found->local_id)};
+        *value = cm_value_of(CM_TEXT, parent->found->local_id);
         return NULL;
     }
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
         if (column->nullable)
             return NULL;
-        /* without a foreign key the row outlived its parent here: it stays */
+        /* without a foreign key the row has outlived its parent: keep that */
         if (record->here->exists &&
             record->here->state->fields[place].dangling) {
             *value = record->here->raw[place];
@@ -38,18 +34,18 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
         effect->dead_parent = parent;
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' refers to %s '%s' of '%s', which is deleted",
-                       column->name, model->name,
+                       column->name, parent->model->name,
                        attribute->reference.original_id,
                        attribute->reference.origin);
     }
     if (effect->partial && column->nullable && parent->record &&
-        parent->record->next < parent->record->tasks->nelts) {
+        cm_rounds_pending(parent->record)) {
         value->kind = CM_ABSENT;
         return NULL;
     }
     return CM_FAIL(run->pool, CM_WAITS,
                    "%s '%s' of '%s', to which '%s' refers, is not here yet",
-                   model->name, attribute->reference.original_id,
+                   parent->model->name, attribute->reference.original_id,
                    attribute->reference.origin, column->name);
 }
 
@@ -66,7 +62,7 @@ static cm_error_t *column_value(cm_value_t *value, cm_run_t *run,
                        field->source);
 }
 
-/* Write VALUE into column I, unless it is there already. */
+/* Write VALUE into column I, unless the row has it already. */
 static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect, int i, cm_value_t value)
 {
@@ -101,8 +97,8 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-/* MariaDB sets a column declared ON UPDATE to the present time when an UPDATE
- * does not name it: write its present value. */
+/* MariaDB sets a column declared ON UPDATE to the current time when an UPDATE
+ * does not name it: write the value that it has. */
 static void keep_on_update(cm_run_t *run, const cm_record_t *record,
                            cm_effect_t *effect)
 {
@@ -123,23 +119,22 @@ static void keep_on_update(cm_run_t *run, const cm_record_t *record,
     }
 }
 
-/* If the database does not generate the key, the record gets the one that it
- * has at its origin. */
+/* If the database does not generate the key, the record gets the same one as at
+ * its origin. */
 static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
                             cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
     int i = table->key - table->columns;
-    cm_value_t value = {.kind = CM_TEXT};
+    const char *key;
 
-    if (!record->entry ||
-        (table->key_generated && !table->model->shared_keys) ||
-        (table->key->has_default && !table->model->shared_keys))
+    if (!record->entry || ((table->key_generated || table->key->has_default) &&
+                           !table->model->shared_keys))
         return NULL;
-    value.data = cm_identity_without_life(
-        NULL, record->entry->identity.original_id, run->pool);
-    value.size = strlen(value.data);
-    CM_TRY(cm_fit_value(&effect->cells[i], table->key, value,
+    key = cm_identity_without_life(NULL, record->entry->identity.original_id,
+                                   run->pool);
+    CM_TRY(cm_fit_value(&effect->cells[i], table->key,
+                        cm_value_of(CM_TEXT, key),
                         cm_dialect_of_store(run->node->store), run->pool));
     effect->writes[i] = 1;
     return NULL;

@@ -46,6 +46,18 @@ cm_entry_t *cm_directory_main(cm_entry_t *entry)
     return entry;
 }
 
+cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute)
+{
+    const cm_model_t *model =
+        attribute->reference_model
+            ? cm_settings_model(run->node->settings, attribute->reference_model)
+            : NULL;
+
+    return model ? cm_directory_main(
+                       cm_directory_get(run, model, attribute->reference))
+                 : NULL;
+}
+
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
                       const cm_mapping_t *mapping, int saved,
                       const char *local_id)

@@ -1,12 +1,15 @@
-/* What this node sends because of applied messages: a hub forwards them to its
- * other peers, and where conflict=NODE or a person let an older value win, that
- * value is published again to all. */
+/* What this node sends because of the messages that it applied. A hub forwards
+ * them to its other peers. Where conflict=NODE or a person let an older value
+ * win, that value is published again to all. */
 #include "apply/internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 
+#include "base/json_write.h"
+#include "record/keys.h"
+#include "outbox/aliases.h"
 #include "outbox/append.h"
 
 /* A record that has aliases (match=) is sent under its main identity, which the
@@ -18,17 +21,10 @@ static void rename_references(cm_run_t *run, cm_message_t *message)
     for (i = 0; message->attributes && i < message->attributes->nelts; i++) {
         cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
-        const cm_model_t *model =
-            attribute->reference_model
-                ? cm_settings_model(run->node->settings,
-                                    attribute->reference_model)
-                : NULL;
+        const cm_entry_t *parent = cm_directory_parent(run, attribute);
 
-        if (model)
-            attribute->reference =
-                cm_directory_main(
-                    cm_directory_get(run, model, attribute->reference))
-                    ->identity;
+        if (parent)
+            attribute->reference = parent->identity;
     }
 }
 
@@ -56,72 +52,81 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         });
 }
 
-cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
+/* Queue the messages that have changed records; *SEQ is the last number. */
+static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
+                           apr_pool_t *scratch_pool)
 {
     cm_bulk_t *list = cm_append_create(scratch_pool);
-    apr_int64_t seq;
     int i;
 
-    if (run->node->settings->peers->nelts < 2)
-        return NULL;
-    CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
         if (task->done && task->changed)
-            add_forward(run, list, task, ++seq, scratch_pool);
+            add_forward(run, list, task, ++*seq, scratch_pool);
     }
-    if (!cm_bulk_rows(list))
+    return cm_append_write(NULL, run->node, list, scratch_pool);
+}
+
+cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    const int is_hub = run->node->settings->peers->nelts > 1;
+    apr_int64_t seq, before;
+
+    if (!is_hub && !run->burials->nelts)
         return NULL;
-    CM_TRY(cm_append_write(NULL, run->node, list, scratch_pool));
-    return cm_node_set_last_seq(run->node, seq, scratch_pool);
+    CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
+    before = seq;
+    if (is_hub)
+        CM_TRY(forward(&seq, run, scratch_pool));
+    CM_TRY(cm_aliases_bury(&seq, run->node, run->burials, scratch_pool));
+    return seq > before ? cm_node_set_last_seq(run->node, seq, scratch_pool)
+                        : NULL;
 }
 
 /* Return the names of the columns as a JSON array; NULL: all. */
 static const char *changed_text(const cm_republish_t *republish,
                                 apr_pool_t *pool)
 {
-    cm_buffer_t *buffer = cm_buffer_create(64, pool);
+    cm_buffer_t *json = cm_buffer_create(64, pool);
     int i;
 
     if (republish->revived)
         return NULL;
+    cm_json_write_open(json, NULL, '[');
     for (i = 0; i < republish->columns->nelts; i++) {
         int column = APR_ARRAY_IDX(republish->columns, i, int);
-        const char *name = republish->record->table->columns[column].name;
 
-        cm_buffer_raw(buffer, i ? "," : "[");
-        cm_buffer_string(buffer, name, strlen(name));
+        cm_json_write_text(json, NULL,
+                           republish->record->table->columns[column].name);
     }
-    cm_buffer_append(buffer, "]", 2);
-    return buffer->data;
+    cm_buffer_append(json, "]", 2);
+    return json->data;
 }
 
-/* Give the row of RECORD as its trigger would write it into the outbox. */
+/* Set *BODY to what the trigger would write for the row of RECORD. */
 static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
                             const cm_record_t *record, apr_pool_t *pool)
 {
     const cm_table_t *table = record->table;
-    const cm_bulk_column_t column = {table->key->quoted, table->key->type};
-    cm_bulk_t *keys = cm_bulk_create(table->quoted, &column, 1, 1, pool);
-    cm_buffer_t *buffer = cm_buffer_create(256, pool);
+    cm_keys_t *keys = cm_keys_create(run->node->store, table, pool);
+    cm_buffer_t *json = cm_buffer_create(256, pool);
+    const cm_datum_t *raw;
     cm_rows_t *rows;
 
-    cm_bulk_row(keys, "t", record->here->local_id);
-    CM_TRY(cm_bulk_select(&rows, run->node->store, table->capture, keys, NULL,
-                          1, pool));
+    cm_keys_add(keys, record->here->local_id, record, 0);
+    CM_TRY(cm_keys_select(&rows, keys, table->capture, 1, pool));
     *body = cm_datum_text(NULL);
     if (!rows->count)
         return NULL;
-    cm_buffer_raw(buffer, "{");
-    cm_buffer_string(buffer, table->model->name, strlen(table->model->name));
-    cm_buffer_raw(buffer, ":");
-    if (rows->cells[0].data)
-        cm_buffer_append(buffer, rows->cells[0].data, rows->cells[0].size);
-    else
-        cm_buffer_raw(buffer, "true"); /* too large: read when it is sent */
-    cm_buffer_append(buffer, "}", 2);
-    *body = (cm_datum_t){buffer->data, buffer->size - 1, 0};
+    raw = cm_cell(rows, 0, 1);
+    cm_json_write_open(json, NULL, '{');
+    if (raw->data)
+        cm_json_write_raw(json, table->model->name, raw->data, raw->size);
+    else /* too large: it is read when it is sent */
+        cm_json_write_truth(json, table->model->name, 1);
+    cm_buffer_append(json, "}", 2);
+    *body = (cm_datum_t){json->data, json->size - 1, 0};
     return NULL;
 }
 
@@ -139,7 +144,7 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
     };
 
     if (republish->orphan) {
-        /* as a state, since its mapping has the clock already */
+        /* as a state, because its mapping has the clock already */
         message = cm_append_delete(record->table->model,
                                    record->entry->identity, pool);
     }

@@ -173,6 +173,10 @@ cm_entry_t *cm_directory_get(cm_run_t *run, const cm_model_t *model,
 /* Return ENTRY, or what it is an alias of. */
 cm_entry_t *cm_directory_main(cm_entry_t *entry);
 
+/* Return the main entry of the record that ATTRIBUTE refers to. NULL: it refers
+ * to none, or the model is unknown. */
+cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute);
+
 /* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
  * SAVED: the mapping has a row. */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
@@ -213,10 +217,6 @@ cm_error_t *cm_match_find(int *found, cm_run_t *run,
  * it a second one. With one of the same origin it is another record. */
 cm_error_t *cm_match_adopt(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Queue a delete message for every alias of a deleted record. */
-cm_error_t *cm_match_bury(cm_run_t *run,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- read.c --- */
 
@@ -317,7 +317,8 @@ cm_error_t *cm_apply_retry(cm_run_t *run,
 
 /* --- forward.c --- */
 
-/* Queue the messages that have changed records for the other peers. */
+/* Queue the messages that have changed records for the other peers of a hub,
+ * and a delete message for every alias of a deleted record. */
 cm_error_t *cm_forward_messages(cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -45,11 +45,7 @@ static const cm_entry_t *parent_of(cm_run_t *run, const cm_record_t *record,
 {
     const cm_attribute_t *attribute = last_attribute(record, column);
 
-    if (!attribute || !attribute->reference_model)
-        return NULL;
-    return cm_directory_main(cm_directory_get(
-        run, cm_settings_model(run->node->settings, attribute->reference_model),
-        attribute->reference));
+    return attribute ? cm_directory_parent(run, attribute) : NULL;
 }
 
 /* Return the id that PARENT has here, or will have when the row that it
@@ -389,17 +385,4 @@ cm_error_t *cm_match_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
             scratch_pool));
     }
     return NULL;
-}
-
-cm_error_t *cm_match_bury(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    apr_int64_t seq, before;
-
-    if (!run->burials->nelts)
-        return NULL;
-    CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
-    before = seq;
-    CM_TRY(cm_aliases_bury(&seq, run->node, run->burials, scratch_pool));
-    return seq > before ? cm_node_set_last_seq(run->node, seq, scratch_pool)
-                        : NULL;
 }

@@ -17,7 +17,7 @@ typedef struct reading_t {
     cm_value_t *raw;
 } reading_t;
 
-/* Clocks and deletes stand in the mapping, not in the row. */
+/* Clocks and deletes are in the mapping, not in the row. */
 static reading_t begin_reading(cm_run_t *run, const cm_record_t *record)
 {
     int count = record->table->column_count;
@@ -83,23 +83,14 @@ static reading_t read_record(cm_run_t *run, const cm_record_t *record)
 }
 
 /* References are compared by the identities of the parents. */
-static cm_value_t name_value(const char *key)
-{
-    return cm_value_of(CM_TEXT, key);
-}
-
 static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                              const cm_attribute_t *attribute, int column)
 {
-    const cm_entry_t *parent;
+    const cm_entry_t *parent = cm_directory_parent(run, attribute);
 
-    if (!attribute->reference_model)
-        return cm_canonical_normalise(&task->table->columns[column],
-                                      attribute->value, run->pool);
-    parent = cm_directory_main(cm_directory_get(
-        run, cm_settings_model(run->node->settings, attribute->reference_model),
-        attribute->reference));
-    return name_value(parent->key);
+    return parent ? cm_value_of(CM_TEXT, parent->key)
+                  : cm_canonical_normalise(&task->table->columns[column],
+                                           attribute->value, run->pool);
 }
 
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
@@ -128,7 +119,7 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
     return state;
 }
 
-/* Reference columns here of which the parents, of one model, are looked up. */
+/* References here to records of one model, whose identities are looked up. */
 typedef struct naming_t {
     cm_id_set_t *local_ids;
     apr_array_header_t *fields; /* cm_field_t * that hold them */
@@ -149,15 +140,13 @@ static void ask_name(apr_hash_t *namings, const char *model, cm_field_t *field,
     cm_id_set_add(naming->local_ids, field->value.data);
 }
 
-/* Return the parent that a message gives COLUMN if it is the one in the row
- * already: then no look-up is needed. */
+/* Return the parent that a message has in COLUMN if it is the one with
+ * LOCAL_ID, in the row already: then no look-up is needed. */
 static const cm_entry_t *named_by_tasks(cm_run_t *run,
                                         const cm_record_t *record,
                                         const cm_column_t *column,
                                         const char *local_id)
 {
-    const cm_model_t *model =
-        cm_settings_model(run->node->settings, column->reference);
     int i, j;
 
     for (i = 0; i < record->tasks->nelts; i++) {
@@ -173,8 +162,7 @@ static const cm_entry_t *named_by_tasks(cm_run_t *run,
                 strcmp(attribute->reference_model, column->reference) ||
                 strcmp(attribute->name, column->name))
                 continue;
-            parent = cm_directory_main(
-                cm_directory_get(run, model, attribute->reference));
+            parent = cm_directory_parent(run, attribute);
             if (parent->found->local_id &&
                 !strcmp(parent->found->local_id, local_id))
                 return parent;
@@ -198,7 +186,7 @@ static void name_references(cm_run_t *run, const reading_t *reading,
             continue;
         parent = named_by_tasks(run, record, column, field->value.data);
         if (parent)
-            field->value = name_value(parent->key);
+            field->value = cm_value_of(CM_TEXT, parent->key);
         else
             ask_name(namings, column->reference, field, pool);
     }
@@ -222,7 +210,8 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
                           run->node, model, field->value.data,
                           cm_mapping_first_life(run->node, model), run->pool);
 
-        field->value = name_value(cm_identity_key(identity, run->pool));
+        field->value =
+            cm_value_of(CM_TEXT, cm_identity_key(identity, run->pool));
         field->dangling = !mapping;
     }
     return NULL;

@@ -1,6 +1,6 @@
-/* What failed is retried one message at a time, in the order in which it
- * happened: then a unique value that two records exchanged is free, or a row
- * that was in the way is gone. */
+/* What failed is retried one message at a time, in order of arrival: a unique
+ * value that two records exchanged may be free then, or a row that was in the
+ * way gone. */
 #include "apply/internal.h"
 
 #include <apr_strings.h>
@@ -23,7 +23,7 @@ static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
 }
 
 /* Try the tasks in order of arrival. When one fails, the later ones of its
- * record wait. *MOVED counts those that are done. */
+ * record wait. *MOVED is increased by those that are done. */
 static cm_error_t *try_tasks(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool)
 {
@@ -84,17 +84,16 @@ static void name_reasons(cm_run_t *run)
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        const cm_task_t *first = NULL;
+        cm_task_t *first;
 
-        for (j = record->next; j < record->tasks->nelts; j++) {
+        if (!cm_rounds_pending(record))
+            continue;
+        first = CM_NTH(record->tasks, record->next, cm_task_t);
+        first->error = record->error;
+        for (j = record->next + 1; j < record->tasks->nelts; j++) {
             cm_task_t *task = CM_NTH(record->tasks, j, cm_task_t);
 
-            if (!first)
-                task->error = record->error;
-            else
-                task->error =
-                    task->fault ? task->fault : wait_behind(run, first);
-            first = first ? first : task;
+            task->error = task->fault ? task->fault : wait_behind(run, first);
         }
     }
 }
@@ -127,25 +126,19 @@ static cm_error_t *try_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* The parent of RECORD by ATTRIBUTE, when it had a row here and the record
- * cannot be without it; else NULL. */
+/* Return the parent of RECORD by ATTRIBUTE if it had a row here and the record
+ * cannot be without it, else NULL. */
 static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
                                        const cm_attribute_t *attribute)
 {
     const cm_column_t *column = cm_table_column(record->table, attribute->name);
-    const cm_model_t *model;
-    const cm_entry_t *parent;
+    const cm_entry_t *parent = cm_directory_parent(run, attribute);
 
-    if (!attribute->reference_model || !column || column->nullable)
+    if (!parent || !column || column->nullable)
         return NULL;
-    model = cm_settings_model(run->node->settings, attribute->reference_model);
-    if (!model)
-        return NULL;
-    parent =
-        cm_directory_main(cm_directory_get(run, model, attribute->reference));
     /* only a row that has a parent itself is deleted by a foreign key */
     return parent->found->mapping && parent->found->local_id &&
-                   model->deletes && model->references->nelts
+                   parent->model->deletes && parent->model->references->nelts
                ? parent
                : NULL;
 }
@@ -176,10 +169,10 @@ static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
     return NULL;
 }
 
-/* InnoDB deletes rows by foreign keys, from parents to children and so on, and
- * runs no triggers. When the rows of a record and of its parent are both gone,
- * that is how: nothing else deletes a row unseen while its children refer to
- * it. *FOUND counts such records. */
+/* InnoDB deletes rows by foreign keys, from parents to children and so on,
+ * without running triggers. If the rows of a record and of its parent are both
+ * gone, that is why: nothing else deletes a row unseen while its children refer
+ * to it. *FOUND is increased by such records. */
 static cm_error_t *find_orphans(int *found, cm_run_t *run,
                                 apr_pool_t *scratch_pool)
 {
