@@ -106,7 +106,7 @@ static cm_error_t *print_parked(const sync_client_t *client,
     sync_listing_table(client->output, parked_columns, rows, client->pool);
     if (rows->nelts < MOST_LISTED)
         return NULL;
-    CM_TRY(cm_inbox_retry_count(&all, client->node, client->options->peer,
+    CM_TRY(cm_inbox_retry_count(&all, client->node, client->options->peer, 0,
                                 client->pool));
     sync_output_line(client->output, "the first %d of %s", rows->nelts,
                      sync_output_number(all, client->pool));

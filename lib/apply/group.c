@@ -13,15 +13,11 @@
 /* If no more than these are left, each is tried with each other one. */
 #define MOST_IN_PAIRS 16
 
-/* What a record pointed to before the attempt. */
+/* A record before the attempt, and what its entry pointed to. */
 typedef struct before_t {
     cm_record_t *record;
-    int next;
-    cm_match_e match;
-    const cm_here_t *here;
+    cm_record_t was;
     const cm_found_t *found;
-    const cm_effect_t *effect;
-    const cm_error_t *error;
 } before_t;
 
 /* Return the records that could be written without the references that they
@@ -57,12 +53,10 @@ static apr_array_header_t *remember(const cm_run_t *run, apr_pool_t *pool)
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        if (!record->entry || !cm_rounds_pending(record))
-            continue;
-        APR_ARRAY_PUSH(all, before_t) =
-            (before_t){record,       record->next,         record->match,
-                       record->here, record->entry->found, record->effect,
-                       record->error};
+
+        if (record->entry && cm_rounds_pending(record))
+            APR_ARRAY_PUSH(all, before_t) =
+                (before_t){record, *record, record->entry->found};
     }
     return all;
 }
@@ -70,19 +64,19 @@ static apr_array_header_t *remember(const cm_run_t *run, apr_pool_t *pool)
 static void restore(const before_t *before)
 {
     cm_record_t *record = before->record;
+    const int in_no_cycle = record->in_no_cycle;
     int i;
 
-    for (i = before->next; i < record->tasks->nelts; i++) {
+    *record = before->was;
+    record->in_no_cycle = in_no_cycle;
+    record->entry->found = before->found;
+    if (record->error)
+        record->effect = NULL;
+    for (i = record->next; i < record->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
 
         task->done = task->changed = 0;
     }
-    record->next = before->next;
-    record->match = before->match;
-    record->here = before->here;
-    record->entry->found = before->found;
-    record->error = before->error;
-    record->effect = record->error ? NULL : before->effect;
 }
 
 static void mark_incomplete(const apr_array_header_t *records)

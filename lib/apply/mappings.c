@@ -88,8 +88,7 @@ static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
         mapping->changed = 1;
         APR_ARRAY_PUSH(stale, cm_mapping_t *) = mapping;
     }
-    return stale->nelts ? cm_mapping_save(run->node, stale, scratch_pool)
-                        : NULL;
+    return cm_mapping_save(run->node, stale, scratch_pool);
 }
 
 /* A record that takes its row over from an earlier life of a shared key ends
@@ -114,8 +113,7 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, cm_record_t **records,
         mapping->changed = 1;
         APR_ARRAY_PUSH(ended, cm_mapping_t *) = mapping;
     }
-    return ended->nelts ? cm_mapping_save(run->node, ended, scratch_pool)
-                        : NULL;
+    return cm_mapping_save(run->node, ended, scratch_pool);
 }
 
 /* Note the shared keys that records have again: what refers to them here now
@@ -155,6 +153,5 @@ cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
         CM_TRY(learn_id(run, records[i], &mappings[i], scratch_pool));
         APR_ARRAY_PUSH(changed, cm_mapping_t *) = &mappings[i];
     }
-    return changed->nelts ? cm_mapping_save(run->node, changed, scratch_pool)
-                          : NULL;
+    return cm_mapping_save(run->node, changed, scratch_pool);
 }

@@ -246,7 +246,7 @@ cm_error_t *cm_pull_retry(cm_session_t *session, apr_pool_t *scratch_pool)
 
     session->totals.parked_here = 0;
     CM_TRY(cm_inbox_retry_count(&parked, session->node, session->settings->name,
-                                scratch_pool));
+                                0, scratch_pool));
     if (parked == 0 && !session->node->owes_release)
         return NULL;
     CM_TRY(cm_inbox_retry(&receipt, session->node, session->settings->name,

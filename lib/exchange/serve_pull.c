@@ -227,7 +227,7 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
                              pull->batch->more ? CM_EXACT_ON_THE_WAY
                                                : CM_EXACT_FOR_PEOPLE,
                              scratch_pool));
-    return cm_inbox_retry_count(&pull->parked, node, peer, scratch_pool);
+    return cm_inbox_retry_count(&pull->parked, node, peer, 0, scratch_pool);
 }
 
 static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,

@@ -1,15 +1,15 @@
-/* One transaction of the inbox: see attempt.h. */
-#include "base/clock.h"
+/* One transaction of the inbox, and how it is repeated: see attempt.h. */
 #include "inbox/attempt.h"
 
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 #include "node/altered.h"
 #include "outbox/stamp.h"
 
-/* What usually passes is tried so often before it is the messages' fault. */
+/* What usually passes is tried this often before it is the messages' fault. */
 #define TRIES       3
 #define TRIES_PAUSE apr_time_from_msec(50)
 
@@ -83,7 +83,8 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
     return NULL;
 }
 
-/* After a failure: is it the database that is away, or busy with others? */
+/* Return whether ERR says only that the database is away, or busy with others.
+ */
 static int is_lost(const cm_attempt_t *attempt, const cm_error_t *err,
                    apr_time_t began, apr_pool_t *scratch_pool)
 {
@@ -95,7 +96,7 @@ static int is_lost(const cm_attempt_t *attempt, const cm_error_t *err,
     return cm_transaction_is_outside(store, cm_clock_now() - began);
 }
 
-/* Not by cm_transaction_end(), which does not tell whether the commit failed.
+/* Not with cm_transaction_end(), which does not say whether the commit failed.
  */
 static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
                                   apr_pool_t *scratch_pool)
@@ -111,7 +112,7 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
         err = cm_transaction_commit(store, scratch_pool);
         if (!err)
             return NULL;
-        /* Said when all was written: by constraints that are checked late. */
+        /* by constraints that are checked at the end of the transaction */
         attempt->mode.strict |= !cm_error_code_is_transient(err->code);
     }
     cm_transaction_rollback(store);
@@ -125,7 +126,9 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
     return err;
 }
 
-int cm_attempt_is_of_messages(const cm_attempt_t *attempt)
+/* Return whether the last transaction may have failed because of its messages.
+ */
+static int is_of_messages(const cm_attempt_t *attempt)
 {
     const int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
 
@@ -133,7 +136,7 @@ int cm_attempt_is_of_messages(const cm_attempt_t *attempt)
            !(stop && attempt->batch);
 }
 
-/* Return whether to try once more after ERR, TRIES tries having failed; STRICT
+/* Return whether to try once more after ERR, when TRIES have failed. STRICT
  * says how the last one was made. */
 static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
                      int tries)
@@ -145,7 +148,7 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
         attempt->mode.isolate_schema = 1;
         return 1;
     }
-    if (!cm_attempt_is_of_messages(attempt))
+    if (!is_of_messages(attempt))
         return 0;
     if (attempt->mode.strict && !strict)
         return 1;
@@ -156,8 +159,11 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
     return 1;
 }
 
-cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
-                           apr_pool_t *scratch_pool)
+/* Stamp what is committed here, so that stamping within the transaction is
+ * short; then run WORK in a transaction. Repeat it when the tables have changed
+ * since they were read, and after failures that may pass by themselves. */
+static cm_error_t *run_part(cm_attempt_t *attempt, cm_attempt_work_t work,
+                            apr_pool_t *scratch_pool)
 {
     const cm_receipt_t receipt = *attempt->receipt;
     const int parked = receipt.parked->nelts,
@@ -185,4 +191,72 @@ cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
         if (!try_again(attempt, err, strict, tries))
             return err;
     }
+}
+
+/* Return why a message is parked that failed alone with ERR. What usually
+ * passes did not pass for this message: a person is needed. */
+static const cm_error_t *reason_of(const cm_error_t *err, apr_pool_t *pool)
+{
+    if (!cm_error_code_is_transient(err->code))
+        return err;
+    return cm_error_hint(
+        cm_error_make(
+            pool, CM_REJECTED, err, __FILE__, __LINE__,
+            "the database fails whenever this message is applied, and "
+            "not without it"),
+        pool, "look for a trigger of the application that raises this");
+}
+
+/* Apply the next COUNT messages at once. One that fails alone is parked. */
+static cm_error_t *try_part(cm_attempt_t *attempt, cm_attempt_work_t work,
+                            int count, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    attempt->pool = pool;
+    attempt->mode.most = count;
+    err = run_part(attempt, work, pool);
+    if (!err || count > 1 || !is_of_messages(attempt))
+        return err;
+    attempt->mode.refusal = reason_of(err, pool);
+    err = run_part(attempt, work, pool);
+    attempt->mode.refusal = NULL;
+    attempt->outcome.count = 0; /* if that fails, no message is at fault */
+    return err;
+}
+
+/* Apply the next COUNT messages, in halves until the bad ones are alone. */
+static cm_error_t *try_halves(cm_attempt_t *attempt, cm_attempt_work_t work,
+                              int count, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *pool;
+    cm_error_t *err;
+
+    apr_pool_create(&pool, scratch_pool);
+    err = try_part(attempt, work, count, pool);
+    if (err && (count == 1 || !is_of_messages(attempt)))
+        err = cm_error_copy(err, scratch_pool);
+    else if (err)
+        err = NULL;
+    else
+        count = 1;
+    apr_pool_destroy(pool);
+    if (err || count == 1)
+        return err;
+    CM_TRY(try_halves(attempt, work, count / 2, scratch_pool));
+    return try_halves(attempt, work, count - count / 2, scratch_pool);
+}
+
+cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
+                           apr_pool_t *scratch_pool)
+{
+    cm_error_t *err = run_part(attempt, work, scratch_pool);
+
+    if (!err || !is_of_messages(attempt))
+        return err;
+    attempt->mode.isolated = 1;
+    err = try_halves(attempt, work, attempt->outcome.count, scratch_pool);
+    attempt->pool = scratch_pool;
+    attempt->mode.most = 0;
+    return err;
 }

@@ -1,5 +1,5 @@
-/* An attempt: one transaction in which messages of one peer are applied, new
- * ones (inbox.c) or parked ones (retry.c), and how it is repeated. */
+/* An attempt: a transaction in which messages of one peer are applied, new ones
+ * (inbox.c) or parked ones (retry.c), and how it is repeated. */
 #ifndef CM_INBOX_ATTEMPT_H
 #define CM_INBOX_ATTEMPT_H
 
@@ -7,7 +7,7 @@
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 
-/* How the next transaction is made: what earlier ones have shown. */
+/* How the next transaction is made, after what earlier ones have shown. */
 typedef struct cm_attempt_mode_t {
     int isolate_schema; /* see cm_apply_t */
     int strict;         /* see cm_apply_t */
@@ -19,9 +19,9 @@ typedef struct cm_attempt_mode_t {
 /* What became of the last transaction. */
 typedef struct cm_attempt_outcome_t {
     int count; /* messages that it was about; 0: it did not get to them */
-    int lost;  /* it failed with its connection, or while it waited for the lock
-                  of somebody else */
-    const cm_error_t *stopped; /* CM_ON_ERROR_STOP: why ... */
+    int lost;  /* it failed with its connection, or while it waited for a lock
+                  of another session */
+    const cm_error_t *stopped; /* CM_ON_ERROR_STOP: why it stopped ... */
     apr_int64_t stopped_id;    /* ... and at which message */
     int created;               /* records that are new here */
 } cm_attempt_outcome_t;
@@ -60,29 +60,18 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Stamp what is committed here, so that stamping within the transaction is
- * short; then run WORK in a transaction. Repeat it when the tables have changed
- * since they were read, and after failures that may pass by themselves. Fails
- * as cm_inbox_receive(). */
+/* Run WORK in a transaction, and repeat it while that may help. If some of the
+ * messages are at fault, they are found by halving, and parked, in transactions
+ * of their own. Fails as cm_inbox_receive(). */
 cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same. If some of the messages are at fault, they are found by halving,
- * and parked, in transactions of their own. */
-cm_error_t *cm_isolate_attempt(cm_attempt_t *attempt, cm_attempt_work_t work,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Return whether the last transaction may have failed because of its
- * messages. */
-int cm_attempt_is_of_messages(const cm_attempt_t *attempt);
-
-/* Say whether so few messages are parked, of PEER or (NULL) of all, that they
+/* Set *FEW if so few messages are parked, of PEER or (NULL) of all, that they
  * can be retried after every batch. Otherwise they are retried once, at the end
  * of the run (cm_inbox_retry()): a first load may send children before their
  * parents. */
-cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
-                                     const char *peer,
-                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_inbox_retry_are_few(int *few, cm_node_t *node, const char *peer,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Retry messages that wait for other records, as long as that creates further
  * records: those of the peer of ATTEMPT, in its transaction. */

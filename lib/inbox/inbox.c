@@ -139,11 +139,11 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
 /* Try what waited for the records of this batch. */
 static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
-    int little;
+    int few;
 
-    CM_TRY(cm_inbox_retry_is_little(&little, attempt->node, attempt->peer,
-                                    scratch_pool));
-    if (little)
+    CM_TRY(cm_inbox_retry_are_few(&few, attempt->node, attempt->peer,
+                                  scratch_pool));
+    if (few)
         return cm_inbox_retry_waiting(attempt, scratch_pool);
     attempt->node->owes_release = 1;
     return NULL;
@@ -177,14 +177,14 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 static void release_others(cm_attempt_t *attempt)
 {
     cm_error_t *err;
-    int little;
+    int few;
 
     if (attempt->node->settings->peers->nelts < 2 && !attempt->mode.isolated)
         return;
-    err = cm_inbox_retry_is_little(&little, attempt->node, NULL, attempt->pool);
-    if (!err && little)
+    err = cm_inbox_retry_are_few(&few, attempt->node, NULL, attempt->pool);
+    if (!err && few)
         err = cm_inbox_retry_all_waiting(attempt, attempt->pool);
-    attempt->node->owes_release |= err || !little;
+    attempt->node->owes_release |= err || !few;
 }
 
 /* Return whether MESSAGE has an attribute that its table, as it is remembered,
@@ -275,8 +275,8 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     look_again(node, batch);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
-    CM_TRY_FOR(cm_isolate_attempt(&attempt, apply_batch, attempt.pool),
-               result_pool, "cannot take the messages of '%s'", peer);
+    CM_TRY_FOR(cm_attempt_run(&attempt, apply_batch, attempt.pool), result_pool,
+               "cannot take the messages of '%s'", peer);
     *receipt = attempt.receipt;
     if (attempt.outcome.created)
         release_others(&attempt);

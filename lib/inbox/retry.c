@@ -1,26 +1,43 @@
-/* What is parked is tried again: see inbox.h, attempt.h. */
+/* Retrying what is parked: see inbox.h, attempt.h. */
+#include "inbox/attempt.h"
+
 #include <apr_strings.h>
 
-#include "inbox/attempt.h"
 #include "node/peer.h"
 
-/* What is parked, up to so many, is gone through after every batch. */
+/* Up to this number, parked messages are retried after every batch. */
 #define MOST_EACH_BATCH 500
 
-cm_error_t *cm_inbox_retry_is_little(int *little, cm_node_t *node,
-                                     const char *peer, apr_pool_t *scratch_pool)
+cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
+                                 const char *peer, int most,
+                                 apr_pool_t *scratch_pool)
 {
     const cm_datum_t name = cm_datum_text(peer);
+    const char *limit =
+        most ? apr_psprintf(scratch_pool, " LIMIT %d", most) : "";
     cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(scratch_pool,
-                     "SELECT count(*) FROM (SELECT id FROM inbound_messages"
-                     " WHERE processed_at IS NULL%s LIMIT %d) AS parked",
-                     peer ? " AND peer = %s" : "", MOST_EACH_BATCH + 1),
-        &name, peer ? 1 : 0, scratch_pool));
-    *little = cm_cell_number(rows, 0, 0) <= MOST_EACH_BATCH;
+    CM_TRY_FOR(cm_statement_select(
+                   &rows, node->store,
+                   apr_pstrcat(scratch_pool,
+                               "SELECT count(*) FROM (SELECT id FROM"
+                               " inbound_messages WHERE processed_at IS NULL",
+                               peer ? " AND peer = %s" : "", limit,
+                               ") AS parked", NULL),
+                   &name, peer ? 1 : 0, scratch_pool),
+               scratch_pool, "cannot count what is parked");
+    *count = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
+cm_error_t *cm_inbox_retry_are_few(int *few, cm_node_t *node, const char *peer,
+                                   apr_pool_t *scratch_pool)
+{
+    apr_int64_t count;
+
+    CM_TRY(cm_inbox_retry_count(&count, node, peer, MOST_EACH_BATCH + 1,
+                                scratch_pool));
+    *few = count <= MOST_EACH_BATCH;
     return NULL;
 }
 
@@ -61,7 +78,7 @@ static void decide(const cm_apply_t *apply, cm_decision_e decision)
         CM_NTH(apply->items, i, cm_item_t)->decision = decision;
 }
 
-/* Try one page of what is parked. */
+/* Retry a page of parked messages. */
 static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
@@ -88,7 +105,7 @@ static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
                              !attempt->waiting, scratch_pool);
 }
 
-/* Try all pages, each in a transaction, once. */
+/* Retry all pages once, each in a transaction. */
 static cm_error_t *try_pages(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
@@ -98,9 +115,8 @@ static cm_error_t *try_pages(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     do {
         apr_pool_clear(iterpool);
         attempt->pool = iterpool;
-        CM_TRY_FOR(cm_isolate_attempt(attempt, try_page, iterpool),
-                   scratch_pool, "cannot apply what is parked of '%s'",
-                   attempt->peer);
+        CM_TRY_FOR(cm_attempt_run(attempt, try_page, iterpool), scratch_pool,
+                   "cannot apply what is parked of '%s'", attempt->peer);
     } while (attempt->page.count);
     apr_pool_destroy(iterpool);
     return NULL;
@@ -153,8 +169,8 @@ cm_error_t *cm_inbox_retry(cm_receipt_t **receipt, cm_node_t *node,
     int brought = 0;
 
     *receipt = attempt.receipt;
-    CM_TRY(cm_inbox_retry_count(&parked, node, peer, result_pool));
-    if (parked) /* the table may be wider by now */
+    CM_TRY(cm_inbox_retry_count(&parked, node, peer, 0, result_pool));
+    if (parked) /* the table may have more columns now */
         cm_node_forget(node);
     while (parked) {
         attempt.outcome.created = 0;
@@ -187,22 +203,4 @@ cm_error_t *cm_inbox_retry_decided(cm_receipt_t **receipt, cm_node_t *node,
     return attempt.outcome.created
                ? cm_inbox_retry_all_waiting(&attempt, result_pool)
                : NULL;
-}
-
-cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
-                                 const char *peer, apr_pool_t *scratch_pool)
-{
-    const cm_datum_t name = cm_datum_text(peer);
-    cm_rows_t *rows;
-
-    CM_TRY_FOR(
-        cm_statement_select(&rows, node->store,
-                            peer ? "SELECT count(*) FROM inbound_messages"
-                                   " WHERE processed_at IS NULL AND peer = %s"
-                                 : "SELECT count(*) FROM inbound_messages"
-                                   " WHERE processed_at IS NULL",
-                            &name, peer ? 1 : 0, scratch_pool),
-        scratch_pool, "cannot count what is parked");
-    *count = cm_cell_number(rows, 0, 0);
-    return NULL;
 }

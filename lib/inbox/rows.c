@@ -9,14 +9,15 @@
 #include "base/id_set.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
+#include "inbox/inbox.h"
 
 #define PAGE_ROWS  500
 #define PAGE_BYTES (4 * 1024 * 1024)
 
-/* Records that are looked for at once among what is parked. */
+/* Records that are looked for at once among the parked messages. */
 #define SAME_AT_ONCE 1000
 
-/* Append how the item stands: processed_at, attempts, error, transient. */
+/* Append what became of ITEM: processed_at, attempts, error, transient. */
 static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
                         cm_datum_t now, apr_pool_t *pool)
 {
@@ -27,7 +28,7 @@ static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
                 (apr_int64_t)(err && cm_error_code_is_transient(err->code)));
 }
 
-/* What cannot be read is kept as it came: its body may be no text at all. */
+/* What cannot be read is stored as it was received: it may have no body. */
 static cm_datum_t body_of(const cm_message_t *message)
 {
     if (message->error || !message->body)
@@ -41,17 +42,14 @@ static void add_message(cm_bulk_t *bulk, cm_apply_t *apply,
     const cm_message_t *message = item->message;
     int ours = !message->error && !message->from_gem;
 
-    cm_bulk_row(bulk, "tnttttd", apply->peer, message->id, message->model,
+    cm_bulk_row(bulk, "tnttttdztttn", apply->peer, message->id, message->model,
                 message->identity.origin, message->identity.original_id,
-                cm_message_action_name(message->action), body_of(message));
-    if (ours)
-        cm_bulk_row(bulk, "nttt", message->clocks.clock,
-                    cm_clocks_list(&message->clocks, pool),
-                    cm_message_write_base(message, pool),
-                    cm_message_write_refs(message, pool));
-    else
-        cm_bulk_row(bulk, "tttt", NULL, NULL, NULL, NULL);
-    cm_bulk_row(bulk, "n", item->arrived);
+                cm_message_action_name(message->action), body_of(message),
+                ours ? message->clocks.clock : 0,
+                ours ? cm_clocks_list(&message->clocks, pool) : NULL,
+                ours ? cm_message_write_base(message, pool) : NULL,
+                ours ? cm_message_write_refs(message, pool) : NULL,
+                item->arrived);
 }
 
 static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
@@ -160,23 +158,8 @@ static int compare_items(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* Return whether anything of the peer is parked: mostly nothing is. */
-static cm_error_t *any_parked(int *any, const cm_apply_t *apply,
-                              apr_pool_t *scratch_pool)
-{
-    const cm_datum_t peer = cm_datum_text(apply->peer);
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(&rows, apply->node->store,
-                               "SELECT id FROM inbound_messages WHERE peer = %s"
-                               " AND processed_at IS NULL LIMIT 1",
-                               &peer, 1, scratch_pool));
-    *any = rows->count;
-    return NULL;
-}
-
-/* With shared keys all lives of a key have one row: an earlier one must not be
- * overtaken by a later one. */
+/* Messages with equal texts must stay in order. With shared keys all lives of a
+ * key have one row: a later one must not overtake an earlier one. */
 static const char *same_key(const char *model, cm_identity_t identity,
                             apr_pool_t *pool)
 {
@@ -204,8 +187,8 @@ static void add_texts(apr_array_header_t *arguments,
             cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
 }
 
-/* Take the records of the MESSAGES from FIRST on that are not in ALL yet. The
- * ids are without lives. */
+/* Collect the records of the MESSAGES from FIRST on that are not in ALL yet.
+ * The ids are without lives. */
 static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
                             const apr_array_header_t *messages, int first,
                             apr_pool_t *pool)
@@ -258,8 +241,7 @@ static apr_hash_t *ids_of(const cm_apply_t *apply, apr_pool_t *pool)
     return ids;
 }
 
-/* One pass through what is parked: looking each record up there would be one
- * for each. */
+/* One pass through the parked messages for all records, not one for each. */
 static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
                             apr_pool_t *scratch_pool)
 {
@@ -299,9 +281,11 @@ cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
                                    apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
-    int any, first;
+    apr_int64_t any;
+    int first;
 
-    CM_TRY(any_parked(&any, apply, scratch_pool));
+    CM_TRY(
+        cm_inbox_retry_count(&any, apply->node, apply->peer, 1, scratch_pool));
     for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
         const same_t *same =
             same_records(apply, all, messages, first, scratch_pool);

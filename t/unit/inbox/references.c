@@ -56,7 +56,7 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
     is_int(inbox_take(node, 4, "[" AUTHOR(5, 4, "two") "]", pool), 2,
            "and is released when the parent comes");
     is_str(author_of(node, "early", pool), "two", "  and finds it");
-    database_must(cm_inbox_retry_count(&parked, node, NULL, pool));
+    database_must(cm_inbox_retry_count(&parked, node, NULL, 0, pool));
     is_int(parked, 0, "  and nothing is left");
 }
 
