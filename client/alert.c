@@ -26,19 +26,10 @@ struct sync_alert_t {
     apr_pool_t *pool;
 };
 
-/* Return the member NAME of OBJECT, or NULL. */
-static json_object *find(json_object *object, const char *name)
-{
-    json_object *value = NULL;
-
-    json_object_object_get_ex(object, name, &value);
-    return value;
-}
-
 /* Return the member NAME of OBJECT, an object that is made if necessary. */
 static json_object *part(json_object *object, const char *name)
 {
-    json_object *value = find(object, name);
+    json_object *value = json_object_object_get(object, name);
 
     if (!value) {
         value = json_object_new_object();
@@ -47,16 +38,9 @@ static json_object *part(json_object *object, const char *name)
     return value;
 }
 
-static apr_int64_t number_in(json_object *object, const char *name)
-{
-    json_object *value = find(object, name);
-
-    return value ? json_object_get_int64(value) : 0;
-}
-
 static const char *text_in(json_object *object, const char *name)
 {
-    json_object *value = find(object, name);
+    json_object *value = json_object_object_get(object, name);
 
     return value ? json_object_get_string(value) : "";
 }
@@ -83,12 +67,12 @@ sync_alert_t *sync_alert_open(const sync_client_t *client, const char *name,
 
 int sync_alert_is_too_soon(int *status, const sync_alert_t *alert)
 {
-    apr_int64_t next = number_in(alert->memory, "next_try");
+    apr_int64_t next = sync_memory_number(alert->memory, "next_try");
 
     if (!alert->client->options->run.cron || alert->now >= next ||
         next > alert->now + LONGEST)
         return 0;
-    *status = (int)number_in(alert->memory, "exit_status");
+    *status = (int)sync_memory_number(alert->memory, "exit_status");
     return 1;
 }
 
@@ -101,11 +85,11 @@ static json_object *flaps_of(const sync_alert_t *alert, const char *kind)
 
 int sync_alert_tells_parked(const sync_alert_t *alert)
 {
-    int known = number_in(alert->memory, "told") &&
+    int known = sync_memory_number(alert->memory, "told") &&
                 strcmp(trouble_of(alert), PARKED) == 0;
 
     return !alert->client->options->run.cron ||
-           (!known && !number_in(flaps_of(alert, PARKED), "flapping"));
+           (!known && !sync_memory_number(flaps_of(alert, PARKED), "flapping"));
 }
 
 /* Return the kind of problem that ERR belongs to. One outage has several errors
@@ -145,8 +129,9 @@ static void notify(const sync_alert_t *alert, const char *event,
 /* Run the command again with what it failed to report. */
 static void notify_again(const sync_alert_t *alert)
 {
-    json_object *untold = find(alert->memory, "untold");
-    json_object *event = find(untold, "event"), *words = find(untold, "words");
+    json_object *untold = json_object_object_get(alert->memory, "untold");
+    json_object *event = json_object_object_get(untold, "event");
+    json_object *words = json_object_object_get(untold, "words");
 
     if (event && words)
         notify(alert, apr_pstrdup(alert->pool, json_object_get_string(event)),
@@ -177,7 +162,7 @@ static void tell(const sync_alert_t *alert, const cm_error_t *err,
                             "still, since %s",
                             text_in(alert->memory, "since_text"));
     else if (event && !strcmp(event, "flapping")) {
-        since = number_in(flaps_of(alert, kind_of(err)), "flapping");
+        since = sync_memory_number(flaps_of(alert, kind_of(err)), "flapping");
         event = since < alert->now ? "reminder" : "trouble";
         if (since < alert->now)
             err = cm_error_make(pool, err->code, err, __FILE__, __LINE__,
@@ -226,8 +211,9 @@ static void begin_trouble(const sync_alert_t *alert, const char *kind)
     }
     sync_output_add_text(memory, "trouble", kind);
     sync_output_add_number(memory, "runs", 0);
-    sync_output_add_number(memory, "told",
-                           number_in(find(memory, "kinds"), kind));
+    sync_output_add_number(
+        memory, "told",
+        sync_memory_number(json_object_object_get(memory, "kinds"), kind));
 }
 
 static void end_trouble(const sync_alert_t *alert)
@@ -246,7 +232,7 @@ static void end_trouble(const sync_alert_t *alert)
 static size_t count_episode(const sync_alert_t *alert, json_object *flaps)
 {
     json_object *kept = json_object_new_array();
-    json_object *list = find(flaps, "episodes");
+    json_object *list = json_object_object_get(flaps, "episodes");
     size_t i, count = 0;
 
     if (json_object_is_type(list, json_type_array))
@@ -274,13 +260,13 @@ static const char *damped(const sync_alert_t *alert, const char *kind,
     json_object_object_del(flaps, "calm");
     if (!event || strcmp(event, "trouble") != 0)
         return event;
-    if (!number_in(flaps, "flapping")) {
+    if (!sync_memory_number(flaps, "flapping")) {
         if (count_episode(alert, flaps) < EPISODES)
             return event;
         sync_output_add_number(flaps, "flapping", alert->now);
     }
-    else if (!cm_clocks_is_past(number_in(flaps, "flapping_told"), alert->now,
-                                REMIND))
+    else if (!cm_clocks_is_past(sync_memory_number(flaps, "flapping_told"),
+                                alert->now, REMIND))
         return NULL;
     sync_output_add_number(flaps, "flapping_told", alert->now);
     return "flapping";
@@ -310,8 +296,9 @@ static void tell_recovery(const sync_alert_t *alert,
 /* The problem is over for now, which is not reported if it comes and goes. */
 static void meet_end(const sync_alert_t *alert, const cm_session_t *session)
 {
-    json_object *memory = alert->memory, *kinds = find(memory, "kinds");
-    int tells = number_in(memory, "was_told") != 0;
+    json_object *memory = alert->memory;
+    json_object *kinds = json_object_object_get(memory, "kinds");
+    int tells = sync_memory_number(memory, "was_told") != 0;
 
     if (kinds) {
         json_object_object_foreach(kinds, kind, told)
@@ -319,7 +306,7 @@ static void meet_end(const sync_alert_t *alert, const cm_session_t *session)
             json_object *flaps = flaps_of(alert, kind);
 
             (void)told;
-            if (!number_in(flaps, "flapping"))
+            if (!sync_memory_number(flaps, "flapping"))
                 continue;
             tells = 0;
             sync_output_add_number(flaps, "calm", alert->now);
@@ -327,7 +314,7 @@ static void meet_end(const sync_alert_t *alert, const cm_session_t *session)
         }
     }
     if (tells)
-        tell_recovery(alert, session, number_in(memory, "since"),
+        tell_recovery(alert, session, sync_memory_number(memory, "since"),
                       text_in(memory, "reason"));
     end_trouble(alert);
 }
@@ -335,18 +322,18 @@ static void meet_end(const sync_alert_t *alert, const cm_session_t *session)
 /* A problem that came and went is over once it has stayed away for CALM. */
 static void meet_calm(const sync_alert_t *alert, const cm_session_t *session)
 {
-    json_object *all = find(alert->memory, "flaps");
+    json_object *all = json_object_object_get(alert->memory, "flaps");
 
     if (!all)
         return;
     json_object_object_foreach(all, kind, flaps)
     {
-        apr_int64_t calm = number_in(flaps, "calm");
+        apr_int64_t calm = sync_memory_number(flaps, "calm");
 
         (void)kind;
         if (!calm || alert->now - calm < CALM)
             continue;
-        tell_recovery(alert, session, number_in(flaps, "flapping"),
+        tell_recovery(alert, session, sync_memory_number(flaps, "flapping"),
                       apr_pstrdup(alert->pool, text_in(flaps, "reason")));
         json_object_object_del(flaps, "calm");
         json_object_object_del(flaps, "flapping");
@@ -380,8 +367,8 @@ static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
 
     if (strcmp(kind, trouble_of(alert)) != 0)
         begin_trouble(alert, kind);
-    runs = number_in(alert->memory, "runs") + 1;
-    told = number_in(alert->memory, "told");
+    runs = sync_memory_number(alert->memory, "runs") + 1;
+    told = sync_memory_number(alert->memory, "told");
     sync_output_add_number(alert->memory, "runs", runs);
     sync_output_add_text(alert->memory, "reason",
                          cm_error_text(err, alert->pool));
@@ -442,7 +429,7 @@ static void meet_parked(const sync_alert_t *alert, const cm_session_t *session,
         begin_trouble(alert, PARKED);
     }
     sync_output_add_text(alert->memory, "reason", words);
-    told = number_in(alert->memory, "told");
+    told = sync_memory_number(alert->memory, "told");
     if (!told)
         event = "trouble";
     else if (cron && cm_clocks_is_past(told, alert->now, REMIND - 1))
@@ -476,8 +463,9 @@ static void remember(const sync_alert_t *alert, const cm_error_t *err,
 /* Return whether there is nothing to report, to keep or to forget. */
 static int is_idle(const sync_alert_t *alert)
 {
-    return !*trouble_of(alert) && !find(alert->memory, "flaps") &&
-           !find(alert->memory, "untold");
+    return !*trouble_of(alert) &&
+           !json_object_object_get(alert->memory, "flaps") &&
+           !json_object_object_get(alert->memory, "untold");
 }
 
 void sync_alert_close(sync_alert_t *alert, const cm_error_t *err,

@@ -236,11 +236,10 @@ static void retain(const sync_client_t *client)
     apr_pool_t *pool = client->pool;
     json_object *memory = sync_memory_read(client, name, pool);
     apr_int64_t now = apr_time_sec(apr_time_now()), removed = 0;
-    json_object *last;
+    apr_int64_t last = sync_memory_number(memory, "purged_at");
     cm_error_t *err;
 
-    if (json_object_object_get_ex(memory, "purged_at", &last) &&
-        !cm_clocks_is_past(json_object_get_int64(last), now, RETAIN_EVERY))
+    if (last && !cm_clocks_is_past(last, now, RETAIN_EVERY))
         return;
     err = cm_purge_retain(&removed, client->node, pool);
     if (err && client->output->verbose)

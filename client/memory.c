@@ -113,27 +113,25 @@ json_object *sync_memory_read(const sync_client_t *client, const char *name,
     return member;
 }
 
-static json_object *find(json_object *member, const char *name)
+apr_int64_t sync_memory_number(json_object *object, const char *name)
 {
-    json_object *value = NULL;
-
-    json_object_object_get_ex(member, name, &value);
-    return value;
+    return json_object_get_int64(json_object_object_get(object, name));
 }
 
 sync_runs_t sync_memory_runs(const sync_client_t *client, const char *name)
 {
     json_object *member = sync_memory_read(client, name, client->pool);
     sync_runs_t runs = {
-        .last_run = json_object_get_int64(find(member, "last_run")),
-        .last_success = json_object_get_int64(find(member, "last_success")),
-        .exit_status = json_object_get_int64(find(member, "exit_status"))};
+        .last_run = sync_memory_number(member, "last_run"),
+        .last_success = sync_memory_number(member, "last_success"),
+        .exit_status = sync_memory_number(member, "exit_status")};
 
     if (!runs.exit_status)
         return runs;
-    runs.failed = json_object_get_int64(find(member, "runs"));
-    runs.reason = json_object_get_string(find(member, "reason"));
-    runs.hint = json_object_get_string(find(member, "hint"));
+    runs.failed = sync_memory_number(member, "runs");
+    runs.reason =
+        json_object_get_string(json_object_object_get(member, "reason"));
+    runs.hint = json_object_get_string(json_object_object_get(member, "hint"));
     return runs;
 }
 

@@ -11,6 +11,9 @@
 struct json_object *sync_memory_read(const sync_client_t *client,
                                      const char *name, apr_pool_t *pool);
 
+/* Return the number NAME in OBJECT; 0 when there is none. */
+apr_int64_t sync_memory_number(struct json_object *object, const char *name);
+
 /* Fail with CM_FILE when this user may not read the file, with CM_MALFORMED
  * when it is damaged. That there is none yet is no failure. */
 cm_error_t *sync_memory_check(const sync_client_t *client) CM_UNUSED_RESULT;
