@@ -33,7 +33,8 @@ cm_error_t *sync_lock_check(const sync_client_t *client, const char *peer)
     if (access(path, R_OK) == 0 || errno == ENOENT)
         return NULL;
     return cm_error_hint(
-        CM_FAIL(pool, CM_FILE, "the lock '%s': %s", path, strerror(errno)),
+        CM_FAIL(pool, CM_FILE, "cannot open the lock '%s': %s", path,
+                strerror(errno)),
         pool,
         "a run of another user made it: chown it to the user that runs "
         "communicator-sync");
