@@ -111,7 +111,7 @@ static void notify(const sync_alert_t *alert, const char *event,
 
     json_object_object_del(alert->memory, "untold");
     if (!settings->client.notify_command ||
-        !strcmp(alert->name, CM_ALERT_NOTIFY))
+        !strcmp(alert->name, SYNC_ALERT_NOTIFY))
         return;
     err = sync_notify(settings->client.notify_command, event,
                       alert->peer ? alert->peer : settings->name, words,
@@ -122,8 +122,8 @@ static void notify(const sync_alert_t *alert, const char *event,
         sync_output_add_text(untold, "words", words);
     }
     sync_alert_close(
-        sync_alert_open(alert->client, CM_ALERT_NOTIFY, alert->pool), err, NULL,
-        0);
+        sync_alert_open(alert->client, SYNC_ALERT_NOTIFY, alert->pool), err,
+        NULL, 0);
 }
 
 /* Run the command again with what it failed to report. */

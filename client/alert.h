@@ -18,8 +18,8 @@ typedef struct sync_alert_t sync_alert_t;
 
 /* What else than a peer or this node may have problems: its files, and
  * CommunicatorNotifyCommand, which is not run about its own problems. */
-#define CM_ALERT_FILES  "/files"
-#define CM_ALERT_NOTIFY "/notify"
+#define SYNC_ALERT_FILES  "/files"
+#define SYNC_ALERT_NOTIFY "/notify"
 
 /* Read what is remembered of NAME: a peer, this node, or one of the above. A
  * file that cannot be read is as good as none. */

@@ -46,10 +46,10 @@ int sync_check_went(sync_check_t *check, const cm_error_t *err,
     what = apr_pvsprintf(client->pool, format, args);
     va_end(args);
     if (!err) {
-        say(check, CM_VERDICT_OK, what, NULL);
+        say(check, SYNC_VERDICT_OK, what, NULL);
         return 1;
     }
-    say(check, CM_VERDICT_FAIL,
+    say(check, SYNC_VERDICT_FAIL,
         apr_pstrcat(client->pool, what, ": ", cm_error_text(err, client->pool),
                     NULL),
         err->hint);

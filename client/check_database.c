@@ -74,7 +74,7 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
         const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
 
         if (!finding->refused)
-            sync_check_say(check, CM_VERDICT_WARN, finding->hint,
+            sync_check_say(check, SYNC_VERDICT_WARN, finding->hint,
                            "model %s: %s", model->name, finding->text);
     }
     return cm_judge_error(findings, 1, pool);
@@ -116,7 +116,7 @@ static void check_messages(sync_check_t *check, const cm_status_peer_t *peer)
     for (i = 0; i < stuck->nelts; i++) {
         const cm_problem_t *one = &APR_ARRAY_IDX(stuck, i, cm_problem_t);
 
-        sync_check_say(check, CM_VERDICT_WARN, one->hint, "%s", one->text);
+        sync_check_say(check, SYNC_VERDICT_WARN, one->hint, "%s", one->text);
     }
 }
 
@@ -133,7 +133,7 @@ static void check_altered(sync_check_t *check)
     for (i = 0; !err && i < all->nelts; i++) {
         const cm_altered_t *altered = &APR_ARRAY_IDX(all, i, cm_altered_t);
 
-        sync_check_say(check, CM_VERDICT_WARN,
+        sync_check_say(check, SYNC_VERDICT_WARN,
                        apr_psprintf(pool, CM_ALTERED_REMEDY, altered->column),
                        "%s", cm_altered_text(altered, pool));
     }
@@ -151,7 +151,7 @@ static void check_state(sync_check_t *check)
             "this node"))
         return;
     if (state->paused_at)
-        sync_check_say(check, CM_VERDICT_WARN, "communicator-sync resume",
+        sync_check_say(check, SYNC_VERDICT_WARN, "communicator-sync resume",
                        "%s is paused; the pause began %s", state->name,
                        sync_output_when(state->paused_at, client->pool));
     check_altered(check);
@@ -235,7 +235,7 @@ void sync_check_database(sync_check_t *check)
     check_standby(check);
     check_own(check);
     if (cm_dialect_of_store(client->store)->truncate_hidden)
-        sync_check_say(check, CM_VERDICT_OK,
+        sync_check_say(check, SYNC_VERDICT_OK,
                        "use DELETE instead; after a TRUNCATE, "
                        "`communicator-sync verify`",
                        "MariaDB's triggers do not see TRUNCATE: the records "

@@ -69,7 +69,7 @@ static void check_kind(sync_check_t *check, const cm_peer_settings_t *peer,
 
     if (gem && !peer->gem)
         sync_check_say(
-            check, CM_VERDICT_WARN,
+            check, SYNC_VERDICT_WARN,
             apr_psprintf(pool,
                          "if it is a gem, add protocol=gem (%s:%d), else it is "
                          "refused; if not, update it, or let the proxy in "
@@ -79,7 +79,7 @@ static void check_kind(sync_check_t *check, const cm_peer_settings_t *peer,
             peer->name);
     else if (!gem && peer->gem)
         sync_check_say(
-            check, CM_VERDICT_WARN,
+            check, SYNC_VERDICT_WARN,
             apr_psprintf(pool, "remove protocol=gem (%s:%d)", file, line),
             "%s: protocol=gem, but it speaks Communicator's protocol, which is "
             "used",
@@ -101,7 +101,7 @@ static void check_answer(const way_t *way)
             : NULL;
 
     if (skew)
-        sync_check_say(way->check, CM_VERDICT_WARN,
+        sync_check_say(way->check, SYNC_VERDICT_WARN,
                        "set the clocks of both hosts (NTP)", "%s: %s", name,
                        skew);
     else if (session->kind == CM_PEER_OURS && session->peer)
@@ -124,7 +124,7 @@ static void check_certificate(const way_t *way)
                         way->peer->name, time);
     else
         sync_check_say(
-            way->check, CM_VERDICT_WARN,
+            way->check, SYNC_VERDICT_WARN,
             "renew it there; if that happens by itself, see why it did not",
             "%s: its certificate expires in %s", way->peer->name, time);
 }
@@ -226,9 +226,9 @@ static void check_caller(sync_check_t *check, const cm_peer_settings_t *peer)
     if (known->epoch || last || known->has_received)
         check_kind(check, peer, !known->epoch);
     if (every && cm_clocks_is_past(last, cm_clocks_now(), every))
-        sync_check_say(check, CM_VERDICT_WARN, "is its cron or timer running?",
-                       "%s was here last: %s", peer->name,
-                       sync_output_when(last, client->pool));
+        sync_check_say(check, SYNC_VERDICT_WARN,
+                       "is its cron or timer running?", "%s was here last: %s",
+                       peer->name, sync_output_when(last, client->pool));
 }
 
 void sync_check_peer(sync_check_t *check, const cm_peer_settings_t *peer)

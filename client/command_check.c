@@ -30,7 +30,7 @@ static void check_file(sync_check_t *check, const char *path)
         sync_check_went(check, NULL, "configuration %s", path);
     else
         sync_check_say(
-            check, CM_VERDICT_WARN,
+            check, SYNC_VERDICT_WARN,
             apr_psprintf(pool, "DBDParams may hold a password: chmod o= %s",
                          path),
             "configuration %s: everybody may read it", path);
@@ -58,7 +58,7 @@ static void check_last_run(sync_check_t *check, const char *name)
         sync_output_when(apr_time_from_sec(runs.last_run), check->client->pool);
 
     if (runs.reason)
-        sync_check_say(check, CM_VERDICT_WARN,
+        sync_check_say(check, SYNC_VERDICT_WARN,
                        "the lines below say what is wrong at present",
                        "%s: the last run, %s, failed: %s", name, when,
                        runs.reason);
@@ -69,16 +69,16 @@ static void check_notify(sync_check_t *check)
 {
     const char *command = check->client->settings->client.notify_command;
     apr_pool_t *pool = check->client->pool;
-    sync_runs_t runs = sync_memory_runs(check->client, CM_ALERT_NOTIFY);
+    sync_runs_t runs = sync_memory_runs(check->client, SYNC_ALERT_NOTIFY);
     cm_error_t *err = command ? sync_notify_check(command, pool) : NULL;
 
     if (!command)
         return;
     if (err)
-        sync_check_say(check, CM_VERDICT_WARN, NULL, "%s",
+        sync_check_say(check, SYNC_VERDICT_WARN, NULL, "%s",
                        cm_error_text(err, pool));
     else if (runs.reason)
-        sync_check_say(check, CM_VERDICT_WARN, runs.hint, "%s", runs.reason);
+        sync_check_say(check, SYNC_VERDICT_WARN, runs.hint, "%s", runs.reason);
     else
         sync_check_went(check, NULL, "CommunicatorNotifyCommand");
 }
@@ -90,7 +90,7 @@ static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
     int i;
 
     if (err)
-        sync_check_say(check, CM_VERDICT_WARN, err->hint, "state: %s",
+        sync_check_say(check, SYNC_VERDICT_WARN, err->hint, "state: %s",
                        cm_error_text(err, check->client->pool));
     check_notify(check);
     check_last_run(check, check->client->settings->name);

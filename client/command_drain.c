@@ -140,7 +140,7 @@ static void print_text(const sync_client_t *client, const cm_session_t *session,
     else if (session->said.parked > 0 || session->said.withheld.count > 0)
         hint = "communicator-sync parked, on that host";
     sync_output_verdict(
-        client->output, problem ? CM_VERDICT_FAIL : CM_VERDICT_OK,
+        client->output, problem ? SYNC_VERDICT_FAIL : SYNC_VERDICT_OK,
         apr_pstrcat(pool, name, ": ",
                     problem ? problem
                             : "both queues are empty, nothing is parked",

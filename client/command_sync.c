@@ -257,7 +257,7 @@ static int report_files(const sync_client_t *client,
 {
     const cm_settings_t *settings = client->settings;
     apr_pool_t *pool = client->pool;
-    sync_alert_t *alert = sync_alert_open(client, CM_ALERT_FILES, pool);
+    sync_alert_t *alert = sync_alert_open(client, SYNC_ALERT_FILES, pool);
     cm_error_t *err = sync_folder_check(settings->client.state_directory,
                                         "CommunicatorStateDir", pool);
     int i;

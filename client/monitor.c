@@ -127,8 +127,8 @@ static void judge_all_runs(cm_health_t *health, const sync_client_t *client)
     if (!connects)
         return;
     judge_runs(health, client, client->settings->name);
-    judge_host(health, client, CM_ALERT_FILES);
-    judge_host(health, client, CM_ALERT_NOTIFY);
+    judge_host(health, client, SYNC_ALERT_FILES);
+    judge_host(health, client, SYNC_ALERT_NOTIFY);
 }
 
 static void add_all(cm_health_t *health, const apr_array_header_t *problems)

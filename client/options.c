@@ -44,60 +44,63 @@ typedef struct option_t {
 #define MEMBER(name) offsetof(sync_options_t, name)
 
 static const option_t known[] = {
-    {"config", 'c', TEXT, "FILE", MEMBER(config), CM_FOR_ALL,
+    {"config", 'c', TEXT, "FILE", MEMBER(config), SYNC_FOR_ALL,
      "read FILE; default " DEFAULT_CONFIG},
-    {"peer", 'p', TEXT, "NAME", MEMBER(peer), CM_FOR_ALL,
+    {"peer", 'p', TEXT, "NAME", MEMBER(peer), SYNC_FOR_ALL,
      "only this peer; default all"},
-    {"quiet", 'q', FLAG, NULL, MEMBER(print.quiet), CM_FOR_ALL,
+    {"quiet", 'q', FLAG, NULL, MEMBER(print.quiet), SYNC_FOR_ALL,
      "print nothing unless something is wrong"},
-    {"verbose", 'v', FLAG, NULL, MEMBER(print.verbose), CM_FOR_ALL,
+    {"verbose", 'v', FLAG, NULL, MEMBER(print.verbose), SYNC_FOR_ALL,
      "print more, also when not on a terminal"},
-    {"json", 0, FLAG, NULL, MEMBER(print.json), CM_FOR_ALL,
+    {"json", 0, FLAG, NULL, MEMBER(print.json), SYNC_FOR_ALL,
      "results and errors as JSON, a line each"},
     {"wait", 'w', SECONDS, "TIME", MEMBER(run.wait),
-     CM_FOR_SYNC | CM_FOR_EPOCH | CM_FOR_LOCK,
+     SYNC_FOR_SYNC | SYNC_FOR_EPOCH | SYNC_FOR_LOCK,
      "wait this long for another run to end; default 0"},
     {"timeout", 't', SECONDS, "TIME", MEMBER(run.timeout),
-     CM_FOR_SYNC | CM_FOR_REMOTE, "longest time for one request; default 120s"},
+     SYNC_FOR_SYNC | SYNC_FOR_REMOTE,
+     "longest time for one request; default 120s"},
     {"max-time", 0, SECONDS, "TIME", MEMBER(run.max_time),
-     CM_FOR_SYNC | CM_FOR_DRAIN,
+     SYNC_FOR_SYNC | SYNC_FOR_DRAIN,
      "end after TIME, between two batches; default never"},
-    {"splay", 0, SECONDS, "TIME", MEMBER(run.splay), CM_FOR_SYNC,
+    {"splay", 0, SECONDS, "TIME", MEMBER(run.splay), SYNC_FOR_SYNC,
      "wait up to TIME first, always the same on one host"},
-    {"cron", 0, FLAG, NULL, MEMBER(run.cron), CM_FOR_SYNC,
+    {"cron", 0, FLAG, NULL, MEMBER(run.cron), SYNC_FOR_SYNC,
      "report a problem once, remind once a day, and report its end"},
-    {"nagios", 0, FLAG, NULL, MEMBER(status.nagios), CM_FOR_STATUS,
+    {"nagios", 0, FLAG, NULL, MEMBER(status.nagios), SYNC_FOR_STATUS,
      "as a plugin: one line, exit status 0 to 3"},
-    {"warning", 0, AGE, "AGE", MEMBER(status.warning), CM_FOR_STATUS,
+    {"warning", 0, AGE, "AGE", MEMBER(status.warning), SYNC_FOR_STATUS,
      "with --nagios: last contact, oldest message; 10min"},
-    {"critical", 0, AGE, "AGE", MEMBER(status.critical), CM_FOR_STATUS,
+    {"critical", 0, AGE, "AGE", MEMBER(status.critical), SYNC_FOR_STATUS,
      "as --warning, for critical; default 30min"},
-    {"prometheus", 0, FLAG, NULL, MEMBER(status.prometheus), CM_FOR_STATUS,
+    {"prometheus", 0, FLAG, NULL, MEMBER(status.prometheus), SYNC_FOR_STATUS,
      "as text for node_exporter's textfile collector"},
-    {"older-than", 0, AGE, "AGE", MEMBER(select.older_than), CM_FOR_PURGE,
+    {"older-than", 0, AGE, "AGE", MEMBER(select.older_than), SYNC_FOR_PURGE,
      "remove what is older, as 30d; CommunicatorRetain"},
-    {"force", 0, FLAG, NULL, MEMBER(select.force), CM_FOR_PURGE,
+    {"force", 0, FLAG, NULL, MEMBER(select.force), SYNC_FOR_PURGE,
      "remove also what a peer has not confirmed"},
-    {"dry-run", 'n', FLAG, NULL, MEMBER(migrate.dry_run), CM_FOR_MIGRATE,
+    {"dry-run", 'n', FLAG, NULL, MEMBER(migrate.dry_run), SYNC_FOR_MIGRATE,
      "show the SQL and change nothing"},
     {"drop-triggers", 0, FLAG, NULL, MEMBER(migrate.drop_triggers),
-     CM_FOR_MIGRATE, "before columns are dropped: only drop the triggers"},
-    {"all", 'a', FLAG, NULL, MEMBER(select.all), CM_FOR_PUBLISH | CM_FOR_PURGE,
+     SYNC_FOR_MIGRATE, "before columns are dropped: only drop the triggers"},
+    {"all", 'a', FLAG, NULL, MEMBER(select.all),
+     SYNC_FOR_PUBLISH | SYNC_FOR_PURGE,
      "every record of the model; purge: of any age"},
-    {"where", 0, TEXT, "SQL", MEMBER(select.where), CM_FOR_PUBLISH,
+    {"where", 0, TEXT, "SQL", MEMBER(select.where), SYNC_FOR_PUBLISH,
      "the records for which this condition holds"},
-    {"dump", 0, FLAG, NULL, MEMBER(print.dump), CM_FOR_CONFIGTEST,
+    {"dump", 0, FLAG, NULL, MEMBER(print.dump), SYNC_FOR_CONFIGTEST,
      "show what is in force, passwords masked"},
-    {"new", 0, FLAG, NULL, MEMBER(mend.renew), CM_FOR_EPOCH,
+    {"new", 0, FLAG, NULL, MEMBER(mend.renew), SYNC_FOR_EPOCH,
      "this database was restored or created again"},
-    {"accept", 0, TEXT, "PEER", MEMBER(mend.accept), CM_FOR_EPOCH,
+    {"accept", 0, TEXT, "PEER", MEMBER(mend.accept), SYNC_FOR_EPOCH,
      "that peer's database was restored or created again"},
-    {"repair", 0, FLAG, NULL, MEMBER(mend.repair), CM_FOR_VERIFY,
+    {"repair", 0, FLAG, NULL, MEMBER(mend.repair), SYNC_FOR_VERIFY,
      "publish again what differs"},
-    {"from", 0, TEXT, "SIDE", MEMBER(mend.from), CM_FOR_VERIFY,
+    {"from", 0, TEXT, "SIDE", MEMBER(mend.from), SYNC_FOR_VERIFY,
      "with --repair: SIDE's name; what only it has is right"},
-    {"help", 'h', FLAG, NULL, MEMBER(print.help), CM_FOR_ALL, "show this help"},
-    {"version", 'V', FLAG, NULL, MEMBER(print.version), CM_FOR_ALL,
+    {"help", 'h', FLAG, NULL, MEMBER(print.help), SYNC_FOR_ALL,
+     "show this help"},
+    {"version", 'V', FLAG, NULL, MEMBER(print.version), SYNC_FOR_ALL,
      "show the versions"},
 };
 
@@ -203,7 +206,7 @@ static cm_error_t *check(const sync_options_t *options,
     for (i = 0; i < used->nelts; i++) {
         const option_t *option = APR_ARRAY_IDX(used, i, const option_t *);
 
-        if (option->bits != CM_FOR_ALL && !(option->bits & command->bits))
+        if (option->bits != SYNC_FOR_ALL && !(option->bits & command->bits))
             return CM_FAIL(pool, CM_USAGE, "%s has no option '--%s'",
                            command->name, option->name);
     }
@@ -259,7 +262,7 @@ static void help_options(int bits)
         const option_t *option = &known[i];
         char text[40], letter[8] = "    ";
 
-        if (bits != CM_FOR_ALL && option->bits != CM_FOR_ALL &&
+        if (bits != SYNC_FOR_ALL && option->bits != SYNC_FOR_ALL &&
             !(option->bits & bits))
             continue;
         if (option->letter)
@@ -294,7 +297,7 @@ void sync_options_help(const sync_options_t *options)
         printf("  %-46s %s\n", text, command->help);
     }
     printf("\nOptions:\n");
-    help_options(CM_FOR_ALL);
+    help_options(SYNC_FOR_ALL);
     printf("\nExit status is one of sysexits(3): 0 done, 64 usage, 65 data, "
            "69 nothing there,\n75 try again later, 76 protocol, 77 refused, "
            "78 configuration.\nMore in communicator-sync(8).\n");

@@ -115,7 +115,7 @@ static void print_prefix(const sync_output_t *output, const char *peer)
 {
     fflush(stdout);
     if (output->progress && output->what && output->drawn)
-        fputs(CM_PROGRESS_WIPE, stderr);
+        fputs(SYNC_PROGRESS_WIPE, stderr);
     fprintf(stderr, PROGRAM ": ");
     if (peer)
         fprintf(stderr, "%s: ", peer);
@@ -195,7 +195,7 @@ void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
     const char *on = output->colour ? colour_of("gyr"[verdict]) : "";
     const char *off = output->colour ? colour_of('0') : "";
 
-    if (output->quiet && verdict == CM_VERDICT_OK)
+    if (output->quiet && verdict == SYNC_VERDICT_OK)
         return;
     printf("%s%-7s%s  %s\n", on, words[verdict], off,
            shown(output, output->colour, what));

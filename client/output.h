@@ -13,7 +13,7 @@
 struct json_object;
 
 /* Removes a progress bar. */
-#define CM_PROGRESS_WIPE "\r\033[K"
+#define SYNC_PROGRESS_WIPE "\r\033[K"
 
 typedef struct sync_output_t {
     int quiet, verbose, json;
@@ -29,9 +29,9 @@ typedef struct sync_output_t {
 
 /* How a line of a check ends. */
 typedef enum sync_verdict_e {
-    CM_VERDICT_OK,
-    CM_VERDICT_WARN,
-    CM_VERDICT_FAIL
+    SYNC_VERDICT_OK,
+    SYNC_VERDICT_WARN,
+    SYNC_VERDICT_FAIL
 } sync_verdict_e;
 
 /* Create the output, by the terminal and the options given. */

@@ -54,7 +54,7 @@ static void draw(const sync_output_t *output, apr_int64_t done,
                (int)strlen(" [] ") - (int)strlen(state);
     int bar = room < BAR ? room : BAR, filled, i;
 
-    fprintf(stderr, CM_PROGRESS_WIPE "%s ", output->what);
+    fprintf(stderr, SYNC_PROGRESS_WIPE "%s ", output->what);
     if (bar >= LEAST_BAR) {
         filled = (int)(done * bar / total);
         fputc('[', stderr);
@@ -86,7 +86,7 @@ static void show(const sync_output_t *output, apr_int64_t done,
 void sync_progress_end(sync_output_t *output)
 {
     if (output->what && output->drawn && output->progress)
-        fputs(CM_PROGRESS_WIPE, stderr);
+        fputs(SYNC_PROGRESS_WIPE, stderr);
     output->what = NULL;
 }
 
