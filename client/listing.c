@@ -43,9 +43,8 @@ static const char *cell_of(const sync_column_t *column, const void *row,
     text = *(const char *const *)field;
     if (!text)
         return column->none ? column->none : "";
-    return column->most
-               ? apr_psprintf(pool, "%.*s", column->most, cm_clean(text, pool))
-               : text;
+    text = cm_clean(text, pool);
+    return column->most ? apr_psprintf(pool, "%.*s", column->most, text) : text;
 }
 
 void sync_listing_table(const sync_output_t *output,
