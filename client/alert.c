@@ -9,13 +9,13 @@
 #include "memory.h"
 #include "notify.h"
 
-#define RUNS_TO_WAIT 3         /* failed runs, when it may pass by itself */
+#define RUNS_TO_WAIT 3         /* failed runs, if it may pass by itself */
 #define REMIND       86400     /* seconds between two reports of a problem */
 #define PATIENT_RUNS 5         /* failed runs before the peer is tried less */
 #define LONGEST      (15 * 60) /* seconds between two tries */
 #define PARKED       "PARKED"
 #define EPISODES     3          /* within REMIND: it comes and goes */
-#define CALM         (6 * 3600) /* seconds without it, which end that */
+#define CALM         (6 * 3600) /* seconds without it: it is over */
 
 struct sync_alert_t {
     const sync_client_t *client;
@@ -250,8 +250,8 @@ static size_t count_episode(const sync_alert_t *alert, json_object *flaps)
     return count;
 }
 
-/* Return as what to report EVENT, or NULL: a problem that comes and goes is
- * reported as such, once, and then once a day. */
+/* Return EVENT, or what to report instead; NULL: nothing. A problem that comes
+ * and goes is reported as such, once, and then once a day. */
 static const char *damped(const sync_alert_t *alert, const char *kind,
                           const char *event)
 {
@@ -390,8 +390,8 @@ static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
         set_told(alert, kind);
 }
 
-/* Report WORDS about parked messages. Without a reminder that is done already:
- * new ones were reported one by one. */
+/* Report WORDS about parked messages. New ones were printed one by one, so
+ * their first report is only for the command. */
 static void tell_parked(const sync_alert_t *alert, const char *event,
                         const char *words)
 {

@@ -16,7 +16,7 @@
 
 typedef struct sync_alert_t sync_alert_t;
 
-/* What else than a peer or this node may have problems: its files, and
+/* Names of what can have problems besides peers and this node: its files, and
  * CommunicatorNotifyCommand, which is not run about its own problems. */
 #define SYNC_ALERT_FILES  "/files"
 #define SYNC_ALERT_NOTIFY "/notify"

@@ -31,7 +31,7 @@ static const char *const steps[] = {
 typedef struct way_t {
     sync_check_t *check;
     const cm_peer_settings_t *peer;
-    cm_session_t *session; /* NULL: the address is wrong */
+    cm_session_t *session; /* NULL: HTTP could not be set up */
     sync_http_t *http;     /* as above */
     cm_error_t *secret;    /* why there is no password */
     cm_error_t *err;       /* why the way ends, or NULL */

@@ -50,8 +50,8 @@ cm_error_t *sync_client_peers(apr_array_header_t **peers,
  * ours, else NULL. */
 const char *sync_client_skew(const cm_peer_t *peer, apr_pool_t *pool);
 
-/* Return what a person has to look at before it moves between this node and the
- * peer: cm_problem_t. */
+/* Return which messages between this node and the peer wait for a person, as
+ * problems: cm_problem_t. */
 apr_array_header_t *sync_client_stuck(const cm_status_peer_t *peer,
                                       apr_pool_t *pool);
 

@@ -132,7 +132,7 @@ static void print_failure(const sync_client_t *client, const char *name)
                          sync_output_paint('r', text, client->pool));
 }
 
-/* Print what a person should know beside the figures. */
+/* Print what a person should know besides the figures. */
 static void print_notes(const sync_client_t *client, const cm_health_t *health)
 {
     const cm_status_t *state = health->state;

@@ -16,10 +16,11 @@
 #include "memory.h"
 #include "stop.h"
 
-#define RETAIN_EVERY                                                           \
-    600             /* seconds between two purges by CommunicatorRetain        \
-                     */
-#define MOST_TOLD 3 /* messages that are reported one by one */
+/* Seconds between two purges by CommunicatorRetain. */
+#define RETAIN_EVERY 600
+
+/* So many messages are reported one by one. */
+#define MOST_TOLD 3
 
 static void report_json(const sync_client_t *client, const char *peer,
                         const cm_session_t *session, apr_time_t took)

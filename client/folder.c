@@ -11,8 +11,8 @@
 
 #include <apr_strings.h>
 
-/* Folders that root makes belong to this user, which the packages, or a reader
- * of the guide, make. */
+/* Folders that root makes belong to this user, if packages, or somebody by the
+ * guide, have made it. */
 #define USER "_communicator"
 
 /* Make the folder PATH for the user that is to run the program. */

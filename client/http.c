@@ -200,7 +200,7 @@ cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
 {
     sync_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
-    /* libcurl would wait for ever for a FIFO */
+    /* libcurl would wait forever for a FIFO */
     if (config->peer->ca_file)
         CM_TRY_FOR(cm_file_check(config->peer->ca_file, pool), pool,
                    "ca-file= of peer '%s'", config->peer->name);

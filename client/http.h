@@ -28,7 +28,7 @@ typedef struct sync_http_config_t {
                                between requests */
 } sync_http_config_t;
 
-/* Make the handle in POOL; CONFIG must live as long. Fails with
+/* Make the handle in POOL; CONFIG must live as long. Fails with CM_FILE,
  * CM_INTERNAL. */
 cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
                            apr_pool_t *pool) CM_UNUSED_RESULT;

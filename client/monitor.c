@@ -182,7 +182,7 @@ int sync_monitor_unknown(const cm_error_t *err, apr_pool_t *pool)
          *c;
 
     for (c = text; *c; c++)
-        if (*c == '|') /* ends the text of a plugin */
+        if (*c == '|') /* figures would follow */
             *c = ' ';
     printf("COMMUNICATOR %s - %s\n", away ? "CRITICAL" : "UNKNOWN", text);
     return away ? 2 : 3;

@@ -49,7 +49,7 @@ static apr_status_t start(apr_proc_t *process, const char *command,
                            (const char *const *)all->elts, NULL, how, pool);
 }
 
-/* Wait for the end of PROCESS, but not for ever. Return why it failed, or NULL.
+/* Wait for the end of PROCESS, but not forever. Return why it failed, or NULL.
  */
 static const char *wait_for(apr_proc_t *process, apr_pool_t *pool)
 {

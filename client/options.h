@@ -36,7 +36,7 @@ typedef struct sync_options_print_t {
 typedef struct sync_options_run_t {
     int wait;     /* for the lock */
     int timeout;  /* for one request */
-    int max_time; /* for the whole run; 0: any */
+    int max_time; /* for the whole run; 0: no limit */
     int splay;    /* within which the run begins */
     int cron;
 } sync_options_run_t;
