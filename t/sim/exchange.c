@@ -14,6 +14,10 @@
 
 #define MOST_WITHHELD 1000
 
+/* What the settings are else. */
+#define BATCH_BYTES (1 << 20)
+#define MOST_BYTES  (16 << 20)
+
 /* Batches until the run is told to end; 0: it is not. */
 static int batches_left;
 
@@ -24,10 +28,11 @@ static cm_error_t *check(apr_pool_t *pool)
     return NULL;
 }
 
-static void set_limits(sim_world_t *world, const sim_step_t *step)
+static void set_limits(cm_settings_t *settings, const sim_step_t *step)
 {
-    world->nodes[step->node].settings->batch.messages = step->limit;
-    world->nodes[step->peer].settings->batch.messages = step->limit;
+    settings->batch.messages = step->limit;
+    settings->batch.bytes = step->bytes ? step->bytes : BATCH_BYTES;
+    settings->max_body = step->most_bytes ? step->most_bytes : MOST_BYTES;
 }
 
 /* A run of both directions, or of one. */
@@ -61,7 +66,8 @@ static int may_fail(const sim_step_t *step, const cm_error_t *err)
 {
     if (err->code == CM_INTERRUPTED)
         return step->mishap == SIM_MISHAP_STOP;
-    return step->mishap != SIM_MISHAP_NONE && err->code != CM_EPOCH;
+    return (step->mishap != SIM_MISHAP_NONE || step->most_bytes) &&
+           err->code != CM_EPOCH;
 }
 
 void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
@@ -75,7 +81,8 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     sim_wire_t wire;
 
     apr_pool_create(&pool, world->pool);
-    set_limits(world, step);
+    set_limits(node->settings, step);
+    set_limits(world->nodes[step->peer].settings, step);
     batches_left = step->mishap == SIM_MISHAP_STOP ? step->mishap_at + 1 : 0;
     transport = sim_wire_transport(&wire, world, step, pool);
     sim_clock_at(step->node);
@@ -109,10 +116,15 @@ static cm_error_t *send_withheld(cm_node_t *node, const char *peer,
     int i;
 
     CM_TRY(cm_withheld_list(&rows, node, peer, MOST_WITHHELD, pool));
-    for (i = 0; i < rows->nelts; i++)
-        CM_TRY(cm_withheld_retry(&count, node, peer,
-                                 APR_ARRAY_IDX(rows, i, cm_withheld_t).seq,
-                                 pool));
+    for (i = 0; i < rows->nelts; i++) {
+        cm_error_t *err =
+            cm_withheld_retry(&count, node, peer,
+                              APR_ARRAY_IDX(rows, i, cm_withheld_t).seq, pool);
+
+        /* Its record is not here any more: the delete will replace it. */
+        if (err && err->code != CM_USAGE)
+            return err;
+    }
     return NULL;
 }
 

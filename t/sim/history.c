@@ -293,6 +293,10 @@ static void draw_sync(draw_t *draw)
     step->peer = link->callee;
     step->limit = chance(draw, 70) ? 1 + below(draw, 7) : 100;
     step->packs = chance(draw, 20);
+    if (chance(draw, 15))
+        step->bytes = 100 + below(draw, 1500);
+    if (draw->level > 1 && chance(draw, 8))
+        step->most_bytes = 150 + below(draw, 800);
     step->number = (apr_int64_t)below(draw, 1 << 30);
     if (draw->level && chance(draw, 35))
         step->mishap = (sim_mishap_e)(1 + below(draw, SIM_MISHAPS - 1));

@@ -61,7 +61,9 @@ typedef struct sim_step_t {
     apr_array_header_t *cells[SIM_ROWS]; /* sim_cell_t */
     const char *where;
     int peer, limit;
-    int packs; /* bodies, both ways */
+    int bytes;      /* of a batch; 0: the default */
+    int most_bytes; /* of a body, else it is refused; 0: the default */
+    int packs;      /* bodies, both ways */
     sim_mishap_e mishap;
     int mishap_at;     /* which request, or batch */
     int mishap_number; /* 0 to 199: which statement, how much of a body */

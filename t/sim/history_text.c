@@ -181,6 +181,11 @@ static const char *sync_words(const sim_step_t *step, apr_pool_t *pool)
     return apr_pstrcat(
         pool, kind, " ", sim_schema_node_name(step->peer),
         apr_psprintf(pool, ", %d at a time", step->limit),
+        step->bytes ? apr_psprintf(pool, ", %d bytes", step->bytes) : "",
+        step->most_bytes
+            ? apr_psprintf(pool, ", bodies above %d bytes are refused",
+                           step->most_bytes)
+            : "",
         apr_psprintf(pool, mishaps[step->mishap], step->mishap_at), NULL);
 }
 

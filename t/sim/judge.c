@@ -36,6 +36,14 @@ static void judge_outbox(judge_t *judge, int number)
         " AND (m.source IS NULL OR m.source <> p.name)",
         judge->pool);
 
+    const char *withheld = sim_node_value(
+        session,
+        "SELECT count(*) FROM communicator_withheld WHERE ended_at = 0",
+        judge->pool);
+
+    if (strcmp(withheld, "0"))
+        sim_world_fail(judge->world, "withheld", "%s at %s", withheld,
+                       sim_schema_node_name(number));
     if (strcmp(waiting, "0"))
         sim_world_fail(judge->world, "unstamped", "%s at %s", waiting,
                        sim_schema_node_name(number));
@@ -253,6 +261,25 @@ static int is_kept(const judge_t *judge, const char *value)
     return 0;
 }
 
+/* Whether records of TABLE were sent again by publish, because the message
+ * itself was withheld: that names no base, so that nobody sees a conflict. */
+static int was_withheld(const judge_t *judge, int table)
+{
+    int i;
+
+    for (i = 0; i < judge->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &judge->world->nodes[i].sessions[0],
+                       apr_psprintf(judge->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = 'm%d'",
+                                    table),
+                       judge->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. */
 static void judge_value(judge_t *judge, const sim_event_t *event)
 {
@@ -266,7 +293,8 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
     if (!strcmp(shown(row->values[event->column]), event->after) ||
-        is_replaced(judge, event) || is_kept(judge, event->after))
+        is_replaced(judge, event) || is_kept(judge, event->after) ||
+        was_withheld(judge, event->table))
         return;
     sim_world_fail(judge->world, "vanished",
                    "%s of %s: %s, written at %s, is "

@@ -186,9 +186,27 @@ static int is_behind(const parked_t *parked)
     return strcmp(count, "0") != 0;
 }
 
+/* What it refers to was gone before it was sent, as nothing at its node
+ * forbids; but it must refer to something. */
+static int is_orphan(const parked_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE && column->not_null &&
+            strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
+                                             "\":null", NULL)))
+            return 1;
+    }
+    return 0;
+}
+
 static int has_cause(const parked_t *parked)
 {
-    if (is_behind(parked))
+    if (is_behind(parked) || is_orphan(parked))
         return 1;
     return !strcmp(parked->action, "delete")
                ? is_refused_by_child(parked)

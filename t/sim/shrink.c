@@ -103,6 +103,9 @@ static int simplify(shrink_t *shrink)
             continue;
         if (step->kind >= SIM_SYNC && step->kind <= SIM_PULL) {
             some |= try_number(shrink, &step->limit, 100);
+            some |= try_number(shrink, &step->bytes, 0);
+            some |= try_number(shrink, &step->most_bytes, 0);
+            some |= try_number(shrink, &step->packs, 0);
             some |= try_number(shrink, (int *)&step->mishap, SIM_MISHAP_NONE);
         }
         while (step->kind <= SIM_REPLACE && step->rows > 1 &&

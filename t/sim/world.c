@@ -310,6 +310,9 @@ static void settle(sim_world_t *world)
     }
     sim_clock_agree();
     sim_wire_deliver(world);
+    /* A person looks after what was withheld. */
+    for (i = 0; i < world->schema->nodes; i++)
+        sim_exchange_retry(world, i);
     before = sim_exchange_state(world, world->pool);
     for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
         /* Some things are looked at again after a while only. */
