@@ -128,6 +128,15 @@ typedef struct cm_record_t {
                                       with this parent; or NULL */
 } cm_record_t;
 
+/* Records of one shape, which are written together. */
+typedef struct cm_chunk_t {
+    const cm_table_t *table;
+    cm_effect_e kind;
+    cm_record_t **records;
+    cm_mapping_t *mappings; /* of each: copies, completed by writing */
+    int count;
+} cm_chunk_t;
+
 /* One application of messages. */
 typedef struct cm_run_t {
     cm_apply_t apply; /* what callers see; first, for the cast */
@@ -257,19 +266,16 @@ int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err);
 
 /* --- readback.c --- */
 
-/* Read back the rows of COUNT RECORDS of one shape, just written under the keys
- * of MAPPINGS, if the database may have changed the values. RUN->altered gets
- * the columns that hold something else. */
-cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
-                                const cm_mapping_t *mappings, int count,
+/* Read back the rows of CHUNK, just written, if the database may have changed
+ * the values. RUN->altered gets the columns that hold something else. */
+cm_error_t *cm_readback_compare(cm_run_t *run, const cm_chunk_t *chunk,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- mappings.c --- */
 
-/* Complete the MAPPINGS of COUNT RECORDS of one shape, just written, and save
- * those that have changed. */
-cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
-                              cm_mapping_t *mappings, int count,
+/* Complete the mappings of CHUNK, just written, and save those that have
+ * changed. */
+cm_error_t *cm_mappings_write(cm_run_t *run, const cm_chunk_t *chunk,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- written.c --- */

@@ -25,33 +25,31 @@ static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-static apr_array_header_t *local_ids(const cm_mapping_t *mappings, int count,
-                                     apr_pool_t *pool)
+static apr_array_header_t *local_ids(const cm_chunk_t *chunk, apr_pool_t *pool)
 {
-    apr_array_header_t *ids = apr_array_make(pool, count, sizeof(const char *));
+    apr_array_header_t *ids =
+        apr_array_make(pool, chunk->count, sizeof(const char *));
     int i;
 
-    for (i = 0; i < count; i++)
-        APR_ARRAY_PUSH(ids, const char *) = mappings[i].local_id;
+    for (i = 0; i < chunk->count; i++)
+        APR_ARRAY_PUSH(ids, const char *) = chunk->mappings[i].local_id;
     return ids;
 }
 
 /* New records without an identity get one of this node. */
-static cm_error_t *name_new(cm_run_t *run, cm_record_t **records,
-                            cm_mapping_t *mappings, int count,
+static cm_error_t *name_new(cm_run_t *run, const cm_chunk_t *chunk,
                             apr_pool_t *scratch_pool)
 {
-    const cm_model_t *model = records[0]->table->model;
+    const cm_model_t *model = chunk->table->model;
     apr_hash_t *lives;
     int i;
 
-    if (records[0]->entry || records[0]->effect->kind != CM_EFFECT_CREATE)
+    if (chunk->records[0]->entry || chunk->kind != CM_EFFECT_CREATE)
         return NULL;
     CM_TRY(cm_mapping_lives(&lives, run->node, model,
-                            local_ids(mappings, count, scratch_pool),
-                            scratch_pool));
-    for (i = 0; i < count; i++) {
-        cm_mapping_t *mapping = &mappings[i];
+                            local_ids(chunk, scratch_pool), scratch_pool));
+    for (i = 0; i < chunk->count; i++) {
+        cm_mapping_t *mapping = &chunk->mappings[i];
         const int *life =
             apr_hash_get(lives, mapping->local_id, APR_HASH_KEY_STRING);
 
@@ -62,10 +60,9 @@ static cm_error_t *name_new(cm_run_t *run, cm_record_t **records,
     return NULL;
 }
 
-/* After TRUNCATE the database hands out the same ids again: remove the id from
+/* After TRUNCATE the database assigns the same ids again: remove the id from
  * the mapping of the record that had it before. */
-static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
-                            const cm_mapping_t *mappings, int count,
+static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
                             apr_pool_t *scratch_pool)
 {
     apr_array_header_t *stale =
@@ -73,16 +70,16 @@ static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
     apr_hash_index_t *index;
     apr_hash_t *found;
 
-    if (!records[0]->alone || records[0]->effect->kind != CM_EFFECT_CREATE)
+    if (!chunk->records[0]->alone || chunk->kind != CM_EFFECT_CREATE)
         return NULL;
-    CM_TRY(cm_mapping_by_local_id(
-        &found, run->node, records[0]->table->model->type,
-        local_ids(mappings, count, scratch_pool), scratch_pool));
+    CM_TRY(cm_mapping_by_local_id(&found, run->node, chunk->table->model->type,
+                                  local_ids(chunk, scratch_pool),
+                                  scratch_pool));
     for (index = apr_hash_first(scratch_pool, found); index;
          index = apr_hash_next(index)) {
         cm_mapping_t *mapping = apr_hash_this_val(index);
 
-        if (mapping->id == mappings[0].id)
+        if (mapping->id == chunk->mappings[0].id)
             continue;
         mapping->local_id = NULL;
         mapping->changed = 1;
@@ -93,20 +90,21 @@ static cm_error_t *free_ids(cm_run_t *run, cm_record_t **records,
 
 /* A record that takes its row over from an earlier life of a shared key ends
  * that life: its mapping gives the id up. */
-static cm_error_t *end_earlier_lives(cm_run_t *run, cm_record_t **records,
-                                     int count, apr_pool_t *scratch_pool)
+static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
+                                     apr_pool_t *scratch_pool)
 {
     apr_array_header_t *ended =
         apr_array_make(scratch_pool, 1, sizeof(cm_mapping_t *));
     int i;
 
-    for (i = 0; i < count; i++) {
-        const cm_mapping_t *earlier = records[i]->row->earlier;
+    for (i = 0; i < chunk->count; i++) {
+        const cm_record_t *record = chunk->records[i];
         cm_mapping_t *mapping;
 
-        if (!earlier || !records[i]->effect->save)
+        if (!record->row->earlier || !record->effect->save)
             continue;
-        mapping = apr_pmemdup(scratch_pool, earlier, sizeof(*mapping));
+        mapping =
+            apr_pmemdup(scratch_pool, record->row->earlier, sizeof(*mapping));
         mapping->local_id = NULL;
         mapping->clocks.older = NULL;
         mapping->deleted_at = mapping->clocks.clock;
@@ -118,40 +116,42 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, cm_record_t **records,
 
 /* Note the shared keys that records have again: what refers to them here now
  * refers to another record. */
-static cm_error_t *note_reused(cm_run_t *run, cm_record_t **records,
-                               const cm_mapping_t *mappings, int count,
+static cm_error_t *note_reused(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
-    const cm_model_t *model = records[0]->table->model;
+    const cm_model_t *model = chunk->table->model;
     apr_array_header_t *reused =
         apr_array_make(scratch_pool, 1, sizeof(const char *));
     int i;
 
-    for (i = 0; model->shared_keys && i < count; i++)
-        if (records[i]->effect->save && !mappings[i].id &&
-            mappings[i].local_id &&
-            cm_identity_life(mappings[i].identity.original_id) > 1)
-            APR_ARRAY_PUSH(reused, const char *) = mappings[i].local_id;
+    for (i = 0; model->shared_keys && i < chunk->count; i++) {
+        const cm_mapping_t *mapping = &chunk->mappings[i];
+
+        if (chunk->records[i]->effect->save && !mapping->id &&
+            mapping->local_id &&
+            cm_identity_life(mapping->identity.original_id) > 1)
+            APR_ARRAY_PUSH(reused, const char *) = mapping->local_id;
+    }
     return cm_missing_note(run->node, model, reused, scratch_pool);
 }
 
-cm_error_t *cm_mappings_write(cm_run_t *run, cm_record_t **records,
-                              cm_mapping_t *mappings, int count,
+cm_error_t *cm_mappings_write(cm_run_t *run, const cm_chunk_t *chunk,
                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *changed =
-        apr_array_make(scratch_pool, count, sizeof(cm_mapping_t *));
+        apr_array_make(scratch_pool, chunk->count, sizeof(cm_mapping_t *));
     int i;
 
-    CM_TRY(name_new(run, records, mappings, count, scratch_pool));
-    CM_TRY(free_ids(run, records, mappings, count, scratch_pool));
-    CM_TRY(end_earlier_lives(run, records, count, scratch_pool));
-    CM_TRY(note_reused(run, records, mappings, count, scratch_pool));
-    for (i = 0; i < count; i++) {
-        if (!records[i]->effect->save)
+    CM_TRY(name_new(run, chunk, scratch_pool));
+    CM_TRY(free_ids(run, chunk, scratch_pool));
+    CM_TRY(end_earlier_lives(run, chunk, scratch_pool));
+    CM_TRY(note_reused(run, chunk, scratch_pool));
+    for (i = 0; i < chunk->count; i++) {
+        if (!chunk->records[i]->effect->save)
             continue;
-        CM_TRY(learn_id(run, records[i], &mappings[i], scratch_pool));
-        APR_ARRAY_PUSH(changed, cm_mapping_t *) = &mappings[i];
+        CM_TRY(learn_id(run, chunk->records[i], &chunk->mappings[i],
+                        scratch_pool));
+        APR_ARRAY_PUSH(changed, cm_mapping_t *) = &chunk->mappings[i];
     }
     return cm_mapping_save(run->node, changed, scratch_pool);
 }

@@ -1,4 +1,4 @@
-/* Reading rows back: the database may have stored something else than what was
+/* Reading rows back: the database may have stored something other than what was
  * written. */
 #include "apply/internal.h"
 
@@ -12,11 +12,11 @@
 #include "record/keys.h"
 #include "node/altered.h"
 
-/* Examples are for people to read: no more than this is kept. */
+/* Examples are for people to read: no more than this is stored. */
 #define EXAMPLE_BYTES 200
 
-/* Return whether the rows of RECORD's shape may hold something else afterwards.
- * Only these are read back. */
+/* Return whether the database may change what is written into rows of RECORD's
+ * shape. Only such rows are read back. */
 static int may_be_altered(const cm_record_t *record)
 {
     const cm_table_t *table = record->table;
@@ -104,23 +104,19 @@ static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
     return NULL;
 }
 
-cm_error_t *cm_readback_compare(cm_run_t *run, cm_record_t **records,
-                                const cm_mapping_t *mappings, int count,
+cm_error_t *cm_readback_compare(cm_run_t *run, const cm_chunk_t *chunk,
                                 apr_pool_t *scratch_pool)
 {
-    const cm_table_t *table = records[0]->table;
     cm_keys_t *keys;
     cm_rows_t *rows;
     int i;
 
-    if ((records[0]->effect->kind != CM_EFFECT_CREATE &&
-         records[0]->effect->kind != CM_EFFECT_UPDATE) ||
-        !may_be_altered(records[0]))
+    if (!may_be_altered(chunk->records[0]))
         return NULL;
-    keys = cm_keys_create(run->node->store, table, scratch_pool);
-    for (i = 0; i < count; i++)
-        cm_keys_add(keys, mappings[i].local_id, records[i], 1);
-    CM_TRY(cm_keys_select(&rows, keys, table->capture, 0, scratch_pool));
+    keys = cm_keys_create(run->node->store, chunk->table, scratch_pool);
+    for (i = 0; i < chunk->count; i++)
+        cm_keys_add(keys, chunk->mappings[i].local_id, chunk->records[i], 1);
+    CM_TRY(cm_keys_select(&rows, keys, chunk->table->capture, 0, scratch_pool));
     for (i = 0; i < rows->count; i++) {
         const char *id = cm_cell_text(rows, i, 0);
         const cm_record_t *record = cm_keys_find(keys, id);

@@ -15,53 +15,41 @@ int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err)
            (err->code == CM_SCHEMA && !run->apply.isolate_schema);
 }
 
-/* Begin the rows of a statement that sets the columns that the shape of
- * FIRST writes; WITH_KEY puts the key before them. */
-static cm_bulk_t *begin_rows(const cm_record_t *first, int with_key,
+/* Return an empty bulk of the columns that the shape of CHUNK writes; WITH_KEY:
+ * and of the key, before them. */
+static cm_bulk_t *begin_rows(const cm_chunk_t *chunk, int with_key,
                              apr_pool_t *pool)
 {
-    const cm_table_t *table = first->table;
+    const cm_table_t *table = chunk->table;
     cm_bulk_column_t *columns =
         apr_palloc(pool, sizeof(*columns) * (table->column_count + 1));
-    int count = 0, i;
+    int count = with_key, i;
 
-    if (with_key)
-        columns[count++] =
-            (cm_bulk_column_t){table->key->quoted, table->key->type};
-    for (i = 0; i < table->column_count; i++) {
-        if (first->effect->writes[i])
+    columns[0] = (cm_bulk_column_t){table->key->quoted, table->key->type};
+    for (i = 0; i < table->column_count; i++)
+        if (chunk->records[0]->effect->writes[i])
             columns[count++] = (cm_bulk_column_t){table->columns[i].quoted,
                                                   table->columns[i].type};
-    }
+    if (!count) /* new rows of default values */
+        return cm_bulk_create_defaults(table->quoted, columns, chunk->count,
+                                       pool);
     return cm_bulk_create(table->quoted, columns, count, with_key, pool);
 }
 
-/* New rows that consist of default values. */
-static cm_bulk_t *defaults(const cm_table_t *table, int count, apr_pool_t *pool)
-{
-    cm_bulk_column_t *key = apr_palloc(pool, sizeof(*key));
-
-    *key = (cm_bulk_column_t){table->key->quoted, table->key->type};
-    return cm_bulk_create_defaults(table->quoted, key, count, pool);
-}
-
-static cm_bulk_t *fill_rows(cm_record_t **records, int count, int with_key,
+static cm_bulk_t *fill_rows(const cm_chunk_t *chunk, int with_key,
                             apr_pool_t *pool)
 {
-    cm_bulk_t *bulk = begin_rows(records[0], with_key, pool);
+    cm_bulk_t *bulk = begin_rows(chunk, with_key, pool);
     int i, j;
 
-    if (!bulk->column_count)
-        return defaults(records[0]->table, count, pool);
-    for (i = 0; i < count; i++) {
-        const cm_effect_t *effect = records[i]->effect;
+    for (i = 0; i < chunk->count; i++) {
+        const cm_record_t *record = chunk->records[i];
 
         if (with_key)
-            cm_bulk_row(bulk, "t", records[i]->here->local_id);
-        for (j = 0; j < records[i]->table->column_count; j++) {
-            if (effect->writes[j])
-                cm_bulk_add(bulk, effect->cells[j]);
-        }
+            cm_bulk_row(bulk, "t", record->here->local_id);
+        for (j = 0; j < chunk->table->column_count; j++)
+            if (record->effect->writes[j])
+                cm_bulk_add(bulk, record->effect->cells[j]);
     }
     return bulk;
 }
@@ -78,129 +66,115 @@ static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
         "none: `communicator-sync check` says how");
 }
 
-/* Create rows; MAPPINGS get the keys that the database has given. */
-static cm_error_t *create_rows(cm_run_t *run, cm_record_t **records,
-                               cm_mapping_t *mappings, int count,
+/* Create rows; the mappings get the keys that the database has assigned. */
+static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
-    const cm_table_t *table = records[0]->table;
-    cm_bulk_t *bulk = fill_rows(records, count, 0, scratch_pool);
     apr_array_header_t *keys;
     int i;
 
-    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk, table->key_given,
-                               scratch_pool));
-    for (i = 0; i < count; i++) {
+    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store,
+                               fill_rows(chunk, 0, scratch_pool),
+                               chunk->table->key_given, scratch_pool));
+    for (i = 0; i < chunk->count; i++) {
         const char *key = APR_ARRAY_IDX(keys, i, const char *);
 
         if (!key)
-            return no_key(table, scratch_pool);
-        mappings[i].local_id = apr_pstrdup(run->pool, key);
+            return no_key(chunk->table, scratch_pool);
+        chunk->mappings[i].local_id = apr_pstrdup(run->pool, key);
     }
     return NULL;
 }
 
 /* A trigger of the application may skip a row without an error: then the
  * message has not been applied. write_isolated() finds out which row it was. */
-static cm_error_t *held_back(const cm_table_t *table, apr_int64_t rows,
-                             int count, const char *done, apr_pool_t *pool)
+static cm_error_t *held_back(const cm_chunk_t *chunk, apr_int64_t rows,
+                             const char *done, apr_pool_t *pool)
 {
     return cm_error_hint(
         CM_FAIL(pool, CM_REJECTED,
                 "%" APR_INT64_T_FMT " of %d rows of table '%s' were %s: a "
                 "trigger or rule of the application keeps the others as they "
                 "are",
-                rows, count, table->model->table, done),
+                rows, chunk->count, chunk->table->model->table, done),
         pool,
         "let it ask whether messages are being applied "
         "(communicator_applying)");
 }
 
-static cm_error_t *update_rows(cm_run_t *run, cm_record_t **records, int count,
+static cm_error_t *update_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_int64_t changed;
 
     CM_TRY(cm_bulk_update(&changed, run->node->store,
-                          fill_rows(records, count, 1, scratch_pool),
-                          scratch_pool));
-    if (changed >= count)
-        return NULL;
-    return held_back(records[0]->table, changed, count, "changed",
-                     scratch_pool);
+                          fill_rows(chunk, 1, scratch_pool), scratch_pool));
+    return changed >= chunk->count
+               ? NULL
+               : held_back(chunk, changed, "changed", scratch_pool);
 }
 
 /* Fewer rows than expected are deleted when a foreign key has deleted some of
  * them together with others. That is fine if they are gone. */
-static cm_error_t *check_gone(cm_run_t *run, const cm_table_t *table,
-                              const cm_bulk_t *keys, apr_pool_t *scratch_pool)
-{
-    cm_rows_t *rows;
-    int count = cm_bulk_rows(keys);
-
-    CM_TRY(cm_bulk_select(&rows, run->node->store, table->key_text, keys, NULL,
-                          0, scratch_pool));
-    if (!rows->count)
-        return NULL;
-    return held_back(table, count - rows->count, count, "deleted",
-                     scratch_pool);
-}
-
-static cm_error_t *delete_rows(cm_run_t *run, cm_record_t **records, int count,
+static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys =
-        apr_array_make(scratch_pool, count, sizeof(const char *));
-    cm_bulk_t *rows = fill_rows(records, count, 1, scratch_pool);
+        apr_array_make(scratch_pool, chunk->count, sizeof(const char *));
+    cm_bulk_t *bulk = fill_rows(chunk, 1, scratch_pool);
     apr_int64_t deleted;
+    cm_rows_t *left;
     int i;
 
-    for (i = 0; i < count; i++)
-        APR_ARRAY_PUSH(keys, const char *) = records[i]->here->local_id;
-    CM_TRY(cm_node_deleting(run->node, records[0]->table, keys, scratch_pool));
-    CM_TRY(cm_bulk_delete(&deleted, run->node->store, rows, scratch_pool));
-    if (deleted >= count)
+    for (i = 0; i < chunk->count; i++)
+        APR_ARRAY_PUSH(keys, const char *) = chunk->records[i]->here->local_id;
+    CM_TRY(cm_node_deleting(run->node, chunk->table, keys, scratch_pool));
+    CM_TRY(cm_bulk_delete(&deleted, run->node->store, bulk, scratch_pool));
+    if (deleted >= chunk->count)
         return NULL;
-    return check_gone(run, records[0]->table, rows, scratch_pool);
+    CM_TRY(cm_bulk_select(&left, run->node->store, chunk->table->key_text, bulk,
+                          NULL, 0, scratch_pool));
+    return left->count ? held_back(chunk, chunk->count - left->count, "deleted",
+                                   scratch_pool)
+                       : NULL;
 }
 
-static cm_error_t *write_rows(cm_run_t *run, cm_record_t **records,
-                              cm_mapping_t *mappings, int count,
+static cm_error_t *write_rows(cm_run_t *run, const cm_chunk_t *chunk,
                               apr_pool_t *scratch_pool)
 {
-    if (records[0]->effect->kind == CM_EFFECT_NONE)
+    if (chunk->kind == CM_EFFECT_NONE)
         return NULL;
-    if (records[0]->effect->kind == CM_EFFECT_DELETE)
-        return delete_rows(run, records, count, scratch_pool);
-    CM_TRY(cm_node_applying(run->node, records[0]->table, scratch_pool));
-    if (records[0]->effect->kind == CM_EFFECT_CREATE)
-        return create_rows(run, records, mappings, count, scratch_pool);
-    return update_rows(run, records, count, scratch_pool);
+    if (chunk->kind == CM_EFFECT_DELETE)
+        return delete_rows(run, chunk, scratch_pool);
+    CM_TRY(cm_node_applying(run->node, chunk->table, scratch_pool));
+    if (chunk->kind == CM_EFFECT_CREATE)
+        CM_TRY(create_rows(run, chunk, scratch_pool));
+    else
+        CM_TRY(update_rows(run, chunk, scratch_pool));
+    return cm_readback_compare(run, chunk, scratch_pool);
 }
 
-static cm_error_t *write_chunk(cm_run_t *run, cm_record_t **records,
-                               cm_mapping_t *mappings, int count,
+static cm_error_t *write_chunk(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
-    CM_TRY(write_rows(run, records, mappings, count, scratch_pool));
-    CM_TRY(cm_readback_compare(run, records, mappings, count, scratch_pool));
-    CM_TRY(cm_mappings_write(run, records, mappings, count, scratch_pool));
+    CM_TRY(write_rows(run, chunk, scratch_pool));
+    CM_TRY(cm_mappings_write(run, chunk, scratch_pool));
     if (!run->strict)
         return NULL;
     return cm_transaction_check_deferred(&run->deferred, run->node->store,
                                          run->pool, scratch_pool);
 }
 
-/* Return copies of the mappings of COUNT effects, for writing to complete. */
-static cm_mapping_t *mappings_of(cm_record_t **records, int count,
-                                 apr_pool_t *pool)
+/* Return COUNT RECORDS as a chunk, with copies of their mappings. */
+static cm_chunk_t chunk_of(cm_record_t **records, int count, apr_pool_t *pool)
 {
-    cm_mapping_t *mappings = apr_palloc(pool, count * sizeof(*mappings));
+    cm_chunk_t chunk = {records[0]->table, records[0]->effect->kind, records,
+                        apr_palloc(pool, count * sizeof(cm_mapping_t)), count};
     int i;
 
     for (i = 0; i < count; i++)
-        mappings[i] = records[i]->effect->mapping;
-    return mappings;
+        chunk.mappings[i] = records[i]->effect->mapping;
+    return chunk;
 }
 
 /* Write COUNT records of one shape under a savepoint. When that fails, halve
@@ -209,30 +183,26 @@ static cm_error_t *write_isolated(cm_run_t *run, cm_record_t **records,
                                   int count, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = run->node->store;
-    cm_mapping_t *mappings;
+    cm_chunk_t chunk;
     apr_pool_t *pool;
     cm_error_t *err;
     int i;
 
     apr_pool_create(&pool, scratch_pool);
-    mappings = mappings_of(records, count, pool);
+    chunk = chunk_of(records, count, pool);
     CM_TRY(cm_transaction_savepoint(store, "chunk", pool));
-    err = write_chunk(run, records, mappings, count, pool);
-    if (!err) {
-        CM_TRY(cm_transaction_release(store, "chunk", pool));
-        for (i = 0; i < count; i++)
-            cm_written_note(run, records[i], &mappings[i]);
-        apr_pool_destroy(pool);
-        return NULL;
-    }
-    if (cm_write_is_fatal(run, err))
+    err = write_chunk(run, &chunk, pool);
+    if (err && cm_write_is_fatal(run, err))
         return err;
-    CM_TRY(cm_transaction_rollback_to(store, "chunk", pool));
+    if (err)
+        CM_TRY(cm_transaction_rollback_to(store, "chunk", pool));
     CM_TRY(cm_transaction_release(store, "chunk", pool));
-    if (count == 1)
+    for (i = 0; !err && i < count; i++)
+        cm_written_note(run, records[i], &chunk.mappings[i]);
+    if (err && count == 1)
         records[0]->error = cm_error_copy(err, run->pool);
     apr_pool_destroy(pool);
-    if (count == 1)
+    if (!err || count == 1)
         return NULL;
     CM_TRY(write_isolated(run, records, count / 2, scratch_pool));
     return write_isolated(run, records + count / 2, count - count / 2,

@@ -31,9 +31,9 @@ typedef enum field_e {
     FIELDS
 } field_e;
 
-static const char *const field_names[FIELDS] = {
+static const char *const field_names[] = {
     "id",    "body",   "origin", "original_id", "action",
-    "clock", "clocks", "base",   "refs"};
+    "clock", "clocks", "base",   "refs",        NULL};
 
 /* One message while it is read. */
 typedef struct reader_t {
@@ -41,6 +41,30 @@ typedef struct reader_t {
     apr_hash_t *by_name; /* name -> cm_attribute_t *; NULL: only a few */
     apr_pool_t *pool, *scratch_pool;
 } reader_t;
+
+/* Read an object: into VALUES, in the order of NAMES, which ends with NULL.
+ * Other members mean nothing. Returns the name that appears twice, or NULL. */
+static const char *read_members(cm_value_t *values, const char *const *names,
+                                cm_json_t *json)
+{
+    const char *twice = NULL;
+    cm_value_t name;
+    int count = 0, i;
+
+    cm_json_open(json, '{');
+    while (cm_json_next(json, '}', &count) && cm_json_name(json, &name)) {
+        for (i = 0; names[i] && strcmp(name.data, names[i]); i++)
+            ;
+        if (!names[i]) {
+            cm_json_skip(json, NULL, NULL);
+            continue;
+        }
+        if (values[i].kind != CM_ABSENT)
+            twice = names[i];
+        cm_json_value(json, &values[i]);
+    }
+    return twice;
+}
 
 /* --- the body --- */
 
@@ -271,81 +295,60 @@ static cm_error_t *read_base(const reader_t *reader, const char *text)
 
 /* --- refs --- */
 
-/* The parts of a reference as they were sent. */
-typedef struct parts_t {
-    cm_value_t model, original_id, origin;
-} parts_t;
+/* The parts of a reference. */
+typedef enum part_e {
+    PART_MODEL,
+    PART_ID,
+    PART_ORIGIN,
+    PARTS
+} part_e;
 
-/* {"model":..,"origin":..,"original_id":..} */
-static void read_parts_object(parts_t *parts, cm_json_t *json)
-{
-    cm_value_t name, value;
-    int count = 0;
+static const char *const part_names[] = {"model", "original_id", "origin",
+                                         NULL};
 
-    cm_json_open(json, '{');
-    while (cm_json_next(json, '}', &count)) {
-        if (!cm_json_name(json, &name) || !cm_json_value(json, &value))
-            return;
-        if (!strcmp(name.data, "model"))
-            parts->model = value;
-        else if (!strcmp(name.data, "origin"))
-            parts->origin = value;
-        else if (!strcmp(name.data, "original_id"))
-            parts->original_id = value;
-    }
-}
-
-/* [model, original_id] or [model, original_id, origin] */
-static void read_parts_list(parts_t *parts, cm_json_t *json)
-{
-    cm_value_t *const values[] = {&parts->model, &parts->original_id,
-                                  &parts->origin};
-    int count = 0;
-
-    cm_json_open(json, '[');
-    while (cm_json_next(json, ']', &count)) {
-        if (count > 3)
-            cm_json_skip(json, NULL, NULL);
-        else
-            cm_json_value(json, values[count - 1]);
-    }
-}
-
-/* A short form leaves out what is known: the message's own origin, and the id
- * that is the value in the body. */
-static void read_parts(parts_t *parts, const char *own_origin,
+/* A reference is an object, or a list of the parts in their order, or a model.
+ * The shorter forms leave out what is known: the message's own origin, and the
+ * id that is the value in the body. */
+static void read_parts(cm_value_t *parts, const char *own_origin,
                        const cm_value_t *own_value, cm_json_t *json)
 {
     char first = cm_json_peek(json);
+    int count = 0;
 
     if (first == '{') {
-        read_parts_object(parts, json);
+        read_members(parts, part_names, json);
         return;
     }
     if (own_origin)
-        parts->origin = cm_value_of(CM_TEXT, own_origin);
-    if (first == '[') {
-        read_parts_list(parts, json);
+        parts[PART_ORIGIN] = cm_value_of(CM_TEXT, own_origin);
+    if (first != '[') {
+        cm_json_value(json, &parts[PART_MODEL]);
+        parts[PART_ID] = *own_value;
         return;
     }
-    cm_json_value(json, &parts->model);
-    parts->original_id = *own_value;
+    cm_json_open(json, '[');
+    while (cm_json_next(json, ']', &count)) {
+        if (count > PARTS)
+            cm_json_skip(json, NULL, NULL);
+        else
+            cm_json_value(json, &parts[count - 1]);
+    }
 }
 
 static cm_error_t *read_reference(cm_attribute_t *attribute,
                                   const cm_message_t *message, cm_json_t *json)
 {
-    parts_t parts = {{0}, {0}, {0}};
+    cm_value_t parts[PARTS] = {{CM_ABSENT, NULL, 0}};
 
-    read_parts(&parts, message->identity.origin, &attribute->value, json);
+    read_parts(parts, message->identity.origin, &attribute->value, json);
     if (json->problem)
         return NULL;
-    if (parts.model.kind != CM_TEXT)
+    if (parts[PART_MODEL].kind != CM_TEXT)
         return CM_FAIL(json->pool, CM_MALFORMED, "no model");
-    CM_TRY(cm_identity_read_name(&attribute->reference_model, &parts.model,
-                                 "model", json->pool));
-    CM_TRY(cm_identity_read(&attribute->reference, &parts.origin,
-                            &parts.original_id, json->pool));
+    CM_TRY(cm_identity_read_name(&attribute->reference_model,
+                                 &parts[PART_MODEL], "model", json->pool));
+    CM_TRY(cm_identity_read(&attribute->reference, &parts[PART_ORIGIN],
+                            &parts[PART_ID], json->pool));
     if (!attribute->reference.origin)
         return CM_FAIL(json->pool, CM_MALFORMED, "no identity");
     return NULL;
@@ -463,29 +466,6 @@ static cm_error_t *read_message(reader_t *reader, const cm_value_t *values)
     return read_ours(reader, values);
 }
 
-/* Read the members of one element into VALUES. Returns the key that appears
- * twice, or NULL. */
-static const char *read_fields(cm_value_t *values, cm_json_t *json)
-{
-    const char *twice = NULL;
-    cm_value_t name;
-    int count = 0, i;
-
-    cm_json_open(json, '{');
-    while (cm_json_next(json, '}', &count) && cm_json_name(json, &name)) {
-        for (i = 0; i < FIELDS && strcmp(name.data, field_names[i]); i++)
-            ;
-        if (i == FIELDS) {
-            cm_json_skip(json, NULL, NULL);
-            continue;
-        }
-        if (values[i].kind != CM_ABSENT)
-            twice = field_names[i];
-        cm_json_value(json, &values[i]);
-    }
-    return twice;
-}
-
 static void read_element(cm_message_t *message, cm_json_t *json,
                          apr_pool_t *scratch_pool)
 {
@@ -495,7 +475,7 @@ static void read_element(cm_message_t *message, cm_json_t *json,
 
     cm_json_peek(json);
     message->text = json->at;
-    twice = read_fields(values, json);
+    twice = read_members(values, field_names, json);
     if (json->problem)
         return;
     message->text_size = json->at - message->text;
