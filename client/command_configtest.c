@@ -5,32 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <apr_strings.h>
 #include <json.h>
 
 #include "config/directive.h"
-#include "config/mask.h"
-
-/* Return all that is in force, as lines. */
-static cm_buffer_t *dump(const sync_client_t *client)
-{
-    const cm_settings_t *settings = client->settings;
-    apr_pool_t *pool = client->pool;
-    cm_buffer_t *out = cm_buffer_create(4096, pool);
-
-    cm_directive_print(out, settings);
-    cm_buffer_raw(out, apr_pstrcat(pool, "CommunicatorStateDir ",
-                                   settings->client.state_directory,
-                                   "\nCommunicatorRunDir ",
-                                   settings->client.run_directory, "\n", NULL));
-    if (settings->client.notify_command)
-        cm_buffer_raw(
-            out, apr_pstrcat(
-                     pool, "CommunicatorNotifyCommand \"",
-                     cm_mask_passwords(settings->client.notify_command, pool),
-                     "\"\n", NULL));
-    return out;
-}
 
 static void print_json(const sync_client_t *client, const cm_buffer_t *lines)
 {
@@ -51,8 +28,9 @@ static void print_json(const sync_client_t *client, const cm_buffer_t *lines)
 
 cm_error_t *sync_command_configtest(sync_client_t *client)
 {
-    const cm_buffer_t *lines = dump(client);
+    cm_buffer_t *lines = cm_buffer_create(4096, client->pool);
 
+    cm_directive_print(lines, client->settings, 1);
     if (client->output->json)
         print_json(client, lines);
     else if (client->options->print.dump)

@@ -165,7 +165,7 @@ void mod_check_dump(apr_pool_t *pconf, server_rec *server)
         cm_buffer_raw(out,
                       apr_psprintf(pconf, "# %s, endpoints: %d\n",
                                    title_of(each, pconf), config->endpoints));
-        cm_directive_print(out, &shown);
+        cm_directive_print(out, &shown, 0);
     }
     if (!out->size)
         cm_buffer_raw(out, "# CommunicatorName is not set\n");

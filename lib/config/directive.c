@@ -472,24 +472,21 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
 
 /* --- printing --- */
 
-/* Print the line of the directive ID, unless it has no value or only the client
- * reads it. */
+/* Print the line of the directive ID, if it has a value. */
 static void print_value(cm_buffer_t *out, const cm_settings_t *settings,
                         cm_directive_e id)
 {
-    const cm_directive_t *directive = &cm_directive_table[id];
-    const char *text;
+    const char *text = values[id].key
+                           ? cm_option_text(settings, &values[id], out->pool)
+                           : NULL;
 
-    if (!values[id].key || directive->reader == CM_READER_CLIENT)
-        return;
-    text = cm_option_text(settings, &values[id], out->pool);
     if (!text)
         return;
-    if (id == CM_DIRECTIVE_PARAMS)
+    if (id == CM_DIRECTIVE_PARAMS || id == CM_DIRECTIVE_NOTIFY_COMMAND)
         text = apr_pstrcat(out->pool, "\"", cm_mask_passwords(text, out->pool),
                            "\"", NULL);
-    cm_buffer_raw(
-        out, apr_pstrcat(out->pool, directive->name, " ", text, "\n", NULL));
+    cm_buffer_raw(out, apr_pstrcat(out->pool, cm_directive_table[id].name, " ",
+                                   text, "\n", NULL));
 }
 
 /* Print the line of the peer or model TARGET, and where it was declared. */
@@ -505,12 +502,14 @@ static void print_declaration(cm_buffer_t *out, cm_directive_e id,
         out, apr_psprintf(out->pool, "  # %s:%d\n", place.file, place.line));
 }
 
-void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings)
+void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings,
+                        int client)
 {
     int i;
 
     for (i = 0; i < CM_DIRECTIVE_COUNT; i++)
-        print_value(out, settings, i);
+        if (client || cm_directive_table[i].reader != CM_READER_CLIENT)
+            print_value(out, settings, i);
     for (i = 0; i < settings->peers->nelts; i++) {
         const cm_peer_settings_t *peer =
             APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);

@@ -55,9 +55,10 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Print SETTINGS as configuration lines, defaults included; comments say where
- * peers and models were declared. What only communicator-sync reads is left
- * out, passwords are masked. For `communicator-sync configtest --dump` and
+ * peers and models were declared. With CLIENT also what only communicator-sync
+ * reads. Passwords are masked. For `communicator-sync configtest --dump` and
  * httpd's -D DUMP_COMMUNICATOR. */
-void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings);
+void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings,
+                        int client);
 
 #endif
