@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/clock.h"
 #include "memory.h"
 #include "notify.h"
 
@@ -241,7 +242,7 @@ static size_t count_episode(const sync_alert_t *alert, json_object *flaps)
         apr_int64_t then =
             json_object_get_int64(json_object_array_get_idx(list, i));
 
-        if (!cm_clocks_is_past(then, alert->now, REMIND))
+        if (!cm_clock_is_past(then, alert->now, REMIND))
             json_object_array_add(kept, json_object_new_int64(then));
     }
     json_object_array_add(kept, json_object_new_int64(alert->now));
@@ -265,8 +266,8 @@ static const char *damped(const sync_alert_t *alert, const char *kind,
             return event;
         sync_output_add_number(flaps, "flapping", alert->now);
     }
-    else if (!cm_clocks_is_past(sync_memory_number(flaps, "flapping_told"),
-                                alert->now, REMIND))
+    else if (!cm_clock_is_past(sync_memory_number(flaps, "flapping_told"),
+                               alert->now, REMIND))
         return NULL;
     sync_output_add_number(flaps, "flapping_told", alert->now);
     return "flapping";
@@ -375,7 +376,7 @@ static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
     sync_output_add_text(alert->memory, "hint", err->hint);
     if (!told && (!away || runs >= RUNS_TO_WAIT))
         event = "trouble";
-    else if (told && cm_clocks_is_past(told, alert->now, REMIND - 1))
+    else if (told && cm_clock_is_past(told, alert->now, REMIND - 1))
         event = "reminder";
     if (away)
         plan(alert, runs);
@@ -432,7 +433,7 @@ static void meet_parked(const sync_alert_t *alert, const cm_session_t *session,
     told = sync_memory_number(alert->memory, "told");
     if (!told)
         event = "trouble";
-    else if (cron && cm_clocks_is_past(told, alert->now, REMIND - 1))
+    else if (cron && cm_clock_is_past(told, alert->now, REMIND - 1))
         event = "reminder";
     if (!event)
         return;

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "operate/health.h"
 #include "connect.h"
 
@@ -113,7 +114,7 @@ static void check_answer(const way_t *way)
 static void check_certificate(const way_t *way)
 {
     apr_int64_t end = sync_http_expires(way->http);
-    apr_int64_t left = end - cm_clocks_now();
+    apr_int64_t left = end - cm_clock_now();
     const char *time;
 
     if (!end)
@@ -225,7 +226,7 @@ static void check_caller(sync_check_t *check, const cm_peer_settings_t *peer)
                                                      : known->last_push_at;
     if (known->epoch || last || known->has_received)
         check_kind(check, peer, !known->epoch);
-    if (every && cm_clocks_is_past(last, cm_clocks_now(), every))
+    if (every && cm_clock_is_past(last, cm_clock_now(), every))
         sync_check_say(check, SYNC_VERDICT_WARN,
                        "is its cron or timer running?", "%s was here last: %s",
                        peer->name, sync_output_when(last, client->pool));

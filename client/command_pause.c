@@ -3,6 +3,7 @@
 
 #include <json.h>
 
+#include "base/clock.h"
 #include "operate/pause.h"
 #include "connect.h"
 
@@ -36,7 +37,7 @@ static cm_error_t *set(sync_client_t *client, int pause)
 
     CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    CM_TRY(cm_pause_set(client->node, pause ? cm_clocks_now() : 0, pool));
+    CM_TRY(cm_pause_set(client->node, pause ? cm_clock_now() : 0, pool));
     report(client, client->settings->name, pause);
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =

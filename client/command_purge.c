@@ -3,7 +3,7 @@
 
 #include <json.h>
 
-#include "record/clocks.h"
+#include "base/clock.h"
 #include "operate/purge.h"
 #include "stop.h"
 
@@ -51,7 +51,7 @@ cm_error_t *sync_command_purge(sync_client_t *client)
         return cm_error_hint(
             CM_FAIL(pool, CM_USAGE, "CommunicatorRetain is forever"), pool,
             "add --older-than AGE, for example 30d, or --all");
-    purge.before = cm_clocks_now() - age;
+    purge.before = cm_clock_now() - age;
     CM_TRY(sync_client_node(client));
     CM_TRY_FOR(cm_purge_run(&purge, client->node, pool), pool, "cannot purge");
     report(client, &purge);

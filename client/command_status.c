@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/clock.h"
 #include "memory.h"
 #include "monitor.h"
 
@@ -54,7 +55,7 @@ static const char *contact(const sync_client_t *client, apr_int64_t clock)
     apr_interval_time_t every = client->settings->expect_every;
     const char *text = sync_output_when(clock, client->pool);
 
-    if (every && cm_clocks_is_past(clock, cm_clocks_now(), every))
+    if (every && cm_clock_is_past(clock, cm_clock_now(), every))
         return sync_output_paint('r', text, client->pool);
     return text;
 }

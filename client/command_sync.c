@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/clock.h"
 #include "operate/pause.h"
 #include "operate/purge.h"
 #include "exchange/run.h"
@@ -240,7 +241,7 @@ static void retain(const sync_client_t *client)
     apr_int64_t last = sync_memory_number(memory, "purged_at");
     cm_error_t *err;
 
-    if (last && !cm_clocks_is_past(last, now, RETAIN_EVERY))
+    if (last && !cm_clock_is_past(last, now, RETAIN_EVERY))
         return;
     err = cm_purge_retain(&removed, client->node, pool);
     if (err && client->output->verbose)

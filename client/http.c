@@ -8,9 +8,9 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/gzip.h"
-#include "record/clocks.h"
 #include "node/node.h"
 
 #define CONNECT_SECONDS  10
@@ -235,7 +235,7 @@ static struct curl_slist *request_headers(const sync_http_t *http,
     list = curl_slist_append(list, apr_psprintf(pool,
                                                 "Communicator-Clock: "
                                                 "%" APR_INT64_T_FMT,
-                                                cm_clocks_now()));
+                                                cm_clock_now()));
     return list;
 }
 
@@ -282,7 +282,7 @@ static void begin(sync_http_t *http, apr_pool_t *pool)
                          : http->config->uri);
     http->request.headers = request_headers(http, pool);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->request.headers);
-    reply->began = cm_clocks_now();
+    reply->began = cm_clock_now();
     curl_multi_add_handle(http->multi, http->curl);
 }
 
@@ -445,7 +445,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
 
     await(http, pool);
     *reply = http->received.reply;
-    (*reply)->ended = cm_clocks_now();
+    (*reply)->ended = cm_clock_now();
     (*reply)->status = (int)status_of(http);
     (*reply)->unreached = is_unreached(http);
     leave(http);

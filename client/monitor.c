@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "alert.h"
 #include "memory.h"
 
@@ -86,7 +87,7 @@ static const char *blind(const char **hint, const sync_client_t *client,
     if (!last)
         return apr_psprintf(pool, "%s: '%s/status.json' lists no run", name,
                             directory);
-    if (cm_clocks_is_past(last, apr_time_now(), most))
+    if (cm_clock_is_past(last, apr_time_now(), most))
         return apr_psprintf(pool,
                             "%s: the last run in '%s/status.json' ended %s",
                             name, directory, sync_output_when(last, pool));

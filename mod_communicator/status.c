@@ -14,9 +14,9 @@
 
 #include "base/buffer.h"
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "config/settings.h"
-#include "record/clocks.h"
 #include "node/node.h"
 #include "operate/health.h"
 #include "exchange/log.h"
@@ -78,12 +78,11 @@ void mod_status_child_init(apr_pool_t *pool, server_rec *server)
 static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
     mod_status_cache_t *cache = baton;
-    apr_int64_t now = cm_clocks_now();
+    apr_int64_t now = cm_clock_now();
     cm_health_t *health;
 
     CM_TRY(cm_health_read(&health, node, pool));
-    if (!cache->problems ||
-        cm_clocks_is_past(cache->checked_at, now, CHECKED)) {
+    if (!cache->problems || cm_clock_is_past(cache->checked_at, now, CHECKED)) {
         cache->problems = NULL;
         apr_pool_clear(cache->check_pool);
         CM_TRY(
@@ -98,7 +97,7 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
                   request_rec *r)
 {
-    apr_int64_t now = cm_clocks_now();
+    apr_int64_t now = cm_clock_now();
     cm_error_t *err;
     int i;
 

@@ -15,7 +15,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include "record/clocks.h"
+#include "base/clock.h"
 #include "operate/health.h"
 #include "operate/purge.h"
 #include "exchange/log.h"
@@ -96,7 +96,7 @@ static void log_check(const look_t *look, const apr_array_header_t *list,
         words = words_of(&APR_ARRAY_IDX(list, 0, cm_problem_t), pool);
         hash = apr_hashfunc_default(words, &size) | 1;
         if (hash == sample->logged &&
-            !cm_clocks_is_past(sample->logged_at, now, REMIND_INTERVAL))
+            !cm_clock_is_past(sample->logged_at, now, REMIND_INTERVAL))
             return;
         if (list->nelts > 1)
             words =
@@ -176,8 +176,8 @@ static void look_at(server_rec *server, const mod_server_t *config,
         look.problems = look.health->problems;
         look.check = 1;
     }
-    else if (cm_clocks_is_past(started, apr_time_now(),
-                               config->settings->expect_every))
+    else if (cm_clock_is_past(started, apr_time_now(),
+                              config->settings->expect_every))
         log_silence(&look, pool);
     if (look.check)
         log_check(&look, look.problems, pool);

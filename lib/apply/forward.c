@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "record/keys.h"
 #include "outbox/aliases.h"
@@ -140,7 +141,7 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
         .model = record->table->model->name,
         .local_id = record->here->local_id,
         .action = republish->revived ? CM_CREATE : CM_UPDATE,
-        .clock = cm_clocks_now(),
+        .clock = cm_clock_now(),
     };
 
     if (republish->orphan) {

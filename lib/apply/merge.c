@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
+
 /* A record that is being merged. */
 typedef struct merging_t {
     cm_run_t *run;
@@ -282,7 +284,7 @@ static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
     most = at->effect->state->clock + CM_CLOCK_AHEAD;
     if (newest <= most || task->item->decision == CM_DECIDE_THEIRS)
         return NULL;
-    ahead = newest - cm_clocks_now();
+    ahead = newest - cm_clock_now();
     if (ahead <= CM_CLOCK_AHEAD)
         return NULL;
     return CM_FAIL(at->run->pool, CM_REJECTED,

@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "record/alike.h"
 #include "record/canonical.h"
 #include "record/captured.h"
@@ -74,7 +75,7 @@ static void note(cm_run_t *run, const cm_record_t *record, const char *local_id,
                        .local_id = local_id,
                        .written = example_of(written, run->pool),
                        .stored = example_of(stored, run->pool),
-                       .seen_at = cm_clocks_now()};
+                       .seen_at = cm_clock_now()};
 }
 
 static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,

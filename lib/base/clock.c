@@ -18,6 +18,11 @@ apr_time_t cm_clock_now(void)
     return clock_in_use->now();
 }
 
+int cm_clock_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span)
+{
+    return then < now - span || then > now + span;
+}
+
 void cm_clock_sleep(apr_interval_time_t span)
 {
     clock_in_use->sleep(span);

@@ -14,6 +14,11 @@ typedef struct cm_clock_t {
 /* Return the time, microseconds since 1970. */
 apr_time_t cm_clock_now(void);
 
+/* Return whether more than SPAN has passed from THEN to NOW, all in one unit. A
+ * THEN more than SPAN ahead was stored before the clock was set back: it counts
+ * as long ago, or nothing would happen until the clock has caught up. */
+int cm_clock_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span);
+
 /* Wait for SPAN microseconds. */
 void cm_clock_sleep(apr_interval_time_t span);
 

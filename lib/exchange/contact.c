@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "node/incident.h"
 #include "operate/pause.h"
 #include "operate/status.h"
@@ -20,7 +21,7 @@
 static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
 {
     apr_int64_t *last = push ? &peer->last_push_at : &peer->last_pull_at;
-    apr_int64_t now = cm_clocks_now();
+    apr_int64_t now = cm_clock_now();
     int is_new = exchange->said.claim.epoch && !peer->epoch;
 
     if (!is_new && now - *last < CONTACT_INTERVAL && now >= *last)
@@ -135,7 +136,7 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
         return NULL;
     CM_TRY(cm_idle_find(&peer, exchange->node, claim, exchange->peer->name,
                         &exchange->said.withheld,
-                        cm_clocks_now() - CONTACT_INTERVAL, exchange->pool));
+                        cm_clock_now() - CONTACT_INTERVAL, exchange->pool));
     if (!peer)
         return NULL;
     exchange->known = peer;

@@ -1,5 +1,4 @@
 /* Nothing new: see idle.h. */
-#include "base/clock.h"
 #include "exchange/idle.h"
 
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 #include "outbox/stamp.h"
 #include "outbox/unstamped.h"
@@ -95,7 +95,7 @@ static int is_quiet(const cm_rows_t *rows, const cm_claim_t *claim,
             claim->newest >= cm_cell_number(rows, 0, RECEIVED)) &&
            !cm_cell_number(rows, 0, PAUSED_AT) &&
            !cm_cell_number(rows, 0, WAITING) && noted > since &&
-           noted <= cm_clocks_now() && is_held(rows, claim);
+           noted <= cm_clock_now() && is_held(rows, claim);
 }
 
 cm_error_t *cm_idle_find(cm_peer_t **peer, cm_node_t *node,

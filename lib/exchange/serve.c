@@ -7,9 +7,9 @@
 #include <apr_strings.h>
 
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/gzip.h"
 #include "base/json_write.h"
-#include "record/clocks.h"
 #include "node/epoch.h"
 #include "node/peer.h"
 #include "outbox/withheld.h"
@@ -43,7 +43,7 @@ static void set_headers(cm_exchange_t *exchange)
     apr_table_setn(headers, "Communicator-Protocol", "2");
     apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
     apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
-    cm_serve_number(exchange, "Communicator-Clock", cm_clocks_now());
+    cm_serve_number(exchange, "Communicator-Clock", cm_clock_now());
     if (exchange->gem)
         return;
     apr_table_setn(headers, "Accept-Encoding", "gzip");

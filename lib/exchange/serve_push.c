@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "node/altered.h"
 #include "outbox/missing.h"
@@ -105,7 +106,7 @@ static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
     cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
                 CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
                 exchange->peer->name);
-    return cm_pause_set(exchange->node, pause ? cm_clocks_now() : 0,
+    return cm_pause_set(exchange->node, pause ? cm_clock_now() : 0,
                         exchange->pool);
 }
 

@@ -6,10 +6,10 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "store/store.h"
 #include "config/settings.h"
-#include "record/clocks.h"
 #include "node/epoch.h"
 #include "node/node.h"
 #include "node/peer.h"
@@ -227,7 +227,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         CM_TRY(check_gem(session, scratch_pool));
         session->kind = CM_PEER_GEM;
         session->said.gem = 1;
-        session->said.at = cm_clocks_now();
+        session->said.at = cm_clock_now();
         return NULL;
     }
     CM_TRY(check_protocol(reply, scratch_pool));
@@ -244,7 +244,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     if (reply->has_clock && session->peer)
         session->peer->clock_offset = reply->clock_offset;
     if (reply->pending >= 0) {
-        session->said.at = cm_clocks_now();
+        session->said.at = cm_clock_now();
         session->said.pending = reply->pending;
         session->said.oldest = reply->oldest > 0 ? reply->oldest : 0;
         session->said.parked = reply->parked;
@@ -331,9 +331,9 @@ static void set_contact(cm_peer_t *peer, const void *baton)
 
     peer->clock_offset = note->clock_offset;
     if (note->pushed)
-        peer->last_push_at = cm_clocks_now();
+        peer->last_push_at = cm_clock_now();
     else
-        peer->last_pull_at = cm_clocks_now();
+        peer->last_pull_at = cm_clock_now();
 }
 
 cm_error_t *cm_session_note(cm_session_t *session, int pushed,

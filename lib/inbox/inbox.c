@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "inbox/attempt.h"
 #include "inbox/order.h"
 
@@ -29,7 +30,7 @@ static cm_error_t *add_messages(cm_apply_t *apply,
                                 const apr_array_header_t *messages,
                                 apr_pool_t *scratch_pool)
 {
-    apr_int64_t now = cm_clocks_now();
+    apr_int64_t now = cm_clock_now();
     int i;
 
     if (!apply->refusal)

@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/id_set.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
@@ -73,7 +74,7 @@ static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
     cm_bulk_t *bulk =
         cm_bulk_create("inbound_messages", columns,
                        sizeof(columns) / sizeof(*columns), 2, scratch_pool);
-    const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     apr_int64_t inserted;
     int i;
 
@@ -104,7 +105,7 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
     cm_bulk_t *bulk =
         cm_bulk_create("inbound_messages", columns,
                        sizeof(columns) / sizeof(*columns), 2, scratch_pool);
-    const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     apr_int64_t updated;
     int i;
 

@@ -3,9 +3,9 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "store/bulk.h"
-#include "record/clocks.h"
 
 /* The columns of the message that is kept; some are JSON already. */
 static const struct {
@@ -49,7 +49,7 @@ cm_error_t *cm_conflict_keep_message(cm_node_t *node, const char *peer,
         cm_bulk_create("communicator_conflicts", columns,
                        sizeof(columns) / sizeof(*columns), 0, pool);
     const char *model = cm_cell_text(rows, 0, 1);
-    apr_int64_t now = cm_clocks_now(), inserted;
+    apr_int64_t now = cm_clock_now(), inserted;
 
     cm_bulk_row(bulk, "ttddtdtdnn", model ? model : "", local_id,
                 *cm_cell(rows, 0, 2), *cm_cell(rows, 0, 3),
@@ -99,7 +99,7 @@ cm_error_t *cm_conflict_write(cm_node_t *node,
     cm_bulk_t *bulk =
         cm_bulk_create("communicator_conflicts", columns,
                        sizeof(columns) / sizeof(*columns), 0, scratch_pool);
-    apr_int64_t now = cm_clocks_now(), inserted;
+    apr_int64_t now = cm_clock_now(), inserted;
     int i;
 
     if (!conflicts->nelts)

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "store/dialect.h"
 #include "record/message.h"
@@ -258,7 +259,7 @@ static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
  * nothing of earlier ones, so the hours since 1970 are counted. */
 static int next_life(const cm_node_t *node)
 {
-    int hour = (int)(cm_clocks_now() / MICROSECONDS_PER_HOUR);
+    int hour = (int)(cm_clock_now() / MICROSECONDS_PER_HOUR);
 
     return hour > node->life ? hour : node->life + 1;
 }

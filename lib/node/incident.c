@@ -3,8 +3,8 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/bulk.h"
-#include "record/clocks.h"
 
 #define LISTED 100
 
@@ -16,7 +16,7 @@ static cm_error_t *renew(apr_int64_t *found, cm_node_t *node,
         cm_datum_number(noted->severity, pool),
         cm_datum_text(noted->text),
         cm_datum_text(noted->hint),
-        cm_datum_number(cm_clocks_now(), pool),
+        cm_datum_number(cm_clock_now(), pool),
         cm_datum_text(noted->subject),
         cm_datum_text(noted->kind),
     };
@@ -38,7 +38,7 @@ static cm_error_t *insert(cm_node_t *node, const cm_incident_t *noted,
         {"seen_at", "bigint"}, {"times", "bigint"}};
     cm_bulk_t *bulk =
         cm_bulk_create("communicator_problems", columns, 8, 2, pool);
-    apr_int64_t now = cm_clocks_now(), inserted;
+    apr_int64_t now = cm_clock_now(), inserted;
 
     cm_bulk_row(bulk, "ttnttnnn", noted->subject, noted->kind,
                 (apr_int64_t)noted->severity, noted->text, noted->hint, now,

@@ -6,10 +6,10 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "schema/migrate.h"
-#include "record/clocks.h"
 
 /* How long a connection remembers tables. */
 #define TABLES_LAST apr_time_from_sec(10)
@@ -82,7 +82,7 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
 
     if (!read) {
         if (!apr_hash_count(node->tables))
-            node->tables_at = cm_clocks_now();
+            node->tables_at = cm_clock_now();
         apr_pool_create(&scratch_pool, node->pool);
         err = cm_table_read(&read, node->store, model, node->table_pool,
                             scratch_pool);
@@ -106,7 +106,7 @@ void cm_node_forget(cm_node_t *node)
 void cm_node_renew(cm_node_t *node)
 {
     if (apr_hash_count(node->tables) &&
-        cm_clocks_now() - node->tables_at > TABLES_LAST)
+        cm_clock_now() - node->tables_at > TABLES_LAST)
         cm_node_forget(node);
 }
 

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 #include "node/altered.h"
 
@@ -141,7 +142,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
 {
     cm_health_t *health = apr_pcalloc(pool, sizeof(*health));
 
-    health->taken_at = cm_clocks_now();
+    health->taken_at = cm_clock_now();
     health->name = settings->name;
     health->version = PACKAGE_VERSION;
     health->expect_every = settings->expect_every;

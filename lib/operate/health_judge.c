@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "schema/capture.h"
 #include "schema/judge.h"
 #include "schema/migrate.h"
@@ -62,8 +63,8 @@ static void judge_contact(cm_health_t *health, cm_health_peer_t *peer,
     const char *text;
 
     if (!health->expect_every ||
-        !cm_clocks_is_past(peer->last_contact_at, health->taken_at,
-                           health->expect_every))
+        !cm_clock_is_past(peer->last_contact_at, health->taken_at,
+                          health->expect_every))
         return;
     if (!peer->last_contact_at)
         text =

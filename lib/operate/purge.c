@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include "record/clocks.h"
+
+#include "base/clock.h"
 
 #define CHUNK         5000
 #define RETAIN_CHUNKS 4
@@ -251,7 +252,7 @@ cm_error_t *cm_purge_retain(apr_int64_t *removed, cm_node_t *node,
     *removed = 0;
     if (node->settings->retain < 0)
         return NULL;
-    purge.before = cm_clocks_now() - node->settings->retain;
+    purge.before = cm_clock_now() - node->settings->retain;
     CM_TRY(cm_purge_run(&purge, node, scratch_pool));
     *removed = purge.outbound + purge.inbound;
     return NULL;

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "base/json_object.h"
 #include "schema/migrate.h"
 #include "inbox/inbox.h"
@@ -205,7 +206,7 @@ static cm_error_t *count_conflicts(cm_status_t *state, cm_node_t *node,
                      "SELECT count(*) FROM (SELECT created_at"
                      " FROM communicator_conflicts ORDER BY id DESC LIMIT %d)"
                      " AS late WHERE created_at > %" APR_INT64_T_FMT,
-                     MOST_CONFLICTS, cm_clocks_now() - A_DAY),
+                     MOST_CONFLICTS, cm_clock_now() - A_DAY),
         NULL, 0, pool));
     state->conflicts = cm_cell_number(rows, 0, 0);
     return NULL;

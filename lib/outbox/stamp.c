@@ -1,12 +1,12 @@
 /* Stamping: committed messages get their number, their record's clock and
  * identity. A chunk at a time, in a few statements. */
-#include "base/clock.h"
 #include "outbox/stamp_internal.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
@@ -93,7 +93,7 @@ static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
     row->action = cm_cell_text(rows, i, 3);
     row->changed = read_changed(cm_cell_text(rows, i, 4), pool);
     row->raw =
-        cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5) : cm_clocks_now();
+        cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5) : cm_clock_now();
     row->identity.origin = cm_cell_text(rows, i, 6);
     row->identity.original_id = cm_cell_text(rows, i, 7);
     row->body = *cm_cell(rows, i, 9);
@@ -377,7 +377,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
     const int sent_now = stamp->stamping->peer != NULL;
-    const cm_datum_t now = cm_datum_moment(cm_clocks_now(), scratch_pool);
+    const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
                                      9 + sent_now, 1, scratch_pool);
     const apr_int64_t before = last_seq;

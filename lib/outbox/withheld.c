@@ -7,6 +7,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "node/conflict.h"
 #include "node/peer.h"
 #include "outbox/publish.h"
@@ -67,7 +68,7 @@ static cm_error_t *end(cm_node_t *node, const char *peer, const cm_rows_t *rows,
         apr_psprintf(pool,
                      "UPDATE communicator_withheld SET ended_at = " FMT
                      " WHERE peer = %%s AND seq IN (%s)",
-                     cm_clocks_now(), list_of(numbers_of(rows, pool), pool)),
+                     cm_clock_now(), list_of(numbers_of(rows, pool), pool)),
         &argument, 1, pool);
 }
 
@@ -115,7 +116,7 @@ static cm_error_t *add(cm_node_t *node, const char *peer,
                      " FROM outbound_messages WHERE seq IN (%s)"
                      " AND NOT EXISTS (SELECT 1 FROM communicator_withheld AS w"
                      " WHERE w.peer = %%s AND w.seq = outbound_messages.seq)",
-                     cm_clocks_now(), list),
+                     cm_clock_now(), list),
         arguments, 4, pool));
     return end_older(node, peer, list, pool);
 }
@@ -244,7 +245,7 @@ static cm_error_t *discard(cm_node_t *node, const char *peer, apr_int64_t seq,
                                          "UPDATE communicator_withheld"
                                          " SET ended_at = " FMT
                                          " WHERE peer = %%s AND seq = %%s",
-                                         cm_clocks_now()),
+                                         cm_clock_now()),
                             arguments, 2, pool);
 }
 

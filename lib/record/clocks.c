@@ -212,13 +212,3 @@ void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
     else if (clocks->older)
         apr_hash_set(clocks->older, column, APR_HASH_KEY_STRING, NULL);
 }
-
-apr_int64_t cm_clocks_now(void)
-{
-    return cm_clock_now();
-}
-
-int cm_clocks_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span)
-{
-    return then < now - span || then > now + span;
-}

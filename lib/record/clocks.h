@@ -48,12 +48,4 @@ apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);
 void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
                    apr_pool_t *pool);
 
-/* Return whether more than SPAN has passed from THEN to NOW, all in one unit. A
- * THEN more than SPAN ahead was stored before the clock was set back: it counts
- * as long ago, or nothing would happen until the clock has caught up. */
-int cm_clocks_is_past(apr_int64_t then, apr_int64_t now, apr_int64_t span);
-
-/* Microseconds since 1970: the clock of this host. */
-apr_int64_t cm_clocks_now(void);
-
 #endif

@@ -6,10 +6,10 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/gzip.h"
 #include "exchange/log.h"
 #include "exchange/serve.h"
-#include "record/clocks.h"
 #include "sqlite.h"
 
 #define TRIES 3 /* with the database, as mod_communicator does */
@@ -288,13 +288,13 @@ static void send_request(void *baton, const char *query,
     wire->lost = NULL;
     wire->reply = apr_pcalloc(pool, sizeof(*wire->reply));
     wire->reply->headers = apr_table_make(pool, 1);
-    wire->reply->began = cm_clocks_now();
+    wire->reply->began = cm_clock_now();
     request->caller = wire->caller;
     request->callee = wire->callee;
     request->query = query;
     request->headers = apr_table_clone(pool, wire->headers);
     apr_table_setn(request->headers, "Communicator-Clock",
-                   apr_psprintf(pool, "%" APR_INT64_T_FMT, cm_clocks_now()));
+                   apr_psprintf(pool, "%" APR_INT64_T_FMT, cm_clock_now()));
     if (wire->step->packs)
         apr_table_setn(request->headers, "Accept-Encoding", "gzip");
     if (body && body->packed)
@@ -316,7 +316,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     if (!wire->is_served)
         carry(wire, pool);
     *reply = wire->reply;
-    (*reply)->ended = cm_clocks_now();
+    (*reply)->ended = cm_clock_now();
     if (!wire->lost)
         return NULL;
     return CM_FAIL(pool,

@@ -6,13 +6,13 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "config/config_file.h"
 #include "config/directive.h"
 #include "config/option.h"
 #include "config/mask.h"
 #include "node/node.h"
 #include "../tap.h"
-#include "record/clocks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -424,11 +424,11 @@ static void test_secrets(apr_pool_t *pool)
 /* What is stored may lie in the future, when the clock was set back. */
 static void test_past(void)
 {
-    ok(!cm_clocks_is_past(1000, 1010, 10), "the span is just over");
-    ok(cm_clocks_is_past(1000, 1011, 10), "it is");
-    ok(!cm_clocks_is_past(1010, 1000, 10), "a little ahead");
-    ok(cm_clocks_is_past(1011, 1000, 10), "far ahead, nobody knows");
-    ok(cm_clocks_is_past(0, 1000, 10), "never");
+    ok(!cm_clock_is_past(1000, 1010, 10), "the span is just over");
+    ok(cm_clock_is_past(1000, 1011, 10), "it is");
+    ok(!cm_clock_is_past(1010, 1000, 10), "a little ahead");
+    ok(cm_clock_is_past(1011, 1000, 10), "far ahead, nobody knows");
+    ok(cm_clock_is_past(0, 1000, 10), "never");
 }
 
 int main(void)

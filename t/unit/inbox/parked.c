@@ -3,6 +3,7 @@
 
 #include <apr_general.h>
 
+#include "base/clock.h"
 #include "operate/health.h"
 
 static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -300,7 +301,7 @@ static const char *ahead(int id, int original, int hours, const char *name,
         "[{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,"
         "\"action\":\"update\",\"clock\":%" APR_INT64_T_FMT "%s,"
         "\"body\":\"{\\\"author\\\":{\\\"name\\\":\\\"%s\\\"}}\"}]",
-        id, original, cm_clocks_now() + hours * APR_INT64_C(3600000000), more,
+        id, original, cm_clock_now() + hours * APR_INT64_C(3600000000), more,
         name);
 }
 

@@ -2,6 +2,7 @@
  * each way to print it can be read. */
 #include <json.h>
 
+#include "base/clock.h"
 #include "schema/migrate.h"
 #include "operate/health.h"
 #include "../database.h"
@@ -38,7 +39,7 @@ static const char *problem_of(const cm_health_t *health, int i,
  * of a queue in. */
 static void fill(cm_store_t *store, apr_pool_t *pool)
 {
-    apr_int64_t now = cm_clocks_now();
+    apr_int64_t now = cm_clock_now();
     int i;
 
     for (i = 1; i <= 5; i++)
