@@ -106,15 +106,15 @@ static const option_t known[] = {
 
 #define KNOWN ((int)(sizeof(known) / sizeof(*known)))
 
-/* Find the option of that name, or (LETTER not 0) of that letter. */
+/* Find the option of that name, or (NULL) of that letter. */
 static const option_t *find(const char *name, size_t size, char letter)
 {
     int i;
 
     for (i = 0; i < KNOWN; i++)
-        if (letter ? known[i].letter == letter
-                   : strlen(known[i].name) == size &&
-                         strncmp(known[i].name, name, size) == 0)
+        if (name ? strlen(known[i].name) == size &&
+                       strncmp(known[i].name, name, size) == 0
+                 : known[i].letter == letter)
             return &known[i];
     return NULL;
 }
