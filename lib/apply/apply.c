@@ -69,7 +69,7 @@ static cm_error_t *run_tasks(cm_run_t *run, apr_pool_t *scratch_pool)
     return cm_node_applying(run->node, NULL, scratch_pool);
 }
 
-/* Tell the caller what became of the items. */
+/* Say in the items what became of them. */
 static void report(cm_run_t *run)
 {
     int i;

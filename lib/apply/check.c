@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-/* With shared keys a record has the same identity on all nodes: its key. */
+/* With shared keys the identity of a record is its key, on all nodes. */
 static cm_identity_t name_shared(const cm_message_t *message,
                                  const cm_model_t *model)
 {
@@ -48,8 +48,8 @@ static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
         if (!task->message->from_gem && !model->shared_keys)
             return cm_error_hint(
                 CM_FAIL(run->pool, CM_REJECTED,
-                        "'%s' of %s refers to a %s here, but '%s' sends a "
-                        "bare value",
+                        "'%s' of %s refers to a %s here, but '%s' sends it as "
+                        "a plain value",
                         attribute->name, task->message->model, model->name,
                         run->peer),
                 run->pool, "declare references=%s:%s there, too",
@@ -67,27 +67,18 @@ static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
 static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
                                    cm_attribute_t *attribute)
 {
-    const cm_column_t *column = cm_table_column(task->table, attribute->name);
-    const cm_settings_t *settings = run->node->settings;
+    const char *name = attribute->reference_model;
     const cm_model_t *model;
 
-    if (attribute->value.kind == CM_NULL && !attribute->reference_model)
+    if (!name && attribute->value.kind != CM_NULL)
+        name = cm_table_column(task->table, attribute->name)->reference;
+    if (!name)
         return NULL;
-    if (attribute->reference_model) {
-        model = cm_settings_model(settings, attribute->reference_model);
-        if (!model)
-            return CM_FAIL(run->pool, CM_REJECTED,
-                           "'%s' of %s refers to a %s, a model that is not "
-                           "known here",
-                           attribute->name, task->message->model,
-                           attribute->reference_model);
-    }
-    else if (column->reference) {
-        model = cm_settings_model(settings, column->reference);
-    }
-    else {
-        return NULL;
-    }
+    model = cm_settings_model(run->node->settings, name);
+    if (!model)
+        return CM_FAIL(run->pool, CM_REJECTED,
+                       "'%s' of %s refers to model '%s', which is unknown here",
+                       attribute->name, task->message->model, name);
     return name_parent(run, task, attribute, model);
 }
 
@@ -109,20 +100,17 @@ static cm_error_t *check_attributes(cm_run_t *run, cm_task_t *task)
 static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
 {
     const cm_message_t *message = task->message;
-    const cm_model_t *model;
+    const char *name = message->model ? message->model : "";
+    const cm_model_t *model = cm_settings_model(run->node->settings, name);
     cm_identity_t identity;
 
-    model = message->model
-                ? cm_settings_model(run->node->settings, message->model)
-                : NULL;
     if (!model && message->error)
         return message->error;
     if (!model)
-        return cm_error_hint(CM_FAIL(run->pool, CM_REJECTED,
-                                     "model '%s' is not known here",
-                                     message->model ? message->model : ""),
-                             run->pool, "declare it: CommunicatorModel %s",
-                             message->model ? message->model : "NAME");
+        return cm_error_hint(
+            CM_FAIL(run->pool, CM_REJECTED, "model '%s' is unknown here", name),
+            run->pool, "declare it: CommunicatorModel %s",
+            *name ? name : "NAME");
     if (!model->receives)
         return cm_error_hint(CM_FAIL(run->pool, CM_REJECTED,
                                      "model '%s' is not received here",

@@ -10,7 +10,7 @@
 
 #include <apr_strings.h>
 
-/* If no more than these are left, each is tried with each other one. */
+/* If no more than these are left, each is tried with every other one. */
 #define MOST_IN_PAIRS 16
 
 /* A record before the attempt, and what its entry pointed to. */
@@ -173,8 +173,8 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
 }
 
-/* Try all that wait, at once. Those that failed are not tried again, so that
- * this ends. *REPEAT says whether to try the others. */
+/* Try all waiting records at once. Those that failed are not tried again, so
+ * that this ends. *REPEAT: try the others. */
 static cm_error_t *try_cycles(int *repeat, cm_run_t *run,
                               apr_pool_t *scratch_pool)
 {

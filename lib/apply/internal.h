@@ -1,17 +1,17 @@
-/* What the files of apply/ share. Each stage hands a small result to the next
- * one, which only reads it:
+/* What the files of apply/ share. Each stage hands a small result to the next,
+ * which only reads it:
  *
- *   check      cm_task_t     what the message is about, or what its fault is
+ *   check      cm_task_t     what the message is about, or what is wrong
  *   directory  cm_found_t    which record an identity is here: its mapping
  *   lock       cm_row_t      the row of the record, locked; then all is stamped
  *   read       cm_here_t     what is here: the state of the record
- *   merge      cm_effect_t   what the messages make of it
+ *   merge      cm_effect_t   what the messages change
  *   write      cm_mapping_t  the mapping, with the id that the database gave
  *   written    cm_here_t, cm_found_t: what is here now
  *
- * A record points to the last result of each stage. It is NULL or empty until
- * the stage is reached. Nobody changes a result after it is handed over, so a
- * failed attempt (group.c) is undone by pointing to the old results again.
+ * A record points to the last result of each stage, NULL or empty until the
+ * stage is reached. Results do not change after they are handed over, so a
+ * failed attempt (group.c) is undone by pointing to the old ones again.
  *
  * rounds.c, group.c and retry.c decide in which order records are merged and
  * written; written.c collects what follows, and apply.c, forward.c and match.c
@@ -25,11 +25,11 @@
 #include "node/mapping.h"
 #include "apply/apply.h"
 
-/* What the mappings say of an identity. */
+/* What is known of an identity. */
 typedef struct cm_found_t {
     const cm_mapping_t *mapping; /* NULL: none */
-    int saved;                   /* the mapping has a row; its id is 0 while
-                                    nobody has read it */
+    int saved;                   /* the mapping has a row; its id is 0 until it
+                                    is read */
     const char *local_id;        /* NULL: the record is not here */
 } cm_found_t;
 
@@ -50,9 +50,9 @@ typedef struct cm_task_t {
     cm_entry_t *entry; /* NULL: no identity */
     const cm_table_t *table;
     struct cm_record_t *record;
-    const cm_error_t *fault; /* why it can never be applied as it is */
-    int done;                /* it has taken effect */
-    int changed;             /* it has changed the record: forward it */
+    const cm_error_t *fault; /* why it cannot be applied, whatever is here */
+    int done;                /* it is applied */
+    int changed;             /* it changed the record: forward it */
     const cm_error_t *error; /* why it is not done */
 } cm_task_t;
 
@@ -75,16 +75,16 @@ typedef struct cm_here_t {
 } cm_here_t;
 
 typedef enum cm_effect_e {
-    CM_EFFECT_NONE, /* the row stays as it is; perhaps its clocks do not */
+    CM_EFFECT_NONE, /* the row stays as it is; its clocks may change */
     CM_EFFECT_CREATE,
     CM_EFFECT_UPDATE,
     CM_EFFECT_DELETE
 } cm_effect_e;
 
-/* What the next messages of a record make of it. */
+/* What the next messages of a record change. */
 typedef struct cm_effect_t {
     cm_effect_e kind;
-    int until;            /* tasks before this one take part */
+    int until;            /* of the tasks before this one */
     int partial;          /* references into a cycle are left for later */
     cm_state_t *state;    /* the record as it will be */
     cm_value_t *raw;      /* its columns here */
@@ -93,16 +93,17 @@ typedef struct cm_effect_t {
     const char *shape;    /* records of one shape share a statement */
     cm_mapping_t mapping; /* without the ids that only the database knows */
     int save;             /* write the mapping */
-    char *changed;        /* by task: it changes the record */
+    char *changed;        /* by task: whether it changes the record */
     apr_array_header_t *conflicts; /* cm_conflict_t */
-    apr_array_header_t *republish; /* int: columns to publish once more */
-    int revived; /* a person keeps the deleted row: it becomes a new record */
+    apr_array_header_t *republish; /* int: columns to publish again */
+    int revived; /* a person keeps the row that was deleted there: it becomes a
+                    new record */
     const cm_entry_t *dead_parent; /* the deleted record that a NOT NULL column
                                       refers to, or NULL */
     const char *buried_id; /* the local id of a deleted record, or NULL */
 } cm_effect_t;
 
-/* What match= made of a record. */
+/* What match= found for a record. */
 typedef enum cm_match_e {
     CM_MATCH_OPEN,  /* not looked for yet */
     CM_MATCH_NONE,  /* no row matches */
@@ -115,14 +116,14 @@ typedef struct cm_record_t {
     cm_entry_t *entry;           /* NULL: no identity, always a new record */
     apr_array_header_t *tasks;   /* cm_task_t *, in order of arrival */
     int next;                    /* the first task that is not done */
-    struct cm_record_t *earlier; /* the last life before it of a shared key that
-                                    messages are about; NULL: none */
+    struct cm_record_t *earlier; /* the life of a shared key before this one, of
+                                    those in this run; NULL: none */
     cm_match_e match;
     const cm_row_t *row;       /* never NULL */
     const cm_here_t *here;     /* NULL until it is read */
     const cm_effect_t *effect; /* NULL: none, or not yet */
-    const cm_error_t *error;   /* why the last effect came to nothing */
-    int alone;       /* written alone: free its id if a stale mapping has it */
+    const cm_error_t *error;   /* why the last effect could not be written */
+    int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
     const cm_entry_t *dead_parent; /* a foreign key deleted the row together
                                       with this parent; or NULL */
@@ -158,8 +159,8 @@ typedef struct cm_run_t {
     int created;
 } cm_run_t;
 
-/* What this node publishes of a record by itself: columns that won although
- * they were older, or that the record went with its parent. */
+/* What this node has to publish of a record: columns that won although they
+ * were older, or that the record was deleted with its parent. */
 typedef struct cm_republish_t {
     const cm_record_t *record;
     apr_array_header_t *columns; /* int */
@@ -169,13 +170,15 @@ typedef struct cm_republish_t {
 
 /* --- check.c --- */
 
-/* Set what TASK is about (entry, table), or what is wrong with it (fault), and
- * enter the parents that it refers to into the directory. */
+/* Set what TASK is about (entry, table) or what is wrong with it (fault), and
+ * add the parents that it refers to to the directory. */
 void cm_check_task(cm_run_t *run, cm_task_t *task);
 
 /* --- directory.c --- */
 
-/* Return the entry of that identity; a new one is found at the next refresh. */
+/* Return the entry of that identity. A new one is looked up by the next
+ * refresh.
+ */
 cm_entry_t *cm_directory_get(cm_run_t *run, const cm_model_t *model,
                              cm_identity_t identity);
 
@@ -222,8 +225,8 @@ void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
 cm_error_t *cm_match_find(int *found, cm_run_t *run,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* After stamping: when a matching row has an identity of another origin, give
- * it a second one. With one of the same origin it is another record. */
+/* After stamping: give matching rows that have an identity of another origin a
+ * second one. One with an identity of the same origin is another record. */
 cm_error_t *cm_match_adopt(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -234,7 +237,7 @@ cm_error_t *cm_match_adopt(cm_run_t *run,
 cm_error_t *cm_apply_read_records(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return the state that the message of TASK brings. */
+/* Return the state in the message of TASK. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
 /* --- merge.c --- */

@@ -1,4 +1,4 @@
-/* First lock the rows, then stamp local changes, then read: in any other order
+/* First lock the rows, then stamp local changes, then read. In any other order
  * a local change that commits in between would be overwritten here, but win on
  * the other nodes. */
 #include "apply/internal.h"
@@ -39,8 +39,8 @@ static cm_record_t *add_record(cm_run_t *run, const cm_task_t *task,
     return record;
 }
 
-/* Give each task its record. A faulty message whose record is known holds up
- * the later ones of that record: their order is kept. */
+/* Set the record of each task. A faulty message whose record is known holds up
+ * the later ones of that record, so that their order is kept. */
 static void assign_records(cm_run_t *run)
 {
     int i;
@@ -199,31 +199,26 @@ static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* RECORD takes the row over from an earlier life of its key, whose delete has
- * not come (deletes=no) or comes too late. */
-static void take_over(cm_run_t *run, cm_record_t *record,
-                      const cm_mapping_t *earlier)
-{
-    cm_row_t *row = apr_pmemdup(run->pool, record->row, sizeof(*row));
-
-    row->earlier = earlier;
-    record->row = row;
-}
-
-/* With shared keys the same key is the same record, even if its mapping has
- * another identity: earlier versions took the key as the database wrote it. A
- * later life of the key has the same row. Returns whether RECORD has it. */
+/* Return whether the row of MAPPING is RECORD's. With shared keys the same key
+ * is the same record, even if the mapping has another identity: earlier
+ * versions used the key as the database writes it. A later life of the key
+ * takes the row over from an earlier one, whose delete was not received
+ * (deletes=no) or comes too late. */
 static int has_shared_row(cm_run_t *run, cm_record_t *record,
                           const cm_mapping_t *mapping)
 {
     const int life = cm_identity_life(mapping->identity.original_id);
+    cm_row_t *row;
 
     if (!record->table->model->shared_keys)
         return 0;
     if (!strcmp(mapping->identity.origin, "*") && life != life_of(record)) {
-        if (life < life_of(record))
-            take_over(run, record, mapping);
-        return life < life_of(record);
+        if (life > life_of(record))
+            return 0;
+        row = apr_pmemdup(run->pool, record->row, sizeof(*row));
+        row->earlier = mapping;
+        record->row = row;
+        return 1;
     }
     cm_directory_set(run, record->entry, mapping, 1, mapping->local_id);
     cm_lock_set_row(run, record, mapping->local_id, record->row->raw,
@@ -294,7 +289,7 @@ static cm_error_t *disown_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* If a record has another id now than the one its row was locked for, the row
+/* If a record has another id than the one for which its row was locked, the row
  * is not its own. */
 static void disown_others(cm_run_t *run)
 {
@@ -309,8 +304,7 @@ static void disown_others(cm_run_t *run)
     }
 }
 
-/* Read the mappings, unless *VERSION, the version that was read last, is still
- * the present one. */
+/* Read the mappings, unless *VERSION, which was read last, is still current. */
 static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
@@ -321,7 +315,7 @@ static cm_error_t *refresh(apr_int64_t *version, cm_run_t *run,
 }
 
 /* Stamping may map further rows to records of this run. They are locked, too,
- * and what was committed before that is stamped in the next turn. */
+ * and what was committed before that is stamped in the next pass. */
 static cm_error_t *lock_and_stamp(cm_run_t *run, apr_int64_t version,
                                   apr_pool_t *scratch_pool)
 {

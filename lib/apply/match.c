@@ -1,6 +1,6 @@
-/* match=: a record that arrives for the first time may have been created on
- * both sides. The row here that has the same values in the columns of match= is
- * adopted instead of creating a second one. */
+/* match=: a record that is received for the first time may have been created on
+ * both sides. If a row here has the same values in the columns of match=, it is
+ * adopted, and no second one is created. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -59,8 +59,8 @@ static const char *local_id_of(const cm_entry_t *parent)
     return record->row->local_id;
 }
 
-/* Return whether the parents by which RECORD was found are still taken for the
- * rows that they match. */
+/* Return whether the parents by which RECORD was found still have the rows that
+ * they match. */
 static int match_stands(cm_run_t *run, const cm_record_t *record)
 {
     const apr_array_header_t *match = record->table->model->match;
@@ -157,8 +157,8 @@ static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
     return looking;
 }
 
-/* Return the values of a row in the columns of match=, as one text like that of
- * look_for(). */
+/* Return the values of a row in the columns of match= as one text, as
+ * look_for() does. */
 static const char *row_text(const looking_t *looking,
                             const apr_array_header_t *attributes,
                             apr_pool_t *pool)
@@ -341,9 +341,9 @@ static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
     return NULL;
 }
 
-/* MAPPING, or NULL, is that of the row that RECORD matches. Two records of one
- * origin are different records, and one that a message of this run deletes
- * makes room for its successor. */
+/* Adopt the row that RECORD matches, which has MAPPING (NULL: none). But two
+ * records of one origin are different ones, and a record that a message of this
+ * run deletes makes room for its successor. */
 static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
                          const cm_mapping_t *mapping, apr_pool_t *pool)
 {

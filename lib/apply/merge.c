@@ -1,4 +1,4 @@
-/* Merging: what the next messages of a record make of it. */
+/* Merging: what the next messages of a record change. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static cm_error_t *hold(cm_run_t *run, const cm_task_t *task, const char *what)
     return cm_error_hint(
         CM_FAIL(run->pool, CM_CONFLICT, "%s was changed on both sides", what),
         run->pool,
-        "`communicator-sync retry %s %" APR_INT64_T_FMT "` takes this "
+        "`communicator-sync retry %s %" APR_INT64_T_FMT "` applies this "
         "message, `communicator-sync discard %s %" APR_INT64_T_FMT "` keeps "
         "what is here",
         run->peer, task->message->id, run->peer, task->message->id);
@@ -92,7 +92,7 @@ static apr_int64_t base_of(const cm_message_t *message, const char *column)
 }
 
 /* Return whether a person has decided the conflict at the sender: then a later
- * message changes COLUMN knowing the value here, of clock HERE. */
+ * message changes COLUMN and is based on the value here, of clock HERE. */
 static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
                             const char *column, apr_int64_t here)
 {
@@ -111,15 +111,14 @@ static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
     return 0;
 }
 
-static int is_republished(const cm_effect_t *effect, int column)
+static void republish(cm_effect_t *effect, int column)
 {
     int i;
 
-    for (i = 0; i < effect->republish->nelts; i++) {
+    for (i = 0; i < effect->republish->nelts; i++)
         if (APR_ARRAY_IDX(effect->republish, i, int) == column)
-            return 1;
-    }
-    return 0;
+            return;
+    APR_ARRAY_PUSH(effect->republish, int) = column;
 }
 
 /* Let WINNER replace the value of LOSER, which keeps its clock, and publish
@@ -128,8 +127,7 @@ static void let_win(const merging_t *at, const cm_task_t *task, int column,
                     cm_field_t *loser, const cm_field_t *winner)
 {
     note_conflict(at, task, column, loser, winner);
-    if (!is_republished(at->effect, column))
-        APR_ARRAY_PUSH(at->effect->republish, int) = column;
+    republish(at->effect, column);
     loser->value = winner->value;
     loser->source = winner->source;
 }
@@ -158,10 +156,9 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     else
         note_conflict(at, task, column, loses ? here : there,
                       loses ? there : here);
-    /* The other side may hold our value for a person, too: send the decision.
-     */
-    if (task->item->decision && !is_republished(effect, column))
-        APR_ARRAY_PUSH(effect->republish, int) = column;
+    /* our value may be parked there for a person, too: send the decision */
+    if (task->item->decision)
+        republish(effect, column);
     return NULL;
 }
 
@@ -232,7 +229,7 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
 
     if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
         check_adopted(at, task, incoming);
-    /* Whoever created the record did not know the one here. */
+    /* a create: the sender did not know the record here */
     if (!task->message->has_base && task->message->action != CM_CREATE)
         return NULL;
     if (at->effect->state->deleted_at)
@@ -244,8 +241,8 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* A message of a gem has neither clocks nor a base: set both, so that it is
- * like any other from here on. */
+/* A gem's message has neither clocks nor a base: set both, so that from here on
+ * it is like any other. */
 static void stamp_gem(const merging_t *at, cm_task_t *task,
                       cm_state_t *incoming)
 {
@@ -272,8 +269,8 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
     }
 }
 
-/* Refuse a message of a host whose clock is far ahead, unless the record has
- * such a clock already: then refusing it would not help. */
+/* Refuse a message from a host whose clock is far ahead, unless the record has
+ * such a clock already: then refusing does not help. */
 static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
@@ -290,8 +287,9 @@ static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
     return CM_FAIL(at->run->pool, CM_REJECTED,
                    "its clock is %.1f days ahead of this host's and of the "
                    "record's: correct the time of the host that is wrong "
-                   "(NTP); the message is applied when its time has come, or "
-                   "now by `communicator-sync retry %s %" APR_INT64_T_FMT "`",
+                   "(NTP); the message is applied when that time is reached, "
+                   "or now by `communicator-sync retry %s %" APR_INT64_T_FMT
+                   "`",
                    (double)ahead / CM_CLOCK_AHEAD, at->run->peer, message->id);
 }
 
@@ -377,10 +375,10 @@ static cm_effect_e kind_of(const merging_t *at, int changed)
                                                   : CM_EFFECT_CREATE;
 }
 
-/* Delete a record whose NOT NULL reference is to a deleted parent. Where the
- * parent was deleted, a foreign key has deleted the record's row, too, which
- * MariaDB's triggers do not see. Conflicts keep the values that the messages
- * bring, and all values of a row that is here. */
+/* Delete a record whose NOT NULL reference is to a deleted parent: where the
+ * parent was deleted, a foreign key deleted the record's row, too, without
+ * MariaDB's triggers noticing. The values in the messages, and all values of a
+ * row here, are recorded as conflicts. */
 static cm_error_t *go_with_parent(const merging_t *at, int until)
 {
     const cm_task_t *task = CM_NTH(at->record->tasks, until - 1, cm_task_t);

@@ -54,8 +54,8 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool);
 
 /* Finish APPLY and add its outcome to the receipt. With ATTEMPTS, messages that
- * stay parked have been attempted once more; with NOTE_KEPT the receipt lists
- * messages that were parked before, too. */
+ * stay parked count one attempt more; with NOTE_KEPT the receipt lists those
+ * that were parked before, too. */
 cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
                               int attempts, int note_kept,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -7,8 +7,8 @@
 #include "inbox/attempt.h"
 #include "inbox/order.h"
 
-/* Columns of the records of a batch, all together: each takes some 300 bytes
- * while it is applied. A batch of fewer messages is not counted. */
+/* Columns of all records of a batch: each takes some 300 bytes while it is
+ * applied. They are not counted in a batch of fewer messages. */
 #define MOST_CELLS    1500000
 #define MANY_MESSAGES 1000
 
@@ -53,8 +53,8 @@ static int all_done(const cm_apply_t *apply)
     return 1;
 }
 
-/* CommunicatorOnError stop: messages one by one, as the gem does, until one
- * fails; what came before it is kept. */
+/* CommunicatorOnError stop: apply messages one by one, as the gem does, until
+ * one fails; those before it stay applied. */
 static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
                                     cm_peer_t *peer, apr_pool_t *scratch_pool)
 {
@@ -91,7 +91,7 @@ static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
     return NULL;
 }
 
-/* Apply all at once; with CommunicatorOnError stop only if all of it works.
+/* Apply all at once; with CommunicatorOnError stop only if all can be applied.
  * *CREATED: there are new records, for which parked messages may wait. */
 static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
                                cm_fresh_t *fresh, cm_peer_t *peer,
@@ -116,8 +116,8 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
     return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
 }
 
-/* Find what of the batch is new here, and, when it is taken in parts, what the
- * next one is. */
+/* Find which messages of the batch are new here, and, when it is applied in
+ * parts, which are the next part. */
 static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
                               const cm_peer_t *peer)
 {
@@ -137,7 +137,7 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
     return NULL;
 }
 
-/* Try what waited for the records of this batch. */
+/* Retry what waited for the records of this batch. */
 static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     int few;
@@ -172,9 +172,9 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     return cm_peer_save(attempt->node, peer, scratch_pool);
 }
 
-/* What other peers have sent may wait for records of this one; and its own,
- * when the batch was taken in parts. This batch is committed, whatever becomes
- * of theirs: it is tried again in their own runs, which say what is wrong. */
+/* Messages of other peers may wait for records of this one; so may its own, if
+ * the batch was applied in parts. This batch is committed, whatever becomes of
+ * them: their own runs retry them again, and report what is wrong. */
 static void release_others(cm_attempt_t *attempt)
 {
     cm_error_t *err;
@@ -188,8 +188,8 @@ static void release_others(cm_attempt_t *attempt)
     attempt->node->owes_release |= err || !few;
 }
 
-/* Return whether MESSAGE has an attribute that its table, as it is remembered,
- * has no column for. */
+/* Return whether MESSAGE has an attribute for which its table, as this
+ * connection remembers it, has no column. */
 static int is_unknown(const cm_node_t *node, const cm_message_t *message)
 {
     const cm_table_t *table =
@@ -208,8 +208,8 @@ static int is_unknown(const cm_node_t *node, const cm_message_t *message)
     return 0;
 }
 
-/* A column may be newer than what this connection remembers of the table: then
- * its values would be left out. Look again. */
+/* A column may be newer than what this connection remembers of the table. Its
+ * values would be left out, so read the table again. */
 static void look_again(cm_node_t *node, const cm_batch_t *batch)
 {
     int i;
@@ -237,7 +237,7 @@ static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message)
     return table;
 }
 
-/* A message of two columns may be for a table of two thousand, and takes
+/* A message with two columns may be for a table of two thousand, and takes
  * memory for all of them while it is applied. */
 static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
                                 apr_pool_t *pool)
@@ -252,7 +252,7 @@ static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
         cells += table ? table->column_count : 0;
         if (cells > MOST_CELLS && i)
             return CM_FAIL(pool, CM_TOO_LARGE,
-                           "%d messages are too many at once for tables with "
+                           "%d messages at once are too many for tables with "
                            "so many columns",
                            batch->messages->nelts);
     }
@@ -277,7 +277,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
     CM_TRY_FOR(cm_attempt_run(&attempt, apply_batch, attempt.pool), result_pool,
-               "cannot take the messages of '%s'", peer);
+               "cannot apply the messages of '%s'", peer);
     *receipt = attempt.receipt;
     if (attempt.outcome.created)
         release_others(&attempt);

@@ -11,12 +11,12 @@ static cm_error_t *gap(apr_int64_t *wanted, const cm_peer_t *peer,
     *wanted = peer->received + 1;
     return CM_FAIL(pool, CM_GAP,
                    "the batch of '%s' follows message %" APR_INT64_T_FMT
-                   ", but %" APR_INT64_T_FMT " is the last one held",
+                   ", but the last one received is %" APR_INT64_T_FMT,
                    peer->name, after, peer->received);
 }
 
-/* The last message held must be what it was: a peer whose database was set
- * back hands out its numbers again, for other messages. */
+/* The last message received must be the same as before: a peer whose database
+ * was restored assigns its numbers again, to other messages. */
 static cm_error_t *check_history(const cm_peer_t *peer,
                                  const cm_message_t *message, apr_pool_t *pool)
 {
@@ -76,7 +76,7 @@ static cm_error_t *order_ours(cm_fresh_t *fresh, const cm_peer_t *peer,
     return NULL;
 }
 
-/* A gem's numbers have gaps, stand in disorder, and come twice. */
+/* A gem's numbers have gaps, are out of order, and repeat. */
 static cm_error_t *order_gem(cm_fresh_t *fresh, const cm_peer_t *peer,
                              const cm_batch_t *batch, apr_pool_t *pool)
 {

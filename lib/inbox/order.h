@@ -7,16 +7,16 @@
 
 /* The messages of a batch that are new here. */
 typedef struct cm_fresh_t {
-    apr_array_header_t *messages; /* cm_message_t *: new here */
-    int repeated;                 /* held already */
-    apr_int64_t received;         /* held when these are kept */
-    apr_int64_t held;             /* the last message that can be read ... */
+    apr_array_header_t *messages; /* cm_message_t * */
+    int repeated;                 /* messages that were received before */
+    apr_int64_t received;         /* the last one, once these are stored */
+    apr_int64_t held;             /* the last one that can be read ... */
     apr_int64_t held_clock;       /* ... and its clock */
 } cm_fresh_t;
 
 /* Find the messages of BATCH that are new here. Fails with CM_GAP (*WANTED: the
- * id that must come next), with CM_EPOCH when messages that we hold already are
- * different ones now, with CM_MALFORMED when the ids are not valid. */
+ * id that must come next), with CM_EPOCH when messages that were received
+ * before are different now, with CM_MALFORMED when the ids are not valid. */
 cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
                            const cm_peer_t *peer, const cm_batch_t *batch,
                            int gem, apr_pool_t *pool) CM_UNUSED_RESULT;

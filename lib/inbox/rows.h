@@ -1,4 +1,4 @@
-/* The rows of inbound_messages: messages as they are kept. */
+/* The rows of inbound_messages: messages as they are stored. */
 #ifndef CM_INBOX_ROWS_H
 #define CM_INBOX_ROWS_H
 
@@ -6,13 +6,13 @@
 
 /* Parked messages are read in pages, each bounded in messages and bytes. */
 typedef struct cm_page_t {
-    apr_int64_t after; /* the id that the page follows; moved on */
-    int most;          /* messages that it may hold; 0: as many as usual */
-    int count;         /* messages that it held; 0: there are no more */
+    apr_int64_t after; /* the id that the page follows; increased */
+    int most;          /* messages that it may have; 0: as many as usual */
+    int count;         /* messages that it had; 0: there are no more */
 } cm_page_t;
 
-/* Keep what became of the items of APPLY: new messages as rows, those kept
- * before in theirs. With ATTEMPTS, what is still parked counts one more. */
+/* Store what became of the items of APPLY: insert new messages, update the rows
+ * of the others. With ATTEMPTS, those that are still parked count one more. */
 cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -36,7 +36,7 @@ cm_error_t *cm_inbox_rows_add_page(cm_apply_t *apply, cm_page_t *page,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY those of the messages IDS (apr_int64_t) of its peer that are
- * parked; a PAGE of them, whose AFTER counts the ids that are through. */
+ * parked: a PAGE of them, whose AFTER counts the ids that are done. */
 cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
                                   const apr_array_header_t *ids,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
