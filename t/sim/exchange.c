@@ -62,8 +62,13 @@ static cm_error_t *open_session(cm_session_t **session, sim_wire_t *wire,
 }
 
 /* Whether a run may end with ERR. */
-static int may_fail(const sim_step_t *step, const cm_error_t *err)
+static int may_fail(sim_world_t *world, const sim_step_t *step,
+                    const cm_error_t *err)
 {
+    if (err->code == CM_EPOCH && world->restored) {
+        world->denied = 1;
+        return 1;
+    }
     if (err->code == CM_INTERRUPTED)
         return step->mishap == SIM_MISHAP_STOP;
     return (step->mishap != SIM_MISHAP_NONE || step->most_bytes) &&
@@ -95,7 +100,7 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
         err = talk(session, baton, pool);
     if (sim_sqlite_gone_end())
         sim_world_reopen(world, step->node);
-    else if (!err || !may_fail(step, err))
+    else if (!err || !may_fail(world, step, err))
         sim_world_must(world, "exchange", err);
     else if (world->verbose)
         printf("#   the run ends: %s\n", cm_error_text(err, pool));

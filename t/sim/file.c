@@ -37,6 +37,8 @@ static void remove_file(const char *path, apr_pool_t *pool)
 {
     unlink(path);
     unlink(apr_pstrcat(pool, path, "-journal", NULL));
+    unlink(apr_pstrcat(pool, path, "-wal", NULL));
+    unlink(apr_pstrcat(pool, path, "-shm", NULL));
 }
 
 static const char *read_image(file_t *file, const char *path)
@@ -168,6 +170,51 @@ const char *sim_file_make(sim_node_t *node)
     if (!error)
         error = open_all(file, node);
     node->is_altered = 0;
+    return error;
+}
+
+const char *sim_file_save(sim_node_t *node)
+{
+    struct stat found;
+    void *image = NULL;
+    int in;
+
+    /* After migrate there may be a write-ahead log. */
+    (void)sim_node_select(&node->sessions[0], "PRAGMA wal_checkpoint(TRUNCATE)",
+                          1, node->pool);
+    in = open(node->params, O_RDONLY);
+    if (in < 0 || fstat(in, &found))
+        return "cannot save the database";
+    node->saved_size = (apr_size_t)found.st_size;
+    image = apr_palloc(node->pool, node->saved_size);
+    node->saved = image;
+    if (read(in, image, node->saved_size) != found.st_size)
+        return "cannot save the database";
+    /* Only now: with it all locks of the process on the file go. */
+    close(in);
+    return NULL;
+}
+
+const char *sim_file_restore(sim_node_t *node)
+{
+    file_t *file = &files[node->number];
+    const char *error;
+    int out, failed;
+
+    if (node->open_pool)
+        apr_pool_destroy(node->open_pool);
+    node->open_pool = NULL;
+    close_all(file);
+    remove_file(node->params, node->pool);
+    out = open(node->params, O_WRONLY | O_CREAT, 0600);
+    failed = out < 0 || write(out, node->saved, node->saved_size) !=
+                            (ssize_t)node->saved_size;
+    close(out);
+    if (failed)
+        return "cannot restore the database";
+    error = open_all(file, node);
+    /* The file of the next history begins with another inode's. */
+    node->is_altered = 1;
     return error;
 }
 

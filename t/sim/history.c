@@ -18,6 +18,7 @@ typedef struct draw_t {
         const char *unique; /* its unique value, as far as is known */
     } known[SIM_TABLES][TAGS];
     int level; /* how odd the history is: 0 to 3 */
+    int restores;
 } draw_t;
 
 static int below(draw_t *draw, int count)
@@ -336,7 +337,10 @@ static void draw_odd(draw_t *draw, int node)
                                        SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
     int choice = below(draw, 10);
 
-    if (choice < 4)
+    if (draw->restores && chance(draw, 40))
+        add(draw, chance(draw, 50) ? SIM_SAVE : SIM_RESTORE, node)->number =
+            chance(draw, 50);
+    else if (choice < 4)
         draw_clock(draw, node);
     else
         add(draw, kinds[choice - 4], node)->table =
@@ -356,6 +360,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     history->schema = schema;
     history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
     draw->level = below(draw, 4);
+    draw->restores = draw->level == 3 && chance(draw, 40);
     while (history->steps->nelts < count) {
         int node = below(draw, schema->nodes);
         int session =
@@ -364,7 +369,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
 
         if (choice < 70)
             draw_work(draw, node, session);
-        else if (choice < 93 || !draw->level)
+        else if (choice < (draw->restores ? 80 : 93) || !draw->level)
             draw_sync(draw);
         else
             draw_odd(draw, node);

@@ -23,7 +23,9 @@ typedef enum sim_step_e {
     SIM_PURGE,
     SIM_RETRY,
     SIM_REOPEN, /* the process at NODE ends, another one begins */
-    SIM_MIGRATE
+    SIM_MIGRATE,
+    SIM_SAVE,   /* a backup of the database of NODE */
+    SIM_RESTORE /* from the last one; NUMBER: with a new epoch, at once */
 } sim_step_e;
 
 /* One value for a column; what it is at the beginning of TEXT, SQL else. */

@@ -220,6 +220,14 @@ const char *sim_history_words(const sim_schema_t *schema,
     case SIM_MIGRATE:
         text = "migrate";
         break;
+    case SIM_SAVE:
+        text = "database is saved";
+        break;
+    case SIM_RESTORE:
+        text = step->number ? "database is restored, epoch --new, there and at "
+                              "its peers epoch --accept, publish --all"
+                            : "database is restored";
+        break;
     default:
         text = sql ? sql : "(nothing is left)";
         break;

@@ -28,6 +28,8 @@ typedef struct sim_node_t {
     cm_node_t *node;       /* with its store */
     apr_pool_t *open_pool; /* of NODE */
     int is_altered;        /* migrate has run, or a table has changed */
+    const void *saved;     /* a backup of the database */
+    apr_size_t saved_size;
     apr_pool_t *pool;
 } sim_node_t;
 
@@ -72,6 +74,11 @@ const char *sim_file_make(sim_node_t *node);
 
 /* Close our connection at NODE, if it is one that is kept. */
 void sim_file_leave(const sim_node_t *node);
+
+/* Save the database of NODE, and restore what was saved last. Nobody must be
+ * in a transaction. */
+const char *sim_file_save(sim_node_t *node);
+const char *sim_file_restore(sim_node_t *node);
 
 /* Do not keep the connections at NODE. */
 void sim_file_forget(const sim_node_t *node);

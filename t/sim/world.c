@@ -11,6 +11,7 @@
 #include "outbox/publish.h"
 #include "exchange.h"
 #include "judge.h"
+#include "restore.h"
 #include "wire.h"
 
 #define ROUNDS 12 /* after so many nothing may move any more */
@@ -260,9 +261,11 @@ static void other(sim_world_t *world, const sim_step_t *step)
         sim_node_skew(node, step->number);
         return;
     }
-    make_room(world, step->node, step->kind == SIM_MIGRATE);
+    make_room(world, step->node, step->kind >= SIM_MIGRATE);
     world->rows[step->node] = NULL;
-    if (step->kind == SIM_REOPEN)
+    if (step->kind >= SIM_SAVE)
+        sim_restore(world, step);
+    else if (step->kind == SIM_REOPEN)
         sim_world_reopen(world, step->node);
     else if (step->kind == SIM_MIGRATE)
         error = sim_node_migrate(node);
@@ -298,6 +301,39 @@ static void play(sim_world_t *world, const sim_step_t *step)
         printf("#   %s\n", error);
 }
 
+/* Let each node that calls do so. */
+static void exchange_all(sim_world_t *world)
+{
+    int i;
+
+    /* Some things are looked at again after a while only. */
+    sim_clock_pass(apr_time_from_sec(20));
+    for (i = 0; i < world->schema->nodes - 1; i++) {
+        sim_step_t step = {.kind = SIM_SYNC,
+                           .node = world->schema->links[i].caller,
+                           .peer = world->schema->links[i].callee,
+                           .limit = 100};
+
+        exchange(world, &step);
+    }
+}
+
+/* What people do in the end: they look after what was withheld, and begin a new
+ * history where that is asked for. */
+static void tidy(sim_world_t *world)
+{
+    int i;
+
+    world->denied = 0;
+    exchange_all(world);
+    if (world->denied) {
+        sim_restore_renew(world);
+        world->denied = 0;
+    }
+    for (i = 0; i < world->schema->nodes; i++)
+        sim_exchange_retry(world, i);
+}
+
 /* Exchange until nothing moves. */
 static void settle(sim_world_t *world)
 {
@@ -310,27 +346,18 @@ static void settle(sim_world_t *world)
     }
     sim_clock_agree();
     sim_wire_deliver(world);
-    /* A person looks after what was withheld. */
-    for (i = 0; i < world->schema->nodes; i++)
-        sim_exchange_retry(world, i);
+    tidy(world);
     before = sim_exchange_state(world, world->pool);
     for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
-        /* Some things are looked at again after a while only. */
-        sim_clock_pass(apr_time_from_sec(20));
-        for (i = 0; i < world->schema->nodes - 1; i++) {
-            sim_step_t step = {.kind = SIM_SYNC,
-                               .node = world->schema->links[i].caller,
-                               .peer = world->schema->links[i].callee,
-                               .limit = 100};
-
-            exchange(world, &step);
-        }
+        exchange_all(world);
         after = sim_exchange_state(world, world->pool);
         quiet = strcmp(before, after) ? 0 : quiet + 1;
         before = after;
     }
     if (quiet < 1)
         sim_world_fail(world, "restless", "messages moved in the last round");
+    if (world->denied)
+        sim_world_fail(world, "denied", "histories do not fit in the end");
 }
 
 static void make_nodes(sim_world_t *world)

@@ -29,6 +29,8 @@ typedef struct sim_world_t {
     apr_array_header_t *rows[SIM_NODES]; /* as last seen; NULL: not known */
     apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
     apr_array_header_t *late; /* requests that arrive later: wire.c */
+    int restored;             /* bits: the nodes whose database was restored */
+    int denied;               /* a peer was refused because of that */
     int verbose;
     const char *failure; /* one word for its kind, then what; NULL: well */
     apr_pool_t *pool;    /* of the history */
