@@ -102,7 +102,7 @@ static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
 }
 
 /* Read the next rows without a number, in order: cm_stamp_row_t. */
-static cm_error_t *read_rows(apr_array_header_t **found, cm_found_t *what,
+static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
                              cm_stamp_t *stamp)
 {
     const int limit = stamp->stamping->limit;
@@ -140,7 +140,7 @@ static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
     int torn;
 
     do {
-        cm_found_t what = {0};
+        cm_unstamped_t what = {0};
 
         stamp->node->stamped_id = stamped_id;
         stamp->node->passed = passed;
@@ -484,11 +484,9 @@ cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
 cm_error_t *cm_stamp_is_waiting(int *waiting, cm_node_t *node,
                                 apr_pool_t *scratch_pool)
 {
-    cm_look_t look;
+    int stale;
 
-    CM_TRY(cm_unstamped_look(&look, node, 0, scratch_pool));
-    *waiting = look.waiting;
-    return NULL;
+    return cm_unstamped_look(waiting, &stale, node, 0, scratch_pool);
 }
 
 /* The peer's row is locked before the node's: as where messages come in. */
@@ -524,15 +522,16 @@ cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
                            cm_stamping_t *stamping, apr_pool_t *scratch_pool)
 {
     const apr_time_t now = cm_clock_now();
-    cm_look_t look;
+    int waiting, stale;
 
     *stamped = 0;
     stamping->rows = NULL;
     stamping->all = cm_unstamped_is_due(node);
-    CM_TRY(cm_unstamped_look(&look, node, stamping->all, scratch_pool));
+    CM_TRY(
+        cm_unstamped_look(&waiting, &stale, node, stamping->all, scratch_pool));
     CM_TRY_FOR(cm_unstamped_forget(node, scratch_pool), scratch_pool,
-               "cannot examine the gaps of the outbox");
-    if (look.waiting || look.stale)
+               "cannot examine the missing ids of the outbox");
+    if (waiting || stale)
         CM_TRY(stamp_in_transaction(stamped, node, stamping, scratch_pool));
     if (stamping->all)
         node->looked_at = now;

@@ -1,90 +1,89 @@
-/* Where rows of the outbox without a number are looked for.
+/* Searching the outbox for rows without a number.
  *
- * Ids are given out before the commit. So a chunk takes the lowest ids of all
- * that is committed: what commits late, with a lower id, comes before later
- * changes of its record, which have higher ones. To look from the first id
- * each time would go through what has been stamped, of which the index keeps
- * entries while an old transaction is open. So the node remembers how far it
- * has come (communicator_node.stamped_id), and what may still commit below
- * that (passed): unstamped_open.c for PostgreSQL, unstamped_gaps.c for
- * MariaDB. In SQLite one writes at a time, and nothing commits late.
+ * Databases give out ids before the commit, so a row may appear below ids that
+ * are stamped already. A chunk takes the lowest ids of all committed rows: a
+ * change that commits late, with a lower id, gets its number before later
+ * changes of its record, which have higher ids.
  *
- * Now and then everything is looked through anyway: an application may have
- * written ids of its own choice, or ids may have begun anew (TRUNCATE). */
+ * To search from the first id each time would be slow: while an old transaction
+ * is open, the index keeps an entry for each row that was stamped since. So the
+ * node remembers up to which id it has stamped (communicator_node.stamped_id),
+ * and what may still commit below that (passed): open transactions on
+ * PostgreSQL (unstamped_pgsql.c), missing ids on MariaDB (unstamped_mysql.c).
+ * On SQLite only one transaction writes at a time, so nothing commits late.
+ *
+ * Once a minute all rows are searched anyway: an application may have chosen
+ * ids itself, or ids may have begun again (TRUNCATE). */
 #ifndef CM_OUTBOX_UNSTAMPED_H
 #define CM_OUTBOX_UNSTAMPED_H
 
 #include "node/node.h"
 
-/* Whether there are such rows. */
-typedef struct cm_look_t {
-    int waiting;
-    int stale; /* PostgreSQL: what is remembered has come to its end */
-} cm_look_t;
+/* What one statement has found. */
+typedef struct cm_unstamped_t {
+    int all;                 /* it has searched all rows */
+    int more;                /* there may be rows above the last id */
+    apr_array_header_t *ids; /* apr_int64_t, in order */
+    const char *snapshot;    /* PostgreSQL: which transactions it sees */
+} cm_unstamped_t;
 
-/* What one statement has found, to remember it. */
-typedef struct cm_found_t {
-    int all;                  /* it has looked through all */
-    int more;                 /* what is behind the last id was not read */
-    apr_array_header_t *ids;  /* apr_int64_t, in order */
-    const char *snapshot;     /* PostgreSQL: which transactions it sees */
-    apr_array_header_t *gaps; /* MariaDB: cm_gap_t, when it was noted */
-} cm_found_t;
-
-/* Ids of MariaDB that were not there when higher ones were: not committed yet,
- * or rolled back. */
-typedef struct cm_gap_t {
-    apr_int64_t first, last;
-    apr_int64_t since; /* when that was last looked into, in seconds */
-} cm_gap_t;
-
-/* Return SQL that says which rows to look at: with ALL any without a number.
- * On MariaDB the node must have been read (cm_node_lock(), _refresh()). */
+/* Return the SQL condition for rows without a number: with ALL for any, else
+ * for those that may be new. On MariaDB the node must have been read
+ * (cm_node_lock(), cm_node_refresh()). */
 const char *cm_unstamped_where(const cm_node_t *node, int all,
                                apr_pool_t *pool);
 
-/* Return whether it is time to look through all. */
+/* Return whether it is time to search all rows. */
 int cm_unstamped_is_due(const cm_node_t *node);
 
-/* Look whether there are committed rows without a number; takes no lock. */
-cm_error_t *cm_unstamped_look(cm_look_t *look, cm_node_t *node, int all,
+/* Look whether committed rows have no number, *WAITING, and whether what the
+ * node remembers is obsolete, *STALE (PostgreSQL). Takes no lock. */
+cm_error_t *cm_unstamped_look(int *waiting, int *stale, cm_node_t *node,
+                              int all,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Note in NODE what FOUND says, under its lock; cm_node_set_stamped() writes
- * it. *TORN: while it was read what commits below has committed: read again.
- * Only MariaDB makes the view of a statement while others commit. */
-cm_error_t *cm_unstamped_note(int *torn, cm_node_t *node, cm_found_t *found,
+/* Note in NODE, under its lock, what follows from FOUND; cm_node_set_stamped()
+ * writes it. *TORN: a row below FOUND->ids was committed while the statement
+ * read, so read again. Only on MariaDB others commit meanwhile. */
+cm_error_t *cm_unstamped_note(int *torn, cm_node_t *node,
+                              const cm_unstamped_t *found,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* MariaDB: forget what has come to its end, of what the node remembered when it
- * was read last. Outside of a transaction. */
+/* MariaDB: forget missing ids that were rolled back. Outside of a
+ * transaction. */
 cm_error_t *cm_unstamped_forget(cm_node_t *node,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* PostgreSQL: what is open. */
-void cm_unstamped_open_note(cm_node_t *node, const cm_found_t *found,
-                            apr_pool_t *scratch_pool);
+/* Read the number at *TEXT, which moves behind it and the character that ends
+ * it. */
+apr_int64_t cm_unstamped_number(const char **text);
 
-/* MariaDB: gaps. Return SQL for the ids below LAST in GAPS (cm_gap_t), behind
- * an OR; what NODE remembers; and whether some of it is old enough to be looked
- * into. */
-const char *cm_unstamped_gaps_where(const apr_array_header_t *gaps,
-                                    apr_int64_t last, apr_pool_t *pool);
-apr_array_header_t *cm_unstamped_gaps_of(const cm_node_t *node,
-                                         apr_pool_t *pool);
-int cm_unstamped_gaps_are_old(const cm_node_t *node, apr_pool_t *scratch_pool);
+/* --- unstamped_pgsql.c --- */
 
-/* Say whether ids come from several servers (Galera, two masters). */
+/* Note which transactions were open. */
+void cm_unstamped_pgsql_note(cm_node_t *node, const cm_unstamped_t *found,
+                             apr_pool_t *scratch_pool);
+
+/* --- unstamped_mysql.c --- */
+
+/* Return SQL for the missing ids that NODE remembers, " OR id BETWEEN ..."; ""
+ * when there are none. */
+const char *cm_unstamped_mysql_where(const cm_node_t *node, apr_pool_t *pool);
+
+/* Note which ids are missing below those FOUND. Return SQL for these, as
+ * above. */
+const char *cm_unstamped_mysql_note(cm_node_t *node,
+                                    const cm_unstamped_t *found,
+                                    apr_pool_t *scratch_pool);
+
+/* Find out whether several servers give out ids (Galera, two masters). */
 cm_error_t *
-cm_unstamped_gaps_ids_are_mixed(int *mixed, cm_node_t *node,
-                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_unstamped_mysql_ids_are_mixed(int *mixed, cm_node_t *node,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Give found->gaps, and note them in NODE. */
-void cm_unstamped_gaps_note(cm_node_t *node, cm_found_t *found,
-                            apr_pool_t *scratch_pool);
-
-/* Forget gaps in which no open transaction has a row. */
-cm_error_t *cm_unstamped_gaps_forget(cm_node_t *node,
-                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* Forget missing ids that have been missing for a while, where no open
+ * transaction has a row. */
+cm_error_t *cm_unstamped_mysql_forget(cm_node_t *node, apr_pool_t *scratch_pool)
+    CM_UNUSED_RESULT;
 
 #endif

@@ -47,7 +47,7 @@ struct cm_dialect_t {
     const char *snapshot; /* which transactions a statement sees; NULL: this is
                              unknown */
     int leaves_gaps;      /* rows of open transactions show only as missing ids,
-                             which outbox/unstamped_gaps.c remembers */
+                             which outbox/unstamped_mysql.c remembers */
 
     /* What statements do: */
     int ddl_commits;     /* CREATE, ALTER and DROP end the transaction */

@@ -1,28 +1,28 @@
-/* PostgreSQL: transactions that were open when what is behind them was
- * stamped. See unstamped.h.
+/* PostgreSQL: the transactions that were open when higher ids were stamped. See
+ * unstamped.h.
  *
- * A statement sees all of a transaction or nothing. What it does not see, and
- * may have an id below the last that it sees, is of those that are open for
- * it. So "passed" holds "TRANSACTION:ID" for each of them: when it has ended,
- * its rows are to be looked for behind ID; and that is looked through once.
- * That a trigger's row gets its id when its transaction has its number is
- * sure: the record is written by then.
+ * A statement sees all rows of a transaction or none. Rows that it does not
+ * see, and whose ids may be below the last one that it sees, are of
+ * transactions that are open for it. So "passed" holds "TRANSACTION:ID" for
+ * each of these: once it has ended, its rows are searched for above ID, once. A
+ * transaction has its number before its trigger takes an id, because it has
+ * written the record by then.
  *
- * A statement names the open ones only up to the last that has ended. Those
- * above are bounded by our own: a transaction with a higher number than a
- * stamping of ours began behind it, and its ids are behind what was stamped
- * before that. "+TRANSACTION:ID" is such a stamping, and it is looked behind
- * the oldest of them each time: that is what the last two have stamped. */
+ * A snapshot names open transactions only up to the last one that has ended.
+ * Those above are bounded by our own: a transaction with a higher number than a
+ * stamping of ours began after it, so its ids are above what had been stamped
+ * before. "+TRANSACTION:ID" is such a stamping. Each search begins above the
+ * oldest of them, which repeats what the last two have stamped. */
 #include "outbox/unstamped.h"
 
 #include <stdlib.h>
 
 #include <apr_strings.h>
 
-/* A transaction, and behind which id its rows are; or OWN, a stamping: and
- * behind which id those of later ones are. */
+/* A transaction, and the id above which its rows are. Or a stamping of ours
+ * (OWN), and the id above which the rows of later transactions are. */
 typedef struct open_t {
-    apr_int64_t transaction, behind;
+    apr_int64_t transaction, above;
     int own;
 } open_t;
 
@@ -32,15 +32,6 @@ typedef struct snapshot_t {
     apr_array_header_t *running; /* apr_int64_t, in order */
 } snapshot_t;
 
-static apr_int64_t next_number(const char **text)
-{
-    char *end;
-    apr_int64_t number = apr_strtoi64(*text, &end, 10);
-
-    *text = *end ? end + 1 : end;
-    return number;
-}
-
 static apr_array_header_t *read_passed(const char *text, apr_pool_t *pool)
 {
     apr_array_header_t *list = apr_array_make(pool, 16, sizeof(open_t));
@@ -49,8 +40,8 @@ static apr_array_header_t *read_passed(const char *text, apr_pool_t *pool)
         open_t *open = apr_array_push(list);
 
         open->own = *text == '+';
-        open->transaction = next_number(&text);
-        open->behind = next_number(&text);
+        open->transaction = cm_unstamped_number(&text);
+        open->above = cm_unstamped_number(&text);
     }
     return list;
 }
@@ -59,12 +50,13 @@ static snapshot_t read_snapshot(const char *text, apr_pool_t *pool)
 {
     snapshot_t snapshot;
 
-    snapshot.own = next_number(&text);
-    snapshot.begin = next_number(&text);
-    snapshot.end = next_number(&text);
+    snapshot.own = cm_unstamped_number(&text);
+    snapshot.begin = cm_unstamped_number(&text);
+    snapshot.end = cm_unstamped_number(&text);
     snapshot.running = apr_array_make(pool, 16, sizeof(apr_int64_t));
     while (*text)
-        APR_ARRAY_PUSH(snapshot.running, apr_int64_t) = next_number(&text);
+        APR_ARRAY_PUSH(snapshot.running, apr_int64_t) =
+            cm_unstamped_number(&text);
     return snapshot;
 }
 
@@ -97,13 +89,13 @@ static const char *write_passed(const apr_array_header_t *list,
 
         at += apr_snprintf(at, 44, "%s%s%" APR_INT64_T_FMT ":%" APR_INT64_T_FMT,
                            i ? " " : "", open->own ? "+" : "",
-                           open->transaction, open->behind);
+                           open->transaction, open->above);
     }
     return text;
 }
 
-/* Return of PASSED the stampings that are needed with SNAPSHOT: the last one
- * below all that it may not name, and those that follow. */
+/* Return the stampings of PASSED that SNAPSHOT needs: the last one below all
+ * transactions that it may not name, and those after it. */
 static apr_array_header_t *keep_own(const apr_array_header_t *passed,
                                     const snapshot_t *snapshot,
                                     apr_pool_t *pool)
@@ -124,25 +116,26 @@ static apr_array_header_t *keep_own(const apr_array_header_t *passed,
     return kept;
 }
 
-/* Return behind which id the rows of TRANSACTION are, which is not in
+/* Return the id above which the rows of TRANSACTION are, which is not in
  * PASSED. */
-static apr_int64_t behind_of(const apr_array_header_t *passed,
-                             apr_int64_t transaction)
+static apr_int64_t above_of(const apr_array_header_t *passed,
+                            apr_int64_t transaction)
 {
-    apr_int64_t behind = 0;
+    apr_int64_t above = 0;
     int i;
 
     for (i = 0; i < passed->nelts; i++) {
         const open_t *open = &APR_ARRAY_IDX(passed, i, open_t);
 
         if (open->own && open->transaction < transaction)
-            behind = open->behind;
+            above = open->above;
     }
-    return behind;
+    return above;
 }
 
-/* Add to KEPT what of PASSED has not come to its end; REACHED: the last id
- * read, of more that there are, else 0. Return how much came to its end. */
+/* Add to KEPT the transactions of PASSED whose rows are not all stamped.
+ * REACHED is the last id read when there may be more rows, else 0. Return how
+ * many are left out. */
 static int keep(apr_array_header_t *kept, const apr_array_header_t *passed,
                 const snapshot_t *snapshot, apr_int64_t reached,
                 apr_int64_t stamped_id)
@@ -155,9 +148,9 @@ static int keep(apr_array_header_t *kept, const apr_array_header_t *passed,
         if (open.own)
             continue;
         if (!is_running(snapshot, open.transaction)) {
-            if (open.behind < reached)
-                open.behind = reached;
-            if (!reached || open.behind >= stamped_id) {
+            if (open.above < reached)
+                open.above = reached;
+            if (!reached || open.above >= stamped_id) {
                 ended++;
                 continue;
             }
@@ -167,7 +160,7 @@ static int keep(apr_array_header_t *kept, const apr_array_header_t *passed,
     return ended;
 }
 
-/* Add to KEPT those that run and are not in PASSED. */
+/* Add to KEPT the open transactions that are not in PASSED. */
 static void add_running(apr_array_header_t *kept,
                         const apr_array_header_t *passed,
                         const snapshot_t *snapshot)
@@ -183,11 +176,11 @@ static void add_running(apr_array_header_t *kept,
                 break;
         if (j == passed->nelts)
             APR_ARRAY_PUSH(kept, open_t) =
-                (open_t){running, behind_of(passed, running), 0};
+                (open_t){running, above_of(passed, running), 0};
     }
 }
 
-/* Note in PASSED that SNAPSHOT's transaction has stamped behind BEFORE. */
+/* Note in PASSED that our transaction has stamped above BEFORE. */
 static void add_own(apr_array_header_t *passed, const snapshot_t *snapshot,
                     apr_int64_t before)
 {
@@ -200,8 +193,8 @@ static void add_own(apr_array_header_t *passed, const snapshot_t *snapshot,
     APR_ARRAY_PUSH(passed, open_t) = (open_t){snapshot->own, before, 1};
 }
 
-void cm_unstamped_open_note(cm_node_t *node, const cm_found_t *found,
-                            apr_pool_t *scratch_pool)
+void cm_unstamped_pgsql_note(cm_node_t *node, const cm_unstamped_t *found,
+                             apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *ids = found->ids;
     const apr_int64_t before = node->stamped_id;
@@ -212,7 +205,7 @@ void cm_unstamped_open_note(cm_node_t *node, const cm_found_t *found,
     apr_array_header_t *kept;
 
     if (last && found->all && last < before) {
-        /* Ids have begun anew: nothing is known of them. */
+        /* Ids have begun again: nothing is known about them. */
         apr_array_clear(passed);
         APR_ARRAY_PUSH(passed, open_t) = (open_t){1, 0, 1};
     }

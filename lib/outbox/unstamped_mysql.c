@@ -1,13 +1,14 @@
-/* MariaDB: ids that were passed over. See unstamped.h.
+/* MariaDB: ids that are missing. See unstamped.h.
  *
- * What a row's transaction is cannot be asked. But an id below those that a
- * statement sees is of a transaction that it does not see, or of one that was
- * rolled back: such gaps are remembered, and looked into with each chunk. Of a
- * gap that has been there for a while a dirty read tells whether a row stands
- * in it; the while is for what has its id and is about to be written. Where
- * ids come from several servers, each of them leaves gaps and nobody sees what
- * is open at the others: there all is looked through each time. */
-#include "base/clock.h"
+ * MariaDB does not say which transaction a row belongs to. But when an id below
+ * those that a statement sees is missing, its row is not committed yet, or was
+ * rolled back. Such gaps are remembered, and searched with each chunk. After a
+ * minute, enough for a row whose id is taken but which is not written yet, a
+ * dirty read shows whether a row stands in a gap; if not, the gap is forgotten.
+ *
+ * Where several servers give out ids, each leaves gaps and nobody sees which
+ * transactions are open on the others. There all rows are searched each time.
+ */
 #include "outbox/unstamped.h"
 
 #include <string.h>
@@ -15,41 +16,37 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 
-/* Seconds for which a gap is left alone. */
+/* Seconds before a dirty read may show that a gap is empty. */
 #define YOUNG 60
-/* More gaps are drawn together, with what stands between. */
+/* Above so many, gaps that are close to each other are joined. */
 #define MOST_GAPS 1000
-/* How many are looked into at once. */
+/* Gaps in one dirty read. */
 #define MOST_ASKED 50
+
+typedef struct gap_t {
+    apr_int64_t first, last;
+    apr_int64_t since; /* when it was last examined, in seconds */
+} gap_t;
 
 static apr_int64_t now(void)
 {
     return apr_time_sec(cm_clock_now());
 }
 
-static apr_int64_t next_number(const char **text)
+static apr_array_header_t *gaps_of(const cm_node_t *node, apr_pool_t *pool)
 {
-    char *end;
-    apr_int64_t number = apr_strtoi64(*text, &end, 10);
-
-    *text = *end ? end + 1 : end;
-    return number;
-}
-
-apr_array_header_t *cm_unstamped_gaps_of(const cm_node_t *node,
-                                         apr_pool_t *pool)
-{
-    apr_array_header_t *gaps = apr_array_make(pool, 16, sizeof(cm_gap_t));
+    apr_array_header_t *gaps = apr_array_make(pool, 16, sizeof(gap_t));
     const char *text = node->passed;
 
     while (text && *text) {
-        cm_gap_t *gap = apr_array_push(gaps);
+        gap_t *gap = apr_array_push(gaps);
 
-        gap->first = next_number(&text);
-        gap->last = next_number(&text);
-        gap->since = next_number(&text);
+        gap->first = cm_unstamped_number(&text);
+        gap->last = cm_unstamped_number(&text);
+        gap->since = cm_unstamped_number(&text);
     }
     return gaps;
 }
@@ -64,7 +61,7 @@ static const char *gaps_text(const apr_array_header_t *gaps, apr_pool_t *pool)
         return NULL;
     text = at = apr_palloc(pool, gaps->nelts * 63 + 1);
     for (i = 0; i < gaps->nelts; i++) {
-        const cm_gap_t *gap = &APR_ARRAY_IDX(gaps, i, cm_gap_t);
+        const gap_t *gap = &APR_ARRAY_IDX(gaps, i, gap_t);
 
         at += apr_snprintf(at, 64,
                            "%s%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT
@@ -74,8 +71,9 @@ static const char *gaps_text(const apr_array_header_t *gaps, apr_pool_t *pool)
     return text;
 }
 
-const char *cm_unstamped_gaps_where(const apr_array_header_t *gaps,
-                                    apr_int64_t last, apr_pool_t *pool)
+/* Return SQL for the ids below LAST in GAPS. */
+static const char *gaps_where(const apr_array_header_t *gaps, apr_int64_t last,
+                              apr_pool_t *pool)
 {
     char *text, *at;
     int i;
@@ -83,7 +81,7 @@ const char *cm_unstamped_gaps_where(const apr_array_header_t *gaps,
     text = at = apr_palloc(pool, gaps->nelts * 64 + 1);
     *at = '\0';
     for (i = 0; i < gaps->nelts; i++) {
-        const cm_gap_t *gap = &APR_ARRAY_IDX(gaps, i, cm_gap_t);
+        const gap_t *gap = &APR_ARRAY_IDX(gaps, i, gap_t);
 
         if (gap->first >= last)
             break;
@@ -94,29 +92,23 @@ const char *cm_unstamped_gaps_where(const apr_array_header_t *gaps,
     return text;
 }
 
-static int is_old(const cm_gap_t *gap)
+const char *cm_unstamped_mysql_where(const cm_node_t *node, apr_pool_t *pool)
+{
+    return gaps_where(gaps_of(node, pool), APR_INT64_MAX, pool);
+}
+
+static int is_old(const gap_t *gap)
 {
     apr_int64_t age = now() - gap->since;
 
     return age < 0 || age > YOUNG;
 }
 
-int cm_unstamped_gaps_are_old(const cm_node_t *node, apr_pool_t *scratch_pool)
-{
-    const apr_array_header_t *gaps = cm_unstamped_gaps_of(node, scratch_pool);
-    int i;
-
-    for (i = 0; i < gaps->nelts; i++)
-        if (is_old(&APR_ARRAY_IDX(gaps, i, cm_gap_t)))
-            return 1;
-    return 0;
-}
-
 static void add(apr_array_header_t *gaps, apr_int64_t first, apr_int64_t last,
                 apr_int64_t since)
 {
     if (first <= last)
-        APR_ARRAY_PUSH(gaps, cm_gap_t) = (cm_gap_t){first, last, since};
+        APR_ARRAY_PUSH(gaps, gap_t) = (gap_t){first, last, since};
 }
 
 /* Return GAPS without IDS, both in order. */
@@ -125,11 +117,11 @@ static apr_array_header_t *without(const apr_array_header_t *gaps,
                                    apr_pool_t *pool)
 {
     apr_array_header_t *left =
-        apr_array_make(pool, gaps->nelts + 16, sizeof(cm_gap_t));
+        apr_array_make(pool, gaps->nelts + 16, sizeof(gap_t));
     int i, j = 0;
 
     for (i = 0; i < gaps->nelts; i++) {
-        cm_gap_t gap = APR_ARRAY_IDX(gaps, i, cm_gap_t);
+        gap_t gap = APR_ARRAY_IDX(gaps, i, gap_t);
 
         for (; j < ids->nelts; j++) {
             apr_int64_t id = APR_ARRAY_IDX(ids, j, apr_int64_t);
@@ -146,10 +138,10 @@ static apr_array_header_t *without(const apr_array_header_t *gaps,
     return left;
 }
 
-/* Draw together those of GAPS that are less than DISTANCE apart. */
-static void draw_together(apr_array_header_t *gaps, apr_int64_t distance)
+/* Join those of GAPS that are less than DISTANCE apart. */
+static void join(apr_array_header_t *gaps, apr_int64_t distance)
 {
-    cm_gap_t *all = (cm_gap_t *)gaps->elts;
+    gap_t *all = (gap_t *)gaps->elts;
     int i, count = 0;
 
     for (i = 0; i < gaps->nelts; i++) {
@@ -168,32 +160,34 @@ static void remember(cm_node_t *node, apr_array_header_t *gaps)
     apr_int64_t distance;
 
     for (distance = 4; gaps->nelts > MOST_GAPS; distance *= 2)
-        draw_together(gaps, distance);
+        join(gaps, distance);
     node->passed = gaps_text(gaps, node->row_pool);
 }
 
-void cm_unstamped_gaps_note(cm_node_t *node, cm_found_t *found,
-                            apr_pool_t *scratch_pool)
+const char *cm_unstamped_mysql_note(cm_node_t *node,
+                                    const cm_unstamped_t *found,
+                                    apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *ids = found->ids;
     const apr_int64_t last = APR_ARRAY_IDX(ids, ids->nelts - 1, apr_int64_t);
-    apr_array_header_t *gaps = cm_unstamped_gaps_of(node, scratch_pool);
+    apr_array_header_t *gaps = gaps_of(node, scratch_pool);
 
-    /* When ids have begun anew, nothing is known of them. */
+    /* Ids have begun again: nothing is known about them. */
     if (found->all && last < node->stamped_id) {
         apr_array_clear(gaps);
         node->stamped_id = 0;
     }
     add(gaps, node->stamped_id + 1, last, now());
-    found->gaps = without(gaps, ids, scratch_pool);
+    gaps = without(gaps, ids, scratch_pool);
     if (last > node->stamped_id)
         node->stamped_id = last;
-    remember(node, apr_array_copy(scratch_pool, found->gaps));
+    remember(node, apr_array_copy(scratch_pool, gaps));
+    return gaps_where(gaps, last, scratch_pool);
 }
 
-/* Set *EDGES (cm_gap_t, SINCE 0) to where rows of open transactions, and
- * committed ones, stand in the GAPS that are old: a gap without is a dead one,
- * its edges are turned round. */
+/* Find the first and the last row, committed or not, in each of GAPS that is
+ * old: *EDGES has first and last id of the gap, then those of the rows, NULL
+ * when it is empty. *EDGES is NULL when no gap is old. */
 static cm_error_t *read_dirty(cm_rows_t **edges, cm_node_t *node,
                               const apr_array_header_t *gaps, apr_pool_t *pool)
 {
@@ -203,7 +197,7 @@ static cm_error_t *read_dirty(cm_rows_t **edges, cm_node_t *node,
     int i, asked = 0;
 
     for (i = 0; i < gaps->nelts && asked < MOST_ASKED; i++) {
-        const cm_gap_t *gap = &APR_ARRAY_IDX(gaps, i, cm_gap_t);
+        const gap_t *gap = &APR_ARRAY_IDX(gaps, i, gap_t);
 
         if (!is_old(gap))
             continue;
@@ -232,22 +226,22 @@ static cm_error_t *read_dirty(cm_rows_t **edges, cm_node_t *node,
     return err;
 }
 
-/* Return GAPS as EDGES say that they are. */
+/* Return GAPS cut to EDGES, without those that are empty. */
 static apr_array_header_t *narrow(const apr_array_header_t *gaps,
                                   const cm_rows_t *edges, apr_pool_t *pool)
 {
     apr_array_header_t *left =
-        apr_array_make(pool, gaps->nelts + 1, sizeof(cm_gap_t));
+        apr_array_make(pool, gaps->nelts + 1, sizeof(gap_t));
     int i, j = 0;
 
     for (i = 0; i < gaps->nelts; i++) {
-        cm_gap_t gap = APR_ARRAY_IDX(gaps, i, cm_gap_t);
+        gap_t gap = APR_ARRAY_IDX(gaps, i, gap_t);
 
         while (j < edges->count && cm_cell_number(edges, j, 0) < gap.first)
             j++;
         if (j == edges->count || cm_cell_number(edges, j, 0) != gap.first ||
             cm_cell_number(edges, j, 1) != gap.last)
-            APR_ARRAY_PUSH(left, cm_gap_t) = gap;
+            APR_ARRAY_PUSH(left, gap_t) = gap;
         else if (cm_cell_text(edges, j, 2))
             add(left, cm_cell_number(edges, j, 2), cm_cell_number(edges, j, 3),
                 now());
@@ -255,23 +249,21 @@ static apr_array_header_t *narrow(const apr_array_header_t *gaps,
     return left;
 }
 
-/* In the open transaction. */
 static cm_error_t *forget(cm_node_t *node, const cm_rows_t *edges,
                           apr_pool_t *pool)
 {
     apr_int64_t last_seq;
 
     CM_TRY(cm_node_lock(&last_seq, node, pool));
-    remember(node, narrow(cm_unstamped_gaps_of(node, pool), edges, pool));
+    remember(node, narrow(gaps_of(node, pool), edges, pool));
     return cm_node_set_stamped(node, last_seq, pool);
 }
 
-cm_error_t *cm_unstamped_gaps_forget(cm_node_t *node, apr_pool_t *scratch_pool)
+cm_error_t *cm_unstamped_mysql_forget(cm_node_t *node, apr_pool_t *scratch_pool)
 {
     cm_rows_t *edges;
 
-    CM_TRY(read_dirty(&edges, node, cm_unstamped_gaps_of(node, scratch_pool),
-                      scratch_pool));
+    CM_TRY(read_dirty(&edges, node, gaps_of(node, scratch_pool), scratch_pool));
     if (!edges)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
@@ -279,8 +271,8 @@ cm_error_t *cm_unstamped_gaps_forget(cm_node_t *node, apr_pool_t *scratch_pool)
                               scratch_pool);
 }
 
-cm_error_t *cm_unstamped_gaps_ids_are_mixed(int *mixed, cm_node_t *node,
-                                            apr_pool_t *scratch_pool)
+cm_error_t *cm_unstamped_mysql_ids_are_mixed(int *mixed, cm_node_t *node,
+                                             apr_pool_t *scratch_pool)
 {
     cm_rows_t *rows;
     int i;
