@@ -25,7 +25,7 @@ const char *cm_complete_unread(const cm_datum_t *raw, apr_pool_t *pool)
                        NULL);
 }
 
-/* Add to ROW the attributes that it lacks, as RAW has them. */
+/* Add to ROW the attributes of RAW that it lacks. */
 static cm_error_t *add_attributes(cm_outgoing_t *row, const cm_datum_t *raw,
                                   const cm_dialect_t *dialect, apr_pool_t *pool)
 {
@@ -48,8 +48,8 @@ static cm_error_t *add_attributes(cm_outgoing_t *row, const cm_datum_t *raw,
     return NULL;
 }
 
-/* Complete ROW from its record's row in FOUND. What is gone has nothing to
- * say: its delete follows. */
+/* Complete ROW from its record's row in FOUND. When the record is gone, ROW
+ * stays as it is: the delete follows. */
 static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
                             apr_hash_t *found, apr_pool_t *pool)
 {
@@ -71,8 +71,8 @@ static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
     return add_attributes(row, raw, dialect, pool);
 }
 
-/* Return the next rows of one table that are incomplete, from FIRST on, at
- * most CHUNK: numbers. */
+/* Return the positions (int) of the next incomplete rows of one table, from
+ * FIRST on, at most CHUNK. */
 static apr_array_header_t *next_rows(const apr_array_header_t *rows, int first,
                                      apr_pool_t *pool)
 {
@@ -93,8 +93,7 @@ static apr_array_header_t *next_rows(const apr_array_header_t *rows, int first,
     return chunk;
 }
 
-/* Complete the rows of CHUNK; *BYTES grows, and ROWS is cut where that is too
- * much. */
+/* Complete the rows of CHUNK and count their *BYTES; above MOST, cut ROWS. */
 static cm_error_t *complete_chunk(apr_int64_t *bytes, cm_node_t *node,
                                   apr_array_header_t *rows,
                                   const apr_array_header_t *chunk,

@@ -13,13 +13,13 @@
 static cm_error_t *check_known(cm_node_t *node, const char *peer,
                                apr_int64_t seq, apr_pool_t *pool)
 {
+    apr_int64_t last_seq;
     cm_error_t *err;
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    CM_TRY(cm_statement_number(
+        &last_seq, node->store,
         "SELECT last_seq FROM communicator_node WHERE id = 1", NULL, 0, pool));
-    if (rows->count && seq <= cm_cell_number(rows, 0, 0))
+    if (seq <= last_seq)
         return NULL;
     err = CM_FAIL(pool, CM_EPOCH,
                   "peer '%s' holds message %" APR_INT64_T_FMT
@@ -85,19 +85,16 @@ static cm_error_t *count_some(apr_int64_t *count, cm_node_t *node,
                               apr_pool_t *pool)
 {
     cm_datum_t argument = cm_datum_text(peer);
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    return cm_statement_number(
+        count, node->store,
         apr_psprintf(pool,
                      "SELECT count(*) FROM (SELECT 1 AS one"
                      " FROM %s"
                      " AND (source IS NULL OR source <> %%s)"
                      " LIMIT %d) AS counted",
                      which, most),
-        &argument, 1, pool));
-    *count = cm_cell_number(rows, 0, 0);
-    return NULL;
+        &argument, 1, pool);
 }
 
 /* Read the time of the first row that WHICH names; 0 when there is none, or
@@ -107,19 +104,16 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
                               const char *order, apr_pool_t *pool)
 {
     cm_datum_t argument = cm_datum_text(peer);
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    return cm_statement_number(
+        time, node->store,
         apr_psprintf(pool,
                      "SELECT CASE WHEN changed = '[]' THEN 0 ELSE clock END"
                      " FROM %s"
                      " AND (source IS NULL OR source <> %%s)"
                      "%s LIMIT 1",
                      which, order),
-        &argument, 1, pool));
-    *time = rows->count ? cm_cell_number(rows, 0, 0) : 0;
-    return NULL;
+        &argument, 1, pool);
 }
 
 /* Count the ids above the last one stamped, including those rolled back. */
@@ -127,16 +121,13 @@ static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
                                    apr_pool_t *pool)
 {
     apr_int64_t guess;
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(&rows, node->store,
-                               "SELECT (SELECT max(id) FROM outbound_messages),"
-                               " (SELECT id FROM outbound_messages WHERE seq"
-                               " = " CM_OUTBOX_HIGHEST "),"
-                               " (SELECT min(id) - 1 FROM outbound_messages)",
+    CM_TRY(cm_statement_number(&guess, node->store,
+                               "SELECT (SELECT max(id) FROM outbound_messages)"
+                               " - coalesce((SELECT id FROM outbound_messages"
+                               " WHERE seq = " CM_OUTBOX_HIGHEST "),"
+                               " (SELECT min(id) - 1 FROM outbound_messages))",
                                NULL, 0, pool));
-    guess = cm_cell_number(rows, 0, 0) -
-            cm_cell_number(rows, 0, cm_cell_text(rows, 0, 1) ? 1 : 2);
     if (guess > *count)
         *count = guess;
     return NULL;
@@ -148,7 +139,6 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *stamped, *unstamped;
     apr_int64_t raw, confirmed, last_seq;
-    cm_rows_t *rows;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_find(&row, node, peer, pool));
@@ -169,9 +159,9 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
                           dialect->in_order, pool));
     if (pending->count == exact) {
-        CM_TRY(cm_statement_select(&rows, node->store,
+        CM_TRY(cm_statement_number(&pending->count, node->store,
                                    "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
-        pending->count = cm_cell_number(rows, 0, 0) - confirmed;
+        pending->count -= confirmed;
     }
     if (raw == exact)
         CM_TRY(guess_unstamped(&raw, node, pool));

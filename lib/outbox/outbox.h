@@ -1,4 +1,4 @@
-/* The outbox and its peers: what each has confirmed, and what waits for it.
+/* The outbox and its peers: what each has confirmed, and how much waits for it.
  * stamp.h numbers messages, read.h reads them. */
 #ifndef CM_OUTBOX_H
 #define CM_OUTBOX_H
@@ -14,7 +14,7 @@ cm_error_t *cm_outbox_confirm(cm_node_t *node, const char *peer,
                               apr_int64_t seq, apr_int64_t id,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same in the open transaction, always looking at the database. */
+/* The same in the open transaction. */
 cm_error_t *cm_outbox_move_cursor(cm_node_t *node, const char *peer,
                                   apr_int64_t seq, apr_int64_t id,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

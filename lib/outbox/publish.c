@@ -1,5 +1,4 @@
 /* The present state of records as messages: see publish.h. */
-#include "base/clock.h"
 #include "outbox/publish.h"
 
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 #include "store/sql.h"
 #include "outbox/append.h"
@@ -34,8 +34,8 @@ static int is_integer(const char *text)
     return *text && !text[strspn(text, "0123456789")];
 }
 
-/* Give the SQL that stands for KEY, as text what COLUMN holds. Integers are
- * written as they are: quoted, MariaDB compares them as floats. */
+/* Return the SQL for KEY, a value of COLUMN as text. Integers are not quoted:
+ * MariaDB would compare them as floats. */
 static const char *key_sql(condition_t *condition, const cm_column_t *column,
                            const cm_datum_t *key)
 {
@@ -48,8 +48,8 @@ static const char *key_sql(condition_t *condition, const cm_column_t *column,
     return "%s";
 }
 
-/* Give the SQL that stands for a key found by the section "bound", which gives
- * a literal where columns hold values of any type. */
+/* Return the SQL for a key that the section "bound" has found: a literal
+ * already, where columns hold values of any type. */
 static const char *bound_sql(condition_t *condition,
                              const publication_t *publication,
                              const cm_datum_t *bound, apr_pool_t *pool)
@@ -69,7 +69,7 @@ static condition_t *condition_create(apr_pool_t *pool)
     return condition;
 }
 
-/* Make the condition of the records behind AFTER (NULL: from the first) up to
+/* Return the condition for the records after AFTER (NULL: from the first) up to
  * UP_TO (NULL: to the last). */
 static condition_t *between(const publication_t *publication,
                             const cm_datum_t *after, const cm_datum_t *up_to,
@@ -147,8 +147,8 @@ static cm_error_t *queue_once(apr_int64_t *count,
         pool);
 }
 
-/* Queue the records of CONDITION in a transaction of their own, again when
- * the application was in the way. */
+/* Queue the records of CONDITION in a transaction of their own; try again while
+ * the application has them locked. */
 static cm_error_t *queue(apr_int64_t *count, const publication_t *publication,
                          const condition_t *condition, apr_pool_t *pool)
 {
@@ -191,8 +191,8 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
     return cm_node_table(&publication->table, node, model);
 }
 
-/* Make the condition of the records whose COLUMN holds one of COUNT of
- * LOCAL_IDS from FIRST on. */
+/* Make the condition for the records whose COLUMN holds one of COUNT LOCAL_IDS
+ * from FIRST on. */
 static cm_error_t *named(condition_t **condition,
                          const publication_t *publication,
                          const cm_column_t *column,
@@ -218,12 +218,10 @@ static cm_error_t *named(condition_t **condition,
     return NULL;
 }
 
-/* Queue the records whose column NAME (NULL: the key) holds one of LOCAL_IDS.
- */
-static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
-                                 const cm_model_t *model, const char *name,
-                                 const apr_array_header_t *local_ids,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
+                               const cm_model_t *model, const char *name,
+                               const apr_array_header_t *local_ids,
+                               apr_pool_t *scratch_pool)
 {
     publication_t publication;
     const cm_column_t *column;
@@ -253,25 +251,8 @@ static cm_error_t *publish_named(apr_int64_t *published, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
-                               const cm_model_t *model,
-                               const apr_array_header_t *local_ids,
-                               apr_pool_t *scratch_pool)
-{
-    return publish_named(published, node, model, NULL, local_ids, scratch_pool);
-}
-
-cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
-                                 const cm_model_t *model, const char *column,
-                                 const apr_array_header_t *local_ids,
-                                 apr_pool_t *scratch_pool)
-{
-    return publish_named(published, node, model, column, local_ids,
-                         scratch_pool);
-}
-
-/* Queue the chunk of records behind AFTER; *LAST is where it ended, NULL at
- * the end of the table. */
+/* Queue the chunk of records after AFTER; *LAST is its last key, NULL at the
+ * end of the table. */
 static cm_error_t *queue_next(apr_int64_t *count, const cm_datum_t **last,
                               const publication_t *publication,
                               const cm_datum_t *after, apr_pool_t *pool)
@@ -307,13 +288,12 @@ static cm_error_t *publish_deletes(const publication_t *publication,
     const cm_datum_t type = cm_datum_text(model->type);
     apr_int64_t after = 0, last = 0;
     apr_pool_t *iterpool;
-    cm_rows_t *rows;
 
     apr_pool_create(&iterpool, scratch_pool);
     while (model->deletes && last != APR_INT64_MAX) {
         apr_pool_clear(iterpool);
-        CM_TRY(cm_statement_select(
-            &rows, publication->node->store,
+        CM_TRY(cm_statement_number(
+            &last, publication->node->store,
             apr_psprintf(iterpool,
                          "SELECT id FROM communicator_mappings WHERE"
                          " local_record_type = %%s AND deleted_at > 0"
@@ -321,7 +301,8 @@ static cm_error_t *publish_deletes(const publication_t *publication,
                          " ORDER BY id LIMIT 1 OFFSET %d",
                          after, CHUNK_ROWS - 1),
             &type, 1, iterpool));
-        last = rows->count ? cm_cell_number(rows, 0, 0) : APR_INT64_MAX;
+        if (!last)
+            last = APR_INT64_MAX;
         CM_TRY(queue_deletes(publication, after, last, iterpool));
         after = last;
     }
@@ -390,19 +371,19 @@ static cm_error_t *queue_tombstones(apr_int64_t *count, cm_node_t *node,
 
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
                                   const cm_model_t *model,
-                                  const apr_array_header_t *names,
+                                  const apr_array_header_t *identities,
                                   apr_pool_t *scratch_pool)
 {
-    apr_array_header_t *ids =
-        apr_array_make(scratch_pool, names->nelts + 1, sizeof(const char *));
+    apr_array_header_t *ids = apr_array_make(
+        scratch_pool, identities->nelts + 1, sizeof(const char *));
     apr_array_header_t *deleted =
         apr_array_make(scratch_pool, 4, sizeof(cm_mapping_t *));
     apr_int64_t deletes = 0;
     apr_hash_index_t *at;
     apr_hash_t *found;
 
-    CM_TRY(
-        cm_mapping_by_identity(&found, node, model->type, names, scratch_pool));
+    CM_TRY(cm_mapping_by_identity(&found, node, model->type, identities,
+                                  scratch_pool));
     for (at = apr_hash_first(scratch_pool, found); at; at = apr_hash_next(at)) {
         cm_mapping_t *mapping = apr_hash_this_val(at);
 
@@ -411,7 +392,7 @@ cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
         else if (mapping->deleted_at && model->deletes)
             APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;
     }
-    CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
+    CM_TRY(cm_publish_records(published, node, model, NULL, ids, scratch_pool));
     if (deleted->nelts)
         CM_TRY_FOR(
             queue_tombstones(&deletes, node, model, deleted, scratch_pool),

@@ -5,11 +5,11 @@
 
 #include "node/mapping.h"
 
-/* Queue the records of MODEL with the given LOCAL_IDS (const char *), each
- * locked while it is read; *PUBLISHED counts those found. In chunks, each a
- * transaction of its own. */
+/* Queue the records of MODEL whose COLUMN (NULL: the key) holds one of
+ * LOCAL_IDS (const char *), each locked while it is read; *PUBLISHED counts
+ * those found. A transaction for each 500 of LOCAL_IDS. */
 cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
-                               const cm_model_t *model,
+                               const cm_model_t *model, const char *column,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -22,18 +22,11 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            cm_progress_t progress, void *baton,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Queue the records of MODEL whose COLUMN holds one of LOCAL_IDS (const
- * char *): a transaction for each 500 of these. */
-cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
-                                 const cm_model_t *model, const char *column,
-                                 const apr_array_header_t *local_ids,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Publish the records NAMES (cm_identity_t), or their deletes once more;
- * *PUBLISHED counts. Fails as cm_publish_records(). */
+/* Queue the records with IDENTITIES (cm_identity_t), or their deletes once
+ * more; *PUBLISHED counts both. Fails as cm_publish_records(). */
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
                                   const cm_model_t *model,
-                                  const apr_array_header_t *names,
+                                  const apr_array_header_t *identities,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -50,7 +50,7 @@ static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
     cm_error_t *err;
     cm_peer_t *peer;
 
-    /* a gem takes gaps */
+    /* a gem accepts gaps */
     if (reading->fit || range->first == reading->after + 1)
         return NULL;
     CM_TRY(cm_peer_load(&peer, node, reading->peer, 0, pool));
@@ -104,8 +104,8 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
     return NULL;
 }
 
-/* Leave out columns that are gone or not carried; the rest as on the wire.
- * Returns whether there is one that the table, as it is remembered, lacks. */
+/* Make the attributes of ROW canonical, without columns that are gone or not
+ * carried. Return whether the table, as it is remembered, lacks one. */
 static int make_canonical(cm_outgoing_t *row, const cm_dialect_t *dialect,
                           apr_pool_t *pool)
 {
@@ -309,7 +309,7 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
     APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
 }
 
-/* Put ROWS (cm_outgoing_t) into BATCH, except those withheld: SEQS. */
+/* Put ROWS (cm_outgoing_t) into BATCH, except those that are withheld: SEQS. */
 static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
                       const apr_array_header_t *seqs,
                       const cm_reading_t *reading, apr_pool_t *pool)
@@ -358,7 +358,7 @@ static cm_error_t *withhold(cm_node_t *node, const char *peer,
     return NULL;
 }
 
-/* Complete ROWS; the batch may end sooner for that. */
+/* Complete ROWS; that may end the batch earlier. */
 static cm_error_t *complete(cm_batch_t *batch, apr_array_header_t *rows,
                             cm_node_t *node, const cm_reading_t *reading,
                             apr_pool_t *pool)

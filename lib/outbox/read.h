@@ -23,8 +23,8 @@ typedef struct cm_outgoing_t {
     const char *unreadable;  /* why no peer can be sent it, or NULL */
 } cm_outgoing_t;
 
-/* Make of ROW what a peer that is not a Communicator takes, or set ROW->held
- * (lib/gem/). */
+/* Change ROW into what a peer that is not a Communicator accepts (lib/gem/), or
+ * set ROW->held. */
 typedef void cm_outgoing_fit_t(cm_outgoing_t *row, const char *peer,
                                apr_pool_t *result_pool);
 
@@ -43,15 +43,13 @@ typedef struct cm_reading_t {
 
 /* Messages for one peer, in order. */
 typedef struct cm_batch_t {
-    apr_int64_t after;            /* the seq that the batch follows */
-    apr_int64_t last;             /* the seq that it reaches: messages held
-                                     back or of the peer's own making count */
+    apr_int64_t after; /* the seq that the batch follows */
+    apr_int64_t last;  /* the seq that it reaches, with what is left out */
     apr_array_header_t *messages; /* cm_message_t * */
     apr_int64_t first_seq;        /* of the first of them */
     int more;                     /* there is more to read */
-    int held_back;                /* messages that are not for this peer, or
-                                     that nobody could read */
-    const char *held_reason;      /* why the first of them was, or NULL */
+    int held_back; /* messages left out: not for this peer, or unreadable */
+    const char *held_reason; /* why the first of them was, or NULL */
 } cm_batch_t;
 
 /* Read messages for READING->peer that are stamped. Bodies are canonical. What

@@ -10,30 +10,30 @@
  * refs, origin, original_id, source, body, local_record_id. */
 #define CM_OUTBOX_COLUMNS 11
 
-/* What the stamp makes of the action of a captured row whose key is NULL: it
- * is of no record, and not sent. */
+/* The action that the stamp gives a captured row whose key is NULL: it is not a
+ * record, and is not sent. */
 #define CM_ACTION_KEYLESS "keyless"
 
-/* SQL: the highest seq. max(seq) reads all of them on MariaDB, where the
- * condition is one that other databases need to take the index. */
+/* SQL: the highest seq. On MariaDB max(seq) would read all rows; other
+ * databases need the condition to use the index. */
 #define CM_OUTBOX_HIGHEST                                                      \
     "(SELECT seq FROM outbound_messages WHERE seq IS NOT NULL"                 \
     " ORDER BY seq DESC LIMIT 1)"
 
-/* Return the body RAW of a message that names its record alone, {"post":true},
- * so that it can be read: {"post":{}}; or NULL: it is another one. */
+/* If RAW is the body of a message that only names its record, {"post":true},
+ * return it as it can be read, {"post":{}}; else NULL. */
 const char *cm_complete_unread(const cm_datum_t *raw, apr_pool_t *pool);
 
 /* Read what incomplete ROWS (cm_outgoing_t) lack from the rows of their
- * records, as these are now: later changes have messages of their own. Behind
- * LIMITS->bytes the other rows are left for the next batch: *ROWS ends there,
- * with at least one. */
+ * records, as these are now: later changes have messages of their own. Rows
+ * beyond LIMITS->bytes are left for the next batch: ROWS is cut, but keeps at
+ * least one. */
 cm_error_t *cm_complete_rows(cm_node_t *node, apr_array_header_t *rows,
                              const cm_limits_t *limits,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Give the references in ROWS (cm_outgoing_t) the names of their parents. A
- * value that refers to nothing here becomes null. */
+/* Put the identities of the parents into the references of ROWS
+ * (cm_outgoing_t). A value that refers to nothing here becomes null. */
 cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
                                apr_pool_t *result_pool,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

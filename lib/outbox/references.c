@@ -151,8 +151,8 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
-/* Look for the parents that a peer has deleted. An id that a record has again
- * is that record's. */
+/* Look for the parents that a peer has deleted. Where another record has got
+ * the id since, it is that record's. */
 static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
                                const apr_array_header_t *ids, apr_pool_t *pool)
 {
@@ -171,8 +171,8 @@ static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
-/* Make mappings for the parents that have none, in the open transaction; what
- * is not here at all is noted. */
+/* Make mappings for the parents that have none, in the open transaction; note
+ * those that are not here at all. */
 static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
                                  apr_array_header_t *ids, apr_pool_t *pool)
 {

@@ -16,16 +16,15 @@
 #include "outbox/unstamped.h"
 
 #define CHUNK 1000
-/* Bytes of bodies, of messages that the application wrote itself. */
+/* Bytes of bodies that the application wrote itself. */
 #define MOST_BYTES (8 * 1024 * 1024)
-/* Captured messages with bodies up to this size are kept for who reads them
- * next. */
+/* Bodies of captured messages up to this size are kept for cm_outbox_read(). */
 #define KEPT_BYTES 8192
 
 static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
 
-/* Read the names in the JSON array TEXT. What cannot be read counts as a
- * change of everything: nothing of it may be lost. */
+/* Read the names in the JSON array TEXT. If it cannot be read, all columns
+ * count as changed, so that nothing is lost. */
 static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
 {
     apr_hash_t *changed = apr_hash_make(pool);
@@ -43,8 +42,8 @@ static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
     return cm_json_done(&json) ? changed : NULL;
 }
 
-/* Return the SQL that gives the next rows without a number, in order; before
- * them, with id 0, what the statement sees. */
+/* Return the SQL for the next rows without a number, in order; before them a
+ * row with id 0 and the statement's snapshot. */
 static const char *rows_sql(const cm_stamp_t *stamp)
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(stamp->node->store);
@@ -132,7 +131,7 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
     return NULL;
 }
 
-/* Read them, and note in the node what is passed over. */
+/* Read them, and note in the node what may still commit below. */
 static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
 {
     const apr_int64_t stamped_id = stamp->node->stamped_id;
@@ -255,7 +254,7 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
     return NULL;
 }
 
-/* Let one record have one mapping in memory, whatever it was looked up by. */
+/* Let each record have one mapping in memory, by whatever it was found. */
 static void join_mappings(cm_stamp_model_t *group, apr_pool_t *pool)
 {
     apr_hash_index_t *at;
@@ -318,7 +317,7 @@ static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
     return NULL;
 }
 
-/* Write what is remembered when it is no longer PASSED. */
+/* Write what the node remembers when it is no longer PASSED. */
 static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
                                 apr_int64_t last_seq)
 {
@@ -329,7 +328,7 @@ static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
     return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
 }
 
-/* The last one only if the messages are sent at once. */
+/* The last column only if the messages are sent at once. */
 static const cm_bulk_column_t row_columns[] = {
     {"id", "bigint"},      {"seq", "bigint"},
     {"model", NULL},       {"action", NULL},
@@ -337,8 +336,8 @@ static const cm_bulk_column_t row_columns[] = {
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
-/* Return ROWS, numbered from LAST_SEQ + 1, as cm_outbox_read() would read
- * them; NULL when it must. */
+/* Return ROWS, numbered from LAST_SEQ + 1, as cm_outbox_read() would read them;
+ * NULL when one was too large to be kept. */
 static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
                                   const apr_array_header_t *rows,
                                   apr_int64_t last_seq)
@@ -501,7 +500,6 @@ static cm_error_t *confirm_and_stamp(int *stamped, cm_node_t *node,
     return cm_stamp_some(stamped, node, stamping, pool);
 }
 
-/* Stamp what a LOOK has found, or only forget what is passed. */
 static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
                                         cm_stamping_t *stamping,
                                         apr_pool_t *pool)

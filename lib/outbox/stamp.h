@@ -9,11 +9,11 @@
  * ids of all that are committed. */
 typedef struct cm_stamping_t {
     int limit;         /* messages at a time */
-    const char *peer;  /* the peer that they are sent to at once: fills
-                          delivered_at, too; NULL: none */
-    apr_int64_t holds; /* what PEER holds up to: confirmed in the transaction
-                          of the next chunk; 0: nothing new */
-    int all;           /* look through all rows: unstamped.h */
+    const char *peer;  /* the peer to which they are sent at once: delivered_at
+                          is set, too; NULL: none */
+    apr_int64_t holds; /* PEER holds messages up to this one, which is confirmed
+                          together with the next chunk; 0: nothing new */
+    int all;           /* search all rows: unstamped.h */
     const cm_rows_t *rows; /* the last chunk, for cm_reading_t.stamped, in the
                               pool that it was stamped with; or NULL */
 } cm_stamping_t;

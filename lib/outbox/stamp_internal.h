@@ -1,6 +1,6 @@
-/* Stamping, its inside: rows of the outbox without a number, and the records
- * that they change. stamp.c reads and writes the rows,
- * stamp_record.c computes clocks and lives. */
+/* Inside of stamping: rows of the outbox without a number, and the records that
+ * they change. stamp.c reads and writes the rows, stamp_record.c computes
+ * clocks and lives. */
 #ifndef CM_OUTBOX_STAMP_INTERNAL_H
 #define CM_OUTBOX_STAMP_INTERNAL_H
 
@@ -11,9 +11,9 @@
 /* The records of one model in the rows at hand. */
 typedef struct cm_stamp_model_t {
     const cm_model_t *model;
-    const cm_table_t *table;     /* NULL: not to be had now */
+    const cm_table_t *table;     /* NULL: it cannot be read now */
     cm_id_set_t *ids;            /* local ids */
-    apr_array_header_t *foreign; /* cm_identity_t: of others' records */
+    apr_array_header_t *foreign; /* cm_identity_t: of other nodes' records */
     apr_hash_t *alive;           /* local id -> cm_mapping_t * */
     apr_hash_t *named;           /* identity key -> cm_mapping_t * */
     apr_hash_t *lives;           /* local id -> int *: the next free one */
@@ -28,15 +28,15 @@ typedef struct cm_stamp_row_t {
     const char *local_id; /* NULL: not of a record here */
     const char *action;   /* NULL: written by the application */
     apr_hash_t *changed;  /* names -> 1; NULL: all columns */
-    cm_datum_t body;      /* NULL: not kept for reading it */
+    cm_datum_t body;      /* NULL: not kept for cm_outbox_read() */
     apr_int64_t raw;      /* the time of the change */
     cm_identity_t identity;
-    cm_stamp_model_t *group; /* NULL: no model that is configured */
+    cm_stamp_model_t *group; /* NULL: its model is not configured */
     apr_int64_t clock;       /* and what is computed: */
     const char *clocks, *base;
 } cm_stamp_row_t;
 
-/* What is at work. */
+/* A chunk that is being stamped. */
 typedef struct cm_stamp_t {
     cm_node_t *node;
     cm_stamping_t *stamping;

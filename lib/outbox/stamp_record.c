@@ -15,7 +15,7 @@ static void touch(cm_stamp_t *stamp, cm_mapping_t *mapping)
     mapping->changed = 1;
 }
 
-/* Let go of the local id: the record is gone. */
+/* The record is gone: MAPPING becomes a tombstone without a local id. */
 static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                  cm_mapping_t *mapping, apr_int64_t clock)
 {
@@ -57,9 +57,9 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
     return mapping;
 }
 
-/* Return whether a new record took the id of one that is known: its delete
- * was not seen (TRUNCATE). A record without a clock was only referred to. In
- * SQLite it is REPLACE, which deletes unseen and means the same record. */
+/* Return whether a new record took the id of one whose delete was not captured
+ * (TRUNCATE). A record without a clock was only referred to. On SQLite it is
+ * REPLACE, whose delete fires no trigger: the same record. */
 static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
                      const cm_mapping_t *mapping)
 {
@@ -68,8 +68,8 @@ static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
            !cm_dialect_of_store(stamp->node->store)->replace_hidden;
 }
 
-/* Return the mapping of the row's record, or NULL: it has none, and shall
- * have none (others' records that are not here). */
+/* Return the mapping of the row's record, or NULL: it has none and needs none
+ * (a record of another node that is not here). */
 static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     cm_stamp_model_t *group = row->group;
@@ -96,7 +96,8 @@ static int is_carried(const cm_table_t *table, const char *name)
     return !table || (column && column->carried);
 }
 
-/* Say which clocks the changed columns had: a number when all are equal. */
+/* Return the clocks that the changed columns had; one number if all are equal.
+ */
 static const char *base_text(const cm_stamp_row_t *row,
                              const cm_clocks_t *clocks, apr_pool_t *pool)
 {
@@ -144,8 +145,8 @@ static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
     *clocks = moved;
 }
 
-/* Names of columns that the table has not were captured before a column was
- * renamed: nobody knows which one of these is which. Then all changed. */
+/* Where ROW names a column that the table does not have, it was captured before
+ * a column was renamed, and nobody knows which: then all have changed. */
 static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
 {
     const cm_table_t *table = row->group->table;
@@ -160,7 +161,7 @@ static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
         }
 }
 
-/* A change: it is newer than all that the record has seen. */
+/* A change is newer than all earlier ones of its record. */
 static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
                          cm_mapping_t *mapping)
 {
@@ -179,7 +180,8 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
     touch(stamp, mapping);
 }
 
-/* The state again: nothing moves, but there is a clock. */
+/* The present state once more: no clock moves; a record without a clock gets
+ * one. */
 static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
                         cm_mapping_t *mapping)
 {

@@ -15,6 +15,12 @@
 #define FMT          "%" APR_INT64_T_FMT
 #define MOST_COUNTED 10000
 
+/* The messages for a peer that are not withheld; "%s": the peer, twice. */
+#define SENDABLE                                                               \
+    "(source IS NULL OR source <> %%s) AND NOT EXISTS (SELECT 1 FROM"          \
+    " communicator_withheld AS w WHERE w.peer = %%s"                           \
+    " AND w.seq = outbound_messages.seq)"
+
 static const char *const refusers[] = {"peer", "proxy", "here"};
 
 const char *cm_withheld_refuser_name(cm_refuser_e refuser)
@@ -291,18 +297,13 @@ cm_error_t *cm_withheld_find_sendable(apr_array_header_t **seqs,
     cm_rows_t *rows;
 
     CM_TRY_FOR(
-        cm_statement_select(
-            &rows, node->store,
-            apr_psprintf(result_pool,
-                         "SELECT seq FROM outbound_messages"
-                         " WHERE seq > " FMT "%s"
-                         " AND (source IS NULL OR source <> %%s)"
-                         " AND NOT EXISTS (SELECT 1 FROM communicator_withheld"
-                         " AS w WHERE w.peer = %%s"
-                         " AND w.seq = outbound_messages.seq)"
-                         " ORDER BY seq LIMIT %d",
-                         after, end, limit),
-            arguments, 2, result_pool),
+        cm_statement_select(&rows, node->store,
+                            apr_psprintf(result_pool,
+                                         "SELECT seq FROM outbound_messages"
+                                         " WHERE seq > " FMT "%s AND " SENDABLE
+                                         " ORDER BY seq LIMIT %d",
+                                         after, end, limit),
+                            arguments, 2, result_pool),
         result_pool, "cannot read which messages come next for '%s'", peer);
     *seqs = numbers_of(rows, result_pool);
     return NULL;
@@ -313,37 +314,16 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
                                        apr_pool_t *scratch_pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
-    cm_rows_t *rows;
 
     CM_TRY_FOR(
-        cm_statement_select(
-            &rows, node->store,
+        cm_statement_number(
+            seq, node->store,
             apr_psprintf(scratch_pool,
                          "SELECT seq FROM outbound_messages WHERE seq <= " FMT
-                         " AND (source IS NULL OR source <> %%s)"
-                         " AND NOT EXISTS (SELECT 1 FROM communicator_withheld"
-                         " AS w WHERE w.peer = %%s"
-                         " AND w.seq = outbound_messages.seq)"
-                         " ORDER BY seq DESC LIMIT 1",
+                         " AND " SENDABLE " ORDER BY seq DESC LIMIT 1",
                          last),
             arguments, 2, scratch_pool),
         scratch_pool, "cannot read what was last sent to '%s'", peer);
-    *seq = rows->count ? cm_cell_number(rows, 0, 0) : 0;
-    return NULL;
-}
-
-/* Find whether anything is withheld from PEER: usually nothing is. */
-static cm_error_t *is_any(int *any, cm_node_t *node, const char *peer,
-                          apr_pool_t *pool)
-{
-    const cm_datum_t argument = cm_datum_text(peer);
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(&rows, node->store,
-                               "SELECT 1 FROM communicator_withheld"
-                               " WHERE peer = %s AND ended_at = 0 LIMIT 1",
-                               &argument, 1, pool));
-    *any = rows->count;
     return NULL;
 }
 
@@ -352,10 +332,14 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                                      apr_pool_t *scratch_pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    apr_int64_t any;
     cm_rows_t *rows;
-    int any;
 
-    CM_TRY(is_any(&any, node, peer, scratch_pool));
+    /* Usually nothing is withheld. */
+    CM_TRY(cm_statement_number(&any, node->store,
+                               "SELECT 1 FROM communicator_withheld"
+                               " WHERE peer = %s AND ended_at = 0 LIMIT 1",
+                               arguments, 1, scratch_pool));
     if (!any)
         return NULL;
     CM_TRY(cm_statement_select(

@@ -7,7 +7,7 @@
 
 #include "node/mapping.h"
 
-/* Who does not let a message pass. */
+/* Who refuses a message. */
 typedef enum cm_refuser_e {
     CM_REFUSER_PEER,  /* the peer's Communicator */
     CM_REFUSER_PROXY, /* something between: a proxy, the peer's httpd */

@@ -325,6 +325,18 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
     return cm_statement_call(rows, NULL, store, &call, result_pool);
 }
 
+cm_error_t *cm_statement_number(apr_int64_t *number, cm_store_t *store,
+                                const char *sql, const cm_datum_t *arguments,
+                                int count, apr_pool_t *scratch_pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(
+        cm_statement_select(&rows, store, sql, arguments, count, scratch_pool));
+    *number = rows->count ? cm_cell_number(rows, 0, 0) : 0;
+    return NULL;
+}
+
 cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
                                  const char *file, const char *name,
                                  const cm_datum_t *arguments, int count,

@@ -122,6 +122,13 @@ cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,
                                 int count,
                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* Run a query for one number: *NUMBER is the first cell of its first row; 0
+ * when that is NULL, or there is no row. Fails as cm_statement_run(). */
+cm_error_t *cm_statement_number(apr_int64_t *number, cm_store_t *store,
+                                const char *sql, const cm_datum_t *arguments,
+                                int count,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Run the query in section NAME of sql/DRIVER/FILE or sql/all/FILE. Where this
  * database has no such section, *ROWS is empty. */
 cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
