@@ -69,8 +69,8 @@ typedef struct cm_row_t {
 typedef struct cm_here_t {
     int exists;                   /* the row is here, and locked */
     const char *local_id;         /* its key */
-    const cm_state_t *state;      /* its columns and clocks, or the delete */
-    const cm_value_t *raw;        /* the columns, references as local ids */
+    cm_state_t *state;            /* its columns and clocks, or the delete */
+    cm_value_t *raw;              /* the columns, references as local ids */
     const cm_error_t *unreadable; /* the row cannot be read */
 } cm_here_t;
 

@@ -8,78 +8,64 @@
 #include "record/canonical.h"
 #include "record/captured.h"
 
-/* A record that is being read. */
-typedef struct reading_t {
-    const cm_record_t *record;
-    const cm_mapping_t *mapping; /* or NULL */
-    cm_here_t *here;
-    cm_state_t *state;
-    cm_value_t *raw;
-} reading_t;
-
 /* Clocks and deletes are in the mapping, not in the row. */
-static reading_t begin_reading(cm_run_t *run, const cm_record_t *record)
+static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
+                             const cm_mapping_t *mapping)
 {
     int count = record->table->column_count;
-    reading_t reading = {
-        .record = record,
-        .mapping = record->entry ? record->entry->found->mapping : NULL,
-        .here = apr_pcalloc(run->pool, sizeof(cm_here_t)),
-        .state = cm_state_create(count, run->pool),
-        .raw = apr_pcalloc(run->pool, sizeof(cm_value_t) * count)};
+    cm_here_t *here = apr_pcalloc(run->pool, sizeof(*here));
 
-    if (reading.mapping) {
-        reading.state->clock = reading.mapping->clocks.clock;
-        reading.state->deleted_at = reading.mapping->deleted_at;
+    here->exists = record->row->raw != NULL;
+    here->local_id = record->row->local_id;
+    here->state = cm_state_create(count, run->pool);
+    here->raw = apr_pcalloc(run->pool, sizeof(*here->raw) * count);
+    if (mapping) {
+        here->state->clock = mapping->clocks.clock;
+        here->state->deleted_at = mapping->deleted_at;
     }
-    *reading.here = (cm_here_t){.exists = record->row->raw != NULL,
-                                .local_id = record->row->local_id,
-                                .state = reading.state,
-                                .raw = reading.raw};
-    return reading;
+    return here;
 }
 
-static cm_error_t *read_row(cm_run_t *run, const reading_t *reading)
+static cm_error_t *read_row(cm_run_t *run, const cm_record_t *record,
+                            const cm_mapping_t *mapping, cm_here_t *here)
 {
-    const cm_table_t *table = reading->record->table;
-    const cm_datum_t *raw = reading->record->row->raw;
     apr_array_header_t *attributes;
     int i;
 
-    if (!raw || reading->state->deleted_at)
+    if (!here->exists || here->state->deleted_at)
         return NULL;
-    CM_TRY(cm_captured_read(&attributes, table, *raw,
+    CM_TRY(cm_captured_read(&attributes, record->table, *record->row->raw,
                             cm_dialect_of_store(run->node->store), run->pool));
     for (i = 0; i < attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
-        int column = cm_table_settable(table, attribute->name);
+        int column = cm_table_settable(record->table, attribute->name);
 
         if (column < 0)
             continue;
-        reading->raw[column] = attribute->value;
-        reading->state->fields[column].value = attribute->value;
-        reading->state->fields[column].clock =
-            reading->mapping
-                ? cm_clocks_of(&reading->mapping->clocks, attribute->name)
-                : 0;
+        here->raw[column] = attribute->value;
+        here->state->fields[column].value = attribute->value;
+        here->state->fields[column].clock =
+            mapping ? cm_clocks_of(&mapping->clocks, attribute->name) : 0;
     }
     return NULL;
 }
 
 /* Read what is here of RECORD. A row that cannot be read concerns only the
  * messages for it. */
-static reading_t read_record(cm_run_t *run, const cm_record_t *record)
+static cm_here_t *read_record(cm_run_t *run, const cm_record_t *record)
 {
-    reading_t reading = begin_reading(run, record);
-    const cm_error_t *err = read_row(run, &reading);
+    const cm_mapping_t *mapping =
+        record->entry ? record->entry->found->mapping : NULL;
+    cm_here_t *here = begin_here(run, record, mapping);
+    const cm_error_t *err = read_row(run, record, mapping, here);
 
     if (err)
-        reading.here->unreadable =
+        here->unreadable =
             cm_error_make(run->pool, err->code, err, __FILE__, __LINE__,
                           "the row '%s' of table '%s' here cannot be read",
-                          reading.here->local_id, record->table->model->table);
-    return reading;
+                          here->local_id, record->table->model->table);
+    return here;
 }
 
 /* References are compared by the identities of the parents. */
@@ -171,15 +157,14 @@ static const cm_entry_t *named_by_tasks(cm_run_t *run,
     return NULL;
 }
 
-static void name_references(cm_run_t *run, const reading_t *reading,
+static void name_references(cm_run_t *run, const cm_record_t *record,
                             apr_hash_t *namings, apr_pool_t *pool)
 {
-    const cm_record_t *record = reading->record;
     int i;
 
     for (i = 0; i < record->table->column_count; i++) {
         const cm_column_t *column = &record->table->columns[i];
-        cm_field_t *field = &reading->state->fields[i];
+        cm_field_t *field = &record->here->state->fields[i];
         const cm_entry_t *parent;
 
         if (!column->reference || field->value.kind <= CM_NULL)
@@ -218,16 +203,18 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
 }
 
 /* Replace the values of references by the identities of the parents. */
-static cm_error_t *name_all(cm_run_t *run, const reading_t *readings, int count,
-                            apr_pool_t *scratch_pool)
+static cm_error_t *name_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *namings = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
-    for (i = 0; i < count; i++)
-        if (readings[i].here->exists)
-            name_references(run, &readings[i], namings, scratch_pool);
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->here->exists)
+            name_references(run, record, namings, scratch_pool);
+    }
     for (index = apr_hash_first(scratch_pool, namings); index;
          index = apr_hash_next(index)) {
         const cm_model_t *model =
@@ -240,15 +227,13 @@ static cm_error_t *name_all(cm_run_t *run, const reading_t *readings, int count,
 
 cm_error_t *cm_apply_read_records(cm_run_t *run, apr_pool_t *scratch_pool)
 {
-    int count = run->records->nelts, i;
-    reading_t *readings =
-        apr_palloc(scratch_pool, (count + 1) * sizeof(*readings));
+    int i;
 
-    for (i = 0; i < count; i++)
-        readings[i] =
-            read_record(run, CM_NTH(run->records, i, const cm_record_t));
-    CM_TRY(name_all(run, readings, count, scratch_pool));
-    for (i = 0; i < count; i++)
-        CM_NTH(run->records, i, cm_record_t)->here = readings[i].here;
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        record->here = read_record(run, record);
+    }
+    CM_TRY(name_all(run, scratch_pool));
     return cm_directory_find_parents(run, scratch_pool);
 }

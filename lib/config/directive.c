@@ -115,9 +115,8 @@ static int is_loopback(const char *host)
             !strncmp(host, "127.", 4));
 }
 
-static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
+static cm_error_t *check_uri(const char *value, apr_pool_t *pool)
 {
-    cm_peer_settings_t *peer = target;
     apr_uri_t uri;
 
     if (apr_uri_parse(pool, value, &uri) || !uri.scheme || !uri.hostname ||
@@ -133,25 +132,19 @@ static cm_error_t *take_uri(void *target, const char *value, apr_pool_t *pool)
     if (uri.query || uri.fragment)
         return CM_FAIL(pool, CM_CONFIG,
                        "an address must end with the path, without ? or #");
-    peer->uri = apr_pstrdup(pool, value);
-    peer->loopback = is_loopback(uri.hostname);
     return NULL;
-}
-
-static const char *print_uri(const void *target, apr_pool_t *pool)
-{
-    (void)pool;
-    return ((const cm_peer_settings_t *)target)->uri;
 }
 
 static const char *const compressions[] = {"auto", "no", "yes", NULL};
 static const char *const protocols[] = {"communicator", "gem", NULL};
 
 static const cm_option_t peer_options[] = {
-    {.key = "uri", .kind = CM_OPTION_OWN, .take = take_uri, .print = print_uri},
+    {CM_OPTION("uri", TEXT, cm_peer_settings_t, uri), .check = check_uri},
     {CM_OPTION("user", TEXT, cm_peer_settings_t, user)},
-    {CM_OPTION("password-file", FILE, cm_peer_settings_t, password_file)},
-    {CM_OPTION("ca-file", FILE, cm_peer_settings_t, ca_file)},
+    {CM_OPTION("password-file", TEXT, cm_peer_settings_t, password_file),
+     .check = cm_option_check_file},
+    {CM_OPTION("ca-file", TEXT, cm_peer_settings_t, ca_file),
+     .check = cm_option_check_file},
     {CM_OPTION("insecure", WORD, cm_peer_settings_t, insecure),
      .words = answers, .quiet = 1},
     {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
@@ -179,7 +172,8 @@ static cm_error_t *take_peer(cm_settings_t *settings, int count,
 {
     cm_peer_settings_t *peer = apr_pcalloc(pool, sizeof(*peer));
 
-    CM_TRY(cm_option_node_name(&peer->name, words[0], pool));
+    CM_TRY(cm_option_check_node(words[0], pool));
+    peer->name = apr_pstrdup(pool, words[0]);
     peer->place = place;
     CM_TRY_FOR(cm_option_take(peer, peer_options, count - 1, words + 1, pool),
                pool, "peer '%s'", peer->name);
@@ -393,7 +387,8 @@ static const char *const forever[] = {"forever", NULL};
 /* What the first word of each directive sets. Those without a key are read
  * elsewhere. */
 static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
-    [CM_DIRECTIVE_NAME] = {CM_OPTION("", NODE, cm_settings_t, name)},
+    [CM_DIRECTIVE_NAME] = {CM_OPTION("", TEXT, cm_settings_t, name),
+                           .check = cm_option_check_node},
     [CM_DIRECTIVE_DRIVER] = {CM_OPTION("", TEXT, cm_settings_t,
                                        database.driver)},
     [CM_DIRECTIVE_PARAMS] = {CM_OPTION("", TEXT, cm_settings_t,

@@ -7,14 +7,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-/* The keys of OPTIONS as "table=, key=". */
+/* Return the keys of OPTIONS as "table=, key=". */
 static const char *known_keys(const cm_option_t *options, apr_pool_t *pool)
 {
-    const char *text = "";
+    const char *text = apr_pstrcat(pool, options->key, "=", NULL);
 
-    for (; options->key; options++)
-        text =
-            apr_pstrcat(pool, text, *text ? ", " : "", options->key, "=", NULL);
+    while ((++options)->key)
+        text = apr_pstrcat(pool, text, ", ", options->key, "=", NULL);
     return text;
 }
 
@@ -45,17 +44,6 @@ static cm_error_t *check_value(const cm_option_t *option, const char *value,
     return NULL;
 }
 
-/* A relative path would depend on where the program was started. */
-static cm_error_t *set_file(const char **file, const char *value,
-                            apr_pool_t *pool)
-{
-    if (*value != '/')
-        return CM_FAIL(pool, CM_CONFIG,
-                       "a file must be given by an absolute path");
-    *file = apr_pstrdup(pool, value);
-    return NULL;
-}
-
 static cm_error_t *set_time(apr_interval_time_t *interval,
                             const cm_option_t *option, const char *value,
                             apr_pool_t *pool)
@@ -73,12 +61,10 @@ cm_error_t *cm_option_set(void *target, const cm_option_t *option,
 
     switch (option->kind) {
     case CM_OPTION_TEXT:
+        if (option->check)
+            CM_TRY(option->check(value, pool));
         *(const char **)field = apr_pstrdup(pool, value);
         return NULL;
-    case CM_OPTION_NODE:
-        return cm_option_node_name(field, value, pool);
-    case CM_OPTION_FILE:
-        return set_file(field, value, pool);
     case CM_OPTION_NAMES:
         return cm_option_list(*(apr_array_header_t **)field, value, pool);
     case CM_OPTION_WORD:
@@ -115,8 +101,6 @@ const char *cm_option_text(const void *target, const cm_option_t *option,
 
     switch (option->kind) {
     case CM_OPTION_TEXT:
-    case CM_OPTION_NODE:
-    case CM_OPTION_FILE:
         return *(const char *const *)field;
     case CM_OPTION_NAMES:
         names = *(apr_array_header_t *const *)field;
@@ -302,15 +286,20 @@ int cm_option_is_node_name(const char *name)
                         "0123456789._-") == size;
 }
 
-cm_error_t *cm_option_node_name(const char **copy, const char *name,
-                                apr_pool_t *pool)
+cm_error_t *cm_option_check_node(const char *name, apr_pool_t *pool)
 {
-    if (!cm_option_is_node_name(name))
-        return CM_FAIL(
-            pool, CM_CONFIG,
-            "'%s' is not a node name (letters, digits, '.', '_', '-')", name);
-    *copy = apr_pstrdup(pool, name);
-    return NULL;
+    if (cm_option_is_node_name(name))
+        return NULL;
+    return CM_FAIL(pool, CM_CONFIG,
+                   "'%s' is not a node name (letters, digits, '.', '_', '-')",
+                   name);
+}
+
+cm_error_t *cm_option_check_file(const char *path, apr_pool_t *pool)
+{
+    if (*path == '/')
+        return NULL;
+    return CM_FAIL(pool, CM_CONFIG, "a file must be given by an absolute path");
 }
 
 int cm_option_is_model_name(const char *name)

@@ -1,6 +1,6 @@
 /* Values in directives: the key=value options of peers and models, and the
  * kinds of values. A table of rows says how they are read and printed. All
- * failures are CM_CONFIG; the message names the bad word and the known ones. */
+ * failures are CM_CONFIG; the message names the bad word and the valid ones. */
 #ifndef CM_CONFIG_OPTION_H
 #define CM_CONFIG_OPTION_H
 
@@ -13,9 +13,7 @@
 #include "base/error.h"
 
 typedef enum cm_option_kind_e {
-    CM_OPTION_TEXT,  /* const char * */
-    CM_OPTION_NODE,  /* const char *: a node's name */
-    CM_OPTION_FILE,  /* const char *: an absolute path */
+    CM_OPTION_TEXT,  /* const char *, if .check (may be NULL) accepts it */
     CM_OPTION_NAMES, /* apr_array_header_t * of const char * */
     CM_OPTION_WORD,  /* int: the index of the word in .words */
     CM_OPTION_SIZE,  /* apr_int64_t: bytes */
@@ -31,6 +29,7 @@ typedef struct cm_option_t {
     const char *const *words; /* ends with NULL */
     int quiet;                /* WORD: the first word is not printed */
     apr_interval_time_t none;
+    cm_error_t *(*check)(const char *value, apr_pool_t *pool);
     cm_error_t *(*take)(void *target, const char *value, apr_pool_t *pool);
     const char *(*print)(const void *target, apr_pool_t *pool);
 } cm_option_t;
@@ -43,14 +42,13 @@ typedef struct cm_option_t {
 cm_error_t *cm_option_set(void *target, const cm_option_t *option,
                           const char *value, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return the value in TARGET as it would be written; NULL: there is no need to
- * write it. */
+/* Return the value in TARGET as it would be written; NULL: it is not printed.
+ */
 const char *cm_option_text(const void *target, const cm_option_t *option,
                            apr_pool_t *pool);
 
 /* Set in TARGET what COUNT WORDS say, each "key=value" with a key in OPTIONS
- * (which ends with a NULL key). No key may come twice, no value may be empty.
- */
+ * (which ends with a NULL key). No key may be repeated, no value be empty. */
 cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
                            const char *const *words,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
@@ -80,11 +78,16 @@ cm_error_t *cm_option_size(apr_int64_t *bytes, const char *value,
 cm_error_t *cm_option_time(apr_interval_time_t *interval, const char *value,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return whether NAME is the name of a node, [A-Za-z0-9._-]+; or copy it, and
- * fail when it is not. */
+/* Return whether NAME is the name of a node, [A-Za-z0-9._-]+, or fail when it
+ * is not. */
 int cm_option_is_node_name(const char *name);
-cm_error_t *cm_option_node_name(const char **copy, const char *name,
-                                apr_pool_t *pool) CM_UNUSED_RESULT;
+cm_error_t *cm_option_check_node(const char *name,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Fail when PATH is relative: it would depend on where the program was started.
+ */
+cm_error_t *cm_option_check_file(const char *path,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return whether NAME is the name of a model, [a-z][a-z0-9_]*. */
 int cm_option_is_model_name(const char *name);

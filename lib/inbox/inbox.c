@@ -188,14 +188,20 @@ static void release_others(cm_attempt_t *attempt)
     attempt->node->owes_release |= err || !few;
 }
 
+/* Return the table of MESSAGE as this connection remembers it, or NULL. */
+static const cm_table_t *remembered(const cm_node_t *node,
+                                    const cm_message_t *message)
+{
+    return message->model
+               ? apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING)
+               : NULL;
+}
+
 /* Return whether MESSAGE has an attribute for which its table, as this
  * connection remembers it, has no column. */
 static int is_unknown(const cm_node_t *node, const cm_message_t *message)
 {
-    const cm_table_t *table =
-        message->model
-            ? apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING)
-            : NULL;
+    const cm_table_t *table = remembered(node, message);
     int i;
 
     if (!table || !message->attributes)
@@ -225,16 +231,12 @@ static void look_again(cm_node_t *node, const cm_batch_t *batch)
 /* Return the table of MESSAGE, or NULL. */
 static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message)
 {
-    const cm_table_t *table = NULL;
-    const cm_model_t *model;
+    const cm_table_t *table = remembered(node, message);
+    const cm_model_t *model = NULL;
 
-    if (!message->model)
-        return NULL;
-    table = apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING);
-    model = table ? NULL : cm_settings_model(node->settings, message->model);
-    if (model && cm_node_table(&table, node, model))
-        return NULL;
-    return table;
+    if (!table && message->model)
+        model = cm_settings_model(node->settings, message->model);
+    return model && cm_node_table(&table, node, model) ? NULL : table;
 }
 
 /* A message with two columns may be for a table of two thousand, and takes

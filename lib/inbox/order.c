@@ -37,6 +37,16 @@ static cm_error_t *check_history(const cm_peer_t *peer,
         peer->name);
 }
 
+/* Begin with what was received from PEER before, and no message. */
+static void begin(cm_fresh_t *fresh, const cm_peer_t *peer, int count,
+                  apr_pool_t *pool)
+{
+    fresh->messages = apr_array_make(pool, count, sizeof(cm_message_t *));
+    fresh->received = peer->received;
+    fresh->held = peer->held;
+    fresh->held_clock = peer->received_clock;
+}
+
 static void add_fresh(cm_fresh_t *fresh, cm_message_t *message)
 {
     APR_ARRAY_PUSH(fresh->messages, cm_message_t *) = message;
@@ -117,11 +127,7 @@ cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
                            int gem, apr_pool_t *pool)
 {
     *fresh = apr_pcalloc(pool, sizeof(**fresh));
-    (*fresh)->messages =
-        apr_array_make(pool, batch->messages->nelts, sizeof(cm_message_t *));
-    (*fresh)->received = peer->received;
-    (*fresh)->held = peer->held;
-    (*fresh)->held_clock = peer->received_clock;
+    begin(*fresh, peer, batch->messages->nelts, pool);
     if (begins_wrong(peer, batch, gem))
         return gap(wanted, peer, batch->after, pool);
     return gem ? order_gem(*fresh, peer, batch, pool)
@@ -146,10 +152,7 @@ void cm_inbox_order_cut(cm_fresh_t *fresh, const cm_peer_t *peer, int most,
         qsort(all->elts, all->nelts, sizeof(cm_message_t *), compare_ids);
     if (all->nelts <= most)
         return;
-    fresh->messages = apr_array_make(pool, most, sizeof(cm_message_t *));
-    fresh->received = peer->received;
-    fresh->held = peer->held;
-    fresh->held_clock = peer->received_clock;
+    begin(fresh, peer, most, pool);
     for (i = 0; i < most; i++)
         add_fresh(fresh, APR_ARRAY_IDX(all, i, cm_message_t *));
     if (gem)

@@ -221,6 +221,7 @@ static int survives_as_float(const target_t *target, cm_value_t value)
 {
     const char *text = cm_number_float_text(value.data, 8, target->pool);
     cm_decimal_t before, after;
+    int scale;
 
     if (text && !strcmp(text, value.data))
         return 1;
@@ -232,12 +233,10 @@ static int survives_as_float(const target_t *target, cm_value_t value)
     if (!cm_number_decimal_scale(&before) &&
         cm_number_decimal_fits(&before, 8, 0, target->pool))
         return 1;
-    return cm_number_decimal_scale(&before) ==
-               cm_number_decimal_scale(&after) &&
-           !strcmp(cm_number_decimal_text(
-                       &before, cm_number_decimal_scale(&before), target->pool),
-                   cm_number_decimal_text(
-                       &after, cm_number_decimal_scale(&after), target->pool));
+    scale = cm_number_decimal_scale(&before);
+    return scale == cm_number_decimal_scale(&after) &&
+           !strcmp(cm_number_decimal_text(&before, scale, target->pool),
+                   cm_number_decimal_text(&after, scale, target->pool));
 }
 
 static cm_error_t *datum_decimal(cm_datum_t *datum, const target_t *target,
@@ -245,28 +244,30 @@ static cm_error_t *datum_decimal(cm_datum_t *datum, const target_t *target,
 {
     const cm_column_t *column = target->column;
     cm_decimal_t decimal;
-    int is_number =
-        cm_number_decimal_read(&decimal, value.data, value.size, target->pool);
-    int scale = is_number ? cm_number_decimal_scale(&decimal) : 0;
+    int scale;
 
-    if (!is_number && (!target->dialect->names_numbers ||
-                       !cm_number_float_text(value.data, 8, target->pool)))
+    *datum = (cm_datum_t){value.data, value.size, 0};
+    if (!cm_number_decimal_read(&decimal, value.data, value.size,
+                                target->pool)) {
+        if (target->dialect->names_numbers &&
+            cm_number_float_text(value.data, 8, target->pool))
+            return NULL;
         REJECT(target, "holds decimal numbers only");
-    if (is_number && column->loose && !survives_as_float(target, value))
+    }
+    scale = cm_number_decimal_scale(&decimal);
+    if (column->loose && !survives_as_float(target, value))
         REJECT(target, "keeps a floating point number, which is not exact "
                        "enough for the value");
-    if (is_number && !column->loose && column->scale >= 0 &&
-        scale > column->scale)
+    if (!column->loose && column->scale >= 0 && scale > column->scale)
         REJECT(target, "keeps %d digits after the point, the value has %d",
                column->scale, scale);
-    if (is_number && !column->loose && column->precision &&
+    if (!column->loose && column->precision &&
         decimal.count - decimal.scale > column->precision - column->scale)
         REJECT(target, "keeps %d digits before the point, the value has %d",
                column->precision - column->scale,
                decimal.count - decimal.scale);
-    if (is_number && column->is_unsigned && decimal.negative)
+    if (column->is_unsigned && decimal.negative)
         REJECT(target, "cannot be negative");
-    *datum = (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
 
