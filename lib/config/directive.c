@@ -153,12 +153,16 @@ static const cm_option_t peer_options[] = {
      .quiet = 1},
     {.key = NULL}};
 
-/* Refuse to send the password over the network unencrypted. */
-static cm_error_t *check_secure(const cm_peer_settings_t *peer,
-                                apr_pool_t *pool)
+/* Find out whether PEER is on this host, and refuse to send the password over
+ * the network unencrypted. */
+static cm_error_t *check_secure(cm_peer_settings_t *peer, apr_pool_t *pool)
 {
-    if (!peer->uri || peer->loopback || peer->insecure ||
-        !strncasecmp(peer->uri, "https:", 6))
+    apr_uri_t uri;
+
+    if (!peer->uri || apr_uri_parse(pool, peer->uri, &uri))
+        return NULL;
+    peer->loopback = is_loopback(uri.hostname);
+    if (peer->loopback || peer->insecure || !strcasecmp(uri.scheme, "https"))
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
                                  "'%s' would send the password unencrypted",
