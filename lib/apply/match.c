@@ -63,7 +63,7 @@ static const char *local_id_of(const cm_entry_t *parent)
  * they match. */
 static int match_stands(cm_run_t *run, const cm_record_t *record)
 {
-    const apr_array_header_t *match = record->table->model->match;
+    const apr_array_header_t *match = record->table->model->columns.match;
     int i;
 
     for (i = 0; i < match->nelts; i++) {
@@ -105,7 +105,7 @@ static const char *add_text(const char *text, cm_value_t value,
 
 static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
 {
-    const apr_array_header_t *match = record->table->model->match;
+    const apr_array_header_t *match = record->table->model->columns.match;
     cm_datum_t *cells =
         apr_palloc(run->pool, sizeof(*cells) * (match->nelts + 1));
     const char *text = "";
@@ -132,7 +132,7 @@ static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
 static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
                              apr_pool_t *pool)
 {
-    const apr_array_header_t *match = table->model->match;
+    const apr_array_header_t *match = table->model->columns.match;
     looking_t *looking =
         apr_hash_get(all, table->model->name, APR_HASH_KEY_STRING);
     cm_bulk_column_t *columns;
@@ -163,7 +163,7 @@ static const char *row_text(const looking_t *looking,
                             const apr_array_header_t *attributes,
                             apr_pool_t *pool)
 {
-    const apr_array_header_t *match = looking->table->model->match;
+    const apr_array_header_t *match = looking->table->model->columns.match;
     const char *text = "";
     int i, j;
 
@@ -246,7 +246,7 @@ cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->table->model->match->nelts && record->entry &&
+        if (record->table->model->columns.match->nelts && record->entry &&
             !record->entry->found->mapping && !record->row->raw &&
             record->match == CM_MATCH_OPEN && !is_dying(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));

@@ -138,7 +138,8 @@ static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
         return NULL;
     /* only a row that has a parent itself is deleted by a foreign key */
     return parent->found->mapping && parent->found->local_id &&
-                   parent->model->deletes && parent->model->references->nelts
+                   parent->model->deletes &&
+                   parent->model->columns.references->nelts
                ? parent
                : NULL;
 }

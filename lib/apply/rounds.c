@@ -67,9 +67,9 @@ static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
 {
     int deepest = 0, i;
 
-    for (i = 0; steps > 0 && i < model->references->nelts; i++) {
+    for (i = 0; steps > 0 && i < model->columns.references->nelts; i++) {
         const cm_reference_t *reference =
-            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
         const cm_model_t *parent =
             cm_settings_model(settings, reference->model);
         int depth = parent && parent != model

@@ -16,7 +16,7 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
     int i;
 
     if (!effect->state->deleted_at || record->here->state->deleted_at ||
-        !mapping || !mapping->id || !record->table->model->match->nelts)
+        !mapping || !mapping->id || !record->table->model->columns.match->nelts)
         return;
     for (i = record->next; i < effect->until; i++) {
         const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);

@@ -228,7 +228,7 @@ static cm_error_t *take_references(void *target, const char *value,
                            "'%s' is not COLUMN:MODEL, as in "
                            "author_id:author",
                            pair);
-        reference = apr_array_push(((cm_model_t *)target)->references);
+        reference = apr_array_push(((cm_model_t *)target)->columns.references);
         reference->column = apr_pstrmemdup(pool, pair, colon - pair);
         reference->model = colon + 1;
     }
@@ -241,9 +241,9 @@ static const char *print_references(const void *target, apr_pool_t *pool)
     const char *text = NULL;
     int i;
 
-    for (i = 0; i < model->references->nelts; i++) {
+    for (i = 0; i < model->columns.references->nelts; i++) {
         const cm_reference_t *one =
-            &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
 
         text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
                            ":", one->model, NULL);
@@ -293,14 +293,14 @@ static const cm_option_t model_options[] = {
      .kind = CM_OPTION_OWN,
      .take = take_direction,
      .print = print_direction},
-    {CM_OPTION("except", NAMES, cm_model_t, except)},
-    {CM_OPTION("only", NAMES, cm_model_t, only)},
+    {CM_OPTION("except", NAMES, cm_model_t, columns.except)},
+    {CM_OPTION("only", NAMES, cm_model_t, columns.only)},
     {.key = "references",
      .kind = CM_OPTION_OWN,
      .take = take_references,
      .print = print_references},
     {CM_OPTION("keys", WORD, cm_model_t, shared_keys), .words = key_kinds},
-    {CM_OPTION("match", NAMES, cm_model_t, match)},
+    {CM_OPTION("match", NAMES, cm_model_t, columns.match)},
     {.key = "conflict",
      .kind = CM_OPTION_OWN,
      .take = take_conflict,
@@ -336,10 +336,10 @@ static cm_model_t *create_model(const char *name, cm_place_t place,
     model->type = camelize(name, pool);
     model->key = "id";
     model->receives = model->publishes = 1;
-    model->except = apr_array_make(pool, 2, sizeof(const char *));
-    model->only = apr_array_make(pool, 2, sizeof(const char *));
-    model->match = apr_array_make(pool, 2, sizeof(const char *));
-    model->references = apr_array_make(pool, 2, sizeof(cm_reference_t));
+    model->columns.except = apr_array_make(pool, 2, sizeof(const char *));
+    model->columns.only = apr_array_make(pool, 2, sizeof(const char *));
+    model->columns.match = apr_array_make(pool, 2, sizeof(const char *));
+    model->columns.references = apr_array_make(pool, 2, sizeof(cm_reference_t));
     model->conflict = CM_CONFLICT_NEWEST;
     model->deletes = 1;
     model->place = place;

@@ -108,9 +108,9 @@ int cm_settings_model_carries(const cm_model_t *model, const char *column)
 {
     if (!strcmp(column, model->key))
         return model->shared_keys;
-    if (model->only->nelts && !contains(model->only, column))
+    if (model->columns.only->nelts && !contains(model->columns.only, column))
         return 0;
-    return !contains(model->except, column);
+    return !contains(model->columns.except, column);
 }
 
 const char *cm_settings_model_reference(const cm_model_t *model,
@@ -119,8 +119,9 @@ const char *cm_settings_model_reference(const cm_model_t *model,
     const cm_reference_t *reference;
     int i;
 
-    for (i = 0; i < model->references->nelts; i++) {
-        reference = &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+    for (i = 0; i < model->columns.references->nelts; i++) {
+        reference =
+            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
         if (!strcmp(reference->column, column))
             return reference->model;
     }
@@ -202,8 +203,9 @@ static cm_error_t *check_names(const cm_settings_t *settings,
     const cm_reference_t *reference;
     int i;
 
-    for (i = 0; i < model->references->nelts; i++) {
-        reference = &APR_ARRAY_IDX(model->references, i, cm_reference_t);
+    for (i = 0; i < model->columns.references->nelts; i++) {
+        reference =
+            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
         if (!cm_settings_model(settings, reference->model))
             return CM_FAIL(pool, CM_CONFIG,
                            "references=%s:%s names a model that is not "

@@ -50,18 +50,23 @@ typedef enum cm_conflict_e {
     CM_CONFLICT_HOLD    /* parked until a person decides */
 } cm_conflict_e;
 
+/* The columns that a model treats differently, none by default. */
+typedef struct cm_model_columns_t {
+    apr_array_header_t *except;     /* const char *: not carried */
+    apr_array_header_t *only;       /* const char *: all others not carried */
+    apr_array_header_t *references; /* cm_reference_t */
+    apr_array_header_t *match;      /* const char * */
+} cm_model_columns_t;
+
 /* A kind of record: its name on the wire, its table here. */
 typedef struct cm_model_t {
-    const char *name;               /* "blog_post": on the wire */
-    const char *type;               /* "BlogPost": local_record_type */
-    const char *table;              /* "blog_posts" or "schema.blog_posts" */
-    const char *key;                /* column; default "id" */
-    int receives, publishes;        /* direction= */
-    apr_array_header_t *except;     /* const char *; may be empty */
-    apr_array_header_t *only;       /* const char *; empty: all */
-    apr_array_header_t *references; /* cm_reference_t; may be empty */
-    apr_array_header_t *match;      /* const char *; may be empty */
-    int shared_keys;                /* keys=shared */
+    const char *name;        /* "blog_post": on the wire */
+    const char *type;        /* "BlogPost": local_record_type */
+    const char *table;       /* "blog_posts" or "schema.blog_posts" */
+    const char *key;         /* column; default "id" */
+    int receives, publishes; /* direction= */
+    cm_model_columns_t columns;
+    int shared_keys; /* keys=shared */
     cm_conflict_e conflict;
     const char *conflict_node;
     int deletes; /* deletes=yes */

@@ -22,9 +22,10 @@ static int is_parent(const cm_settings_t *settings, const cm_model_t *model)
         const cm_model_t *child =
             APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
 
-        for (j = 0; j < child->references->nelts; j++)
+        for (j = 0; j < child->columns.references->nelts; j++)
             if (!strcmp(
-                    APR_ARRAY_IDX(child->references, j, cm_reference_t).model,
+                    APR_ARRAY_IDX(child->columns.references, j, cm_reference_t)
+                        .model,
                     model->name))
                 return 1;
     }

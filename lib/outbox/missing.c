@@ -68,9 +68,11 @@ static int is_referred(const cm_node_t *node, const cm_model_t *model)
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
 
-        for (j = 0; child->publishes && j < child->references->nelts; j++)
+        for (j = 0; child->publishes && j < child->columns.references->nelts;
+             j++)
             if (!strcmp(
-                    APR_ARRAY_IDX(child->references, j, cm_reference_t).model,
+                    APR_ARRAY_IDX(child->columns.references, j, cm_reference_t)
+                        .model,
                     model->name))
                 return 1;
     }
@@ -105,9 +107,9 @@ static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
 
-        for (j = 0; j < child->references->nelts; j++) {
+        for (j = 0; j < child->columns.references->nelts; j++) {
             const cm_reference_t *reference =
-                &APR_ARRAY_IDX(child->references, j, cm_reference_t);
+                &APR_ARRAY_IDX(child->columns.references, j, cm_reference_t);
 
             if (!child->publishes || strcmp(reference->model, model->name))
                 continue;

@@ -50,7 +50,7 @@ static int needs_settings(const cm_table_t *table)
 
 static int refers_to_itself(const cm_table_t *table)
 {
-    const apr_array_header_t *references = table->model->references;
+    const apr_array_header_t *references = table->model->columns.references;
     int i;
 
     for (i = 0; i < references->nelts; i++)

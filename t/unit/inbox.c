@@ -41,13 +41,13 @@ cm_settings_t *inbox_settings(apr_pool_t *pool)
     settings_add_peer(settings, "there", pool);
     model = settings_add_model(settings, "author", "authors", "id", pool);
     model->type = "Author";
-    APR_ARRAY_PUSH(model->references, cm_reference_t) =
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){"best_id", "post"};
     model = settings_add_model(settings, "post", "posts", "id", pool);
     model->type = "Post";
-    APR_ARRAY_PUSH(model->references, cm_reference_t) =
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){"author_id", "author"};
-    APR_ARRAY_PUSH(model->except, const char *) = "secret";
+    APR_ARRAY_PUSH(model->columns.except, const char *) = "secret";
     model = settings_add_model(settings, "tag", "tags", "name", pool);
     model->type = "Tag";
     model->shared_keys = 1;

@@ -24,8 +24,8 @@ cm_node_t *outbox_node(cm_store_t *store, apr_pool_t *pool)
     settings_migrate(store, settings, pool);
     settings_add_model(settings, "author", "authors", "id", pool);
     model = settings_add_model(settings, "post", "posts", "id", pool);
-    APR_ARRAY_PUSH(model->references, cm_reference_t) = reference;
-    APR_ARRAY_PUSH(model->except, const char *) = "secret";
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) = reference;
+    APR_ARRAY_PUSH(model->columns.except, const char *) = "secret";
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }

@@ -31,10 +31,10 @@ cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
     model->table = table;
     model->key = key;
     model->receives = model->publishes = model->deletes = 1;
-    model->except = apr_array_make(pool, 1, sizeof(const char *));
-    model->only = apr_array_make(pool, 1, sizeof(const char *));
-    model->references = apr_array_make(pool, 1, sizeof(cm_reference_t));
-    model->match = apr_array_make(pool, 1, sizeof(const char *));
+    model->columns.except = apr_array_make(pool, 1, sizeof(const char *));
+    model->columns.only = apr_array_make(pool, 1, sizeof(const char *));
+    model->columns.references = apr_array_make(pool, 1, sizeof(cm_reference_t));
+    model->columns.match = apr_array_make(pool, 1, sizeof(const char *));
     APR_ARRAY_PUSH(settings->models, cm_model_t *) = model;
     return model;
 }

@@ -188,10 +188,11 @@ static void test_model(apr_pool_t *pool)
     is_str(model->type, "Post2a", "type with a number");
     is_str(model->table, "my posts", "a table with a blank");
     ok(model->receives && !model->publishes, "direction=receive");
-    is_str(apr_array_pstrcat(pool, model->except, '|'), "a|b", "except=");
+    is_str(apr_array_pstrcat(pool, model->columns.except, '|'), "a|b",
+           "except=");
     is_str(cm_settings_model_reference(model, "y"), "z", "references=");
     is_str(cm_settings_model_reference(model, "a"), NULL, "no reference");
-    is_str(apr_array_pstrcat(pool, model->match, '|'), "c|d", "match=");
+    is_str(apr_array_pstrcat(pool, model->columns.match, '|'), "c|d", "match=");
     is_str(model->conflict_node, "n", "conflict=NODE");
     ok(!model->deletes, "deletes=no");
     ok(cm_settings_model_carries(model, "uuid"), "a shared key is carried");

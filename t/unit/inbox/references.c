@@ -170,7 +170,7 @@ static void test_vanished(cm_store_t *store, apr_pool_t *pool)
 
     if (cm_dialect_of_store(store)->database != CM_MYSQL)
         return;
-    inbox_model(settings, "author")->references->nelts = 0;
+    inbox_model(settings, "author")->columns.references->nelts = 0;
     database_must(cm_node_open(&node, settings, store, pool));
     database_run(store, "SET foreign_key_checks = 0");
     database_run(store, "TRUNCATE TABLE posts");
@@ -261,7 +261,7 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node = inbox_node(store, settings, pool);
     cm_model_t *model = inbox_model(settings, "author");
 
-    APR_ARRAY_PUSH(model->match, const char *) = "name";
+    APR_ARRAY_PUSH(model->columns.match, const char *) = "name";
     database_run(store, "INSERT INTO authors (name) VALUES ('one')");
     is_int(
         inbox_take(node, 0,
@@ -304,11 +304,11 @@ static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
 
-    APR_ARRAY_PUSH(inbox_model(settings, "author")->match, const char *) =
-        "name";
-    APR_ARRAY_PUSH(inbox_model(settings, "post")->match, const char *) =
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    APR_ARRAY_PUSH(inbox_model(settings, "post")->columns.match, const char *) =
         "author_id";
-    APR_ARRAY_PUSH(inbox_model(settings, "post")->match, const char *) =
+    APR_ARRAY_PUSH(inbox_model(settings, "post")->columns.match, const char *) =
         "title";
     database_run(store, "INSERT INTO authors (name) VALUES ('zero'), ('one')");
     database_run(store, "INSERT INTO posts (author_id, title) SELECT id, 'a'"
@@ -365,7 +365,7 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node = inbox_node(store, settings, pool);
     cm_model_t *model = inbox_model(settings, "author");
 
-    APR_ARRAY_PUSH(model->match, const char *) = "name";
+    APR_ARRAY_PUSH(model->columns.match, const char *) = "name";
     database_run(store, "INSERT INTO authors (name) VALUES ('one')");
     (void)inbox_take(node, 0,
                      "[" AUTHOR(1, 3, "one") "," MESSAGE(

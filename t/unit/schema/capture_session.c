@@ -26,7 +26,7 @@ static cm_table_t *publish(cm_store_t *store, const char *name,
     cm_table_t *table;
 
     if (!strcmp(name, "tree"))
-        APR_ARRAY_PUSH(model->references, cm_reference_t) =
+        APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
             (cm_reference_t){"parent", "tree"};
     database_must(cm_migrate_run(store, settings, 0, report, NULL, pool));
     database_must(cm_table_read(&table, store, model, pool, pool));
