@@ -154,10 +154,12 @@ apr_array_header_t *sync_client_stuck(const cm_status_peer_t *peer,
     for (i = 0; i < sizeof(facts) / sizeof(*facts); i++)
         if (facts[i].count > 0)
             APR_ARRAY_PUSH(stuck, cm_problem_t) = (cm_problem_t){
-                CM_SEVERITY_WARNING, name,
-                apr_pstrcat(pool, sync_output_messages(facts[i].count, pool),
-                            " ", facts[i].text, NULL),
-                facts[i].hint};
+                .severity = CM_SEVERITY_WARNING,
+                .peer = name,
+                .text = apr_pstrcat(pool,
+                                    sync_output_messages(facts[i].count, pool),
+                                    " ", facts[i].text, NULL),
+                .hint = facts[i].hint};
     return stuck;
 }
 

@@ -4,7 +4,6 @@
 #include <json.h>
 
 #include "base/clock.h"
-#include "operate/pause.h"
 #include "connect.h"
 
 static void report(const sync_client_t *client, const char *name, int pause)
@@ -37,7 +36,7 @@ static cm_error_t *set(sync_client_t *client, int pause)
 
     CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    CM_TRY(cm_pause_set(client->node, pause ? cm_clock_now() : 0, pool));
+    CM_TRY(cm_node_set_paused(client->node, pause ? cm_clock_now() : 0, pool));
     report(client, client->settings->name, pause);
     for (i = 0; i < peers->nelts; i++) {
         const cm_peer_settings_t *peer =

@@ -7,7 +7,6 @@
 #include <json.h>
 
 #include "base/clock.h"
-#include "operate/pause.h"
 #include "operate/purge.h"
 #include "exchange/run.h"
 #include "alert.h"
@@ -283,7 +282,7 @@ static cm_error_t *begin(sync_client_t *client)
     cm_error_t *err = sync_client_node(client);
 
     if (!err)
-        err = cm_pause_check(client->node, client->pool);
+        err = cm_node_check_paused(client->node, client->pool);
     sync_alert_close(alert, err, NULL, 0);
     return err;
 }

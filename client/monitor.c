@@ -18,7 +18,8 @@
 static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
                 const char *text, const char *hint)
 {
-    cm_problem_t problem = {severity, peer, text, hint};
+    cm_problem_t problem = {
+        .severity = severity, .peer = peer, .text = text, .hint = hint};
 
     cm_health_judge_add(health, &problem);
 }

@@ -315,10 +315,10 @@ static void put_peer(page_t *page, int row)
     if (state->pending.count && state->pending.oldest_clock)
         oldest = apr_psprintf(page->pool, "oldest %s",
                               ago(page, state->pending.oldest_clock, ""));
-    if (peer->received_of_late)
+    if (peer->received_recently)
         late = apr_psprintf(page->pool, "%s%s in the last hour",
-                            number(page, peer->received_of_late),
-                            more(peer->received_of_late));
+                            number(page, peer->received_recently),
+                            more(peer->received_recently));
     print(page,
           "<tr><th scope=\"row\"><span class=\"mark %s\" title=\"%s\"></span>%s"
           "<small>%s</small></th>",
@@ -490,8 +490,8 @@ static void put_footer(page_t *page)
         put_fact(page, "Messages",
                  apr_psprintf(page->pool, "%s, %s%s in the last hour",
                               number(page, health->state->last_seq),
-                              number(page, health->made_of_late),
-                              more(health->made_of_late)));
+                              number(page, health->made_recently),
+                              more(health->made_recently)));
     }
     put(page, "</dl>\n<nav aria-label=\"Other formats\">"
               "<a href=\"?format=json\">JSON</a>"

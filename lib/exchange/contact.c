@@ -7,8 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "node/incident.h"
-#include "operate/pause.h"
+#include "node/problem.h"
 #include "operate/status.h"
 #include "exchange/idle.h"
 #include "exchange/log.h"
@@ -41,7 +40,8 @@ static cm_error_t *check_pause(const cm_exchange_t *exchange, apr_pool_t *pool)
 
     if (exchange->gem) /* else cm_epoch_check() has done so */
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
-    return exchange->said.insists ? NULL : cm_pause_check(exchange->node, pool);
+    return exchange->said.insists ? NULL
+                                  : cm_node_check_paused(exchange->node, pool);
 }
 
 /* A peer that has used our protocol before is not a gem: if a request lacks our
@@ -153,25 +153,25 @@ static const char *kind_of(int push)
 
 static cm_error_t *keep(cm_exchange_t *exchange, void *baton)
 {
-    return cm_incident_keep(exchange->node, baton, exchange->pool);
+    return cm_problem_keep(exchange->node, baton, exchange->pool);
 }
 
 void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
 {
     apr_pool_t *pool = exchange->pool;
     const char *peer = exchange->peer->name;
-    cm_incident_t noted = {.subject = peer,
-                           .kind = kind_of(push),
-                           .severity = CM_SEVERITY_CRITICAL,
-                           .hint = err->hint};
+    cm_problem_t problem = {.peer = peer,
+                            .kind = kind_of(push),
+                            .severity = CM_SEVERITY_CRITICAL,
+                            .hint = err->hint};
 
     if (cm_error_code_is_transient(err->code) || cm_request_is_head(exchange))
         return;
-    noted.text = apr_psprintf(pool,
-                              push ? "cannot receive messages from '%s': %s"
-                                   : "cannot send messages to '%s': %s",
-                              peer, cm_error_text(err, pool));
-    err = cm_serve_with_node(exchange, keep, &noted);
+    problem.text = apr_psprintf(pool,
+                                push ? "cannot receive messages from '%s': %s"
+                                     : "cannot send messages to '%s': %s",
+                                peer, cm_error_text(err, pool));
+    err = cm_serve_with_node(exchange, keep, &problem);
     if (err)
         cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
                     cm_error_text(err, pool));
@@ -183,8 +183,8 @@ void cm_contact_went_well(cm_exchange_t *exchange, int push)
 
     if (!exchange->known || !exchange->known->problems)
         return;
-    err = cm_incident_end(exchange->node, exchange->peer->name, kind_of(push),
-                          exchange->pool);
+    err = cm_problem_end(exchange->node, exchange->peer->name, kind_of(push),
+                         exchange->pool);
     if (err)
         cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
                     cm_error_text(err, exchange->pool));

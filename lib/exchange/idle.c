@@ -125,7 +125,7 @@ cm_error_t *cm_idle_find(cm_peer_t **peer, cm_node_t *node,
     if (waiting)
         return NULL;
     if (all)
-        node->looked_at = now;
+        node->outbox.searched_at = now;
     found = apr_pcalloc(result_pool, sizeof(*found));
     found->name = apr_pstrdup(result_pool, name);
     found->epoch = cm_cell_text(rows, 0, PEER_EPOCH);

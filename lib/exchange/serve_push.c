@@ -12,7 +12,6 @@
 #include "node/altered.h"
 #include "outbox/missing.h"
 #include "inbox/inbox.h"
-#include "operate/pause.h"
 #include "operate/status.h"
 #include "exchange/log.h"
 
@@ -106,8 +105,8 @@ static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
     cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
                 CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
                 exchange->peer->name);
-    return cm_pause_set(exchange->node, pause ? cm_clock_now() : 0,
-                        exchange->pool);
+    return cm_node_set_paused(exchange->node, pause ? cm_clock_now() : 0,
+                              exchange->pool);
 }
 
 /* Return whether the peer, which sent no messages, has none that we lack: then

@@ -192,9 +192,9 @@ static void release_others(cm_attempt_t *attempt)
 static const cm_table_t *remembered(const cm_node_t *node,
                                     const cm_message_t *message)
 {
-    return message->model
-               ? apr_hash_get(node->tables, message->model, APR_HASH_KEY_STRING)
-               : NULL;
+    return message->model ? apr_hash_get(node->tables.by_model, message->model,
+                                         APR_HASH_KEY_STRING)
+                          : NULL;
 }
 
 /* Return whether MESSAGE has an attribute for which its table, as this

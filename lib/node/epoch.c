@@ -190,17 +190,19 @@ static void wait_for_cluster(cm_node_t *node, int wait, apr_pool_t *pool)
 
 /* Look again, under the locks of the peer's row and of the node. */
 static cm_error_t *look_again(cm_claim_t *claim, cm_node_t *node,
-                              cm_peer_t **peer, apr_pool_t *pool)
+                              cm_peer_t **peer, const char *name,
+                              apr_pool_t *pool)
 {
     apr_int64_t last_seq;
 
-    CM_TRY(cm_peer_load(peer, node, (*peer)->name, 1, pool));
+    CM_TRY(cm_peer_load(peer, node, name, 1, pool));
     CM_TRY(cm_node_lock(&last_seq, node, pool));
     return claim ? check_all(claim, node, *peer, last_seq, pool) : NULL;
 }
 
 static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
-                                       cm_peer_t **peer, apr_pool_t *pool)
+                                       cm_peer_t **peer, const char *name,
+                                       apr_pool_t *pool)
 {
     cm_error_t *err;
 
@@ -208,8 +210,8 @@ static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
     err = cm_transaction_begin(node->store, pool);
     /* The row of a peer that is met for the first time is made here. */
     if (!err)
-        err = cm_transaction_end(node->store,
-                                 look_again(claim, node, peer, pool), pool);
+        err = cm_transaction_end(
+            node->store, look_again(claim, node, peer, name, pool), pool);
     wait_for_cluster(node, 0, pool);
     return err;
 }
@@ -217,14 +219,11 @@ static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
 cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
                           apr_pool_t *result_pool)
 {
-    cm_peer_t wanted = {.name = name};
-
-    *peer = &wanted;
-    return look_in_transaction(NULL, node, peer, result_pool);
+    return look_in_transaction(NULL, node, peer, name, result_pool);
 }
 
-/* Alarms are raised for what was read under the locks alone: another host may
- * be at work for the same peer, and a server of a cluster may be behind. */
+/* Only what was read under the locks raises an alarm: another host may be at
+ * work for the same peer, and a server of a cluster may be behind. */
 cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
                            apr_pool_t *result_pool, apr_pool_t *scratch_pool)
 {
@@ -235,7 +234,7 @@ cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
     err = check_all(claim, node, *peer, last_seq, scratch_pool);
     if (!err || err->code != CM_EPOCH)
         return err;
-    err = look_in_transaction(claim, node, peer, result_pool);
+    err = look_in_transaction(claim, node, peer, (*peer)->name, result_pool);
     if (err && err->code == CM_EPOCH)
         CM_TRY(note_seen(node, *peer, claim->received, scratch_pool));
     return err;

@@ -30,9 +30,10 @@ int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)
     return model->shared_keys ? 1 : node->life;
 }
 
-cm_identity_t cm_mapping_identity_of_key(cm_node_t *node,
-                                         const cm_model_t *model,
-                                         const char *key, apr_pool_t *pool)
+/* Return the identity of a record with shared keys: ("*", KEY), KEY in its
+ * canonical form, since databases write it differently. */
+static cm_identity_t identity_of_key(cm_node_t *node, const cm_model_t *model,
+                                     const char *key, apr_pool_t *pool)
 {
     const cm_table_t *table;
     cm_identity_t identity = {"*", key};
@@ -55,7 +56,7 @@ cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
     cm_identity_t identity = {node->settings->name, local_id};
 
     if (model->shared_keys)
-        identity = cm_mapping_identity_of_key(node, model, local_id, pool);
+        identity = identity_of_key(node, model, local_id, pool);
     identity.original_id =
         cm_identity_with_life(identity.original_id, life, pool);
     return identity;

@@ -57,14 +57,8 @@ cm_error_t *cm_mapping_lives(apr_hash_t **lives, cm_node_t *node,
  * the same key is the same record. */
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model);
 
-/* Return the identity of a record with shared keys: ("*", KEY), KEY in its
- * canonical form, as databases write it differently. */
-cm_identity_t cm_mapping_identity_of_key(cm_node_t *node,
-                                         const cm_model_t *model,
-                                         const char *key, apr_pool_t *pool);
-
 /* Return the identity of a record created here: (node, local id); with shared
- * keys cm_mapping_identity_of_key(). LIFE is the first one, or one more per
+ * keys ("*", key). LIFE is the first one, or one more per
  * tombstone of that id: databases hand out old ids again. */
 cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
                                            const cm_model_t *model,

@@ -63,11 +63,11 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     opened->life = (int)cm_cell_number(rows, 0, 1);
     opened->paused_at = cm_cell_number(rows, 0, 3);
     opened->pool = pool;
-    apr_pool_create(&opened->table_pool, pool);
-    apr_pool_tag(opened->table_pool, "cm_node_tables");
-    apr_pool_create(&opened->row_pool, pool);
-    apr_pool_tag(opened->row_pool, "cm_node_row");
-    opened->tables = apr_hash_make(opened->table_pool);
+    apr_pool_create(&opened->tables.pool, pool);
+    apr_pool_tag(opened->tables.pool, "cm_node_tables");
+    apr_pool_create(&opened->outbox.pool, pool);
+    apr_pool_tag(opened->outbox.pool, "cm_node_row");
+    opened->tables.by_model = apr_hash_make(opened->tables.pool);
     *node = opened;
     return NULL;
 }
@@ -76,21 +76,22 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
                           const cm_model_t *model)
 {
     cm_table_t *read =
-        apr_hash_get(node->tables, model->name, APR_HASH_KEY_STRING);
+        apr_hash_get(node->tables.by_model, model->name, APR_HASH_KEY_STRING);
     apr_pool_t *scratch_pool;
     cm_error_t *err;
 
     if (!read) {
-        if (!apr_hash_count(node->tables))
-            node->tables_at = cm_clock_now();
+        if (!apr_hash_count(node->tables.by_model))
+            node->tables.read_at = cm_clock_now();
         apr_pool_create(&scratch_pool, node->pool);
-        err = cm_table_read(&read, node->store, model, node->table_pool,
+        err = cm_table_read(&read, node->store, model, node->tables.pool,
                             scratch_pool);
         if (err)
             err = cm_error_copy(err, node->pool);
         apr_pool_destroy(scratch_pool);
         CM_TRY(err);
-        apr_hash_set(node->tables, model->name, APR_HASH_KEY_STRING, read);
+        apr_hash_set(node->tables.by_model, model->name, APR_HASH_KEY_STRING,
+                     read);
     }
     *table = read;
     return NULL;
@@ -98,15 +99,15 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
 
 void cm_node_forget(cm_node_t *node)
 {
-    apr_pool_clear(node->table_pool);
-    node->tables = apr_hash_make(node->table_pool);
+    apr_pool_clear(node->tables.pool);
+    node->tables.by_model = apr_hash_make(node->tables.pool);
     cm_store_forget(node->store);
 }
 
 void cm_node_renew(cm_node_t *node)
 {
-    if (apr_hash_count(node->tables) &&
-        cm_clock_now() - node->tables_at > TABLES_LAST)
+    if (apr_hash_count(node->tables.by_model) &&
+        cm_clock_now() - node->tables.read_at > TABLES_LAST)
         cm_node_forget(node);
 }
 
@@ -133,9 +134,10 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
     node->life = (int)cm_cell_number(rows, 0, 2);
     node->paused_at = cm_cell_number(rows, 0, 3);
     node->mappings_version = cm_cell_number(rows, 0, 4);
-    node->stamped_id = cm_cell_number(rows, 0, 5);
-    apr_pool_clear(node->row_pool);
-    node->passed = apr_pstrdup(node->row_pool, cm_cell_text(rows, 0, 6));
+    node->outbox.stamped_id = cm_cell_number(rows, 0, 5);
+    apr_pool_clear(node->outbox.pool);
+    node->outbox.passed =
+        apr_pstrdup(node->outbox.pool, cm_cell_text(rows, 0, 6));
     return NULL;
 }
 
@@ -173,8 +175,8 @@ cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
 {
     const cm_datum_t arguments[] = {
         cm_datum_number(last_seq, scratch_pool),
-        cm_datum_number(node->stamped_id, scratch_pool),
-        cm_datum_text(node->passed)};
+        cm_datum_number(node->outbox.stamped_id, scratch_pool),
+        cm_datum_text(node->outbox.passed)};
 
     return cm_statement_run(NULL, node->store,
                             "UPDATE communicator_node SET last_seq = %s,"
@@ -200,15 +202,30 @@ cm_error_t *cm_node_set_paused(cm_node_t *node, apr_int64_t at,
 {
     const cm_datum_t argument = cm_datum_number(at, scratch_pool);
 
-    CM_TRY(cm_statement_run(NULL, node->store,
-                            at ? "UPDATE communicator_node SET paused_at = %s"
-                                 " WHERE id = 1 AND paused_at = 0"
-                               : "UPDATE communicator_node SET paused_at = %s"
-                                 " WHERE id = 1",
-                            &argument, 1, scratch_pool));
+    CM_TRY_FOR(
+        cm_statement_run(NULL, node->store,
+                         at ? "UPDATE communicator_node SET paused_at = %s"
+                              " WHERE id = 1 AND paused_at = 0"
+                            : "UPDATE communicator_node SET paused_at = %s"
+                              " WHERE id = 1",
+                         &argument, 1, scratch_pool),
+        scratch_pool, "cannot %s '%s'", at ? "pause" : "resume",
+        node->settings->name);
     if (!at || !node->paused_at)
         node->paused_at = at;
     return NULL;
+}
+
+cm_error_t *cm_node_check_paused(const cm_node_t *node, apr_pool_t *pool)
+{
+    char since[APR_RFC822_DATE_LEN];
+
+    if (!node->paused_at)
+        return NULL;
+    apr_rfc822_date(since, node->paused_at);
+    return cm_error_hint(CM_FAIL(pool, CM_PAUSED, "'%s' is paused since %s",
+                                 node->settings->name, since),
+                         pool, "communicator-sync resume");
 }
 
 cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)

@@ -6,24 +6,33 @@
 #include "config/settings.h"
 #include "schema/table.h"
 
+/* How far the outbox is stamped (outbox/unstamped.h). */
+typedef struct cm_node_outbox_t {
+    apr_int64_t stamped_id;   /* up to this id, as last read, */
+    const char *passed;       /* and what may commit below */
+    apr_time_t searched_at;   /* when all rows were last searched; 0: never */
+    int ids_asked, ids_mixed; /* whether several servers give out ids */
+    apr_pool_t *pool;         /* of PASSED */
+} cm_node_outbox_t;
+
+/* The tables that this connection remembers. */
+typedef struct cm_node_tables_t {
+    apr_hash_t *by_model; /* name -> cm_table_t *, read on first use */
+    apr_int64_t read_at;  /* when the first of them was read */
+    apr_pool_t *pool;
+} cm_node_tables_t;
+
 typedef struct cm_node_t {
     const cm_settings_t *settings;
     cm_store_t *store;
     const char *epoch; /* of this database: 32 hexadecimal digits */
     int life;          /* the first of records made here (mapping.h) */
     apr_int64_t mappings_version; /* of the mappings, as last read */
-    apr_int64_t
-        paused_at; /* since when it is paused; 0: not (operate/status.h) */
-    apr_int64_t stamped_id; /* how far the outbox is stamped, as last read, */
-    const char *passed;     /* and what may commit below (outbox/unstamped.h) */
-    apr_time_t looked_at;   /* when all of it was last looked through; 0 */
-    int owes_release;       /* what is parked waits for records of this run */
-    int ids_asked, ids_mixed; /* ids of the outbox come from several servers */
-    apr_pool_t *row_pool;
-    apr_hash_t *tables;    /* model name -> cm_table_t *, read on first use */
-    apr_int64_t tables_at; /* when the first of them was read */
+    apr_int64_t paused_at;        /* since when it is paused; 0: it is not */
+    int owes_release; /* what is parked waits for records of this run */
+    cm_node_outbox_t outbox;
+    cm_node_tables_t tables;
     apr_pool_t *pool;
-    apr_pool_t *table_pool;
 } cm_node_t;
 
 /* Open the node in POOL: reads its epoch and checks that the schema is the
@@ -38,9 +47,9 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
 /* Forget the tables (and prepared statements): the schema changed. */
 void cm_node_forget(cm_node_t *node);
 
-/* The same where they were read some seconds ago: for a connection that lives
- * long, before it is used. A column that has another type now is else not
- * noticed where its new values fit the old type, and are not the same then. */
+/* The same if they were read some seconds ago: for a connection that lives
+ * long, before it is used. Otherwise a column whose type has changed would go
+ * unnoticed as long as new values fit the old type. */
 void cm_node_renew(cm_node_t *node);
 
 /* Read again what `epoch --new` and `pause` change, for a connection that
@@ -67,13 +76,17 @@ cm_error_t *cm_node_set_epoch(cm_node_t *node, const char *epoch, int life,
                               apr_int64_t last_seq,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write that the node is paused since AT; one that is paused already keeps its
- * time. AT 0: it is not paused. */
+/* Pause the node from AT on, for every run and request; one that is paused
+ * already keeps its time. AT 0: resume. Fails with CM_BUSY, CM_UNAVAILABLE. */
 cm_error_t *cm_node_set_paused(cm_node_t *node, apr_int64_t at,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Give the mappings their next version, under the lock: who has read them
- * without it sees that they are not the same any more. */
+/* Fail with CM_PAUSED when the node is paused, as it was last read. */
+cm_error_t *cm_node_check_paused(const cm_node_t *node,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Give the mappings their next version, under the lock: whoever has read them
+ * without it sees that they have changed. */
 cm_error_t *cm_node_mappings_change(cm_node_t *node,
                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

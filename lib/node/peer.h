@@ -18,7 +18,7 @@ typedef struct cm_peer_t {
     apr_int64_t clock_offset;               /* its clock - ours, microseconds */
     apr_int64_t held; /* the last of its messages here: with its clock it
                          proves the history; 0: none */
-    int problems;     /* noted of it (problem.h); read only */
+    int problems;     /* kept of it (problem.h); read only */
 } cm_peer_t;
 
 /* Hosts' clocks further apart than this are reported. They confuse people, not

@@ -5,7 +5,7 @@
 
 #include "node/mapping.h"
 
-/* One message of it, out or in; or one value that lost. */
+/* One message of the record, sent or received. */
 typedef struct cm_event_t {
     const char *peer;    /* in: from; out: NULL, or where it came from */
     apr_int64_t id;      /* seq; 0: not numbered yet */
@@ -29,11 +29,11 @@ typedef struct cm_story_t {
     const char *key;              /* the local id, as asked or found */
     int exists;                   /* the row is here */
     apr_array_header_t *out, *in; /* cm_event_t, newest first, the last 20 */
-    apr_array_header_t *losses;   /* cm_loss_t, alike */
+    apr_array_header_t *losses;   /* cm_loss_t, in the same way */
 } cm_story_t;
 
-/* Tell of the record of MODEL with the local ID, or with ORIGIN (not NULL)
- * of the one that has that id there. */
+/* Read the history of the record of MODEL with the local ID, or (ORIGIN not
+ * NULL) of the one that has that id at ORIGIN. */
 cm_error_t *cm_explain_record(cm_story_t **story, cm_node_t *node,
                               const cm_model_t *model, const char *origin,
                               const char *id,

@@ -20,28 +20,18 @@
 /* So many are looked through for those that wait for a person. */
 #define PARKED_SEEN 400
 
-static cm_error_t *select_rows(cm_rows_t **rows, cm_node_t *node,
-                               const char *sql, apr_pool_t *pool)
-{
-    return cm_statement_select(rows, node->store, sql, NULL, 0, pool);
-}
-
 /* Count what was changed here in the last hour. */
 static cm_error_t *read_made(cm_health_t *health, cm_node_t *node,
                              apr_pool_t *pool)
 {
-    cm_rows_t *rows;
-
-    CM_TRY(select_rows(
-        &rows, node,
+    return cm_statement_number(
+        &health->made_recently, node->store,
         apr_psprintf(pool,
                      "SELECT count(*) FROM (SELECT clock FROM"
                      " outbound_messages WHERE seq IS NOT NULL"
                      " ORDER BY seq DESC LIMIT %d) AS made WHERE clock > " FMT,
                      CM_HEALTH_RECENT, health->taken_at - HOUR),
-        pool));
-    health->made_of_late = cm_cell_number(rows, 0, 0);
-    return NULL;
+        NULL, 0, pool);
 }
 
 static cm_error_t *read_queue(cm_health_peer_t *peer, apr_int64_t since,
@@ -63,7 +53,7 @@ static cm_error_t *read_queue(cm_health_peer_t *peer, apr_int64_t since,
                      CM_HEALTH_RECENT, since),
         arguments, 2, pool));
     peer->oldest_parked_at = cm_cell_number(rows, 0, 0);
-    peer->received_of_late = cm_cell_number(rows, 0, 1);
+    peer->received_recently = cm_cell_number(rows, 0, 1);
     return NULL;
 }
 
@@ -117,15 +107,16 @@ static cm_error_t *read_conflicts(cm_health_t *health, cm_node_t *node,
     cm_rows_t *rows;
     int i;
 
-    CM_TRY_FOR(select_rows(&rows, node,
-                           apr_psprintf(pool,
-                                        "SELECT model, local_record_id,"
-                                        " column_name, peer, created_at FROM"
-                                        " communicator_conflicts"
-                                        " ORDER BY id DESC LIMIT %d",
-                                        CM_HEALTH_LISTED),
-                           pool),
-               pool, "cannot read the conflicts");
+    CM_TRY_FOR(
+        cm_statement_select(&rows, node->store,
+                            apr_psprintf(pool,
+                                         "SELECT model, local_record_id,"
+                                         " column_name, peer, created_at FROM"
+                                         " communicator_conflicts"
+                                         " ORDER BY id DESC LIMIT %d",
+                                         CM_HEALTH_LISTED),
+                            NULL, 0, pool),
+        pool, "cannot read the conflicts");
     for (i = 0; i < rows->count; i++) {
         conflict = apr_array_push(health->conflicts);
         conflict->model = cm_cell_text(rows, i, 0);
@@ -151,7 +142,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
     health->withheld = apr_array_make(pool, 1, sizeof(cm_withheld_t));
     health->conflicts = apr_array_make(pool, 4, sizeof(cm_health_conflict_t));
     health->altered = apr_array_make(pool, 1, sizeof(cm_altered_t));
-    health->noted = apr_array_make(pool, 1, sizeof(cm_incident_t));
+    health->kept = apr_array_make(pool, 1, sizeof(cm_problem_t));
     health->problems = apr_array_make(pool, 4, sizeof(cm_problem_t));
     return health;
 }
@@ -181,7 +172,7 @@ cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
                             result_pool));
     CM_TRY(read_conflicts(health, node, result_pool));
     CM_TRY(cm_altered_list(&health->altered, node, result_pool));
-    CM_TRY(cm_incident_list(&health->noted, node, result_pool));
+    CM_TRY(cm_problem_list(&health->kept, node, result_pool));
     cm_health_judge(health, health->expect_every, result_pool);
     *result = health;
     return NULL;
@@ -191,9 +182,9 @@ cm_health_t *cm_health_of_error(const cm_settings_t *settings,
                                 const cm_error_t *err, apr_pool_t *pool)
 {
     cm_health_t *health = create(settings, pool);
-    cm_problem_t problem = {CM_SEVERITY_CRITICAL, NULL,
-                            cm_error_text(err, pool),
-                            err->hint ? apr_pstrdup(pool, err->hint) : NULL};
+    cm_problem_t problem = {.severity = CM_SEVERITY_CRITICAL,
+                            .text = cm_error_text(err, pool),
+                            .hint = apr_pstrdup(pool, err->hint)};
 
     cm_health_judge_add(health, &problem);
     return health;

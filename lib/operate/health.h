@@ -8,7 +8,7 @@
 #ifndef CM_OPERATE_HEALTH_H
 #define CM_OPERATE_HEALTH_H
 
-#include "node/incident.h"
+#include "node/problem.h"
 #include "operate/parked.h"
 #include "operate/status.h"
 
@@ -18,22 +18,14 @@
 /* Recent changes and messages are counted up to here. */
 #define CM_HEALTH_RECENT 1000
 
-/* Something that a person should look at. */
-typedef struct cm_problem_t {
-    cm_severity_e severity;
-    const char *peer; /* NULL: of this node */
-    const char *text; /* what is the case */
-    const char *hint; /* what to do, or NULL */
-} cm_problem_t;
-
-/* Of one peer, beside what cm_status_peer_t holds of it. */
+/* One peer. */
 typedef struct cm_health_peer_t {
     const cm_status_peer_t *state;
     int connects;                /* we connect to it */
     apr_int64_t last_contact_at; /* either way; 0: never */
     apr_int64_t oldest_parked_at;
-    apr_int64_t received_of_late; /* in the last hour */
-    cm_severity_e severity;       /* of its worst problem */
+    apr_int64_t received_recently; /* in the last hour */
+    cm_severity_e severity;        /* of its worst problem */
 } cm_health_peer_t;
 
 typedef struct cm_health_conflict_t {
@@ -50,14 +42,14 @@ typedef struct cm_health_t {
     const cm_status_t *state; /* NULL: the same */
     const char *standby;      /* why the database takes no writes, or NULL */
     apr_int64_t taken_at;
-    apr_int64_t made_of_late;         /* changes here in the last hour */
+    apr_int64_t made_recently;        /* changes here in the last hour */
     apr_interval_time_t expect_every; /* 0: off */
     apr_array_header_t *peers;        /* cm_health_peer_t */
     apr_array_header_t *parked;       /* cm_parked_row_t, for a person first */
     apr_array_header_t *withheld;     /* cm_withheld_t */
     apr_array_header_t *conflicts;    /* cm_health_conflict_t, last first */
     apr_array_header_t *altered;      /* cm_altered_t */
-    apr_array_header_t *noted;        /* cm_incident_t, last first */
+    apr_array_header_t *kept;         /* cm_problem_t that are kept */
     apr_array_header_t *problems;     /* cm_problem_t, worst first */
     cm_severity_e severity;           /* of the worst one */
 } cm_health_t;
@@ -77,33 +69,33 @@ cm_error_t *cm_health_read_peer(cm_health_t **health, cm_node_t *node,
 cm_health_t *cm_health_of_error(const cm_settings_t *settings,
                                 const cm_error_t *err, apr_pool_t *pool);
 
-/* Judge again, with peers expected every EXPECT_EVERY (0: whenever
- * they like). Problems that were added are dropped. */
+/* Judge again, with peers expected every EXPECT_EVERY (0: at any time).
+ * Problems that were added are dropped. */
 void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
                      apr_pool_t *pool);
 
-/* How long ago a monitor wants the last contact with a peer, and the oldest
- * message for it or from it, to be at most; 0: as long as they like. */
+/* A monitor's limits for the time since the last contact with a peer, and for
+ * the age of the oldest message for it or from it; 0: no limit. */
 typedef struct cm_health_limits_t {
     apr_interval_time_t warning, critical;
 } cm_health_limits_t;
 
-/* Add what is older than LIMITS allow, and peers that were never met. */
+/* Add what is older than LIMITS allow, and peers that were never in contact. */
 void cm_health_judge_limits(cm_health_t *health,
                             const cm_health_limits_t *limits, apr_pool_t *pool);
 
-/* Add PROBLEM, where it belongs. */
+/* Add PROBLEM, the worst first. */
 void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem);
 
-/* Look whether NODE can work: each model's table, its columns, its triggers,
+/* Check whether NODE can work: each model's table, its columns, its triggers,
  * read again. *PROBLEMS: cm_problem_t, empty when all is well. Fails when the
- * database cannot be asked. */
+ * database does not answer. */
 cm_error_t *cm_health_judge_check(apr_array_header_t **problems,
                                   cm_node_t *node,
                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Look, by one statement, whether each published table has its triggers.
- * *PROBLEMS: cm_problem_t. That they fit the table's columns only
+/* Check, by few statements, whether each published table has its triggers.
+ * *PROBLEMS: cm_problem_t. Whether they fit the table's columns, only
  * cm_health_judge_check() sees. */
 cm_error_t *cm_health_judge_triggers(apr_array_header_t **problems,
                                      cm_node_t *node,

@@ -12,10 +12,12 @@
 
 #define FMT "%" APR_INT64_T_FMT
 
-/* A record that others wait for should have come by then. */
+/* How long a message may wait for another record. */
 #define PATIENCE (apr_time_from_sec(3600))
 
-/* So many expected visits may pass before what waits is too old. */
+#define MIGRATE "run `communicator-sync migrate`"
+
+/* How many expected contacts may pass before what waits is too old. */
 #define VISITS 3
 
 void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem)
@@ -43,7 +45,10 @@ static const char *name_of(const cm_health_peer_t *peer)
 static void add(cm_health_t *health, cm_severity_e severity,
                 cm_health_peer_t *peer, const char *text, const char *hint)
 {
-    cm_problem_t problem = {severity, peer ? name_of(peer) : NULL, text, hint};
+    cm_problem_t problem = {.severity = severity,
+                            .peer = peer ? name_of(peer) : NULL,
+                            .text = text,
+                            .hint = hint};
 
     if (peer && cm_health_severity_is_worse(severity, peer->severity))
         peer->severity = severity;
@@ -151,7 +156,7 @@ void cm_health_judge_limits(cm_health_t *health,
                      limits, pool);
 }
 
-/* Most of a batch is parked: the cause is not in single messages. */
+/* When most of a batch is parked, single messages are not the cause. */
 static void judge_batch(cm_health_t *health, cm_health_peer_t *peer,
                         apr_pool_t *pool)
 {
@@ -245,24 +250,23 @@ static cm_health_peer_t *find_peer(cm_health_t *health, const char *name)
     return NULL;
 }
 
-/* What somebody who was at work has noted. */
-static void judge_noted(cm_health_t *health, apr_pool_t *pool)
+static void judge_kept(cm_health_t *health, apr_pool_t *pool)
 {
     int i;
 
-    for (i = 0; i < health->noted->nelts; i++) {
-        const cm_incident_t *noted =
-            &APR_ARRAY_IDX(health->noted, i, cm_incident_t);
-        apr_int64_t age = health->taken_at - noted->since;
+    for (i = 0; i < health->kept->nelts; i++) {
+        const cm_problem_t *kept =
+            &APR_ARRAY_IDX(health->kept, i, cm_problem_t);
+        apr_int64_t age = health->taken_at - kept->since;
 
-        add(health, noted->severity, find_peer(health, noted->subject),
+        add(health, kept->severity, find_peer(health, kept->peer),
             age < apr_time_from_sec(60)
-                ? noted->text
-                : apr_psprintf(pool, "%s (for %s, last %s ago)", noted->text,
+                ? kept->text
+                : apr_psprintf(pool, "%s (for %s, last %s ago)", kept->text,
                                cm_health_judge_span(age, pool),
                                cm_health_judge_span(
-                                   health->taken_at - noted->seen_at, pool)),
-            noted->hint);
+                                   health->taken_at - kept->seen_at, pool)),
+            kept->hint);
     }
 }
 
@@ -312,15 +316,14 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
         judge_withheld(health, peer, pool);
         judge_clock(health, peer, pool);
     }
-    judge_noted(health, pool);
+    judge_kept(health, pool);
 }
 
-/* Add to PROBLEMS what ails MODEL. */
+/* Add to PROBLEMS what is wrong with MODEL. */
 static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                                const cm_model_t *model, apr_pool_t *pool)
 {
-    cm_problem_t problem = {CM_SEVERITY_CRITICAL, NULL, NULL,
-                            "run `communicator-sync migrate`"};
+    cm_problem_t problem = {.severity = CM_SEVERITY_CRITICAL, .hint = MIGRATE};
     const cm_table_t *table;
     cm_capture_e capture = CM_CAPTURE_CURRENT;
     apr_array_header_t *findings;
@@ -375,9 +378,9 @@ static cm_error_t *check_leftovers(apr_array_header_t *problems,
                                          node->settings, pool));
     for (i = 0; i < leftovers->nelts; i++)
         APR_ARRAY_PUSH(problems, cm_problem_t) =
-            (cm_problem_t){CM_SEVERITY_WARNING, NULL,
-                           APR_ARRAY_IDX(leftovers, i, const char *),
-                           "run `communicator-sync migrate`"};
+            (cm_problem_t){.severity = CM_SEVERITY_WARNING,
+                           .text = APR_ARRAY_IDX(leftovers, i, const char *),
+                           .hint = MIGRATE};
     return NULL;
 }
 
@@ -406,17 +409,18 @@ static void judge_triggers(apr_array_header_t *problems, cm_node_t *node,
 {
     if (found < cm_capture_wanted(node->store, model))
         APR_ARRAY_PUSH(problems, cm_problem_t) = (cm_problem_t){
-            CM_SEVERITY_CRITICAL, NULL,
-            apr_psprintf(pool,
-                         found ? "some triggers of table '%s' are missing or "
-                                 "disabled: changes are not published"
-                               : "the triggers of table '%s' are missing: its "
-                                 "changes are not published",
-                         model->table),
-            "run `communicator-sync migrate`"};
+            .severity = CM_SEVERITY_CRITICAL,
+            .text = apr_psprintf(
+                pool,
+                found ? "some triggers of table '%s' are missing or "
+                        "disabled: changes are not published"
+                      : "the triggers of table '%s' are missing: its "
+                        "changes are not published",
+                model->table),
+            .hint = MIGRATE};
 }
 
-/* So many tables are asked about by one statement. */
+/* Tables in one statement. */
 #define TABLES_AT_ONCE 200
 
 /* Ask how many triggers of ours the tables of MODELS from FIRST on have. */

@@ -42,7 +42,7 @@ static void write_peer(cm_buffer_t *out, const void *item)
     cm_json_write_number(out, "waiting", state->waiting);
     write_moment(out, "oldest_parked_at", peer->oldest_parked_at);
     cm_json_write_number(out, "received", known->received);
-    cm_json_write_number(out, "received_last_hour", peer->received_of_late);
+    cm_json_write_number(out, "received_last_hour", peer->received_recently);
     cm_json_write_number(out, "sent", known->sent);
     cm_json_write_number(out, "confirmed", known->confirmed);
     write_moment(out, "last_push_at", known->last_push_at);
@@ -137,7 +137,7 @@ static void write_state(cm_buffer_t *out, const cm_health_t *health)
     cm_json_write_text(out, "epoch", state->epoch);
     write_moment(out, "paused_at", state->paused_at);
     cm_json_write_number(out, "last_seq", state->last_seq);
-    cm_json_write_number(out, "made_last_hour", health->made_of_late);
+    cm_json_write_number(out, "made_last_hour", health->made_recently);
     cm_json_write_number(out, "conflicts_last_day", state->conflicts);
     write_list(out, "peers", health->peers, write_peer);
     write_list(out, "parked", health->parked, write_parked);

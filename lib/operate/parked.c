@@ -1,4 +1,4 @@
-/* Parked messages in a person's hands: see parked.h. */
+/* Parked messages, for a person: see parked.h. */
 #include "operate/parked.h"
 
 #include <string.h>
@@ -52,13 +52,13 @@ cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer),
                                     cm_datum_number(id, scratch_pool)};
-    cm_rows_t *rows;
+    apr_int64_t found;
 
-    CM_TRY(cm_statement_select(&rows, node->store,
+    CM_TRY(cm_statement_number(&found, node->store,
                                "SELECT 1 FROM inbound_messages WHERE peer = %s"
                                " AND id = %s AND processed_at IS NULL",
                                arguments, 2, scratch_pool));
-    *there = rows->count > 0;
+    *there = found != 0;
     return NULL;
 }
 
@@ -130,8 +130,8 @@ static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
     return cm_inbox_rows_discard(work->node, work->peer, work->id, pool);
 }
 
-/* Where a person's word is awaited, discarding is that word: ours stands.
- * Returns whether that was so. */
+/* Where conflict=hold waits for a person, to discard is to decide: ours stays.
+ * *DONE: it was so. */
 static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
 {
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));

@@ -1,5 +1,5 @@
-/* Parked messages in a person's hands: seen, and given up; inbox/inbox.h
- * tries them again. */
+/* Parked messages, for a person: list and discard them. inbox/inbox.h retries
+ * them. */
 #ifndef CM_OPERATE_PARKED_H
 #define CM_OPERATE_PARKED_H
 
@@ -24,10 +24,10 @@ cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
                           apr_int64_t id,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Give up on message ID of PEER: it is kept whole in communicator_conflicts,
- * and what waits behind it goes on at the next try. Where conflict=hold keeps
- * it, ours stands instead (cm_inbox_retry_decided()). Fails with CM_USAGE when
- * it is not parked. */
+/* Discard message ID of PEER: it is kept whole in communicator_conflicts, and
+ * messages that wait behind it go on at the next retry. Where conflict=hold
+ * keeps it, ours stays instead (cm_inbox_retry_decided()). Fails with CM_USAGE
+ * when it is not parked. */
 cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -25,7 +25,6 @@ static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
 {
     const apr_array_header_t *peers = node->settings->peers;
     apr_int64_t last_seq;
-    cm_rows_t *rows;
     int i;
 
     CM_TRY(cm_node_refresh(&last_seq, node, pool));
@@ -37,11 +36,10 @@ static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
         const cm_datum_t argument = cm_datum_text(name);
         apr_int64_t confirmed;
 
-        CM_TRY(cm_statement_select(&rows, node->store,
+        CM_TRY(cm_statement_number(&confirmed, node->store,
                                    "SELECT confirmed FROM communicator_peers"
                                    " WHERE name = %s",
                                    &argument, 1, pool));
-        confirmed = rows->count ? cm_cell_number(rows, 0, 0) : 0;
         if (purge->slowest && confirmed >= purge->kept)
             continue;
         purge->slowest = name;
@@ -49,19 +47,6 @@ static cm_error_t *find_floor(cm_purge_t *purge, cm_node_t *node,
     }
     if (purge->force)
         purge->kept = last_seq;
-    return NULL;
-}
-
-/* Give the last number of the chunk that SQL selects; 0: there is none. */
-static cm_error_t *find_chunk(apr_int64_t *last, cm_node_t *node,
-                              const char *sql, const cm_datum_t *arguments,
-                              int count, apr_pool_t *pool)
-{
-    cm_rows_t *rows;
-
-    CM_TRY(
-        cm_statement_select(&rows, node->store, sql, arguments, count, pool));
-    *last = cm_cell_number(rows, 0, 0);
     return NULL;
 }
 
@@ -107,7 +92,7 @@ static cm_error_t *remove_rows(apr_int64_t *removed, const cm_purge_t *purge,
         purge->outbound + purge->inbound);
 }
 
-/* One chunk of the outbox behind *AFTER; it moves on. */
+/* Purge one chunk of the outbox after *AFTER, which moves on. */
 static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
                                   cm_node_t *node, apr_int64_t *after,
                                   apr_pool_t *pool)
@@ -118,8 +103,8 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
     apr_int64_t last;
 
     *removed = 0;
-    CM_TRY(find_chunk(
-        &last, node,
+    CM_TRY(cm_statement_number(
+        &last, node->store,
         apr_psprintf(pool,
                      "SELECT max(seq) FROM (SELECT seq, %s AS old"
                      " FROM outbound_messages WHERE seq > %" APR_INT64_T_FMT
@@ -143,7 +128,7 @@ static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
     return NULL;
 }
 
-/* One chunk of what came from PEER, alike. */
+/* One chunk of what came from PEER, in the same way. */
 static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
                                  cm_node_t *node, const char *peer,
                                  apr_int64_t *after, apr_pool_t *pool)
@@ -153,8 +138,8 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
     apr_int64_t last;
 
     *removed = 0;
-    CM_TRY(find_chunk(
-        &last, node,
+    CM_TRY(cm_statement_number(
+        &last, node->store,
         apr_psprintf(pool,
                      "SELECT max(id) FROM (SELECT id FROM inbound_messages"
                      " WHERE peer = %%s AND id > %" APR_INT64_T_FMT
@@ -207,15 +192,14 @@ static cm_error_t *purge_withheld(const cm_purge_t *purge, cm_node_t *node,
     static const char ended[] = " WHERE ended_at > 0 AND NOT EXISTS"
                                 " (SELECT 1 FROM outbound_messages AS o"
                                 " WHERE o.seq = communicator_withheld.seq)";
-    apr_int64_t removed;
-    cm_rows_t *rows;
+    apr_int64_t any, removed;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    CM_TRY(cm_statement_number(
+        &any, node->store,
         apr_pstrcat(pool, "SELECT 1 FROM communicator_withheld", ended,
                     " LIMIT 1", NULL),
         NULL, 0, pool));
-    if (!rows->count)
+    if (!any)
         return NULL;
     CM_TRY_FOR(
         remove_rows(

@@ -1,5 +1,5 @@
-/* Purging: messages that have done their work are removed, in small bites, so
- * that nobody waits for it. */
+/* Purging: messages that are no longer needed are removed, in small chunks so
+ * that nobody has to wait. */
 #ifndef CM_OPERATE_PURGE_H
 #define CM_OPERATE_PURGE_H
 
@@ -27,8 +27,8 @@ typedef struct cm_purge_t {
 cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Do what CommunicatorRetain says, a little of it: what many runs do is done
- * in the end. *REMOVED counts. */
+/* Purge by CommunicatorRetain, some chunks at most: the next runs go on.
+ * *REMOVED counts. */
 cm_error_t *cm_purge_retain(apr_int64_t *removed, cm_node_t *node,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

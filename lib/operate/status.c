@@ -1,4 +1,4 @@
-/* How a node stands: see status.h. */
+/* How far a node is: see status.h. */
 #include "operate/status.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@
 #define MOST_PARKED    10000
 #define A_DAY          (86400 * (apr_int64_t)1000000)
 
-/* The rest of a batch is looked for so far from those of it that are parked. */
+/* How far from its parked messages the rest of a batch is searched. */
 #define BATCH_REACH 1000
 
 static void begin_said(void *object, apr_pool_t *pool)
@@ -158,8 +158,8 @@ static cm_error_t *find_batch(cm_status_peer_t *one, cm_node_t *node,
     if (!rows->count)
         return NULL;
     parked = cm_cell_number(rows, 0, 0);
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    CM_TRY(cm_statement_number(
+        &count, node->store,
         apr_psprintf(pool,
                      "SELECT count(*) FROM inbound_messages WHERE peer = %%s"
                      " AND id >= %" APR_INT64_T_FMT
@@ -169,7 +169,6 @@ static cm_error_t *find_batch(cm_status_peer_t *one, cm_node_t *node,
                      cm_cell_number(rows, 0, 3) + BATCH_REACH,
                      cm_cell_number(rows, 0, 1)),
         &name, 1, pool));
-    count = cm_cell_number(rows, 0, 0);
     if (!cm_inbox_is_mostly_parked(parked, count))
         return NULL;
     one->batch_parked = parked;
@@ -198,18 +197,14 @@ static cm_error_t *load_peer(cm_status_peer_t *one, cm_node_t *node,
 static cm_error_t *count_conflicts(cm_status_t *state, cm_node_t *node,
                                    apr_pool_t *pool)
 {
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    return cm_statement_number(
+        &state->conflicts, node->store,
         apr_psprintf(pool,
                      "SELECT count(*) FROM (SELECT created_at"
                      " FROM communicator_conflicts ORDER BY id DESC LIMIT %d)"
                      " AS late WHERE created_at > %" APR_INT64_T_FMT,
                      MOST_CONFLICTS, cm_clock_now() - A_DAY),
-        NULL, 0, pool));
-    state->conflicts = cm_cell_number(rows, 0, 0);
-    return NULL;
+        NULL, 0, pool);
 }
 
 cm_error_t *cm_status_read(cm_status_t **state, cm_node_t *node,

@@ -1,5 +1,5 @@
-/* How a node stands, at a glance: for status, monitors and the status page.
- * A few bounded statements, which change and lock nothing. */
+/* How far a node and its peers are: for status, monitors and the status page. A
+ * few bounded statements, which change and lock nothing. */
 #ifndef CM_OPERATE_STATUS_H
 #define CM_OPERATE_STATUS_H
 
@@ -22,9 +22,9 @@ typedef struct cm_status_peer_t {
     cm_pending_t pending;
     apr_int64_t parked;       /* of its messages, here; counted to 10,000 */
     apr_int64_t waiting;      /* how many of them wait for other records only */
-    apr_int64_t batch_parked; /* of a batch that is mostly parked, for a
-                                 person; 0: there is none */
-    apr_int64_t batch_messages; /* and so many it had */
+    apr_int64_t batch_parked; /* messages parked of a batch that is mostly
+                                 parked; 0: there is none */
+    apr_int64_t batch_messages; /* all messages of that batch */
     cm_withheld_sum_t withheld; /* of our messages, from it */
     cm_status_said_t said;
 } cm_status_peer_t;
@@ -38,8 +38,8 @@ typedef struct cm_status_t {
     apr_array_header_t *peers; /* cm_status_peer_t, in the order configured */
 } cm_status_t;
 
-/* Read how NODE stands towards its configured peers, or (PEER not NULL) that
- * one alone. Outside of a transaction. */
+/* Read how far NODE and its configured peers are, or (PEER not NULL) that one
+ * alone. Outside of a transaction. */
 cm_error_t *cm_status_read(cm_status_t **state, cm_node_t *node,
                            const char *peer,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;

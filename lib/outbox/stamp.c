@@ -134,15 +134,15 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
 /* Read them, and note in the node what may still commit below. */
 static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
 {
-    const apr_int64_t stamped_id = stamp->node->stamped_id;
-    const char *passed = stamp->node->passed;
+    const apr_int64_t stamped_id = stamp->node->outbox.stamped_id;
+    const char *passed = stamp->node->outbox.passed;
     int torn;
 
     do {
         cm_unstamped_t what = {0};
 
-        stamp->node->stamped_id = stamped_id;
-        stamp->node->passed = passed;
+        stamp->node->outbox.stamped_id = stamped_id;
+        stamp->node->outbox.passed = passed;
         CM_TRY(read_rows(found, &what, stamp));
         CM_TRY(cm_unstamped_note(&torn, stamp->node, &what, stamp->pool));
     } while (torn);
@@ -321,7 +321,7 @@ static cm_error_t *find_records(cm_stamp_t *stamp, apr_array_header_t *rows)
 static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
                                 apr_int64_t last_seq)
 {
-    const char *left = stamp->node->passed;
+    const char *left = stamp->node->outbox.passed;
 
     if (!passed || (left && !strcmp(left, passed)))
         return NULL;
@@ -448,7 +448,7 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     int i;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
-    passed = stamp->node->passed;
+    passed = stamp->node->outbox.passed;
     CM_TRY(take_rows(&rows, stamp));
     *stamped = rows->nelts;
     if (!rows->nelts)
@@ -532,7 +532,7 @@ cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
     if (waiting || stale)
         CM_TRY(stamp_in_transaction(stamped, node, stamping, scratch_pool));
     if (stamping->all)
-        node->looked_at = now;
+        node->outbox.searched_at = now;
     return NULL;
 }
 

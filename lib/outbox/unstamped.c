@@ -30,12 +30,13 @@ const char *cm_unstamped_where(const cm_node_t *node, int all, apr_pool_t *pool)
     if (all || !dialect_of(node)->leaves_gaps)
         return above(node, all, pool);
     return apr_psprintf(pool, "seq IS NULL AND (id > %" APR_INT64_T_FMT "%s)",
-                        node->stamped_id, cm_unstamped_mysql_where(node, pool));
+                        node->outbox.stamped_id,
+                        cm_unstamped_mysql_where(node, pool));
 }
 
 int cm_unstamped_is_due(const cm_node_t *node)
 {
-    apr_time_t passed = cm_clock_now() - node->looked_at;
+    apr_time_t passed = cm_clock_now() - node->outbox.searched_at;
 
     return dialect_of(node)->unstamped_from &&
            (passed < 0 || passed > ALL_INTERVAL);
@@ -108,12 +109,13 @@ static cm_error_t *note_missing(int *torn, cm_node_t *node,
 {
     const char *missing;
 
-    if (found->all || !node->ids_asked)
-        CM_TRY(cm_unstamped_mysql_ids_are_mixed(&node->ids_mixed, node, pool));
-    node->ids_asked = 1;
-    if (node->ids_mixed) {
-        node->stamped_id = 0;
-        node->passed = NULL;
+    if (found->all || !node->outbox.ids_asked)
+        CM_TRY(cm_unstamped_mysql_ids_are_mixed(&node->outbox.ids_mixed, node,
+                                                pool));
+    node->outbox.ids_asked = 1;
+    if (node->outbox.ids_mixed) {
+        node->outbox.stamped_id = 0;
+        node->outbox.passed = NULL;
         return NULL;
     }
     missing = cm_unstamped_mysql_note(node, found, pool);

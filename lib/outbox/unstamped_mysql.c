@@ -39,7 +39,7 @@ static apr_int64_t now(void)
 static apr_array_header_t *gaps_of(const cm_node_t *node, apr_pool_t *pool)
 {
     apr_array_header_t *gaps = apr_array_make(pool, 16, sizeof(gap_t));
-    const char *text = node->passed;
+    const char *text = node->outbox.passed;
 
     while (text && *text) {
         gap_t *gap = apr_array_push(gaps);
@@ -161,7 +161,7 @@ static void remember(cm_node_t *node, apr_array_header_t *gaps)
 
     for (distance = 4; gaps->nelts > MOST_GAPS; distance *= 2)
         join(gaps, distance);
-    node->passed = gaps_text(gaps, node->row_pool);
+    node->outbox.passed = gaps_text(gaps, node->outbox.pool);
 }
 
 const char *cm_unstamped_mysql_note(cm_node_t *node,
@@ -173,14 +173,14 @@ const char *cm_unstamped_mysql_note(cm_node_t *node,
     apr_array_header_t *gaps = gaps_of(node, scratch_pool);
 
     /* Ids have begun again: nothing is known about them. */
-    if (found->all && last < node->stamped_id) {
+    if (found->all && last < node->outbox.stamped_id) {
         apr_array_clear(gaps);
-        node->stamped_id = 0;
+        node->outbox.stamped_id = 0;
     }
-    add(gaps, node->stamped_id + 1, last, now());
+    add(gaps, node->outbox.stamped_id + 1, last, now());
     gaps = without(gaps, ids, scratch_pool);
-    if (last > node->stamped_id)
-        node->stamped_id = last;
+    if (last > node->outbox.stamped_id)
+        node->outbox.stamped_id = last;
     remember(node, apr_array_copy(scratch_pool, gaps));
     return gaps_where(gaps, last, scratch_pool);
 }

@@ -197,10 +197,10 @@ void cm_unstamped_pgsql_note(cm_node_t *node, const cm_unstamped_t *found,
                              apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *ids = found->ids;
-    const apr_int64_t before = node->stamped_id;
+    const apr_int64_t before = node->outbox.stamped_id;
     apr_int64_t last =
         ids->nelts ? APR_ARRAY_IDX(ids, ids->nelts - 1, apr_int64_t) : 0;
-    apr_array_header_t *passed = read_passed(node->passed, scratch_pool);
+    apr_array_header_t *passed = read_passed(node->outbox.passed, scratch_pool);
     snapshot_t snapshot = read_snapshot(found->snapshot, scratch_pool);
     apr_array_header_t *kept;
 
@@ -212,13 +212,13 @@ void cm_unstamped_pgsql_note(cm_node_t *node, const cm_unstamped_t *found,
     else if (last)
         add_own(passed, &snapshot, before);
     if (last && (found->all || last > before))
-        node->stamped_id = last;
+        node->outbox.stamped_id = last;
     kept = keep_own(passed, &snapshot, scratch_pool);
     if (!keep(kept, passed, &snapshot, found->more ? last : 0,
-              node->stamped_id) &&
+              node->outbox.stamped_id) &&
         !last)
         return;
     if (last)
         add_running(kept, passed, &snapshot);
-    node->passed = write_passed(kept, node->row_pool);
+    node->outbox.passed = write_passed(kept, node->outbox.pool);
 }

@@ -57,10 +57,9 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
 {
     const cm_datum_t arguments[] = {cm_datum_text(table->model->type),
                                     cm_datum_text(table->model->name)};
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    return cm_statement_number(
+        count, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
                     " AS t WHERE NOT EXISTS (SELECT 1 FROM"
                     " communicator_mappings AS m"
@@ -71,9 +70,7 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
                     " WHERE o.seq IS NULL AND o.model = %s"
                     " AND o.local_record_id = ",
                     table->key_text, ")", NULL),
-        arguments, 2, pool));
-    *count = cm_cell_number(rows, 0, 0);
-    return NULL;
+        arguments, 2, pool);
 }
 
 /* Where the database may hide rows from us, count the records that it hides:
@@ -84,18 +81,18 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
     const cm_datum_t type = cm_datum_text(table->model->type);
     const cm_datum_t name = cm_datum_text(table->quoted);
     const char *filtered = cm_dialect_of_store(node->store)->filtered;
-    cm_rows_t *rows;
+    apr_int64_t found;
 
     if (!filtered)
         return NULL;
-    CM_TRY(cm_statement_select(&rows, node->store,
+    CM_TRY(cm_statement_number(&found, node->store,
                                apr_pstrcat(pool, "SELECT CASE WHEN ", filtered,
                                            " THEN 1 ELSE 0 END", NULL),
                                &name, 1, pool));
-    shape->filtered = (int)cm_cell_number(rows, 0, 0);
+    shape->filtered = (int)found;
     if (!shape->filtered)
         return NULL;
-    CM_TRY(cm_statement_select(&rows, node->store,
+    CM_TRY(cm_statement_number(&found, node->store,
                                apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
                                            table->quoted,
                                            " AS t WHERE EXISTS (SELECT 1 FROM"
@@ -104,9 +101,7 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
                                            " AND m.local_record_id = ",
                                            table->key_text, ")", NULL),
                                &type, 1, pool));
-    shape->hidden = shape->records - cm_cell_number(rows, 0, 0);
-    if (shape->hidden < 0)
-        shape->hidden = 0;
+    shape->hidden = found < shape->records ? shape->records - found : 0;
     return NULL;
 }
 
@@ -114,20 +109,16 @@ static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                  const cm_table_t *table, apr_pool_t *pool)
 {
     const cm_datum_t type = cm_datum_text(table->model->type);
-    cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
+    CM_TRY(cm_statement_number(
+        &shape->rows, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted, NULL), NULL,
         0, pool));
-    shape->rows = cm_cell_number(rows, 0, 0);
-
-    CM_TRY(cm_statement_select(&rows, node->store,
+    CM_TRY(cm_statement_number(&shape->records, node->store,
                                "SELECT COUNT(*) FROM communicator_mappings"
                                " WHERE local_record_type = %s"
                                " AND local_record_id IS NOT NULL",
                                &type, 1, pool));
-    shape->records = cm_cell_number(rows, 0, 0);
     CM_TRY(count_hidden(shape, node, table, pool));
     return count_unpublished(&shape->unpublished, node, table, pool);
 }

@@ -104,7 +104,7 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
            "%s: the age of the oldest", name);
     is_int(queue->parked - queue->waiting, 3, "%s: parked for a person", name);
     is_int(queue->waiting, 22, "%s: parked until another comes", name);
-    is_int(peer->received_of_late, 0, "%s: none recently", name);
+    is_int(peer->received_recently, 0, "%s: none recently", name);
     is_int(health->parked->nelts, CM_HEALTH_LISTED, "%s: some are listed",
            name);
     is_int(APR_ARRAY_IDX(health->parked, 0, cm_parked_row_t).message.id, 23,

@@ -102,7 +102,7 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
     is_int(all, 3, "the rest");
     say_as(node, 5, pool);
     say_as(node, 16, pool);
-    node->looked_at = 0;
+    node->outbox.searched_at = 0;
     database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     is_str(database_value(store,
                           "SELECT count(*) FROM outbound_messages"
@@ -112,7 +112,7 @@ static void test_chunks(cm_store_t *store, apr_pool_t *pool)
            "2", "an id that the application chose comes in order, in time");
     say_as(node, 1, pool);
     say_as(node, 2, pool);
-    node->looked_at = 0;
+    node->outbox.searched_at = 0;
     database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
     say_as(node, 3, pool);
     database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));

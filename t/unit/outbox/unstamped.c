@@ -88,7 +88,7 @@ static const struct {
 
 static void test_open(apr_pool_t *pool)
 {
-    cm_node_t node = {.row_pool = pool};
+    cm_node_t node = {.outbox.pool = pool};
     apr_size_t i, j;
 
     for (i = 0; i < sizeof(chunks) / sizeof(*chunks); i++) {
@@ -100,9 +100,9 @@ static void test_open(apr_pool_t *pool)
         for (j = 0; j < 4 && chunks[i].ids[j]; j++)
             APR_ARRAY_PUSH(found.ids, apr_int64_t) = chunks[i].ids[j];
         cm_unstamped_pgsql_note(&node, &found, pool);
-        is_int(node.stamped_id, chunks[i].stamped_id, "%s: how far",
+        is_int(node.outbox.stamped_id, chunks[i].stamped_id, "%s: how far",
                chunks[i].name);
-        is_str(node.passed, chunks[i].passed, "%s: what is open",
+        is_str(node.outbox.passed, chunks[i].passed, "%s: what is open",
                chunks[i].name);
     }
 }
@@ -110,7 +110,7 @@ static void test_open(apr_pool_t *pool)
 /* Return the gaps of NODE without their times: "1-2 5-5". */
 static const char *gaps(const cm_node_t *node, apr_pool_t *pool)
 {
-    const char *from = node->passed;
+    const char *from = node->outbox.passed;
     char *text = apr_pcalloc(pool, strlen(from) + 1), *to = text;
 
     for (; *from; *to++ = *from++)
@@ -134,7 +134,7 @@ static const char *find(cm_node_t *node, int first, int last, int step, int all,
 
 static void test_gaps(apr_pool_t *pool)
 {
-    cm_node_t node = {.row_pool = pool};
+    cm_node_t node = {.outbox.pool = pool};
     const char *text;
     int i = 9, lost = 0, count = 0;
 
@@ -145,16 +145,16 @@ static void test_gaps(apr_pool_t *pool)
     is_str(gaps(&node, pool), "1-2 5-5 7-8", "what has come since");
     find(&node, 7, 12, 1, 0, pool);
     is_str(gaps(&node, pool), "1-2 5-5", "what has come, and what follows");
-    is_int(node.stamped_id, 12, "how far");
+    is_int(node.outbox.stamped_id, 12, "how far");
     is_str(cm_unstamped_mysql_where(&node, pool),
            " OR id BETWEEN 1 AND 2 OR id BETWEEN 5 AND 5", "all gaps");
     find(&node, 6, 6, 1, 1, pool);
     is_str(gaps(&node, pool), "1-5", "ids that begin again: nothing is known");
-    is_int(node.stamped_id, 6, "how far then");
+    is_int(node.outbox.stamped_id, 6, "how far then");
 
     /* Far more gaps than are kept one by one. */
     find(&node, 8, 20000, 3, 0, pool);
-    for (text = node.passed; *text; count++) {
+    for (text = node.outbox.passed; *text; count++) {
         apr_int64_t first = cm_unstamped_number(&text);
         apr_int64_t last = cm_unstamped_number(&text);
 
