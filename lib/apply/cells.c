@@ -49,19 +49,6 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                    attribute->reference.origin, column->name);
 }
 
-static cm_error_t *column_value(cm_value_t *value, cm_run_t *run,
-                                const cm_record_t *record, cm_effect_t *effect,
-                                int i)
-{
-    const cm_field_t *field = &effect->state->fields[i];
-
-    *value = field->value;
-    if (!field->source || !field->source->reference_model)
-        return NULL;
-    return find_parent(value, run, record, effect, &record->table->columns[i],
-                       field->source);
-}
-
 /* Write VALUE into column I, unless the row has it already. */
 static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect, int i, cm_value_t value)
@@ -84,11 +71,13 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
 
     for (i = 0; i < effect->state->count; i++) {
         cm_field_t *field = &effect->state->fields[i];
-        cm_value_t value;
+        cm_value_t value = field->value;
 
-        if (field->value.kind == CM_ABSENT || !field->source)
+        if (value.kind == CM_ABSENT || !field->source)
             continue;
-        CM_TRY(column_value(&value, run, record, effect, i));
+        if (field->source->reference_model)
+            CM_TRY(find_parent(&value, run, record, effect,
+                               &record->table->columns[i], field->source));
         if (value.kind == CM_ABSENT)
             *field = record->here->state->fields[i];
         else

@@ -105,12 +105,6 @@ typedef struct done_t {
     int conflicts, republish, burials, graves, created;
 } done_t;
 
-static done_t done_so_far(const cm_run_t *run)
-{
-    return (done_t){run->conflicts->nelts, run->republish->nelts,
-                    run->burials->nelts, run->graves->nelts, run->created};
-}
-
 static cm_error_t *undo(cm_run_t *run, const done_t *done,
                         const apr_array_header_t *before,
                         apr_pool_t *scratch_pool)
@@ -150,7 +144,9 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
-    const done_t so_far = done_so_far(run);
+    const done_t so_far = {run->conflicts->nelts, run->republish->nelts,
+                           run->burials->nelts, run->graves->nelts,
+                           run->created};
     const int strict = run->strict;
     int refused = 0;
     cm_error_t *err;

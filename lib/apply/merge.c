@@ -404,13 +404,6 @@ static cm_error_t *go_with_parent(const merging_t *at, int until)
     return cm_cells_make(at->run, at->record, effect);
 }
 
-/* Return whether the record is to be deleted with its parent. */
-static int is_orphan(const merging_t *at)
-{
-    return at->effect->dead_parent && at->record->entry &&
-           at->record->table->model->deletes;
-}
-
 static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
                                  int until, int partial)
 {
@@ -465,7 +458,8 @@ static cm_error_t *make_effect(const merging_t *at)
         effect->dead_parent = record->dead_parent;
         err = CM_FAIL(at->run->pool, CM_REJECTED, "its row is gone");
     }
-    if (err && is_orphan(at)) {
+    if (err && effect->dead_parent && record->entry &&
+        record->table->model->deletes) {
         err = go_with_parent(at, effect->until);
         changed = 1;
     }

@@ -32,17 +32,6 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
                       .by = by};
 }
 
-/* Remember the local id of a deleted record. */
-static void note_grave(cm_run_t *run, const cm_record_t *record,
-                       const cm_mapping_t *mapping)
-{
-    const cm_effect_t *effect = record->effect;
-
-    if (effect->buried_id)
-        APR_ARRAY_PUSH(run->graves, cm_grave_t) = (cm_grave_t){
-            record->table->model, effect->buried_id, mapping->identity};
-}
-
 static void set_found(cm_run_t *run, cm_record_t *record,
                       const cm_mapping_t *written)
 {
@@ -114,7 +103,9 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     const cm_effect_t *effect = record->effect;
 
     note_burial(run, record);
-    note_grave(run, record, mapping);
+    if (effect->buried_id)
+        APR_ARRAY_PUSH(run->graves, cm_grave_t) = (cm_grave_t){
+            record->table->model, effect->buried_id, mapping->identity};
     if (effect->save)
         set_found(run, record, mapping);
     set_here(run, record, mapping);

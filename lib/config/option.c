@@ -79,11 +79,6 @@ cm_error_t *cm_option_set(void *target, const cm_option_t *option,
     return option->take(target, value, pool);
 }
 
-static const char *word_text(const cm_option_t *option, int place)
-{
-    return place || !option->quiet ? option->words[place] : NULL;
-}
-
 static const char *time_text(const cm_option_t *option,
                              apr_interval_time_t interval, apr_pool_t *pool)
 {
@@ -106,7 +101,9 @@ const char *cm_option_text(const void *target, const cm_option_t *option,
         names = *(apr_array_header_t *const *)field;
         return names->nelts ? apr_array_pstrcat(pool, names, ',') : NULL;
     case CM_OPTION_WORD:
-        return word_text(option, *(const int *)field);
+        return *(const int *)field || !option->quiet
+                   ? option->words[*(const int *)field]
+                   : NULL;
     case CM_OPTION_SIZE:
         return apr_psprintf(pool, "%" APR_INT64_T_FMT,
                             *(const apr_int64_t *)field);

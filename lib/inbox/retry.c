@@ -122,16 +122,6 @@ static cm_error_t *try_pages(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Find the peers that have messages here which wait for another record. */
-static cm_error_t *waiting_peers(cm_rows_t **rows, cm_node_t *node,
-                                 apr_pool_t *pool)
-{
-    return cm_statement_select(rows, node->store,
-                               "SELECT DISTINCT peer FROM inbound_messages"
-                               " WHERE processed_at IS NULL AND transient = 1",
-                               NULL, 0, pool);
-}
-
 cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *attempt,
                                        apr_pool_t *scratch_pool)
 {
@@ -146,7 +136,11 @@ cm_error_t *cm_inbox_retry_all_waiting(cm_attempt_t *attempt,
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(waiting_peers(&peers, attempt->node, iterpool));
+        CM_TRY(
+            cm_statement_select(&peers, attempt->node->store,
+                                "SELECT DISTINCT peer FROM inbound_messages"
+                                " WHERE processed_at IS NULL AND transient = 1",
+                                NULL, 0, iterpool));
         others.outcome.created = 0;
         for (i = 0; i < peers->count; i++) {
             others.peer = cm_cell_text(peers, i, 0);

@@ -29,23 +29,19 @@ static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
                 (apr_int64_t)(err && cm_error_code_is_transient(err->code)));
 }
 
-/* What cannot be read is stored as it was received: it may have no body. */
-static cm_datum_t body_of(const cm_message_t *message)
-{
-    if (message->error || !message->body)
-        return (cm_datum_t){message->text, message->text_size, 0};
-    return (cm_datum_t){message->body, message->body_size, 0};
-}
-
 static void add_message(cm_bulk_t *bulk, cm_apply_t *apply,
                         const cm_item_t *item, apr_pool_t *pool)
 {
     const cm_message_t *message = item->message;
     int ours = !message->error && !message->from_gem;
+    cm_datum_t body = {message->body, message->body_size, 0};
 
+    /* what cannot be read is stored as it was received: it may have no body */
+    if (message->error || !message->body)
+        body = (cm_datum_t){message->text, message->text_size, 0};
     cm_bulk_row(bulk, "tnttttdztttn", apply->peer, message->id, message->model,
                 message->identity.origin, message->identity.original_id,
-                cm_message_action_name(message->action), body_of(message),
+                cm_message_action_name(message->action), body,
                 ours ? message->clocks.clock : 0,
                 ours ? cm_clocks_list(&message->clocks, pool) : NULL,
                 ours ? cm_message_write_base(message, pool) : NULL,

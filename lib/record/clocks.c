@@ -6,7 +6,6 @@
 
 #include <apr_strings.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "record/message.h"
@@ -72,15 +71,6 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
     return NULL;
 }
 
-static cm_error_t *take_name(cm_clocks_t *clocks, const char *name,
-                             apr_int64_t number, apr_pool_t *pool)
-{
-    if (clocks->older && apr_hash_get(clocks->older, name, APR_HASH_KEY_STRING))
-        return CM_FAIL(pool, CM_MALFORMED, "column '%s' has two clocks", name);
-    put(&clocks->older, name, number, pool);
-    return NULL;
-}
-
 /* Read the list of a row. Unlike on the wire (message_read.c), it begins with a
  * clock and ends with a name. */
 static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
@@ -94,8 +84,12 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
     while (cm_json_next(json, ']', &count) && cm_json_value(json, &value)) {
         if (count > 2 * CM_COLUMNS_MOST)
             return too_many(json->pool);
+        if (value.kind == CM_TEXT && clocks->older &&
+            apr_hash_get(clocks->older, value.data, APR_HASH_KEY_STRING))
+            return CM_FAIL(json->pool, CM_MALFORMED,
+                           "column '%s' has two clocks", value.data);
         if (value.kind == CM_TEXT && last != CM_ABSENT)
-            CM_TRY(take_name(clocks, value.data, number, json->pool));
+            put(&clocks->older, value.data, number, json->pool);
         else if (value.kind != CM_NUMBER || last == CM_NUMBER ||
                  !read_clock(&number, &value, clocks->clock))
             return CM_FAIL(json->pool, CM_MALFORMED,

@@ -112,7 +112,8 @@ static int is_set_value(const target_t *target, cm_value_t value)
     return 0;
 }
 
-static cm_error_t *check_text(const target_t *target, cm_value_t value)
+static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
+                              cm_value_t value)
 {
     const cm_column_t *column = target->column;
     int characters = cm_utf8_count(value.data, value.size);
@@ -141,13 +142,6 @@ static cm_error_t *check_text(const target_t *target, cm_value_t value)
     if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
         !cm_value_is_digits(value, "01"))
         REJECT(target, "holds bits, as a string of the digits 0 and 1");
-    return NULL;
-}
-
-static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
-                              cm_value_t value)
-{
-    CM_TRY(check_text(target, value));
     *datum = (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }
@@ -378,32 +372,19 @@ static const char *moment_text(const target_t *target,
     }
 }
 
-static int is_zero_date(const cm_moment_t *moment)
-{
-    return moment->has_date && (!moment->month || !moment->day);
-}
-
-static int is_infinity(cm_value_t value)
-{
-    return !strcmp(value.data, "infinity") || !strcmp(value.data, "-infinity");
-}
-
 static cm_error_t *datum_moment(cm_datum_t *datum, const target_t *target,
                                 cm_value_t value)
 {
     const cm_dialect_t *dialect = target->dialect;
     const cm_column_t *column = target->column;
-    int is_time = column->value_class == CM_CLASS_TIME;
+    int is_time = column->value_class == CM_CLASS_TIME, is_zero;
     cm_moment_t moment;
 
-    if (dialect->wide_dates && is_infinity(value) && !is_time) {
-        *datum = cm_datum_text(value.data);
+    *datum = (cm_datum_t){value.data, value.size, 0};
+    if ((column->loose && value.kind == CM_NUMBER) ||
+        (dialect->wide_dates && !is_time &&
+         (!strcmp(value.data, "infinity") || !strcmp(value.data, "-infinity"))))
         return NULL;
-    }
-    if (column->loose && value.kind == CM_NUMBER) {
-        *datum = (cm_datum_t){value.data, value.size, 0};
-        return NULL;
-    }
     if (!cm_moment_read(&moment, value.data, value.size) ||
         (is_time ? moment.has_date : !moment.has_date) ||
         (column->value_class == CM_CLASS_DATE && moment.has_time))
@@ -411,7 +392,8 @@ static cm_error_t *datum_moment(cm_datum_t *datum, const target_t *target,
                is_time                                ? "time"
                : column->value_class == CM_CLASS_DATE ? "date"
                                                       : "date and time");
-    if ((!moment.is_real && (dialect->wide_dates || !is_zero_date(&moment))) ||
+    is_zero = moment.has_date && (!moment.month || !moment.day);
+    if ((!moment.is_real && (dialect->wide_dates || !is_zero)) ||
         (moment.before_christ && !dialect->wide_dates))
         REJECT(target, "cannot hold a date that does not exist");
     if (is_time && dialect->holds_time && !dialect->holds_time(&moment))
