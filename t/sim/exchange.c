@@ -8,11 +8,13 @@
 
 #include "exchange/run.h"
 #include "inbox/inbox.h"
+#include "operate/parked.h"
 #include "outbox/withheld.h"
 #include "sqlite.h"
 #include "wire.h"
 
 #define MOST_WITHHELD 1000
+#define MOST_PARKED   1000
 
 /* What the settings are else. */
 #define BATCH_BYTES (1 << 20)
@@ -152,6 +154,60 @@ void sim_exchange_retry(sim_world_t *world, int number)
         sim_world_must(world, "retry", err);
     }
     apr_pool_destroy(pool);
+}
+
+/* Take theirs, or ours. */
+static cm_error_t *decide(const sim_node_t *node, const cm_parked_row_t *row,
+                          apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+
+    if (row->message.id % 2)
+        return cm_parked_discard(node->node, row->peer, row->message.id, pool);
+    APR_ARRAY_PUSH(ids, apr_int64_t) = row->message.id;
+    return cm_inbox_retry_decided(&receipt, node->node, row->peer, ids,
+                                  CM_DECIDE_THEIRS, pool);
+}
+
+static int is_new_decision(sim_world_t *world, int number,
+                           const cm_parked_row_t *row)
+{
+    const char *key = apr_psprintf(world->pool, "%d %s %" APR_INT64_T_FMT,
+                                   number, row->peer, row->message.id);
+
+    if (apr_table_get(world->decided, key))
+        return 0;
+    apr_table_setn(world->decided, key, "");
+    return 1;
+}
+
+int sim_exchange_decide(sim_world_t *world, int number)
+{
+    const sim_node_t *node = &world->nodes[number];
+    apr_pool_t *pool = world->step_pool;
+    apr_array_header_t *rows;
+    int i;
+
+    sim_clock_at(number);
+    if (!sim_world_must(
+            world, "list what is parked",
+            cm_parked_list(&rows, node->node, NULL, MOST_PARKED, pool)))
+        return 0;
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
+
+        /* What was decided may still be refused by another row. */
+        if (!row->message.reason ||
+            !strstr(row->message.reason, "changed on both sides") ||
+            !is_new_decision(world, number, row))
+            continue;
+        if (world->verbose)
+            printf("%-8s decides about message %" APR_INT64_T_FMT " of %s\n",
+                   sim_schema_node_name(number), row->message.id, row->peer);
+        return sim_world_must(world, "decide", decide(node, row, pool));
+    }
+    return 0;
 }
 
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool)

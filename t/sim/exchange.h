@@ -19,6 +19,10 @@ void sim_exchange_run(sim_world_t *world, const sim_step_t *step);
 /* Retry at NODE all that is parked, as the command does. */
 void sim_exchange_retry(sim_world_t *world, int node);
 
+/* Let a person at NODE decide about the first message that conflict=hold has
+ * parked there. Returns whether there was one. */
+int sim_exchange_decide(sim_world_t *world, int node);
+
 /* Return what moves when messages do, as text. */
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool);
 

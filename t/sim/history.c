@@ -126,7 +126,10 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
         return;
     }
     made = cell(cells, number, NULL);
-    if (column->unique) {
+    if (number == table->match) {
+        made->text = apr_psprintf(draw->pool, "'m%d'", below(draw, 9));
+    }
+    else if (column->unique) {
         made->text = unique_value(draw, step->node);
         if (tag >= 0 && tag < TAGS)
             draw->known[step->table][tag].unique = made->text;
@@ -206,7 +209,8 @@ static void draw_update(draw_t *draw, int node, int session, int number)
                  ? apr_psprintf(draw->pool, "id + %d", 1 + below(draw, 3))
                  : some_key(draw, table));
     for (i = 0; i < table->count; i++)
-        if (chance(draw, 45) || (i == 0 && !step->cells[0]->nelts))
+        if (i != table->match &&
+            (chance(draw, 45) || (i == 0 && !step->cells[0]->nelts)))
             add_value(draw, step, step->cells[0], i, tag);
 }
 
@@ -228,7 +232,7 @@ static void draw_swap(draw_t *draw, int node, int session, int number)
     int tags[3], i, column;
 
     for (column = 0; column < table->count; column++)
-        if (table->columns[column].unique)
+        if (table->columns[column].unique && column != table->match)
             break;
     if (column == table->count || one == other || one >= TAGS || other >= TAGS)
         return;
@@ -258,7 +262,11 @@ static void draw_statement(draw_t *draw, int node, int session)
 {
     int number = below(draw, draw->schema->count);
     int choice = below(draw, 100);
+    int publisher = draw->schema->tables[number].publisher;
 
+    /* Elsewhere nobody writes what only one node publishes. */
+    if (publisher >= 0 && publisher != node)
+        return;
     if (choice < 40 || !draw->tags[number])
         draw_insert(draw, node, session, number);
     else if (choice < 80)

@@ -93,13 +93,14 @@ static void judge_doubles(judge_t *judge, int number)
 }
 
 /* Whether both nodes have the column. */
-static int is_common(const sim_table_t *table, int column, int one, int other)
+static int is_common(const sim_schema_t *schema, const sim_table_t *table,
+                     int column, int one, int other)
 {
     if (column == SIM_COLUMNS)
         return 1;
     return column < table->count &&
-           sim_schema_has(table, &table->columns[column], one) &&
-           sim_schema_has(table, &table->columns[column], other);
+           sim_schema_carries(schema, table, &table->columns[column], one,
+                              other);
 }
 
 /* A reference without a foreign key may outlive its parent. When the parent's
@@ -148,7 +149,7 @@ static void compare_rows(judge_t *judge, const sim_row_t *one,
     if (waits(judge, one->table, one->name))
         return;
     for (i = 0; i <= SIM_COLUMNS; i++)
-        if (is_common(table, i, 0, number) &&
+        if (is_common(judge->world->schema, table, i, 0, number) &&
             strcmp(shown(one->values[i]), shown(other->values[i])) &&
             !may_differ(judge, one, other, i))
             sim_world_fail(
@@ -207,7 +208,8 @@ static int may_be_orphaned(const judge_t *judge, int number)
 }
 
 /* What was inserted is there, or somebody has deleted it; what was deleted is
- * not there, but where a key is used again. */
+ * not there, but where a key is used again, or a person has decided to keep it.
+ */
 static void judge_existence(judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -220,7 +222,8 @@ static void judge_existence(judge_t *judge, const sim_event_t *event)
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
-    if (event->kind == SIM_EVENT_DELETE && row && !sim_schema_is_shared(table))
+    if (event->kind == SIM_EVENT_DELETE && row &&
+        !sim_schema_is_reused(table) && !table->holds)
         sim_world_fail(judge->world, "revived", "%s of %s, deleted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
@@ -288,7 +291,8 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind != SIM_EVENT_UPDATE || !event->after || !row ||
-        !is_common(table, event->column, 0, event->node) ||
+        !is_common(judge->world->schema, table, event->column, 0,
+                   event->node) ||
         (event->column < SIM_COLUMNS &&
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
@@ -360,13 +364,14 @@ static int table_waits(const judge_t *judge, int number)
     return 0;
 }
 
-static int is_equal(const sim_table_t *table, const sim_row_t *one,
-                    const sim_row_t *other, const sim_link_t *link)
+static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
+                    const sim_row_t *one, const sim_row_t *other,
+                    const sim_link_t *link)
 {
     int i;
 
     for (i = 0; i <= SIM_COLUMNS; i++)
-        if (is_common(table, i, link->caller, link->callee) &&
+        if (is_common(schema, table, i, link->caller, link->callee) &&
             strcmp(shown(one->values[i]), shown(other->values[i])))
             return 0;
     return 1;
@@ -386,7 +391,8 @@ static int count_differences(const judge_t *judge, int table,
         const sim_row_t *other = sim_rows_find(theirs, table, row->name);
 
         if (row->table == table)
-            count += !other || !is_equal(&judge->world->schema->tables[table],
+            count += !other || !is_equal(judge->world->schema,
+                                         &judge->world->schema->tables[table],
                                          row, other, link);
     }
     for (i = 0; i < theirs->nelts; i++) {

@@ -129,7 +129,7 @@ static int is_taken(const parked_t *parked)
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
     int i, column;
 
-    if (sim_schema_is_shared(table) && !parked->row &&
+    if (sim_schema_is_reused(table) && !parked->row &&
         sim_rows_find(parked->rows, parked->table, parked->name))
         return 1;
     for (column = 0; column < table->count; column++) {
@@ -223,7 +223,7 @@ static const char *name_of(const parked_t *parked)
     if (sim_schema_is_shared(table))
         return apr_pstrndup(parked->pool, parked->original_id,
                             strcspn(parked->original_id, "\x1f"));
-    return find(parked->body, "tag", parked->pool);
+    return find(parked->body, sim_schema_name(table), parked->pool);
 }
 
 static void look_at(parked_t *parked, const char **cells,

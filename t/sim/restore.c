@@ -63,6 +63,15 @@ void sim_restore_renew(sim_world_t *world)
                            renew(world, i, world->step_pool));
 }
 
+void sim_restore_publish(sim_world_t *world)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes; i++)
+        sim_world_must(world, "publish",
+                       publish(&world->nodes[i], world->step_pool));
+}
+
 /* Number what was committed. A record that has no identity yet when it is saved
  * gets another one after a restore than it had before, and so comes twice: a
  * known limit. */

@@ -11,4 +11,8 @@ void sim_restore(sim_world_t *world, const sim_step_t *step);
  * guide says. */
 void sim_restore_renew(sim_world_t *world);
 
+/* Publish all of all nodes: what they have applied of lost histories is sent
+ * back to those that have lost it. */
+void sim_restore_publish(sim_world_t *world);
+
 #endif

@@ -6,18 +6,12 @@
 
 #include <apr_strings.h>
 
-/* The column by which rows of TABLE are called. */
-static const char *name_column(const sim_table_t *table)
-{
-    return sim_schema_is_shared(table) ? "id" : "tag";
-}
-
 static const char *query(const sim_node_t *node, const sim_table_t *table,
                          apr_pool_t *pool)
 {
     const sim_schema_t *schema = node->schema;
     const char *sql =
-        apr_psprintf(pool, "SELECT t.%s, t.id, t.tag", name_column(table));
+        apr_psprintf(pool, "SELECT t.%s, t.id, t.tag", sim_schema_name(table));
     const char *joins = "";
     int i;
 
@@ -34,7 +28,8 @@ static const char *query(const sim_node_t *node, const sim_table_t *table,
         }
         else {
             parent = &schema->tables[column->parent];
-            sql = apr_psprintf(pool, "%s, p%d.%s", sql, i, name_column(parent));
+            sql = apr_psprintf(pool, "%s, p%d.%s", sql, i,
+                               sim_schema_name(parent));
             joins =
                 apr_psprintf(pool, "%s LEFT JOIN %s AS p%d ON p%d.id = t.%s",
                              joins, parent->name, i, i, column->name);

@@ -26,6 +26,26 @@ int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
     return !table->gone && !column->gone && (column->nodes >> node & 1);
 }
 
+int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column, int one, int other)
+{
+    return sim_schema_has(table, column, one) &&
+           sim_schema_has(table, column, other) &&
+           !(column->except & ((1u << schema->nodes) - 1));
+}
+
+int sim_schema_is_reused(const sim_table_t *table)
+{
+    return sim_schema_is_shared(table) || table->match >= 0;
+}
+
+const char *sim_schema_name(const sim_table_t *table)
+{
+    return sim_schema_is_shared(table) ? "id"
+           : table->match >= 0         ? table->columns[table->match].name
+                                       : "tag";
+}
+
 int sim_schema_is_shared(const sim_table_t *table)
 {
     return table->key == SIM_KEY_TEXT || table->key == SIM_KEY_UUID;
@@ -104,8 +124,7 @@ static void draw_table(draw_t *draw, int number)
                  : key < 70 ? SIM_KEY_REUSED
                  : key < 85 ? SIM_KEY_TEXT
                             : SIM_KEY_UUID;
-    table->options = "";
-    table->match = -1;
+    table->match = table->publisher = table->wins = -1;
     for (i = 1 + sim_random_below(random, 3); i; i--) {
         sim_column_t *column = sim_random_chance(random, 40)
                                    ? add(table, SIM_INTEGER, 'n')
@@ -119,6 +138,53 @@ static void draw_table(draw_t *draw, int number)
         add(table, SIM_TEXT, 'u')->unique = 1;
     for (i = sim_random_below(random, 3); i; i--)
         add_reference(draw, number);
+}
+
+/* Rows of a table with this column are called by its value. */
+static void add_match(sim_table_t *table)
+{
+    sim_column_t *column;
+
+    if (table->count == SIM_COLUMNS || sim_schema_is_shared(table))
+        return;
+    table->match = table->count;
+    column = add(table, SIM_TEXT, 'w');
+    column->unique = column->not_null = 1;
+}
+
+static int has_references(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE)
+            return 1;
+    return 0;
+}
+
+/* What CommunicatorModel says about TABLE. Rows that are kept on one side leave
+ * their children in doubt, so deletes=no is only for tables without any. */
+static void draw_options(sim_schema_t *schema, sim_table_t *table,
+                         sim_random_t *random)
+{
+    int choice = sim_random_below(random, 100), i;
+
+    if (choice < 12)
+        table->wins = sim_random_below(random, schema->nodes);
+    else if (choice < 22)
+        table->holds = 1 + sim_random_below(random, (1 << schema->nodes) - 1);
+    if (sim_random_chance(random, 15))
+        add_match(table);
+    if (schema->nodes == 2 && !has_references(table) &&
+        sim_random_chance(random, 10))
+        table->publisher = sim_random_below(random, 2);
+    table->lists = sim_random_chance(random, 50);
+    for (i = 0; i < table->count; i++)
+        if (!table->columns[i].not_null && i != table->match &&
+            table->columns[i].kind != SIM_REFERENCE &&
+            sim_random_chance(random, 8))
+            table->columns[i].except =
+                1u << sim_random_below(random, schema->nodes);
 }
 
 /* A pair; or three nodes with one of them in the middle, which calls the
@@ -158,6 +224,10 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
         !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
     for (i = 0; i < schema->count; i++)
         draw_table(&draw, i);
+    draw.random = sim_random_begin(seed, "options");
+    if (sim_random_chance(&draw.random, 50))
+        for (i = 0; i < schema->count; i++)
+            draw_options(schema, &schema->tables[i], &draw.random);
 }
 
 static const char *key_type(const sim_schema_t *schema, int node, sim_key_e key)
@@ -273,13 +343,59 @@ apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
     return ddl;
 }
 
+/* except= or only= of TABLE at NODE, or "". */
+static const char *carried(const sim_table_t *table, int node, apr_pool_t *pool)
+{
+    const char *except = "", *only = "id,tag";
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (!sim_schema_has(table, column, node))
+            continue;
+        if (column->except >> node & 1)
+            except = apr_pstrcat(pool, except, *except ? "," : "", column->name,
+                                 NULL);
+        else
+            only = apr_pstrcat(pool, only, ",", column->name, NULL);
+    }
+    if (!*except)
+        return "";
+    return table->lists ? apr_pstrcat(pool, " only=", only, NULL)
+                        : apr_pstrcat(pool, " except=", except, NULL);
+}
+
+/* conflict=NODE changes only what NODE does; others must know it. */
+static const char *options(const sim_schema_t *schema, const sim_table_t *table,
+                           int node, apr_pool_t *pool)
+{
+    const char *text = carried(table, node, pool);
+
+    if (table->publisher >= 0)
+        text =
+            apr_pstrcat(pool, text, " direction=",
+                        table->publisher == node ? "publish" : "receive", NULL);
+    if (table->holds >> node & 1)
+        text = apr_pstrcat(pool, text, " conflict=hold", NULL);
+    else if (table->wins == node || (table->wins >= 0 && schema->nodes == 2))
+        text = apr_pstrcat(
+            pool, text, " conflict=", sim_schema_node_name(table->wins), NULL);
+    if (table->keeps)
+        text = apr_pstrcat(pool, text, " deletes=no", NULL);
+    if (table->match >= 0 && !table->columns[table->match].gone)
+        text = apr_pstrcat(pool, text,
+                           " match=", table->columns[table->match].name, NULL);
+    return text;
+}
+
 static const char *model(const sim_schema_t *schema, int node,
                          const sim_table_t *table, apr_pool_t *pool)
 {
-    const char *line = apr_psprintf(
-        pool, "CommunicatorModel m%s table=%s%s%s", table->name + 1,
-        table->name, sim_schema_is_shared(table) ? " keys=shared" : "",
-        table->options);
+    const char *line = apr_pstrcat(
+        pool, "CommunicatorModel m", table->name + 1, " table=", table->name,
+        sim_schema_is_shared(table) ? " keys=shared" : "",
+        options(schema, table, node, pool), NULL);
     const char *between = " references=";
     int i;
 
@@ -294,9 +410,6 @@ static const char *model(const sim_schema_t *schema, int node,
                             column->parent);
         between = ",";
     }
-    if (table->match >= 0)
-        line = apr_psprintf(pool, "%s match=%s", line,
-                            table->columns[table->match].name);
     return line;
 }
 

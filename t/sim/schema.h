@@ -45,6 +45,7 @@ typedef struct sim_column_t {
     int deferred;               /* its foreign key is checked at the commit */
     sim_rule_e rule[SIM_NODES]; /* by node */
     unsigned nodes;             /* bits: which nodes have it */
+    unsigned except;            /* bits: which nodes do not carry it */
     int gone;                   /* left out by shrinking */
 } sim_column_t;
 
@@ -53,9 +54,13 @@ typedef struct sim_table_t {
     sim_key_e key;
     int count;
     sim_column_t columns[SIM_COLUMNS];
-    const char *options; /* more words of its CommunicatorModel, or "" */
-    int match;           /* a column, or -1 */
-    int gone;            /* left out by shrinking */
+    int match;     /* the column that match= names, or -1 */
+    int publisher; /* the only node that publishes; -1: all do */
+    int wins;      /* the node that conflict= names; -1: newest */
+    int holds;     /* bits: nodes with conflict=hold */
+    int keeps;     /* deletes=no */
+    int lists;     /* only= instead of except= */
+    int gone;      /* left out by shrinking */
 } sim_table_t;
 
 /* Two nodes that exchange messages. All links together are a tree. */
@@ -82,6 +87,17 @@ int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
 
 /* Return whether a node's database is on a server. */
 int sim_schema_is_served(const sim_schema_t *schema);
+
+/* Return whether all nodes carry COLUMN of TABLE, which ONE and OTHER have. */
+int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column, int one, int other);
+
+/* Return whether rows of TABLE are called by what several rows may have, one
+ * after the other: their key, or the column of match=. Else by their tag. */
+int sim_schema_is_reused(const sim_table_t *table);
+
+/* Return the name of the column by which rows of TABLE are called. */
+const char *sim_schema_name(const sim_table_t *table);
 
 /* Return whether both sides use the same keys. */
 int sim_schema_is_shared(const sim_table_t *table);

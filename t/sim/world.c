@@ -14,7 +14,7 @@
 #include "restore.h"
 #include "wire.h"
 
-#define ROUNDS 12 /* after so many nothing may move any more */
+#define ROUNDS 60 /* after so many nothing may move any more */
 
 void sim_world_fail(sim_world_t *world, const char *kind, const char *format,
                     ...)
@@ -141,7 +141,9 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
                           const apr_array_header_t *after)
 {
     const sim_table_t *table = &world->schema->tables[step->table];
-    int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY : SIM_CELL_TAG;
+    int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY
+                 : table->match >= 0         ? table->match
+                                             : SIM_CELL_TAG;
     int i, j;
 
     for (i = 0; step->kind == SIM_REPLACE && i < step->rows; i++)
@@ -239,9 +241,10 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
     case SIM_PUBLISH:
         model = cm_settings_model(node->settings,
                                   apr_psprintf(pool, "m%d", step->table));
-        return model ? cm_publish_all(&count, node->node, model, NULL, NULL,
-                                      NULL, pool)
-                     : NULL;
+        return model && model->publishes
+                   ? cm_publish_all(&count, node->node, model, NULL, NULL, NULL,
+                                    pool)
+                   : NULL;
     case SIM_PURGE:
         return cm_purge_run(&purge, node->node, pool);
     default:
@@ -332,6 +335,19 @@ static void tidy(sim_world_t *world)
     }
     for (i = 0; i < world->schema->nodes; i++)
         sim_exchange_retry(world, i);
+    if (world->restored)
+        sim_restore_publish(world);
+}
+
+/* Let one person decide about one message, if there is any to decide about. */
+static int decide(sim_world_t *world)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes; i++)
+        if (sim_exchange_decide(world, i))
+            return 1;
+    return 0;
 }
 
 /* Exchange until nothing moves. */
@@ -353,6 +369,8 @@ static void settle(sim_world_t *world)
         after = sim_exchange_state(world, world->pool);
         quiet = strcmp(before, after) ? 0 : quiet + 1;
         before = after;
+        if (quiet && decide(world))
+            quiet = 0;
     }
     if (quiet < 1)
         sim_world_fail(world, "restless", "messages moved in the last round");
@@ -366,6 +384,7 @@ static void make_nodes(sim_world_t *world)
     int i, session;
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
+    world->decided = apr_table_make(world->pool, 4);
     world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {
         error = sim_node_make(&world->nodes[i], world->schema, i, world->pool);

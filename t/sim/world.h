@@ -29,6 +29,7 @@ typedef struct sim_world_t {
     apr_array_header_t *rows[SIM_NODES]; /* as last seen; NULL: not known */
     apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
     apr_array_header_t *late; /* requests that arrive later: wire.c */
+    apr_table_t *decided;     /* conflicts that a person has decided */
     int restored;             /* bits: the nodes whose database was restored */
     int denied;               /* a peer was refused because of that */
     int verbose;
