@@ -310,6 +310,20 @@ sub test_command {
         'status warns of a wrong clock');
 }
 
+# A facade that has sent nothing yet begins a new history: its numbers begin far
+# behind what central asks for.
+sub test_nothing_sent {
+    my %nodes = make_nodes('sqlite3');
+    my ($central, $facade) = @nodes{qw(central facade)};
+
+    $central->sync_ok;
+    $facade->sync_ok('epoch', '--new');
+    $central->sync_ok('epoch', '--accept', 'facade');
+    $facade->database->run("insert into posts (title) values ('first')");
+    $central->sync_ok;
+    equal('nothing was sent before', \%nodes, 'first');
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $why = Communicator::Test::Database->missing($driver);
@@ -325,6 +339,7 @@ for my $driver (Communicator::Test::Database->drivers) {
     };
 }
 subtest 'another database' => \&test_confused;
+subtest 'nothing was sent before' => \&test_nothing_sent;
 subtest 'a copy' => \&test_copy;
 subtest 'the command' => \&test_command;
 

@@ -238,12 +238,13 @@ static cm_error_t *read_kind(cm_exchange_t *exchange, pull_t *pull,
 }
 
 /* Number as many messages as the answer has room for, and read them. To number
- * all of a long backlog would take too long. */
+ * all of a long backlog would take too long. Not every number behind the one
+ * asked for is a message: a new history begins far behind the old one. */
 static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
                                   apr_pool_t *pool)
 {
     apr_int64_t last_seq;
-    int stamped;
+    int stamped, tries, empty = 0;
 
     pull->stamping.limit = pull->limits.messages;
     pull->stamping.holds = exchange->gem ? 0 : pull->from - 1;
@@ -251,11 +252,14 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
         stamped = 0;
         pull->stamping.rows = NULL;
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
-        if (last_seq - pull->from + 1 < pull->limits.messages + pull->skip)
+        tries = empty ||
+                last_seq - pull->from + 1 < pull->limits.messages + pull->skip;
+        if (tries)
             CM_TRY(cm_stamp_chunk(&stamped, exchange->node, &pull->stamping,
                                   pool));
         CM_TRY(read_kind(exchange, pull, pool));
-    } while (stamped && !pull->batch->more && !pull->batch->messages->nelts);
+        empty = !pull->batch->more && !pull->batch->messages->nelts;
+    } while (empty && (stamped || !tries));
     if (pull->batch->more)
         return NULL;
     return cm_stamp_is_waiting(&pull->batch->more, exchange->node, pool);
