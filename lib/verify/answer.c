@@ -8,24 +8,6 @@
 #define MOST_RECORDS 8192
 #define MOST_BYTES   (2 * 1024 * 1024)
 
-/* Make of BOUNDS those before UNTIL, and UNTIL. */
-static const apr_array_header_t *cut(const apr_array_header_t *bounds,
-                                     const char *until, apr_pool_t *pool)
-{
-    apr_array_header_t *kept = apr_array_copy(pool, bounds);
-    int i;
-
-    for (i = 0; i < bounds->nelts; i++) {
-        const char *bound = APR_ARRAY_IDX(bounds, i, const char *);
-
-        if (!bound || strcmp(bound, until) >= 0)
-            break;
-    }
-    kept->nelts = i;
-    APR_ARRAY_PUSH(kept, const char *) = until;
-    return kept;
-}
-
 /* Read the stretch asked for, or as much of it as one answer may hold. */
 static cm_error_t *answer_stretch(cm_verify_answer_t *answer,
                                   const cm_verify_t *verify,
@@ -44,7 +26,7 @@ static cm_error_t *answer_stretch(cm_verify_answer_t *answer,
         answer->until = NULL;
     if (answer->until) {
         stretch.until = answer->until;
-        bounds = cut(bounds, answer->until, pool);
+        bounds = cm_verify_read_cut(bounds, answer->until, pool);
     }
     CM_TRY(cm_verify_read_items(&answer->items, verify, &stretch, pool));
     if (question->ask == CM_ASK_ITEMS)
@@ -54,8 +36,8 @@ static cm_error_t *answer_stretch(cm_verify_answer_t *answer,
     return NULL;
 }
 
-/* Return the model that QUESTION is about, or NULL: of one that is only
- * received nothing is sent, so the answer does not even say that it is here. */
+/* Return the model that QUESTION is about, or NULL. A model that is only
+ * received is not sent, so the answer does not even say that it is here. */
 static const cm_model_t *sent_model(const cm_node_t *node,
                                     const cm_verify_question_t *question)
 {
@@ -87,7 +69,7 @@ cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
     CM_TRY(cm_verify_shape_open(&verify, node, peer, question->model,
                                 question->columns, pool));
     if (question->ask == CM_ASK_STATES)
-        return cm_resend_find(&made->states, verify, question->names,
-                              MOST_BYTES, pool);
+        return cm_verify_states(&made->states, verify, question->names,
+                                MOST_BYTES, pool);
     return answer_stretch(made, verify, question, pool);
 }

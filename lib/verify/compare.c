@@ -17,16 +17,14 @@ static int is_full(const cm_verify_report_t *report)
 }
 
 /* Return whether ITEM, a record that only the node NAME has, was never sent: it
- * has no clock. But what another node made has come from there, in the gem's
- * time. */
+ * has no clock. One that another node created came from there, from a gem. */
 static int is_unsent(const cm_verify_item_t *item, const char *origin,
                      const char *name)
 {
     return !item->clock && (!strcmp(origin, name) || !strcmp(origin, "*"));
 }
 
-/* Note that a record differs, as far as its digests HERE and THERE (NULL:
- * not there) tell. */
+/* Note that a record differs; NULL: that side does not have it. */
 static void note(cm_verify_work_t *work, const char *origin,
                  const cm_verify_item_t *here, const cm_verify_item_t *there)
 {
@@ -99,49 +97,67 @@ static apr_array_header_t *one_bound(const char *bound, apr_pool_t *pool)
     return bounds;
 }
 
-/* The answer that a question of this kind must have got. */
-static cm_error_t *incomplete(apr_pool_t *pool)
+static cm_error_t *unfit(apr_pool_t *pool)
 {
     return CM_FAIL(pool, CM_PROTOCOL,
-                   "the peer's answer is not to the question");
+                   "the peer's answer does not fit the question");
 }
 
-/* Compare record by record the STRETCH that differs; HERE from AT on are our
- * records of it. */
+static int is_fit(const cm_verify_answer_t *answer,
+                  const cm_verify_question_t *question)
+{
+    switch (question->ask) {
+    case CM_ASK_SHAPE:
+        return answer->shape != NULL;
+    case CM_ASK_PARTS:
+    case CM_ASK_ITEMS:
+        return (question->ask == CM_ASK_PARTS ? answer->parts
+                                              : answer->items) &&
+               (!answer->until || strcmp(answer->until, question->after) > 0);
+    case CM_ASK_STATES:
+        return answer->states && answer->states->nelts &&
+               answer->states->nelts <= question->names->nelts;
+    case CM_ASK_PUBLISH:
+        return answer->published <= question->names->nelts;
+    }
+    return 0;
+}
+
+cm_error_t *cm_verify_compare_ask(cm_verify_answer_t **answer,
+                                  const cm_verify_work_t *work,
+                                  cm_verify_question_t *question,
+                                  apr_pool_t *pool)
+{
+    question->model = work->report->model;
+    CM_TRY(work->ask(answer, work->baton, question, pool));
+    return is_fit(*answer, question) ? NULL : unfit(pool);
+}
+
+/* Compare STRETCH record by record. HERE from AT on are our records of it. */
 static cm_error_t *compare_part(cm_verify_work_t *work,
                                 const cm_stretch_t *stretch,
                                 const apr_array_header_t *here, int at,
                                 apr_pool_t *scratch_pool)
 {
     cm_verify_question_t question = {.ask = CM_ASK_ITEMS,
-                                     .model = work->report->model,
                                      .columns = work->verify->columns,
                                      .origin = stretch->origin,
                                      .after = stretch->after};
     cm_verify_answer_t *answer;
-    apr_pool_t *iterpool, *other, *swap;
+    apr_pool_t *iterpool;
     int more = 1;
 
     apr_pool_create(&iterpool, scratch_pool);
-    apr_pool_create(&other, scratch_pool); /* question.after lives here */
     while (more && !work->report->too_many) {
         apr_pool_clear(iterpool);
         question.bounds = one_bound(stretch->until, iterpool);
-        CM_TRY(work->ask(&answer, work->baton, &question, iterpool));
-        if (!answer->items)
-            return incomplete(scratch_pool);
+        CM_TRY(cm_verify_compare_ask(&answer, work, &question, iterpool));
         more = answer->until != NULL;
-        if (more && strcmp(answer->until, question.after) <= 0)
-            return incomplete(scratch_pool);
         compare_items(work, stretch->origin, here, &at, answer->items,
                       more ? answer->until : stretch->until);
-        question.after = answer->until;
-        swap = iterpool;
-        iterpool = other;
-        other = swap;
+        question.after = apr_pstrdup(scratch_pool, answer->until);
     }
     apr_pool_destroy(iterpool);
-    apr_pool_destroy(other);
     return NULL;
 }
 
@@ -163,22 +179,8 @@ static apr_array_header_t *make_bounds(const apr_array_header_t *items,
     return bounds;
 }
 
-/* Where the peer ended at UNTIL, so do we. */
-static void cut_bounds(apr_array_header_t *bounds, const char *until)
-{
-    int i;
-
-    for (i = 0; i < bounds->nelts; i++) {
-        const char *bound = APR_ARRAY_IDX(bounds, i, const char *);
-
-        if (!bound || strcmp(bound, until) >= 0)
-            break;
-    }
-    bounds->nelts = i;
-    APR_ARRAY_PUSH(bounds, const char *) = until;
-}
-
-/* Look into the parts of STRETCH, ITEMS here, that THERE has otherwise. */
+/* Compare the parts of STRETCH, with ITEMS here, by their digests; and those
+ * that differ record by record. */
 static cm_error_t *
 compare_parts(cm_verify_work_t *work, const cm_stretch_t *stretch,
               const apr_array_header_t *items, const apr_array_header_t *bounds,
@@ -189,7 +191,7 @@ compare_parts(cm_verify_work_t *work, const cm_stretch_t *stretch,
     int i, at = 0;
 
     if (there->nelts != here->nelts)
-        return incomplete(pool);
+        return unfit(pool);
     for (i = 0; i < here->nelts; i++) {
         const cm_verify_part_t *a = &APR_ARRAY_IDX(here, i, cm_verify_part_t);
         const cm_verify_part_t *b = &APR_ARRAY_IDX(there, i, cm_verify_part_t);
@@ -204,15 +206,14 @@ compare_parts(cm_verify_work_t *work, const cm_stretch_t *stretch,
     return NULL;
 }
 
-/* Compare the next stretch of ORIGIN behind AFTER; *END is where it ended,
- * NULL when it was the last one. */
+/* Compare the next stretch of ORIGIN after AFTER; *END is where it ended, NULL
+ * when it was the last one. */
 static cm_error_t *compare_stretch(const char **end, cm_verify_work_t *work,
                                    const char *origin, const char *after,
                                    apr_pool_t *pool)
 {
     cm_stretch_t stretch = {origin, after, NULL};
     cm_verify_question_t question = {.ask = CM_ASK_PARTS,
-                                     .model = work->report->model,
                                      .columns = work->verify->columns,
                                      .origin = origin,
                                      .after = after};
@@ -224,11 +225,9 @@ static cm_error_t *compare_stretch(const char **end, cm_verify_work_t *work,
     CM_TRY(cm_verify_read_items(&items, work->verify, &stretch, pool));
     bounds = make_bounds(items, stretch.until, pool);
     question.bounds = bounds;
-    CM_TRY(work->ask(&answer, work->baton, &question, pool));
-    if (!answer->parts || (answer->until && strcmp(answer->until, after) <= 0))
-        return incomplete(pool);
+    CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));
     if (answer->until)
-        cut_bounds(bounds, answer->until);
+        bounds = cm_verify_read_cut(bounds, answer->until, pool);
     CM_TRY(compare_parts(work, &stretch, items, bounds, answer->parts, pool));
     *end = APR_ARRAY_IDX(bounds, bounds->nelts - 1, const char *);
     return NULL;
@@ -238,23 +237,19 @@ static cm_error_t *compare_origin(cm_verify_work_t *work, const char *origin,
                                   apr_pool_t *scratch_pool)
 {
     cm_verify_report_t *report = work->report;
-    apr_pool_t *iterpool, *other, *swap;
+    apr_pool_t *iterpool;
     const char *after = "";
 
     apr_pool_create(&iterpool, scratch_pool);
-    apr_pool_create(&other, scratch_pool); /* AFTER lives here */
     while (after && !report->too_many) {
         apr_pool_clear(iterpool);
         CM_TRY(compare_stretch(&after, work, origin, after, iterpool));
         if (work->progress)
             work->progress(work->progress_baton, report->records,
                            report->here->records);
-        swap = iterpool;
-        iterpool = other;
-        other = swap;
+        after = apr_pstrdup(scratch_pool, after);
     }
     apr_pool_destroy(iterpool);
-    apr_pool_destroy(other);
     return NULL;
 }
 
@@ -286,10 +281,10 @@ static apr_array_header_t *join_origins(const cm_verify_report_t *report,
     return once->ids;
 }
 
-/* Learn how the model looks on both sides, and begin the report. */
+/* Find out what the model is on both sides, and begin the report. */
 static cm_error_t *begin(cm_verify_work_t *work, const char *name)
 {
-    cm_verify_question_t question = {.ask = CM_ASK_SHAPE, .model = name};
+    cm_verify_question_t question = {.ask = CM_ASK_SHAPE};
     cm_verify_report_t *report = apr_pcalloc(work->pool, sizeof(*report));
     cm_verify_shape_t *here;
     cm_verify_answer_t *answer;
@@ -299,9 +294,7 @@ static cm_error_t *begin(cm_verify_work_t *work, const char *name)
     report->differences =
         apr_array_make(work->pool, 16, sizeof(cm_difference_t));
     CM_TRY(cm_verify_shape(&here, work->node, name, work->pool));
-    CM_TRY(work->ask(&answer, work->baton, &question, work->pool));
-    if (!answer->shape)
-        return incomplete(work->pool);
+    CM_TRY(cm_verify_compare_ask(&answer, work, &question, work->pool));
     report->here = here;
     report->there = answer->shape;
     report->skipped = obstacle(report->here, report->there);

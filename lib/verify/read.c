@@ -181,3 +181,20 @@ apr_array_header_t *cm_verify_read_parts(const apr_array_header_t *items,
     }
     return parts;
 }
+
+apr_array_header_t *cm_verify_read_cut(const apr_array_header_t *bounds,
+                                       const char *until, apr_pool_t *pool)
+{
+    apr_array_header_t *kept = apr_array_copy(pool, bounds);
+    int i;
+
+    for (i = 0; i < bounds->nelts; i++) {
+        const char *bound = APR_ARRAY_IDX(bounds, i, const char *);
+
+        if (!bound || strcmp(bound, until) >= 0)
+            break;
+    }
+    kept->nelts = i;
+    APR_ARRAY_PUSH(kept, const char *) = until;
+    return kept;
+}

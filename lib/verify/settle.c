@@ -1,5 +1,4 @@
-/* The second look at what differs, and repairing it: see
- * compare.h. */
+/* Comparing again what differs, and repairing it: see compare.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +12,8 @@
 /* Bytes of a value that is shown. */
 #define SHOWN_BYTES 60
 
-/* Records that have been found on both sides, by their names on each: they may
- * bear several, and then be missing under some of them. */
+/* Records that both sides have, by their identities on each side. A record may
+ * have aliases, and then be missing under one of them. */
 typedef struct settling_t {
     cm_verify_work_t *work;
     apr_hash_t *paired_here, *paired_there; /* identity key -> "" */
@@ -27,8 +26,8 @@ static int is_same_value(const cm_value_t *a, const cm_value_t *b)
     return cm_value_compare(*a, *b) == 0;
 }
 
-/* Say whether A and B name the same record of MODEL: one may be another name
- * of it. */
+/* *SAME: A and B are identities of the same record of MODEL; one may be an
+ * alias. */
 static cm_error_t *compare_names(int *same, const cm_verify_work_t *work,
                                  const cm_model_t *model, const cm_value_t *a,
                                  const cm_value_t *b, apr_pool_t *pool)
@@ -50,7 +49,7 @@ static cm_error_t *compare_names(int *same, const cm_verify_work_t *work,
     return NULL;
 }
 
-/* Return VALUE as it is shown; of a reference the name. */
+/* Return VALUE as it is shown; a reference as ORIGIN/ID. */
 static const char *shown(const cm_verify_column_t *column,
                          const cm_value_t *value, apr_pool_t *pool)
 {
@@ -69,12 +68,12 @@ static const char *shown(const cm_verify_column_t *column,
                        NULL);
 }
 
-/* Find the columns in which HERE and THERE differ, and who has the newer
+/* Find the columns in which HERE and THERE differ, and which side has the newer
  * value. */
 static cm_error_t *compare_values(cm_difference_t *difference,
                                   const cm_verify_work_t *work,
-                                  const cm_resend_t *here,
-                                  const cm_resend_t *there,
+                                  const cm_verify_state_t *here,
+                                  const cm_verify_state_t *there,
                                   apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *columns = work->verify->columns;
@@ -110,15 +109,17 @@ static cm_error_t *compare_values(cm_difference_t *difference,
     return NULL;
 }
 
-static void pair(apr_hash_t *paired, const cm_resend_t *state, apr_pool_t *pool)
+static void pair(apr_hash_t *paired, const cm_verify_state_t *state,
+                 apr_pool_t *pool)
 {
     apr_hash_set(paired, cm_identity_key(state->identity, pool),
                  APR_HASH_KEY_STRING, "");
 }
 
-/* Return whether the record has changed since it WAS there with CLOCK, or was
- * not. One of the gem's time has no clock until somebody changes it. */
-static int has_changed(const cm_resend_t *state, int was, apr_int64_t clock)
+/* Return whether the record has changed since it was there (WAS) with CLOCK, or
+ * was not there. One from a gem has no clock until it is changed. */
+static int has_changed(const cm_verify_state_t *state, int was,
+                       apr_int64_t clock)
 {
     if (was)
         return state->clock != clock;
@@ -126,12 +127,13 @@ static int has_changed(const cm_resend_t *state, int was, apr_int64_t clock)
            !strcmp(state->identity.original_id, state->asked.original_id);
 }
 
-/* A record that only one side has, the one of PRESENT; the other one says
- * ABSENT. With deletes=no a delete there leaves no more than a name. */
+/* Only one side has the record: PRESENT is its state there, ABSENT its state on
+ * the other side. With deletes=no a delete leaves only a mapping. */
 static void settle_missing(cm_difference_t *difference,
                            const cm_verify_work_t *work,
-                           const cm_resend_t *present,
-                           const cm_resend_t *absent, cm_verdict_kind_e kind)
+                           const cm_verify_state_t *present,
+                           const cm_verify_state_t *absent,
+                           cm_verdict_kind_e kind)
 {
     const cm_verify_report_t *report = work->report;
     int deletes = report->here->deletes && report->there->deletes;
@@ -149,9 +151,10 @@ static void settle_missing(cm_difference_t *difference,
         apr_pstrdup(work->pool, present->identity.original_id);
 }
 
-/* Say what DIFFERENCE is, now that the states of both sides are known. */
+/* Set the kind of DIFFERENCE from the states of both sides. */
 static cm_error_t *settle_one(settling_t *settling, cm_difference_t *difference,
-                              const cm_resend_t *here, const cm_resend_t *there,
+                              const cm_verify_state_t *here,
+                              const cm_verify_state_t *there,
                               apr_pool_t *scratch_pool)
 {
     const cm_verify_work_t *work = settling->work;
@@ -191,7 +194,6 @@ static cm_error_t *settle_some(int *count, settling_t *settling, int first,
     const apr_array_header_t *differences = work->report->differences;
     apr_array_header_t *here, *names;
     cm_verify_question_t question = {.ask = CM_ASK_STATES,
-                                     .model = work->report->model,
                                      .columns = work->verify->columns};
     cm_verify_answer_t *answer;
     int i;
@@ -200,29 +202,26 @@ static cm_error_t *settle_some(int *count, settling_t *settling, int first,
     for (i = first; i < differences->nelts && i < first + BATCH_RECORDS; i++)
         APR_ARRAY_PUSH(names, cm_identity_t) =
             APR_ARRAY_IDX(differences, i, cm_difference_t).identity;
-    CM_TRY(cm_resend_find(&here, work->verify, names, BATCH_BYTES, pool));
+    CM_TRY(cm_verify_states(&here, work->verify, names, BATCH_BYTES, pool));
     names->nelts = here->nelts;
     question.names = names;
-    CM_TRY(work->ask(&answer, work->baton, &question, pool));
-    if (!answer->states || !answer->states->nelts ||
-        answer->states->nelts > names->nelts)
-        return CM_FAIL(pool, CM_PROTOCOL,
-                       "the peer's answer is not to the question");
+    CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));
     for (i = 0; i < answer->states->nelts; i++) {
-        cm_resend_t *there = &APR_ARRAY_IDX(answer->states, i, cm_resend_t);
+        cm_verify_state_t *there =
+            &APR_ARRAY_IDX(answer->states, i, cm_verify_state_t);
 
         there->asked = APR_ARRAY_IDX(names, i, cm_identity_t);
         if (!there->identity.origin || !there->identity.original_id)
             there->identity = there->asked;
         CM_TRY(settle_one(
             settling, &APR_ARRAY_IDX(differences, first + i, cm_difference_t),
-            &APR_ARRAY_IDX(here, i, cm_resend_t), there, pool));
+            &APR_ARRAY_IDX(here, i, cm_verify_state_t), there, pool));
     }
     *count = answer->states->nelts;
     return NULL;
 }
 
-/* A record that is missing under one name may be there under another. */
+/* A record that is missing under one identity may be there under an alias. */
 static void settle_names(settling_t *settling)
 {
     const cm_verify_report_t *report = settling->work->report;
@@ -244,7 +243,7 @@ static void settle_names(settling_t *settling)
     }
 }
 
-/* Return how many rows SHAPE has that are of records. */
+/* Return how many rows of SHAPE have a mapping. */
 static apr_int64_t rows_of(const cm_verify_shape_t *shape)
 {
     return shape->rows - shape->unpublished;
@@ -256,15 +255,14 @@ static int is_as_before(const cm_verify_shape_t *before,
     return before->rows == now->rows && before->unpublished == now->unpublished;
 }
 
-/* Compare how many rows both sides have: two rows of one record on one side
- * have the same values, and would not be noticed. While anything moves, the
- * numbers say nothing. */
+/* Compare how many rows both sides have: otherwise two rows of one record would
+ * go unnoticed, for they have the same values. While anything changes, the
+ * numbers mean nothing. */
 static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
 {
     cm_verify_report_t *report = work->report;
     const int *counts = report->counts;
-    cm_verify_question_t question = {.ask = CM_ASK_SHAPE,
-                                     .model = report->model};
+    cm_verify_question_t question = {.ask = CM_ASK_SHAPE};
     apr_int64_t extra = rows_of(report->here) - rows_of(report->there) -
                         report->unsent_here + report->unsent_there -
                         counts[CM_RECORD_MISSING_THERE] +
@@ -277,8 +275,8 @@ static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
         counts[CM_RECORD_KEPT])
         return NULL;
     CM_TRY(cm_verify_shape(&here, work->node, report->model, pool));
-    CM_TRY(work->ask(&answer, work->baton, &question, pool));
-    if (answer->shape && is_as_before(report->here, here) &&
+    CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));
+    if (is_as_before(report->here, here) &&
         is_as_before(report->there, answer->shape))
         report->extra = extra;
     return NULL;
@@ -309,18 +307,14 @@ static cm_error_t *publish(cm_verify_work_t *work,
                            apr_pool_t *pool)
 {
     cm_verify_report_t *report = work->report;
-    cm_verify_question_t question = {
-        .ask = CM_ASK_PUBLISH, .model = report->model, .names = names};
+    cm_verify_question_t question = {.ask = CM_ASK_PUBLISH, .names = names};
     cm_verify_answer_t *answer;
     apr_int64_t published;
 
     if (!names->nelts)
         return NULL;
     if (there) {
-        CM_TRY(work->ask(&answer, work->baton, &question, pool));
-        if (answer->published > names->nelts)
-            return CM_FAIL(pool, CM_PROTOCOL,
-                           "the peer's answer is not to the question");
+        CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));
         report->repairs_there += (int)answer->published;
         return NULL;
     }
@@ -330,7 +324,7 @@ static cm_error_t *publish(cm_verify_work_t *work,
     return NULL;
 }
 
-/* Whether a record of that kind is to be sent again. */
+/* Return whether DIFFERENCE is repaired by sending the record again. */
 static int is_repaired(const cm_difference_t *difference)
 {
     return difference->kind == CM_RECORD_DIFFERS ||
@@ -338,15 +332,16 @@ static int is_repaired(const cm_difference_t *difference)
            difference->kind == CM_RECORD_MISSING_THERE;
 }
 
-/* Return whether DIFFERENCE is one of a record that only one side has, and not
- * because it was deleted: then the other side may have lost it (a restore), or
- * have removed it where no trigger sees that (TRUNCATE). */
+/* Return whether only one side has the record, although no delete is known: the
+ * other side may have lost it (a restore), or removed it without a trigger
+ * (TRUNCATE). */
 static int is_one_sided(const cm_difference_t *difference)
 {
     return difference->kind != CM_RECORD_DIFFERS && !difference->deleted;
 }
 
-/* Return whether DIFFERENCE may be repaired, FROM being right; else count. */
+/* Return whether DIFFERENCE may be repaired when FROM is right; else count it.
+ */
 static int is_decided(cm_verify_work_t *work, const cm_difference_t *difference,
                       const char *from)
 {

@@ -1,4 +1,4 @@
-/* What a model looks like on each side: see verify.h. */
+/* A model as it is on each side: see verify.h. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -8,8 +8,8 @@
 #include "outbox/stamp.h"
 #include "verify/verify.h"
 
-/* Return whether the peer may know of COLUMN: the key is the record's name,
- * or is none of the peer's business. */
+/* Return whether COLUMN is compared. The key is not: it is the identity, or
+ * differs from node to node. */
 static int is_compared(const cm_table_t *table, const cm_column_t *column)
 {
     return column && column->carried && !column->generated &&
@@ -51,7 +51,8 @@ static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
     return NULL;
 }
 
-/* A record that was inserted just now has a message, and no name yet. */
+/* Count the records that were never sent. One that was inserted just now has a
+ * message, and no mapping yet. */
 static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
                                      const cm_table_t *table, apr_pool_t *pool)
 {
@@ -74,7 +75,7 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
 }
 
 /* Where the database may hide rows from us, count the records that it hides:
- * those that have a name, and no row to be seen. */
+ * those that have a mapping, but no row that we see. */
 static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
                                 const cm_table_t *table, apr_pool_t *pool)
 {

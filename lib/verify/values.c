@@ -1,4 +1,4 @@
-/* Reading the values of records, set by set: see verify.h. */
+/* Reading the values of many records at a time: see verify.h. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -10,7 +10,7 @@
 #include "outbox/missing.h"
 #include "verify/verify.h"
 
-/* Records are read in steps of so many bytes, or so many records. */
+/* Records are read in steps of about so many bytes, at most so many records. */
 #define STEP_BYTES   (1024 * 1024)
 #define STEP_FIRST   16
 #define STEP_RECORDS 512
@@ -29,8 +29,8 @@ int cm_verify_values_pace(int count, apr_size_t bytes)
     return (int)fit < 4 * count ? (int)fit : 4 * count;
 }
 
-/* Give those of LOCAL_IDS that stand there for the second time what the first
- * has: a record may be asked for by several names. */
+/* Let LOCAL_IDS that stand there twice share their values: a record may be
+ * asked for by several identities. */
 static void share_values(cm_value_t **values, const char *const *local_ids,
                          int count, apr_pool_t *pool)
 {
@@ -72,12 +72,14 @@ static cm_error_t *read_capture(cm_value_t **values, const cm_verify_t *verify,
     return NULL;
 }
 
-/* Give the keys of the identities of the records IDS of MODEL: id -> const
- * char *. Those that nothing has named yet have the name that they will get;
- * those that are not here, to which a reference is sent as null, have none. */
-static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
-                                const cm_model_t *model,
-                                const apr_array_header_t *ids, apr_pool_t *pool)
+/* Find the identities of the records IDS of MODEL: id -> cm_identity_key(). A
+ * record without a mapping has the identity that it will get. One that is not
+ * here has none: a reference to it is sent as null. */
+static cm_error_t *identify_records(apr_hash_t **keys,
+                                    const cm_verify_t *verify,
+                                    const cm_model_t *model,
+                                    const apr_array_header_t *ids,
+                                    apr_pool_t *pool)
 {
     apr_array_header_t *unmapped = apr_array_make(pool, 4, sizeof(char *));
     apr_array_header_t *present;
@@ -114,11 +116,11 @@ static cm_error_t *name_records(apr_hash_t **keys, const cm_verify_t *verify,
     return NULL;
 }
 
-/* Put names in the place of the ids that column PLACE of ROWS has. */
-static cm_error_t *name_references(cm_value_t **rows, int count,
-                                   const cm_verify_t *verify,
-                                   const cm_model_t *model, int place,
-                                   apr_pool_t *pool)
+/* Replace the ids in column PLACE of ROWS by identities. */
+static cm_error_t *identify_references(cm_value_t **rows, int count,
+                                       const cm_verify_t *verify,
+                                       const cm_model_t *model, int place,
+                                       apr_pool_t *pool)
 {
     cm_id_set_t *ids = cm_id_set_create(count, pool);
     apr_hash_t *keys;
@@ -132,7 +134,7 @@ static cm_error_t *name_references(cm_value_t **rows, int count,
         if (id)
             cm_id_set_add(ids, id);
     }
-    CM_TRY(name_records(&keys, verify, model, ids->ids, pool));
+    CM_TRY(identify_records(&keys, verify, model, ids->ids, pool));
     for (i = 0; i < count; i++) {
         cm_value_t *value = rows[i] ? &rows[i][place] : NULL;
         const char *key;
@@ -146,7 +148,7 @@ static cm_error_t *name_references(cm_value_t **rows, int count,
     return NULL;
 }
 
-/* Put the values of ROWS into the form in which they are compared. */
+/* Bring the values of ROWS into the form in which they are compared. */
 static cm_error_t *form_values(cm_value_t **rows, int count,
                                const cm_verify_t *verify, apr_pool_t *pool)
 {
@@ -162,7 +164,8 @@ static cm_error_t *form_values(cm_value_t **rows, int count,
                 : NULL;
 
         if (model) {
-            CM_TRY(name_references(rows, count, verify, model, place, pool));
+            CM_TRY(
+                identify_references(rows, count, verify, model, place, pool));
             continue;
         }
         for (i = 0; i < count; i++)

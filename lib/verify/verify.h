@@ -1,12 +1,12 @@
 /* Verifying: do both sides hold the same records?
  *
  * Records are compared by identity, model by model and origin by origin. The
- * ids of an origin, in the order of their bytes, are cut into stretches and
- * these into parts. Each side computes a digest per part, from values that
- * are read in bounded chunks; where a part differs, digests per record are
- * compared, and where a record differs its values. This file is what both
- * sides do; wire.h is how they talk about it, compare.h
- * the side that asks. */
+ * ids of an origin, in the order of their bytes, are cut into stretches, and
+ * these into parts. Each side computes a digest per part, from values that are
+ * read in bounded chunks. Where a part differs, digests per record are
+ * compared, and where a record differs, its values. This file is what both
+ * sides do; wire.h is what they send each other, compare.h what the asking side
+ * does. */
 #ifndef CM_VERIFY_H
 #define CM_VERIFY_H
 
@@ -23,17 +23,18 @@ typedef struct cm_verify_column_t {
     cm_like_e like;
 } cm_verify_column_t;
 
-/* What one side says of a model. */
+/* A model on one side. */
 typedef struct cm_verify_shape_t {
-    int known; /* it is configured there; else nothing below is set */
+    int known; /* it is configured; else nothing below is set */
     int receives, publishes, deletes, shared_keys;
-    apr_int64_t records;         /* names of records that are alive */
-    apr_int64_t unpublished;     /* records without a name, never sent */
-    apr_int64_t rows;            /* of the table, as we see it; -1: not known */
-    int filtered;                /* row level security may hide some from us */
-    apr_int64_t hidden;          /* records with a name that it hides */
-    apr_array_header_t *columns; /* cm_verify_column_t: what is carried */
-    apr_array_header_t *origins; /* const char *: who made records of it */
+    apr_int64_t records;     /* mappings of records that are alive */
+    apr_int64_t unpublished; /* records without a mapping, never sent */
+    apr_int64_t rows;        /* of the table that we can see; -1: not known */
+    int filtered;            /* row level security may hide some from us */
+    apr_int64_t hidden;      /* records with a mapping that it hides */
+    apr_array_header_t *columns; /* cm_verify_column_t: those that are sent */
+    apr_array_header_t
+        *origins; /* const char *: nodes that created records of it */
 } cm_verify_shape_t;
 
 /* A model that is being verified. Values of references are the keys
@@ -43,15 +44,16 @@ typedef struct cm_verify_t {
     const char *peer;
     const cm_table_t *table;
     const apr_array_header_t *columns; /* cm_verify_column_t: those compared */
-    apr_hash_t *places;                /* name -> int *: among them */
+    apr_hash_t *places;                /* name -> int *: position among them */
 } cm_verify_t;
 
-/* The ids of ORIGIN behind AFTER ("": all) up to UNTIL (NULL: all). */
+/* The ids of ORIGIN after AFTER ("": from the first) up to UNTIL (NULL: to the
+ * last). */
 typedef struct cm_stretch_t {
     const char *origin, *after, *until;
 } cm_stretch_t;
 
-/* A number of 128 bits; those of a part's records are added up, so that
+/* A number of 128 bits. The digests of a part's records are added up, so that
  * their order does not matter. */
 typedef struct cm_digest_t {
     apr_uint64_t high, low;
@@ -68,28 +70,28 @@ typedef struct cm_verify_part_t {
     cm_digest_t digest;
 } cm_verify_part_t;
 
-/* One record, asked for by a name. */
-typedef struct cm_resend_t {
+/* What one side knows about a record. */
+typedef struct cm_verify_state_t {
     cm_identity_t asked;
-    cm_identity_t identity; /* its first name here; origin NULL: unknown */
+    cm_identity_t identity; /* the one that stays here; origin NULL: unknown */
     apr_int64_t clock, deleted_at;
     int pending;              /* messages of it are under way or parked */
-    int parked;               /* they are parked, here or on their way */
+    int parked;               /* a message of it is parked or withheld */
     const cm_value_t *values; /* by column; NULL: it is not here */
     const apr_int64_t *clocks;
-} cm_resend_t;
+} cm_verify_state_t;
 
 /* --- shape.c --- */
 
-/* Say what the model NAME looks like here; what was committed is stamped
- * first. Fails as cm_node_table(). */
+/* Describe the model NAME as it is here; what was committed is stamped first.
+ * Fails as cm_node_table(). */
 cm_error_t *cm_verify_shape(cm_verify_shape_t **shape, cm_node_t *node,
                             const char *name,
                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* Return the columns (cm_verify_column_t) that both shapes have, with what
- * counts as equal in them; *LEFT_OUT gets the names (const char *) of those
- * that only one has, or that refer to different models. */
+/* Return the columns (cm_verify_column_t) that both sides have, with what
+ * counts as equal in them. *LEFT_OUT: the names (const char *) of those that
+ * only one side has, or that refer to different models. */
 apr_array_header_t *cm_verify_shape_common(apr_array_header_t **left_out,
                                            const cm_verify_shape_t *here,
                                            const cm_verify_shape_t *there,
@@ -104,27 +106,26 @@ cm_error_t *cm_verify_shape_open(cm_verify_t **verify, cm_node_t *node,
 
 /* --- values.c --- */
 
-/* Read the records with COUNT LOCAL_IDS: (*ROWS)[i] has their values by
- * column, or is NULL where there is no such record. *BYTES: read in all. */
+/* Read the records with COUNT LOCAL_IDS: (*ROWS)[i] has the values by column,
+ * or is NULL where there is no such record. *BYTES: how much was read. */
 cm_error_t *cm_verify_values(const cm_value_t ***rows, apr_size_t *bytes,
                              const cm_verify_t *verify,
                              const char *const *local_ids, int count,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return how many records to read next when COUNT were BYTES; 0 of 0 for the
- * first time. */
+/* Return how many records to read next, when COUNT records took BYTES; both are
+ * 0 the first time. */
 int cm_verify_values_pace(int count, apr_size_t bytes);
 
 /* --- read.c --- */
 
-/* Give the id of the COUNT-th record of STRETCH, *BOUND; NULL when there are
- * fewer. Ids stand in the order of their bytes in every database: their column
- * is binary. */
+/* Find the id of the COUNT-th record of STRETCH: *BOUND, NULL when there are
+ * fewer. Every database sorts ids by their bytes: the column is binary. */
 cm_error_t *cm_verify_read_bound(const char **bound, const cm_verify_t *verify,
                                  const cm_stretch_t *stretch, int count,
                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Give the records of STRETCH, which the caller keeps short, with their
+/* Read the records of STRETCH, which the caller keeps short, with their
  * digests: cm_verify_item_t, sorted by the bytes of their ids. */
 cm_error_t *cm_verify_read_items(apr_array_header_t **items,
                                  const cm_verify_t *verify,
@@ -132,19 +133,23 @@ cm_error_t *cm_verify_read_items(apr_array_header_t **items,
                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Sum ITEMS up: a cm_verify_part_t for each of BOUNDS (const char *, the last
- * may be NULL), of the items up to it. */
+ * may be NULL: no end), of the items up to it. */
 apr_array_header_t *cm_verify_read_parts(const apr_array_header_t *items,
                                          const apr_array_header_t *bounds,
                                          apr_pool_t *pool);
 
-/* --- resend.c --- */
+/* Return those of BOUNDS that are before UNTIL, and UNTIL. */
+apr_array_header_t *cm_verify_read_cut(const apr_array_header_t *bounds,
+                                       const char *until, apr_pool_t *pool);
 
-/* Say what is here of the records NAMES (cm_identity_t), from the first on:
- * cm_resend_t, at least one, and not many more than MOST bytes. What
- * was committed is stamped first. */
-cm_error_t *cm_resend_find(apr_array_header_t **states,
-                           const cm_verify_t *verify,
-                           const apr_array_header_t *names, apr_size_t most,
-                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
+/* --- states.c --- */
+
+/* Read the states of the records NAMES (cm_identity_t), from the first on:
+ * cm_verify_state_t, at least one, and not many more than MOST bytes. What was
+ * committed is stamped first. */
+cm_error_t *cm_verify_states(apr_array_header_t **states,
+                             const cm_verify_t *verify,
+                             const apr_array_header_t *names, apr_size_t most,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 #endif

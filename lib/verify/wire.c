@@ -14,8 +14,8 @@
 #define DIGITS      32
 #define HALF_DIGITS 16
 
-/* Elements that a peer may send. We ask for 256 names and for 16 parts; nobody
- * reads more than 8192 records for one answer. */
+/* Elements that a peer may send. We ask for 256 names and for 16 parts, and an
+ * answer is about 8192 records at most. */
 #define MOST_NAMES   1024
 #define MOST_BOUNDS  10000
 #define MOST_ITEMS   65536
@@ -60,7 +60,7 @@ static int read_digest(void *field, cm_json_t *json, const void *baton)
     return 1;
 }
 
-static const cm_json_own_t digest = {write_digest, read_digest};
+static const cm_json_own_t own_digest = {write_digest, read_digest};
 
 /* Values and clocks of a state, as many as the question has columns: BATON. */
 static void write_values(cm_buffer_t *json, const char *name, const void *field,
@@ -98,7 +98,7 @@ static int read_values(void *field, cm_json_t *json, const void *baton)
     return !json->problem && list->nelts == columns;
 }
 
-static const cm_json_own_t values = {write_values, read_values};
+static const cm_json_own_t own_values = {write_values, read_values};
 
 static void write_clocks(cm_buffer_t *json, const char *name, const void *field,
                          const void *baton)
@@ -131,7 +131,7 @@ static int read_clocks(void *field, cm_json_t *json, const void *baton)
     return !json->problem && list->nelts == columns;
 }
 
-static const cm_json_own_t clocks = {write_clocks, read_clocks};
+static const cm_json_own_t own_clocks = {write_clocks, read_clocks};
 
 /* A list of texts. */
 static const cm_json_member_t text_members[] = {
@@ -209,7 +209,7 @@ static const cm_json_member_t shape_members[] = {
      .object = &origin_object, .most = MOST_ORIGINS},
     {.name = NULL}};
 
-/* What a peer may leave out of a shape. */
+/* Set what a peer may leave out of a shape. */
 static void begin_shape(void *object, apr_pool_t *pool)
 {
     cm_verify_shape_t *shape = object;
@@ -226,31 +226,36 @@ static const cm_json_object_t shape_object = {.members = shape_members,
 
 static const cm_json_member_t part_members[] = {
     {CM_JSON_MEMBER("count", NUMBER, cm_verify_part_t, count)},
-    {CM_JSON_MEMBER("digest", OWN, cm_verify_part_t, digest), .own = &digest},
+    {CM_JSON_MEMBER("digest", OWN, cm_verify_part_t, digest),
+     .own = &own_digest},
     {.name = NULL}};
 static const cm_json_object_t part_object = {.members = part_members,
                                              .size = sizeof(cm_verify_part_t)};
 
 static const cm_json_member_t item_members[] = {
     {CM_JSON_MEMBER("id", TEXT, cm_verify_item_t, original_id), .needed = 1},
-    {CM_JSON_MEMBER("digest", OWN, cm_verify_item_t, digest), .own = &digest},
+    {CM_JSON_MEMBER("digest", OWN, cm_verify_item_t, digest),
+     .own = &own_digest},
     {CM_JSON_MEMBER("clock", NUMBER, cm_verify_item_t, clock)},
     {.name = NULL}};
 static const cm_json_object_t item_object = {.members = item_members,
                                              .size = sizeof(cm_verify_item_t)};
 
 static const cm_json_member_t state_members[] = {
-    {CM_JSON_MEMBER("origin", TEXT, cm_resend_t, identity.origin)},
-    {CM_JSON_MEMBER("original_id", TEXT, cm_resend_t, identity.original_id)},
-    {CM_JSON_MEMBER("clock", NUMBER, cm_resend_t, clock)},
-    {CM_JSON_MEMBER("deleted", NUMBER, cm_resend_t, deleted_at)},
-    {CM_JSON_MEMBER("pending", FLAG, cm_resend_t, pending)},
-    {CM_JSON_MEMBER("parked", FLAG, cm_resend_t, parked)},
-    {CM_JSON_MEMBER("clocks", OWN, cm_resend_t, clocks), .own = &clocks},
-    {CM_JSON_MEMBER("values", OWN, cm_resend_t, values), .own = &values},
+    {CM_JSON_MEMBER("origin", TEXT, cm_verify_state_t, identity.origin)},
+    {CM_JSON_MEMBER("original_id", TEXT, cm_verify_state_t,
+                    identity.original_id)},
+    {CM_JSON_MEMBER("clock", NUMBER, cm_verify_state_t, clock)},
+    {CM_JSON_MEMBER("deleted", NUMBER, cm_verify_state_t, deleted_at)},
+    {CM_JSON_MEMBER("pending", FLAG, cm_verify_state_t, pending)},
+    {CM_JSON_MEMBER("parked", FLAG, cm_verify_state_t, parked)},
+    {CM_JSON_MEMBER("clocks", OWN, cm_verify_state_t, clocks),
+     .own = &own_clocks},
+    {CM_JSON_MEMBER("values", OWN, cm_verify_state_t, values),
+     .own = &own_values},
     {.name = NULL}};
-static const cm_json_object_t state_object = {.members = state_members,
-                                              .size = sizeof(cm_resend_t)};
+static const cm_json_object_t state_object = {
+    .members = state_members, .size = sizeof(cm_verify_state_t)};
 
 static const cm_json_member_t answer_members[] = {
     {CM_JSON_MEMBER("shape", STRUCT, cm_verify_answer_t, shape),

@@ -1,17 +1,16 @@
 /* Questions of one side about records, and the answers of the other
- * (docs/wire.md, "Verifying"). A question changes nothing, but for
- * CM_ASK_PUBLISH. */
+ * (docs/wire.md, "Verifying"). Only CM_ASK_PUBLISH changes anything. */
 #ifndef CM_VERIFY_WIRE_H
 #define CM_VERIFY_WIRE_H
 
 #include "verify/verify.h"
 
 typedef enum cm_ask_e {
-    CM_ASK_SHAPE,  /* what the model looks like */
+    CM_ASK_SHAPE,  /* what the model is there */
     CM_ASK_PARTS,  /* a digest for each part of a stretch */
     CM_ASK_ITEMS,  /* a digest for each record of a stretch */
     CM_ASK_STATES, /* the values of some records */
-    CM_ASK_PUBLISH /* send some records again */
+    CM_ASK_PUBLISH /* publish some records again */
 } cm_ask_e;
 
 typedef struct cm_verify_question_t {
@@ -19,19 +18,19 @@ typedef struct cm_verify_question_t {
     const char *model;
     const apr_array_header_t *columns; /* cm_verify_column_t: name, like */
     const char *origin, *after;
-    const apr_array_header_t *bounds; /* const char *: where the parts end; of
-                                         ITEMS only one. NULL: no end */
+    const apr_array_header_t *bounds; /* const char *: where the parts end,
+                                         NULL: no end; for ITEMS only one */
     const apr_array_header_t *names;  /* cm_identity_t */
 } cm_verify_question_t;
 
-/* What it did not say is NULL or 0. */
+/* What was not asked for is NULL or 0. */
 typedef struct cm_verify_answer_t {
     cm_verify_shape_t *shape;
     apr_array_header_t *parts;  /* cm_verify_part_t */
     apr_array_header_t *items;  /* cm_verify_item_t */
-    apr_array_header_t *states; /* cm_resend_t: maybe not all */
-    const char *until; /* PARTS, ITEMS: there were too many records, the last
-                          part ends here; NULL: all was answered */
+    apr_array_header_t *states; /* cm_verify_state_t: not always all */
+    const char *until; /* PARTS, ITEMS: there were too many records, and the
+                          last part ends here; NULL: this is all */
     apr_int64_t published;
 } cm_verify_answer_t;
 
@@ -52,7 +51,7 @@ cm_error_t *cm_verify_wire_read_answer(cm_verify_answer_t **answer,
                                        int columns,
                                        apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Answer QUESTION of PEER. Tells only what the peer is sent: fails with
+/* Answer QUESTION of PEER, only about what is sent to it. Fails with
  * CM_NOT_FOUND when there is no such model, or it is only received; with
  * CM_MALFORMED when a column is not sent; and as what it does. */
 cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,

@@ -1,4 +1,4 @@
-/* What is here of some records, and sending them again: see verify.h. */
+/* The states of records, one by one: see verify.h. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -9,11 +9,11 @@
 #include "outbox/publish.h"
 #include "verify/verify.h"
 
-/* A longer queue is not looked through: any record may be under way. */
+/* A longer queue is not read: then any record may be under way. */
 #define MOST_PENDING 10000
 
-/* Add the records that SQL finds, as keys, to PENDING; *TOO_MANY when there
- * are more than can be kept. */
+/* Add the identities that SQL finds to PENDING; *TOO_MANY when there are more
+ * than MOST_PENDING. */
 static cm_error_t *add_pending(apr_hash_t *pending, int *too_many,
                                const cm_verify_t *verify, const char *sql,
                                apr_pool_t *pool)
@@ -38,9 +38,9 @@ static cm_error_t *add_pending(apr_hash_t *pending, int *too_many,
     return NULL;
 }
 
-/* Find the records of which messages are on their way to the peer; *PENDING is
- * NULL when they are too many. In *PARKED those of which the peer's messages
- * are parked here, or ours are held back from it. */
+/* Find the records with messages on their way to the peer: *PENDING, NULL when
+ * they are too many. *PARKED: those with messages of the peer that are parked
+ * here, or with messages of ours that are withheld from it. */
 static cm_error_t *find_pending(apr_hash_t **pending, apr_hash_t **parked,
                                 const cm_verify_t *verify, apr_pool_t *pool)
 {
@@ -87,7 +87,7 @@ static int is_pending(apr_hash_t *pending, cm_identity_t identity,
                                     APR_HASH_KEY_STRING);
 }
 
-static void begin_state(cm_resend_t *state, const cm_verify_t *verify,
+static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
                         cm_identity_t asked, apr_hash_t *found,
                         apr_hash_t *pending, apr_hash_t *parked,
                         apr_pool_t *pool)
@@ -117,8 +117,8 @@ static void begin_state(cm_resend_t *state, const cm_verify_t *verify,
     state->clocks = clocks;
 }
 
-/* Read the values of the records of STATES from FIRST on, COUNT of them;
- * FOUND: their mappings. */
+/* Read the values of COUNT records of STATES from FIRST on; FOUND: their
+ * mappings. */
 static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
                               const cm_verify_t *verify, apr_hash_t *found,
                               int first, int count, apr_pool_t *pool)
@@ -129,7 +129,8 @@ static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
     int i, asked = 0;
 
     for (i = first; i < first + count; i++) {
-        const cm_resend_t *state = &APR_ARRAY_IDX(states, i, cm_resend_t);
+        const cm_verify_state_t *state =
+            &APR_ARRAY_IDX(states, i, cm_verify_state_t);
         const cm_mapping_t *mapping = apr_hash_get(
             found, cm_identity_key(state->asked, pool), APR_HASH_KEY_STRING);
 
@@ -140,21 +141,21 @@ static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
     }
     CM_TRY(cm_verify_values(&values, bytes, verify, ids, asked, pool));
     for (i = 0; i < asked; i++)
-        APR_ARRAY_IDX(states, places[i], cm_resend_t).values = values[i];
+        APR_ARRAY_IDX(states, places[i], cm_verify_state_t).values = values[i];
     return NULL;
 }
 
-cm_error_t *cm_resend_find(apr_array_header_t **states,
-                           const cm_verify_t *verify,
-                           const apr_array_header_t *names, apr_size_t most,
-                           apr_pool_t *result_pool)
+cm_error_t *cm_verify_states(apr_array_header_t **states,
+                             const cm_verify_t *verify,
+                             const apr_array_header_t *names, apr_size_t most,
+                             apr_pool_t *result_pool)
 {
     apr_hash_t *found, *pending, *parked;
     apr_size_t bytes = 0, total = 0;
     int i, first, count = 0;
 
-    *states =
-        apr_array_make(result_pool, names->nelts + 1, sizeof(cm_resend_t));
+    *states = apr_array_make(result_pool, names->nelts + 1,
+                             sizeof(cm_verify_state_t));
     CM_TRY(find_pending(&pending, &parked, verify, result_pool));
     CM_TRY(cm_mapping_by_identity(
         &found, verify->node, verify->table->model->type, names, result_pool));
@@ -168,7 +169,7 @@ cm_error_t *cm_resend_find(apr_array_header_t **states,
                         parked, result_pool);
         CM_TRY(add_values(*states, &bytes, verify, found, first, count,
                           result_pool));
-        /* clocks cost, too, where there are many columns */
+        /* clocks take memory, too, where there are many columns */
         total += bytes + (apr_size_t)count * verify->columns->nelts *
                              sizeof(apr_int64_t);
     }
