@@ -7,7 +7,7 @@
 #include <json.h>
 
 #include "operate/health.h"
-#include "exchange/ask.h"
+#include "exchange/session.h"
 #include "connect.h"
 #include "listing.h"
 
@@ -393,7 +393,7 @@ static cm_error_t *compare(cm_verify_work_t *work, const sync_client_t *client,
 
     *work = (cm_verify_work_t){.node = client->node,
                                .peer = session->settings->name,
-                               .ask = cm_ask,
+                               .ask = cm_session_ask,
                                .baton = session,
                                .progress = on_progress,
                                .progress_baton = client->output,

@@ -94,16 +94,16 @@ static int check_transport(cm_exchange_t *exchange, const request_rec *r)
 
     if (exchange->settings->require_tls && !from_loopback(r) &&
         !ap_ssl_conn_is_ssl(r->connection))
-        cm_serve_forbid(exchange, CM0003,
-                        "plain HTTP is accepted only from this host",
-                        "use https://, and change the password: it was sent "
-                        "unencrypted; or set CommunicatorRequireTLS Off");
-    else if (apr_table_get(r->headers_in, "Origin") ||
-             (site && !strcasecmp(site, "cross-site")))
-        cm_serve_forbid(exchange, CM0004,
-                        "a web page of another site sent this request",
-                        "peers send neither Origin nor Sec-Fetch-Site");
-    return !exchange->answer.status;
+        return cm_serve_forbid(
+            exchange, CM0003, "plain HTTP is accepted only from this host",
+            "use https://, and change the password: it was sent unencrypted; "
+            "or set CommunicatorRequireTLS Off");
+    if (apr_table_get(r->headers_in, "Origin") ||
+        (site && !strcasecmp(site, "cross-site")))
+        return cm_serve_forbid(exchange, CM0004,
+                               "a web page of another site sent this request",
+                               "peers send neither Origin nor Sec-Fetch-Site");
+    return 1;
 }
 
 /* What httpd does for one exchange: the functions of cm_host_t. */

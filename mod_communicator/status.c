@@ -124,10 +124,8 @@ static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
 static int refresh_of(const request_rec *r)
 {
     apr_int64_t seconds = 0;
-    cm_error_t *err;
-    int there;
+    cm_error_t *err = cm_request_number(&seconds, r->args, "refresh", r->pool);
 
-    err = cm_request_number(&there, &seconds, r->args, "refresh", r->pool);
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 

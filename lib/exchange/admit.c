@@ -11,28 +11,20 @@
 #include "outbox/withheld.h"
 #include "exchange/log.h"
 
-/* Refuse by 403, as cm_serve_forbid(); return 1. */
-static int forbid(cm_exchange_t *exchange, const char *number, const char *text,
-                  const char *hint)
-{
-    cm_serve_forbid(exchange, number, text, hint);
-    return 1;
-}
-
-/* The check_ functions return 1 when they have refused the request.
+/* The check_ functions return 0 when they have refused the request.
  *
  * Find the peer that logged in. */
 static int check_user(cm_exchange_t *exchange)
 {
-
     if (!exchange->request->user)
-        return forbid(exchange, CM0001, "no user is logged in",
-                      "the <Location> needs AuthType and Require valid-user");
+        return cm_serve_forbid(
+            exchange, CM0001, "no user is logged in",
+            "the <Location> needs AuthType and Require valid-user");
     exchange->peer =
         cm_settings_peer_of_user(exchange->settings, exchange->request->user);
     if (exchange->peer)
-        return 0;
-    return forbid(
+        return 1;
+    return cm_serve_forbid(
         exchange, CM0002,
         apr_psprintf(exchange->pool, "user '%s' is not a peer of '%s'",
                      exchange->request->user, exchange->settings->name),
@@ -97,7 +89,7 @@ static int check_gem(cm_exchange_t *exchange)
     const char *text, *hint;
 
     if (!exchange->gem || (exchange->peer->gem && !ours))
-        return 0;
+        return 1;
     text = apr_psprintf(
         exchange->pool,
         "the request of peer '%s' has no Communicator headers, although %s",
@@ -110,10 +102,9 @@ static int check_gem(cm_exchange_t *exchange)
                             "%s; or, if the peer is a gem, add protocol=gem to "
                             "CommunicatorPeer %s",
                             remedy, exchange->peer->name);
-    cm_host_log(exchange->host, CM_LOG_ERROR, exchange->pool, CM0028 "%s (%s)",
-                text, hint);
+    cm_serve_log(exchange, CM_LOG_ERROR, CM0028 "%s (%s)", text, hint);
     cm_serve_refuse(exchange, CM_HTTP_UNAVAILABLE, CM_PROTOCOL, text, hint);
-    return 1;
+    return 0;
 }
 
 /* Read what a peer of ours says about itself. */
@@ -124,51 +115,52 @@ static int check_protocol(cm_exchange_t *exchange)
     const char *wrong;
 
     if (exchange->gem)
-        return 0;
+        return 1;
     if (strcmp(version, "2")) {
         cm_serve_refuse(exchange, CM_HTTP_BAD_REQUEST, CM_PROTOCOL,
                         "this Communicator-Protocol is unknown here (known: 2)",
                         NULL);
-        return 1;
+        return 0;
     }
     if (!name || strcmp(name, exchange->peer->name))
-        return forbid(exchange, CM0005,
-                      apr_psprintf(exchange->pool,
-                                   "user '%s' is peer '%s' here, but the "
-                                   "request is from node '%.255s'",
-                                   exchange->request->user,
-                                   exchange->peer->name, name ? name : ""),
-                      "CommunicatorName there and CommunicatorPeer here must "
-                      "agree");
+        return cm_serve_forbid(
+            exchange, CM0005,
+            apr_psprintf(exchange->pool,
+                         "user '%s' is peer '%s' here, but the "
+                         "request is from node '%.255s'",
+                         exchange->request->user, exchange->peer->name,
+                         name ? name : ""),
+            "CommunicatorName there and CommunicatorPeer here must "
+            "agree");
     exchange->said.insists =
         cm_request_header(exchange, "Communicator-Drain") != NULL;
     exchange->said.withheld = cm_withheld_sum_read(
         cm_request_header(exchange, "Communicator-Withheld"));
     wrong = read_claim(exchange);
     if (!wrong)
-        return 0;
+        return 1;
     cm_serve_error(
         exchange,
         CM_FAIL(exchange->pool, CM_MALFORMED,
                 "the header %s is '%.100s', which is not a valid number", wrong,
                 cm_request_header(exchange, wrong)));
-    return 1;
+    return 0;
 }
 
 /* Refuse where the endpoint is switched off. */
 static int check_on(cm_exchange_t *exchange)
 {
     if (!exchange->request->off)
-        return 0;
-    cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool,
-                CM0007 "refused: Communicator is Off here");
+        return 1;
+    cm_serve_log(exchange, CM_LOG_INFO,
+                 CM0007 "refused: Communicator is Off here");
     cm_serve_refuse(exchange, CM_HTTP_UNAVAILABLE, CM_PAUSED,
                     "Communicator is switched off here", NULL);
-    return 1;
+    return 0;
 }
 
 int cm_admit(cm_exchange_t *exchange)
 {
-    return !check_user(exchange) && !check_gem(exchange) &&
-           !check_protocol(exchange) && !check_on(exchange);
+    return check_user(exchange) && check_gem(exchange) &&
+           check_protocol(exchange) && check_on(exchange);
 }

@@ -93,12 +93,12 @@ static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
     CM_TRY(
         cm_transaction_end(store, save(&is_new, exchange, push, pool), pool));
     if (is_new && exchange->peer->gem)
-        cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
-                    CM0029
-                    "peer '%s' is not a gem: it uses Communicator's protocol, "
-                    "and so do we from now on (remove protocol=gem, %s:%d)",
-                    exchange->peer->name, exchange->peer->place.file,
-                    exchange->peer->place.line);
+        cm_serve_log(exchange, CM_LOG_NOTICE,
+                     CM0029
+                     "peer '%s' is not a gem: it uses Communicator's protocol, "
+                     "and so do we from now on (remove protocol=gem, %s:%d)",
+                     exchange->peer->name, exchange->peer->place.file,
+                     exchange->peer->place.line);
     return NULL;
 }
 
@@ -173,8 +173,8 @@ void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
                                 peer, cm_error_text(err, pool));
     err = cm_serve_with_node(exchange, keep, &problem);
     if (err)
-        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
-                    cm_error_text(err, pool));
+        cm_serve_log(exchange, CM_LOG_INFO, CM0039 "%s",
+                     cm_error_text(err, pool));
 }
 
 void cm_contact_went_well(cm_exchange_t *exchange, int push)
@@ -186,6 +186,6 @@ void cm_contact_went_well(cm_exchange_t *exchange, int push)
     err = cm_problem_end(exchange->node, exchange->peer->name, kind_of(push),
                          exchange->pool);
     if (err)
-        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool, CM0039 "%s",
-                    cm_error_text(err, exchange->pool));
+        cm_serve_log(exchange, CM_LOG_INFO, CM0039 "%s",
+                     cm_error_text(err, exchange->pool));
 }

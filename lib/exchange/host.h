@@ -47,8 +47,4 @@ typedef struct cm_host_t {
     void *baton;
 } cm_host_t;
 
-/* Log a line, formatted in POOL if it is logged at all. */
-void cm_host_log(const cm_host_t *host, cm_log_e level, apr_pool_t *pool,
-                 const char *format, ...) __attribute__((format(printf, 4, 5)));
-
 #endif

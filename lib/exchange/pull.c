@@ -1,6 +1,12 @@
-/* Pull: the peer's outbox into our inbox (docs/wire.md). */
-#include "exchange/pull.h"
+/* Pull: the peer's outbox into our inbox (docs/wire.md).
+ *
+ * A message that cannot be fetched must not block the others: it is found by
+ * asking for less, and the peer is asked to withhold it. That is done only if
+ * the messages after it can be fetched; a peer that does not answer at all is
+ * asked again in a later run. */
+#include "exchange/run.h"
 
+#include <apr_escape.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -9,36 +15,50 @@
 #include "node/altered.h"
 #include "outbox/read.h"
 #include "inbox/inbox.h"
-#include "exchange/run.h"
 
 #define BUSY_TRIES 4
 
-static cm_error_t *ask_once(cm_reply_t **reply, cm_pull_t *pull,
-                            const char *query, apr_pool_t *pool)
+/* How often a single message is asked for. */
+#define TRIES 3
+#define PAUSE apr_time_from_msec(100)
+
+/* How many messages in a row the peer skips or withholds. */
+#define MOST 20
+
+#define REASON_BYTES 200
+
+typedef struct pull_t {
+    cm_session_t *session;
+    apr_int64_t received; /* we hold the peer's messages up to this seq */
+    int limit;            /* messages to ask for at once: halved, grown again */
+    int tries;            /* of a single message */
+    cm_refusal_e refusal; /* what the last failure may mean for a message */
+    int too_large_here;   /* the reply was larger than this side takes */
+} pull_t;
+
+static cm_error_t *ask_once(cm_reply_t **reply, pull_t *pull, const char *query,
+                            apr_pool_t *pool)
 {
-    cm_session_t *session = pull->session;
+    const cm_transport_t *transport = pull->session->transport;
     cm_transport_reply_t *raw;
     cm_error_t *err;
 
     *reply = NULL;
-    err = cm_transport_get(&raw, session->transport, query, pool);
+    transport->send(transport->baton, query, NULL, pool);
+    err = transport->finish(&raw, transport->baton, pool);
     if (!err)
         err = cm_reply_judge_get(reply, raw, pool);
     pull->refusal =
         err ? cm_reply_refusal(raw, *reply, err) : CM_REFUSAL_OF_ALL;
     pull->too_large_here = err && !raw->status && err->code == CM_TOO_LARGE;
-    if (!*reply)
-        return err;
-    if ((*reply)->kind != CM_PEER_UNKNOWN && session->kind != CM_PEER_UNKNOWN &&
-        (*reply)->kind != session->kind)
-        return CM_FAIL(pool, CM_PROTOCOL,
-                       "the peer changed its kind within a run");
-    CM_TRY(cm_session_meet(session, *reply, pool));
+    if (*reply)
+        CM_TRY(cm_session_meet(pull->session, *reply, pool));
     return err;
 }
 
-cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
-                        apr_pool_t *pool)
+/* GET what QUERY asks for. *REPLY is NULL when no reply came. */
+static cm_error_t *ask(cm_reply_t **reply, pull_t *pull, const char *query,
+                       apr_pool_t *pool)
 {
     cm_error_t *err = ask_once(reply, pull, query, pool);
 
@@ -47,14 +67,134 @@ cm_error_t *cm_pull_ask(cm_reply_t **reply, cm_pull_t *pull, const char *query,
                : err;
 }
 
-static cm_error_t *fetch(cm_reply_t **reply, cm_pull_t *pull, apr_pool_t *pool)
+static cm_error_t *fetch(cm_reply_t **reply, pull_t *pull, apr_pool_t *pool)
 {
     const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(
         pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
         pull->received + 1, pull->limit, settings->batch.bytes);
 
-    return cm_pull_ask(reply, pull, query, pool);
+    return ask(reply, pull, query, pool);
+}
+
+/* Ask for no messages. To a peer of ours, from_id confirms those before it. */
+static cm_error_t *confirm(cm_reply_t **reply, pull_t *pull, apr_pool_t *pool)
+{
+    return ask(reply, pull,
+               apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=0",
+                            pull->received + 1),
+               pool);
+}
+
+/* Return whether the peer answers a request for no messages, and can withhold
+ * some. */
+static int is_open(pull_t *pull, apr_pool_t *pool)
+{
+    cm_reply_t *reply;
+    cm_error_t *err = confirm(&reply, pull, pool);
+
+    return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
+}
+
+/* Ask for one message after SKIP others. *LAST: the number before it, or the
+ * last one of all when there is none; 0: it cannot be fetched either. */
+static cm_error_t *look_after(apr_int64_t *last, int *is_end, pull_t *pull,
+                              int skip, apr_pool_t *pool)
+{
+    const char *query =
+        apr_psprintf(pool, "from_id=%" APR_INT64_T_FMT "&limit=1&skip=%d",
+                     pull->received + 1, skip);
+    apr_array_header_t *all;
+    cm_reply_t *reply;
+    cm_error_t *err = ask(&reply, pull, query, pool);
+
+    *last = 0;
+    if (err)
+        return pull->refusal == CM_REFUSAL_OF_ALL ? err : NULL;
+    CM_TRY(cm_message_read_batch(&all, reply->data, reply->size, pool));
+    *is_end = !all->nelts && !reply->more;
+    if (all->nelts)
+        *last = APR_ARRAY_IDX(all, 0, cm_message_t *)->id - 1;
+    else if (*is_end)
+        *last = reply->last;
+    return NULL;
+}
+
+/* Ask the peer to withhold its messages up to LAST. */
+static cm_error_t *withhold(cm_reply_t **reply, pull_t *pull, apr_int64_t last,
+                            int by_us, const char *reason, apr_pool_t *pool)
+{
+    cm_session_t *session = pull->session;
+    const char *because =
+        apr_pescape_urlencoded(pool, apr_pstrndup(pool, reason, REASON_BYTES));
+    cm_parked_t parked = {.id = last, .reason = reason};
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_parked_t));
+
+    CM_TRY(ask(reply, pull,
+               apr_psprintf(
+                   pool,
+                   "from_id=%" APR_INT64_T_FMT
+                   "&limit=1&withhold=%" APR_INT64_T_FMT "&by=%s&because=%s",
+                   pull->received + 1, last, by_us ? "peer" : "proxy", because),
+               pool));
+    pull->limit = 1;
+    APR_ARRAY_PUSH(one, cm_parked_t) = parked;
+    cm_session_keep_parked(session->totals.withheld_there, one);
+    return NULL;
+}
+
+/* A single message could not be fetched because of ERR: look for the next one
+ * that can be. */
+static cm_error_t *go_around(cm_reply_t **reply, pull_t *pull, cm_error_t *err,
+                             apr_pool_t *pool)
+{
+    const char *reason = cm_error_text(err, pool);
+    int by_us = pull->too_large_here, is_end = 0, skip;
+    /* With nothing after it, other messages must have come in this run. */
+    int sure = by_us || (pull->refusal != CM_REFUSAL_MAYBE &&
+                         pull->session->totals.pulled > 0);
+    apr_int64_t last = 0;
+    apr_pool_t *iterpool;
+
+    apr_pool_create(&iterpool, pool);
+    for (skip = 1; skip <= MOST && !last && !is_end; skip++) {
+        apr_pool_clear(iterpool);
+        CM_TRY(cm_session_check(pull->session, pool));
+        CM_TRY(look_after(&last, &is_end, pull, skip, iterpool));
+        sure = sure && (last || pull->refusal != CM_REFUSAL_MAYBE);
+    }
+    apr_pool_destroy(iterpool);
+    if (!last || (is_end && !sure))
+        return err;
+    return withhold(reply, pull, last, by_us, reason, pool);
+}
+
+/* The messages after pull->received could not be fetched, because of ERR. If
+ * one message is the reason and others pass, ask the peer to withhold it.
+ * *REPLY is what the peer sends then; NULL: try again, with pull->limit.
+ * Fails with ERR if no single message is the reason. */
+static cm_error_t *unfetched(cm_reply_t **reply, pull_t *pull, cm_error_t *err,
+                             apr_pool_t *pool)
+{
+    const cm_refusal_e refusal = pull->refusal;
+    const int too_large_here = pull->too_large_here;
+    int tries = refusal == CM_REFUSAL_SIZE ? TRIES - 1 : TRIES;
+
+    *reply = NULL;
+    if (refusal == CM_REFUSAL_OF_ALL || pull->session->kind == CM_PEER_GEM ||
+        !is_open(pull, pool))
+        return err;
+    if (pull->limit > 1) {
+        pull->limit /= 2;
+        return NULL;
+    }
+    if (++pull->tries < tries) {
+        cm_clock_sleep(PAUSE * pull->tries);
+        return NULL;
+    }
+    pull->refusal = refusal;
+    pull->too_large_here = too_large_here;
+    return go_around(reply, pull, err, pool);
 }
 
 /* Return the messages FIRST to FIRST + COUNT - 1 of ALL as a batch. */
@@ -163,7 +303,7 @@ static cm_error_t *receive_all(apr_int64_t *received, cm_session_t *session,
 }
 
 /* Receive what is in REPLY. */
-static cm_error_t *receive_reply(int *more, cm_pull_t *pull,
+static cm_error_t *receive_reply(int *more, pull_t *pull,
                                  const cm_reply_t *reply,
                                  apr_int64_t before_pulled, apr_pool_t *pool)
 {
@@ -186,7 +326,7 @@ static cm_error_t *receive_reply(int *more, cm_pull_t *pull,
 }
 
 /* Ask once, and receive what comes. *MORE: there is more to ask for. */
-static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
+static cm_error_t *pull_batch(int *more, pull_t *pull, apr_pool_t *pool)
 {
     apr_int64_t before_pulled = pull->session->totals.pulled;
     const int most = pull->session->node->settings->batch.messages;
@@ -195,7 +335,7 @@ static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
 
     *more = 1;
     if (err)
-        CM_TRY(cm_unfetched(&reply, pull, err, pool));
+        CM_TRY(unfetched(&reply, pull, err, pool));
     if (!reply) /* the next try asks for less */
         return NULL;
     CM_TRY(receive_reply(more, pull, reply, before_pulled, pool));
@@ -204,22 +344,11 @@ static cm_error_t *pull_batch(int *more, cm_pull_t *pull, apr_pool_t *pool)
     return NULL;
 }
 
-/* To a peer of ours, from_id confirms the messages before it. */
-static cm_error_t *confirm(cm_pull_t *pull, apr_pool_t *pool)
-{
-    cm_reply_t *reply;
-
-    return cm_pull_ask(&reply, pull,
-                       apr_psprintf(pool,
-                                    "from_id=%" APR_INT64_T_FMT "&limit=0",
-                                    pull->received + 1),
-                       pool);
-}
-
 cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
 {
-    cm_pull_t pull = {.session = session,
-                      .limit = session->node->settings->batch.messages};
+    cm_reply_t *reply;
+    pull_t pull = {.session = session,
+                   .limit = session->node->settings->batch.messages};
     apr_int64_t first;
     apr_pool_t *iterpool;
     int more = 1;
@@ -233,7 +362,7 @@ cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
         CM_TRY(pull_batch(&more, &pull, iterpool));
     }
     if (pull.received > first && session->kind == CM_PEER_OURS)
-        CM_TRY(confirm(&pull, scratch_pool));
+        CM_TRY(confirm(&reply, &pull, scratch_pool));
     apr_pool_destroy(iterpool);
     return cm_session_note(session, 0, scratch_pool);
 }

@@ -10,12 +10,16 @@
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 #include "gem/gem.h"
-#include "exchange/remote_error.h"
 #include "exchange/run.h"
 #include "exchange/withhold.h"
 
-#define ROOM        (1280 * 1024) /* what is not used costs nothing */
-#define HALVINGS    12
+#define ROOM     (1280 * 1024) /* what is not used costs nothing */
+#define HALVINGS 12
+
+/* A gem receives about 165 messages a second and gives up after 10 seconds. */
+#define GEM_MESSAGES 100
+#define GEM_BYTES    102400
+
 #define OLD_HISTORY "see \"ANOTHER HISTORY\" in communicator-sync(8)"
 
 /* The peer holds less than it had confirmed: its database was set back. */
@@ -33,6 +37,43 @@ static void step_back(cm_push_t *push, apr_int64_t received)
     push->told = received;
 }
 
+/* Go on at message WANTED, as a gem demands. Fails with CM_EPOCH when it holds
+ * what was never sent. */
+static cm_error_t *agree_with_gem(cm_push_t *push, apr_int64_t wanted,
+                                  apr_pool_t *scratch_pool)
+{
+    cm_session_t *session = push->session;
+    apr_int64_t after, first_id;
+
+    CM_TRY(cm_gem_seek(&after, &first_id, session->node,
+                       session->settings->name, wanted, scratch_pool));
+    if (first_id != wanted)
+        return cm_error_hint(CM_FAIL(scratch_pool, CM_EPOCH,
+                                     "the peer wants message %" APR_INT64_T_FMT
+                                     ", the nearest here is %" APR_INT64_T_FMT,
+                                     wanted, first_id),
+                             scratch_pool, OLD_HISTORY);
+    if (wanted < push->next_id)
+        cm_session_notice(session,
+                          "it holds our messages up to %" APR_INT64_T_FMT
+                          " only: restored from a backup? Sending the "
+                          "following ones again",
+                          wanted - 1);
+    push->next_id = wanted;
+    if (after <= push->after) {
+        push->after = after;
+        return NULL;
+    }
+    /* It may hold more than we know (its answer was lost), but never more than
+     * it was sent: numbers beyond that come from another sender, and no message
+     * of ours may be skipped because of them. */
+    if (after > session->peer->sent)
+        return NULL;
+    push->after = after;
+    return cm_outbox_confirm(session->node, session->settings->name, after,
+                             wanted - 1, scratch_pool);
+}
+
 static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
                          cm_error_t *refusal, apr_pool_t *pool)
 {
@@ -45,7 +86,7 @@ static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
                              pool, OLD_HISTORY);
     push->agreed = 1;
     if (gem)
-        return cm_push_gem_agree(push, wanted, pool);
+        return agree_with_gem(push, wanted, pool);
     step_back(push, wanted - 1);
     return NULL;
 }
@@ -169,6 +210,15 @@ static void note_refusal(cm_push_t *push, const cm_transport_reply_t *raw,
         push->refusal = CM_REFUSAL_OF_ALL;
 }
 
+/* Note, before a batch is sent to a gem, that it may receive it. */
+static cm_error_t *before_gem(cm_push_t *push, const cm_ready_t *ready,
+                              apr_pool_t *scratch_pool)
+{
+    if (ready->batch.last <= push->session->peer->sent)
+        return NULL;
+    return cm_session_note_sent(push->session, ready->batch.last, scratch_pool);
+}
+
 static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
                               const cm_ready_t *ready, cm_ready_t *next)
 {
@@ -183,7 +233,7 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
     push->refusal = CM_REFUSAL_OF_ALL;
     CM_TRY(cm_withhold_before(push, pool));
     if (session->kind == CM_PEER_GEM)
-        CM_TRY(cm_push_gem_before(push, ready, pool));
+        CM_TRY(before_gem(push, ready, pool));
     else
         query = apr_psprintf(
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
@@ -194,12 +244,8 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
     if (!err)
         err = cm_reply_judge_post(reply, raw, pool);
     note_refusal(push, raw, *reply, err);
-    if (!*reply)
-        return err;
-    if ((*reply)->kind != CM_PEER_UNKNOWN && (*reply)->kind != session->kind)
-        return CM_FAIL(pool, CM_PROTOCOL,
-                       "the peer changed its kind within a run");
-    CM_TRY(cm_session_meet(session, *reply, pool));
+    if (*reply)
+        CM_TRY(cm_session_meet(session, *reply, pool));
     return err;
 }
 
@@ -224,7 +270,6 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
     const apr_int64_t last = ready->batch.last;
     cm_session_t *session = push->session;
     apr_array_header_t *parked;
-    int applied;
 
     if (reply->received < ready->last_id)
         return CM_FAIL(pool, CM_PROTOCOL,
@@ -233,9 +278,21 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;
     push->after = last; /* the rows after the last message are not for it */
-    parked = cm_remote_error_parked(reply, &applied, pool);
+    parked = cm_reply_parked(reply, pool);
     cm_session_keep_parked(session->totals.parked_there, parked);
     note_mostly_parked(session, parked, ready->count);
+    return NULL;
+}
+
+static cm_error_t *accepted_by_gem(cm_push_t *push, const cm_ready_t *ready,
+                                   apr_pool_t *scratch_pool)
+{
+    cm_session_t *session = push->session;
+
+    CM_TRY(cm_outbox_confirm(session->node, session->settings->name,
+                             ready->batch.last, ready->last_id, scratch_pool));
+    push->after = ready->batch.last;
+    push->next_id = ready->last_id + 1;
     return NULL;
 }
 
@@ -243,7 +300,7 @@ static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
                             const cm_reply_t *reply, apr_pool_t *pool)
 {
     if (push->session->kind == CM_PEER_GEM)
-        CM_TRY(cm_push_gem_accepted(push, ready, pool));
+        CM_TRY(accepted_by_gem(push, ready, pool));
     else
         CM_TRY(accepted_by_ours(push, ready, reply, pool));
     push->session->totals.pushed += ready->count;
@@ -349,6 +406,16 @@ static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
     return NULL;
 }
 
+/* A gem gets small batches, numbered without gaps. */
+static void begin_gem(cm_push_t *push)
+{
+    if (push->limits.messages > GEM_MESSAGES)
+        push->limits.messages = GEM_MESSAGES;
+    if (push->limits.bytes > GEM_BYTES)
+        push->limits.bytes = GEM_BYTES;
+    push->next_id = push->session->peer->confirmed_id + 1;
+}
+
 static void begin(cm_push_t *push, cm_session_t *session)
 {
     const cm_settings_t *settings = session->node->settings;
@@ -361,7 +428,7 @@ static void begin(cm_push_t *push, cm_session_t *session)
     push->unstamped = 1;
     push->stamping.peer = session->settings->name;
     if (session->kind == CM_PEER_GEM)
-        cm_push_gem_begin(push);
+        begin_gem(push);
     push->ceiling = push->limits;
 }
 

@@ -43,20 +43,4 @@ typedef struct cm_ready_t {
 /* Write BATCH as JSON into BUFFER, replacing what was there. */
 void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem);
 
-/* Set PUSH up for a gem: its number of the next message, and small batches. */
-void cm_push_gem_begin(cm_push_t *push);
-
-/* Note, before a batch is sent to a gem, that it may receive it. */
-cm_error_t *cm_push_gem_before(cm_push_t *push, const cm_ready_t *ready,
-                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Note that a gem holds all of a batch. */
-cm_error_t *cm_push_gem_accepted(cm_push_t *push, const cm_ready_t *ready,
-                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Go on at message WANTED, as a gem demands. Fails with CM_EPOCH when it holds
- * what was never sent. */
-cm_error_t *cm_push_gem_agree(cm_push_t *push, apr_int64_t wanted,
-                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
 #endif

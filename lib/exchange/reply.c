@@ -7,13 +7,16 @@
 #include <apr_strings.h>
 
 #include "base/gzip.h"
+#include "base/json_object.h"
 #include "base/number.h"
 #include "record/message.h"
 #include "node/epoch.h"
 #include "outbox/withheld.h"
-#include "exchange/remote_error.h"
+#include "inbox/inbox.h"
 
-#define EXCERPT 60
+#define EXCERPT    60
+#define WORDS_MAX  400
+#define PARKED_MAX 1000
 
 static const char let_headers_pass[] =
     "a proxy in between removes headers that begin with 'Communicator-': let "
@@ -113,6 +116,128 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     if (reply->protocol >= CM_OUR_PROTOCOL)
         reply->kind = CM_PEER_OURS;
     return reply;
+}
+
+/* What is read of the JSON in a reply of a peer of ours. */
+typedef struct words_t {
+    const char *error, *hint, *code;
+    apr_array_header_t *parked; /* cm_parked_t */
+} words_t;
+
+static int read_truth(void *field, cm_json_t *json, const void *baton)
+{
+    cm_value_t value;
+
+    (void)baton;
+    if (!cm_json_value(json, &value))
+        return 0;
+    *(int *)field = value.kind == CM_BOOLEAN && *value.data == 't';
+    return 1;
+}
+
+static void begin_words(void *object, apr_pool_t *pool)
+{
+    words_t *words = object;
+
+    words->parked = apr_array_make(pool, 1, sizeof(cm_parked_t));
+}
+
+static const cm_json_own_t truth = {.read = read_truth};
+
+static const cm_json_member_t parked_members[] = {
+    {CM_JSON_MEMBER("id", NUMBER, cm_parked_t, id)},
+    {CM_JSON_MEMBER("model", TEXT, cm_parked_t, model)},
+    {CM_JSON_MEMBER("reason", TEXT, cm_parked_t, reason)},
+    {CM_JSON_MEMBER("transient", OWN, cm_parked_t, transient), .own = &truth},
+    {.name = NULL}};
+static const cm_json_object_t parked_type = {.members = parked_members,
+                                             .size = sizeof(cm_parked_t)};
+
+static const cm_json_member_t words_members[] = {
+    {CM_JSON_MEMBER("error", TEXT, words_t, error)},
+    {CM_JSON_MEMBER("hint", TEXT, words_t, hint)},
+    {CM_JSON_MEMBER("code", TEXT, words_t, code)},
+    {CM_JSON_MEMBER("parked", LIST, words_t, parked), .object = &parked_type,
+     .most = PARKED_MAX},
+    {.name = NULL}};
+static const cm_json_object_t words_type = {
+    .members = words_members, .size = sizeof(words_t), .begin = begin_words};
+
+/* Make TEXT (or NULL) fit for a terminal. */
+static void clean(const char **text, apr_pool_t *pool)
+{
+    *text =
+        *text ? cm_reply_excerpt(*text, strlen(*text), WORDS_MAX, pool) : "";
+}
+
+/* Read the JSON in REPLY, up to where it is cut or wrong. */
+static const words_t *read_words(const cm_reply_t *reply, apr_pool_t *pool)
+{
+    words_t *words;
+    cm_json_t json;
+    void *object;
+    int i;
+
+    cm_json_init(&json, reply->data, reply->size, pool);
+    (void)cm_json_object_read(&object, &json, &words_type, NULL);
+    words = object;
+    clean(&words->error, pool);
+    clean(&words->hint, pool);
+    clean(&words->code, pool);
+    for (i = 0; i < words->parked->nelts; i++) {
+        cm_parked_t *parked = &APR_ARRAY_IDX(words->parked, i, cm_parked_t);
+
+        clean(&parked->model, pool);
+        clean(&parked->reason, pool);
+    }
+    return words;
+}
+
+apr_array_header_t *cm_reply_parked(const cm_reply_t *reply, apr_pool_t *pool)
+{
+    return read_words(reply, pool)->parked;
+}
+
+static cm_code_e code_of_status(int status)
+{
+    switch (status) {
+    case 400:
+        return CM_MALFORMED;
+    case 403:
+        return CM_FORBIDDEN;
+    case 404:
+        return CM_NOT_FOUND;
+    case 409:
+        return CM_GAP;
+    case 422:
+        return CM_REJECTED;
+    case 504:
+        return CM_TIMEOUT;
+    default:
+        return status >= 500 ? CM_PEER_FAILED : CM_PROTOCOL;
+    }
+}
+
+/* Return the error that the refusal REPLY ({"error","code","hint"}) stands
+ * for. */
+static cm_error_t *remote_error(const cm_reply_t *reply, apr_pool_t *pool)
+{
+    static const cm_code_e named[] = {CM_EPOCH, CM_PROTOCOL, CM_PAUSED};
+    const words_t *words = read_words(reply, pool);
+    cm_code_e code = code_of_status(reply->status);
+    cm_error_t *err;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(named) / sizeof(*named); i++)
+        if (!strcasecmp(words->code, cm_error_code_name(named[i])))
+            code = named[i];
+    err = CM_FAIL(pool, code, "the peer answers %d: %s", reply->status,
+                  *words->error ? words->error : cm_error_code_meaning(code));
+    if (*words->hint)
+        cm_error_hint(err, pool, "%s (there)", words->hint);
+    else if (code == CM_PEER_FAILED)
+        cm_error_hint(err, pool, "the error log of the peer's httpd says why");
+    return err;
 }
 
 static int is_plain_type(const cm_transport_reply_t *raw)
@@ -257,7 +382,7 @@ static cm_error_t *judge_stranger(const cm_reply_t *reply,
     cm_error_t *err;
 
     if (raw->status >= 500 && *raw->data == '{') {
-        err = cm_remote_error(reply, pool);
+        err = remote_error(reply, pool);
         if (err->code == CM_PROTOCOL)
             return err;
     }
@@ -294,7 +419,7 @@ static cm_error_t *judge_ours(const cm_reply_t *reply,
         return reached < 0 ? cut_off(pool) : NULL;
     if (raw->status == 401 || raw->status == 413)
         return judge_status(raw, pool);
-    return cm_remote_error(reply, pool);
+    return remote_error(reply, pool);
 }
 
 /* The same for a reply of a peer of ours: most of these are about the peer as

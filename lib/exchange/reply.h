@@ -75,6 +75,10 @@ cm_error_t *cm_reply_judge_answer(cm_reply_t **reply,
 cm_refusal_e cm_reply_refusal(const cm_transport_reply_t *raw,
                               const cm_reply_t *reply, const cm_error_t *err);
 
+/* Return which messages of a batch the peer has parked, as REPLY says:
+ * cm_parked_t, empty when it does not say. */
+apr_array_header_t *cm_reply_parked(const cm_reply_t *reply, apr_pool_t *pool);
+
 /* Return the beginning of DATA, at most MOST characters, fit for a terminal:
  * control characters and all that is not ASCII become spaces. */
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,

@@ -23,8 +23,8 @@ static void refuse_body(cm_exchange_t *exchange, int status)
                      : status == CM_HTTP_TIME_OUT ? CM_TIMEOUT
                                                   : CM_MALFORMED;
 
-    cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
-                CM0008 "push of peer '%s': %s", exchange->peer->name, text);
+    cm_serve_log(exchange, CM_LOG_WARNING, CM0008 "push of peer '%s': %s",
+                 exchange->peer->name, text);
     cm_serve_refuse(
         exchange, status, code, text,
         code == CM_TOO_LARGE
@@ -103,13 +103,11 @@ const char *cm_request_value(const char *query, const char *key,
     return NULL;
 }
 
-cm_error_t *cm_request_number(int *there, apr_int64_t *number,
-                              const char *query, const char *key,
-                              apr_pool_t *pool)
+cm_error_t *cm_request_number(apr_int64_t *number, const char *query,
+                              const char *key, apr_pool_t *pool)
 {
     const char *text = cm_request_value(query, key, pool);
 
-    *there = text != NULL;
     if (text && !cm_number_read(number, text, CM_SEQ_MAX))
         return CM_FAIL(pool, CM_MALFORMED, "%s '%.100s' is not a number", key,
                        text);

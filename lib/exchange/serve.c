@@ -2,6 +2,7 @@
  * ours JSON. */
 #include "exchange/serve.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -14,6 +15,19 @@
 #include "node/peer.h"
 #include "outbox/withheld.h"
 #include "exchange/log.h"
+
+void cm_serve_log(const cm_exchange_t *exchange, cm_log_e level,
+                  const char *format, ...)
+{
+    const cm_host_t *host = exchange->host;
+    va_list args;
+
+    if ((int)level > host->log_level)
+        return;
+    va_start(args, format);
+    host->log(host->baton, level, apr_pvsprintf(exchange->pool, format, args));
+    va_end(args);
+}
 
 /* What proves that both histories fit; a push has set Communicator-Received
  * itself. */
@@ -204,9 +218,9 @@ static void find_epoch(cm_exchange_t *exchange, cm_code_e code)
         return;
     err = cm_serve_with_node(exchange, count_withheld, NULL);
     if (err)
-        cm_host_log(exchange->host, CM_LOG_DEBUG, exchange->pool,
-                    CM0017 "cannot read the epoch for a refusal: %s",
-                    cm_error_text(err, exchange->pool));
+        cm_serve_log(exchange, CM_LOG_DEBUG,
+                     CM0017 "cannot read the epoch for a refusal: %s",
+                     cm_error_text(err, exchange->pool));
 }
 
 void cm_serve_refuse(cm_exchange_t *exchange, int status, cm_code_e code,
@@ -240,12 +254,12 @@ void cm_serve_refuse(cm_exchange_t *exchange, int status, cm_code_e code,
     cm_serve_send(exchange, status, text, strlen(text));
 }
 
-void cm_serve_forbid(cm_exchange_t *exchange, const char *number,
-                     const char *text, const char *hint)
+int cm_serve_forbid(cm_exchange_t *exchange, const char *number,
+                    const char *text, const char *hint)
 {
-    cm_host_log(exchange->host, CM_LOG_ERROR, exchange->pool, "%s%s (%s)",
-                number, text, hint);
+    cm_serve_log(exchange, CM_LOG_ERROR, "%s%s (%s)", number, text, hint);
     cm_serve_refuse(exchange, CM_HTTP_FORBIDDEN, CM_FORBIDDEN, text, hint);
+    return 0;
 }
 
 void cm_serve_error(cm_exchange_t *exchange, const cm_error_t *err)
@@ -255,14 +269,14 @@ void cm_serve_error(cm_exchange_t *exchange, const cm_error_t *err)
     const char *peer = exchange->peer->name;
 
     if (cm_error_code_is_transient(err->code))
-        cm_host_log(exchange->host,
-                    err->code == CM_PAUSED ? CM_LOG_INFO : CM_LOG_WARNING,
-                    exchange->pool, CM0010 "peer '%s' must try again: %s", peer,
-                    cm_error_line(err, exchange->pool));
+        cm_serve_log(exchange,
+                     err->code == CM_PAUSED ? CM_LOG_INFO : CM_LOG_WARNING,
+                     CM0010 "peer '%s' must try again: %s", peer,
+                     cm_error_line(err, exchange->pool));
     else
-        cm_host_log(exchange->host, CM_LOG_ERROR, exchange->pool,
-                    CM0009 "cannot serve peer '%s': %s", peer,
-                    cm_error_line(err, exchange->pool));
+        cm_serve_log(exchange, CM_LOG_ERROR,
+                     CM0009 "cannot serve peer '%s': %s", peer,
+                     cm_error_line(err, exchange->pool));
     /* The peer need not know what is wrong on this host. */
     if (status >= CM_HTTP_FAILED && err->code != CM_PROTOCOL)
         text = cm_error_code_meaning(err->code);

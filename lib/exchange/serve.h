@@ -89,6 +89,11 @@ cm_exchange_t *cm_serve_begin(const cm_request_t *request,
 /* Find exchange->answer. */
 void cm_serve(cm_exchange_t *exchange);
 
+/* Log a line, unless the host does not log at LEVEL. */
+void cm_serve_log(const cm_exchange_t *exchange, cm_log_e level,
+                  const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Answer with STATUS, our headers, and SIZE bytes of BODY. To a gem text/html,
  * else application/json. */
 void cm_serve_send(cm_exchange_t *exchange, int status, const char *body,
@@ -100,9 +105,10 @@ void cm_serve_send(cm_exchange_t *exchange, int status, const char *body,
 void cm_serve_refuse(cm_exchange_t *exchange, int status, cm_code_e code,
                      const char *error, const char *hint);
 
-/* Refuse by 403 with TEXT, which the log has too, as NUMBER (log.h). */
-void cm_serve_forbid(cm_exchange_t *exchange, const char *number,
-                     const char *text, const char *hint);
+/* Refuse by 403 with TEXT, which the log has too, as NUMBER (log.h). Returns 0,
+ * for the checks of a request. */
+int cm_serve_forbid(cm_exchange_t *exchange, const char *number,
+                    const char *text, const char *hint);
 
 /* Log ERR, once, and refuse with what it means. */
 void cm_serve_error(cm_exchange_t *exchange, const cm_error_t *err);
@@ -177,10 +183,10 @@ int cm_request_body(cm_buffer_t **body, cm_exchange_t *exchange);
 const char *cm_request_value(const char *query, const char *key,
                              apr_pool_t *pool);
 
-/* Read the whole number that is the value of KEY in QUERY; *THERE: whether
- * KEY is there. Fails with CM_MALFORMED when it is something else. */
-cm_error_t *cm_request_number(int *there, apr_int64_t *number,
-                              const char *query, const char *key,
+/* Read the whole number that is the value of KEY in QUERY; without KEY, NUMBER
+ * stays as it is. Fails with CM_MALFORMED when it is something else. */
+cm_error_t *cm_request_number(apr_int64_t *number, const char *query,
+                              const char *key,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the value of the request's header NAME, or NULL. */

@@ -17,6 +17,7 @@
 #include "inbox/inbox.h"
 #include "gem/gem.h"
 #include "exchange/log.h"
+#include "exchange/reply.h"
 
 /* How many messages are skipped or withheld at once, at most. */
 #define MOST_WITHHELD 20
@@ -61,12 +62,11 @@ static int read_from(apr_int64_t *from, const char *text)
 static cm_error_t *lower(apr_int64_t *limit, const cm_exchange_t *exchange,
                          const char *key)
 {
-    apr_int64_t asked = 0;
-    int there;
+    apr_int64_t asked = *limit;
 
-    CM_TRY(cm_request_number(&there, &asked, exchange->request->query, key,
+    CM_TRY(cm_request_number(&asked, exchange->request->query, key,
                              exchange->pool));
-    if (there && asked < *limit)
+    if (asked < *limit)
         *limit = asked;
     return NULL;
 }
@@ -87,18 +87,16 @@ static cm_error_t *read_limits(cm_limits_t *limits, cm_exchange_t *exchange)
 /* Read the query of a peer that cannot receive a message. */
 static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
 {
-    int there;
+    const char *query = exchange->request->query;
+    apr_pool_t *pool = exchange->pool;
 
-    CM_TRY(cm_request_number(&there, &pull->skip, exchange->request->query,
-                             "skip", exchange->pool));
+    CM_TRY(cm_request_number(&pull->skip, query, "skip", pool));
     if (pull->skip > MOST_WITHHELD)
-        return CM_FAIL(exchange->pool, CM_MALFORMED, "skip is above %d",
-                       MOST_WITHHELD);
-    CM_TRY(cm_request_number(&there, &pull->withhold, exchange->request->query,
-                             "withhold", exchange->pool));
+        return CM_FAIL(pool, CM_MALFORMED, "skip is above %d", MOST_WITHHELD);
+    CM_TRY(cm_request_number(&pull->withhold, query, "withhold", pool));
     if (pull->withhold && pull->from <= exchange->said.claim.received)
         return CM_FAIL(
-            exchange->pool, CM_MALFORMED,
+            pool, CM_MALFORMED,
             "messages that the peer has received cannot be withheld");
     return NULL;
 }
@@ -146,15 +144,10 @@ static const char *reason_of(const cm_exchange_t *exchange)
 {
     const char *words =
         cm_request_value(exchange->request->query, "because", exchange->pool);
-    char *text, *at;
 
     if (!words || !*words)
         return "no reason given";
-    text = apr_pstrndup(exchange->pool, words, REASON_BYTES);
-    for (at = text; *at; at++)
-        if (*at < 0x20 || *at > 0x7e)
-            *at = ' ';
-    return text;
+    return cm_reply_excerpt(words, strlen(words), REASON_BYTES, exchange->pool);
 }
 
 /* The peer has found out that it cannot receive the messages up to
@@ -181,11 +174,11 @@ static cm_error_t *withhold(cm_exchange_t *exchange, const pull_t *pull,
                            by && !strcmp(by, "peer") ? CM_REFUSER_PEER
                                                      : CM_REFUSER_PROXY,
                            reason, pool));
-    cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
-                CM0026 "message %" APR_INT64_T_FMT "%s is withheld from "
-                       "peer '%s', which cannot receive it: %s",
-                APR_ARRAY_IDX(seqs, 0, apr_int64_t),
-                seqs->nelts > 1 ? " and others" : "", peer, reason);
+    cm_serve_log(exchange, CM_LOG_WARNING,
+                 CM0026 "message %" APR_INT64_T_FMT "%s is withheld from "
+                        "peer '%s', which cannot receive it: %s",
+                 APR_ARRAY_IDX(seqs, 0, apr_int64_t),
+                 seqs->nelts > 1 ? " and others" : "", peer, reason);
     return cm_withheld_count(&exchange->withheld, exchange->node, peer, pool);
 }
 
@@ -295,7 +288,6 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
 
 static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
 {
-
     cm_serve_number(exchange, "Communicator-Last", pull->batch->last);
     cm_serve_number(exchange, "Communicator-More",
                     pull->limits.messages ? pull->batch->more
@@ -310,17 +302,16 @@ static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
  * messages that no peer can read: they are not sent again. */
 static void log_batch(const cm_exchange_t *exchange, const cm_batch_t *batch)
 {
-
-    cm_host_log(
-        exchange->host, batch->messages->nelts ? CM_LOG_INFO : CM_LOG_DEBUG,
-        exchange->pool,
-        CM0013 "sent %d messages to peer '%s', up to %" APR_INT64_T_FMT "%s",
-        batch->messages->nelts, exchange->peer->name, batch->last,
-        batch->more ? ", more are waiting" : "");
+    cm_serve_log(exchange, batch->messages->nelts ? CM_LOG_INFO : CM_LOG_DEBUG,
+                 CM0013 "sent %d messages to peer '%s', up to %" APR_INT64_T_FMT
+                        "%s",
+                 batch->messages->nelts, exchange->peer->name, batch->last,
+                 batch->more ? ", more are waiting" : "");
     if (batch->held_back && !exchange->gem)
-        cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
-                    CM0024 "skipped %d messages for peer '%s': %s",
-                    batch->held_back, exchange->peer->name, batch->held_reason);
+        cm_serve_log(exchange, CM_LOG_WARNING,
+                     CM0024 "skipped %d messages for peer '%s': %s",
+                     batch->held_back, exchange->peer->name,
+                     batch->held_reason);
 }
 
 static void answer_batch(cm_exchange_t *exchange, const pull_t *pull)

@@ -29,36 +29,32 @@ typedef struct push_t {
     apr_int64_t wanted; /* with CM_GAP */
 } push_t;
 
+static const cm_message_t *message_at(const cm_batch_t *batch, int i)
+{
+    return APR_ARRAY_IDX(batch->messages, i, const cm_message_t *);
+}
+
 /* Set the batch's first and last number: after= and last= of the query (a hub
  * skips numbers), else those of its first and last message. */
 static cm_error_t *read_place(push_t *push, const cm_exchange_t *exchange)
 {
     cm_batch_t *batch = &push->batch;
-    const cm_message_t *message;
-    int after, last;
+    const char *query = exchange->request->query;
+    apr_pool_t *pool = exchange->pool;
+    const int count = batch->messages->nelts;
 
-    after = last = 0;
+    batch->after = batch->last = push->pause = -1;
     if (!exchange->gem) {
-        CM_TRY(cm_request_number(&after, &batch->after,
-                                 exchange->request->query, "after",
-                                 exchange->pool));
-        CM_TRY(cm_request_number(&last, &batch->last, exchange->request->query,
-                                 "last", exchange->pool));
-        CM_TRY(cm_request_number(&push->pauses, &push->pause,
-                                 exchange->request->query, "pause",
-                                 exchange->pool));
+        CM_TRY(cm_request_number(&batch->after, query, "after", pool));
+        CM_TRY(cm_request_number(&batch->last, query, "last", pool));
+        CM_TRY(cm_request_number(&push->pause, query, "pause", pool));
     }
-    push->empty = !batch->messages->nelts && !(after && last);
-    push->pauses = push->pauses && push->empty;
-    if (!batch->messages->nelts)
-        return NULL;
-    message = APR_ARRAY_IDX(batch->messages, 0, const cm_message_t *);
-    if (!after)
-        batch->after = message->id - 1;
-    message = APR_ARRAY_IDX(batch->messages, batch->messages->nelts - 1,
-                            const cm_message_t *);
-    if (!last)
-        batch->last = message->id;
+    push->empty = !count && (batch->after < 0 || batch->last < 0);
+    push->pauses = push->pause >= 0 && push->empty;
+    if (count && batch->after < 0)
+        batch->after = message_at(batch, 0)->id - 1;
+    if (count && batch->last < 0)
+        batch->last = message_at(batch, count - 1)->id;
     return NULL;
 }
 
@@ -72,9 +68,9 @@ static void log_altered(const cm_exchange_t *exchange,
         const cm_altered_t *altered =
             &APR_ARRAY_IDX(receipt->altered, i, cm_altered_t);
 
-        cm_host_log(exchange->host, CM_LOG_WARNING, exchange->pool,
-                    CM0044 "%s (" CM_ALTERED_REMEDY ")",
-                    cm_altered_text(altered, exchange->pool), altered->column);
+        cm_serve_log(exchange, CM_LOG_WARNING,
+                     CM0044 "%s (" CM_ALTERED_REMEDY ")",
+                     cm_altered_text(altered, exchange->pool), altered->column);
     }
 }
 
@@ -88,12 +84,12 @@ int cm_serve_push_retry(cm_exchange_t *exchange)
         err = cm_inbox_retry(&receipt, exchange->node, exchange->peer->name,
                              exchange->pool);
     if (err)
-        cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool, CM0018 "%s",
-                    cm_error_text(err, exchange->pool));
+        cm_serve_log(exchange, CM_LOG_NOTICE, CM0018 "%s",
+                     cm_error_text(err, exchange->pool));
     else if (receipt->applied)
-        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool,
-                    CM0018 "applied %d parked messages of peer '%s'",
-                    receipt->applied, exchange->peer->name);
+        cm_serve_log(exchange, CM_LOG_INFO,
+                     CM0018 "applied %d parked messages of peer '%s'",
+                     receipt->applied, exchange->peer->name);
     if (!err)
         log_altered(exchange, receipt);
     return said > 0 || (receipt && receipt->applied > 0);
@@ -102,9 +98,8 @@ int cm_serve_push_retry(cm_exchange_t *exchange)
 /* Both sides pause and resume together. */
 static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
 {
-    cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
-                CM0019 "%s by peer '%s'", pause ? "paused" : "resumed",
-                exchange->peer->name);
+    cm_serve_log(exchange, CM_LOG_NOTICE, CM0019 "%s by peer '%s'",
+                 pause ? "paused" : "resumed", exchange->peer->name);
     return cm_node_set_paused(exchange->node, pause ? cm_clock_now() : 0,
                               exchange->pool);
 }
@@ -198,27 +193,27 @@ static void log_receipt(cm_exchange_t *exchange, const push_t *push)
     log_altered(exchange, receipt);
     cm_serve_note(exchange, "communicator-first-id", push->batch.after + 1);
     cm_serve_note(exchange, "communicator-last-id", receipt->received);
-    cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool,
-                CM0012 "received %d messages from peer '%s', up to "
-                       "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
-                       "received before",
-                receipt->accepted, exchange->peer->name, receipt->received,
-                receipt->applied, parked, receipt->repeated);
+    cm_serve_log(exchange, CM_LOG_INFO,
+                 CM0012 "received %d messages from peer '%s', up to "
+                        "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "
+                        "received before",
+                 receipt->accepted, exchange->peer->name, receipt->received,
+                 receipt->applied, parked, receipt->repeated);
     if (!parked)
         return;
     first = &APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t);
-    cm_host_log(exchange->host, CM_LOG_NOTICE, exchange->pool,
-                CM0014 "parked message %" APR_INT64_T_FMT " of peer '%s'"
-                       "%s: %.500s",
-                first->id, exchange->peer->name,
-                parked > 1 ? " and others" : "",
-                first->reason ? first->reason : "");
+    cm_serve_log(exchange, CM_LOG_NOTICE,
+                 CM0014 "parked message %" APR_INT64_T_FMT " of peer '%s'"
+                        "%s: %.500s",
+                 first->id, exchange->peer->name,
+                 parked > 1 ? " and others" : "",
+                 first->reason ? first->reason : "");
     if (cm_inbox_receipt_mostly_parked(receipt))
-        cm_host_log(exchange->host, CM_LOG_ERROR, exchange->pool,
-                    CM0025 "%d of %d messages in a batch from peer '%s' are "
-                           "parked: a table or model may be missing here",
-                    cm_inbox_receipt_mostly_parked(receipt), receipt->accepted,
-                    exchange->peer->name);
+        cm_serve_log(exchange, CM_LOG_ERROR,
+                     CM0025 "%d of %d messages in a batch from peer '%s' are "
+                            "parked: a table or model may be missing here",
+                     cm_inbox_receipt_mostly_parked(receipt), receipt->accepted,
+                     exchange->peer->name);
 }
 
 /* Answer a gem that has sent nothing. */

@@ -69,11 +69,11 @@ void cm_serve_verify(cm_exchange_t *exchange)
     question = talk.question;
     apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
     if (question->ask == CM_ASK_PUBLISH)
-        cm_host_log(exchange->host, CM_LOG_INFO, exchange->pool,
-                    CM0023 "published %" APR_INT64_T_FMT
-                           " records of model '%.255s' again for peer '%s'",
-                    talk.answer->published, question->model,
-                    exchange->peer->name);
+        cm_serve_log(exchange, CM_LOG_INFO,
+                     CM0023 "published %" APR_INT64_T_FMT
+                            " records of model '%.255s' again for peer '%s'",
+                     talk.answer->published, question->model,
+                     exchange->peer->name);
     body = cm_buffer_create(4096, exchange->pool);
     cm_verify_wire_write_answer(
         body, talk.answer, question->columns ? question->columns->nelts : 0);

@@ -223,6 +223,9 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
 {
     if (reply->kind == CM_PEER_UNKNOWN)
         return NULL;
+    if (session->kind != CM_PEER_UNKNOWN && reply->kind != session->kind)
+        return CM_FAIL(scratch_pool, CM_PROTOCOL,
+                       "the peer changed its kind within a run");
     if (reply->kind == CM_PEER_GEM) {
         CM_TRY(check_gem(session, scratch_pool));
         session->kind = CM_PEER_GEM;
@@ -266,19 +269,27 @@ int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
     return !*err;
 }
 
+cm_error_t *cm_session_post(cm_reply_t **reply, cm_session_t *session,
+                            const char *query, apr_pool_t *scratch_pool)
+{
+    cm_transport_reply_t *raw;
+    cm_error_t *err;
+
+    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2,
+                             scratch_pool));
+    err = cm_reply_judge_post(reply, raw, scratch_pool);
+    CM_TRY(cm_session_meet(session, *reply, scratch_pool));
+    return err;
+}
+
 static cm_error_t *greet(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT,
                      session->peer ? session->peer->confirmed : 0);
-    cm_transport_reply_t *raw;
-    cm_reply_t *reply;
-    cm_error_t *err;
+    cm_reply_t *reply = NULL;
+    cm_error_t *err = cm_session_post(&reply, session, query, scratch_pool);
 
-    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2,
-                             scratch_pool));
-    err = cm_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(cm_session_meet(session, reply, scratch_pool));
     /* A gap is not a failure yet: the caller sees where the peer stands. */
     return err && err->code == CM_GAP && reply->wanted >= 0 ? NULL : err;
 }
@@ -303,21 +314,38 @@ cm_error_t *cm_session_pause(cm_session_t *session, int pause,
     const char *query =
         apr_psprintf(scratch_pool, "after=%" APR_INT64_T_FMT "&pause=%d",
                      session->peer->confirmed, pause);
-    cm_transport_reply_t *raw;
     cm_reply_t *reply;
-    cm_error_t *err;
 
-    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2,
-                             scratch_pool));
-    err = cm_reply_judge_post(&reply, raw, scratch_pool);
-    CM_TRY(cm_session_meet(session, reply, scratch_pool));
-    CM_TRY(err);
+    CM_TRY(cm_session_post(&reply, session, query, scratch_pool));
     if (session->kind != CM_PEER_OURS)
         return cm_error_hint(CM_FAIL(scratch_pool, CM_PROTOCOL,
                                      "it is a gem, which cannot be paused"),
                              scratch_pool,
                              "nothing moves while this side is paused");
     return NULL;
+}
+
+cm_error_t *cm_session_ask(cm_verify_answer_t **answer, void *baton,
+                           const cm_verify_question_t *question,
+                           apr_pool_t *pool)
+{
+    cm_session_t *session = baton;
+    const char *query = question->ask == CM_ASK_PUBLISH ? "repair" : "verify";
+    cm_buffer_t *text = cm_buffer_create(1024, pool);
+    cm_transport_reply_t *raw;
+    cm_reply_t *reply;
+    cm_error_t *err;
+
+    CM_TRY(cm_session_check(session, pool));
+    cm_verify_wire_write_question(text, question);
+    CM_TRY(cm_transport_post(&raw, session->transport, query, text->data,
+                             text->size, pool));
+    err = cm_reply_judge_answer(&reply, raw, pool);
+    CM_TRY(cm_session_meet(session, reply, pool));
+    CM_TRY(err);
+    return cm_verify_wire_read_answer(
+        answer, reply->data, reply->size,
+        question->columns ? question->columns->nelts : 0, pool);
 }
 
 typedef struct note_t {

@@ -4,6 +4,7 @@
 #define CM_EXCHANGE_SESSION_H
 
 #include "inbox/inbox.h"
+#include "verify/compare.h"
 #include "operate/status.h"
 #include "exchange/reply.h"
 #include "exchange/transport.h"
@@ -72,6 +73,12 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
 int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
                            apr_pool_t *scratch_pool);
 
+/* POST an empty list with QUERY, and learn what *REPLY says about the peer.
+ * Fails as the transport, cm_reply_judge_post() and cm_session_meet(). */
+cm_error_t *cm_session_post(cm_reply_t **reply, cm_session_t *session,
+                            const char *query,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Learn the kind of the peer and what it holds of ours, by a push of nothing,
  * which changes nothing on either kind. */
 cm_error_t *cm_session_greet(cm_session_t *session,
@@ -88,6 +95,13 @@ void cm_session_insist(cm_session_t *session);
  * gem, which cannot be paused. */
 cm_error_t *cm_session_pause(cm_session_t *session, int pause,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Ask QUESTION of the peer whose session is BATON, a cm_session_t *: a
+ * function for cm_verify_work_t. Fails as the transport, and as
+ * cm_session_meet(). */
+cm_error_t *cm_session_ask(cm_verify_answer_t **answer, void *baton,
+                           const cm_verify_question_t *question,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Note in the peer's row that we have pushed (else: pulled) just now, with
  * what cm_session_meet() learned. */

@@ -1,14 +1,6 @@
 /* Requests to a peer: see transport.h. */
 #include "exchange/transport.h"
 
-cm_error_t *cm_transport_get(cm_transport_reply_t **reply,
-                             const cm_transport_t *transport, const char *query,
-                             apr_pool_t *pool)
-{
-    transport->send(transport->baton, query, NULL, pool);
-    return transport->finish(reply, transport->baton, pool);
-}
-
 cm_error_t *cm_transport_post(cm_transport_reply_t **reply,
                               const cm_transport_t *transport,
                               const char *query, const char *data,

@@ -53,11 +53,6 @@ typedef struct cm_transport_t {
     void *baton;
 } cm_transport_t;
 
-/* Send a GET with QUERY, and wait for the reply. Fails as finish(). */
-cm_error_t *cm_transport_get(cm_transport_reply_t **reply,
-                             const cm_transport_t *transport, const char *query,
-                             apr_pool_t *pool) CM_UNUSED_RESULT;
-
 /* Send a POST of SIZE bytes of JSON in DATA, and wait for the reply. QUERY may
  * be NULL. Fails as finish(). */
 cm_error_t *cm_transport_post(cm_transport_reply_t **reply,

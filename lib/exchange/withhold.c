@@ -107,12 +107,11 @@ static int passes(cm_push_t *push, apr_int64_t after, const char *body,
             : apr_psprintf(pool, "after=%" APR_INT64_T_FMT, after);
     cm_transport_reply_t *raw;
     cm_reply_t *reply;
-    cm_error_t *err;
 
-    err = cm_transport_post(&raw, session->transport, query, body, size, pool);
-    if (!err)
-        err = cm_reply_judge_post(&reply, raw, pool);
-    return !err && reply->kind == session->kind;
+    if (cm_transport_post(&raw, session->transport, query, body, size, pool) ||
+        cm_reply_judge_post(&reply, raw, pool))
+        return 0;
+    return reply->kind == session->kind;
 }
 
 /* Find out whether other messages pass. */
@@ -258,16 +257,12 @@ static int is_sure(const struct cm_refused_t *refused)
 /* Let the peer move on past what was refused, by an empty push. */
 static cm_error_t *pass_by(cm_push_t *push, apr_pool_t *pool)
 {
-    cm_session_t *session = push->session;
     const char *query =
         apr_psprintf(pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
                      push->told, push->after);
-    cm_transport_reply_t *raw;
     cm_reply_t *reply;
 
-    CM_TRY(cm_transport_post(&raw, session->transport, query, "[]", 2, pool));
-    CM_TRY(cm_reply_judge_post(&reply, raw, pool));
-    CM_TRY(cm_session_meet(session, reply, pool));
+    CM_TRY(cm_session_post(&reply, push->session, query, pool));
     push->told = reply->received < push->after ? reply->received : push->after;
     return NULL;
 }

@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "exchange/ask.h"
+#include "exchange/session.h"
 #include "operate/health.h"
 #include "verify/compare.h"
 #include "exchange.h"
@@ -45,7 +45,7 @@ static cm_error_t *verify_model(verify_t *verify, cm_session_t *session,
     const char *model = apr_psprintf(pool, "m%d", table);
     cm_verify_work_t work = {.node = session->node,
                              .peer = session->settings->name,
-                             .ask = cm_ask,
+                             .ask = cm_session_ask,
                              .baton = session,
                              .pool = pool};
 
