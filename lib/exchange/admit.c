@@ -5,10 +5,9 @@
 
 #include <apr_strings.h>
 
-#include "base/number.h"
 #include "config/settings.h"
-#include "node/epoch.h"
 #include "outbox/withheld.h"
+#include "exchange/headers.h"
 #include "exchange/log.h"
 
 /* The check_ functions return 0 when they have refused the request.
@@ -29,40 +28,6 @@ static int check_user(cm_exchange_t *exchange)
         apr_psprintf(exchange->pool, "user '%s' is not a peer of '%s'",
                      exchange->request->user, exchange->settings->name),
         "declare it: CommunicatorPeer NAME user=USER");
-}
-
-/* Read the number in header NAME, if it is there, from 0 to MOST; return
- * whether it could be read. */
-static int read_number(apr_int64_t *number, const apr_table_t *headers,
-                       const char *name, apr_int64_t most)
-{
-    const char *text = apr_table_get(headers, name);
-
-    return !text || cm_number_read(number, text, most);
-}
-
-/* Read what the request says about the peer's history and clock; return the
- * header that is wrong, or NULL. */
-static const char *read_claim(cm_exchange_t *exchange)
-{
-    const apr_table_t *headers = exchange->request->headers;
-    cm_claim_t *claim = &exchange->said.claim;
-
-    claim->epoch = apr_table_get(headers, "Communicator-Epoch");
-    claim->known_epoch = apr_table_get(headers, "Communicator-Peer-Epoch");
-    if (!read_number(&claim->received, headers, "Communicator-Received",
-                     CM_SEQ_MAX))
-        return "Communicator-Received";
-    if (!read_number(&claim->newest, headers, "Communicator-Newest",
-                     CM_SEQ_MAX))
-        return "Communicator-Newest";
-    if (!cm_epoch_claim_read_held(claim,
-                                  apr_table_get(headers, "Communicator-Held")))
-        return "Communicator-Held";
-    if (!read_number(&exchange->said.clock, headers, "Communicator-Clock",
-                     CM_CLOCK_MAX))
-        return "Communicator-Clock";
-    return NULL;
 }
 
 /* Return whether communicator-sync sent the request: a gem sends neither its
@@ -112,7 +77,8 @@ static int check_protocol(cm_exchange_t *exchange)
 {
     const char *version = cm_request_header(exchange, "Communicator-Protocol");
     const char *name = cm_request_header(exchange, "Communicator-Node");
-    const char *wrong;
+    const apr_table_t *headers = exchange->request->headers;
+    const char *wrong = NULL;
 
     if (exchange->gem)
         return 1;
@@ -136,7 +102,9 @@ static int check_protocol(cm_exchange_t *exchange)
         cm_request_header(exchange, "Communicator-Drain") != NULL;
     exchange->said.withheld = cm_withheld_sum_read(
         cm_request_header(exchange, "Communicator-Withheld"));
-    wrong = read_claim(exchange);
+    exchange->said.claim = cm_headers_claim(headers, &wrong);
+    exchange->said.clock =
+        cm_headers_number(headers, "Communicator-Clock", CM_CLOCK_MAX, &wrong);
     if (!wrong)
         return 1;
     cm_serve_error(

@@ -28,7 +28,7 @@ static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
     *last = now;
     if (exchange->said.claim.epoch)
         peer->epoch = exchange->said.claim.epoch;
-    if (exchange->said.clock)
+    if (exchange->said.clock > 0)
         peer->clock_offset = exchange->said.clock - now;
     return 1;
 }
@@ -102,10 +102,10 @@ static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
     return NULL;
 }
 
-cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
+cm_error_t *cm_contact_read(cm_exchange_t *exchange)
 {
     apr_pool_t *pool = exchange->pool;
-    cm_peer_t *peer, after;
+    cm_peer_t *peer;
     cm_error_t *err;
 
     CM_TRY(cm_peer_load(&peer, exchange->node, exchange->peer->name, 0, pool));
@@ -115,12 +115,21 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
                                          &peer, pool, pool);
     exchange->known = peer;
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
-    CM_TRY(err);
+    return err;
+}
+
+cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
+{
+    apr_pool_t *pool = exchange->pool;
+    cm_peer_t after;
+
+    CM_TRY(cm_contact_read(exchange));
     CM_TRY(check_pause(exchange, pool));
     if (!exchange->gem)
         CM_TRY(cm_status_withheld(&exchange->withheld, exchange->node,
-                                  peer->name, &exchange->said.withheld, pool));
-    after = *peer;
+                                  exchange->peer->name,
+                                  &exchange->said.withheld, pool));
+    after = *exchange->known;
     if (!update(&after, exchange, push))
         return NULL;
     return save_in_transaction(exchange, push, pool);

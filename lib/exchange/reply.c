@@ -13,6 +13,7 @@
 #include "node/epoch.h"
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
+#include "exchange/headers.h"
 
 #define EXCERPT    60
 #define WORDS_MAX  400
@@ -40,26 +41,11 @@ const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
     return text;
 }
 
-/* Return the number in header NAME, at most MOST, or -1. */
-static apr_int64_t header_number(cm_reply_t *reply,
-                                 const cm_transport_reply_t *raw,
-                                 const char *name, apr_int64_t most)
-{
-    const char *text = apr_table_get(raw->headers, name);
-    apr_int64_t number;
-
-    if (text && cm_number_read(&number, text, most))
-        return number;
-    if (text)
-        reply->strange = name;
-    return -1;
-}
-
 /* The peer's clock against the middle of our exchange with it. */
 static void read_clock(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
-    apr_int64_t clock =
-        header_number(reply, raw, "Communicator-Clock", CM_CLOCK_MAX);
+    apr_int64_t clock = cm_headers_number(raw->headers, "Communicator-Clock",
+                                          CM_CLOCK_MAX, &reply->strange);
 
     reply->has_clock = clock > 0;
     if (reply->has_clock)
@@ -67,32 +53,25 @@ static void read_clock(cm_reply_t *reply, const cm_transport_reply_t *raw)
             clock - (raw->began + (raw->ended - raw->began) / 2);
 }
 
-static void read_claim(cm_reply_t *reply, const cm_transport_reply_t *raw)
+/* Return the number in the header NAME, or -1. */
+static apr_int64_t number(cm_reply_t *reply, const cm_transport_reply_t *raw,
+                          const char *name)
 {
-    cm_claim_t *claim = &reply->claim;
-
-    *claim = cm_epoch_claim_none();
-    claim->epoch = apr_table_get(raw->headers, "Communicator-Epoch");
-    claim->known_epoch = apr_table_get(raw->headers, "Communicator-Peer-Epoch");
-    claim->received = reply->received;
-    if (!cm_epoch_claim_read_held(
-            claim, apr_table_get(raw->headers, "Communicator-Held")))
-        reply->strange = "Communicator-Held";
+    return cm_headers_number(raw->headers, name, CM_SEQ_MAX, &reply->strange);
 }
 
 /* Read the numbers of messages, and how many of them wait. */
 static void read_numbers(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
-    static const apr_int64_t most = CM_SEQ_MAX;
-
-    reply->received = header_number(reply, raw, "Communicator-Received", most);
+    reply->claim = cm_headers_claim(raw->headers, &reply->strange);
+    reply->received = reply->claim.received;
     reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
-    reply->last = header_number(reply, raw, "Communicator-Last", most);
-    reply->more = header_number(reply, raw, "Communicator-More", most) > 0;
-    reply->pending = header_number(reply, raw, "Communicator-Pending", most);
-    reply->oldest =
-        header_number(reply, raw, "Communicator-Oldest", CM_CLOCK_MAX);
-    reply->parked = header_number(reply, raw, "Communicator-Parked", most);
+    reply->last = number(reply, raw, "Communicator-Last");
+    reply->more = number(reply, raw, "Communicator-More") > 0;
+    reply->pending = number(reply, raw, "Communicator-Pending");
+    reply->oldest = cm_headers_number(raw->headers, "Communicator-Oldest",
+                                      CM_CLOCK_MAX, &reply->strange);
+    reply->parked = number(reply, raw, "Communicator-Parked");
 }
 
 static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
@@ -106,13 +85,14 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     reply->accepts_gzip = cm_gzip_is_accepted(
         apr_table_get(raw->headers, "Accept-Encoding"), pool);
     read_numbers(reply, raw);
-    read_claim(reply, raw);
     reply->withheld = cm_withheld_sum_read(
         apr_table_get(raw->headers, "Communicator-Withheld"));
-    reply->stopped = header_number(reply, raw, "Communicator-Stopped", 1) > 0;
+    reply->stopped = cm_headers_number(raw->headers, "Communicator-Stopped", 1,
+                                       &reply->strange) > 0;
     reply->later = apr_table_get(raw->headers, "Retry-After") != NULL;
     read_clock(reply, raw);
-    reply->protocol = header_number(reply, raw, "Communicator-Protocol", 99);
+    reply->protocol = cm_headers_number(raw->headers, "Communicator-Protocol",
+                                        99, &reply->strange);
     if (reply->protocol >= CM_OUR_PROTOCOL)
         reply->kind = CM_PEER_OURS;
     return reply;

@@ -14,6 +14,7 @@
 #include "node/epoch.h"
 #include "node/peer.h"
 #include "outbox/withheld.h"
+#include "exchange/headers.h"
 #include "exchange/log.h"
 
 void cm_serve_log(const cm_exchange_t *exchange, cm_log_e level,
@@ -29,22 +30,6 @@ void cm_serve_log(const cm_exchange_t *exchange, cm_log_e level,
     va_end(args);
 }
 
-/* What proves that both histories fit; a push has set Communicator-Received
- * itself. */
-static void set_history(cm_exchange_t *exchange)
-{
-    const cm_peer_t *known = exchange->known;
-    apr_table_t *headers = exchange->answer.headers;
-    const char *held = cm_epoch_claim_held(known, exchange->pool);
-
-    if (!apr_table_get(headers, "Communicator-Received"))
-        cm_serve_number(exchange, "Communicator-Received", known->received);
-    if (held)
-        apr_table_setn(headers, "Communicator-Held", held);
-    if (known->epoch)
-        apr_table_setn(headers, "Communicator-Peer-Epoch", known->epoch);
-}
-
 /* All of them or none: a peer of ours recognises our answer by the first, and
  * then needs the node and its epoch. */
 static void set_headers(cm_exchange_t *exchange)
@@ -57,7 +42,7 @@ static void set_headers(cm_exchange_t *exchange)
     apr_table_setn(headers, "Communicator-Protocol", "2");
     apr_table_setn(headers, "Communicator-Node", exchange->settings->name);
     apr_table_setn(headers, "Communicator-Epoch", exchange->own_epoch);
-    cm_serve_number(exchange, "Communicator-Clock", cm_clock_now());
+    cm_headers_set(headers, "Communicator-Clock", cm_clock_now());
     if (exchange->gem)
         return;
     apr_table_setn(headers, "Accept-Encoding", "gzip");
@@ -65,22 +50,13 @@ static void set_headers(cm_exchange_t *exchange)
         apr_table_setn(
             headers, "Communicator-Withheld",
             cm_withheld_sum_text(&exchange->withheld, exchange->pool));
-    if (exchange->known)
-        set_history(exchange);
-}
-
-void cm_serve_number(cm_exchange_t *exchange, const char *header,
-                     apr_int64_t number)
-{
-    apr_table_setn(exchange->answer.headers, header,
-                   apr_psprintf(exchange->pool, "%" APR_INT64_T_FMT, number));
-}
-
-void cm_serve_note(cm_exchange_t *exchange, const char *note,
-                   apr_int64_t number)
-{
-    apr_table_setn(exchange->answer.notes, note,
-                   apr_psprintf(exchange->pool, "%" APR_INT64_T_FMT, number));
+    if (!exchange->known)
+        return;
+    cm_headers_set_history(headers, exchange->known);
+    /* A push has set it itself. */
+    if (!apr_table_get(headers, "Communicator-Received"))
+        cm_headers_set(headers, "Communicator-Received",
+                       exchange->known->received);
 }
 
 /* Return BODY packed if a peer of ours accepts that and it saves enough, else
@@ -294,7 +270,8 @@ void cm_serve_gap(cm_exchange_t *exchange, apr_int64_t wanted,
         cm_serve_send(exchange, CM_HTTP_CONFLICT, number, strlen(number));
         return;
     }
-    cm_serve_number(exchange, "Communicator-Received", wanted - 1);
+    cm_headers_set(exchange->answer.headers, "Communicator-Received",
+                   wanted - 1);
     cm_serve_refuse(exchange, CM_HTTP_CONFLICT, CM_GAP,
                     cm_error_text(err, exchange->pool), err->hint);
 }

@@ -59,7 +59,7 @@ typedef struct cm_answer_t {
 /* What the headers of a request say. */
 typedef struct cm_said_t {
     cm_claim_t claim;           /* about the peer's history */
-    apr_int64_t clock;          /* the peer's, or 0 */
+    apr_int64_t clock;          /* the peer's; -1: not said */
     int insists;                /* it wants an answer during a pause, too */
     cm_withheld_sum_t withheld; /* of the peer's messages, from us */
 } cm_said_t;
@@ -120,12 +120,6 @@ void cm_serve_gap(cm_exchange_t *exchange, apr_int64_t wanted,
 /* Return the body of a refusal with STATUS to a gem. */
 const char *cm_serve_gem_body(int status);
 
-/* Set a header of the answer, or a note for the access log, to NUMBER. */
-void cm_serve_number(cm_exchange_t *exchange, const char *header,
-                     apr_int64_t number);
-void cm_serve_note(cm_exchange_t *exchange, const char *note,
-                   apr_int64_t number);
-
 /* --- admit.c --- */
 
 /* Find the peer, and read what it says about itself. Returns 0 when it has
@@ -156,8 +150,11 @@ cm_error_t *cm_serve_with_node(cm_exchange_t *exchange, cm_serve_work_t work,
 
 /* --- contact.c: what is remembered of the peer --- */
 
-/* Read the peer into exchange->known, and note that it called. Refuse a peer
- * whose history does not fit (CM_EPOCH), and during a pause everyone who does
+/* Read the peer into exchange->known. Fails with CM_EPOCH when its history does
+ * not fit. */
+cm_error_t *cm_contact_read(cm_exchange_t *exchange) CM_UNUSED_RESULT;
+
+/* The same, and note that it called. During a pause refuse everyone who does
  * not insist (CM_PAUSED). PUSH: which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 

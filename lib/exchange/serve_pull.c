@@ -16,6 +16,7 @@
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
 #include "gem/gem.h"
+#include "exchange/headers.h"
 #include "exchange/log.h"
 #include "exchange/reply.h"
 
@@ -286,16 +287,17 @@ static cm_error_t *read_batch(cm_exchange_t *exchange, void *baton)
     return stamp_and_read(exchange, pull, pool);
 }
 
-static void set_headers(cm_exchange_t *exchange, const pull_t *pull)
+static void set_headers(const cm_exchange_t *exchange, const pull_t *pull)
 {
-    cm_serve_number(exchange, "Communicator-Last", pull->batch->last);
-    cm_serve_number(exchange, "Communicator-More",
-                    pull->limits.messages ? pull->batch->more
-                                          : pull->pending.count > 0);
-    cm_serve_number(exchange, "Communicator-Pending", pull->pending.count);
-    cm_serve_number(exchange, "Communicator-Oldest",
-                    pull->pending.oldest_clock);
-    cm_serve_number(exchange, "Communicator-Parked", pull->parked);
+    apr_table_t *headers = exchange->answer.headers;
+
+    cm_headers_set(headers, "Communicator-Last", pull->batch->last);
+    cm_headers_set(headers, "Communicator-More",
+                   pull->limits.messages ? pull->batch->more
+                                         : pull->pending.count > 0);
+    cm_headers_set(headers, "Communicator-Pending", pull->pending.count);
+    cm_headers_set(headers, "Communicator-Oldest", pull->pending.oldest_clock);
+    cm_headers_set(headers, "Communicator-Parked", pull->parked);
 }
 
 /* A gem never gets what it would misread. But an operator should know of
@@ -325,12 +327,15 @@ static void answer_batch(cm_exchange_t *exchange, const pull_t *pull)
         message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
         cm_message_write(body, message, exchange->gem);
         if (i == 0)
-            cm_serve_note(exchange, "communicator-first-id", message->id);
+            cm_headers_set(exchange->answer.notes, "communicator-first-id",
+                           message->id);
     }
     cm_buffer_raw(body, messages->nelts ? "]" : "[]");
     if (message)
-        cm_serve_note(exchange, "communicator-last-id", message->id);
-    cm_serve_note(exchange, "communicator-messages", messages->nelts);
+        cm_headers_set(exchange->answer.notes, "communicator-last-id",
+                       message->id);
+    cm_headers_set(exchange->answer.notes, "communicator-messages",
+                   messages->nelts);
     apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);

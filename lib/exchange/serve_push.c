@@ -13,6 +13,7 @@
 #include "outbox/missing.h"
 #include "inbox/inbox.h"
 #include "operate/status.h"
+#include "exchange/headers.h"
 #include "exchange/log.h"
 
 /* Messages in one body: each takes some kilobytes while it is applied. A peer
@@ -165,7 +166,8 @@ static void answer_receipt(cm_exchange_t *exchange, const cm_receipt_t *receipt)
     cm_buffer_t *body = cm_buffer_create(512, exchange->pool);
     const char *text;
 
-    cm_serve_number(exchange, "Communicator-Received", receipt->received);
+    cm_headers_set(exchange->answer.headers, "Communicator-Received",
+                   receipt->received);
     cm_json_write_open(body, NULL, '{');
     cm_json_write_number(body, "received", receipt->received);
     cm_json_write_number(body, "accepted", receipt->accepted);
@@ -185,14 +187,17 @@ static void log_receipt(cm_exchange_t *exchange, const push_t *push)
     int parked = receipt->parked ? receipt->parked->nelts : 0;
     const cm_parked_t *first;
 
-    cm_serve_note(exchange, "communicator-messages", receipt->accepted);
+    cm_headers_set(exchange->answer.notes, "communicator-messages",
+                   receipt->accepted);
     apr_table_setn(exchange->answer.notes, "communicator-result",
                    parked ? "parked" : "ok");
     if (push->empty)
         return;
     log_altered(exchange, receipt);
-    cm_serve_note(exchange, "communicator-first-id", push->batch.after + 1);
-    cm_serve_note(exchange, "communicator-last-id", receipt->received);
+    cm_headers_set(exchange->answer.notes, "communicator-first-id",
+                   push->batch.after + 1);
+    cm_headers_set(exchange->answer.notes, "communicator-last-id",
+                   receipt->received);
     cm_serve_log(exchange, CM_LOG_INFO,
                  CM0012 "received %d messages from peer '%s', up to "
                         "%" APR_INT64_T_FMT "; %d applied, %d parked, %d "

@@ -2,8 +2,6 @@
  * with its own (verify/wire.h), or asks to publish some of them. */
 #include "exchange/serve.h"
 
-#include "node/epoch.h"
-#include "node/peer.h"
 #include "verify/wire.h"
 #include "exchange/log.h"
 
@@ -16,16 +14,10 @@ typedef struct talk_t {
 static cm_error_t *find_answer(cm_exchange_t *exchange, void *baton)
 {
     talk_t *talk = baton;
-    cm_node_t *node = exchange->node;
-    const char *peer = exchange->peer->name;
-    apr_pool_t *pool = exchange->pool;
-    cm_peer_t *known;
 
-    CM_TRY(cm_peer_load(&known, node, peer, 0, pool));
-    exchange->known = known;
-    CM_TRY(cm_epoch_check(&exchange->said.claim, node, &known, pool, pool));
-    exchange->known = known;
-    return cm_verify_answer(&talk->answer, node, peer, talk->question, pool);
+    CM_TRY(cm_contact_read(exchange));
+    return cm_verify_answer(&talk->answer, exchange->node, exchange->peer->name,
+                            talk->question, exchange->pool);
 }
 
 /* Only a request that says so may publish. */

@@ -16,37 +16,23 @@
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
 #include "operate/status.h"
+#include "exchange/headers.h"
 
 #define PARKED_KEPT 100
-
-static void set_number(cm_session_t *session, const char *name,
-                       apr_int64_t number)
-{
-    apr_table_setn(session->transport->headers, name,
-                   apr_psprintf(session->pool, "%" APR_INT64_T_FMT, number));
-}
 
 /* Put what we hold of the peer's messages into the headers of the next
  * requests. Our own last number goes into one request only: by the second one
  * it may have grown. */
 static cm_error_t *set_history(cm_session_t *session, apr_pool_t *pool)
 {
-    const cm_peer_t *peer = session->peer;
-    const char *held = cm_epoch_claim_held(peer, session->pool);
+    apr_table_t *headers = session->transport->headers;
     apr_int64_t newest;
 
     CM_TRY(cm_node_refresh(&newest, session->node, pool));
-    apr_table_setn(session->transport->headers, "Communicator-Epoch",
-                   session->node->epoch);
-    set_number(session, "Communicator-Newest", newest);
-    set_number(session, "Communicator-Received", peer->received);
-    apr_table_unset(session->transport->headers, "Communicator-Held");
-    if (held)
-        apr_table_setn(session->transport->headers, "Communicator-Held", held);
-    apr_table_unset(session->transport->headers, "Communicator-Peer-Epoch");
-    if (peer->epoch)
-        apr_table_setn(session->transport->headers, "Communicator-Peer-Epoch",
-                       peer->epoch);
+    apr_table_setn(headers, "Communicator-Epoch", session->node->epoch);
+    cm_headers_set(headers, "Communicator-Newest", newest);
+    cm_headers_set(headers, "Communicator-Received", session->peer->received);
+    cm_headers_set_history(headers, session->peer);
     return cm_session_count_withheld(session, pool);
 }
 

@@ -29,36 +29,6 @@ cm_claim_t cm_epoch_claim_none(void)
     return claim;
 }
 
-int cm_epoch_claim_read_held(cm_claim_t *claim, const char *text)
-{
-    apr_int64_t held, clock;
-    char seq[32];
-    apr_size_t size;
-
-    if (!text)
-        return 1;
-    size = strcspn(text, " ");
-    if (!text[size] || size >= sizeof(seq))
-        return 0;
-    memcpy(seq, text, size);
-    seq[size] = '\0';
-    if (!cm_number_read(&held, seq, CM_SEQ_MAX) ||
-        !cm_number_read(&clock, text + size + 1, CM_CLOCK_MAX) || !held ||
-        !clock)
-        return 0;
-    claim->held = held;
-    claim->held_clock = clock;
-    return 1;
-}
-
-const char *cm_epoch_claim_held(const cm_peer_t *peer, apr_pool_t *pool)
-{
-    if (!peer->held)
-        return NULL;
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT,
-                        peer->held, peer->received_clock);
-}
-
 /* Add to ERR what to do if the database of RESTORED is unknown to OTHER. */
 static cm_error_t *way_out(cm_error_t *err, const char *restored,
                            const char *other, apr_pool_t *pool)

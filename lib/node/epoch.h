@@ -23,13 +23,6 @@ typedef struct cm_claim_t {
 /* Return a claim that says nothing. */
 cm_claim_t cm_epoch_claim_none(void);
 
-/* Read TEXT, "SEQ CLOCK" (or NULL: not said), into CLAIM->held. Returns 0 when
- * it is something else, or no such numbers can be. */
-int cm_epoch_claim_read_held(cm_claim_t *claim, const char *text);
-
-/* Return the same for PEER, of what we hold of it; NULL: nothing. */
-const char *cm_epoch_claim_held(const cm_peer_t *peer, apr_pool_t *pool);
-
 /* Refuse a PEER whose CLAIM does not fit what this database knows. Outside of
  * a transaction, before anything is stamped for it. What does not fit is looked
  * at again under the locks, and *PEER is then as it was read there. Fails with
