@@ -15,6 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test qw(shared run_program program spew);
+use Communicator::Test::Blog qw(make_gem_blog gem_models);
 use Communicator::Test::Database;
 use Communicator::Test::Server;
 
@@ -27,15 +28,6 @@ plan skip_all => 'python3 is not installed' unless $python;
 # A comment of which nothing is known cannot be made from nothing.
 my $parked = qr/told apart by the model$/;
 
-my $tables = <<'SQL';
-create table posts (
-    id {key}, title varchar(400) not null, body {text} not null,
-    created_at {timestamp}, updated_at {timestamp}) {engine};
-create table comments (
-    id {key}, title varchar(255), body {text} not null,
-    created_at {timestamp}, updated_at {timestamp}) {engine};
-SQL
-
 sub make_server {
     my ($driver, $on_error) = @_;
     my $database = Communicator::Test::Database->new($driver);
@@ -43,13 +35,9 @@ sub make_server {
         name => 'remote', database => $database,
         user => 'testuser', password => 'pwd',
         peers => "CommunicatorPeer local user=testuser protocol=gem\n",
-        conf => <<"CONF");
-CommunicatorOnError $on_error
-CommunicatorModel post     table=posts
-CommunicatorModel comment  table=comments  except=title
-CONF
+        conf => "CommunicatorOnError $on_error\n" . gem_models());
 
-    $database->create($tables);
+    make_gem_blog($database);
     return $server->migrate->start;
 }
 

@@ -13,6 +13,7 @@ use JSON::PP;
 use Test::More;
 use Communicator::Test qw(shared program run_program start_process folder
   stop_process free_port wait_until at_end);
+use Communicator::Test::Blog qw(make_gem_blog gem_models);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -25,19 +26,6 @@ my $python = program('python3');
 
 plan skip_all => '../shared/legacy_peer.py is not there' unless $script;
 plan skip_all => 'python3 is not installed' unless $python;
-
-my $tables = <<'SQL';
-create table posts (
-    id {key}, title varchar(255) not null, body {text} not null,
-    created_at {timestamp}, updated_at {timestamp}) {engine};
-create table comments (
-    id {key}, title varchar(255), body {text} not null,
-    created_at {timestamp}, updated_at {timestamp}) {engine};
-SQL
-my $models = <<'CONF';
-CommunicatorModel post     table=posts
-CommunicatorModel comment  table=comments  except=title
-CONF
 
 # What stands for the gem: its file, its name, its server's address.
 package Gem {
@@ -153,8 +141,8 @@ for my $driver (Communicator::Test::Database->drivers) {
         serve($gem);
         my $central = Communicator::Test::Peer->new(name => 'local',
             database => Communicator::Test::Database->new($driver),
-            conf => $models)->knows($gem, 'protocol=gem');
-        $central->database->create($tables);
+            conf => gem_models())->knows($gem, 'protocol=gem');
+        make_gem_blog($central->database);
         $central->database->run("insert into posts (title, body) values "
             . "('own', 'x'); delete from posts;");
         $central->migrate;
@@ -165,10 +153,10 @@ for my $driver (Communicator::Test::Database->drivers) {
         my $gem = make_gem('local');
         my $facade = Communicator::Test::Server->new(name => 'remote',
             database => Communicator::Test::Database->new($driver),
-            user => 'testuser', password => 'pwd', conf => $models,
+            user => 'testuser', password => 'pwd', conf => gem_models(),
             peers => "CommunicatorPeer local user=testuser "
               . "protocol=gem\n");
-        $facade->database->create($tables);
+        make_gem_blog($facade->database);
         $facade->migrate->start;
         story($facade->database, $gem, sub {
             my $run = $gem->run('client communicate', '--url',

@@ -13,7 +13,7 @@ use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Communicator::Test qw(spew slurp);
 use Communicator::Test::Database;
-use Communicator::Test::Server;
+use Communicator::Test::Server qw(by_ours);
 
 my $tables = <<'SQL';
 create table posts (
@@ -43,13 +43,6 @@ sub message {
 }
 
 sub batch { return encode_json([@_]) }
-
-# The headers by which a peer of ours is known.
-sub ours {
-    return (headers => { 'communicator-protocol' => 2,
-        'communicator-node' => 'central', 'communicator-epoch' => 'e' x 32,
-        @_ });
-}
 
 # Expect STATUS and BODY of ANSWER, as the gem's server gives them.
 sub is_gem {
@@ -163,7 +156,7 @@ sub fresh_server {
 sub clocked { return message(@_, action => 'create', clock => 1000 + $_[0]) }
 
 fresh_server();
-$answer = $server->get("$path?from_id=2&limit=1", ours());
+$answer = $server->get("$path?from_id=2&limit=1", by_ours());
 my $headers = $answer->{headers};
 is($answer->{status}, 200, 'a pull of ours');
 is($headers->{'content-type'}, 'application/json', '  is JSON');
@@ -178,23 +171,23 @@ is($headers->{'communicator-pending'}, 8, '  two posts, six deletes');
 is($headers->{'communicator-parked'}, 0, '  none parked');
 like($headers->{'communicator-oldest'}, qr/^\d+$/, '  the oldest is known');
 is(decode_json($answer->{content})->[0]{clock} > 1, 1, '  messages have clocks');
-$answer = $server->get("$path?from_id=2&limit=0", ours());
+$answer = $server->get("$path?from_id=2&limit=0", by_ours());
 is($answer->{content}, '[]', 'limit=0 only confirms');
 $answer = $server->post("$path?after=0&last=4",
-    batch(clocked(1), clocked(3)), ours());
+    batch(clocked(1), clocked(3)), by_ours());
 my $receipt = decode_json($answer->{content});
 is($answer->{status}, 202, 'a push of ours, with numbers left out');
 is($receipt->{received}, 4, '  reaches last=');
 is($receipt->{applied}, 2, '  is applied');
 is_deeply($receipt->{parked}, [], '  nothing is parked');
 is($answer->{headers}{'communicator-received'}, 4, '  as the header says');
-$answer = $server->post("$path?after=4", '[]', ours());
+$answer = $server->post("$path?after=4", '[]', by_ours());
 is($answer->{headers}{'communicator-received'}, 4, 'a call tells where we are');
-$answer = $server->post("$path?after=6&last=7", batch(clocked(7)), ours());
+$answer = $server->post("$path?after=6&last=7", batch(clocked(7)), by_ours());
 is_refusal($answer, 409, 'GAP', 'a gap');
 is($answer->{headers}{'communicator-received'}, 4, '  what is here');
 $answer = $server->post("$path?after=4&last=5", batch(clocked(5,
-    body => '{"gizmo":{"a":1}}')), ours());
+    body => '{"gizmo":{"a":1}}')), by_ours());
 $receipt = decode_json($answer->{content});
 is($answer->{status}, 202, 'a message that cannot be applied');
 is($receipt->{parked}[0]{id}, 5, '  is parked, by number');
@@ -202,18 +195,18 @@ is($receipt->{parked}[0]{model}, 'gizmo', '  and model');
 like($receipt->{parked}[0]{reason}, qr/gizmo/, '  with the reason');
 $server->log_has_only;
 
-is_refusal($server->get($path, ours()), 400, 'MALFORMED', 'no from_id');
-is_refusal($server->get("$path?from_id=abc", ours()), 400, 'MALFORMED',
+is_refusal($server->get($path, by_ours()), 400, 'MALFORMED', 'no from_id');
+is_refusal($server->get("$path?from_id=abc", by_ours()), 400, 'MALFORMED',
     'from_id=abc');
-is_refusal($server->get("$path?from_id=1&limit=x", ours()), 400, 'MALFORMED',
+is_refusal($server->get("$path?from_id=1&limit=x", by_ours()), 400, 'MALFORMED',
     'limit=x');
-is_refusal($server->post($path, '{"a":1}', ours()), 400, 'MALFORMED',
+is_refusal($server->post($path, '{"a":1}', by_ours()), 400, 'MALFORMED',
     'an object');
-is_refusal($server->request(PUT => $path, ours()), 405, 'USAGE', 'PUT');
+is_refusal($server->request(PUT => $path, by_ours()), 405, 'USAGE', 'PUT');
 is_refusal($server->get("$path?from_id=1",
-    ours('communicator-protocol' => 3)), 400, 'PROTOCOL', 'a newer protocol');
+    by_ours('communicator-protocol' => 3)), 400, 'PROTOCOL', 'a newer protocol');
 is_refusal($server->get("$path?from_id=1",
-    ours('communicator-epoch' => 'f' x 32)), 409, 'EPOCH', 'another database');
+    by_ours('communicator-epoch' => 'f' x 32)), 409, 'EPOCH', 'another database');
 $server->log_has_only(qr/CM0009.*an object|CM0009.*expected an array/,
     qr/CM0009.*limit 'x'/, qr/CM0009.*not the one known at/);
 
@@ -223,30 +216,30 @@ my $most = '9007199254740992';
 my @beyond = ('9007199254740993', '9223372036854775807', '9' x 30, '-1', '1x');
 my $cursors = 'select received || \' \' || confirmed || \' \' || clock_offset'
   . ' from communicator_peers';
-$server->get("$path?from_id=1", ours());
+$server->get("$path?from_id=1", by_ours());
 my $before = $database->value($cursors);
 for my $number (@beyond) {
-    is_refusal($server->get("$path?from_id=$number", ours()), 400, 'MALFORMED',
+    is_refusal($server->get("$path?from_id=$number", by_ours()), 400, 'MALFORMED',
         "from_id=$number") if $number ne '-1';
-    is_refusal($server->get("$path?from_id=1&$_=$number", ours()), 400,
+    is_refusal($server->get("$path?from_id=1&$_=$number", by_ours()), 400,
         'MALFORMED', "$_=$number") for 'limit', 'bytes';
-    is_refusal($server->post("$path?$_=$number", '[]', ours()), 400,
+    is_refusal($server->post("$path?$_=$number", '[]', by_ours()), 400,
         'MALFORMED', "$_=$number") for 'after', 'last', 'pause';
     is_refusal($server->post("$path?after=5",
-        batch(clocked(6)) =~ s/"id":"?6"?/"id":$number/r, ours()), 400,
+        batch(clocked(6)) =~ s/"id":"?6"?/"id":$number/r, by_ours()), 400,
         'MALFORMED', "message $number") if $number ne '1x';
     is_refusal($server->get("$path?from_id=1",
-        ours("communicator-$_" => $number)), 400, 'MALFORMED',
+        by_ours("communicator-$_" => $number)), 400, 'MALFORMED',
         "header $_ $number") for 'received', 'newest', 'held';
     is_refusal($server->get("$path?from_id=1",
-        ours('communicator-clock' => "$number$number")), 400, 'MALFORMED',
+        by_ours('communicator-clock' => "$number$number")), 400, 'MALFORMED',
         'a clock, the same twice over');
     is_refusal($server->get("$path?from_id=1",
-        ours('communicator-held' => $_)), 400, 'MALFORMED', "header held $_")
+        by_ours('communicator-held' => $_)), 400, 'MALFORMED', "header held $_")
       for "$number 7", "7 $number$number";
 }
 is_refusal($server->get("$path?from_id=1",
-    ours('communicator-received' => $most)), 409, 'EPOCH',
+    by_ours('communicator-received' => $most)), 409, 'EPOCH',
     'the last number is one');
 is($database->value($cursors), $before, 'no cursor has moved');
 forget();
@@ -267,7 +260,7 @@ $server->log_has_only(
 # Whom it refuses.
 
 forget();
-$answer = $server->get("$path?from_id=1", ours('communicator-node' => 'evil'));
+$answer = $server->get("$path?from_id=1", by_ours('communicator-node' => 'evil'));
 like(is_refusal($answer, 403, 'FORBIDDEN', 'another node')->{error},
     qr/peer 'central' here, but the request is from node 'evil'/,
     '  both are named');
@@ -294,7 +287,7 @@ my $chunked = "Transfer-Encoding: chunked\n\n1388\n$large\n0\n\n";
 my $known = "Communicator-Protocol: 2\nCommunicator-Node: central\n";
 is_gem($server->post($path, $large), 503, '<h1>Service Unavailable</h1>',
     'a body above CommunicatorMaxBody');
-is_refusal($server->post($path, $large, ours()), 413, 'TOO_LARGE',
+is_refusal($server->post($path, $large, by_ours()), 413, 'TOO_LARGE',
     'the same of ours');
 like(raw("POST $path HTTP/1.1\n$chunked"), qr{^HTTP/1.1 503 },
     'the same in chunks');
@@ -324,7 +317,7 @@ my $gone = '<h1>Service Unavailable</h1>';
 with(location => 'LimitRequestBody 100', httpd_conf => load('reqtimeout')
       . "RequestReadTimeout body=1\n");
 is_gem($server->post($path, $large), 503, $gone, 'LimitRequestBody');
-is($server->post($path, $large, ours())->{status}, 413, '  for ours 413');
+is($server->post($path, $large, by_ours())->{status}, 413, '  for ours 413');
 like(raw("POST $path HTTP/1.1\n$chunked"), qr{^HTTP/1.1 503 .*\Q$gone\E$}s,
     '  in chunks');
 like(raw("POST $path HTTP/1.1\nContent-Length: 9\n\n["),
@@ -353,7 +346,7 @@ spew("$server->{dir}/sorry.html", 'sorry');
 my @wrong = (user => 'communicator', password => 'wrong');
 is_gem($server->get("$path?from_id=1", @wrong), 401, "Not authorized\n",
     'an ErrorDocument is not for a gem');
-is($server->get("$path?from_id=1", ours(), @wrong)->{content}, 'sorry',
+is($server->get("$path?from_id=1", by_ours(), @wrong)->{content}, 'sorry',
     '  for ours it is');
 is_gem($server->post($path, $large), 503, $gone,
     '  nor is one that is elsewhere');
@@ -361,7 +354,7 @@ $server->log_has_only(qr/AH01617/, qr/CM0015/);
 
 with(location => 'Communicator Off');
 is_gem($server->get("$path?from_id=1"), 503, $gone, 'switched off');
-is_refusal($server->get("$path?from_id=1", ours()), 503, 'PAUSED',
+is_refusal($server->get("$path?from_id=1", by_ours()), 503, 'PAUSED',
     '  for ours too');
 $server->log_has_only;
 
@@ -394,7 +387,7 @@ SKIP: {
 with(httpd_conf => "LogFormat \"%{communicator-messages}n "
       . "%{communicator-first-id}n %{communicator-last-id}n "
       . "%{communicator-result}n\" x\nCustomLog \"$server->{dir}/x.log\" x\n");
-$server->get("$path?from_id=1&limit=2", ours());
+$server->get("$path?from_id=1&limit=2", by_ours());
 forget();
 $server->post($path, batch(message(7)));
 $server->post($path, batch(message(7)));
@@ -415,7 +408,7 @@ CommunicatorModel part table=parts only=shown
 CommunicatorModel wage table=wages direction=receive
 CONF
     my $ask = sub {
-        my $answer = $node->post("$path?verify", encode_json({ @_ }), ours());
+        my $answer = $node->post("$path?verify", encode_json({ @_ }), by_ours());
 
         return ($answer->{status}, eval { decode_json($answer->{content}) });
     };
@@ -438,7 +431,7 @@ SQL
         . 'insert into communicator_mappings (origin, original_id, '
         . "local_record_type, local_record_id, clock) values ('facade', '1', "
         . "'Wage', '1', 7)");
-    $node->get("$path?from_id=1", ours());
+    $node->get("$path?from_id=1", by_ours());
     for my $case (['post', 'title'], ['part', 'shown']) {
         my ($status, $json) = $states->(@$case);
 
@@ -466,7 +459,7 @@ SQL
         is($answers[1][0], 404, '  as of one that is not there');
     }
     my $answer = $node->post("$path?repair", encode_json({ ask => 'publish',
-        model => 'wage', names => [['facade', '1']] }), ours());
+        model => 'wage', names => [['facade', '1']] }), by_ours());
     is($answer->{status}, 404, 'nor can it be published');
     $node->stop;
 };

@@ -14,7 +14,7 @@ use Communicator::Test qw(slurp spew client_file run_program
   wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Hostile qw(ours central $EPOCH);
-use Communicator::Test::Server;
+use Communicator::Test::Server qw(by_ours);
 
 my $path = '/messages.json';
 my $mega = 1024 * 1024;
@@ -37,13 +37,6 @@ $server->database->create('create table wide (id {key}, '
 $server->database->create('create table widest (id {key}, '
       . join(',', map { "c$_ integer" } 1 .. 900) . ') {engine};');
 $server->migrate->start;
-
-# The headers by which a peer of ours is known.
-sub by_ours {
-    return (headers => { 'communicator-protocol' => 2,
-        'communicator-node' => 'central', 'communicator-epoch' => 'e' x 32,
-        @_ });
-}
 
 # A number of /proc/PID/status of httpd's one child, in bytes.
 sub memory {

@@ -280,6 +280,8 @@ my @cases = (
         qr/not Communicator's/],
     ['some other API', sub { reply(202, 'application/json', '{}') }, 76,
         qr/not Communicator's: status 202, type 'application\/json'/],
+    ['407 of a proxy', sub { reply(407, 'text/html', 'log in at the proxy') },
+        76, qr/not Communicator's: status 407/, qr/proxies/],
     ['418', sub { reply(418, 'text/plain', 'teapot') }, 76, qr/teapot/],
     ['409 without a number', sub { gem(409, 'Specify from_id!') }, 76,
         qr/not Communicator's/],

@@ -103,6 +103,20 @@ SQL
     posts_are([], 'all of them deleted');
 }
 
+# A change that cannot be recorded must not be committed either.
+sub without_outbox {
+    my $legacy =
+      $here->driver eq 'sqlite3' ? "pragma legacy_alter_table = on;\n" : '';
+    my $count = 'select count(*) from posts';
+    my $before = $here->value($count);
+
+    $here->run("${legacy}alter table outbound_messages rename to aside;");
+    ok(!eval { $here->run("insert into posts (title) values ('lost')"); 1 },
+        'without the outbox nothing can be changed');
+    is($here->value($count), $before, '  and nothing is');
+    $here->run("${legacy}alter table aside rename to outbound_messages;");
+}
+
 # What an application writes into the outbox itself may be anything; and so may
 # be what a trigger once wrote: migrate publishes that record again.
 sub garbage {
@@ -282,6 +296,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 
         statements();
         $session{$driver}->();
+        without_outbox();
         garbage();
         $pair->is_settled('in the end');
         $pair->stop;

@@ -13,7 +13,7 @@ use Test::More;
 use Communicator::Test qw(spew slurp);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
-use Communicator::Test::Server;
+use Communicator::Test::Server qw(by_ours);
 
 my $path = '/messages.json';
 my $model = "CommunicatorModel post table=posts\n";
@@ -44,12 +44,6 @@ sub make_facade {
 
 my @gem = (user => 'gem', password => 'pw');
 
-sub ours {
-    return (headers => { 'communicator-protocol' => 2,
-        'communicator-node' => 'central', 'communicator-epoch' => 'e' x 32,
-        @_ });
-}
-
 sub message {
     my ($id) = @_;
 
@@ -69,7 +63,7 @@ sub post_packed {
     my ($facade, $data, %more) = @_;
 
     return $facade->post("$path?after=0", $data,
-        ours('content-encoding' => 'gzip', %more));
+        by_ours('content-encoding' => 'gzip', %more));
 }
 
 # The most memory a child of FACADE ever had, in MB.
@@ -95,7 +89,7 @@ subtest 'requests, without mod_deflate' => sub {
 
     substr($damaged, 1000, 1) ^= "\x10";
     $bad{'a damaged byte'} = $damaged;
-    is($facade->get("$path?from_id=1", ours())->{headers}{'accept-encoding'},
+    is($facade->get("$path?from_id=1", by_ours())->{headers}{'accept-encoding'},
         'gzip', 'ours are told that they may pack');
     is($facade->get("$path?from_id=1", @gem)->{headers}{'accept-encoding'}, undef,
         'a gem is not');
@@ -133,9 +127,9 @@ subtest 'replies, without mod_deflate' => sub {
     my $body = 'lorem ipsum ' x 500;
 
     $facade->database->run("insert into posts (body) values ('$body')");
-    my $plain = $facade->get("$path?from_id=1", ours());
+    my $plain = $facade->get("$path?from_id=1", by_ours());
     my $packed = $facade->get("$path?from_id=1",
-        ours('accept-encoding' => 'gzip'));
+        by_ours('accept-encoding' => 'gzip'));
     my $headers = $packed->{headers};
     is($plain->{headers}{'content-encoding'}, undef, 'plain when not asked');
     is($headers->{'content-encoding'}, 'gzip', 'packed when asked');
@@ -143,10 +137,10 @@ subtest 'replies, without mod_deflate' => sub {
     cmp_ok(length $packed->{content}, '<', 600, '  which is small');
     is(memGunzip($packed->{content}), $plain->{content}, '  and the same');
     for my $wish ('gzip;q=0', 'br', 'identity') {
-        is($facade->get("$path?from_id=1", ours('accept-encoding' => $wish))
+        is($facade->get("$path?from_id=1", by_ours('accept-encoding' => $wish))
             ->{headers}{'content-encoding'}, undef, "not for '$wish'");
     }
-    is($facade->get("$path?from_id=2", ours('accept-encoding' => 'gzip'))
+    is($facade->get("$path?from_id=2", by_ours('accept-encoding' => 'gzip'))
         ->{content}, '[]', 'what is small is left alone');
     is($facade->get("$path?from_id=1", @gem, headers => {
         'accept-encoding' => 'gzip' })->{headers}{'content-encoding'}, undef,

@@ -116,3 +116,8 @@ cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool)
         pool));
     return batch;
 }
+
+const char *inbox_value(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    return database_value(node->store, sql, pool);
+}

@@ -34,6 +34,9 @@ int inbox_take(cm_node_t *node, apr_int64_t after, const char *text,
 /* Return what the node sends to PEER from the beginning, up to 100 messages. */
 cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool);
 
+/* Return the first cell of what SQL selects from the node's database. */
+const char *inbox_value(cm_node_t *node, const char *sql, apr_pool_t *pool);
+
 /* A message of ours: attributes as they stand in a JSON string. */
 #define MESSAGE(id, model, original, action, clock, attributes, more)          \
     "{\"id\":" #id ",\"origin\":\"there\",\"original_id\":" #original          \

@@ -9,11 +9,6 @@
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 /* A post that both sides have, and of which the application has changed the
  * title here: this change is not stamped yet. */
 static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
@@ -48,9 +43,10 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
 
     is_int(inbox_take(node, 1, OLDER, pool), 1, "%s: an older change is taken",
            database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  but loses to one that is not stamped yet");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"there\"", "  and is remembered");
     is_int(
         inbox_take(node, 2,
@@ -59,18 +55,19 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
                                BASE(1000) ",\"clocks\":{\"title\":2000}") "]",
                    pool),
         1, "a newer one of another column is taken");
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  and leaves the one changed here");
-    is_str(value(node, "SELECT text FROM posts", pool), "u", "  alone");
-    is_str(value(node, "SELECT count(*) FROM communicator_conflicts", pool),
-           "1", "  without a conflict");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "u", "  alone");
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+        "1", "  without a conflict");
     database_run(store, "UPDATE posts SET title = 'again'");
     database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
-    is_str(value(node,
-                 "SELECT CASE WHEN clock > 9000000000000000 THEN 'newer'"
-                 " ELSE 'older' END FROM outbound_messages WHERE body"
-                 " LIKE '%%again%%'",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT CASE WHEN clock > 9000000000000000 THEN 'newer'"
+                       " ELSE 'older' END FROM outbound_messages WHERE body"
+                       " LIKE '%%again%%'",
+                       pool),
            "newer", "what is changed here later is newer, whatever the hour");
 }
 
@@ -81,14 +78,17 @@ static void test_loser(cm_store_t *store, apr_pool_t *pool)
 
     is_int(inbox_take(node, 1, NEWER, pool), 1, "%s: a newer change is taken",
            database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
+           "  and wins");
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"here\"", "  what was here is remembered");
-    is_str(value(node,
-                 "SELECT won_value FROM communicator_conflicts WHERE won_clock"
-                 " = 9000000000000000 AND lost_clock > 1000 AND column_name ="
-                 " 'title' AND peer = 'there' AND message_id = 2",
-                 pool),
+    is_str(inbox_value(
+               node,
+               "SELECT won_value FROM communicator_conflicts WHERE won_clock"
+               " = 9000000000000000 AND lost_clock > 1000 AND column_name ="
+               " 'title' AND peer = 'there' AND message_id = 2",
+               pool),
            "\"there\"", "  with all that tells why");
     database_run(store, "UPDATE posts SET text = 'mine'");
     is_int(inbox_take(node, 2,
@@ -96,11 +96,12 @@ static void test_loser(cm_store_t *store, apr_pool_t *pool)
                                   BASE(9000000000000000)) "]",
                       pool),
            1, "a delete is taken");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "0", "  and wins");
-    is_str(value(node,
-                 "SELECT lost_value FROM communicator_conflicts"
-                 " WHERE message_id = 3",
-                 pool),
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "0",
+           "  and wins");
+    is_str(inbox_value(node,
+                       "SELECT lost_value FROM communicator_conflicts"
+                       " WHERE message_id = 3",
+                       pool),
            "\"mine\"", "  over a change here, which is remembered");
 }
 
@@ -115,12 +116,13 @@ static void test_hold(cm_store_t *store, apr_pool_t *pool)
     ok(receipt->parked->nelts == 1 &&
            !APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient,
        "%s: conflict=hold: it is parked for a person", database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  and nothing is changed");
     inbox_model(settings, "post")->conflict = CM_CONFLICT_NEWEST;
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 1, "  until it is tried without");
-    is_str(value(node, "SELECT title FROM posts", pool), "there", "  and wins");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
+           "  and wins");
 }
 
 /* Decide about message ID of `there'; returns how many took effect. */
@@ -145,7 +147,7 @@ static const char *last_said(cm_node_t *node, const char *clock,
         pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
         " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
 
-    return value(node, sql, pool);
+    return inbox_value(node, sql, pool);
 }
 
 /* A person decides what conflict=hold has parked. */
@@ -161,27 +163,28 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
     database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
     is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
            "%s: theirs: the message is taken", database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "there",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
            "  although ours was newer");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"here\"", "  which is remembered");
-    is_str(value(node,
-                 "SELECT changed FROM outbound_messages ORDER BY seq DESC"
-                 " LIMIT 1",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT changed FROM outbound_messages ORDER BY seq DESC"
+                       " LIMIT 1",
+                       pool),
            "[\"title\"]", "  and it is said again, as newer");
     database_run(store, "UPDATE posts SET title = 'here'");
     database_must(inbox_send(&receipt, node, "there", 2, gone, 0, pool));
     is_int(decide(node, 3, CM_DECIDE_OURS, pool), 1,
            "ours, against a delete: it is done");
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  the record stays");
     is_str(last_said(node, "1000", pool), "create",
            "  and is another one from now on");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings WHERE"
-                 " original_id = '7' AND deleted_at > 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " original_id = '7' AND deleted_at > 0",
+                       pool),
            "1", "  the old one being deleted");
 }
 
@@ -195,11 +198,12 @@ static void test_kept(cm_store_t *store, apr_pool_t *pool)
     database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
     is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "%s: ours: the message is done", database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  what is here stays");
     is_str(last_said(node, "9000000000000000", pool), "update",
            "  and is said again, as newer");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"there\"", "  theirs is remembered");
 }
 

@@ -7,11 +7,6 @@
 #include "node/node.h"
 #include "inbox/inbox.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 static cm_receipt_t *take(cm_node_t *node, apr_int64_t after, const char *text,
                           apr_pool_t *pool)
 {
@@ -36,10 +31,10 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
                 pool)
                ->applied,
            1, "%s: a gem may begin anywhere", database_of(store));
-    is_str(value(node,
-                 "SELECT count(*) FROM posts"
-                 " WHERE title = 'a' AND id <> 4711",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM posts"
+                       " WHERE title = 'a' AND id <> 4711",
+                       pool),
            "1", "  its id is not taken for ours");
     database_run(store, "UPDATE posts SET text = 'mine'");
     is_int(take(node, 50,
@@ -47,9 +42,9 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
                 pool)
                ->applied,
            1, "an update of one attribute comes");
-    is_str(value(node,
-                 "SELECT text FROM posts WHERE title = 'b' AND id <> 4711",
-                 pool),
+    is_str(inbox_value(
+               node, "SELECT text FROM posts WHERE title = 'b' AND id <> 4711",
+               pool),
            "mine", "  and leaves the others");
     is_int(
         take(node, 51,
@@ -60,13 +55,14 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
              pool)
             ->applied,
         3, "messages without identity, and a gap");
-    is_str(value(node, "SELECT count(*) FROM posts WHERE title = 'x'", pool),
-           "3", "  each makes a record");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings WHERE"
-                 " origin = 'here' AND original_id = local_record_id"
-                 " AND local_record_type = 'Post'",
-                 pool),
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'x'", pool),
+        "3", "  each makes a record");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " origin = 'here' AND original_id = local_record_id"
+                       " AND local_record_type = 'Post'",
+                       pool),
            "3", "  of our own name");
     is_int(take(node, 55,
                 "[" GEM("58", THERE, "8", "post", TEXT("title", "y")) "," GEM(
@@ -76,8 +72,8 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
                 pool)
                ->applied,
            2, "disorder is taken, what comes twice is not");
-    is_str(value(node, "SELECT received FROM communicator_peers", pool), "58",
-           "  the highest counts");
+    is_str(inbox_value(node, "SELECT received FROM communicator_peers", pool),
+           "58", "  the highest counts");
 }
 
 static void test_shared(cm_store_t *store, apr_pool_t *pool)
@@ -89,10 +85,10 @@ static void test_shared(cm_store_t *store, apr_pool_t *pool)
     is_int(take(node, 0, tag, pool)->applied, 1,
            "%s: a gem's record of a model with shared keys",
            database_of(store));
-    is_str(value(node, "SELECT color FROM tags WHERE name = 'a'", pool), "red",
-           "  goes by its key");
-    is_str(value(node, "SELECT origin FROM communicator_mappings", pool), "*",
-           "  as on all nodes");
+    is_str(inbox_value(node, "SELECT color FROM tags WHERE name = 'a'", pool),
+           "red", "  goes by its key");
+    is_str(inbox_value(node, "SELECT origin FROM communicator_mappings", pool),
+           "*", "  as on all nodes");
 }
 
 static void test_references(cm_store_t *store, apr_pool_t *pool)
@@ -112,10 +108,10 @@ static void test_references(cm_store_t *store, apr_pool_t *pool)
         pool);
     is_int(receipt->applied, 2, "%s: a gem's reference is its own id",
            database_of(store));
-    is_str(value(node,
-                 "SELECT a.name FROM authors a JOIN posts p"
-                 " ON p.author_id = a.id",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT a.name FROM authors a JOIN posts p"
+                       " ON p.author_id = a.id",
+                       pool),
            "one", "  and finds the record that has it there");
 }
 
@@ -133,13 +129,13 @@ static void test_merge(cm_store_t *store, apr_pool_t *pool)
                "[" GEM("2", THERE, "7", "post",
                        TEXT("title", "b") "," TEXT("text", "t")) "]",
                pool);
-    is_str(value(node, "SELECT title FROM posts", pool), "b",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "b",
            "%s: what a gem says is newer than what is here",
            database_of(store));
-    is_str(value(node,
-                 "SELECT clocks FROM communicator_mappings"
-                 " WHERE clock = 9000000000000001",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT clocks FROM communicator_mappings"
+                       " WHERE clock = 9000000000000001",
+                       pool),
            database_soon("[9000000000000000,\"text\",0,\"author_id\"]", pool),
            "  where it says otherwise");
     receipt = take(node, 2, "[" GEM("3", THERE, "8", "post", NONE("title")) "]",
@@ -154,8 +150,9 @@ static void test_merge(cm_store_t *store, apr_pool_t *pool)
                        "6", THERE, "8", "post", TEXT("title", "d")) "]",
                    pool);
     is_int(receipt->applied, 3, "a later one mends it");
-    is_str(value(node, "SELECT title FROM posts", pool), "d", "  as it says");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "1",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "d",
+           "  as it says");
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
            "and a deleted record stays deleted");
 }
 
@@ -177,10 +174,10 @@ static void test_stop(cm_store_t *store, apr_pool_t *pool)
        "%s: CommunicatorOnError stop: a bad message ends the batch",
        database_of(store));
     ok(receipt && receipt->received == 1, "  what came before is kept");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "1",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
            "  and applied");
-    is_str(value(node, "SELECT count(*) FROM inbound_messages", pool), "1",
-           "  nothing else is");
+    is_str(inbox_value(node, "SELECT count(*) FROM inbound_messages", pool),
+           "1", "  nothing else is");
     database_must(inbox_send(
         &receipt, node, "there", 1,
         "[" GEM("2", THERE, "2", "post", TEXT("title", "b")) "]", 1, pool));

@@ -5,11 +5,6 @@
 #include <apr_general.h>
 #include "node/node.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 static void test_records(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
@@ -20,13 +15,15 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
 
     is_int(inbox_take(node, 0, create, pool), 1, "%s: a record is created",
            database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "a", "  as it was");
-    is_str(value(node, "SELECT secret FROM posts", pool), NULL,
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "a",
+           "  as it was");
+    is_str(inbox_value(node, "SELECT secret FROM posts", pool), NULL,
            "  without what except= names");
-    is_str(value(node, "SELECT original_id FROM communicator_mappings", pool),
+    is_str(inbox_value(node, "SELECT original_id FROM communicator_mappings",
+                       pool),
            "7", "  and mapped");
     is_int(inbox_take(node, 0, create, pool), 0, "a repetition is passed over");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "1",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
            "  and makes no second one");
     is_int(inbox_take(node, 1,
                       "[" MESSAGE(2, "post", 7, "update", 2000,
@@ -34,34 +31,37 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
                                   BASE(1000)) "]",
                       pool),
            1, "an update is taken");
-    is_str(value(node, "SELECT title FROM posts", pool), "b", "  and made");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "b",
+           "  and made");
     is_int(inbox_take(node, 2,
                       "[" MESSAGE(3, "post", 7, "update", 1500,
                                   TEXT("title", "c") "," TEXT("text", "t"),
                                   BASE(1000)) "]",
                       pool),
            1, "an older one is taken");
-    is_str(value(node, "SELECT title FROM posts", pool), "b",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "b",
            "  and changes nothing");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"c\"", "  but is remembered");
     is_int(
         inbox_take(node, 3,
                    "[" MESSAGE(4, "post", 7, "delete", 3000, , BASE(2000)) "]",
                    pool),
         1, "a delete is taken");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "0", "  and made");
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "0",
+           "  and made");
     is_int(inbox_take(node, 4,
                       "[" MESSAGE(5, "post", 7, "update", 9000,
                                   TEXT("title", "d"), BASE(8000)) "]",
                       pool),
            1, "an update of a deleted record is taken");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "0",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "0",
            "  but does not bring it back");
-    is_str(value(node, "SELECT count(*) FROM outbound_messages", pool), "0",
-           "nothing of all this is published");
-    is_str(value(node, "SELECT received FROM communicator_peers", pool), "5",
-           "and the cursor is where it should be");
+    is_str(inbox_value(node, "SELECT count(*) FROM outbound_messages", pool),
+           "0", "nothing of all this is published");
+    is_str(inbox_value(node, "SELECT received FROM communicator_peers", pool),
+           "5", "and the cursor is where it should be");
 }
 
 int main(void)

@@ -12,11 +12,6 @@
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 /* A table whose key may be NULL, and one that has only a key; migrate would
  * refuse the first. */
 static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
@@ -59,12 +54,12 @@ static void test_given(cm_store_t *store, apr_pool_t *pool)
     database_must(inbox_send(&receipt, node, "there", 0, gem, 1, pool));
     is_int(receipt->applied, 1, "%s: a row that gets no key is not kept",
            database_of(store));
-    is_str(value(node, "SELECT count(*) FROM labels", pool), "1",
+    is_str(inbox_value(node, "SELECT count(*) FROM labels", pool), "1",
            "  as the table says");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages WHERE error LIKE"
-                 " '%%has no key%%' AND transient = 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages WHERE error LIKE"
+                       " '%%has no key%%' AND transient = 0",
+                       pool),
            "2", "  and its message is parked with this reason");
 }
 
@@ -113,12 +108,12 @@ static void test_defaults(cm_store_t *store, apr_pool_t *pool)
     cm_buffer_append(buffer, "]", 2);
     is_int(inbox_take(node, 0, buffer->data, pool), 700,
            "%s: records without a column that is here", database_of(store));
-    is_str(value(node, "SELECT count(*) FROM slots", pool), "700",
+    is_str(inbox_value(node, "SELECT count(*) FROM slots", pool), "700",
            "  are there, all of them");
-    is_str(value(node,
-                 "SELECT count(DISTINCT local_record_id) FROM"
-                 " communicator_mappings",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(DISTINCT local_record_id) FROM"
+                       " communicator_mappings",
+                       pool),
            "700", "  each under its name");
 }
 

@@ -6,11 +6,6 @@
 #include "base/clock.h"
 #include "operate/health.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 /* COUNT new authors from message ID on; each BAD-th has no name. */
 static const char *authors(int id, int count, int bad, apr_pool_t *pool)
 {
@@ -44,30 +39,32 @@ static void test_isolated(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->accepted, 1200, "%s: all are kept", database_of(store));
     is_int(receipt->applied, 1188, "  the good ones are applied");
     is_int(receipt->parked->nelts, 12, "  exactly the bad ones are parked");
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "1188",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "1188",
            "  as the table says");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages WHERE error LIKE"
-                 " '%%name%%' AND processed_at IS NULL AND transient = 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages WHERE error LIKE"
+                       " '%%name%%' AND processed_at IS NULL AND transient = 0",
+                       pool),
            "12", "  with the database's words");
     is_int(inbox_take(node, 1200,
                       "[" MESSAGE(1201, "author", 101, "update", 1500,
                                   TEXT("name", "good"), BASE(1000)) "]",
                       pool),
            2, "a later message mends one of them");
-    is_str(value(node, "SELECT name FROM authors WHERE name = 'good'", pool),
-           "good", "  and it is there");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages"
-                 " WHERE processed_at IS NULL",
-                 pool),
+    is_str(
+        inbox_value(node, "SELECT name FROM authors WHERE name = 'good'", pool),
+        "good", "  and it is there");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
            "11", "  with both of its messages done");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 0, "trying again helps the others not");
     is_int(receipt->parked->nelts, 11, "  and says so");
-    is_str(value(node, "SELECT max(attempts) FROM inbound_messages", pool), "2",
-           "  but is counted");
+    is_str(
+        inbox_value(node, "SELECT max(attempts) FROM inbound_messages", pool),
+        "2", "  but is counted");
 }
 
 #define NEW(id, original, name)                                                \
@@ -117,8 +114,9 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
 
     is_int(try_take(node, 0, bad, pool), 1,
            "%s: a bad message holds up its record alone", database_of(store));
-    is_str(value(node, "SELECT transient FROM inbound_messages WHERE id = 2",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT transient FROM inbound_messages WHERE id = 2",
+                       pool),
            "1", "  whose later ones wait behind it");
 }
 
@@ -183,10 +181,10 @@ static void test_most(cm_store_t *store, apr_pool_t *pool)
            "  and the health, before all else");
     is_int(inbox_take(node, 60, authors(61, 1, 0, pool), pool), 1,
            "what comes behind it is applied");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages"
-                 " WHERE processed_at IS NULL",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
            "50", "  beside all that is parked");
 }
 
@@ -249,7 +247,7 @@ static void test_continuity(cm_store_t *store, apr_pool_t *pool)
                0, pool),
            CM_MALFORMED, "disorder"),
        "disorder is refused");
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "5",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "5",
            "nothing came twice, nothing is missing");
 }
 
@@ -281,15 +279,16 @@ static void test_truncated(cm_store_t *store, apr_pool_t *pool)
                                                              BASE(1000)) "]",
                pool),
            2, "%s: records come after TRUNCATE", database_of(store));
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "2",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "2",
            "  new ones and the old one");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings m JOIN posts p"
-                 " ON m.local_record_id = CAST(p.id AS char(9))"
-                 " WHERE original_id = CASE title WHEN 'b' THEN '2' ELSE '1'"
-                 " END",
-                 pool),
-           "2", "  each under its name");
+    is_str(
+        inbox_value(node,
+                    "SELECT count(*) FROM communicator_mappings m JOIN posts p"
+                    " ON m.local_record_id = CAST(p.id AS char(9))"
+                    " WHERE original_id = CASE title WHEN 'b' THEN '2' ELSE '1'"
+                    " END",
+                    pool),
+        "2", "  each under its name");
 }
 
 /* A message of the author ORIGINAL whose clock is HOURS ahead of now. */
@@ -307,13 +306,14 @@ static const char *ahead(int id, int original, int hours, const char *name,
 
 static const char *name_of(cm_node_t *node, int original, apr_pool_t *pool)
 {
-    return value(node,
-                 apr_psprintf(pool,
-                              "SELECT name FROM authors a JOIN"
-                              " communicator_mappings m ON m.local_record_id ="
-                              " CAST(a.id AS char(9)) WHERE original_id = '%d'",
-                              original),
-                 pool);
+    return inbox_value(
+        node,
+        apr_psprintf(pool,
+                     "SELECT name FROM authors a JOIN"
+                     " communicator_mappings m ON m.local_record_id ="
+                     " CAST(a.id AS char(9)) WHERE original_id = '%d'",
+                     original),
+        pool);
 }
 
 static void test_ahead(cm_store_t *store, apr_pool_t *pool)
@@ -343,8 +343,8 @@ static void test_ahead(cm_store_t *store, apr_pool_t *pool)
                  pool),
         0, "  and one that says that it has seen what is far ahead");
     is_str(name_of(node, 1, pool), "two", "nothing of it is seen");
-    is_str(value(node, "SELECT received FROM communicator_peers", pool), "5",
-           "  though all is held");
+    is_str(inbox_value(node, "SELECT received FROM communicator_peers", pool),
+           "5", "  though all is held");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 0, "trying again is too early");
     database_run(store, apr_psprintf(pool,
@@ -382,10 +382,11 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
     is_int(inbox_take(node, 0, buffer->data, pool), 3000,
            "%s: thousands of changes of one record are one",
            database_of(store));
-    is_str(value(node, "SELECT name FROM authors", pool), "n3000",
+    is_str(inbox_value(node, "SELECT name FROM authors", pool), "n3000",
            "  the last one");
-    is_str(value(node, "SELECT count(*) FROM communicator_conflicts", pool),
-           "0", "  without a conflict");
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+        "0", "  without a conflict");
 }
 
 int main(void)

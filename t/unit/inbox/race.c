@@ -7,11 +7,6 @@
 #include "store/store.h"
 #include "node/node.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 /* The application: changes a record and takes its time to commit. */
 static void *APR_THREAD_FUNC application(apr_thread_t *thread, void *baton)
 {
@@ -62,11 +57,12 @@ static void test_change(cm_store_t *store, apr_pool_t *pool)
                        pool),
            1, "%s: a message comes while its record is being changed",
            database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "here",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  the newer change stays");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"there\"", "  the other is remembered");
-    is_str(value(node, "SELECT seq FROM outbound_messages", pool), "1",
+    is_str(inbox_value(node, "SELECT seq FROM outbound_messages", pool), "1",
            "  and it is stamped");
 }
 
@@ -83,7 +79,7 @@ static void test_delete(cm_store_t *store, apr_pool_t *pool)
                        pool),
            1, "%s: a message comes while its record is being deleted",
            database_of(store));
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "0",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "0",
            "  it stays deleted");
 }
 

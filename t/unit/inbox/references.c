@@ -11,20 +11,16 @@
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 static const char *author_of(cm_node_t *node, const char *title,
                              apr_pool_t *pool)
 {
-    return value(node,
-                 apr_psprintf(pool,
-                              "SELECT a.name FROM posts p JOIN authors a"
-                              " ON a.id = p.author_id WHERE p.title = '%s'",
-                              title),
-                 pool);
+    return inbox_value(
+        node,
+        apr_psprintf(pool,
+                     "SELECT a.name FROM posts p JOIN authors a"
+                     " ON a.id = p.author_id WHERE p.title = '%s'",
+                     title),
+        pool);
 }
 
 #define AUTHOR(id, original, name)                                             \
@@ -74,11 +70,11 @@ static void test_deleted(cm_store_t *store, apr_pool_t *pool)
                    pool),
         2, "%s: a parent's delete may stand before its child's",
         database_of(store));
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "0",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
            "  both are gone");
     is_int(inbox_take(node, 4, "[" POST(5, 6, "late", 3) "]", pool), 1,
            "a child of a deleted parent comes");
-    is_str(value(node, "SELECT author_id FROM posts", pool), NULL,
+    is_str(inbox_value(node, "SELECT author_id FROM posts", pool), NULL,
            "  without it");
 }
 
@@ -130,13 +126,13 @@ static void test_orphans(cm_store_t *store, apr_pool_t *pool)
                pool),
            2, "%s: a child of a deleted parent is not parked",
            database_of(store));
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "0",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "0",
            "  but deleted");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_conflicts WHERE"
-                 " original_id = '6' AND lost_value IN"
-                 " ('\"late\"', '\"more\"')",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " original_id = '6' AND lost_value IN"
+                       " ('\"late\"', '\"more\"')",
+                       pool),
            "2", "  what each of its messages said is kept");
 }
 
@@ -157,7 +153,7 @@ static void test_outlives(cm_store_t *store, apr_pool_t *pool)
                    pool),
         1, "%s: a row that has outlived its parent is changed",
         database_of(store));
-    is_str(value(node, "SELECT title FROM posts", pool), "edited",
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "edited",
            "  and stays");
 }
 
@@ -185,10 +181,10 @@ static void test_vanished(cm_store_t *store, apr_pool_t *pool)
                    0, pool));
     is_int(receipt->parked->nelts, 1, "%s: a child of a TRUNCATEd parent waits",
            database_of(store));
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings"
-                 " WHERE deleted_at > 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings"
+                       " WHERE deleted_at > 0",
+                       pool),
            "0", "  and is not deleted");
 }
 
@@ -209,10 +205,10 @@ static void test_cycle(cm_store_t *store, apr_pool_t *pool)
                       pool),
            2, "%s: two that refer to each other come", database_of(store));
     is_str(author_of(node, "best", pool), "one", "  one way");
-    is_str(value(node,
-                 "SELECT p.title FROM authors a JOIN posts p"
-                 " ON p.id = a.best_id",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT p.title FROM authors a JOIN posts p"
+                       " ON p.id = a.best_id",
+                       pool),
            "best", "  and the other");
     database_must(
         inbox_send(&receipt, node, "there", 2,
@@ -220,7 +216,8 @@ static void test_cycle(cm_store_t *store, apr_pool_t *pool)
                                "," POST(5, 7, "whole", 3) "]", NULL),
                    0, pool));
     is_int(receipt->applied, 1, "when one of two is bad, neither comes");
-    is_str(value(node, "SELECT count(*) FROM posts WHERE title = 'half'", pool),
+    is_str(inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'half'",
+                       pool),
            "0", "  not in part either");
     is_str(author_of(node, "whole", pool), "one", "  others do");
 }
@@ -242,16 +239,17 @@ static void test_shared(cm_store_t *store, apr_pool_t *pool)
                    "\\\"green\\\"}}\"}]",
                    pool),
         2, "%s: records with shared keys come", database_of(store));
-    is_str(value(node, "SELECT color FROM tags WHERE name = 'a'", pool), "blue",
-           "  one is new");
-    is_str(value(node, "SELECT color FROM tags WHERE name = 'b'", pool),
+    is_str(inbox_value(node, "SELECT color FROM tags WHERE name = 'a'", pool),
+           "blue", "  one is new");
+    is_str(inbox_value(node, "SELECT color FROM tags WHERE name = 'b'", pool),
            "green", "  one was here, and is merged");
-    is_str(value(node, "SELECT lost_value FROM communicator_conflicts", pool),
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
            "\"red\"", "  what it said is remembered");
-    is_str(value(node,
-                 "SELECT original_id FROM communicator_mappings"
-                 " WHERE local_record_id = 'b' AND origin = '*'",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings"
+                       " WHERE local_record_id = 'b' AND origin = '*'",
+                       pool),
            "b", "  and its name is its key");
 }
 
@@ -271,17 +269,17 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
                            "born", "1999-09-09"), ) "," AUTHOR(2, 4, "two") "]",
                    pool),
         2, "%s: records with match= come", database_of(store));
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "2",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "2",
            "  one of them was here");
-    is_str(value(node,
-                 "SELECT CAST(born AS char(10)) FROM authors"
-                 " WHERE name = 'one'",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT CAST(born AS char(10)) FROM authors"
+                       " WHERE name = 'one'",
+                       pool),
            "1999-09-09", "  and takes what it lacked");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings"
-                 " WHERE local_record_id IS NULL AND same_as > 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings"
+                       " WHERE local_record_id IS NULL AND same_as > 0",
+                       pool),
            "1", "  the other name is an alias");
     is_int(
         inbox_take(node, 2,
@@ -289,7 +287,8 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
                                TEXT("name", "uno"), BASE(9000000000000000)) "]",
                    pool),
         1, "it is found by the alias");
-    is_str(value(node, "SELECT name FROM authors WHERE born IS NOT NULL", pool),
+    is_str(inbox_value(node, "SELECT name FROM authors WHERE born IS NOT NULL",
+                       pool),
            "uno", "  and changed");
 }
 
@@ -319,22 +318,23 @@ static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
                       pool),
            2, "%s: a child with match= comes before its parent",
            database_of(store));
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "2",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "2",
            "  the parent was here");
-    is_str(value(node, "SELECT count(*) FROM posts", pool), "2",
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "2",
            "  and so was the child");
-    is_str(value(node,
-                 "SELECT count(*) FROM communicator_mappings m JOIN"
-                 " communicator_mappings a ON a.same_as = m.id WHERE"
-                 " a.origin = 'there' AND a.local_record_id IS NULL",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings m JOIN"
+                       " communicator_mappings a ON a.same_as = m.id WHERE"
+                       " a.origin = 'there' AND a.local_record_id IS NULL",
+                       pool),
            "2", "  both have a second name");
-    is_str(value(node,
-                 "SELECT name FROM authors JOIN posts ON authors.id = author_id"
-                 " JOIN communicator_mappings m ON m.local_record_id ="
-                 " CAST(posts.id AS char(9)) AND m.local_record_type = 'Post'"
-                 " JOIN communicator_mappings a ON a.same_as = m.id",
-                 pool),
+    is_str(inbox_value(
+               node,
+               "SELECT name FROM authors JOIN posts ON authors.id = author_id"
+               " JOIN communicator_mappings m ON m.local_record_id ="
+               " CAST(posts.id AS char(9)) AND m.local_record_type = 'Post'"
+               " JOIN communicator_mappings a ON a.same_as = m.id",
+               pool),
            "one", "  that of this author");
 }
 
@@ -371,14 +371,14 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
                      "[" AUTHOR(1, 3, "one") "," MESSAGE(
                          2, "author", 3, "delete", 2000, , BASE(1000)) "]",
                      pool);
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "1",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "1",
            "%s: what comes deleted takes nothing along", database_of(store));
     (void)inbox_take(node, 2, "[" AUTHOR(3, 4, "one") "]", pool);
     (void)inbox_take(node, 3,
                      "[" MESSAGE(4, "author", 4, "delete", 9000000000000001, ,
                                  BASE(9000000000000000)) "]",
                      pool);
-    is_str(value(node, "SELECT count(*) FROM authors", pool), "0",
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
            "a record that was adopted is deleted by its other name");
     is_str(buried(node, pool), "here/1",
            "  and by ours, for those who know it");
@@ -437,10 +437,10 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
            "  and wait when their parents are there");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->applied, 600, "  for the end of the run");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages"
-                 " WHERE processed_at IS NULL",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
            "0", "  after which none waits");
 }
 

@@ -11,11 +11,6 @@
 #define COUNT_PARKED                                                           \
     "SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL"
 
-static const char *value(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    return database_value(node->store, sql, pool);
-}
-
 /* A batch that grows: messages of models with shared keys. */
 typedef struct letters_t {
     cm_buffer_t *buffer;
@@ -130,13 +125,13 @@ static void test_deferred(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->applied, 11, "%s: a key that is looked at late",
            database_of(store));
     is_int(receipt->parked->nelts, 1, "  parks its message alone");
-    is_str(value(node,
-                 "SELECT original_id FROM inbound_messages WHERE"
-                 " processed_at IS NULL AND transient = 0 AND error LIKE"
-                 " '%%oreign key%%'",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM inbound_messages WHERE"
+                       " processed_at IS NULL AND transient = 0 AND error LIKE"
+                       " '%%oreign key%%'",
+                       pool),
            "c5", "  with the database's words");
-    is_str(value(node, "SELECT count(*) FROM children", pool), "10",
+    is_str(inbox_value(node, "SELECT count(*) FROM children", pool), "10",
            "  the others are there");
 
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
@@ -149,7 +144,7 @@ static void test_deferred(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->applied, 1, "  until its parent is there");
     is_int(receipt->parked->nelts, 1, "  beside one that still cannot be");
     database_must(cm_parked_discard(node, "there", 13, pool));
-    is_str(value(node, COUNT_PARKED, pool), "0", "  and is given up");
+    is_str(inbox_value(node, COUNT_PARKED, pool), "0", "  and is given up");
 }
 
 /* Records that need each other, in tables of their own, with bad ones between
@@ -175,10 +170,11 @@ static void test_couples(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->applied, 4, "%s: couples are applied together",
            database_of(store));
     is_int(receipt->parked->nelts, 3, "  without those who have nobody");
-    is_str(value(node, "SELECT count(*) FROM wives", pool), "2",
+    is_str(inbox_value(node, "SELECT count(*) FROM wives", pool), "2",
            "  as the table says");
-    is_str(value(node, "SELECT count(*) FROM communicator_mappings", pool), "4",
-           "  each under its name");
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM communicator_mappings", pool),
+        "4", "  each under its name");
 }
 
 /* Authors whose name is "bad NUMBER" are refused with this error, as if it
@@ -248,16 +244,18 @@ static void test_each_time(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->applied, 25, "%s: an error that comes each time",
            database_of(store));
     is_int(receipt->parked->nelts, 5, "  parks its messages alone");
-    is_str(value(node,
-                 "SELECT count(*) FROM inbound_messages WHERE transient = 0"
-                 " AND attempts = 1 AND error LIKE '%%not this one%%'",
-                 pool),
-           "5", "  for a person, with the database's words");
+    is_str(
+        inbox_value(node,
+                    "SELECT count(*) FROM inbound_messages WHERE transient = 0"
+                    " AND attempts = 1 AND error LIKE '%%not this one%%'",
+                    pool),
+        "5", "  for a person, with the database's words");
     is_int(receipt->received, 30, "  and nothing waits");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->parked->nelts, 5, "they stay when tried again");
-    is_str(value(node, "SELECT max(attempts) FROM inbound_messages", pool), "2",
-           "  which is counted");
+    is_str(
+        inbox_value(node, "SELECT max(attempts) FROM inbound_messages", pool),
+        "2", "  which is counted");
     database_run(store, database == CM_PGSQL ? "DROP TRIGGER refuse ON authors"
                                              : "DROP TRIGGER refuse");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
@@ -286,8 +284,8 @@ static void test_passing(cm_store_t *store, apr_pool_t *pool)
     ok(database_fails(deliver(&receipt, &letters, node), CM_UNAVAILABLE,
                       "a lost connection"),
        "nor does a connection that is really lost");
-    is_str(value(node, "SELECT count(*) FROM inbound_messages", pool), "2",
-           "  what comes then is not kept");
+    is_str(inbox_value(node, "SELECT count(*) FROM inbound_messages", pool),
+           "2", "  what comes then is not kept");
 }
 
 /* A record for which a bad one waits is not to blame for it. */
@@ -313,10 +311,10 @@ static void test_released(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
     is_int(inbox_take(node, 1, comes, pool), 2,
            "  what it waits for is applied");
-    is_str(value(node,
-                 "SELECT id FROM inbound_messages"
-                 " WHERE processed_at IS NULL AND transient = 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT id FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND transient = 0",
+                       pool),
            "1", "  and it is parked for a person");
 }
 
@@ -378,10 +376,10 @@ static void test_unreadable(cm_store_t *store, apr_pool_t *pool)
     database_must(deliver(&receipt, &letters, node));
     is_int(receipt->applied, 5, "%s: a row that cannot be read",
            database_of(store));
-    is_str(value(node,
-                 "SELECT original_id FROM inbound_messages"
-                 " WHERE processed_at IS NULL AND transient = 0",
-                 pool),
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND transient = 0",
+                       pool),
            "n3", "  parks the message for it alone");
 }
 

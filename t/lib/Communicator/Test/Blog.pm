@@ -1,13 +1,13 @@
 package Communicator::Test::Blog;
 
-# The application that demo and tests put into a database: authors, posts that
-# refer to them, comments that refer to posts.
+# The applications that tests put into a database: authors, posts that refer to
+# them, comments that refer to posts; and that of the gem's own tests.
 
 use strict;
 use warnings;
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(make_blog blog_models show_table);
+our @EXPORT_OK = qw(make_blog blog_models make_gem_blog gem_models);
 
 sub make_blog {
     my ($database) = @_;
@@ -31,26 +31,24 @@ CommunicatorModel comment  table=comments  references=post_id:post
 CONF
 }
 
-# The rows of TABLE as text, under the names of its columns.
-sub show_table {
-    my ($database, $table, @columns) = @_;
-    my $rows = $database->rows('select ' . join(', ', @columns)
-        . " from $table order by 1");
-    my @lines = ([@columns], map { [map { $_ // 'NULL' } @$_] } @$rows);
-    my @width = (0) x @columns;
+sub make_gem_blog {
+    my ($database) = @_;
 
-    for my $line (@lines) {
-        for my $n (0 .. $#columns) {
-            $line->[$n] =~ s/\n/\\n/g;
-            $width[$n] = length $line->[$n] if $width[$n] < length $line->[$n];
-        }
-    }
-    splice @lines, 1, 0, [map { '-' x $_ } @width];
-    return join '', map {
-        my $line = $_;
-        '    ' . join('  ', map { sprintf '%-*s', $width[$_], $line->[$_] }
-            0 .. $#columns) =~ s/\s+$//r . "\n";
-    } @lines;
+    $database->create(<<'SQL');
+create table posts (
+    id {key}, title varchar(400) not null, body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+create table comments (
+    id {key}, title varchar(255), body {text} not null,
+    created_at {timestamp}, updated_at {timestamp}) {engine};
+SQL
+}
+
+sub gem_models {
+    return <<'CONF';
+CommunicatorModel post     table=posts
+CommunicatorModel comment  table=comments  except=title
+CONF
 }
 
 1;

@@ -16,12 +16,15 @@ use strict;
 use warnings;
 use parent 'Communicator::Test::Peer';
 use Digest::SHA qw(sha1_base64);
+use Exporter qw(import);
 use HTTP::Tiny;
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Communicator::Test qw(start_process stop_process free_port run_program
   program spew append slurp quote own web_user at_end wait_until is_alive
   module_file);
+
+our @EXPORT_OK = qw(by_ours);
 
 my @modules = qw(mpm_event unixd log_config authn_core authn_file auth_basic
   authz_core authz_user dbd);
@@ -35,6 +38,13 @@ sub new {
     $self->add_user($self->{user}, $self->{password});
     at_end(sub { $self->stop });
     return $self;
+}
+
+# Options of a request: the headers by which a peer of ours is known.
+sub by_ours {
+    return (headers => { 'communicator-protocol' => 2,
+        'communicator-node' => 'central', 'communicator-epoch' => 'e' x 32,
+        @_ });
 }
 
 sub url { return "http://127.0.0.1:$_[0]{port}/messages.json" }
