@@ -5,7 +5,6 @@
 #ifndef CM_APPLY_H
 #define CM_APPLY_H
 
-#include "record/decision.h"
 #include "record/message.h"
 #include "node/node.h"
 

@@ -169,32 +169,21 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
 }
 
-/* Try all waiting records at once. Those that failed are not tried again, so
- * that this ends. *REPEAT: try the others. */
-static cm_error_t *try_cycles(int *repeat, cm_run_t *run,
-                              apr_pool_t *scratch_pool)
-{
-    apr_array_header_t *waiting = waiting_records(run, scratch_pool);
-    int done;
-
-    *repeat = 0;
-    if (!waiting->nelts)
-        return NULL;
-    CM_TRY(write_group(&done, run, waiting, 0, scratch_pool));
-    *repeat = !done;
-    return NULL;
-}
-
+/* Try all waiting records at once, until that works. Those that failed are not
+ * tried again, so that this ends. */
 cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
 {
+    apr_array_header_t *waiting;
     apr_pool_t *iterpool;
-    int repeat;
+    int done = 0;
 
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(try_cycles(&repeat, run, iterpool));
-    } while (repeat);
+        waiting = waiting_records(run, iterpool);
+        if (waiting->nelts)
+            CM_TRY(write_group(&done, run, waiting, 0, iterpool));
+    } while (waiting->nelts && !done);
     apr_pool_destroy(iterpool);
     return NULL;
 }

@@ -76,14 +76,18 @@ static int is_directory(const char *path, apr_pool_t *pool)
            info.filetype == APR_DIR;
 }
 
-/* Read all files that match PATTERN, in alphabetical order. */
-static cm_error_t *read_matches(reader_t *reader, const char *pattern)
+/* Read all files that match PATTERN, in alphabetical order. With MUST fail when
+ * there are none. */
+static cm_error_t *read_matches(reader_t *reader, const char *pattern, int must)
 {
     cm_error_t *err = NULL;
     glob_t found;
     apr_size_t i;
+    int status = glob(pattern, must ? GLOB_NOCHECK : 0, NULL, &found);
 
-    if (glob(pattern, GLOB_NOCHECK, NULL, &found))
+    if (status == GLOB_NOMATCH)
+        return NULL;
+    if (status)
         return CM_FAIL(reader->pool, CM_FILE, "cannot look for '%s'", pattern);
     for (i = 0; !err && i < found.gl_pathc; i++)
         err = read_path(reader, apr_pstrdup(reader->pool, found.gl_pathv[i]));
@@ -95,10 +99,7 @@ static cm_error_t *read_matches(reader_t *reader, const char *pattern)
  */
 static cm_error_t *read_path(reader_t *reader, const char *path)
 {
-    const char *all = apr_pstrcat(reader->pool, path, "/*", NULL);
     cm_error_t *err;
-    glob_t found;
-    int empty;
 
     if (reader->depth >= INCLUDE_DEPTH)
         return CM_FAIL(reader->pool, CM_CONFIG,
@@ -106,10 +107,8 @@ static cm_error_t *read_path(reader_t *reader, const char *path)
                        INCLUDE_DEPTH);
     if (!is_directory(path, reader->pool))
         return read_file(reader, path);
-    empty = glob(all, 0, NULL, &found) == GLOB_NOMATCH;
-    globfree(&found);
     reader->depth++;
-    err = empty ? NULL : read_matches(reader, all);
+    err = read_matches(reader, apr_pstrcat(reader->pool, path, "/*", NULL), 0);
     reader->depth--;
     return err;
 }
@@ -124,7 +123,7 @@ static cm_error_t *include(reader_t *reader, const char *name, const char *from)
         name = apr_psprintf(reader->pool, "%.*s/%s", (int)(slash - from), from,
                             name);
     reader->depth++;
-    err = strpbrk(name, "*?[") ? read_matches(reader, name)
+    err = strpbrk(name, "*?[") ? read_matches(reader, name, 1)
                                : read_path(reader, name);
     reader->depth--;
     return err;

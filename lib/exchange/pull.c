@@ -111,7 +111,7 @@ static cm_error_t *look_after(apr_int64_t *last, int *is_end, pull_t *pull,
     *last = 0;
     if (err)
         return pull->refusal == CM_REFUSAL_OF_ALL ? err : NULL;
-    CM_TRY(cm_message_read_batch(&all, reply->data, reply->size, pool));
+    CM_TRY(cm_message_read_batch(&all, reply->data, reply->size, 0, pool));
     *is_end = !all->nelts && !reply->more;
     if (all->nelts)
         *last = APR_ARRAY_IDX(all, 0, cm_message_t *)->id - 1;
@@ -311,7 +311,7 @@ static cm_error_t *receive_reply(int *more, pull_t *pull,
     apr_int64_t before = pull->received;
     apr_array_header_t *all;
 
-    CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, pool),
+    CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, 0, pool),
                pool, "the reply cannot be read");
     *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
     if (all->nelts > 0 || reply->last > before)

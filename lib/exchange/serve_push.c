@@ -231,8 +231,8 @@ static void answer_nothing(cm_exchange_t *exchange, int status)
 static cm_error_t *receive(push_t *push, cm_exchange_t *exchange,
                            const char *text, apr_size_t size)
 {
-    CM_TRY(cm_message_read_some(&push->batch.messages, text, size,
-                                MOST_MESSAGES, exchange->pool));
+    CM_TRY(cm_message_read_batch(&push->batch.messages, text, size,
+                                 MOST_MESSAGES, exchange->pool));
     cm_request_expect(exchange,
                       (apr_size_t)push->batch.messages->nelts * MESSAGE_BYTES);
     CM_TRY(read_place(push, exchange));

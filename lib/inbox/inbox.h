@@ -3,7 +3,6 @@
 #ifndef CM_INBOX_H
 #define CM_INBOX_H
 
-#include "record/decision.h"
 #include "outbox/read.h"
 
 /* A message that stays in the inbox for now. */

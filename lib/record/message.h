@@ -23,6 +23,13 @@ typedef enum cm_action_e {
     CM_DELETE
 } cm_action_e;
 
+/* How a person decides a conflict: communicator-sync retry. */
+typedef enum cm_decision_e {
+    CM_DECIDE_NOT, /* not yet: with conflict=hold it stays parked */
+    CM_DECIDE_THEIRS,
+    CM_DECIDE_OURS
+} cm_decision_e;
+
 /* One attribute of the record. */
 typedef struct cm_attribute_t {
     const char *name;
@@ -56,16 +63,11 @@ typedef struct cm_message_t {
  * read is in *MESSAGES with its error. Fails with CM_MALFORMED when TEXT is not
  * such an array at all (not JSON, not UTF-8, an element is not an object,
  * nested deeper than 32) or a number in it exceeds CM_SEQ_MAX; with
- * CM_TOO_LARGE when it has far more messages than its SIZE suggests, as {}
- * takes much memory. */
+ * CM_TOO_LARGE when it has more than MOST messages (0: any number), or far more
+ * than its SIZE suggests, as {} takes much memory. */
 cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
-                                  const char *text, apr_size_t size,
+                                  const char *text, apr_size_t size, int most,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
-
-/* The same, and fail with CM_TOO_LARGE for more than MOST messages. */
-cm_error_t *cm_message_read_some(apr_array_header_t **messages,
-                                 const char *text, apr_size_t size, int most,
-                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Read a message from a row: BODY, which must live as long as the message, and
  * the columns clocks, base and refs (NULL: none). The caller has set id,

@@ -2,7 +2,6 @@
  * here trusts the sender. */
 #include "record/message.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -489,24 +488,18 @@ static void read_element(cm_message_t *message, cm_json_t *json,
         apr_pstrmemdup(json->pool, message->text, message->text_size);
 }
 
-/* Return how many messages a list of SIZE bytes may have, MOST at most. */
-static int messages_in(apr_size_t size, int most)
+cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
+                                  const char *text, apr_size_t size, int most,
+                                  apr_pool_t *pool)
 {
-    apr_size_t room = FEW_MESSAGES + size / LEAST_BYTES;
-
-    return room < (apr_size_t)most ? (int)room : most;
-}
-
-cm_error_t *cm_message_read_some(apr_array_header_t **messages,
-                                 const char *text, apr_size_t size, int most,
-                                 apr_pool_t *pool)
-{
+    const apr_size_t room = FEW_MESSAGES + size / LEAST_BYTES;
     apr_pool_t *scratch_pool;
     cm_json_t json;
     cm_message_t *message;
     int count = 0;
 
-    most = messages_in(size, most);
+    if (!most || room < (apr_size_t)most)
+        most = (int)room;
     *messages = apr_array_make(pool, 64, sizeof(cm_message_t *));
     apr_pool_create(&scratch_pool, pool);
     cm_json_init(&json, text, size, pool);
@@ -529,11 +522,4 @@ cm_error_t *cm_message_read_some(apr_array_header_t **messages,
     if (!cm_json_done(&json))
         return cm_json_error(&json, "this is not a list of messages", pool);
     return NULL;
-}
-
-cm_error_t *cm_message_read_batch(apr_array_header_t **messages,
-                                  const char *text, apr_size_t size,
-                                  apr_pool_t *pool)
-{
-    return cm_message_read_some(messages, text, size, INT_MAX, pool);
 }

@@ -89,7 +89,7 @@ cm_error_t *inbox_send(cm_receipt_t **receipt, cm_node_t *node,
     batch->after = after;
     text = database_soon(text, pool);
     database_must(
-        cm_message_read_batch(&batch->messages, text, strlen(text), pool));
+        cm_message_read_batch(&batch->messages, text, strlen(text), 0, pool));
     return cm_inbox_receive(receipt, &wanted, node, peer, batch, gem, pool);
 }
 

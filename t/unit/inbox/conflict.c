@@ -3,7 +3,6 @@
 
 #include <apr_general.h>
 #include "config/settings.h"
-#include "record/decision.h"
 #include "record/message.h"
 #include "node/node.h"
 #include "outbox/stamp.h"

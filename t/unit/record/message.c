@@ -70,7 +70,7 @@ static void test_refused(apr_pool_t *pool)
         size = strlen(refused[i].text);
         if (!strcmp(refused[i].name, "U+0000 behind"))
             size++;
-        err = cm_message_read_batch(&messages, refused[i].text, size, pool);
+        err = cm_message_read_batch(&messages, refused[i].text, size, 0, pool);
         ok(err && err->code == CM_MALFORMED, "%s: refused", refused[i].name);
     }
 }
@@ -174,7 +174,8 @@ static void test_elements(apr_pool_t *pool)
         apr_array_header_t *messages;
         const cm_message_t *message;
 
-        if (!ok(!cm_message_read_batch(&messages, text, strlen(text), pool) &&
+        if (!ok(!cm_message_read_batch(&messages, text, strlen(text), 0,
+                                       pool) &&
                     messages->nelts == 2,
                 "%s: the list is read", elements[i].name))
             continue;
@@ -222,7 +223,7 @@ static void test_round_trip(apr_pool_t *pool)
     cm_buffer_t *buffer = cm_buffer_create(0, pool);
     cm_error_t *err;
 
-    err = cm_message_read_batch(&messages, text, strlen(text), pool);
+    err = cm_message_read_batch(&messages, text, strlen(text), 0, pool);
     message = APR_ARRAY_IDX(messages, 0, cm_message_t *);
     if (!ok(!err && !message->error, "a message of ours is read"))
         return;
@@ -346,7 +347,7 @@ static void test_damage(const char *text, apr_pool_t *pool)
 
         apr_pool_clear(iterpool);
         copy = apr_pstrmemdup(iterpool, text, i);
-        taken += !cm_message_read_batch(&messages, copy, i, iterpool);
+        taken += !cm_message_read_batch(&messages, copy, i, 0, iterpool);
     }
     is_int(taken, 0, "no cut list is taken");
     for (i = 0; i < 16 * size; i++) {
@@ -357,7 +358,7 @@ static void test_damage(const char *text, apr_pool_t *pool)
         apr_pool_clear(iterpool);
         copy = apr_pstrmemdup(iterpool, text, size);
         copy[i / 16] ^= (char)(1 << i % 8 | (i % 16 > 7 ? 0x40 : 0));
-        err = cm_message_read_batch(&messages, copy, size, iterpool);
+        err = cm_message_read_batch(&messages, copy, size, 0, iterpool);
         taken += !err && !messages->nelts;
     }
     is_int(taken, 0, "a damaged list is refused or holds messages");
@@ -390,24 +391,24 @@ static void test_bounds(apr_pool_t *pool)
     cm_error_t *err;
     int i;
 
-    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, 0, pool);
     message = err ? NULL : APR_ARRAY_IDX(messages, 0, cm_message_t *);
     ok(message && !message->error &&
            message->attributes->nelts == CM_COLUMNS_MOST,
        "as many attributes as a table may have columns");
     buffer = wide(CM_COLUMNS_MOST + 1, pool);
-    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, 0, pool);
     message = err ? NULL : APR_ARRAY_IDX(messages, 0, cm_message_t *);
     ok(message && message->error, "one more is refused");
     buffer = cm_buffer_create(1 << 20, pool);
     for (i = 0; i < 100000; i++)
         cm_buffer_raw(buffer, i ? ",{}" : "[{}");
     cm_buffer_raw(buffer, "]");
-    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, 0, pool);
     ok(err && err->code == CM_TOO_LARGE, "more messages than its size tells");
-    err = cm_message_read_some(&messages, "[{},{},{}]", 10, 2, pool);
+    err = cm_message_read_batch(&messages, "[{},{},{}]", 10, 2, pool);
     ok(err && err->code == CM_TOO_LARGE, "more messages than are wanted");
-    err = cm_message_read_some(&messages, "[{},{}]", 7, 2, pool);
+    err = cm_message_read_batch(&messages, "[{},{}]", 7, 2, pool);
     ok(!err && messages->nelts == 2, "as many as are wanted");
 }
 
@@ -432,7 +433,7 @@ static void test_speed(apr_pool_t *pool)
     buffer->data[0] = '[';
     cm_buffer_append(buffer, "]", 1);
     start = apr_time_now();
-    err = cm_message_read_batch(&messages, buffer->data, buffer->size, pool);
+    err = cm_message_read_batch(&messages, buffer->data, buffer->size, 0, pool);
     start = apr_time_now() - start;
     ok(!err && messages->nelts == 10000, "a list of 10,000");
     ok(start < apr_time_from_sec(1), "read in %d ms (%d bytes each)",

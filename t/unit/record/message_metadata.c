@@ -98,7 +98,7 @@ static const cm_message_t *parse(const char *members, apr_pool_t *pool)
         members, "}]", NULL);
     apr_array_header_t *messages;
     cm_error_t *err =
-        cm_message_read_batch(&messages, text, strlen(text), pool);
+        cm_message_read_batch(&messages, text, strlen(text), 0, pool);
 
     return err ? NULL : APR_ARRAY_IDX(messages, 0, const cm_message_t *);
 }
