@@ -157,8 +157,8 @@ cm_error_t *sync_monitor_read(cm_health_t **health, sync_client_t *client)
 
     CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(sync_client_node(client));
-    CM_TRY(cm_health_read_peer(health, client->node, client->options->peer,
-                               client->pool));
+    CM_TRY(cm_health_read(health, client->node, client->options->peer,
+                          client->pool));
     CM_TRY(cm_health_judge_triggers(&problems, client->node, client->pool));
     add_all(*health, problems);
     sync_monitor_judge(*health, client);
@@ -255,7 +255,7 @@ void sync_monitor_prometheus(const sync_client_t *client,
     cm_buffer_t *out = cm_buffer_create(4096, client->pool);
     size_t i;
 
-    cm_health_prometheus(out, health);
+    cm_health_text_prometheus(out, health);
     fwrite(out->data, 1, out->size, stdout);
     for (i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
         print_metric(client, &metrics[i]);

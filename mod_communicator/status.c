@@ -81,7 +81,7 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
     apr_int64_t now = cm_clock_now();
     cm_health_t *health;
 
-    CM_TRY(cm_health_read(&health, node, pool));
+    CM_TRY(cm_health_read(&health, node, NULL, pool));
     if (!cache->problems || cm_clock_is_past(cache->checked_at, now, CHECKED)) {
         cache->problems = NULL;
         apr_pool_clear(cache->check_pool);
@@ -147,7 +147,7 @@ static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
     }
     else if (!strcmp(format, "prometheus")) {
         ap_set_content_type(r, "text/plain;version=0.0.4;charset=utf-8");
-        cm_health_prometheus(out, health);
+        cm_health_text_prometheus(out, health);
         return 1;
     }
     else if (!strcmp(format, "nagios")) {

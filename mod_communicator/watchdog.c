@@ -60,7 +60,7 @@ static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
 
     apr_int64_t removed;
 
-    CM_TRY(cm_health_read(&look->health, node, pool));
+    CM_TRY(cm_health_read(&look->health, node, NULL, pool));
     if (!look->check) {
         CM_TRY(cm_health_judge_triggers(&look->problems, node, pool));
         look->check = look->problems->nelts > 0;

@@ -158,7 +158,8 @@ static void wait_for_cluster(cm_node_t *node, int wait, apr_pool_t *pool)
     (void)ignored;
 }
 
-/* Look again, under the locks of the peer's row and of the node. */
+/* Look again, under the locks of the peer's row and of the node. The row of a
+ * peer that is met for the first time is made here. */
 static cm_error_t *look_again(cm_claim_t *claim, cm_node_t *node,
                               cm_peer_t **peer, const char *name,
                               apr_pool_t *pool)
@@ -178,7 +179,6 @@ static cm_error_t *look_in_transaction(cm_claim_t *claim, cm_node_t *node,
 
     wait_for_cluster(node, 1, pool);
     err = cm_transaction_begin(node->store, pool);
-    /* The row of a peer that is met for the first time is made here. */
     if (!err)
         err = cm_transaction_end(
             node->store, look_again(claim, node, peer, name, pool), pool);

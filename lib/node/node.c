@@ -14,26 +14,22 @@
 /* How long a connection remembers tables. */
 #define TABLES_LAST apr_time_from_sec(10)
 
-/* Say what is wrong with the schema, and what to do. */
-static cm_error_t *wrong_schema(int present, int known, apr_pool_t *pool)
-{
-    cm_error_t *err =
-        CM_FAIL(pool, CM_SCHEMA,
-                "Communicator's tables have version %d, version %d is needed",
-                present, known);
-
-    if (present > known)
-        return cm_error_hint(err, pool, "install the newer program here too");
-    return cm_error_hint(err, pool, "run 'communicator-sync migrate'");
-}
-
-/* Fail unless VERSION, of the database, is the one that is known. */
-static cm_error_t *check_version(int version, cm_store_t *store,
+/* Fail unless PRESENT, the version of the database, is the one that this
+ * program knows. */
+static cm_error_t *check_version(int present, cm_store_t *store,
                                  apr_pool_t *pool)
 {
-    int known = cm_migrate_known(store);
+    const int known = cm_migrate_known(store);
 
-    return version == known ? NULL : wrong_schema(version, known, pool);
+    if (present == known)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA,
+                "Communicator's tables have version %d, version %d is needed",
+                present, known),
+        pool,
+        present > known ? "install the newer program here too"
+                        : "run 'communicator-sync migrate'");
 }
 
 cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,

@@ -148,13 +148,7 @@ static cm_health_t *create(const cm_settings_t *settings, apr_pool_t *pool)
 }
 
 cm_error_t *cm_health_read(cm_health_t **result, cm_node_t *node,
-                           apr_pool_t *result_pool)
-{
-    return cm_health_read_peer(result, node, NULL, result_pool);
-}
-
-cm_error_t *cm_health_read_peer(cm_health_t **result, cm_node_t *node,
-                                const char *name, apr_pool_t *result_pool)
+                           const char *name, apr_pool_t *result_pool)
 {
     cm_health_t *health = create(node->settings, result_pool);
     cm_status_t *state;

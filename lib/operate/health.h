@@ -54,15 +54,11 @@ typedef struct cm_health_t {
     cm_severity_e severity;           /* of the worst one */
 } cm_health_t;
 
-/* Read how NODE is, and judge it by its settings. Outside of a
- * transaction. */
+/* Read how NODE is, towards the peer NAME alone or (NULL) all, and judge it by
+ * its settings. Outside of a transaction. */
 cm_error_t *cm_health_read(cm_health_t **health, cm_node_t *node,
+                           const char *name,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
-
-/* The same towards the peer NAME alone (NULL: all). */
-cm_error_t *cm_health_read_peer(cm_health_t **health, cm_node_t *node,
-                                const char *name,
-                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Return the health of a node that cannot be read because of ERR, which is its
  * only problem. */
@@ -105,7 +101,7 @@ cm_error_t *cm_health_judge_triggers(apr_array_header_t **problems,
 void cm_health_text_json(cm_buffer_t *out, const cm_health_t *health);
 
 /* Append HEALTH as lines in Prometheus' text format 0.0.4. */
-void cm_health_prometheus(cm_buffer_t *out, const cm_health_t *health);
+void cm_health_text_prometheus(cm_buffer_t *out, const cm_health_t *health);
 
 /* Append HEALTH as the one line of a Nagios plugin, whose exit status is
  * HEALTH->severity. LIMITS are those that it shows with the numbers. */

@@ -56,16 +56,6 @@ static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
     return NULL;
 }
 
-/* Return whether another message has that delete: the captured one, or the
- * peer's. */
-static int is_sent(const grave_t *grave)
-{
-    const cm_identity_t *sent = grave->burial->by;
-
-    return !cm_aliases_compare(grave->identity,
-                               sent ? *sent : grave->burial->mapping.identity);
-}
-
 static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
                        apr_pool_t *pool)
 {
@@ -89,8 +79,12 @@ static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
 
     for (i = 0; i < graves->nelts; i++) {
         const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
+        const cm_burial_t *burial = grave->burial;
+        const cm_identity_t sent =
+            burial->by ? *burial->by : burial->mapping.identity;
 
-        if (!is_sent(grave))
+        /* The delete that was captured, or the peer's, has that identity. */
+        if (cm_aliases_compare(grave->identity, sent))
             add_delete(list, grave, ++*last_seq, pool);
     }
     return cm_append_write(NULL, node, list, pool);

@@ -251,34 +251,6 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
     return NULL;
 }
 
-/* Queue the chunk of records after AFTER; *LAST is its last key, NULL at the
- * end of the table. */
-static cm_error_t *queue_next(apr_int64_t *count, const cm_datum_t **last,
-                              const publication_t *publication,
-                              const cm_datum_t *after, apr_pool_t *pool)
-{
-    CM_TRY(select_one(last, publication, "bound",
-                      between(publication, after, NULL, pool), pool));
-    return queue(count, publication, between(publication, after, *last, pool),
-                 pool);
-}
-
-/* Queue the deletes of the tombstones whose mapping has an id above AFTER and
- * up to LAST. */
-static cm_error_t *queue_deletes(const publication_t *publication,
-                                 apr_int64_t after, apr_int64_t last,
-                                 apr_pool_t *pool)
-{
-    cm_node_t *node = publication->node;
-
-    CM_TRY(cm_transaction_begin(node->store, pool));
-    return cm_transaction_end(node->store,
-                              cm_append_tombstones(node,
-                                                   publication->table->model,
-                                                   after, last, pool),
-                              pool);
-}
-
 /* Queue all deletes of the model once more: a peer that was restored from a
  * backup may have lost them, and no row here would show it. */
 static cm_error_t *publish_deletes(const publication_t *publication,
@@ -286,6 +258,7 @@ static cm_error_t *publish_deletes(const publication_t *publication,
 {
     const cm_model_t *model = publication->table->model;
     const cm_datum_t type = cm_datum_text(model->type);
+    cm_node_t *node = publication->node;
     apr_int64_t after = 0, last = 0;
     apr_pool_t *iterpool;
 
@@ -293,7 +266,7 @@ static cm_error_t *publish_deletes(const publication_t *publication,
     while (model->deletes && last != APR_INT64_MAX) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_statement_number(
-            &last, publication->node->store,
+            &last, node->store,
             apr_psprintf(iterpool,
                          "SELECT id FROM communicator_mappings WHERE"
                          " local_record_type = %%s AND deleted_at > 0"
@@ -303,7 +276,11 @@ static cm_error_t *publish_deletes(const publication_t *publication,
             &type, 1, iterpool));
         if (!last)
             last = APR_INT64_MAX;
-        CM_TRY(queue_deletes(publication, after, last, iterpool));
+        CM_TRY(cm_transaction_begin(node->store, iterpool));
+        CM_TRY(cm_transaction_end(
+            node->store,
+            cm_append_tombstones(node, model, after, last, iterpool),
+            iterpool));
         after = last;
     }
     apr_pool_destroy(iterpool);
@@ -315,7 +292,7 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            cm_progress_t progress, void *baton,
                            apr_pool_t *scratch_pool)
 {
-    const cm_datum_t *last = NULL, *total = NULL;
+    const cm_datum_t *after, *last = NULL, *total = NULL;
     apr_pool_t *iterpool, *last_pool, *swap;
     publication_t publication;
     apr_int64_t count;
@@ -332,7 +309,14 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     apr_pool_create(&last_pool, scratch_pool); /* LAST lives here */
     do {
         apr_pool_clear(iterpool);
-        CM_TRY_FOR(queue_next(&count, &last, &publication, last, iterpool),
+        after = last;
+        CM_TRY_FOR(select_one(&last, &publication, "bound",
+                              between(&publication, after, NULL, iterpool),
+                              iterpool),
+                   scratch_pool, "cannot publish model '%s'", model->name);
+        CM_TRY_FOR(queue(&count, &publication,
+                         between(&publication, after, last, iterpool),
+                         iterpool),
                    scratch_pool, "cannot publish model '%s'", model->name);
         *published += count;
         if (progress)

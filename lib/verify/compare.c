@@ -11,11 +11,6 @@
 #define STRETCH_RECORDS 4096
 #define PART_RECORDS    256
 
-static int is_full(const cm_verify_report_t *report)
-{
-    return report->differences->nelts >= CM_VERIFY_MOST;
-}
-
 /* Return whether ITEM, a record that only the node NAME has, was never sent: it
  * has no clock. One that another node created came from there, from a gem. */
 static int is_unsent(const cm_verify_item_t *item, const char *origin,
@@ -41,7 +36,7 @@ static void note(cm_verify_work_t *work, const char *origin,
         report->unsent_there++;
         return;
     }
-    if (is_full(report)) {
+    if (report->differences->nelts >= CM_VERIFY_MOST) {
         report->too_many = 1;
         return;
     }

@@ -324,22 +324,6 @@ static cm_error_t *publish(cm_verify_work_t *work,
     return NULL;
 }
 
-/* Return whether DIFFERENCE is repaired by sending the record again. */
-static int is_repaired(const cm_difference_t *difference)
-{
-    return difference->kind == CM_RECORD_DIFFERS ||
-           difference->kind == CM_RECORD_MISSING_HERE ||
-           difference->kind == CM_RECORD_MISSING_THERE;
-}
-
-/* Return whether only one side has the record, although no delete is known: the
- * other side may have lost it (a restore), or removed it without a trigger
- * (TRUNCATE). */
-static int is_one_sided(const cm_difference_t *difference)
-{
-    return difference->kind != CM_RECORD_DIFFERS && !difference->deleted;
-}
-
 /* Return whether DIFFERENCE may be repaired when FROM is right; else count it.
  */
 static int is_decided(cm_verify_work_t *work, const cm_difference_t *difference,
@@ -349,7 +333,8 @@ static int is_decided(cm_verify_work_t *work, const cm_difference_t *difference,
                           ? work->node->settings->name
                           : work->peer;
 
-    if (!is_one_sided(difference) || (from && !strcmp(from, has)))
+    if (difference->kind == CM_RECORD_DIFFERS || difference->deleted ||
+        (from && !strcmp(from, has)))
         return 1;
     work->report->undecided += !from;
     work->report->left += from != NULL;
@@ -380,7 +365,10 @@ cm_error_t *cm_verify_settle_repair(cm_verify_work_t *work, const char *from,
             int send_here = from_here && difference->send_here;
             int send_there = from_there && difference->send_there;
 
-            if (!is_repaired(difference) || !is_decided(work, difference, from))
+            if ((difference->kind != CM_RECORD_DIFFERS &&
+                 difference->kind != CM_RECORD_MISSING_HERE &&
+                 difference->kind != CM_RECORD_MISSING_THERE) ||
+                !is_decided(work, difference, from))
                 continue;
             if (send_here)
                 APR_ARRAY_PUSH(here, cm_identity_t) = difference->identity;

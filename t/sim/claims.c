@@ -98,8 +98,9 @@ const char *sim_claims_health(sim_world_t *world, int number)
     cm_health_t *health;
 
     sim_clock_at(number);
-    if (!sim_world_must(world, "read the health of a node",
-                        cm_health_read(&health, node->node, world->pool)) ||
+    if (!sim_world_must(
+            world, "read the health of a node",
+            cm_health_read(&health, node->node, NULL, world->pool)) ||
         !health->problems->nelts)
         return NULL;
     return APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text;

@@ -151,7 +151,7 @@ static const char *problem(cm_node_t *node, apr_pool_t *pool)
     const cm_problem_t *first;
     cm_health_t *health;
 
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     if (!health->problems->nelts)
         return "none";
     first = &APR_ARRAY_IDX(health->problems, 0, cm_problem_t);

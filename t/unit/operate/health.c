@@ -88,7 +88,7 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
 
     settings_add_peer(settings, "there", pool);
     node = make_node(store, settings, pool);
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     ok(health->severity == CM_SEVERITY_OK && !health->problems->nelts,
        "%s: nothing happened, nothing is wrong", name);
     is_str(
@@ -96,7 +96,7 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
         "0", "%s: looking changes nothing", name);
 
     fill(store, pool);
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     peer = &APR_ARRAY_IDX(health->peers, 0, cm_health_peer_t);
     queue = peer->state;
     is_int(queue->pending.count, 3, "%s: its own change is not for it", name);
@@ -124,13 +124,13 @@ static void judgement(cm_store_t *store, apr_pool_t *pool)
     settings_add_peer(settings, "there", pool);
     node = make_node(store, settings, pool);
     settings->expect_every = 10 * MINUTE;
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     is_str(problem_of(health, 0, pool),
            "critical: 'there' has never been in contact (expected every 10"
            " min)",
            "%s: a peer that never came", name);
     fill(store, pool);
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     is_str(problem_of(health, 0, pool),
            "critical: 'there' has been silent for 30 min (expected every 10"
            " min)",
@@ -144,7 +144,7 @@ static void judgement(cm_store_t *store, apr_pool_t *pool)
 
     settings->expect_every = 31 * MINUTE;
     database_run(store, "UPDATE communicator_node SET paused_at = 1");
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     is_int(health->severity, CM_SEVERITY_WARNING, "%s: in time", name);
     ok(strstr(problem_of(health, 0, pool), "paused for") != NULL, "%s: paused",
        name);
@@ -209,7 +209,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
 
     settings_add_peer(settings, "there", pool);
     node = make_node(store, settings, pool);
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
     is_str(printed(print_nagios, health, pool),
            "COMMUNICATOR OK - last contact never, 0 pending, 0 parked |"
            " 'there age'=0s;;;0 'there pending'=0;;;0 'there oldest'=0s;;;0"
@@ -217,7 +217,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
            "%s: Nagios, all is well", name);
     fill(store, pool);
     settings->expect_every = 10 * MINUTE;
-    database_must(cm_health_read(&health, node, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
 
     json = json_tokener_parse(printed(cm_health_text_json, health, pool));
     ok(json && json_object_object_get_ex(json, "parked", &parked) &&
@@ -233,7 +233,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
            " 'there pending'=3;;;0 'there oldest'=5880s;;;0"
            " 'there parked'=25;0;;0 'there withheld'=0;0;;0\n",
            "%s: Nagios, a trouble", name);
-    text = printed(cm_health_prometheus, health, pool);
+    text = printed(cm_health_text_prometheus, health, pool);
     ok(strstr(text, "\ncommunicator_pending_messages{peer=\"there\"} 3\n") !=
            NULL,
        "%s: Prometheus", name);
@@ -244,7 +244,7 @@ static void formats(cm_store_t *store, apr_pool_t *pool)
     is_str(printed(print_nagios, health, pool),
            "COMMUNICATOR CRITICAL - no   database |\n",
            "%s: without a database", name);
-    ok(strstr(printed(cm_health_prometheus, health, pool),
+    ok(strstr(printed(cm_health_text_prometheus, health, pool),
               "\ncommunicator_up 0\n") != NULL,
        "%s: it is down", name);
 }
