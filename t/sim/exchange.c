@@ -11,6 +11,7 @@
 #include "operate/parked.h"
 #include "outbox/withheld.h"
 #include "sqlite.h"
+#include "parked.h"
 #include "wire.h"
 
 #define MOST_WITHHELD 1000
@@ -60,7 +61,8 @@ static cm_error_t *open_session(cm_session_t **session, sim_wire_t *wire,
     *session = cm_session_create(transport, node->settings->name, peer, pool);
     (*session)->node = node->node;
     (*session)->check = check;
-    return cm_session_load(*session, pool);
+    CM_TRY(cm_session_load(*session, pool));
+    return cm_node_check_paused(node->node, pool);
 }
 
 /* Whether a run may end with ERR. */
@@ -71,6 +73,8 @@ static int may_fail(sim_world_t *world, const sim_step_t *step,
         world->denied = 1;
         return 1;
     }
+    if (err->code == CM_PAUSED && world->paused)
+        return 1;
     if (err->code == CM_INTERRUPTED)
         return step->mishap == SIM_MISHAP_STOP;
     return (step->mishap != SIM_MISHAP_NONE || step->most_bytes) &&
@@ -154,6 +158,19 @@ void sim_exchange_retry(sim_world_t *world, int number)
         sim_world_must(world, "retry", err);
     }
     apr_pool_destroy(pool);
+}
+
+void sim_exchange_discard(sim_world_t *world, int number)
+{
+    const char *peer;
+    apr_int64_t id;
+
+    if (!sim_parked_first(&peer, &id, world, number))
+        return;
+    sim_clock_at(number);
+    sim_world_must(world, "discard",
+                   cm_parked_discard(world->nodes[number].node, peer, id,
+                                     world->step_pool));
 }
 
 /* Take theirs, or ours. */

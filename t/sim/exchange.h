@@ -19,6 +19,9 @@ void sim_exchange_run(sim_world_t *world, const sim_step_t *step);
 /* Retry at NODE all that is parked, as the command does. */
 void sim_exchange_retry(sim_world_t *world, int node);
 
+/* Discard the first message that is parked at NODE. */
+void sim_exchange_discard(sim_world_t *world, int node);
+
 /* Let a person at NODE decide about the first message that conflict=hold has
  * parked there. Returns whether there was one. */
 int sim_exchange_decide(sim_world_t *world, int node);

@@ -148,13 +148,18 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
     }
 }
 
+/* With deletes=no no key is used again: a known limit. The new record would
+ * take the place of the one that is kept. */
 static void draw_insert(draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *table = &draw->schema->tables[number];
-    sim_step_t *step = add(
-        draw, draw->level && chance(draw, 12) ? SIM_REPLACE : SIM_INSERT, node);
+    sim_step_t *step =
+        add(draw,
+            draw->level && !table->keeps && chance(draw, 12) ? SIM_REPLACE
+                                                             : SIM_INSERT,
+            node);
     int with_key = sim_schema_is_shared(table) || step->kind == SIM_REPLACE ||
-                   chance(draw, 30);
+                   (!table->keeps && chance(draw, 30));
     int i, row;
 
     step->session = session;
@@ -203,7 +208,7 @@ static void draw_update(draw_t *draw, int node, int session, int number)
     step->table = number;
     step->cells[0] = apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
     draw_where(draw, step, tag);
-    if (draw->level > 1 && chance(draw, 10))
+    if (draw->level > 1 && !table->keeps && chance(draw, 10))
         cell(step->cells[0], SIM_CELL_KEY,
              !sim_schema_is_shared(table) && chance(draw, 50)
                  ? apr_psprintf(draw->pool, "id + %d", 1 + below(draw, 3))
@@ -339,20 +344,47 @@ static void draw_work(draw_t *draw, int node, int session)
         draw_transaction(draw, node, session);
 }
 
+static void draw_verify(draw_t *draw)
+{
+    const sim_link_t *link =
+        &draw->schema->links[below(draw, draw->schema->nodes - 1)];
+    sim_step_t *step = add(draw, SIM_VERIFY, link->caller);
+
+    step->peer = link->callee;
+    step->number = chance(draw, 50)   ? -1
+                   : chance(draw, 50) ? link->caller
+                                      : link->callee;
+}
+
+/* What an operator does, or the host. */
 static void draw_odd(draw_t *draw, int node)
 {
     static const sim_step_e kinds[] = {SIM_PUBLISH, SIM_PUBLISH, SIM_PURGE,
                                        SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
-    int choice = below(draw, 10);
+    int choice = below(draw, 14);
 
     if (draw->restores && chance(draw, 40))
         add(draw, chance(draw, 50) ? SIM_SAVE : SIM_RESTORE, node)->number =
             chance(draw, 50);
     else if (choice < 4)
         draw_clock(draw, node);
-    else
+    else if (choice < 10)
         add(draw, kinds[choice - 4], node)->table =
             below(draw, draw->schema->count);
+    else if (choice == 10)
+        add(draw, SIM_DISCARD, node);
+    else if (choice == 11)
+        add(draw, SIM_PAUSE, node)->number = chance(draw, 40);
+    else if (choice == 12)
+        draw_verify(draw);
+    else {
+        sim_step_t *step = add(draw, SIM_ALTER, node);
+
+        step->table = below(draw, draw->schema->count);
+        step->number = ++draw->words;
+        if (chance(draw, 50))
+            add(draw, SIM_MIGRATE, node);
+    }
 }
 
 void sim_history_make(sim_history_t *history, const sim_schema_t *schema,

@@ -22,7 +22,11 @@ typedef enum sim_step_e {
     SIM_PUBLISH, /* all of TABLE at NODE */
     SIM_PURGE,
     SIM_RETRY,
-    SIM_REOPEN, /* the process at NODE ends, another one begins */
+    SIM_DISCARD, /* the first message that is parked */
+    SIM_PAUSE,   /* NUMBER: pause or resume */
+    SIM_VERIFY,  /* PEER, with --repair; NUMBER: --from, -1: neither */
+    SIM_ALTER,   /* TABLE gets one more column, named by NUMBER */
+    SIM_REOPEN,  /* the process at NODE ends, another one begins */
     SIM_MIGRATE,
     SIM_SAVE,   /* a backup of the database of NODE */
     SIM_RESTORE /* from the last one; NUMBER: with a new epoch, at once */

@@ -214,6 +214,24 @@ const char *sim_history_words(const sim_schema_t *schema,
     case SIM_RETRY:
         text = "retry";
         break;
+    case SIM_DISCARD:
+        text = "discard the first message that is parked";
+        break;
+    case SIM_PAUSE:
+        text = step->number ? "pause" : "resume";
+        break;
+    case SIM_VERIFY:
+        text = apr_pstrcat(
+            pool, "verify --repair with ", sim_schema_node_name(step->peer),
+            step->number < 0 ? "" : " --from ",
+            step->number < 0 ? "" : sim_schema_node_name((int)step->number),
+            NULL);
+        break;
+    case SIM_ALTER:
+        text = apr_psprintf(
+            pool, "ALTER TABLE t%d ADD COLUMN x%" APR_INT64_T_FMT " bigint",
+            step->table, step->number);
+        break;
     case SIM_REOPEN:
         text = "process ends, another begins";
         break;

@@ -70,9 +70,13 @@ static int has_event(const judge_t *judge, sim_event_e kind, int table,
 
 /* Whether nodes may differ about the record NAME: something of it is parked. Or
  * its key was changed, which is a delete and a new record: a known limit, which
- * ends when a key is a column like any other. */
+ * ends when a key is a column like any other. Or it was deleted where deletes
+ * are not sent. */
 static int waits(const judge_t *judge, int table, const char *name)
 {
+    if (judge->world->schema->tables[table].keeps && name &&
+        has_event(judge, SIM_EVENT_DELETE, table, name))
+        return 1;
     return sim_parked_has(judge->waiting, table, name) ||
            (name && has_event(judge, SIM_EVENT_KEY, table, name));
 }
@@ -349,7 +353,7 @@ static int table_waits(const judge_t *judge, int number)
     const sim_table_t *table = &judge->world->schema->tables[number];
     int i, j;
 
-    if (has_key_changes(judge, number))
+    if (has_key_changes(judge, number) || table->keeps)
         return 1;
     for (i = 0; i < judge->waiting->nelts; i++) {
         int waiting = APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table;
@@ -443,7 +447,7 @@ void sim_judge(sim_world_t *world)
     judge_t judge = {.world = world, .pool = world->pool};
     int i;
 
-    judge.waiting = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
+    judge.waiting = apr_array_copy(world->pool, world->discarded);
     for (i = 0; i < world->schema->nodes; i++) {
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);

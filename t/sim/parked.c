@@ -7,6 +7,10 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#define SELECT_PARKED                                                          \
+    "SELECT peer, id, model, origin, original_id, action, body, refs, error"   \
+    " FROM inbound_messages WHERE processed_at IS NULL ORDER BY peer, id"
+
 typedef struct parked_t {
     sim_world_t *world;
     sim_node_t *node;
@@ -226,8 +230,8 @@ static const char *name_of(const parked_t *parked)
     return find(parked->body, sim_schema_name(table), parked->pool);
 }
 
-static void look_at(parked_t *parked, const char **cells,
-                    apr_array_header_t *waiting)
+/* Take CELLS, a row of what SELECT_PARKED asks for. */
+static void take(parked_t *parked, const char **cells)
 {
     parked->peer = cells[0];
     parked->id = cells[1];
@@ -241,6 +245,12 @@ static void look_at(parked_t *parked, const char **cells,
     parked->row =
         row_of(parked, parked->table, parked->origin, parked->original_id);
     parked->name = name_of(parked);
+}
+
+static void look_at(parked_t *parked, const char **cells,
+                    apr_array_header_t *waiting)
+{
+    take(parked, cells);
     if (parked->name)
         APR_ARRAY_PUSH(waiting, sim_waiting_t) =
             (sim_waiting_t){parked->table, parked->name};
@@ -253,6 +263,31 @@ static void look_at(parked_t *parked, const char **cells,
                        parked->error ? parked->error : "");
 }
 
+int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
+                     int number)
+{
+    sim_node_t *node = &world->nodes[number];
+    parked_t parked = {.world = world,
+                       .node = node,
+                       .session = &node->sessions[0],
+                       .rows =
+                           sim_rows_read(node, &node->sessions[0], world->pool),
+                       .pool = world->pool};
+    apr_array_header_t *found =
+        sim_node_select(parked.session, SELECT_PARKED, 9, world->pool);
+
+    if (!found->nelts)
+        return 0;
+    take(&parked, APR_ARRAY_IDX(found, 0, const char **));
+    if (!parked.name)
+        return 0;
+    APR_ARRAY_PUSH(world->discarded, sim_waiting_t) =
+        (sim_waiting_t){parked.table, parked.name};
+    *peer = parked.peer;
+    *id = apr_atoi64(parked.id);
+    return 1;
+}
+
 void sim_parked_find(sim_world_t *world, int number,
                      const apr_array_header_t *rows,
                      apr_array_header_t *waiting)
@@ -262,12 +297,8 @@ void sim_parked_find(sim_world_t *world, int number,
                        .session = &world->nodes[number].sessions[0],
                        .rows = rows,
                        .pool = world->pool};
-    apr_array_header_t *found = sim_node_select(
-        parked.session,
-        "SELECT peer, id, model, origin, original_id, action, body, refs,"
-        " error FROM inbound_messages WHERE processed_at IS NULL"
-        " ORDER BY peer, id",
-        9, world->pool);
+    apr_array_header_t *found =
+        sim_node_select(parked.session, SELECT_PARKED, 9, world->pool);
     int i;
 
     for (i = 0; i < found->nelts; i++)

@@ -5,17 +5,17 @@
 
 #include "world.h"
 
-/* A record that waits at some node. */
-typedef struct sim_waiting_t {
-    int table;
-    const char *name;
-} sim_waiting_t;
-
 /* Find what is parked at node NUMBER, whose rows are ROWS: adds to WAITING
  * (sim_waiting_t), and fails where no cause is seen. */
 void sim_parked_find(sim_world_t *world, int number,
                      const apr_array_header_t *rows,
                      apr_array_header_t *waiting);
+
+/* Find the first message that is parked at node NUMBER, and note that the
+ * record that it is about may differ for ever. Returns whether there is one
+ * whose record is known. */
+int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
+                     int number);
 
 /* Return whether the record NAME of TABLE is among WAITING. */
 int sim_parked_has(const apr_array_header_t *waiting, int table,

@@ -162,6 +162,18 @@ static int has_references(const sim_table_t *table)
     return 0;
 }
 
+static int is_parent(const sim_schema_t *schema, const sim_table_t *table)
+{
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++)
+            if (schema->tables[i].columns[j].kind == SIM_REFERENCE &&
+                &schema->tables[schema->tables[i].columns[j].parent] == table)
+                return 1;
+    return 0;
+}
+
 /* What CommunicatorModel says about TABLE. Rows that are kept on one side leave
  * their children in doubt, so deletes=no is only for tables without any. */
 static void draw_options(sim_schema_t *schema, sim_table_t *table,
@@ -178,6 +190,11 @@ static void draw_options(sim_schema_t *schema, sim_table_t *table,
     if (schema->nodes == 2 && !has_references(table) &&
         sim_random_chance(random, 10))
         table->publisher = sim_random_below(random, 2);
+    else if (!has_references(table) && !sim_schema_is_reused(table) &&
+             !is_parent(schema, table) && sim_random_chance(random, 30)) {
+        table->keeps = 1;
+        table->key = SIM_KEY_SERIAL;
+    }
     table->lists = sim_random_chance(random, 50);
     for (i = 0; i < table->count; i++)
         if (!table->columns[i].not_null && i != table->match &&

@@ -7,10 +7,14 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include "operate/purge.h"
+
+#include "base/clock.h"
 #include "outbox/publish.h"
+#include "operate/purge.h"
+#include "claims.h"
 #include "exchange.h"
 #include "judge.h"
+#include "parked.h"
 #include "restore.h"
 #include "wire.h"
 
@@ -247,9 +251,37 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
                    : NULL;
     case SIM_PURGE:
         return cm_purge_run(&purge, node->node, pool);
+    case SIM_PAUSE:
+        world->paused |= 1 << step->node;
+        return cm_node_set_paused(node->node, step->number ? cm_clock_now() : 0,
+                                  pool);
     default:
         return NULL;
     }
+}
+
+static void verify(sim_world_t *world, const sim_step_t *step)
+{
+    const sim_link_t link = {step->node, step->peer};
+    int found[SIM_TABLES];
+
+    sim_claims_verify(found, world, &link, 1, (int)step->number);
+}
+
+/* Add a column that no statement of the application names. */
+static void alter(sim_world_t *world, const sim_step_t *step)
+{
+    sim_node_t *node = &world->nodes[step->node];
+
+    if (world->schema->tables[step->table].gone)
+        return;
+    node->is_altered = 1;
+    (void)sim_node_run(
+        &node->sessions[0],
+        apr_psprintf(world->step_pool,
+                     "ALTER TABLE t%d ADD COLUMN x%" APR_INT64_T_FMT " bigint",
+                     step->table, step->number),
+        world->step_pool);
 }
 
 /* What is done at a node beside the application's work. */
@@ -264,7 +296,10 @@ static void other(sim_world_t *world, const sim_step_t *step)
         sim_node_skew(node, step->number);
         return;
     }
-    make_room(world, step->node, step->kind >= SIM_MIGRATE);
+    make_room(world, step->node,
+              step->kind >= SIM_MIGRATE || step->kind == SIM_ALTER);
+    if (step->kind == SIM_VERIFY)
+        make_room(world, step->peer, 0);
     world->rows[step->node] = NULL;
     if (step->kind >= SIM_SAVE)
         sim_restore(world, step);
@@ -272,6 +307,12 @@ static void other(sim_world_t *world, const sim_step_t *step)
         sim_world_reopen(world, step->node);
     else if (step->kind == SIM_MIGRATE)
         error = sim_node_migrate(node);
+    else if (step->kind == SIM_DISCARD)
+        sim_exchange_discard(world, step->node);
+    else if (step->kind == SIM_VERIFY)
+        verify(world, step);
+    else if (step->kind == SIM_ALTER)
+        alter(world, step);
     else if (step->kind == SIM_RETRY)
         sim_exchange_retry(world, step->node);
     else
@@ -302,6 +343,20 @@ static void play(sim_world_t *world, const sim_step_t *step)
         error = work(world, step, sql);
     if (error && world->verbose)
         printf("#   %s\n", error);
+}
+
+static void resume_all(sim_world_t *world)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes; i++) {
+        sim_clock_at(i);
+        if (world->paused >> i & 1)
+            sim_world_must(
+                world, "resume",
+                cm_node_set_paused(world->nodes[i].node, 0, world->step_pool));
+    }
+    world->paused = 0;
 }
 
 /* Let each node that calls do so. */
@@ -361,6 +416,7 @@ static void settle(sim_world_t *world)
         sim_node_skew(&world->nodes[i], 0);
     }
     sim_clock_agree();
+    resume_all(world);
     sim_wire_deliver(world);
     tidy(world);
     before = sim_exchange_state(world, world->pool);
@@ -384,6 +440,7 @@ static void make_nodes(sim_world_t *world)
     int i, session;
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
+    world->discarded = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);
     world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {

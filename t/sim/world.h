@@ -21,6 +21,12 @@ typedef struct sim_event_t {
     const char *before, *after;
 } sim_event_t;
 
+/* A record that waits at some node. */
+typedef struct sim_waiting_t {
+    int table;
+    const char *name;
+} sim_waiting_t;
+
 typedef struct sim_world_t {
     sim_schema_t *schema;
     sim_history_t *history;
@@ -31,7 +37,9 @@ typedef struct sim_world_t {
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
     int restored;             /* bits: the nodes whose database was restored */
-    int denied;               /* a peer was refused because of that */
+    int paused;               /* bits: nodes that have been paused */
+    apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
+    int denied;                    /* a peer was refused because of that */
     int verbose;
     const char *failure; /* one word for its kind, then what; NULL: well */
     apr_pool_t *pool;    /* of the history */
