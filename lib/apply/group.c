@@ -79,24 +79,17 @@ static void restore(const before_t *before)
     }
 }
 
-static void mark_incomplete(const apr_array_header_t *records)
+/* Mark those of RECORDS that are not done, and count them. */
+static int mark_pending(const apr_array_header_t *records)
 {
-    int i;
+    int count = 0, i;
 
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
         record->in_no_cycle = cm_rounds_pending(record);
+        count += record->in_no_cycle;
     }
-}
-
-/* Count those of RECORDS that are not done. */
-static int count_pending(const apr_array_header_t *records)
-{
-    int count = 0, i;
-
-    for (i = 0; i < records->nelts; i++)
-        count += cm_rounds_pending(CM_NTH(records, i, cm_record_t));
     return count;
 }
 
@@ -158,11 +151,10 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
         err = cm_rounds_settle(run, scratch_pool);
     run->strict = strict;
     CM_TRY(err);
-    *done = records->nelts - count_pending(records);
+    *done = records->nelts - mark_pending(records);
     if (late && strict && *done == records->nelts)
         CM_TRY(check_late(&refused, run, scratch_pool));
     if (refused || *done < records->nelts) {
-        mark_incomplete(records);
         CM_TRY(undo(run, &so_far, before, scratch_pool));
         *done = 0;
     }

@@ -388,7 +388,7 @@ static const char *const on_error[] = {"park", "stop", NULL};
 static const char *const off[] = {"off", NULL};
 static const char *const forever[] = {"forever", NULL};
 
-/* What the first word of each directive sets. Those without a key are read
+/* What the first word of each directive sets. Those without a key are set
  * elsewhere. */
 static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
     [CM_DIRECTIVE_NAME] = {CM_OPTION("", TEXT, cm_settings_t, name),

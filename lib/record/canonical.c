@@ -34,7 +34,7 @@ static cm_value_t normalise_boolean(cm_value_t value)
     return value;
 }
 
-/* A number has no booleans: they are 1 and 0 there. */
+/* In a column of numbers booleans are 1 and 0. */
 static cm_value_t without_boolean(cm_value_t value)
 {
     if (value.kind != CM_BOOLEAN)
@@ -42,8 +42,8 @@ static cm_value_t without_boolean(cm_value_t value)
     return cm_value_of(CM_NUMBER, *value.data == 't' ? "1" : "0");
 }
 
-/* A column of bits is a number; PostgreSQL shows it as a string of its bits.
- * Other strings of 0 and 1 might be either: they stay as they are. */
+/* Bits are sent as a number; PostgreSQL writes them as a string of 0 and 1. A
+ * string of another length might be either: it stays as it is. */
 static int read_bits(cm_value_t *value, const cm_column_t *column,
                      apr_pool_t *pool)
 {
@@ -71,8 +71,8 @@ static cm_value_t normalise_integer(const cm_column_t *column, cm_value_t value,
     return cm_value_of(CM_NUMBER, cm_number_decimal_text(&decimal, 0, pool));
 }
 
-/* The scale is the column's own where it has one; SQLite keeps none, so
- * there it is what the number needs, and the declared scale at least. */
+/* The scale is that of the column. SQLite stores none, so there it is what the
+ * number needs, but at least the declared scale. */
 static cm_value_t normalise_decimal(const cm_column_t *column, cm_value_t value,
                                     apr_pool_t *pool)
 {
@@ -100,7 +100,7 @@ static cm_value_t normalise_float(const cm_column_t *column, cm_value_t value,
     if (column->length == 4) {
         const char *single = cm_number_float_text(value.data, 4, pool);
 
-        /* only where the column holds the very number */
+        /* only if the column holds exactly this number */
         if (single &&
             (!strcmp(single, text) || cm_number_float_is_single(text)))
             text = single;
@@ -109,7 +109,7 @@ static cm_value_t normalise_float(const cm_column_t *column, cm_value_t value,
                        text);
 }
 
-/* The gem gives times a day, 2000-01-01; another day would be lost. */
+/* The gem sends times with a date, 2000-01-01; another date would be lost. */
 static int is_time(const cm_moment_t *moment)
 {
     return moment->has_time &&
@@ -153,7 +153,7 @@ static int is_hex(cm_value_t value)
            strspn(value.data, "0123456789abcdefABCDEF") == value.size;
 }
 
-/* The gem puts the bytes of a binary column into its text as they are. */
+/* The gem sends the bytes of a binary column as text. */
 static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
 {
     if (is_hex(value))
@@ -162,8 +162,8 @@ static cm_value_t normalise_binary(cm_value_t value, apr_pool_t *pool)
                        apr_pescape_hex(pool, value.data, value.size, 0));
 }
 
-/* PostgreSQL's inet says no prefix where it has the address of one host; a
- * cast to text does. */
+/* PostgreSQL's inet shows no prefix for the address of a single host; its cast
+ * to text does. */
 static cm_value_t without_prefix(cm_value_t value, apr_pool_t *pool)
 {
     const char *whole = memchr(value.data, ':', value.size) ? "/128" : "/32";
@@ -183,7 +183,7 @@ static cm_value_t normalise_text(const cm_column_t *column, cm_value_t value,
 
     if (column->value_class == CM_CLASS_TEXT && cm_value_hex(&digits, value))
         return value;
-    /* the digits of a number are not bits: the column refuses it */
+    /* a number is not a string of bits: the column refuses it */
     if (!strcmp(column->type, "bit varying") && !column->loose)
         return value;
     value.kind = CM_TEXT;
@@ -229,8 +229,8 @@ cm_value_t cm_canonical_normalise(const cm_column_t *column, cm_value_t value,
     return value;
 }
 
-/* SQLite: a column of text may hold bytes, {"hex":"..."}; those that are text
- * are taken as such. Returns 0 when they are none. */
+/* SQLite: a column of text may hold bytes, {"hex":"..."}. Bytes that are text
+ * become text. Returns 0 when they are not. */
 static int read_hex_text(cm_value_t *value, apr_pool_t *pool)
 {
     apr_size_t size;
@@ -264,8 +264,8 @@ static cm_value_t from_sqlite(const cm_column_t *column, cm_value_t raw,
     return cm_canonical_normalise(column, raw, pool);
 }
 
-/* MariaDB: every value is a string as the trigger writes it. Those of bits are
- * numbers anyway, as are those of a TINYINT(1) beyond 0 and 1. */
+/* MariaDB: the trigger writes every value as a string. Bits are numbers anyway,
+ * and so is a TINYINT(1) other than 0 and 1. */
 static cm_value_t from_mysql(const cm_column_t *column, cm_value_t raw)
 {
     if (raw.kind == CM_TEXT && raw.size &&
@@ -282,7 +282,7 @@ cm_value_t cm_canonical_value(const cm_column_t *column, cm_value_t raw,
 {
     cm_moment_t moment;
 
-    /* MariaDB shows a TIMESTAMP in the session's zone, where an hour of the
+    /* MariaDB shows a TIMESTAMP in the session's zone, in which an hour of the
      * autumn is twice: the trigger writes seconds since 1970. */
     if (dialect->captures_text && raw.kind == CM_TEXT &&
         column->value_class == CM_CLASS_TIMESTAMP_ZONE &&
@@ -295,7 +295,7 @@ cm_value_t cm_canonical_value(const cm_column_t *column, cm_value_t raw,
     return cm_canonical_normalise(column, raw, pool);
 }
 
-/* Most keys are numbers, and written alike everywhere. */
+/* Most keys are numbers, which all databases write in the same way. */
 static int is_plain_key(const cm_column_t *key, const char *text)
 {
     return key->value_class == CM_CLASS_INTEGER && *text >= '1' &&

@@ -186,7 +186,7 @@ static cm_error_t *too_many_columns(apr_pool_t *pool)
                    "there are more columns than a table can have");
 }
 
-/* Take one element of a list of clocks: a number is the clock of the names
+/* Apply one element of a list of clocks: a number is the clock of the names
  * that follow it. *REST is the clock of the columns that are not named: the
  * number at the end of the list, if there is one. NAMED: which are named, by
  * the attribute's index. */
@@ -423,7 +423,7 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
     return err;
 }
 
-/* Take what only Communicator's messages have; a gem's have no clock. */
+/* Read what only Communicator's messages have; a gem's have no clock. */
 static cm_error_t *read_ours(const reader_t *reader, const cm_value_t *values)
 {
     cm_message_t *message = reader->message;
