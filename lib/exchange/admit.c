@@ -47,9 +47,6 @@ static int is_from_sync(const cm_exchange_t *exchange)
  * gem gets no deletes. */
 static int check_gem(cm_exchange_t *exchange)
 {
-    static const char remedy[] =
-        "a proxy in between removes the headers that begin with "
-        "'Communicator-': let it pass them on";
     int ours = is_from_sync(exchange);
     const char *text, *hint;
 
@@ -61,12 +58,12 @@ static int check_gem(cm_exchange_t *exchange)
         exchange->peer->name,
         ours ? "communicator-sync sent it"
              : "the peer is not declared as a gem");
-    hint =
-        ours ? remedy
-             : apr_psprintf(exchange->pool,
-                            "%s; or, if the peer is a gem, add protocol=gem to "
-                            "CommunicatorPeer %s",
-                            remedy, exchange->peer->name);
+    hint = ours ? CM_HEADERS_REMEDY
+                : apr_pstrcat(exchange->pool,
+                              CM_HEADERS_REMEDY
+                              "; or, if the peer is a gem, add protocol=gem to "
+                              "CommunicatorPeer ",
+                              exchange->peer->name, NULL);
     cm_serve_log(exchange, CM_LOG_ERROR, CM0028 "%s (%s)", text, hint);
     cm_serve_refuse(exchange, CM_HTTP_UNAVAILABLE, CM_PROTOCOL, text, hint);
     return 0;

@@ -7,9 +7,12 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "store/dialect.h"
 #include "node/problem.h"
+#include "outbox/stamp.h"
+#include "outbox/unstamped.h"
 #include "operate/status.h"
-#include "exchange/idle.h"
+#include "exchange/headers.h"
 #include "exchange/log.h"
 
 /* Times are written no more often than this: each takes a transaction. */
@@ -57,9 +60,8 @@ static cm_error_t *check_dialect(const cm_exchange_t *exchange,
                 "'%s' has used Communicator's protocol before",
                 known->name),
         pool,
-        "a proxy in between removes the headers that begin with "
-        "'Communicator-': let it pass them on; or, if the peer is a gem again: "
-        "communicator-sync epoch --accept %s",
+        CM_HEADERS_REMEDY "; or, if the peer is a gem again: "
+                          "communicator-sync epoch --accept %s",
         known->name);
 }
 
@@ -135,20 +137,139 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     return save_in_transaction(exchange, push, pool);
 }
 
+/* The columns of question(). */
+enum {
+    PEER_EPOCH,
+    CONFIRMED,
+    RECEIVED,
+    RECEIVED_CLOCK,
+    LAST_PULL_AT,
+    HELD,
+    EPOCH,
+    LAST_SEQ,
+    PAUSED_AT,
+    WAITING,
+    HELD_CLOCK,
+    PASSED,
+    STATUS
+};
+
+/* Return the question; ALL: cm_unstamped_is_due(). */
+static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
+{
+    const char *from = cm_dialect_of_store(node->store)->unstamped_from;
+
+    return apr_pstrcat(
+        pool,
+        "SELECT p.epoch, p.confirmed, p.received, p.received_clock,"
+        " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
+        " CASE WHEN EXISTS (SELECT 1 FROM ",
+        cm_dialect_of_store(node->store)->unstamped, " WHERE seq IS NULL",
+        all || !from ? "" : " AND id > ", all || !from ? "" : from,
+        ")"
+        " OR EXISTS (SELECT 1 FROM inbound_messages"
+        " WHERE processed_at IS NULL AND peer = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_problems"
+        " WHERE subject = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_withheld"
+        " WHERE ended_at = 0 AND peer = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
+        " (SELECT clock FROM outbound_messages WHERE seq = %s),"
+        " CASE WHEN n.passed IS NULL THEN 0 ELSE 1 END, p.status"
+        " FROM communicator_peers p, communicator_node n"
+        " WHERE n.id = 1 AND p.name = %s",
+        NULL);
+}
+
+/* MariaDB: look into what was passed over, which the question does not. */
+static cm_error_t *look_below(int *waiting, cm_node_t *node,
+                              const cm_rows_t *rows, int all, apr_pool_t *pool)
+{
+    *waiting = 0;
+    if (all || !cm_dialect_of_store(node->store)->leaves_gaps ||
+        !cm_cell_number(rows, 0, PASSED))
+        return NULL;
+    return cm_stamp_is_waiting(waiting, node, pool);
+}
+
+static int is(const cm_rows_t *rows, int column, const char *text)
+{
+    const char *cell = cm_cell_text(rows, 0, column);
+
+    return cell && text && !strcmp(cell, text);
+}
+
+/* The message that the peer holds is ours, or purged. */
+static int is_held(const cm_rows_t *rows, const cm_claim_t *claim)
+{
+    apr_int64_t clock = cm_cell_number(rows, 0, HELD_CLOCK);
+
+    return !claim->held || clock == claim->held_clock ||
+           !cm_cell_text(rows, 0, HELD_CLOCK);
+}
+
+static int is_quiet(const cm_rows_t *rows, const cm_claim_t *claim)
+{
+    apr_int64_t noted = cm_cell_number(rows, 0, LAST_PULL_AT);
+    apr_int64_t now = cm_clock_now();
+
+    return is(rows, PEER_EPOCH, claim->epoch) &&
+           is(rows, EPOCH, claim->known_epoch) &&
+           cm_cell_number(rows, 0, LAST_SEQ) == claim->received &&
+           cm_cell_number(rows, 0, CONFIRMED) >= claim->received &&
+           (claim->newest < 0 ||
+            claim->newest >= cm_cell_number(rows, 0, RECEIVED)) &&
+           !cm_cell_number(rows, 0, PAUSED_AT) &&
+           !cm_cell_number(rows, 0, WAITING) &&
+           noted > now - CONTACT_INTERVAL && noted <= now &&
+           is_held(rows, claim);
+}
+
+static const cm_peer_t *peer_of(const cm_rows_t *rows, const char *name,
+                                apr_pool_t *pool)
+{
+    cm_peer_t *peer = apr_pcalloc(pool, sizeof(*peer));
+
+    peer->name = name;
+    peer->epoch = cm_cell_text(rows, 0, PEER_EPOCH);
+    peer->confirmed = cm_cell_number(rows, 0, CONFIRMED);
+    peer->received = cm_cell_number(rows, 0, RECEIVED);
+    peer->received_clock = cm_cell_number(rows, 0, RECEIVED_CLOCK);
+    peer->last_pull_at = cm_cell_number(rows, 0, LAST_PULL_AT);
+    peer->held = cm_cell_number(rows, 0, HELD);
+    return peer;
+}
+
 cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
 {
     const cm_claim_t *claim = &exchange->said.claim;
-    cm_peer_t *peer;
+    const char *name = exchange->peer->name;
+    cm_node_t *node = exchange->node;
+    apr_pool_t *pool = exchange->pool;
+    const cm_datum_t arguments[] = {cm_datum_number(claim->held, pool),
+                                    cm_datum_text(name)};
+    const int all = cm_unstamped_is_due(node);
+    const apr_time_t now = cm_clock_now();
+    cm_rows_t *rows;
+    int waiting;
 
     *quiet = 0;
     if (exchange->gem)
         return NULL;
-    CM_TRY(cm_idle_find(&peer, exchange->node, claim, exchange->peer->name,
-                        &exchange->said.withheld,
-                        cm_clock_now() - CONTACT_INTERVAL, exchange->pool));
-    if (!peer)
+    CM_TRY_FOR(cm_prepared_select_often(&rows, node->store,
+                                        question(node, all, pool), arguments, 2,
+                                        pool),
+               pool, "cannot find whether anything is new for '%s'", name);
+    if (!rows->count || !is_quiet(rows, claim) ||
+        !cm_status_has_withheld(cm_cell_text(rows, 0, STATUS),
+                                &exchange->said.withheld, pool))
         return NULL;
-    exchange->known = peer;
+    CM_TRY(look_below(&waiting, node, rows, all, pool));
+    if (waiting)
+        return NULL;
+    if (all)
+        node->outbox.searched_at = now;
+    exchange->known = peer_of(rows, name, pool);
     exchange->own_epoch = claim->known_epoch;
     exchange->withheld = (cm_withheld_sum_t){0, 0};
     *quiet = 1;

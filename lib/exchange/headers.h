@@ -7,6 +7,11 @@
 
 #include "node/epoch.h"
 
+/* The hint when they are missing. */
+#define CM_HEADERS_REMEDY                                                      \
+    "a proxy in between removes headers that begin with 'Communicator-': let " \
+    "it pass them on"
+
 /* Set the header NAME to NUMBER. */
 void cm_headers_set(apr_table_t *headers, const char *name, apr_int64_t number);
 

@@ -93,7 +93,8 @@ static int is_open(pull_t *pull, apr_pool_t *pool)
     cm_reply_t *reply;
     cm_error_t *err = confirm(&reply, pull, pool);
 
-    return !err && reply->kind == CM_PEER_OURS && reply->withheld.count >= 0;
+    return !err && reply->kind == CM_PEER_OURS &&
+           reply->sender.withheld.count >= 0;
 }
 
 /* Ask for one message after SKIP others. *LAST: the number before it, or the
@@ -112,11 +113,11 @@ static cm_error_t *look_after(apr_int64_t *last, int *is_end, pull_t *pull,
     if (err)
         return pull->refusal == CM_REFUSAL_OF_ALL ? err : NULL;
     CM_TRY(cm_message_read_batch(&all, reply->data, reply->size, 0, pool));
-    *is_end = !all->nelts && !reply->more;
+    *is_end = !all->nelts && !reply->pull.more;
     if (all->nelts)
         *last = APR_ARRAY_IDX(all, 0, cm_message_t *)->id - 1;
     else if (*is_end)
-        *last = reply->last;
+        *last = reply->pull.last;
     return NULL;
 }
 
@@ -214,9 +215,9 @@ static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
     batch->last =
         count > 0 ? APR_ARRAY_IDX(all, first + count - 1, cm_message_t *)->id
                   : received;
-    if (ends && reply->last > batch->last)
-        batch->last = reply->last;
-    batch->more = !ends || reply->more;
+    if (ends && reply->pull.last > batch->last)
+        batch->last = reply->pull.last;
+    batch->more = !ends || reply->pull.more;
     return batch;
 }
 
@@ -313,8 +314,8 @@ static cm_error_t *receive_reply(int *more, pull_t *pull,
 
     CM_TRY_FOR(cm_message_read_batch(&all, reply->data, reply->size, 0, pool),
                pool, "the reply cannot be read");
-    *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->more;
-    if (all->nelts > 0 || reply->last > before)
+    *more = session->kind == CM_PEER_GEM ? all->nelts > 0 : reply->pull.more;
+    if (all->nelts > 0 || reply->pull.last > before)
         CM_TRY(receive_all(&pull->received, session, reply, all, pool));
     if (session->moved && session->said.pending >= 0)
         session->moved(session->baton, "pull", session->totals.pulled,

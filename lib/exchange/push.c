@@ -11,7 +11,6 @@
 #include "inbox/inbox.h"
 #include "gem/gem.h"
 #include "exchange/run.h"
-#include "exchange/withhold.h"
 
 #define ROOM     (1280 * 1024) /* what is not used costs nothing */
 #define HALVINGS 12
@@ -273,7 +272,7 @@ static cm_error_t *accepted_by_ours(cm_push_t *push, const cm_ready_t *ready,
 
     if (reply->received < ready->last_id)
         return CM_FAIL(pool, CM_PROTOCOL,
-                       "the peer took messages up to %" APR_INT64_T_FMT
+                       "the peer accepted messages up to %" APR_INT64_T_FMT
                        " but says that it holds %" APR_INT64_T_FMT,
                        ready->last_id, reply->received);
     push->told = reply->received < last ? reply->received : last;

@@ -19,10 +19,6 @@
 #define WORDS_MAX  400
 #define PARKED_MAX 1000
 
-static const char let_headers_pass[] =
-    "a proxy in between removes headers that begin with 'Communicator-': let "
-    "it pass them";
-
 const char *cm_reply_excerpt(const char *data, apr_size_t size, apr_size_t most,
                              apr_pool_t *pool)
 {
@@ -47,9 +43,9 @@ static void read_clock(cm_reply_t *reply, const cm_transport_reply_t *raw)
     apr_int64_t clock = cm_headers_number(raw->headers, "Communicator-Clock",
                                           CM_CLOCK_MAX, &reply->strange);
 
-    reply->has_clock = clock > 0;
-    if (reply->has_clock)
-        reply->clock_offset =
+    reply->sender.has_clock = clock > 0;
+    if (reply->sender.has_clock)
+        reply->sender.clock_offset =
             clock - (raw->began + (raw->ended - raw->began) / 2);
 }
 
@@ -63,15 +59,15 @@ static apr_int64_t number(cm_reply_t *reply, const cm_transport_reply_t *raw,
 /* Read the numbers of messages, and how many of them wait. */
 static void read_numbers(cm_reply_t *reply, const cm_transport_reply_t *raw)
 {
-    reply->claim = cm_headers_claim(raw->headers, &reply->strange);
-    reply->received = reply->claim.received;
+    reply->sender.claim = cm_headers_claim(raw->headers, &reply->strange);
+    reply->received = reply->sender.claim.received;
     reply->wanted = reply->received < 0 ? -1 : reply->received + 1;
-    reply->last = number(reply, raw, "Communicator-Last");
-    reply->more = number(reply, raw, "Communicator-More") > 0;
-    reply->pending = number(reply, raw, "Communicator-Pending");
-    reply->oldest = cm_headers_number(raw->headers, "Communicator-Oldest",
-                                      CM_CLOCK_MAX, &reply->strange);
-    reply->parked = number(reply, raw, "Communicator-Parked");
+    reply->pull.last = number(reply, raw, "Communicator-Last");
+    reply->pull.more = number(reply, raw, "Communicator-More") > 0;
+    reply->pull.pending = number(reply, raw, "Communicator-Pending");
+    reply->pull.oldest = cm_headers_number(raw->headers, "Communicator-Oldest",
+                                           CM_CLOCK_MAX, &reply->strange);
+    reply->pull.parked = number(reply, raw, "Communicator-Parked");
 }
 
 static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
@@ -81,19 +77,19 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     reply->status = raw->status;
     reply->data = raw->data;
     reply->size = raw->size;
-    reply->node = apr_table_get(raw->headers, "Communicator-Node");
-    reply->accepts_gzip = cm_gzip_is_accepted(
+    reply->sender.node = apr_table_get(raw->headers, "Communicator-Node");
+    reply->sender.accepts_gzip = cm_gzip_is_accepted(
         apr_table_get(raw->headers, "Accept-Encoding"), pool);
     read_numbers(reply, raw);
-    reply->withheld = cm_withheld_sum_read(
+    reply->sender.withheld = cm_withheld_sum_read(
         apr_table_get(raw->headers, "Communicator-Withheld"));
     reply->stopped = cm_headers_number(raw->headers, "Communicator-Stopped", 1,
                                        &reply->strange) > 0;
     reply->later = apr_table_get(raw->headers, "Retry-After") != NULL;
     read_clock(reply, raw);
-    reply->protocol = cm_headers_number(raw->headers, "Communicator-Protocol",
-                                        99, &reply->strange);
-    if (reply->protocol >= CM_OUR_PROTOCOL)
+    reply->sender.protocol = cm_headers_number(
+        raw->headers, "Communicator-Protocol", 99, &reply->strange);
+    if (reply->sender.protocol >= CM_OUR_PROTOCOL)
         reply->kind = CM_PEER_OURS;
     return reply;
 }
@@ -283,7 +279,7 @@ static cm_error_t *refused(const cm_transport_reply_t *raw, apr_pool_t *pool)
         "ModSecurity, Require ip)");
 }
 
-/* Our headers tell who refused it. */
+/* Our headers show who refused it. */
 static cm_error_t *too_large(const cm_transport_reply_t *raw, apr_pool_t *pool)
 {
     if (apr_table_get(raw->headers, "Communicator-Protocol"))
@@ -334,7 +330,7 @@ static cm_error_t *cut_off(apr_pool_t *pool)
     return cm_error_hint(CM_FAIL(pool, CM_PROTOCOL,
                                  "the reply is Communicator's, but does not "
                                  "say how far it goes"),
-                         pool, "%s", let_headers_pass);
+                         pool, CM_HEADERS_REMEDY);
 }
 
 /* Return whether the body of RAW begins as those of our peers do. */
@@ -372,7 +368,7 @@ static cm_error_t *judge_stranger(const cm_reply_t *reply,
                     "the reply looks like Communicator's (status %d), but "
                     "comes without its headers",
                     raw->status),
-            pool, "%s", let_headers_pass);
+            pool, CM_HEADERS_REMEDY);
     return judge_status(raw, pool);
 }
 
@@ -391,7 +387,7 @@ static cm_error_t *judge_ours(const cm_reply_t *reply,
                               const cm_transport_reply_t *raw, int success,
                               apr_pool_t *pool)
 {
-    apr_int64_t reached = success == 200 ? reply->last : reply->received;
+    apr_int64_t reached = success == 200 ? reply->pull.last : reply->received;
 
     if (reply->strange)
         return strange(reply, raw, pool);
@@ -409,7 +405,7 @@ static cm_refusal_e refusal_of_ours(const cm_reply_t *reply,
 {
     if (reply->status == 413)
         return CM_REFUSAL_SIZE;
-    if (reply->stopped || reply->withheld.count < 0)
+    if (reply->stopped || reply->sender.withheld.count < 0)
         return CM_REFUSAL_OF_ALL;
     if (reply->status == 400 && err->code == CM_MALFORMED)
         return CM_REFUSAL_DATA;

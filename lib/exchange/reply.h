@@ -26,28 +26,38 @@ typedef enum cm_refusal_e {
     CM_REFUSAL_SIZE    /* it is too large */
 } cm_refusal_e;
 
+/* What a peer of ours says of itself in each reply. */
+typedef struct cm_reply_sender_t {
+    apr_int64_t protocol; /* its version */
+    const char *node;     /* its name, or NULL */
+    int accepts_gzip;     /* requests may be packed */
+    cm_claim_t claim;     /* its history */
+    int has_clock;
+    apr_int64_t clock_offset;   /* its clock - ours */
+    cm_withheld_sum_t withheld; /* of its messages, from us */
+} cm_reply_sender_t;
+
+/* What it says in the reply to a pull. */
+typedef struct cm_reply_pull_t {
+    apr_int64_t last; /* the seq that the batch reaches */
+    int more;         /* there is more */
+    apr_int64_t pending, oldest, parked;
+} cm_reply_pull_t;
+
 /* Numbers are -1 where the reply does not say. */
 typedef struct cm_reply_t {
     cm_peer_kind_e kind;
     int status;
     const char *data; /* as in cm_transport_reply_t */
     apr_size_t size;
-    apr_int64_t protocol;     /* its version; only of a peer of ours */
-    const char *node;         /* its name; only of a peer of ours, or NULL */
-    int accepts_gzip;         /* requests may be packed */
-    cm_claim_t claim;         /* its history; only of a peer of ours */
-    apr_int64_t clock_offset; /* its clock - ours; has_clock */
-    int has_clock;
+    cm_reply_sender_t sender;
+    cm_reply_pull_t pull;
     apr_int64_t received; /* push: what it holds of ours */
     apr_int64_t wanted;   /* 409: the number that must come next */
-    apr_int64_t last;     /* pull: the seq that the batch reaches */
-    int more;             /* pull: there is more */
-    apr_int64_t pending, oldest, parked;
-    const char *strange;        /* a header of ours whose value is not valid, or
-                                   NULL: such a reply is refused */
-    cm_withheld_sum_t withheld; /* of its messages, from us */
-    int stopped; /* it waits for a person to deal with a message */
-    int later;   /* it names a time to try again */
+    const char *strange;  /* a header of ours whose value is not valid, or
+                             NULL: such a reply is refused */
+    int stopped;          /* it waits for a person to deal with a message */
+    int later;            /* it names a time to try again */
 } cm_reply_t;
 
 /* Judge RAW, the answer to a GET. *REPLY is set even on failure. Succeeds for

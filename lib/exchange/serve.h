@@ -158,8 +158,14 @@ cm_error_t *cm_contact_read(cm_exchange_t *exchange) CM_UNUSED_RESULT;
  * not insist (CM_PAUSED). PUSH: which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 
-/* Set *QUIET, and exchange->known, when a peer that holds everything that we
- * have sent only has to hear that there is nothing new. */
+/* Find out by one statement whether there is nothing new for the peer, the
+ * usual case: its claim fits; it holds all our messages and has confirmed them;
+ * they are numbered, and the records that they refer to are here; none of its
+ * messages is parked, none of ours withheld, and it withholds what it did
+ * before; the node is not paused; and its last pull was noted a moment ago.
+ * Then *QUIET is set, a pull gets an empty answer, and nothing is written:
+ * exchange->known has name, epoch, confirmed, received, received_clock,
+ * last_pull_at and held. Otherwise the pull must be served in full. */
 cm_error_t *cm_contact_quiet(int *quiet,
                              cm_exchange_t *exchange) CM_UNUSED_RESULT;
 

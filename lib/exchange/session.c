@@ -121,10 +121,10 @@ static void set_epoch(cm_peer_t *peer, const void *baton)
 static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
                                  apr_pool_t *pool)
 {
-    cm_claim_t claim = reply->claim;
+    cm_claim_t claim = reply->sender.claim;
 
     if (!claim.epoch)
-        return CM_FAIL(pool, CM_PROTOCOL, "the peer does not tell its epoch");
+        return CM_FAIL(pool, CM_PROTOCOL, "the peer does not name its epoch");
     CM_TRY(cm_epoch_check(&claim, session->node, &session->peer, session->pool,
                           pool));
     if (claim.proved > session->proved)
@@ -136,7 +136,7 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
                   pool));
     if (session->settings->gem)
         cm_session_notice(session,
-                          "it is not a gem: it speaks Communicator's protocol, "
+                          "it is not a gem: it uses Communicator's protocol, "
                           "which is used from now on; remove protocol=gem "
                           "(%s:%d)",
                           session->settings->place.file,
@@ -155,11 +155,11 @@ static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
         return cm_error_hint(
             CM_FAIL(pool, CM_PROTOCOL,
                     "the peer answers without Communicator's headers, as a gem "
-                    "does, but it has spoken Communicator's protocol before"),
+                    "does, but it has used Communicator's protocol before"),
             pool,
-            "a proxy in between removes headers that begin with "
-            "'Communicator-': let it pass them; or mod_communicator no longer "
-            "serves this address; or it is a gem again: communicator-sync "
+            CM_HEADERS_REMEDY
+            "; or mod_communicator no longer serves this address; or it is a "
+            "gem again: communicator-sync "
             "epoch --accept %s, and protocol=gem (%s:%d)",
             settings->name, settings->place.file, settings->place.line);
     if (settings->gem)
@@ -169,21 +169,20 @@ static cm_error_t *check_gem(const cm_session_t *session, apr_pool_t *pool)
                 "the peer answers without Communicator's headers, as a gem "
                 "does, and is not declared to be one"),
         pool,
-        "a proxy in between removes headers that begin with 'Communicator-': "
-        "let it pass them; or the peer is a gem: add protocol=gem to its "
-        "CommunicatorPeer (%s:%d)",
+        CM_HEADERS_REMEDY "; or the peer is a gem: add protocol=gem to its "
+                          "CommunicatorPeer (%s:%d)",
         settings->place.file, settings->place.line);
 }
 
 /* A later version may use the headers differently. */
 static cm_error_t *check_protocol(const cm_reply_t *reply, apr_pool_t *pool)
 {
-    if (reply->protocol == CM_OUR_PROTOCOL)
+    if (reply->sender.protocol == CM_OUR_PROTOCOL)
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_PROTOCOL,
                                  "the peer speaks protocol %" APR_INT64_T_FMT
                                  ", this program only %d",
-                                 reply->protocol, CM_OUR_PROTOCOL),
+                                 reply->sender.protocol, CM_OUR_PROTOCOL),
                          pool, "install the newer program here too");
 }
 
@@ -220,23 +219,23 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         return NULL;
     }
     CM_TRY(check_protocol(reply, scratch_pool));
-    CM_TRY(check_name(session, reply->node, scratch_pool));
+    CM_TRY(check_name(session, reply->sender.node, scratch_pool));
     if (session->peer)
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
     session->transport->accept_gzip(session->transport->baton,
-                                    reply->accepts_gzip);
+                                    reply->sender.accepts_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
-    if (reply->withheld.count >= 0)
-        session->said.withheld = reply->withheld;
-    if (reply->has_clock && session->peer)
-        session->peer->clock_offset = reply->clock_offset;
-    if (reply->pending >= 0) {
+    if (reply->sender.withheld.count >= 0)
+        session->said.withheld = reply->sender.withheld;
+    if (reply->sender.has_clock && session->peer)
+        session->peer->clock_offset = reply->sender.clock_offset;
+    if (reply->pull.pending >= 0) {
         session->said.at = cm_clock_now();
-        session->said.pending = reply->pending;
-        session->said.oldest = reply->oldest > 0 ? reply->oldest : 0;
-        session->said.parked = reply->parked;
+        session->said.pending = reply->pull.pending;
+        session->said.oldest = reply->pull.oldest > 0 ? reply->pull.oldest : 0;
+        session->said.parked = reply->pull.parked;
     }
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* Withholding single messages of a push: see withhold.h. */
-#include "exchange/withhold.h"
+/* Withholding single messages of a push: see push.h. */
+#include "exchange/push.h"
 
 #include <apr_strings.h>
 #include <apr_time.h>

@@ -259,13 +259,6 @@ static void add_events(apr_array_header_t *all, const cm_filling_t *filling,
         add_section(all, filling, apr_pstrcat(pool, "no-delete", suffix, NULL));
 }
 
-/* Append the triggers on the table, if they are separate from their functions
- * (PostgreSQL). */
-static void add_triggers(apr_array_header_t *all, const cm_filling_t *filling)
-{
-    add_events(all, filling, ".trigger");
-}
-
 static apr_array_header_t *fill_sections(const cm_filling_t *filling)
 {
     apr_array_header_t *all =
@@ -273,7 +266,8 @@ static apr_array_header_t *fill_sections(const cm_filling_t *filling)
 
     add_section(all, filling, "prepare");
     add_events(all, filling, "");
-    add_triggers(all, filling);
+    /* PostgreSQL: the triggers are separate from their functions. */
+    add_events(all, filling, ".trigger");
     return all;
 }
 
@@ -319,7 +313,7 @@ static cm_error_t *add_partitions(apr_array_header_t *all,
     for (i = 0; i < rows->count; i++) {
         apr_hash_set(filling->values, "table", APR_HASH_KEY_STRING,
                      cm_cell_text(rows, i, 0));
-        add_triggers(all, filling);
+        add_events(all, filling, ".trigger");
     }
     return NULL;
 }

@@ -367,12 +367,22 @@ static cm_error_t *migrate(cm_migration_t *migration)
                               migration->pool);
 }
 
-static cm_error_t *run(cm_migration_t *migration)
+/* Migrate, or only drop the triggers of the models REMOVED, if not NULL. */
+static cm_error_t *run(cm_store_t *store, const cm_settings_t *settings,
+                       apr_array_header_t *removed, int dry_run,
+                       cm_schema_report_t report, void *baton, apr_pool_t *pool)
 {
-    cm_error_t *err = migrate(migration);
+    cm_migration_t migration = {.store = store,
+                                .settings = settings,
+                                .removed = removed,
+                                .dry_run = dry_run,
+                                .report = report,
+                                .baton = baton,
+                                .pool = pool};
+    cm_error_t *err = migrate(&migration);
 
-    cm_store_forget(migration->store);
-    CM_TRY_FOR(err, migration->pool, "cannot migrate");
+    cm_store_forget(store);
+    CM_TRY_FOR(err, pool, "cannot migrate");
     return NULL;
 }
 
@@ -380,14 +390,7 @@ cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
                            int dry_run, cm_schema_report_t report, void *baton,
                            apr_pool_t *scratch_pool)
 {
-    cm_migration_t migration = {.store = store,
-                                .settings = settings,
-                                .dry_run = dry_run,
-                                .report = report,
-                                .baton = baton,
-                                .pool = scratch_pool};
-
-    return run(&migration);
+    return run(store, settings, NULL, dry_run, report, baton, scratch_pool);
 }
 
 cm_error_t *cm_migrate_drop_triggers(cm_store_t *store,
@@ -396,22 +399,16 @@ cm_error_t *cm_migrate_drop_triggers(cm_store_t *store,
                                      cm_schema_report_t report, void *baton,
                                      apr_pool_t *scratch_pool)
 {
-    cm_migration_t migration = {.store = store,
-                                .settings = settings,
-                                .dry_run = dry_run,
-                                .report = report,
-                                .baton = baton,
-                                .pool = scratch_pool};
+    apr_array_header_t *removed =
+        apr_array_make(scratch_pool, 8, sizeof(const cm_model_t *));
     int i;
 
-    migration.removed =
-        apr_array_make(scratch_pool, 8, sizeof(const cm_model_t *));
     for (i = 0; i < settings->models->nelts; i++) {
         const cm_model_t *one =
             APR_ARRAY_IDX(settings->models, i, cm_model_t *);
 
         if (model ? one == model : one->publishes)
-            APR_ARRAY_PUSH(migration.removed, const cm_model_t *) = one;
+            APR_ARRAY_PUSH(removed, const cm_model_t *) = one;
     }
-    return run(&migration);
+    return run(store, settings, removed, dry_run, report, baton, scratch_pool);
 }
