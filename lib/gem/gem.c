@@ -11,11 +11,11 @@
 /* A gem's columns for ids have 32 bits. */
 #define GEM_ID_MAX APR_INT64_C(2147483647)
 
-/* Messages looked at together when numbers are looked for. */
+/* Messages that are read together to count them. */
 #define BLOCK_MESSAGES 500
 #define BLOCK_BYTES    (4 * 1024 * 1024)
 
-/* Return whether a gem can keep ID as the integer that it takes it for. */
+/* Return whether ID is an integer that a gem can keep. */
 static int is_gem_id(const char *id)
 {
     cm_value_t value = {CM_TEXT, id, strlen(id)};
@@ -29,8 +29,8 @@ static int is_gem_id(const char *id)
     return !strcmp(text, id);
 }
 
-/* Put the gem's own id in the place of a reference: only what the gem made
- * itself has one. Returns why it cannot be. */
+/* Replace a reference by the gem's own id, which only records that the gem
+ * created have. Return why that is not possible, or NULL. */
 static const char *place_reference(cm_attribute_t *attribute, const char *peer)
 {
     const char *id = attribute->reference.original_id;
@@ -43,8 +43,8 @@ static const char *place_reference(cm_attribute_t *attribute, const char *peer)
     return NULL;
 }
 
-/* Cut the fraction of the second off a canonical time: an old gem drops the
- * zone with it. */
+/* Remove the fraction of the second from a canonical time: an old gem would
+ * drop the zone with it. */
 static void cut_fraction(cm_value_t *value, apr_pool_t *pool)
 {
     const char *point = memchr(value->data, '.', value->size);
@@ -65,7 +65,7 @@ static const char *adapt(cm_attribute_t *attribute, const cm_table_t *table,
     cm_value_t *value = &attribute->value;
 
     if (!strcmp(attribute->name, "id"))
-        value->kind = CM_ABSENT; /* it would take it for its own */
+        value->kind = CM_ABSENT; /* the gem would take it for its own id */
     if (attribute->reference_model)
         return place_reference(attribute, peer);
     if (value->kind != CM_TEXT)
@@ -94,8 +94,9 @@ void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool)
                   row->table, peer, result_pool);
 }
 
-/* Find the message number WANTED, counting from FIRST_ID behind AFTER, not
- * further than UNTIL (0: the end). *AFTER and *FIRST_ID move to its place. */
+/* Find the message number WANTED, counting from *FIRST_ID, the first message
+ * after *AFTER, up to UNTIL (0: the end). *AFTER and *FIRST_ID move to its
+ * place. */
 static cm_error_t *count_forward(apr_int64_t *after, apr_int64_t *first_id,
                                  cm_node_t *node, const char *peer,
                                  apr_int64_t wanted, apr_int64_t until,
@@ -125,8 +126,8 @@ static cm_error_t *count_forward(apr_int64_t *after, apr_int64_t *first_id,
     return NULL;
 }
 
-/* Find the message number WANTED, at most what PEER has confirmed: from a
- * place so far back that there are enough messages between. */
+/* Find the message number WANTED, which PEER has confirmed: begin so far back
+ * that there are enough messages in between. */
 static cm_error_t *count_back(apr_int64_t *after, apr_int64_t *first_id,
                               cm_node_t *node, const cm_peer_t *peer,
                               apr_int64_t wanted, apr_pool_t *scratch_pool)

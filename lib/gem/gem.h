@@ -8,11 +8,11 @@
 /* Make of ROW what the gem PEER takes, or hold it back: cm_reading_t.fit. */
 void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool);
 
-/* A gem has numbers of its own: messages that it does not get count for none.
- * Find where ID (its from_id, or the number of its 409) stands: *AFTER and
- * *FIRST_ID are what a cm_reading_t takes to go on there. *FIRST_ID is ID, or
- * when there is no such message (purged, beyond the end) the one that follows,
- * at most the last + 1. Outside of a transaction. */
+/* A gem counts only the messages that it gets. Find where ID (its from_id, or
+ * the number of its 409) stands: *AFTER and *FIRST_ID are what a cm_reading_t
+ * takes to go on there. *FIRST_ID is ID, or when there is no such message
+ * (purged, beyond the end) the one that follows, at most the last + 1. Outside
+ * of a transaction. */
 cm_error_t *cm_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
                         cm_node_t *node, const char *peer, apr_int64_t id,
                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -1,5 +1,5 @@
-/* communicator_conflicts: every value and message that lost, or that a person
- * gave up, so that nothing is lost silently. */
+/* communicator_conflicts: every value that lost, and every message that a
+ * person discarded, so that nothing is lost silently. */
 #ifndef CM_NODE_CONFLICT_H
 #define CM_NODE_CONFLICT_H
 

@@ -1,4 +1,4 @@
-/* Histories that fit: see epoch.h. */
+/* Whether histories fit: see epoch.h. */
 #include "node/epoch.h"
 
 #include <string.h>
@@ -10,12 +10,12 @@
 #include "store/dialect.h"
 #include "record/message.h"
 
-/* A new history goes on so much further than the numbers known to be used:
- * peers that have not been asked may hold more. */
+/* A new history begins so far above the numbers known to be used: peers may
+ * hold higher ones than we know. */
 #define NUMBER_STEP 1000000
 
-/* What a peer says that it holds moves the next history beyond it, unless it
- * is more than any node reaches: numbers must be left behind it. */
+/* The next history begins above what a peer says that it holds, unless that is
+ * more than any node reaches: some numbers must be left. */
 #define SEEN_MAX (APR_INT64_C(1) << 50)
 
 #define EPOCH_DIGITS 32
@@ -29,7 +29,8 @@ cm_claim_t cm_epoch_claim_none(void)
     return claim;
 }
 
-/* Add to ERR what to do if the database of RESTORED is unknown to OTHER. */
+/* Add to ERR what to do if the database of RESTORED is not the one that OTHER
+ * knows. */
 static cm_error_t *way_out(cm_error_t *err, const char *restored,
                            const char *other, apr_pool_t *pool)
 {
@@ -120,9 +121,9 @@ static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
                                  apr_pool_t *pool)
 {
     const char *us = node->settings->name;
-    static const char words[] =
-        "'%s' holds message %" APR_INT64_T_FMT " of '%s', whose database has "
-        "come to %" APR_INT64_T_FMT " only";
+    static const char words[] = "'%s' holds message %" APR_INT64_T_FMT
+                                " of '%s', whose last message is "
+                                "%" APR_INT64_T_FMT;
 
     if (claim->received > last_seq)
         return way_out(CM_FAIL(pool, CM_EPOCH, words, peer->name,
@@ -145,9 +146,9 @@ static cm_error_t *check_all(cm_claim_t *claim, cm_node_t *node,
     return check_held(claim, node, peer, pool);
 }
 
-/* Let reads wait until this server of a Galera cluster has applied what the
- * others have committed: WAIT, or (not WAIT) as it was. Elsewhere there is no
- * such setting, which does no harm. */
+/* WAIT: let reads wait until this server of a Galera cluster has applied what
+ * the others have committed; else end that. Other servers do not know the
+ * setting, and the failure is ignored. */
 static void wait_for_cluster(cm_node_t *node, int wait, apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);

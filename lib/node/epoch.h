@@ -7,8 +7,8 @@
 
 #include "node/peer.h"
 
-/* What the other side says. Its "received" may be above "held": numbers that
- * were not for it. */
+/* What the other side says. RECEIVED may be above HELD, by numbers that were
+ * not for it. */
 typedef struct cm_claim_t {
     const char *epoch;       /* of its database; NULL: not said */
     const char *known_epoch; /* that it knows us by; NULL: not said */
@@ -23,10 +23,10 @@ typedef struct cm_claim_t {
 /* Return a claim that says nothing. */
 cm_claim_t cm_epoch_claim_none(void);
 
-/* Refuse a PEER whose CLAIM does not fit what this database knows. Outside of
- * a transaction, before anything is stamped for it. What does not fit is looked
- * at again under the locks, and *PEER is then as it was read there. Fails with
- * CM_EPOCH, which names both sides and the way out. */
+/* Refuse a PEER whose CLAIM does not fit what this database knows. Outside of a
+ * transaction, before anything is stamped for it. If it does not fit, it is
+ * checked again under the locks, and *PEER is what was read there. Fails with
+ * CM_EPOCH, which names both sides and says what to do. */
 cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
                            apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -37,13 +37,13 @@ cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Begin a new history, in a database that was restored or replaced: with an
- * epoch, numbers and identities that cannot be those which were used since.
- * All that is in the outbox goes to the peers again, under new numbers. */
+ * epoch, numbers and identities that cannot have been used since. All that is
+ * in the outbox is sent to the peers again, under new numbers. */
 cm_error_t *cm_epoch_renew(cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Forget the epoch of the peer NAME and what proves its history: whatever
- * comes next is taken, and all that is in the outbox goes to it again. */
+/* Forget the epoch of the peer NAME and what proves its history: whatever it
+ * sends next is accepted, and all that is in the outbox is sent to it again. */
 cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -17,8 +17,8 @@ typedef struct cm_grave_t {
 cm_error_t *cm_graves_add(cm_node_t *node, const apr_array_header_t *graves,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Find the records of TYPE that bore IDS (const char *): they are added to
- * FOUND, local id -> cm_mapping_t *, of which only the identity is set. */
+/* Find the records of TYPE that had IDS (const char *), and add them to FOUND:
+ * local id -> cm_mapping_t *, of which only the identity is set. */
 cm_error_t *cm_graves_find(apr_hash_t *found, cm_node_t *node, const char *type,
                            const apr_array_header_t *ids,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;

@@ -14,8 +14,8 @@ typedef struct cm_mapping_t {
     const char *local_id; /* NULL: a tombstone, or an alias */
     cm_clocks_t clocks;
     apr_int64_t deleted_at; /* clock of the delete; 0: alive */
-    apr_int64_t same_as;    /* id of the mapping that this name stands for */
-    int changed;            /* to be written by cm_mapping_save() */
+    apr_int64_t same_as; /* of an alias: id of the mapping that it stands for */
+    int changed;         /* to be written by cm_mapping_save() */
 } cm_mapping_t;
 
 /* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases

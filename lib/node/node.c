@@ -107,7 +107,7 @@ void cm_node_renew(cm_node_t *node)
         cm_node_forget(node);
 }
 
-/* Read the row of communicator_node, with LOCK (SQL) behind. */
+/* Read the row of communicator_node; LOCK is the end of the SQL. */
 static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
                             const char *lock, apr_pool_t *scratch_pool)
 {
@@ -123,7 +123,8 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
     if (!rows->count)
         return cm_error_hint(
             CM_FAIL(scratch_pool, CM_SCHEMA, "communicator_node has no row"),
-            scratch_pool, "restore it: it holds the last number used");
+            scratch_pool,
+            "restore it from a backup: it holds the last number used");
     *last_seq = cm_cell_number(rows, 0, 0);
     if (strcmp(node->epoch, cm_cell_text(rows, 0, 1)))
         node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
@@ -233,7 +234,7 @@ cm_error_t *cm_node_mappings_change(cm_node_t *node, apr_pool_t *scratch_pool)
                             NULL, 0, scratch_pool);
 }
 
-/* SQLite has no variables: a row, in the same transaction, stands for one. */
+/* SQLite has no variables, so a row in the same transaction is used. */
 static cm_error_t *set_applying_row(cm_store_t *store, const char *name,
                                     apr_pool_t *scratch_pool)
 {

@@ -99,9 +99,9 @@ cm_error_t *cm_node_mappings_change(cm_node_t *node,
 cm_error_t *cm_node_applying(cm_node_t *node, const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same for rows of TABLE with KEYS (const char *), which are going to be
- * deleted: what a foreign key within the table deletes along with them is a
- * change made here. On MariaDB such rows go unseen. */
+/* The same for rows of TABLE with KEYS (const char *), before they are deleted:
+ * rows that a foreign key within the table deletes with them are changes made
+ * here. MariaDB's triggers do not see those. */
 cm_error_t *cm_node_deleting(cm_node_t *node, const cm_table_t *table,
                              const apr_array_header_t *keys,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -43,14 +43,14 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->clock_offset = cm_cell_number(rows, 0, 9);
     read->held = cm_cell_number(rows, 0, 10);
     read->problems = (int)cm_cell_number(rows, 0, 11);
-    /* versions before took any number; nothing follows this one anyway */
+    /* earlier versions accepted any number */
     if (read->received > CM_CLOCK_MAX)
         read->received = CM_CLOCK_MAX;
     *peer = read;
     return NULL;
 }
 
-/* Make the row of NAME, unless somebody else just did. */
+/* Make the row of NAME, unless it has just been made. */
 static cm_error_t *make_row(cm_node_t *node, const char *name,
                             apr_pool_t *scratch_pool)
 {

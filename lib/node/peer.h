@@ -48,9 +48,9 @@ cm_error_t *cm_peer_set_status(cm_node_t *node, const char *name,
 cm_error_t *cm_peer_lock_all(apr_int64_t *sent, cm_node_t *node,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The numbers of the outbox have grown by BY: let each peer get all messages
- * again. A gem, which has numbers of its own, goes on where it is. In the open
- * transaction, after cm_peer_lock_all(). */
+/* The numbers of the outbox have grown by BY: each peer gets all messages
+ * again. A gem, which counts in its own way, does not. In the open transaction,
+ * after cm_peer_lock_all(). */
 cm_error_t *cm_peer_renumber_all(cm_node_t *node, apr_int64_t by,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

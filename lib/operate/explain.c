@@ -9,40 +9,33 @@
 
 #define MOST "20"
 
-static cm_error_t *find_by_identity(cm_story_t *story, cm_node_t *node,
-                                    const cm_model_t *model,
-                                    cm_identity_t identity, apr_pool_t *pool)
+/* Find the mapping, and the identity. A record that is deleted here has no
+ * local id any more: it is searched as one that was created here. */
+static cm_error_t *find_mapping(cm_story_t *story, cm_identity_t *identity,
+                                cm_node_t *node, const cm_model_t *model,
+                                const char *origin, const char *id,
+                                apr_pool_t *pool)
 {
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
     apr_hash_t *found;
 
-    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
-    CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
-    story->mapping = apr_hash_get(found, cm_identity_key(identity, pool),
-                                  APR_HASH_KEY_STRING);
-    return NULL;
-}
-
-/* A record that is deleted here has no local id any more: then it is looked
- * for as one that was made here. */
-static cm_error_t *find_mapping(cm_story_t *story, cm_node_t *node,
-                                const cm_model_t *model, const char *origin,
-                                const char *id, apr_pool_t *pool)
-{
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(const char *));
-    apr_hash_t *found;
-
-    if (origin)
-        return find_by_identity(story, node, model, (cm_identity_t){origin, id},
-                                pool);
-    APR_ARRAY_PUSH(one, const char *) = id;
-    CM_TRY(cm_mapping_by_local_id(&found, node, model->type, one, pool));
-    story->mapping = apr_hash_get(found, id, APR_HASH_KEY_STRING);
+    *identity = (cm_identity_t){origin, id};
+    if (!origin) {
+        APR_ARRAY_PUSH(ids, const char *) = id;
+        CM_TRY(cm_mapping_by_local_id(&found, node, model->type, ids, pool));
+        story->mapping = apr_hash_get(found, id, APR_HASH_KEY_STRING);
+        *identity = cm_mapping_identity_of_local(node, model, id, 1, pool);
+    }
+    if (!story->mapping) {
+        APR_ARRAY_PUSH(one, cm_identity_t) = *identity;
+        CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
+        story->mapping = apr_hash_get(found, cm_identity_key(*identity, pool),
+                                      APR_HASH_KEY_STRING);
+    }
     if (story->mapping)
-        return NULL;
-    return find_by_identity(
-        story, node, model,
-        cm_mapping_identity_of_local(node, model, id, 1, pool), pool);
+        *identity = story->mapping->identity;
+    return NULL;
 }
 
 static cm_error_t *find_row(cm_story_t *story, cm_node_t *node,
@@ -151,18 +144,12 @@ cm_error_t *cm_explain_record(cm_story_t **story, cm_node_t *node,
                               const char *id, apr_pool_t *result_pool)
 {
     cm_story_t *told = apr_pcalloc(result_pool, sizeof(*told));
-    cm_identity_t identity = {origin, id};
+    cm_identity_t identity;
 
-    CM_TRY(find_mapping(told, node, model, origin, id, result_pool));
+    CM_TRY(find_mapping(told, &identity, node, model, origin, id, result_pool));
     told->key = origin ? "" : id;
-    if (told->mapping) {
-        identity = told->mapping->identity;
-        if (told->mapping->local_id)
-            told->key = told->mapping->local_id;
-    }
-    else if (!origin)
-        identity =
-            cm_mapping_identity_of_local(node, model, id, 1, result_pool);
+    if (told->mapping && told->mapping->local_id)
+        told->key = told->mapping->local_id;
     CM_TRY(find_row(told, node, model, result_pool));
     CM_TRY(read_messages(told, node, model, identity, result_pool));
     CM_TRY(read_losses(told, node, model, identity, result_pool));

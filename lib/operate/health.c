@@ -17,7 +17,7 @@
 #define FMT  "%" APR_INT64_T_FMT
 #define HOUR apr_time_from_sec(3600)
 
-/* So many are looked through for those that wait for a person. */
+/* How many are read to find those that wait for a person. */
 #define PARKED_SEEN 400
 
 /* Count what was changed here in the last hour. */
@@ -76,7 +76,7 @@ static cm_error_t *read_peers(cm_health_t *health, cm_node_t *node,
                                     ? known->last_push_at
                                     : known->last_pull_at;
         CM_TRY_FOR(read_queue(peer, health->taken_at - HOUR, node, pool), pool,
-                   "cannot count what came of '%s'", known->name);
+                   "cannot count what came from '%s'", known->name);
     }
     return NULL;
 }
@@ -159,7 +159,7 @@ cm_error_t *cm_health_read(cm_health_t **result, cm_node_t *node,
     health->driver = cm_dialect_of_store(node->store)->driver;
     CM_TRY(cm_store_standby(&health->standby, node->store, result_pool));
     CM_TRY_FOR(read_made(health, node, result_pool), result_pool,
-               "cannot count what was made");
+               "cannot count the changes of the last hour");
     CM_TRY(read_peers(health, node, result_pool));
     CM_TRY(read_parked(health, node, result_pool));
     CM_TRY(cm_withheld_list(&health->withheld, node, NULL, CM_HEALTH_LISTED,

@@ -104,7 +104,7 @@ static void judge_queue(cm_health_t *health, cm_health_peer_t *peer,
         apr_psprintf(pool, "%s for '%s' not confirmed, the oldest for %s",
                      messages(peer->state->pending.count, pool), name_of(peer),
                      cm_health_judge_span(age, pool)),
-        "look at what communicator-sync says");
+        "run `communicator-sync check`");
 }
 
 /* Add a problem with PEER when SECONDS are more than LIMITS allow. */
@@ -183,7 +183,7 @@ static void judge_parked(cm_health_t *health, cm_health_peer_t *peer,
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s of '%s' parked", messages(parked, pool),
                          name_of(peer)),
-            "`communicator-sync parked` tells why");
+            "`communicator-sync parked` says why");
     else if (waiting && age > PATIENCE)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s of '%s' waiting for other records for %s",
@@ -194,7 +194,7 @@ static void judge_parked(cm_health_t *health, cm_health_peer_t *peer,
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s of ours parked at '%s'",
                          messages(there, pool), name_of(peer)),
-            "`communicator-sync parked` at its host tells why");
+            "`communicator-sync parked` at its host says why");
 }
 
 /* What one side does not send the other: it is missing there. */
@@ -209,14 +209,14 @@ static void judge_withheld(cm_health_t *health, cm_health_peer_t *peer,
             apr_psprintf(pool, "%s for '%s' withheld, from " FMT " on",
                          messages(ours->count, pool), name_of(peer),
                          ours->first),
-            "`communicator-sync parked` tells why");
+            "`communicator-sync parked` says why");
     if (theirs->count > 0)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool,
                          "%s of '%s' withheld there: they cannot reach this "
                          "node",
                          messages(theirs->count, pool), name_of(peer)),
-            "`communicator-sync parked` at its host tells why");
+            "`communicator-sync parked` at its host says why");
 }
 
 static void judge_clock(cm_health_t *health, cm_health_peer_t *peer,
@@ -295,14 +295,14 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
         add(health, CM_SEVERITY_CRITICAL, NULL,
             apr_psprintf(pool, "the database takes no writes: %s",
                          health->standby),
-            "let DBDParams lead to the one that does");
+            "set DBDParams to the one that does");
     if (health->state && health->state->paused_at)
         add(health, CM_SEVERITY_WARNING, NULL,
             apr_psprintf(pool, "paused for %s",
                          cm_health_judge_span(health->taken_at -
                                                   health->state->paused_at,
                                               pool)),
-            "`communicator-sync resume` goes on");
+            "`communicator-sync resume` ends the pause");
     judge_altered(health, pool);
     for (i = 0; i < health->peers->nelts; i++) {
         cm_health_peer_t *peer =

@@ -193,7 +193,7 @@ static const char *seconds_of(apr_interval_time_t limit, apr_pool_t *pool)
                  : "";
 }
 
-/* Append the numbers of PEER behind the "|", which monitors draw. */
+/* Append the numbers of PEER after the "|", which monitors draw. */
 static void append_performance(cm_buffer_t *out, const cm_health_t *health,
                                const cm_health_peer_t *peer,
                                const cm_health_limits_t *limits)

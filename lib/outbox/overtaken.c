@@ -54,7 +54,7 @@ static void add_overtaken(cm_bulk_t *overtaken, apr_hash_t *gone,
     }
 }
 
-/* Read the next captured rows without a number, behind the id AFTER. */
+/* Read the next captured rows without a number, above the id AFTER. */
 static cm_error_t *read_page(cm_rows_t **rows, cm_node_t *node,
                              apr_int64_t after, apr_pool_t *pool)
 {

@@ -397,7 +397,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
     if (updated != rows->nelts)
         return CM_FAIL(scratch_pool, CM_BUSY,
-                       "%d messages were to be stamped, but only "
+                       "%d messages were read to be stamped, but only "
                        "%" APR_INT64_T_FMT " are still there",
                        rows->nelts, updated);
     CM_TRY(

@@ -399,7 +399,7 @@ static cm_error_t *publish_again(apr_int64_t *published, cm_node_t *node,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_USAGE, "its record of model '%s' is not here", name),
-        pool, "communicator-sync discard gives it up");
+        pool, "`communicator-sync discard` removes it from the list");
 }
 
 cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
