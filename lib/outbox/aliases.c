@@ -70,21 +70,32 @@ static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
     cm_append_add(list, &message);
 }
 
+/* Return whether the delete of GRAVE has been written, or sent by the peer that
+ * holds it, under its identity. A hub forwards a peer's delete under the
+ * identity that stayed, which is not always the one that the peer named. */
+static int is_sent(const grave_t *grave, int is_hub)
+{
+    const cm_burial_t *burial = grave->burial;
+    const cm_identity_t stayed = burial->mapping.identity;
+
+    if (burial->by && is_hub && cm_aliases_compare(*burial->by, stayed))
+        return 0;
+    return !cm_aliases_compare(grave->identity,
+                               burial->by ? *burial->by : stayed);
+}
+
 static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
                                 const apr_array_header_t *graves,
                                 apr_pool_t *pool)
 {
+    const int is_hub = node->settings->peers->nelts > 1;
     cm_bulk_t *list = cm_append_create(pool);
     int i;
 
     for (i = 0; i < graves->nelts; i++) {
         const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
-        const cm_burial_t *burial = grave->burial;
-        const cm_identity_t sent =
-            burial->by ? *burial->by : burial->mapping.identity;
 
-        /* The delete that was captured, or the peer's, has that identity. */
-        if (cm_aliases_compare(grave->identity, sent))
+        if (!is_sent(grave, is_hub))
             add_delete(list, grave, ++*last_seq, pool);
     }
     return cm_append_write(NULL, node, list, pool);

@@ -292,6 +292,42 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
            "uno", "  and changed");
 }
 
+/* A hub's record of its own gets a smaller name, of a peer; then that peer
+ * deletes it, by both names. A third peer may know either. */
+static void test_match_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char create[] =
+        "[{\"id\":1,\"origin\":\"central\",\"original_id\":7,"
+        "\"action\":\"create\",\"clock\":9000000000000000,"
+        "\"body\":\"{\\\"author\\\":{\\\"name\\\":\\\"one\\\"}}\"}]";
+    static const char deletes[] =
+        "[{\"id\":2,\"origin\":\"central\",\"original_id\":7,"
+        "\"action\":\"delete\",\"clock\":9000000000000009,"
+        "\"body\":\"{\\\"author\\\":{}}\"},"
+        "{\"id\":3,\"origin\":\"here\",\"original_id\":1,"
+        "\"action\":\"delete\",\"clock\":9000000000000009,"
+        "\"body\":\"{\\\"author\\\":{}}\"}]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_receipt_t *receipt;
+
+    settings_add_peer(settings, "central", pool);
+    settings_add_peer(settings, "third", pool);
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    database_must(inbox_send(&receipt, node, "central", 0, create, 0, pool));
+    database_must(inbox_send(&receipt, node, "central", 1, deletes, 0, pool));
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "%s: a record with two names is deleted", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(DISTINCT origin) FROM outbound_messages"
+                       " WHERE action = 'delete' AND (source IS NULL OR"
+                       " source <> 'third') AND seq > 0",
+                       pool),
+           "2", "  for the third peer by both names, too");
+}
+
 /* Child and parent are both here already, and match= of the child names the
  * parent: which of them comes first makes no difference. */
 static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
@@ -455,6 +491,7 @@ int main(void)
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("match", test_match);
+    database_each("match= at a hub", test_match_hub);
     database_each("match= with a parent", test_match_parent);
     database_each("names", test_names);
     database_each("many", test_many);
