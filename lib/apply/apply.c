@@ -51,22 +51,8 @@ static void begin_tasks(cm_run_t *run)
         task->item = CM_NTH(run->apply.items, i, cm_item_t);
         task->message = task->item->message;
         APR_ARRAY_PUSH(run->tasks, cm_task_t *) = task;
+        cm_check_task(run, task);
     }
-}
-
-static cm_error_t *run_tasks(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    int i;
-
-    for (i = 0; i < run->tasks->nelts; i++)
-        cm_check_task(run, CM_NTH(run->tasks, i, cm_task_t));
-    CM_TRY(cm_lock_all(run, scratch_pool));
-    CM_TRY(cm_apply_read_records(run, scratch_pool));
-    CM_TRY(cm_rounds_settle(run, scratch_pool));
-    CM_TRY(cm_group_write_cycles(run, scratch_pool));
-    CM_TRY(cm_rounds_delete(run, scratch_pool));
-    CM_TRY(cm_apply_retry(run, scratch_pool));
-    return cm_node_applying(run->node, NULL, scratch_pool);
 }
 
 /* Say in the items what became of them. */
@@ -93,9 +79,14 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
     if (apply->refusal)
         return NULL;
     begin_tasks(run);
-    CM_TRY(run_tasks(run, scratch_pool));
+    CM_TRY(cm_lock_all(run, scratch_pool));
+    CM_TRY(cm_apply_read_records(run, scratch_pool));
+    CM_TRY(cm_rounds_settle(run, scratch_pool));
+    CM_TRY(cm_group_write_cycles(run, scratch_pool));
+    CM_TRY(cm_rounds_delete(run, scratch_pool));
+    CM_TRY(cm_apply_retry(run, scratch_pool));
     report(run);
-    return NULL;
+    return cm_node_applying(run->node, NULL, scratch_pool);
 }
 
 cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)

@@ -58,8 +58,7 @@ static cm_error_t *try_records(int *moved, cm_run_t *run,
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (!cm_rounds_pending(record) ||
-            record->tasks->nelts - record->next < 2)
+        if (record->tasks->nelts - record->next < 2)
             continue;
         apr_pool_clear(iterpool);
         CM_TRY(write_one(run, record, record->tasks->nelts, iterpool));

@@ -146,30 +146,19 @@ static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
     return NULL;
 }
 
-static cm_datum_t bit_digits_of(const target_t *target, apr_uint64_t number)
-{
-    int count = target->column->precision, i;
-    char *data = apr_palloc(target->pool, count + 1);
-
-    for (i = count; i > 0; i--, number >>= 1)
-        data[i - 1] = number & 1 ? '1' : '0';
-    data[count] = '\0';
-    return (cm_datum_t){data, count, 0};
-}
-
+/* Return the bits of the number DIGITS as the database takes them: each as a
+ * digit, or eight in a byte. */
 static cm_datum_t bits_of(const target_t *target, const char *digits)
 {
     apr_uint64_t number = strtoull(digits, NULL, 10);
-    int bytes = (target->column->precision + 7) / 8, i;
-    char *data;
+    int as_text = target->dialect->bits_as_text, width = as_text ? 1 : 8;
+    int count = (target->column->precision + width - 1) / width, i;
+    char *data = apr_palloc(target->pool, count + 1);
 
-    if (target->dialect->bits_as_text)
-        return bit_digits_of(target, number);
-    data = apr_palloc(target->pool, bytes + 1);
-    for (i = bytes; i > 0; i--, number >>= 8)
-        data[i - 1] = (char)(number & 0xFF);
-    data[bytes] = '\0';
-    return (cm_datum_t){data, bytes, 1};
+    for (i = count; i > 0; i--, number >>= width)
+        data[i - 1] = (char)(as_text ? '0' + (number & 1) : number & 0xFF);
+    data[count] = '\0';
+    return (cm_datum_t){data, count, !as_text};
 }
 
 /* MariaDB would turn the text 5 into 2005, and 0 into 2000. */
