@@ -61,29 +61,34 @@ static const char *messages(apr_int64_t count, apr_pool_t *pool)
     return apr_psprintf(pool, FMT " message%s", count, count == 1 ? "" : "s");
 }
 
+/* Return how long PEER has been silent, as a sentence. */
+static const char *silence_text(const cm_health_t *health,
+                                const cm_health_peer_t *peer, apr_pool_t *pool)
+{
+    apr_int64_t silence = health->taken_at - peer->last_contact_at;
+
+    if (!peer->last_contact_at)
+        return apr_psprintf(pool, "'%s' has never been in contact",
+                            name_of(peer));
+    if (silence < 0)
+        return apr_psprintf(pool,
+                            "'%s' was in contact last when this host's clock "
+                            "was ahead",
+                            name_of(peer));
+    return apr_psprintf(pool, "'%s' has been silent for %s", name_of(peer),
+                        cm_health_judge_span(silence, pool));
+}
+
 static void judge_contact(cm_health_t *health, cm_health_peer_t *peer,
                           apr_pool_t *pool)
 {
-    apr_int64_t silence = health->taken_at - peer->last_contact_at;
-    const char *text;
-
     if (!health->expect_every ||
         !cm_clock_is_past(peer->last_contact_at, health->taken_at,
                           health->expect_every))
         return;
-    if (!peer->last_contact_at)
-        text =
-            apr_psprintf(pool, "'%s' has never been in contact", name_of(peer));
-    else if (silence < 0)
-        text = apr_psprintf(pool,
-                            "'%s' was in contact last when this host's clock "
-                            "was ahead",
-                            name_of(peer));
-    else
-        text = apr_psprintf(pool, "'%s' has been silent for %s", name_of(peer),
-                            cm_health_judge_span(silence, pool));
     add(health, CM_SEVERITY_CRITICAL, peer,
-        apr_psprintf(pool, "%s (expected every %s)", text,
+        apr_psprintf(pool, "%s (expected every %s)",
+                     silence_text(health, peer, pool),
                      cm_health_judge_span(health->expect_every, pool)),
         peer->connects
             ? "run `communicator-sync check` here"
@@ -123,19 +128,15 @@ static void judge_limits(cm_health_t *health, cm_health_peer_t *peer,
 {
     apr_int64_t oldest = peer->state->pending.oldest_clock;
     apr_int64_t there = peer->state->said.oldest;
-    apr_int64_t silence = health->taken_at - peer->last_contact_at;
+    const char *silence = silence_text(health, peer, pool);
 
     if (there && (!oldest || there < oldest))
         oldest = there;
     if (!peer->last_contact_at)
-        add(health, CM_SEVERITY_WARNING, peer,
-            apr_psprintf(pool, "'%s' has never been in contact", name_of(peer)),
-            NULL);
+        add(health, CM_SEVERITY_WARNING, peer, silence, NULL);
     else
-        judge_age(health, peer, limits, silence,
-                  apr_psprintf(pool, "'%s' has been silent for %s",
-                               name_of(peer),
-                               cm_health_judge_span(silence, pool)));
+        judge_age(health, peer, limits,
+                  health->taken_at - peer->last_contact_at, silence);
     if (oldest)
         judge_age(health, peer, limits, health->taken_at - oldest,
                   apr_psprintf(
@@ -319,6 +320,22 @@ void cm_health_judge(cm_health_t *health, apr_interval_time_t expect_every,
     judge_kept(health, pool);
 }
 
+/* What the state of its triggers means for a table, "%s". */
+static const struct {
+    cm_severity_e severity;
+    const char *format; /* NULL: nothing is wrong */
+} captures[] = {
+    [CM_CAPTURE_CURRENT] = {CM_SEVERITY_OK, NULL},
+    [CM_CAPTURE_MISSING] = {CM_SEVERITY_CRITICAL,
+                            "the triggers of table '%s' are missing: its "
+                            "changes are not published"},
+    [CM_CAPTURE_STALE] = {CM_SEVERITY_CRITICAL,
+                          "the triggers of table '%s' are incomplete, or for "
+                          "other columns"},
+    [CM_CAPTURE_PARTIAL] = {CM_SEVERITY_WARNING,
+                            "a partition of table '%s' has no triggers: what "
+                            "is written to it itself is not published"}};
+
 /* Add to PROBLEMS what is wrong with MODEL. */
 static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                                const cm_model_t *model, apr_pool_t *pool)
@@ -343,24 +360,10 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                                     cm_error_text(err, pool));
         problem.hint = err->hint;
     }
-    else if (capture == CM_CAPTURE_MISSING)
-        problem.text = apr_psprintf(pool,
-                                    "the triggers of table '%s' are missing: "
-                                    "its changes are not published",
-                                    model->table);
-    else if (capture == CM_CAPTURE_STALE)
+    else if (captures[capture].format) {
+        problem.severity = captures[capture].severity;
         problem.text =
-            apr_psprintf(pool,
-                         "the triggers of table '%s' are incomplete, or "
-                         "for other columns",
-                         model->table);
-    else if (capture == CM_CAPTURE_PARTIAL) {
-        problem.severity = CM_SEVERITY_WARNING;
-        problem.text = apr_psprintf(pool,
-                                    "a partition of table '%s' has no "
-                                    "triggers: what is written to it itself "
-                                    "is not published",
-                                    model->table);
+            apr_psprintf(pool, captures[capture].format, model->table);
     }
     if (problem.text)
         APR_ARRAY_PUSH(problems, cm_problem_t) = problem;

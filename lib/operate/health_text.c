@@ -57,16 +57,25 @@ static void write_peer(cm_buffer_t *out, const void *item)
     cm_json_write_number(out, "withheld_there", state->said.withheld.count);
 }
 
+/* Write which message it is. */
+static void write_message(cm_buffer_t *out, const char *peer, apr_int64_t id,
+                          const char *model, const cm_identity_t *identity,
+                          const char *action)
+{
+    cm_json_write_text(out, "peer", peer);
+    cm_json_write_number(out, "id", id);
+    cm_json_write_text(out, "model", model);
+    cm_json_write_text(out, "origin", identity->origin);
+    cm_json_write_text(out, "original_id", identity->original_id);
+    cm_json_write_text(out, "action", action);
+}
+
 static void write_parked(cm_buffer_t *out, const void *item)
 {
     const cm_parked_row_t *row = item;
 
-    cm_json_write_text(out, "peer", row->peer);
-    cm_json_write_number(out, "id", row->message.id);
-    cm_json_write_text(out, "model", row->message.model);
-    cm_json_write_text(out, "origin", row->message.identity.origin);
-    cm_json_write_text(out, "original_id", row->message.identity.original_id);
-    cm_json_write_text(out, "action", row->action);
+    write_message(out, row->peer, row->message.id, row->message.model,
+                  &row->message.identity, row->action);
     cm_json_write_text(out, "reason", row->message.reason);
     cm_json_write_truth(out, "transient", row->message.transient);
     cm_json_write_number(out, "attempts", row->attempts);
@@ -77,12 +86,8 @@ static void write_withheld(cm_buffer_t *out, const void *item)
 {
     const cm_withheld_t *row = item;
 
-    cm_json_write_text(out, "peer", row->peer);
-    cm_json_write_number(out, "id", row->seq);
-    cm_json_write_text(out, "model", row->model);
-    cm_json_write_text(out, "origin", row->identity.origin);
-    cm_json_write_text(out, "original_id", row->identity.original_id);
-    cm_json_write_text(out, "action", row->action);
+    write_message(out, row->peer, row->seq, row->model, &row->identity,
+                  row->action);
     cm_json_write_text(out, "refused_by",
                        cm_withheld_refuser_name(row->refuser));
     cm_json_write_text(out, "reason", row->reason);

@@ -1,5 +1,5 @@
-/* Messages that the trigger could not complete: see read_internal.h. */
-#include "outbox/read_internal.h"
+/* Messages that the trigger could not complete: see internal.h. */
+#include "outbox/internal.h"
 
 #include <string.h>
 

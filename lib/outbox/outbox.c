@@ -5,7 +5,7 @@
 
 #include "store/dialect.h"
 #include "node/peer.h"
-#include "outbox/read_internal.h"
+#include "outbox/internal.h"
 #include "outbox/unstamped.h"
 #include "outbox/withheld.h"
 

@@ -1,5 +1,5 @@
 /* Reading the outbox for a peer: first what fits, then the messages. */
-#include "outbox/read_internal.h"
+#include "outbox/internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* References on their way out: a column holds the parent's id here, a message
  * names the parent's identity. One query per model of the parents. */
-#include "outbox/read_internal.h"
+#include "outbox/internal.h"
 
 #include <string.h>
 

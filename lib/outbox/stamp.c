@@ -1,6 +1,6 @@
 /* Stamping: committed messages get their number, their record's clock and
  * identity. A chunk at a time, in a few statements. */
-#include "outbox/stamp_internal.h"
+#include "outbox/internal.h"
 
 #include <string.h>
 
@@ -12,7 +12,6 @@
 #include "store/dialect.h"
 #include "outbox/missing.h"
 #include "outbox/outbox.h"
-#include "outbox/read_internal.h"
 #include "outbox/unstamped.h"
 
 #define CHUNK 1000

@@ -1,5 +1,5 @@
 /* The clock and the life of a record that changed: see stamp.h. */
-#include "outbox/stamp_internal.h"
+#include "outbox/internal.h"
 
 #include <string.h>
 

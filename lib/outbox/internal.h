@@ -1,0 +1,89 @@
+/* Inside of the outbox.
+ *
+ * Stamping: stamp.c reads and writes the rows, stamp_record.c computes clocks
+ * and lives. Reading for a peer: read.c selects the rows and makes messages of
+ * them, complete.c adds what the triggers left out, references.c puts in the
+ * identities of the parents. */
+#ifndef CM_OUTBOX_INTERNAL_H
+#define CM_OUTBOX_INTERNAL_H
+
+#include "base/id_set.h"
+#include "outbox/aliases.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
+
+/* The records of one model in the rows at hand. */
+typedef struct cm_stamp_model_t {
+    const cm_model_t *model;
+    const cm_table_t *table;     /* NULL: it cannot be read now */
+    cm_id_set_t *ids;            /* local ids */
+    apr_array_header_t *foreign; /* cm_identity_t: of other nodes' records */
+    apr_hash_t *alive;           /* local id -> cm_mapping_t * */
+    apr_hash_t *named;           /* identity key -> cm_mapping_t * */
+    apr_hash_t *lives;           /* local id -> int *: the next free one */
+    cm_id_set_t *reused;         /* local ids of deleted records, some of which
+                                    new ones have again */
+} cm_stamp_model_t;
+
+/* One row. */
+typedef struct cm_stamp_row_t {
+    apr_int64_t id;
+    const char *model;    /* NULL: its body cannot be read */
+    const char *local_id; /* NULL: not of a record here */
+    const char *action;   /* NULL: written by the application */
+    apr_hash_t *changed;  /* names -> 1; NULL: all columns */
+    cm_datum_t body;      /* NULL: not kept for cm_outbox_read() */
+    apr_int64_t raw;      /* the time of the change */
+    cm_identity_t identity;
+    cm_stamp_model_t *group; /* NULL: its model is not configured */
+    apr_int64_t clock;       /* and what is computed: */
+    const char *clocks, *base;
+} cm_stamp_row_t;
+
+/* A chunk that is being stamped. */
+typedef struct cm_stamp_t {
+    cm_node_t *node;
+    cm_stamping_t *stamping;
+    apr_hash_t *models;           /* name -> cm_stamp_model_t * */
+    apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
+    apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
+    apr_pool_t *pool;
+} cm_stamp_t;
+
+/* Compute clock, clocks, base and identity of ROW, and what becomes of its
+ * record's mapping. Rows must come in order. */
+void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+/* Cells of a row of the outbox as it is read: seq, action, clock, clocks, base,
+ * refs, origin, original_id, source, body, local_record_id. */
+#define CM_OUTBOX_COLUMNS 11
+
+/* The action that the stamp gives a captured row whose key is NULL: it is not a
+ * record, and is not sent. */
+#define CM_ACTION_KEYLESS "keyless"
+
+/* SQL: the highest seq. On MariaDB max(seq) would read all rows; other
+ * databases need the condition to use the index. */
+#define CM_OUTBOX_HIGHEST                                                      \
+    "(SELECT seq FROM outbound_messages WHERE seq IS NOT NULL"                 \
+    " ORDER BY seq DESC LIMIT 1)"
+
+/* If RAW is the body of a message that only names its record, {"post":true},
+ * return it as it can be read, {"post":{}}; else NULL. */
+const char *cm_complete_unread(const cm_datum_t *raw, apr_pool_t *pool);
+
+/* Read what incomplete ROWS (cm_outgoing_t) lack from the rows of their
+ * records, as these are now: later changes have messages of their own. Rows
+ * beyond LIMITS->bytes are left for the next batch: ROWS is cut, but keeps at
+ * least one. */
+cm_error_t *cm_complete_rows(cm_node_t *node, apr_array_header_t *rows,
+                             const cm_limits_t *limits,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Put the identities of the parents into the references of ROWS
+ * (cm_outgoing_t). A value that refers to nothing here becomes null. */
+cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
+                               apr_pool_t *result_pool,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
