@@ -179,7 +179,10 @@ const char *sim_file_save(sim_node_t *node)
     void *image = NULL;
     int in;
 
-    /* After migrate there may be a write-ahead log. */
+    /* After migrate there may be a write-ahead log, which the session does not
+     * see before it reads. */
+    (void)sim_node_value(&node->sessions[0],
+                         "SELECT count(*) FROM communicator_node", node->pool);
     (void)sim_node_select(&node->sessions[0], "PRAGMA wal_checkpoint(TRUNCATE)",
                           1, node->pool);
     in = open(node->params, O_RDONLY);

@@ -434,7 +434,7 @@ static void judge_claims(judge_t *judge)
         const char *problem = sim_claims_health(world, i);
 
         /* A late request may look as if its sender had been restored. */
-        if (problem && world->late->nelts && strstr(problem, "has come to"))
+        if (problem && world->late->nelts && strstr(problem, "holds message"))
             problem = NULL;
         if (problem && !judge->waiting->nelts)
             sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),

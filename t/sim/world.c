@@ -139,8 +139,24 @@ static const char *transaction(sim_world_t *world, const sim_step_t *step,
     return NULL;
 }
 
+/* Return the text that row NUMBER of STEP gives COLUMN, without its quotes. */
+static const char *given(const sim_step_t *step, int number, int column,
+                         apr_pool_t *pool)
+{
+    const apr_array_header_t *cells = step->cells[number];
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(cells, i, sim_cell_t);
+
+        if (cell->column == column)
+            return apr_pstrmemdup(pool, cell->text + 1, strlen(cell->text) - 2);
+    }
+    return "";
+}
+
 /* Note the rows of a REPLACE that a later row of the same statement has
- * removed: no look at the table shows them. They are called by TAG or KEY. */
+ * removed: no look at the table shows them. */
 static void note_replaced(sim_world_t *world, const sim_step_t *step,
                           const apr_array_header_t *after)
 {
@@ -148,22 +164,18 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
     int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY
                  : table->match >= 0         ? table->match
                                              : SIM_CELL_TAG;
-    int i, j;
+    int i;
 
-    for (i = 0; step->kind == SIM_REPLACE && i < step->rows; i++)
-        for (j = 0; j < step->cells[i]->nelts; j++) {
-            const sim_cell_t *cell =
-                &APR_ARRAY_IDX(step->cells[i], j, sim_cell_t);
-            sim_row_t row = {.table = step->table};
+    for (i = 0; step->kind == SIM_REPLACE && i < step->rows; i++) {
+        const char *tag = given(step, i, SIM_CELL_TAG, world->pool);
+        sim_row_t row = {.table = step->table,
+                         .name = given(step, i, wanted, world->pool)};
+        const sim_row_t *found = sim_rows_find(after, row.table, row.name);
 
-            if (cell->column != wanted)
-                continue;
-            row.name = apr_pstrmemdup(world->pool, cell->text + 1,
-                                      strlen(cell->text) - 2);
-            if (!sim_rows_find(after, step->table, row.name))
-                note(world->pending[step->node][step->session],
-                     SIM_EVENT_DELETE, step->node, &row, 0, NULL, NULL);
-        }
+        if (!found || !same(found->values[SIM_COLUMNS], tag))
+            note(world->pending[step->node][step->session], SIM_EVENT_DELETE,
+                 step->node, &row, 0, NULL, NULL);
+    }
 }
 
 /* One statement of an application. */
