@@ -164,6 +164,12 @@ like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - cannot recei
 is($push->('[]', 'after=7', 'communicator-newest' => 7), 202,
     'that it has no more');
 like(fresh('format=nagios')->{content}, qr/^COMMUNICATOR OK/, '  does');
+is($push->('[{"id":8,', 'after=7&last=8'), 400, 'another one that is cut');
+is($server->get('/messages.json?from_id=1&limit=5', headers => {
+    %ours, 'communicator-newest' => 7 })->{status}, 200,
+    'that it has no more, said by a pull');
+unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/,
+    '  does, too');
 is($push->('[{"id":8,', 'after=7&last=8'), 400, 'once more');
 is($push->('[{"id":8,"body":"{\\"post\\":{\\"title\\":\\"t\\"}}",'
     . '"origin":"central","original_id":"1","model":"post",'

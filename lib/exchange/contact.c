@@ -307,6 +307,13 @@ void cm_contact_failed(cm_exchange_t *exchange, int push, const cm_error_t *err)
                      cm_error_text(err, pool));
 }
 
+int cm_contact_has_all(const cm_exchange_t *exchange)
+{
+    apr_int64_t newest = exchange->said.claim.newest;
+
+    return newest >= 0 && newest <= exchange->known->received;
+}
+
 void cm_contact_went_well(cm_exchange_t *exchange, int push)
 {
     cm_error_t *err;
@@ -315,6 +322,10 @@ void cm_contact_went_well(cm_exchange_t *exchange, int push)
         return;
     err = cm_problem_end(exchange->node, exchange->peer->name, kind_of(push),
                          exchange->pool);
+    /* A run that has nothing to push only pulls. */
+    if (!err && !push && cm_contact_has_all(exchange))
+        err = cm_problem_end(exchange->node, exchange->peer->name, kind_of(1),
+                             exchange->pool);
     if (err)
         cm_serve_log(exchange, CM_LOG_INFO, CM0039 "%s",
                      cm_error_text(err, exchange->pool));

@@ -169,6 +169,10 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 cm_error_t *cm_contact_quiet(int *quiet,
                              cm_exchange_t *exchange) CM_UNUSED_RESULT;
 
+/* Return whether the peer has no messages that we lack: then whatever we
+ * refused is gone. exchange->known is read. */
+int cm_contact_has_all(const cm_exchange_t *exchange);
+
 /* Note for status and monitors that a push (else: a pull) of the peer failed
  * because of ERR, unless ERR is transient; and that one went well, within the
  * work with the node. If it cannot be noted, that is logged. */

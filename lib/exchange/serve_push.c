@@ -105,15 +105,6 @@ static cm_error_t *set_pause(cm_exchange_t *exchange, int pause)
                               exchange->pool);
 }
 
-/* Return whether the peer, which sent no messages, has none that we lack: then
- * whatever we refused is gone. */
-static int has_all(const cm_exchange_t *exchange)
-{
-    apr_int64_t newest = exchange->said.claim.newest;
-
-    return newest >= 0 && newest <= exchange->known->received;
-}
-
 static cm_error_t *receive_batch(cm_exchange_t *exchange, void *baton)
 {
     push_t *push = baton;
@@ -131,7 +122,7 @@ static cm_error_t *receive_batch(cm_exchange_t *exchange, void *baton)
     }
     if (!push->pauses)
         (void)cm_serve_push_retry(exchange);
-    if (has_all(exchange))
+    if (cm_contact_has_all(exchange))
         cm_contact_went_well(exchange, 1);
     push->receipt = apr_pcalloc(exchange->pool, sizeof(*push->receipt));
     push->receipt->received = exchange->known->received;
