@@ -255,7 +255,7 @@ $server->log_has_only(
     qr/CM0009.*(?:is\ not\ a\ number|does\ not\ follow)|
         CM0035:\ cannot\ (?:send|receive)\ messages/x,
     qr/CM0009.*header .*not a valid number/, qr/CM0009.*number is too great/,
-    qr/CM0009.*come to/);
+    qr/CM0009.*last message is/);
 
 # Whom it refuses.
 

@@ -258,20 +258,3 @@ void cm_serve_error(cm_exchange_t *exchange, const cm_error_t *err)
         text = cm_error_code_meaning(err->code);
     cm_serve_refuse(exchange, status, err->code, text, err->hint);
 }
-
-void cm_serve_gap(cm_exchange_t *exchange, apr_int64_t wanted,
-                  const cm_error_t *err)
-{
-    const char *number =
-        apr_psprintf(exchange->pool, "%" APR_INT64_T_FMT, wanted);
-
-    apr_table_setn(exchange->answer.notes, "communicator-result", "GAP");
-    if (exchange->gem) {
-        cm_serve_send(exchange, CM_HTTP_CONFLICT, number, strlen(number));
-        return;
-    }
-    cm_headers_set(exchange->answer.headers, "Communicator-Received",
-                   wanted - 1);
-    cm_serve_refuse(exchange, CM_HTTP_CONFLICT, CM_GAP,
-                    cm_error_text(err, exchange->pool), err->hint);
-}

@@ -113,10 +113,6 @@ int cm_serve_forbid(cm_exchange_t *exchange, const char *number,
 /* Log ERR, once, and refuse with what it means. */
 void cm_serve_error(cm_exchange_t *exchange, const cm_error_t *err);
 
-/* Refuse a push that does not begin with the message WANTED. */
-void cm_serve_gap(cm_exchange_t *exchange, apr_int64_t wanted,
-                  const cm_error_t *err);
-
 /* Return the body of a refusal with STATUS to a gem. */
 const char *cm_serve_gem_body(int status);
 

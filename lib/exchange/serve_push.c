@@ -232,11 +232,29 @@ static cm_error_t *receive(push_t *push, cm_exchange_t *exchange,
     return cm_serve_with_node(exchange, receive_batch, push);
 }
 
+/* Refuse a push that does not begin with the message WANTED. */
+static void refuse_gap(cm_exchange_t *exchange, apr_int64_t wanted,
+                       const cm_error_t *err)
+{
+    const char *number =
+        apr_psprintf(exchange->pool, "%" APR_INT64_T_FMT, wanted);
+
+    apr_table_setn(exchange->answer.notes, "communicator-result", "GAP");
+    if (exchange->gem) {
+        cm_serve_send(exchange, CM_HTTP_CONFLICT, number, strlen(number));
+        return;
+    }
+    cm_headers_set(exchange->answer.headers, "Communicator-Received",
+                   wanted - 1);
+    cm_serve_refuse(exchange, CM_HTTP_CONFLICT, CM_GAP,
+                    cm_error_text(err, exchange->pool), err->hint);
+}
+
 static void answer_failure(cm_exchange_t *exchange, const push_t *push,
                            const cm_error_t *err)
 {
     if (err->code == CM_GAP) {
-        cm_serve_gap(exchange, push->wanted, err);
+        refuse_gap(exchange, push->wanted, err);
         return;
     }
     cm_contact_failed(exchange, 1, err);

@@ -227,11 +227,6 @@ cm_error_t *cm_store_standby(const char **why, cm_store_t *store,
     return NULL;
 }
 
-apr_pool_t *cm_store_pool(const cm_store_t *store)
-{
-    return store->pool;
-}
-
 void cm_store_forget(cm_store_t *store)
 {
     if (store->statement_pool)

@@ -47,9 +47,6 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
 /* Return what the database of STORE does differently. */
 const cm_dialect_t *cm_dialect_of_store(const cm_store_t *store);
 
-/* Return the pool that lives as long as STORE. */
-apr_pool_t *cm_store_pool(const cm_store_t *store);
-
 /* Begin a transaction. A broken connection is opened again first. The
  * transaction is rolled back when SCRATCH_POOL is destroyed before it ends.
  * Fails with CM_UNAVAILABLE, CM_BUSY (SQLite: the lock was held too long). */

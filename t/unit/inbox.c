@@ -7,14 +7,13 @@
 
 #include "outbox/read.h"
 
-void inbox_tables(cm_store_t *store)
+void inbox_tables(cm_store_t *store, apr_pool_t *pool)
 {
     cm_database_e database = cm_dialect_of_store(store)->database;
     const char *serial = database == CM_PGSQL ? "serial PRIMARY KEY"
                          : database == CM_MYSQL
                              ? "integer PRIMARY KEY AUTO_INCREMENT"
                              : "integer PRIMARY KEY AUTOINCREMENT";
-    apr_pool_t *pool = cm_store_pool(store);
 
     database_run(store,
                  apr_psprintf(pool,
@@ -72,7 +71,7 @@ cm_node_t *inbox_node(cm_store_t *store, cm_settings_t *settings,
 {
     cm_node_t *node;
 
-    inbox_tables(store);
+    inbox_tables(store, pool);
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     return node;

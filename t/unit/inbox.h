@@ -10,7 +10,7 @@
 #include "inbox/inbox.h"
 
 /* Make tables of authors, posts (which refer to each other) and tags. */
-void inbox_tables(cm_store_t *store);
+void inbox_tables(cm_store_t *store, apr_pool_t *pool);
 
 /* Return settings for these tables, with the peer "there". */
 cm_settings_t *inbox_settings(apr_pool_t *pool);

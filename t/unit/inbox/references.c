@@ -85,7 +85,7 @@ static cm_node_t *strict_node(cm_store_t *store, cm_settings_t *settings,
     cm_database_e database = cm_dialect_of_store(store)->database;
     cm_node_t *node;
 
-    inbox_tables(store);
+    inbox_tables(store, pool);
     database_run(store, "DROP TABLE posts");
     database_run(
         store, apr_psprintf(

@@ -50,11 +50,10 @@ static cm_error_t *deliver(cm_receipt_t **receipt, letters_t *letters,
 
 /* A family whose keys are looked at when the transaction ends; the members of
  * a couple refer to each other. */
-static void make_family(cm_store_t *store)
+static void make_family(cm_store_t *store, apr_pool_t *pool)
 {
     static const char late[] = " DEFERRABLE INITIALLY DEFERRED";
     int pgsql = cm_dialect_of_store(store)->database == CM_PGSQL;
-    apr_pool_t *pool = cm_store_pool(store);
 
     database_run(store, "CREATE TABLE parents (code varchar(40) NOT NULL"
                         " PRIMARY KEY, name varchar(40))");
@@ -99,7 +98,7 @@ static cm_node_t *family_node(cm_store_t *store, apr_pool_t *pool)
     for (i = 0; i < 4; i++)
         settings_add_model(settings, models[i][0], models[i][1], "code", pool)
             ->shared_keys = 1;
-    make_family(store);
+    make_family(store, pool);
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     return node;

@@ -73,6 +73,13 @@ static void refusals(cm_store_t *store, apr_pool_t *pool)
     ok(database_fails(read_table(&table, store, "posts", "id", pool), CM_SCHEMA,
                       "a key that is not unique"),
        "%s: a key that is not unique is refused", database_of(store));
+    if (cm_dialect_of_store(store)->database == CM_MYSQL) {
+        database_run(store, "CREATE TABLE versions (id int NOT NULL PRIMARY"
+                            " KEY) WITH SYSTEM VERSIONING");
+        ok(database_fails(read_table(&table, store, "versions", "id", pool),
+                          CM_SCHEMA, "a system-versioned table"),
+           "%s: a system-versioned table is refused", database_of(store));
+    }
     database_must(read_table(&table, store, "posts", "t", pool));
     ok(!table->key_generated, "%s: a key that the application gives",
        database_of(store));
