@@ -36,20 +36,33 @@ static void judge_outbox(judge_t *judge, int number)
         " AND (m.source IS NULL OR m.source <> p.name)",
         judge->pool);
 
-    const char *withheld = sim_node_value(
-        session,
-        "SELECT count(*) FROM communicator_withheld WHERE ended_at = 0",
-        judge->pool);
-
-    if (strcmp(withheld, "0"))
-        sim_world_fail(judge->world, "withheld", "%s at %s", withheld,
-                       sim_schema_node_name(number));
     if (strcmp(waiting, "0"))
         sim_world_fail(judge->world, "unstamped", "%s at %s", waiting,
                        sim_schema_node_name(number));
     if (strcmp(behind, "0"))
         sim_world_fail(judge->world, "unconfirmed", "%s at %s", behind,
                        sim_schema_node_name(number));
+}
+
+/* Nothing is withheld in the end. A known limit: with match= a message of a
+ * record that has another name now stays listed. */
+static void judge_withheld(judge_t *judge, int number)
+{
+    apr_array_header_t *models = sim_node_select(
+        &judge->world->nodes[number].sessions[0],
+        "SELECT model FROM communicator_withheld WHERE ended_at = 0", 1,
+        judge->pool);
+    int i, table;
+
+    for (i = 0; i < models->nelts; i++) {
+        table = (int)strtol(APR_ARRAY_IDX(models, i, const char **)[0] + 1,
+                            NULL, 10);
+        if (judge->world->schema->tables[table].match < 0)
+            sim_world_fail(judge->world, "withheld", "a message of m%d at %s",
+                           table, sim_schema_node_name(number));
+        APR_ARRAY_PUSH(judge->waiting, sim_waiting_t) =
+            (sim_waiting_t){table, ""};
+    }
 }
 
 static int has_event(const judge_t *judge, sim_event_e kind, int table,
@@ -452,6 +465,7 @@ void sim_judge(sim_world_t *world)
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
         judge_outbox(&judge, i);
+        judge_withheld(&judge, i);
         sim_parked_find(world, i, judge.rows[i], judge.waiting);
         judge_doubles(&judge, i);
     }
