@@ -122,7 +122,8 @@ static int is_common(const sim_schema_t *schema, const sim_table_t *table,
 
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
- * known limit (docs/values.md, "What is not kept"). */
+ * known limit (docs/values.md, "What is not kept"). So does a parent that a
+ * person has kept although it was deleted on the other side. */
 static int may_dangle(const judge_t *judge, const sim_column_t *column)
 {
     const apr_array_header_t *events = judge->world->events;
@@ -131,7 +132,8 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
     for (i = 0; i < judge->world->schema->nodes; i++)
         if (column->rule[i] == SIM_RULE_NONE)
             break;
-    if (i == judge->world->schema->nodes && !column->deferred)
+    if (i == judge->world->schema->nodes && !column->deferred &&
+        !judge->world->schema->tables[column->parent].holds)
         return 0;
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
