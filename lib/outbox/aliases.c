@@ -107,7 +107,7 @@ cm_error_t *cm_aliases_bury(apr_int64_t *last_seq, cm_node_t *node,
 {
     apr_array_header_t *graves =
         apr_array_make(scratch_pool, burials->nelts, sizeof(grave_t));
-    int first = 0, count, i;
+    int first = 0, i;
 
     for (i = 0; i < burials->nelts; i++) {
         const cm_burial_t *burial = &APR_ARRAY_IDX(burials, i, cm_burial_t);
@@ -116,7 +116,8 @@ cm_error_t *cm_aliases_bury(apr_int64_t *last_seq, cm_node_t *node,
             (grave_t){burial, burial->mapping.id, burial->mapping.identity};
     }
     while (first < graves->nelts) {
-        count = graves->nelts;
+        const int count = graves->nelts;
+
         CM_TRY(add_aliases(graves, first, node, scratch_pool));
         first = count;
     }

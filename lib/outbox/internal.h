@@ -12,7 +12,7 @@
 #include "outbox/read.h"
 #include "outbox/stamp.h"
 
-/* The records of one model in the rows at hand. */
+/* The records of one model that the rows are about. */
 typedef struct cm_stamp_model_t {
     const cm_model_t *model;
     const cm_table_t *table;     /* NULL: it cannot be read now */
@@ -25,7 +25,7 @@ typedef struct cm_stamp_model_t {
                                     new ones have again */
 } cm_stamp_model_t;
 
-/* One row. */
+/* A row of the outbox. */
 typedef struct cm_stamp_row_t {
     apr_int64_t id;
     const char *model;    /* NULL: its body cannot be read */

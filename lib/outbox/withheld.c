@@ -62,8 +62,9 @@ static apr_array_header_t *numbers_of(const cm_rows_t *rows, apr_pool_t *pool)
     return seqs;
 }
 
-static cm_error_t *end(cm_node_t *node, const char *peer, const cm_rows_t *rows,
-                       apr_pool_t *pool)
+/* End the withheld messages ROWS: their numbers. */
+static cm_error_t *end_them(cm_node_t *node, const char *peer,
+                            const cm_rows_t *rows, apr_pool_t *pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
 
@@ -97,7 +98,7 @@ static cm_error_t *end_older(cm_node_t *node, const char *peer,
                      " AND o.ended_at = 0",
                      list),
         &argument, 1, pool));
-    return end(node, peer, rows, pool);
+    return end_them(node, peer, rows, pool);
 }
 
 static cm_error_t *add(cm_node_t *node, const char *peer,
@@ -356,7 +357,7 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                      " WHERE x.peer = w.peer AND x.seq = n.seq)",
                      after, last),
         arguments, 2, scratch_pool));
-    return end(node, peer, rows, scratch_pool);
+    return end_them(node, peer, rows, scratch_pool);
 }
 
 cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
