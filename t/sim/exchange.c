@@ -92,6 +92,7 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     sim_wire_t wire;
 
     apr_pool_create(&pool, world->pool);
+    world->limited |= step->most_bytes || step->mishap;
     set_limits(node->settings, step);
     set_limits(world->nodes[step->peer].settings, step);
     batches_left = step->mishap == SIM_MISHAP_STOP ? step->mishap_at + 1 : 0;

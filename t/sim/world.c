@@ -430,7 +430,8 @@ static void settle(sim_world_t *world)
     sim_clock_agree();
     resume_all(world);
     sim_wire_deliver(world);
-    tidy(world);
+    if (world->restored || world->limited)
+        tidy(world);
     before = sim_exchange_state(world, world->pool);
     for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
         exchange_all(world);

@@ -37,6 +37,7 @@ typedef struct sim_world_t {
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
     int restored;             /* bits: the nodes whose database was restored */
+    int limited;              /* messages may have been withheld */
     int paused;               /* bits: nodes that have been paused */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
     int denied;                    /* a peer was refused because of that */
