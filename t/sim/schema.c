@@ -175,7 +175,9 @@ static int is_parent(const sim_schema_t *schema, const sim_table_t *table)
 }
 
 /* What CommunicatorModel says about TABLE. Rows that are kept on one side leave
- * their children in doubt, so deletes=no is only for tables without any. */
+ * their children in doubt, so deletes=no is only for tables without any. Two
+ * people along a way may both keep a deleted record, which then comes twice, so
+ * conflict=hold is set at one of three nodes. */
 static void draw_options(sim_schema_t *schema, sim_table_t *table,
                          sim_random_t *random)
 {
@@ -184,7 +186,9 @@ static void draw_options(sim_schema_t *schema, sim_table_t *table,
     if (choice < 12)
         table->wins = sim_random_below(random, schema->nodes);
     else if (choice < 22)
-        table->holds = 1 + sim_random_below(random, (1 << schema->nodes) - 1);
+        table->holds = schema->nodes == 2
+                           ? 1 + sim_random_below(random, 3)
+                           : 1 << sim_random_below(random, schema->nodes);
     if (sim_random_chance(random, 15))
         add_match(table);
     if (schema->nodes == 2 && !has_references(table) &&
