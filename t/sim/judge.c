@@ -302,6 +302,24 @@ static int was_withheld(const judge_t *judge, int table)
     return 0;
 }
 
+/* Return whether another node has written the column of EVENT, too: it alone
+ * may lose to such a value. */
+static int is_contested(const judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->node != event->node && other->table == event->table &&
+            !strcmp(other->name, event->name) &&
+            (other->kind != SIM_EVENT_UPDATE || other->column == event->column))
+            return 1;
+    }
+    return 0;
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. */
 static void judge_value(judge_t *judge, const sim_event_t *event)
 {
@@ -316,7 +334,8 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
     if (!strcmp(shown(row->values[event->column]), event->after) ||
-        is_replaced(judge, event) || is_kept(judge, event->after) ||
+        is_replaced(judge, event) ||
+        (is_kept(judge, event->after) && is_contested(judge, event)) ||
         was_withheld(judge, event->table))
         return;
     sim_world_fail(judge->world, "vanished",

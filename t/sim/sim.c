@@ -3,6 +3,7 @@
  *
  *   sim --seeds 1-1000
  *   sim --seconds 20              fresh seeds
+ *   sim --seconds 20 --first      up to the first failure
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -33,6 +34,7 @@ typedef struct options_t {
     sim_database_e databases[SIM_NODES];
     const char *pairing;
     int verbose, shrinks;
+    int only_first; /* end with the first failure */
     apr_pool_t *pool;
 } options_t;
 
@@ -141,7 +143,7 @@ static int play_all(options_t *options)
         failure = play_seed(options, seed);
         failed += failure != NULL;
         /* Without a place for databases all that follow fail, too. */
-        if (failure && !strncmp(failure, "setup:", 6))
+        if (failure && (options->only_first || !strncmp(failure, "setup:", 6)))
             break;
     }
     seconds = (double)(sim_clock_real() - began) / 1e6;
@@ -194,7 +196,7 @@ static void read_options(options_t *options, int argc, char **argv)
         {"seconds", 1, NULL, 'S'}, {"database", 1, NULL, 'd'},
         {"steps", 1, NULL, 'n'},   {"nodes", 1, NULL, 'N'},
         {"shrink", 0, NULL, 'k'},  {"verbose", 0, NULL, 'v'},
-        {NULL, 0, NULL, 0}};
+        {"first", 0, NULL, 'f'},   {NULL, 0, NULL, 0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "v", known, NULL)) != -1)
@@ -216,6 +218,9 @@ static void read_options(options_t *options, int argc, char **argv)
             break;
         case 'k':
             options->shrinks = 1;
+            break;
+        case 'f':
+            options->only_first = 1;
             break;
         case 'v':
             options->verbose = 1;
