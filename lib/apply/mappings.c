@@ -114,8 +114,22 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
     return cm_mapping_save(run->node, ended, scratch_pool);
 }
 
-/* Note the shared keys that records have again: what refers to them here now
- * refers to another record. */
+/* Return the id of a row that another record has now: the next life of a
+ * shared key, or the one that a person keeps against a delete; or NULL. */
+static const char *id_of_other(const cm_record_t *record,
+                               const cm_mapping_t *mapping)
+{
+    if (record->effect->revived)
+        return record->here->local_id;
+    return record->table->model->shared_keys && record->effect->save &&
+                   !mapping->id && mapping->local_id &&
+                   cm_identity_life(mapping->identity.original_id) > 1
+               ? mapping->local_id
+               : NULL;
+}
+
+/* Note the ids of rows that other records have now: what refers to them here
+ * did not change, but is to be sent again. */
 static cm_error_t *note_reused(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
@@ -124,13 +138,11 @@ static cm_error_t *note_reused(cm_run_t *run, const cm_chunk_t *chunk,
         apr_array_make(scratch_pool, 1, sizeof(const char *));
     int i;
 
-    for (i = 0; model->shared_keys && i < chunk->count; i++) {
-        const cm_mapping_t *mapping = &chunk->mappings[i];
+    for (i = 0; i < chunk->count; i++) {
+        const char *id = id_of_other(chunk->records[i], &chunk->mappings[i]);
 
-        if (chunk->records[i]->effect->save && !mapping->id &&
-            mapping->local_id &&
-            cm_identity_life(mapping->identity.original_id) > 1)
-            APR_ARRAY_PUSH(reused, const char *) = mapping->local_id;
+        if (id)
+            APR_ARRAY_PUSH(reused, const char *) = id;
     }
     return cm_missing_note(run->node, model, reused, scratch_pool);
 }

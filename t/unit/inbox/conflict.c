@@ -185,6 +185,11 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
                        " original_id = '7' AND deleted_at > 0",
                        pool),
            "1", "  the old one being deleted");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_missing WHERE"
+                       " model = 'post'",
+                       pool),
+           "1", "  and what refers to it will be sent again");
 }
 
 static void test_kept(cm_store_t *store, apr_pool_t *pool)
