@@ -64,6 +64,10 @@ sub play_fresh {
     }
 }
 
+# t/sim/mutants takes rules out of the code: they must still be there.
+is(system($^X, source_dir() . '/t/sim/mutants', '--check'), 0,
+    'the rules of t/sim/mutants.txt are in the code');
+
 my @played = map { play('a history', qw(--seed 47 -v)) } 1, 2;
 
 s/^1 histories.*//m for @played;

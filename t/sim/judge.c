@@ -122,8 +122,7 @@ static int is_common(const sim_schema_t *schema, const sim_table_t *table,
 
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
- * known limit (docs/values.md, "What is not kept"). So does a parent that a
- * person has kept although it was deleted on the other side. */
+ * known limit (docs/values.md, "What is not kept"). */
 static int may_dangle(const judge_t *judge, const sim_column_t *column)
 {
     const apr_array_header_t *events = judge->world->events;
@@ -132,8 +131,7 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
     for (i = 0; i < judge->world->schema->nodes; i++)
         if (column->rule[i] == SIM_RULE_NONE)
             break;
-    if (i == judge->world->schema->nodes && !column->deferred &&
-        !judge->world->schema->tables[column->parent].holds)
+    if (i == judge->world->schema->nodes)
         return 0;
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
@@ -306,15 +304,18 @@ static int was_withheld(const judge_t *judge, int table)
  * may lose to such a value. */
 static int is_contested(const judge_t *judge, const sim_event_t *event)
 {
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
     const apr_array_header_t *events = judge->world->events;
     int i;
 
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (other->node != event->node && other->table == event->table &&
-            !strcmp(other->name, event->name) &&
-            (other->kind != SIM_EVENT_UPDATE || other->column == event->column))
+        if (other->node == event->node || other->table != event->table ||
+            strcmp(other->name, event->name))
+            continue;
+        if (other->kind == SIM_EVENT_UPDATE ? other->column == event->column
+                                            : sim_schema_is_reused(table))
             return 1;
     }
     return 0;
