@@ -151,6 +151,7 @@ static const char *open_all(file_t *file, sim_node_t *node)
     (void)sim_node_run(&file->session, "ROLLBACK", node->pool);
     node->sessions[0] = file->session;
     node->session_count = 1;
+    node->beside = &node->sessions[0];
     return error ? error : open_node(file, node);
 }
 

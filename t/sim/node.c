@@ -10,13 +10,18 @@
 #include <apr_strings.h>
 #include "config/config_file.h"
 #include "schema/migrate.h"
+#include "session.h"
 
 static const char *const drivers[] = {"sqlite3", "pgsql", "mysql"};
 static const char *const variables[] = {NULL, "CM_TEST_PGSQL", "CM_TEST_MYSQL"};
 
-/* There is only one thread: whoever has a lock keeps it. */
+/* An application does not wait for the node: there is only one thread. The node
+ * waits for applications, which go on meanwhile: see session.h. */
 static const char *const impatient[] = {NULL, "SET lock_timeout = '20ms'",
-                                        "SET innodb_lock_wait_timeout = 0"};
+                                        "SET innodb_lock_wait_timeout = 0,"
+                                        " tx_isolation = 'READ-COMMITTED'"};
+static const char *const patient[] = {NULL, "SET lock_timeout = '3s'",
+                                      "SET innodb_lock_wait_timeout = 3"};
 static const char *directory;
 
 /* Those whose databases are on servers, by node. */
@@ -45,18 +50,32 @@ const char *sim_node_run(sim_session_t *session, const char *sql,
     return apr_pstrdup(pool, words && *words ? words : "failed");
 }
 
+/* PostgreSQL's driver says that NULL is an entry of "", but knows better. */
+static const char *cell(const sim_session_t *session, apr_dbd_row_t *row,
+                        int number, apr_pool_t *pool)
+{
+    const char *text = NULL;
+
+    if (apr_dbd_datum_get(session->driver, row, number, APR_DBD_TYPE_STRING,
+                          &text))
+        return NULL;
+    return apr_pstrdup(pool, text);
+}
+
 apr_array_header_t *sim_node_select(sim_session_t *session, const char *sql,
                                     int count, apr_pool_t *pool)
 {
     apr_array_header_t *rows = apr_array_make(pool, 8, sizeof(const char **));
     apr_dbd_results_t *results = NULL;
     apr_dbd_row_t *row = NULL;
+    /* PostgreSQL's driver waits for others in steps of a tenth of a second. */
+    int buffered = !strcmp(apr_dbd_name(session->driver), drivers[SIM_PGSQL]);
     int i;
 
     if (apr_dbd_select(session->driver, pool, session->handle, &results, sql,
-                       0) &&
+                       buffered) &&
         apr_dbd_select(session->driver, pool, session->handle, &results, sql,
-                       0)) {
+                       buffered)) {
         fprintf(stderr, "%s: %s\n", sql,
                 apr_dbd_error(session->driver, session->handle, 1));
         abort();
@@ -66,8 +85,7 @@ apr_array_header_t *sim_node_select(sim_session_t *session, const char *sql,
             apr_palloc(pool, (apr_size_t)count * sizeof(*cells));
 
         for (i = 0; i < count; i++)
-            cells[i] =
-                apr_pstrdup(pool, apr_dbd_get_entry(session->driver, row, i));
+            cells[i] = cell(session, row, i, pool);
         APR_ARRAY_PUSH(rows, const char **) = cells;
     }
     return rows;
@@ -251,13 +269,16 @@ static const char *install_skew(sim_node_t *node, apr_pool_t *pool)
 
 void sim_node_skew(sim_node_t *node, apr_int64_t offset)
 {
-    if (node->database != SIM_SQLITE)
-        (void)sim_node_run(
-            &node->sessions[0],
-            apr_psprintf(node->pool,
-                         "UPDATE sim_skew SET offset_us = %" APR_INT64_T_FMT,
-                         offset),
-            node->pool);
+    if (node->database == SIM_SQLITE)
+        return;
+    (void)sim_node_run(
+        node->beside,
+        apr_psprintf(node->pool,
+                     "UPDATE sim_skew SET offset_us = %" APR_INT64_T_FMT,
+                     offset),
+        node->pool);
+    /* Triggers write this time, which the simulated clock has to know. */
+    (void)apr_time_now();
 }
 
 /* Let everything in SESSION's database begin anew. */
@@ -366,12 +387,15 @@ const char *sim_node_open(sim_node_t *node)
     if (node->open_pool)
         apr_pool_destroy(node->open_pool);
     sim_file_leave(node);
+    sim_session_forget(node->number);
     apr_pool_create(&node->open_pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params,
                         node->open_pool);
-    if (!err && node->database != SIM_SQLITE)
-        err = cm_statement_execute(store, impatient[node->database],
+    if (!err && node->database != SIM_SQLITE) {
+        sim_session_learn(node->number);
+        err = cm_statement_execute(store, patient[node->database],
                                    node->open_pool);
+    }
     if (!err)
         err = cm_node_open(&node->node, node->settings, store, node->open_pool);
     return err ? cm_error_text(err, node->pool) : NULL;
@@ -389,6 +413,7 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
     node->database = schema->databases[number];
     node->pool = pool;
     sim_clock_at(number);
+    sim_session_forget(number);
     if (node->database == SIM_SQLITE)
         return sim_file_make(node);
     error = make_on_server(node);
@@ -396,5 +421,8 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
     for (i = 0; !error && i < node->session_count; i++)
         error = sim_node_join(&node->sessions[i], node->database, node->params,
                               pool);
+    node->beside = apr_palloc(pool, sizeof(*node->beside));
+    if (!error)
+        error = sim_node_join(node->beside, node->database, node->params, pool);
     return error ? error : sim_node_open(node);
 }

@@ -24,6 +24,7 @@ typedef struct sim_node_t {
     const char *params;
     sim_session_t sessions[SIM_SESSIONS];
     int session_count;
+    sim_session_t *beside; /* in no transaction; on SQLite the first one */
     cm_settings_t *settings;
     cm_node_t *node;       /* with its store */
     apr_pool_t *open_pool; /* of NODE */

@@ -269,9 +269,8 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
     sim_node_t *node = &world->nodes[number];
     parked_t parked = {.world = world,
                        .node = node,
-                       .session = &node->sessions[0],
-                       .rows =
-                           sim_rows_read(node, &node->sessions[0], world->pool),
+                       .session = node->beside,
+                       .rows = sim_rows_read(node, node->beside, world->pool),
                        .pool = world->pool};
     apr_array_header_t *found =
         sim_node_select(parked.session, SELECT_PARKED, 9, world->pool);

@@ -16,6 +16,7 @@
 #include "judge.h"
 #include "parked.h"
 #include "restore.h"
+#include "session.h"
 #include "wire.h"
 
 #define ROUNDS 60 /* after so many nothing may move any more */
@@ -289,7 +290,7 @@ static void alter(sim_world_t *world, const sim_step_t *step)
         return;
     node->is_altered = 1;
     (void)sim_node_run(
-        &node->sessions[0],
+        node->beside,
         apr_psprintf(world->step_pool,
                      "ALTER TABLE t%d ADD COLUMN x%" APR_INT64_T_FMT " bigint",
                      step->table, step->number),
@@ -466,22 +467,64 @@ static void make_nodes(sim_world_t *world)
         sim_world_fail(world, "setup", "%s", error);
 }
 
+/* The step to play now, or NULL at the end. */
+static const sim_step_t *next_step(sim_world_t *world)
+{
+    const apr_array_header_t *steps = world->history->steps;
+
+    for (; world->next < steps->nelts; world->next++)
+        if (!APR_ARRAY_IDX(steps, world->next, sim_step_t).gone)
+            return &APR_ARRAY_IDX(steps, world->next, sim_step_t);
+    return NULL;
+}
+
+static int has_open(const sim_node_t *node)
+{
+    int i;
+
+    for (i = 0; i < node->session_count; i++)
+        if (node->sessions[i].open)
+            return 1;
+    return 0;
+}
+
+/* While NODE is at work an application takes the next step. If NODE WAITS for
+ * transactions that are open, and no application has more to do, these end. */
+static void go_on(void *baton, int node, int waits)
+{
+    sim_world_t *world = baton;
+    const sim_step_t *step = next_step(world);
+
+    if (waits && !has_open(&world->nodes[node]))
+        return;
+    if (step && step->kind <= SIM_ROLLBACK &&
+        world->nodes[step->node].database != SIM_SQLITE) {
+        world->next++;
+        if (world->verbose)
+            printf("#   meanwhile:\n");
+        play(world, step);
+    }
+    else if (waits) {
+        make_room(world, node, 1);
+    }
+}
+
 void sim_world_run(sim_world_t *world)
 {
+    const sim_step_t *step;
     int i;
 
     sim_clock_begin(world->schema->seed, sim_schema_is_served(world->schema));
     make_nodes(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     apr_pool_create(&world->step_pool, world->pool);
-    for (i = 0; i < world->history->steps->nelts && !world->failure; i++) {
-        const sim_step_t *step =
-            &APR_ARRAY_IDX(world->history->steps, i, sim_step_t);
-
+    sim_session_begin(world->history->seed, go_on, world);
+    while ((step = next_step(world)) && !world->failure) {
+        world->next++;
         apr_pool_clear(world->step_pool);
-        if (!step->gone)
-            play(world, step);
+        play(world, step);
     }
+    sim_session_end();
     if (!world->failure)
         settle(world);
     if (!world->failure)

@@ -30,6 +30,7 @@ typedef struct sim_waiting_t {
 typedef struct sim_world_t {
     sim_schema_t *schema;
     sim_history_t *history;
+    int next; /* step to play */
     sim_node_t nodes[SIM_NODES];
     apr_array_header_t *events;          /* sim_event_t */
     apr_array_header_t *rows[SIM_NODES]; /* as last seen; NULL: not known */

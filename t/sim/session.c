@@ -1,0 +1,106 @@
+/* See session.h. */
+#include "session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+/* Milliseconds after which a statement that has no answer may wait for a lock.
+ * If it does not, an application takes its step a little earlier. */
+#define PATIENCE 15
+
+static struct {
+    sim_session_work_t *work; /* NULL: nobody else is at work */
+    void *baton;
+    int percent;
+    int busy; /* an application is taking a step */
+    sim_random_t random;
+} sessions;
+
+/* The sockets of the nodes; 0: not known. */
+static int sockets[SIM_NODES];
+static int learning; /* a node's number + 1 */
+
+void sim_session_begin(apr_uint64_t seed, sim_session_work_t *work, void *baton)
+{
+    static const int percents[] = {0, 2, 10, 30};
+
+    sessions.work = work;
+    sessions.baton = baton;
+    sessions.random = sim_random_begin(seed, "sessions");
+    sessions.percent = percents[sim_random_below(&sessions.random, 4)];
+}
+
+void sim_session_end(void)
+{
+    sessions.work = NULL;
+}
+
+void sim_session_learn(int node)
+{
+    learning = node + 1;
+}
+
+void sim_session_forget(int node)
+{
+    sockets[node] = 0;
+}
+
+static int node_of(int socket)
+{
+    int i;
+
+    for (i = 0; i < SIM_NODES; i++)
+        if (sockets[i] && sockets[i] == socket)
+            return i;
+    return -1;
+}
+
+static void work(int node, int waits)
+{
+    int at = sim_clock_node();
+
+    sessions.busy = 1;
+    sessions.work(sessions.baton, node, waits);
+    sessions.busy = 0;
+    sim_clock_at(at);
+}
+
+ssize_t send(int socket, const void *data, size_t size, int flags)
+{
+    int node;
+
+    if (learning)
+        sockets[learning - 1] = socket;
+    learning = 0;
+    node = sessions.work && !sessions.busy ? node_of(socket) : -1;
+    if (node >= 0 && sim_random_chance(&sessions.random, sessions.percent))
+        work(node, 0);
+    return (ssize_t)syscall(SYS_sendto, socket, data, size, flags, NULL, 0);
+}
+
+/* Some compilers believe that poll() only writes there. */
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    int node = -1, found;
+
+    if (sessions.work && !sessions.busy && count == 1)
+        node = node_of(fds->fd);
+    if (node < 0)
+        return (int)syscall(SYS_poll, fds, count, timeout);
+    for (;;) {
+        int span = timeout >= 0 && timeout < PATIENCE ? timeout : PATIENCE;
+
+        found = (int)syscall(SYS_poll, fds, count, span);
+        if (found || timeout == span)
+            return found;
+        if (timeout > 0)
+            timeout -= span;
+        work(node, 1);
+    }
+}

@@ -1,0 +1,25 @@
+/* Applications that are at work while a node is, on servers: between two
+ * statements of the node, and while it waits for a lock that one of their open
+ * transactions has. The client libraries of PostgreSQL and MariaDB call send()
+ * and poll(), which are defined here before those of the C library. */
+#ifndef SIM_SESSION_H
+#define SIM_SESSION_H
+
+#include <apr.h>
+
+/* Let an application take a step while NODE is at work; WAITS: NODE waits for
+ * an answer of its database, perhaps for a lock. */
+typedef void sim_session_work_t(void *baton, int node, int waits);
+
+/* Let WORK happen from now on, as often as SEED says. */
+void sim_session_begin(apr_uint64_t seed, sim_session_work_t *work,
+                       void *baton);
+void sim_session_end(void);
+
+/* The next connection that sends something is that of NODE itself. */
+void sim_session_learn(int node);
+
+/* The connection of NODE is closed. */
+void sim_session_forget(int node);
+
+#endif
