@@ -254,7 +254,9 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
         CM_TRY(read_kind(exchange, pull, pool));
         empty = !pull->batch->more && !pull->batch->messages->nelts;
     } while (empty && (stamped || !tries));
-    if (pull->batch->more)
+    /* What is committed only now waits for the next run: an answer without
+     * messages that announces more would end the caller's run as an error. */
+    if (pull->batch->more || empty)
         return NULL;
     return cm_stamp_is_waiting(&pull->batch->more, exchange->node, pool);
 }
