@@ -122,7 +122,7 @@ static int is_common(const sim_schema_t *schema, const sim_table_t *table,
 
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
- * known limit (docs/values.md, "What is not kept"). */
+ * known limit (docs/convergence.md). */
 static int may_dangle(const judge_t *judge, const sim_column_t *column)
 {
     const apr_array_header_t *events = judge->world->events;

@@ -153,6 +153,23 @@ static int is_taken(const parked_t *parked)
     return 0;
 }
 
+/* The record (ORIGIN, ID) of TABLE is known to be deleted: what needs it is
+ * deleted, too, instead of waiting for it. */
+static int is_deleted(const parked_t *parked, int table, const char *origin,
+                      const char *id)
+{
+    const char *count = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT count(*) FROM communicator_mappings WHERE"
+                     " origin = '%s' AND original_id = '%s' AND"
+                     " local_record_type = 'M%d' AND deleted_at > 0",
+                     origin, id, table),
+        parked->pool);
+
+    return strcmp(count, "0") != 0;
+}
+
 /* A record that it refers to is not here. */
 static int is_waiting_for_parent(const parked_t *parked)
 {
@@ -160,15 +177,19 @@ static int is_waiting_for_parent(const parked_t *parked)
     int column;
 
     for (column = 0; parked->refs && column < table->count; column++) {
+        const int parent = table->columns[column].parent;
+        const char *origin, *id;
         const char *at =
             strstr(parked->refs,
                    apr_pstrcat(parked->pool, "\"", table->columns[column].name,
                                "\":", NULL));
 
-        if (at && table->columns[column].kind == SIM_REFERENCE &&
-            !row_of(parked, table->columns[column].parent,
-                    find(at, "origin", parked->pool),
-                    find(at, "original_id", parked->pool)))
+        if (!at || table->columns[column].kind != SIM_REFERENCE)
+            continue;
+        origin = find(at, "origin", parked->pool);
+        id = find(at, "original_id", parked->pool);
+        if (!row_of(parked, parent, origin, id) &&
+            (table->keeps || !is_deleted(parked, parent, origin, id)))
             return 1;
     }
     return 0;
