@@ -284,19 +284,27 @@ static void report(sync_client_t *client, const char *peer,
 }
 
 /* Publish the records of the messages SEQS (apr_int64_t) that are withheld from
- * PEER. NAMED by a person, each must be withheld. */
-static cm_error_t *send_withheld(const sync_client_t *client, const char *peer,
+ * PEER. NAMED by a person, each must be withheld; else one that cannot be sent
+ * does not keep the others back. */
+static cm_error_t *send_withheld(sync_client_t *client, const char *peer,
                                  const apr_array_header_t *seqs, int named)
 {
     apr_int64_t count, published = 0;
     json_object *json;
+    cm_error_t *err;
     int i;
 
     for (i = 0; i < seqs->nelts; i++) {
         apr_int64_t seq = APR_ARRAY_IDX(seqs, i, apr_int64_t);
 
-        CM_TRY(
-            cm_withheld_retry(&count, client->node, peer, seq, client->pool));
+        err = cm_withheld_retry(&count, client->node, peer, seq, client->pool);
+        if (err && (named || err->code != CM_USAGE))
+            return err;
+        if (err) {
+            client->status = cm_error_code_exit_status(CM_REJECTED);
+            sync_output_warn(client->output, peer, "%s",
+                             cm_error_text(err, client->pool));
+        }
         if (named && !count)
             return cm_error_hint(CM_FAIL(client->pool, CM_USAGE,
                                          "message %" APR_INT64_T_FMT

@@ -257,6 +257,13 @@ subtest 'a text that something does not like' => sub {
         'all others have arrived');
     is(join(' ', map { "$_->{id} $_->{refused_by}" } @{ parked($central) }),
         join(' ', map { "$_ proxy" } 5 .. 10), 'they are listed');
+    $central->database->run('delete from posts where id = 5');
+    $run = $central->sync('retry');
+    like($run->{out}, qr/^facade: 5 records are published again/,
+        'retry publishes what is there');
+    like($run->{err}, qr/message 5 .*its record of model 'post' is not here/,
+        '  and reports the one that is deleted');
+    is($run->{exit}, 65, '  by its exit status, too');
     is_done($facade, $proxy);
 };
 

@@ -171,9 +171,10 @@ static cm_error_t *work_with(cm_node_t *node, void *baton, apr_pool_t *pool)
 cm_error_t *cm_serve_with_node(cm_exchange_t *exchange, cm_serve_work_t work,
                                void *baton)
 {
-    work_t request = {exchange, work, baton};
+    work_t *request = apr_palloc(exchange->pool, sizeof(*request));
 
-    return exchange->host->use_node(exchange->host->baton, work_with, &request,
+    *request = (work_t){exchange, work, baton};
+    return exchange->host->use_node(exchange->host->baton, work_with, request,
                                     exchange->pool);
 }
 
