@@ -3,7 +3,8 @@
 # A delete that is applied can change other rows here: by a foreign key with
 # ON DELETE SET NULL, by a trigger of the application. When the same batch
 # deletes these rows too, nothing is left of such a change: a deleted record
-# does not come back as a new one.
+# does not come back as a new one. When it updates these rows, such a change does
+# not bring back what they were before.
 
 use strict;
 use warnings;
@@ -13,7 +14,7 @@ use Test::More;
 use Communicator::Test::Pair;
 
 my $tables = <<'SQL';
-create table tree (id integer not null primary key, name varchar(20),
+create table tree (id integer not null primary key, name varchar(20) unique,
     tree_id integer references tree (id) on delete set null) {engine};
 create table authors (id integer not null primary key, name varchar(20),
     posts integer) {engine};
@@ -58,6 +59,27 @@ sub deleted {
     }
 }
 
+# The name is free for the new root only after the old one is deleted, and the
+# leaf waits for the new root: so the old one's delete comes first.
+sub replaced {
+    my ($pair, $here, $there, $name) = @_;
+    my $keys = $here->driver eq 'sqlite3' ? 'pragma foreign_keys=on;' : '';
+    my $sql = 'select l.name, r.name from tree l left join tree r '
+      . "on r.id = l.tree_id where l.name in ('old', 'new')";
+
+    $here->run(<<'SQL');
+insert into tree (id, name) values (10, 'root');
+insert into tree (id, name, tree_id) values (11, 'old', 10);
+SQL
+    $pair->{central}->sync_ok for 1, 2;
+    $here->run("$keys begin; delete from tree where id = 10; "
+        . "insert into tree (id, name) values (12, 'root'); "
+        . "update tree set name = 'new', tree_id = 12 where id = 11; commit;");
+    $pair->{central}->sync_ok for 1 .. 3;
+    is_deeply($_->rows($sql), [['new', 'root']],
+        "$name: a leaf of a new root") for $here, $there;
+}
+
 sub fill {
     my ($pair, $here, $there) = @_;
 
@@ -81,6 +103,8 @@ Communicator::Test::Pair->for_each(
     for ([$pair->databases], [reverse $pair->databases]) {
         my ($here, $there) = @$_;
 
+        replaced($pair, $here, $there,
+            $here == $pair->central ? 'pushed' : 'pulled');
         fill($pair, $here, $there);
         deleted($pair, $here, $there,
             $here == $pair->central ? 'pushed' : 'pulled');

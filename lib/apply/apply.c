@@ -6,7 +6,6 @@
 #include "node/altered.h"
 #include "node/graves.h"
 #include "outbox/aliases.h"
-#include "outbox/overtaken.h"
 
 cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
 {
@@ -93,7 +92,7 @@ cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     cm_run_t *run = (cm_run_t *)apply;
 
-    CM_TRY(cm_overtaken_delete(run->node, run->graves, scratch_pool));
+    CM_TRY(cm_forward_overtaken(run, scratch_pool));
     CM_TRY(
         cm_altered_keep(&apply->altered, run->node, run->altered, run->pool));
     CM_TRY(cm_conflict_write(run->node, run->conflicts, scratch_pool));

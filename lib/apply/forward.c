@@ -12,6 +12,7 @@
 #include "record/keys.h"
 #include "outbox/aliases.h"
 #include "outbox/append.h"
+#include "outbox/overtaken.h"
 
 /* A record that has aliases (match=) is sent under its main identity, which the
  * other peers have received from here. */
@@ -153,9 +154,61 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
         CM_TRY(raw_body(&message.body, run, record, pool));
         if (!message.body.data)
             return NULL;
-        message.changed = changed_text(republish, pool);
+        message.changed = republish->captured ? republish->changed
+                                              : changed_text(republish, pool);
     }
     cm_append_add(list, &message);
+    return NULL;
+}
+
+/* Return whether writing records of this run may have changed other rows. */
+static int has_consequences(const cm_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++)
+        if (CM_NTH(run->records, i, cm_record_t)->table->own_triggers)
+            return 1;
+    return run->graves->nelts > 0;
+}
+
+/* Return the records of this run that are here, for cm_overtaken_delete(). */
+static apr_hash_t *records_here(const cm_run_t *run, apr_pool_t *pool)
+{
+    apr_hash_t *records = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->here && record->here->exists)
+            apr_hash_set(records,
+                         cm_overtaken_key(record->table->model->name,
+                                          record->here->local_id, pool),
+                         APR_HASH_KEY_STRING, record);
+    }
+    return records;
+}
+
+cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *updates;
+    int i;
+
+    if (!has_consequences(run))
+        return NULL;
+    CM_TRY(cm_overtaken_delete(&updates, run->node, run->graves,
+                               records_here(run, scratch_pool), run->pool,
+                               scratch_pool));
+    for (i = 0; i < updates->nelts; i++) {
+        const cm_overtaken_t *update =
+            &APR_ARRAY_IDX(updates, i, cm_overtaken_t);
+
+        APR_ARRAY_PUSH(run->republish, cm_republish_t) =
+            (cm_republish_t){.record = update->record,
+                             .captured = 1,
+                             .changed = update->changed};
+    }
     return NULL;
 }
 

@@ -166,6 +166,9 @@ typedef struct cm_republish_t {
     apr_array_header_t *columns; /* int */
     int revived;                 /* all of it, as a new record */
     int orphan;                  /* that it is deleted, with its parent */
+    int captured;                /* what was captured of it before messages
+                                    wrote it: */
+    const char *changed;         /* the columns, as captured; NULL: all */
 } cm_republish_t;
 
 /* --- check.c --- */
@@ -330,6 +333,12 @@ cm_error_t *cm_apply_retry(cm_run_t *run,
  * and a delete message for every alias of a deleted record. */
 cm_error_t *cm_forward_messages(cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Take back what the database captured of this run's records as a consequence
+ * of their messages (outbox/overtaken.h); what is left of it is added to
+ * RUN->republish. */
+cm_error_t *cm_forward_overtaken(cm_run_t *run,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Publish RUN->republish. */
 cm_error_t *cm_forward_republish(cm_run_t *run,

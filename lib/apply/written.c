@@ -113,7 +113,9 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     finish_tasks(record);
     if (effect->republish->nelts || effect->revived || effect->dead_parent)
         APR_ARRAY_PUSH(run->republish, cm_republish_t) =
-            (cm_republish_t){record, effect->republish, effect->revived,
-                             effect->dead_parent != NULL};
+            (cm_republish_t){.record = record,
+                             .columns = effect->republish,
+                             .revived = effect->revived,
+                             .orphan = effect->dead_parent != NULL};
     record->effect = NULL;
 }

@@ -12,8 +12,17 @@
 /* Rows of the outbox that are read at a time. */
 #define PAGE 5000
 
-static const char *key_of(const char *model, const char *local_id,
-                          apr_pool_t *pool)
+/* What is looked for. */
+typedef struct search_t {
+    apr_hash_t *gone;            /* key -> "" */
+    apr_hash_t *written;         /* key -> the caller's pointer */
+    cm_bulk_t *overtaken;        /* ids */
+    apr_array_header_t *updates; /* cm_overtaken_t */
+    apr_pool_t *result_pool;
+} search_t;
+
+const char *cm_overtaken_key(const char *model, const char *local_id,
+                             apr_pool_t *pool)
 {
     return apr_pstrcat(pool, model, "\x1f", local_id, NULL);
 }
@@ -27,30 +36,36 @@ static apr_hash_t *keys_of(const apr_array_header_t *graves, apr_pool_t *pool)
     for (i = 0; i < graves->nelts; i++) {
         const cm_grave_t *grave = &APR_ARRAY_IDX(graves, i, cm_grave_t);
 
-        apr_hash_set(keys, key_of(grave->model->name, grave->local_id, pool),
-                     APR_HASH_KEY_STRING, "");
+        apr_hash_set(
+            keys, cm_overtaken_key(grave->model->name, grave->local_id, pool),
+            APR_HASH_KEY_STRING, "");
     }
     return keys;
 }
 
-/* Add the ids of those of ROWS (id, model, local_record_id, action) to
- * OVERTAKEN whose record is in GONE. A create says that the application has
- * put the row back: its record is taken out of GONE. */
-static void add_overtaken(cm_bulk_t *overtaken, apr_hash_t *gone,
-                          const cm_rows_t *rows, apr_pool_t *pool)
+/* Note ROW of ROWS (id, model, local_record_id, action, changed) if it is of a
+ * record that is looked for. A create says that the application has put the row
+ * back: its record is no longer gone. */
+static void look_at(search_t *search, const cm_rows_t *rows, int row,
+                    apr_pool_t *pool)
 {
-    int i;
+    const char *key = cm_overtaken_key(cm_cell_text(rows, row, 1),
+                                       cm_cell_text(rows, row, 2), pool);
+    const char *action = cm_cell_text(rows, row, 3);
+    const void *record =
+        apr_hash_get(search->written, key, APR_HASH_KEY_STRING);
 
-    for (i = 0; i < rows->count; i++) {
-        const char *key =
-            key_of(cm_cell_text(rows, i, 1), cm_cell_text(rows, i, 2), pool);
-
-        if (!apr_hash_get(gone, key, APR_HASH_KEY_STRING))
-            continue;
-        if (!strcmp(cm_cell_text(rows, i, 3), "create"))
-            apr_hash_set(gone, key, APR_HASH_KEY_STRING, NULL);
+    if (apr_hash_get(search->gone, key, APR_HASH_KEY_STRING)) {
+        if (!strcmp(action, "create"))
+            apr_hash_set(search->gone, key, APR_HASH_KEY_STRING, NULL);
         else
-            cm_bulk_add(overtaken, *cm_cell(rows, i, 0));
+            cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
+    }
+    else if (record && !strcmp(action, "update")) {
+        cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
+        APR_ARRAY_PUSH(search->updates, cm_overtaken_t) =
+            (cm_overtaken_t){record, apr_pstrdup(search->result_pool,
+                                                 cm_cell_text(rows, row, 4))};
     }
 }
 
@@ -63,7 +78,8 @@ static cm_error_t *read_page(cm_rows_t **rows, cm_node_t *node,
     return cm_statement_select(
         rows, node->store,
         apr_psprintf(pool,
-                     "SELECT id, model, local_record_id, action FROM %s"
+                     "SELECT id, model, local_record_id, action, changed"
+                     " FROM %s"
                      " WHERE %s AND id > %" APR_INT64_T_FMT
                      " AND local_record_id IS NOT NULL"
                      " AND action IS NOT NULL AND source IS NULL%s LIMIT %d",
@@ -72,40 +88,45 @@ static cm_error_t *read_page(cm_rows_t **rows, cm_node_t *node,
         NULL, 0, pool);
 }
 
-static cm_error_t *find(cm_bulk_t *overtaken, cm_node_t *node,
-                        const apr_array_header_t *graves, apr_pool_t *pool)
+static cm_error_t *find(search_t *search, cm_node_t *node, apr_pool_t *pool)
 {
-    apr_hash_t *gone = keys_of(graves, pool);
     apr_int64_t after = 0;
     cm_rows_t *rows;
+    int i;
 
     do {
         CM_TRY(read_page(&rows, node, after, pool));
-        add_overtaken(overtaken, gone, rows, pool);
+        for (i = 0; i < rows->count; i++)
+            look_at(search, rows, i, pool);
         if (rows->count)
             after = cm_cell_number(rows, rows->count - 1, 0);
     } while (rows->count == PAGE);
     return NULL;
 }
 
-cm_error_t *cm_overtaken_delete(cm_node_t *node,
+cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
+                                apr_hash_t *written, apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"id", "bigint"}};
-    cm_bulk_t *overtaken;
+    search_t search = {
+        .gone = keys_of(graves, scratch_pool),
+        .written = written,
+        .overtaken =
+            cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
+        .updates = apr_array_make(result_pool, 0, sizeof(cm_overtaken_t)),
+        .result_pool = result_pool};
     apr_int64_t deleted;
 
-    if (!graves->nelts)
+    *updates = search.updates;
+    CM_TRY_FOR(find(&search, node, scratch_pool), scratch_pool,
+               "cannot read what was captured while messages were applied");
+    if (!cm_bulk_rows(search.overtaken))
         return NULL;
-    overtaken =
-        cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool);
-    CM_TRY_FOR(find(overtaken, node, graves, scratch_pool), scratch_pool,
-               "cannot read what was captured of deleted records");
-    if (!cm_bulk_rows(overtaken))
-        return NULL;
-    CM_TRY_FOR(cm_bulk_delete(&deleted, node->store, overtaken, scratch_pool),
-               scratch_pool,
-               "cannot delete what was captured of deleted records");
+    CM_TRY_FOR(
+        cm_bulk_delete(&deleted, node->store, search.overtaken, scratch_pool),
+        scratch_pool,
+        "cannot delete what was captured while messages were applied");
     return NULL;
 }

@@ -1,21 +1,36 @@
-/* Captured changes that a delete has overtaken.
+/* Captured changes that messages have overtaken.
  *
- * Applying a delete can change other rows: ON DELETE SET NULL, or a trigger of
- * the application. Where the same transaction then deletes these rows too,
- * their captured changes must not be sent. They are numbered after the commit,
- * when the mapping no longer has their local ids, so the deleted records would
- * come back as new ones. */
+ * Applying a message can change other rows: ON DELETE SET NULL, or a trigger of
+ * the application. Where the same transaction then writes these rows too, their
+ * captured changes must not be sent as they are:
+ * - of a row that is deleted: they are numbered after the commit, when the
+ *   mapping no longer has the local id, so the record would come back as a new
+ *   one;
+ * - of a row that is updated: they hold the values from before, which would get
+ *   the clocks of the values that the messages have brought. */
 #ifndef CM_OUTBOX_OVERTAKEN_H
 #define CM_OUTBOX_OVERTAKEN_H
 
 #include "node/graves.h"
 
-/* Delete the changes of the records GRAVES (cm_grave_t) that were captured in
- * the open transaction, which has stamped what was committed and then deleted
- * these records. Changes of a row that the application has put back under the
- * same id stay. */
-cm_error_t *cm_overtaken_delete(cm_node_t *node,
+/* A captured update that was deleted. */
+typedef struct cm_overtaken_t {
+    const void *record;  /* as it is in WRITTEN */
+    const char *changed; /* the names of the columns, as captured */
+} cm_overtaken_t;
+
+/* Return the key of a record in WRITTEN. */
+const char *cm_overtaken_key(const char *model, const char *local_id,
+                             apr_pool_t *pool);
+
+/* Delete what was captured in the open transaction, which has stamped what was
+ * committed before: all changes of the records GRAVES (cm_grave_t), except of a
+ * row that the application has put back under the same id; and updates of
+ * the records WRITTEN (key -> any pointer), which *UPDATES lists
+ * (cm_overtaken_t), in their order. */
+cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
+                                apr_hash_t *written, apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif
