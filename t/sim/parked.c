@@ -80,16 +80,20 @@ int sim_parked_has(const apr_array_header_t *waiting, int table,
     return 0;
 }
 
-/* The row of the record (ORIGIN, ID) of TABLE here, or NULL. */
+/* The row of the record (ORIGIN, ID) of TABLE here, or NULL. It may have the
+ * row under another identity (match=). */
 static const sim_row_t *row_of(const parked_t *parked, int table,
                                const char *origin, const char *id)
 {
     const char *key = sim_node_value(
         parked->session,
         apr_psprintf(parked->pool,
-                     "SELECT local_record_id FROM communicator_mappings WHERE"
-                     " origin = '%s' AND original_id = '%s' AND"
-                     " local_record_type = 'M%d' AND deleted_at = 0",
+                     "SELECT coalesce(s.local_record_id, m.local_record_id)"
+                     " FROM communicator_mappings AS m LEFT JOIN"
+                     " communicator_mappings AS s ON s.id = m.same_as"
+                     " AND s.deleted_at = 0 WHERE"
+                     " m.origin = '%s' AND m.original_id = '%s' AND"
+                     " m.local_record_type = 'M%d' AND m.deleted_at = 0",
                      origin, id, table),
         parked->pool);
     int i;
