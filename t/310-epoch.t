@@ -113,6 +113,9 @@ sub way_out {
     refused('not accepted yet', $nodes, qr/its epoch is $new, known is $known/,
         'communicate');
     $nodes->{$other}->sync_ok('epoch', '--accept', $restored);
+    is($nodes->{$other}->database->value(
+        'select count(*) from communicator_problems'), 0,
+        'which ends the problems of that history');
     publish_all($nodes);
     $nodes->{central}->sync_ok for 1, 2;
 }

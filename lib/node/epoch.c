@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "store/dialect.h"
 #include "record/message.h"
+#include "node/problem.h"
 
 /* A new history begins so far above the numbers known to be used: peers may
  * hold higher ones than we know. */
@@ -280,5 +281,7 @@ cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
     }
     CM_TRY_FOR(cm_transaction_end(node->store, err, scratch_pool), scratch_pool,
                "cannot accept the history of '%s'", name);
-    return NULL;
+    /* What was refused belongs to the old history. */
+    CM_TRY(cm_problem_end(node, name, "push", scratch_pool));
+    return cm_problem_end(node, name, "pull", scratch_pool);
 }
