@@ -321,6 +321,19 @@ static int is_contested(const judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
+/* Return whether a person has decided about a parked message of TABLE: that may
+ * beat a later one of the same record (docs/convergence.md). */
+static int was_decided(const judge_t *judge, int table)
+{
+    const apr_array_header_t *decided = judge->world->discarded;
+    int i;
+
+    for (i = 0; i < decided->nelts; i++)
+        if (APR_ARRAY_IDX(decided, i, sim_waiting_t).table == table)
+            return 1;
+    return 0;
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. */
 static void judge_value(judge_t *judge, const sim_event_t *event)
 {
@@ -335,7 +348,7 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
     if (!strcmp(shown(row->values[event->column]), event->after) ||
-        is_replaced(judge, event) ||
+        is_replaced(judge, event) || was_decided(judge, event->table) ||
         (is_kept(judge, event->after) && is_contested(judge, event)) ||
         was_withheld(judge, event->table))
         return;
