@@ -321,17 +321,13 @@ static int is_contested(const judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
-/* Return whether a person has decided about a parked message of TABLE: that may
- * beat a later one of the same record (docs/convergence.md). */
+/* Return whether a person has decided about a message that was held, and may be
+ * of TABLE: that may beat a later one of the same record
+ * (docs/convergence.md). */
 static int was_decided(const judge_t *judge, int table)
 {
-    const apr_array_header_t *decided = judge->world->discarded;
-    int i;
-
-    for (i = 0; i < decided->nelts; i++)
-        if (APR_ARRAY_IDX(decided, i, sim_waiting_t).table == table)
-            return 1;
-    return 0;
+    return judge->world->schema->tables[table].holds &&
+           !apr_is_empty_table(judge->world->decided);
 }
 
 /* A value that is no more was replaced by one who knew it, or is kept. */
