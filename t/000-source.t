@@ -90,6 +90,11 @@ none('every source, test and migration is in Makefile.am', grep {
 } sort(keys %text), map { s{^\Q$top/}{}r } glob("$top/t/*.t"),
     glob("$top/sql/*/*.sql"), glob("$top/t/lib/Communicator/Test/*.pm"));
 
+# Programs of Perl that no test runs: ./bootstrap demo, the benchmark.
+none('programs of Perl compile', grep {
+    run_program([$^X, "-I$top/t/lib", '-c', "$top/$_"])->{exit}
+} qw(build-aux/demo bench/run t/sim/mutants));
+
 SKIP: {
     my $format = program('clang-format') or skip 'no clang-format here', 1;
     my $result = run_program([$format, '--dry-run', '-Werror', @files],
