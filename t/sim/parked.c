@@ -237,9 +237,11 @@ static int has_cause(const parked_t *parked)
 {
     if (is_behind(parked) || is_orphan(parked))
         return 1;
-    return !strcmp(parked->action, "delete")
-               ? is_refused_by_child(parked)
-               : is_taken(parked) || is_waiting_for_parent(parked);
+    /* An update may be a delete, too: with a parent that is deleted. */
+    if (is_refused_by_child(parked))
+        return 1;
+    return strcmp(parked->action, "delete") != 0 &&
+           (is_taken(parked) || is_waiting_for_parent(parked));
 }
 
 /* The name of the record that PARKED is about. */
