@@ -27,12 +27,14 @@ CommunicatorModel author  table=authors  except=posts
 CommunicatorModel post    table=posts    references=author_id:author
 CONF
 
-# On NODE the application counts the posts of an author, and notes in the
-# author's name that some are gone.
+# On NODE the application counts the posts of an author, and adds a dash to the
+# author's name for each that is gone.
 sub count_posts {
     my ($node) = @_;
     my $database = $node->database;
-    my $change = "update authors set posts = posts - 1, name = 'fewer' "
+    my $name = $database->driver eq 'mysql' ? "concat(name, '-')"
+      : "name || '-'";
+    my $change = "update authors set posts = posts - 1, name = $name "
       . 'where id = old.author_id';
 
     return $database->run(<<"SQL") if $database->driver eq 'pgsql';
@@ -80,6 +82,25 @@ SQL
         "$name: a leaf of a new root") for $here, $there;
 }
 
+# The trigger changes an author twice whom the same batch changes, too.
+sub counted {
+    my ($pair, $here, $there, $name) = @_;
+    my $sent = 'select count(*) from outbound_messages '
+      . "where model = 'author' and source is null";
+    my $before = $there->value($sent);
+
+    $here->run("begin; update authors set name = 'moved' where id = 1; "
+        . 'delete from posts; commit;');
+    $pair->{central}->sync_ok for 1 .. 3;
+    is($there->value($sent) - $before, 1,
+        "$name: two changes of an author are one message");
+    is($_->value("select count(*) from authors where name = 'moved----'"), 1,
+        '  and both sides have it') for $here, $there;
+    $here->run('insert into posts (id, author_id, title) '
+        . "values (3, 1, 'p'), (4, 1, 'q');");
+    $pair->{central}->sync_ok;
+}
+
 sub fill {
     my ($pair, $here, $there) = @_;
 
@@ -106,6 +127,8 @@ Communicator::Test::Pair->for_each(
         replaced($pair, $here, $there,
             $here == $pair->central ? 'pushed' : 'pulled');
         fill($pair, $here, $there);
+        counted($pair, $here, $there,
+            $here == $pair->central ? 'pushed' : 'pulled');
         deleted($pair, $here, $there,
             $here == $pair->central ? 'pushed' : 'pulled');
     }

@@ -18,6 +18,7 @@ typedef struct search_t {
     apr_hash_t *written;         /* key -> the caller's pointer */
     cm_bulk_t *overtaken;        /* ids */
     apr_array_header_t *updates; /* cm_overtaken_t */
+    apr_hash_t *listed;          /* key and columns of what is in UPDATES */
     apr_pool_t *result_pool;
 } search_t;
 
@@ -43,6 +44,21 @@ static apr_hash_t *keys_of(const apr_array_header_t *graves, apr_pool_t *pool)
     return keys;
 }
 
+/* List the update of RECORD, called KEY, once for the same columns. */
+static void list_update(search_t *search, const void *record, const char *key,
+                        const char *changed)
+{
+    apr_pool_t *pool = search->result_pool;
+    const char *what =
+        apr_pstrcat(pool, key, "\x1f", changed ? changed : "", NULL);
+
+    if (apr_hash_get(search->listed, what, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(search->listed, what, APR_HASH_KEY_STRING, "");
+    APR_ARRAY_PUSH(search->updates, cm_overtaken_t) =
+        (cm_overtaken_t){record, apr_pstrdup(pool, changed)};
+}
+
 /* Note ROW of ROWS (id, model, local_record_id, action, changed) if it is of a
  * record that is looked for. A create says that the application has put the row
  * back: its record is no longer gone. */
@@ -63,9 +79,7 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
     }
     else if (record && !strcmp(action, "update")) {
         cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
-        APR_ARRAY_PUSH(search->updates, cm_overtaken_t) =
-            (cm_overtaken_t){record, apr_pstrdup(search->result_pool,
-                                                 cm_cell_text(rows, row, 4))};
+        list_update(search, record, key, cm_cell_text(rows, row, 4));
     }
 }
 
@@ -116,6 +130,7 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
         .overtaken =
             cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
         .updates = apr_array_make(result_pool, 0, sizeof(cm_overtaken_t)),
+        .listed = apr_hash_make(result_pool),
         .result_pool = result_pool};
     apr_int64_t deleted;
 

@@ -27,7 +27,7 @@ const char *cm_overtaken_key(const char *model, const char *local_id,
  * committed before: all changes of the records GRAVES (cm_grave_t), except of a
  * row that the application has put back under the same id; and updates of
  * the records WRITTEN (key -> any pointer), which *UPDATES lists
- * (cm_overtaken_t), in their order. */
+ * (cm_overtaken_t), those of the same columns once. */
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
                                 apr_hash_t *written, apr_pool_t *result_pool,

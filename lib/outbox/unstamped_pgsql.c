@@ -19,8 +19,8 @@
 
 #include <apr_strings.h>
 
-/* A transaction, and the id above which its rows are. Or a stamping of ours
- * (OWN), and the id above which the rows of later transactions are. */
+/* A transaction, whose rows have ids above ABOVE. With OWN it is one in which
+ * we have stamped: then the rows of all later transactions do. */
 typedef struct open_t {
     apr_int64_t transaction, above;
     int own;

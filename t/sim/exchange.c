@@ -21,13 +21,13 @@
 #define BATCH_BYTES (1 << 20)
 #define MOST_BYTES  (16 << 20)
 
-/* Batches until the run is told to end; 0: it is not. */
+/* A signal ends the run after so many batches; 0: none does. */
 static int batches_left;
 
 static cm_error_t *check(apr_pool_t *pool)
 {
     if (batches_left && !--batches_left)
-        return CM_FAIL(pool, CM_INTERRUPTED, "told to end");
+        return CM_FAIL(pool, CM_INTERRUPTED, "a signal has ended the run");
     return NULL;
 }
 
