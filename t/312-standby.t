@@ -9,7 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(client_file module_file folder own run_program
+use Communicator::Test qw(client_file client_of_all module_file folder own run_program
   start_process stop_process at_end web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Engine;
@@ -168,7 +168,7 @@ sub file {
     $here->run('pragma journal_mode = delete');
     own('root', glob("$here->{file}*"), $here->{file} =~ s{/[^/]*$}{}r);
     chmod 0644, $here->{file};
-    my $check = run_program(['runuser', '-u', web_user(), '--', client_file(),
+    my $check = run_program(['runuser', '-u', web_user(), '--', client_of_all(),
         '--config', $node->config_file, 'check']);
     like($check->{out}, qr/^FAIL +database: it takes no writes: .*file/m,
         'check says that the file is read-only') or diag $check->{out};

@@ -9,7 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file module_file own program
+use Communicator::Test qw(client_file client_of_all module_file own program
   run_program slurp spew web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
@@ -134,14 +134,14 @@ like($central->sync('status', '--prometheus')->{out},
 sub blind {
     my ($what, $reason, @as) = @_;
     my $run = @as
-      ? run_program([@as, client_file(), '--config', $central->config_file,
+      ? run_program([@as, client_of_all(), '--config', $central->config_file,
             'status', '--nagios'])
       : $central->sync('status', '--nagios');
 
     is($run->{exit}, 3, "$what: unknown") or diag $run->{out}, $run->{err};
     like($run->{out}, qr/^COMMUNICATOR UNKNOWN - facade: .*$reason/,
         '  Nagios is told why');
-    my $metrics = (@as ? run_program([@as, client_file(), '--config',
+    my $metrics = (@as ? run_program([@as, client_of_all(), '--config',
         $central->config_file, 'status', '--prometheus'])
         : $central->sync('status', '--prometheus'))->{out};
     like($metrics, qr/^communicator_sync_known\{peer="facade"\} 0$/m,

@@ -11,7 +11,7 @@ use lib "$FindBin::Bin/lib";
 use File::Path qw(remove_tree);
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file folder own program run_program slurp spew
+use Communicator::Test qw(client_file client_of_all folder own program run_program slurp spew
   web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Hostile qw(reply good central);
@@ -25,7 +25,7 @@ my @as = defined web_user() ? (program('runuser'), '-u', web_user(), '--') : ();
 # A run of cron's, as the user who is not root where there is one.
 sub cron {
     my ($central, @arguments) = @_;
-    my $run = run_program([@as, client_file(), '--config',
+    my $run = run_program([@as, client_of_all(), '--config',
         $central->config_file, @arguments ? @arguments : '--cron'],
         env => { TMPDIR => $tmp });
 

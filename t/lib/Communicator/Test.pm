@@ -5,9 +5,11 @@ package Communicator::Test;
 
 use strict;
 use warnings;
+use feature qw(state);
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use File::Copy qw(copy);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
@@ -15,7 +17,8 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(folder source_dir build_dir client_file module_file shared
+our @EXPORT_OK = qw(folder source_dir build_dir client_file client_of_all
+  module_file shared
   free_port program run_program start_process stop_process at_end spew slurp
   append wait_until own web_user is_alive quote need);
 
@@ -46,6 +49,19 @@ sub build_dir {
 }
 
 sub client_file { return build_dir() . '/communicator-sync' }
+
+# The client where every user can run it: the checkout may be in a folder that
+# only root can enter.
+sub client_of_all {
+    state $file;
+
+    if (!$file) {
+        $file = folder('client') . '/communicator-sync';
+        copy(client_file(), $file) && chmod 0755, $file or die "$file: $!";
+    }
+    return $file;
+}
+
 sub module_file { return build_dir() . '/.libs/mod_communicator.so' }
 
 # A file of the folder beside the checkout, or undef: it may not be there.
