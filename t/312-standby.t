@@ -9,7 +9,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(client_file client_of_all module_file folder own run_program
+use Communicator::Test qw(client_file client_of_all module_file folder own
+  run_program
   start_process stop_process at_end web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Engine;

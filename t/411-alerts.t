@@ -11,7 +11,8 @@ use lib "$FindBin::Bin/lib";
 use File::Path qw(remove_tree);
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(client_file client_of_all folder own program run_program slurp spew
+use Communicator::Test qw(client_file client_of_all folder own program
+  run_program slurp spew
   web_user);
 use Communicator::Test::Database;
 use Communicator::Test::Hostile qw(reply good central);

@@ -32,6 +32,7 @@ $server->configure(httpd_conf => <<"CONF");
 StartServers 1
 ServerLimit 1
 MaxRequestWorkers 8
+MinSpareThreads 1
 <Location "$path">
     AuthType Basic
     AuthName operators

@@ -130,6 +130,18 @@ static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
     return cm_inbox_rows_discard(work->node, work->peer, work->id, pool);
 }
 
+/* Return whether ID is among what stays parked: other messages of the record
+ * may have been retried with it. */
+static int is_parked(const cm_receipt_t *receipt, apr_int64_t id)
+{
+    int i;
+
+    for (i = 0; i < receipt->parked->nelts; i++)
+        if (APR_ARRAY_IDX(receipt->parked, i, cm_parked_t).id == id)
+            return 1;
+    return 0;
+}
+
 /* Where conflict=hold waits for a person, to discard is to decide: ours stays.
  * *DONE: it was so. */
 static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
@@ -149,7 +161,7 @@ static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
     APR_ARRAY_PUSH(ids, apr_int64_t) = work->id;
     CM_TRY(cm_inbox_retry_decided(&receipt, work->node, work->peer, ids,
                                   CM_DECIDE_OURS, pool));
-    *done = receipt->parked->nelts == 0;
+    *done = !is_parked(receipt, work->id);
     return NULL;
 }
 

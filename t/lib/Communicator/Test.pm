@@ -18,9 +18,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(folder source_dir build_dir client_file client_of_all
-  module_file shared
-  free_port program run_program start_process stop_process at_end spew slurp
-  append wait_until own web_user is_alive quote need);
+  module_file shared free_port program run_program start_process stop_process
+  at_end spew slurp append wait_until own web_user is_alive quote need);
 
 # For programs built with --enable-sanitizers. libmariadb never frees what it
 # allocates once, and it is unloaded before leaks are reported, so the report

@@ -6,6 +6,7 @@
 #include <apr_general.h>
 
 #include "node/node.h"
+#include "operate/parked.h"
 
 #define AHEAD "8000000000000000" /* two centuries ahead */
 
@@ -167,12 +168,39 @@ static void test_taken_over(cm_store_t *store, apr_pool_t *pool)
            "%s: and so does its delete", database_of(store));
 }
 
+/* A person gives up one message of a later life while another one stays
+ * parked. */
+static void test_decided(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 1, pool);
+
+    take(node, "there", 1, "k", "create", "1000", "one", pool);
+    take(node, "there", 2, "k", "delete", "1500", NULL, pool);
+    take(node, "there", 3, "k\\u001f2", "create", "2000", "two", pool);
+    inbox_model((cm_settings_t *)node->settings, "code")->conflict =
+        CM_CONFLICT_HOLD;
+    database_run(store, "UPDATE codes SET name = 'here'");
+    is_int(take(node, "there", 4, "k\\u001f2", "update", "3000,\"base\":2000",
+                "there", pool),
+           0, "%s: a conflict is held", database_of(store));
+    take(node, "there", 5, "k\\u001f2", "update", AHEAD, "ahead", pool);
+    database_must(cm_parked_discard(node, "there", 4, pool));
+    is_str(name_of(node, pool), "here", "%s: a person keeps ours",
+           database_of(store));
+    is_str(database_value(node->store,
+                          "SELECT id FROM inbound_messages"
+                          " WHERE processed_at IS NULL",
+                          pool),
+           "5", "%s: the other message stays", database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("delete parked", test_delete_parked);
     database_each("life parked", test_life_parked);
     database_each("taken over", test_taken_over);
+    database_each("decided", test_decided);
     apr_terminate();
     return done_testing();
 }
