@@ -132,7 +132,8 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
     return NULL;
 }
 
-/* Add the message of REPUBLISH to LIST, or none if its row is gone. */
+/* Add the message of REPUBLISH to LIST; none if its row is gone, or if its
+ * model is not published here. */
 static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
                                    const cm_republish_t *republish,
                                    apr_pool_t *pool)
@@ -145,6 +146,8 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
         .clock = cm_clock_now(),
     };
 
+    if (!record->table->model->publishes)
+        return NULL;
     if (republish->orphan) {
         /* as a state, because its mapping has the clock already */
         message = cm_append_delete(record->table->model,

@@ -145,13 +145,26 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
     return 0;
 }
 
-/* A reference may differ while the parent waits. */
+/* Return whether a person has decided about a message that was held, and may be
+ * of TABLE: that may beat a later one of the same record
+ * (docs/convergence.md). */
+static int was_decided(const judge_t *judge, int table)
+{
+    return judge->world->schema->tables[table].holds &&
+           !apr_is_empty_table(judge->world->decided);
+}
+
+/* A reference may differ while the parent waits. What a person has decided
+ * where nothing is published stays there. */
 static int may_differ(const judge_t *judge, const sim_row_t *one,
                       const sim_row_t *other, int number)
 {
     const sim_column_t *column =
         &judge->world->schema->tables[one->table].columns[number];
 
+    if (judge->world->schema->tables[one->table].publisher >= 0 &&
+        was_decided(judge, one->table))
+        return 1;
     if (number == SIM_COLUMNS || column->kind != SIM_REFERENCE)
         return 0;
     return may_dangle(judge, column) ||
@@ -321,15 +334,6 @@ static int is_contested(const judge_t *judge, const sim_event_t *event)
             return 1;
     }
     return 0;
-}
-
-/* Return whether a person has decided about a message that was held, and may be
- * of TABLE: that may beat a later one of the same record
- * (docs/convergence.md). */
-static int was_decided(const judge_t *judge, int table)
-{
-    return judge->world->schema->tables[table].holds &&
-           !apr_is_empty_table(judge->world->decided);
 }
 
 /* A value that is no more was replaced by one who knew it, or is kept. */

@@ -211,6 +211,24 @@ static void test_kept(cm_store_t *store, apr_pool_t *pool)
            "\"there\"", "  theirs is remembered");
 }
 
+/* What is not published from here stays here, decided or not. */
+static void test_received_only(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    const char *count = "SELECT count(*) FROM outbound_messages";
+    const char *before = inbox_value(node, count, pool);
+    cm_receipt_t *receipt;
+
+    inbox_model(settings, "post")->publishes = 0;
+    database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
+    is_int(receipt->applied, 0, "%s: direction=receive: a conflict is held",
+           database_of(store));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1, "  theirs is applied");
+    is_str(inbox_value(node, count, pool), before,
+           "  and nothing is published");
+}
+
 static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
@@ -257,6 +275,7 @@ int main(void)
     database_each("conflict=hold", test_hold);
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);
+    database_each("direction=receive", test_received_only);
     database_each("hub", test_hub);
     apr_terminate();
     return done_testing();
