@@ -116,9 +116,11 @@ static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
     const cm_datum_t *raw;
     cm_rows_t *rows;
 
+    *body = cm_datum_text(NULL);
+    if (!record->here->local_id) /* it has no row, because it is deleted */
+        return NULL;
     cm_keys_add(keys, record->here->local_id, record, 0);
     CM_TRY(cm_keys_select(&rows, keys, table->capture, 1, pool));
-    *body = cm_datum_text(NULL);
     if (!rows->count)
         return NULL;
     raw = cm_cell(rows, 0, 1);

@@ -211,6 +211,33 @@ static void test_kept(cm_store_t *store, apr_pool_t *pool)
            "\"there\"", "  theirs is remembered");
 }
 
+/* A record comes, is in conflict with itself, and is deleted, in one batch:
+ * there is no row to publish. */
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    inbox_model(settings, "post")->conflict = CM_CONFLICT_NODE;
+    inbox_model(settings, "post")->conflict_node = "here";
+    is_int(
+        inbox_take(
+            node, 0,
+            "[" MESSAGE(
+                1, "post", 7, "create", 1000,
+                TEXT("title",
+                     "a"), ) "," MESSAGE(2, "post", 7, "update", 3000,
+                                         TEXT("title", "b"),
+                                         BASE(500)) "," MESSAGE(3, "post", 7,
+                                                                "delete", 4000,
+                                                                ,
+                                                                BASE(3000)) "]",
+            pool),
+        3, "%s: conflict=here: what is gone again is done", database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM outbound_messages", pool),
+           "0", "  and nothing is published");
+}
+
 /* What is not published from here stays here, decided or not. */
 static void test_received_only(cm_store_t *store, apr_pool_t *pool)
 {
@@ -275,6 +302,7 @@ int main(void)
     database_each("conflict=hold", test_hold);
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);
+    database_each("gone", test_gone);
     database_each("direction=receive", test_received_only);
     database_each("hub", test_hub);
     apr_terminate();
