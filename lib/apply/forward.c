@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "store/dialect.h"
 #include "record/keys.h"
 #include "outbox/aliases.h"
 #include "outbox/append.h"
@@ -195,16 +196,40 @@ static apr_hash_t *records_here(const cm_run_t *run, apr_pool_t *pool)
     return records;
 }
 
+/* Return the records that this run has inserted with keys that others can use,
+ * too; none where nobody else writes now. */
+static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
+{
+    apr_hash_t *keys = apr_hash_make(pool);
+    int i;
+
+    if (cm_dialect_of_store(run->node->store)->one_writer)
+        return keys;
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const cm_model_t *model = record->table->model;
+
+        if (!record->row->raw && record->here && record->here->exists &&
+            (model->shared_keys || !record->table->key_generated))
+            apr_hash_set(
+                keys,
+                cm_overtaken_key(model->name, record->here->local_id, pool),
+                APR_HASH_KEY_STRING, model->name);
+    }
+    return keys;
+}
+
 cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
 {
+    apr_hash_t *created = keys_brought(run, scratch_pool);
     apr_array_header_t *updates;
     int i;
 
-    if (!has_consequences(run))
+    if (!has_consequences(run) && !apr_hash_count(created))
         return NULL;
     CM_TRY(cm_overtaken_delete(&updates, run->node, run->graves,
-                               records_here(run, scratch_pool), run->pool,
-                               scratch_pool));
+                               records_here(run, scratch_pool), created,
+                               run->pool, scratch_pool));
     for (i = 0; i < updates->nelts; i++) {
         const cm_overtaken_t *update =
             &APR_ARRAY_IDX(updates, i, cm_overtaken_t);
