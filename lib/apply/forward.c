@@ -1,6 +1,7 @@
 /* What this node sends because of the messages that it applied. A hub forwards
- * them to its other peers. Where conflict=NODE or a person let an older value
- * win, that value is published again to all. */
+ * them to its other peers, and what a peer has lost goes back to it. Where
+ * conflict=NODE or a person let an older value win, that value is published
+ * again to all. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -31,10 +32,17 @@ static void rename_references(cm_run_t *run, cm_message_t *message)
     }
 }
 
+/* Return whether the peer that has sent the message of TASK has lost it. */
+static int is_lost(const cm_run_t *run, const cm_task_t *task)
+{
+    return task->message->id <= run->apply.lost;
+}
+
 static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         apr_int64_t seq, apr_pool_t *pool)
 {
     cm_message_t *message = task->message;
+    const char *here = run->node->settings->name;
     const cm_entry_t *entry = task->record->entry;
 
     if (message->from_gem)
@@ -51,21 +59,23 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                             .base = cm_message_write_base(message, pool),
                             .refs = cm_message_write_refs(message, pool),
                             .identity = entry->identity,
-                            .source = run->peer,
+                            .source = is_lost(run, task) ? here : run->peer,
                         });
 }
 
-/* Queue the messages that have changed records; *SEQ is the last number. */
+/* Queue the messages that have changed records, and that somebody lacks; *SEQ
+ * is the last number. */
 static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
+    const int is_hub = run->node->settings->peers->nelts > 1;
     cm_bulk_t *list = cm_append_create(scratch_pool);
     int i;
 
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (task->done && task->changed)
+        if (task->done && task->changed && (is_hub || is_lost(run, task)))
             add_forward(run, list, task, ++*seq, scratch_pool);
     }
     return cm_append_write(NULL, run->node, list, scratch_pool);
@@ -74,13 +84,16 @@ static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
 cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     const int is_hub = run->node->settings->peers->nelts > 1;
+    /* the tasks are in the order of their messages */
+    const int lost =
+        run->tasks->nelts && is_lost(run, CM_NTH(run->tasks, 0, cm_task_t));
     apr_int64_t seq, before;
 
-    if (!is_hub && !run->burials->nelts)
+    if (!is_hub && !lost && !run->burials->nelts)
         return NULL;
     CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
     before = seq;
-    if (is_hub)
+    if (is_hub || lost)
         CM_TRY(forward(&seq, run, scratch_pool));
     CM_TRY(cm_aliases_bury(&seq, run->node, run->burials, scratch_pool));
     return seq > before ? cm_node_set_last_seq(run->node, seq, scratch_pool)

@@ -167,6 +167,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     int created = 0;
 
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
+    attempt->lost = peer->lost;
     CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));

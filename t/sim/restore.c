@@ -27,16 +27,12 @@ static cm_error_t *publish(sim_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
-/* Begin a new history at node NUMBER. What its peers have parked of the old one
- * is applied first, as far as it can be: later it is not sent back to NUMBER,
- * which has lost it. */
+/* Begin a new history at node NUMBER. */
 static cm_error_t *renew(sim_world_t *world, int number, apr_pool_t *pool)
 {
     sim_node_t *node = &world->nodes[number];
     int i, peer;
 
-    for (i = 0; i < world->schema->nodes; i++)
-        sim_exchange_retry(world, i);
     sim_clock_at(number);
     CM_TRY(cm_epoch_renew(node->node, pool));
     for (i = 0; i < world->schema->nodes - 1; i++) {
