@@ -68,7 +68,8 @@ static const char *row(const sim_schema_t *schema, const sim_step_t *step,
     return apr_pstrcat(pool, text, ")", NULL);
 }
 
-/* What is there already gets the new values. */
+/* What is there already gets the new values, but not the tag: it stays the same
+ * record. */
 static const char *on_conflict(const sim_schema_t *schema,
                                const sim_step_t *step, apr_pool_t *pool)
 {
@@ -80,11 +81,11 @@ static const char *on_conflict(const sim_schema_t *schema,
         const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
         const char *name = column_name(table, cell->column);
 
-        if (is_there(schema, step, cell) && cell->column != SIM_CELL_KEY)
+        if (is_there(schema, step, cell) && cell->column >= 0)
             sql = apr_pstrcat(pool, sql, count++ ? ", " : "", name,
                               " = excluded.", name, NULL);
     }
-    return sql;
+    return count ? sql : " ON CONFLICT (id) DO NOTHING";
 }
 
 static const char *insert(const sim_schema_t *schema, const sim_step_t *step,
