@@ -17,6 +17,7 @@ static struct {
     apr_time_t base;
     apr_time_t latest; /* that any node has been told */
     apr_interval_time_t offset[SIM_NODES];
+    apr_interval_time_t grain; /* it shows no less: several moments are one */
     sim_random_t random;
 } simulated;
 
@@ -28,8 +29,8 @@ apr_time_t sim_clock_real(void)
     return (apr_time_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Each look at the clock takes a while, so that no two moments are the same.
- * A loop that waits for a time comes to its end. */
+/* Each look at the clock takes a while: a loop that waits for a time comes to
+ * its end. */
 static apr_time_t look(void)
 {
     apr_time_t now;
@@ -37,7 +38,8 @@ static apr_time_t look(void)
     if (!simulated.running)
         return sim_clock_real();
     simulated.base += 7;
-    now = simulated.base + simulated.offset[simulated.node];
+    now = simulated.base - simulated.base % simulated.grain +
+          simulated.offset[simulated.node];
     if (now > simulated.latest)
         simulated.latest = now;
     return now;
@@ -55,6 +57,16 @@ static apr_status_t random_bytes(unsigned char *bytes, apr_size_t size)
     return APR_SUCCESS;
 }
 
+/* Most clocks tell any two moments from each other. With some, nodes do things
+ * at the same time. */
+static apr_interval_time_t draw_grain(apr_uint64_t seed)
+{
+    static const apr_interval_time_t grains[] = {1, 1, 1, 20000, 1000000};
+    sim_random_t random = sim_random_begin(seed, "grain");
+
+    return grains[sim_random_below(&random, sizeof(grains) / sizeof(*grains))];
+}
+
 void sim_clock_begin(apr_uint64_t seed, int real)
 {
     static const cm_clock_t clock = {look, pass, random_bytes};
@@ -63,6 +75,7 @@ void sim_clock_begin(apr_uint64_t seed, int real)
     simulated.running = 1;
     simulated.base = simulated.latest = real ? sim_clock_real() : BEGINNING;
     simulated.random = sim_random_begin(seed, "bytes");
+    simulated.grain = real ? 1 : draw_grain(seed);
     cm_clock_replace(&clock);
 }
 

@@ -12,6 +12,7 @@
 #include "outbox/withheld.h"
 #include "sqlite.h"
 #include "parked.h"
+#include "restore.h"
 #include "wire.h"
 
 #define MOST_WITHHELD 1000
@@ -107,6 +108,8 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
         err = talk(session, baton, pool);
     if (sim_sqlite_gone_end())
         sim_world_reopen(world, step->node);
+    else if (!err && wire.count)
+        sim_restore_check(world, step);
     else if (!err || !may_fail(world, step, err))
         sim_world_must(world, "exchange", err);
     else if (world->verbose)

@@ -19,6 +19,7 @@ typedef struct draw_t {
     } known[SIM_TABLES][TAGS];
     int level; /* how odd the history is: 0 to 3 */
     int restores;
+    int saved; /* the node whose database is to be restored, -1: none */
 } draw_t;
 
 static int below(draw_t *draw, int count)
@@ -368,6 +369,27 @@ static int has_publisher(const sim_schema_t *schema)
     return 0;
 }
 
+/* Save a database, and restore that one later; sometimes any. The application
+ * may go on until its new messages have the numbers of those that are lost. */
+static void draw_restore(draw_t *draw, int node)
+{
+    int restores = draw->saved >= 0, i;
+
+    if (chance(draw, 20)) {
+        restores = chance(draw, 50);
+    }
+    else if (restores) {
+        node = draw->saved;
+        draw->saved = -1;
+    }
+    else {
+        draw->saved = node;
+    }
+    add(draw, restores ? SIM_RESTORE : SIM_SAVE, node)->number = below(draw, 3);
+    for (i = restores && chance(draw, 50) ? below(draw, 12) : 0; i; i--)
+        draw_statement(draw, node, 0);
+}
+
 /* What an operator does, or the host. */
 static void draw_odd(draw_t *draw, int node)
 {
@@ -375,9 +397,8 @@ static void draw_odd(draw_t *draw, int node)
                                        SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
     int choice = below(draw, 14);
 
-    if (draw->restores && chance(draw, 40))
-        add(draw, chance(draw, 50) ? SIM_SAVE : SIM_RESTORE, node)->number =
-            chance(draw, 50);
+    if (draw->restores && chance(draw, 60))
+        draw_restore(draw, node);
     else if (choice < 4)
         draw_clock(draw, node);
     else if (choice < 10)
@@ -413,7 +434,8 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
     draw->level = below(draw, 4);
     draw->restores =
-        draw->level == 3 && chance(draw, 40) && !has_publisher(draw->schema);
+        draw->level > 1 && chance(draw, 30) && !has_publisher(draw->schema);
+    draw->saved = -1;
     while (history->steps->nelts < count) {
         int node = below(draw, schema->nodes);
         int session =
@@ -422,7 +444,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
 
         if (choice < 70)
             draw_work(draw, node, session);
-        else if (choice < (draw->restores ? 80 : 93) || !draw->level)
+        else if (choice < (draw->restores ? 88 : 93) || !draw->level)
             draw_sync(draw);
         else
             draw_odd(draw, node);

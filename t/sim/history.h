@@ -29,8 +29,16 @@ typedef enum sim_step_e {
     SIM_REOPEN,  /* the process at NODE ends, another one begins */
     SIM_MIGRATE,
     SIM_SAVE,   /* a backup of the database of NODE */
-    SIM_RESTORE /* from the last one; NUMBER: with a new epoch, at once */
+    SIM_RESTORE /* from the last one; NUMBER: sim_restore_e */
 } sim_step_e;
+
+/* What the operator does at once after a restore. The rest comes when a peer
+ * has refused the node, or never. */
+typedef enum sim_restore_e {
+    SIM_RESTORE_ONLY,
+    SIM_RESTORE_NEW,  /* epoch --new there, and no more */
+    SIM_RESTORE_GUIDE /* all that the guide says */
+} sim_restore_e;
 
 /* One value for a column; what it is at the beginning of TEXT, SQL else. */
 typedef struct sim_cell_t {

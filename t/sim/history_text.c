@@ -68,8 +68,7 @@ static const char *row(const sim_schema_t *schema, const sim_step_t *step,
     return apr_pstrcat(pool, text, ")", NULL);
 }
 
-/* What is there already gets the new values, but not the tag: it stays the same
- * record. */
+/* What is there already gets the new values. */
 static const char *on_conflict(const sim_schema_t *schema,
                                const sim_step_t *step, apr_pool_t *pool)
 {
@@ -81,11 +80,11 @@ static const char *on_conflict(const sim_schema_t *schema,
         const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
         const char *name = column_name(table, cell->column);
 
-        if (is_there(schema, step, cell) && cell->column >= 0)
+        if (is_there(schema, step, cell) && cell->column != SIM_CELL_KEY)
             sql = apr_pstrcat(pool, sql, count++ ? ", " : "", name,
                               " = excluded.", name, NULL);
     }
-    return count ? sql : " ON CONFLICT (id) DO NOTHING";
+    return sql;
 }
 
 static const char *insert(const sim_schema_t *schema, const sim_step_t *step,
@@ -243,9 +242,11 @@ const char *sim_history_words(const sim_schema_t *schema,
         text = "database is saved";
         break;
     case SIM_RESTORE:
-        text = step->number ? "database is restored, epoch --new, there and at "
-                              "its peers epoch --accept, publish --all"
-                            : "database is restored";
+        text = step->number == SIM_RESTORE_GUIDE
+                   ? "database is restored, epoch --new, there and at "
+                     "its peers epoch --accept, publish --all"
+               : step->number ? "database is restored, epoch --new"
+                              : "database is restored";
         break;
     default:
         text = sql ? sql : "(nothing is left)";

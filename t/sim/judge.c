@@ -315,8 +315,36 @@ static int was_withheld(const judge_t *judge, int table)
     return 0;
 }
 
-/* Return whether another node has written the column of EVENT, too: it alone
- * may lose to such a value. */
+/* Return what wrote VALUE, before EVENT, to the same column of the same row; or
+ * NULL. */
+static const sim_event_t *writer_of(const judge_t *judge,
+                                    const sim_event_t *event, const char *value)
+{
+    const sim_event_t *first = (const sim_event_t *)judge->world->events->elts;
+    const sim_event_t *other;
+
+    for (other = event - 1; value && *value == 'v' && other >= first; other--)
+        if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
+            other->column == event->column &&
+            !strcmp(other->name, event->name) && other->after &&
+            !strcmp(other->after, value))
+            return other;
+    return NULL;
+}
+
+/* Return whether EVENT has replaced the value of OTHER, or one that had, or so
+ * on. Only words are each given once. */
+static int has_replaced(const judge_t *judge, const sim_event_t *event,
+                        const sim_event_t *other)
+{
+    do {
+        event = writer_of(judge, event, event->before);
+    } while (event && event != other);
+    return event != NULL;
+}
+
+/* Return whether another node has written the column of EVENT, too, which it
+ * did not know: it alone may lose to such a value. */
 static int is_contested(const judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -329,8 +357,10 @@ static int is_contested(const judge_t *judge, const sim_event_t *event)
         if (other->node == event->node || other->table != event->table ||
             strcmp(other->name, event->name))
             continue;
-        if (other->kind == SIM_EVENT_UPDATE ? other->column == event->column
-                                            : sim_schema_is_reused(table))
+        if (other->kind == SIM_EVENT_UPDATE
+                ? other->column == event->column &&
+                      !has_replaced(judge, event, other)
+                : sim_schema_is_reused(table))
             return 1;
     }
     return 0;
@@ -483,11 +513,8 @@ static void judge_claims(judge_t *judge)
     for (i = 0; i < world->schema->nodes && !world->failure; i++) {
         const char *problem = sim_claims_health(world, i);
 
-        /* A late request looks as if its sender had been restored, if no
-         * clock tells that it is late. */
-        if (problem && world->late->nelts &&
-            (world->jumped || world->restored) &&
-            strstr(problem, "holds message"))
+        /* A late request may look as if its sender had been restored. */
+        if (problem && world->late->nelts && strstr(problem, "holds message"))
             problem = NULL;
         if (problem && !judge->waiting->nelts)
             sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),

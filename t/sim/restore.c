@@ -1,6 +1,9 @@
 /* See restore.h. */
 #include "restore.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "node/epoch.h"
@@ -27,20 +30,36 @@ static cm_error_t *publish(sim_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
-/* Begin a new history at node NUMBER. */
+/* Return the node that LINK connects NUMBER with, or -1. */
+static int peer_of(const sim_link_t *link, int number)
+{
+    return link->caller == number   ? link->callee
+           : link->callee == number ? link->caller
+                                    : -1;
+}
+
+/* Begin a new history at node NUMBER. What its peers have parked of the old one
+ * is applied first, as far as it can be: later it is not sent back to NUMBER,
+ * which has lost it. */
 static cm_error_t *renew(sim_world_t *world, int number, apr_pool_t *pool)
 {
     sim_node_t *node = &world->nodes[number];
     int i, peer;
 
+    for (i = 0; i < world->schema->nodes; i++)
+        sim_exchange_retry(world, i);
     sim_clock_at(number);
-    CM_TRY(cm_epoch_renew(node->node, pool));
+    /* If that is refused, too, the next time with yet another epoch. */
+    if (!(world->renewed >> number & 1))
+        CM_TRY(cm_epoch_renew(node->node, pool));
+    world->renewed &= ~(1 << number);
     for (i = 0; i < world->schema->nodes - 1; i++) {
         const sim_link_t *link = &world->schema->links[i];
 
-        if (link->caller != number && link->callee != number)
+        peer = peer_of(link, number);
+        if (peer < 0)
             continue;
-        peer = link->caller == number ? link->callee : link->caller;
+        world->strangers &= ~(1 << i);
         sim_clock_at(peer);
         CM_TRY(cm_epoch_accept(world->nodes[peer].node,
                                sim_schema_node_name(number), pool));
@@ -81,6 +100,87 @@ static cm_error_t *stamp(sim_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
+/* Return whether PEER knows another history of NODE than that which its
+ * database has now: more messages, or another epoch. */
+static int is_stranger(sim_node_t *node, sim_node_t *peer, apr_pool_t *pool)
+{
+    apr_array_header_t *known = sim_node_select(
+        &peer->sessions[0],
+        apr_psprintf(pool,
+                     "SELECT received, epoch FROM communicator_peers"
+                     " WHERE name = '%s'",
+                     sim_schema_node_name(node->number)),
+        2, pool);
+    const char **here = APR_ARRAY_IDX(
+        sim_node_select(&node->sessions[0],
+                        "SELECT last_seq, epoch FROM communicator_node", 2,
+                        pool),
+        0, const char **);
+    const char **there =
+        known->nelts ? APR_ARRAY_IDX(known, 0, const char **) : NULL;
+
+    return there && there[1] &&
+           (apr_atoi64(there[0]) > apr_atoi64(here[0]) ||
+            strcmp(there[1], here[1]));
+}
+
+/* Note who must refuse whom. What several restores make of each other, nobody
+ * can tell by numbers. */
+static void find_strangers(sim_world_t *world, int number, int again)
+{
+    int i, peer;
+
+    for (i = 0; i < world->schema->nodes - 1; i++) {
+        peer = peer_of(&world->schema->links[i], number);
+        if (peer < 0)
+            continue;
+        world->strangers &= ~(1 << i);
+        if (!again && is_stranger(&world->nodes[number], &world->nodes[peer],
+                                  world->step_pool))
+            world->strangers |= 1 << i;
+    }
+}
+
+/* Restore the database of the node of STEP, and do at once what STEP says. */
+static const char *restore(sim_world_t *world, const sim_step_t *step)
+{
+    sim_node_t *node = &world->nodes[step->node];
+    int again = world->restored != 0;
+    const char *error;
+
+    /* That takes a while: no message from now on is of the time of one that is
+     * lost. */
+    sim_clock_pass(apr_time_from_sec(2));
+    error = sim_file_restore(node);
+    if (error)
+        return error;
+    world->restored |= 1 << step->node;
+    world->renewed &= ~(1 << step->node);
+    if (step->number == SIM_RESTORE_NEW &&
+        sim_world_must(world, "begin a new history",
+                       cm_epoch_renew(node->node, world->step_pool)))
+        world->renewed |= 1 << step->node;
+    find_strangers(world, step->node, again);
+    if (step->number == SIM_RESTORE_GUIDE)
+        sim_world_must(world, "begin a new history",
+                       renew(world, step->node, world->step_pool));
+    return NULL;
+}
+
+void sim_restore_check(sim_world_t *world, const sim_step_t *step)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes - 1; i++)
+        if (world->strangers >> i & 1 &&
+            world->schema->links[i].caller == step->node &&
+            world->schema->links[i].callee == step->peer)
+            sim_world_fail(world, "accepted",
+                           "%s and %s know different histories",
+                           sim_schema_node_name(step->node),
+                           sim_schema_node_name(step->peer));
+}
+
 void sim_restore(sim_world_t *world, const sim_step_t *step)
 {
     sim_node_t *node = &world->nodes[step->node];
@@ -93,11 +193,7 @@ void sim_restore(sim_world_t *world, const sim_step_t *step)
         error = sim_file_save(node);
     }
     else if (node->saved) {
-        error = sim_file_restore(node);
-        world->restored |= 1 << step->node;
-        if (!error && step->number)
-            sim_world_must(world, "begin a new history",
-                           renew(world, step->node, world->step_pool));
+        error = restore(world, step);
     }
     if (error)
         sim_world_fail(world, "restore", "%s", error);

@@ -4,6 +4,7 @@
  *   sim --seeds 1-1000
  *   sim --seconds 20              fresh seeds
  *   sim --seconds 20 --first      up to the first failure
+ *   sim --seconds 20 --nodes 0    pairs and three nodes alternately
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -30,7 +31,7 @@
 typedef struct options_t {
     apr_uint64_t first, last;
     int seconds;
-    int steps, nodes;
+    int steps, nodes; /* 0 nodes: now two, now three */
     sim_database_e databases[SIM_NODES];
     const char *pairing;
     int verbose, shrinks;
@@ -64,10 +65,16 @@ static const char *try_again(sim_history_t *history, void *baton)
     return run(history, (sim_schema_t *)history->schema, 0, options->pool);
 }
 
+/* Pairs and three nodes alternately, unless one of them is asked for. */
+static int nodes_of(const options_t *options, apr_uint64_t seed)
+{
+    return options->nodes ? options->nodes : 2 + (int)(seed / HISTORIES % 2);
+}
+
 static void make(sim_history_t *history, sim_schema_t *schema,
                  const options_t *options, apr_uint64_t seed, apr_pool_t *pool)
 {
-    sim_schema_make(schema, seed / HISTORIES, options->nodes,
+    sim_schema_make(schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
     sim_history_make(history, schema, seed, options->steps, pool);
 }
@@ -111,8 +118,8 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
     if (failure) {
         printf("seed %" APR_UINT64_T_FMT ": %s; again: sim --database %s "
                "--nodes %d --steps %d --seed %" APR_UINT64_T_FMT " -v\n",
-               seed, failure, options->pairing, options->nodes, options->steps,
-               seed);
+               seed, failure, options->pairing, nodes_of(options, seed),
+               options->steps, seed);
         if (options->shrinks) {
             failure = sim_shrink(&history, &schema, failure, try_again,
                                  (void *)options);
@@ -214,7 +221,7 @@ static void read_options(options_t *options, int argc, char **argv)
             options->steps = (int)strtol(optarg, NULL, 10);
             break;
         case 'N':
-            options->nodes = optarg[0] == '3' ? 3 : 2;
+            options->nodes = (int)strtol(optarg, NULL, 10);
             break;
         case 'k':
             options->shrinks = 1;

@@ -305,7 +305,6 @@ static void other(sim_world_t *world, const sim_step_t *step)
 
     sim_clock_at(step->node);
     if (step->kind == SIM_CLOCK) {
-        world->jumped = 1;
         sim_clock_set(step->node, step->number);
         sim_node_skew(node, step->number);
         return;
@@ -394,14 +393,16 @@ static void exchange_all(sim_world_t *world)
  * history where that is asked for. */
 static void tidy(sim_world_t *world)
 {
-    int i;
+    int tries, i;
 
-    world->denied = 0;
-    exchange_all(world);
-    if (world->denied) {
-        sim_restore_renew(world);
+    for (tries = 0; tries < 3; tries++) {
         world->denied = 0;
+        exchange_all(world);
+        if (!world->denied)
+            break;
+        sim_restore_renew(world);
     }
+    world->denied = 0;
     for (i = 0; i < world->schema->nodes; i++)
         sim_exchange_retry(world, i);
     if (world->restored)

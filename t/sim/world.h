@@ -38,9 +38,10 @@ typedef struct sim_world_t {
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
     int restored;             /* bits: the nodes whose database was restored */
-    int limited;              /* messages may have been withheld */
-    int paused;               /* bits: nodes that have been paused */
-    int jumped;               /* a clock has been set */
+    int renewed;              /* bits: those of them with a new epoch */
+    int strangers; /* bits: the links whose nodes must refuse each other */
+    int limited;   /* messages may have been withheld */
+    int paused;    /* bits: nodes that have been paused */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
     int denied;                    /* a peer was refused because of that */
     int verbose;
