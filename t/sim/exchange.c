@@ -10,7 +10,7 @@
 #include "inbox/inbox.h"
 #include "operate/parked.h"
 #include "outbox/withheld.h"
-#include "sqlite.h"
+#include "gone.h"
 #include "parked.h"
 #include "restore.h"
 #include "wire.h"
@@ -100,13 +100,13 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     transport = sim_wire_transport(&wire, world, step, pool);
     sim_clock_at(step->node);
     if (step->mishap == SIM_MISHAP_GONE_CALLER)
-        sim_sqlite_gone_at(step->node, 1 + step->mishap_number / 2,
-                           step->mishap_number % 2);
+        sim_gone_begin(step->node, step->mishap_number,
+                       node->database != SIM_SQLITE);
     cm_node_renew(node->node);
     err = open_session(&session, &wire, &transport, pool);
     if (!err)
         err = talk(session, baton, pool);
-    if (sim_sqlite_gone_end())
+    if (sim_gone_end())
         sim_world_reopen(world, step->node);
     else if (!err && wire.count)
         sim_restore_check(world, step);

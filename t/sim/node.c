@@ -378,6 +378,32 @@ void sim_node_drop_all(void)
     }
 }
 
+/* Return how many connections there are at NODE. */
+static int count_connections(sim_node_t *node)
+{
+    static const char *const sql[] = {
+        NULL,
+        "SELECT count(*) FROM pg_stat_activity WHERE"
+        " datname = current_database() AND backend_type = 'client backend'",
+        "SELECT count(*) FROM information_schema.processlist WHERE"
+        " db = database()"};
+
+    return (int)strtol(
+        sim_node_value(node->beside, sql[node->database], node->pool), NULL,
+        10);
+}
+
+void sim_node_wait(sim_node_t *node)
+{
+    int tries;
+
+    for (tries = 0; tries < 1000; tries++) {
+        if (count_connections(node) <= node->others)
+            return;
+        usleep(1000);
+    }
+}
+
 const char *sim_node_open(sim_node_t *node)
 {
     cm_store_t *store;
@@ -424,5 +450,7 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
     node->beside = apr_palloc(pool, sizeof(*node->beside));
     if (!error)
         error = sim_node_join(node->beside, node->database, node->params, pool);
+    if (!error)
+        node->others = count_connections(node);
     return error ? error : sim_node_open(node);
 }

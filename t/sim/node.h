@@ -28,6 +28,7 @@ typedef struct sim_node_t {
     cm_settings_t *settings;
     cm_node_t *node;       /* with its store */
     apr_pool_t *open_pool; /* of NODE */
+    int others;            /* on servers: connections beside ours */
     int is_altered;        /* migrate has run, or a table has changed */
     const void *saved;     /* a backup of the database */
     apr_size_t saved_size;
@@ -44,6 +45,10 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
 
 /* Open our side of NODE, once more: a process has ended, another begins. */
 const char *sim_node_open(sim_node_t *node);
+
+/* Wait until the server has forgotten our connection at NODE, which has just
+ * ended. */
+void sim_node_wait(sim_node_t *node);
 
 /* Run migrate at NODE. */
 const char *sim_node_migrate(sim_node_t *node);

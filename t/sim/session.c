@@ -1,12 +1,14 @@
 /* See session.h. */
 #include "session.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "gone.h"
 
 /* Milliseconds after which a statement that has no answer may wait for a lock.
  * If it does not, an application takes its step a little earlier. */
@@ -14,6 +16,7 @@
 
 static struct {
     sim_session_work_t *work; /* NULL: nobody else is at work */
+    sim_session_ended_t *ended;
     void *baton;
     int percent;
     int busy; /* an application is taking a step */
@@ -24,11 +27,13 @@ static struct {
 static int sockets[SIM_NODES];
 static int learning; /* a node's number + 1 */
 
-void sim_session_begin(apr_uint64_t seed, sim_session_work_t *work, void *baton)
+void sim_session_begin(apr_uint64_t seed, sim_session_work_t *work,
+                       sim_session_ended_t *ended, void *baton)
 {
     static const int percents[] = {0, 2, 10, 30};
 
     sessions.work = work;
+    sessions.ended = ended;
     sessions.baton = baton;
     sessions.random = sim_random_begin(seed, "sessions");
     sessions.percent = percents[sim_random_below(&sessions.random, 4)];
@@ -69,6 +74,34 @@ static void work(int node, int waits)
     sim_clock_at(at);
 }
 
+static ssize_t send_data(int socket, const void *data, size_t size, int flags)
+{
+    return (ssize_t)syscall(SYS_sendto, socket, data, size,
+                            flags | MSG_NOSIGNAL, NULL, 0);
+}
+
+/* End the connection of NODE, and throw away what the server answers. If it
+ * HAS something TO DO, that may wait for an application. */
+static ssize_t end(int socket, int node, int has_to_do)
+{
+    struct pollfd fd = {socket, POLLIN, 0};
+    char room[4096];
+
+    shutdown(socket, SHUT_WR);
+    do {
+        if (has_to_do)
+            (void)poll(&fd, 1, -1);
+        else
+            (void)syscall(SYS_poll, &fd, 1, -1);
+    } while (recv(socket, room, sizeof(room), 0) > 0);
+    sockets[node] = 0;
+    sessions.busy = 1;
+    sessions.ended(sessions.baton, node);
+    sessions.busy = 0;
+    errno = EPIPE;
+    return -1;
+}
+
 ssize_t send(int socket, const void *data, size_t size, int flags)
 {
     int node;
@@ -77,9 +110,33 @@ ssize_t send(int socket, const void *data, size_t size, int flags)
         sockets[learning - 1] = socket;
     learning = 0;
     node = sessions.work && !sessions.busy ? node_of(socket) : -1;
-    if (node >= 0 && sim_random_chance(&sessions.random, sessions.percent))
+    if (node < 0)
+        return send_data(socket, data, size, flags);
+    if (sim_random_chance(&sessions.random, sessions.percent))
         work(node, 0);
-    return (ssize_t)syscall(SYS_sendto, socket, data, size, flags, NULL, 0);
+    switch (sim_gone_next(node)) {
+    case SIM_GONE_AFTER:
+        (void)send_data(socket, data, size, flags);
+        return end(socket, node, 1);
+    case SIM_GONE_NOW:
+        return end(socket, node, 0);
+    case SIM_GONE_NOT:
+        break;
+    }
+    return send_data(socket, data, size, flags);
+}
+
+int connect(int socket, const struct sockaddr *address, socklen_t size)
+{
+    int node = sim_clock_node();
+
+    if (!sessions.busy && sim_gone_is(node)) {
+        errno = ECONNREFUSED;
+        return -1;
+    }
+    if (!sessions.busy && sim_gone_mend(node))
+        sockets[node] = socket;
+    return (int)syscall(SYS_connect, socket, address, size);
 }
 
 /* Some compilers believe that poll() only writes there. */

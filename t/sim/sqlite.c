@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "gone.h"
 
 #define OK       0
 #define IO_ERROR 10
@@ -33,13 +34,6 @@ static kept_t kept[SLOTS];
 
 /* The same, by statement; one that finds its place taken is not kept. */
 static kept_t *by_statement[SLOTS];
-
-static struct {
-    int node;
-    int left; /* statements to go; 0: never gone */
-    int after;
-    int gone;
-} process;
 
 static struct {
     int (*prepare)(sqlite3 *, const char *, int, sqlite3_stmt **,
@@ -77,27 +71,6 @@ void sim_sqlite_begin(void)
     *(void **)&real.clear = find(library, "sqlite3_clear_bindings");
     *(void **)&real.finalize = find(library, "sqlite3_finalize");
     *(void **)&real.close = find(library, "sqlite3_close");
-}
-
-void sim_sqlite_gone_at(int node, int number, int after)
-{
-    process.node = node;
-    process.left = number;
-    process.after = after;
-    process.gone = 0;
-}
-
-int sim_sqlite_is_gone(int node)
-{
-    return process.gone && process.node == node;
-}
-
-int sim_sqlite_gone_end(void)
-{
-    int gone = process.gone;
-
-    sim_sqlite_gone_at(0, 0, 0);
-    return gone;
 }
 
 static kept_t **place_of(const sqlite3_stmt *statement)
@@ -208,12 +181,14 @@ int sqlite3_close(sqlite3 *connection)
 int sqlite3_step(sqlite3_stmt *statement);
 int sqlite3_step(sqlite3_stmt *statement)
 {
-    if (process.node != sim_clock_node())
+    switch (sim_gone_next(sim_clock_node())) {
+    case SIM_GONE_NOT:
         return real.step(statement);
-    if (process.left && !--process.left) {
-        process.gone = 1;
-        if (process.after)
-            (void)real.step(statement);
+    case SIM_GONE_AFTER:
+        (void)real.step(statement);
+        return IO_ERROR;
+    case SIM_GONE_NOW:
+        break;
     }
-    return process.gone ? IO_ERROR : real.step(statement);
+    return IO_ERROR;
 }

@@ -10,7 +10,7 @@
 #include "base/gzip.h"
 #include "exchange/log.h"
 #include "exchange/serve.h"
-#include "sqlite.h"
+#include "gone.h"
 
 #define TRIES 3 /* with the database, as mod_communicator does */
 
@@ -83,7 +83,7 @@ static void log_text(void *baton, cm_log_e level, const char *text)
      * all is well again after a restore, the judge sees. */
     if (level <= CM_LOG_ERROR && is_fault(text) && !host->request->cut &&
         !host->request->late && !host->world->restored &&
-        !sim_sqlite_is_gone(host->request->callee))
+        !sim_gone_is(host->request->callee))
         sim_world_fail(host->world, "served", "%s: %s", name, text);
 }
 
@@ -225,10 +225,10 @@ static const cm_answer_t *serve_or_go(sim_wire_t *wire, apr_pool_t *pool)
     int gone = befalls(wire, SIM_MISHAP_GONE_CALLEE);
 
     if (gone)
-        sim_sqlite_gone_at(wire->callee, 1 + step->mishap_number / 2,
-                           step->mishap_number % 2);
+        sim_gone_begin(wire->callee, step->mishap_number,
+                       wire->world->nodes[wire->callee].database != SIM_SQLITE);
     answer = serve(wire->world, wire->request, pool);
-    if (gone && sim_sqlite_gone_end()) {
+    if (gone && sim_gone_end()) {
         wire->lost = "the server's process is gone";
         sim_world_reopen(wire->world, wire->callee);
         sim_clock_at(wire->caller);
@@ -241,7 +241,7 @@ static void carry(sim_wire_t *wire, apr_pool_t *pool)
     const cm_answer_t *answer;
 
     wire->is_served = 1;
-    if (sim_sqlite_is_gone(wire->caller)) {
+    if (sim_gone_is(wire->caller)) {
         wire->lost = "the caller's process is gone";
     }
     else if (befalls(wire, SIM_MISHAP_REQUEST)) {

@@ -511,6 +511,14 @@ static void go_on(void *baton, int node, int waits)
     }
 }
 
+/* A connection of NODE has ended. */
+static void wait_for_end(void *baton, int node)
+{
+    sim_world_t *world = baton;
+
+    sim_node_wait(&world->nodes[node]);
+}
+
 void sim_world_run(sim_world_t *world)
 {
     const sim_step_t *step;
@@ -520,7 +528,7 @@ void sim_world_run(sim_world_t *world)
     make_nodes(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     apr_pool_create(&world->step_pool, world->pool);
-    sim_session_begin(world->history->seed, go_on, world);
+    sim_session_begin(world->history->seed, go_on, wait_for_end, world);
     while ((step = next_step(world)) && !world->failure) {
         world->next++;
         apr_pool_clear(world->step_pool);
