@@ -180,6 +180,27 @@ unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/, '  ends i
 is($database->value('select count(*) from communicator_problems'), 0,
     '  and nothing is kept');
 $server->log_has_only(qr/CM0009/);
+
+# A request that is served behind later ones is no restored database.
+
+my $message = '[{"id":9,"body":"{\\"post\\":{\\"title\\":\\"u\\"}}",'
+  . '"origin":"central","original_id":"2","model":"post",'
+  . '"action":"create","clock":6,"base":0}]';
+is($push->($message, 'after=8&last=9', 'communicator-newest' => 9,
+    'communicator-clock' => in_seconds(-10)), 202, 'a batch');
+is($push->('[]', 'after=8', 'communicator-newest' => 8,
+    'communicator-clock' => in_seconds(-11)), 503,
+    'a request that was sent before it is refused');
+unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/,
+    '  but is no problem');
+$server->log_has_only(qr/CM0010.*a late request: 'central' has sent others/);
+is($push->('[]', 'after=8', 'communicator-newest' => 8,
+    'communicator-clock' => in_seconds(-9)), 409,
+    'a later one that knows of fewer messages');
+like(fresh('format=nagios')->{content}, qr/CRITICAL.*cannot receive messages/,
+    '  is from a database that was restored');
+is($push->('[]', 'after=9', 'communicator-newest' => 9), 202, 'which goes on');
+$server->log_has_only(qr/CM0009/);
 $database->run('delete from outbound_messages; delete from inbound_messages');
 
 # Trouble: silence, queues, parked messages, conflicts.

@@ -33,6 +33,8 @@ typedef struct cm_apply_t {
     int strict;         /* check after each chunk what the database checks at
                            the end of the transaction */
     const cm_error_t *refusal; /* nothing is applied, all get this error */
+    apr_int64_t lost; /* up to this number the peer has lost its messages: what
+                         they change is sent back to it */
     /* set by cm_apply_run(): */
     int created; /* number of new records */
     /* set by cm_apply_finish(): */

@@ -1,6 +1,7 @@
 /* What this node sends because of the messages that it applied. A hub forwards
- * them to its other peers. Where conflict=NODE or a person let an older value
- * win, that value is published again to all. */
+ * them to its other peers, and what a peer has lost goes back to it. Where
+ * conflict=NODE or a person let an older value win, that value is published
+ * again to all. */
 #include "apply/internal.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "store/dialect.h"
 #include "record/keys.h"
 #include "outbox/aliases.h"
 #include "outbox/append.h"
@@ -30,10 +32,17 @@ static void rename_references(cm_run_t *run, cm_message_t *message)
     }
 }
 
+/* Return whether the peer that has sent the message of TASK has lost it. */
+static int is_lost(const cm_run_t *run, const cm_task_t *task)
+{
+    return task->message->id <= run->apply.lost;
+}
+
 static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         apr_int64_t seq, apr_pool_t *pool)
 {
     cm_message_t *message = task->message;
+    const char *here = run->node->settings->name;
     const cm_entry_t *entry = task->record->entry;
 
     if (message->from_gem)
@@ -50,21 +59,23 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                             .base = cm_message_write_base(message, pool),
                             .refs = cm_message_write_refs(message, pool),
                             .identity = entry->identity,
-                            .source = run->peer,
+                            .source = is_lost(run, task) ? here : run->peer,
                         });
 }
 
-/* Queue the messages that have changed records; *SEQ is the last number. */
+/* Queue the messages that have changed records, and that somebody lacks; *SEQ
+ * is the last number. */
 static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
+    const int is_hub = run->node->settings->peers->nelts > 1;
     cm_bulk_t *list = cm_append_create(scratch_pool);
     int i;
 
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (task->done && task->changed)
+        if (task->done && task->changed && (is_hub || is_lost(run, task)))
             add_forward(run, list, task, ++*seq, scratch_pool);
     }
     return cm_append_write(NULL, run->node, list, scratch_pool);
@@ -73,13 +84,16 @@ static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
 cm_error_t *cm_forward_messages(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     const int is_hub = run->node->settings->peers->nelts > 1;
+    /* the tasks are in the order of their messages */
+    const int lost =
+        run->tasks->nelts && is_lost(run, CM_NTH(run->tasks, 0, cm_task_t));
     apr_int64_t seq, before;
 
-    if (!is_hub && !run->burials->nelts)
+    if (!is_hub && !lost && !run->burials->nelts)
         return NULL;
     CM_TRY(cm_node_lock(&seq, run->node, scratch_pool));
     before = seq;
-    if (is_hub)
+    if (is_hub || lost)
         CM_TRY(forward(&seq, run, scratch_pool));
     CM_TRY(cm_aliases_bury(&seq, run->node, run->burials, scratch_pool));
     return seq > before ? cm_node_set_last_seq(run->node, seq, scratch_pool)
@@ -195,16 +209,40 @@ static apr_hash_t *records_here(const cm_run_t *run, apr_pool_t *pool)
     return records;
 }
 
+/* Return the records that this run has inserted with keys that others can use,
+ * too; none where nobody else writes now. */
+static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
+{
+    apr_hash_t *keys = apr_hash_make(pool);
+    int i;
+
+    if (cm_dialect_of_store(run->node->store)->one_writer)
+        return keys;
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const cm_model_t *model = record->table->model;
+
+        if (!record->row->raw && record->here && record->here->exists &&
+            (model->shared_keys || !record->table->key_generated))
+            apr_hash_set(
+                keys,
+                cm_overtaken_key(model->name, record->here->local_id, pool),
+                APR_HASH_KEY_STRING, model->name);
+    }
+    return keys;
+}
+
 cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
 {
+    apr_hash_t *created = keys_brought(run, scratch_pool);
     apr_array_header_t *updates;
     int i;
 
-    if (!has_consequences(run))
+    if (!has_consequences(run) && !apr_hash_count(created))
         return NULL;
     CM_TRY(cm_overtaken_delete(&updates, run->node, run->graves,
-                               records_here(run, scratch_pool), run->pool,
-                               scratch_pool));
+                               records_here(run, scratch_pool), created,
+                               run->pool, scratch_pool));
     for (i = 0; i < updates->nelts; i++) {
         const cm_overtaken_t *update =
             &APR_ARRAY_IDX(updates, i, cm_overtaken_t);

@@ -18,6 +18,10 @@
 /* Times are written no more often than this: each takes a transaction. */
 #define CONTACT_INTERVAL apr_time_from_sec(10)
 
+/* No server or proxy holds a request for so long: if it seems to be older, a
+ * clock has been changed. */
+#define LATE_AT_MOST apr_time_from_sec(3600)
+
 /* Write into PEER what this request says; return whether that is worth a
  * transaction. */
 static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
@@ -104,6 +108,28 @@ static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
     return NULL;
 }
 
+/* Return whether the request was sent before the last one of PEER that was
+ * served. Then what it says about the peer's history is out of date. */
+static int is_late(const cm_exchange_t *exchange, const cm_peer_t *peer)
+{
+    const apr_int64_t said = exchange->said.clock;
+    apr_int64_t last = peer->last_push_at > peer->last_pull_at
+                           ? peer->last_push_at
+                           : peer->last_pull_at;
+
+    last += peer->clock_offset;
+    return said > 0 && said < last && last - said < LATE_AT_MOST;
+}
+
+/* Nobody waits for the answer any more, and nothing is wrong with the peer. */
+static cm_error_t *refuse_late(const cm_error_t *why, const cm_peer_t *peer,
+                               apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_LOCKED,
+                   "a late request: '%s' has sent others since (%s)",
+                   peer->name, cm_error_text(why, pool));
+}
+
 cm_error_t *cm_contact_read(cm_exchange_t *exchange)
 {
     apr_pool_t *pool = exchange->pool;
@@ -115,6 +141,8 @@ cm_error_t *cm_contact_read(cm_exchange_t *exchange)
     err = exchange->gem ? check_dialect(exchange, peer, pool)
                         : cm_epoch_check(&exchange->said.claim, exchange->node,
                                          &peer, pool, pool);
+    if (err && err->code == CM_EPOCH && is_late(exchange, peer))
+        err = refuse_late(err, peer, pool);
     exchange->known = peer;
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
     return err;

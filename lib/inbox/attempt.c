@@ -29,6 +29,7 @@ cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
     apply->isolate_schema = attempt->mode.isolate_schema;
     apply->strict = attempt->mode.strict;
     apply->refusal = attempt->mode.refusal;
+    apply->lost = attempt->lost;
     return apply;
 }
 

@@ -150,6 +150,16 @@ static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* Note when a peer that calls has sent BATCH, by its clock: what it sent before
+ * and what comes after this is late. */
+static void note_contact(cm_peer_t *peer, const cm_batch_t *batch)
+{
+    if (batch->clock <= 0)
+        return;
+    peer->last_push_at = cm_clock_now();
+    peer->clock_offset = batch->clock - peer->last_push_at;
+}
+
 static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
@@ -157,6 +167,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     int created = 0;
 
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
+    attempt->lost = peer->lost;
     CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
@@ -169,6 +180,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     peer->received = attempt->receipt->received = fresh->received;
     peer->held = fresh->held;
     peer->received_clock = fresh->held_clock;
+    note_contact(peer, attempt->batch);
     return cm_peer_save(attempt->node, peer, scratch_pool);
 }
 

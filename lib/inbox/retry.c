@@ -81,11 +81,13 @@ static void decide(const cm_apply_t *apply, cm_decision_e decision)
 /* Retry a page of parked messages. */
 static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
-    cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
+    cm_apply_t *apply;
     cm_peer_t *peer;
 
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
+    attempt->lost = peer->lost;
     attempt->receipt->received = peer->received;
+    apply = cm_attempt_begin(attempt, attempt->pool);
     attempt->page.most = attempt->mode.most;
     if (attempt->ids)
         CM_TRY(cm_inbox_rows_add_ids(apply, &attempt->page, attempt->ids,

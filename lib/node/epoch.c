@@ -277,6 +277,7 @@ cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
         peer->epoch = NULL;
         peer->held = peer->received_clock = 0;
         peer->confirmed = peer->confirmed_id = 0;
+        peer->lost = peer->received;
         err = cm_peer_save(node, peer, scratch_pool);
     }
     CM_TRY_FOR(cm_transaction_end(node->store, err, scratch_pool), scratch_pool,

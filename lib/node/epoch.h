@@ -43,7 +43,9 @@ cm_error_t *cm_epoch_renew(cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Forget the epoch of the peer NAME and what proves its history: whatever it
- * sends next is accepted, and all that is in the outbox is sent to it again. */
+ * sends next is accepted, and all that is in the outbox is sent to it again.
+ * What is parked of it belongs to a history that it has lost: when that is
+ * applied, it is sent back to it. */
 cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -20,7 +20,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
         result_pool,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
         " sent, has_received, last_push_at, last_pull_at, clock_offset, held,"
-        " (SELECT count(*) FROM communicator_problems WHERE subject = name)"
+        " lost, (SELECT count(*) FROM communicator_problems WHERE subject = "
+        "name)"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_dialect_of_store(node->store)->for_update : "", NULL);
     CM_TRY_FOR(
@@ -42,7 +43,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->last_pull_at = cm_cell_number(rows, 0, 8);
     read->clock_offset = cm_cell_number(rows, 0, 9);
     read->held = cm_cell_number(rows, 0, 10);
-    read->problems = (int)cm_cell_number(rows, 0, 11);
+    read->lost = cm_cell_number(rows, 0, 11);
+    read->problems = (int)cm_cell_number(rows, 0, 12);
     /* earlier versions accepted any number */
     if (read->received > CM_CLOCK_MAX)
         read->received = CM_CLOCK_MAX;
@@ -101,6 +103,7 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
         cm_datum_number(peer->last_pull_at, scratch_pool),
         cm_datum_number(peer->clock_offset, scratch_pool),
         cm_datum_number(peer->held, scratch_pool),
+        cm_datum_number(peer->lost, scratch_pool),
         cm_datum_text(peer->name),
     };
 
@@ -110,7 +113,8 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
             "UPDATE communicator_peers SET epoch = %s, confirmed = %s,"
             " confirmed_id = %s, received = %s, received_clock = %s,"
             " sent = %s, has_received = %s, last_push_at = %s,"
-            " last_pull_at = %s, clock_offset = %s, held = %s"
+            " last_pull_at = %s, clock_offset = %s, held = %s,"
+            " lost = %s"
             " WHERE name = %s",
             arguments, sizeof(arguments) / sizeof(*arguments), scratch_pool),
         scratch_pool, "cannot write the cursors of peer '%s'", peer->name);

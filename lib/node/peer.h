@@ -18,6 +18,8 @@ typedef struct cm_peer_t {
     apr_int64_t clock_offset;               /* its clock - ours, microseconds */
     apr_int64_t held; /* the last of its messages here: with its clock it
                          proves the history; 0: none */
+    apr_int64_t lost; /* up to this seq its messages are of a history that its
+                         database has lost; 0: none */
     int problems;     /* kept of it (problem.h); read only */
 } cm_peer_t;
 

@@ -16,6 +16,9 @@
 typedef struct search_t {
     apr_hash_t *gone;            /* key -> "" */
     apr_hash_t *written;         /* key -> the caller's pointer */
+    apr_hash_t *created;         /* key -> the name of the model */
+    const char *reused;          /* the model of a created one that others had;
+                                    NULL: none */
     cm_bulk_t *overtaken;        /* ids */
     apr_array_header_t *updates; /* cm_overtaken_t */
     apr_hash_t *listed;          /* key and columns of what is in UPDATES */
@@ -77,7 +80,12 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
         else
             cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
     }
-    else if (record && !strcmp(action, "update")) {
+    else if (strcmp(action, "update")) {
+        if (!search->reused)
+            search->reused =
+                apr_hash_get(search->created, key, APR_HASH_KEY_STRING);
+    }
+    else if (record) {
         cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
         list_update(search, record, key, cm_cell_text(rows, row, 4));
     }
@@ -120,13 +128,15 @@ static cm_error_t *find(search_t *search, cm_node_t *node, apr_pool_t *pool)
 
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
-                                apr_hash_t *written, apr_pool_t *result_pool,
+                                apr_hash_t *written, apr_hash_t *created,
+                                apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"id", "bigint"}};
     search_t search = {
         .gone = keys_of(graves, scratch_pool),
         .written = written,
+        .created = created,
         .overtaken =
             cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
         .updates = apr_array_make(result_pool, 0, sizeof(cm_overtaken_t)),
@@ -137,6 +147,11 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
     *updates = search.updates;
     CM_TRY_FOR(find(&search, node, scratch_pool), scratch_pool,
                "cannot read what was captured while messages were applied");
+    if (search.reused)
+        return CM_FAIL(scratch_pool, CM_BUSY,
+                       "the application inserted and deleted a record of model "
+                       "'%s' while a message brought one with the same key",
+                       search.reused);
     if (!cm_bulk_rows(search.overtaken))
         return NULL;
     CM_TRY_FOR(

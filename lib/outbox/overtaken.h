@@ -7,7 +7,11 @@
  *   mapping no longer has the local id, so the record would come back as a new
  *   one;
  * - of a row that is updated: they hold the values from before, which would get
- *   the clocks of the values that the messages have brought. */
+ *   the clocks of the values that the messages have brought.
+ *
+ * The same is true of a key that a message has brought: the application may
+ * have inserted and deleted it after the stamp, while the message's row waited
+ * for it. */
 #ifndef CM_OUTBOX_OVERTAKEN_H
 #define CM_OUTBOX_OVERTAKEN_H
 
@@ -19,7 +23,7 @@ typedef struct cm_overtaken_t {
     const char *changed; /* the names of the columns, as captured */
 } cm_overtaken_t;
 
-/* Return the key of a record in WRITTEN. */
+/* Return the key of a record in WRITTEN or CREATED. */
 const char *cm_overtaken_key(const char *model, const char *local_id,
                              apr_pool_t *pool);
 
@@ -27,10 +31,13 @@ const char *cm_overtaken_key(const char *model, const char *local_id,
  * committed before: all changes of the records GRAVES (cm_grave_t), except of a
  * row that the application has put back under the same id; and updates of
  * the records WRITTEN (key -> any pointer), which *UPDATES lists
- * (cm_overtaken_t), those of the same columns once. */
+ * (cm_overtaken_t), those of the same columns once. Fails with CM_BUSY if one
+ * of CREATED (key -> the name of its model), rows that messages have inserted,
+ * was inserted or deleted by others since the stamp: repeat the transaction. */
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
-                                apr_hash_t *written, apr_pool_t *result_pool,
+                                apr_hash_t *written, apr_hash_t *created,
+                                apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

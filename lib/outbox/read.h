@@ -50,6 +50,7 @@ typedef struct cm_batch_t {
     int more;                     /* there is more to read */
     int held_back; /* messages left out: not for this peer, or unreadable */
     const char *held_reason; /* why the first of them was, or NULL */
+    apr_int64_t clock;       /* a peer that called: its own; else 0 */
 } cm_batch_t;
 
 /* Read messages for READING->peer that are stamped. Bodies are canonical. What

@@ -54,6 +54,8 @@ struct cm_dialect_t {
     int keeps_variables; /* a rollback leaves SET_APPLYING in force */
     int truncate_fires;  /* TRUNCATE fires a trigger */
     int truncate_hidden; /* TRUNCATE exists, but fires no trigger */
+    int one_writer;      /* only one transaction can write: others try again
+                            until it ends */
     int replace_hidden;  /* INSERT OR REPLACE deletes, but fires no trigger */
     int cascades_hidden; /* foreign keys delete, but fire no trigger */
 

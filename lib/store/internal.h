@@ -54,8 +54,6 @@ typedef struct cm_dialect_ops_t {
 
     /* Transactions: */
     const char *begin;
-    int one_writer; /* only one transaction can write: others try again until it
-                       ends */
     int ends_by_itself; /* a failed statement may have rolled back already */
 
     /* The driver: */

@@ -71,7 +71,7 @@ int cm_statement_is_locked(const cm_store_t *store, int rc)
     const char *text;
     int number;
 
-    if (!rc || !ops->one_writer)
+    if (!rc || !store->dialect->one_writer)
         return 0;
     number = cm_native_number(store, ops->error_number);
     text = apr_dbd_error(store->driver, store->handle, rc);

@@ -27,7 +27,7 @@ static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
 {
     struct timespec until;
 
-    if (!store->dialect->ops->one_writer)
+    if (!store->dialect->one_writer)
         return NULL;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += CM_BUSY_SECONDS;
@@ -118,7 +118,7 @@ static cm_error_t *commit(cm_store_t *store, apr_pool_t *pool)
         cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
     cm_error_t *err = cm_statement_command(store, "COMMIT", pool);
 
-    while (err && err->code == CM_BUSY && store->dialect->ops->one_writer &&
+    while (err && err->code == CM_BUSY && store->dialect->one_writer &&
            cm_clock_now() < deadline) {
         cm_clock_sleep(CM_BUSY_PAUSE);
         err = cm_statement_command(store, "COMMIT", pool);

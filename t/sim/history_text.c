@@ -68,15 +68,8 @@ static const char *row(const sim_schema_t *schema, const sim_step_t *step,
     return apr_pstrcat(pool, text, ")", NULL);
 }
 
-/* Return whether rows of TABLE are called by COLUMN, so that no UPDATE may
- * touch it. */
-static int is_name(const sim_table_t *table, int column)
-{
-    return !sim_schema_is_shared(table) &&
-           column == (table->match < 0 ? SIM_CELL_TAG : table->match);
-}
-
-/* What is there already gets the new values, and stays the same record. */
+/* What is there already gets the new values, but not the tag, nor that of
+ * match=: it stays the same record. */
 static const char *on_conflict(const sim_schema_t *schema,
                                const sim_step_t *step, apr_pool_t *pool)
 {
@@ -88,8 +81,8 @@ static const char *on_conflict(const sim_schema_t *schema,
         const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
         const char *name = column_name(table, cell->column);
 
-        if (is_there(schema, step, cell) && cell->column != SIM_CELL_KEY &&
-            !is_name(table, cell->column))
+        if (is_there(schema, step, cell) && cell->column >= 0 &&
+            cell->column != table->match)
             sql = apr_pstrcat(pool, sql, count++ ? ", " : "", name,
                               " = excluded.", name, NULL);
     }

@@ -38,16 +38,12 @@ static int peer_of(const sim_link_t *link, int number)
                                     : -1;
 }
 
-/* Begin a new history at node NUMBER. What its peers have parked of the old one
- * is applied first, as far as it can be: later it is not sent back to NUMBER,
- * which has lost it. */
+/* Begin a new history at node NUMBER. */
 static cm_error_t *renew(sim_world_t *world, int number, apr_pool_t *pool)
 {
     sim_node_t *node = &world->nodes[number];
     int i, peer;
 
-    for (i = 0; i < world->schema->nodes; i++)
-        sim_exchange_retry(world, i);
     sim_clock_at(number);
     /* If that is refused, too, the next time with yet another epoch. */
     if (!(world->renewed >> number & 1))

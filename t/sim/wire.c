@@ -79,11 +79,12 @@ static void log_text(void *baton, cm_log_e level, const char *text)
 
     if (host->world->verbose)
         printf("#     %s: %s\n", name, text);
-    /* A late request may look as if its sender had been restored. Whether
-     * all is well again after a restore, the judge sees. */
+    /* A late request looks as if its sender had been restored, if no clock
+     * tells that it is late. Whether all is well again after a restore, the
+     * judge sees. */
     if (level <= CM_LOG_ERROR && is_fault(text) && !host->request->cut &&
-        !host->request->late && !host->world->restored &&
-        !sim_gone_is(host->request->callee))
+        !(host->request->late && host->world->jumped) &&
+        !host->world->restored && !sim_gone_is(host->request->callee))
         sim_world_fail(host->world, "served", "%s: %s", name, text);
 }
 

@@ -305,6 +305,7 @@ static void other(sim_world_t *world, const sim_step_t *step)
 
     sim_clock_at(step->node);
     if (step->kind == SIM_CLOCK) {
+        world->jumped = 1;
         sim_clock_set(step->node, step->number);
         sim_node_skew(node, step->number);
         return;

@@ -4,6 +4,7 @@
 #include <apr_general.h>
 
 #include "base/clock.h"
+#include "node/epoch.h"
 #include "operate/health.h"
 
 /* COUNT new authors from message ID on; each BAD-th has no name. */
@@ -389,6 +390,48 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
         "0", "  without a conflict");
 }
 
+/* Apply the parked message ID of the peer now. */
+static void apply_now(cm_node_t *node, apr_int64_t id, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+
+    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
+    database_must(cm_inbox_retry_decided(&receipt, node, "there", ids,
+                                         CM_DECIDE_THEIRS, pool));
+    is_int(receipt->applied, 1, "  message %d is applied later", (int)id);
+}
+
+/* The peer was restored: it does not know any more what is parked here. */
+static void test_lost(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    const cm_message_t *message;
+    cm_batch_t *batch;
+
+    is_int(try_take(node, 0, ahead(1, 1, 72, "one", "", pool), pool) +
+               try_take(node, 1, ahead(2, 2, 72, "two", "", pool), pool),
+           0, "%s: two messages are parked", database_of(store));
+    apply_now(node, 1, pool);
+    is_int(inbox_outgoing(node, "there", pool)->messages->nelts, 0,
+           "  what comes from a peer is not sent back to it");
+    database_must(cm_epoch_accept(node, "there", pool));
+    apply_now(node, 2, pool);
+    batch = inbox_outgoing(node, "there", pool);
+    is_int(batch->messages->nelts, 1, "  unless it has lost it");
+    message = batch->messages->nelts
+                  ? APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)
+                  : NULL;
+    is_str(message ? message->identity.original_id : NULL, "2",
+           "    under its own identity");
+    ok(message && message->clocks.clock > cm_clock_now(),
+       "    and with its own clock");
+    is_int(try_take(node, 2, ahead(3, 3, 0, "three", "", pool), pool), 1,
+           "  what it sends from now on");
+    is_int(inbox_outgoing(node, "there", pool)->messages->nelts, 1,
+           "    is not sent back either");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -402,6 +445,7 @@ int main(void)
     database_each("TRUNCATE", test_truncated);
     database_each("clocks ahead", test_ahead);
     database_each("many changes", test_many);
+    database_each("a lost history", test_lost);
     apr_terminate();
     return done_testing();
 }

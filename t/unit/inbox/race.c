@@ -16,9 +16,10 @@ static void *APR_THREAD_FUNC application(apr_thread_t *thread, void *baton)
     return NULL;
 }
 
-/* Let a message come while the application's transaction with SQL is open. */
-static int take_beside(cm_node_t *node, const char *sql, const char *message,
-                       apr_pool_t *pool)
+/* Let a message come while the application's transaction with SQL, and THEN
+ * (NULL: nothing more), is open. */
+static int take_beside(cm_node_t *node, const char *sql, const char *then,
+                       const char *message, apr_pool_t *pool)
 {
     cm_store_t *other = database_again(pool);
     apr_thread_t *thread;
@@ -27,6 +28,8 @@ static int take_beside(cm_node_t *node, const char *sql, const char *message,
 
     database_run(other, "BEGIN");
     database_run(other, sql);
+    if (then)
+        database_run(other, then);
     apr_thread_create(&thread, NULL, application, other, pool);
     applied = inbox_take(node, 1, message, pool);
     apr_thread_join(&status, thread);
@@ -51,7 +54,7 @@ static void test_change(cm_store_t *store, apr_pool_t *pool)
     if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     node = begin(store, pool);
-    is_int(take_beside(node, "UPDATE posts SET title = 'here'",
+    is_int(take_beside(node, "UPDATE posts SET title = 'here'", NULL,
                        "[" MESSAGE(2, "post", 7, "update", 2000,
                                    TEXT("title", "there"), BASE(1000)) "]",
                        pool),
@@ -73,7 +76,7 @@ static void test_delete(cm_store_t *store, apr_pool_t *pool)
     if (cm_dialect_of_store(store)->database == CM_SQLITE3)
         return;
     node = begin(store, pool);
-    is_int(take_beside(node, "DELETE FROM posts",
+    is_int(take_beside(node, "DELETE FROM posts", NULL,
                        "[" MESSAGE(2, "post", 7, "update", 9000000000000000,
                                    TEXT("title", "there"), BASE(1000)) "]",
                        pool),
@@ -83,11 +86,38 @@ static void test_delete(cm_store_t *store, apr_pool_t *pool)
            "  it stays deleted");
 }
 
+/* A key that the application has used and given up, while the message with the
+ * same key waited for it: a delete is final, here as there. */
+static void test_key(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin(store, pool);
+    is_int(take_beside(node, "INSERT INTO tags (name) VALUES ('k')",
+                       "DELETE FROM tags",
+                       "[{\"id\":2,\"origin\":\"*\",\"original_id\":\"k\","
+                       "\"action\":\"create\",\"clock\":2000,\"body\":"
+                       "\"{\\\"tag\\\":{\\\"name\\\":\\\"k\\\"}}\"}]",
+                       pool),
+           1, "%s: a shared key is used and given up meanwhile",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM tags", pool), "0",
+           "  its record is deleted, here as there");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages"
+                       " WHERE seq IS NOT NULL AND action = 'delete'",
+                       pool),
+           "1", "  and that is sent");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("a change", test_change);
     database_each("a delete", test_delete);
+    database_each("a key", test_key);
     apr_terminate();
     return done_testing();
 }
