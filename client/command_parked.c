@@ -283,9 +283,9 @@ static void report(sync_client_t *client, const char *peer,
                          receipt->parked->nelts - MOST_TOLD);
 }
 
-/* Publish the records of the messages SEQS (apr_int64_t) that are withheld from
- * PEER. NAMED by a person, each must be withheld; else one that cannot be sent
- * does not keep the others back. */
+/* Queue the messages SEQS (apr_int64_t) again that are withheld from PEER.
+ * NAMED by a person, each must be withheld; else one that cannot be sent does
+ * not keep the others back. */
 static cm_error_t *send_withheld(sync_client_t *client, const char *peer,
                                  const apr_array_header_t *seqs, int named)
 {
@@ -321,7 +321,7 @@ static cm_error_t *send_withheld(sync_client_t *client, const char *peer,
     sync_output_add_number(json, "published", published);
     sync_output_result(client->output, json,
                        "%s: %" APR_INT64_T_FMT
-                       " records are published again: the next run sends them",
+                       " messages are queued again: the next run sends them",
                        peer, published);
     return NULL;
 }

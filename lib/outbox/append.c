@@ -55,6 +55,24 @@ cm_error_t *cm_append_write(apr_int64_t *count, cm_node_t *node,
                           scratch_pool);
 }
 
+#define COPIED                                                                 \
+    "model, local_record_id, action, body, changed, clock, clocks, base, "     \
+    "refs,"                                                                    \
+    " origin, original_id, source"
+
+cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
+                           apr_pool_t *scratch_pool)
+{
+    return cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(scratch_pool,
+                     "INSERT INTO outbound_messages (seq, " COPIED ") SELECT"
+                     " %" APR_INT64_T_FMT ", " COPIED
+                     " FROM outbound_messages WHERE seq = %" APR_INT64_T_FMT,
+                     copy, seq),
+        NULL, 0, scratch_pool);
+}
+
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
                                  apr_int64_t after, apr_int64_t last,
                                  apr_pool_t *scratch_pool)

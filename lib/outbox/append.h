@@ -37,6 +37,11 @@ cm_error_t *cm_append_write(apr_int64_t *count, cm_node_t *node,
                             const cm_bulk_t *list,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Insert message SEQ once more, as it is, under the number COPY, in the open
+ * transaction. */
+cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Insert the deletes of all tombstones of MODEL whose mapping has an id above
  * AFTER and up to LAST, in the open transaction. */
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "node/conflict.h"
 #include "node/peer.h"
+#include "outbox/append.h"
 #include "outbox/publish.h"
 
 #define FMT          "%" APR_INT64_T_FMT
@@ -20,6 +21,12 @@
     "(source IS NULL OR source <> %%s) AND NOT EXISTS (SELECT 1 FROM"          \
     " communicator_withheld AS w WHERE w.peer = %%s"                           \
     " AND w.seq = outbound_messages.seq)"
+
+/* Whether message "n" holds all that an older one, "o", says of its record.
+ * What is forwarded is the state at the peer that it came from, not the one
+ * here. */
+#define REPLACES                                                               \
+    "(n.source IS NULL OR n.source = o.source OR n.action = 'delete')"
 
 static const char *const refusers[] = {"peer", "proxy", "here"};
 
@@ -89,13 +96,13 @@ static cm_error_t *end_older(cm_node_t *node, const char *peer,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
-                     "SELECT DISTINCT o.seq FROM communicator_withheld AS n"
-                     " JOIN communicator_withheld AS o"
-                     " ON o.original_id = n.original_id AND o.origin = n.origin"
-                     " AND o.model = n.model AND o.peer = n.peer"
-                     " AND o.seq < n.seq"
-                     " WHERE n.peer = %%s AND n.seq IN (%s)"
-                     " AND o.ended_at = 0",
+                     "SELECT DISTINCT w.seq FROM outbound_messages AS n"
+                     " JOIN communicator_withheld AS w"
+                     " ON w.original_id = n.original_id AND w.origin = n.origin"
+                     " AND w.model = n.model AND w.seq < n.seq"
+                     " LEFT JOIN outbound_messages AS o ON o.seq = w.seq"
+                     " WHERE w.peer = %%s AND n.seq IN (%s)"
+                     " AND w.ended_at = 0 AND " REPLACES,
                      list),
         &argument, 1, pool));
     return end_them(node, peer, rows, pool);
@@ -328,6 +335,63 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
     return NULL;
 }
 
+/* Return an SQL expression: the type of the records of w.model where it has
+ * match=, else NULL. Where no model has, NULL. */
+static const char *matched_type(const cm_node_t *node, apr_array_header_t *args,
+                                apr_pool_t *pool)
+{
+    const apr_array_header_t *models = node->settings->models;
+    const char *sql = NULL;
+    int i;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (!model->columns.match->nelts)
+            continue;
+        APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(model->name);
+        APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(model->type);
+        sql = apr_pstrcat(pool, sql ? sql : "CASE w.model", " WHEN %s THEN %s",
+                          NULL);
+    }
+    return sql ? apr_pstrcat(pool, sql, " END", NULL) : NULL;
+}
+
+/* End the withheld messages of records that have got another identity since
+ * (match=), and were sent under that. */
+static cm_error_t *end_renamed(cm_node_t *node, const char *peer,
+                               apr_int64_t after, apr_int64_t last,
+                               apr_pool_t *pool)
+{
+    apr_array_header_t *args = apr_array_make(pool, 8, sizeof(cm_datum_t));
+    const char *type = matched_type(node, args, pool);
+    cm_rows_t *rows;
+
+    if (!type)
+        return NULL;
+    APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(peer);
+    APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(peer);
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT DISTINCT w.seq FROM communicator_withheld AS w"
+                     " JOIN communicator_mappings AS a"
+                     " ON a.original_id = w.original_id AND a.origin = w.origin"
+                     " AND a.local_record_type = %s"
+                     " JOIN communicator_mappings AS m ON m.id = a.same_as"
+                     " JOIN outbound_messages AS n"
+                     " ON n.original_id = m.original_id AND n.origin = m.origin"
+                     " AND n.model = w.model AND n.seq > w.seq"
+                     " LEFT JOIN outbound_messages AS o ON o.seq = w.seq"
+                     " WHERE n.seq > " FMT " AND n.seq <= " FMT
+                     " AND (n.source IS NULL OR n.source <> %%s)"
+                     " AND w.peer = %%s AND w.ended_at = 0"
+                     " AND " REPLACES,
+                     type, after, last),
+        (const cm_datum_t *)args->elts, args->nelts, pool));
+    return end_them(node, peer, rows, pool);
+}
+
 cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                                      apr_int64_t after, apr_int64_t last,
                                      apr_pool_t *scratch_pool)
@@ -350,14 +414,16 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                      " JOIN communicator_withheld AS w"
                      " ON w.original_id = n.original_id AND w.origin = n.origin"
                      " AND w.model = n.model AND w.seq < n.seq"
+                     " LEFT JOIN outbound_messages AS o ON o.seq = w.seq"
                      " WHERE n.seq > " FMT " AND n.seq <= " FMT
                      " AND (n.source IS NULL OR n.source <> %%s)"
-                     " AND w.peer = %%s AND w.ended_at = 0"
+                     " AND w.peer = %%s AND w.ended_at = 0 AND " REPLACES
                      " AND NOT EXISTS (SELECT 1 FROM communicator_withheld AS x"
                      " WHERE x.peer = w.peer AND x.seq = n.seq)",
                      after, last),
         arguments, 2, scratch_pool));
-    return end_them(node, peer, rows, scratch_pool);
+    CM_TRY(end_them(node, peer, rows, scratch_pool));
+    return end_renamed(node, peer, after, last, scratch_pool);
 }
 
 cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
@@ -379,10 +445,68 @@ cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
     return NULL;
 }
 
-/* Publish the record that ROWS names. */
-static cm_error_t *publish_again(apr_int64_t *published, cm_node_t *node,
-                                 const cm_rows_t *rows, apr_pool_t *pool)
+/* What is to be sent again. */
+typedef struct again_t {
+    cm_node_t *node;
+    const char *peer;
+    apr_int64_t seq;
+    const cm_model_t *model;
+} again_t;
+
+/* Set *IS if nothing has changed the record since: a message that came later
+ * must not be overtaken by an earlier one. */
+static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
+                             apr_pool_t *pool)
 {
+    const cm_datum_t type = cm_datum_text(again->model->type);
+
+    return cm_statement_number(
+        is, again->node->store,
+        apr_psprintf(pool,
+                     "SELECT 1 FROM outbound_messages AS o"
+                     " JOIN communicator_mappings AS m"
+                     " ON m.original_id = o.original_id AND m.origin = o.origin"
+                     " AND m.local_record_type = %%s AND m.clock = o.clock"
+                     " WHERE o.seq = " FMT " AND m.same_as IS NULL",
+                     again->seq),
+        &type, 1, pool);
+}
+
+static cm_error_t *copy_newest(apr_int64_t *sent, const again_t *again,
+                               apr_pool_t *pool)
+{
+    cm_node_t *node = again->node;
+    apr_int64_t last;
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, again->peer, 1, pool));
+    CM_TRY(cm_node_lock(&last, node, pool));
+    CM_TRY(is_newest(sent, again, pool));
+    if (!*sent)
+        return NULL;
+    CM_TRY(cm_append_copy(node, again->seq, last + 1, pool));
+    return cm_node_set_last_seq(node, last + 1, pool);
+}
+
+/* Send the message itself, if it is the newest of its record: it names the
+ * values that it replaces, so that the receiver sees conflicts. Other peers
+ * have had it, and would see conflicts with what they have changed since. */
+static cm_error_t *copy_again(apr_int64_t *sent, const again_t *again,
+                              apr_pool_t *pool)
+{
+    if (again->node->settings->peers->nelts > 1)
+        return NULL;
+    CM_TRY(cm_transaction_begin(again->node->store, pool));
+    return cm_transaction_end(again->node->store,
+                              copy_newest(sent, again, pool), pool);
+}
+
+/* Send the message that ROWS names again, or publish its record. What cannot be
+ * read here would be refused again. */
+static cm_error_t *send_again(apr_int64_t *published, again_t *again,
+                              const cm_rows_t *rows, apr_pool_t *pool)
+{
+    cm_node_t *node = again->node;
     const char *name = cm_cell_text(rows, 0, 0);
     const cm_identity_t identity = {cm_cell_text(rows, 0, 1),
                                     cm_cell_text(rows, 0, 2)};
@@ -393,6 +517,11 @@ static cm_error_t *publish_again(apr_int64_t *published, cm_node_t *node,
     if (!model)
         return CM_FAIL(pool, CM_USAGE, "model '%s' is not configured here",
                        name ? name : "?");
+    again->model = model;
+    if (refuser_of(cm_cell_text(rows, 0, 3)) != CM_REFUSER_HERE)
+        CM_TRY(copy_again(published, again, pool));
+    if (*published)
+        return NULL;
     APR_ARRAY_PUSH(names, cm_identity_t) = identity;
     if (identity.origin && identity.original_id)
         CM_TRY(cm_publish_identities(published, node, model, names, pool));
@@ -409,17 +538,18 @@ cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer),
                                     cm_datum_number(seq, scratch_pool)};
+    again_t again = {node, peer, seq, NULL};
     cm_rows_t *rows;
 
     *published = 0;
     CM_TRY(cm_statement_select(&rows, node->store,
-                               "SELECT model, origin, original_id"
+                               "SELECT model, origin, original_id, refused_by"
                                " FROM communicator_withheld WHERE peer = %s"
                                " AND seq = %s AND ended_at = 0",
                                arguments, 2, scratch_pool));
     if (!rows->count)
         return NULL;
-    CM_TRY_FOR(publish_again(published, node, rows, scratch_pool), scratch_pool,
+    CM_TRY_FOR(send_again(published, &again, rows, scratch_pool), scratch_pool,
                "cannot send message " FMT " to '%s' again", seq, peer);
     return NULL;
 }

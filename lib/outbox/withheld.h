@@ -35,7 +35,8 @@ const char *cm_withheld_refuser_name(cm_refuser_e refuser);
 
 /* Withhold the messages SEQS (apr_int64_t) from PEER, for REASON. One that is
  * withheld already stays as it is. An older one of the same record ends: each
- * message carries the whole record. In a transaction of its own. */
+ * message carries the whole record, as it is here or at the peer that it came
+ * from. In a transaction of its own. */
 cm_error_t *cm_withheld_add(cm_node_t *node, const char *peer,
                             const apr_array_header_t *seqs,
                             cm_refuser_e refuser, const char *reason,
@@ -92,7 +93,8 @@ cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
                                apr_int64_t after,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Publish the record of message SEQ again: once that is sent, it replaces the
+/* Send message SEQ to PEER again, under a new number; if its record has changed
+ * since, or on a hub, publish that instead. Once that is sent, it replaces the
  * message. *PUBLISHED is 0 when it is not withheld from PEER. Fails with
  * CM_USAGE when the record cannot be published. */
 cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,

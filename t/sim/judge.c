@@ -44,9 +44,8 @@ static void judge_outbox(judge_t *judge, int number)
                        sim_schema_node_name(number));
 }
 
-/* Nothing is withheld in the end. A known limit: with match= a message of a
- * record that has another name now stays listed. With deletes=no a message of a
- * record that is gone waits for a person. */
+/* Nothing is withheld in the end. With deletes=no a message of a record that is
+ * gone waits for a person. */
 static void judge_withheld(judge_t *judge, int number)
 {
     apr_array_header_t *models = sim_node_select(
@@ -58,8 +57,7 @@ static void judge_withheld(judge_t *judge, int number)
     for (i = 0; i < models->nelts; i++) {
         table = (int)strtol(APR_ARRAY_IDX(models, i, const char **)[0] + 1,
                             NULL, 10);
-        if (judge->world->schema->tables[table].match < 0 &&
-            !judge->world->schema->tables[table].keeps)
+        if (!judge->world->schema->tables[table].keeps)
             sim_world_fail(judge->world, "withheld", "a message of m%d at %s",
                            table, sim_schema_node_name(number));
         APR_ARRAY_PUSH(judge->waiting, sim_waiting_t) =
@@ -296,14 +294,15 @@ static int is_kept(const judge_t *judge, const char *value)
     return 0;
 }
 
-/* Whether records of TABLE were sent again by publish, because the message
- * itself was withheld: that names no base, so that nobody sees a conflict. */
+/* Return whether a hub has withheld a message of TABLE: it sends the record
+ * again by publish, which names no base, so that nobody sees a conflict. */
 static int was_withheld(const judge_t *judge, int table)
 {
     int i;
 
     for (i = 0; i < judge->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(
+        if (judge->world->nodes[i].settings->peers->nelts > 1 &&
+            strcmp(sim_node_value(
                        &judge->world->nodes[i].sessions[0],
                        apr_psprintf(judge->pool,
                                     "SELECT count(*) FROM communicator_withheld"

@@ -104,6 +104,82 @@ static void test_discard(cm_store_t *store, apr_pool_t *pool)
                    "once");
 }
 
+/* Return how many messages PEER gets above AFTER; *LAST is the last one. */
+static int outgoing(const cm_message_t **last, cm_node_t *node,
+                    const char *peer, apr_int64_t after, apr_pool_t *pool)
+{
+    const cm_reading_t reading = {
+        .peer = peer, .after = after, .limits = {100, 1 << 20}};
+    cm_batch_t *batch;
+
+    database_must(cm_outbox_read(&batch, node, &reading, pool, pool));
+    *last = batch->messages->nelts
+                ? APR_ARRAY_IDX(batch->messages, batch->messages->nelts - 1,
+                                cm_message_t *)
+                : NULL;
+    return batch->messages->nelts;
+}
+
+static void test_retry(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_four(store, pool);
+    const cm_message_t *last;
+    apr_int64_t count;
+
+    database_must(cm_withheld_add(node, "there", seqs_of(3, 0, pool),
+                                  CM_REFUSER_PEER, "too large", pool));
+    database_must(cm_withheld_retry(&count, node, "there", 3, pool));
+    is_int(count, 1, "one is sent again");
+    is_int(outgoing(&last, node, "there", 4, pool), 1, "  under a new number");
+    ok(last && last->id == 5 && last->has_base && last->base.clock == 1001 &&
+           last->clocks.clock == 1002,
+       "  with what it was based on");
+    database_must(cm_withheld_end_replaced(node, "there", 4, 5, pool));
+    is_count(node, "there", 0, "  which ends the withheld one", pool);
+    database_must(cm_withheld_retry(&count, node, "there", 3, pool));
+    is_int(count, 0, "one that is not withheld is not sent");
+}
+
+/* A message must not be sent behind those that came after it. */
+static void test_retry_older(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_four(store, pool);
+    apr_int64_t count;
+
+    database_run(store, "INSERT INTO posts (id, title) VALUES (8, 'c')");
+    outbox_stamp(node, pool);
+    database_must(cm_withheld_add(node, "there", seqs_of(2, 0, pool),
+                                  CM_REFUSER_PEER, "too large", pool));
+    database_must(cm_withheld_retry(&count, node, "there", 2, pool));
+    is_int(count, 1, "an older one is published");
+    is_str(database_value(store,
+                          "SELECT changed FROM outbound_messages"
+                          " WHERE seq IS NULL",
+                          pool),
+           "[]", "  as the present state of its record");
+}
+
+/* A message that a hub forwards does not say what was changed here. */
+static void test_forwarded(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_four(store, pool);
+
+    database_run(store, "UPDATE outbound_messages SET source = 'other'"
+                        " WHERE seq = 3");
+    database_must(cm_withheld_add(node, "there", seqs_of(2, 0, pool),
+                                  CM_REFUSER_PEER, "too large", pool));
+    database_must(cm_withheld_end_replaced(node, "there", 2, 3, pool));
+    is_count(node, "there", 1, "one of another peer replaces nothing", pool);
+    database_must(cm_withheld_add(node, "there", seqs_of(3, 0, pool),
+                                  CM_REFUSER_PEER, "too large", pool));
+    is_count(node, "there", 2, "  nor when it is withheld itself", pool);
+    database_run(store, "UPDATE outbound_messages SET action = 'delete'"
+                        " WHERE seq = 3");
+    database_run(store, "DELETE FROM communicator_withheld WHERE seq = 3");
+    database_must(cm_withheld_end_replaced(node, "there", 2, 3, pool));
+    is_count(node, "there", 0, "  a delete does", pool);
+}
+
 /* What a peer sends may be anything. */
 static void test_sums(void)
 {
@@ -139,5 +215,8 @@ int main(void)
         return skip_all("no database to test with");
     database_each("listed", test_list);
     database_each("discarded", test_discard);
+    database_each("sent again", test_retry);
+    database_each("an older one", test_retry_older);
+    database_each("forwarded", test_forwarded);
     return done_testing();
 }
