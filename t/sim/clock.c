@@ -79,6 +79,11 @@ void sim_clock_begin(apr_uint64_t seed, int real)
     cm_clock_replace(&clock);
 }
 
+int sim_clock_is_coarse(void)
+{
+    return simulated.grain > 1;
+}
+
 void sim_clock_end(void)
 {
     simulated.running = 0;

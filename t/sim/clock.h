@@ -14,6 +14,9 @@
  * come from SEED. The servers of databases know only the real time. */
 void sim_clock_begin(apr_uint64_t seed, int real);
 
+/* Return whether moments that follow each other may be the same. */
+int sim_clock_is_coarse(void);
+
 /* Let the host's time be told again. */
 void sim_clock_end(void);
 

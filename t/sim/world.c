@@ -528,6 +528,7 @@ void sim_world_run(sim_world_t *world)
     sim_clock_begin(world->schema->seed, sim_schema_is_served(world->schema));
     make_nodes(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
+    world->jumped = sim_clock_is_coarse();
     apr_pool_create(&world->step_pool, world->pool);
     sim_session_begin(world->history->seed, go_on, wait_for_end, world);
     while ((step = next_step(world)) && !world->failure) {

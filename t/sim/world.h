@@ -42,7 +42,7 @@ typedef struct sim_world_t {
     int strangers; /* bits: the links whose nodes must refuse each other */
     int limited;   /* messages may have been withheld */
     int paused;    /* bits: nodes that have been paused */
-    int jumped;    /* a clock has been set */
+    int jumped;    /* clocks do not tell what was earlier */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
     int denied;                    /* a peer was refused because of that */
     int verbose;
