@@ -35,9 +35,10 @@ sub backlog {
 # Purge NODE while its application writes.
 sub purge {
     my ($nodes, $report, $node, $database) = @_;
-    my $table = $node eq 'central' ? 'outbound_messages' : 'inbound_messages';
-    my $count = "select count(*) from $table where "
-      . ($node eq 'central' ? 'seq' : 'id') . ' is not null';
+    my ($table, $count) = $node eq 'central'
+      ? ('outbound_messages', 'count(seq)')
+      : ('communicator_received', 'coalesce(sum(messages), 0)');
+    $count = "select $count from $table";
     my $rows = $database->value($count);
     my $load = start_inserts($database);
     my $cost = eval { $nodes->command($node, 'purge', '--all') };
@@ -49,8 +50,9 @@ sub purge {
     $load = start_inserts($database);
     sleep $cost->{seconds};
     my $without = Load::stop($load);
-    $report->figure("purge of $table", $rows / $cost->{seconds}, 'rows/s');
-    $report->figure("purge of $table: removed", $rows, 'rows');
+    $report->figure("purge of $table", $rows / $cost->{seconds},
+        'messages/s');
+    $report->figure("purge of $table: removed", $rows, 'messages');
     $report->figure("purge of $table: client", $cost->{client_mb}, 'MB',
         max => 32);
     $report->figure("purge of $table: longest insert without",

@@ -35,7 +35,8 @@ sub keep_unanalysed {
 
     return if $database->driver ne 'pgsql';
     $database->run("alter table $_ set (autovacuum_enabled = false)")
-      for qw(communicator_mappings outbound_messages inbound_messages pages);
+      for qw(communicator_mappings outbound_messages inbound_messages
+        communicator_received pages);
 }
 
 1;

@@ -44,6 +44,10 @@ const sync_command_t sync_commands[] = {
     {"explain", sync_command_explain, 0, 3, "MODEL [ORIGIN] ID",
      "show what happened to one record",
      "\nID is the key here; with ORIGIN, the id on that node.\n"},
+    {"history", sync_command_history, SYNC_FOR_HISTORY, 0, "",
+     "list what was sent and received",
+     "\nNewest first. What CommunicatorRetain has purged is not listed; with "
+     "--json each\nmessage has its body.\n"},
     {"pause", sync_command_pause, SYNC_FOR_REMOTE, 0, "",
      "stop all messages, here and at the peers", ""},
     {"resume", sync_command_pause_end, SYNC_FOR_REMOTE, 0, "",

@@ -40,10 +40,14 @@ cm_error_t *sync_command_configtest(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_drain(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_epoch(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_explain(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_history(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_migrate(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_publish(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_purge(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_status(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_verify(sync_client_t *client) CM_UNUSED_RESULT;
+
+/* Return what became of the message in ROW, a cm_event_t, in a word or two. */
+const char *sync_command_explain_state(const void *row, apr_pool_t *pool);
 
 #endif

@@ -19,18 +19,12 @@ static const char *changed_cell(const void *row, apr_pool_t *pool)
     return changed ? changed : "all";
 }
 
-static const char *out_state_cell(const void *row, apr_pool_t *pool)
+const char *sync_command_explain_state(const void *row, apr_pool_t *pool)
 {
     const cm_event_t *one = row;
 
-    (void)pool;
-    return one->done ? "handed over" : one->id ? "waits" : "not numbered";
-}
-
-static const char *in_state_cell(const void *row, apr_pool_t *pool)
-{
-    const cm_event_t *one = row;
-
+    if (one->sent)
+        return one->done ? "handed over" : one->id ? "waits" : "not numbered";
     if (!one->done)
         return apr_pstrcat(pool, "parked: ", one->error, NULL);
     return one->error && *one->error ? one->error : "applied";
@@ -43,7 +37,7 @@ static const sync_column_t out_columns[] = {
     {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
     {COLUMN("CHANGED", "changed", TEXT, changed), .cell = changed_cell},
     {COLUMN("CLOCK", "clock", MOMENT, clock)},
-    {COLUMN("STATE", "done", TRUTH, done), .cell = out_state_cell},
+    {COLUMN("STATE", "done", TRUTH, done), .cell = sync_command_explain_state},
     {COLUMN(NULL, "peer", TEXT, peer)},
     {COLUMN(NULL, "error", TEXT, error)},
     SYNC_COLUMN_END};
@@ -53,7 +47,7 @@ static const sync_column_t in_columns[] = {
     {COLUMN("ID", "id", NUMBER, id), .none = "-"},
     {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
     {COLUMN("CLOCK", "clock", MOMENT, clock)},
-    {COLUMN("STATE", "done", TRUTH, done), .cell = in_state_cell},
+    {COLUMN("STATE", "done", TRUTH, done), .cell = sync_command_explain_state},
     {COLUMN(NULL, "changed", TEXT, changed)},
     {COLUMN(NULL, "error", TEXT, error)},
     SYNC_COLUMN_END};

@@ -72,6 +72,20 @@ static cm_error_t *warn_of_gems(sync_client_t *client)
     return NULL;
 }
 
+/* In a database of the gem received messages are kept as it kept them. */
+static cm_error_t *tell_history(sync_client_t *client)
+{
+    CM_TRY(sync_client_node(client));
+    if (client->settings->history == CM_HISTORY_UNSET &&
+        client->node->history == CM_HISTORY_ROWS)
+        sync_output_line(client->output,
+                         "each message received stays a row of "
+                         "inbound_messages, as with the gem; "
+                         "'CommunicatorHistory packed' takes less time and "
+                         "room");
+    return NULL;
+}
+
 /* Publish again the records whose messages could not be read: new triggers may
  * write better ones. What cannot be published stays listed. */
 static cm_error_t *publish_unread(sync_client_t *client)
@@ -152,6 +166,8 @@ cm_error_t *sync_command_migrate(sync_client_t *client)
                          dry_run ? "-- " : "");
     if (dry_run || client->options->migrate.drop_triggers)
         return NULL;
+    if (migration.steps)
+        CM_TRY(tell_history(client));
     CM_TRY(publish_unread(client));
     return warn_of_gems(client);
 }

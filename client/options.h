@@ -22,6 +22,7 @@ typedef enum sync_command_bit_e {
     SYNC_FOR_DRAIN = 256,
     SYNC_FOR_LOCK = 512, /* commands that other runs may hold up */
     SYNC_FOR_STATUS = 1024,
+    SYNC_FOR_HISTORY = 2048,
     SYNC_FOR_ALL = ~0
 } sync_command_bit_e;
 
@@ -68,6 +69,11 @@ typedef struct sync_options_status_t {
     apr_interval_time_t warning, critical;
 } sync_options_status_t;
 
+/* What history shows; NULL: not given. */
+typedef struct sync_options_history_t {
+    const char *model, *id, *since, *limit;
+} sync_options_history_t;
+
 typedef struct sync_options_t {
     const char *config;
     const char *peer; /* NULL: all */
@@ -77,6 +83,7 @@ typedef struct sync_options_t {
     sync_options_migrate_t migrate;
     sync_options_mend_t mend;
     sync_options_status_t status;
+    sync_options_history_t history;
     const struct sync_command_t *command;
     apr_array_header_t *arguments; /* const char *: after the command */
 } sync_options_t;

@@ -11,7 +11,8 @@ _communicator_sync()
         case ${COMP_WORDS[i]} in
         -c | --config) config=(--config "${COMP_WORDS[++i]}") ;;
         --peer | -p | --wait | -w | --timeout | -t | --max-time | --splay | \
-            --warning | --critical | --older-than | --where | --accept)
+            --warning | --critical | --older-than | --where | --accept | \
+            --model | --id | --since | --limit)
             ((i++)) ;;
         -*) ;;
         *) command=${command:-${COMP_WORDS[i]}} ;;
@@ -24,7 +25,10 @@ _communicator_sync()
         list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
             sed -n 's/^CommunicatorPeer *\([^ ]*\).*/\1/p') ;;
     -w | --wait | -t | --timeout | --max-time | --splay | --warning | \
-        --critical | --older-than | --where) return ;;
+        --critical | --older-than | --where | --id | --since | --limit) return ;;
+    --model)
+        list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
+            sed -n 's/^CommunicatorModel *\([^ ]*\).*/\1/p') ;;
     *)
         case $command:$word in
         *:-*)

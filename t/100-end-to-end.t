@@ -154,7 +154,8 @@ sub changes {
 sub received {
     my ($node) = @_;
 
-    return $node->database->value('select count(*) from inbound_messages');
+    return $node->database->value('select coalesce(sum(messages), 0) '
+        . 'from communicator_received');
 }
 
 sub make_nodes {

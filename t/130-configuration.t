@@ -40,7 +40,8 @@ my @good = (
     'CommunicatorMaxBody 1g', 'CommunicatorRequireTLS off',
     'CommunicatorOnError STOP', 'CommunicatorExpectEvery 90s', 'CommunicatorExpectEvery 0',
     'CommunicatorExpectEvery off', 'CommunicatorRetain forever',
-    'CommunicatorRetain 4w', "CommunicatorName a\nCommunicatorName b",
+    'CommunicatorRetain 4w', 'CommunicatorHistory Rows',
+    'CommunicatorHistory none', "CommunicatorName a\nCommunicatorName b",
 );
 
 # Lines, the line of them that is wrong, what is said.
@@ -116,6 +117,8 @@ my @bad = (
     ['CommunicatorExpectEvery 10m', 1, "'10m' is not a time"],
     ['CommunicatorExpectEvery 90', 1, "'90' has no unit: write 90s, 90min, 90h "
           . 'or 90d'],
+    ['CommunicatorHistory all', 1, "unknown value 'all' (known: packed, "
+          . 'rows, none)'],
     ['CommunicatorRetain 30', 1, "CommunicatorRetain: '30' has no unit"],
     ['CommunicatorRetain -1d', 1, "'-1d' is not a time"],
 );

@@ -149,7 +149,8 @@ $server->log_has_only;
 sub fresh_server {
     $server->stop;
     $database->run("delete from $_") for 'communicator_peers',
-      'inbound_messages', 'communicator_mappings', 'posts';
+      'inbound_messages', 'communicator_received', 'communicator_mappings',
+      'posts';
     $server->start;
 }
 

@@ -114,12 +114,13 @@ subtest 'commands' => sub {
     for my $command (['parked'], ['parked', '--json'], ['parked', '--verbose'],
         ['status'], ['status', '--json'], ['status', '--nagios'],
         ['status', '--prometheus'], ['explain', 'post', '1'],
-        ['explain', 'post', '1', '--json'], ['retry'], ['retry', '--json'],
+        ['explain', 'post', '1', '--json'], ['history'], ['history', '--json'],
+        ['retry'], ['retry', '--json'],
         ['check'], ['check', '--json'], ['publish', 'post', '--all']) {
         my $run = $server->sync(@$command);
 
         is_harmless("$run->{out}$run->{err}", "@$command",
-            $command->[0] =~ /parked|explain/ ? qr/evil/ : undef);
+            $command->[0] =~ /parked|explain|history/ ? qr/evil/ : undef);
     }
 };
 

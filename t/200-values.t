@@ -296,7 +296,8 @@ sub check_cases {
 Communicator::Test::Pair->for_each(Communicator::Test::Pair->all, sub {
     my $pair = Communicator::Test::Pair->new(
         drivers => [@_], tables => \&tables,
-        models => 'CommunicatorModel thing table=things');
+        models => "CommunicatorModel thing table=things\n"
+          . 'CommunicatorHistory rows');
     my ($here, $there) = $pair->nodes;
     my $parks = parks($here, $there) || parks($there, $here) ? 65 : 0;
 

@@ -55,7 +55,7 @@ sub behind {
 # What either node holds of the other, or takes the other to hold.
 sub moved {
     return join ' ', map { $_->database->value(
-        'select (select count(*) from inbound_messages) + '
+        'select (select count(*) from communicator_received) + '
         . 'coalesce(sum(confirmed + received), 0) from communicator_peers')
     } @_;
 }
@@ -70,8 +70,9 @@ sub is_whole {
         is_deeply([map { $_->[0] } @{ $node->database->rows(
             'select title from posts order by title') }],
             ['kept at central', 'kept at facade'], "$what: $node->{name}");
-        is($node->database->value('select count(*) from inbound_messages '
-            . "where action = 'delete'"), 1, '  has the delete');
+        is(scalar(grep { $_->{way} eq 'in' && $_->{action} eq 'delete' }
+            @{ decode_json($node->sync('history', '--json')->{out}) }), 1,
+            '  has the delete');
     }
 }
 
@@ -164,8 +165,8 @@ subtest 'a gem that nobody declared calls' => sub {
     }
     like($facade->get("$path?from_id=1")->{content}, qr/protocol=gem/,
         '  and the words say what to do');
-    is($facade->database->value('select count(*) from inbound_messages'), 0,
-        'nothing is taken');
+    is($facade->database->value('select count(*) from communicator_received'),
+        0, 'nothing is taken');
     is($facade->database->value('select count(seq) from outbound_messages'),
         0, '  nor numbered');
     $facade->log_has_only(qr/CM0028: .*'central'.*proxy.*protocol=gem/);

@@ -68,7 +68,8 @@ sub traffic {
     return join ' ', map {
         my $database = $_->database;
         map { $database->value("select count(*) from $_") }
-          'inbound_messages', 'outbound_messages where seq is not null';
+          'inbound_messages', 'communicator_received',
+          'outbound_messages where seq is not null';
     } @$nodes{qw(central facade)};
 }
 

@@ -74,8 +74,8 @@ sub equal {
 sub inbound {
     return join ' ', map {
         "$_->[0]:$_->[1]"
-    } @{ $node{ $_[0] }->database->rows('select peer, count(*) from '
-        . 'inbound_messages group by peer order by peer') };
+    } @{ $node{ $_[0] }->database->rows('select peer, sum(messages) '
+        . 'from communicator_received group by peer order by peer') };
 }
 
 plan skip_all => 'a hub is for mixed databases' if @drivers < 2;

@@ -55,7 +55,8 @@ sub message {
 sub batch { return encode_json([map { message($_) } @_]) }
 
 sub count {
-    return $_[0]->database->value('select count(*) from inbound_messages');
+    return $_[0]->database->value('select coalesce(sum(messages), 0) '
+        . 'from communicator_received');
 }
 
 # POST DATA as if it was packed.

@@ -159,6 +159,10 @@ sub test {
     is($_->database->value('select count(*) from inbound_messages '
         . 'where processed_at is null'), 0, '  nothing is parked at '
         . $_->name) for $central, $facade;
+    is_deeply($_->database->rows('select max(last_seq), sum(messages) from '
+        . 'communicator_received'), $_->database->rows('select received, '
+        . 'received from communicator_peers'), '  the history has each once at '
+        . $_->name) for $central, $facade;
     $facade->stop;
 }
 

@@ -100,6 +100,29 @@ sub parked_and_back {
         : qr/central +3/, '  and what waited behind goes on');
 }
 
+# After holding(): what was said of its notes.
+sub history {
+    my $all = json($central, 'history', '--model', 'note');
+
+    my %seen = map {
+        ("$_->{way} $_->{action} $_->{original_id}" => 1)
+    } @$all;
+    is_deeply([sort keys %seen], ['in update 1', 'in update 2',
+        'out create 1', 'out create 2', 'out update 1', 'out update 2'],
+        'history lists all messages of a model');
+    like(decode_json((grep { $_->{way} eq 'in' } @$all)[0]{body})->{note}{text},
+        qr/^theirs$/, '  with what they say');
+    like(out('history', '--model', 'note', '--id', 2, '--since', '1h'),
+        qr{^AT .*\n(.* (in|out) .* note +central/2 .*\n)+$},
+        '  or those of one record');
+    is(@{ json($central, 'history', '--limit', 2) }, 2, '  or the newest');
+    is(@{ json($central, 'history', '--since', '2100-01-01') }, 0,
+        '  or those since a date');
+    is($central->sync('history', @$_)->{exit}, 64, "  but not @$_")
+      for ['--id', 2], ['--since', 'ever'], ['--limit', 0], ['--model', 'x'],
+      ['--peer', 'x'];
+}
+
 sub holding {
     my ($here, $there) = ($central->database, $facade->database);
 
@@ -130,6 +153,7 @@ sub holding {
     like($story, qr/Values that lost.*\n.*\ntext +"ours"/, '  and lost');
     is(json($central, 'explain', 'note', 'central', 1)->{lost}[0]{lost},
         '"ours"', '  by its name, and as JSON, too');
+    history();
     like(out('explain', 'note', 99), qr/is not in.*\nit was never sent or received/,
         'what is not there');
 }
@@ -226,7 +250,8 @@ sub as_json {
     my @commands = (['configtest'], ['configtest', '--dump'], ['check'],
         ['migrate', '--dry-run'], ['status'], ['parked'], ['retry'], ['epoch'],
         ['pause'], ['drain'], ['resume'], ['verify'], ['purge'],
-        ['publish', 'post', '--all'], ['explain', 'post', 1], ['push'],
+        ['publish', 'post', '--all'], ['explain', 'post', 1], ['history'],
+        ['push'],
         ['pull'], ['communicate'], ['discard', 'facade', 4711], ['nothing'],
         ['status', '--nonsense']);
 
@@ -259,8 +284,8 @@ sub purging {
     is($here->value('select count(*) from outbound_messages'), 2,
         '  but not the last one confirmed, and none that is not');
     is($unconfirmed->(), 1, '  that is to say');
-    is($here->value('select count(*) from inbound_messages '
-        . 'where processed_at is not null'), 0, '  all that was applied');
+    is($here->value('select count(*) from communicator_received'), 0,
+        '  all that was received');
     is($central->sync->{exit}, 0, 'the next run goes on');
     is($unconfirmed->(), 0, '  and sends it');
     $facade->stop;
@@ -268,7 +293,7 @@ sub purging {
     sleep 2; # the database's seconds
     $facade->start;
     ok(wait_until(sub { !$facade->database->value('select count(*) from '
-        . 'inbound_messages where processed_at is not null') }, 60),
+        . 'communicator_received') }, 60),
         'httpd purges by itself, as CommunicatorRetain says');
     is($central->sync('purge', '--all', '--older-than', '1d')->{exit}, 64,
         'one or the other');

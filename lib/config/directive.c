@@ -383,6 +383,29 @@ static const char *print_batch(const void *target, apr_pool_t *pool)
                         settings->batch.bytes);
 }
 
+/* CommunicatorHistory: the words of cm_history_e, without UNSET. */
+static const char *const histories[] = {"packed", "rows", "none", NULL};
+
+static cm_error_t *take_history(void *target, const char *value,
+                                apr_pool_t *pool)
+{
+    int index;
+
+    CM_TRY(cm_option_choice(&index, value, histories, pool));
+    ((cm_settings_t *)target)->history = index + CM_HISTORY_PACKED;
+    return NULL;
+}
+
+static const char *print_history(const void *target, apr_pool_t *pool)
+{
+    const cm_settings_t *settings = target;
+
+    (void)pool;
+    return settings->history == CM_HISTORY_UNSET
+               ? NULL
+               : histories[settings->history - CM_HISTORY_PACKED];
+}
+
 static const char *const flags[] = {"Off", "On", NULL};
 static const char *const on_error[] = {"park", "stop", NULL};
 static const char *const off[] = {"off", NULL};
@@ -410,6 +433,10 @@ static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
     [CM_DIRECTIVE_EXPECT_EVERY] = {CM_OPTION("", TIME, cm_settings_t,
                                              expect_every),
                                    .words = off},
+    [CM_DIRECTIVE_HISTORY] = {.key = "",
+                              .kind = CM_OPTION_OWN,
+                              .take = take_history,
+                              .print = print_history},
     [CM_DIRECTIVE_RETAIN] = {CM_OPTION("", TIME, cm_settings_t, retain),
                              .words = forever, .none = -1},
     [CM_DIRECTIVE_STATE_DIR] = {CM_OPTION("", TEXT, cm_settings_t,

@@ -45,6 +45,9 @@ CM_DIRECTIVE(EXPECT_EVERY, "CommunicatorExpectEvery", BOTH, 1, 1,
              "TIME(ms|s|min|h|d|w)|off",
              "how often each peer should call; if it does not, status warns; "
              "default off")
+CM_DIRECTIVE(HISTORY, "CommunicatorHistory", BOTH, 1, 1, "packed|rows|none",
+             "how received messages are kept once they are applied; default "
+             "packed, or rows in a database upgraded from the gem")
 CM_DIRECTIVE(RETAIN, "CommunicatorRetain", BOTH, 1, 1,
              "TIME(ms|s|min|h|d|w)|forever",
              "how long confirmed messages are kept; default 30d")

@@ -40,6 +40,7 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
     OVERLAY(BATCH, batch);
     OVERLAY(ON_ERROR, on_error);
     OVERLAY(EXPECT_EVERY, expect_every);
+    OVERLAY(HISTORY, history);
     OVERLAY(RETAIN, retain);
     OVERLAY(STATE_DIR, client.state_directory);
     OVERLAY(RUN_DIR, client.run_directory);

@@ -78,6 +78,14 @@ typedef enum cm_on_error_e {
     CM_ON_ERROR_STOP
 } cm_on_error_e;
 
+/* CommunicatorHistory: what is kept of messages that are applied. */
+typedef enum cm_history_e {
+    CM_HISTORY_UNSET,  /* not configured: as the database says (node.h) */
+    CM_HISTORY_PACKED, /* the batches as they came */
+    CM_HISTORY_ROWS,   /* a row of inbound_messages for each */
+    CM_HISTORY_NONE    /* only how many there were, and when */
+} cm_history_e;
+
 /* For mod_dbd; NULL in httpd, where mod_dbd reads them. */
 typedef struct cm_database_settings_t {
     const char *driver; /* DBDriver */
@@ -107,6 +115,7 @@ typedef struct cm_settings_t {
     cm_batch_settings_t batch;
     cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
+    cm_history_e history;             /* CommunicatorHistory */
     apr_interval_time_t retain;       /* CommunicatorRetain; -1: forever */
     cm_client_settings_t client;
     apr_uint32_t given; /* bit per cm_directive_e that was read */

@@ -30,6 +30,7 @@ typedef struct cm_attempt_t {
     cm_node_t *node;
     const char *peer;
     const cm_batch_t *batch; /* NULL: only parked messages are tried */
+    apr_int64_t arrived;     /* when the batch came */
     apr_int64_t lost;        /* see cm_apply_t */
     int gem;
     cm_page_t page;                /* of the parked messages */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "inbox/attempt.h"
 #include "inbox/order.h"
+#include "inbox/received.h"
 
 /* Columns of all records of a batch: each takes some 300 bytes while it is
  * applied. They are not counted in a batch of fewer messages. */
@@ -26,17 +27,16 @@ int cm_inbox_receipt_mostly_parked(const cm_receipt_t *receipt)
     return cm_inbox_is_mostly_parked(parked, receipt->accepted) ? parked : 0;
 }
 
-static cm_error_t *add_messages(cm_apply_t *apply,
+static cm_error_t *add_messages(cm_apply_t *apply, apr_int64_t arrived,
                                 const apr_array_header_t *messages,
                                 apr_pool_t *scratch_pool)
 {
-    apr_int64_t now = cm_clock_now();
     int i;
 
     if (!apply->refusal)
         CM_TRY(cm_inbox_rows_add_same(apply, messages, scratch_pool));
     for (i = 0; i < messages->nelts; i++)
-        cm_apply_add(apply, CM_NTH(messages, i, cm_message_t), now, 0);
+        cm_apply_add(apply, CM_NTH(messages, i, cm_message_t), arrived, 0);
     return NULL;
 }
 
@@ -70,12 +70,13 @@ static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
 
         APR_ARRAY_PUSH(one, cm_message_t *) = message;
         CM_TRY(cm_transaction_savepoint(store, "message", scratch_pool));
-        CM_TRY(add_messages(apply, one, scratch_pool));
+        CM_TRY(add_messages(apply, attempt->arrived, one, scratch_pool));
         CM_TRY(cm_apply_run(apply, scratch_pool));
         if (!all_done(apply)) {
             attempt->outcome.stopped =
                 CM_NTH(apply->items, apply->items->nelts - 1, cm_item_t)->error;
             attempt->outcome.stopped_id = message->id;
+            fresh->messages->nelts = i;
             CM_TRY(cm_transaction_rollback_to(store, "message", scratch_pool));
             return cm_transaction_release(store, "message", scratch_pool);
         }
@@ -103,7 +104,8 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
 
     if (stop)
         CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
-    CM_TRY(add_messages(apply, fresh->messages, scratch_pool));
+    CM_TRY(
+        add_messages(apply, attempt->arrived, fresh->messages, scratch_pool));
     CM_TRY(cm_apply_run(apply, scratch_pool));
     *created = apply->created;
     if (stop && !all_done(apply)) {
@@ -171,6 +173,8 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
+    CM_TRY(cm_inbox_received_keep(attempt->node, attempt->peer, fresh->messages,
+                                  attempt->arrived, scratch_pool));
     attempt->outcome.created += created;
     if (created && !attempt->mode.isolated)
         CM_TRY(release(attempt, scratch_pool));
@@ -284,6 +288,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                             .gem = gem,
                             .receipt = cm_attempt_receipt(result_pool),
                             .result_pool = result_pool,
+                            .arrived = cm_clock_now(),
                             .wanted = wanted};
 
     apr_pool_create(&attempt.pool, result_pool);

@@ -7,7 +7,8 @@
 
 /* The messages of a batch that are new here. */
 typedef struct cm_fresh_t {
-    apr_array_header_t *messages; /* cm_message_t * */
+    apr_array_header_t *messages; /* cm_message_t *; when the batch was stopped,
+                                     those that were applied */
     int repeated;                 /* messages that were received before */
     apr_int64_t received;         /* the last one, once these are stored */
     apr_int64_t held;             /* the last one that can be read ... */

@@ -18,6 +18,9 @@
 /* Records that are looked for at once among the parked messages. */
 #define SAME_AT_ONCE 1000
 
+static const cm_bulk_column_t key_columns[] = {{"peer", "text"},
+                                               {"id", "bigint"}};
+
 /* Append what became of ITEM: processed_at, attempts, error, transient. */
 static void add_outcome(cm_bulk_t *bulk, const cm_item_t *item, int attempts,
                         cm_datum_t now, apr_pool_t *pool)
@@ -49,6 +52,13 @@ static void add_message(cm_bulk_t *bulk, cm_apply_t *apply,
                 item->arrived);
 }
 
+/* Return whether ITEM needs no row: once applied, it stands in the history
+ * (received.h). */
+static int is_done(const cm_node_t *node, const cm_item_t *item)
+{
+    return item->applied && node->history != CM_HISTORY_ROWS;
+}
+
 static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"peer", "text"},
@@ -78,7 +88,7 @@ static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
     for (i = 0; i < apply->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        if (item->attempts)
+        if (item->attempts || is_done(apply->node, item))
             continue;
         add_message(bulk, apply, item, scratch_pool);
         add_outcome(bulk, item, 1, now, scratch_pool);
@@ -89,7 +99,8 @@ static cm_error_t *insert_new(cm_apply_t *apply, apr_pool_t *scratch_pool)
                           scratch_pool);
 }
 
-cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
+/* Update the rows of messages that stay in the inbox. */
+static cm_error_t *update_rows(const cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"peer", "text"},
@@ -108,14 +119,41 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
     for (i = 0; i < apply->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
-        if (!item->attempts || (!item->applied && !attempts))
+        if (!item->attempts || is_done(apply->node, item) ||
+            (!item->applied && !attempts))
             continue;
         cm_bulk_row(bulk, "tn", apply->peer, item->message->id);
         add_outcome(bulk, item, item->attempts + 1, now, scratch_pool);
     }
-    if (cm_bulk_rows(bulk))
-        CM_TRY(
-            cm_bulk_update(&updated, apply->node->store, bulk, scratch_pool));
+    return cm_bulk_rows(bulk) ? cm_bulk_update(&updated, apply->node->store,
+                                               bulk, scratch_pool)
+                              : NULL;
+}
+
+/* Delete the rows of messages that were parked and are applied now. */
+static cm_error_t *delete_done(const cm_apply_t *apply,
+                               apr_pool_t *scratch_pool)
+{
+    cm_bulk_t *bulk =
+        cm_bulk_create("inbound_messages", key_columns, 2, 2, scratch_pool);
+    int i;
+
+    for (i = 0; i < apply->items->nelts; i++) {
+        const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
+
+        if (item->attempts && is_done(apply->node, item))
+            cm_bulk_row(bulk, "tn", apply->peer, item->message->id);
+    }
+    return cm_bulk_rows(bulk)
+               ? cm_bulk_delete(NULL, apply->node->store, bulk, scratch_pool)
+               : NULL;
+}
+
+cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
+                               apr_pool_t *scratch_pool)
+{
+    CM_TRY(delete_done(apply, scratch_pool));
+    CM_TRY(update_rows(apply, attempts, scratch_pool));
     return insert_new(apply, scratch_pool);
 }
 
@@ -376,10 +414,8 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
                                   const apr_array_header_t *ids,
                                   apr_pool_t *scratch_pool)
 {
-    static const cm_bulk_column_t columns[] = {{"peer", "text"},
-                                               {"id", "bigint"}};
     cm_bulk_t *keys =
-        cm_bulk_create("inbound_messages", columns, 2, 2, scratch_pool);
+        cm_bulk_create("inbound_messages", key_columns, 2, 2, scratch_pool);
     cm_rows_t *rows;
     int i;
 
@@ -407,13 +443,15 @@ cm_error_t *cm_inbox_rows_discard(cm_node_t *node, const char *peer,
     const cm_datum_t arguments[] = {cm_datum_text(peer),
                                     cm_datum_number(id, scratch_pool)};
 
-    return cm_statement_run(NULL, node->store,
-                            apr_pstrcat(scratch_pool,
-                                        "UPDATE inbound_messages"
-                                        " SET processed_at = ",
-                                        cm_dialect_of_store(node->store)->now,
-                                        ", transient = 0, error = 'discarded'"
-                                        " WHERE peer = %s AND id = %s",
-                                        NULL),
-                            arguments, 2, scratch_pool);
+    const char *sql =
+        node->history == CM_HISTORY_ROWS
+            ? apr_pstrcat(scratch_pool,
+                          "UPDATE inbound_messages SET processed_at = ",
+                          cm_dialect_of_store(node->store)->now,
+                          ", transient = 0, error = 'discarded'"
+                          " WHERE peer = %s AND id = %s",
+                          NULL)
+            : "DELETE FROM inbound_messages WHERE peer = %s AND id = %s";
+
+    return cm_statement_run(NULL, node->store, sql, arguments, 2, scratch_pool);
 }

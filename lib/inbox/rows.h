@@ -1,4 +1,5 @@
-/* The rows of inbound_messages: messages as they are stored. */
+/* The rows of inbound_messages: messages that are not applied yet, and, with
+ * CommunicatorHistory rows, those that are. */
 #ifndef CM_INBOX_ROWS_H
 #define CM_INBOX_ROWS_H
 
@@ -11,8 +12,10 @@ typedef struct cm_page_t {
     int count;         /* messages that it had; 0: there are no more */
 } cm_page_t;
 
-/* Store what became of the items of APPLY: insert new messages, update the rows
- * of the others. With ATTEMPTS, those that are still parked count one more. */
+/* Store what became of the items of APPLY: insert or update the rows of those
+ * that are parked (with ATTEMPTS, those that were parked before count one
+ * more), and delete the rows of those that are applied now; with
+ * CommunicatorHistory rows, insert or update these, too. */
 cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -41,8 +44,8 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
                                   const apr_array_header_t *ids,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Mark message ID of PEER as discarded: it is no longer parked. In the open
- * transaction. */
+/* Delete message ID of PEER, which is discarded, or (CommunicatorHistory rows)
+ * mark it so: it is no longer parked. In the open transaction. */
 cm_error_t *cm_inbox_rows_discard(cm_node_t *node, const char *peer,
                                   apr_int64_t id,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -32,6 +32,17 @@ static cm_error_t *check_version(int present, cm_store_t *store,
                         : "run 'communicator-sync migrate'");
 }
 
+/* Return what is kept of received messages. IN_DATABASE is "rows" where the gem
+ * kept a row of each, which its users may read with SQL. */
+static cm_history_e history_of(const cm_settings_t *settings,
+                               const char *in_database)
+{
+    if (settings->history != CM_HISTORY_UNSET)
+        return settings->history;
+    return in_database && !strcmp(in_database, "rows") ? CM_HISTORY_ROWS
+                                                       : CM_HISTORY_PACKED;
+}
+
 cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
                          cm_store_t *store, apr_pool_t *pool)
 {
@@ -42,7 +53,7 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     err = cm_statement_select(
         &rows, store,
         "SELECT epoch, life, (SELECT max(version) FROM communicator_schema),"
-        " paused_at FROM communicator_node WHERE id = 1",
+        " paused_at, history FROM communicator_node WHERE id = 1",
         NULL, 0, pool);
     if (err && err->code == CM_SCHEMA)
         return cm_error_hint(cm_error_make(pool, CM_SCHEMA, err, __FILE__,
@@ -58,6 +69,7 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     opened->epoch = cm_cell_text(rows, 0, 0);
     opened->life = (int)cm_cell_number(rows, 0, 1);
     opened->paused_at = cm_cell_number(rows, 0, 3);
+    opened->history = history_of(settings, cm_cell_text(rows, 0, 4));
     opened->pool = pool;
     apr_pool_create(&opened->tables.pool, pool);
     apr_pool_tag(opened->tables.pool, "cm_node_tables");

@@ -29,7 +29,8 @@ typedef struct cm_node_t {
     int life;          /* the first of records made here (mapping.h) */
     apr_int64_t mappings_version; /* of the mappings, as last read */
     apr_int64_t paused_at;        /* since when it is paused; 0: it is not */
-    int owes_release; /* what is parked waits for records of this run */
+    cm_history_e history; /* what it keeps of received messages; never UNSET */
+    int owes_release;     /* what is parked waits for records of this run */
     cm_node_outbox_t outbox;
     cm_node_tables_t tables;
     apr_pool_t *pool;

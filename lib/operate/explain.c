@@ -7,7 +7,7 @@
 
 #include "store/bulk.h"
 
-#define MOST "20"
+#define MOST 20
 
 /* Find the mapping, and the identity. A record that is deleted here has no
  * local id any more: it is searched as one that was created here. */
@@ -38,6 +38,18 @@ static cm_error_t *find_mapping(cm_story_t *story, cm_identity_t *identity,
     return NULL;
 }
 
+cm_error_t *cm_explain_identity(cm_identity_t *identity, cm_node_t *node,
+                                const cm_model_t *model, const char *id,
+                                apr_pool_t *result_pool)
+{
+    cm_story_t story = {.key = id};
+
+    CM_TRY_FOR(
+        find_mapping(&story, identity, node, model, NULL, id, result_pool),
+        result_pool, "cannot find the record");
+    return NULL;
+}
+
 static cm_error_t *find_row(cm_story_t *story, cm_node_t *node,
                             const cm_model_t *model, apr_pool_t *pool)
 {
@@ -55,55 +67,17 @@ static cm_error_t *find_row(cm_story_t *story, cm_node_t *node,
     return NULL;
 }
 
-static apr_array_header_t *read_events(const cm_rows_t *rows, apr_pool_t *pool)
-{
-    apr_array_header_t *events =
-        apr_array_make(pool, rows->count, sizeof(cm_event_t));
-    int i;
-
-    for (i = 0; i < rows->count; i++) {
-        cm_event_t *event = apr_array_push(events);
-
-        event->peer = cm_cell_text(rows, i, 0);
-        event->id = cm_cell_number(rows, i, 1);
-        event->action = cm_cell_text(rows, i, 2);
-        event->changed = cm_cell_text(rows, i, 3);
-        event->clock = cm_cell_number(rows, i, 4);
-        event->error = cm_cell_text(rows, i, 5);
-        event->done = (int)cm_cell_number(rows, i, 6);
-    }
-    return events;
-}
-
 static cm_error_t *read_messages(cm_story_t *story, cm_node_t *node,
                                  const cm_model_t *model,
                                  cm_identity_t identity, apr_pool_t *pool)
 {
-    const cm_datum_t in[] = {cm_datum_text(model->name),
-                             cm_datum_text(identity.origin),
-                             cm_datum_text(identity.original_id)};
-    const cm_datum_t out[] = {in[0], cm_datum_text(story->key), in[0], in[1],
-                              in[2]};
-    cm_rows_t *rows;
+    const cm_history_query_t query = {.model = model->name,
+                                      .identity = identity,
+                                      .local_id = story->key,
+                                      .limit = MOST};
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        "SELECT source, seq, action, changed, clock, NULL,"
-        " CASE WHEN delivered_at IS NULL THEN 0 ELSE 1 END"
-        " FROM outbound_messages WHERE (model = %s AND local_record_id = %s)"
-        " OR (model = %s AND origin = %s AND original_id = %s)"
-        " ORDER BY id DESC LIMIT " MOST,
-        out, 5, pool));
-    story->out = read_events(rows, pool);
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        "SELECT peer, id, action, NULL, clock, error,"
-        " CASE WHEN processed_at IS NULL THEN 0 ELSE 1 END"
-        " FROM inbound_messages WHERE model = %s AND origin = %s"
-        " AND original_id = %s ORDER BY received_at DESC, id DESC LIMIT " MOST,
-        in, 3, pool));
-    story->in = read_events(rows, pool);
-    return NULL;
+    CM_TRY(cm_history_sent(&story->out, node, &query, pool));
+    return cm_history_received(&story->in, node, &query, pool);
 }
 
 static cm_error_t *read_losses(cm_story_t *story, cm_node_t *node,
@@ -118,10 +92,13 @@ static cm_error_t *read_losses(cm_story_t *story, cm_node_t *node,
 
     CM_TRY(cm_statement_select(
         &rows, node->store,
-        "SELECT column_name, lost_value, won_value, lost_clock, won_clock,"
-        " created_at, peer, message_id FROM communicator_conflicts"
-        " WHERE model = %s AND (local_record_id = %s"
-        " OR (origin = %s AND original_id = %s)) ORDER BY id DESC LIMIT " MOST,
+        apr_psprintf(pool,
+                     "SELECT column_name, lost_value, won_value, lost_clock,"
+                     " won_clock, created_at, peer, message_id"
+                     " FROM communicator_conflicts WHERE model = %%s"
+                     " AND (local_record_id = %%s OR (origin = %%s"
+                     " AND original_id = %%s)) ORDER BY id DESC LIMIT %d",
+                     MOST),
         arguments, 4, pool));
     story->losses = apr_array_make(pool, rows->count, sizeof(cm_loss_t));
     for (i = 0; i < rows->count; i++) {

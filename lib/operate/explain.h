@@ -4,17 +4,7 @@
 #define CM_OPERATE_EXPLAIN_H
 
 #include "node/mapping.h"
-
-/* One message of the record, sent or received. */
-typedef struct cm_event_t {
-    const char *peer;    /* in: from; out: NULL, or where it came from */
-    apr_int64_t id;      /* seq; 0: not numbered yet */
-    const char *action;  /* NULL: not known */
-    const char *changed; /* JSON list of columns; NULL: all */
-    apr_int64_t clock;
-    const char *error; /* in: why it is parked, or that it was discarded */
-    int done;          /* in: applied; out: handed over */
-} cm_event_t;
+#include "operate/history.h"
 
 typedef struct cm_loss_t {
     const char *column;     /* NULL: a whole message, discarded */
@@ -38,5 +28,11 @@ cm_error_t *cm_explain_record(cm_story_t **story, cm_node_t *node,
                               const cm_model_t *model, const char *origin,
                               const char *id,
                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find the identity of the record of MODEL with the local ID; of one that has
+ * no mapping, the identity that it would get. */
+cm_error_t *cm_explain_identity(cm_identity_t *identity, cm_node_t *node,
+                                const cm_model_t *model, const char *id,
+                                apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 #endif

@@ -46,14 +46,16 @@ static cm_error_t *read_queue(cm_health_peer_t *peer, apr_int64_t since,
         apr_psprintf(pool,
                      "SELECT (SELECT received_at FROM inbound_messages"
                      " WHERE peer = %%s AND processed_at IS NULL"
-                     " ORDER BY id LIMIT 1), (SELECT count(*) FROM"
-                     " (SELECT received_at FROM inbound_messages"
-                     " WHERE peer = %%s ORDER BY id DESC LIMIT %d) AS come"
-                     " WHERE received_at > " FMT ")",
+                     " ORDER BY id LIMIT 1), (SELECT sum(messages) FROM"
+                     " (SELECT messages, received_at FROM communicator_received"
+                     " WHERE peer = %%s ORDER BY first_seq DESC LIMIT %d)"
+                     " AS come WHERE received_at > " FMT ")",
                      CM_HEALTH_RECENT, since),
         arguments, 2, pool));
     peer->oldest_parked_at = cm_cell_number(rows, 0, 0);
     peer->received_recently = cm_cell_number(rows, 0, 1);
+    if (peer->received_recently > CM_HEALTH_RECENT)
+        peer->received_recently = CM_HEALTH_RECENT;
     return NULL;
 }
 

@@ -10,6 +10,10 @@
 #define CHUNK         5000
 #define RETAIN_CHUNKS 4
 
+/* A chunk of the history has at most CHUNK rows, and no more messages than
+ * this: so it is some ten megabytes at most. */
+#define CHUNK_MESSAGES 50000
+
 /* How often a person's purge tries a chunk while the database is busy. Each
  * try waits by itself, on SQLite 10 s. */
 #define TRIES 6
@@ -92,16 +96,17 @@ static cm_error_t *remove_rows(apr_int64_t *removed, const cm_purge_t *purge,
         purge->outbound + purge->inbound);
 }
 
-/* Purge one chunk of the outbox after *AFTER, which moves on. */
+/* One chunk of the outbox. */
 static cm_error_t *purge_outbound(apr_int64_t *removed, cm_purge_t *purge,
-                                  cm_node_t *node, apr_int64_t *after,
-                                  apr_pool_t *pool)
+                                  cm_node_t *node, const char *peer,
+                                  apr_int64_t *after, apr_pool_t *pool)
 {
     const char *old =
         purge->force ? "coalesce(delivered_at, created_at)" : "delivered_at";
     const cm_datum_t before = cm_datum_moment(purge->before, pool);
     apr_int64_t last;
 
+    (void)peer;
     *removed = 0;
     CM_TRY(cm_statement_number(
         &last, node->store,
@@ -163,9 +168,71 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
     return NULL;
 }
 
-/* PEER NULL: the outbox; else the inbox of that peer. */
-static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
-                             const char *peer, apr_pool_t *scratch_pool)
+/* Find the last row of a chunk of the history of PEER after AFTER (*LAST; 0:
+ * there is none), and how many *MESSAGES the chunk has. */
+static cm_error_t *measure_received(apr_int64_t *last, apr_int64_t *messages,
+                                    const cm_purge_t *purge, cm_node_t *node,
+                                    const char *peer, apr_int64_t after,
+                                    apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    cm_rows_t *rows;
+    int i;
+
+    *last = *messages = 0;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT first_seq, messages, received_at"
+                     " FROM communicator_received WHERE peer = %%s"
+                     " AND first_seq > %" APR_INT64_T_FMT
+                     " ORDER BY first_seq LIMIT %d",
+                     after, CHUNK),
+        &argument, 1, pool));
+    for (i = 0; i < rows->count && *messages < CHUNK_MESSAGES &&
+                cm_cell_number(rows, i, 2) < purge->before;
+         i++) {
+        *last = cm_cell_number(rows, i, 0);
+        *messages += cm_cell_number(rows, i, 1);
+    }
+    return NULL;
+}
+
+/* One chunk of the history of PEER, which is in the order of time. */
+static cm_error_t *purge_received(apr_int64_t *removed, cm_purge_t *purge,
+                                  cm_node_t *node, const char *peer,
+                                  apr_int64_t *after, apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(peer);
+    apr_int64_t last, messages;
+
+    *removed = 0;
+    CM_TRY(measure_received(&last, &messages, purge, node, peer, *after, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, purge, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM communicator_received"
+                                        " WHERE peer = %%s"
+                                        " AND first_seq > %" APR_INT64_T_FMT
+                                        " AND first_seq <= %" APR_INT64_T_FMT,
+                                        *after, last),
+                           &argument, 1, pool),
+               pool, "cannot purge communicator_received");
+    *after = last;
+    if (node->history != CM_HISTORY_ROWS)
+        purge->inbound += messages;
+    return NULL;
+}
+
+/* Purge one chunk of a kind after *AFTER, which moves on. */
+typedef cm_error_t *(*purge_chunk_t)(apr_int64_t *removed, cm_purge_t *purge,
+                                     cm_node_t *node, const char *peer,
+                                     apr_int64_t *after, apr_pool_t *pool);
+
+static cm_error_t *purge_all(purge_chunk_t purge_chunk, cm_purge_t *purge,
+                             cm_node_t *node, const char *peer,
+                             apr_pool_t *scratch_pool)
 {
     apr_int64_t removed, after = 0;
     apr_pool_t *iterpool;
@@ -174,9 +241,7 @@ static cm_error_t *purge_all(cm_purge_t *purge, cm_node_t *node,
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(
-            peer ? purge_inbound(&removed, purge, node, peer, &after, iterpool)
-                 : purge_outbound(&removed, purge, node, &after, iterpool));
+        CM_TRY(purge_chunk(&removed, purge, node, peer, &after, iterpool));
         CM_TRY(tell(purge, scratch_pool));
         chunks++;
     } while (removed > 0 &&
@@ -218,13 +283,17 @@ cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
 
     purge->outbound = purge->inbound = 0;
     CM_TRY(find_floor(purge, node, scratch_pool));
-    CM_TRY(purge_all(purge, node, NULL, scratch_pool));
+    CM_TRY(purge_all(purge_outbound, purge, node, NULL, scratch_pool));
     CM_TRY(purge_withheld(purge, node, scratch_pool));
     CM_TRY(cm_statement_select(&rows, node->store,
                                "SELECT name FROM communicator_peers", NULL, 0,
                                scratch_pool));
-    for (i = 0; i < rows->count; i++)
-        CM_TRY(purge_all(purge, node, cm_cell_text(rows, i, 0), scratch_pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *peer = cm_cell_text(rows, i, 0);
+
+        CM_TRY(purge_all(purge_inbound, purge, node, peer, scratch_pool));
+        CM_TRY(purge_all(purge_received, purge, node, peer, scratch_pool));
+    }
     return NULL;
 }
 

@@ -32,7 +32,7 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
         {"communicator_node", "id"},       {"communicator_conflicts", "id"},
         {"communicator_missing", "model"}, {"communicator_withheld", "reason"},
         {"communicator_altered", "model"}, {"communicator_graves", "origin"},
-        {"communicator_problems", "kind"}};
+        {"communicator_problems", "kind"}, {"communicator_received", "wire"}};
     const char *names = NULL;
     cm_error_t *err, *first = NULL;
     size_t i;

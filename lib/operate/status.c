@@ -15,8 +15,9 @@
 #define MOST_PARKED    10000
 #define A_DAY          (86400 * (apr_int64_t)1000000)
 
-/* How far from its parked messages the rest of a batch is searched. */
-#define BATCH_REACH 1000
+/* How far from its parked messages the rest of a batch is searched: no batch
+ * has more messages. */
+#define BATCH_REACH 50000
 
 static void begin_said(void *object, apr_pool_t *pool)
 {
@@ -161,9 +162,9 @@ static cm_error_t *find_batch(cm_status_peer_t *one, cm_node_t *node,
     CM_TRY(cm_statement_number(
         &count, node->store,
         apr_psprintf(pool,
-                     "SELECT count(*) FROM inbound_messages WHERE peer = %%s"
-                     " AND id >= %" APR_INT64_T_FMT
-                     " AND id <= %" APR_INT64_T_FMT
+                     "SELECT sum(messages) FROM communicator_received"
+                     " WHERE peer = %%s AND first_seq >= %" APR_INT64_T_FMT
+                     " AND first_seq <= %" APR_INT64_T_FMT
                      " AND received_at = %" APR_INT64_T_FMT,
                      cm_cell_number(rows, 0, 2) - BATCH_REACH,
                      cm_cell_number(rows, 0, 3) + BATCH_REACH,

@@ -281,6 +281,7 @@ const cm_dialect_t cm_dialect_mysql = {
     .now = "now()",
     .for_update = " FOR UPDATE",
     .body_bytes = "octet_length(body)",
+    .wire_digits = "hex(wire)",
     .without_life = "substring_index(original_id, char(31 USING utf8mb4), 1)",
     .set_applying = "SET @communicator_applying = %s",
     .sync_reads = "SET SESSION wsrep_sync_wait = 1",

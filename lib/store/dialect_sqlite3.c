@@ -220,6 +220,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
     .body_bytes = "length(CAST(body AS blob))",
+    .wire_digits = "hex(wire)",
     .without_life =
         "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",
     .unstamped = "outbound_messages",

@@ -53,6 +53,16 @@ static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
+/* A byte is two digits in the statement; the rest of it is short. */
+apr_size_t cm_store_most_bytes(const cm_store_t *store)
+{
+    const apr_size_t rest = 4096;
+
+    return store->packet_limit < rest
+               ? (store->packet_limit ? 0 : APR_INT32_MAX / 4)
+               : (store->packet_limit - rest) / 2;
+}
+
 /* An UPDATE counts the rows that it found only with a flag given when the
  * connection is opened. Nothing tells whether it was given, so an UPDATE tries
  * it, of a table that nobody waits for. */

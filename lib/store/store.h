@@ -47,6 +47,9 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
 /* Return what the database of STORE does differently. */
 const cm_dialect_t *cm_dialect_of_store(const cm_store_t *store);
 
+/* Return how many bytes a binary value may have to fit into a statement. */
+apr_size_t cm_store_most_bytes(const cm_store_t *store);
+
 /* Begin a transaction. A broken connection is opened again first. The
  * transaction is rolled back when SCRATCH_POOL is destroyed before it ends.
  * Fails with CM_UNAVAILABLE, CM_BUSY (SQLite: the lock was held too long). */

@@ -95,7 +95,7 @@ void gem_drop_upgraded(cm_store_t *store)
         "communicator_schema",   "communicator_missing",
         "communicator_withheld", "communicator_problems",
         "communicator_altered",  "communicator_graves",
-        "communicator_applying",
+        "communicator_received", "communicator_applying",
     };
     apr_pool_t *pool;
     apr_size_t i;

@@ -58,6 +58,13 @@ static void fill(cm_store_t *store, apr_pool_t *pool)
                          " received_at, error, transient) VALUES ('there', %d,"
                          " 'post', '{}', " FMT ", 'a | <b> \"c\"', %d)",
                          i, now - 90 * MINUTE + i, i <= 22));
+    database_run(
+        store,
+        apr_psprintf(pool,
+                     "INSERT INTO communicator_received (peer, first_seq,"
+                     " last_seq, messages, received_at) VALUES ('there', 1, 25,"
+                     " 25, " FMT "), ('there', 26, 29, 4, " FMT ")",
+                     now - 90 * MINUTE, now - 30 * MINUTE));
     database_run(store, "UPDATE communicator_node SET last_seq = 4");
     database_run(
         store,
@@ -104,7 +111,7 @@ static void counts(cm_store_t *store, apr_pool_t *pool)
            "%s: the age of the oldest", name);
     is_int(queue->parked - queue->waiting, 3, "%s: parked for a person", name);
     is_int(queue->waiting, 22, "%s: parked until another comes", name);
-    is_int(peer->received_recently, 0, "%s: none recently", name);
+    is_int(peer->received_recently, 4, "%s: what came recently", name);
     is_int(health->parked->nelts, CM_HEALTH_LISTED, "%s: some are listed",
            name);
     is_int(APR_ARRAY_IDX(health->parked, 0, cm_parked_row_t).message.id, 23,

@@ -78,6 +78,7 @@ static void check_messages(cm_store_t *store, apr_pool_t *pool)
     is_value(store, "SELECT received_at FROM inbound_messages WHERE id = 50",
              "1308737472000000", pool);
     is_value(store, "SELECT last_seq FROM communicator_node", "9", pool);
+    is_value(store, "SELECT history FROM communicator_node", "rows", pool);
     is_value(store, "SELECT migrated_seq FROM communicator_node", "9", pool);
 }
 
@@ -225,6 +226,8 @@ static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "DROP TABLE communicator_withheld");
     database_run(store, "DROP TABLE communicator_altered");
     database_run(store, "DROP TABLE communicator_graves");
+    database_run(store, "DROP TABLE communicator_received");
+    is_value(store, "SELECT history FROM communicator_node", NULL, pool);
     database_run(store, "CREATE UNIQUE INDEX remote_record_unique_index"
                         " ON communicator_mappings"
                         " (local_record_type, origin, original_id)");

@@ -72,6 +72,7 @@ static const char *state_of(cm_store_t *store, apr_pool_t *pool)
         "SELECT confirmed FROM communicator_peers WHERE name = 'facade'",
         "SELECT received FROM communicator_peers WHERE name = 'facade'",
         "SELECT length(epoch) FROM communicator_node WHERE id = 1",
+        "SELECT history FROM communicator_node WHERE id = 1",
         "SELECT max(version) FROM communicator_schema",
     };
     const char *text = "";

@@ -1,0 +1,23 @@
+/* The history of what was received: communicator_received has a row for each
+ * batch, with the messages as they came, packed. A large batch has several. */
+#ifndef CM_INBOX_RECEIVED_H
+#define CM_INBOX_RECEIVED_H
+
+#include "base/buffer.h"
+#include "node/node.h"
+
+/* Keep MESSAGES (cm_message_t *, new here) of PEER, received AT, in the open
+ * transaction. Unless CommunicatorHistory is packed, only how many there were,
+ * and when. */
+cm_error_t *cm_inbox_received_keep(cm_node_t *node, const char *peer,
+                                   const apr_array_header_t *messages,
+                                   apr_int64_t at,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Give the JSON list of messages that the SIZE hexadecimal DIGITS of the column
+ * wire stand for. Fails with CM_MALFORMED when they are damaged. */
+cm_error_t *cm_inbox_received_text(cm_buffer_t **text, const char *digits,
+                                   apr_size_t size,
+                                   apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif
