@@ -6,9 +6,22 @@
 #include <apr_strings.h>
 #include "record/fit.h"
 
+/* If the database does not generate the key, a record gets the same one as at
+ * its origin: return it. NULL: the database gives it. */
+static const char *given_key(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_table_t *table = record->table;
+
+    if (!record->entry || ((table->key_generated || table->key->has_default) &&
+                           !table->model->shared_keys))
+        return NULL;
+    return cm_identity_without_life(NULL, record->entry->identity.original_id,
+                                    run->pool);
+}
+
 /* Set *VALUE to the local id of the parent that ATTRIBUTE refers to. CM_ABSENT:
  * the column is written later, because the parent is still to come in this run.
- */
+ * A record that refers to itself need not wait for a key that is known. */
 static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_record_t *record, cm_effect_t *effect,
                                const cm_column_t *column,
@@ -20,6 +33,11 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
     *value = (cm_value_t){.kind = CM_NULL};
     if (parent->found->local_id) {
         *value = cm_value_of(CM_TEXT, parent->found->local_id);
+        return NULL;
+    }
+    if (parent == record->entry && effect->kind == CM_EFFECT_CREATE &&
+        given_key(run, record)) {
+        *value = cm_value_of(CM_TEXT, given_key(run, record));
         return NULL;
     }
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
@@ -108,20 +126,15 @@ static void keep_on_update(cm_run_t *run, const cm_record_t *record,
     }
 }
 
-/* If the database does not generate the key, the record gets the same one as at
- * its origin. */
 static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
                             cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
     int i = table->key - table->columns;
-    const char *key;
+    const char *key = given_key(run, record);
 
-    if (!record->entry || ((table->key_generated || table->key->has_default) &&
-                           !table->model->shared_keys))
+    if (!key)
         return NULL;
-    key = cm_identity_without_life(NULL, record->entry->identity.original_id,
-                                   run->pool);
     CM_TRY(cm_fit_value(&effect->cells[i], table->key,
                         cm_value_of(CM_TEXT, key),
                         cm_dialect_of_store(run->node->store), run->pool));

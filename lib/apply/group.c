@@ -98,6 +98,12 @@ typedef struct done_t {
     int conflicts, republish, burials, graves, created;
 } done_t;
 
+static done_t so_far(const cm_run_t *run)
+{
+    return (done_t){run->conflicts->nelts, run->republish->nelts,
+                    run->burials->nelts, run->graves->nelts, run->created};
+}
+
 static cm_error_t *undo(cm_run_t *run, const done_t *done,
                         const apr_array_header_t *before,
                         apr_pool_t *scratch_pool)
@@ -137,9 +143,7 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
                                apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
-    const done_t so_far = {run->conflicts->nelts, run->republish->nelts,
-                           run->burials->nelts, run->graves->nelts,
-                           run->created};
+    const done_t done_before = so_far(run);
     const int strict = run->strict;
     int refused = 0;
     cm_error_t *err;
@@ -155,7 +159,7 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
     if (late && strict && *done == records->nelts)
         CM_TRY(check_late(&refused, run, scratch_pool));
     if (refused || *done < records->nelts) {
-        CM_TRY(undo(run, &so_far, before, scratch_pool));
+        CM_TRY(undo(run, &done_before, before, scratch_pool));
         *done = 0;
     }
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
@@ -178,6 +182,40 @@ cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
     } while (waiting->nelts && !done);
     apr_pool_destroy(iterpool);
     return NULL;
+}
+
+/* Write the next message of RECORD, first without the reference to itself. */
+static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record,
+                               apr_pool_t *scratch_pool)
+{
+    const int until = record->next + 1;
+    apr_array_header_t *one =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+    int partial;
+
+    APR_ARRAY_PUSH(one, cm_record_t *) = record;
+    for (partial = 1; partial >= 0; partial--) {
+        record->error = cm_merge_record(run, record, until, partial);
+        if (!record->error)
+            CM_TRY(cm_write_records(run, one, scratch_pool));
+        if (record->error)
+            return NULL;
+    }
+    return NULL;
+}
+
+cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,
+                                  apr_pool_t *scratch_pool)
+{
+    const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
+    const apr_array_header_t *before = remember(run, scratch_pool);
+    const done_t done_before = so_far(run);
+
+    CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
+    CM_TRY(write_twice(run, record, scratch_pool));
+    if (!task->done)
+        CM_TRY(undo(run, &done_before, before, scratch_pool));
+    return cm_transaction_release(run->node->store, "cycle", scratch_pool);
 }
 
 /* Return the records that the database refused. */

@@ -314,6 +314,10 @@ cm_error_t *cm_rounds_delete(cm_run_t *run,
 cm_error_t *cm_group_write_cycles(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Write the next message of RECORD alone, which waits for the record itself. */
+cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Write records together that the database refused one by one: constraints that
  * are checked at the end of the transaction may tie them to each other. *MOVED
  * counts those that are written. */

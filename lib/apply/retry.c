@@ -8,6 +8,22 @@
 #include "store/dialect.h"
 #include "outbox/missing.h"
 
+/* Return whether the next message of RECORD, which is not here yet, refers to
+ * the record itself. */
+static int refers_to_itself(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
+    const apr_array_header_t *attributes = task->message->attributes;
+    int i;
+
+    for (i = 0; record->entry && attributes && i < attributes->nelts; i++)
+        if (cm_directory_parent(
+                run, &APR_ARRAY_IDX(attributes, i, cm_attribute_t)) ==
+            record->entry)
+            return 1;
+    return 0;
+}
+
 static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
                              apr_pool_t *scratch_pool)
 {
@@ -16,6 +32,9 @@ static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
 
     record->alone = 1;
     record->error = cm_merge_record(run, record, until, 0);
+    if (record->error && record->error->code == CM_WAITS &&
+        until == record->next + 1 && refers_to_itself(run, record))
+        return cm_group_write_itself(run, record, scratch_pool);
     if (record->error)
         return NULL;
     APR_ARRAY_PUSH(one, cm_record_t *) = record;

@@ -7,6 +7,7 @@
 
 #include "store/bulk.h"
 #include "store/dialect.h"
+#include "outbox/missing.h"
 #include "outbox/unstamped.h"
 
 /* Rows of the outbox that are read at a time. */
@@ -14,14 +15,15 @@
 
 /* What is looked for. */
 typedef struct search_t {
-    apr_hash_t *gone;            /* key -> "" */
-    apr_hash_t *written;         /* key -> the caller's pointer */
-    apr_hash_t *created;         /* key -> the name of the model */
-    const char *reused;          /* the model of a created one that others had;
-                                    NULL: none */
-    cm_bulk_t *overtaken;        /* ids */
-    apr_array_header_t *updates; /* cm_overtaken_t */
-    apr_hash_t *listed;          /* key and columns of what is in UPDATES */
+    apr_hash_t *gone;             /* key -> cm_grave_t * */
+    apr_hash_t *written;          /* key -> the caller's pointer */
+    apr_hash_t *created;          /* key -> the name of the model */
+    const char *reused;           /* the model of a created one that others had;
+                                     NULL: none */
+    cm_bulk_t *overtaken;         /* ids */
+    apr_array_header_t *put_back; /* cm_grave_t *: other rows have their ids */
+    apr_array_header_t *updates;  /* cm_overtaken_t */
+    apr_hash_t *listed;           /* key and columns of what is in UPDATES */
     apr_pool_t *result_pool;
 } search_t;
 
@@ -31,7 +33,7 @@ const char *cm_overtaken_key(const char *model, const char *local_id,
     return apr_pstrcat(pool, model, "\x1f", local_id, NULL);
 }
 
-/* Return the keys of GRAVES: key -> "". */
+/* Return the keys of GRAVES: key -> cm_grave_t *. */
 static apr_hash_t *keys_of(const apr_array_header_t *graves, apr_pool_t *pool)
 {
     apr_hash_t *keys = apr_hash_make(pool);
@@ -42,7 +44,7 @@ static apr_hash_t *keys_of(const apr_array_header_t *graves, apr_pool_t *pool)
 
         apr_hash_set(
             keys, cm_overtaken_key(grave->model->name, grave->local_id, pool),
-            APR_HASH_KEY_STRING, "");
+            APR_HASH_KEY_STRING, grave);
     }
     return keys;
 }
@@ -73,12 +75,15 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
     const char *action = cm_cell_text(rows, row, 3);
     const void *record =
         apr_hash_get(search->written, key, APR_HASH_KEY_STRING);
+    const cm_grave_t *grave =
+        apr_hash_get(search->gone, key, APR_HASH_KEY_STRING);
 
-    if (apr_hash_get(search->gone, key, APR_HASH_KEY_STRING)) {
-        if (!strcmp(action, "create"))
-            apr_hash_set(search->gone, key, APR_HASH_KEY_STRING, NULL);
-        else
-            cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
+    if (grave && !strcmp(action, "create")) {
+        APR_ARRAY_PUSH(search->put_back, const cm_grave_t *) = grave;
+        apr_hash_set(search->gone, key, APR_HASH_KEY_STRING, NULL);
+    }
+    else if (grave) {
+        cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
     }
     else if (strcmp(action, "update")) {
         if (!search->reused)
@@ -126,6 +131,24 @@ static cm_error_t *find(search_t *search, cm_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
+/* What refers to a row that was put back did not change, but refers to another
+ * record now: let it be sent again. */
+static cm_error_t *note_put_back(const search_t *search, cm_node_t *node,
+                                 apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < search->put_back->nelts; i++) {
+        const cm_grave_t *grave =
+            APR_ARRAY_IDX(search->put_back, i, cm_grave_t *);
+        apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
+
+        APR_ARRAY_PUSH(ids, const char *) = grave->local_id;
+        CM_TRY(cm_missing_note(node, grave->model, ids, pool));
+    }
+    return NULL;
+}
+
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                                 const apr_array_header_t *graves,
                                 apr_hash_t *written, apr_hash_t *created,
@@ -139,6 +162,7 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
         .created = created,
         .overtaken =
             cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
+        .put_back = apr_array_make(scratch_pool, 0, sizeof(cm_grave_t *)),
         .updates = apr_array_make(result_pool, 0, sizeof(cm_overtaken_t)),
         .listed = apr_hash_make(result_pool),
         .result_pool = result_pool};
@@ -152,6 +176,7 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                        "the application inserted and deleted a record of model "
                        "'%s' while a message brought one with the same key",
                        search.reused);
+    CM_TRY(note_put_back(&search, node, scratch_pool));
     if (!cm_bulk_rows(search.overtaken))
         return NULL;
     CM_TRY_FOR(

@@ -188,6 +188,33 @@ static void test_vanished(cm_store_t *store, apr_pool_t *pool)
            "0", "  and is not deleted");
 }
 
+/* A trigger puts a deleted row back, as another record, to which children refer
+ * now: they are to be sent again. */
+static void test_put_back(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3)
+        return;
+    node = inbox_node(store, inbox_settings(pool), pool);
+    (void)inbox_take(
+        node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
+    database_run(store, "CREATE TRIGGER back AFTER DELETE ON authors BEGIN"
+                        " INSERT INTO authors (id, name)"
+                        " VALUES (old.id, 'back'); END");
+    is_int(inbox_take(
+               node, 2,
+               "[" MESSAGE(3, "author", 3, "delete", 2000, , BASE(1000)) "]",
+               pool),
+           1, "%s: a row is deleted and put back", database_of(store));
+    is_str(author_of(node, "child", pool), "back", "  its child stays");
+    is_str(inbox_value(node,
+                       "SELECT m.model FROM communicator_missing m JOIN posts p"
+                       " ON p.author_id = m.local_record_id",
+                       pool),
+           "author", "  and is sent again");
+}
+
 static void test_cycle(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
@@ -251,6 +278,65 @@ static void test_shared(cm_store_t *store, apr_pool_t *pool)
                        " WHERE local_record_id = 'b' AND origin = '*'",
                        pool),
            "b", "  and its name is its key");
+}
+
+/* A record refers to itself, and its messages cannot be applied together. */
+static void test_itself_alone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
+                   cm_reference_t) = (cm_reference_t){"boss_id", "author"};
+    inbox_tables(store, pool);
+    database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    is_int(inbox_take(node, 0,
+                      "[" MESSAGE(1, "author", 3, "create", 1000,
+                                  TEXT("name", "one") ",\\\"boss_id\\\":1",
+                                  REF("boss_id", "author",
+                                      3)) "," MESSAGE(2, "author", 3, "update",
+                                                      2000, NONE("name"), ) "]",
+                      pool),
+           1, "%s: a record that refers to itself comes, its update does not",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT b.name FROM authors a JOIN authors b"
+                       " ON b.id = a.boss_id",
+                       pool),
+           "one", "  and refers to itself");
+}
+
+/* A record that must refer to something refers to itself. */
+static void test_itself(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+
+    settings_add_peer(settings, "there", pool);
+    model = settings_add_model(settings, "place", "places", "id", pool);
+    model->shared_keys = 1;
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){"within", "place"};
+    database_run(store,
+                 "CREATE TABLE places (id varchar(40) NOT NULL PRIMARY KEY,"
+                 " within varchar(40) NOT NULL,"
+                 " FOREIGN KEY (within) REFERENCES places (id))");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    is_int(inbox_take(node, 0,
+                      "[{\"id\":1,\"origin\":\"*\",\"original_id\":\"world\","
+                      "\"action\":\"create\",\"clock\":5,\"body\":"
+                      "\"{\\\"place\\\":{\\\"id\\\":\\\"world\\\","
+                      "\\\"within\\\":\\\"world\\\"}}\",\"refs\":{"
+                      "\"within\":{\"model\":\"place\",\"origin\":\"*\","
+                      "\"original_id\":\"world\"}}}]",
+                      pool),
+           1, "%s: a record that refers to itself comes", database_of(store));
+    is_str(inbox_value(node, "SELECT within FROM places", pool), "world",
+           "  and does so here, too");
 }
 
 static void test_match(cm_store_t *store, apr_pool_t *pool)
@@ -488,8 +574,11 @@ int main(void)
     database_each("orphans", test_orphans);
     database_each("rows that outlive", test_outlives);
     database_each("vanished parents", test_vanished);
+    database_each("rows put back", test_put_back);
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
+    database_each("itself", test_itself);
+    database_each("itself, alone", test_itself_alone);
     database_each("match", test_match);
     database_each("match= at a hub", test_match_hub);
     database_each("match= with a parent", test_match_parent);
