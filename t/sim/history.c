@@ -121,6 +121,9 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
     }
     if (column->kind == SIM_REFERENCE) {
         made = cell(cells, number, NULL);
+        /* Nobody asks whether that is there, or comes later. */
+        if (column->rule[step->node] == SIM_RULE_NONE && chance(draw, 15))
+            made->text = some_key(draw, &draw->schema->tables[column->parent]);
         made->parent = column->parent;
         made->tag =
             tag_name(draw, column->parent, some_tag(draw, column->parent));
@@ -147,6 +150,13 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
     else {
         made->text = apr_psprintf(draw->pool, "%d", 1000 + ++draw->words);
     }
+}
+
+/* Let the last cell have the value of the first one, the key. */
+static void refer_to_itself(apr_array_header_t *cells)
+{
+    APR_ARRAY_IDX(cells, cells->nelts - 1, sim_cell_t).text =
+        APR_ARRAY_IDX(cells, 0, sim_cell_t).text;
 }
 
 /* With deletes=no no key is used again: a known limit. The new record would
@@ -176,8 +186,12 @@ static void draw_insert(draw_t *draw, int node, int session, int number)
             cell(cells, SIM_CELL_KEY, some_key(draw, table));
         cell(cells, SIM_CELL_TAG,
              apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
-        for (i = 0; i < table->count; i++)
+        for (i = 0; i < table->count; i++) {
             add_value(draw, step, cells, i, tag);
+            if (with_key && table->columns[i].parent == number &&
+                chance(draw, 30))
+                refer_to_itself(cells);
+        }
     }
 }
 
@@ -209,7 +223,8 @@ static void draw_update(draw_t *draw, int node, int session, int number)
     step->table = number;
     step->cells[0] = apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
     draw_where(draw, step, tag);
-    if (draw->level > 1 && !table->keeps && chance(draw, 10))
+    /* A row that a trigger puts back is told by its tag: there must be one. */
+    if (draw->level > 1 && !table->keeps && !table->returns && chance(draw, 10))
         cell(step->cells[0], SIM_CELL_KEY,
              !sim_schema_is_shared(table) && chance(draw, 50)
                  ? apr_psprintf(draw->pool, "id + %d", 1 + below(draw, 3))
@@ -388,6 +403,10 @@ static void draw_restore(draw_t *draw, int node)
     add(draw, restores ? SIM_RESTORE : SIM_SAVE, node)->number = below(draw, 3);
     for (i = restores && chance(draw, 50) ? below(draw, 12) : 0; i; i--)
         draw_statement(draw, node, 0);
+    /* That numbers them without asking a peer, as an exchange with another one
+     * does. */
+    if (restores && chance(draw, 50))
+        add(draw, SIM_SAVE, node);
 }
 
 /* What an operator does, or the host. */

@@ -174,7 +174,15 @@ static int is_deleted(const parked_t *parked, int table, const char *origin,
     return strcmp(count, "0") != 0;
 }
 
-/* A record that it refers to is not here. */
+/* Return whether PARKED is about the record (ORIGIN, ID) of TABLE. */
+static int is_about(const parked_t *parked, int table, const char *origin,
+                    const char *id)
+{
+    return table == parked->table && !strcmp(origin, parked->origin) &&
+           !strcmp(id, parked->original_id);
+}
+
+/* A record that it refers to is not here: another one than its own. */
 static int is_waiting_for_parent(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
@@ -192,7 +200,8 @@ static int is_waiting_for_parent(const parked_t *parked)
             continue;
         origin = find(at, "origin", parked->pool);
         id = find(at, "original_id", parked->pool);
-        if (!row_of(parked, parent, origin, id) &&
+        if (!is_about(parked, parent, origin, id) &&
+            !row_of(parked, parent, origin, id) &&
             (table->keeps || !is_deleted(parked, parent, origin, id)))
             return 1;
     }

@@ -54,13 +54,14 @@ typedef struct sim_table_t {
     sim_key_e key;
     int count;
     sim_column_t columns[SIM_COLUMNS];
-    int match;     /* the column that match= names, or -1 */
-    int publisher; /* the only node that publishes; -1: all do */
-    int wins;      /* the node that conflict= names; -1: newest */
-    int holds;     /* bits: nodes with conflict=hold */
-    int keeps;     /* deletes=no */
-    int lists;     /* only= instead of except= */
-    int gone;      /* left out by shrinking */
+    int match;        /* the column that match= names, or -1 */
+    int publisher;    /* the only node that publishes; -1: all do */
+    int wins;         /* the node that conflict= names; -1: newest */
+    int holds;        /* bits: nodes with conflict=hold */
+    int keeps;        /* deletes=no */
+    int lists;        /* only= instead of except= */
+    unsigned returns; /* bits: nodes where a trigger puts deleted rows back */
+    int gone;         /* left out by shrinking */
 } sim_table_t;
 
 /* Two nodes that exchange messages. All links together are a tree. */
