@@ -74,6 +74,12 @@ static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
 {
     if (!strcmp(kind, "table") || !strcmp(kind, "partitioned"))
         return NULL;
+    if (!strcmp(kind, "system versioned"))
+        return cm_error_hint(
+            CM_FAIL(pool, CM_SCHEMA,
+                    "table '%s' is system-versioned, which is not supported",
+                    model->table),
+            pool, "ALTER TABLE %s DROP SYSTEM VERSIONING", model->table);
     return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "'%s' is a %s, not a table",
                                  model->table, kind),
                          pool, "name the table behind it: table=");

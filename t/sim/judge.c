@@ -120,6 +120,26 @@ static int is_common(const sim_schema_t *schema, const sim_table_t *table,
                               other);
 }
 
+/* A row whose column may not be NULL goes with its parent. */
+static int may_be_orphaned(const judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, node;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE)
+            continue;
+        if (column->not_null)
+            return 1;
+        for (node = 0; node < judge->world->schema->nodes; node++)
+            if (column->rule[node] == SIM_RULE_CASCADE)
+                return 1;
+    }
+    return 0;
+}
+
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
  * known limit (docs/convergence.md). */
@@ -136,7 +156,9 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->table == column->parent &&
+        /* The parent may have gone with its own parent. */
+        if ((event->table == column->parent ||
+             may_be_orphaned(judge, column->parent)) &&
             (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY))
             return 1;
     }
@@ -144,8 +166,7 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
 }
 
 /* Return whether a person has decided about a message that was held, and may be
- * of TABLE: that may beat a later one of the same record
- * (docs/convergence.md). */
+ * of TABLE. */
 static int was_decided(const judge_t *judge, int table)
 {
     return judge->world->schema->tables[table].holds &&
@@ -215,26 +236,6 @@ static void judge_equal(judge_t *judge, int number)
             sim_world_fail(judge->world, "missing", "%s of t%d at %s",
                            row->name, row->table, sim_schema_node_name(0));
     }
-}
-
-/* A row whose column may not be NULL goes with its parent. */
-static int may_be_orphaned(const judge_t *judge, int number)
-{
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i, node;
-
-    for (i = 0; i < table->count; i++) {
-        const sim_column_t *column = &table->columns[i];
-
-        if (column->kind != SIM_REFERENCE)
-            continue;
-        if (column->not_null)
-            return 1;
-        for (node = 0; node < judge->world->schema->nodes; node++)
-            if (column->rule[node] == SIM_RULE_CASCADE)
-                return 1;
-    }
-    return 0;
 }
 
 /* What was inserted is there, or somebody has deleted it; what was deleted is
@@ -379,7 +380,7 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
     if (!strcmp(shown(row->values[event->column]), event->after) ||
-        is_replaced(judge, event) || was_decided(judge, event->table) ||
+        is_replaced(judge, event) ||
         (is_kept(judge, event->after) && is_contested(judge, event)) ||
         was_withheld(judge, event->table))
         return;
