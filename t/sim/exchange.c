@@ -10,6 +10,7 @@
 #include "inbox/inbox.h"
 #include "operate/parked.h"
 #include "outbox/withheld.h"
+#include "beside.h"
 #include "gone.h"
 #include "parked.h"
 #include "restore.h"
@@ -78,8 +79,9 @@ static int may_fail(sim_world_t *world, const sim_step_t *step,
         return 1;
     if (err->code == CM_INTERRUPTED)
         return step->mishap == SIM_MISHAP_STOP;
-    return (step->mishap != SIM_MISHAP_NONE || step->most_bytes) &&
-           err->code != CM_EPOCH;
+    if (err->code == CM_EPOCH)
+        return step->mishap == SIM_MISHAP_LIE_REPLY;
+    return step->mishap != SIM_MISHAP_NONE || step->most_bytes;
 }
 
 void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
@@ -102,10 +104,14 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     if (step->mishap == SIM_MISHAP_GONE_CALLER)
         sim_gone_begin(step->node, step->mishap_number,
                        node->database != SIM_SQLITE);
+    world->crowded = step->mishap == SIM_MISHAP_BESIDE;
+    if (world->crowded)
+        sim_beside_begin(world, step);
     cm_node_renew(node->node);
     err = open_session(&session, &wire, &transport, pool);
     if (!err)
         err = talk(session, baton, pool);
+    sim_beside_end();
     if (sim_gone_end())
         sim_world_reopen(world, step->node);
     else if (!err && wire.count)

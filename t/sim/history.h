@@ -63,6 +63,9 @@ typedef enum sim_mishap_e {
     SIM_MISHAP_CUT_REPLY,
     SIM_MISHAP_GONE_CALLEE, /* the server's process ends at some statement */
     SIM_MISHAP_GONE_CALLER, /* the caller's process does */
+    SIM_MISHAP_LIE,         /* before it one arrives that is not true */
+    SIM_MISHAP_LIE_REPLY,   /* its reply is not true */
+    SIM_MISHAP_BESIDE,      /* another run begins at some statement */
     SIM_MISHAP_STOP,        /* a signal ends the run after some batches */
     SIM_MISHAPS
 } sim_mishap_e;

@@ -175,6 +175,9 @@ static const char *sync_words(const sim_step_t *step, apr_pool_t *pool)
                                           ", reply %d is cut",
                                           ", request %d ends its server",
                                           ", its process ends",
+                                          ", before request %d a lie arrives",
+                                          ", reply %d is a lie",
+                                          ", another run begins meanwhile",
                                           ", ends after batch %d"};
     const char *kind = step->kind == SIM_SYNC   ? "sync with"
                        : step->kind == SIM_PUSH ? "push to"

@@ -427,6 +427,35 @@ const char *sim_node_open(sim_node_t *node)
     return err ? cm_error_text(err, node->pool) : NULL;
 }
 
+const char *sim_node_join_second(cm_node_t **second, sim_node_t *node,
+                                 apr_pool_t *pool)
+{
+    int at = sim_clock_node();
+    sim_session_t session;
+    cm_store_t *store;
+    cm_error_t *err;
+    const char *error;
+
+    /* A pool belongs to one connection. */
+    apr_pool_create(&pool, pool);
+    sim_clock_at(node->number);
+    error = sim_node_join(
+        &session, node->database,
+        node->database == SIM_MYSQL
+            ? apr_pstrcat(pool, node->params, " flags=CLIENT_FOUND_ROWS", NULL)
+            : node->params,
+        pool);
+    if (!error && node->database == SIM_SQLITE)
+        error = sim_node_run(&session, "PRAGMA recursive_triggers = OFF", pool);
+    if (error)
+        return error;
+    err = cm_store_attach(&store, session.driver, session.handle, pool);
+    if (!err)
+        err = cm_node_open(second, node->settings, store, pool);
+    sim_clock_at(at);
+    return err ? cm_error_text(err, node->pool) : NULL;
+}
+
 const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
                           int number, apr_pool_t *pool)
 {

@@ -46,6 +46,11 @@ const char *sim_node_make(sim_node_t *node, const sim_schema_t *schema,
 /* Open our side of NODE, once more: a process has ended, another begins. */
 const char *sim_node_open(sim_node_t *node);
 
+/* Open our side of NODE for a second process in POOL, beside the first; it does
+ * not wait for locks, since the first cannot go on meanwhile. */
+const char *sim_node_join_second(cm_node_t **second, sim_node_t *node,
+                                 apr_pool_t *pool);
+
 /* Wait until the server has forgotten our connection at NODE, which has just
  * ended. */
 void sim_node_wait(sim_node_t *node);

@@ -8,8 +8,10 @@
 #include <apr_strings.h>
 
 #define SELECT_PARKED                                                          \
-    "SELECT peer, id, model, origin, original_id, action, body, refs, error"   \
-    " FROM inbound_messages WHERE processed_at IS NULL ORDER BY peer, id"
+    "SELECT peer, id, model, origin, original_id, action, body, refs, error,"  \
+    " clock FROM inbound_messages WHERE processed_at IS NULL"                  \
+    " ORDER BY peer, id"
+#define COLUMNS 10
 
 typedef struct parked_t {
     sim_world_t *world;
@@ -18,6 +20,7 @@ typedef struct parked_t {
     const apr_array_header_t *rows;
     apr_pool_t *pool;
     int table;
+    const char *model, *clock;
     const char *peer, *id, *origin, *original_id, *action, *body, *refs, *error;
     const sim_row_t *row; /* here, or NULL */
     const char *name;
@@ -242,9 +245,18 @@ static int is_orphan(const parked_t *parked)
     return 0;
 }
 
+/* A peer has lied (liar.c): no such model is here, or its clock is far ahead.
+ */
+static int is_lie(const parked_t *parked)
+{
+    return *parked->model == 'x' ||
+           (parked->clock && apr_atoi64(parked->clock) >
+                                 apr_time_now() + apr_time_from_sec(86400));
+}
+
 static int has_cause(const parked_t *parked)
 {
-    if (is_behind(parked) || is_orphan(parked))
+    if (is_behind(parked) || is_orphan(parked) || is_lie(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))
@@ -271,6 +283,7 @@ static void take(parked_t *parked, const char **cells)
 {
     parked->peer = cells[0];
     parked->id = cells[1];
+    parked->model = cells[2];
     parked->table = (int)strtol(cells[2] + 1, NULL, 10);
     parked->origin = cells[3];
     parked->original_id = cells[4];
@@ -278,6 +291,7 @@ static void take(parked_t *parked, const char **cells)
     parked->body = cells[6];
     parked->refs = cells[7];
     parked->error = cells[8];
+    parked->clock = cells[9];
     parked->row =
         row_of(parked, parked->table, parked->origin, parked->original_id);
     parked->name = name_of(parked);
@@ -287,9 +301,8 @@ static void look_at(parked_t *parked, const char **cells,
                     apr_array_header_t *waiting)
 {
     take(parked, cells);
-    if (parked->name)
-        APR_ARRAY_PUSH(waiting, sim_waiting_t) =
-            (sim_waiting_t){parked->table, parked->name};
+    APR_ARRAY_PUSH(waiting, sim_waiting_t) =
+        (sim_waiting_t){parked->table, parked->name ? parked->name : ""};
     if (!has_cause(parked))
         sim_world_fail(parked->world, "parked",
                        "%s: message %s of %s, %s of m%d %s (%s): %s",
@@ -309,7 +322,7 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
                        .rows = sim_rows_read(node, node->beside, world->pool),
                        .pool = world->pool};
     apr_array_header_t *found =
-        sim_node_select(parked.session, SELECT_PARKED, 9, world->pool);
+        sim_node_select(parked.session, SELECT_PARKED, COLUMNS, world->pool);
 
     if (!found->nelts)
         return 0;
@@ -333,7 +346,7 @@ void sim_parked_find(sim_world_t *world, int number,
                        .rows = rows,
                        .pool = world->pool};
     apr_array_header_t *found =
-        sim_node_select(parked.session, SELECT_PARKED, 9, world->pool);
+        sim_node_select(parked.session, SELECT_PARKED, COLUMNS, world->pool);
     int i;
 
     for (i = 0; i < found->nelts; i++)

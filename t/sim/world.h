@@ -43,6 +43,7 @@ typedef struct sim_world_t {
     int limited;   /* messages may have been withheld */
     int paused;    /* bits: nodes that have been paused */
     int jumped;    /* clocks do not tell what was earlier */
+    int crowded;   /* two runs are at work at once */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
     int denied;                    /* a peer was refused because of that */
     int verbose;

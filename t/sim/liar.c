@@ -1,0 +1,448 @@
+/* See liar.h. */
+#include "liar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#define FAR_CLOCK "1152921504606846975" /* in the last year of all */
+
+#define KNOWN_EPOCH "SELECT epoch FROM communicator_peers WHERE name = '%s'"
+
+/* What is to become of a lie. */
+typedef enum outcome_e {
+    TRUTH,     /* it does not fit here, so it is not told */
+    TAKEN,     /* it is taken, and does no harm */
+    VOID,      /* it changes nothing, refused or not */
+    MALFORMED, /* it is refused like this, and changes nothing */
+    GAP,
+    EPOCH
+} outcome_e;
+
+/* A request or a reply that becomes a lie. */
+typedef struct liar_t {
+    sim_world_t *world;
+    sim_random_t *random;
+    int teller, hearer; /* nodes */
+    int is_reply;
+    const char *query;
+    apr_table_t *headers;
+    const char *body; /* NULL: none */
+    int count;        /* of messages in BODY */
+    apr_pool_t *pool;
+} liar_t;
+
+typedef outcome_e lie_t(liar_t *liar);
+
+/* What the hearer's database says. */
+static const char *ask(const liar_t *liar, const char *sql)
+{
+    return sim_node_value(
+        liar->world->nodes[liar->hearer].beside,
+        apr_psprintf(liar->pool, sql, sim_schema_node_name(liar->teller)),
+        liar->pool);
+}
+
+static apr_int64_t ask_number(const liar_t *liar, const char *sql)
+{
+    const char *text = ask(liar, sql);
+
+    return text ? apr_atoi64(text) : 0;
+}
+
+/* Up to which number the hearer holds the teller's messages. */
+static apr_int64_t received(const liar_t *liar)
+{
+    return ask_number(
+        liar, "SELECT received FROM communicator_peers WHERE name = '%s'");
+}
+
+static const char *number_text(const liar_t *liar, apr_int64_t number)
+{
+    return apr_psprintf(liar->pool, "%" APR_INT64_T_FMT, number);
+}
+
+static apr_int64_t some(const liar_t *liar)
+{
+    return 1 + sim_random_below(liar->random, 3);
+}
+
+/* Return TEXT with NEW in place of the first SIZE bytes at AT. */
+static const char *put(const liar_t *liar, const char *text, const char *at,
+                       apr_size_t size, const char *new)
+{
+    return apr_pstrcat(liar->pool,
+                       apr_pstrndup(liar->pool, text, (apr_size_t)(at - text)),
+                       new, at + size, NULL);
+}
+
+static apr_int64_t first_id(const liar_t *liar)
+{
+    return liar->count ? apr_atoi64(strstr(liar->body, "{\"id\":") + 6) : 0;
+}
+
+/* Add BY to the numbers of all messages, and let the list follow the number
+ * before its first. */
+static void renumber(liar_t *liar, apr_int64_t by)
+{
+    apr_int64_t first = first_id(liar) + by, id = 0;
+    const char *rest = liar->body, *at;
+    char *end;
+
+    liar->body = "";
+    while ((at = strstr(rest, "{\"id\":"))) {
+        id = apr_strtoi64(at + 6, &end, 10) + by;
+        liar->body = apr_pstrcat(
+            liar->pool, liar->body,
+            apr_pstrndup(liar->pool, rest, (apr_size_t)(at + 6 - rest)),
+            number_text(liar, id), NULL);
+        rest = end;
+    }
+    liar->body = apr_pstrcat(liar->pool, liar->body, rest, NULL);
+    if (liar->is_reply)
+        apr_table_setn(liar->headers, "Communicator-Last",
+                       number_text(liar, id));
+    else
+        liar->query = apr_psprintf(
+            liar->pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
+            first - 1, id);
+}
+
+/* --- Lies of both sides */
+
+static outcome_e another_epoch(liar_t *liar)
+{
+    apr_table_setn(liar->headers, "Communicator-Epoch",
+                   "0123456789abcdef0123456789abcdef");
+    return EPOCH;
+}
+
+static outcome_e another_peer_epoch(liar_t *liar)
+{
+    apr_table_setn(liar->headers, "Communicator-Peer-Epoch",
+                   "0123456789abcdef0123456789abcdef");
+    return EPOCH;
+}
+
+/* It holds more than was ever sent. */
+static outcome_e holds_more(liar_t *liar)
+{
+    apr_int64_t held =
+        ask_number(liar, "SELECT last_seq FROM communicator_node") + some(liar);
+
+    apr_table_setn(liar->headers, "Communicator-Received",
+                   number_text(liar, held));
+    return EPOCH;
+}
+
+/* The last message that it holds is another one. */
+static outcome_e holds_another(liar_t *liar)
+{
+    apr_int64_t seq =
+        ask_number(liar, "SELECT max(seq) FROM outbound_messages");
+
+    if (!seq)
+        return TRUTH;
+    apr_table_setn(liar->headers, "Communicator-Held",
+                   apr_psprintf(liar->pool, "%" APR_INT64_T_FMT " 1", seq));
+    return EPOCH;
+}
+
+static outcome_e impossible_number(liar_t *liar)
+{
+    static const char *const values[][2] = {
+        {"Communicator-Received", "9007199254740993"},
+        {"Communicator-Received", "1e3"},
+        {"Communicator-Received", "-1"},
+        {"Communicator-Held", "7"},
+        {"Communicator-Held", "0 0"}};
+    const char *const *value = values[sim_random_below(
+        liar->random, sizeof(values) / sizeof(*values))];
+
+    apr_table_setn(liar->headers, value[0], value[1]);
+    return MALFORMED;
+}
+
+static outcome_e far_clock(liar_t *liar)
+{
+    apr_table_setn(liar->headers, "Communicator-Clock", FAR_CLOCK);
+    return TAKEN;
+}
+
+static outcome_e twice_in_one_body(liar_t *liar)
+{
+    const char *first, *end;
+
+    if (liar->count < 2)
+        return TRUTH;
+    first = strstr(liar->body, "{\"id\":");
+    end = strstr(first + 1, "{\"id\":");
+    liar->body =
+        put(liar, liar->body, first, 0,
+            apr_pstrndup(liar->pool, first, (apr_size_t)(end - first)));
+    return MALFORMED;
+}
+
+/* Numbers that the hearer holds already, with clocks that win over all. */
+static outcome_e old_numbers(liar_t *liar)
+{
+    apr_int64_t by =
+        received(liar) - first_id(liar) - liar->count + 1 - some(liar);
+    const char *at;
+
+    if (!liar->count || first_id(liar) + by < 1)
+        return TRUTH;
+    renumber(liar, by);
+    at = strstr(liar->body, "\"clock\":");
+    if (at && sim_random_chance(liar->random, 50))
+        liar->body = put(liar, liar->body, at + 8, strspn(at + 8, "0123456789"),
+                         FAR_CLOCK);
+    return VOID;
+}
+
+static outcome_e unknown_attribute(liar_t *liar)
+{
+    const char *at = liar->count ? strstr(liar->body, "\\\":{\\\"") : NULL;
+
+    if (!at)
+        return TRUTH;
+    liar->body = put(liar, liar->body, at + 4, 0, "\\\"zz\\\":7,");
+    return TAKEN;
+}
+
+/* The message is parked, and the true one is not sent again: the judge sees the
+ * cause. It is not the last one, which both sides must know alike. */
+static outcome_e unknown_model(liar_t *liar)
+{
+    const char *at = strstr(liar->body ? liar->body : "", "\"body\":\"{\\\"m");
+
+    if (liar->count < 2 || first_id(liar) <= received(liar))
+        return TRUTH;
+    liar->body = put(liar, liar->body, at + 11, 1, "x");
+    return TAKEN;
+}
+
+/* The same. */
+static outcome_e far_message(liar_t *liar)
+{
+    const char *at = strstr(liar->body ? liar->body : "", "\"clock\":");
+
+    if (liar->count < 2 || first_id(liar) <= received(liar))
+        return TRUTH;
+    liar->body =
+        put(liar, liar->body, at + 8, strspn(at + 8, "0123456789"), FAR_CLOCK);
+    return TAKEN;
+}
+
+/* --- Lies of a caller */
+
+/* It has used less numbers than the hearer holds of it. */
+static outcome_e has_used_less(liar_t *liar)
+{
+    apr_int64_t held = received(liar);
+
+    if (!held)
+        return TRUTH;
+    apr_table_setn(liar->headers, "Communicator-Newest",
+                   number_text(liar, held - 1));
+    return EPOCH;
+}
+
+/* It asks for all once more, as if it had confirmed nothing. */
+static outcome_e goes_back(liar_t *liar)
+{
+    if (liar->body)
+        return TRUTH;
+    liar->query = "from_id=1&limit=3";
+    apr_table_setn(liar->headers, "Communicator-Received", "0");
+    apr_table_unset(liar->headers, "Communicator-Held");
+    return VOID;
+}
+
+/* It confirms messages that nobody has written yet. */
+static outcome_e confirms_more(liar_t *liar)
+{
+    if (liar->body)
+        return TRUTH;
+    liar->query = apr_psprintf(
+        liar->pool, "from_id=%" APR_INT64_T_FMT "&limit=3",
+        ask_number(liar, "SELECT last_seq FROM communicator_node") + 1 +
+            some(liar));
+    return EPOCH;
+}
+
+static outcome_e leaves_gap(liar_t *liar)
+{
+    if (!liar->count)
+        return TRUTH;
+    renumber(liar, received(liar) - first_id(liar) + 1 + some(liar));
+    return GAP;
+}
+
+static outcome_e impossible_query(liar_t *liar)
+{
+    liar->query = !liar->body ? "from_id=9007199254740993&limit=3"
+                  : sim_random_chance(liar->random, 50)
+                      ? "after=0&last=9007199254740993"
+                      : "after=-1&last=1";
+    return MALFORMED;
+}
+
+/* --- Lies of a server */
+
+static outcome_e says_more(liar_t *liar)
+{
+    const char *last = apr_table_get(liar->headers, "Communicator-Last");
+
+    if (!last || liar->count)
+        return TRUTH;
+    apr_table_setn(liar->headers, "Communicator-More", "1");
+    return VOID;
+}
+
+static outcome_e holds_less(liar_t *liar)
+{
+    apr_table_setn(liar->headers, "Communicator-Received", "0");
+    return TAKEN;
+}
+
+static lie_t *const asked[] = {
+    another_epoch,     another_peer_epoch, holds_more,        holds_another,
+    impossible_number, far_clock,          twice_in_one_body, old_numbers,
+    unknown_attribute, unknown_model,      far_message,       has_used_less,
+    goes_back,         confirms_more,      leaves_gap,        impossible_query};
+
+static lie_t *const answered[] = {
+    another_epoch,     another_peer_epoch, holds_more,        holds_another,
+    impossible_number, far_clock,          twice_in_one_body, old_numbers,
+    unknown_attribute, unknown_model,      far_message,       says_more,
+    holds_less};
+
+/* Begin to lie about the present request of WIRE, whose text is BODY. */
+static liar_t *begin(sim_wire_t *wire, int is_reply, const char *body,
+                     apr_table_t *headers, apr_pool_t *pool)
+{
+    liar_t *liar = apr_pcalloc(pool, sizeof(*liar));
+
+    liar->world = wire->world;
+    liar->random = &wire->random;
+    liar->teller = is_reply ? wire->callee : wire->caller;
+    liar->hearer = is_reply ? wire->caller : wire->callee;
+    liar->is_reply = is_reply;
+    liar->query = wire->request->query;
+    liar->headers = headers;
+    liar->body = body;
+    liar->pool = pool;
+    for (; body && (body = strstr(body, "{\"id\":")); body++)
+        liar->count++;
+    return liar;
+}
+
+/* What the hearer knows of the teller, and has of it. */
+static const char *knowledge(const liar_t *liar)
+{
+    const char *name = sim_schema_node_name(liar->teller);
+    apr_array_header_t *rows = sim_node_select(
+        liar->world->nodes[liar->hearer].beside,
+        apr_psprintf(liar->pool,
+                     "SELECT received, confirmed, epoch, (SELECT count(*) FROM"
+                     " inbound_messages WHERE peer = '%s')"
+                     " FROM communicator_peers WHERE name = '%s'",
+                     name, name),
+        4, liar->pool);
+    const char **cells;
+
+    if (!rows->nelts)
+        return "0 0 - 0";
+    cells = APR_ARRAY_IDX(rows, 0, const char **);
+    return apr_pstrcat(liar->pool, cells[0], " ", cells[1], " ",
+                       cells[2] ? cells[2] : "-", " ", cells[3], NULL);
+}
+
+/* Return whether ANSWER to a lie is as OUTCOME says. A node that is paused or
+ * busy hears nothing. */
+static int is_right(const cm_answer_t *answer, outcome_e outcome)
+{
+    const char *code = apr_table_get(answer->headers, "Communicator-Error");
+
+    if (answer->status == 503 || answer->status == 413)
+        return 1;
+    switch (outcome) {
+    case MALFORMED:
+        return answer->status == 400 && code && !strcmp(code, "MALFORMED");
+    case GAP:
+        return answer->status == 409 && code && !strcmp(code, "GAP");
+    case EPOCH:
+        return answer->status == 409 && code && !strcmp(code, "EPOCH");
+    case VOID:
+        return !code || !strcmp(code, "EPOCH");
+    default:
+        return !code;
+    }
+}
+
+/* After a restore the truth may be refused, too. */
+static int is_possible(const sim_wire_t *wire)
+{
+    return !wire->world->restored &&
+           !apr_table_get(wire->request->headers, "Content-Encoding");
+}
+
+void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
+{
+    sim_request_t *request = apr_pmemdup(pool, wire->request, sizeof(*request));
+    int number =
+        wire->step->mishap_number % (int)(sizeof(asked) / sizeof(*asked));
+    const cm_answer_t *answer;
+    const char *before;
+    outcome_e outcome;
+    liar_t *liar;
+
+    if (!is_possible(wire))
+        return;
+    request->lies = 1;
+    request->headers = apr_table_clone(pool, request->headers);
+    liar =
+        begin(wire, 0,
+              request->body ? apr_pstrmemdup(pool, request->body, request->size)
+                            : NULL,
+              request->headers, pool);
+    /* The first that it hears of a peer it has to believe. */
+    outcome = ask(liar, KNOWN_EPOCH) ? asked[number](liar) : TRUTH;
+    if (outcome == TRUTH)
+        return;
+    request->query = liar->query;
+    request->body = liar->body;
+    request->size = liar->body ? strlen(liar->body) : 0;
+    before = knowledge(liar);
+    answer = sim_wire_serve(wire->world, request, pool);
+    if (wire->world->verbose)
+        printf("#   lie %d: %s?%s: %d\n", number, liar->body ? "POST" : "GET",
+               liar->query, answer->status);
+    if (!is_right(answer, outcome))
+        sim_world_fail(wire->world, "lie", "%d is answered by %d %s", number,
+                       answer->status, answer->body);
+    if (outcome != TAKEN && strcmp(before, knowledge(liar)))
+        sim_world_fail(wire->world, "lie", "%d has changed %s to %s", number,
+                       before, knowledge(liar));
+}
+
+void sim_liar_answer(sim_wire_t *wire, apr_pool_t *pool)
+{
+    cm_transport_reply_t *reply = wire->reply;
+    int number =
+        wire->step->mishap_number % (int)(sizeof(answered) / sizeof(*answered));
+    liar_t *liar;
+
+    if (!is_possible(wire) || reply->status >= 300)
+        return;
+    liar = begin(wire, 1, reply->data, reply->headers, pool);
+    if (!ask(liar, KNOWN_EPOCH) || answered[number](liar) == TRUTH)
+        return;
+    reply->data = liar->body;
+    reply->size = strlen(liar->body);
+    if (wire->world->verbose)
+        printf("#   lie %d is answered\n", number);
+}
