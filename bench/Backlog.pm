@@ -75,7 +75,8 @@ sub start_inserts {
 sub big {
     my ($used, $report) = @_;
     my $size = 20_000_000;
-    my $nodes = Nodes->new($used->{driver}, "CommunicatorMaxBody 64M\n")->start;
+    my $nodes = Nodes->new($used->{driver},
+        conf => "CommunicatorMaxBody 64M\n")->start;
     my ($central, $facade) = map { $_->database } $nodes->both;
     my $half = $size / 2;
 

@@ -29,21 +29,23 @@ CommunicatorModel post  table=posts  references=user_id:user
 CommunicatorModel page  table=pages  references=user_id:user
 CONF
 
-# MORE: further lines of configuration, for both nodes.
+# conf: further lines of configuration, for both nodes; database: a function
+# that makes an empty database for one of them.
 sub new {
-    my ($class, $driver, $more) = @_;
+    my ($class, $driver, %with) = @_;
     my $self = bless { driver => $driver }, $class;
-    my $conf = $models . ($more // '');
+    my $conf = $models . ($with{conf} // '');
+    my $make = $with{database}
+      || sub { Communicator::Test::Database->new($driver, name => @_) };
 
     $self->{facade} = Communicator::Test::Server->new(
-        database => Communicator::Test::Database->new($driver,
-            name => 'facade-db'), conf => $conf);
+        database => $make->('facade-db'), conf => $conf);
     $self->{wire} = "$self->{facade}{dir}/wire.log";
     spew($self->{wire}, '');
     $self->configure;
     $self->{central} = Communicator::Test::Peer->new(name => 'central',
-        database => Communicator::Test::Database->new($driver,
-            name => 'central-db'), conf => $conf)->knows($self->{facade});
+        database => $make->('central-db'), conf => $conf);
+    $self->{central}->knows($self->{facade});
     $self->{engine} = $self->{central}->database->{engine};
     $self->make_tables($_->database) for $self->both;
     return $self;

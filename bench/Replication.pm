@@ -5,14 +5,16 @@ package Replication;
 
 use strict;
 use warnings;
-use Time::HiRes qw(time);
 use Communicator::Test qw(free_port program slurp start_process wait_until);
 use Communicator::Test::Database;
-use Load;
 use Nodes;
+use Pair;
 use Wire;
 
-my %pair = (pgsql => \&pgsql_pair, mysql => \&mysql_pair);
+my %pair = (
+    pgsql => sub { pgsql_pair('PostgreSQL', 'on') },
+    mysql => sub { mysql_pair('MariaDB') },
+);
 
 # The goal: how many times as fast as that we should be.
 my %goal = (pgsql => 3, mysql => 4);
@@ -21,65 +23,41 @@ sub replication {
     my ($nodes, $report, $n) = @_;
     my $driver = $nodes->{driver};
     my $make = $pair{$driver} or return;
-    my ($from, $to, $pause, $catch_up) = $make->();
+    my $pair = $make->();
+    my $cost = Pair::measure($pair, $n);
 
-    for (['W1 inserts', 'insert', -100], ['W2 updates', 'update', -1]) {
-        my ($name, $what, $each) = @$_;
+    Pair::stop($pair);
+    for (['W1', 'W1 inserts'], ['W2', 'W2 updates']) {
+        my ($work, $name) = @$_;
+        my $rate = $cost->{$work}{rate};
 
-        $pause->();
-        Load::run([], $from, $what, 'posts', $n, $each);
-        my $began = time;
-        $catch_up->();
-        my $rate = $n / (time - $began);
-        check_equal($from, $to);
         $report->figure("$name by the database itself", $rate, 'rows/s');
         $report->speed("$name: ours, of that speed",
             $report->value('work', $name), $rate,
-            $what eq 'update' ? (min => $goal{$driver}) : ());
+            $work eq 'W2' ? (min => $goal{$driver}) : ());
     }
-    $_->stop for $to, $from;
 }
 
-sub check_equal {
-    my ($here, $there) = map {
-        join ' ', @{ $_->rows('select count(*), min(title), max(title),'
-            . ' max(updated_at) from posts')->[0] }
-    } @_;
-
-    die "replication differs:\n$here\n$there\n" if $here ne $there;
-}
-
-# Two PostgreSQL servers, the second subscribed to the first. Returns both, and
-# functions to pause and to catch up.
+# Two PostgreSQL servers, the second subscribed to the first; COMMIT: its
+# synchronous_commit.
 sub pgsql_pair {
+    my ($name, $commit) = @_;
     my ($from, $to) = map { Wire::logical_database() } 1 .. 2;
 
     $from->run('create publication bench for table posts');
     $to->run("create subscription bench connection '" . $from->params
-        . "' publication bench with (synchronous_commit = 'on')");
-    my $wait = sub {
-        $from->run(<<'SQL');
-checkpoint;
-do $$
-declare
-    goal pg_lsn := pg_current_wal_lsn();
-begin
-    while exists (select from pg_replication_slots
-            where not coalesce(confirmed_flush_lsn >= goal, false)) loop
-        perform pg_sleep(0.005);
-    end loop;
-end $$;
-SQL
-    };
+        . "' publication bench with (synchronous_commit = '$commit')");
     wait_until(sub {
         $to->value("select srsubstate from pg_subscription_rel") eq 'r'
     }, 60) or die "the subscription does not begin\n";
-    return ($from, $to, sub { $to->run('alter subscription bench disable') },
-        sub { $to->run('alter subscription bench enable'); $wait->() });
+    return { name => $name, from => $from, to => $to,
+        pause => sub { $to->run('alter subscription bench disable') },
+        resume => sub { $to->run('alter subscription bench enable'); 0 } };
 }
 
 # Two MariaDB servers, the second a replica of the first.
 sub mysql_pair {
+    my ($name) = @_;
     my ($from, $to) = map {
         Communicator::Test::Database->new('mysql', own_server => 1)
     } 1 .. 2;
@@ -100,12 +78,21 @@ sub mysql_pair {
     $from->run('reset master');
     $from->create('create table posts (' . Nodes::columns()
         . ') {engine}');
-    return ($from, $replica, sub { $replica->run('stop slave') }, sub {
-        my $goal = $from->value('select @@gtid_binlog_pos');
-        my $late = $replica->value('start slave;'
-            . " select master_gtid_wait('$goal', 3600)");
-        die "the replica does not follow\n" if $late;
-    });
+    return { name => $name, from => $from, to => $replica,
+        pause => sub { $replica->run('stop slave') },
+        resume => sub { $replica->run('start slave'); 0 },
+        wait => sub {
+            wait_for_gtid($replica, $from->value('select @@gtid_binlog_pos'));
+        } };
+}
+
+sub wait_for_gtid {
+    my ($replica, $goal) = @_;
+
+    for (1 .. 15) {
+        return if !$replica->value("select master_gtid_wait('$goal', 60)");
+    }
+    die "the replica does not follow\n";
 }
 
 # Restart the server of DATABASE, configured as installed except for OPTIONS.

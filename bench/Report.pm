@@ -38,6 +38,14 @@ sub figure {
     return $value;
 }
 
+# Print TEXT among the figures.
+sub note {
+    my ($self, $text) = @_;
+
+    chomp $text;
+    print "  $text\n" unless $self->{json};
+}
+
 sub number {
     my ($value) = @_;
 

@@ -72,6 +72,8 @@ sub of_replication {
     for my $work (@works) {
         my ($name, $what, $each) = @$work;
         Load::run([], $database, $what, 'posts', $rows, $each);
+        # A slot shows only what has been flushed.
+        $database->run('checkpoint');
         $bytes{$name} = $database->value(
             "select sum(length(data) + $framing)"
               . " from pg_logical_slot_get_binary_changes('bench', null, null,"
@@ -81,14 +83,21 @@ sub of_replication {
     return \%bytes;
 }
 
-# A PostgreSQL of its own that can replicate, with an empty table posts.
-sub logical_database {
+# A PostgreSQL of its own that can replicate.
+sub logical_server {
     my $database = Communicator::Test::Database->new('pgsql',
         own_server => 1);
 
     $database->run("alter system set wal_level = 'logical'");
     $database->run("alter system set wal_retrieve_retry_interval = '10ms'");
     $database->restart;
+    return $database;
+}
+
+# The same with an empty table posts.
+sub logical_database {
+    my $database = logical_server();
+
     $database->create('create table posts (' . Nodes::columns() . ')');
     return $database;
 }

@@ -17,8 +17,11 @@ my %engine;
 # that a test needs. The benchmark wants them as they are installed.
 our $durable = 0;
 
-# The folder of PostgreSQL's programs, newest version.
+# The folder of PostgreSQL's programs: this one, or that of the newest version.
+our $pg_bin;
+
 sub pg_bin {
+    return $pg_bin if $pg_bin;
     my @dirs = sort { ($a =~ m{/(\d+)/})[0] <=> ($b =~ m{/(\d+)/})[0] }
       glob '/usr/lib/postgresql/*/bin';
     my $initdb = @dirs ? "$dirs[-1]/initdb" : program('initdb');
