@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "record/tuple.h"
 #include "operate/explain.h"
 #include "listing.h"
 
@@ -147,10 +148,13 @@ cm_error_t *sync_command_explain(sync_client_t *client)
         return sync_client_usage(client, "explain needs a model and an id");
     CM_TRY(sync_client_model(&model, client, word[0]));
     CM_TRY(sync_client_node(client));
-    CM_TRY_FOR(cm_explain_record(&story, client->node, model,
-                                 words->nelts > 2 ? word[1] : NULL,
-                                 word[words->nelts - 1], pool),
-               pool, "cannot explain");
+    CM_TRY_FOR(
+        cm_explain_record(&story, client->node, model,
+                          words->nelts > 2 ? word[1] : NULL,
+                          cm_tuple_of_word(word[words->nelts - 1],
+                                           model->columns.key->nelts, pool),
+                          pool),
+        pool, "cannot explain");
     if (client->output->json) {
         print_json(client, model, story);
         return NULL;

@@ -3,6 +3,7 @@
 
 #include <json.h>
 
+#include "record/tuple.h"
 #include "outbox/publish.h"
 
 static void on_progress(void *baton, apr_int64_t done, apr_int64_t total)
@@ -69,10 +70,15 @@ cm_error_t *sync_command_publish(sync_client_t *client)
         apr_array_copy(client->pool, client->options->arguments);
     const cm_model_t *model = NULL;
     apr_int64_t published = 0;
+    int i;
 
     CM_TRY(find_model(&model, client));
     ids->elts += ids->elt_size;
     ids->nelts--;
+    for (i = 0; i < ids->nelts; i++)
+        APR_ARRAY_IDX(ids, i, const char *) =
+            cm_tuple_of_word(APR_ARRAY_IDX(ids, i, const char *),
+                             model->columns.key->nelts, client->pool);
     CM_TRY_FOR(publish(&published, client, model, ids), client->pool,
                "cannot publish");
     report(client, model->name, published);

@@ -7,13 +7,15 @@
 #include "record/fit.h"
 
 /* If the database does not generate the key, a record gets the same one as at
- * its origin: return it. NULL: the database gives it. */
+ * its origin: return it. NULL: the database gives it, or the message does. */
 static const char *given_key(cm_run_t *run, const cm_record_t *record)
 {
     const cm_table_t *table = record->table;
+    const cm_column_t *own = cm_table_own_key(table);
 
-    if (!record->entry || ((table->key_generated || table->key->has_default) &&
-                           !table->model->shared_keys))
+    if (!record->entry || !own ||
+        ((table->key_generated || own->has_default) &&
+         !table->model->shared_keys))
         return NULL;
     return cm_identity_without_life(NULL, record->entry->identity.original_id,
                                     run->pool);
@@ -67,13 +69,15 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                    attribute->reference.origin, column->name);
 }
 
-/* Write VALUE into column I, unless the row has it already. */
+/* Write VALUE into column I, unless the row has it already. The key of a row
+ * stays: it is another record that has another key. */
 static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect, int i, cm_value_t value)
 {
     if (effect->kind == CM_EFFECT_UPDATE &&
-        record->here->raw[i].kind != CM_ABSENT &&
-        !cm_value_compare(value, record->here->raw[i]))
+        (record->table->columns[i].is_key ||
+         (record->here->raw[i].kind != CM_ABSENT &&
+          !cm_value_compare(value, record->here->raw[i]))))
         return NULL;
     CM_TRY(cm_fit_value(&effect->cells[i], &record->table->columns[i], value,
                         cm_dialect_of_store(run->node->store), run->pool));
@@ -130,13 +134,14 @@ static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
                             cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
-    int i = table->key - table->columns;
+    const cm_column_t *own = cm_table_own_key(table);
     const char *key = given_key(run, record);
+    int i;
 
     if (!key)
         return NULL;
-    CM_TRY(cm_fit_value(&effect->cells[i], table->key,
-                        cm_value_of(CM_TEXT, key),
+    i = own - table->columns;
+    CM_TRY(cm_fit_value(&effect->cells[i], own, cm_value_of(CM_TEXT, key),
                         cm_dialect_of_store(run->node->store), run->pool));
     effect->writes[i] = 1;
     return NULL;

@@ -18,7 +18,8 @@ static cm_identity_t name_shared(const cm_message_t *message,
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
 
-        if (!strcmp(attribute->name, model->key) &&
+        if (model->columns.key->nelts == 1 &&
+            !strcmp(attribute->name, model->key) &&
             attribute->value.kind > CM_NULL)
             identity.original_id = attribute->value.data;
     }

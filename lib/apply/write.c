@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+#include "store/dialect.h"
+#include "record/keys.h"
+
 /* About 500 rows cost the least per row; more gain nothing. */
 #define CHUNK_ROWS  500
 #define CHUNK_BYTES (4 * 1024 * 1024)
@@ -22,10 +25,9 @@ static cm_bulk_t *begin_rows(const cm_chunk_t *chunk, int with_key,
 {
     const cm_table_t *table = chunk->table;
     cm_bulk_column_t *columns =
-        apr_palloc(pool, sizeof(*columns) * (table->column_count + 1));
-    int count = with_key, i;
+        cm_keys_columns(table, table->column_count, pool);
+    int keys = with_key ? table->key_count : 0, count = keys, i;
 
-    columns[0] = (cm_bulk_column_t){table->key->quoted, table->key->type};
     for (i = 0; i < table->column_count; i++)
         if (chunk->records[0]->effect->writes[i])
             columns[count++] = (cm_bulk_column_t){table->columns[i].quoted,
@@ -33,25 +35,50 @@ static cm_bulk_t *begin_rows(const cm_chunk_t *chunk, int with_key,
     if (!count) /* new rows of default values */
         return cm_bulk_create_defaults(table->quoted, columns, chunk->count,
                                        pool);
-    return cm_bulk_create(table->quoted, columns, count, with_key, pool);
+    return cm_bulk_create(table->quoted, columns, count, keys, pool);
 }
 
-static cm_bulk_t *fill_rows(const cm_chunk_t *chunk, int with_key,
-                            apr_pool_t *pool)
+/* Add the cells of the key of RECORD. */
+static cm_error_t *add_key(cm_bulk_t *bulk, cm_run_t *run,
+                           const cm_record_t *record, apr_pool_t *pool)
+{
+    const cm_table_t *table = record->table;
+    const char *id = record->here->local_id;
+    cm_datum_t *cells;
+    int i;
+
+    if (table->key_count == 1) {
+        cm_bulk_row(bulk, "t", id);
+        return NULL;
+    }
+    cells = apr_palloc(pool, table->key_count * sizeof(*cells));
+    if (!cm_keys_cells(cells, table, id, cm_dialect_of_store(run->node->store),
+                       pool))
+        return CM_FAIL(pool, CM_REJECTED, "'%s' is not a key of table '%s'", id,
+                       table->model->table);
+    for (i = 0; i < table->key_count; i++)
+        cm_bulk_add(bulk, cells[i]);
+    return NULL;
+}
+
+static cm_error_t *fill_rows(cm_bulk_t **rows, cm_run_t *run,
+                             const cm_chunk_t *chunk, int with_key,
+                             apr_pool_t *pool)
 {
     cm_bulk_t *bulk = begin_rows(chunk, with_key, pool);
     int i, j;
 
+    *rows = bulk;
     for (i = 0; i < chunk->count; i++) {
         const cm_record_t *record = chunk->records[i];
 
         if (with_key)
-            cm_bulk_row(bulk, "t", record->here->local_id);
+            CM_TRY(add_key(bulk, run, record, pool));
         for (j = 0; j < chunk->table->column_count; j++)
             if (record->effect->writes[j])
                 cm_bulk_add(bulk, record->effect->cells[j]);
     }
-    return bulk;
+    return NULL;
 }
 
 /* A row without a key cannot be a record: nothing could refer to it. */
@@ -60,7 +87,7 @@ static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
     return cm_error_hint(
         CM_FAIL(pool, CM_REJECTED,
                 "the new row of table '%s' has no key: '%s' is NULL",
-                table->model->table, table->key->name),
+                table->model->table, table->model->key),
         pool,
         "make the key NOT NULL, with a default if the messages bring "
         "none: `communicator-sync check` says how");
@@ -71,10 +98,11 @@ static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys;
+    cm_bulk_t *bulk;
     int i;
 
-    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store,
-                               fill_rows(chunk, 0, scratch_pool),
+    CM_TRY(fill_rows(&bulk, run, chunk, 0, scratch_pool));
+    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk,
                                chunk->table->key_given, scratch_pool));
     for (i = 0; i < chunk->count; i++) {
         const char *key = APR_ARRAY_IDX(keys, i, const char *);
@@ -106,9 +134,10 @@ static cm_error_t *update_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_int64_t changed;
+    cm_bulk_t *bulk;
 
-    CM_TRY(cm_bulk_update(&changed, run->node->store,
-                          fill_rows(chunk, 1, scratch_pool), scratch_pool));
+    CM_TRY(fill_rows(&bulk, run, chunk, 1, scratch_pool));
+    CM_TRY(cm_bulk_update(&changed, run->node->store, bulk, scratch_pool));
     return changed >= chunk->count
                ? NULL
                : held_back(chunk, changed, "changed", scratch_pool);
@@ -121,11 +150,12 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
 {
     apr_array_header_t *keys =
         apr_array_make(scratch_pool, chunk->count, sizeof(const char *));
-    cm_bulk_t *bulk = fill_rows(chunk, 1, scratch_pool);
     apr_int64_t deleted;
+    cm_bulk_t *bulk;
     cm_rows_t *left;
     int i;
 
+    CM_TRY(fill_rows(&bulk, run, chunk, 1, scratch_pool));
     for (i = 0; i < chunk->count; i++)
         APR_ARRAY_PUSH(keys, const char *) = chunk->records[i]->here->local_id;
     CM_TRY(cm_node_deleting(run->node, chunk->table, keys, scratch_pool));

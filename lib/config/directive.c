@@ -288,7 +288,7 @@ static const char *print_conflict(const void *target, apr_pool_t *pool)
 
 static const cm_option_t model_options[] = {
     {CM_OPTION("table", TEXT, cm_model_t, table)},
-    {CM_OPTION("key", TEXT, cm_model_t, key)},
+    {CM_OPTION("key", NAMES, cm_model_t, columns.key)},
     {.key = "direction",
      .kind = CM_OPTION_OWN,
      .take = take_direction,
@@ -299,7 +299,7 @@ static const cm_option_t model_options[] = {
      .kind = CM_OPTION_OWN,
      .take = take_references,
      .print = print_references},
-    {CM_OPTION("keys", WORD, cm_model_t, shared_keys), .words = key_kinds},
+    {CM_OPTION("keys", WORD, cm_model_t, shared), .words = key_kinds},
     {CM_OPTION("match", NAMES, cm_model_t, columns.match)},
     {.key = "conflict",
      .kind = CM_OPTION_OWN,
@@ -334,8 +334,8 @@ static cm_model_t *create_model(const char *name, cm_place_t place,
 
     model->name = apr_pstrdup(pool, name);
     model->type = camelize(name, pool);
-    model->key = "id";
     model->receives = model->publishes = 1;
+    model->columns.key = apr_array_make(pool, 1, sizeof(const char *));
     model->columns.except = apr_array_make(pool, 2, sizeof(const char *));
     model->columns.only = apr_array_make(pool, 2, sizeof(const char *));
     model->columns.match = apr_array_make(pool, 2, sizeof(const char *));
@@ -363,6 +363,10 @@ static cm_error_t *take_model(cm_settings_t *settings, int count,
     if (!model->table)
         return CM_FAIL(pool, CM_CONFIG,
                        "model '%s' has no table=", model->name);
+    if (!model->columns.key->nelts)
+        APR_ARRAY_PUSH(model->columns.key, const char *) = "id";
+    model->key = apr_array_pstrcat(pool, model->columns.key, ',');
+    model->shared_keys = model->shared;
     APR_ARRAY_PUSH(settings->models, cm_model_t *) = model;
     return NULL;
 }

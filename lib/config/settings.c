@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "config/directive.h"
+#include "config/key.h"
 
 cm_settings_t *cm_settings_create(apr_pool_t *pool)
 {
@@ -105,10 +106,23 @@ static int contains(const apr_array_header_t *names, const char *name)
     return 0;
 }
 
+int cm_settings_model_is_key(const cm_model_t *model, const char *column)
+{
+    return contains(model->columns.key, column);
+}
+
+int cm_settings_model_key_travels(const cm_model_t *model)
+{
+    const apr_array_header_t *key = model->columns.key;
+
+    return key->nelts > 1 || cm_settings_model_reference(
+                                 model, APR_ARRAY_IDX(key, 0, const char *));
+}
+
 int cm_settings_model_carries(const cm_model_t *model, const char *column)
 {
-    if (!strcmp(column, model->key))
-        return model->shared_keys;
+    if (cm_settings_model_is_key(model, column))
+        return model->shared_keys || cm_settings_model_key_travels(model);
     if (model->columns.only->nelts && !contains(model->columns.only, column))
         return 0;
     return !contains(model->columns.except, column);
@@ -222,6 +236,42 @@ static cm_error_t *check_names(const cm_settings_t *settings,
     return NULL;
 }
 
+/* Check the columns of a key. A column of another table can refer to a key of
+ * one column only. */
+static cm_error_t *check_key(const cm_settings_t *settings,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    const apr_array_header_t *key = model->columns.key;
+    const apr_array_header_t *references = model->columns.references;
+    int i, j;
+
+    for (i = 0; i < key->nelts; i++) {
+        const char *column = APR_ARRAY_IDX(key, i, const char *);
+
+        for (j = 0; j < i; j++)
+            if (!strcmp(column, APR_ARRAY_IDX(key, j, const char *)))
+                return CM_FAIL(pool, CM_CONFIG, "key= names '%s' twice",
+                               column);
+        if (cm_settings_model_key_travels(model) &&
+            contains(model->columns.except, column))
+            return CM_FAIL(pool, CM_CONFIG,
+                           "except= names '%s', a column of the key", column);
+    }
+    for (i = 0; i < references->nelts; i++) {
+        const cm_reference_t *reference =
+            &APR_ARRAY_IDX(references, i, cm_reference_t);
+        const cm_model_t *parent =
+            cm_settings_model(settings, reference->model);
+
+        if (parent->columns.key->nelts > 1)
+            return CM_FAIL(pool, CM_CONFIG,
+                           "references=%s:%s cannot name a record whose key "
+                           "has several columns",
+                           reference->column, reference->model);
+    }
+    return NULL;
+}
+
 static cm_error_t *check_model(const cm_settings_t *settings, int index,
                                apr_pool_t *pool)
 {
@@ -230,6 +280,8 @@ static cm_error_t *check_model(const cm_settings_t *settings, int index,
     int i;
 
     CM_TRY_FOR(check_names(settings, model, pool), pool, "model '%s'",
+               model->name);
+    CM_TRY_FOR(check_key(settings, model, pool), pool, "model '%s'",
                model->name);
     for (i = 0; i < index; i++)
         CM_TRY(compare_models(
@@ -257,5 +309,6 @@ cm_error_t *cm_settings_check(const cm_settings_t *settings, apr_pool_t *pool)
         if ((err = check_model(settings, i, pool)))
             return cm_settings_error(
                 APR_ARRAY_IDX(models, i, const cm_model_t *)->place, err, pool);
+    cm_key_complete(settings);
     return NULL;
 }

@@ -52,6 +52,7 @@ typedef enum cm_conflict_e {
 
 /* The columns that a model treats differently, none by default. */
 typedef struct cm_model_columns_t {
+    apr_array_header_t *key;        /* const char *: "id" by default */
     apr_array_header_t *except;     /* const char *: not carried */
     apr_array_header_t *only;       /* const char *: all others not carried */
     apr_array_header_t *references; /* cm_reference_t */
@@ -63,10 +64,11 @@ typedef struct cm_model_t {
     const char *name;        /* "blog_post": on the wire */
     const char *type;        /* "BlogPost": local_record_type */
     const char *table;       /* "blog_posts" or "schema.blog_posts" */
-    const char *key;         /* column; default "id" */
+    const char *key;         /* its columns as configured: "id", "a,b" */
     int receives, publishes; /* direction= */
     cm_model_columns_t columns;
-    int shared_keys; /* keys=shared */
+    int shared;      /* keys=shared, as configured */
+    int shared_keys; /* the key's values are the identity on all nodes */
     cm_conflict_e conflict;
     const char *conflict_node;
     int deletes; /* deletes=yes */
@@ -131,7 +133,8 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
 
 /* Check what a single line cannot show: the name is set, no model or peer is
  * declared twice, references= names models, no two models share a table,
- * conflict= names a known node. Fails with CM_CONFIG, naming file and line. */
+ * conflict= names a known node. Fails with CM_CONFIG, naming file and line.
+ * Then complete the models, which depend on each other (key.h). */
 cm_error_t *cm_settings_check(const cm_settings_t *settings,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
 
@@ -149,9 +152,17 @@ const cm_peer_settings_t *cm_settings_peer(const cm_settings_t *settings,
 const cm_peer_settings_t *
 cm_settings_peer_of_user(const cm_settings_t *settings, const char *user);
 
-/* Return whether MODEL sends and receives COLUMN (only=, except=). The key
- * column is carried only with keys=shared. */
+/* Return whether MODEL sends and receives COLUMN (only=, except=). A key of
+ * one column is carried only with keys=shared, or if it travels. */
 int cm_settings_model_carries(const cm_model_t *model, const char *column);
+
+/* Return whether COLUMN belongs to the key of MODEL. */
+int cm_settings_model_is_key(const cm_model_t *model, const char *column);
+
+/* Return whether the key of MODEL is data: its columns are sent, translated and
+ * written like others. A key of several columns is, and one that is a
+ * reference. Otherwise the database gives the key, or the identity does. */
+int cm_settings_model_key_travels(const cm_model_t *model);
 
 /* Return the model that COLUMN of MODEL refers to, or NULL. */
 const char *cm_settings_model_reference(const cm_model_t *model,

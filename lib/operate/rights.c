@@ -55,7 +55,7 @@ cm_error_t *cm_rights_check(cm_store_t *store, const cm_table_t *table,
                             apr_pool_t *scratch_pool)
 {
     cm_error_t *err = table ? try_rights(store, table->quoted,
-                                         table->key->quoted, scratch_pool)
+                                         table->keys[0]->quoted, scratch_pool)
                             : try_own(store, scratch_pool);
 
     if (!err || err->code == CM_UNAVAILABLE || err->code == CM_BUSY)

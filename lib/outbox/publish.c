@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "store/dialect.h"
 #include "store/sql.h"
+#include "schema/expression.h"
+#include "record/tuple.h"
 #include "outbox/append.h"
 
 #define CHUNK_ROWS  500
@@ -48,16 +50,62 @@ static const char *key_sql(condition_t *condition, const cm_column_t *column,
     return "%s";
 }
 
-/* Return the SQL for a key that the section "bound" has found: a literal
- * already, where columns hold values of any type. */
-static const char *bound_sql(condition_t *condition,
-                             const publication_t *publication,
+/* Return the SQL for the value of KEY that the section "bound" has found: a
+ * literal already, where columns hold values of any type. */
+static const char *bound_sql(condition_t *condition, const cm_column_t *key,
                              const cm_datum_t *bound, apr_pool_t *pool)
 {
-    const cm_column_t *key = publication->table->key;
-
     return key->loose ? cm_dialect_doubled(bound->data, '%', pool)
                       : key_sql(condition, key, bound);
+}
+
+/* Return SQL that compares the key, column by column, with BOUND. STRICT is the
+ * operator for the columns before the last one. */
+static const char *compare_columns(condition_t *condition,
+                                   const cm_table_t *table, const char *strict,
+                                   const char *operator,
+                                   const cm_datum_t * bound, apr_pool_t *pool)
+{
+    const int last = table->key_count - 1;
+    const char *sql = "", *value;
+    int i;
+
+    for (i = 0; i < last; i++) {
+        const char *name = table->keys[i]->quoted;
+
+        value = bound_sql(condition, table->keys[i], &bound[i], pool);
+        sql =
+            apr_pstrcat(pool, sql, "(t.", name, " ", strict, " ", value, NULL);
+        value = bound_sql(condition, table->keys[i], &bound[i], pool);
+        sql = apr_pstrcat(pool, sql, " OR (t.", name, " = ", value, " AND ",
+                          NULL);
+    }
+    value = bound_sql(condition, table->keys[last], &bound[last], pool);
+    return apr_pstrcat(pool, sql, "t.", table->keys[last]->quoted,
+                       " ", operator, " ", value,
+                       cm_dialect_repeat("))", "", last, pool), NULL);
+}
+
+/* Return SQL that compares the key with BOUND: keys of several columns at once
+ * where the database finds these by an index. */
+static const char *compare(condition_t *condition,
+                           const publication_t *publication, const char *strict,
+                           const char *operator, const cm_datum_t * bound,
+                           apr_pool_t *pool)
+{
+    const cm_table_t *table = publication->table;
+    const char *values = "";
+    int i;
+
+    if (table->key_count == 1 ||
+        !cm_dialect_of_store(publication->node->store)->compares_rows)
+        return compare_columns(condition, table, strict, operator, bound, pool);
+    for (i = 0; i < table->key_count; i++)
+        values = apr_pstrcat(
+            pool, values, i ? ", " : "",
+            bound_sql(condition, table->keys[i], &bound[i], pool), NULL);
+    return apr_pstrcat(pool, "(", cm_expression_keys(table, "t.", pool),
+                       ") ", operator, " (", values, ")", NULL);
 }
 
 static condition_t *condition_create(apr_pool_t *pool)
@@ -76,16 +124,15 @@ static condition_t *between(const publication_t *publication,
                             apr_pool_t *pool)
 {
     condition_t *condition = condition_create(pool);
-    const char *key = publication->table->key->quoted;
 
     if (after)
-        condition->sql =
-            apr_pstrcat(pool, condition->sql, " AND t.", key, " > ",
-                        bound_sql(condition, publication, after, pool), NULL);
+        condition->sql = apr_pstrcat(
+            pool, condition->sql, " AND ",
+            compare(condition, publication, ">", ">", after, pool), NULL);
     if (up_to)
         condition->sql = apr_pstrcat(
-            pool, condition->sql, " AND t.", key,
-            " <= ", bound_sql(condition, publication, up_to, pool), NULL);
+            pool, condition->sql, " AND ",
+            compare(condition, publication, "<", "<=", up_to, pool), NULL);
     if (publication->where)
         condition->sql = apr_pstrcat(pool, condition->sql, " AND (",
                                      publication->where, "\n)", NULL);
@@ -99,6 +146,21 @@ static const char *literal(const cm_store_t *store, const char *text,
     return cm_dialect_doubled(cm_store_literal(store, text, pool), '%', pool);
 }
 
+/* Return the SQL of the columns of the key: as literals, where they hold values
+ * of any type. */
+static const char *bounds_sql(const cm_table_t *table, apr_pool_t *pool)
+{
+    const char *list = "";
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        list = apr_pstrcat(pool, list, i ? ", " : "",
+                           table->keys[i]->loose ? "quote(t." : "t.",
+                           table->keys[i]->quoted,
+                           table->keys[i]->loose ? ")" : "", NULL);
+    return list;
+}
+
 /* Return the section NAME of publish.sql for CONDITION. */
 static const char *section(const publication_t *publication, const char *name,
                            const condition_t *condition, apr_pool_t *pool)
@@ -110,7 +172,8 @@ static const char *section(const publication_t *publication, const char *name,
         const char *name, *value;
     } values[] = {
         {"table", table->quoted},
-        {"key", table->key->quoted},
+        {"keys", cm_expression_keys(table, "t.", pool)},
+        {"bounds", bounds_sql(table, pool)},
         {"key_text", table->key_text},
         {"capture", table->capture},
         {"model", literal(store, model, pool)},
@@ -162,7 +225,7 @@ static cm_error_t *queue(apr_int64_t *count, const publication_t *publication,
     return err;
 }
 
-/* Select the one value of section NAME; *FOUND is NULL when there is none. */
+/* Select the one row of section NAME; *FOUND is NULL when there is none. */
 static cm_error_t *select_one(const cm_datum_t **found,
                               const publication_t *publication,
                               const char *name, const condition_t *condition,
@@ -191,10 +254,23 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
     return cm_node_table(&publication->table, node, model);
 }
 
+/* Set *SQL to that of ID, a value of COLUMN. */
+static cm_error_t *value_sql(const char **sql, condition_t *condition,
+                             const cm_table_t *table, const cm_column_t *column,
+                             const char *id, apr_pool_t *pool)
+{
+    const cm_datum_t key = cm_datum_text(id);
+
+    if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
+        return CM_FAIL(pool, CM_REJECTED, "'%s' is not a %s of table '%s'", id,
+                       column->name, table->model->table);
+    *sql = key_sql(condition, column, &key);
+    return NULL;
+}
+
 /* Make the condition for the records whose COLUMN holds one of COUNT LOCAL_IDS
  * from FIRST on. */
-static cm_error_t *named(condition_t **condition,
-                         const publication_t *publication,
+static cm_error_t *named(condition_t **condition, const cm_table_t *table,
                          const cm_column_t *column,
                          const apr_array_header_t *local_ids, int first,
                          int count, apr_pool_t *pool)
@@ -203,18 +279,46 @@ static cm_error_t *named(condition_t **condition,
     int i;
 
     *condition = condition_create(pool);
-    for (i = first; i < first + count; i++) {
-        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
-        cm_datum_t key = cm_datum_text(id);
-
-        if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
-            return CM_FAIL(pool, CM_REJECTED, "'%s' is not a %s of table '%s'",
-                           id, column->name, publication->table->model->table);
-        APR_ARRAY_PUSH(list, const char *) = key_sql(*condition, column, &key);
-    }
+    for (i = first; i < first + count; i++)
+        CM_TRY(value_sql(apr_array_push(list), *condition, table, column,
+                         APR_ARRAY_IDX(local_ids, i, const char *), pool));
     (*condition)->sql =
         apr_pstrcat(pool, "t.", column->quoted, " IN (",
                     apr_array_pstrcat(pool, list, ','), ")", NULL);
+    return NULL;
+}
+
+/* The same for records of TABLE whose key has several columns. */
+static cm_error_t *named_by_tuples(condition_t **condition,
+                                   const cm_table_t *table,
+                                   const apr_array_header_t *local_ids,
+                                   int first, int count, apr_pool_t *pool)
+{
+    const char **parts = apr_palloc(pool, table->key_count * sizeof(*parts));
+    apr_array_header_t *pieces = apr_array_make(pool, count, sizeof(char *));
+    const char *sql;
+    int i, j;
+
+    *condition = condition_create(pool);
+    for (i = first; i < first + count; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+
+        if (!cm_tuple_read(parts, table->key_count, id, pool))
+            return CM_FAIL(pool, CM_REJECTED,
+                           "'%s' is not a key of table '%s' (%s)", id,
+                           table->model->table, table->model->key);
+        APR_ARRAY_PUSH(pieces, const char *) = i > first ? " OR (" : "(";
+        for (j = 0; j < table->key_count; j++) {
+            CM_TRY(value_sql(&sql, *condition, table, table->keys[j], parts[j],
+                             pool));
+            APR_ARRAY_PUSH(pieces, const char *) =
+                apr_pstrcat(pool, j ? " AND t." : "t.", table->keys[j]->quoted,
+                            " = ", sql, NULL);
+        }
+        APR_ARRAY_PUSH(pieces, const char *) = ")";
+    }
+    (*condition)->sql =
+        apr_pstrcat(pool, "(", apr_array_pstrcat(pool, pieces, 0), ")", NULL);
     return NULL;
 }
 
@@ -233,15 +337,19 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
     *published = 0;
     CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
     column = name ? cm_table_column(publication.table, name)
-                  : publication.table->key;
+                  : publication.table->keys[0];
     apr_pool_create(&iterpool, scratch_pool);
     for (i = 0; column && i < local_ids->nelts; i += size) {
         apr_pool_clear(iterpool);
         size = local_ids->nelts - i;
         if (size > CHUNK_ROWS)
             size = CHUNK_ROWS;
-        CM_TRY(named(&condition, &publication, column, local_ids, i, size,
-                     iterpool));
+        if (!name && publication.table->key_count > 1)
+            CM_TRY(named_by_tuples(&condition, publication.table, local_ids, i,
+                                   size, iterpool));
+        else
+            CM_TRY(named(&condition, publication.table, column, local_ids, i,
+                         size, iterpool));
         CM_TRY_FOR(queue(&count, &publication, condition, iterpool),
                    scratch_pool, "cannot publish records of model '%s'",
                    model->name);

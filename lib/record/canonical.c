@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "store/dialect.h"
+#include "record/tuple.h"
 
 static int is_word(cm_value_t value, const char *const *words)
 {
@@ -305,9 +306,18 @@ static int is_plain_key(const cm_column_t *key, const char *text)
 const char *cm_canonical_key(const cm_table_t *table, const char *text,
                              const cm_dialect_t *dialect, apr_pool_t *pool)
 {
-    cm_value_t value = cm_value_of(CM_TEXT, text);
+    const char **parts;
+    int i;
 
-    if (is_plain_key(table->key, text))
+    if (table->key_count == 1 && is_plain_key(table->keys[0], text))
         return text;
-    return cm_canonical_value(table->key, value, dialect, pool).data;
+    parts = apr_palloc(pool, table->key_count * sizeof(*parts));
+    if (!cm_tuple_read(parts, table->key_count, text, pool))
+        return text;
+    for (i = 0; i < table->key_count; i++)
+        parts[i] =
+            cm_canonical_value(table->keys[i], cm_value_of(CM_TEXT, parts[i]),
+                               dialect, pool)
+                .data;
+    return cm_tuple_write(parts, table->key_count, pool);
 }

@@ -112,7 +112,7 @@ static cm_error_t *select_row(cm_rows_t **rows, cm_store_t *store,
 {
     cm_keys_t *keys = cm_keys_create(store, table, pool);
 
-    cm_bulk_row(keys->bulk, "t", key);
+    cm_keys_add(keys, key, key, 0);
     return cm_bulk_select(rows, store, expressions, keys->bulk, NULL, 0, pool);
 }
 

@@ -1,8 +1,8 @@
 /* Looking up the rows of a table by many keys at once.
  *
- * A key is text: a local id, or an id from the wire. Databases may write one
- * key differently, so keys are compared in their canonical form. Keys that the
- * column cannot hold have no row. */
+ * A key is text: a local id, or an id from the wire; of several columns as in
+ * tuple.h. Databases may write one key differently, so keys are compared in
+ * their canonical form. Keys that the column cannot hold have no row. */
 #ifndef CM_RECORD_KEYS_H
 #define CM_RECORD_KEYS_H
 
@@ -15,6 +15,15 @@ typedef struct cm_keys_t {
     cm_bulk_t *bulk;
     apr_hash_t *values; /* canonical key -> the caller's value */
 } cm_keys_t;
+
+/* Set CELLS, one per column of the key of TABLE, to the values of KEY. Returns
+ * 0 when the columns cannot hold them. */
+int cm_keys_cells(cm_datum_t *cells, const cm_table_t *table, const char *key,
+                  const cm_dialect_t *dialect, apr_pool_t *pool);
+
+/* Return the columns of the key of TABLE, for a bulk, with room for MORE. */
+cm_bulk_column_t *cm_keys_columns(const cm_table_t *table, int more,
+                                  apr_pool_t *pool);
 
 /* Return an empty set of keys of TABLE. */
 cm_keys_t *cm_keys_create(cm_store_t *store, const cm_table_t *table,

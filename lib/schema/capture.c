@@ -144,15 +144,22 @@ static void set_names(cm_filling_t *filling, const char *place)
 static void set_key(cm_filling_t *filling)
 {
     const cm_types_t *types = filling->types;
-    const char *key = filling->table->key_text;
+    const cm_table_t *table = filling->table;
+    const char *key = table->key_text, *differs = "";
     apr_pool_t *pool = filling->pool;
+    int i;
 
     set(filling, "key", key);
-    cm_capture_set_literal(filling, "key_name", filling->table->key->name);
     set(filling, "old_key", cm_expression_with_alias(key, types->before, pool));
     set(filling, "new_key", cm_expression_with_alias(key, types->after, pool));
+    for (i = 0; i < table->key_count; i++)
+        differs = apr_pstrcat(
+            pool, differs, i ? " OR " : "",
+            types->differs(table->keys[i], types->before, types->after, pool),
+            NULL);
     set(filling, "key_differs",
-        types->differs(filling->table->key, types->before, types->after, pool));
+        table->key_count > 1 ? apr_pstrcat(pool, "(", differs, ")", NULL)
+                             : differs);
 }
 
 /* Set SQL of the names of the columns that changed, each after a comma, and of
@@ -192,11 +199,11 @@ static void set_changed(cm_filling_t *filling)
 /* The row as the table has it now; NEW if it is gone. */
 static const char *row_capture(const cm_table_t *table, apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, "coalesce((SELECT ", table->capture, " FROM ",
-                       table->quoted, " AS t WHERE t.", table->key->quoted,
-                       " = NEW.", table->key->quoted, "), ",
-                       cm_expression_with_alias(table->capture, "NEW", pool),
-                       ")", NULL);
+    return apr_pstrcat(
+        pool, "coalesce((SELECT ", table->capture, " FROM ", table->quoted,
+        " AS t WHERE (", cm_expression_keys(table, "t.", pool), ") = (",
+        cm_expression_keys(table, "NEW.", pool), ")), ",
+        cm_expression_with_alias(table->capture, "NEW", pool), ")", NULL);
 }
 
 static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,

@@ -34,7 +34,7 @@ static int needs_settings(const cm_table_t *table)
         const cm_column_t *column = &table->columns[i];
 
         if (column->value_class == CM_CLASS_FLOAT ||
-            (column == table->key && column->value_class != CM_CLASS_INTEGER &&
+            (column->is_key && column->value_class != CM_CLASS_INTEGER &&
              column->value_class != CM_CLASS_TEXT))
             return 1;
         if (column->value_class != CM_CLASS_TEXT)
@@ -89,7 +89,7 @@ static const char *same_types(const cm_filling_t *filling, int all)
         const char *type =
             apr_pstrcat(pool, "pg_typeof(t.", column->quoted, ")", NULL);
 
-        if (column != table->key && (!all || !column->carried))
+        if (!column->is_key && (!all || !column->carried))
             continue;
         if (strspn(column->declared, "0123456789") ==
             strlen(column->declared)) {
@@ -122,6 +122,35 @@ static const char *same_types(const cm_filling_t *filling, int all)
     " '\"RI_FKey_setnull_upd\"'::regproc,"                                     \
     " '\"RI_FKey_setdefault_upd\"'::regproc))"
 
+/* Set the columns of the key: a list of them, an array of their names, and for
+ * each alias of a row that the templates compare a list in brackets. */
+static void set_keys(cm_filling_t *filling)
+{
+    static const char *const aliases[] = {"n", "o", "p", "r", "t"};
+    const cm_table_t *table = filling->table;
+    apr_pool_t *pool = filling->pool;
+    const char *names = "ARRAY[";
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        names = apr_pstrcat(
+            pool, names, i ? ", " : "",
+            cm_store_literal(filling->store, table->keys[i]->name, pool), NULL);
+    cm_capture_set(filling, "key_names", apr_pstrcat(pool, names, "]", NULL));
+    cm_capture_set(filling, "key_columns",
+                   cm_expression_without_doubling(
+                       cm_expression_keys(table, "", pool), pool));
+    for (i = 0; i < 5; i++) {
+        const char *list = cm_expression_keys(
+            table, apr_pstrcat(pool, aliases[i], ".", NULL), pool);
+
+        cm_capture_set(filling, apr_pstrcat(pool, aliases[i], "_keys", NULL),
+                       apr_pstrcat(pool, "(",
+                                   cm_expression_without_doubling(list, pool),
+                                   ")", NULL));
+    }
+}
+
 /* Set the statements that capture rows as the table has them after nested
  * statements. They are completed when they run, as the table may have another
  * name by then. */
@@ -138,9 +167,7 @@ static void set_present(cm_filling_t *filling)
                                       filling->table->model->name, pool)));
     cm_capture_set(filling, "self_cascade",
                    refers_to_itself(filling->table) ? SELF_CASCADE : "false");
-    cm_capture_set(
-        filling, "key_column",
-        cm_expression_without_doubling(filling->table->key->quoted, pool));
+    set_keys(filling);
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         cm_capture_set_literal(
             filling, apr_pstrcat(pool, "present_", names[i], NULL),

@@ -86,6 +86,41 @@ const char *cm_expression_body(const cm_table_t *table, const cm_store_t *store,
     return object_by_function(table, store, pool);
 }
 
+const char *cm_expression_key(const cm_table_t *table, const cm_store_t *store,
+                              const char *before, apr_pool_t *pool)
+{
+    const cm_types_t *types = cm_types_of(cm_dialect_of_store(store));
+    apr_array_header_t *pieces = apr_array_make(pool, 8, sizeof(char *));
+    int i;
+
+    for (i = 0; i < table->key_count; i++) {
+        const cm_column_t *column = table->keys[i];
+        const char *text = types->key(
+            column, apr_pstrcat(pool, before, column->quoted, NULL), pool);
+
+        if (table->key_count == 1)
+            return text;
+        APR_ARRAY_PUSH(pieces, const char *) =
+            i ? types->tuple_plus : types->tuple;
+        APR_ARRAY_PUSH(pieces, const char *) =
+            apr_psprintf(pool, types->tuple_text, text);
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = types->tuple_end;
+    return apr_array_pstrcat(pool, pieces, 0);
+}
+
+const char *cm_expression_keys(const cm_table_t *table, const char *before,
+                               apr_pool_t *pool)
+{
+    const char *list = "";
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        list = apr_pstrcat(pool, list, i ? ", " : "", before,
+                           table->keys[i]->quoted, NULL);
+    return list;
+}
+
 /* Quoted names and texts may contain anything, even "t.". */
 const char *cm_expression_with_alias(const char *expression, const char *alias,
                                      apr_pool_t *pool)

@@ -9,6 +9,15 @@
 const char *cm_expression_body(const cm_table_t *table, const cm_store_t *store,
                                apr_pool_t *pool);
 
+/* Return the SQL of the key of TABLE as one text: table->key_text. BEFORE its
+ * columns stands an alias with a dot, or "". */
+const char *cm_expression_key(const cm_table_t *table, const cm_store_t *store,
+                              const char *before, apr_pool_t *pool);
+
+/* Return the list of the columns of that key, each after BEFORE. */
+const char *cm_expression_keys(const cm_table_t *table, const char *before,
+                               apr_pool_t *pool);
+
 /* Return an SQL literal, for SQL with parameters, of BEFORE, NAME as a JSON
  * string, and AFTER. */
 const char *cm_expression_name(const cm_store_t *store, const char *before,

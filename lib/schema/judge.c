@@ -66,27 +66,28 @@ static cm_error_t *is_used(int *used, cm_store_t *store,
     return NULL;
 }
 
-/* Return how to forbid NULL in the key of TABLE. */
-static const char *key_hint(const cm_table_t *table, const cm_types_t *types,
-                            apr_pool_t *pool)
+/* Return how to forbid NULL in KEY, a column of TABLE. */
+static const char *key_hint(const cm_table_t *table, const cm_column_t *key,
+                            const cm_types_t *types, apr_pool_t *pool)
 {
-    const char *type = *table->key->type ? table->key->type : "TEXT";
+    const char *type = *key->type ? key->type : "TEXT";
     apr_hash_t *values = apr_hash_make(pool);
 
     apr_hash_set(values, "table", APR_HASH_KEY_STRING, table->model->table);
-    apr_hash_set(values, "key", APR_HASH_KEY_STRING, table->key->name);
+    apr_hash_set(values, "key", APR_HASH_KEY_STRING, key->name);
     apr_hash_set(values, "type", APR_HASH_KEY_STRING, type);
     return cm_sql_fill(types->not_null, values, pool);
 }
 
 /* A row whose key is NULL is not a record. */
 static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
-                             const cm_table_t *table, apr_pool_t *pool)
+                             const cm_table_t *table, const cm_column_t *key,
+                             apr_pool_t *pool)
 {
     const cm_model_t *model = table->model;
     int used;
 
-    if (!table->key->nullable)
+    if (!key->nullable)
         return NULL;
     CM_TRY(is_used(&used, store, model, pool));
     APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
@@ -95,8 +96,9 @@ static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
         .text = apr_psprintf(pool,
                              "the key '%s' of table '%s' may be NULL: a row "
                              "without a key cannot be synchronised",
-                             model->key, model->table),
-        .hint = key_hint(table, cm_types_of(cm_dialect_of_store(store)), pool)};
+                             key->name, model->table),
+        .hint = key_hint(table, key, cm_types_of(cm_dialect_of_store(store)),
+                         pool)};
     return NULL;
 }
 
@@ -110,7 +112,8 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
 
     *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
     CM_TRY(cm_table_read(&table, store, model, pool, pool));
-    CM_TRY(judge_key(*findings, store, table, pool));
+    for (i = 0; i < table->key_count; i++)
+        CM_TRY(judge_key(*findings, store, table, table->keys[i], pool));
     CM_TRY(cm_table_ask(&rows, store, "catalog.sql", "judge", model, pool));
     for (charge = charges; charge->name; charge++)
         for (i = 0; i < rows->count; i++)

@@ -85,35 +85,135 @@ static cm_error_t *check_kind(const cm_model_t *model, const char *kind,
                          pool, "name the table behind it: table=");
 }
 
-static cm_error_t *check_key(const cm_table_t *table, const cm_rows_t *rows,
-                             const cm_dialect_t *dialect, apr_pool_t *pool)
+/* Set TABLE->keys to the columns that the model names. */
+static cm_error_t *find_keys(cm_table_t *table, apr_pool_t *result_pool,
+                             apr_pool_t *scratch_pool)
 {
     const cm_model_t *model = table->model;
-    int row;
+    const apr_array_header_t *names = model->columns.key;
+    int i;
 
-    if (!table->key)
-        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
-                                     "table '%s' has no column '%s'",
-                                     model->table, model->key),
-                             pool, "name its key column: key=");
-    row = (int)(table->key - table->columns);
-    if (!cell_number(rows, row, UNIQUE))
+    table->key_travels = cm_settings_model_key_travels(model);
+    table->keys = apr_palloc(result_pool, names->nelts * sizeof(*table->keys));
+    for (i = 0; i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+        cm_column_t *column =
+            apr_hash_get(table->by_name, name, APR_HASH_KEY_STRING);
+
+        if (!column)
+            return cm_error_hint(CM_FAIL(scratch_pool, CM_SCHEMA,
+                                         "table '%s' has no column '%s'",
+                                         model->table, name),
+                                 scratch_pool, "name its key column: key=");
+        column->is_key = 1;
+        table->keys[table->key_count++] = column;
+    }
+    return NULL;
+}
+
+static cm_error_t *not_unique(const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    const char *names = "";
+    int i;
+
+    if (table->key_count == 1)
         return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
                                      "column '%s' of table '%s' is not a key: "
                                      "it has no unique index of its own",
                                      model->key, model->table),
                              pool, "name its key column: key=");
-    if (table->key->value_class == CM_CLASS_BINARY ||
-        (table->key->is_bits && !dialect->bits_as_text))
+    for (i = 0; i < table->key_count; i++)
+        names = apr_pstrcat(pool, names, i ? ", " : "", table->keys[i]->quoted,
+                            NULL);
+    return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
+                                 "the columns '%s' of table '%s' are not a "
+                                 "key: no unique index keeps two rows from "
+                                 "having the same values",
+                                 model->key, model->table),
+                         pool, "CREATE UNIQUE INDEX %s_key ON %s (%s)",
+                         model->name, table->quoted, names);
+}
+
+/* Return whether all columns of the index that begins at row *AT of ROWS, from
+ * section "unique", belong to the key of TABLE, and move *AT to the next index.
+ */
+static int is_within_key(const cm_table_t *table, const cm_rows_t *rows,
+                         int *at)
+{
+    const char *index = cm_cell_text(rows, *at, 0);
+    int within = 1, some = 0;
+
+    for (; *at < rows->count && !strcmp(cm_cell_text(rows, *at, 0), index);
+         ++*at) {
+        const char *name = cm_cell_text(rows, *at, 1);
+        const cm_column_t *column = name ? cm_table_column(table, name) : NULL;
+
+        some |= column && column->is_key;
+        within &= (column && column->is_key) || cm_cell_number(rows, *at, 2);
+    }
+    return within && some;
+}
+
+/* Check that no two rows can have the same key. */
+static cm_error_t *check_unique(const cm_table_t *table, const cm_rows_t *rows,
+                                cm_store_t *store, apr_pool_t *pool)
+{
+    cm_rows_t *indexes;
+    int at = 0, found = 0;
+
+    if (table->key_count == 1) {
+        found =
+            cell_number(rows, (int)(table->keys[0] - table->columns), UNIQUE);
+        return found ? NULL : not_unique(table, pool);
+    }
+    CM_TRY(cm_table_ask(&indexes, store, "catalog.sql", "unique", table->model,
+                        pool));
+    while (at < indexes->count && !found)
+        found = is_within_key(table, indexes, &at);
+    return found ? NULL : not_unique(table, pool);
+}
+
+static cm_error_t *check_key(const cm_table_t *table, const cm_column_t *key,
+                             const cm_dialect_t *dialect, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+
+    if (key->value_class == CM_CLASS_BINARY ||
+        (key->is_bits && !dialect->bits_as_text))
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is binary, which cannot "
                        "identify a record",
-                       model->key, model->table);
-    if (model->shared_keys && table->key->generated)
+                       key->name, model->table);
+    if (model->shared_keys && key->generated)
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is always generated, so "
                        "it cannot be shared",
-                       model->key, model->table);
+                       key->name, model->table);
+    if (table->key_travels && key->generated)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is always generated, so "
+                       "it cannot be received",
+                       key->name, model->table);
+    return NULL;
+}
+
+static cm_error_t *read_keys(cm_table_t *table, const cm_rows_t *rows,
+                             cm_store_t *store, apr_pool_t *result_pool,
+                             apr_pool_t *scratch_pool)
+{
+    int i;
+
+    CM_TRY(find_keys(table, result_pool, scratch_pool));
+    CM_TRY(check_unique(table, rows, store, scratch_pool));
+    for (i = 0; i < table->key_count; i++)
+        CM_TRY(check_key(table, table->keys[i], cm_dialect_of_store(store),
+                         scratch_pool));
+    if (cm_table_own_key(table))
+        table->key_generated = cell_number(
+            rows, (int)(table->keys[0] - table->columns), GIVES_KEYS);
+    table->key_given = cm_expression_key(table, store, "", result_pool);
+    table->key_text = cm_expression_key(table, store, "t.", result_pool);
     return NULL;
 }
 
@@ -163,8 +263,6 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
                           const cm_model_t *model, apr_pool_t *result_pool,
                           apr_pool_t *scratch_pool)
 {
-    const cm_dialect_t *dialect = cm_dialect_of_store(store);
-    const cm_types_t *types = cm_types_of(dialect);
     cm_table_t *table = apr_pcalloc(result_pool, sizeof(*table));
     cm_rows_t *rows;
     int i;
@@ -184,16 +282,8 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
 
         fill_column(column, rows, i, store, model, result_pool);
         apr_hash_set(table->by_name, column->name, APR_HASH_KEY_STRING, column);
-        if (!strcmp(column->name, model->key)) {
-            table->key = column;
-            table->key_generated = cell_number(rows, i, GIVES_KEYS);
-        }
     }
-    CM_TRY(check_key(table, rows, dialect, scratch_pool));
-    table->key_given = types->key(table->key, table->key->quoted, result_pool);
-    table->key_text = types->key(
-        table->key, apr_pstrcat(result_pool, "t.", table->key->quoted, NULL),
-        result_pool);
+    CM_TRY(read_keys(table, rows, store, result_pool, scratch_pool));
     table->capture = cm_expression_body(table, store, result_pool);
     *table_out = table;
     return NULL;
@@ -209,7 +299,12 @@ int cm_table_settable(const cm_table_t *table, const char *name)
     const cm_column_t *column = cm_table_column(table, name);
 
     if (!column || !column->carried || column->generated ||
-        column == table->key)
+        (column->is_key && !table->key_travels))
         return -1;
     return column - table->columns;
+}
+
+const cm_column_t *cm_table_own_key(const cm_table_t *table)
+{
+    return table->key_travels ? NULL : table->keys[0];
 }

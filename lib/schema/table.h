@@ -48,8 +48,9 @@ typedef struct cm_column_t {
     int generated;   /* computed: Communicator never writes it */
     const char *reference; /* model that it refers to, or NULL */
     int carried;           /* goes over the wire (only=, except=, key) */
-    const char *capture;   /* SQL of the raw form of "t.column", a part of the
-                              table's */
+    int is_key;
+    const char *capture; /* SQL of the raw form of "t.column", a part of the
+                            table's */
 } cm_column_t;
 
 /* What MariaDB captures instead of bytes that are too many for one value. These
@@ -58,8 +59,10 @@ typedef struct cm_column_t {
 
 typedef struct cm_table_t {
     const cm_model_t *model;
-    const char *quoted; /* the table's name */
-    const cm_column_t *key;
+    const char *quoted;       /* the table's name */
+    const cm_column_t **keys; /* the columns of the key, in the order of key= */
+    int key_count;
+    int key_travels;   /* cm_settings_model_key_travels() */
     int key_generated; /* the database gives new keys (serial, identity) */
     int column_count;
     cm_column_t *columns;  /* in the table's order, key included */
@@ -67,8 +70,9 @@ typedef struct cm_table_t {
     const char *capture;   /* SQL of the whole raw body without the model:
                               a JSON object text of the carried columns of
                               the row "t" */
-    const char *key_text;  /* SQL of the row's key as text: what a trigger
-                              writes is the record's local id everywhere */
+    const char *key_text;  /* SQL of the row's key as text, of several columns
+                              as a JSON array of texts: what a trigger writes
+                              is the record's local id everywhere */
     const char *key_given; /* the same without "t.", for RETURNING */
     int own_triggers;      /* of the application, on INSERT or UPDATE */
     int partitioned;       /* PostgreSQL: rows are in its partitions */
@@ -99,5 +103,9 @@ const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
 /* Return the index of the column NAME in TABLE if messages may set it, else
  * -1. */
 int cm_table_settable(const cm_table_t *table, const char *name);
+
+/* Return the column of the key of TABLE, if it is one that is no data: the
+ * database gives it, or the identity does. Else NULL. */
+const cm_column_t *cm_table_own_key(const cm_table_t *table);
 
 #endif

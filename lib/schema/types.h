@@ -46,6 +46,10 @@ typedef struct cm_types_t {
     const char *names;       /* the same for texts */
     const char *names_plus;
 
+    /* SQL of a JSON array of texts: its begin, the form of a text ("%s"), what
+     * is between two, its end. It is NULL when one of them is. */
+    const char *tuple, *tuple_text, *tuple_plus, *tuple_end;
+
     /* How to forbid NULL in {key}, of {type}, of {table}. */
     const char *not_null;
 

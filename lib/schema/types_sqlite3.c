@@ -69,6 +69,10 @@ const cm_types_t cm_types_sqlite3 = {
     .object_plus = " || ",
     .names = "(",
     .names_plus = " || ",
+    .tuple = "('[' || ",
+    .tuple_text = "nullif(json_quote(%s), 'null')",
+    .tuple_plus = " || ',' || ",
+    .tuple_end = " || ']')",
     .not_null =
         "SQLite lets NULL into a primary key unless it is INTEGER"
         " PRIMARY KEY or says NOT NULL: create the table again with"

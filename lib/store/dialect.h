@@ -55,6 +55,7 @@ struct cm_dialect_t {
     int keeps_variables; /* a rollback leaves SET_APPLYING in force */
     int truncate_fires;  /* TRUNCATE fires a trigger */
     int truncate_hidden; /* TRUNCATE exists, but fires no trigger */
+    int compares_rows;   /* (a, b) > (1, 2) finds rows by an index */
     int one_writer;      /* only one transaction can write: others try again
                             until it ends */
     int replace_hidden;  /* INSERT OR REPLACE deletes, but fires no trigger */

@@ -225,6 +225,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
         "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
+    .compares_rows = 1,
     .one_writer = 1,
     .replace_hidden = 1,
     .holds_nul = 1,

@@ -8,12 +8,12 @@
 #include "outbox/stamp.h"
 #include "verify/verify.h"
 
-/* Return whether COLUMN is compared. The key is not: it is the identity, or
- * differs from node to node. */
+/* Return whether COLUMN is compared. A key that does not travel is not: it is
+ * the identity, or differs from node to node. */
 static int is_compared(const cm_table_t *table, const cm_column_t *column)
 {
     return column && column->carried && !column->generated &&
-           column != table->key;
+           column != cm_table_own_key(table);
 }
 
 static void add_columns(apr_array_header_t *columns, const cm_table_t *table)

@@ -49,6 +49,15 @@ FROM information_schema.columns AS c
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
 
+-- unique: the columns of each unique index of the table NAME in SCHEMA (or
+-- NULL): the index, the column (NULL: an expression), and whether the column is
+-- of the partition key, which must be in every index
+SELECT s.index_name, CASE WHEN s.sub_part IS NULL THEN s.column_name END, 0
+FROM information_schema.statistics AS s
+WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
+    AND s.non_unique = 0
+ORDER BY s.index_name, s.seq_in_index;
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): its engine
 -- cannot roll back; foreign keys change it along with other tables, which
 -- fires no trigger

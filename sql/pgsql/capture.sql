@@ -71,7 +71,8 @@ WHERE tgrelid = to_regclass(
 
 -- prepare: what all tables share. Whoever calls lastval() needs the right to
 -- see the sequence. communicator_key() gives SQL of the key, as text, of rows
--- of RELATION (the column of that NAME, or the primary key, or NULL), and
+-- of RELATION (the column of that NAME, or the primary key, or NULL),
+-- communicator_keys() of a key of columns with NAMES, and
 -- communicator_present() a condition that a row with this key exists.
 -- communicator_nested() leaves a note for the statements around this one.
 CREATE SEQUENCE IF NOT EXISTS {place}.communicator_lastval
@@ -94,12 +95,23 @@ SELECT coalesce((
     LIMIT 1), 'NULL')
 $communicator$
 ;;
+CREATE OR REPLACE FUNCTION {place}.communicator_keys(relation oid,
+    names text[], alias text) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $communicator$
+SELECT CASE WHEN count(*) = 1 THEN min(k.sql)
+    WHEN bool_or(k.sql = 'NULL') THEN 'NULL'
+    ELSE '(''['' || ' || string_agg('to_json(' || k.sql || ')::text',
+        ' || '','' || ' ORDER BY k.place) || ' || '']'')' END
+FROM (SELECT n.place, {place}.communicator_key(relation, n.name, alias) AS sql
+    FROM unnest(names) WITH ORDINALITY AS n (name, place)) AS k
+$communicator$
+;;
 CREATE OR REPLACE FUNCTION {place}.communicator_present(relation oid,
-    name text, alias text) RETURNS text LANGUAGE sql STABLE
+    names text[], alias text) RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $communicator$
 SELECT format('(%1$s IS NULL OR EXISTS (SELECT FROM %2$s AS p'
-    ' WHERE %3$s = %1$s))', {place}.communicator_key(relation, name, alias),
-    relation::regclass, {place}.communicator_key(relation, name, 'p'))
+    ' WHERE %3$s = %1$s))', {place}.communicator_keys(relation, names, alias),
+    relation::regclass, {place}.communicator_keys(relation, names, 'p'))
 $communicator$
 ;;
 CREATE OR REPLACE FUNCTION {place}.communicator_nested(model text)
@@ -177,9 +189,9 @@ BEGIN
             ' (model, local_record_id, action, body, clock)'
             ' SELECT $1, %s, $4, $2, $3 FROM communicator_rows AS t'
             ' WHERE %s', {outbox},
-            {place}.communicator_key(TG_RELID, {key_name}, 't'),
+            {place}.communicator_keys(TG_RELID, {key_names}, 't'),
             CASE WHEN nested THEN {place}.communicator_present(TG_RELID,
-                {key_name}, 't') ELSE 'true' END)
+                {key_names}, 't') ELSE 'true' END)
         USING {model}, {unread}, moment, word;
     ELSIF nested THEN
         EXECUTE replace({present_insert}, 'communicator_present',
@@ -202,7 +214,7 @@ INSERT INTO {place}.outbound_messages
     (model, local_record_id, action, body, clock)
 SELECT {model}, {key}, 'update', {open} || {capture} || '}', $1
 FROM communicator_rows AS r
-    JOIN communicator_present AS t ON t.{key_column} = r.{key_column};
+    JOIN communicator_present AS t ON {t_keys} = {r_keys};
 
 -- insert.trigger: on TABLE
 DROP TRIGGER IF EXISTS {insert} ON {table};
@@ -227,7 +239,7 @@ BEGIN
         SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
         {each.check};
         IF nested THEN
-            there := {place}.communicator_present(TG_RELID, {key_name}, 'n');
+            there := {place}.communicator_present(TG_RELID, {key_names}, 'n');
         END IF;
         EXECUTE format('INSERT INTO %1$s'
             ' (model, local_record_id, action, body, clock)'
@@ -239,8 +251,8 @@ BEGIN
             ' UNION ALL SELECT 3, %3$s, $5, $2 FROM {pairs}'
             ' WHERE %2$s IS DISTINCT FROM %3$s AND %4$s'
             ') AS m (place, key, action, body) ORDER BY m.place', {outbox},
-            {place}.communicator_key(TG_RELID, {key_name}, 'o'),
-            {place}.communicator_key(TG_RELID, {key_name}, 'n'), there)
+            {place}.communicator_keys(TG_RELID, {key_names}, 'o'),
+            {place}.communicator_keys(TG_RELID, {key_names}, 'n'), there)
         USING {model}, {unread}, {open} || '{}}', moment,
             CASE WHEN nested THEN 'update' ELSE 'create' END;
     ELSIF nested THEN
@@ -289,18 +301,18 @@ REVOKE ALL ON FUNCTION {place}.{update}() FROM PUBLIC
 WITH pairs AS NOT MATERIALIZED (
     SELECT {old_key} AS old_key, {new_key} AS new_key,
         {key_differs} AS differs, c.names,
-        o.{key_column} = r.{key_column} AS same_key,
+        {o_keys} = {r_keys} AS same_key,
         EXISTS (SELECT FROM communicator_present AS p
-            WHERE p.{key_column} = o.{key_column})
+            WHERE {p_keys} = {o_keys})
         AND NOT EXISTS (SELECT FROM communicator_rows AS p
-            WHERE p.{key_column} = o.{key_column}) AS put_back,
+            WHERE {p_keys} = {o_keys}) AS put_back,
         {open} || {new_capture} || '}' AS body
     FROM (SELECT row_number() OVER () AS communicator_row, *
             FROM communicator_old) AS o
-        JOIN (SELECT row_number() OVER () AS communicator_row, {key_column}
+        JOIN (SELECT row_number() OVER () AS communicator_row, {key_columns}
             FROM communicator_rows) AS r USING (communicator_row)
         LEFT JOIN communicator_present AS n
-            ON n.{key_column} = r.{key_column}
+            ON {n_keys} = {r_keys}
         CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
 )
 INSERT INTO {place}.outbound_messages
@@ -339,10 +351,10 @@ BEGIN
             ' (model, local_record_id, action, body, clock)'
             ' SELECT $1, %s, ''delete'', $2, $3 FROM {old_rows_given} AS t'
             ' WHERE %s',
-            {outbox}, {place}.communicator_key(TG_RELID, {key_name}, 't'),
+            {outbox}, {place}.communicator_keys(TG_RELID, {key_names}, 't'),
             CASE WHEN nested THEN format('%s IS NULL OR NOT %s',
-                {place}.communicator_key(TG_RELID, {key_name}, 't'),
-                {place}.communicator_present(TG_RELID, {key_name}, 't'))
+                {place}.communicator_keys(TG_RELID, {key_names}, 't'),
+                {place}.communicator_present(TG_RELID, {key_names}, 't'))
             ELSE 'true' END)
         USING {model}, {open} || '{}}', moment{old_given};
     ELSIF nested THEN
@@ -366,7 +378,7 @@ INSERT INTO {place}.outbound_messages
     (model, local_record_id, action, body, clock)
 SELECT $1, {key}, 'delete', $2, $3 FROM {old_rows_given} AS t
 WHERE NOT EXISTS (SELECT FROM communicator_present AS p
-    WHERE p.{key_column} = t.{key_column});
+    WHERE {p_keys} = {t_keys});
 
 -- delete.trigger: on TABLE
 DROP TRIGGER IF EXISTS {delete} ON {table};
@@ -387,7 +399,7 @@ BEGIN
     EXECUTE format('INSERT INTO %s'
         ' (model, local_record_id, action, body, clock)'
         ' SELECT $1, %s, ''delete'', $2, $3 FROM ONLY %s AS t', {outbox},
-        {place}.communicator_key(TG_RELID, {key_name}, 't'),
+        {place}.communicator_keys(TG_RELID, {key_names}, 't'),
         TG_RELID::regclass)
     USING {model}, {open} || '{}}', moment;
     {each.end}

@@ -65,6 +65,21 @@ FROM base AS b
     JOIN pg_class AS c ON c.oid = a.attrelid
 ORDER BY a.attnum;
 
+-- unique: the columns of each unique index of the table NAME in SCHEMA (or
+-- NULL): the index, the column (NULL: an expression), and whether the column is
+-- of the partition key, which must be in every index
+SELECT i.indexrelid::text, a.attname,
+    CASE WHEN k = ANY (p.partattrs) THEN 1 ELSE 0 END
+FROM pg_index AS i
+    LEFT JOIN pg_partitioned_table AS p ON p.partrelid = i.indrelid
+    CROSS JOIN unnest(i.indkey[0:i.indnkeyatts - 1]) AS k
+    LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k
+        AND k > 0
+WHERE i.indrelid = to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    AND i.indisunique AND i.indpred IS NULL
+ORDER BY i.indexrelid;
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash
 -- empties it, or it is written to through other tables
 WITH given AS (

@@ -4,8 +4,8 @@
 SELECT COUNT(*) FROM {table} AS t WHERE {condition};
 
 -- bound: the key of the last record of the next chunk
-SELECT t.{key} FROM {table} AS t WHERE {condition}
-ORDER BY t.{key} LIMIT 1 OFFSET {offset};
+SELECT {bounds} FROM {table} AS t WHERE {condition}
+ORDER BY {keys} LIMIT 1 OFFSET {offset};
 
 -- enqueue: the state of the records as messages. Each record stays locked, so
 -- that a change in progress is in this message or in a later one.
@@ -14,4 +14,4 @@ INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
 SELECT {model}, {key_text}, 'update',
     {begin} || CAST({capture} AS text) || '}', '[]', 0
 FROM {table} AS t WHERE {condition}
-ORDER BY t.{key} FOR UPDATE;
+ORDER BY {keys} FOR UPDATE;

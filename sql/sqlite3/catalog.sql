@@ -44,3 +44,23 @@ FROM (
         JOIN pragma_table_xinfo(m.name) AS x
 ) AS c
 ORDER BY c.cid;
+
+-- unique: the columns of each unique index of the table NAME in SCHEMA (or
+-- NULL): the index, the column (NULL: an expression), and whether the column is
+-- of the partition key, which must be in every index
+WITH given (name) AS (
+    SELECT m.name
+    FROM (SELECT %s AS schema, %s AS name) AS g
+        JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    WHERE coalesce(g.schema, 'main') = 'main' AND m.type = 'table'
+)
+SELECT l.name AS index_name, i.name, 0
+FROM given JOIN pragma_index_list(given.name) AS l
+    JOIN pragma_index_info(l.name) AS i
+WHERE l."unique" AND NOT l.partial
+UNION ALL
+SELECT 'rowid', x.name, 0
+FROM given JOIN pragma_table_xinfo(given.name) AS x
+WHERE x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(given.name)
+    WHERE pk = 2)
+ORDER BY index_name;

@@ -30,6 +30,8 @@ cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
     model->name = model->type = name;
     model->table = table;
     model->key = key;
+    model->columns.key = apr_array_make(pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(model->columns.key, const char *) = key;
     model->receives = model->publishes = model->deletes = 1;
     model->columns.except = apr_array_make(pool, 1, sizeof(const char *));
     model->columns.only = apr_array_make(pool, 1, sizeof(const char *));

@@ -205,6 +205,44 @@ static void test_model(apr_pool_t *pool)
        "only= but except=");
 }
 
+static void test_keys(apr_pool_t *pool)
+{
+    const cm_model_t *model;
+
+    model = model_of("CommunicatorModel p table=p key=a,b only=c", pool);
+    is_str(model->key, "a,b", "a key of several columns");
+    ok(cm_settings_model_carries(model, "b") &&
+           !cm_settings_model_carries(model, "d"),
+       "  is carried");
+    is_int(model->columns.match->nelts, 0, "  without match=");
+
+    model = model_of("CommunicatorModel p table=p key=a,b references=a:z,b:z\n"
+                     "CommunicatorModel z table=z",
+                     pool);
+    is_str(apr_array_pstrcat(pool, model->columns.match, '|'), "a|b",
+           "a key of references is match=");
+
+    model = model_of("CommunicatorModel p table=p key=a references=a:z "
+                     "keys=shared\nCommunicatorModel z table=z",
+                     pool);
+    ok(!model->shared_keys && model->columns.match->nelts == 1 &&
+           cm_settings_model_carries(model, "a"),
+       "a shared key with numbers that differ is match=");
+
+    model = model_of("CommunicatorModel p table=p key=a,b references=a:q "
+                     "keys=shared\n"
+                     "CommunicatorModel q table=q key=c references=c:z "
+                     "keys=shared\nCommunicatorModel z table=z",
+                     pool);
+    ok(!model->shared_keys, "  also through another model");
+
+    model = model_of("CommunicatorModel p table=p key=a,b references=a:z "
+                     "keys=shared\nCommunicatorModel z table=z keys=shared",
+                     pool);
+    ok(model->shared_keys && !model->columns.match->nelts,
+       "with shared references it stays shared");
+}
+
 static void test_settings(apr_pool_t *pool)
 {
     cm_settings_t *settings;
@@ -290,6 +328,29 @@ static void fails(const char *text, const char *want, apr_pool_t *pool)
         got = apr_psprintf(pool, "%.*sF%s", (int)(place - got), got,
                            place + strlen(dir) + strlen("/main.conf"));
     is_str(got, want, "refused: %.*s", (int)strcspn(text, "\n"), text);
+}
+
+#define ON_LINE_4 "Syntax error on line 4 of F: model 'p': "
+
+static void test_bad_keys(apr_pool_t *pool)
+{
+    static const char *const cases[][2] = {
+        {"key=a,a", "key= names 'a' twice"},
+        {"key=a,b except=b", "except= names 'b', a column of the key"},
+        {"key=a references=a:p except=a",
+         "except= names 'a', a column of the key"},
+        {"references=x:z",
+         "references=x:z cannot name a record whose key has several columns"},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(cases); i++)
+        fails(apr_pstrcat(pool,
+                          DATABASE "CommunicatorName n\n"
+                                   "CommunicatorModel p table=p ",
+                          cases[i][0],
+                          "\nCommunicatorModel z table=z key=a,b\n", NULL),
+              apr_pstrcat(pool, ON_LINE_4, cases[i][1], NULL), pool);
 }
 
 static void test_client_only(apr_pool_t *pool)
@@ -442,6 +503,8 @@ int main(void)
     test_words(pool);
     test_sizes(pool);
     test_times(pool);
+    test_keys(pool);
+    test_bad_keys(pool);
     test_model(pool);
     test_settings(pool);
     test_merge(pool);

@@ -1,0 +1,67 @@
+/* What follows from the columns of a key: see key.h. */
+#include "config/key.h"
+
+/* Return whether the values in COLUMN of MODEL are the same on all nodes. */
+static int is_alike(const cm_settings_t *settings, const cm_model_t *model,
+                    const char *column)
+{
+    const char *name = cm_settings_model_reference(model, column);
+    const cm_model_t *parent = name ? cm_settings_model(settings, name) : NULL;
+
+    return !parent || parent->shared_keys;
+}
+
+/* Return whether the key of MODEL can be its identity. */
+static int can_share(const cm_settings_t *settings, const cm_model_t *model)
+{
+    const apr_array_header_t *key = model->columns.key;
+    int i;
+
+    for (i = 0; i < key->nelts; i++)
+        if (!is_alike(settings, model, APR_ARRAY_IDX(key, i, const char *)))
+            return 0;
+    return 1;
+}
+
+static int has_only_references(const cm_model_t *model)
+{
+    const apr_array_header_t *key = model->columns.key;
+    int i;
+
+    for (i = 0; i < key->nelts; i++)
+        if (!cm_settings_model_reference(model,
+                                         APR_ARRAY_IDX(key, i, const char *)))
+            return 0;
+    return 1;
+}
+
+/* Where a column of a shared key refers to a record whose number differs from
+ * node to node, the same key has other values on each. Such a model has mapped
+ * keys, and finds the record with the same key as match= does. */
+static int unshare(const cm_settings_t *settings, cm_model_t *model)
+{
+    if (!model->shared_keys || can_share(settings, model))
+        return 0;
+    model->shared_keys = 0;
+    model->columns.match = model->columns.key;
+    return 1;
+}
+
+void cm_key_complete(const cm_settings_t *settings)
+{
+    int again, i;
+
+    do {
+        for (again = 0, i = 0; i < settings->models->nelts; i++)
+            again |= unshare(settings,
+                             APR_ARRAY_IDX(settings->models, i, cm_model_t *));
+    } while (again);
+    for (i = 0; i < settings->models->nelts; i++) {
+        cm_model_t *model = APR_ARRAY_IDX(settings->models, i, cm_model_t *);
+
+        /* A second row with the same parents cannot exist. */
+        if (!model->shared_keys && !model->columns.match->nelts &&
+            has_only_references(model))
+            model->columns.match = model->columns.key;
+    }
+}

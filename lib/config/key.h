@@ -1,0 +1,11 @@
+/* What follows from the columns of a key. */
+#ifndef CM_CONFIG_KEY_H
+#define CM_CONFIG_KEY_H
+
+#include "config/settings.h"
+
+/* Decide for each model of SETTINGS what follows from the columns of its key:
+ * whether it is shared, and match=. Once more changes nothing. */
+void cm_key_complete(const cm_settings_t *settings);
+
+#endif
