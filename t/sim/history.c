@@ -81,7 +81,13 @@ static const char *some_key(draw_t *draw, const sim_table_t *table)
     return apr_psprintf(draw->pool, "%d", number);
 }
 
-/* Values that are hard to carry. */
+#define TEN_LETTERS                                                            \
+    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9" \
+    "\xc3\xa9"
+#define FIFTY_LETTERS                                                          \
+    TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS
+
+/* Values that are hard to carry; the longest fills its column. */
 static const char *edge(draw_t *draw, sim_kind_e kind)
 {
     static const char *const texts[] = {"''",
@@ -91,10 +97,19 @@ static const char *edge(draw_t *draw, sim_kind_e kind)
                                         "'100%s'",
                                         "'\xc3\xa9\xe2\x82\xac'",
                                         "'\xf0\x9f\x90\x98'",
+                                        "'\xf4\x8f\xbf\xbf'",
+                                        "'\x01\x1f\x7f'",
+                                        "'\t \r'",
+                                        "'{\"a\":[null]}'",
+                                        "'" FIFTY_LETTERS FIFTY_LETTERS "'",
                                         "' '"};
-    static const char *const numbers[] = {"0", "-1", "9007199254740993",
+    static const char *const numbers[] = {"0",
+                                          "-1",
+                                          "9007199254740993",
                                           "9223372036854775000",
-                                          "-9223372036854775000"};
+                                          "-9223372036854775000",
+                                          "-9223372036854775807",
+                                          "-9223372036854775808"};
 
     return kind == SIM_TEXT
                ? texts[below(draw, sizeof(texts) / sizeof(*texts))]

@@ -76,6 +76,10 @@ apr_array_header_t *sim_node_select(sim_session_t *session, const char *sql,
                        buffered) &&
         apr_dbd_select(session->driver, pool, session->handle, &results, sql,
                        buffered)) {
+        /* SERIALIZABLE: a read may fail, too. */
+        session->broken = session->open;
+        if (session->broken)
+            return rows;
         fprintf(stderr, "%s: %s\n", sql,
                 apr_dbd_error(session->driver, session->handle, 1));
         abort();
@@ -318,6 +322,20 @@ static const char *empty(sim_node_t *node, sim_session_t *session,
                                 pool);
 }
 
+/* The statement that says how transactions of NODE's database are isolated, of
+ * the application and of others that do not say it themselves. */
+static const char *isolation(const sim_node_t *node)
+{
+    static const char *const levels[] = {"read committed", "read committed",
+                                         "repeatable read", "serializable"};
+
+    return apr_psprintf(
+        node->pool,
+        "ALTER DATABASE %s SET default_transaction_isolation = '%s'",
+        name_of(node->number, node->pool),
+        levels[(node->schema->seed + (apr_uint64_t)node->number) % 4]);
+}
+
 static const char *create_on_server(sim_node_t *node)
 {
     const char *error = drop(node);
@@ -331,6 +349,8 @@ static const char *create_on_server(sim_node_t *node)
                                            : "",
                                        NULL),
                            node->pool);
+    if (!error && node->database == SIM_PGSQL)
+        error = administer(node, isolation(node), node->pool);
     if (!error)
         error = sim_node_install(node);
     return error ? error : install_skew(node, node->pool);
