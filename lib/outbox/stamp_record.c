@@ -58,14 +58,18 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
 }
 
 /* Return whether a new record took the id of one whose delete was not captured
- * (TRUNCATE). A record without a clock was only referred to. On SQLite it is
- * REPLACE, whose delete fires no trigger: the same record. */
+ * (TRUNCATE, deletes=no). A record without a clock was only referred to. On
+ * SQLite, where deletes are captured, it is REPLACE, whose delete fires no
+ * trigger: the same record. */
 static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
                      const cm_mapping_t *mapping)
 {
+    const cm_model_t *model = row->group->model;
+
     return row->action && !strcmp(row->action, "create") &&
            mapping->clocks.clock &&
-           !cm_dialect_of_store(stamp->node->store)->replace_hidden;
+           (!cm_dialect_of_store(stamp->node->store)->replace_hidden ||
+            (!model->deletes && !model->shared_keys));
 }
 
 /* Return the mapping of the row's record, or NULL: it has none and needs none

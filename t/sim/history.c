@@ -179,13 +179,10 @@ static void refer_to_itself(apr_array_header_t *cells)
 static void draw_insert(draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *table = &draw->schema->tables[number];
-    sim_step_t *step =
-        add(draw,
-            draw->level && !table->keeps && chance(draw, 12) ? SIM_REPLACE
-                                                             : SIM_INSERT,
-            node);
+    sim_step_t *step = add(
+        draw, draw->level && chance(draw, 12) ? SIM_REPLACE : SIM_INSERT, node);
     int with_key = sim_schema_is_shared(table) || step->kind == SIM_REPLACE ||
-                   (!table->keeps && chance(draw, 30));
+                   chance(draw, 30);
     int i, row;
 
     step->session = session;

@@ -199,10 +199,8 @@ static void draw_options(sim_schema_t *schema, sim_table_t *table,
         sim_random_chance(random, 10))
         table->publisher = sim_random_below(random, 2);
     else if (!has_references(table) && !sim_schema_is_reused(table) &&
-             !is_parent(schema, table) && sim_random_chance(random, 30)) {
+             !is_parent(schema, table) && sim_random_chance(random, 30))
         table->keeps = 1;
-        table->key = SIM_KEY_SERIAL;
-    }
     table->lists = sim_random_chance(random, 50);
     for (i = 0; i < table->count; i++)
         if (!table->columns[i].not_null && i != table->match &&

@@ -129,6 +129,30 @@ static void test_lives(cm_store_t *store, apr_pool_t *pool)
            "1", "one of them is alive");
 }
 
+/* deletes=no: nothing captures that the first record is gone. */
+static void test_unseen(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    cm_batch_t *batch;
+    int i;
+
+    for (i = 0; i < node->settings->models->nelts; i++)
+        APR_ARRAY_IDX(node->settings->models, i, cm_model_t *)->deletes = 0;
+    for (i = 0; i < 2; i++) {
+        outbox_capture(node, "post", "1", "create", POST(""), NULL, 1000 + i,
+                       pool);
+        outbox_stamp(node, pool);
+    }
+    batch = outbox_read_after(node, 0, pool);
+    is_int(batch->messages->nelts, 2, "%s: with deletes=no, an id twice",
+           database_of(store));
+    is_str(
+        APR_ARRAY_IDX(batch->messages, 1, cm_message_t *)->identity.original_id,
+        "1\x1f"
+        "2",
+        "  is another record");
+}
+
 static void test_written(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = outbox_node(store, pool);
@@ -234,6 +258,7 @@ int main(void)
         return skip_all("no database to test with");
     database_each("clocks", test_clocks);
     database_each("lives", test_lives);
+    database_each("deletes=no", test_unseen);
     database_each("written by the application", test_written);
     database_each("references", test_references);
     return done_testing();
