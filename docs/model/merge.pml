@@ -190,12 +190,18 @@ inline join_column(n, y, its_value, its_clock, its_base)
  * those of the changed columns in base, those of the others in clocks. */
 #define prior(m, x) \
     (columns[m] & mask(x) -> base[2 * m + x] : clocks[2 * m + x])
+#ifdef COLUMN_CLOCKS
+#define knows(n, m, x) \
+    (!(columns[m] & mask(x)) || base[2 * m + x] == record_clock[n])
+#define fits(n, m) (!gone[n] && knows(n, m, 0) && knows(n, m, 1))
+#else
 #ifdef WITHOUT_ALL_CLOCKS
 #define fits(n, m) (!gone[n] && record_clock[n] == \
     (columns[m] & COLUMN_A -> base[2 * m] : base[2 * m + 1]))
 #else
 #define fits(n, m) (!gone[n] && column_clock[2 * n] == prior(m, 0) && \
     column_clock[2 * n + 1] == prior(m, 1))
+#endif
 #endif
 
 #define may_be_fast(n, m) (!(columns[m] & DELETE) && !lacks[n])
@@ -216,7 +222,15 @@ inline overwrite(n, m)
         :: else
 #endif
         fi;
+#ifdef COLUMN_CLOCKS
+        if
+        :: columns[m] & mask(x) ->
+            column_clock[2 * n + x] = clocks[2 * m + x]
+        :: else
+        fi;
+#else
         column_clock[2 * n + x] = clocks[2 * m + x];
+#endif
         x++
     od;
     record_clock[n] = clock[m];
