@@ -81,6 +81,7 @@ sub start {
     my ($self, $from) = @_;
 
     $self->command('start', '--log-destination', $self->{dir});
+    $self->{started} = 1;
     at_end(sub { $self->stop });
     wait_until(sub {
         $from->value('select count(*) from pg_stat_activity'
@@ -107,9 +108,11 @@ sub kick {
     return 0;
 }
 
-# End all its processes.
+# End all its processes; only once, since their ids may be given again.
 sub stop {
     my ($self) = @_;
+
+    return unless delete $self->{started};
     my $pid = $self->pid or return;
     my @family = Meter::family($pid);
 
