@@ -239,6 +239,9 @@ cm_error_t *cm_store_standby(const char **why, cm_store_t *store,
 
 void cm_store_forget(cm_store_t *store)
 {
+    /* They would pile up. Those that no longer fit are prepared again. */
+    if (store->statement_pool && store->dialect->ops->keeps_statements)
+        return;
     if (store->statement_pool)
         apr_pool_destroy(store->statement_pool);
     apr_pool_create(&store->statement_pool, store->connection_pool);

@@ -165,7 +165,8 @@ const char *cm_store_quote_table(const cm_store_t *store, const char *name,
 const char *cm_store_literal(const cm_store_t *store, const char *text,
                              apr_pool_t *pool);
 
-/* Drop the prepared statements, after the schema changed. */
+/* Drop the prepared statements, after the schema changed; not where the driver
+ * would keep them, and the database says itself that they are outdated. */
 void cm_store_forget(cm_store_t *store);
 
 #endif

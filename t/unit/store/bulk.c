@@ -1,8 +1,10 @@
 /* Many rows per statement on the real databases. */
 #include "../database.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 
+#include <apr_dbd.h>
 #include <apr_strings.h>
 
 #include "store/bulk.h"
@@ -305,6 +307,47 @@ static void schema_change(cm_store_t *store, apr_pool_t *pool)
     is_int(count, 1, "%s: and made again", of);
 }
 
+/* How many statements CONNECTION of SQLite has. */
+static int count_statements(void *connection)
+{
+    void *library = dlopen("libsqlite3.so.0", RTLD_LAZY);
+    void *(*next)(void *, void *), *statement = NULL;
+    int count = 0;
+
+    *(void **)&next = dlsym(library, "sqlite3_next_stmt");
+    while ((statement = next(connection, statement)))
+        count++;
+    return count;
+}
+
+/* The driver of SQLite frees no prepared statement: in httpd, whose connections
+ * live long, they would pile up each time that tables are looked at again. */
+static void forgotten_statements(cm_store_t *other, apr_pool_t *pool)
+{
+    const apr_dbd_driver_t *driver;
+    const char *of = database_of(other);
+    apr_dbd_t *handle;
+    cm_store_t *store;
+    apr_int64_t count;
+    int i;
+
+    if (cm_dialect_of_store(other)->database != CM_SQLITE3)
+        return;
+    apr_dbd_get_driver(pool, of, &driver);
+    apr_dbd_open(driver, pool, database_params(), &handle);
+    database_must(cm_store_attach(&store, driver, handle, pool));
+    make_table(store);
+    for (i = 0; i < 20; i++) {
+        database_must(cm_bulk_insert(&count, store,
+                                     messages(i, i, "a", 4, pool),
+                                     CM_PRESENT_FAIL, pool));
+        cm_store_forget(store);
+    }
+    is_int(count_statements(apr_dbd_native_handle(driver, handle)), 1,
+           "%s: no more statements when asked to forget", of);
+    apr_dbd_close(driver, handle);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -316,5 +359,6 @@ int main(void)
     database_each("bytes and U+0000", bytes_and_nul);
     database_each("held rows", held_rows);
     database_each("schema change", schema_change);
+    database_each("forgotten statements", forgotten_statements);
     return done_testing();
 }
