@@ -13,9 +13,10 @@
 
 #include <apr_strings.h>
 
-/* Places in SQLite's header: the file's format, which migrate has made one with
- * a write-ahead log; its version, and that for which its size stands there. */
-#define FORMAT        18
+#include "sqlite.h"
+
+/* Places in SQLite's header: the file's version, and that for which its size
+ * stands there. */
 #define VERSION       24
 #define VERSION_VALID 92
 
@@ -23,9 +24,9 @@ typedef struct file_t {
     sim_schema_t schema; /* that IMAGE is for */
     unsigned char *image;
     size_t size;
-    apr_pool_t *pool, *our_pool; /* of the connections; NULL: closed */
+    apr_pool_t *pool; /* of the connections; NULL: closed */
     sim_session_t session, ours;
-    int is_stale; /* nobody should use the connections again */
+    int is_stale; /* the next process gets other connections */
 } file_t;
 
 static file_t files[SIM_NODES];
@@ -37,8 +38,6 @@ static void remove_file(const char *path, apr_pool_t *pool)
 {
     unlink(path);
     unlink(apr_pstrcat(pool, path, "-journal", NULL));
-    unlink(apr_pstrcat(pool, path, "-wal", NULL));
-    unlink(apr_pstrcat(pool, path, "-shm", NULL));
 }
 
 static const char *read_image(file_t *file, const char *path)
@@ -71,7 +70,6 @@ static const char *write_image(file_t *file, const char *path)
     int out = open(path, O_WRONLY | O_CREAT, 0600);
     int failed;
 
-    file->image[FORMAT] = file->image[FORMAT + 1] = 1; /* without the log */
     version += 100000;
     put_number(file->image + VERSION, version);
     put_number(file->image + VERSION_VALID, version);
@@ -84,12 +82,9 @@ static const char *write_image(file_t *file, const char *path)
 
 static void close_all(file_t *file)
 {
-    if (file->our_pool)
-        apr_pool_destroy(file->our_pool);
     if (file->pool)
         apr_pool_destroy(file->pool);
-    file->our_pool = file->pool = NULL;
-    file->is_stale = 0;
+    file->pool = NULL;
 }
 
 /* A session without a disk. */
@@ -120,14 +115,32 @@ static const char *begin(file_t *file, sim_node_t *node)
     return error;
 }
 
-/* Open the node on our connection, as mod_communicator does on mod_dbd's. */
-static const char *open_node(file_t *file, sim_node_t *node)
+/* Open the connections of the application and of ours. */
+static const char *join_both(file_t *file, sim_node_t *node)
+{
+    const char *error;
+
+    apr_pool_create(&file->pool, NULL);
+    error = join(&file->session, node->params, file->pool);
+    if (!error)
+        error = join(&file->ours, node->params, file->pool);
+    if (!error)
+        error = sim_node_run(&file->ours, "PRAGMA recursive_triggers = OFF",
+                             node->pool);
+    return error;
+}
+
+/* Open our side on our connection, as mod_communicator does on mod_dbd's. */
+static const char *open_ours(const sim_session_t *ours, sim_node_t *node)
 {
     cm_store_t *store;
-    cm_error_t *err = cm_store_attach(&store, file->ours.driver,
-                                      file->ours.handle, file->our_pool);
+    cm_error_t *err;
 
+    if (node->open_pool)
+        apr_pool_destroy(node->open_pool);
     apr_pool_create(&node->open_pool, node->pool);
+    sim_sqlite_leave(apr_dbd_native_handle(ours->driver, ours->handle));
+    err = cm_store_attach(&store, ours->driver, ours->handle, node->open_pool);
     if (!err)
         err = cm_node_open(&node->node, node->settings, store, node->open_pool);
     return err ? cm_error_text(err, node->pool) : NULL;
@@ -135,24 +148,26 @@ static const char *open_node(file_t *file, sim_node_t *node)
 
 static const char *open_all(file_t *file, sim_node_t *node)
 {
-    const char *error = NULL;
+    const char *error = file->pool ? NULL : join_both(file, node);
 
-    if (!file->pool) {
-        apr_pool_create(&file->pool, NULL);
-        error = join(&file->session, node->params, file->pool);
-    }
-    if (!error && !file->our_pool) {
-        apr_pool_create(&file->our_pool, NULL);
-        error = join(&file->ours, node->params, file->our_pool);
-        if (!error)
-            error = sim_node_run(&file->ours, "PRAGMA recursive_triggers = OFF",
-                                 file->our_pool);
-    }
     (void)sim_node_run(&file->session, "ROLLBACK", node->pool);
     node->sessions[0] = file->session;
     node->session_count = 1;
     node->beside = &node->sessions[0];
-    return error ? error : open_node(file, node);
+    return error ? error : open_ours(&file->ours, node);
+}
+
+const char *sim_file_open(sim_node_t *node)
+{
+    file_t *file = &files[node->number];
+
+    /* A process that has ended may have known half of a new schema. */
+    if (file->is_stale) {
+        apr_pool_destroy(node->open_pool);
+        node->open_pool = NULL;
+        close_all(file);
+    }
+    return open_all(file, node);
 }
 
 const char *sim_file_make(sim_node_t *node)
@@ -164,14 +179,12 @@ const char *sim_file_make(sim_node_t *node)
     error = sim_node_configure(node);
     if (file->is_stale)
         close_all(file);
+    file->is_stale = 0;
     if (!error && memcmp(&file->schema, node->schema, sizeof(file->schema)))
         error = begin(file, node);
     if (!error)
         error = write_image(file, node->params);
-    if (!error)
-        error = open_all(file, node);
-    node->is_altered = 0;
-    return error;
+    return error ? error : open_all(file, node);
 }
 
 const char *sim_file_save(sim_node_t *node)
@@ -180,12 +193,6 @@ const char *sim_file_save(sim_node_t *node)
     void *image = NULL;
     int in;
 
-    /* After migrate there may be a write-ahead log, which the session does not
-     * see before it reads. */
-    (void)sim_node_value(&node->sessions[0],
-                         "SELECT count(*) FROM communicator_node", node->pool);
-    (void)sim_node_select(&node->sessions[0], "PRAGMA wal_checkpoint(TRUNCATE)",
-                          1, node->pool);
     in = open(node->params, O_RDONLY);
     if (in < 0 || fstat(in, &found))
         return "cannot save the database";
@@ -202,7 +209,6 @@ const char *sim_file_save(sim_node_t *node)
 const char *sim_file_restore(sim_node_t *node)
 {
     file_t *file = &files[node->number];
-    const char *error;
     int out, failed;
 
     if (node->open_pool)
@@ -216,24 +222,10 @@ const char *sim_file_restore(sim_node_t *node)
     close(out);
     if (failed)
         return "cannot restore the database";
-    error = open_all(file, node);
-    /* The file of the next history begins with another inode's. */
-    node->is_altered = 1;
-    return error;
+    return open_all(file, node);
 }
 
-void sim_file_leave(const sim_node_t *node)
+void sim_file_forget(int number)
 {
-    file_t *file = &files[node->number];
-
-    if (file->our_pool && node->database == SIM_SQLITE) {
-        apr_pool_destroy(file->our_pool);
-        file->our_pool = NULL;
-    }
-}
-
-void sim_file_forget(const sim_node_t *node)
-{
-    if (node->database == SIM_SQLITE)
-        files[node->number].is_stale = 1;
+    files[number].is_stale = 1;
 }

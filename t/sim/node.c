@@ -173,7 +173,6 @@ const char *sim_node_migrate(sim_node_t *node)
     cm_error_t *err;
     const char *text;
 
-    node->is_altered = 1;
     sim_clock_at(node->number);
     apr_pool_create(&pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params, pool);
@@ -430,14 +429,15 @@ const char *sim_node_open(sim_node_t *node)
     cm_error_t *err;
 
     sim_clock_at(node->number);
+    if (node->database == SIM_SQLITE)
+        return sim_file_open(node);
     if (node->open_pool)
         apr_pool_destroy(node->open_pool);
-    sim_file_leave(node);
     sim_session_forget(node->number);
     apr_pool_create(&node->open_pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params,
                         node->open_pool);
-    if (!err && node->database != SIM_SQLITE) {
+    if (!err) {
         sim_session_learn(node->number);
         err = cm_statement_execute(store, patient[node->database],
                                    node->open_pool);

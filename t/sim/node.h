@@ -29,7 +29,6 @@ typedef struct sim_node_t {
     cm_node_t *node;       /* with its store */
     apr_pool_t *open_pool; /* of NODE */
     int others;            /* on servers: connections beside ours */
-    int is_altered;        /* migrate has run, or a table has changed */
     const void *saved;     /* a backup of the database */
     apr_size_t saved_size;
     apr_pool_t *pool;
@@ -83,16 +82,18 @@ const char *sim_node_install(sim_node_t *node);
  * one history of a schema to the next. */
 const char *sim_file_make(sim_node_t *node);
 
-/* Close our connection at NODE, if it is one that is kept. */
-void sim_file_leave(const sim_node_t *node);
+/* Open our side of NODE, once more, on the connection that is kept. What the
+ * process before had begun is rolled back. */
+const char *sim_file_open(sim_node_t *node);
 
 /* Save the database of NODE, and restore what was saved last. Nobody must be
  * in a transaction. */
 const char *sim_file_save(sim_node_t *node);
 const char *sim_file_restore(sim_node_t *node);
 
-/* Do not keep the connections at NODE. */
-void sim_file_forget(const sim_node_t *node);
+/* Do not keep the connections at node NUMBER: not for another process, and not
+ * for the next history. */
+void sim_file_forget(int number);
 
 /* Run SQL in SESSION. Returns the database's words if it failed. */
 const char *sim_node_run(sim_session_t *session, const char *sql,

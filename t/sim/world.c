@@ -298,7 +298,6 @@ static void alter(sim_world_t *world, const sim_step_t *step)
 
     if (world->schema->tables[step->table].gone)
         return;
-    node->is_altered = 1;
     (void)sim_node_run(
         node->beside,
         apr_psprintf(world->step_pool,
@@ -530,13 +529,30 @@ static void wait_for_end(void *baton, int node)
     sim_node_wait(&world->nodes[node]);
 }
 
+/* Keep no connections from before the schema changes, and none to the changed
+ * one: what they remember would be seen in the history of the seed. */
+static void forget_altered(const sim_world_t *world)
+{
+    const apr_array_header_t *steps = world->history->steps;
+    int i;
+
+    for (i = 0; i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (step->kind == SIM_ALTER)
+            sim_file_forget(step->node);
+    }
+}
+
 void sim_world_run(sim_world_t *world)
 {
     const sim_step_t *step;
     int i;
 
+    forget_altered(world);
     sim_clock_begin(world->schema->seed, sim_schema_is_served(world->schema));
     make_nodes(world);
+    forget_altered(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     world->jumped = sim_clock_is_coarse();
     apr_pool_create(&world->step_pool, world->pool);
@@ -551,8 +567,7 @@ void sim_world_run(sim_world_t *world)
         settle(world);
     if (!world->failure)
         sim_judge(world);
-    for (i = 0; i < world->schema->nodes; i++)
-        if (world->failure || world->nodes[i].is_altered)
-            sim_file_forget(&world->nodes[i]);
+    for (i = 0; i < world->schema->nodes && world->failure; i++)
+        sim_file_forget(i);
     sim_clock_end();
 }
