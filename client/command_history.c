@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config/option.h"
+#include "record/tuple.h"
 #include "operate/explain.h"
 #include "listing.h"
 
@@ -91,11 +92,13 @@ cm_error_t *sync_command_history(sync_client_t *client)
     CM_TRY(read_query(&query, client));
     CM_TRY(sync_client_node(client));
     if (options->id) {
-        query.local_id = options->id;
-        CM_TRY(cm_explain_identity(
-            &query.identity, client->node,
-            cm_settings_model(client->settings, query.model), options->id,
-            pool));
+        const cm_model_t *model =
+            cm_settings_model(client->settings, query.model);
+
+        query.local_id =
+            cm_tuple_of_word(options->id, model->columns.key->nelts, pool);
+        CM_TRY(cm_explain_identity(&query.identity, client->node, model,
+                                   query.local_id, pool));
     }
     CM_TRY(cm_history_sent(&sent, client->node, &query, pool));
     CM_TRY(cm_history_received(&received, client->node, &query, pool));

@@ -7,6 +7,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "record/tuple.h"
+
 #define SELECT_PARKED                                                          \
     "SELECT peer, id, model, origin, original_id, action, body, refs, error,"  \
     " clock FROM inbound_messages WHERE processed_at IS NULL"                  \
@@ -83,6 +85,17 @@ int sim_parked_has(const apr_array_header_t *waiting, int table,
     return 0;
 }
 
+/* The "id" of a row of TABLE whose key is KEY. */
+static const char *id_of(const parked_t *parked, int table, const char *key)
+{
+    const char *parts[2];
+
+    return key && parked->world->schema->tables[table].paired &&
+                   cm_tuple_read(parts, 2, key, parked->pool)
+               ? parts[1]
+               : key;
+}
+
 /* The row of the record (ORIGIN, ID) of TABLE here, or NULL. It may have the
  * row under another identity (match=). */
 static const sim_row_t *row_of(const parked_t *parked, int table,
@@ -101,6 +114,7 @@ static const sim_row_t *row_of(const parked_t *parked, int table,
         parked->pool);
     int i;
 
+    key = id_of(parked, table, key);
     for (i = 0; key && i < parked->rows->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
 
@@ -273,8 +287,9 @@ static const char *name_of(const parked_t *parked)
     if (parked->row)
         return parked->row->name;
     if (sim_schema_is_shared(table))
-        return apr_pstrndup(parked->pool, parked->original_id,
-                            strcspn(parked->original_id, "\x1f"));
+        return id_of(parked, parked->table,
+                     apr_pstrndup(parked->pool, parked->original_id,
+                                  strcspn(parked->original_id, "\x1f")));
     return find(parked->body, sim_schema_name(table), parked->pool);
 }
 

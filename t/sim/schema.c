@@ -240,6 +240,21 @@ static void keep_ids(const sim_schema_t *schema, sim_table_t *table)
                 table->key = SIM_KEY_SERIAL;
 }
 
+/* Give some tables a key of two columns. No reference can name one. */
+static void draw_pairs(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "pairs");
+    int i;
+
+    for (i = 0; i < schema->count; i++) {
+        sim_table_t *table = &schema->tables[i];
+
+        table->paired = sim_schema_is_shared(table) &&
+                        !is_parent(schema, table) &&
+                        sim_random_chance(&random, 50);
+    }
+}
+
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases)
 {
@@ -268,6 +283,7 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
         for (i = 0; i < schema->count; i++)
             draw_options(schema, &schema->tables[i], &draw.random);
     sim_trigger_draw(schema);
+    draw_pairs(schema);
 }
 
 static const char *key_type(const sim_schema_t *schema, int node, sim_key_e key)
@@ -284,8 +300,10 @@ static const char *key_type(const sim_schema_t *schema, int node, sim_key_e key)
     return NULL;
 }
 
-static const char *key_words(sim_database_e database, sim_key_e key)
+static const char *key_words(sim_database_e database, sim_key_e key, int paired)
 {
+    if (paired)
+        return "NOT NULL UNIQUE, part varchar(8) NOT NULL DEFAULT 'p'";
     if (key == SIM_KEY_TEXT || key == SIM_KEY_UUID)
         return "NOT NULL PRIMARY KEY";
     switch (database) {
@@ -336,7 +354,7 @@ static const char *create_table(const sim_schema_t *schema, int node,
     const char *sql = apr_psprintf(
         pool, "CREATE TABLE %s (id %s %s, tag varchar(40) NOT NULL",
         table->name, key_type(schema, node, table->key),
-        key_words(database, table->key));
+        key_words(database, table->key, table->paired));
     int i;
 
     for (i = 0; i < table->count; i++) {
@@ -348,6 +366,8 @@ static const char *create_table(const sim_schema_t *schema, int node,
                               column->not_null ? " NOT NULL" : "",
                               column->unique ? " UNIQUE" : "", NULL);
     }
+    if (table->paired)
+        sql = apr_pstrcat(pool, sql, ", PRIMARY KEY (part, id)", NULL);
     for (i = 0; database == SIM_SQLITE && i < table->count; i++) {
         const char *key = foreign_key(schema, node, &table->columns[i], pool);
 
@@ -437,7 +457,8 @@ static const char *model(const sim_schema_t *schema, int node,
     const char *line = apr_pstrcat(
         pool, "CommunicatorModel m", table->name + 1, " table=", table->name,
         sim_schema_is_shared(table) ? " keys=shared" : "",
-        options(schema, table, node, pool), NULL);
+        table->paired ? " key=part,id" : "", options(schema, table, node, pool),
+        NULL);
     const char *between = " references=";
     int i;
 

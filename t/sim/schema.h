@@ -54,6 +54,7 @@ typedef struct sim_table_t {
     sim_key_e key;
     int count;
     sim_column_t columns[SIM_COLUMNS];
+    int paired;       /* the key has a second column, "part" */
     int match;        /* the column that match= names, or -1 */
     int publisher;    /* the only node that publishes; -1: all do */
     int wins;         /* the node that conflict= names; -1: newest */
