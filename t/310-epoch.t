@@ -328,6 +328,48 @@ sub test_nothing_sent {
     equal('nothing was sent before', \%nodes, 'first');
 }
 
+# Let CENTRAL and FACADE be the directions of all models at the two nodes.
+sub set_directions {
+    my ($nodes, %directions) = @_;
+
+    for my $name (qw(central facade)) {
+        my $conf = $models;
+
+        $conf =~ s/(table=\w+)/$1 direction=$directions{$name}/g;
+        $nodes->{$name}->configure(conf => $conf);
+    }
+    $nodes->{facade}->restart;
+}
+
+# What only the receiver of a model still has comes back if it may be sent.
+sub test_publisher {
+    my %nodes = make_nodes('sqlite3');
+    my ($central, $facade) = @nodes{qw(central facade)};
+    my $mine = $central->database;
+
+    set_directions(\%nodes, central => 'publish', facade => 'receive');
+    $mine->run("insert into posts (title) values ('old')");
+    $central->sync_ok;
+    my $backup = $mine->backup;
+    $mine->run("insert into posts (title) values ('lost')");
+    $central->sync_ok;
+    $mine->restore($backup);
+    $central->sync_ok('epoch', '--new');
+    $facade->sync_ok('epoch', '--accept', 'central');
+    set_directions(\%nodes, central => 'both', facade => 'both');
+    publish_all(\%nodes);
+    $central->sync_ok for 1, 2;
+    set_directions(\%nodes, central => 'publish', facade => 'receive');
+    is($mine->value("select count(*) from posts where title = 'lost'"), 1,
+        'what was lost came back');
+    $mine->run("update posts set body = 'on'");
+    $central->sync_ok;
+    is_deeply(records($facade), records($central), '  and it goes on');
+    is($facade->database->value("select count(*) from posts where body = 'on'"),
+        2, '  in one direction');
+    $facade->log_has_only(qr/CM0033/);
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $why = Communicator::Test::Database->missing($driver);
@@ -344,6 +386,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 }
 subtest 'another database' => \&test_confused;
 subtest 'nothing was sent before' => \&test_nothing_sent;
+subtest 'a publisher is restored' => \&test_publisher;
 subtest 'a copy' => \&test_copy;
 subtest 'the command' => \&test_command;
 
