@@ -27,6 +27,9 @@ int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b)
         return a->value.kind != CM_ABSENT;
     if (a->clock != b->clock)
         return a->clock > b->clock;
+    /* What refers to no record is NULL on all other nodes. */
+    if (a->dangling || b->dangling)
+        return !a->dangling && a->value.kind != CM_NULL;
     return cm_value_compare(a->value, b->value) > 0;
 }
 

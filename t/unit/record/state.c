@@ -161,6 +161,18 @@ static void test_conflict(apr_pool_t *pool)
     ok(!cm_state_conflicts(here, there, 1, 0), "a value not sent is none");
 }
 
+/* Other nodes hold NULL where the record here refers to none. */
+static void test_dangling(void)
+{
+    const cm_field_t here = {
+        .value = {CM_TEXT, "z", 1}, .clock = 1, .dangling = 1};
+
+    ok(cm_state_field_wins(&choices[3], &here),
+       "at equal clocks a reference wins over one to no record");
+    ok(!cm_state_field_wins(&here, &choices[3]), "  never the other way");
+    ok(!cm_state_field_wins(&choices[1], &here), "  and NULL does not win");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -171,6 +183,7 @@ int main(void)
     test_winner(pool);
     test_stamp(pool);
     test_conflict(pool);
+    test_dangling();
     apr_terminate();
     return done_testing();
 }
