@@ -17,7 +17,8 @@ typedef struct draw_t {
     struct {
         const char *unique; /* its unique value, as far as is known */
     } known[SIM_TABLES][TAGS];
-    int level; /* how odd the history is: 0 to 3 */
+    const char *again; /* the key of the next row; NULL: any */
+    int level;         /* how odd the history is: 0 to 3 */
     int restores;
     int saved; /* the node whose database is to be restored, -1: none */
 } draw_t;
@@ -72,7 +73,6 @@ static sim_cell_t *cell(apr_array_header_t *cells, int column, const char *text)
 static const char *some_key(draw_t *draw, const sim_table_t *table)
 {
     int number = below(draw, 12) + 1;
-
     if (table->key == SIM_KEY_TEXT)
         return apr_psprintf(draw->pool, "'k%d'", number);
     if (table->key == SIM_KEY_UUID)
@@ -195,7 +195,8 @@ static void draw_insert(draw_t *draw, int node, int session, int number)
 
         step->cells[row] = cells;
         if (with_key)
-            cell(cells, SIM_CELL_KEY, some_key(draw, table));
+            cell(cells, SIM_CELL_KEY,
+                 draw->again && !row ? draw->again : some_key(draw, table));
         cell(cells, SIM_CELL_TAG,
              apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
         for (i = 0; i < table->count; i++) {
@@ -249,11 +250,19 @@ static void draw_update(draw_t *draw, int node, int session, int number)
 
 static void draw_delete(draw_t *draw, int node, int session, int number)
 {
+    const sim_table_t *table = &draw->schema->tables[number];
     sim_step_t *step = add(draw, SIM_DELETE, node);
 
     step->session = session;
     step->table = number;
     draw_where(draw, step, some_tag(draw, number));
+    if (!sim_schema_is_shared(table) || !chance(draw, 40))
+        return;
+    /* The key begins another life. */
+    draw->again = some_key(draw, table);
+    step->where = apr_pstrcat(draw->pool, "id = ", draw->again, NULL);
+    draw_insert(draw, node, session, number);
+    draw->again = NULL;
 }
 
 /* Two rows exchange their unique values. */
