@@ -120,6 +120,18 @@ static int is_stranger(sim_node_t *node, sim_node_t *peer, apr_pool_t *pool)
             strcmp(there[1], here[1]));
 }
 
+/* Return whether NUMBER has several peers. What one has sent before comes again
+ * after a restore, and goes on to the others under the same numbers: then there
+ * is nothing to refuse. */
+static int is_hub(const sim_world_t *world, int number)
+{
+    int i, count = 0;
+
+    for (i = 0; i < world->schema->nodes - 1; i++)
+        count += peer_of(&world->schema->links[i], number) >= 0;
+    return count > 1;
+}
+
 /* Note who must refuse whom. What several restores make of each other, nobody
  * can tell by numbers. */
 static void find_strangers(sim_world_t *world, int number, int again)
@@ -141,7 +153,8 @@ static void find_strangers(sim_world_t *world, int number, int again)
 static const char *restore(sim_world_t *world, const sim_step_t *step)
 {
     sim_node_t *node = &world->nodes[step->node];
-    int again = world->restored != 0;
+    int again = world->restored ||
+                (step->number == SIM_RESTORE_ONLY && is_hub(world, step->node));
     const char *error;
 
     /* That takes a while: no message from now on is of the time of one that is
