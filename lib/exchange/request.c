@@ -34,7 +34,7 @@ static void refuse_body(cm_exchange_t *exchange, int status)
 
 /* Unpack BODY if it is packed. When mod_deflate has unpacked it already, it has
  * removed the header. Returns a status. */
-static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
+static int unpack(cm_buffer_t **body, cm_exchange_t *exchange)
 {
     const char *coding = cm_request_header(exchange, "Content-Encoding");
     cm_error_t *err;
@@ -43,6 +43,7 @@ static int unpack(cm_buffer_t **body, const cm_exchange_t *exchange)
         return 0;
     if (strcasecmp(coding, "gzip") && strcasecmp(coding, "x-gzip"))
         return CM_HTTP_BAD_TYPE;
+    exchange->packed = *body;
     err =
         cm_gzip_unpack(body, (*body)->data, (*body)->size,
                        (apr_size_t)exchange->host->body_limit, exchange->pool);

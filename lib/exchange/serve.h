@@ -71,6 +71,7 @@ typedef struct cm_exchange_t {
     const cm_settings_t *settings;
     const cm_peer_settings_t *peer; /* who sent it; NULL: not known yet */
     int gem; /* no Communicator-Protocol: part A of docs/wire.md */
+    const cm_buffer_t *packed; /* the body as it came, if packed, else NULL */
     cm_said_t said;
     const char *own_epoch;      /* of the database here, once it is read */
     const cm_peer_t *known;     /* the peer's row, once it is read */

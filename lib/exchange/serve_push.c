@@ -115,6 +115,7 @@ static cm_error_t *receive_batch(cm_exchange_t *exchange, void *baton)
         CM_TRY(set_pause(exchange, push->pause != 0));
     if (!push->empty) {
         push->batch.clock = exchange->said.clock;
+        push->batch.packed = exchange->packed;
         CM_TRY(cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,
                                 exchange->gem, exchange->pool));

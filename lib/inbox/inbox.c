@@ -162,6 +162,19 @@ static void note_contact(cm_peer_t *peer, const cm_batch_t *batch)
     peer->clock_offset = batch->clock - peer->last_push_at;
 }
 
+/* Add to the history what is new of the batch, as it came if that is all. */
+static cm_error_t *keep_received(const cm_attempt_t *attempt,
+                                 const cm_fresh_t *fresh,
+                                 apr_pool_t *scratch_pool)
+{
+    const cm_batch_t *batch = attempt->batch;
+    const int is_all = fresh->messages->nelts == batch->messages->nelts;
+
+    return cm_inbox_received_keep(attempt->node, attempt->peer, fresh->messages,
+                                  is_all ? batch->packed : NULL,
+                                  attempt->arrived, scratch_pool);
+}
+
 static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
@@ -173,8 +186,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     CM_TRY(find_fresh(&fresh, attempt, peer));
     if (fresh->messages->nelts)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
-    CM_TRY(cm_inbox_received_keep(attempt->node, attempt->peer, fresh->messages,
-                                  attempt->arrived, scratch_pool));
+    CM_TRY(keep_received(attempt, fresh, scratch_pool));
     attempt->outcome.created += created;
     if (created && !attempt->mode.isolated)
         CM_TRY(release(attempt, scratch_pool));

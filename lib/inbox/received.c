@@ -12,6 +12,7 @@
 /* Messages that become one row. */
 typedef struct piece_t {
     const apr_array_header_t *messages;
+    const cm_buffer_t *packed; /* all of these, as they came; or NULL */
     int begin, end;
     apr_int64_t first, last; /* their numbers */
     apr_size_t size;
@@ -37,11 +38,8 @@ static void fill(piece_t *piece)
     }
 }
 
-/* Return the messages of PIECE as the column wire holds them: packed, or as
- * they are when that is not worth it. NULL when a statement cannot be so large.
- */
-static cm_datum_t wire_of(const piece_t *piece, const cm_store_t *store,
-                          apr_pool_t *pool)
+/* Return the messages of PIECE as a JSON list, packed if that is worth it. */
+static const cm_buffer_t *pack(const piece_t *piece, apr_pool_t *pool)
 {
     cm_buffer_t *text = cm_buffer_create(piece->size + 1, pool), *packed;
     int i;
@@ -55,11 +53,21 @@ static cm_datum_t wire_of(const piece_t *piece, const cm_store_t *store,
     }
     cm_buffer_append(text, "]", 1);
     packed = cm_gzip_pack(text->data, text->size, pool);
-    if (packed)
-        text = packed;
-    if (text->size > cm_store_most_bytes(store))
+    return packed ? packed : text;
+}
+
+/* Return what the column wire holds of PIECE; NULL when a statement cannot be
+ * so large. */
+static cm_datum_t wire_of(const piece_t *piece, const cm_store_t *store,
+                          apr_pool_t *pool)
+{
+    const int is_all = piece->end - piece->begin == piece->messages->nelts;
+    const cm_buffer_t *wire =
+        piece->packed && is_all ? piece->packed : pack(piece, pool);
+
+    if (wire->size > cm_store_most_bytes(store))
         return cm_datum_text(NULL);
-    return (cm_datum_t){text->data, text->size, 1};
+    return (cm_datum_t){wire->data, wire->size, 1};
 }
 
 /* A row that is there already stays: history never holds up a message. */
@@ -85,9 +93,10 @@ static cm_error_t *insert(cm_node_t *node, const char *peer,
 
 cm_error_t *cm_inbox_received_keep(cm_node_t *node, const char *peer,
                                    const apr_array_header_t *messages,
-                                   apr_int64_t at, apr_pool_t *scratch_pool)
+                                   const cm_buffer_t *packed, apr_int64_t at,
+                                   apr_pool_t *scratch_pool)
 {
-    piece_t piece = {.messages = messages};
+    piece_t piece = {.messages = messages, .packed = packed};
     apr_pool_t *iterpool;
 
     apr_pool_create(&iterpool, scratch_pool);

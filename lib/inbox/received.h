@@ -7,11 +7,12 @@
 #include "node/node.h"
 
 /* Keep MESSAGES (cm_message_t *, new here) of PEER, received AT, in the open
- * transaction. Unless CommunicatorHistory is packed, only how many there were,
- * and when. */
+ * transaction. PACKED: all of them as they came, which need not be packed
+ * again; NULL: they did not come so. Unless CommunicatorHistory is packed, only
+ * how many there were, and when. */
 cm_error_t *cm_inbox_received_keep(cm_node_t *node, const char *peer,
                                    const apr_array_header_t *messages,
-                                   apr_int64_t at,
+                                   const cm_buffer_t *packed, apr_int64_t at,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give the JSON list of messages that the SIZE hexadecimal DIGITS of the column

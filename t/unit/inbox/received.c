@@ -4,6 +4,7 @@
 #include <apr_general.h>
 
 #include "base/clock.h"
+#include "base/gzip.h"
 #include "operate/history.h"
 #include "operate/parked.h"
 #include "operate/purge.h"
@@ -229,6 +230,45 @@ static void test_large(cm_store_t *store, apr_pool_t *pool)
            "150 create applied; ", "  of which one has this record");
 }
 
+/* What came packed is kept as it came, unless a part of it is not new. */
+static void test_as_it_came(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *text =
+        apr_pstrcat(pool, " ", posts(1, 30, 100, pool), "\n", NULL);
+    const cm_buffer_t *packed = cm_gzip_pack(text, strlen(text), pool);
+    cm_batch_t batch = {.packed = packed};
+    cm_node_t *node = node_with(CM_HISTORY_PACKED, store, pool);
+    cm_receipt_t *receipt;
+    apr_int64_t wanted;
+
+    database_must(
+        cm_message_read_batch(&batch.messages, text, strlen(text), 0, pool));
+    database_must(
+        cm_inbox_receive(&receipt, &wanted, node, "there", &batch, 0, pool));
+    is_str(inbox_value(node, "SELECT length(wire) FROM communicator_received",
+                       pool),
+           apr_psprintf(pool, "%d", (int)packed->size),
+           "%s: the bytes that came are kept", database_of(store));
+    is_str(found(node, (cm_history_query_t){.limit = 2}, pool),
+           "30 create applied; 29 create applied; ", "  and can be read");
+    text = posts(21, 20, 100, pool);
+    batch.packed = cm_gzip_pack(text, strlen(text), pool);
+    batch.after = 20;
+    database_must(
+        cm_message_read_batch(&batch.messages, text, strlen(text), 0, pool));
+    database_must(
+        cm_inbox_receive(&receipt, &wanted, node, "there", &batch, 0, pool));
+    is_int(receipt->repeated, 10, "  ten of the next ones are not new");
+    is_str(inbox_value(node, "SELECT sum(messages) FROM communicator_received",
+                       pool),
+           "40", "  and stand in the history once");
+    is_str(found(node,
+                 (cm_history_query_t){.model = "post",
+                                      .identity = {"there", "25"}},
+                 pool),
+           "25 create applied; ", "  also when it is unpacked");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -239,6 +279,7 @@ int main(void)
     database_each("upgraded", test_upgraded);
     database_each("purge", test_purge);
     database_each("large", test_large);
+    database_each("as it came", test_as_it_came);
     apr_terminate();
     return done_testing();
 }
