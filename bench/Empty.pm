@@ -35,8 +35,10 @@ sub keep_unanalysed {
 
     return if $database->driver ne 'pgsql';
     $database->run("alter table $_ set (autovacuum_enabled = false)")
-      for qw(communicator_mappings outbound_messages inbound_messages
-        communicator_received pages);
+      for qw(outbound_messages inbound_messages communicator_received
+      pages),
+      map { "communicator_records_$_->[0]" }
+      @{ $database->rows('select id from communicator_models') };
 }
 
 1;

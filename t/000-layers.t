@@ -76,6 +76,7 @@ for my $file (sources('lib/*/*.c'),
     $name =~ s{^lib/}{};
     $name =~ s{^sql/\w+}{sql/*};
     $text =~ s/"\s*"//g;
+    $text =~ s/(?:\w+->)?records->table\b/"communicator_records"/g;
     my @tables = $text =~ /(?:INSERT\ INTO|UPDATE|DELETE\ FROM)\s+
         (?:\{place\}\.)?(\w+)/gx;
     push @tables, $text =~ /cm_bulk_create\(\s*"(\w+)"/g

@@ -149,8 +149,8 @@ $server->log_has_only;
 sub fresh_server {
     $server->stop;
     $database->run("delete from $_") for 'communicator_peers',
-      'inbound_messages', 'communicator_received', 'communicator_mappings',
-      'posts';
+      'inbound_messages', 'communicator_received', 'posts';
+    $database->forget_records;
     $server->start;
 }
 
@@ -429,9 +429,8 @@ SQL
     $own->run("insert into posts (title, secret) values ('seen', 'unseen');"
         . "insert into parts (shown, hidden) values ('seen', 'unseen');"
         . "insert into wages (amount) values ('unseen');"
-        . 'insert into communicator_mappings (origin, original_id, '
-        . "local_record_type, local_record_id, clock) values ('facade', '1', "
-        . "'Wage', '1', 7)");
+        . 'insert into ' . $own->records('Wage') . ' (origin, original_id, '
+        . "local_id, clock) values ('facade', '1', '1', 7)");
     $node->get("$path?from_id=1", by_ours());
     for my $case (['post', 'title'], ['part', 'shown']) {
         my ($status, $json) = $states->(@$case);

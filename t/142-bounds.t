@@ -100,9 +100,9 @@ sub message {
 
 # Let the facade hold nothing of its peer.
 sub forget {
+    $server->database->forget_records;
     $server->database->run('delete from inbound_messages; '
-          . 'delete from communicator_received; '
-          . 'delete from communicator_mappings; delete from posts; '
+          . 'delete from communicator_received; delete from posts; '
           . 'update communicator_peers set received = 0, held = 0, '
           . 'received_clock = 0');
 }

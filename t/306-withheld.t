@@ -258,9 +258,9 @@ subtest 'a text that something does not like' => sub {
     is(join(' ', map { "$_->{id} $_->{refused_by}" } @{ parked($central) }),
         join(' ', map { "$_ proxy" } 5 .. 10), 'they are listed');
     # The record of message 5 has changed since, and is deleted.
-    $central->database->run('delete from posts where id = 5; '
-        . "update communicator_mappings set clock = clock + 1 "
-        . "where original_id = '5'");
+    $central->database->run('delete from posts where id = 5; update '
+        . $central->database->records('Post')
+        . " set clock = clock + 1 where original_id = '5'");
     $run = $central->sync('retry');
     like($run->{out}, qr/^facade: 5 messages are queued again/,
         'retry sends what is there');

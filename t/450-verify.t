@@ -174,8 +174,8 @@ sub check_under_way {
 sub check_gem_time {
     my ($central, $facade) = $pair->databases;
 
-    $_->run("update communicator_mappings set clock = 0, clocks = null "
-        . "where (origin = 'central' and original_id = '405') "
+    $_->run('update ' . $_->records('Post') . ' set clock = 0, '
+        . "clocks = null where (origin = 'central' and original_id = '405') "
         . "or (origin = 'facade' and original_id = '10')") for $central, $facade;
     silently($facade, "update posts set title = 'of old' "
         . "where title = 'post 405'");
@@ -200,29 +200,29 @@ sub check_twice {
     my $own = $central->value("select id from posts where title = 'double'");
     # one name, and then another one for a second row there
     my $map = sub {
-        my ($database, $origin, $name, $local, $same) = @_;
+        my ($database, $origin, $name, $local, @same) = @_;
 
-        $database->run('insert into communicator_mappings (origin, '
-            . 'original_id, local_record_type, local_record_id, clock, same_as)'
-            . " values ('$origin', '$name', 'Post', $local, 7, $same)");
+        @same = ('null', 'null') if !@same;
+        $database->run('insert into ' . $database->records('Post')
+            . ' (origin, original_id, local_id, clock, same_origin, same_id) '
+            . "values ('$origin', '$name', $local, 7, $same[0], $same[1])");
     };
-    $map->($central, 'central', 'twin', "'$own'", 'null');
-    $map->($facade, 'central', 'twin', "'$id'", 'null');
+    $map->($central, 'central', 'twin', "'$own'");
+    $map->($facade, 'central', 'twin', "'$id'");
     is_equal('a record that both have');
     silently($facade, "insert into posts (title) values ('double')");
     my $second = $facade->value(
         "select max(id) from posts where title = 'double'");
-    $map->($facade, 'facade', 'twin', "'$second'", 'null');
-    $map->($central, 'facade', 'twin', 'null', $central->value('select id '
-        . "from communicator_mappings where original_id = 'twin'"));
+    $map->($facade, 'facade', 'twin', "'$second'");
+    $map->($central, 'facade', 'twin', 'null', "'central'", "'twin'");
     my ($exit, $found) = verify('post');
     is("$exit $found->{post}{differ} $found->{post}{extra_rows}", '65 0 -1',
         'a record that stands twice there') or diag(explain($found));
     like($pair->{central}->sync('verify', 'post')->{out},
         qr/'facade' has 1 rows more than its records explain/, '  in words');
     silently($facade, "delete from posts where id = $second");
-    $_->run("delete from communicator_mappings where origin = 'facade' and "
-        . "original_id = 'twin'") for $central, $facade;
+    $_->run('delete from ' . $_->records('Post') . " where origin = 'facade' "
+        . "and original_id = 'twin'") for $central, $facade;
     is_equal('and no longer');
 }
 

@@ -102,7 +102,7 @@ sub check_names {
     $pair->sync('the same record from there');
     $central->run($forget);
     is($central->value("select count(*) from communicator_mappings "
-        . "where same_as is not null and original_id = '5'"), 1,
+        . "where same_id is not null and original_id = '5'"), 1,
         'a record has two names');
     verify(0, '  but is one');
 }
@@ -175,14 +175,15 @@ subtest 'very many' => sub {
         tables => $tables, models => $models);
     my $add = sub {
         my ($from, $until) = @_;
+        my $records = $pair->facade->records('Note');
+
         $pair->facade->run(<<"SQL");
 insert into notes (text) with recursive n (i) as (
     select $from union all select i + 1 from n where i < $until)
     select 'note ' || i from n;
 delete from outbound_messages;
-insert or ignore into communicator_mappings
-    (origin, original_id, local_record_type, local_record_id, clock)
-    select 'facade', id, 'Note', id, 1 from notes;
+insert or ignore into $records (origin, original_id, local_id, clock)
+    select 'facade', id, id, 1 from notes;
 SQL
     };
 

@@ -69,6 +69,7 @@ static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
                                    cm_attribute_t *attribute)
 {
     const char *name = attribute->reference_model;
+    const cm_records_t *records;
     const cm_model_t *model;
 
     if (!name && attribute->value.kind != CM_NULL)
@@ -80,6 +81,7 @@ static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' of %s refers to model '%s', which is unknown here",
                        attribute->name, task->message->model, name);
+    CM_TRY(cm_node_records(&records, run->node, model->type, run->pool));
     return name_parent(run, task, attribute, model);
 }
 
@@ -103,6 +105,7 @@ static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
     const cm_message_t *message = task->message;
     const char *name = message->model ? message->model : "";
     const cm_model_t *model = cm_settings_model(run->node->settings, name);
+    const cm_records_t *records;
     cm_identity_t identity;
 
     if (!model && message->error)
@@ -118,6 +121,7 @@ static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
                                      model->name),
                              run->pool, "it has direction=publish");
     CM_TRY(cm_node_table(&task->table, run->node, model));
+    CM_TRY(cm_node_records(&records, run->node, model->type, run->pool));
     identity = name_record(message, model);
     if (identity.origin)
         task->entry = cm_directory_get(run, model, identity);

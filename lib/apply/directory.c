@@ -59,12 +59,11 @@ cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute)
 }
 
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
-                      const cm_mapping_t *mapping, int saved,
-                      const char *local_id)
+                      const cm_mapping_t *mapping, const char *local_id)
 {
     cm_found_t *found = apr_palloc(run->pool, sizeof(*found));
 
-    *found = (cm_found_t){mapping, saved, local_id};
+    *found = (cm_found_t){mapping, local_id};
     entry->found = found;
 }
 
@@ -91,7 +90,7 @@ static void take_mapping(cm_run_t *run, cm_entry_t *entry,
         if (main != entry && !main->alias_of)
             entry->alias_of = main;
     }
-    cm_directory_set(run, main, mapping, 1,
+    cm_directory_set(run, main, mapping,
                      mapping->deleted_at ? NULL : mapping->local_id);
 }
 
@@ -201,7 +200,7 @@ static cm_error_t *find_parents(cm_run_t *run, const cm_table_t *table,
         cm_entry_t *entry = cm_keys_find(keys, key);
 
         if (entry && !is_other_life(entry, owners, key))
-            cm_directory_set(run, entry, NULL, 0, key);
+            cm_directory_set(run, entry, NULL, key);
     }
     return NULL;
 }

@@ -28,8 +28,6 @@
 /* What is known of an identity. */
 typedef struct cm_found_t {
     const cm_mapping_t *mapping; /* NULL: none */
-    int saved;                   /* the mapping has a row; its id is 0 until it
-                                    is read */
     const char *local_id;        /* NULL: the record is not here */
 } cm_found_t;
 
@@ -193,10 +191,9 @@ cm_entry_t *cm_directory_main(cm_entry_t *entry);
 cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute);
 
 /* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
- * SAVED: the mapping has a row. */
+ */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
-                      const cm_mapping_t *mapping, int saved,
-                      const char *local_id);
+                      const cm_mapping_t *mapping, const char *local_id);
 
 /* Read the mappings of all entries. */
 cm_error_t *cm_directory_refresh(cm_run_t *run,

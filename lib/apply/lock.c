@@ -220,7 +220,7 @@ static int has_shared_row(cm_run_t *run, cm_record_t *record,
         record->row = row;
         return 1;
     }
-    cm_directory_set(run, record->entry, mapping, 1, mapping->local_id);
+    cm_directory_set(run, record->entry, mapping, mapping->local_id);
     cm_lock_set_row(run, record, mapping->local_id, record->row->raw,
                     record->row->local_id);
     return 1;

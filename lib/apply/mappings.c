@@ -1,29 +1,8 @@
 /* The mappings of records that have just been written. */
 #include "apply/internal.h"
 
+#include "outbox/aliases.h"
 #include "outbox/missing.h"
-
-/* A mapping that this run has saved before has an id by now: read it, or the
- * mapping would be inserted twice. */
-static cm_error_t *learn_id(cm_run_t *run, const cm_record_t *record,
-                            cm_mapping_t *mapping, apr_pool_t *scratch_pool)
-{
-    apr_array_header_t *identities =
-        apr_array_make(scratch_pool, 1, sizeof(cm_identity_t));
-    const cm_mapping_t *found;
-    apr_hash_t *all;
-
-    if (mapping->id || !record->entry || !record->entry->found->saved)
-        return NULL;
-    APR_ARRAY_PUSH(identities, cm_identity_t) = mapping->identity;
-    CM_TRY(cm_mapping_by_identity(&all, run->node, mapping->type, identities,
-                                  scratch_pool));
-    found = apr_hash_get(all, cm_identity_key(mapping->identity, scratch_pool),
-                         APR_HASH_KEY_STRING);
-    if (found)
-        mapping->id = found->id;
-    return NULL;
-}
 
 static apr_array_header_t *local_ids(const cm_chunk_t *chunk, apr_pool_t *pool)
 {
@@ -79,7 +58,7 @@ static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
          index = apr_hash_next(index)) {
         cm_mapping_t *mapping = apr_hash_this_val(index);
 
-        if (mapping->id == chunk->mappings[0].id)
+        if (!cm_aliases_compare(mapping->identity, chunk->mappings[0].identity))
             continue;
         mapping->local_id = NULL;
         mapping->changed = 1;
@@ -122,7 +101,7 @@ static const char *id_of_other(const cm_record_t *record,
     if (record->effect->revived)
         return record->here->local_id;
     return record->table->model->shared_keys && record->effect->save &&
-                   !mapping->id && mapping->local_id &&
+                   !mapping->stored && mapping->local_id &&
                    cm_identity_life(mapping->identity.original_id) > 1
                ? mapping->local_id
                : NULL;
@@ -161,8 +140,6 @@ cm_error_t *cm_mappings_write(cm_run_t *run, const cm_chunk_t *chunk,
     for (i = 0; i < chunk->count; i++) {
         if (!chunk->records[i]->effect->save)
             continue;
-        CM_TRY(learn_id(run, chunk->records[i], &chunk->mappings[i],
-                        scratch_pool));
         APR_ARRAY_PUSH(changed, cm_mapping_t *) = &chunk->mappings[i];
     }
     return cm_mapping_save(run->node, changed, scratch_pool);

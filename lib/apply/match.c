@@ -268,20 +268,18 @@ static cm_error_t *save_one(cm_run_t *run, cm_mapping_t *mapping,
 }
 
 /* OTHER, the smaller identity, takes over the row of MAPPING, which becomes its
- * alias. Only one mapping may have a local id, hence the three steps. */
+ * alias. Only one mapping may have a local id, hence the two steps. */
 static cm_error_t *rename_record(cm_run_t *run, const cm_entry_t *other,
                                  const cm_mapping_t *mapping, apr_pool_t *pool)
 {
     cm_mapping_t smaller = *mapping, alias = *mapping;
 
     alias.local_id = NULL;
+    alias.same_as = other->identity;
     CM_TRY(save_one(run, &alias, pool));
-    smaller.id = 0;
+    smaller.stored = 0;
     smaller.identity = other->identity;
-    CM_TRY(save_one(run, &smaller, pool));
-    CM_TRY(cm_directory_refresh(run, pool));
-    alias.same_as = other->found->mapping->id;
-    return save_one(run, &alias, pool);
+    return save_one(run, &smaller, pool);
 }
 
 static cm_error_t *add_alias(cm_run_t *run, const cm_entry_t *entry,
@@ -289,7 +287,7 @@ static cm_error_t *add_alias(cm_run_t *run, const cm_entry_t *entry,
 {
     cm_mapping_t alias = {.type = mapping->type,
                           .identity = entry->identity,
-                          .same_as = mapping->id};
+                          .same_as = mapping->identity};
 
     return save_one(run, &alias, pool);
 }

@@ -16,7 +16,8 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
     int i;
 
     if (!effect->state->deleted_at || record->here->state->deleted_at ||
-        !mapping || !mapping->id || !record->table->model->columns.match->nelts)
+        !mapping || !mapping->stored ||
+        !record->table->model->columns.match->nelts)
         return;
     for (i = record->next; i < effect->until; i++) {
         const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
@@ -43,7 +44,7 @@ static void set_found(cm_run_t *run, cm_record_t *record,
         record->entry->record = record;
     }
     mapping->changed = 0;
-    cm_directory_set(run, record->entry, mapping, 1,
+    cm_directory_set(run, record->entry, mapping,
                      mapping->deleted_at ? NULL : mapping->local_id);
 }
 

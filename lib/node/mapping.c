@@ -14,16 +14,18 @@
 #define MOST_ALIASES 64
 
 static const char fields[] =
-    "t.id, t.local_record_type, t.origin, t.original_id, t.local_record_id,"
-    " t.clock, t.clocks, t.deleted_at, t.same_as";
+    "t.origin, t.original_id, t.local_id, t.clock, t.clocks, t.deleted_at,"
+    " t.same_origin, t.same_id";
 
-static const cm_bulk_column_t identity_columns[] = {
-    {"local_record_type", NULL}, {"origin", NULL}, {"original_id", NULL}};
+static const cm_bulk_column_t identity_columns[] = {{"original_id", NULL},
+                                                    {"origin", NULL}};
 
-static const cm_bulk_column_t local_columns[] = {{"local_record_type", NULL},
-                                                 {"local_record_id", NULL}};
+static const cm_bulk_column_t alias_columns[] = {{"same_id", NULL},
+                                                 {"same_origin", NULL}};
 
-static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
+/* Of which the first is the key, if ids are integers, or the second. */
+static const cm_bulk_column_t local_columns[] = {{"local_id", "bigint"},
+                                                 {"local_id", NULL}};
 
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)
 {
@@ -63,31 +65,49 @@ cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
 }
 
 static cm_error_t *read_row(cm_mapping_t *mapping, const cm_rows_t *rows,
-                            int row, apr_pool_t *pool)
+                            int row, const cm_records_t *records,
+                            apr_pool_t *pool)
 {
-    memset(mapping, 0, sizeof(*mapping));
-    mapping->id = cm_cell_number(rows, row, 0);
-    mapping->type = cm_cell_text(rows, row, 1);
-    mapping->identity.origin = cm_cell_text(rows, row, 2);
-    mapping->identity.original_id = cm_cell_text(rows, row, 3);
-    mapping->local_id = cm_cell_text(rows, row, 4);
-    CM_TRY_FOR(cm_clocks_read(&mapping->clocks, cm_cell_number(rows, row, 5),
-                              cm_cell_text(rows, row, 6), pool),
-               pool, "mapping %" APR_INT64_T_FMT " cannot be read",
-               mapping->id);
-    mapping->deleted_at = cm_cell_number(rows, row, 7);
-    mapping->same_as = cm_cell_number(rows, row, 8);
+    *mapping = (cm_mapping_t){
+        .stored = 1,
+        .identity = {cm_cell_text(rows, row, 0), cm_cell_text(rows, row, 1)},
+        .local_id = cm_cell_text(rows, row, 2),
+        .stored_id = cm_cell_text(rows, row, 2),
+        .deleted_at = cm_cell_number(rows, row, 5),
+        .same_as = {cm_cell_text(rows, row, 6), cm_cell_text(rows, row, 7)}};
+    CM_TRY_FOR(cm_clocks_unpack(&mapping->clocks, cm_cell_number(rows, row, 3),
+                                cm_cell_text(rows, row, 4), records, pool),
+               pool, "the mapping of record '%s' of '%s' cannot be read",
+               mapping->identity.original_id, mapping->identity.origin);
     return NULL;
 }
 
-/* Select the mappings that KEYS name: cm_mapping_t *. */
-static cm_error_t *select_mappings(apr_array_header_t **mappings,
-                                   cm_node_t *node, const cm_bulk_t *keys,
-                                   apr_pool_t *pool)
+static cm_error_t *read_rows(apr_array_header_t *mappings,
+                             const cm_rows_t *rows, const char *type,
+                             const cm_records_t *records, apr_pool_t *pool)
 {
-    cm_mapping_t *mapping;
-    cm_rows_t *rows;
+    cm_mapping_t *mapping =
+        apr_palloc(pool, (rows->count + 1) * sizeof(*mapping));
     int i;
+
+    for (i = 0; i < rows->count; i++, mapping++) {
+        CM_TRY(read_row(mapping, rows, i, records, pool));
+        mapping->type = type;
+        APR_ARRAY_PUSH(mappings, cm_mapping_t *) = mapping;
+    }
+    return NULL;
+}
+
+/* Select the mappings of TYPE that KEYS, of the table of RECORDS, name:
+ * cm_mapping_t *. If a column has got a number since RECORDS were read, they
+ * are read again. */
+static cm_error_t *select_mappings(apr_array_header_t **mappings,
+                                   cm_node_t *node, const char *type,
+                                   const cm_records_t *records,
+                                   const cm_bulk_t *keys, apr_pool_t *pool)
+{
+    cm_error_t *err;
+    cm_rows_t *rows;
 
     *mappings =
         apr_array_make(pool, cm_bulk_rows(keys) + 1, sizeof(cm_mapping_t *));
@@ -95,74 +115,47 @@ static cm_error_t *select_mappings(apr_array_header_t **mappings,
         return NULL;
     CM_TRY_FOR(cm_bulk_select(&rows, node->store, fields, keys, NULL, 0, pool),
                pool, "cannot read the mappings");
-    mapping = apr_palloc(pool, (rows->count + 1) * sizeof(*mapping));
-    for (i = 0; i < rows->count; i++, mapping++) {
-        CM_TRY(read_row(mapping, rows, i, pool));
-        APR_ARRAY_PUSH(*mappings, cm_mapping_t *) = mapping;
-    }
-    return NULL;
+    err = read_rows(*mappings, rows, type, records, pool);
+    if (!err || err->code != CM_SCHEMA)
+        return err;
+    cm_node_forget_records(node);
+    CM_TRY(cm_node_records(&records, node, type, pool));
+    (*mappings)->nelts = 0;
+    return read_rows(*mappings, rows, type, records, pool);
 }
 
-/* Replace each alias in FOUND by the mapping that it stands for; *LEFT counts
- * those that are aliases themselves. */
-static cm_error_t *follow_once(int *left, apr_hash_t *found, cm_node_t *node,
-                               apr_pool_t *pool)
+/* Select the mappings of TYPE whose COLUMNS, which are those of an identity,
+ * are IDENTITIES (cm_identity_t). */
+static cm_error_t *select_by(apr_array_header_t **mappings, cm_node_t *node,
+                             const char *type, const cm_bulk_column_t *columns,
+                             const apr_array_header_t *identities,
+                             apr_pool_t *pool)
 {
-    cm_bulk_t *keys =
-        cm_bulk_create("communicator_mappings", id_columns, 1, 1, pool);
-    apr_hash_t *by_id = apr_hash_make(pool);
-    apr_array_header_t *targets;
-    cm_mapping_t *mapping, *target;
-    apr_hash_index_t *at;
+    cm_id_set_t *asked = cm_id_set_create(identities->nelts, pool);
+    const cm_records_t *records;
+    cm_bulk_t *keys;
     int i;
 
-    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at)) {
-        mapping = apr_hash_this_val(at);
-        if (!mapping->same_as ||
-            apr_hash_get(by_id, &mapping->same_as, sizeof(apr_int64_t)))
-            continue;
-        apr_hash_set(by_id, &mapping->same_as, sizeof(apr_int64_t), mapping);
-        cm_bulk_row(keys, "n", mapping->same_as);
+    CM_TRY(cm_node_records(&records, node, type, pool));
+    keys = cm_bulk_create(records->table, columns, 2, 2, pool);
+    cm_bulk_reserve(keys, identities->nelts);
+    for (i = 0; i < identities->nelts; i++) {
+        cm_identity_t identity = APR_ARRAY_IDX(identities, i, cm_identity_t);
+        const char *key = cm_identity_key(identity, pool);
+
+        if (*key && cm_id_set_add(asked, key))
+            cm_bulk_row(keys, "tt", identity.original_id, identity.origin);
     }
-    CM_TRY(select_mappings(&targets, node, keys, pool));
-    apr_hash_clear(by_id);
-    for (i = 0; i < targets->nelts; i++) {
-        target = APR_ARRAY_IDX(targets, i, cm_mapping_t *);
-        apr_hash_set(by_id, &target->id, sizeof(target->id), target);
-    }
-    *left = 0;
-    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at)) {
-        mapping = apr_hash_this_val(at);
-        if (!mapping->same_as)
-            continue;
-        target =
-            apr_hash_get(by_id, &mapping->same_as, sizeof(mapping->same_as));
-        if (!target)
-            return CM_FAIL(pool, CM_DATABASE,
-                           "mapping %" APR_INT64_T_FMT
-                           " stands for %" APR_INT64_T_FMT ", which is gone",
-                           mapping->id, mapping->same_as);
-        apr_hash_set(found, apr_hash_this_key(at), APR_HASH_KEY_STRING, target);
-        *left += target->same_as != 0;
-    }
-    return NULL;
+    return select_mappings(mappings, node, type, records, keys, pool);
 }
 
-static cm_error_t *follow_aliases(apr_hash_t *found, cm_node_t *node,
-                                  apr_pool_t *pool)
+cm_error_t *cm_mapping_aliases(apr_array_header_t **aliases, cm_node_t *node,
+                               const char *type,
+                               const apr_array_header_t *identities,
+                               apr_pool_t *result_pool)
 {
-    apr_hash_index_t *at;
-    int left = 0, round;
-
-    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at))
-        left += ((cm_mapping_t *)apr_hash_this_val(at))->same_as != 0;
-    for (round = 0; left; round++) {
-        if (round == MOST_ALIASES)
-            return CM_FAIL(pool, CM_DATABASE,
-                           "aliases stand for each other in a circle");
-        CM_TRY(follow_once(&left, found, node, pool));
-    }
-    return NULL;
+    return select_by(aliases, node, type, alias_columns, identities,
+                     result_pool);
 }
 
 /* Find mappings by identity, aliases as they are. */
@@ -171,28 +164,73 @@ static cm_error_t *find_identities(apr_hash_t **found, cm_node_t *node,
                                    const apr_array_header_t *identities,
                                    apr_pool_t *pool)
 {
-    cm_bulk_t *keys =
-        cm_bulk_create("communicator_mappings", identity_columns, 3, 3, pool);
-    cm_id_set_t *asked = cm_id_set_create(identities->nelts, pool);
     apr_array_header_t *mappings;
     int i;
 
     *found = apr_hash_make(pool);
-    cm_bulk_reserve(keys, identities->nelts);
-    for (i = 0; i < identities->nelts; i++) {
-        cm_identity_t identity = APR_ARRAY_IDX(identities, i, cm_identity_t);
-        const char *key = cm_identity_key(identity, pool);
-
-        if (!*key || !cm_id_set_add(asked, key))
-            continue;
-        cm_bulk_row(keys, "ttt", type, identity.origin, identity.original_id);
-    }
-    CM_TRY(select_mappings(&mappings, node, keys, pool));
+    if (!identities->nelts)
+        return NULL;
+    CM_TRY(
+        select_by(&mappings, node, type, identity_columns, identities, pool));
     for (i = 0; i < mappings->nelts; i++) {
         cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
 
         apr_hash_set(*found, cm_identity_key(mapping->identity, pool),
                      APR_HASH_KEY_STRING, mapping);
+    }
+    return NULL;
+}
+
+/* Replace each alias in FOUND by the mapping that it stands for; *LEFT counts
+ * those that are aliases themselves. */
+static cm_error_t *follow_once(int *left, apr_hash_t *found, cm_node_t *node,
+                               const char *type, apr_pool_t *pool)
+{
+    apr_array_header_t *identities =
+        apr_array_make(pool, 4, sizeof(cm_identity_t));
+    cm_mapping_t *mapping, *target;
+    apr_hash_t *targets;
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at)) {
+        mapping = apr_hash_this_val(at);
+        if (mapping->same_as.origin)
+            APR_ARRAY_PUSH(identities, cm_identity_t) = mapping->same_as;
+    }
+    CM_TRY(find_identities(&targets, node, type, identities, pool));
+    *left = 0;
+    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at)) {
+        mapping = apr_hash_this_val(at);
+        if (!mapping->same_as.origin)
+            continue;
+        target = apr_hash_get(targets, cm_identity_key(mapping->same_as, pool),
+                              APR_HASH_KEY_STRING);
+        if (!target)
+            return CM_FAIL(
+                pool, CM_DATABASE,
+                "record '%s' of '%s' stands for '%s' of '%s', which "
+                "is gone",
+                mapping->identity.original_id, mapping->identity.origin,
+                mapping->same_as.original_id, mapping->same_as.origin);
+        apr_hash_set(found, apr_hash_this_key(at), APR_HASH_KEY_STRING, target);
+        *left += target->same_as.origin != NULL;
+    }
+    return NULL;
+}
+
+static cm_error_t *follow_aliases(apr_hash_t *found, cm_node_t *node,
+                                  const char *type, apr_pool_t *pool)
+{
+    apr_hash_index_t *at;
+    int left = 0, round;
+
+    for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at))
+        left += ((cm_mapping_t *)apr_hash_this_val(at))->same_as.origin != NULL;
+    for (round = 0; left; round++) {
+        if (round == MOST_ALIASES)
+            return CM_FAIL(pool, CM_DATABASE,
+                           "aliases stand for each other in a circle");
+        CM_TRY(follow_once(&left, found, node, type, pool));
     }
     return NULL;
 }
@@ -203,7 +241,7 @@ cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,
                                    apr_pool_t *result_pool)
 {
     CM_TRY(find_identities(found, node, type, identities, result_pool));
-    return follow_aliases(*found, node, result_pool);
+    return follow_aliases(*found, node, type, result_pool);
 }
 
 cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
@@ -211,22 +249,26 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
                                    const apr_array_header_t *local_ids,
                                    apr_pool_t *result_pool)
 {
-    cm_bulk_t *keys = cm_bulk_create("communicator_mappings", local_columns, 2,
-                                     2, result_pool);
     cm_id_set_t *asked = cm_id_set_create(local_ids->nelts, result_pool);
     apr_array_header_t *mappings;
+    const cm_records_t *records;
+    cm_bulk_t *keys;
     int i;
 
     *found = apr_hash_make(result_pool);
-    cm_bulk_reserve(keys, local_ids->nelts);
+    if (!local_ids->nelts)
+        return NULL;
+    CM_TRY(cm_node_records(&records, node, type, result_pool));
+    keys = cm_bulk_create(records->table,
+                          local_columns + (records->integer ? 0 : 1), 1, 1,
+                          result_pool);
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
 
-        if (!cm_id_set_add(asked, id))
-            continue;
-        cm_bulk_row(keys, "tt", type, id);
+        if (cm_records_holds(records, id) && cm_id_set_add(asked, id))
+            cm_bulk_row(keys, "t", id);
     }
-    CM_TRY(select_mappings(&mappings, node, keys, result_pool));
+    CM_TRY(select_mappings(&mappings, node, type, records, keys, result_pool));
     for (i = 0; i < mappings->nelts; i++) {
         cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
 
@@ -318,60 +360,152 @@ cm_error_t *cm_mapping_make(apr_hash_t *found, cm_node_t *node,
     return NULL;
 }
 
-static const cm_bulk_column_t state_columns[] = {
-    {"id", "bigint"}, {"local_record_id", NULL}, {"clock", "bigint"},
-    {"clocks", NULL}, {"deleted_at", "bigint"},  {"same_as", "bigint"}};
+/* Of a kind whose ids are integers, or any text: whole rows, by the identity;
+ * and what changes of a record that stays alive, by its local id, which is the
+ * faster key. */
+static const cm_bulk_column_t row_columns[][8] = {{{"original_id", NULL},
+                                                   {"origin", NULL},
+                                                   {"local_id", NULL},
+                                                   {"clock", "bigint"},
+                                                   {"clocks", NULL},
+                                                   {"deleted_at", "bigint"},
+                                                   {"same_origin", NULL},
+                                                   {"same_id", NULL}},
+                                                  {{"original_id", NULL},
+                                                   {"origin", NULL},
+                                                   {"local_id", "bigint"},
+                                                   {"clock", "bigint"},
+                                                   {"clocks", NULL},
+                                                   {"deleted_at", "bigint"},
+                                                   {"same_origin", NULL},
+                                                   {"same_id", NULL}}};
+static const cm_bulk_column_t alive_columns[][3] = {
+    {{"local_id", NULL}, {"clock", "bigint"}, {"clocks", NULL}},
+    {{"local_id", "bigint"}, {"clock", "bigint"}, {"clocks", NULL}}};
 
-static const cm_bulk_column_t new_columns[] = {
-    {"local_record_type", NULL}, {"origin", NULL},     {"original_id", NULL},
-    {"local_record_id", NULL},   {"clock", "bigint"},  {"clocks", NULL},
-    {"deleted_at", "bigint"},    {"same_as", "bigint"}};
+/* The mappings of one type that are to be written. */
+typedef struct saving_t {
+    const cm_records_t *records;
+    cm_bulk_t *alive, *changed, *made;
+} saving_t;
 
-static void add_state(cm_bulk_t *bulk, const cm_mapping_t *mapping,
+/* Return whether only the clocks of MAPPING have changed. */
+static int is_alive(const cm_mapping_t *mapping)
+{
+    return mapping->stored_id && mapping->local_id && !mapping->deleted_at &&
+           !mapping->same_as.origin &&
+           !strcmp(mapping->stored_id, mapping->local_id);
+}
+
+static cm_error_t *begin_saving(saving_t *saving, cm_node_t *node,
+                                const char *type,
+                                const apr_array_header_t *mappings,
+                                apr_pool_t *pool)
+{
+    int i, integer, stored = 0, all = 0;
+    const char *table;
+
+    CM_TRY(cm_node_records(&saving->records, node, type, pool));
+    table = saving->records->table;
+    integer = saving->records->integer;
+    saving->alive = cm_bulk_create(table, alive_columns[integer], 3, 1, pool);
+    saving->changed = cm_bulk_create(table, row_columns[integer], 8, 2, pool);
+    saving->made = cm_bulk_create(table, row_columns[integer], 8, 2, pool);
+    for (i = 0; i < mappings->nelts; i++) {
+        const cm_mapping_t *mapping =
+            APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
+
+        all += !strcmp(mapping->type, type);
+        stored += !strcmp(mapping->type, type) && mapping->stored;
+    }
+    cm_bulk_reserve(saving->alive, stored);
+    cm_bulk_reserve(saving->made, all - stored);
+    return NULL;
+}
+
+/* Add all of MAPPING to BULK. */
+static void add_row(cm_bulk_t *bulk, const cm_mapping_t *mapping,
+                    const char *clocks)
+{
+    cm_bulk_row(bulk, "tttntztt", mapping->identity.original_id,
+                mapping->identity.origin, mapping->stored_id,
+                mapping->clocks.clock, clocks, mapping->deleted_at,
+                mapping->same_as.origin, mapping->same_as.original_id);
+}
+
+static void add_saved(const saving_t *saving, cm_mapping_t *mapping,
                       apr_pool_t *pool)
 {
-    cm_bulk_row(bulk, "tntnz", mapping->local_id, mapping->clocks.clock,
-                cm_clocks_list(&mapping->clocks, pool), mapping->deleted_at,
-                mapping->same_as);
+    const int alive = is_alive(mapping);
+    const char *clocks;
+
+    if (mapping->stored && !mapping->changed)
+        return;
+    clocks = cm_clocks_pack(&mapping->clocks, saving->records, pool);
+    mapping->stored_id = mapping->local_id;
+    if (mapping->stored_id &&
+        !cm_records_holds(saving->records, mapping->stored_id))
+        mapping->stored_id = NULL; /* an application wrote what is no id */
+    if (mapping->stored && alive)
+        cm_bulk_row(saving->alive, "tnt", mapping->stored_id,
+                    mapping->clocks.clock, clocks);
+    else
+        add_row(mapping->stored ? saving->changed : saving->made, mapping,
+                clocks);
+    mapping->changed = 0;
+    mapping->stored = 1;
+}
+
+static cm_error_t *finish_saving(const saving_t *saving, cm_node_t *node,
+                                 apr_pool_t *pool)
+{
+    apr_int64_t count;
+
+    if (cm_bulk_rows(saving->alive) || cm_bulk_rows(saving->changed) ||
+        cm_bulk_rows(saving->made))
+        CM_TRY(cm_node_mappings_change(node, pool));
+    if (cm_bulk_rows(saving->alive))
+        CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->alive, pool),
+                   pool, "cannot update the mappings");
+    /* a new life takes the local id that the old one gave up */
+    if (cm_bulk_rows(saving->changed))
+        CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->changed, pool),
+                   pool, "cannot update the mappings");
+    if (cm_bulk_rows(saving->made))
+        CM_TRY_FOR(cm_bulk_insert(&count, node->store, saving->made,
+                                  CM_PRESENT_FAIL, pool),
+                   pool, "cannot make the mappings");
+    return NULL;
+}
+
+/* Save those of MAPPINGS that are of TYPE. */
+static cm_error_t *save_type(cm_node_t *node, const char *type,
+                             const apr_array_header_t *mappings,
+                             apr_pool_t *pool)
+{
+    saving_t saving;
+    int i;
+
+    CM_TRY(begin_saving(&saving, node, type, mappings, pool));
+    for (i = 0; i < mappings->nelts; i++) {
+        cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
+
+        if (!strcmp(mapping->type, type))
+            add_saved(&saving, mapping, pool);
+    }
+    return finish_saving(&saving, node, pool);
 }
 
 cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
                             apr_pool_t *scratch_pool)
 {
-    cm_bulk_t *changed = cm_bulk_create("communicator_mappings", state_columns,
-                                        6, 1, scratch_pool);
-    cm_bulk_t *made = cm_bulk_create("communicator_mappings", new_columns, 8, 3,
-                                     scratch_pool);
-    apr_int64_t count;
-    int i, known = 0;
+    cm_id_set_t *types = cm_id_set_create(4, scratch_pool);
+    int i;
 
     for (i = 0; i < mappings->nelts; i++)
-        known += APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->id != 0;
-    cm_bulk_reserve(changed, known);
-    cm_bulk_reserve(made, mappings->nelts - known);
-    for (i = 0; i < mappings->nelts; i++) {
-        cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
-
-        if (!mapping->id) {
-            cm_bulk_row(made, "ttt", mapping->type, mapping->identity.origin,
-                        mapping->identity.original_id);
-            add_state(made, mapping, scratch_pool);
-        }
-        else if (mapping->changed) {
-            cm_bulk_row(changed, "n", mapping->id);
-            add_state(changed, mapping, scratch_pool);
-        }
-        mapping->changed = 0;
-    }
-    if (cm_bulk_rows(changed) || cm_bulk_rows(made))
-        CM_TRY(cm_node_mappings_change(node, scratch_pool));
-    /* a new life takes the local id that the old one gave up */
-    if (cm_bulk_rows(changed))
-        CM_TRY_FOR(cm_bulk_update(&count, node->store, changed, scratch_pool),
-                   scratch_pool, "cannot update the mappings");
-    if (cm_bulk_rows(made))
-        CM_TRY_FOR(cm_bulk_insert(&count, node->store, made, CM_PRESENT_FAIL,
-                                  scratch_pool),
-                   scratch_pool, "cannot make the mappings");
+        cm_id_set_add(types, APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->type);
+    for (i = 0; i < types->ids->nelts; i++)
+        CM_TRY(save_type(node, APR_ARRAY_IDX(types->ids, i, const char *),
+                         mappings, scratch_pool));
     return NULL;
 }

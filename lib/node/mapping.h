@@ -1,6 +1,6 @@
 /* The mapping: who created a record, its id there, its id here; and the
  * record's sync state, its clocks and tombstone. Every record that was ever
- * sent or received has one. */
+ * sent or received has one, in the table of its kind (schema/records.h). */
 #ifndef CM_NODE_MAPPING_H
 #define CM_NODE_MAPPING_H
 
@@ -8,14 +8,16 @@
 #include "node/node.h"
 
 typedef struct cm_mapping_t {
-    apr_int64_t id;   /* 0: not stored yet */
-    const char *type; /* local_record_type */
+    int stored;            /* it has a row ... */
+    const char *stored_id; /* ... with this local id, or NULL */
+    const char *type;      /* local_record_type */
     cm_identity_t identity;
     const char *local_id; /* NULL: a tombstone, or an alias */
     cm_clocks_t clocks;
     apr_int64_t deleted_at; /* clock of the delete; 0: alive */
-    apr_int64_t same_as; /* of an alias: id of the mapping that it stands for */
-    int changed;         /* to be written by cm_mapping_save() */
+    cm_identity_t same_as;  /* of an alias: the record that it stands for; else
+                               NULL */
+    int changed;            /* to be written by cm_mapping_save() */
 } cm_mapping_t;
 
 /* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases
@@ -32,10 +34,17 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
                                    apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Store MAPPINGS (cm_mapping_t *): those marked changed are updated, then
- * new ones are inserted, in two statements. Under the node's lock. The id of
- * a new one is not read back: save it once, then find it again. */
+ * new ones are inserted, in two statements for each type. Under the node's
+ * lock. */
 cm_error_t *cm_mapping_save(cm_node_t *node, const apr_array_header_t *mappings,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Find the aliases of records of TYPE, whose IDENTITIES (cm_identity_t) are
+ * theirs: *ALIASES: cm_mapping_t *, those that stand for one of them itself. */
+cm_error_t *cm_mapping_aliases(apr_array_header_t **aliases, cm_node_t *node,
+                               const char *type,
+                               const apr_array_header_t *identities,
+                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Make mappings for the LOCAL_IDS (const char *, each once) of MODEL that
  * have none alive: with the next free identity. They are added to FOUND

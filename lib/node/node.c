@@ -105,9 +105,36 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
     return NULL;
 }
 
+cm_error_t *cm_node_records(const cm_records_t **records, cm_node_t *node,
+                            const char *type, apr_pool_t *scratch_pool)
+{
+    apr_hash_t *read;
+    cm_error_t *err;
+
+    if (!node->tables.records) {
+        err = cm_records_read(&read, node->store, node->tables.pool);
+        if (err)
+            return cm_error_copy(err, scratch_pool);
+        node->tables.records = read;
+    }
+    *records = apr_hash_get(node->tables.records, type, APR_HASH_KEY_STRING);
+    if (*records)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(scratch_pool, CM_SCHEMA,
+                "there is no table for the records of class '%s'", type),
+        scratch_pool, "run 'communicator-sync migrate'");
+}
+
+void cm_node_forget_records(cm_node_t *node)
+{
+    node->tables.records = NULL;
+}
+
 void cm_node_forget(cm_node_t *node)
 {
     apr_pool_clear(node->tables.pool);
+    cm_node_forget_records(node);
     node->tables.by_model = apr_hash_make(node->tables.pool);
     cm_store_forget(node->store);
 }

@@ -4,6 +4,7 @@
 
 #include "store/store.h"
 #include "config/settings.h"
+#include "schema/records.h"
 #include "schema/table.h"
 
 /* How far the outbox is stamped (outbox/unstamped.h). */
@@ -18,6 +19,7 @@ typedef struct cm_node_outbox_t {
 /* The tables that this connection remembers. */
 typedef struct cm_node_tables_t {
     apr_hash_t *by_model; /* name -> cm_table_t *, read on first use */
+    apr_hash_t *records;  /* type -> cm_records_t *; NULL: not read yet */
     apr_int64_t read_at;  /* when the first of them was read */
     apr_pool_t *pool;
 } cm_node_tables_t;
@@ -44,6 +46,16 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
 /* Give the table of MODEL from the cache, or read it. */
 cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
                           const cm_model_t *model) CM_UNUSED_RESULT;
+
+/* Give the table of the records of TYPE, which the cache keeps until it forgets
+ * the tables. Fails with CM_SCHEMA (hint: run migrate). */
+cm_error_t *cm_node_records(const cm_records_t **records, cm_node_t *node,
+                            const char *type,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Forget them: migrate has changed them. What was given stays valid until
+ * cm_node_forget(). */
+void cm_node_forget_records(cm_node_t *node);
 
 /* Forget the tables (and prepared statements): the schema changed. */
 void cm_node_forget(cm_node_t *node);

@@ -3,6 +3,8 @@
 
 #include <apr_strings.h>
 
+#include "schema/records.h"
+
 /* Statements that touch no row still need the right to. They are rolled back
  * even when they succeed. */
 static cm_error_t *try_rights(cm_store_t *store, const char *table,
@@ -23,31 +25,67 @@ static cm_error_t *try_rights(cm_store_t *store, const char *table,
     return err;
 }
 
+/* What was refused. */
+typedef struct refused_t {
+    cm_error_t *first;
+    const char *names;
+} refused_t;
+
+/* Try the rights on TABLE; if they are missing, note it in REFUSED. */
+static cm_error_t *try_table(refused_t *refused, cm_store_t *store,
+                             const char *table, const char *column,
+                             apr_pool_t *pool)
+{
+    cm_error_t *err = try_rights(store, table, column, pool);
+
+    if (!err || err->code == CM_UNAVAILABLE)
+        return err;
+    if (!refused->first)
+        refused->first = err;
+    refused->names = refused->names
+                         ? apr_pstrcat(pool, refused->names, ", ", table, NULL)
+                         : table;
+    return NULL;
+}
+
+static cm_error_t *try_records(refused_t *refused, cm_store_t *store,
+                               apr_pool_t *pool)
+{
+    apr_hash_index_t *index;
+    apr_hash_t *all;
+    cm_error_t *err = cm_records_read(&all, store, pool);
+
+    if (err && err->code == CM_UNAVAILABLE)
+        return err;
+    if (err) {
+        refused->first = refused->first ? refused->first : err;
+        return NULL;
+    }
+    for (index = apr_hash_first(pool, all); index; index = apr_hash_next(index))
+        CM_TRY(try_table(refused, store,
+                         ((cm_records_t *)apr_hash_this_val(index))->table,
+                         "clock", pool));
+    return NULL;
+}
+
 /* All of them, so that a person has to grant rights only once. */
 static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[][2] = {
-        {"outbound_messages", "body"},     {"inbound_messages", "body"},
-        {"communicator_mappings", "id"},   {"communicator_peers", "status"},
-        {"communicator_node", "id"},       {"communicator_conflicts", "id"},
-        {"communicator_missing", "model"}, {"communicator_withheld", "reason"},
-        {"communicator_altered", "model"}, {"communicator_graves", "origin"},
-        {"communicator_problems", "kind"}, {"communicator_received", "wire"}};
-    const char *names = NULL;
-    cm_error_t *err, *first = NULL;
+        {"outbound_messages", "body"},       {"inbound_messages", "body"},
+        {"communicator_peers", "status"},    {"communicator_node", "id"},
+        {"communicator_conflicts", "id"},    {"communicator_missing", "model"},
+        {"communicator_withheld", "reason"}, {"communicator_altered", "model"},
+        {"communicator_graves", "origin"},   {"communicator_problems", "kind"},
+        {"communicator_received", "wire"}};
+    refused_t refused = {NULL, NULL};
     size_t i;
 
-    for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-        err = try_rights(store, tables[i][0], tables[i][1], pool);
-        if (!err)
-            continue;
-        if (err->code == CM_UNAVAILABLE)
-            return err;
-        first = first ? first : err;
-        names = names ? apr_pstrcat(pool, names, ", ", tables[i][0], NULL)
-                      : tables[i][0];
-    }
-    CM_TRY_FOR(first, pool, "%s", names);
+    for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+        CM_TRY(try_table(&refused, store, tables[i][0], tables[i][1], pool));
+    CM_TRY(try_records(&refused, store, pool));
+    CM_TRY_FOR(refused.first, pool, "%s",
+               refused.names ? refused.names : "communicator_models");
     return NULL;
 }
 

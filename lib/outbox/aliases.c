@@ -5,12 +5,12 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "outbox/append.h"
 
 /* An identity of a deleted record. */
 typedef struct grave_t {
     const cm_burial_t *burial;
-    apr_int64_t id; /* of the mapping */
     cm_identity_t identity;
 } grave_t;
 
@@ -21,38 +21,54 @@ int cm_aliases_compare(cm_identity_t a, cm_identity_t b)
     return order ? order : strcmp(a.original_id, b.original_id);
 }
 
+/* Add to GRAVES the aliases of those of TYPE from FIRST to LAST - 1. */
+static cm_error_t *add_aliases_of(apr_array_header_t *graves, int first,
+                                  int last, const char *type, cm_node_t *node,
+                                  apr_pool_t *pool)
+{
+    apr_array_header_t *identities =
+        apr_array_make(pool, last - first, sizeof(cm_identity_t));
+    apr_hash_t *burials = apr_hash_make(pool);
+    apr_array_header_t *aliases;
+    int i;
+
+    for (i = first; i < last; i++) {
+        const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
+
+        if (strcmp(grave->burial->model->type, type))
+            continue;
+        APR_ARRAY_PUSH(identities, cm_identity_t) = grave->identity;
+        apr_hash_set(burials, cm_identity_key(grave->identity, pool),
+                     APR_HASH_KEY_STRING, grave->burial);
+    }
+    CM_TRY(cm_mapping_aliases(&aliases, node, type, identities, pool));
+    for (i = 0; i < aliases->nelts; i++) {
+        const cm_mapping_t *alias = APR_ARRAY_IDX(aliases, i, cm_mapping_t *);
+
+        APR_ARRAY_PUSH(graves, grave_t) = (grave_t){
+            apr_hash_get(burials, cm_identity_key(alias->same_as, pool),
+                         APR_HASH_KEY_STRING),
+            alias->identity};
+    }
+    return NULL;
+}
+
 /* Add to GRAVES the aliases of those from FIRST on; each may have aliases of
  * its own. */
 static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
                                cm_node_t *node, apr_pool_t *pool)
 {
-    static const cm_bulk_column_t columns[] = {{"same_as", "bigint"}};
-    cm_bulk_t *keys =
-        cm_bulk_create("communicator_mappings", columns, 1, 1, pool);
-    apr_hash_t *by_id = apr_hash_make(pool);
-    int count = graves->nelts, i;
-    cm_rows_t *rows;
+    cm_id_set_t *types = cm_id_set_create(4, pool);
+    const int last = graves->nelts;
+    int i;
 
-    for (i = first; i < count; i++) {
-        const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
-        apr_int64_t *id = apr_pmemdup(pool, &grave->id, sizeof(grave->id));
-
-        apr_hash_set(by_id, id, sizeof(*id), grave->burial);
-        cm_bulk_row(keys, "n", *id);
-    }
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY(cm_bulk_select(&rows, node->store,
-                          "t.id, t.same_as, t.origin, t.original_id", keys,
-                          NULL, 0, pool));
-    for (i = 0; i < rows->count; i++) {
-        apr_int64_t same_as = cm_cell_number(rows, i, 1);
-
-        APR_ARRAY_PUSH(graves, grave_t) =
-            (grave_t){apr_hash_get(by_id, &same_as, sizeof(same_as)),
-                      cm_cell_number(rows, i, 0),
-                      {cm_cell_text(rows, i, 2), cm_cell_text(rows, i, 3)}};
-    }
+    for (i = first; i < last; i++)
+        cm_id_set_add(types,
+                      APR_ARRAY_IDX(graves, i, grave_t).burial->model->type);
+    for (i = 0; i < types->ids->nelts; i++)
+        CM_TRY(add_aliases_of(graves, first, last,
+                              APR_ARRAY_IDX(types->ids, i, const char *), node,
+                              pool));
     return NULL;
 }
 
@@ -113,7 +129,7 @@ cm_error_t *cm_aliases_bury(apr_int64_t *last_seq, cm_node_t *node,
         const cm_burial_t *burial = &APR_ARRAY_IDX(burials, i, cm_burial_t);
 
         APR_ARRAY_PUSH(graves, grave_t) =
-            (grave_t){burial, burial->mapping.id, burial->mapping.identity};
+            (grave_t){burial, burial->mapping.identity};
     }
     while (first < graves->nelts) {
         const int count = graves->nelts;

@@ -74,24 +74,27 @@ cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
 }
 
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
-                                 apr_int64_t after, apr_int64_t last,
+                                 const char *after, const char *last,
                                  apr_pool_t *scratch_pool)
 {
     const cm_datum_t arguments[] = {
         cm_datum_text(model->name),
-        cm_datum_text(delete_body(model, scratch_pool)),
-        cm_datum_text(model->type)};
+        cm_datum_text(delete_body(model, scratch_pool)), cm_datum_text(after),
+        cm_datum_text(last)};
+    const cm_records_t *records;
 
+    CM_TRY(cm_node_records(&records, node, model->type, scratch_pool));
     return cm_statement_run(
         NULL, node->store,
-        apr_psprintf(scratch_pool,
-                     "INSERT INTO outbound_messages (model, action, body,"
-                     " changed, clock, origin, original_id)"
-                     " SELECT %%s, 'delete', %%s, '[]', 0, origin, original_id"
-                     " FROM communicator_mappings WHERE local_record_type = %%s"
-                     " AND deleted_at > 0 AND same_as IS NULL"
-                     " AND id > %" APR_INT64_T_FMT
-                     " AND id <= %" APR_INT64_T_FMT " ORDER BY id",
-                     after, last),
-        arguments, 3, scratch_pool);
+        apr_pstrcat(scratch_pool,
+                    "INSERT INTO outbound_messages (model, action, body,"
+                    " changed, clock, origin, original_id)"
+                    " SELECT %s, 'delete', %s, '[]', 0, origin, original_id"
+                    " FROM ",
+                    records->table,
+                    " WHERE deleted_at > 0 AND same_id IS NULL"
+                    " AND original_id > %s",
+                    last ? " AND original_id <= %s" : "",
+                    " ORDER BY original_id, origin", NULL),
+        arguments, last ? 4 : 3, scratch_pool);
 }

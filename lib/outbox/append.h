@@ -42,10 +42,10 @@ cm_error_t *cm_append_write(apr_int64_t *count, cm_node_t *node,
 cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Insert the deletes of all tombstones of MODEL whose mapping has an id above
- * AFTER and up to LAST, in the open transaction. */
+/* Insert the deletes of all deleted records of MODEL whose original_id is above
+ * AFTER and up to LAST (NULL: to the end), in the open transaction. */
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
-                                 apr_int64_t after, apr_int64_t last,
+                                 const char *after, const char *last,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

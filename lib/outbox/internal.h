@@ -15,6 +15,7 @@
 /* The records of one model that the rows are about. */
 typedef struct cm_stamp_model_t {
     const cm_model_t *model;
+    const cm_records_t *records;
     const cm_table_t *table;     /* NULL: it cannot be read now */
     cm_id_set_t *ids;            /* local ids */
     apr_array_header_t *foreign; /* cm_identity_t: of other nodes' records */

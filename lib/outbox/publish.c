@@ -359,38 +359,52 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
     return NULL;
 }
 
+/* Set *LAST to the original_id of the last deleted record of the next chunk
+ * behind AFTER; NULL: there are no more chunks. */
+static cm_error_t *find_tombstone(const char **last, cm_node_t *node,
+                                  const cm_model_t *model, const char *after,
+                                  apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(after);
+    const cm_records_t *records;
+    cm_rows_t *rows;
+
+    CM_TRY(cm_node_records(&records, node, model->type, pool));
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT original_id FROM %s WHERE deleted_at > 0"
+                     " AND original_id > %%s"
+                     " ORDER BY original_id LIMIT 1 OFFSET %d",
+                     records->table, CHUNK_ROWS - 1),
+        &argument, 1, pool));
+    *last = rows->count ? cm_cell_text(rows, 0, 0) : NULL;
+    return NULL;
+}
+
 /* Queue all deletes of the model once more: a peer that was restored from a
  * backup may have lost them, and no row here would show it. */
 static cm_error_t *publish_deletes(const publication_t *publication,
                                    apr_pool_t *scratch_pool)
 {
     const cm_model_t *model = publication->table->model;
-    const cm_datum_t type = cm_datum_text(model->type);
     cm_node_t *node = publication->node;
-    apr_int64_t after = 0, last = 0;
+    const char *after = "", *last = NULL;
     apr_pool_t *iterpool;
 
+    if (!model->deletes)
+        return NULL;
     apr_pool_create(&iterpool, scratch_pool);
-    while (model->deletes && last != APR_INT64_MAX) {
+    do {
         apr_pool_clear(iterpool);
-        CM_TRY(cm_statement_number(
-            &last, node->store,
-            apr_psprintf(iterpool,
-                         "SELECT id FROM communicator_mappings WHERE"
-                         " local_record_type = %%s AND deleted_at > 0"
-                         " AND id > %" APR_INT64_T_FMT
-                         " ORDER BY id LIMIT 1 OFFSET %d",
-                         after, CHUNK_ROWS - 1),
-            &type, 1, iterpool));
-        if (!last)
-            last = APR_INT64_MAX;
+        CM_TRY(find_tombstone(&last, node, model, after, scratch_pool));
         CM_TRY(cm_transaction_begin(node->store, iterpool));
         CM_TRY(cm_transaction_end(
             node->store,
             cm_append_tombstones(node, model, after, last, iterpool),
             iterpool));
         after = last;
-    }
+    } while (last);
     apr_pool_destroy(iterpool);
     return NULL;
 }

@@ -215,6 +215,8 @@ static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
     err = cm_node_table(&group->table, stamp->node, model);
     if (err && err->code != CM_SCHEMA)
         return err;
+    CM_TRY(cm_node_records(&group->records, stamp->node, model->type,
+                           stamp->pool));
     group->model = model;
     group->ids = cm_id_set_create(16, stamp->pool);
     group->reused = cm_id_set_create(1, stamp->pool);
@@ -242,7 +244,8 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         row->local_id = NULL;
         if (!row->identity.origin || !row->identity.original_id)
             return NULL;
-        if (!strcmp(row->identity.origin, stamp->node->settings->name))
+        if (!strcmp(row->identity.origin, stamp->node->settings->name) &&
+            cm_records_holds(group->records, row->identity.original_id))
             row->local_id = row->identity.original_id;
     }
     row->group = group;

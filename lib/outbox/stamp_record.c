@@ -19,7 +19,7 @@ static void touch(cm_stamp_t *stamp, cm_mapping_t *mapping)
 static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                  cm_mapping_t *mapping, apr_int64_t clock)
 {
-    if (mapping->id && group->model->columns.match->nelts)
+    if (mapping->stored && group->model->columns.match->nelts)
         APR_ARRAY_PUSH(stamp->burials, cm_burial_t) =
             (cm_burial_t){.model = group->model,
                           .mapping = *mapping,

@@ -335,60 +335,35 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
     return NULL;
 }
 
-/* Return an SQL expression: the type of the records of w.model where it has
- * match=, else NULL. Where no model has, NULL. */
-static const char *matched_type(const cm_node_t *node, apr_array_header_t *args,
-                                apr_pool_t *pool)
-{
-    const apr_array_header_t *models = node->settings->models;
-    const char *sql = NULL;
-    int i;
-
-    for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
-
-        if (!model->columns.match->nelts)
-            continue;
-        APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(model->name);
-        APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(model->type);
-        sql = apr_pstrcat(pool, sql ? sql : "CASE w.model", " WHEN %s THEN %s",
-                          NULL);
-    }
-    return sql ? apr_pstrcat(pool, sql, " END", NULL) : NULL;
-}
-
-/* End the withheld messages of records that have got another identity since
- * (match=), and were sent under that. */
+/* End the withheld messages of records of MODEL that have got another identity
+ * since (match=), and were sent under that. */
 static cm_error_t *end_renamed(cm_node_t *node, const char *peer,
-                               apr_int64_t after, apr_int64_t last,
-                               apr_pool_t *pool)
+                               const cm_model_t *model, apr_int64_t after,
+                               apr_int64_t last, apr_pool_t *pool)
 {
-    apr_array_header_t *args = apr_array_make(pool, 8, sizeof(cm_datum_t));
-    const char *type = matched_type(node, args, pool);
+    const cm_datum_t arguments[] = {cm_datum_text(model->name),
+                                    cm_datum_text(peer), cm_datum_text(peer)};
+    const cm_records_t *records;
     cm_rows_t *rows;
 
-    if (!type)
-        return NULL;
-    APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(peer);
-    APR_ARRAY_PUSH(args, cm_datum_t) = cm_datum_text(peer);
+    CM_TRY(cm_node_records(&records, node, model->type, pool));
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
                      "SELECT DISTINCT w.seq FROM communicator_withheld AS w"
-                     " JOIN communicator_mappings AS a"
+                     " JOIN %s AS a"
                      " ON a.original_id = w.original_id AND a.origin = w.origin"
-                     " AND a.local_record_type = %s"
-                     " JOIN communicator_mappings AS m ON m.id = a.same_as"
                      " JOIN outbound_messages AS n"
-                     " ON n.original_id = m.original_id AND n.origin = m.origin"
-                     " AND n.model = w.model AND n.seq > w.seq"
+                     " ON n.original_id = a.same_id AND n.origin ="
+                     " a.same_origin AND n.model = w.model AND n.seq > w.seq"
                      " LEFT JOIN outbound_messages AS o ON o.seq = w.seq"
                      " WHERE n.seq > " FMT " AND n.seq <= " FMT
+                     " AND w.model = %%s"
                      " AND (n.source IS NULL OR n.source <> %%s)"
                      " AND w.peer = %%s AND w.ended_at = 0"
                      " AND " REPLACES,
-                     type, after, last),
-        (const cm_datum_t *)args->elts, args->nelts, pool));
+                     records->table, after, last),
+        arguments, 3, pool));
     return end_them(node, peer, rows, pool);
 }
 
@@ -397,8 +372,10 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                                      apr_pool_t *scratch_pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    const apr_array_header_t *models = node->settings->models;
     apr_int64_t any;
     cm_rows_t *rows;
+    int i;
 
     /* Usually nothing is withheld. */
     CM_TRY(cm_statement_number(&any, node->store,
@@ -423,7 +400,13 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                      after, last),
         arguments, 2, scratch_pool));
     CM_TRY(end_them(node, peer, rows, scratch_pool));
-    return end_renamed(node, peer, after, last, scratch_pool);
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (model->columns.match->nelts)
+            CM_TRY(end_renamed(node, peer, model, after, last, scratch_pool));
+    }
+    return NULL;
 }
 
 cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
@@ -458,18 +441,18 @@ typedef struct again_t {
 static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
                              apr_pool_t *pool)
 {
-    const cm_datum_t type = cm_datum_text(again->model->type);
+    const cm_records_t *records;
 
+    CM_TRY(cm_node_records(&records, again->node, again->model->type, pool));
     return cm_statement_number(
         is, again->node->store,
         apr_psprintf(pool,
-                     "SELECT 1 FROM outbound_messages AS o"
-                     " JOIN communicator_mappings AS m"
+                     "SELECT 1 FROM outbound_messages AS o JOIN %s AS m"
                      " ON m.original_id = o.original_id AND m.origin = o.origin"
-                     " AND m.local_record_type = %%s AND m.clock = o.clock"
-                     " WHERE o.seq = " FMT " AND m.same_as IS NULL",
-                     again->seq),
-        &type, 1, pool);
+                     " AND m.clock = o.clock"
+                     " WHERE o.seq = " FMT " AND m.same_id IS NULL",
+                     records->table, again->seq),
+        NULL, 0, pool);
 }
 
 static cm_error_t *copy_newest(apr_int64_t *sent, const again_t *again,

@@ -118,6 +118,67 @@ cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
     return read_list(clocks, &json);
 }
 
+/* Give the columns FIRST to LAST the clock NUMBER. */
+static cm_error_t *put_range(cm_clocks_t *clocks, int first, int last,
+                             apr_int64_t clock, const cm_records_t *records,
+                             apr_pool_t *pool)
+{
+    for (; first <= last; first++) {
+        const char *name =
+            first < records->names->nelts
+                ? APR_ARRAY_IDX(records->names, first, const char *)
+                : NULL;
+
+        if (!name)
+            return CM_FAIL(pool, CM_SCHEMA,
+                           "column %d of class '%s' is unknown", first,
+                           records->type);
+        put(&clocks->older, name, clock, pool);
+    }
+    return NULL;
+}
+
+/* Read one "AGE:COLUMNS" at *AT, and move *AT behind it. */
+static cm_error_t *read_group(cm_clocks_t *clocks, const char **at,
+                              const cm_records_t *records, apr_pool_t *pool)
+{
+    char *end;
+    const apr_int64_t age = apr_strtoi64(*at, &end, 10);
+    long first, last;
+
+    if (end == *at || *end != ':' || age < 0 || age > clocks->clock)
+        return CM_FAIL(pool, CM_MALFORMED, "clocks cannot be read: '%s'", *at);
+    do {
+        *at = end + 1;
+        first = last = strtol(*at, &end, 10);
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        if (end == *at || first < 0 || last < first || last >= CM_COLUMNS_MOST)
+            return CM_FAIL(pool, CM_MALFORMED, "clocks cannot be read: '%s'",
+                           *at);
+        CM_TRY(put_range(clocks, (int)first, (int)last, clocks->clock - age,
+                         records, pool));
+    } while (*end == ',');
+    *at = end;
+    return NULL;
+}
+
+cm_error_t *cm_clocks_unpack(cm_clocks_t *clocks, apr_int64_t clock,
+                             const char *text, const cm_records_t *records,
+                             apr_pool_t *pool)
+{
+    if (!text || *text == '[' || *text == '{')
+        return cm_clocks_read(clocks, clock, text, pool);
+    *clocks = (cm_clocks_t){clock, NULL};
+    while (*text) {
+        CM_TRY(read_group(clocks, &text, records, pool));
+        if (*text && *text++ != ' ')
+            return CM_FAIL(pool, CM_MALFORMED, "clocks cannot be read: '%s'",
+                           text - 1);
+    }
+    return NULL;
+}
+
 typedef struct older_t {
     const char *name;
     apr_int64_t clock;
@@ -171,6 +232,88 @@ const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool)
     }
     cm_buffer_append(json, "]", 2);
     return json->data;
+}
+
+/* A column of a table of records. */
+typedef struct numbered_t {
+    apr_int64_t clock;
+    int number;
+} numbered_t;
+
+static int compare_numbered(const void *a, const void *b)
+{
+    const numbered_t *first = a, *second = b;
+
+    return first->clock == second->clock ? first->number - second->number
+                                         : (first->clock < second->clock) -
+                                               (first->clock > second->clock);
+}
+
+/* Set *SORTED to what is in CLOCKS->older, by clock and number. Returns how
+ * many; -1: a column has no number. */
+static int sort_numbered(numbered_t **sorted, const cm_clocks_t *clocks,
+                         const cm_records_t *records, apr_pool_t *pool)
+{
+    apr_hash_index_t *at;
+    int count = 0;
+
+    *sorted =
+        apr_palloc(pool, apr_hash_count(clocks->older) * sizeof(**sorted));
+    for (at = apr_hash_first(pool, clocks->older); at; at = apr_hash_next(at)) {
+        const int *number = apr_hash_get(
+            records->numbers, apr_hash_this_key(at), APR_HASH_KEY_STRING);
+
+        if (!number)
+            return -1;
+        (*sorted)[count++] =
+            (numbered_t){*(const apr_int64_t *)apr_hash_this_val(at), *number};
+    }
+    qsort(*sorted, count, sizeof(**sorted), compare_numbered);
+    return count;
+}
+
+/* Append the columns FIRST to LAST. */
+static void pack_range(cm_buffer_t *text, int first, int last)
+{
+    cm_buffer_number(text, first);
+    if (last == first)
+        return;
+    cm_buffer_append(text, "-", 1);
+    cm_buffer_number(text, last);
+}
+
+const char *cm_clocks_pack(const cm_clocks_t *clocks,
+                           const cm_records_t *records, apr_pool_t *pool)
+{
+    apr_int64_t last_clock = -1;
+    numbered_t *older;
+    cm_buffer_t *text;
+    int i, last, count;
+
+    if (!clocks->older || !apr_hash_count(clocks->older))
+        return NULL;
+    count = sort_numbered(&older, clocks, records, pool);
+    if (count < 0)
+        return cm_clocks_list(clocks, pool);
+    text = cm_buffer_create(count * 4 + 32, pool);
+    for (i = 0; i < count; i = last + 1) {
+        for (last = i; last + 1 < count &&
+                       older[last + 1].clock == older[i].clock &&
+                       older[last + 1].number == older[last].number + 1;)
+            last++;
+        if (older[i].clock == last_clock) {
+            cm_buffer_append(text, ",", 1);
+        }
+        else {
+            cm_buffer_raw(text, i ? " " : "");
+            cm_buffer_number(text, clocks->clock - older[i].clock);
+            cm_buffer_append(text, ":", 1);
+        }
+        last_clock = older[i].clock;
+        pack_range(text, older[i].number, older[last].number);
+    }
+    cm_buffer_append(text, "", 1);
+    return text->data;
 }
 
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool)

@@ -1,14 +1,18 @@
 /* The clocks of a record: its own, which is the newest, and the older ones of
- * columns that did not change with it. In the tables the older ones are a list,
+ * columns that did not change with it. In messages the older ones are a list,
  * each clock before its columns, [1700000000000000,"text","title"], because
  * most columns share one. A base is an object, {"text":1700000000000000}. On
- * the wire both forms occur, and a list has more rules (docs/wire.md). */
+ * the wire both forms occur, and a list has more rules (docs/wire.md). A table
+ * of records has columns by number, and how much older they are than the
+ * record's clock: "60000000:1-4,7 90000000:5" (or a list, in rows of earlier
+ * versions and while a column has no number). */
 #ifndef CM_RECORD_CLOCKS_H
 #define CM_RECORD_CLOCKS_H
 
 #include <apr_hash.h>
 
 #include "base/error.h"
+#include "schema/records.h"
 
 typedef struct cm_clocks_t {
     apr_int64_t clock; /* the newest; 0: unknown, older than all */
@@ -39,6 +43,18 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
  * object; columns are sorted. NULL when empty. */
 const char *cm_clocks_list(const cm_clocks_t *clocks, apr_pool_t *pool);
 const char *cm_clocks_text(const cm_clocks_t *clocks, apr_pool_t *pool);
+
+/* Return CLOCKS->older as it stands in the table of RECORDS; NULL when empty.
+ */
+const char *cm_clocks_pack(const cm_clocks_t *clocks,
+                           const cm_records_t *records, apr_pool_t *pool);
+
+/* Read CLOCK and TEXT of a row of the table of RECORDS. Fails with
+ * CM_MALFORMED, and with CM_SCHEMA when a column has a number that RECORDS does
+ * not know: it was read before that was given. */
+cm_error_t *cm_clocks_unpack(cm_clocks_t *clocks, apr_int64_t clock,
+                             const char *text, const cm_records_t *records,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the clock of COLUMN. */
 apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);

@@ -9,6 +9,7 @@
 #include "store/sql.h"
 #include "schema/expression.h"
 #include "schema/migrate.h"
+#include "schema/records.h"
 
 /* What section "judge" of sql/DRIVER/catalog.sql may find. TEXT is a format for
  * the table's name and the detail of the row. */
@@ -46,22 +47,48 @@ static const charge_t charges[] = {
     {NULL, 0, 0, NULL, NULL},
 };
 
+/* As is_used(), in a database whose tables have an earlier version. If that is
+ * just being changed, the answer is yes, which lets it go on. */
+static cm_error_t *was_used(int *used, cm_store_t *store,
+                            const cm_model_t *model, apr_pool_t *pool)
+{
+    const cm_datum_t type = cm_datum_text(model->type);
+    cm_rows_t *rows;
+    cm_error_t *err;
+
+    err = cm_statement_select(&rows, store,
+                              "SELECT 1 FROM communicator_mappings"
+                              " WHERE local_record_type = %s LIMIT 1",
+                              &type, 1, pool);
+    if (err && err->code != CM_SCHEMA)
+        return err;
+    *used = err || rows->count;
+    return NULL;
+}
+
 /* Return whether records of MODEL are synchronised already. */
 static cm_error_t *is_used(int *used, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
 {
-    const cm_datum_t type = cm_datum_text(model->type);
+    const cm_records_t *records;
     int present, known;
+    apr_hash_t *all;
     cm_rows_t *rows;
 
     *used = 0;
     CM_TRY(cm_migrate_version(&present, &known, store, pool));
     if (!present)
         return NULL;
-    CM_TRY(cm_statement_select(&rows, store,
-                               "SELECT id FROM communicator_mappings"
-                               " WHERE local_record_type = %s LIMIT 1",
-                               &type, 1, pool));
+    if (present < CM_RECORDS_VERSION)
+        return was_used(used, store, model, pool);
+    CM_TRY(cm_records_read(&all, store, pool));
+    records = apr_hash_get(all, model->type, APR_HASH_KEY_STRING);
+    if (!records)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, store,
+        apr_pstrcat(pool, "SELECT 1 FROM ", records->table, " LIMIT 1", NULL),
+        NULL, 0, pool));
     *used = rows->count;
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include "store/dialect.h"
 #include "store/sql.h"
 #include "schema/migrate_internal.h"
+#include "schema/records.h"
 
 /* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
  * not a migration. */
@@ -189,6 +190,8 @@ static cm_error_t *run_file(cm_migration_t *migration, const char *file)
     for (i = 0; i < steps->nelts; i++)
         CM_TRY(do_sql(migration, APR_ARRAY_IDX(steps, i, cm_sql_section_t).what,
                       APR_ARRAY_IDX(steps, i, cm_sql_section_t).text));
+    if (version_of(file) == CM_RECORDS_VERSION)
+        CM_TRY(cm_migrate_records(migration));
     set_value(migration, "version", apr_psprintf(pool, "%d", version_of(file)));
     set_value(migration, "name",
               cm_store_literal(migration->store, file, pool));
@@ -252,6 +255,8 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
     for (file = cm_sql_files; file->driver; file++)
         if (!strcmp(file->driver, driver) && version_of(file->name) > present)
             CM_TRY(run_file(migration, file->name));
+    if (present >= CM_RECORDS_VERSION)
+        CM_TRY(cm_migrate_records(migration));
     return present ? adopt(migration) : NULL;
 }
 

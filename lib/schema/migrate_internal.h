@@ -30,6 +30,11 @@ cm_migrate_step(cm_migration_t *migration, const char *what,
 cm_error_t *
 cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
 
+/* Make the tables of the records of all models, and let communicator_mappings
+ * show them. What an earlier version knew of records is moved there. Fails as
+ * cm_statement_execute(). */
+cm_error_t *cm_migrate_records(cm_migration_t *migration) CM_UNUSED_RESULT;
+
 /* Install the triggers of the published tables that are missing or stale, and
  * remove those that no model uses. Fails as cm_statement_execute(). */
 cm_error_t *

@@ -13,23 +13,24 @@ static cm_error_t *select_stretch(cm_rows_t **rows, const cm_verify_t *verify,
                                   const char *expressions, const char *rest,
                                   apr_pool_t *pool)
 {
-    const cm_datum_t arguments[] = {cm_datum_text(verify->table->model->type),
-                                    cm_datum_text(stretch->origin),
+    const cm_datum_t arguments[] = {cm_datum_text(stretch->origin),
                                     cm_datum_text(stretch->after),
                                     cm_datum_text(stretch->until)};
+    const cm_records_t *records;
 
-    CM_TRY_FOR(cm_statement_select(
-                   rows, verify->node->store,
-                   apr_pstrcat(pool, "SELECT ", expressions,
-                               " FROM communicator_mappings"
-                               " WHERE local_record_type = %s AND origin = %s"
-                               " AND original_id > %s",
-                               stretch->until ? " AND original_id <= %s" : "",
-                               " AND local_record_id IS NOT NULL"
-                               " ORDER BY original_id",
-                               rest, NULL),
-                   arguments, stretch->until ? 4 : 3, pool),
-               pool, "cannot read the mappings");
+    CM_TRY(cm_node_records(&records, verify->node, verify->table->model->type,
+                           pool));
+    CM_TRY_FOR(
+        cm_statement_select(
+            rows, verify->node->store,
+            apr_pstrcat(pool, "SELECT ", expressions, " FROM ", records->table,
+                        " WHERE origin = %s AND original_id > %s",
+                        stretch->until ? " AND original_id <= %s" : "",
+                        " AND local_id IS NOT NULL"
+                        " ORDER BY original_id",
+                        rest, NULL),
+            arguments, stretch->until ? 3 : 2, pool),
+        pool, "cannot read the mappings");
     return NULL;
 }
 
@@ -133,8 +134,7 @@ cm_error_t *cm_verify_read_items(apr_array_header_t **items,
     cm_rows_t *rows;
 
     CM_TRY(select_stretch(&rows, verify, stretch,
-                          "original_id, local_record_id, clock", "",
-                          result_pool));
+                          "original_id, local_id, clock", "", result_pool));
     *items =
         apr_array_make(result_pool, rows->count + 1, sizeof(cm_verify_item_t));
     apr_pool_create(&iterpool, result_pool);

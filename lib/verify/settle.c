@@ -4,7 +4,8 @@
 
 #include <apr_strings.h>
 
-#include "verify/compare.h"
+#include "outbox/aliases.h"
+#include "verify//compare.h"
 
 /* Records in one question, bytes of values here. */
 #define BATCH_RECORDS 256
@@ -45,7 +46,8 @@ static cm_error_t *compare_names(int *same, const cm_verify_work_t *work,
         cm_mapping_by_identity(&found, work->node, model->type, names, pool));
     left = apr_hash_get(found, a->data, APR_HASH_KEY_STRING);
     right = apr_hash_get(found, b->data, APR_HASH_KEY_STRING);
-    *same = left && right && left->id == right->id;
+    *same =
+        left && right && !cm_aliases_compare(left->identity, right->identity);
     return NULL;
 }
 

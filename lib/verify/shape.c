@@ -34,52 +34,58 @@ static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
 }
 
 static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
-                                const char *type, apr_pool_t *pool)
+                                const cm_records_t *records, apr_pool_t *pool)
 {
-    const cm_datum_t argument = cm_datum_text(type);
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(
-        cm_statement_select(&rows, node->store,
-                            "SELECT DISTINCT origin FROM communicator_mappings"
-                            " WHERE local_record_type = %s AND origin > ''"
-                            " ORDER BY origin",
-                            &argument, 1, pool));
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               apr_pstrcat(pool, "SELECT DISTINCT origin FROM ",
+                                           records->table,
+                                           " WHERE origin > ''"
+                                           " ORDER BY origin",
+                                           NULL),
+                               NULL, 0, pool));
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(origins, const char *) = cm_cell_text(rows, i, 0);
     return NULL;
 }
 
+/* Return the SQL of the key of the row "t", as RECORDS hold it. */
+static const char *id_of(const cm_table_t *table, const cm_records_t *records,
+                         apr_pool_t *pool)
+{
+    return records->integer ? apr_pstrcat(pool, "t.", table->key->quoted, NULL)
+                            : table->key_text;
+}
+
 /* Count the records that were never sent. One that was inserted just now has a
  * message, and no mapping yet. */
 static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
-                                     const cm_table_t *table, apr_pool_t *pool)
+                                     const cm_table_t *table,
+                                     const cm_records_t *records,
+                                     apr_pool_t *pool)
 {
-    const cm_datum_t arguments[] = {cm_datum_text(table->model->type),
-                                    cm_datum_text(table->model->name)};
+    const cm_datum_t name = cm_datum_text(table->model->name);
 
     return cm_statement_number(
         count, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
-                    " AS t WHERE NOT EXISTS (SELECT 1 FROM"
-                    " communicator_mappings AS m"
-                    " WHERE m.local_record_type = %s"
-                    " AND m.local_record_id = ",
-                    table->key_text,
+                    " AS t WHERE NOT EXISTS (SELECT 1 FROM ", records->table,
+                    " AS m WHERE m.local_id = ", id_of(table, records, pool),
                     ") AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
                     " WHERE o.seq IS NULL AND o.model = %s"
                     " AND o.local_record_id = ",
                     table->key_text, ")", NULL),
-        arguments, 2, pool);
+        &name, 1, pool);
 }
 
 /* Where the database may hide rows from us, count the records that it hides:
  * those that have a mapping, but no row that we see. */
 static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
-                                const cm_table_t *table, apr_pool_t *pool)
+                                const cm_table_t *table,
+                                const cm_records_t *records, apr_pool_t *pool)
 {
-    const cm_datum_t type = cm_datum_text(table->model->type);
     const cm_datum_t name = cm_datum_text(table->quoted);
     const char *filtered = cm_dialect_of_store(node->store)->filtered;
     apr_int64_t found;
@@ -93,35 +99,32 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
     shape->filtered = (int)found;
     if (!shape->filtered)
         return NULL;
-    CM_TRY(cm_statement_number(&found, node->store,
-                               apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
-                                           table->quoted,
-                                           " AS t WHERE EXISTS (SELECT 1 FROM"
-                                           " communicator_mappings AS m"
-                                           " WHERE m.local_record_type = %s"
-                                           " AND m.local_record_id = ",
-                                           table->key_text, ")", NULL),
-                               &type, 1, pool));
+    CM_TRY(cm_statement_number(
+        &found, node->store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
+                    " AS t WHERE EXISTS (SELECT 1 FROM ", records->table,
+                    " AS m WHERE m.local_id = ", id_of(table, records, pool),
+                    ")", NULL),
+        NULL, 0, pool));
     shape->hidden = found < shape->records ? shape->records - found : 0;
     return NULL;
 }
 
 static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
-                                 const cm_table_t *table, apr_pool_t *pool)
+                                 const cm_table_t *table,
+                                 const cm_records_t *records, apr_pool_t *pool)
 {
-    const cm_datum_t type = cm_datum_text(table->model->type);
-
     CM_TRY(cm_statement_number(
         &shape->rows, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted, NULL), NULL,
         0, pool));
     CM_TRY(cm_statement_number(&shape->records, node->store,
-                               "SELECT COUNT(*) FROM communicator_mappings"
-                               " WHERE local_record_type = %s"
-                               " AND local_record_id IS NOT NULL",
-                               &type, 1, pool));
-    CM_TRY(count_hidden(shape, node, table, pool));
-    return count_unpublished(&shape->unpublished, node, table, pool);
+                               apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
+                                           records->table,
+                                           " WHERE local_id IS NOT NULL", NULL),
+                               NULL, 0, pool));
+    CM_TRY(count_hidden(shape, node, table, records, pool));
+    return count_unpublished(&shape->unpublished, node, table, records, pool);
 }
 
 cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
@@ -129,6 +132,7 @@ cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
 {
     const cm_model_t *model = cm_settings_model(node->settings, name);
     cm_verify_shape_t *shape = apr_pcalloc(result_pool, sizeof(*shape));
+    const cm_records_t *records;
     const cm_table_t *table;
     apr_int64_t stamped;
 
@@ -140,16 +144,17 @@ cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
         return NULL;
     CM_TRY(cm_node_table(&table, node, model));
     CM_TRY(cm_stamp_all(&stamped, node, result_pool));
+    CM_TRY(cm_node_records(&records, node, model->type, result_pool));
     shape->known = 1;
     shape->receives = model->receives;
     shape->publishes = model->publishes;
     shape->deletes = model->deletes;
     shape->shared_keys = model->shared_keys;
     add_columns(shape->columns, table);
-    CM_TRY_FOR(find_origins(shape->origins, node, model->type, result_pool),
+    CM_TRY_FOR(find_origins(shape->origins, node, records, result_pool),
                result_pool, "cannot read the mappings");
-    CM_TRY_FOR(count_records(shape, node, table, result_pool), result_pool,
-               "cannot count the records of model '%s'", name);
+    CM_TRY_FOR(count_records(shape, node, table, records, result_pool),
+               result_pool, "cannot count the records of model '%s'", name);
     return NULL;
 }
 

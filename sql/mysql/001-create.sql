@@ -209,23 +209,6 @@ CREATE TABLE inbound_messages (
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
--- mappings.create: creates table communicator_mappings
--- unless table communicator_mappings
-CREATE TABLE communicator_mappings (
-    id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
-    origin varchar(255) NOT NULL,
-    original_id varchar(255) NOT NULL,
-    local_record_type varchar(255) NOT NULL,
-    local_record_id varchar(255),
-    clock bigint NOT NULL DEFAULT 0,
-    clocks mediumtext,
-    deleted_at bigint NOT NULL DEFAULT 0,
-    same_as bigint,
-    created_at datetime(6) NULL DEFAULT (UTC_TIMESTAMP(6)),
-    updated_at datetime(6) NULL DEFAULT (UTC_TIMESTAMP(6))
-) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-
 -- outbound.fill: lets the gem's messages keep their numbers
 -- when table outbound_messages
 UPDATE outbound_messages SET seq = id

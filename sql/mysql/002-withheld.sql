@@ -28,11 +28,13 @@ CREATE TABLE communicator_withheld (
 --
 -- The column that distinguishes records comes first: without statistics the
 -- database used the index by type only, which all records of a model share.
+-- when table communicator_mappings
 -- unless index communicator_mappings.communicator_mappings_identity_index
 CREATE UNIQUE INDEX communicator_mappings_identity_index
     ON communicator_mappings (original_id, origin, local_record_type);
 
 -- mappings.local_id: creates the index of mappings by local id
+-- when table communicator_mappings
 -- unless index communicator_mappings.communicator_mappings_local_index
 CREATE UNIQUE INDEX communicator_mappings_local_index
     ON communicator_mappings (local_record_id, local_record_type);

@@ -174,22 +174,6 @@ CREATE TABLE inbound_messages (
     PRIMARY KEY (peer, id)
 );
 
--- mappings.create: creates table communicator_mappings
--- unless table communicator_mappings
-CREATE TABLE communicator_mappings (
-    id bigserial PRIMARY KEY,
-    origin varchar(255) COLLATE "C" NOT NULL,
-    original_id varchar(255) COLLATE "C" NOT NULL,
-    local_record_type varchar(255) COLLATE "C" NOT NULL,
-    local_record_id varchar(255) COLLATE "C",
-    clock bigint NOT NULL DEFAULT 0,
-    clocks text,
-    deleted_at bigint NOT NULL DEFAULT 0,
-    same_as bigint,
-    created_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
-    updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC')
-) WITH (fillfactor = 50);
-
 -- peers.create: creates table communicator_peers
 -- unless table communicator_peers
 CREATE TABLE communicator_peers (

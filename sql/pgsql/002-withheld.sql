@@ -25,6 +25,7 @@ CREATE INDEX communicator_withheld_record_index
     ON communicator_withheld (original_id);
 
 -- mappings.indexes: lets the column that tells records apart come first
+-- when table communicator_mappings
 --
 -- Before it was analysed, a database used the index by type only, which all
 -- records of a model share: the first exchange was quadratic.

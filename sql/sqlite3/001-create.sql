@@ -81,7 +81,8 @@ CREATE TABLE inbound_messages (
     PRIMARY KEY (peer, id)
 );
 
--- mappings.create: creates table communicator_mappings
+-- mappings.create: makes table communicator_mappings again
+-- when table communicator_mappings
 -- unless column communicator_mappings.clock
 CREATE TABLE communicator_mappings (
     id integer PRIMARY KEY AUTOINCREMENT NOT NULL,

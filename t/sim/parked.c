@@ -106,8 +106,9 @@ static const sim_row_t *row_of(const parked_t *parked, int table,
         apr_psprintf(parked->pool,
                      "SELECT coalesce(s.local_record_id, m.local_record_id)"
                      " FROM communicator_mappings AS m LEFT JOIN"
-                     " communicator_mappings AS s ON s.id = m.same_as"
-                     " AND s.deleted_at = 0 WHERE"
+                     " communicator_mappings AS s ON s.origin = m.same_origin"
+                     " AND s.original_id = m.same_id AND s.local_record_type ="
+                     " m.local_record_type AND s.deleted_at = 0 WHERE"
                      " m.origin = '%s' AND m.original_id = '%s' AND"
                      " m.local_record_type = 'M%d' AND m.deleted_at = 0",
                      origin, id, table),

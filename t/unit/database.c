@@ -74,6 +74,20 @@ const char *database_value(cm_store_t *store, const char *sql, apr_pool_t *pool)
     return rows->count ? cm_cell_text(rows, 0, 0) : NULL;
 }
 
+const char *database_records(cm_store_t *store, const char *type,
+                             apr_pool_t *pool)
+{
+    return apr_pstrcat(
+        pool, "communicator_records_",
+        database_value(store,
+                       apr_psprintf(pool,
+                                    "SELECT id FROM communicator_models"
+                                    " WHERE type = '%s'",
+                                    type),
+                       pool),
+        NULL);
+}
+
 int database_fails(const cm_error_t *err, cm_code_e code, const char *what)
 {
     cm_code_e got = err ? err->code : CM_CODE_COUNT;

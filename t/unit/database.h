@@ -33,6 +33,10 @@ void database_must(cm_error_t *err);
  * of now: newer than what is changed here, and not so far as to be parked. */
 const char *database_soon(const char *text, apr_pool_t *pool);
 
+/* Return the name of the table of the records of class TYPE. */
+const char *database_records(cm_store_t *store, const char *type,
+                             apr_pool_t *pool);
+
 /* Run SQL, which must succeed; give the first cell of what it selects. */
 void database_run(cm_store_t *store, const char *sql);
 const char *database_value(cm_store_t *store, const char *sql,

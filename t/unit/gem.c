@@ -86,16 +86,36 @@ void gem_make(cm_store_t *store, int old, apr_pool_t *pool)
         gem_run(store, gem_mappings, words, pool);
 }
 
+/* Drop the tables of records, and the view or the old table of mappings. */
+static void drop_records(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    database_must(cm_statement_section(&rows, store, "records.sql", "old", NULL,
+                                       0, pool));
+    database_run(store, rows->count
+                            ? "DROP TABLE IF EXISTS communicator_mappings"
+                            : "DROP VIEW IF EXISTS communicator_mappings");
+    for (i = 1; i <= 4; i++)
+        database_run(
+            store,
+            apr_psprintf(pool, "DROP TABLE IF EXISTS communicator_records_%d",
+                         i));
+    database_run(store, "DROP TABLE IF EXISTS communicator_models");
+    database_run(store, "DROP TABLE IF EXISTS communicator_columns");
+}
+
 void gem_drop_upgraded(cm_store_t *store)
 {
     static const char *const names[] = {
         "outbound_messages",     "inbound_messages",
-        "communicator_mappings", "communicator_peers",
-        "communicator_node",     "communicator_conflicts",
+        "communicator_peers",    "communicator_node",
         "communicator_schema",   "communicator_missing",
         "communicator_withheld", "communicator_problems",
         "communicator_altered",  "communicator_graves",
-        "communicator_received", "communicator_applying",
+        "communicator_applying", "communicator_conflicts",
+        "communicator_received",
     };
     apr_pool_t *pool;
     apr_size_t i;
@@ -104,7 +124,32 @@ void gem_drop_upgraded(cm_store_t *store)
     for (i = 0; i < sizeof(names) / sizeof(*names); i++)
         database_run(
             store, apr_pstrcat(pool, "DROP TABLE IF EXISTS ", names[i], NULL));
+    drop_records(store, pool);
     apr_pool_destroy(pool);
+}
+
+void gem_old_mappings(cm_store_t *store, apr_pool_t *pool)
+{
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+
+    drop_records(store, pool);
+    database_run(
+        store,
+        apr_psprintf(
+            pool,
+            "CREATE TABLE communicator_mappings (id %s,"
+            " origin varchar(255) NOT NULL, original_id varchar(255) NOT NULL,"
+            " local_record_type varchar(255) NOT NULL,"
+            " local_record_id varchar(255), clock bigint NOT NULL DEFAULT 0,"
+            " clocks text, deleted_at bigint NOT NULL DEFAULT 0,"
+            " same_as bigint)%s",
+            database == CM_PGSQL   ? "bigserial PRIMARY KEY"
+            : database == CM_MYSQL ? "bigint AUTO_INCREMENT PRIMARY KEY"
+                                   : "integer PRIMARY KEY AUTOINCREMENT",
+            database == CM_MYSQL ? " DEFAULT CHARACTER SET utf8mb4"
+                                   " COLLATE utf8mb4_nopad_bin"
+                                 : ""));
+    database_run(store, "DELETE FROM communicator_schema WHERE version >= 12");
 }
 
 cm_settings_t *gem_settings(apr_pool_t *pool)

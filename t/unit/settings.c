@@ -60,3 +60,16 @@ void settings_migrate(cm_store_t *store, const cm_settings_t *settings,
 {
     database_must(settings_try_to_migrate(store, settings, pool));
 }
+
+void settings_migrate_quietly(cm_store_t *store, cm_settings_t *settings,
+                              apr_pool_t *pool)
+{
+    apr_array_header_t *models = settings->models;
+    int i;
+
+    for (i = 0; i < models->nelts; i++)
+        APR_ARRAY_IDX(models, i, cm_model_t *)->publishes = 0;
+    settings_migrate(store, settings, pool);
+    for (i = 0; i < models->nelts; i++)
+        APR_ARRAY_IDX(models, i, cm_model_t *)->publishes = 1;
+}

@@ -28,4 +28,8 @@ cm_error_t *settings_try_to_migrate(cm_store_t *store,
 void settings_migrate(cm_store_t *store, const cm_settings_t *settings,
                       apr_pool_t *pool);
 
+/* The same without triggers: the models' tables may be made later. */
+void settings_migrate_quietly(cm_store_t *store, cm_settings_t *settings,
+                              apr_pool_t *pool);
+
 #endif

@@ -136,7 +136,7 @@ static void test_merge(cm_store_t *store, apr_pool_t *pool)
                        "SELECT clocks FROM communicator_mappings"
                        " WHERE clock = 9000000000000001",
                        pool),
-           database_soon("[9000000000000000,\"text\",0,\"author_id\"]", pool),
+           database_soon("1:4 9000000000000001:2", pool),
            "  where it says otherwise");
     receipt = take(node, 2, "[" GEM("3", THERE, "8", "post", NONE("title")) "]",
                    pool);

@@ -21,7 +21,9 @@ static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node;
 
     settings_add_peer(settings, "there", pool);
-    settings_migrate(store, settings, pool);
+    settings_add_model(settings, "label", "labels", "code", pool);
+    settings_add_model(settings, "slot", "slots", "id", pool);
+    settings_migrate_quietly(store, settings, pool);
     database_run(store, database == CM_SQLITE3
                             ? "CREATE TABLE labels (code varchar(40) PRIMARY"
                               " KEY, name varchar(40))"
@@ -33,8 +35,6 @@ static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
                             ? "CREATE TABLE slots (id integer PRIMARY KEY"
                               " AUTO_INCREMENT)"
                             : "CREATE TABLE slots (id integer PRIMARY KEY)");
-    settings_add_model(settings, "label", "labels", "code", pool);
-    settings_add_model(settings, "slot", "slots", "id", pool);
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }

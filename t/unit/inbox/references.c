@@ -364,7 +364,8 @@ static void test_match(cm_store_t *store, apr_pool_t *pool)
            "1999-09-09", "  and takes what it lacked");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM communicator_mappings"
-                       " WHERE local_record_id IS NULL AND same_as > 0",
+                       " WHERE local_record_id IS NULL"
+                       " AND same_id IS NOT NULL",
                        pool),
            "1", "  the other name is an alias");
     is_int(
@@ -446,7 +447,9 @@ static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
            "  and so was the child");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM communicator_mappings m JOIN"
-                       " communicator_mappings a ON a.same_as = m.id WHERE"
+                       " communicator_mappings a ON a.same_id ="
+                       " m.original_id AND a.same_origin = m.origin AND"
+                       " a.local_record_type = m.local_record_type WHERE"
                        " a.origin = 'there' AND a.local_record_id IS NULL",
                        pool),
            "2", "  both have a second name");
@@ -455,7 +458,9 @@ static void test_match_parent(cm_store_t *store, apr_pool_t *pool)
                "SELECT name FROM authors JOIN posts ON authors.id = author_id"
                " JOIN communicator_mappings m ON m.local_record_id ="
                " CAST(posts.id AS char(9)) AND m.local_record_type = 'Post'"
-               " JOIN communicator_mappings a ON a.same_as = m.id",
+               " JOIN communicator_mappings a ON a.same_id = m.original_id"
+               " AND a.same_origin = m.origin"
+               " AND a.local_record_type = m.local_record_type",
                pool),
            "one", "  that of this author");
 }
@@ -549,7 +554,12 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "DELETE FROM authors");
     database_run(store, "DELETE FROM inbound_messages");
     database_run(store, "DELETE FROM outbound_messages");
-    database_run(store, "DELETE FROM communicator_mappings");
+    database_run(store,
+                 apr_pstrcat(pool, "DELETE FROM ",
+                             database_records(store, "Post", pool), NULL));
+    database_run(store,
+                 apr_pstrcat(pool, "DELETE FROM ",
+                             database_records(store, "Author", pool), NULL));
     database_run(store, "DELETE FROM communicator_peers");
     database_must(cm_node_open(&node, inbox_settings(pool), store, pool));
     database_must(

@@ -1,6 +1,8 @@
 /* What leaves the outbox, on real databases: clocks, lives, identities and
  * references (outbox/outbox.h), and the mappings under them. */
 #include "../outbox.h"
+
+#include <string.h>
 #include "store/store.h"
 #include "record/message.h"
 #include "node/node.h"
@@ -153,6 +155,36 @@ static void test_unseen(cm_store_t *store, apr_pool_t *pool)
         "  is another record");
 }
 
+/* Clocks by column numbers, one of which this connection does not know yet. */
+static void test_numbers(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    const char *records = database_records(store, "post", pool);
+    cm_batch_t *batch;
+
+    outbox_capture(node, "post", "1", "create", POST("\"title\":\"a\""), NULL,
+                   1000, pool);
+    outbox_stamp(node, pool);
+    outbox_capture(node, "post", "1", "update", POST("\"title\":\"b\""),
+                   "[\"title\"]", 2000, pool);
+    outbox_stamp(node, pool);
+    is_str(database_value(
+               store, apr_pstrcat(pool, "SELECT clocks FROM ", records, NULL),
+               pool),
+           "1000:2,4,6", "%s: clocks by ranges of numbers", database_of(store));
+    database_run(store, apr_psprintf(pool,
+                                     "INSERT INTO communicator_columns (model,"
+                                     " number, name) VALUES (%s, 9, 'later')",
+                                     strrchr(records, '_') + 1));
+    database_run(store, apr_pstrcat(pool, "UPDATE ", records,
+                                    " SET clocks = '1000:2,4,6 1500:9'", NULL));
+    outbox_capture(node, "post", "1", "update", POST("\"title\":\"c\""),
+                   "[\"title\"]", 3000, pool);
+    outbox_stamp(node, pool);
+    batch = outbox_read_after(node, 2, pool);
+    is_int(batch->messages->nelts, 1, "  a number that is new is looked up");
+}
+
 static void test_written(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = outbox_node(store, pool);
@@ -161,10 +193,11 @@ static void test_written(cm_store_t *store, apr_pool_t *pool)
     outbox_capture(node, "post", "1", "create", POST("\"title\":\"a\""), NULL,
                    1000, pool);
     outbox_stamp(node, pool);
-    database_run(store,
-                 "INSERT INTO communicator_mappings (origin, original_id,"
-                 " local_record_type, local_record_id, clock)"
-                 " VALUES ('there', '44', 'post', '2', 500)");
+    database_run(store, apr_pstrcat(pool, "INSERT INTO ",
+                                    database_records(store, "post", pool),
+                                    " (origin, original_id, local_id, clock)"
+                                    " VALUES ('there', '44', '2', 500)",
+                                    NULL));
     outbox_say(node, POST("\"id\":1,\"title\":\"b\""), "here", "1", pool);
     outbox_say(node, POST("\"title\":\"c\""), "there", "44", pool);
     outbox_say(node, POST("\"title\":\"d\""), "elsewhere", "9", pool);
@@ -206,10 +239,11 @@ static void test_references(cm_store_t *store, apr_pool_t *pool)
     cm_batch_t *batch;
 
     database_run(store, "INSERT INTO authors (id) VALUES (4), (5), (6)");
-    database_run(store,
-                 "INSERT INTO communicator_mappings (origin, original_id,"
-                 " local_record_type, local_record_id)"
-                 " VALUES ('there', '70', 'author', '5')");
+    database_run(store, apr_pstrcat(pool, "INSERT INTO ",
+                                    database_records(store, "author", pool),
+                                    " (origin, original_id, local_id)"
+                                    " VALUES ('there', '70', '5')",
+                                    NULL));
     outbox_capture(node, "post", "1", "create", POST("\"author_id\":4"), NULL,
                    1, pool);
     outbox_capture(node, "post", "2", "create", POST("\"author_id\":5"), NULL,
@@ -259,6 +293,7 @@ int main(void)
     database_each("clocks", test_clocks);
     database_each("lives", test_lives);
     database_each("deletes=no", test_unseen);
+    database_each("numbers", test_numbers);
     database_each("written by the application", test_written);
     database_each("references", test_references);
     return done_testing();

@@ -10,12 +10,12 @@
 
 /* Make Communicator's tables and no triggers, and open the node with
  * SETTINGS. */
-static cm_node_t *make_node(cm_store_t *store, const cm_settings_t *settings,
+static cm_node_t *make_node(cm_store_t *store, cm_settings_t *settings,
                             apr_pool_t *pool)
 {
     cm_node_t *node;
 
-    settings_migrate(store, settings_make(pool), pool);
+    settings_migrate_quietly(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
 }

@@ -255,10 +255,11 @@ static void say_for_gem(cm_node_t *node, apr_pool_t *pool)
 {
     cm_store_t *store = node->store;
 
-    database_run(store,
-                 "INSERT INTO communicator_mappings (origin, original_id,"
-                 " local_record_type, local_record_id)"
-                 " VALUES ('there', '70', 'author', '5')");
+    database_run(store, apr_pstrcat(pool, "INSERT INTO ",
+                                    database_records(store, "author", pool),
+                                    " (origin, original_id, local_id)"
+                                    " VALUES ('there', '70', '5')",
+                                    NULL));
     database_run(store, "INSERT INTO authors (id) VALUES (4)");
     outbox_capture(
         node, "post", "1", "create",

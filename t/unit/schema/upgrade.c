@@ -25,24 +25,30 @@ static void is_value(cm_store_t *store, const char *sql, const char *want,
            sql);
 }
 
-/* Columns of our tables as one text. */
+/* Columns of our tables as one text, without those of records: which there are
+ * depends on what was synchronised. */
 static const char *columns_of(cm_store_t *store, apr_pool_t *pool)
 {
     static const char sqlite[] =
         "SELECT group_concat(x, ';') FROM (SELECT m.name || '.' || c.name"
         " || ' ' || c.type || ' ' || c.\"notnull\" || ' ' || c.pk AS x"
         " FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c"
-        " WHERE m.type = 'table' ORDER BY m.name, c.name)";
+        " WHERE m.type = 'table' AND m.name NOT LIKE 'communicator_records%'"
+        " ORDER BY m.name, c.name)";
     static const char pgsql[] =
         "SELECT string_agg(table_name || '.' || column_name || ' '"
         " || data_type || ' ' || coalesce(character_maximum_length, 0)"
         " || is_nullable, ';' ORDER BY table_name, column_name)"
-        " FROM information_schema.columns WHERE table_schema = 'public'";
+        " FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND table_name <> 'communicator_mappings'"
+        " AND table_name NOT LIKE 'communicator_records%'";
     static const char mysql[] =
         "SELECT group_concat(concat_ws(' ', table_name, column_name,"
         " data_type, character_maximum_length, collation_name, is_nullable,"
         " column_key, extra) ORDER BY table_name, column_name SEPARATOR ';')"
-        " FROM information_schema.columns WHERE table_schema = DATABASE()";
+        " FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name <> 'communicator_mappings'"
+        " AND table_name NOT LIKE 'communicator_records%'";
 
     switch (cm_dialect_of_store(store)->database) {
     case CM_SQLITE3:
@@ -126,34 +132,32 @@ static void check_goes_on(cm_store_t *store, apr_pool_t *pool)
              "1", pool);
 }
 
-/* No index of the mappings begins with what all records of a model share: a
- * database without statistics would take it. */
+/* No index of records begins with what all of them share: a database without
+ * statistics would take it. */
 static void check_indexes(cm_store_t *store, apr_pool_t *pool)
 {
     static const char sqlite[] =
-        "SELECT count(*) FROM pragma_index_list('communicator_mappings') AS l"
+        "SELECT count(*) FROM pragma_index_list('communicator_records_1') AS l"
         " JOIN pragma_index_info(l.name) AS c ON c.seqno = 0"
         " WHERE c.name = ";
     static const char pgsql[] =
         "SELECT count(*) FROM pg_index AS i JOIN pg_attribute AS a"
         " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
-        " WHERE i.indrelid = to_regclass('communicator_mappings')"
+        " WHERE i.indrelid = to_regclass('communicator_records_1')"
         " AND a.attname = ";
     static const char mysql[] =
         "SELECT count(*) FROM information_schema.statistics"
         " WHERE table_schema = DATABASE()"
-        " AND table_name = 'communicator_mappings' AND seq_in_index = 1"
+        " AND table_name = 'communicator_records_1' AND seq_in_index = 1"
         " AND column_name = ";
     const char *sql =
         cm_dialect_of_store(store)->database == CM_SQLITE3 ? sqlite
         : cm_dialect_of_store(store)->database == CM_PGSQL ? pgsql
                                                            : mysql;
 
-    is_value(store, apr_pstrcat(pool, sql, "'local_record_type'", NULL), "0",
-             pool);
+    is_value(store, apr_pstrcat(pool, sql, "'origin'", NULL), "0", pool);
     is_value(store, apr_pstrcat(pool, sql, "'original_id'", NULL), "1", pool);
-    is_value(store, apr_pstrcat(pool, sql, "'local_record_id'", NULL), "1",
-             pool);
+    is_value(store, apr_pstrcat(pool, sql, "'local_id'", NULL), "1", pool);
 }
 
 static void upgrade(cm_store_t *store, apr_pool_t *pool)
@@ -228,6 +232,10 @@ static void upgrade_first(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "DROP TABLE communicator_graves");
     database_run(store, "DROP TABLE communicator_received");
     is_value(store, "SELECT history FROM communicator_node", NULL, pool);
+    gem_old_mappings(store, pool);
+    database_run(store, "INSERT INTO communicator_mappings (origin,"
+                        " original_id, local_record_type, local_record_id)"
+                        " VALUES ('here', '1', 'Post', '1')");
     database_run(store, "CREATE UNIQUE INDEX remote_record_unique_index"
                         " ON communicator_mappings"
                         " (local_record_type, origin, original_id)");

@@ -68,7 +68,8 @@ static const char *state_of(cm_store_t *store, apr_pool_t *pool)
         " AND processed_at IS NOT NULL",
         "SELECT received_at FROM inbound_messages WHERE id = 50",
         "SELECT count(*) FROM communicator_mappings WHERE clock = 0",
-        "SELECT local_record_id FROM communicator_mappings WHERE id = 2",
+        "SELECT local_record_id FROM communicator_mappings"
+        " WHERE origin = 'there' AND local_record_type = 'Post'",
         "SELECT confirmed FROM communicator_peers WHERE name = 'facade'",
         "SELECT received FROM communicator_peers WHERE name = 'facade'",
         "SELECT length(epoch) FROM communicator_node WHERE id = 1",

@@ -119,6 +119,23 @@ sub value {
     return @$rows ? $rows->[0][0] : undef;
 }
 
+# The table of the records of the class TYPE.
+sub records {
+    my ($self, $type) = @_;
+
+    return 'communicator_records_' . $self->value(
+        "select id from communicator_models where type = '$type'");
+}
+
+# Forget what is known of all records.
+sub forget_records {
+    my ($self) = @_;
+
+    $self->run("delete from communicator_records_$_->[0]")
+      for @{ $self->rows('select id from communicator_models') };
+    return;
+}
+
 sub csv_rows {
     my ($text) = @_;
     my (@rows, @row);
