@@ -139,8 +139,10 @@ static cm_error_t *add_present(records_t *at)
 /* Whether the keys of TABLE are integers of 64 bits. */
 static int has_integer_key(const cm_table_t *table)
 {
-    return table->key->value_class == CM_CLASS_INTEGER &&
-           !(table->key->is_unsigned && table->key->length >= 8);
+    const cm_column_t *key = table->keys[0];
+
+    return table->key_count == 1 && key->value_class == CM_CLASS_INTEGER &&
+           !(key->is_unsigned && key->length >= 8);
 }
 
 /* The classes of the models. The table of one that only receives may be made

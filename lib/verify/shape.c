@@ -55,8 +55,9 @@ static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
 static const char *id_of(const cm_table_t *table, const cm_records_t *records,
                          apr_pool_t *pool)
 {
-    return records->integer ? apr_pstrcat(pool, "t.", table->key->quoted, NULL)
-                            : table->key_text;
+    return records->integer
+               ? apr_pstrcat(pool, "t.", table->keys[0]->quoted, NULL)
+               : table->key_text;
 }
 
 /* Count the records that were never sent. One that was inserted just now has a
