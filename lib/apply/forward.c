@@ -209,8 +209,9 @@ static apr_hash_t *records_here(const cm_run_t *run, apr_pool_t *pool)
     return records;
 }
 
-/* Return the records that this run has inserted with keys that others can use,
- * too; none where nobody else writes now. */
+/* Return the records that this run has inserted: others can use their keys,
+ * too, even where the database gives them. None where nobody else writes now.
+ */
 static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
 {
     apr_hash_t *keys = apr_hash_make(pool);
@@ -222,8 +223,7 @@ static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_model_t *model = record->table->model;
 
-        if (!record->row->raw && record->here && record->here->exists &&
-            (model->shared_keys || !record->table->key_generated))
+        if (!record->row->raw && record->here && record->here->exists)
             apr_hash_set(
                 keys,
                 cm_overtaken_key(model->name, record->here->local_id, pool),

@@ -294,7 +294,8 @@ static const char *empty(sim_node_t *node, sim_session_t *session,
         apr_pstrcat(pool,
                     "SELECT table_name FROM information_schema.tables WHERE"
                     " table_type = 'BASE TABLE' AND table_name NOT IN"
-                    " ('communicator_schema', 'communicator_node', 'sim_skew')"
+                    " ('communicator_schema', 'communicator_node', 'sim_skew',"
+                    " 'communicator_models', 'communicator_columns')"
                     " AND table_schema = ",
                     pgsql ? "'public'" : "database()",
                     " ORDER BY length(table_name), table_name", NULL),

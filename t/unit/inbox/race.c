@@ -6,6 +6,7 @@
 #include <apr_thread_proc.h>
 #include "store/store.h"
 #include "node/node.h"
+#include "outbox/stamp.h"
 
 /* The application: changes a record and takes its time to commit. */
 static void *APR_THREAD_FUNC application(apr_thread_t *thread, void *baton)
@@ -112,12 +113,38 @@ static void test_key(cm_store_t *store, apr_pool_t *pool)
            "1", "  and that is sent");
 }
 
+/* The same with a key that the database would give to the message's record. */
+static void test_given_key(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t stamped;
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin(store, pool);
+    is_int(take_beside(node, "INSERT INTO posts (id, title) VALUES (2, 'x')",
+                       "DELETE FROM posts WHERE id = 2",
+                       "[" MESSAGE(2, "post", 8, "create", 2000,
+                                   TEXT("title", "b"), ) "]",
+                       pool),
+           1, "%s: a key is used and given up before it is given",
+           database_of(store));
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings"
+                       " WHERE original_id = '8' AND deleted_at = 0"
+                       " AND local_record_id IS NOT NULL",
+                       pool),
+           "1", "  the delete is of the application's record");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("a change", test_change);
     database_each("a delete", test_delete);
     database_each("a key", test_key);
+    database_each("a given key", test_given_key);
     apr_terminate();
     return done_testing();
 }
