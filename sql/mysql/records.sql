@@ -3,9 +3,13 @@
 --
 -- The column that distinguishes records comes first in each index, so that no
 -- plan depends on statistics.
+--
+-- The primary key keeps the rows in the order in which they come: in the order
+-- of the ids as text they would be scattered. (A cluster needs one, too.)
 
 -- create: makes the table of the records of {type_words}
 CREATE TABLE IF NOT EXISTS {table} (
+    id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
     original_id varchar(255) NOT NULL,
     origin varchar(255) NOT NULL,
     local_id {id_type},
@@ -14,7 +18,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     deleted_at bigint,
     same_origin varchar(255),
     same_id varchar(255),
-    PRIMARY KEY (original_id, origin),
+    UNIQUE INDEX {table}_identity (original_id, origin),
     UNIQUE INDEX {table}_local (local_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
     DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -3,6 +3,9 @@
 --
 -- The column that distinguishes records comes first in each index, so that no
 -- plan depends on statistics.
+--
+-- The rows stand in the order in which they come: in the order of the ids as
+-- text they would be scattered.
 
 -- create: makes the table of the records of {type_words}
 CREATE TABLE {table} (
@@ -13,9 +16,9 @@ CREATE TABLE {table} (
     clocks text,
     deleted_at bigint,
     same_origin varchar(255),
-    same_id varchar(255),
-    PRIMARY KEY (original_id, origin)
-) WITHOUT ROWID;
+    same_id varchar(255)
+);
+CREATE UNIQUE INDEX {table}_identity ON {table} (original_id, origin);
 CREATE UNIQUE INDEX {table}_local ON {table} (local_id);
 
 -- id_type.integer: ids that are integers
@@ -34,12 +37,12 @@ CREATE TABLE {table}_new (
     clocks text,
     deleted_at bigint,
     same_origin varchar(255),
-    same_id varchar(255),
-    PRIMARY KEY (original_id, origin)
-) WITHOUT ROWID;
+    same_id varchar(255)
+);
 INSERT INTO {table}_new SELECT * FROM {table};
 DROP TABLE {table};
 ALTER TABLE {table}_new RENAME TO {table};
+CREATE UNIQUE INDEX {table}_identity ON {table} (original_id, origin);
 CREATE UNIQUE INDEX {table}_local ON {table} (local_id);
 UPDATE communicator_models SET integer_ids = {integer} WHERE id = {number};
 
