@@ -361,8 +361,11 @@ static cm_error_t *set_values(cm_migration_t *migration)
 /* Where DDL commits, each step stands alone and is safe to repeat. */
 static cm_error_t *migrate(cm_migration_t *migration)
 {
+    cm_rows_t *rows;
+
     CM_TRY(set_values(migration));
     CM_TRY(set_journal(migration));
+    CM_TRY(ask(&rows, migration, "roomy", NULL));
     if (migration->dry_run)
         return migrate_all(migration);
     if (cm_dialect_of_store(migration->store)->ddl_commits)

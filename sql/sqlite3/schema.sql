@@ -12,6 +12,10 @@ PRAGMA journal_mode;
 -- journal.set: lets readers and a writer work at the same time (WAL)
 PRAGMA journal_mode = WAL;
 
+-- roomy: keeps in a file what a step would need to be undone: it may be about
+-- millions of records
+PRAGMA temp_store = FILE;
+
 -- strangers: columns that would be lost when a gem's table is rebuilt
 SELECT t.name || '.' || c.name
 FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
