@@ -7,6 +7,7 @@
 #include "schema/capture.h"
 #include "schema/judge.h"
 #include "schema/migrate.h"
+#include "schema/records.h"
 #include "node/altered.h"
 #include "operate/health.h"
 #include "operate/rights.h"
@@ -54,6 +55,32 @@ static cm_error_t *triggers_are_there(sync_check_t *check,
                          pool, "communicator-sync migrate");
 }
 
+static cm_error_t *records_have_a_table(sync_check_t *check,
+                                        const cm_table_t *table)
+{
+    apr_pool_t *pool = check->client->pool;
+    const cm_records_t *records;
+    int present, known;
+    apr_hash_t *all;
+
+    CM_TRY(cm_migrate_version(&present, &known, check->client->store, pool));
+    if (present < CM_RECORDS_VERSION) /* that is said of all tables */
+        return NULL;
+    CM_TRY(cm_records_read(&all, check->client->store, pool));
+    records = apr_hash_get(all, table->model->type, APR_HASH_KEY_STRING);
+    if (records && records->keys_are_integers == cm_records_integer_keys(table))
+        return NULL;
+    return cm_error_hint(
+        records ? CM_FAIL(pool, CM_SCHEMA,
+                          "the key of '%s' has another type than when its "
+                          "records were first known",
+                          table->model->table)
+                : CM_FAIL(pool, CM_SCHEMA,
+                          "there is no table for the records of class '%s'",
+                          table->model->type),
+        pool, "communicator-sync migrate");
+}
+
 static cm_error_t *may_be_changed(sync_check_t *check, const cm_table_t *table)
 {
     if (!table->model->receives || check->standby)
@@ -81,8 +108,8 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
 }
 
 typedef cm_error_t *(*judge_t)(sync_check_t *check, const cm_table_t *table);
-static const judge_t judges[] = {triggers_are_there, may_be_changed,
-                                 takes_part};
+static const judge_t judges[] = {triggers_are_there, records_have_a_table,
+                                 may_be_changed, takes_part};
 
 /* Judge all aspects of MODEL: one that fails does not hide the others. */
 static void check_model(sync_check_t *check, const cm_model_t *model)

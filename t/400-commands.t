@@ -233,6 +233,15 @@ sub checking {
         '  and what to do');
     is($facade->sync('migrate')->{exit}, 0, '  which helps');
     is($facade->sync('check')->{exit}, 0, '  at once');
+    $facade->database->run('create table memos (id integer primary key)');
+    $facade->configure(conf => $models
+        . "CommunicatorModel memo table=memos direction=receive\n");
+    like($facade->sync('check')->{out},
+        qr/^FAIL +model memo: there is no table for .*\n +hint: .*migrate$/m,
+        'a model that migrate has not seen');
+    is($facade->sync('migrate')->{exit}, 0, '  migrate');
+    is($facade->sync('check')->{exit}, 0, '  helps');
+    $facade->configure(conf => $models);
     my $good = $central->{peers};
     $central->configure(peers => $good =~ s/user=\w+/user=nobody/r);
     my $login = $central->sync('check');

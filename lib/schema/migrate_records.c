@@ -136,15 +136,6 @@ static cm_error_t *add_present(records_t *at)
     return NULL;
 }
 
-/* Whether the keys of TABLE are integers of 64 bits. */
-static int has_integer_key(const cm_table_t *table)
-{
-    const cm_column_t *key = table->keys[0];
-
-    return table->key_count == 1 && key->value_class == CM_CLASS_INTEGER &&
-           !(key->is_unsigned && key->length >= 8);
-}
-
 /* The classes of the models. The table of one that only receives may be made
  * later. */
 static cm_error_t *add_models(records_t *at)
@@ -189,7 +180,7 @@ static cm_error_t *make_table(const records_t *at, class_t *one, int number)
     apr_hash_t *values;
 
     one->number = number;
-    one->integer = one->table && has_integer_key(one->table);
+    one->integer = one->table && cm_records_integer_keys(one->table);
     values = values_of(at, one, "b.local_record_id");
     CM_TRY(step(at, "makes the table of the records of {type_words}", "create",
                 values));
@@ -202,7 +193,7 @@ static cm_error_t *make_or_change(records_t *at, class_t *one, int number)
 {
     if (!one->records)
         return make_table(at, one, number);
-    if (!one->table || one->integer == has_integer_key(one->table))
+    if (!one->table || one->integer == cm_records_integer_keys(one->table))
         return NULL;
     at->has_changed = 1;
     one->integer = !one->integer;

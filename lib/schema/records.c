@@ -71,6 +71,14 @@ cm_error_t *cm_records_read(apr_hash_t **records, cm_store_t *store,
     return NULL;
 }
 
+int cm_records_integer_keys(const cm_table_t *table)
+{
+    const cm_column_t *key = table->keys[0];
+
+    return table->key_count == 1 && key->value_class == CM_CLASS_INTEGER &&
+           !(key->is_unsigned && key->length >= 8);
+}
+
 int cm_records_holds(const cm_records_t *records, const char *local_id)
 {
     const char *digits = local_id + (*local_id == '-');

@@ -7,6 +7,7 @@
 
 #include <apr_hash.h>
 
+#include "schema/table.h"
 #include "store/store.h"
 
 /* The version of the tables that brought them. */
@@ -29,6 +30,9 @@ cm_error_t *cm_records_read(apr_hash_t **records, cm_store_t *store,
 
 /* Return whether LOCAL_ID can stand in the table of RECORDS. */
 int cm_records_holds(const cm_records_t *records, const char *local_id);
+
+/* Return whether the keys of TABLE are integers of 64 bits. */
+int cm_records_integer_keys(const cm_table_t *table);
 
 /* Return the name of table NUMBER. */
 const char *cm_records_table(int number, apr_pool_t *pool);
