@@ -23,9 +23,22 @@ static const cm_bulk_column_t identity_columns[] = {{"original_id", NULL},
 static const cm_bulk_column_t alias_columns[] = {{"same_id", NULL},
                                                  {"same_origin", NULL}};
 
-/* Of which the first is the key, if ids are integers, or the second. */
-static const cm_bulk_column_t local_columns[] = {{"local_id", "bigint"},
-                                                 {"local_id", NULL}};
+static const cm_bulk_column_t local_columns[] = {{"local_id", NULL}};
+
+/* Return COUNT of COLUMNS with the type that local ids have in RECORDS. */
+static const cm_bulk_column_t *typed(const cm_bulk_column_t *columns, int count,
+                                     const cm_records_t *records,
+                                     apr_pool_t *pool)
+{
+    cm_bulk_column_t *copy =
+        apr_pmemdup(pool, columns, count * sizeof(*columns));
+    int i;
+
+    for (i = 0; i < count; i++)
+        if (records->integer && !strcmp(copy[i].name, "local_id"))
+            copy[i].type = "bigint";
+    return copy;
+}
 
 int cm_mapping_first_life(const cm_node_t *node, const cm_model_t *model)
 {
@@ -260,7 +273,7 @@ cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
         return NULL;
     CM_TRY(cm_node_records(&records, node, type, result_pool));
     keys = cm_bulk_create(records->table,
-                          local_columns + (records->integer ? 0 : 1), 1, 1,
+                          typed(local_columns, 1, records, result_pool), 1, 1,
                           result_pool);
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
@@ -360,28 +373,14 @@ cm_error_t *cm_mapping_make(apr_hash_t *found, cm_node_t *node,
     return NULL;
 }
 
-/* Of a kind whose ids are integers, or any text: whole rows, by the identity;
- * and what changes of a record that stays alive, by its local id, which is the
- * faster key. */
-static const cm_bulk_column_t row_columns[][8] = {{{"original_id", NULL},
-                                                   {"origin", NULL},
-                                                   {"local_id", NULL},
-                                                   {"clock", "bigint"},
-                                                   {"clocks", NULL},
-                                                   {"deleted_at", "bigint"},
-                                                   {"same_origin", NULL},
-                                                   {"same_id", NULL}},
-                                                  {{"original_id", NULL},
-                                                   {"origin", NULL},
-                                                   {"local_id", "bigint"},
-                                                   {"clock", "bigint"},
-                                                   {"clocks", NULL},
-                                                   {"deleted_at", "bigint"},
-                                                   {"same_origin", NULL},
-                                                   {"same_id", NULL}}};
-static const cm_bulk_column_t alive_columns[][3] = {
-    {{"local_id", NULL}, {"clock", "bigint"}, {"clocks", NULL}},
-    {{"local_id", "bigint"}, {"clock", "bigint"}, {"clocks", NULL}}};
+/* Whole rows, by the identity; and what changes of a record that stays alive,
+ * by its local id, which is the faster key. */
+static const cm_bulk_column_t row_columns[] = {
+    {"original_id", NULL}, {"origin", NULL}, {"local_id", NULL},
+    {"clock", "bigint"},   {"clocks", NULL}, {"deleted_at", "bigint"},
+    {"same_origin", NULL}, {"same_id", NULL}};
+static const cm_bulk_column_t alive_columns[] = {
+    {"local_id", NULL}, {"clock", "bigint"}, {"clocks", NULL}};
 
 /* The mappings of one type that are to be written. */
 typedef struct saving_t {
@@ -402,15 +401,17 @@ static cm_error_t *begin_saving(saving_t *saving, cm_node_t *node,
                                 const apr_array_header_t *mappings,
                                 apr_pool_t *pool)
 {
-    int i, integer, stored = 0, all = 0;
+    const cm_bulk_column_t *columns;
+    int i, stored = 0, all = 0;
     const char *table;
 
     CM_TRY(cm_node_records(&saving->records, node, type, pool));
     table = saving->records->table;
-    integer = saving->records->integer;
-    saving->alive = cm_bulk_create(table, alive_columns[integer], 3, 1, pool);
-    saving->changed = cm_bulk_create(table, row_columns[integer], 8, 2, pool);
-    saving->made = cm_bulk_create(table, row_columns[integer], 8, 2, pool);
+    columns = typed(alive_columns, 3, saving->records, pool);
+    saving->alive = cm_bulk_create(table, columns, 3, 1, pool);
+    columns = typed(row_columns, 8, saving->records, pool);
+    saving->changed = cm_bulk_create(table, columns, 8, 2, pool);
+    saving->made = cm_bulk_create(table, columns, 8, 2, pool);
     for (i = 0; i < mappings->nelts; i++) {
         const cm_mapping_t *mapping =
             APR_ARRAY_IDX(mappings, i, cm_mapping_t *);

@@ -1,6 +1,6 @@
 /* The mapping: who created a record, its id there, its id here; and the
  * record's sync state, its clocks and tombstone. Every record that was ever
- * sent or received has one, in the table of its kind (schema/records.h). */
+ * sent or received has one, in the table of its class (schema/records.h). */
 #ifndef CM_NODE_MAPPING_H
 #define CM_NODE_MAPPING_H
 

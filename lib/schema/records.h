@@ -1,5 +1,5 @@
-/* The tables of records: for each kind of record (a model's class), who made
- * each record, its id here, its clocks. `migrate` makes them (sql/DRIVER/
+/* The tables of records: for each class of records (class=), who made each
+ * record, its id here, its clocks. `migrate` makes them (sql/DRIVER/
  * records.sql), node/mapping.h reads and writes them. In their clocks a column
  * is a number, which it keeps for ever. */
 #ifndef CM_SCHEMA_RECORDS_H
@@ -14,7 +14,7 @@
 #define CM_RECORDS_VERSION 12
 
 typedef struct cm_records_t {
-    int number;            /* of the kind */
+    int number;            /* of the class */
     const char *type;      /* its name: local_record_type */
     const char *table;     /* "communicator_records_3" */
     int keys_are_integers; /* as far as migrate could see */

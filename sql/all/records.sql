@@ -10,6 +10,17 @@ SELECT model, number, name FROM communicator_columns ORDER BY model, number;
 SELECT DISTINCT local_record_type FROM communicator_mappings
 ORDER BY local_record_type;
 
+-- move: moves what is known of the records of {type_words} into their table
+INSERT INTO {table} (local_id, origin, original_id, clock, clocks, deleted_at,
+    same_origin, same_id)
+SELECT {id}, b.origin, b.original_id, b.clock, b.clocks,
+    nullif(b.deleted_at, 0), s.origin, s.original_id
+FROM communicator_mappings AS b
+    LEFT JOIN communicator_mappings AS s ON s.id = b.same_as
+WHERE b.local_record_type = {type}
+    AND NOT EXISTS (SELECT 1 FROM {table} AS r
+        WHERE r.original_id = b.original_id AND r.origin = b.origin);
+
 -- old.drop: drops the table communicator_mappings of earlier versions
 DROP TABLE communicator_mappings;
 

@@ -43,17 +43,6 @@ CASE WHEN {column} REGEXP '^(0|-?[1-9][0-9]{0,18})$'
 -- id.text: an id as text
 {column}
 
--- move: moves what is known of the records of {type_words} into their table
-INSERT INTO {table} (local_id, origin, original_id, clock, clocks, deleted_at,
-    same_origin, same_id)
-SELECT {id}, b.origin, b.original_id, b.clock, b.clocks,
-    NULLIF(b.deleted_at, 0), s.origin, s.original_id
-FROM communicator_mappings AS b
-    LEFT JOIN communicator_mappings AS s ON s.id = b.same_as
-WHERE b.local_record_type = {type}
-    AND NOT EXISTS (SELECT 1 FROM {table} AS r
-        WHERE r.original_id = b.original_id AND r.origin = b.origin);
-
 -- view.part: what the view shows of a model
 SELECT CAST(NULL AS SIGNED) AS id, origin, original_id,
     CAST({type} AS CHAR(255)) COLLATE utf8mb4_nopad_bin AS local_record_type,

@@ -236,7 +236,7 @@ static void draw_update(draw_t *draw, int node, int session, int number)
     step->table = number;
     step->cells[0] = apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
     draw_where(draw, step, tag);
-    /* A row that a trigger puts back is told by its tag: there must be one. */
+    /* The tag shows which row a trigger has put back, so there must be one. */
     if (draw->level > 1 && !table->keeps && !table->returns && chance(draw, 10))
         cell(step->cells[0], SIM_CELL_KEY,
              !sim_schema_is_shared(table) && chance(draw, 50)
