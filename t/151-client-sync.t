@@ -41,6 +41,9 @@ subtest 'a push to a peer of ours' => sub {
     like($headers->{'communicator-clock'}, qr/^1[0-9]{15}$/, '  and clock');
     is($headers->{authorization}, 'Basic dTpnZWhlaW0=', '  and logs in');
     is($pull->{query}{from_id}, 1, 'then it pulls');
+    is($greeting->{headers}{'communicator-pending'}, undef, 'with the greeting');
+    is($pull->{headers}{'communicator-pending'}, 0,
+        '  it says less than with the pull: nothing waits for the peer');
     is(confirmed($central), 3, 'the messages are confirmed');
     $run = $central->sync('--verbose');
     like($run->{out}, qr/^facade: pushed 0, pulled 0 in \d+\.\d s\n$/,

@@ -172,6 +172,12 @@ is($server->get('/messages.json?from_id=1&limit=5', headers => {
 unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/,
     '  does, too');
 is($push->('[{"id":8,', 'after=7&last=8'), 400, 'once more');
+is($server->get('/messages.json?from_id=1&limit=5', headers => {
+    %ours, 'communicator-newest' => 9, 'communicator-pending' => 0 })->{status},
+    200, 'that its last numbers are not for this node');
+unlike(fresh('format=nagios')->{content}, qr/cannot receive messages/,
+    '  does, too');
+is($push->('[{"id":8,', 'after=7&last=8'), 400, 'and again');
 is($push->('[{"id":8,"body":"{\\"post\\":{\\"title\\":\\"t\\"}}",'
     . '"origin":"central","original_id":"1","model":"post",'
     . '"action":"create","clock":5,"base":0}]', 'after=7&last=8'), 202,

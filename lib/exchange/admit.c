@@ -100,6 +100,8 @@ static int check_protocol(cm_exchange_t *exchange)
     exchange->said.withheld = cm_withheld_sum_read(
         cm_request_header(exchange, "Communicator-Withheld"));
     exchange->said.claim = cm_headers_claim(headers, &wrong);
+    exchange->said.pending =
+        cm_headers_number(headers, "Communicator-Pending", CM_SEQ_MAX, &wrong);
     exchange->said.clock =
         cm_headers_number(headers, "Communicator-Clock", CM_CLOCK_MAX, &wrong);
     if (!wrong)

@@ -456,6 +456,7 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
 
     CM_TRY(cm_missing_publish(&said, session->node, scratch_pool));
     CM_TRY(is_empty(&empty, &push, session, scratch_pool));
+    session->all_sent = empty;
     if (empty && quiet_when_empty)
         return NULL;
     CM_TRY(cm_session_load(session, scratch_pool));
@@ -471,5 +472,6 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
     if (!later)
         later = note_told(&push, scratch_pool);
     CM_TRY(err ? err : later);
+    session->all_sent = 1;
     return cm_session_note(session, 1, scratch_pool);
 }

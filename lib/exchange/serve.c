@@ -119,6 +119,7 @@ cm_exchange_t *cm_serve_begin(const cm_request_t *request,
     exchange->settings = settings;
     exchange->gem = !cm_request_header(exchange, "Communicator-Protocol");
     exchange->said.claim = cm_epoch_claim_none();
+    exchange->said.pending = -1;
     exchange->withheld = exchange->said.withheld = cm_withheld_sum_read(NULL);
     exchange->answer.headers = apr_table_make(pool, 16);
     exchange->answer.notes = apr_table_make(pool, 8);

@@ -60,6 +60,7 @@ typedef struct cm_answer_t {
 typedef struct cm_said_t {
     cm_claim_t claim;           /* about the peer's history */
     apr_int64_t clock;          /* the peer's; -1: not said */
+    apr_int64_t pending;        /* messages for us; -1: not said */
     int insists;                /* it wants an answer during a pause, too */
     cm_withheld_sum_t withheld; /* of the peer's messages, from us */
 } cm_said_t;

@@ -21,8 +21,8 @@
 #define PARKED_KEPT 100
 
 /* Put what we hold of the peer's messages into the headers of the next
- * requests. Our own last number goes into one request only: by the second one
- * it may have grown. */
+ * requests. Our own last number and that nothing waits for the peer go into one
+ * request only: by the second one there may be more. */
 static cm_error_t *set_history(cm_session_t *session, apr_pool_t *pool)
 {
     apr_table_t *headers = session->transport->headers;
@@ -31,6 +31,8 @@ static cm_error_t *set_history(cm_session_t *session, apr_pool_t *pool)
     CM_TRY(cm_node_refresh(&newest, session->node, pool));
     apr_table_setn(headers, "Communicator-Epoch", session->node->epoch);
     cm_headers_set(headers, "Communicator-Newest", newest);
+    if (session->all_sent)
+        cm_headers_set(headers, "Communicator-Pending", 0);
     cm_headers_set(headers, "Communicator-Received", session->peer->received);
     cm_headers_set_history(headers, session->peer);
     return cm_session_count_withheld(session, pool);
@@ -130,6 +132,7 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
     if (claim.proved > session->proved)
         session->proved = claim.proved;
     apr_table_unset(session->transport->headers, "Communicator-Newest");
+    apr_table_unset(session->transport->headers, "Communicator-Pending");
     if (session->peer->epoch)
         return NULL;
     CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),

@@ -39,6 +39,7 @@ typedef struct cm_session_t {
     apr_int64_t proved;         /* its clock proves that it holds messages up to
                                    this one; 0: none */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
+    int all_sent;               /* the push found nothing more to send */
     cm_totals_t totals;
     cm_status_said_t said; /* by the peer, of itself, in this run */
     cm_moved_t moved;      /* may be NULL */
