@@ -5,14 +5,12 @@
  */
 #include "node.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <apr_strings.h>
 
+#include "disk.h"
 #include "sqlite.h"
 
 /* Places in SQLite's header: the file's version, and that for which its size
@@ -34,26 +32,15 @@ static file_t files[SIM_NODES];
 /* Higher than any version that the file comes to by itself. */
 static apr_uint32_t version = 1000000;
 
-static void remove_file(const char *path, apr_pool_t *pool)
-{
-    unlink(path);
-    unlink(apr_pstrcat(pool, path, "-journal", NULL));
-}
-
 static const char *read_image(file_t *file, const char *path)
 {
-    struct stat found;
-    int in = open(path, O_RDONLY);
+    const unsigned char *data = sim_disk_read(&file->size, path);
 
     free(file->image);
-    file->image = NULL;
-    if (in < 0 || fstat(in, &found))
+    file->image = data ? malloc(file->size) : NULL;
+    if (!file->image)
         return "cannot read the database";
-    file->size = (size_t)found.st_size;
-    file->image = malloc(file->size);
-    if (!file->image || read(in, file->image, file->size) != found.st_size)
-        return "cannot read the database";
-    close(in);
+    memcpy(file->image, data, file->size);
     return NULL;
 }
 
@@ -65,19 +52,12 @@ static void put_number(unsigned char *bytes, apr_uint32_t number)
     bytes[3] = (unsigned char)number;
 }
 
-static const char *write_image(file_t *file, const char *path)
+static void write_image(file_t *file, const char *path)
 {
-    int out = open(path, O_WRONLY | O_CREAT, 0600);
-    int failed;
-
     version += 100000;
     put_number(file->image + VERSION, version);
     put_number(file->image + VERSION_VALID, version);
-    failed = out < 0 ||
-             write(out, file->image, file->size) != (ssize_t)file->size ||
-             ftruncate(out, (off_t)file->size);
-    close(out);
-    return failed ? "cannot write the database" : NULL;
+    sim_disk_write(path, file->image, file->size);
 }
 
 static void close_all(file_t *file)
@@ -106,7 +86,7 @@ static const char *begin(file_t *file, sim_node_t *node)
     const char *error;
 
     close_all(file);
-    remove_file(node->params, node->pool);
+    sim_disk_remove(node->params);
     error = sim_node_install(node);
     if (!error)
         error = read_image(file, node->params);
@@ -183,45 +163,30 @@ const char *sim_file_make(sim_node_t *node)
     if (!error && memcmp(&file->schema, node->schema, sizeof(file->schema)))
         error = begin(file, node);
     if (!error)
-        error = write_image(file, node->params);
+        write_image(file, node->params);
     return error ? error : open_all(file, node);
 }
 
 const char *sim_file_save(sim_node_t *node)
 {
-    struct stat found;
-    void *image = NULL;
-    int in;
+    const unsigned char *data = sim_disk_read(&node->saved_size, node->params);
 
-    in = open(node->params, O_RDONLY);
-    if (in < 0 || fstat(in, &found))
+    if (!data)
         return "cannot save the database";
-    node->saved_size = (apr_size_t)found.st_size;
-    image = apr_palloc(node->pool, node->saved_size);
-    node->saved = image;
-    if (read(in, image, node->saved_size) != found.st_size)
-        return "cannot save the database";
-    /* Only now: with it all locks of the process on the file go. */
-    close(in);
+    node->saved = apr_pmemdup(node->pool, data, node->saved_size);
     return NULL;
 }
 
 const char *sim_file_restore(sim_node_t *node)
 {
     file_t *file = &files[node->number];
-    int out, failed;
 
     if (node->open_pool)
         apr_pool_destroy(node->open_pool);
     node->open_pool = NULL;
     close_all(file);
-    remove_file(node->params, node->pool);
-    out = open(node->params, O_WRONLY | O_CREAT, 0600);
-    failed = out < 0 || write(out, node->saved, node->saved_size) !=
-                            (ssize_t)node->saved_size;
-    close(out);
-    if (failed)
-        return "cannot restore the database";
+    sim_disk_remove(node->params);
+    sim_disk_write(node->params, node->saved, node->saved_size);
     return open_all(file, node);
 }
 

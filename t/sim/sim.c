@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <apr_dbd.h>
@@ -140,7 +141,7 @@ static int play_all(options_t *options)
     apr_uint64_t seed;
     const char *failure;
     int count = 0, failed = 0;
-    double seconds;
+    double seconds, used;
 
     for (seed = options->first; seed <= options->last; seed++) {
         if (options->seconds &&
@@ -154,9 +155,12 @@ static int play_all(options_t *options)
             break;
     }
     seconds = (double)(sim_clock_real() - began) / 1e6;
+    used = (double)clock() / CLOCKS_PER_SEC;
     printf("%d histories from seed %" APR_UINT64_T_FMT
-           ", %d failed; %.1f s, %.1f histories per second\n",
-           count, options->first, failed, seconds, count / seconds);
+           ", %d failed; %.1f s, %.1f histories per second, %.1f per second of "
+           "its own CPU\n",
+           count, options->first, failed, seconds, count / seconds,
+           count / used);
     return failed ? 1 : 0;
 }
 
@@ -248,20 +252,12 @@ static const char *make_folder(apr_pool_t *pool)
     return path;
 }
 
-static void remove_folder(const char *path)
+static void remove_folder(const char *path, apr_pool_t *pool)
 {
-    static const char *const names[] = {"empty", "node", "conf"};
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    char file[200];
-    int i, j, k;
+    int i;
 
-    for (i = 0; i < 3; i++)
-        for (j = 0; j < SIM_NODES; j++)
-            for (k = 0; k < 3; k++) {
-                apr_snprintf(file, sizeof(file), "%s/%s%d%s", path, names[i], j,
-                             ends[k]);
-                unlink(file);
-            }
+    for (i = 0; i < SIM_NODES; i++)
+        unlink(sim_node_path("conf", i, pool));
     rmdir(path);
 }
 
@@ -294,6 +290,6 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     failed = play_all(&options);
     sim_node_drop_all();
-    remove_folder(folder);
+    remove_folder(folder, options.pool);
     return failed;
 }

@@ -8,6 +8,7 @@
 #include <apr_dbd.h>
 
 #include "clock.h"
+#include "disk.h"
 #include "gone.h"
 #include "literals.h"
 
@@ -97,6 +98,7 @@ void sim_sqlite_begin(void)
     *(void **)&real.next = symbol(library, "sqlite3_next_stmt");
     *(void **)&real.exec = symbol(library, "sqlite3_exec");
     *(void **)&real.close = symbol(library, "sqlite3_close");
+    sim_disk_begin(library);
 }
 
 static kept_t **place_of(const sqlite3_stmt *statement)
