@@ -1,8 +1,10 @@
 /* The mappings of records that have just been written. */
 #include "apply/internal.h"
 
+#include "node/graves.h"
 #include "outbox/aliases.h"
 #include "outbox/missing.h"
+#include "outbox/overtaken.h"
 
 static apr_array_header_t *local_ids(const cm_chunk_t *chunk, apr_pool_t *pool)
 {
@@ -39,8 +41,58 @@ static cm_error_t *name_new(cm_run_t *run, const cm_chunk_t *chunk,
     return NULL;
 }
 
-/* After TRUNCATE the database assigns the same ids again: remove the id from
- * the mapping of the record that had it before. */
+/* Fail while messages of this run may be about the row that had the id of
+ * MAPPING before: repeated in parts, they find that it is gone. */
+static cm_error_t *check_unnamed(const cm_run_t *run, const cm_chunk_t *chunk,
+                                 const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (record->table == chunk->table && record->entry &&
+            !cm_aliases_compare(record->entry->identity, mapping->identity))
+            return CM_FAIL(pool, CM_BUSY,
+                           "a foreign key deleted a record of model '%s' while "
+                           "messages about it were applied",
+                           chunk->table->model->name);
+    }
+    return NULL;
+}
+
+/* A foreign key has deleted the row of MAPPING in this run. What was captured
+ * of it names an id that another record has now, so its delete is written here.
+ */
+static cm_error_t *bury(cm_run_t *run, const cm_chunk_t *chunk,
+                        cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    const cm_model_t *model = chunk->table->model;
+    apr_int64_t clock;
+
+    CM_TRY(cm_overtaken_is_deleted(&clock, run->node, model, mapping->local_id,
+                                   pool));
+    if (!clock)
+        return NULL;
+    CM_TRY(check_unnamed(run, chunk, mapping, pool));
+    if (clock <= mapping->clocks.clock)
+        clock = mapping->clocks.clock + 1;
+    APR_ARRAY_PUSH(run->burials, cm_burial_t) =
+        (cm_burial_t){.model = model,
+                      .mapping = *mapping,
+                      .clock = clock,
+                      .base = mapping->clocks.clock,
+                      .unsent = 1};
+    APR_ARRAY_PUSH(run->graves, cm_grave_t) =
+        (cm_grave_t){model, mapping->local_id, mapping->identity};
+    mapping->deleted_at = mapping->clocks.clock = clock;
+    mapping->clocks.older = NULL;
+    return NULL;
+}
+
+/* The database may assign the same id again after TRUNCATE, or after a foreign
+ * key has deleted a row: remove it from the mapping of the record that had it
+ * before. */
 static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
                             apr_pool_t *scratch_pool)
 {
@@ -52,14 +104,14 @@ static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
     if (!chunk->records[0]->alone || chunk->kind != CM_EFFECT_CREATE)
         return NULL;
     CM_TRY(cm_mapping_by_local_id(&found, run->node, chunk->table->model->type,
-                                  local_ids(chunk, scratch_pool),
-                                  scratch_pool));
+                                  local_ids(chunk, scratch_pool), run->pool));
     for (index = apr_hash_first(scratch_pool, found); index;
          index = apr_hash_next(index)) {
         cm_mapping_t *mapping = apr_hash_this_val(index);
 
         if (!cm_aliases_compare(mapping->identity, chunk->mappings[0].identity))
             continue;
+        CM_TRY(bury(run, chunk, mapping, scratch_pool));
         mapping->local_id = NULL;
         mapping->changed = 1;
         APR_ARRAY_PUSH(stale, cm_mapping_t *) = mapping;

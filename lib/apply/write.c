@@ -212,6 +212,7 @@ static cm_chunk_t chunk_of(cm_record_t **records, int count, apr_pool_t *pool)
 static cm_error_t *write_isolated(cm_run_t *run, cm_record_t **records,
                                   int count, apr_pool_t *scratch_pool)
 {
+    const int burials = run->burials->nelts, graves = run->graves->nelts;
     cm_store_t *store = run->node->store;
     cm_chunk_t chunk;
     apr_pool_t *pool;
@@ -224,8 +225,11 @@ static cm_error_t *write_isolated(cm_run_t *run, cm_record_t **records,
     err = write_chunk(run, &chunk, pool);
     if (err && cm_write_is_fatal(run, err))
         return err;
-    if (err)
+    if (err) {
         CM_TRY(cm_transaction_rollback_to(store, "chunk", pool));
+        run->burials->nelts = burials;
+        run->graves->nelts = graves;
+    }
     CM_TRY(cm_transaction_release(store, "chunk", pool));
     for (i = 0; !err && i < count; i++)
         cm_written_note(run, records[i], &chunk.mappings[i]);

@@ -22,6 +22,12 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool)
     return receipt;
 }
 
+int cm_attempt_stops(const cm_attempt_t *attempt)
+{
+    return attempt->batch &&
+           attempt->node->settings->on_error == CM_ON_ERROR_STOP;
+}
+
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
 {
     cm_apply_t *apply = cm_apply_create(attempt->node, attempt->peer, pool);
@@ -107,6 +113,7 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
     cm_error_t *err;
 
     attempt->outcome.count = 0;
+    attempt->outcome.stopped = NULL;
     CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = work(attempt, scratch_pool);
     if (!err) {
@@ -131,10 +138,20 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
  */
 static int is_of_messages(const cm_attempt_t *attempt)
 {
-    const int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
-
     return attempt->outcome.count > 0 && !attempt->outcome.lost &&
-           !(stop && attempt->batch);
+           !cm_attempt_stops(attempt);
+}
+
+/* Return whether to try the messages singly after ERR, where the batch is not
+ * halved: what one of them has changed may be in the way of another. */
+static int try_singly(cm_attempt_t *attempt, const cm_error_t *err)
+{
+    if (!cm_attempt_stops(attempt) || attempt->mode.singly ||
+        attempt->outcome.count < 2 || attempt->outcome.lost ||
+        err->code != CM_BUSY)
+        return 0;
+    attempt->mode.singly = 1;
+    return 1;
 }
 
 /* Return whether to try once more after ERR, when TRIES have failed. STRICT
@@ -149,6 +166,8 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
         attempt->mode.isolate_schema = 1;
         return 1;
     }
+    if (try_singly(attempt, err))
+        return 1;
     if (!is_of_messages(attempt))
         return 0;
     if (attempt->mode.strict && !strict)

@@ -13,6 +13,7 @@ typedef struct cm_attempt_mode_t {
     int strict;         /* see cm_apply_t */
     int isolated; /* the messages are applied in parts, to find the bad ones */
     int most;     /* messages of this part; 0: all */
+    int singly;   /* CM_ON_ERROR_STOP: each message is applied alone */
     const cm_error_t *refusal; /* park this part with this error, untried */
 } cm_attempt_mode_t;
 
@@ -51,6 +52,10 @@ typedef cm_error_t *(*cm_attempt_work_t)(cm_attempt_t *attempt,
 
 /* Return an empty receipt. */
 cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
+
+/* Return whether the first message that fails stops the batch
+ * (CM_ON_ERROR_STOP). */
+int cm_attempt_stops(const cm_attempt_t *attempt);
 
 /* Begin to apply messages of ATTEMPT, in POOL. */
 cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool);

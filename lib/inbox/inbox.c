@@ -55,12 +55,14 @@ static int all_done(const cm_apply_t *apply)
 
 /* CommunicatorOnError stop: apply messages one by one, as the gem does, until
  * one fails; those before it stay applied. */
-static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
-                                    cm_peer_t *peer, apr_pool_t *scratch_pool)
+static cm_error_t *apply_one_by_one(int *created, cm_attempt_t *attempt,
+                                    cm_fresh_t *fresh, cm_peer_t *peer,
+                                    apr_pool_t *scratch_pool)
 {
     cm_store_t *store = attempt->node->store;
     int i;
 
+    *created = 0;
     fresh->received = peer->received;
     for (i = 0; i < fresh->messages->nelts; i++) {
         cm_message_t *message = CM_NTH(fresh->messages, i, cm_message_t);
@@ -82,6 +84,7 @@ static cm_error_t *apply_one_by_one(cm_attempt_t *attempt, cm_fresh_t *fresh,
         }
         CM_TRY(cm_transaction_release(store, "message", scratch_pool));
         CM_TRY(cm_attempt_finish(attempt, apply, 0, 0, scratch_pool));
+        *created += apply->created;
         if (message->id > fresh->received)
             fresh->received = message->id;
         if (attempt->gem || message->error)
@@ -98,10 +101,12 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
                                cm_fresh_t *fresh, cm_peer_t *peer,
                                apr_pool_t *scratch_pool)
 {
-    int stop = attempt->node->settings->on_error == CM_ON_ERROR_STOP;
+    const int stop = cm_attempt_stops(attempt);
     cm_store_t *store = attempt->node->store;
     cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
 
+    if (attempt->mode.singly)
+        return apply_one_by_one(created, attempt, fresh, peer, scratch_pool);
     if (stop)
         CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
     CM_TRY(
@@ -110,7 +115,7 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
     *created = apply->created;
     if (stop && !all_done(apply)) {
         CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
-        CM_TRY(apply_one_by_one(attempt, fresh, peer, scratch_pool));
+        CM_TRY(apply_one_by_one(created, attempt, fresh, peer, scratch_pool));
     }
     else {
         CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));

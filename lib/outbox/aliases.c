@@ -94,6 +94,8 @@ static int is_sent(const grave_t *grave, int is_hub)
     const cm_burial_t *burial = grave->burial;
     const cm_identity_t stayed = burial->mapping.identity;
 
+    if (burial->unsent)
+        return 0;
     if (burial->by && is_hub && cm_aliases_compare(*burial->by, stayed))
         return 0;
     return !cm_aliases_compare(grave->identity,

@@ -7,13 +7,15 @@
 
 #include "node/mapping.h"
 
-/* A record with match= that was deleted. */
+/* A record with match= that was deleted; or one whose own delete cannot be sent
+ * as it was captured. */
 typedef struct cm_burial_t {
     const cm_model_t *model;
     cm_mapping_t mapping;    /* of the identity that stayed, as stored */
     apr_int64_t clock, base; /* of the delete */
     const cm_identity_t *by; /* the identity in the peer's delete; NULL: it was
                                 deleted here */
+    int unsent; /* the identity that stayed has no other delete, either */
 } cm_burial_t;
 
 /* Return less than, equal to or more than 0, as A is smaller than B. */

@@ -185,3 +185,31 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
         "cannot delete what was captured while messages were applied");
     return NULL;
 }
+
+cm_error_t *cm_overtaken_is_deleted(apr_int64_t *clock, cm_node_t *node,
+                                    const cm_model_t *model,
+                                    const char *local_id,
+                                    apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(model->name),
+                                    cm_datum_text(local_id)};
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
+    cm_rows_t *rows;
+
+    *clock = 0;
+    CM_TRY_FOR(cm_statement_select(
+                   &rows, node->store,
+                   apr_pstrcat(scratch_pool, "SELECT action, clock FROM ",
+                               dialect->unstamped, " WHERE ",
+                               cm_unstamped_where(node, 0, scratch_pool),
+                               " AND source IS NULL AND action IS NOT NULL"
+                               " AND model = %s AND local_record_id = %s"
+                               " ORDER BY id DESC LIMIT 1",
+                               NULL),
+                   arguments, 2, scratch_pool),
+               scratch_pool, "cannot read what was captured of %s '%s'",
+               model->name, local_id);
+    if (rows->count && !strcmp(cm_cell_text(rows, 0, 0), "delete"))
+        *clock = cm_cell_number(rows, 0, 1);
+    return NULL;
+}

@@ -27,6 +27,13 @@ typedef struct cm_overtaken_t {
 const char *cm_overtaken_key(const char *model, const char *local_id,
                              apr_pool_t *pool);
 
+/* Find out whether the last that was captured of the row LOCAL_ID of MODEL, and
+ * has no number yet, is that it was deleted: *CLOCK, else 0. */
+cm_error_t *cm_overtaken_is_deleted(apr_int64_t *clock, cm_node_t *node,
+                                    const cm_model_t *model,
+                                    const char *local_id,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Delete what was captured in the open transaction, which has stamped what was
  * committed before: all changes of the records GRAVES (cm_grave_t), except of a
  * row that the application has put back under the same id; and updates of

@@ -226,20 +226,6 @@ static void draw_links(sim_schema_t *schema)
     }
 }
 
-/* Give rows of TABLE ids that are never used again if cascades delete them: a
- * known limit (docs/convergence.md). */
-static void keep_ids(const sim_schema_t *schema, sim_table_t *table)
-{
-    int i, node;
-
-    for (i = 0; i < table->count; i++)
-        for (node = 0; node < schema->nodes; node++)
-            if (table->columns[i].kind == SIM_REFERENCE &&
-                table->columns[i].rule[node] == SIM_RULE_CASCADE &&
-                table->key == SIM_KEY_REUSED)
-                table->key = SIM_KEY_SERIAL;
-}
-
 /* Give some tables a key of two columns. No reference can name one. */
 static void draw_pairs(sim_schema_t *schema)
 {
@@ -276,8 +262,6 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
         !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
     for (i = 0; i < schema->count; i++)
         draw_table(&draw, i);
-    for (i = 0; i < schema->count; i++)
-        keep_ids(schema, &schema->tables[i]);
     draw.random = sim_random_begin(seed, "options");
     if (sim_random_chance(&draw.random, 50))
         for (i = 0; i < schema->count; i++)

@@ -37,15 +37,24 @@ static int take_beside(cm_node_t *node, const char *sql, const char *then,
     return applied;
 }
 
-static cm_node_t *begin(cm_store_t *store, apr_pool_t *pool)
+static cm_node_t *begin_with(cm_store_t *store, cm_on_error_e on_error,
+                             apr_pool_t *pool)
 {
-    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
 
+    settings->on_error = on_error;
+    node = inbox_node(store, settings, pool);
     (void)inbox_take(
         node, 0,
         "[" MESSAGE(1, "post", 7, "create", 1000, TEXT("title", "a"), ) "]",
         pool);
     return node;
+}
+
+static cm_node_t *begin(cm_store_t *store, apr_pool_t *pool)
+{
+    return begin_with(store, CM_ON_ERROR_PARK, pool);
 }
 
 static void test_change(cm_store_t *store, apr_pool_t *pool)
@@ -113,6 +122,26 @@ static void test_key(cm_store_t *store, apr_pool_t *pool)
            "1", "  and that is sent");
 }
 
+/* The same where the batch is not halved to find out which message it was. */
+static void test_key_stop(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin_with(store, CM_ON_ERROR_STOP, pool);
+    is_int(take_beside(
+               node, "INSERT INTO tags (name) VALUES ('k')", "DELETE FROM tags",
+               "[{\"id\":2,\"origin\":\"*\",\"original_id\":\"k\","
+               "\"action\":\"create\",\"clock\":2000,\"body\":"
+               "\"{\\\"tag\\\":{\\\"name\\\":\\\"k\\\"}}\"}," MESSAGE(
+                   3, "post", 8, "create", 1000, TEXT("title", "b"), ) "]",
+               pool),
+           2, "%s: the same with CommunicatorOnError stop", database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "2",
+           "  does not stop the batch");
+}
+
 /* The same with a key that the database would give to the message's record. */
 static void test_given_key(cm_store_t *store, apr_pool_t *pool)
 {
@@ -144,6 +173,7 @@ int main(void)
     database_each("a change", test_change);
     database_each("a delete", test_delete);
     database_each("a key", test_key);
+    database_each("a key, CommunicatorOnError stop", test_key_stop);
     database_each("a given key", test_given_key);
     apr_terminate();
     return done_testing();

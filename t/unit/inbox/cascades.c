@@ -1,0 +1,126 @@
+/* The inbox: a message deletes a parent, the foreign key deletes a child that
+ * is known here only, and the same batch brings a record that gets the child's
+ * key. The child's delete must be sent as that of the child. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "node/node.h"
+#include "outbox/stamp.h"
+
+#define AUTHOR(id, original, name)                                             \
+    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
+#define POST(id, original, title, author)                                      \
+    MESSAGE(id, "post", original, "create", 1000,                              \
+            TEXT("title", title) ",\\\"author_id\\\":99",                      \
+            REF("author_id", "author", author))
+
+/* A blog of one author, there, and one post, here, which dies with it. */
+static cm_node_t *begin(cm_store_t *store, const char *key,
+                        cm_on_error_e on_error, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    apr_int64_t stamped;
+    cm_node_t *node;
+
+    settings->on_error = on_error;
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store,
+                 apr_psprintf(pool,
+                              "CREATE TABLE posts (id %s PRIMARY KEY,"
+                              " author_id integer NOT NULL,"
+                              " title varchar(40) NOT NULL UNIQUE,"
+                              " FOREIGN KEY (author_id) REFERENCES authors (id)"
+                              " ON DELETE CASCADE)",
+                              key));
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    database_run(store, "INSERT INTO posts (id, author_id, title)"
+                        " SELECT 1, id, 'x' FROM authors");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    return node;
+}
+
+/* The title is free for the new post only after the old one is gone. */
+static void replace(cm_node_t *node, const char *what, apr_pool_t *pool)
+{
+    apr_int64_t stamped;
+
+    is_int(
+        inbox_take(
+            node, 1,
+            "[" MESSAGE(2, "author", 3, "delete", 2000, ,
+                        BASE(1000)) "," AUTHOR(3, 4, "two") "," POST(4, 1, "x",
+                                                                     4) "]",
+            pool),
+        3, "%s: a new record gets the key of one that went with its parent%s",
+        database_of(node->store), what);
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_str(inbox_value(node,
+                       "SELECT m.origin FROM communicator_mappings m"
+                       " JOIN posts p ON m.local_record_type = 'Post'"
+                       " WHERE m.deleted_at = 0 AND m.local_record_id = '1'"
+                       " AND p.id = '1' AND p.title = 'x'",
+                       pool),
+           "there", "  it is alive, and that of the peer");
+}
+
+/* Return the action and the identity of the last message of a post. */
+static const char *last_sent(cm_node_t *node, apr_pool_t *pool)
+{
+    const apr_array_header_t *all =
+        inbox_outgoing(node, "there", pool)->messages;
+    const cm_message_t *message;
+    int i;
+
+    for (i = all->nelts - 1; i >= 0; i--) {
+        message = APR_ARRAY_IDX(all, i, cm_message_t *);
+        if (!strcmp(message->model, "post"))
+            return apr_psprintf(
+                pool, "%s %s %s", cm_message_action_name(message->action),
+                message->identity.origin, message->identity.original_id);
+    }
+    return NULL;
+}
+
+static void try_both(cm_store_t *store, const char *key, cm_on_error_e on_error,
+                     const char *what, apr_pool_t *pool)
+{
+    cm_node_t *node = begin(store, key, on_error, pool);
+
+    replace(node, what, pool);
+    /* InnoDB does not say what its foreign keys delete */
+    if (!cm_dialect_of_store(store)->cascades_hidden)
+        is_str(last_sent(node, pool), "delete here 1",
+               "  the delete of the old one is sent");
+}
+
+static void test_key(cm_store_t *store, apr_pool_t *pool)
+{
+    try_both(store, "varchar(40) NOT NULL", CM_ON_ERROR_PARK, "", pool);
+}
+
+static void test_stop(cm_store_t *store, apr_pool_t *pool)
+{
+    try_both(store, "varchar(40) NOT NULL", CM_ON_ERROR_STOP,
+             " (CommunicatorOnError stop)", pool);
+}
+
+/* SQLite gives the highest key again, unless it is AUTOINCREMENT. */
+static void test_given(cm_store_t *store, apr_pool_t *pool)
+{
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        try_both(store, "integer", CM_ON_ERROR_PARK, " (given again)", pool);
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("a key", test_key);
+    database_each("a key, CommunicatorOnError stop", test_stop);
+    database_each("a given key", test_given);
+    apr_terminate();
+    return done_testing();
+}
