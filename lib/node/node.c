@@ -73,11 +73,29 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     opened->pool = pool;
     apr_pool_create(&opened->tables.pool, pool);
     apr_pool_tag(opened->tables.pool, "cm_node_tables");
+    apr_pool_create(&opened->tables.records_pool, pool);
+    apr_pool_tag(opened->tables.records_pool, "cm_node_records");
     apr_pool_create(&opened->outbox.pool, pool);
     apr_pool_tag(opened->outbox.pool, "cm_node_row");
     opened->tables.by_model = apr_hash_make(opened->tables.pool);
     *node = opened;
     return NULL;
+}
+
+/* Return the version of the schema; 0: it is not known. */
+static apr_int64_t schema_version(const cm_node_t *node)
+{
+    const char *sql = cm_dialect_of_store(node->store)->schema_version;
+    apr_int64_t version = 0;
+    apr_pool_t *scratch_pool;
+
+    if (!sql)
+        return 0;
+    apr_pool_create(&scratch_pool, node->pool);
+    if (cm_statement_number(&version, node->store, sql, NULL, 0, scratch_pool))
+        version = 0;
+    apr_pool_destroy(scratch_pool);
+    return version;
 }
 
 cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
@@ -89,8 +107,10 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
     cm_error_t *err;
 
     if (!read) {
-        if (!apr_hash_count(node->tables.by_model))
+        if (!apr_hash_count(node->tables.by_model)) {
             node->tables.read_at = cm_clock_now();
+            node->tables.version = schema_version(node);
+        }
         apr_pool_create(&scratch_pool, node->pool);
         err = cm_table_read(&read, node->store, model, node->tables.pool,
                             scratch_pool);
@@ -112,7 +132,7 @@ cm_error_t *cm_node_records(const cm_records_t **records, cm_node_t *node,
     cm_error_t *err;
 
     if (!node->tables.records) {
-        err = cm_records_read(&read, node->store, node->tables.pool);
+        err = cm_records_read(&read, node->store, node->tables.records_pool);
         if (err)
             return cm_error_copy(err, scratch_pool);
         node->tables.records = read;
@@ -131,10 +151,21 @@ void cm_node_forget_records(cm_node_t *node)
     node->tables.records = NULL;
 }
 
+/* Return whether the tables are as they were when they were read. */
+static int is_current(const cm_node_t *node)
+{
+    return node->tables.version && node->tables.version == schema_version(node);
+}
+
 void cm_node_forget(cm_node_t *node)
 {
-    apr_pool_clear(node->tables.pool);
     cm_node_forget_records(node);
+    apr_pool_clear(node->tables.records_pool);
+    if (is_current(node)) {
+        node->tables.read_at = cm_clock_now();
+        return;
+    }
+    apr_pool_clear(node->tables.pool);
     node->tables.by_model = apr_hash_make(node->tables.pool);
     cm_store_forget(node->store);
 }

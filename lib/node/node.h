@@ -21,7 +21,8 @@ typedef struct cm_node_tables_t {
     apr_hash_t *by_model; /* name -> cm_table_t *, read on first use */
     apr_hash_t *records;  /* type -> cm_records_t *; NULL: not read yet */
     apr_int64_t read_at;  /* when the first of them was read */
-    apr_pool_t *pool;
+    apr_int64_t version;  /* of the schema then; 0: unknown */
+    apr_pool_t *pool, *records_pool;
 } cm_node_tables_t;
 
 typedef struct cm_node_t {
@@ -57,7 +58,8 @@ cm_error_t *cm_node_records(const cm_records_t **records, cm_node_t *node,
  * cm_node_forget(). */
 void cm_node_forget_records(cm_node_t *node);
 
-/* Forget the tables (and prepared statements): the schema changed. */
+/* Forget the tables (and prepared statements): the schema changed, perhaps.
+ * Where the database says that it has not, tables are kept. */
 void cm_node_forget(cm_node_t *node);
 
 /* The same if they were read some seconds ago: for a connection that lives

@@ -37,6 +37,8 @@ struct cm_dialect_t {
                                  cluster have committed; NULL: there is no such
                                  cluster */
     const char *sync_reads_end; /* ends that */
+    const char *schema_version; /* a number that changes whenever the schema
+                                   does; NULL: there is none */
 
     /* SQL that finds messages without a number: */
     const char *unstamped;      /* the outbox, to search for seq IS NULL */

@@ -223,6 +223,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .wire_digits = "hex(wire)",
     .without_life =
         "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",
+    .schema_version = "PRAGMA schema_version",
     .unstamped = "outbound_messages",
     .in_order = " ORDER BY id",
     .compares_rows = 1,

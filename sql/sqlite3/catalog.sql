@@ -7,6 +7,22 @@ WITH given (name) AS (
     FROM (SELECT %s AS schema, %s AS name) AS g
         JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
     WHERE coalesce(g.schema, 'main') = 'main' AND m.type IN ('table', 'view')
+),
+c AS MATERIALIZED (
+    SELECT m.name AS table_name,
+        CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
+            ELSE m.type END AS kind,
+        x.*,
+        x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+            WHERE pk = 2) AS is_sole_key,
+        x.pk = 1 AND upper(x.type) = 'INTEGER'
+            AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+                WHERE pk = 2)
+            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name)
+                WHERE origin = 'pk') AS is_rowid
+    FROM given JOIN sqlite_master AS m
+            ON m.name = given.name AND m.type IN ('table', 'view')
+        JOIN pragma_table_xinfo(m.name) AS x
 )
 SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
     CASE WHEN c."notnull" OR is_rowid THEN 0 ELSE 1 END,
@@ -27,22 +43,7 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
         WHERE g.type = 'trigger' AND g.tbl_name = c.table_name COLLATE NOCASE
             AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\'),
     NULL
-FROM (
-    SELECT m.name AS table_name,
-        CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
-            ELSE m.type END AS kind,
-        x.*,
-        x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
-            WHERE pk = 2) AS is_sole_key,
-        x.pk = 1 AND upper(x.type) = 'INTEGER'
-            AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
-                WHERE pk = 2)
-            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name)
-                WHERE origin = 'pk') AS is_rowid
-    FROM given JOIN sqlite_master AS m
-            ON m.name = given.name AND m.type IN ('table', 'view')
-        JOIN pragma_table_xinfo(m.name) AS x
-) AS c
+FROM c
 ORDER BY c.cid;
 
 -- unique: the columns of each unique index of the table NAME in SCHEMA (or

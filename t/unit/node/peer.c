@@ -124,6 +124,11 @@ static void tables(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_node_table(&table, node, model));
     database_must(cm_node_table(&again, node, model));
     ok(table == again, "%s: a table is read once", name);
+    cm_node_forget(node);
+    database_must(cm_node_table(&again, node, model));
+    if (cm_dialect_of_store(store)->schema_version)
+        ok(table == again, "%s: and kept while the schema is the same", name);
+    table = again;
     database_run(store, apr_pstrcat(pool, "ALTER TABLE ", table->quoted,
                                     " ADD COLUMN rank int", NULL));
     cm_node_forget(node);
