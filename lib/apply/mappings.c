@@ -145,15 +145,37 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
     return cm_mapping_save(run->node, ended, scratch_pool);
 }
 
+/* Return whether RUN has deleted the record of MODEL with LOCAL_ID. */
+static int is_buried(const cm_run_t *run, const cm_model_t *model,
+                     const char *local_id)
+{
+    int i;
+
+    for (i = 0; i < run->graves->nelts; i++) {
+        const cm_grave_t *grave = &APR_ARRAY_IDX(run->graves, i, cm_grave_t);
+
+        if (grave->model == model && !strcmp(grave->local_id, local_id))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return the id of a row that another record has now: the next life of a
- * shared key, or the one that a person keeps against a delete; or NULL. */
-static const char *id_of_other(const cm_record_t *record,
+ * shared key, the one that a person keeps against a delete, or one whose key
+ * was taken until this run deleted its row (so it was written alone); or NULL.
+ */
+static const char *id_of_other(const cm_run_t *run, const cm_record_t *record,
                                const cm_mapping_t *mapping)
 {
+    const cm_model_t *model = record->table->model;
+
     if (record->effect->revived)
         return record->here->local_id;
-    return record->table->model->shared_keys && record->effect->save &&
-                   !mapping->stored && mapping->local_id &&
+    if (record->alone && !mapping->stored && mapping->local_id &&
+        is_buried(run, model, mapping->local_id))
+        return mapping->local_id;
+    return model->shared_keys && record->effect->save && !mapping->stored &&
+                   mapping->local_id &&
                    cm_identity_life(mapping->identity.original_id) > 1
                ? mapping->local_id
                : NULL;
@@ -170,7 +192,8 @@ static cm_error_t *note_reused(cm_run_t *run, const cm_chunk_t *chunk,
     int i;
 
     for (i = 0; i < chunk->count; i++) {
-        const char *id = id_of_other(chunk->records[i], &chunk->mappings[i]);
+        const char *id =
+            id_of_other(run, chunk->records[i], &chunk->mappings[i]);
 
         if (id)
             APR_ARRAY_PUSH(reused, const char *) = id;
