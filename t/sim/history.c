@@ -17,8 +17,9 @@ typedef struct draw_t {
     struct {
         const char *unique; /* its unique value, as far as is known */
     } known[SIM_TABLES][TAGS];
-    const char *again; /* the key of the next row; NULL: any */
-    int level;         /* how odd the history is: 0 to 3 */
+    const char *again;   /* the key of the next row; NULL: any */
+    const char *pair[2]; /* the same, if it is references: their tags */
+    int level;           /* how odd the history is: 0 to 3 */
     int restores;
     int saved; /* the node whose database is to be restored, -1: none */
 } draw_t;
@@ -123,6 +124,11 @@ static const char *unique_value(draw_t *draw, int node)
     return apr_psprintf(draw->pool, "'u%d-%d'", node, below(draw, 6));
 }
 
+static const char *parent_tag(draw_t *draw, const sim_column_t *column)
+{
+    return tag_name(draw, column->parent, some_tag(draw, column->parent));
+}
+
 static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
                       int number, int tag)
 {
@@ -140,8 +146,9 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
         if (column->rule[step->node] == SIM_RULE_NONE && chance(draw, 15))
             made->text = some_key(draw, &draw->schema->tables[column->parent]);
         made->parent = column->parent;
-        made->tag =
-            tag_name(draw, column->parent, some_tag(draw, column->parent));
+        made->tag = number < table->joined && draw->pair[number]
+                        ? draw->pair[number]
+                        : parent_tag(draw, column);
         return;
     }
     made = cell(cells, number, NULL);
@@ -188,13 +195,15 @@ static void draw_insert(draw_t *draw, int node, int session, int number)
     step->session = session;
     step->table = number;
     step->rows = chance(draw, 20) ? 1 + below(draw, SIM_ROWS) : 1;
+    if (draw->pair[0] || (table->joined && step->kind == SIM_REPLACE))
+        step->rows = 1;
     for (row = 0; row < step->rows; row++) {
         apr_array_header_t *cells =
             apr_array_make(draw->pool, 8, sizeof(sim_cell_t));
         int tag = draw->tags[number]++;
 
         step->cells[row] = cells;
-        if (with_key)
+        if (with_key && !table->joined)
             cell(cells, SIM_CELL_KEY,
                  draw->again && !row ? draw->again : some_key(draw, table));
         cell(cells, SIM_CELL_TAG,
@@ -202,10 +211,22 @@ static void draw_insert(draw_t *draw, int node, int session, int number)
         for (i = 0; i < table->count; i++) {
             add_value(draw, step, cells, i, tag);
             if (with_key && table->columns[i].parent == number &&
-                chance(draw, 30))
+                !table->joined && chance(draw, 30))
                 refer_to_itself(cells);
         }
     }
+}
+
+/* The key column NUMBER of TABLE leads to the row with TAG. */
+static const char *leads_to(draw_t *draw, const sim_table_t *table, int number,
+                            const char *tag)
+{
+    const sim_column_t *column = &table->columns[number];
+    const sim_table_t *parent = &draw->schema->tables[column->parent];
+
+    return apr_psprintf(draw->pool, "%s = (SELECT %s FROM %s WHERE tag = '%s')",
+                        column->name, sim_schema_key(parent), parent->name,
+                        tag);
 }
 
 static void draw_where(draw_t *draw, sim_step_t *step, int tag)
@@ -217,6 +238,9 @@ static void draw_where(draw_t *draw, sim_step_t *step, int tag)
     if (choice < 65)
         step->where = apr_psprintf(draw->pool, "tag = '%s'",
                                    tag_name(draw, step->table, tag));
+    else if (choice < 97 && table->joined)
+        step->where = leads_to(draw, table, below(draw, table->joined),
+                               parent_tag(draw, &table->columns[0]));
     else if (choice < 85 || !serial)
         step->where =
             apr_psprintf(draw->pool, "id = %s", some_key(draw, table));
@@ -237,15 +261,36 @@ static void draw_update(draw_t *draw, int node, int session, int number)
     step->cells[0] = apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
     draw_where(draw, step, tag);
     /* The tag shows which row a trigger has put back, so there must be one. */
-    if (draw->level > 1 && !table->keeps && !table->returns && chance(draw, 10))
+    if (draw->level > 1 && !table->keeps && !table->returns && !table->joined &&
+        chance(draw, 10))
         cell(step->cells[0], SIM_CELL_KEY,
              !sim_schema_is_shared(table) && chance(draw, 50)
                  ? apr_psprintf(draw->pool, "id + %d", 1 + below(draw, 3))
                  : some_key(draw, table));
-    for (i = 0; i < table->count; i++)
-        if (i != table->match &&
-            (chance(draw, 45) || (i == 0 && !step->cells[0]->nelts)))
+    if (table->joined && draw->level > 1 && chance(draw, 10))
+        add_value(draw, step, step->cells[0], below(draw, table->joined), tag);
+    for (i = table->joined; i < table->count; i++)
+        if (i != table->match && (chance(draw, 45) || (i == table->joined &&
+                                                       !step->cells[0]->nelts)))
             add_value(draw, step, step->cells[0], i, tag);
+}
+
+/* Delete a row and insert another one that refers to the same: that is how
+ * libraries save a list of such rows. */
+static void draw_pair_again(draw_t *draw, sim_step_t *step, int session)
+{
+    const sim_table_t *table = &draw->schema->tables[step->table];
+    int node = step->node, number = step->table, i;
+    const char *where = "";
+
+    for (i = 0; i < table->joined; i++) {
+        draw->pair[i] = parent_tag(draw, &table->columns[i]);
+        where = apr_pstrcat(draw->pool, where, i ? " AND " : "",
+                            leads_to(draw, table, i, draw->pair[i]), NULL);
+    }
+    step->where = where;
+    draw_insert(draw, node, session, number);
+    memset(draw->pair, 0, sizeof(draw->pair));
 }
 
 static void draw_delete(draw_t *draw, int node, int session, int number)
@@ -256,7 +301,11 @@ static void draw_delete(draw_t *draw, int node, int session, int number)
     step->session = session;
     step->table = number;
     draw_where(draw, step, some_tag(draw, number));
-    if (!sim_schema_is_shared(table) || !chance(draw, 40))
+    if (!chance(draw, 40))
+        return;
+    if (table->joined)
+        draw_pair_again(draw, step, session);
+    if (!sim_schema_is_shared(table))
         return;
     /* The key begins another life. */
     draw->again = some_key(draw, table);

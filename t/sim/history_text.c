@@ -29,7 +29,7 @@ static int is_there(const sim_schema_t *schema, const sim_step_t *step,
 static const char *value(const sim_schema_t *schema, const sim_step_t *step,
                          const sim_cell_t *cell, apr_pool_t *pool)
 {
-    const char *name;
+    const char *name, *key;
 
     if (cell->text) {
         int is_default = cell->column == SIM_CELL_KEY &&
@@ -42,13 +42,14 @@ static const char *value(const sim_schema_t *schema, const sim_step_t *step,
     name = schema->tables[cell->parent].name;
     if (schema->tables[cell->parent].gone)
         return "NULL";
-    return apr_psprintf(
-        pool, "(SELECT %s FROM %s WHERE tag = '%s')",
-        schema->databases[step->node] == SIM_MYSQL ? "max(id)" : "id",
-        schema->databases[step->node] == SIM_MYSQL
-            ? apr_psprintf(pool, "(SELECT id, tag FROM %s) AS %s", name, name)
-            : name,
-        cell->tag);
+    key = sim_schema_key(&schema->tables[cell->parent]);
+    if (schema->databases[step->node] == SIM_MYSQL)
+        return apr_psprintf(pool,
+                            "(SELECT max(%s) FROM (SELECT %s, tag FROM %s)"
+                            " AS %s WHERE tag = '%s')",
+                            key, key, name, name, cell->tag);
+    return apr_psprintf(pool, "(SELECT %s FROM %s WHERE tag = '%s')", key, name,
+                        cell->tag);
 }
 
 static const char *row(const sim_schema_t *schema, const sim_step_t *step,
@@ -74,19 +75,25 @@ static const char *on_conflict(const sim_schema_t *schema,
                                const sim_step_t *step, apr_pool_t *pool)
 {
     const sim_table_t *table = &schema->tables[step->table];
-    const char *sql = " ON CONFLICT (id) DO UPDATE SET ";
+    const char *key = sim_schema_key(table);
+    const char *sql;
     int i, count = 0;
+
+    if (table->joined == 2)
+        key = apr_pstrcat(pool, key, ", ", table->columns[1].name, NULL);
+    sql = apr_psprintf(pool, " ON CONFLICT (%s) DO UPDATE SET ", key);
 
     for (i = 0; i < step->cells[0]->nelts; i++) {
         const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
         const char *name = column_name(table, cell->column);
 
-        if (is_there(schema, step, cell) && cell->column >= 0 &&
+        if (is_there(schema, step, cell) && cell->column >= table->joined &&
             cell->column != table->match)
             sql = apr_pstrcat(pool, sql, count++ ? ", " : "", name,
                               " = excluded.", name, NULL);
     }
-    return count ? sql : " ON CONFLICT (id) DO NOTHING";
+    return count ? sql
+                 : apr_psprintf(pool, " ON CONFLICT (%s) DO NOTHING", key);
 }
 
 static const char *insert(const sim_schema_t *schema, const sim_step_t *step,

@@ -81,6 +81,21 @@ static int has_event(const judge_t *judge, sim_event_e kind, int table,
     return 0;
 }
 
+static int waits(const judge_t *judge, int table, const char *name);
+
+/* Whether a row waits that a row of TABLE is called by. */
+static int parent_waits(const judge_t *judge, const sim_table_t *table,
+                        const char *name)
+{
+    const char *end = strchr(name, ',');
+
+    if (table->joined < 2 || !end)
+        return table->joined && waits(judge, table->columns[0].parent, name);
+    return waits(judge, table->columns[1].parent, end + 1) ||
+           waits(judge, table->columns[0].parent,
+                 apr_pstrmemdup(judge->pool, name, (apr_size_t)(end - name)));
+}
+
 /* Whether nodes may differ about the record NAME: something of it is parked. Or
  * its key was changed, which is a delete and a new record: a known limit, which
  * ends when a key is a column like any other. Or it was deleted where deletes
@@ -89,6 +104,8 @@ static int waits(const judge_t *judge, int table, const char *name)
 {
     if (judge->world->schema->tables[table].keeps && name &&
         has_event(judge, SIM_EVENT_DELETE, table, name))
+        return 1;
+    if (name && parent_waits(judge, &judge->world->schema->tables[table], name))
         return 1;
     return sim_parked_has(judge->waiting, table, name) ||
            (name && has_event(judge, SIM_EVENT_KEY, table, name));
@@ -427,23 +444,47 @@ static int has_key_changes(const judge_t *judge, int table)
     return 0;
 }
 
+static int any_waits(const judge_t *judge, int table)
+{
+    int i;
+
+    for (i = 0; i < judge->waiting->nelts; i++)
+        if (APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table == table)
+            return 1;
+    return 0;
+}
+
+/* Whether rows of TABLE may be called otherwise at another node, or not be
+ * there: one waits, or one that its key refers to. */
+static int names_wait(const judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i;
+
+    if (has_key_changes(judge, number) || any_waits(judge, number))
+        return 1;
+    for (i = 0; i < table->joined; i++)
+        if (names_wait(judge, table->columns[i].parent))
+            return 1;
+    return 0;
+}
+
 /* Whether a record of TABLE, or one that its records refer to, waits. */
 static int table_waits(const judge_t *judge, int number)
 {
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i, j;
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[number];
+    int i;
 
-    if (has_key_changes(judge, number) || table->keeps)
+    if (names_wait(judge, number) || table->keeps)
         return 1;
-    for (i = 0; i < judge->waiting->nelts; i++) {
-        int waiting = APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table;
+    for (i = 0; i < table->count; i++) {
+        int parent = table->columns[i].parent;
 
-        if (waiting == number)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            (any_waits(judge, parent) ||
+             (schema->tables[parent].joined && names_wait(judge, parent))))
             return 1;
-        for (j = 0; j < table->count; j++)
-            if (table->columns[j].kind == SIM_REFERENCE &&
-                table->columns[j].parent == waiting)
-                return 1;
     }
     return 0;
 }

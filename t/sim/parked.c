@@ -85,15 +85,18 @@ int sim_parked_has(const apr_array_header_t *waiting, int table,
     return 0;
 }
 
-/* The "id" of a row of TABLE whose key is KEY. */
-static const char *id_of(const parked_t *parked, int table, const char *key)
+/* The key of a row of TABLE as sim_row_t has it; KEY is as a mapping has it. */
+static const char *id_of(const parked_t *parked, int number, const char *key)
 {
+    const sim_table_t *table = &parked->world->schema->tables[number];
     const char *parts[2];
 
-    return key && parked->world->schema->tables[table].paired &&
-                   cm_tuple_read(parts, 2, key, parked->pool)
+    if (!key || (!table->paired && table->joined < 2) ||
+        !cm_tuple_read(parts, 2, key, parked->pool))
+        return key;
+    return table->paired
                ? parts[1]
-               : key;
+               : apr_pstrcat(parked->pool, parts[0], ",", parts[1], NULL);
 }
 
 /* The row of the record (ORIGIN, ID) of TABLE here, or NULL. It may have the
@@ -200,24 +203,35 @@ static int is_about(const parked_t *parked, int table, const char *origin,
            !strcmp(id, parked->original_id);
 }
 
+/* Return whether it says what COLUMN refers to. */
+static int refers_to(const char **origin, const char **id,
+                     const parked_t *parked, const sim_column_t *column)
+{
+    const char *at =
+        parked->refs && column->kind == SIM_REFERENCE
+            ? strstr(parked->refs,
+                     apr_pstrcat(parked->pool, "\"", column->name, "\":", NULL))
+            : NULL;
+
+    if (!at)
+        return 0;
+    *origin = find(at, "origin", parked->pool);
+    *id = find(at, "original_id", parked->pool);
+    return 1;
+}
+
 /* A record that it refers to is not here: another one than its own. */
 static int is_waiting_for_parent(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
     int column;
 
-    for (column = 0; parked->refs && column < table->count; column++) {
+    for (column = 0; column < table->count; column++) {
         const int parent = table->columns[column].parent;
         const char *origin, *id;
-        const char *at =
-            strstr(parked->refs,
-                   apr_pstrcat(parked->pool, "\"", table->columns[column].name,
-                               "\":", NULL));
 
-        if (!at || table->columns[column].kind != SIM_REFERENCE)
+        if (!refers_to(&origin, &id, parked, &table->columns[column]))
             continue;
-        origin = find(at, "origin", parked->pool);
-        id = find(at, "original_id", parked->pool);
         if (!is_about(parked, parent, origin, id) &&
             !row_of(parked, parent, origin, id) &&
             (table->keeps || !is_deleted(parked, parent, origin, id)))
@@ -280,6 +294,25 @@ static int has_cause(const parked_t *parked)
            (is_taken(parked) || is_waiting_for_parent(parked));
 }
 
+/* The same, if its key refers to others. */
+static const char *joined_name(const parked_t *parked, const sim_table_t *table)
+{
+    const char *name = NULL, *origin, *id;
+    int i;
+
+    for (i = 0; i < table->joined; i++) {
+        const sim_column_t *column = &table->columns[i];
+        const sim_row_t *parent =
+            refers_to(&origin, &id, parked, column)
+                ? row_of(parked, column->parent, origin, id)
+                : NULL;
+        const char *part = parent ? parent->name : "?";
+
+        name = name ? apr_pstrcat(parked->pool, name, ",", part, NULL) : part;
+    }
+    return name;
+}
+
 /* The name of the record that PARKED is about. */
 static const char *name_of(const parked_t *parked)
 {
@@ -287,6 +320,8 @@ static const char *name_of(const parked_t *parked)
 
     if (parked->row)
         return parked->row->name;
+    if (table->joined)
+        return joined_name(parked, table);
     if (sim_schema_is_shared(table))
         return id_of(parked, parked->table,
                      apr_pstrndup(parked->pool, parked->original_id,

@@ -6,36 +6,103 @@
 
 #include <apr_strings.h>
 
-static const char *query(const sim_node_t *node, const sim_table_t *table,
-                         apr_pool_t *pool)
+/* A query that asks for the rows of a table. */
+typedef struct query_t {
+    const sim_schema_t *schema;
+    sim_database_e database;
+    const char *joins;
+    int count; /* of them */
+    apr_pool_t *pool;
+} query_t;
+
+/* Return the alias of the rows of PARENT that COLUMN of ALIAS leads to. */
+static const char *join(query_t *query, const sim_table_t *parent,
+                        const char *alias, const char *column)
 {
-    const sim_schema_t *schema = node->schema;
-    const char *sql =
-        apr_psprintf(pool, "SELECT t.%s, t.id, t.tag", sim_schema_name(table));
-    const char *joins = "";
+    const char *name = apr_psprintf(query->pool, "p%d", query->count++);
+
+    query->joins =
+        apr_pstrcat(query->pool, query->joins, " LEFT JOIN ", parent->name,
+                    " AS ", name, " ON ", name, ".", sim_schema_key(parent),
+                    " = ", alias, ".", column, NULL);
+    return name;
+}
+
+static const char *name_of(query_t *query, const sim_table_t *table,
+                           const char *alias);
+
+/* What COLUMN of ALIAS leads to, by its name. */
+static const char *parent_name(query_t *query, const sim_column_t *column,
+                               const char *alias)
+{
+    const sim_table_t *parent = &query->schema->tables[column->parent];
+
+    return parent->gone
+               ? apr_pstrcat(query->pool, alias, ".", column->name, NULL)
+               : name_of(query, parent,
+                         join(query, parent, alias, column->name));
+}
+
+/* ONE and OTHER as one text. */
+static const char *pair(const query_t *query, const char *one,
+                        const char *other)
+{
+    return apr_psprintf(query->pool,
+                        query->database == SIM_MYSQL
+                            ? "concat(coalesce(%s, '?'), ',',"
+                              " coalesce(%s, '?'))"
+                            : "coalesce(CAST(%s AS varchar(40)), '?') || ','"
+                              " || coalesce(CAST(%s AS varchar(40)), '?')",
+                        one, other);
+}
+
+/* What a row ALIAS of TABLE is called. */
+static const char *name_of(query_t *query, const sim_table_t *table,
+                           const char *alias)
+{
+    const char *name;
+
+    if (!table->joined)
+        return apr_pstrcat(query->pool, alias, ".", sim_schema_name(table),
+                           NULL);
+    name = parent_name(query, &table->columns[0], alias);
+    return table->joined == 1
+               ? name
+               : pair(query, name,
+                      parent_name(query, &table->columns[1], alias));
+}
+
+static const char *key_of(const query_t *query, const sim_table_t *table)
+{
+    const char *key =
+        apr_pstrcat(query->pool, "t.", sim_schema_key(table), NULL);
+
+    return table->joined < 2 ? key
+                             : pair(query, key,
+                                    apr_pstrcat(query->pool, "t.",
+                                                table->columns[1].name, NULL));
+}
+
+static const char *write_query(const sim_node_t *node, const sim_table_t *table,
+                               apr_pool_t *pool)
+{
+    query_t query = {node->schema, node->database, "", 0, pool};
+    const char *sql = apr_pstrcat(pool, "SELECT ", name_of(&query, table, "t"),
+                                  ", ", key_of(&query, table), ", t.tag", NULL);
     int i;
 
     for (i = 0; i < table->count; i++) {
         const sim_column_t *column = &table->columns[i];
-        const sim_table_t *parent;
 
-        if (!sim_schema_has(table, column, node->number)) {
-            sql = apr_pstrcat(pool, sql, ", NULL", NULL);
-        }
-        else if (column->kind != SIM_REFERENCE ||
-                 schema->tables[column->parent].gone) {
-            sql = apr_pstrcat(pool, sql, ", t.", column->name, NULL);
-        }
-        else {
-            parent = &schema->tables[column->parent];
-            sql = apr_psprintf(pool, "%s, p%d.%s", sql, i,
-                               sim_schema_name(parent));
-            joins =
-                apr_psprintf(pool, "%s LEFT JOIN %s AS p%d ON p%d.id = t.%s",
-                             joins, parent->name, i, i, column->name);
-        }
+        sql = apr_pstrcat(pool, sql, ", ",
+                          !sim_schema_has(table, column, node->number) ? "NULL"
+                          : column->kind == SIM_REFERENCE
+                              ? parent_name(&query, column, "t")
+                              : apr_pstrcat(pool, "t.", column->name, NULL),
+                          NULL);
     }
-    return apr_pstrcat(pool, sql, " FROM ", table->name, " AS t", joins, NULL);
+    return apr_pstrcat(pool, sql, " FROM ", table->name, " AS t", query.joins,
+                       NULL);
 }
 
 static int compare_text(const char *one, const char *other)
@@ -63,7 +130,7 @@ apr_array_header_t *sim_rows_read(const sim_node_t *node,
 
         if (table->gone)
             continue;
-        found = sim_node_select(session, query(node, table, pool),
+        found = sim_node_select(session, write_query(node, table, pool),
                                 3 + table->count, pool);
         for (j = 0; j < found->nelts; j++) {
             const char **cells = APR_ARRAY_IDX(found, j, const char **);
@@ -71,7 +138,7 @@ apr_array_header_t *sim_rows_read(const sim_node_t *node,
 
             memset(row, 0, sizeof(*row));
             row->table = i;
-            row->name = cells[0];
+            row->name = cells[0] ? cells[0] : "?";
             row->key = cells[1];
             row->values[SIM_COLUMNS] = cells[2];
             memcpy(row->values, cells + 3,

@@ -7,7 +7,8 @@
 #include "node.h"
 
 /* A row's name is its tag; with keys=shared its key, and the tag is a value:
- * rows that two nodes insert under one key are one record. */
+ * rows that two nodes insert under one key are one record. If the key refers to
+ * other rows, it is called by their names, with "," between. */
 typedef struct sim_row_t {
     int table;
     const char *name;

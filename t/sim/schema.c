@@ -38,7 +38,7 @@ int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
 
 int sim_schema_is_reused(const sim_table_t *table)
 {
-    return sim_schema_is_shared(table) || table->match >= 0;
+    return sim_schema_is_shared(table) || table->match >= 0 || table->joined;
 }
 
 const char *sim_schema_name(const sim_table_t *table)
@@ -46,6 +46,11 @@ const char *sim_schema_name(const sim_table_t *table)
     return sim_schema_is_shared(table) ? "id"
            : table->match >= 0         ? table->columns[table->match].name
                                        : "tag";
+}
+
+const char *sim_schema_key(const sim_table_t *table)
+{
+    return table->joined ? table->columns[0].name : "id";
 }
 
 int sim_schema_is_shared(const sim_table_t *table)
@@ -98,13 +103,26 @@ static sim_rule_e draw_rule(draw_t *draw, const sim_column_t *column)
     return rule;
 }
 
+/* Return one of the first COUNT tables for NUMBER to refer to. A key of several
+ * columns cannot be referred to. */
+static int draw_parent(draw_t *draw, int number, int count)
+{
+    const sim_table_t *tables = draw->schema->tables;
+    int parent = sim_random_below(&draw->random, count);
+
+    if (tables[parent].joined > 1 ||
+        (tables[parent].joined && parent == number))
+        return 0;
+    return parent;
+}
+
 static void add_reference(draw_t *draw, int number)
 {
     sim_table_t *table = &draw->schema->tables[number];
     sim_column_t *column = add(table, SIM_REFERENCE, 'r');
     int i;
 
-    column->parent = sim_random_below(&draw->random, draw->schema->count);
+    column->parent = draw_parent(draw, number, draw->schema->count);
     /* A table whose rows must refer to a later one stays empty too often. A row
      * that must refer to itself cannot be inserted where the database gives its
      * key: a known limit (docs/convergence.md). */
@@ -116,11 +134,12 @@ static void add_reference(draw_t *draw, int number)
             i && draw->rules != 2 ? column->rule[0] : draw_rule(draw, column);
 }
 
-static void draw_table(draw_t *draw, int number)
+/* Two references are a join table, one is a table for each of whose rows its
+ * parent has one, too. */
+static void draw_key(draw_t *draw, int number)
 {
     sim_table_t *table = &draw->schema->tables[number];
-    sim_random_t *random = &draw->random;
-    int key = sim_random_below(random, 100), i;
+    int key = sim_random_below(&draw->random, 100);
 
     memset(table, 0, sizeof(*table));
     apr_snprintf(table->name, sizeof(table->name), "t%d", number);
@@ -128,7 +147,40 @@ static void draw_table(draw_t *draw, int number)
                  : key < 70 ? SIM_KEY_REUSED
                  : key < 85 ? SIM_KEY_TEXT
                             : SIM_KEY_UUID;
+    if (!number || !sim_random_chance(&draw->random, 20))
+        return;
+    table->key = SIM_KEY_JOINED;
+    table->joined = 1 + sim_random_chance(&draw->random, 60);
+    table->says_shared = sim_random_chance(&draw->random, 30);
+}
+
+/* The columns of a key always have a foreign key. */
+static void add_key(draw_t *draw, int number)
+{
+    sim_table_t *table = &draw->schema->tables[number];
+    int i, node;
+
+    for (i = 0; i < table->joined; i++) {
+        sim_column_t *column;
+
+        add_reference(draw, number);
+        column = &table->columns[i];
+        column->parent = draw_parent(draw, number, number);
+        column->not_null = 1;
+        for (node = 0; node < draw->schema->nodes; node++)
+            if (column->rule[node] != SIM_RULE_CASCADE)
+                column->rule[node] = SIM_RULE_REFUSE;
+    }
+}
+
+static void draw_table(draw_t *draw, int number)
+{
+    sim_table_t *table = &draw->schema->tables[number];
+    sim_random_t *random = &draw->random;
+    int i;
+
     table->match = table->publisher = table->wins = -1;
+    add_key(draw, number);
     for (i = 1 + sim_random_below(random, 3); i; i--) {
         sim_column_t *column = sim_random_chance(random, 40)
                                    ? add(table, SIM_INTEGER, 'n')
@@ -149,7 +201,8 @@ static void add_match(sim_table_t *table)
 {
     sim_column_t *column;
 
-    if (table->count == SIM_COLUMNS || sim_schema_is_shared(table))
+    if (table->count == SIM_COLUMNS || sim_schema_is_shared(table) ||
+        table->joined)
         return;
     table->match = table->count;
     column = add(table, SIM_TEXT, 'w');
@@ -261,6 +314,8 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     draw.deferred =
         !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
     for (i = 0; i < schema->count; i++)
+        draw_key(&draw, i);
+    for (i = 0; i < schema->count; i++)
         draw_table(&draw, i);
     draw.random = sim_random_begin(seed, "options");
     if (sim_random_chance(&draw.random, 50))
@@ -270,9 +325,13 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     draw_pairs(schema);
 }
 
-static const char *key_type(const sim_schema_t *schema, int node, sim_key_e key)
+static const char *key_type(const sim_schema_t *schema, int node,
+                            const sim_table_t *table)
 {
-    switch (key) {
+    switch (table->key) {
+    case SIM_KEY_JOINED:
+        return key_type(schema, node,
+                        &schema->tables[table->columns[0].parent]);
     case SIM_KEY_SERIAL:
     case SIM_KEY_REUSED:
         return schema->databases[node] == SIM_SQLITE ? "integer" : "bigint";
@@ -309,7 +368,7 @@ static const char *column_type(const sim_schema_t *schema, int node,
         return "bigint";
     return column->kind == SIM_TEXT
                ? "varchar(100)"
-               : key_type(schema, node, schema->tables[column->parent].key);
+               : key_type(schema, node, &schema->tables[column->parent]);
 }
 
 /* The foreign key of COLUMN; NULL: none. */
@@ -325,10 +384,19 @@ static const char *foreign_key(const sim_schema_t *schema, int node,
     parent = &schema->tables[column->parent];
     if (parent->gone)
         return NULL;
-    return apr_psprintf(pool, "FOREIGN KEY (%s) REFERENCES %s (id)%s%s",
-                        column->name, parent->name, rules[column->rule[node]],
-                        column->deferred ? " DEFERRABLE INITIALLY DEFERRED"
-                                         : "");
+    return apr_psprintf(
+        pool, "FOREIGN KEY (%s) REFERENCES %s (%s)%s%s", column->name,
+        parent->name, sim_schema_key(parent), rules[column->rule[node]],
+        column->deferred ? " DEFERRABLE INITIALLY DEFERRED" : "");
+}
+
+/* The columns of a key that is not just the id. */
+static const char *key_columns(const sim_table_t *table, apr_pool_t *pool)
+{
+    return !table->joined       ? "part,id"
+           : table->joined == 1 ? table->columns[0].name
+                                : apr_pstrcat(pool, table->columns[0].name, ",",
+                                              table->columns[1].name, NULL);
 }
 
 static const char *create_table(const sim_schema_t *schema, int node,
@@ -336,10 +404,13 @@ static const char *create_table(const sim_schema_t *schema, int node,
 {
     sim_database_e database = schema->databases[node];
     const char *sql = apr_psprintf(
-        pool, "CREATE TABLE %s (id %s %s, tag varchar(40) NOT NULL",
-        table->name, key_type(schema, node, table->key),
-        key_words(database, table->key, table->paired));
+        pool, "CREATE TABLE %s (tag varchar(40) NOT NULL", table->name);
     int i;
+
+    if (!table->joined)
+        sql =
+            apr_pstrcat(pool, sql, ", id ", key_type(schema, node, table), " ",
+                        key_words(database, table->key, table->paired), NULL);
 
     for (i = 0; i < table->count; i++) {
         const sim_column_t *column = &table->columns[i];
@@ -350,8 +421,9 @@ static const char *create_table(const sim_schema_t *schema, int node,
                               column->not_null ? " NOT NULL" : "",
                               column->unique ? " UNIQUE" : "", NULL);
     }
-    if (table->paired)
-        sql = apr_pstrcat(pool, sql, ", PRIMARY KEY (part, id)", NULL);
+    if (table->paired || table->joined)
+        sql = apr_pstrcat(pool, sql, ", PRIMARY KEY (",
+                          key_columns(table, pool), ")", NULL);
     for (i = 0; database == SIM_SQLITE && i < table->count; i++) {
         const char *key = foreign_key(schema, node, &table->columns[i], pool);
 
@@ -392,7 +464,7 @@ apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
 /* except= or only= of TABLE at NODE, or "". */
 static const char *carried(const sim_table_t *table, int node, apr_pool_t *pool)
 {
-    const char *except = "", *only = "id,tag";
+    const char *except = "", *only = table->joined ? "tag" : "id,tag";
     int i;
 
     for (i = 0; i < table->count; i++) {
@@ -440,12 +512,13 @@ static const char *model(const sim_schema_t *schema, int node,
 {
     const char *line = apr_pstrcat(
         pool, "CommunicatorModel m", table->name + 1, " table=", table->name,
-        sim_schema_is_shared(table) ? " keys=shared" : "",
-        table->paired ? " key=part,id" : "", options(schema, table, node, pool),
-        NULL);
+        sim_schema_is_shared(table) || table->says_shared ? " keys=shared" : "",
+        options(schema, table, node, pool), NULL);
     const char *between = " references=";
     int i;
 
+    if (table->paired || table->joined)
+        line = apr_pstrcat(pool, line, " key=", key_columns(table, pool), NULL);
     for (i = 0; i < table->count; i++) {
         const sim_column_t *column = &table->columns[i];
 

@@ -26,7 +26,8 @@ typedef enum sim_key_e {
     SIM_KEY_SERIAL, /* the database never gives an id twice */
     SIM_KEY_REUSED, /* SQLite: the highest id may be given again */
     SIM_KEY_TEXT,   /* keys=shared */
-    SIM_KEY_UUID    /* keys=shared */
+    SIM_KEY_UUID,   /* keys=shared */
+    SIM_KEY_JOINED  /* the first columns, references; there is no id */
 } sim_key_e;
 
 /* What a foreign key does when the parent is deleted. */
@@ -55,6 +56,8 @@ typedef struct sim_table_t {
     int count;
     sim_column_t columns[SIM_COLUMNS];
     int paired;       /* the key has a second column, "part" */
+    int joined;       /* how many columns are the key of SIM_KEY_JOINED */
+    int says_shared;  /* keys=shared, whatever its parents say */
     int match;        /* the column that match= names, or -1 */
     int publisher;    /* the only node that publishes; -1: all do */
     int wins;         /* the node that conflict= names; -1: newest */
@@ -95,11 +98,16 @@ int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
                        const sim_column_t *column, int one, int other);
 
 /* Return whether rows of TABLE are called by what several rows may have, one
- * after the other: their key, or the column of match=. Else by their tag. */
+ * after the other: their key, the rows that it refers to, or the column of
+ * match=. Else by their tag. */
 int sim_schema_is_reused(const sim_table_t *table);
 
-/* Return the name of the column by which rows of TABLE are called. */
+/* Return the name of the column by which rows of TABLE are called, unless its
+ * key is references. */
 const char *sim_schema_name(const sim_table_t *table);
+
+/* Return the name of the column that references to TABLE name. */
+const char *sim_schema_key(const sim_table_t *table);
 
 /* Return whether both sides use the same keys. */
 int sim_schema_is_shared(const sim_table_t *table);

@@ -72,7 +72,8 @@ static int shrink_schema(shrink_t *shrink, sim_schema_t *schema)
     for (i = 0; i < schema->count; i++)
         some |= try_flag(shrink, &schema->tables[i].gone);
     for (i = 0; i < schema->count; i++)
-        for (j = 0; !schema->tables[i].gone && j < schema->tables[i].count; j++)
+        for (j = schema->tables[i].joined;
+             !schema->tables[i].gone && j < schema->tables[i].count; j++)
             if (j != schema->tables[i].match)
                 some |= try_flag(shrink, &schema->tables[i].columns[j].gone);
     return some;

@@ -61,9 +61,28 @@ static int same(const char *one, const char *other)
     return one && other ? !strcmp(one, other) : one == other;
 }
 
+/* If ROW, which is new, was called otherwise among the rows BEFORE, another row
+ * has the key that its own key refers to: that is a change of its key. */
+static void note_other_parent(apr_array_header_t *events, int node,
+                              const apr_array_header_t *before,
+                              const sim_row_t *row)
+{
+    int i;
+
+    for (i = 0; i < before->nelts; i++) {
+        const sim_row_t *old = &APR_ARRAY_IDX(before, i, sim_row_t);
+
+        if (old->table != row->table || !same(old->key, row->key) ||
+            !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            continue;
+        note(events, SIM_EVENT_KEY, node, old, 0, NULL, NULL);
+        note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+    }
+}
+
 /* Note what changed from the rows BEFORE to AFTER. */
-static void compare(apr_array_header_t *events, int node,
-                    const apr_array_header_t *before,
+static void compare(apr_array_header_t *events, const sim_schema_t *schema,
+                    int node, const apr_array_header_t *before,
                     const apr_array_header_t *after)
 {
     int i, column;
@@ -76,6 +95,8 @@ static void compare(apr_array_header_t *events, int node,
             note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
         else if (!same(old->key, row->key))
             note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+        if (!old && schema->tables[row->table].joined)
+            note_other_parent(events, node, before, row);
         /* With keys=shared a row is called by its key: REPLACE has put another
          * one there. */
         if (old && !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
@@ -167,7 +188,8 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
                                              : SIM_CELL_TAG;
     int i;
 
-    for (i = 0; step->kind == SIM_REPLACE && i < step->rows; i++) {
+    for (i = 0; step->kind == SIM_REPLACE && i < step->rows && !table->joined;
+         i++) {
         const char *tag = given(step, i, SIM_CELL_TAG, world->pool);
         sim_row_t row = {.table = step->table,
                          .name = given(step, i, wanted, world->pool)};
@@ -214,8 +236,8 @@ static const char *work(sim_world_t *world, const sim_step_t *step,
         return error;
     }
     after = sim_rows_read(node, session, world->pool);
-    compare(world->pending[step->node][step->session], step->node, before,
-            after);
+    compare(world->pending[step->node][step->session], world->schema,
+            step->node, before, after);
     note_replaced(world, step, after);
     world->rows[step->node] = node->session_count == 1 ? after : NULL;
     if (!session->open)
