@@ -313,13 +313,11 @@ static const char *joined_name(const parked_t *parked, const sim_table_t *table)
     return name;
 }
 
-/* The name of the record that PARKED is about. */
-static const char *name_of(const parked_t *parked)
+/* The name of the row that PARKED brings, or NULL. */
+static const char *name_in_body(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
 
-    if (parked->row)
-        return parked->row->name;
     if (table->joined)
         return joined_name(parked, table);
     if (sim_schema_is_shared(table))
@@ -327,6 +325,12 @@ static const char *name_of(const parked_t *parked)
                      apr_pstrndup(parked->pool, parked->original_id,
                                   strcspn(parked->original_id, "\x1f")));
     return find(parked->body, sim_schema_name(table), parked->pool);
+}
+
+/* The name of the record that PARKED is about. */
+static const char *name_of(const parked_t *parked)
+{
+    return parked->row ? parked->row->name : name_in_body(parked);
 }
 
 /* Take CELLS, a row of what SELECT_PARKED asks for. */
@@ -351,9 +355,16 @@ static void take(parked_t *parked, const char **cells)
 static void look_at(parked_t *parked, const char **cells,
                     apr_array_header_t *waiting)
 {
+    const char *name;
+
     take(parked, cells);
     APR_ARRAY_PUSH(waiting, sim_waiting_t) =
         (sim_waiting_t){parked->table, parked->name ? parked->name : ""};
+    /* After a restore another row may be the same record. */
+    name = name_in_body(parked);
+    if (name)
+        APR_ARRAY_PUSH(waiting, sim_waiting_t) =
+            (sim_waiting_t){parked->table, name};
     if (!has_cause(parked))
         sim_world_fail(parked->world, "parked",
                        "%s: message %s of %s, %s of m%d %s (%s): %s",

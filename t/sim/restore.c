@@ -149,15 +149,16 @@ static void find_strangers(sim_world_t *world, int number, int again)
     }
 }
 
-/* Return whether a person decides conflicts of a model. Then a record that a
+/* Return whether a person decides conflicts of a model: then a record that a
  * restore has brought back, and whose delete the other node has overruled, is
- * there twice: a known limit. */
-static int holds_any(const sim_schema_t *schema)
+ * there twice, a known limit. Or whether a trigger puts deleted rows back: when
+ * the delete comes once more after a restore, it makes another row. */
+static int makes_doubles(const sim_schema_t *schema)
 {
     int i;
 
     for (i = 0; i < schema->count; i++)
-        if (schema->tables[i].holds)
+        if (schema->tables[i].holds || schema->tables[i].returns)
             return 1;
     return 0;
 }
@@ -170,7 +171,7 @@ static const char *restore(sim_world_t *world, const sim_step_t *step)
                 (step->number == SIM_RESTORE_ONLY && is_hub(world, step->node));
     const char *error;
 
-    if (holds_any(world->schema))
+    if (makes_doubles(world->schema))
         return NULL;
     /* That takes a while: no message from now on is of the time of one that is
      * lost. */
