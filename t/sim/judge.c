@@ -1,29 +1,29 @@
 /* See judge.h. */
-#include "judge.h"
+#include "judging.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
-#include "claims.h"
 #include "parked.h"
 
-typedef struct judge_t {
-    sim_world_t *world;
-    apr_array_header_t *rows[SIM_NODES]; /* sim_row_t */
-    apr_array_header_t *lost;            /* const char *: values in
-                                            communicator_conflicts */
-    apr_array_header_t *waiting;         /* sim_waiting_t */
-    apr_pool_t *pool;
-} judge_t;
-
-static const char *shown(const char *value)
+const char *sim_judge_shown(const char *value)
 {
     return value ? value : "NULL";
 }
 
+int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
+                        int column, int one, int other)
+{
+    if (column == SIM_COLUMNS)
+        return 1;
+    return column < table->count &&
+           sim_schema_carries(schema, table, &table->columns[column], one,
+                              other);
+}
+
 /* Each message has a number, and whom it is for has it. */
-static void judge_outbox(judge_t *judge, int number)
+static void judge_outbox(sim_judge_t *judge, int number)
 {
     sim_session_t *session = &judge->world->nodes[number].sessions[0];
     const char *waiting = sim_node_value(
@@ -46,7 +46,7 @@ static void judge_outbox(judge_t *judge, int number)
 
 /* Nothing is withheld in the end. With deletes=no a message of a record that is
  * gone waits for a person. */
-static void judge_withheld(judge_t *judge, int number)
+static void judge_withheld(sim_judge_t *judge, int number)
 {
     apr_array_header_t *models = sim_node_select(
         &judge->world->nodes[number].sessions[0],
@@ -65,7 +65,7 @@ static void judge_withheld(judge_t *judge, int number)
     }
 }
 
-static int has_event(const judge_t *judge, sim_event_e kind, int table,
+static int has_event(const sim_judge_t *judge, sim_event_e kind, int table,
                      const char *name)
 {
     const apr_array_header_t *events = judge->world->events;
@@ -81,10 +81,10 @@ static int has_event(const judge_t *judge, sim_event_e kind, int table,
     return 0;
 }
 
-static int waits(const judge_t *judge, int table, const char *name);
+static int waits(const sim_judge_t *judge, int table, const char *name);
 
 /* Whether a row waits that a row of TABLE is called by. */
-static int parent_waits(const judge_t *judge, const sim_table_t *table,
+static int parent_waits(const sim_judge_t *judge, const sim_table_t *table,
                         const char *name)
 {
     const char *end = strchr(name, ',');
@@ -100,7 +100,7 @@ static int parent_waits(const judge_t *judge, const sim_table_t *table,
  * its key was changed, which is a delete and a new record: a known limit, which
  * ends when a key is a column like any other. Or it was deleted where deletes
  * are not sent. */
-static int waits(const judge_t *judge, int table, const char *name)
+static int waits(const sim_judge_t *judge, int table, const char *name)
 {
     if (judge->world->schema->tables[table].keeps && name &&
         has_event(judge, SIM_EVENT_DELETE, table, name))
@@ -111,7 +111,7 @@ static int waits(const judge_t *judge, int table, const char *name)
            (name && has_event(judge, SIM_EVENT_KEY, table, name));
 }
 
-static void judge_doubles(judge_t *judge, int number)
+static void judge_doubles(sim_judge_t *judge, int number)
 {
     const apr_array_header_t *rows = judge->rows[number];
     int i;
@@ -126,19 +126,8 @@ static void judge_doubles(judge_t *judge, int number)
     }
 }
 
-/* Whether both nodes have the column. */
-static int is_common(const sim_schema_t *schema, const sim_table_t *table,
-                     int column, int one, int other)
-{
-    if (column == SIM_COLUMNS)
-        return 1;
-    return column < table->count &&
-           sim_schema_carries(schema, table, &table->columns[column], one,
-                              other);
-}
-
 /* A row whose column may not be NULL goes with its parent. */
-static int may_be_orphaned(const judge_t *judge, int number)
+static int may_be_orphaned(const sim_judge_t *judge, int number)
 {
     const sim_table_t *table = &judge->world->schema->tables[number];
     int i, node;
@@ -160,7 +149,7 @@ static int may_be_orphaned(const judge_t *judge, int number)
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
  * known limit (docs/convergence.md). */
-static int may_dangle(const judge_t *judge, const sim_column_t *column)
+static int may_dangle(const sim_judge_t *judge, const sim_column_t *column)
 {
     const apr_array_header_t *events = judge->world->events;
     int i;
@@ -184,7 +173,7 @@ static int may_dangle(const judge_t *judge, const sim_column_t *column)
 
 /* Return whether a person has decided about a message that was held, and may be
  * of TABLE. */
-static int was_decided(const judge_t *judge, int table)
+static int was_decided(const sim_judge_t *judge, int table)
 {
     return judge->world->schema->tables[table].holds &&
            !apr_is_empty_table(judge->world->decided);
@@ -192,7 +181,7 @@ static int was_decided(const judge_t *judge, int table)
 
 /* A reference may differ while the parent waits. What a person has decided
  * where nothing is published stays there. */
-static int may_differ(const judge_t *judge, const sim_row_t *one,
+static int may_differ(const sim_judge_t *judge, const sim_row_t *one,
                       const sim_row_t *other, int number)
 {
     const sim_column_t *column =
@@ -208,7 +197,7 @@ static int may_differ(const judge_t *judge, const sim_row_t *one,
            waits(judge, column->parent, other->values[number]);
 }
 
-static void compare_rows(judge_t *judge, const sim_row_t *one,
+static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
                          const sim_row_t *other, int number)
 {
     const sim_table_t *table = &judge->world->schema->tables[one->table];
@@ -217,19 +206,21 @@ static void compare_rows(judge_t *judge, const sim_row_t *one,
     if (waits(judge, one->table, one->name))
         return;
     for (i = 0; i <= SIM_COLUMNS; i++)
-        if (is_common(judge->world->schema, table, i, 0, number) &&
-            strcmp(shown(one->values[i]), shown(other->values[i])) &&
+        if (sim_judge_is_common(judge->world->schema, table, i, 0, number) &&
+            strcmp(sim_judge_shown(one->values[i]),
+                   sim_judge_shown(other->values[i])) &&
             !may_differ(judge, one, other, i))
             sim_world_fail(
                 judge->world, "differ", "%s of %s: %s is %s at %s, %s at %s",
                 one->name, table->name,
                 i == SIM_COLUMNS ? "tag" : table->columns[i].name,
-                shown(one->values[i]), sim_schema_node_name(0),
-                shown(other->values[i]), sim_schema_node_name(number));
+                sim_judge_shown(one->values[i]), sim_schema_node_name(0),
+                sim_judge_shown(other->values[i]),
+                sim_schema_node_name(number));
 }
 
 /* Compare node NUMBER with the first. */
-static void judge_equal(judge_t *judge, int number)
+static void judge_equal(sim_judge_t *judge, int number)
 {
     const apr_array_header_t *ours = judge->rows[0];
     const apr_array_header_t *theirs = judge->rows[number];
@@ -258,7 +249,7 @@ static void judge_equal(judge_t *judge, int number)
 /* What was inserted is there, or somebody has deleted it; what was deleted is
  * not there, but where a key is used again, or a person has decided to keep it.
  */
-static void judge_existence(judge_t *judge, const sim_event_t *event)
+static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
     const sim_row_t *row =
@@ -278,7 +269,7 @@ static void judge_existence(judge_t *judge, const sim_event_t *event)
 }
 
 /* Whether an application has replaced the value of EVENT, knowing it. */
-static int is_replaced(const judge_t *judge, const sim_event_t *event)
+static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
 {
     const apr_array_header_t *events = judge->world->events;
     int i;
@@ -302,7 +293,7 @@ static int is_replaced(const judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
-static int is_kept(const judge_t *judge, const char *value)
+static int is_kept(const sim_judge_t *judge, const char *value)
 {
     int i;
 
@@ -314,7 +305,7 @@ static int is_kept(const judge_t *judge, const char *value)
 
 /* Return whether a hub has withheld a message of TABLE: it sends the record
  * again by publish, which names no base, so that nobody sees a conflict. */
-static int was_withheld(const judge_t *judge, int table)
+static int was_withheld(const sim_judge_t *judge, int table)
 {
     int i;
 
@@ -334,7 +325,7 @@ static int was_withheld(const judge_t *judge, int table)
 
 /* Return what wrote VALUE, before EVENT, to the same column of the same row; or
  * NULL. */
-static const sim_event_t *writer_of(const judge_t *judge,
+static const sim_event_t *writer_of(const sim_judge_t *judge,
                                     const sim_event_t *event, const char *value)
 {
     const sim_event_t *first = (const sim_event_t *)judge->world->events->elts;
@@ -351,7 +342,7 @@ static const sim_event_t *writer_of(const judge_t *judge,
 
 /* Return whether EVENT has replaced the value of OTHER, or one that had, or so
  * on. Only words are each given once. */
-static int has_replaced(const judge_t *judge, const sim_event_t *event,
+static int has_replaced(const sim_judge_t *judge, const sim_event_t *event,
                         const sim_event_t *other)
 {
     do {
@@ -362,7 +353,7 @@ static int has_replaced(const judge_t *judge, const sim_event_t *event,
 
 /* Return whether another node has written the column of EVENT, too, which it
  * did not know: it alone may lose to such a value. */
-static int is_contested(const judge_t *judge, const sim_event_t *event)
+static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
     const apr_array_header_t *events = judge->world->events;
@@ -384,19 +375,19 @@ static int is_contested(const judge_t *judge, const sim_event_t *event)
 }
 
 /* A value that is no more was replaced by one who knew it, or is kept. */
-static void judge_value(judge_t *judge, const sim_event_t *event)
+static void judge_value(sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
     const sim_row_t *row =
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind != SIM_EVENT_UPDATE || !event->after || !row ||
-        !is_common(judge->world->schema, table, event->column, 0,
-                   event->node) ||
+        !sim_judge_is_common(judge->world->schema, table, event->column, 0,
+                             event->node) ||
         (event->column < SIM_COLUMNS &&
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
-    if (!strcmp(shown(row->values[event->column]), event->after) ||
+    if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_replaced(judge, event) ||
         (is_kept(judge, event->after) && is_contested(judge, event)) ||
         was_withheld(judge, event->table))
@@ -409,7 +400,7 @@ static void judge_value(judge_t *judge, const sim_event_t *event)
 }
 
 /* All values that stand in communicator_conflicts, of all nodes. */
-static void read_lost(judge_t *judge)
+static void read_lost(sim_judge_t *judge)
 {
     int i, j;
 
@@ -430,145 +421,9 @@ static void read_lost(judge_t *judge)
     }
 }
 
-/* Whether keys of TABLE were changed: its rows cannot be told by their tags,
- * of which several may then have the same. */
-static int has_key_changes(const judge_t *judge, int table)
-{
-    const apr_array_header_t *events = judge->world->events;
-    int i;
-
-    for (i = 0; i < events->nelts; i++)
-        if (APR_ARRAY_IDX(events, i, sim_event_t).kind == SIM_EVENT_KEY &&
-            APR_ARRAY_IDX(events, i, sim_event_t).table == table)
-            return 1;
-    return 0;
-}
-
-static int any_waits(const judge_t *judge, int table)
-{
-    int i;
-
-    for (i = 0; i < judge->waiting->nelts; i++)
-        if (APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table == table)
-            return 1;
-    return 0;
-}
-
-/* Whether rows of TABLE may be called otherwise at another node, or not be
- * there: one waits, or one that its key refers to. */
-static int names_wait(const judge_t *judge, int number)
-{
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i;
-
-    if (has_key_changes(judge, number) || any_waits(judge, number))
-        return 1;
-    for (i = 0; i < table->joined; i++)
-        if (names_wait(judge, table->columns[i].parent))
-            return 1;
-    return 0;
-}
-
-/* Whether a record of TABLE, or one that its records refer to, waits. */
-static int table_waits(const judge_t *judge, int number)
-{
-    const sim_schema_t *schema = judge->world->schema;
-    const sim_table_t *table = &schema->tables[number];
-    int i;
-
-    if (names_wait(judge, number) || table->keeps)
-        return 1;
-    for (i = 0; i < table->count; i++) {
-        int parent = table->columns[i].parent;
-
-        if (table->columns[i].kind == SIM_REFERENCE &&
-            (any_waits(judge, parent) ||
-             (schema->tables[parent].joined && names_wait(judge, parent))))
-            return 1;
-    }
-    return 0;
-}
-
-static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
-                    const sim_row_t *one, const sim_row_t *other,
-                    const sim_link_t *link)
-{
-    int i;
-
-    for (i = 0; i <= SIM_COLUMNS; i++)
-        if (is_common(schema, table, i, link->caller, link->callee) &&
-            strcmp(shown(one->values[i]), shown(other->values[i])))
-            return 0;
-    return 1;
-}
-
-/* How many rows of TABLE differ between the two nodes of LINK, whether they
- * may or not. */
-static int count_differences(const judge_t *judge, int table,
-                             const sim_link_t *link)
-{
-    const apr_array_header_t *ours = judge->rows[link->caller];
-    const apr_array_header_t *theirs = judge->rows[link->callee];
-    int i, count = 0;
-
-    for (i = 0; i < ours->nelts; i++) {
-        const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
-        const sim_row_t *other = sim_rows_find(theirs, table, row->name);
-
-        if (row->table == table)
-            count += !other || !is_equal(judge->world->schema,
-                                         &judge->world->schema->tables[table],
-                                         row, other, link);
-    }
-    for (i = 0; i < theirs->nelts; i++) {
-        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
-
-        if (row->table == table)
-            count += !sim_rows_find(ours, table, row->name);
-    }
-    return count;
-}
-
-static void judge_verify(judge_t *judge, const sim_link_t *link)
-{
-    int found[SIM_TABLES], i, count;
-
-    sim_claims_verify(found, judge->world, link, 0, -1);
-    for (i = 0; i < judge->world->schema->count; i++) {
-        count = count_differences(judge, i, link);
-        if (!table_waits(judge, i) && !count != !found[i])
-            sim_world_fail(judge->world, "verify",
-                           "%s finds %d differences of t%d to %s, not %d",
-                           sim_schema_node_name(link->caller), found[i], i,
-                           sim_schema_node_name(link->callee), count);
-    }
-}
-
-static void judge_claims(judge_t *judge)
-{
-    sim_world_t *world = judge->world;
-    int i;
-
-    for (i = 0; i < world->schema->nodes - 1 && !world->failure; i++)
-        judge_verify(judge, &world->schema->links[i]);
-    for (i = 0; i < world->schema->nodes && !world->failure; i++) {
-        const char *problem = sim_claims_health(world, i);
-
-        /* A late request looks as if its sender had been restored, if no
-         * clock tells that it is late. */
-        if (problem && world->late->nelts &&
-            (world->jumped || world->restored) &&
-            strstr(problem, "holds message"))
-            problem = NULL;
-        if (problem && !judge->waiting->nelts)
-            sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),
-                           problem);
-    }
-}
-
 void sim_judge(sim_world_t *world)
 {
-    judge_t judge = {.world = world, .pool = world->pool};
+    sim_judge_t judge = {.world = world, .pool = world->pool};
     int i;
 
     judge.waiting = apr_array_copy(world->pool, world->discarded);
@@ -594,5 +449,5 @@ void sim_judge(sim_world_t *world)
         judge_existence(&judge, event);
         judge_value(&judge, event);
     }
-    judge_claims(&judge);
+    sim_judge_claims(&judge);
 }

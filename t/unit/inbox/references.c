@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "store/dialect.h"
 #include "store/store.h"
-#include "config/key.h"
 #include "config/settings.h"
 #include "schema/migrate.h"
 #include "node/node.h"
@@ -214,58 +213,6 @@ static void test_put_back(cm_store_t *store, apr_pool_t *pool)
                        " ON p.author_id = m.local_record_id",
                        pool),
            "author", "  and is sent again");
-}
-
-/* The settings of a blog with one detail of each author, to which notes refer.
- */
-static cm_settings_t *detail_settings(apr_pool_t *pool)
-{
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model =
-        settings_add_model(settings, "detail", "details", "author_id", pool);
-
-    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"author_id", "author"};
-    model = settings_add_model(settings, "note", "notes", "id", pool);
-    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"detail_id", "detail"};
-    cm_key_complete(settings);
-    return settings;
-}
-
-#define DETAIL(id, original, body)                                             \
-    MESSAGE(id, "detail", original, "create", 1000,                            \
-            TEXT("body", body) ",\\\"author_id\\\":99",                        \
-            REF("author_id", "author", 3))
-
-/* A record whose key refers to another one is deleted and made again: what
- * referred to the first refers to the second here, and is sent again. */
-static void test_made_again(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_node_t *node;
-
-    database_run(store, "CREATE TABLE details (author_id integer NOT NULL"
-                        " PRIMARY KEY, body varchar(40))");
-    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
-                        " detail_id integer)");
-    node = inbox_node(store, detail_settings(pool), pool);
-    (void)inbox_take(
-        node, 0, "[" AUTHOR(1, 3, "one") "," DETAIL(2, 5, "first") "]", pool);
-    database_run(store, "INSERT INTO notes (id, detail_id)"
-                        " SELECT 1, author_id FROM details");
-    is_int(inbox_take(node, 2,
-                      "[" MESSAGE(3, "detail", 5, "delete", 2000, ,
-                                  BASE(1000)) "," DETAIL(4, 6, "second") "]",
-                      pool),
-           2, "%s: a record of the same author is made again",
-           database_of(store));
-    is_str(inbox_value(node, "SELECT body FROM details", pool), "second",
-           "  it is there");
-    is_str(inbox_value(node,
-                       "SELECT m.model FROM communicator_missing m JOIN notes n"
-                       " ON CAST(n.detail_id AS char(1)) = m.local_record_id",
-                       pool),
-           "detail", "  and what refers to it is sent again");
 }
 
 static void test_cycle(cm_store_t *store, apr_pool_t *pool)
@@ -638,7 +585,6 @@ int main(void)
     database_each("rows that outlive", test_outlives);
     database_each("vanished parents", test_vanished);
     database_each("rows put back", test_put_back);
-    database_each("rows made again", test_made_again);
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("itself", test_itself);

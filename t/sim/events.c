@@ -1,0 +1,109 @@
+/* See events.h. */
+#include "events.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+static void note(apr_array_header_t *events, sim_event_e kind, int node,
+                 const sim_row_t *row, int column, const char *before,
+                 const char *after)
+{
+    APR_ARRAY_PUSH(events, sim_event_t) =
+        (sim_event_t){kind, node, row->table, row->name, column, before, after};
+}
+
+static int same(const char *one, const char *other)
+{
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
+/* If ROW, which is new, was called otherwise among the rows BEFORE, another row
+ * has the key that its own key refers to: that is a change of its key. */
+static void note_other_parent(apr_array_header_t *events, int node,
+                              const apr_array_header_t *before,
+                              const sim_row_t *row)
+{
+    int i;
+
+    for (i = 0; i < before->nelts; i++) {
+        const sim_row_t *old = &APR_ARRAY_IDX(before, i, sim_row_t);
+
+        if (old->table != row->table || !same(old->key, row->key) ||
+            !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            continue;
+        note(events, SIM_EVENT_KEY, node, old, 0, NULL, NULL);
+        note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+    }
+}
+
+void sim_events_compare(apr_array_header_t *events, const sim_schema_t *schema,
+                        int node, const apr_array_header_t *before,
+                        const apr_array_header_t *after)
+{
+    int i, column;
+
+    for (i = 0; i < after->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(after, i, sim_row_t);
+        const sim_row_t *old = sim_rows_find(before, row->table, row->name);
+
+        if (!old)
+            note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
+        else if (!same(old->key, row->key))
+            note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+        if (!old && schema->tables[row->table].joined)
+            note_other_parent(events, node, before, row);
+        /* With keys=shared a row is called by its key: REPLACE has put another
+         * one there. */
+        if (old && !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+        for (column = 0; column <= SIM_COLUMNS; column++)
+            if (!same(old ? old->values[column] : NULL, row->values[column]))
+                note(events, SIM_EVENT_UPDATE, node, row, column,
+                     old ? old->values[column] : NULL, row->values[column]);
+    }
+    for (i = 0; i < before->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(before, i, sim_row_t);
+
+        if (!sim_rows_find(after, row->table, row->name))
+            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+    }
+}
+
+/* Return the text that row NUMBER of STEP gives COLUMN, without its quotes. */
+static const char *given(const sim_step_t *step, int number, int column,
+                         apr_pool_t *pool)
+{
+    const apr_array_header_t *cells = step->cells[number];
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(cells, i, sim_cell_t);
+
+        if (cell->column == column)
+            return apr_pstrmemdup(pool, cell->text + 1, strlen(cell->text) - 2);
+    }
+    return "";
+}
+
+void sim_events_note_replaced(sim_world_t *world, const sim_step_t *step,
+                              const apr_array_header_t *after)
+{
+    const sim_table_t *table = &world->schema->tables[step->table];
+    int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY
+                 : table->match >= 0         ? table->match
+                                             : SIM_CELL_TAG;
+    int i;
+
+    for (i = 0; step->kind == SIM_REPLACE && i < step->rows && !table->joined;
+         i++) {
+        const char *tag = given(step, i, SIM_CELL_TAG, world->pool);
+        sim_row_t row = {.table = step->table,
+                         .name = given(step, i, wanted, world->pool)};
+        const sim_row_t *found = sim_rows_find(after, row.table, row.name);
+
+        if (!found || !same(found->values[SIM_COLUMNS], tag))
+            note(world->pending[step->node][step->session], SIM_EVENT_DELETE,
+                 step->node, &row, 0, NULL, NULL);
+    }
+}

@@ -1,0 +1,143 @@
+/* Whether `verify` and the health say what the judge has seen: see judge.h. */
+#include "judging.h"
+
+#include <string.h>
+
+#include "claims.h"
+
+/* Whether keys of TABLE were changed: its rows cannot be told by their tags,
+ * of which several may then have the same. */
+static int has_key_changes(const sim_judge_t *judge, int table)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++)
+        if (APR_ARRAY_IDX(events, i, sim_event_t).kind == SIM_EVENT_KEY &&
+            APR_ARRAY_IDX(events, i, sim_event_t).table == table)
+            return 1;
+    return 0;
+}
+
+static int any_waits(const sim_judge_t *judge, int table)
+{
+    int i;
+
+    for (i = 0; i < judge->waiting->nelts; i++)
+        if (APR_ARRAY_IDX(judge->waiting, i, sim_waiting_t).table == table)
+            return 1;
+    return 0;
+}
+
+/* Whether rows of TABLE may be called otherwise at another node, or not be
+ * there: one waits, or one that its key refers to. */
+static int names_wait(const sim_judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i;
+
+    if (has_key_changes(judge, number) || any_waits(judge, number))
+        return 1;
+    for (i = 0; i < table->joined; i++)
+        if (names_wait(judge, table->columns[i].parent))
+            return 1;
+    return 0;
+}
+
+/* Whether a record of TABLE, or one that its records refer to, waits. */
+static int table_waits(const sim_judge_t *judge, int number)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[number];
+    int i;
+
+    if (names_wait(judge, number) || table->keeps)
+        return 1;
+    for (i = 0; i < table->count; i++) {
+        int parent = table->columns[i].parent;
+
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            (any_waits(judge, parent) ||
+             (schema->tables[parent].joined && names_wait(judge, parent))))
+            return 1;
+    }
+    return 0;
+}
+
+static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
+                    const sim_row_t *one, const sim_row_t *other,
+                    const sim_link_t *link)
+{
+    int i;
+
+    for (i = 0; i <= SIM_COLUMNS; i++)
+        if (sim_judge_is_common(schema, table, i, link->caller, link->callee) &&
+            strcmp(sim_judge_shown(one->values[i]),
+                   sim_judge_shown(other->values[i])))
+            return 0;
+    return 1;
+}
+
+/* How many rows of TABLE differ between the two nodes of LINK, whether they
+ * may or not. */
+static int count_differences(const sim_judge_t *judge, int table,
+                             const sim_link_t *link)
+{
+    const apr_array_header_t *ours = judge->rows[link->caller];
+    const apr_array_header_t *theirs = judge->rows[link->callee];
+    int i, count = 0;
+
+    for (i = 0; i < ours->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
+        const sim_row_t *other = sim_rows_find(theirs, table, row->name);
+
+        if (row->table == table)
+            count += !other || !is_equal(judge->world->schema,
+                                         &judge->world->schema->tables[table],
+                                         row, other, link);
+    }
+    for (i = 0; i < theirs->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
+
+        if (row->table == table)
+            count += !sim_rows_find(ours, table, row->name);
+    }
+    return count;
+}
+
+static void judge_verify(sim_judge_t *judge, const sim_link_t *link)
+{
+    int found[SIM_TABLES], i, count;
+
+    sim_claims_verify(found, judge->world, link, 0, -1);
+    for (i = 0; i < judge->world->schema->count; i++) {
+        count = count_differences(judge, i, link);
+        if (!table_waits(judge, i) && !count != !found[i])
+            sim_world_fail(judge->world, "verify",
+                           "%s finds %d differences of t%d to %s, not %d",
+                           sim_schema_node_name(link->caller), found[i], i,
+                           sim_schema_node_name(link->callee), count);
+    }
+}
+
+void sim_judge_claims(sim_judge_t *judge)
+{
+    sim_world_t *world = judge->world;
+    int i;
+
+    for (i = 0; i < world->schema->nodes - 1 && !world->failure; i++)
+        judge_verify(judge, &world->schema->links[i]);
+    for (i = 0; i < world->schema->nodes && !world->failure; i++) {
+        const char *problem = sim_claims_health(world, i);
+
+        /* A late request looks as if its sender had been restored, if no
+         * clock tells that it is late. */
+        if (problem && world->late->nelts &&
+            (world->jumped || world->restored) &&
+            strstr(problem, "holds message"))
+            problem = NULL;
+        if (problem && !judge->waiting->nelts)
+            sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),
+                           problem);
+    }
+}

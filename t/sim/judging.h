@@ -1,0 +1,26 @@
+/* What the files of the judge share. */
+#ifndef SIM_JUDGING_H
+#define SIM_JUDGING_H
+
+#include "judge.h"
+
+typedef struct sim_judge_t {
+    sim_world_t *world;
+    apr_array_header_t *rows[SIM_NODES]; /* sim_row_t */
+    apr_array_header_t *lost;            /* const char *: values in
+                                            communicator_conflicts */
+    apr_array_header_t *waiting;         /* sim_waiting_t */
+    apr_pool_t *pool;
+} sim_judge_t;
+
+/* Return VALUE for a person, and to be compared. */
+const char *sim_judge_shown(const char *value);
+
+/* Return whether nodes ONE and OTHER both carry COLUMN of TABLE. */
+int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
+                        int column, int one, int other);
+
+/* Judge what `verify` and the health say in the end: judge_claims.c. */
+void sim_judge_claims(sim_judge_t *judge);
+
+#endif
