@@ -47,6 +47,22 @@ static int unshare(const cm_settings_t *settings, cm_model_t *model)
     return 1;
 }
 
+/* Mark the models that those of CHILD refer to. */
+static void mark_referred(const cm_settings_t *settings,
+                          const cm_model_t *child)
+{
+    const apr_array_header_t *references = child->columns.references;
+    int i;
+
+    for (i = 0; child->publishes && i < references->nelts; i++) {
+        cm_model_t *parent = cm_settings_model(
+            settings, APR_ARRAY_IDX(references, i, cm_reference_t).model);
+
+        if (parent)
+            parent->referred = 1;
+    }
+}
+
 void cm_key_complete(const cm_settings_t *settings)
 {
     int again, i;
@@ -63,5 +79,6 @@ void cm_key_complete(const cm_settings_t *settings)
         if (!model->shared_keys && !model->columns.match->nelts &&
             has_only_references(model))
             model->columns.match = model->columns.key;
+        mark_referred(settings, model);
     }
 }

@@ -69,6 +69,7 @@ typedef struct cm_model_t {
     cm_model_columns_t columns;
     int shared;      /* keys=shared, as configured */
     int shared_keys; /* the key's values are the identity on all nodes */
+    int referred;    /* records that are published here may refer to its */
     cm_conflict_e conflict;
     const char *conflict_node;
     int deletes; /* deletes=yes */

@@ -385,7 +385,7 @@ static const cm_bulk_column_t alive_columns[] = {
 /* The mappings of one type that are to be written. */
 typedef struct saving_t {
     const cm_records_t *records;
-    cm_bulk_t *alive, *changed, *made;
+    cm_bulk_t *alive, *moved, *changed, *made;
 } saving_t;
 
 /* Return whether only the clocks of MAPPING have changed. */
@@ -410,6 +410,7 @@ static cm_error_t *begin_saving(saving_t *saving, cm_node_t *node,
     columns = typed(alive_columns, 3, saving->records, pool);
     saving->alive = cm_bulk_create(table, columns, 3, 1, pool);
     columns = typed(row_columns, 8, saving->records, pool);
+    saving->moved = cm_bulk_create(table, columns, 3, 2, pool);
     saving->changed = cm_bulk_create(table, columns, 8, 2, pool);
     saving->made = cm_bulk_create(table, columns, 8, 2, pool);
     for (i = 0; i < mappings->nelts; i++) {
@@ -443,6 +444,9 @@ static void add_saved(const saving_t *saving, cm_mapping_t *mapping,
     if (mapping->stored && !mapping->changed)
         return;
     clocks = cm_clocks_pack(&mapping->clocks, saving->records, pool);
+    if (mapping->stored_id && mapping->local_id && !alive)
+        cm_bulk_row(saving->moved, "ttt", mapping->identity.original_id,
+                    mapping->identity.origin, NULL);
     mapping->stored_id = mapping->local_id;
     if (mapping->stored_id &&
         !cm_records_holds(saving->records, mapping->stored_id))
@@ -467,6 +471,10 @@ static cm_error_t *finish_saving(const saving_t *saving, cm_node_t *node,
         CM_TRY(cm_node_mappings_change(node, pool));
     if (cm_bulk_rows(saving->alive))
         CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->alive, pool),
+                   pool, "cannot update the mappings");
+    /* records may have exchanged their local ids */
+    if (cm_bulk_rows(saving->moved))
+        CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->moved, pool),
                    pool, "cannot update the mappings");
     /* a new life takes the local id that the old one gave up */
     if (cm_bulk_rows(saving->changed))

@@ -31,6 +31,7 @@ typedef struct cm_stamp_row_t {
     apr_int64_t id;
     const char *model;    /* NULL: its body cannot be read */
     const char *local_id; /* NULL: not of a record here */
+    const char *former;   /* its local id before this change; NULL: the same */
     const char *action;   /* NULL: written by the application */
     apr_hash_t *changed;  /* names -> 1; NULL: all columns */
     cm_datum_t body;      /* NULL: not kept for cm_outbox_read() */

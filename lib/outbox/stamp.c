@@ -59,8 +59,8 @@ static const char *rows_sql(const cm_stamp_t *stamp)
         apr_psprintf(pool,
                      "SELECT id, model, local_record_id, action, changed,"
                      " clock, origin, original_id,"
-                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s"
-                     " FROM %s WHERE %s%s LIMIT %d",
+                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s,"
+                     " former_record_id FROM %s WHERE %s%s LIMIT %d",
                      dialect->body_bytes, body, dialect->unstamped,
                      cm_unstamped_where(stamp->node, stamping->all, pool),
                      dialect->in_order, stamping->limit);
@@ -68,7 +68,7 @@ static const char *rows_sql(const cm_stamp_t *stamp)
     if (!dialect->snapshot)
         return sql;
     return apr_pstrcat(pool, "SELECT 0, ", dialect->snapshot,
-                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL"
+                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL"
                        " UNION ALL (",
                        sql, ")", NULL);
 }
@@ -95,6 +95,7 @@ static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
     row->identity.origin = cm_cell_text(rows, i, 6);
     row->identity.original_id = cm_cell_text(rows, i, 7);
     row->body = *cm_cell(rows, i, 9);
+    row->former = cm_cell_text(rows, i, 10);
     APR_ARRAY_PUSH(ids, apr_int64_t) = row->id;
     return NULL;
 }
@@ -253,6 +254,8 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         APR_ARRAY_PUSH(group->foreign, cm_identity_t) = row->identity;
     else
         cm_id_set_add(group->ids, row->local_id);
+    if (row->former)
+        cm_id_set_add(group->ids, row->former);
     return NULL;
 }
 
@@ -297,8 +300,11 @@ static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
 
         if (row->group != group || !row->local_id)
             continue;
-        if (apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING) &&
-            (!row->action || !strcmp(row->action, "update")))
+        if (row->former)
+            cm_id_set_add(unknown, row->former);
+        else if (apr_hash_get(group->alive, row->local_id,
+                              APR_HASH_KEY_STRING) &&
+                 (!row->action || !strcmp(row->action, "update")))
             continue;
         cm_id_set_add(unknown, row->local_id);
     }

@@ -72,6 +72,29 @@ static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
             (!model->deletes && !model->shared_keys));
 }
 
+/* The record of ROW has another key than before, and stays the same record.
+ * Whoever had that key is gone, without a delete that was captured. Rows come
+ * in order: the key that one gives up here, the next one may take. */
+static void follow_key(cm_stamp_t *stamp, const cm_stamp_row_t *row)
+{
+    cm_stamp_model_t *group = row->group;
+    cm_mapping_t *mapping =
+        apr_hash_get(group->alive, row->former, APR_HASH_KEY_STRING);
+    cm_mapping_t *other =
+        apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
+
+    if (other == mapping || (!mapping && !other->clocks.clock))
+        return;
+    if (other)
+        bury(stamp, group, other, other->clocks.clock + 1);
+    if (!mapping)
+        return;
+    apr_hash_set(group->alive, row->former, APR_HASH_KEY_STRING, NULL);
+    mapping->local_id = row->local_id;
+    apr_hash_set(group->alive, row->local_id, APR_HASH_KEY_STRING, mapping);
+    touch(stamp, mapping);
+}
+
 /* Return the mapping of the row's record, or NULL: it has none and needs none
  * (a record of another node that is not here). */
 static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
@@ -83,6 +106,8 @@ static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
         return apr_hash_get(group->named,
                             cm_identity_key(row->identity, stamp->pool),
                             APR_HASH_KEY_STRING);
+    if (row->former)
+        follow_key(stamp, row);
     mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
     if (mapping && is_reborn(stamp, row, mapping)) {
         bury(stamp, group, mapping, mapping->clocks.clock + 1);

@@ -12,10 +12,16 @@
 /* PostgreSQL has the shortest names. */
 #define NAME_MAX_BYTES 63
 
-/* The last one fires triggers on PostgreSQL only. */
-#define EVENTS 4
-static const char *const events[EVENTS] = {"insert", "update", "delete",
-                                           "truncate"};
+enum {
+    INSERT,
+    UPDATE,
+    BEFORE, /* an update: where cascades are captured */
+    DELETE,
+    TRUNCATE, /* fires triggers on PostgreSQL only */
+    EVENTS
+};
+static const char *const events[EVENTS] = {"insert", "update", "before",
+                                           "delete", "truncate"};
 
 /* FNV-1a: names and templates are not secret. */
 static apr_uint64_t hash_of(const char *text, apr_uint64_t hash)
@@ -111,6 +117,25 @@ static void read_sections(cm_filling_t *filling)
     }
 }
 
+/* Return whether the table of MODEL should have a trigger for EVENT. What an
+ * update of a parent's key cascades to is captured before that update itself:
+ * BEFORE remembers where that begins. */
+static int is_captured(const cm_dialect_t *dialect, const cm_model_t *model,
+                       int event)
+{
+    switch (event) {
+    case BEFORE:
+        return model->referred && !dialect->cascades_hidden &&
+               !model->shared_keys && !cm_settings_model_key_travels(model);
+    case DELETE:
+        return model->deletes;
+    case TRUNCATE:
+        return model->deletes && dialect->truncate_fires;
+    default:
+        return 1;
+    }
+}
+
 static void set_names(cm_filling_t *filling, const char *place)
 {
     const cm_model_t *model = filling->table->model;
@@ -162,6 +187,17 @@ static void set_key(cm_filling_t *filling)
                              : differs);
 }
 
+/* Return whether a record of TABLE stays the same one when its key changes: the
+ * key is this database's own affair, and a new record gets another one at the
+ * peer. */
+static int keeps_records(const cm_table_t *table)
+{
+    const cm_column_t *own = cm_table_own_key(table);
+
+    return own && !table->model->shared_keys && !table->partitioned &&
+           (table->key_generated || (own->has_default && !own->nullable));
+}
+
 /* Set SQL of the names of the columns that changed, each after a comma, and of
  * whether any did. */
 static void set_changed(cm_filling_t *filling)
@@ -206,6 +242,15 @@ static const char *row_capture(const cm_table_t *table, apr_pool_t *pool)
         cm_expression_with_alias(table->capture, "NEW", pool), ")", NULL);
 }
 
+/* Whether the table has a row with the key after the update. */
+static const char *here(const cm_table_t *table, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "EXISTS (SELECT 1 FROM ", table->quoted,
+                       " AS t WHERE (", cm_expression_keys(table, "t.", pool),
+                       ") = (", cm_expression_keys(table, "NEW.", pool), "))",
+                       NULL);
+}
+
 static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
                         const cm_table_t *table, apr_pool_t *pool)
 {
@@ -227,6 +272,13 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
         cm_expression_with_alias(table->capture, filling->types->after, pool));
     set(filling, "row_capture", row_capture(table, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
+    set(filling, "keeps", keeps_records(table) ? "1 = 1" : "1 = 0");
+    set(filling, "marked",
+        keeps_records(table) &&
+                is_captured(cm_dialect_of_store(store), table->model, BEFORE)
+            ? "1 = 1"
+            : "1 = 0");
+    set(filling, "here", here(table, pool));
     if (filling->types->fill)
         filling->types->fill(filling, cm_cell_text(rows, 0, 1));
     return NULL;
@@ -254,15 +306,16 @@ static void add_section(apr_array_header_t *all, const cm_filling_t *filling,
 static void add_events(apr_array_header_t *all, const cm_filling_t *filling,
                        const char *suffix)
 {
-    const int deletes = filling->table->model->deletes;
+    const cm_dialect_t *dialect = cm_dialect_of_store(filling->store);
+    const cm_model_t *model = filling->table->model;
     apr_pool_t *pool = filling->pool;
     int i;
 
     for (i = 0; i < EVENTS; i++)
-        if (deletes || i < 2)
+        if (is_captured(dialect, model, i))
             add_section(all, filling,
                         apr_pstrcat(pool, events[i], suffix, NULL));
-    if (!deletes)
+    if (!model->deletes)
         add_section(all, filling, apr_pstrcat(pool, "no-delete", suffix, NULL));
 }
 
@@ -339,18 +392,22 @@ cm_error_t *cm_capture_statements(apr_array_header_t **statements,
 
 int cm_capture_wanted(const cm_store_t *store, const cm_model_t *model)
 {
-    if (!model->deletes)
-        return 2;
-    return cm_dialect_of_store(store)->truncate_fires ? EVENTS : EVENTS - 1;
+    int i, wanted = 0;
+
+    for (i = 0; i < EVENTS; i++)
+        wanted += is_captured(cm_dialect_of_store(store), model, i);
+    return wanted;
 }
 
 int cm_capture_owns(const cm_store_t *store, const cm_table_t *table,
                     const char *trigger, apr_pool_t *scratch_pool)
 {
-    int wanted = cm_capture_wanted(store, table->model), i;
+    const cm_dialect_t *dialect = cm_dialect_of_store(store);
+    int i;
 
-    for (i = 0; i < wanted; i++)
-        if (!strcmp(trigger, trigger_name(table, events[i], scratch_pool)))
+    for (i = 0; i < EVENTS; i++)
+        if (is_captured(dialect, table->model, i) &&
+            !strcmp(trigger, trigger_name(table, events[i], scratch_pool)))
             return 1;
     return 0;
 }

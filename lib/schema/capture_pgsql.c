@@ -122,6 +122,13 @@ static const char *same_types(const cm_filling_t *filling, int all)
     " '\"RI_FKey_setnull_upd\"'::regproc,"                                     \
     " '\"RI_FKey_setdefault_upd\"'::regproc))"
 
+/* Keys whose uniqueness is checked later may be those of two records for a
+ * while. Then nobody knows which of them a change is about. (No foreign key can
+ * refer to such a key.) */
+#define DEFERRED                                                               \
+    "EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = TG_RELID"       \
+    " AND c.contype IN ('p', 'u') AND c.condeferrable)"
+
 /* Set the columns of the key: a list of them, an array of their names, and for
  * each alias of a row that the templates compare a list in brackets. */
 static void set_keys(cm_filling_t *filling)
@@ -219,6 +226,11 @@ void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary)
                    " FROM communicator_old) AS o FULL JOIN"
                    " (SELECT row_number() OVER () AS communicator_row, *"
                    " FROM communicator_rows) AS n USING (communicator_row)");
+    cm_capture_set(
+        filling, "keeps",
+        apr_pstrcat(pool,
+                    apr_hash_get(filling->values, "keeps", APR_HASH_KEY_STRING),
+                    " AND NOT " DEFERRED, NULL));
     cm_capture_set(filling, "each_old",
                    by_old_row ? "FOR EACH ROW"
                               : "REFERENCING OLD TABLE AS communicator_rows"

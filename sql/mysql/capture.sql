@@ -55,7 +55,8 @@ BEGIN
 END
 ;;
 
--- update: changed records
+-- update: changed records. A record whose key changes stays the same record
+-- where {keeps}; else it is another one.
 CREATE OR REPLACE TRIGGER {schema}{update} AFTER UPDATE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
@@ -69,19 +70,23 @@ BEGIN
                 VALUES ({model}, 'update', {unread},
                     TIMESTAMPDIFF(MICROSECOND, '1970-01-01',
                         UTC_TIMESTAMP(6)));
-            IF {key_differs} AND {deletes} THEN
+            IF {key_differs} AND {deletes} AND NOT {keeps} THEN
                 INSERT INTO {place}.outbound_messages
                     (model, local_record_id, action, body, clock)
                 VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
                     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
             END IF;
             INSERT INTO {place}.outbound_messages
-                (model, local_record_id, action, body, clock)
-            VALUES ({model}, {new_key}, IF({key_differs}, 'create', 'update'), {unread},
+                (model, former_record_id, local_record_id, action, body, clock)
+            VALUES ({model}, IF({key_differs} AND {keeps}, {old_key}, NULL),
+                {new_key},
+                IF({key_differs} AND NOT {keeps}, 'create', 'update'), {unread},
                 TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)));
         END;
         BEGIN
-            DECLARE moved BOOLEAN DEFAULT {key_differs};
+            DECLARE former VARCHAR(255) CHARACTER SET utf8mb4 DEFAULT
+                IF({key_differs} AND {keeps}, {old_key}, NULL);
+            DECLARE moved BOOLEAN DEFAULT {key_differs} AND NOT {keeps};
             DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
             DECLARE moment BIGINT DEFAULT
                 TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
@@ -91,10 +96,12 @@ BEGIN
                 VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
                     moment);
             END IF;
-            IF moved OR names <> '' THEN
+            IF moved OR former IS NOT NULL OR names <> '' THEN
                 INSERT INTO {place}.outbound_messages
-                    (model, local_record_id, action, body, changed, clock)
-                VALUES ({model}, {new_key}, IF(moved, 'create', 'update'),
+                    (model, former_record_id, local_record_id, action, body,
+                        changed, clock)
+                VALUES ({model}, former, {new_key},
+                    IF(moved, 'create', 'update'),
                     COALESCE(CONCAT({open}, {new_capture}, '}'), {unread}),
                     IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')),
                     moment);

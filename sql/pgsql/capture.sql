@@ -224,9 +224,56 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
+-- before: remembers where what an update cascades to begins
+CREATE OR REPLACE FUNCTION {place}.{before}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $communicator$
+/* {mark} */
+BEGIN
+    PERFORM set_config(
+        concat('communicator.before_', TG_RELID, '_', pg_trigger_depth()),
+        coalesce(max(id), 0)::text, true)
+    FROM {place}.outbound_messages;
+    RETURN NULL;
+END
+$communicator$
+;;
+REVOKE ALL ON FUNCTION {place}.{before}() FROM PUBLIC
+;;
+
+-- before.trigger: on TABLE
+DROP TRIGGER IF EXISTS {before} ON {table};
+CREATE TRIGGER {before} BEFORE UPDATE ON {table} FOR EACH STATEMENT
+    {each.when}
+    EXECUTE FUNCTION {place}.{before}()
+;;
+
+-- update.cascades: what the update of a key has cascaded to was captured before
+-- it. References are translated in the order of the messages, so that is put
+-- behind it. Rows of this transaction have the same xmin.
+WITH cascaded AS (
+                DELETE FROM {place}.outbound_messages AS m
+                WHERE m.id > nullif(current_setting(
+                        concat('communicator.before_', TG_RELID, '_',
+                            pg_trigger_depth()), true), '')::bigint
+                    AND m.xmin = (SELECT k.xmin
+                        FROM {place}.outbound_messages AS k
+                        WHERE k.id = lastval())
+                    AND (m.former_record_id IS NULL OR m.model <> {model})
+                RETURNING m.*
+            )
+            INSERT INTO {place}.outbound_messages
+                (model, former_record_id, local_record_id, action, body,
+                    changed, clock)
+            SELECT c.model, c.former_record_id, c.local_record_id, c.action,
+                c.body, c.changed, c.clock
+            FROM cascaded AS c
+            ORDER BY c.id
+
 -- update: changed records, of a statement at once. OLD and NEW rows are in the
--- same order. Records whose key changed come last, all deletes before the
--- creates, as records may have exchanged their keys.
+-- same order. Records whose key changed come last, and stay the same records
+-- where {keeps}. Else they are others: all deletes before the creates, as
+-- records may have exchanged their keys.
 CREATE OR REPLACE FUNCTION {place}.{update}() {each.head};
     same boolean := false;
     nested boolean := {nested} OR {self_cascade};
@@ -277,7 +324,23 @@ BEGIN
         WHERE c.names <> '' AND NOT ({key_differs});
     END IF;
     GET DIAGNOSTICS written = ROW_COUNT;
-    IF same AND NOT nested AND written < rows THEN
+    IF written = rows OR nested OR same IS NOT TRUE THEN
+        NULL;
+    ELSIF {keeps} THEN
+        INSERT INTO {place}.outbound_messages
+            (model, former_record_id, local_record_id, action, body, changed,
+                clock)
+        SELECT {model}, {old_key}, {new_key}, 'update',
+            {open} || {new_capture} || '}', '[' || substr(c.names, 2) || ']',
+            communicator.moment
+        FROM {pairs}
+            CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
+        WHERE {key_differs}
+        ORDER BY communicator_row;
+        IF FOUND AND {marked} THEN
+            {update.cascades};
+        END IF;
+    ELSE
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)
         SELECT {model}, {old_key}, 'delete', {open} || '{}}',

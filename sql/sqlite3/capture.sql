@@ -35,7 +35,27 @@ BEGIN /* {mark} */
 END
 ;;
 
--- update: changed records
+-- before: the cascades of a key that changes are captured before the update.
+-- So a row is written before them, which the update completes. If it does not
+-- come to that (OR IGNORE), the row says that nothing changed.
+DROP TRIGGER IF EXISTS {before}
+;;
+CREATE TRIGGER {before} BEFORE UPDATE ON {table}
+WHEN {key_differs} AND {marked}
+    AND NOT EXISTS (SELECT 1 FROM communicator_applying
+        WHERE name = {applying})
+BEGIN /* {mark} */
+    INSERT INTO outbound_messages
+        (model, local_record_id, action, body, changed, clock,
+            created_at, updated_at)
+    VALUES ({model}, {old_key}, 'update', {unread}, '[]',
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP);
+END
+;;
+
+-- update: changed records. A record whose key changes stays the same record
+-- where {keeps}; else it is another one.
 DROP TRIGGER IF EXISTS {update}
 ;;
 CREATE TRIGGER {update} AFTER UPDATE ON {table}
@@ -49,17 +69,29 @@ BEGIN /* {mark} */
     SELECT {model}, {old_key}, 'delete', {open} || '{}}',
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
             * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
-    WHERE {key_differs} AND {deletes};
+    WHERE {key_differs} AND {deletes} AND NOT ({keeps} AND {here});
+    UPDATE outbound_messages
+    SET former_record_id = {old_key}, local_record_id = {new_key},
+        body = {open} || {row_capture} || '}',
+        changed = '[' || substr({changed}, 2) || ']'
+    WHERE {key_differs} AND {marked} AND {here}
+        AND id = (SELECT id FROM outbound_messages
+            WHERE seq IS NULL AND model = {model}
+                AND local_record_id = {old_key} AND body = {unread}
+            ORDER BY id DESC LIMIT 1);
     INSERT INTO outbound_messages
-        (model, local_record_id, action, body, changed, clock,
+        (model, former_record_id, local_record_id, action, body, changed, clock,
             created_at, updated_at)
-    VALUES ({model}, {new_key},
-        CASE WHEN {key_differs} THEN 'create' ELSE 'update' END,
+    SELECT {model}, CASE WHEN {key_differs} AND {keeps} THEN {old_key} END,
+        {new_key},
+        CASE WHEN {key_differs} AND NOT {keeps} THEN 'create' ELSE 'update' END,
         {open} || {row_capture} || '}',
-        CASE WHEN NOT {key_differs} THEN '[' || substr({changed}, 2) || ']'
-        END,
+        CASE WHEN {keeps} OR NOT {key_differs}
+            THEN '[' || substr({changed}, 2) || ']' END,
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
-            * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP);
+            * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
+    WHERE NOT {key_differs}
+        OR NOT ({marked} OR {keeps} AND NOT {here});
 END
 ;;
 

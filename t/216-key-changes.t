@@ -1,0 +1,199 @@
+#!/usr/bin/perl
+
+# A record whose key changes stays the same record, and its children stay its
+# children, whatever foreign keys do: the key is each database's own affair.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test::Pair;
+
+my ($pair, $here, $there);
+my $many = 1000;
+
+my $models = <<'CONF';
+CommunicatorBatch 300
+CommunicatorModel parent table=parents
+CommunicatorModel child  table=children references=parent_id:parent
+CommunicatorModel other  table=others references=parent_id:parent
+CommunicatorModel strict table=stricts references=parent_id:parent
+CONF
+
+my $tables = <<'SQL';
+create table parents (id {key}, title varchar(40)) {engine};
+create table children (id {key}, body varchar(40), parent_id bigint not null,
+    foreign key (parent_id) references parents (id)
+    on update cascade on delete cascade) {engine};
+create table others (id {key}, body varchar(40), parent_id bigint,
+    foreign key (parent_id) references parents (id)
+    on update set null on delete set null) {engine};
+create table stricts (id {key}, body varchar(40), parent_id bigint,
+    foreign key (parent_id) references parents (id)
+    on update restrict on delete restrict) {engine};
+SQL
+
+# Other numbers there than here.
+sub before {
+    my ($node) = @_;
+
+    return unless $node->name eq 'facade';
+    $node->database->run("insert into parents (title) values ('gone')")
+      for 1, 2;
+    $node->database->run('delete from parents');
+}
+
+# Each child with its parent, by their words.
+sub families {
+    my ($database, $table) = @_;
+
+    return $database->rows("select c.body, p.title from $table c "
+        . 'left join parents p on p.id = c.parent_id order by 1, 2');
+}
+
+# What is counted must not change.
+sub counts {
+    return [map {
+        my $database = $_;
+        map { $database->value("select count(*) from communicator_mappings$_") }
+          '', ' where deleted_at > 0'
+    } $here, $there];
+}
+
+# Synchronise, and expect that nobody was lost or made again. MADE: records that
+# are new. (What refers to a key that another record has had is sent again.)
+sub all_stay {
+    my ($what, $changed, $made) = @_;
+    my $other = $changed == $here ? $there : $here;
+    my $parents = 'select id from parents order by id';
+    my $children = 'select id from children order by id';
+    my @before = ($other->rows($parents), map { $_->rows($children) } $here,
+        $there);
+    my $counts = counts();
+
+    $pair->sync($what);
+    for my $table (qw(children others stricts)) {
+        is_deeply(families($there, $table), families($here, $table),
+            "$what: $table are the same families");
+    }
+    if ($made) {
+        $pair->sync("$what: once more");
+    }
+    else {
+        is_deeply([$other->rows($parents), map { $_->rows($children) } $here,
+            $there], \@before, "$what: all are where they were");
+        is_deeply(counts(), $counts, "$what: nobody was deleted or made");
+    }
+    $pair->is_settled($what);
+}
+
+sub fill {
+    my @parents = map { "('p$_')" } 1 .. $many;
+    my $list = join ', ', @parents;
+
+    $here->run("insert into parents (title) values $list");
+    $here->run('insert into children (body, parent_id) '
+        . "select title, id from parents");
+    $here->run('insert into others (body, parent_id) '
+        . "select title, id from parents where id % 10 = 0");
+    $pair->sync('what is there');
+}
+
+sub thousand {
+    for my $database ($here, $there) {
+        my $name = $database == $here ? 'here' : 'there';
+
+        change($database, 'update parents set id = id + 100000');
+        all_stay("all keys changed $name", $database);
+        my $other = $database->driver eq 'mysql'
+          ? "concat(title, '!')" : "title || '!'";
+        change($database,
+            "update parents set id = id - 100000, title = $other");
+        all_stay("and back, with another title, $name", $database);
+    }
+}
+
+# Run SQL as the application does.
+sub change {
+    my ($database, $sql) = @_;
+    my $sqlite = $database->driver eq 'sqlite3';
+
+    $sql =~ s/\bbegin\b/begin immediate/ if $sqlite;
+    $database->run(($sqlite ? 'pragma foreign_keys = on; ' : '') . $sql);
+}
+
+sub id_of {
+    my ($database, $title) = @_;
+
+    return $database->value("select id from parents where title = '$title'");
+}
+
+sub exchanges {
+    my ($database, $name) = @_;
+    my ($a, $b, $c);
+
+    $database->run("insert into parents (title) values ('a$name'), ('b$name'), "
+        . "('c$name')");
+    ($a, $b, $c) = map { id_of($database, "$_$name") } qw(a b c);
+    $database->run('insert into children (body, parent_id) values '
+        . "('a$name', $a), ('b$name', $b), ('c$name', $c)");
+    $pair->sync("three more $name");
+    change($database, "begin;
+update parents set id = 999999 where id = $c;
+update parents set id = $c where id = $b;
+update parents set id = $b where id = $a;
+update parents set id = $a where id = 999999;
+commit;");
+    all_stay("keys go round $name", $database);
+    change($database, "begin;
+update parents set id = 999999 where id = $c;
+update children set body = 'moved$name' where parent_id = 999999;
+update children set parent_id = 999999 where body = 'a$name';
+update parents set id = $c where id = 999999;
+commit;");
+    all_stay("and back $name", $database);
+    ($a, $b) = map { id_of($database, "$_$name") } qw(a b);
+    change($database, "begin;
+update parents set id = 888888 where id = $a;
+insert into parents (id, title) values ($a, 'new$name');
+insert into others (body, parent_id) values ('new$name', $a);
+update parents set title = 'A$name' where id = 888888;
+commit;");
+    all_stay("a new record takes the key $name", $database, 1);
+    change($database, "begin;
+update parents set id = $a + 1000000 where id = $a;
+update parents set id = $a where id = 888888;
+commit;");
+    all_stay("and gives it back $name", $database);
+    change($database, "begin;
+update parents set id = 777777 where id = $b;
+delete from parents where id = 777777;
+commit;");
+    $pair->sync("changed and deleted $name");
+    $pair->both_have("select title from parents where title = 'b$name'", [],
+        'is deleted');
+    $pair->both_have("select body from children where body = 'b$name'", [],
+        'and its child');
+    $pair->is_settled("changed and deleted $name");
+}
+
+sub finish {
+    my $run = $pair->{central}->sync('verify');
+
+    is($run->{exit}, 0, 'verify') or diag($run->{out}, $run->{err});
+}
+
+Communicator::Test::Pair->for_each(Communicator::Test::Pair->all, sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $tables, models => $models, before => \&before);
+    ($here, $there) = $pair->databases;
+    fill();
+    thousand();
+    exchanges($here, 'here');
+    exchanges($there, 'there');
+    finish();
+    $pair->stop;
+});
+
+done_testing();
