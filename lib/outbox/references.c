@@ -105,19 +105,23 @@ static apr_array_header_t *missing_of(const apr_array_header_t *ids,
     return missing;
 }
 
+/* The columns that name the record a message is about, and those of one whose
+ * key it changes. */
 static const cm_bulk_column_t deleted_columns[] = {{"model", NULL},
                                                    {"local_record_id", NULL}};
+static const cm_bulk_column_t moved_columns[] = {{"model", NULL},
+                                                 {"former_record_id", NULL}};
 
-/* Look for the parents that were deleted since: the message of the delete has
- * the identity. The first one above SEQ is of the record that had the id then.
- */
-static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
-                                const apr_array_header_t *ids, apr_int64_t seq,
-                                apr_pool_t *pool)
+/* Look for the parents whose ids, in COLUMNS, messages that fulfil CONDITION
+ * have taken away since: they have the identity. The first one above SEQ is of
+ * the record that had the id then; FIRST: id -> apr_int64_t *. */
+static cm_error_t *find_later(parents_t *parents, apr_hash_t *first,
+                              cm_node_t *node, const apr_array_header_t *ids,
+                              const cm_bulk_column_t *columns,
+                              const char *condition, apr_int64_t seq,
+                              apr_pool_t *pool)
 {
-    cm_bulk_t *keys =
-        cm_bulk_create("outbound_messages", deleted_columns, 2, 2, pool);
-    apr_hash_t *first = apr_hash_make(pool);
+    cm_bulk_t *keys = cm_bulk_create("outbound_messages", columns, 2, 2, pool);
     cm_rows_t *rows;
     int i;
 
@@ -126,12 +130,13 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
                     APR_ARRAY_IDX(ids, i, const char *));
     }
     CM_TRY(cm_bulk_select(
-        &rows, node->store, "t.local_record_id, t.origin, t.original_id, t.seq",
+        &rows, node->store,
+        apr_pstrcat(pool, "t.", columns[1].name,
+                    ", t.origin, t.original_id, t.seq", NULL),
         keys,
-        apr_psprintf(pool,
-                     "t.action = 'delete' AND t.origin IS NOT NULL"
-                     " AND t.seq > %" APR_INT64_T_FMT,
-                     seq),
+        apr_psprintf(
+            pool, "%s AND t.origin IS NOT NULL AND t.seq > %" APR_INT64_T_FMT,
+            condition, seq),
         0, pool));
     for (i = 0; i < rows->count; i++) {
         const char *id = cm_cell_text(rows, i, 0);
@@ -149,6 +154,19 @@ static cm_error_t *find_deleted(parents_t *parents, cm_node_t *node,
                      apr_pmemdup(pool, &at, sizeof(at)));
     }
     return NULL;
+}
+
+/* Look for the parents that were deleted since, or got another id. */
+static cm_error_t *find_gone(parents_t *parents, cm_node_t *node,
+                             const apr_array_header_t *ids, apr_int64_t seq,
+                             apr_pool_t *pool)
+{
+    apr_hash_t *first = apr_hash_make(pool);
+
+    CM_TRY(find_later(parents, first, node, ids, deleted_columns,
+                      "t.action = 'delete'", seq, pool));
+    return find_later(parents, first, node, ids, moved_columns,
+                      "t.former_record_id IS NOT NULL", seq, pool);
 }
 
 /* Look for the parents that a peer has deleted. Where another record has got
@@ -171,6 +189,32 @@ static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
     return NULL;
 }
 
+/* Remove from IDS those that a record has got by a change which has no number
+ * yet: it has its mapping already. */
+static cm_error_t *remove_moved(apr_array_header_t **ids, cm_node_t *node,
+                                const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_bulk_t *keys =
+        cm_bulk_create("outbound_messages", deleted_columns, 2, 2, pool);
+    apr_hash_t *moved = apr_hash_make(pool);
+    cm_rows_t *rows;
+    int i;
+
+    if (!(*ids)->nelts)
+        return NULL;
+    for (i = 0; i < (*ids)->nelts; i++) {
+        cm_bulk_row(keys, "tt", model->name,
+                    APR_ARRAY_IDX(*ids, i, const char *));
+    }
+    CM_TRY(cm_bulk_select(&rows, node->store, "t.local_record_id", keys,
+                          "t.seq IS NULL AND t.former_record_id IS NOT NULL", 0,
+                          pool));
+    for (i = 0; i < rows->count; i++)
+        apr_hash_set(moved, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING, "");
+    *ids = missing_of(*ids, moved, pool);
+    return NULL;
+}
+
 /* Make mappings for the parents that have none, in the open transaction; note
  * those that are not here at all. */
 static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
@@ -188,6 +232,7 @@ static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
         cm_mapping_by_local_id(&found, node, parents->model->type, ids, pool));
     missing = missing_of(ids, found, pool);
     CM_TRY(cm_missing_present(&present, node, parents->model, missing, pool));
+    CM_TRY(remove_moved(&present, node, parents->model, pool));
     CM_TRY(cm_mapping_make(found, node, parents->model, present, pool));
     for (i = 0; i < present->nelts; i++)
         APR_ARRAY_PUSH(mappings, cm_mapping_t *) =
@@ -209,7 +254,7 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
     missing = missing_of(parents->ids->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;
-    CM_TRY(find_deleted(parents, node, missing, after, pool));
+    CM_TRY(find_gone(parents, node, missing, after, pool));
     missing = missing_of(parents->ids->ids, parents->found, pool);
     CM_TRY(find_buried(parents, node, missing, pool));
     missing = missing_of(parents->ids->ids, parents->found, pool);

@@ -187,15 +187,24 @@ static void set_key(cm_filling_t *filling)
                              : differs);
 }
 
-/* Return whether a record of TABLE stays the same one when its key changes: the
- * key is this database's own affair, and a new record gets another one at the
- * peer. */
-static int keeps_records(const cm_table_t *table)
+/* Set whether a record stays the same one when its key changes: the key is this
+ * database's own affair, and a new record gets another one at the peer. */
+static cm_error_t *set_keeps(cm_filling_t *filling)
 {
+    const cm_table_t *table = filling->table;
     const cm_column_t *own = cm_table_own_key(table);
+    int keeps = own && !table->model->shared_keys && !table->partitioned &&
+                (table->key_generated || (own->has_default && !own->nullable));
+    int marked =
+        is_captured(cm_dialect_of_store(filling->store), table->model, BEFORE);
+    cm_rows_t *rows;
 
-    return own && !table->model->shared_keys && !table->partitioned &&
-           (table->key_generated || (own->has_default && !own->nullable));
+    CM_TRY(cm_table_ask(&rows, filling->store, "capture.sql", "nulled",
+                        table->model, filling->pool));
+    keeps = keeps && !rows->count;
+    set(filling, "keeps", keeps ? "1 = 1" : "1 = 0");
+    set(filling, "marked", keeps && marked ? "1 = 1" : "1 = 0");
+    return NULL;
 }
 
 /* Set SQL of the names of the columns that changed, each after a comma, and of
@@ -272,12 +281,7 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
         cm_expression_with_alias(table->capture, filling->types->after, pool));
     set(filling, "row_capture", row_capture(table, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
-    set(filling, "keeps", keeps_records(table) ? "1 = 1" : "1 = 0");
-    set(filling, "marked",
-        keeps_records(table) &&
-                is_captured(cm_dialect_of_store(store), table->model, BEFORE)
-            ? "1 = 1"
-            : "1 = 0");
+    CM_TRY(set_keeps(filling));
     set(filling, "here", here(table, pool));
     if (filling->types->fill)
         filling->types->fill(filling, cm_cell_text(rows, 0, 1));

@@ -26,6 +26,13 @@ SELECT count(*) FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
     AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
 
+-- nulled: whether foreign keys forget a key of TABLE that changes. No trigger
+-- sees the rows in which they do.
+SELECT 1 FROM information_schema.referential_constraints
+WHERE unique_constraint_schema = COALESCE(%s, DATABASE())
+    AND referenced_table_name = %s AND update_rule LIKE 'SET %%'
+LIMIT 1;
+
 -- insert: new records
 CREATE OR REPLACE TRIGGER {schema}{insert} AFTER INSERT ON {table} FOR EACH ROW
 BEGIN

@@ -62,16 +62,19 @@ static const char *captured(fixture_t *fixture)
 
     database_must(cm_statement_select(
         &rows, fixture->store,
-        "SELECT action, local_record_id, changed, body, clock"
+        "SELECT action, local_record_id, changed, body, clock,"
+        " former_record_id"
         " FROM outbound_messages ORDER BY id",
         NULL, 0, fixture->pool));
     for (i = 0; i < rows->count; i++) {
         const char *changed = cm_cell_text(rows, i, 2);
+        const char *former = cm_cell_text(rows, i, 5);
 
-        text = apr_pstrcat(
-            fixture->pool, text, *text ? "\n" : "", cm_cell_text(rows, i, 0),
-            " ", cm_cell_text(rows, i, 1), " ", changed ? changed : "all", " ",
-            cm_cell_text(rows, i, 3), NULL);
+        text = apr_pstrcat(fixture->pool, text, *text ? "\n" : "",
+                           cm_cell_text(rows, i, 0), " ", former ? former : "",
+                           former ? "->" : "", cm_cell_text(rows, i, 1), " ",
+                           changed ? changed : "all", " ",
+                           cm_cell_text(rows, i, 3), NULL);
         if (cm_cell_number(rows, i, 4) / 1000000 <
             apr_time_sec(apr_time_now()) - 60)
             ok(0, "%s: the clock is the present time",
@@ -142,11 +145,13 @@ static void changes(cm_store_t *store, apr_pool_t *pool)
     leaves(&fixture, "UPDATE posts SET title = title, n = n", "",
            "an update that changes nothing leaves nothing");
     leaves(&fixture, "UPDATE posts SET id = 9, n = 1 WHERE id = 2",
-           "delete 2 all {\"post\":{}}\n"
-           "create 9 all {\"post\":{\"title\":\"b\",\"n\":1}}",
-           "another key is another record");
-    leaves(&fixture, "DELETE FROM posts WHERE id = 9",
-           "delete 9 all {\"post\":{}}", "a delete is a delete");
+           "update 2->9 [\"n\"] {\"post\":{\"title\":\"b\",\"n\":1}}",
+           "another key is the same record");
+    leaves(&fixture, "UPDATE posts SET id = 2 WHERE id = 9",
+           "update 9->2 [] {\"post\":{\"title\":\"b\",\"n\":1}}",
+           "a key alone is no column that changed");
+    leaves(&fixture, "DELETE FROM posts WHERE id = 2",
+           "delete 2 all {\"post\":{}}", "a delete is a delete");
     leaves(&fixture, "DELETE FROM posts WHERE id = 99", "",
            "a delete of nothing leaves nothing");
 }
