@@ -240,24 +240,84 @@ static int is_waiting_for_parent(const parked_t *parked)
     return 0;
 }
 
-/* An earlier message of its record is parked. */
-static int is_behind(const parked_t *parked)
+/* Return how many messages of the record of PARKED are parked, of those that
+ * CONDITION tells from it. */
+static int count_others(const parked_t *parked, const char *condition)
 {
     const char *count = sim_node_value(
         parked->session,
         apr_psprintf(parked->pool,
                      "SELECT count(*) FROM inbound_messages WHERE"
-                     " processed_at IS NULL AND peer = '%s' AND id < %s AND"
-                     " origin = '%s' AND original_id = '%s'",
-                     parked->peer, parked->id, parked->origin,
-                     parked->original_id),
+                     " processed_at IS NULL AND peer = '%s' AND model = '%s'"
+                     " AND origin = '%s' AND original_id = '%s' %s %s",
+                     parked->peer, parked->model, parked->origin,
+                     parked->original_id, condition, parked->id),
         parked->pool);
 
-    return strcmp(count, "0") != 0;
+    return (int)strtol(count, NULL, 10);
 }
 
-/* What it refers to was gone before it was sent, as nothing at its node
- * forbids; but it must refer to something. */
+/* Return whether the statement of EVENT did that to the row NAME of TABLE, too.
+ * COLUMN: it gave the row a value there. */
+static int did(const parked_t *parked, const sim_event_t *event,
+               sim_event_e kind, int table, const char *name, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->statement == event->statement && other->kind == kind &&
+            other->table == table && name && !strcmp(other->name, name) &&
+            (kind != SIM_EVENT_UPDATE ||
+             (other->column == column && other->after)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
+ * has only deleted what the row refers to. */
+static int let_dangle(const parked_t *parked, const sim_event_t *event,
+                      int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    switch (event->kind) {
+    case SIM_EVENT_INSERT:
+        return !did(parked, event, SIM_EVENT_UPDATE, parked->table, event->name,
+                    column);
+    case SIM_EVENT_UPDATE:
+        return event->column == column && !event->after &&
+               !did(parked, event, SIM_EVENT_DELETE,
+                    table->columns[column].parent, event->before, 0);
+    default: /* with keys=shared another row may have the key then */
+        return sim_schema_is_reused(table);
+    }
+}
+
+/* Return whether some application has written a reference to nothing into
+ * COLUMN. Of a message that was withheld, or lost by a restore, the present
+ * state is sent, which may be such a row, too. */
+static int was_orphan(const parked_t *parked, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == parked->table && parked->name &&
+            !strcmp(event->name, parked->name) &&
+            let_dangle(parked, event, column))
+            return 1;
+    }
+    return parked->world->restored;
+}
+
+/* It must refer to something, but referred to nothing when it was written, as
+ * nothing at its node forbids. */
 static int is_orphan(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
@@ -268,10 +328,17 @@ static int is_orphan(const parked_t *parked)
 
         if (column->kind == SIM_REFERENCE && column->not_null &&
             strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
-                                             "\":null", NULL)))
+                                             "\":null", NULL)) &&
+            was_orphan(parked, i))
             return 1;
     }
     return 0;
+}
+
+/* The first moment that is too far ahead for a clock. */
+static apr_time_t far_ahead(void)
+{
+    return apr_time_now() + apr_time_from_sec(86400);
 }
 
 /* A peer has lied (liar.c): no such model is here, or its clock is far ahead.
@@ -279,13 +346,26 @@ static int is_orphan(const parked_t *parked)
 static int is_lie(const parked_t *parked)
 {
     return *parked->model == 'x' ||
-           (parked->clock && apr_atoi64(parked->clock) >
-                                 apr_time_now() + apr_time_from_sec(86400));
+           (parked->clock && apr_atoi64(parked->clock) > far_ahead());
 }
 
+/* It waits behind such a lie, which nothing corrects. */
+static int is_behind_lie(const parked_t *parked)
+{
+    return count_others(parked,
+                        apr_psprintf(parked->pool,
+                                     "AND clock > %" APR_TIME_T_FMT " AND id <",
+                                     far_ahead())) > 0;
+}
+
+/* What waits behind another message of its record has a cause in that one. But
+ * if the last one, which has the newest state, has no cause of its own, all of
+ * them can be applied together. */
 static int has_cause(const parked_t *parked)
 {
-    if (is_behind(parked) || is_orphan(parked) || is_lie(parked))
+    if (is_orphan(parked) || is_lie(parked) ||
+        (count_others(parked, "AND id <") &&
+         (count_others(parked, "AND id >") || is_behind_lie(parked))))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))
