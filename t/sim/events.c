@@ -99,7 +99,8 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
                                              : SIM_CELL_TAG;
     int i;
 
-    for (i = 0; step->kind == SIM_REPLACE && i < step->rows && !table->joined;
+    for (i = 0;
+         step->kind == SIM_REPLACE && i < step->rows - 1 && !table->joined;
          i++) {
         const char *tag = given(step, i, SIM_CELL_TAG, world->pool);
         sim_row_t row = {.table = step->table,

@@ -311,10 +311,11 @@ static outcome_e holds_less(liar_t *liar)
 }
 
 static lie_t *const asked[] = {
-    another_epoch,     another_peer_epoch, holds_more,        holds_another,
-    impossible_number, far_clock,          twice_in_one_body, old_numbers,
-    unknown_attribute, unknown_model,      far_message,       has_used_less,
-    goes_back,         confirms_more,      leaves_gap,        impossible_query};
+    another_epoch, another_peer_epoch, holds_more,    holds_another,
+    leaves_gap,    impossible_number,  far_clock,     twice_in_one_body,
+    old_numbers,   unknown_attribute,  unknown_model, leaves_gap,
+    far_message,   has_used_less,      goes_back,     confirms_more,
+    leaves_gap,    impossible_query};
 
 static lie_t *const answered[] = {
     another_epoch,     another_peer_epoch, holds_more,        holds_another,

@@ -1,6 +1,7 @@
 /* See parked.h. */
 #include "parked.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,21 +241,40 @@ static int is_waiting_for_parent(const parked_t *parked)
     return 0;
 }
 
-/* Return how many messages of the record of PARKED are parked, of those that
- * CONDITION tells from it. */
-static int count_others(const parked_t *parked, const char *condition)
-{
-    const char *count = sim_node_value(
-        parked->session,
-        apr_psprintf(parked->pool,
-                     "SELECT count(*) FROM inbound_messages WHERE"
-                     " processed_at IS NULL AND peer = '%s' AND model = '%s'"
-                     " AND origin = '%s' AND original_id = '%s' %s %s",
-                     parked->peer, parked->model, parked->origin,
-                     parked->original_id, condition, parked->id),
-        parked->pool);
+/* Return how many other messages of the same peer and model are parked, of
+ * those that CONDITION and the arguments say. */
+static int count_others(const parked_t *parked, const char *condition, ...)
+    __attribute__((format(printf, 2, 3)));
 
-    return (int)strtol(count, NULL, 10);
+static int count_others(const parked_t *parked, const char *condition, ...)
+{
+    const char *sql = apr_psprintf(
+        parked->pool,
+        "SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL"
+        " AND peer = '%s' AND model = '%s' AND origin = '%s' AND ",
+        parked->peer, parked->model, parked->origin);
+    va_list args;
+
+    va_start(args, condition);
+    sql = apr_pstrcat(parked->pool, sql,
+                      apr_pvsprintf(parked->pool, condition, args), NULL);
+    va_end(args);
+    return (int)strtol(sim_node_value(parked->session, sql, parked->pool), NULL,
+                       10);
+}
+
+/* Return whether it waits behind what is parked of an earlier record with the
+ * same key. */
+static int is_behind_other_life(const parked_t *parked)
+{
+    const char *key = apr_pstrndup(parked->pool, parked->original_id,
+                                   strcspn(parked->original_id, "\x1f"));
+
+    return !strcmp(parked->origin, "*") &&
+           count_others(parked,
+                        "id < %s AND original_id <> '%s' AND"
+                        " (original_id = '%s' OR original_id LIKE '%s\x1f%%')",
+                        parked->id, parked->original_id, key, key);
 }
 
 /* Return whether the statement of EVENT did that to the row NAME of TABLE, too.
@@ -349,23 +369,24 @@ static int is_lie(const parked_t *parked)
            (parked->clock && apr_atoi64(parked->clock) > far_ahead());
 }
 
-/* It waits behind such a lie, which nothing corrects. */
-static int is_behind_lie(const parked_t *parked)
-{
-    return count_others(parked,
-                        apr_psprintf(parked->pool,
-                                     "AND clock > %" APR_TIME_T_FMT " AND id <",
-                                     far_ahead())) > 0;
-}
-
 /* What waits behind another message of its record has a cause in that one. But
  * if the last one, which has the newest state, has no cause of its own, all of
- * them can be applied together. */
+ * them can be applied together: unless one is a lie, which nothing corrects. */
+static int is_behind(const parked_t *parked)
+{
+    const char *record =
+        apr_psprintf(parked->pool, "original_id = '%s'", parked->original_id);
+
+    return is_behind_other_life(parked) ||
+           (count_others(parked, "%s AND id < %s", record, parked->id) &&
+            (count_others(parked, "%s AND id > %s", record, parked->id) ||
+             count_others(parked, "%s AND clock > %" APR_TIME_T_FMT, record,
+                          far_ahead())));
+}
+
 static int has_cause(const parked_t *parked)
 {
-    if (is_orphan(parked) || is_lie(parked) ||
-        (count_others(parked, "AND id <") &&
-         (count_others(parked, "AND id >") || is_behind_lie(parked))))
+    if (is_behind(parked) || is_orphan(parked) || is_lie(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))
