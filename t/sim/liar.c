@@ -220,7 +220,7 @@ static outcome_e unknown_model(liar_t *liar)
 {
     const char *at = strstr(liar->body ? liar->body : "", "\"body\":\"{\\\"m");
 
-    if (liar->count < 2 || first_id(liar) <= received(liar))
+    if (!at || liar->count < 2 || first_id(liar) <= received(liar))
         return TRUTH;
     liar->body = put(liar, liar->body, at + 11, 1, "x");
     return TAKEN;
@@ -231,7 +231,7 @@ static outcome_e far_message(liar_t *liar)
 {
     const char *at = strstr(liar->body ? liar->body : "", "\"clock\":");
 
-    if (liar->count < 2 || first_id(liar) <= received(liar))
+    if (!at || liar->count < 2 || first_id(liar) <= received(liar))
         return TRUTH;
     liar->body =
         put(liar, liar->body, at + 8, strspn(at + 8, "0123456789"), FAR_CLOCK);
