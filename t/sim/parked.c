@@ -312,9 +312,12 @@ static int let_dangle(const parked_t *parked, const sim_event_t *event,
         return event->column == column && !event->after &&
                !did(parked, event, SIM_EVENT_DELETE,
                     table->columns[column].parent, event->before, 0);
-    default: /* with keys=shared another row may have the key then */
+    case SIM_EVENT_DELETE: /* another row may be called so then */
         return sim_schema_is_reused(table);
+    case SIM_EVENT_KEY: /* the row is sent as a new one */
+        return 1;
     }
+    return 0;
 }
 
 /* Return whether some application has written a reference to nothing into
