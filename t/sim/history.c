@@ -98,9 +98,10 @@ static sim_cell_t *cell(apr_array_header_t *cells, int column, const char *text)
     return cell;
 }
 
-static const char *some_key(draw_t *draw, const sim_table_t *table)
+/* A key of TABLE, of the first COUNT. */
+static const char *key_of(draw_t *draw, const sim_table_t *table, int count)
 {
-    int number = below(draw, draw->style->keys) + 1;
+    int number = below(draw, count) + 1;
 
     if (table->key == SIM_KEY_TEXT)
         return apr_psprintf(draw->pool, "'k%d'", number);
@@ -108,6 +109,11 @@ static const char *some_key(draw_t *draw, const sim_table_t *table)
         return apr_psprintf(draw->pool,
                             "'00000000-0000-4000-8000-0000000000%02d'", number);
     return apr_psprintf(draw->pool, "%d", number);
+}
+
+static const char *some_key(draw_t *draw, const sim_table_t *table)
+{
+    return key_of(draw, table, draw->style->keys);
 }
 
 #define TEN_LETTERS                                                            \
@@ -172,7 +178,8 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
         made = cell(cells, number, NULL);
         /* Nobody asks whether that is there, or comes later. */
         if (column->rule[step->node] == SIM_RULE_NONE && chance(draw, 15))
-            made->text = some_key(draw, &draw->schema->tables[column->parent]);
+            made->text =
+                key_of(draw, &draw->schema->tables[column->parent], 12);
         made->parent = column->parent;
         made->tag = number < table->joined && draw->pair[number]
                         ? draw->pair[number]
