@@ -320,6 +320,24 @@ static int let_dangle(const parked_t *parked, const sim_event_t *event,
     return 0;
 }
 
+/* Return whether some node has withheld a message of the model of PARKED. */
+static int was_withheld(const parked_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &parked->world->nodes[i].sessions[0],
+                       apr_psprintf(parked->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = '%s'",
+                                    parked->model),
+                       parked->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
 /* Return whether some application has written a reference to nothing into
  * COLUMN. Of a message that was withheld, or lost by a restore, the present
  * state is sent, which may be such a row, too. */
@@ -336,7 +354,7 @@ static int was_orphan(const parked_t *parked, int column)
             let_dangle(parked, event, column))
             return 1;
     }
-    return parked->world->restored;
+    return parked->world->restored || was_withheld(parked);
 }
 
 /* It must refer to something, but referred to nothing when it was written, as
