@@ -79,6 +79,27 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                                            attribute->value, run->pool);
 }
 
+/* Return whether COLUMN is NULL if it refers to the parent in ATTRIBUTE, which
+ * is deleted, or is to be by this run. */
+static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
+                   const cm_column_t *column)
+{
+    const cm_entry_t *parent = cm_directory_parent(run, attribute);
+    const apr_array_header_t *tasks;
+    int i;
+
+    if (!parent || !column->nullable)
+        return 0;
+    if (parent->found->mapping && parent->found->mapping->deleted_at)
+        return 1;
+    tasks =
+        parent->record && parent->model->deletes ? parent->record->tasks : NULL;
+    for (i = 0; tasks && i < tasks->nelts; i++)
+        if (CM_NTH(tasks, i, cm_task_t)->message->action == CM_DELETE)
+            return 1;
+    return 0;
+}
+
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
@@ -100,7 +121,8 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
         state->fields[column] = (cm_field_t){
             .value = task_value(run, task, attribute, column),
             .clock = cm_clocks_of(&message->clocks, attribute->name),
-            .source = attribute};
+            .source = attribute,
+            .dangling = is_gone(run, attribute, &task->table->columns[column])};
     }
     return state;
 }

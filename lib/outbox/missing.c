@@ -94,6 +94,18 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
     return NULL;
 }
 
+cm_error_t *cm_missing_note_present(cm_node_t *node, const cm_model_t *model,
+                                    const apr_array_header_t *local_ids,
+                                    apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *present;
+
+    if (!local_ids->nelts || !is_referred(node, model))
+        return NULL;
+    CM_TRY(cm_missing_present(&present, node, model, local_ids, scratch_pool));
+    return cm_missing_note(node, model, present, scratch_pool);
+}
+
 /* Publish the records that refer to MODEL's with LOCAL_IDS. */
 static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
                                     const cm_model_t *model,

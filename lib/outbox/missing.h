@@ -22,6 +22,11 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
                             const apr_array_header_t *local_ids,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same with those of LOCAL_IDS that are here. */
+cm_error_t *cm_missing_note_present(cm_node_t *node, const cm_model_t *model,
+                                    const apr_array_header_t *local_ids,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Publish the records that refer to missing ones which are here by now, with
  * unchanged clocks; *PUBLISHED counts them. Records that an application has
  * locked are left for the next time. */

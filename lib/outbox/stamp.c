@@ -415,8 +415,9 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }
 
-/* Return the ids of GROUP that new records have again. */
-static apr_array_header_t *reused_ids(const cm_stamp_model_t *group,
+/* Return those ids of GROUP that deleted records had which new records have
+ * again: ALIVE; or which had none when this was numbered. */
+static apr_array_header_t *reused_ids(const cm_stamp_model_t *group, int alive,
                                       apr_pool_t *pool)
 {
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
@@ -425,14 +426,15 @@ static apr_array_header_t *reused_ids(const cm_stamp_model_t *group,
     for (i = 0; i < group->reused->ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(group->reused->ids, i, const char *);
 
-        if (apr_hash_get(group->alive, id, APR_HASH_KEY_STRING))
+        if (!apr_hash_get(group->alive, id, APR_HASH_KEY_STRING) == !alive)
             APR_ARRAY_PUSH(ids, const char *) = id;
     }
     return ids;
 }
 
 /* Note the ids that new records have again: rows that refer to such an id did
- * not change, but refer to another record now. */
+ * not change, but refer to another record now. The new record may still have no
+ * number. */
 static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
 {
     apr_hash_index_t *at;
@@ -442,7 +444,12 @@ static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
         const cm_stamp_model_t *group = apr_hash_this_val(at);
 
         CM_TRY(cm_missing_note(stamp->node, group->model,
-                               reused_ids(group, scratch_pool), scratch_pool));
+                               reused_ids(group, 1, scratch_pool),
+                               scratch_pool));
+        if (group->table)
+            CM_TRY(cm_missing_note_present(stamp->node, group->model,
+                                           reused_ids(group, 0, scratch_pool),
+                                           scratch_pool));
     }
     return NULL;
 }

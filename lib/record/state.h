@@ -18,7 +18,8 @@ typedef struct cm_field_t {
     apr_int64_t clock;
     const cm_attribute_t *source; /* of the message that it came with; NULL: it
                                      is the value of the record here */
-    int dangling; /* a value here that refers to a record that is not here */
+    int dangling; /* a value here that refers to a record that is not here, or
+                     one in a message, to a record that is deleted */
 } cm_field_t;
 
 typedef struct cm_state_t {

@@ -374,6 +374,14 @@ static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
+/* Return whether a trigger has put ROW back, whatever deleted it. */
+static int is_put_back(const sim_table_t *table, const sim_row_t *row)
+{
+    const char *tag = row->values[SIM_COLUMNS];
+
+    return table->returns && tag && *tag && tag[strlen(tag) - 1] == '+';
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. */
 static void judge_value(sim_judge_t *judge, const sim_event_t *event)
 {
@@ -388,7 +396,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
          table->columns[event->column].kind == SIM_REFERENCE))
         return;
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
-        is_replaced(judge, event) ||
+        is_put_back(table, row) || is_replaced(judge, event) ||
         (is_kept(judge, event->after) && is_contested(judge, event)) ||
         was_withheld(judge, event->table))
         return;

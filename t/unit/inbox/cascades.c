@@ -1,11 +1,18 @@
-/* The inbox: a message deletes a parent, the foreign key deletes a child that
- * is known here only, and the same batch brings a record that gets the child's
- * key. The child's delete must be sent as that of the child. */
+/* Keys that are used again.
+ *
+ * A message deletes a parent, the foreign key deletes a child that is known
+ * here only, and the same batch brings a record that gets the child's key. The
+ * child's delete must be sent as that of the child.
+ *
+ * The application puts a new parent under the key of a deleted one, to which a
+ * row refers. The row must be sent again; where that is received together with
+ * what was sent before, the new parent counts. */
 #include "../inbox.h"
 
 #include <apr_general.h>
 
 #include "node/node.h"
+#include "outbox/missing.h"
 #include "outbox/stamp.h"
 
 #define AUTHOR(id, original, name)                                             \
@@ -115,12 +122,89 @@ static void test_given(cm_store_t *store, apr_pool_t *pool)
         try_both(store, "integer", CM_ON_ERROR_PARK, " (given again)", pool);
 }
 
+/* The parent that goes is the peer's, so that the new one is the first of this
+ * node under its key; the two changes are numbered apart. */
+static void test_parent(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_stamping_t stamping = {.limit = 1};
+    apr_int64_t count;
+    cm_node_t *node;
+    int stamped;
+
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store,
+                 "CREATE TABLE posts (id varchar(40) NOT NULL PRIMARY KEY,"
+                 " author_id integer, title varchar(40))");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    database_run(store, "INSERT INTO posts (id, author_id, title)"
+                        " SELECT 'p', id, 'child' FROM authors");
+    database_must(cm_stamp_all(&count, node, pool));
+    database_run(store, "DELETE FROM authors");
+    database_run(store, "INSERT INTO authors (id, name) VALUES (1, 'two')");
+    for (stamped = 1; stamped;)
+        database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    database_must(cm_missing_publish(&count, node, pool));
+    is_int(count, 1, "%s: what refers to a replaced parent is sent again",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM communicator_missing", pool),
+           "0", "  once");
+}
+
+/* Receive a child of the author 9, and what is sent again of it: that its
+ * author is 10. MESSAGES: between the two. */
+static const char *author_of_child(cm_node_t *node, apr_int64_t after,
+                                   const char *messages, apr_pool_t *pool)
+{
+    (void)inbox_take(
+        node, after,
+        apr_pstrcat(pool, "[" POST(3, 5, "child", 9) ",", messages,
+                    MESSAGE(6, "post", 5, "update", 1000,
+                            TEXT("title", "child") ",\\\"author_id\\\":99",
+                            REF("author_id", "author", 10)) "]",
+                    NULL),
+        pool);
+    return inbox_value(node,
+                       "SELECT a.name FROM posts p JOIN authors a"
+                       " ON a.id = p.author_id",
+                       pool);
+}
+
+#define GONE MESSAGE(2, "author", 9, "delete", 2000, , BASE(1000))
+#define LATE MESSAGE(4, "author", 9, "delete", 2000, , BASE(1000))
+
+static void test_parent_there(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 9, "nine") "," GONE "]", pool);
+    is_str(author_of_child(node, 2, AUTHOR(5, 10, "ten") ",", pool), "ten",
+           "%s: a child whose parent was replaced has the new one",
+           database_of(store));
+}
+
+static void test_parent_with(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 9, "nine") "]", pool);
+    is_str(author_of_child(node, 1, LATE "," AUTHOR(5, 10, "ten") ",", pool),
+           "ten", "%s: also if the same batch deletes the old one",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("a key", test_key);
     database_each("a key, CommunicatorOnError stop", test_stop);
     database_each("a given key", test_given);
+    database_each("a parent's key", test_parent);
+    database_each("a parent's key there", test_parent_there);
+    database_each("a parent's key there, at once", test_parent_with);
     apr_terminate();
     return done_testing();
 }
