@@ -79,8 +79,9 @@ static cm_error_t *tell_history(sync_client_t *client)
     if (client->settings->history == CM_HISTORY_UNSET &&
         client->node->history == CM_HISTORY_ROWS)
         sync_output_line(client->output,
-                         "each message received stays a row of "
-                         "inbound_messages, as with the gem; "
+                         "messages sent or received stay rows of "
+                         "outbound_messages and inbound_messages, as "
+                         "with the gem; "
                          "'CommunicatorHistory packed' takes less time and "
                          "room");
     return NULL;

@@ -462,14 +462,17 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     return NULL;
 }
 
-static cm_transport_body_t pack(void *baton, const char *data, apr_size_t size,
+static cm_transport_body_t pack(void *baton, cm_transport_body_t body,
                                 apr_pool_t *pool)
 {
     const sync_http_t *http = baton;
     int packs = http->config->packs && http->takes_gzip && !http->refused_gzip;
 
-    return (cm_transport_body_t){data, size,
-                                 packs ? cm_gzip_pack(data, size, pool) : NULL};
+    if (!packs)
+        body.packed = NULL;
+    else if (!body.packed)
+        body.packed = cm_gzip_pack(body.data, body.size, pool);
+    return body;
 }
 
 static void send_request(void *baton, const char *query,

@@ -148,7 +148,7 @@ sub expected {
 sub changes {
     my ($node) = @_;
 
-    return $node->database->value('select count(*) from outbound_messages');
+    return $node->database->numbered;
 }
 
 sub received {

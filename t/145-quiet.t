@@ -22,7 +22,8 @@ sub pull {
     my ($last, %more) = @_;
     my $epoch = 'select epoch from communicator_node';
     my $clock = $last
-      ? value("select clock from outbound_messages where seq = $last") : 0;
+      ? value('select clock from communicator_batches '
+        . "where last_seq = $last") : 0;
 
     return $facade->get('/messages.json?from_id=' . ($last + 1),
         headers => { 'communicator-protocol' => 2,

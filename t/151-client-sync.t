@@ -283,7 +283,7 @@ subtest 'a backlog that is longer than an answer' => sub {
         $server->get('/messages.json?from_id=1')->{content});
     is(join(' ', map { $_->{id} } @$list), '1 2 3 4 5',
         'as many as an answer holds');
-    is($facade->value('select count(seq) from outbound_messages'), 5,
+    is($facade->numbered, 5,
         '  and no more have their number yet');
     like($central->sync('--verbose')->{out}, qr/pulled 12/,
         'the client asks on until nothing waits');

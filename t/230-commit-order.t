@@ -19,6 +19,10 @@ use Communicator::Test::Pair;
 use Communicator::Test::Session;
 
 my ($writers, $transactions) = (16, 40);
+
+# The rows with their numbers stay, to be looked at.
+my $models = "CommunicatorModel event table=events\n"
+  . "CommunicatorHistory rows\n";
 my %pause = (pgsql => 'select pg_sleep(%.3f);', mysql => 'do sleep(%.3f);');
 
 # The transactions of one writer, and which tokens will be committed.
@@ -75,7 +79,7 @@ sub test {
     my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
         tables => 'create table events (id {key}, '
           . 'token varchar(20) not null) {engine};',
-        models => 'CommunicatorModel event table=events');
+        models => $models);
     my ($from, $to) = $command eq 'push' ? $pair->nodes
       : reverse $pair->nodes;
     my ($pids, @tokens) = start_writers($from);
@@ -154,8 +158,7 @@ sub test_late {
     my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
         tables => 'create table events (id {key}, '
           . 'token varchar(20) not null) {engine};',
-        models => 'CommunicatorModel event table=events'
-          . "\nCommunicatorBatch 20");
+        models => $models . "CommunicatorBatch 20");
     my ($from, $to) = map { $_->database } $command eq 'push'
       || $rows > 1000 ? $pair->nodes : reverse $pair->nodes;
     my @backlog = map { "('backlog-$_')" } 1 .. $rows;

@@ -120,7 +120,7 @@ begin
     end if;
     return null;
 end $$;
-create trigger refuse before update on outbound_messages
+create trigger refuse before delete on outbound_messages
     for each statement execute function refuse();
 SQL
     $central->sync_ok;

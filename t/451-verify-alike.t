@@ -93,7 +93,8 @@ SQL
 sub check_names {
     my ($central, $facade) = $pair->databases;
     my $twin = "insert into people (name) values ('twin')";
-    my $forget = 'delete from outbound_messages';
+    my $forget = 'delete from outbound_messages; '
+      . 'delete from communicator_batches;';
 
     $central->run($twin);
     is(verify(75, 'a record')->{person}{under_way}, 1, '  under way');

@@ -202,7 +202,10 @@ static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
         " OR EXISTS (SELECT 1 FROM communicator_withheld"
         " WHERE ended_at = 0 AND peer = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_missing) THEN 1 ELSE 0 END,"
-        " (SELECT clock FROM outbound_messages WHERE seq = %s),"
+        " coalesce((SELECT clock FROM outbound_messages WHERE seq = %s),"
+        " (SELECT CASE WHEN last_seq = %s THEN clock ELSE 0 END"
+        " FROM communicator_batches WHERE last_seq >= %s AND first_seq <= %s"
+        " ORDER BY last_seq LIMIT 1)),"
         " CASE WHEN n.passed IS NULL THEN 0 ELSE 1 END, p.status"
         " FROM communicator_peers p, communicator_node n"
         " WHERE n.id = 1 AND p.name = %s",
@@ -274,7 +277,8 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     const char *name = exchange->peer->name;
     cm_node_t *node = exchange->node;
     apr_pool_t *pool = exchange->pool;
-    const cm_datum_t arguments[] = {cm_datum_number(claim->held, pool),
+    const cm_datum_t held = cm_datum_number(claim->held, pool);
+    const cm_datum_t arguments[] = {held, held, held, held,
                                     cm_datum_text(name)};
     const int all = cm_unstamped_is_due(node);
     const apr_time_t now = cm_clock_now();
@@ -285,7 +289,7 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     if (exchange->gem)
         return NULL;
     CM_TRY_FOR(cm_prepared_select_often(&rows, node->store,
-                                        question(node, all, pool), arguments, 2,
+                                        question(node, all, pool), arguments, 5,
                                         pool),
                pool, "cannot find whether anything is new for '%s'", name);
     if (!rows->count || !is_quiet(rows, claim) ||

@@ -4,6 +4,8 @@
 #include <apr_strings.h>
 
 #include "record/message.h"
+#include "record/packed.h"
+#include "outbox/body.h"
 #include "outbox/missing.h"
 #include "outbox/outbox.h"
 #include "outbox/read.h"
@@ -90,17 +92,6 @@ static cm_error_t *agree(cm_push_t *push, apr_int64_t wanted,
     return NULL;
 }
 
-void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem)
-{
-    int i;
-
-    buffer->size = 0;
-    for (i = 0; i < batch->messages->nelts; i++)
-        cm_message_write(
-            buffer, APR_ARRAY_IDX(batch->messages, i, cm_message_t *), gem);
-    cm_buffer_append(buffer, "]", 1);
-}
-
 /* Note what the peer holds of ours. */
 static cm_error_t *note_told(cm_push_t *push, apr_pool_t *pool)
 {
@@ -133,7 +124,8 @@ static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
     const apr_array_header_t *messages = batch->messages;
     const cm_transport_t *transport = push->session->transport;
 
-    cm_push_write(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
+    ready->buffer->size = 0;
+    cm_body_write(ready->buffer, batch, push->session->kind == CM_PEER_GEM);
     ready->batch = *batch;
     ready->batch.messages = NULL;
     ready->batch.held_reason = apr_pstrdup(ready->pool, batch->held_reason);
@@ -144,8 +136,11 @@ static void keep(cm_ready_t *ready, cm_push_t *push, const cm_batch_t *batch)
         ready->last_id =
             APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->id;
     }
-    ready->body = transport->pack(transport->baton, ready->buffer->data,
-                                  ready->buffer->size, ready->pool);
+    ready->body = transport->pack(
+        transport->baton,
+        (cm_transport_body_t){ready->buffer->data, ready->buffer->size,
+                              cm_packed_copy(batch->packed, ready->pool)},
+        ready->pool);
     ready->made = 1;
 }
 
@@ -164,10 +159,10 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
     apr_pool_clear(ready->pool);
     apr_pool_clear(push->pool);
     ready->made = 0;
-    push->stamping.rows = NULL;
+    push->stamping.stamped = NULL;
     if (push->unstamped)
         CM_TRY(stamp(push, push->pool));
-    reading.stamped = push->stamping.rows;
+    reading.stamped = push->stamping.stamped;
     if (session->kind == CM_PEER_GEM)
         reading.fit = cm_gem_fit;
     CM_TRY(cm_outbox_read(&batch, session->node, &reading, push->pool,

@@ -46,9 +46,6 @@ typedef struct cm_ready_t {
     apr_pool_t *pool;              /* of the rest */
 } cm_ready_t;
 
-/* Write BATCH as JSON into BUFFER, replacing what was there. */
-void cm_push_write(cm_buffer_t *buffer, const cm_batch_t *batch, int gem);
-
 /* --- withhold.c --- */
 
 /* Begin: nothing is refused yet. What an interrupted run left is tried

@@ -62,22 +62,28 @@ static void set_headers(cm_exchange_t *exchange)
 /* Return BODY packed if a peer of ours accepts that and it saves enough, else
  * NULL. mod_deflate leaves packed bodies alone. */
 static const cm_buffer_t *pack(const cm_exchange_t *exchange, const char *body,
-                               apr_size_t size)
+                               apr_size_t size, const cm_buffer_t *packed)
 {
     const char *codings = cm_request_header(exchange, "Accept-Encoding");
 
     if (exchange->gem || cm_request_is_head(exchange) ||
         !cm_gzip_is_accepted(codings, exchange->pool))
         return NULL;
-    return cm_gzip_pack(body, size, exchange->pool);
+    return packed ? packed : cm_gzip_pack(body, size, exchange->pool);
 }
 
 void cm_serve_send(cm_exchange_t *exchange, int status, const char *body,
                    apr_size_t size)
 {
-    const cm_buffer_t *packed = pack(exchange, body, size);
+    cm_serve_send_packed(exchange, status, body, size, NULL);
+}
+
+void cm_serve_send_packed(cm_exchange_t *exchange, int status, const char *body,
+                          apr_size_t size, const cm_buffer_t *packed)
+{
     cm_answer_t *answer = &exchange->answer;
 
+    packed = pack(exchange, body, size, packed);
     answer->status = status;
     answer->type =
         exchange->gem ? "text/html;charset=utf-8" : "application/json";

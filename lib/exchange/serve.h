@@ -101,6 +101,10 @@ void cm_serve_log(const cm_exchange_t *exchange, cm_log_e level,
 void cm_serve_send(cm_exchange_t *exchange, int status, const char *body,
                    apr_size_t size);
 
+/* The same where BODY may be PACKED by gzip already; or NULL. */
+void cm_serve_send_packed(cm_exchange_t *exchange, int status, const char *body,
+                          apr_size_t size, const cm_buffer_t *packed);
+
 /* Refuse with STATUS for CODE: a gem gets a status that it does not take for
  * success, a peer of ours a JSON object with ERROR and HINT (or NULL).
  * Logs nothing. */

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "record/message.h"
 #include "node/node.h"
+#include "outbox/body.h"
 #include "outbox/outbox.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
@@ -205,8 +206,9 @@ static cm_error_t *read_for_ours(cm_exchange_t *exchange, pull_t *pull,
 {
     cm_node_t *node = exchange->node;
     const char *peer = exchange->peer->name;
-    cm_reading_t reading = {
-        .peer = peer, .limits = pull->limits, .stamped = pull->stamping.rows};
+    cm_reading_t reading = {.peer = peer,
+                            .limits = pull->limits,
+                            .stamped = pull->stamping.stamped};
 
     if (!cm_request_is_head(exchange) && pull->from > 1)
         CM_TRY(cm_outbox_confirm(node, peer, pull->from - 1, pull->from - 1,
@@ -244,7 +246,7 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
     pull->stamping.holds = exchange->gem ? 0 : pull->from - 1;
     do {
         stamped = 0;
-        pull->stamping.rows = NULL;
+        pull->stamping.stamped = NULL;
         CM_TRY(cm_node_refresh(&last_seq, exchange->node, pool));
         tries = empty ||
                 last_seq - pull->from + 1 < pull->limits.messages + pull->skip;
@@ -322,27 +324,24 @@ static void answer_batch(cm_exchange_t *exchange, const pull_t *pull)
 {
     const apr_array_header_t *messages = pull->batch->messages;
     cm_buffer_t *body = cm_buffer_create(8192, exchange->pool);
-    const cm_message_t *message = NULL;
-    int i;
+    const cm_message_t *const *list =
+        (const cm_message_t *const *)messages->elts;
 
-    for (i = 0; i < messages->nelts; i++) {
-        message = APR_ARRAY_IDX(messages, i, const cm_message_t *);
-        cm_message_write(body, message, exchange->gem);
-        if (i == 0)
-            cm_headers_set(exchange->answer.notes, "communicator-first-id",
-                           message->id);
-    }
-    cm_buffer_raw(body, messages->nelts ? "]" : "[]");
-    if (message)
+    cm_body_write(body, pull->batch, exchange->gem);
+    if (messages->nelts) {
+        cm_headers_set(exchange->answer.notes, "communicator-first-id",
+                       list[0]->id);
         cm_headers_set(exchange->answer.notes, "communicator-last-id",
-                       message->id);
+                       list[messages->nelts - 1]->id);
+    }
     cm_headers_set(exchange->answer.notes, "communicator-messages",
                    messages->nelts);
     apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
     if (!exchange->gem)
         set_headers(exchange, pull);
     log_batch(exchange, pull->batch);
-    cm_serve_send(exchange, CM_HTTP_OK, body->data, body->size);
+    cm_serve_send_packed(exchange, CM_HTTP_OK, body->data, body->size,
+                         pull->batch->packed);
 }
 
 /* Answer a request that does not say from which message on. */

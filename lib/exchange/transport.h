@@ -28,9 +28,9 @@ typedef struct cm_transport_body_t {
 } cm_transport_body_t;
 
 typedef struct cm_transport_t {
-    /* Make a body of SIZE bytes of JSON in DATA, packed where the peer accepts
-     * that. */
-    cm_transport_body_t (*pack)(void *baton, const char *data, apr_size_t size,
+    /* Return BODY, whose JSON may be packed already, as it is sent: packed
+     * where the peer accepts that, else not. */
+    cm_transport_body_t (*pack)(void *baton, cm_transport_body_t body,
                                 apr_pool_t *pool);
 
     /* Send BODY with QUERY ("from_id=1&limit=5", may be NULL): POST; without a

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "outbox/body.h"
 #include "outbox/read.h"
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
@@ -92,7 +93,7 @@ static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
     if (batch->messages->nelts != 1 || batch->first_seq != *seq)
         return NULL;
     *body = cm_buffer_create(1024, pool);
-    cm_push_write(*body, batch, 0);
+    cm_body_write(*body, batch, 0);
     return NULL;
 }
 

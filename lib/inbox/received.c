@@ -1,10 +1,9 @@
 /* The history of what was received: see received.h. */
 #include "inbox/received.h"
 
-#include "base/gzip.h"
-#include "base/value.h"
 #include "store/bulk.h"
 #include "record/message.h"
+#include "record/packed.h"
 
 /* The text of one row: what reads it needs some ten times as much memory. */
 #define PIECE_BYTES (1024 * 1024)
@@ -41,7 +40,7 @@ static void fill(piece_t *piece)
 /* Return the messages of PIECE as a JSON list, packed if that is worth it. */
 static const cm_buffer_t *pack(const piece_t *piece, apr_pool_t *pool)
 {
-    cm_buffer_t *text = cm_buffer_create(piece->size + 1, pool), *packed;
+    cm_buffer_t *text = cm_buffer_create(piece->size + 1, pool);
     int i;
 
     for (i = piece->begin; i < piece->end; i++) {
@@ -52,8 +51,7 @@ static const cm_buffer_t *pack(const piece_t *piece, apr_pool_t *pool)
         cm_buffer_append(text, message->text, message->text_size);
     }
     cm_buffer_append(text, "]", 1);
-    packed = cm_gzip_pack(text->data, text->size, pool);
-    return packed ? packed : text;
+    return cm_packed_wire(text, pool);
 }
 
 /* Return what the column wire holds of PIECE; NULL when a statement cannot be
@@ -110,18 +108,5 @@ cm_error_t *cm_inbox_received_keep(cm_node_t *node, const char *peer,
             return cm_error_copy(err, scratch_pool);
     }
     apr_pool_destroy(iterpool);
-    return NULL;
-}
-
-cm_error_t *cm_inbox_received_text(cm_buffer_t **text, const char *digits,
-                                   apr_size_t size, apr_pool_t *pool)
-{
-    const char *bytes = cm_value_from_hex(digits, size, pool);
-
-    size /= 2;
-    if (size > 0 && *bytes != '[')
-        return cm_gzip_unpack(text, bytes, size, APR_INT32_MAX, pool);
-    *text = cm_buffer_create(size + 1, pool);
-    cm_buffer_append(*text, bytes, size);
     return NULL;
 }

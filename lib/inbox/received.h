@@ -15,10 +15,4 @@ cm_error_t *cm_inbox_received_keep(cm_node_t *node, const char *peer,
                                    const cm_buffer_t *packed, apr_int64_t at,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Give the JSON list of messages that the SIZE hexadecimal DIGITS of the column
- * wire stand for. Fails with CM_MALFORMED when they are damaged. */
-cm_error_t *cm_inbox_received_text(cm_buffer_t **text, const char *digits,
-                                   apr_size_t size,
-                                   apr_pool_t *pool) CM_UNUSED_RESULT;
-
 #endif

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "store/dialect.h"
 #include "record/message.h"
+#include "node/batches.h"
 #include "node/problem.h"
 
 /* A new history begins so far above the numbers known to be used: peers may
@@ -101,9 +102,12 @@ static cm_error_t *check_held(cm_claim_t *claim, cm_node_t *node,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         "SELECT clock FROM outbound_messages WHERE seq = %s", &seq, 1, pool));
-    if (!rows->count)
+    if (rows->count)
+        clock = cm_cell_number(rows, 0, 0);
+    else
+        CM_TRY(cm_batches_clock(&clock, node, claim->held, pool));
+    if (!clock)
         return NULL;
-    clock = cm_cell_number(rows, 0, 0);
     if (clock != claim->held_clock)
         return way_out(
             CM_FAIL(pool, CM_EPOCH,
@@ -223,6 +227,7 @@ static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
             " WHERE seq IS NOT NULL",
             by),
         NULL, 0, pool));
+    CM_TRY(cm_batches_renumber(node, by, pool));
     return cm_peer_renumber_all(node, by, pool);
 }
 

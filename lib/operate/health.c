@@ -20,18 +20,27 @@
 /* How many are read to find those that wait for a person. */
 #define PARKED_SEEN 400
 
-/* Count what was changed here in the last hour. */
+/* Count what was changed here in the last hour, up to CM_HEALTH_RECENT. */
 static cm_error_t *read_made(cm_health_t *health, cm_node_t *node,
                              apr_pool_t *pool)
 {
-    return cm_statement_number(
+    const apr_int64_t since = health->taken_at - HOUR;
+
+    CM_TRY(cm_statement_number(
         &health->made_recently, node->store,
         apr_psprintf(pool,
-                     "SELECT count(*) FROM (SELECT clock FROM"
+                     "SELECT (SELECT count(*) FROM (SELECT clock FROM"
                      " outbound_messages WHERE seq IS NOT NULL"
-                     " ORDER BY seq DESC LIMIT %d) AS made WHERE clock > " FMT,
-                     CM_HEALTH_RECENT, health->taken_at - HOUR),
-        NULL, 0, pool);
+                     " ORDER BY seq DESC LIMIT %d) AS made WHERE clock > " FMT
+                     ") + (SELECT coalesce(sum(last_seq - first_seq + 1), 0)"
+                     " FROM (SELECT first_seq, last_seq, made_at FROM"
+                     " communicator_batches ORDER BY last_seq DESC LIMIT %d)"
+                     " AS batches WHERE made_at > " FMT ")",
+                     CM_HEALTH_RECENT, since, CM_HEALTH_RECENT, since),
+        NULL, 0, pool));
+    if (health->made_recently > CM_HEALTH_RECENT)
+        health->made_recently = CM_HEALTH_RECENT;
+    return NULL;
 }
 
 static cm_error_t *read_queue(cm_health_peer_t *peer, apr_int64_t since,

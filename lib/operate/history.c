@@ -10,7 +10,7 @@
 #include "base/moment.h"
 #include "store/dialect.h"
 #include "record/message.h"
-#include "inbox/received.h"
+#include "record/packed.h"
 
 /* Batches that are read at once. */
 #define PAGE 16
@@ -47,7 +47,7 @@ static question_t begin(const char *sql, apr_pool_t *pool)
     return (question_t){sql, apr_array_make(pool, 8, sizeof(cm_datum_t)), pool};
 }
 
-/* --- sent --- */
+/* --- sent: rows --- */
 
 int cm_history_moment(apr_int64_t *at, const char *text, apr_size_t size)
 {
@@ -101,9 +101,9 @@ static apr_array_header_t *read_sent(const cm_rows_t *rows, apr_pool_t *pool)
     return events;
 }
 
-cm_error_t *cm_history_sent(apr_array_header_t **events, cm_node_t *node,
-                            const cm_history_query_t *query,
-                            apr_pool_t *result_pool)
+static cm_error_t *find_sent_rows(apr_array_header_t **events, cm_node_t *node,
+                                  const cm_history_query_t *query,
+                                  apr_pool_t *result_pool)
 {
     question_t question = begin(
         "SELECT source, seq, action, changed, clock,"
@@ -172,9 +172,10 @@ static cm_error_t *add_rows(apr_array_header_t *events, cm_node_t *node,
     return NULL;
 }
 
-/* --- received: batches --- */
+/* --- batches --- */
 
-/* A search through the batches of one peer, newest first. */
+/* A search through the batches of one peer, or (NULL) those sent from here,
+ * newest first. */
 typedef struct search_t {
     cm_node_t *node;
     const cm_history_query_t *query;
@@ -229,6 +230,7 @@ static void add_message(search_t *search, const cm_message_t *message,
 
     search->found++;
     APR_ARRAY_PUSH(search->events, cm_event_t) = (cm_event_t){
+        .sent = !search->peer,
         .peer = search->peer,
         .id = message->id,
         .action =
@@ -252,7 +254,17 @@ static int compare_ids(const void *a, const void *b)
     return (first < second) - (first > second);
 }
 
-/* Search the batch in DIGITS, received AT. */
+/* What is sent under other numbers since it was packed (`epoch --new`) has
+ * these in order. */
+static void number(const search_t *search, const apr_array_header_t *messages)
+{
+    int i;
+
+    for (i = 0; !search->peer && i < messages->nelts; i++)
+        APR_ARRAY_IDX(messages, i, cm_message_t *)->id = search->before + i;
+}
+
+/* Search the batch in DIGITS, received or sent AT. */
 static cm_error_t *search_batch(search_t *search, const cm_datum_t *digits,
                                 apr_int64_t at, apr_pool_t *pool)
 {
@@ -260,10 +272,11 @@ static cm_error_t *search_batch(search_t *search, const cm_datum_t *digits,
     cm_buffer_t *text;
     int i;
 
-    CM_TRY(cm_inbox_received_text(&text, digits->data, digits->size, pool));
+    CM_TRY(cm_packed_text(&text, digits->data, digits->size, pool));
     if (!may_match(search->query, text))
         return NULL;
     CM_TRY(cm_message_read_batch(&messages, text->data, text->size, 0, pool));
+    number(search, messages);
     qsort(messages->elts, messages->nelts, sizeof(cm_message_t *), compare_ids);
     for (i = 0; i < messages->nelts && search->found < search->query->limit;
          i++) {
@@ -290,29 +303,43 @@ static cm_error_t *search_row(search_t *search, const cm_rows_t *rows, int i,
     else if (digits->size > 0) /* not kept: NULL, on SQLite "" */
         CM_TRY_FOR(search_batch(search, digits, at, pool), pool,
                    "the batch of '%s' that begins with " FMT " cannot be read",
-                   search->peer, search->before);
+                   search->peer ? search->peer : search->node->settings->name,
+                   search->before);
     search->over |= search->found >= search->query->limit;
     return NULL;
+}
+
+static cm_error_t *read_page(cm_rows_t **rows, const search_t *search,
+                             apr_pool_t *pool)
+{
+    const char *wire = cm_dialect_of_store(search->node->store)->wire_digits;
+    const cm_datum_t peer = cm_datum_text(search->peer);
+    const char *sql =
+        search->peer
+            ? apr_psprintf(pool,
+                           "SELECT first_seq, received_at, %s"
+                           " FROM communicator_received WHERE peer = %%s"
+                           " AND first_seq < " FMT
+                           " ORDER BY first_seq DESC LIMIT %d",
+                           wire, search->before, PAGE)
+            : apr_psprintf(pool,
+                           "SELECT first_seq, made_at, %s"
+                           " FROM communicator_batches WHERE last_seq < " FMT
+                           " ORDER BY last_seq DESC LIMIT %d",
+                           wire, search->before, PAGE);
+
+    return cm_statement_select(rows, search->node->store, sql, &peer,
+                               search->peer ? 1 : 0, pool);
 }
 
 /* Search the next page of batches. */
 static cm_error_t *search_page(search_t *search, apr_pool_t *pool)
 {
-    const cm_datum_t peer = cm_datum_text(search->peer);
     apr_pool_t *iterpool;
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(cm_statement_select(
-        &rows, search->node->store,
-        apr_psprintf(pool,
-                     "SELECT first_seq, received_at, %s"
-                     " FROM communicator_received WHERE peer = %%s"
-                     " AND first_seq < " FMT
-                     " ORDER BY first_seq DESC LIMIT %d",
-                     cm_dialect_of_store(search->node->store)->wire_digits,
-                     search->before, PAGE),
-        &peer, 1, pool));
+    CM_TRY(read_page(&rows, search, pool));
     apr_pool_create(&iterpool, pool);
     for (i = 0; i < rows->count && !search->over; i++)
         CM_TRY(search_row(search, rows, i, iterpool));
@@ -320,9 +347,9 @@ static cm_error_t *search_page(search_t *search, apr_pool_t *pool)
     return NULL;
 }
 
-static cm_error_t *search_peer(apr_array_header_t *events, cm_node_t *node,
-                               const cm_history_query_t *query,
-                               const char *peer)
+static cm_error_t *search_batches(apr_array_header_t *events, cm_node_t *node,
+                                  const cm_history_query_t *query,
+                                  const char *peer)
 {
     search_t search = {.node = node,
                        .query = query,
@@ -356,7 +383,7 @@ static cm_error_t *add_batches(apr_array_header_t *events, cm_node_t *node,
         const char *peer = cm_cell_text(rows, i, 0);
 
         if (is_same(query->peer, peer))
-            CM_TRY(search_peer(events, node, query, peer));
+            CM_TRY(search_batches(events, node, query, peer));
     }
     return NULL;
 }
@@ -433,6 +460,21 @@ static cm_error_t *mark_discarded(const apr_array_header_t *events,
                 is_same(event->peer, cm_cell_text(rows, j, 0)))
                 event->error = "discarded";
     }
+    return NULL;
+}
+
+cm_error_t *cm_history_sent(apr_array_header_t **events, cm_node_t *node,
+                            const cm_history_query_t *query,
+                            apr_pool_t *result_pool)
+{
+    apr_array_header_t *packed =
+        apr_array_make(result_pool, 8, sizeof(cm_event_t));
+    apr_array_header_t *rows = NULL;
+
+    CM_TRY(find_sent_rows(&rows, node, query, result_pool));
+    CM_TRY_FOR(search_batches(packed, node, query, NULL), result_pool,
+               "cannot read what was sent");
+    *events = cm_history_join(rows, packed, query->limit, result_pool);
     return NULL;
 }
 

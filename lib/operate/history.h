@@ -1,7 +1,8 @@
 /* The history: messages sent and received, by time, model, record. What was
  * received is in inbound_messages while it is parked (CommunicatorHistory rows:
  * always), and in the packed batches of communicator_received; what was sent is
- * in outbound_messages, until it is purged. */
+ * in outbound_messages or in the packed batches of communicator_batches, until
+ * it is purged. */
 #ifndef CM_OPERATE_HISTORY_H
 #define CM_OPERATE_HISTORY_H
 

@@ -225,6 +225,60 @@ static cm_error_t *purge_received(apr_int64_t *removed, cm_purge_t *purge,
     return NULL;
 }
 
+/* Find the last of a chunk of batches after AFTER (*LAST; 0: there is none),
+ * and how many *MESSAGES they have. */
+static cm_error_t *measure_batches(apr_int64_t *last, apr_int64_t *messages,
+                                   const cm_purge_t *purge, cm_node_t *node,
+                                   apr_int64_t after, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    *last = *messages = 0;
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_psprintf(pool,
+                     "SELECT last_seq, last_seq - first_seq + 1, made_at"
+                     " FROM communicator_batches"
+                     " WHERE last_seq > %" APR_INT64_T_FMT
+                     " AND last_seq < %" APR_INT64_T_FMT
+                     " ORDER BY last_seq LIMIT %d",
+                     after, purge->kept, CHUNK),
+        NULL, 0, pool));
+    for (i = 0; i < rows->count && *messages < CHUNK_MESSAGES &&
+                cm_cell_number(rows, i, 2) < purge->before;
+         i++) {
+        *last = cm_cell_number(rows, i, 0);
+        *messages += cm_cell_number(rows, i, 1);
+    }
+    return NULL;
+}
+
+/* One chunk of what was sent in batches. */
+static cm_error_t *purge_batches(apr_int64_t *removed, cm_purge_t *purge,
+                                 cm_node_t *node, const char *peer,
+                                 apr_int64_t *after, apr_pool_t *pool)
+{
+    apr_int64_t last, messages;
+
+    (void)peer;
+    *removed = 0;
+    CM_TRY(measure_batches(&last, &messages, purge, node, *after, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(remove_rows(removed, purge, node,
+                           apr_psprintf(pool,
+                                        "DELETE FROM communicator_batches"
+                                        " WHERE last_seq > %" APR_INT64_T_FMT
+                                        " AND last_seq <= %" APR_INT64_T_FMT,
+                                        *after, last),
+                           NULL, 0, pool),
+               pool, "cannot purge communicator_batches");
+    *after = last;
+    purge->outbound += messages;
+    return NULL;
+}
+
 /* Purge one chunk of a kind after *AFTER, which moves on. */
 typedef cm_error_t *(*purge_chunk_t)(apr_int64_t *removed, cm_purge_t *purge,
                                      cm_node_t *node, const char *peer,
@@ -284,6 +338,7 @@ cm_error_t *cm_purge_run(cm_purge_t *purge, cm_node_t *node,
     purge->outbound = purge->inbound = 0;
     CM_TRY(find_floor(purge, node, scratch_pool));
     CM_TRY(purge_all(purge_outbound, purge, node, NULL, scratch_pool));
+    CM_TRY(purge_all(purge_batches, purge, node, NULL, scratch_pool));
     CM_TRY(purge_withheld(purge, node, scratch_pool));
     CM_TRY(cm_statement_select(&rows, node->store,
                                "SELECT name FROM communicator_peers", NULL, 0,

@@ -1,8 +1,9 @@
 /* Inside of the outbox.
  *
  * Stamping: stamp.c reads and writes the rows, stamp_record.c computes clocks
- * and lives. Reading for a peer: read.c selects the rows and makes messages of
- * them, complete.c adds what the triggers left out, references.c puts in the
+ * and lives, pack.c makes a batch of them. Reading for a peer: read.c finds
+ * what comes next, in batches or rows. A row becomes a message in outgoing.c;
+ * complete.c adds what the triggers left out, references.c puts in the
  * identities of the parents. */
 #ifndef CM_OUTBOX_INTERNAL_H
 #define CM_OUTBOX_INTERNAL_H
@@ -11,6 +12,12 @@
 #include "outbox/aliases.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
+
+/* A record that has lost its local id: it is deleted, or got another one. */
+typedef struct cm_lost_t {
+    apr_int64_t seq; /* the number of the message that did it */
+    cm_identity_t identity;
+} cm_lost_t;
 
 /* The records of one model that the rows are about. */
 typedef struct cm_stamp_model_t {
@@ -24,6 +31,7 @@ typedef struct cm_stamp_model_t {
     apr_hash_t *lives;           /* local id -> int *: the next free one */
     cm_id_set_t *reused;         /* local ids of deleted records, some of which
                                     new ones have again */
+    apr_hash_t *lost;            /* local id -> cm_lost_t, in order */
 } cm_stamp_model_t;
 
 /* A row of the outbox. */
@@ -49,6 +57,7 @@ typedef struct cm_stamp_t {
     apr_hash_t *models;           /* name -> cm_stamp_model_t * */
     apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
     apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
+    apr_int64_t seq;              /* of the row that is being stamped */
     apr_pool_t *pool;
 } cm_stamp_t;
 
@@ -56,9 +65,37 @@ typedef struct cm_stamp_t {
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 
-/* Cells of a row of the outbox as it is read: seq, action, clock, clocks, base,
- * refs, origin, original_id, source, body, local_record_id. */
-#define CM_OUTBOX_COLUMNS 11
+/* A numbered row of the outbox. */
+typedef struct cm_outbox_row_t {
+    apr_int64_t seq, clock;
+    const char *action, *clocks, *base, *refs, *local_id;
+    cm_identity_t identity;
+    int forwarded; /* from a peer */
+    cm_datum_t body;
+} cm_outbox_row_t;
+
+/* Make the message of STORED in ROW. *UNKNOWN becomes 1 when the table, as it
+ * is remembered, lacks a column, or the row must be read. */
+cm_error_t *cm_outgoing_make(int *unknown, cm_outgoing_t *row, cm_node_t *node,
+                             const cm_outbox_row_t *stored,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Write the body of the message in ROW from its attributes. */
+void cm_outgoing_write_body(cm_outgoing_t *row, apr_pool_t *result_pool);
+
+/* Send ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, as a batch: it is
+ * kept, and the rows leave the outbox; gives stamping->stamped. *PACKED is 0,
+ * and nothing is done, where one of them has to stay a row. In the open
+ * transaction, under the node's lock. */
+cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
+                         const apr_array_header_t *rows, apr_int64_t last_seq,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Say whether no numbered message needs to be a row: nothing is withheld, no
+ * peer is a gem, and no row is under way. References of rows are translated
+ * when they are read, and need the rows that followed them. */
+cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The action that the stamp gives a captured row whose key is NULL: it is not a
  * record, and is not sent. */
@@ -83,8 +120,10 @@ cm_error_t *cm_complete_rows(cm_node_t *node, apr_array_header_t *rows,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Put the identities of the parents into the references of ROWS
- * (cm_outgoing_t). A value that refers to nothing here becomes null. */
-cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
+ * (cm_outgoing_t). A value that refers to nothing here becomes null. STAMP: the
+ * rows are just being stamped, in the open transaction; or NULL. */
+cm_error_t *cm_references_name(cm_node_t *node, const cm_stamp_t *stamp,
+                               apr_array_header_t *rows,
                                apr_pool_t *result_pool,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "store/dialect.h"
+#include "node/batches.h"
 #include "node/peer.h"
 #include "outbox/internal.h"
 #include "outbox/unstamped.h"
@@ -138,7 +139,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *stamped, *unstamped;
-    apr_int64_t raw, confirmed, last_seq;
+    apr_int64_t raw, confirmed, last_seq, packed, oldest = 0;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_find(&row, node, peer, pool));
@@ -152,20 +153,23 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         cm_unstamped_where(node, cm_unstamped_is_due(node), pool), NULL);
     CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
     CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
+    CM_TRY(cm_batches_count(&packed, &pending->oldest_clock, node, confirmed,
+                            exact, pool));
     if (pending->count)
-        CM_TRY(first_time(&pending->oldest_clock, node, peer, stamped,
-                          " ORDER BY seq", pool));
-    else if (raw)
+        CM_TRY(first_time(&oldest, node, peer, stamped, " ORDER BY seq", pool));
+    if (pending->count && (!packed || oldest < pending->oldest_clock))
+        pending->oldest_clock = oldest;
+    if (!pending->count && !packed && raw)
         CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
                           dialect->in_order, pool));
     if (pending->count == exact) {
         CM_TRY(cm_statement_number(&pending->count, node->store,
                                    "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
-        pending->count -= confirmed;
+        pending->count -= confirmed + packed;
     }
     if (raw == exact)
         CM_TRY(guess_unstamped(&raw, node, pool));
-    pending->count += raw;
+    pending->count += packed + raw;
     return NULL;
 }
 

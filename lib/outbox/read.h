@@ -4,6 +4,7 @@
 
 #include "record/message.h"
 #include "node/node.h"
+#include "outbox/stamp.h"
 
 /* How much a batch may hold. */
 typedef struct cm_limits_t {
@@ -34,11 +35,12 @@ typedef struct cm_reading_t {
     apr_int64_t after; /* messages with a seq above this one ... */
     apr_int64_t until; /* ... up to this one; 0: no end */
     cm_limits_t limits;
-    const cm_rows_t *stamped; /* cm_stamping_t.rows: where these are just what
-                                 is wanted, they are not read again; or NULL */
-    cm_outgoing_fit_t *fit;   /* NULL: the peer is a Communicator */
-    apr_int64_t first_id;     /* number of the first message, the others follow
-                                 without a gap; 0: their seqs */
+    const cm_stamped_t *stamped; /* cm_stamping_t.stamped: where this is just
+                                    what is wanted, it is not read again; or
+                                    NULL */
+    cm_outgoing_fit_t *fit;      /* NULL: the peer is a Communicator */
+    apr_int64_t first_id; /* number of the first message, the others follow
+                             without a gap; 0: their seqs */
 } cm_reading_t;
 
 /* Messages for one peer, in order. */
@@ -51,8 +53,8 @@ typedef struct cm_batch_t {
     int held_back; /* messages left out: not for this peer, or unreadable */
     const char *held_reason;   /* why the first of them was, or NULL */
     apr_int64_t clock;         /* a peer that called: its own; else 0 */
-    const cm_buffer_t *packed; /* its messages as they came, packed by gzip;
-                                  NULL: they did not come so */
+    const cm_buffer_t *packed; /* its messages, packed by gzip, as they came or
+                                  were stamped; NULL: they were not so */
 } cm_batch_t;
 
 /* Read messages for READING->peer that are stamped. Bodies are canonical. What

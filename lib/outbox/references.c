@@ -14,21 +14,34 @@
 /* The parents of one model that the rows refer to. */
 typedef struct parents_t {
     const cm_model_t *model;
+    const cm_stamp_model_t *stamped; /* what the chunk does to them, or NULL */
     cm_id_set_t *ids;
     apr_hash_t *found; /* id -> cm_mapping_t * */
 } parents_t;
 
-static parents_t *parents_of(apr_hash_t *all, const cm_model_t *model,
-                             apr_pool_t *pool)
+/* What the identities are for. */
+typedef struct naming_t {
+    cm_node_t *node;
+    const cm_stamp_t *stamp; /* NULL: the rows are stamped already */
+    apr_array_header_t *rows;
+    apr_hash_t *all; /* model's name -> parents_t * */
+    apr_pool_t *pool;
+} naming_t;
+
+static parents_t *parents_of(const naming_t *naming, const cm_model_t *model)
 {
-    parents_t *parents = apr_hash_get(all, model->name, APR_HASH_KEY_STRING);
+    parents_t *parents =
+        apr_hash_get(naming->all, model->name, APR_HASH_KEY_STRING);
 
     if (parents)
         return parents;
-    parents = apr_pcalloc(pool, sizeof(*parents));
+    parents = apr_pcalloc(naming->pool, sizeof(*parents));
     parents->model = model;
-    parents->ids = cm_id_set_create(16, pool);
-    apr_hash_set(all, model->name, APR_HASH_KEY_STRING, parents);
+    parents->ids = cm_id_set_create(16, naming->pool);
+    if (naming->stamp)
+        parents->stamped = apr_hash_get(naming->stamp->models, model->name,
+                                        APR_HASH_KEY_STRING);
+    apr_hash_set(naming->all, model->name, APR_HASH_KEY_STRING, parents);
     return parents;
 }
 
@@ -39,7 +52,7 @@ static const cm_model_t *reference_of(const cm_node_t *node,
 {
     const cm_column_t *column;
 
-    if (row->forwarded || !row->table ||
+    if (row->forwarded || !row->table || attribute->reference_model ||
         (attribute->value.kind != CM_TEXT &&
          attribute->value.kind != CM_NUMBER))
         return NULL;
@@ -49,44 +62,69 @@ static const cm_model_t *reference_of(const cm_node_t *node,
     return cm_settings_model(node->settings, column->reference);
 }
 
-/* Call EACH for every attribute of ROWS that refers to a record. */
-typedef void (*each_t)(parents_t *parents, cm_attribute_t *attribute);
-static void walk(cm_node_t *node, apr_array_header_t *rows, apr_hash_t *all,
-                 each_t each, apr_pool_t *pool)
+/* Call EACH for every attribute of the rows that refers to a record. */
+typedef void (*each_t)(parents_t *parents, cm_attribute_t *attribute,
+                       apr_int64_t seq);
+static void walk(const naming_t *naming, each_t each)
 {
     int i, j;
 
-    for (i = 0; i < rows->nelts; i++) {
-        cm_outgoing_t *row = &APR_ARRAY_IDX(rows, i, cm_outgoing_t);
+    for (i = 0; i < naming->rows->nelts; i++) {
+        cm_outgoing_t *row = &APR_ARRAY_IDX(naming->rows, i, cm_outgoing_t);
 
         for (j = 0; !row->held && j < row->message.attributes->nelts; j++) {
             cm_attribute_t *attribute =
                 &APR_ARRAY_IDX(row->message.attributes, j, cm_attribute_t);
-            const cm_model_t *model = reference_of(node, row, attribute);
+            const cm_model_t *model =
+                reference_of(naming->node, row, attribute);
 
             if (model)
-                each(parents_of(all, model, pool), attribute);
+                each(parents_of(naming, model), attribute, row->message.id);
         }
     }
 }
 
-static void collect(parents_t *parents, cm_attribute_t *attribute)
+/* Return the identity of the record that LOCAL_ID meant when message SEQ was
+ * made, if that record has lost the id since, within the chunk. */
+static const cm_identity_t *lost_since(const parents_t *parents,
+                                       const char *local_id, apr_int64_t seq)
 {
-    cm_id_set_add(parents->ids, attribute->value.data);
+    const apr_array_header_t *all =
+        parents->stamped ? apr_hash_get(parents->stamped->lost, local_id,
+                                        APR_HASH_KEY_STRING)
+                         : NULL;
+    int i;
+
+    for (i = 0; all && i < all->nelts; i++) {
+        const cm_lost_t *lost = &APR_ARRAY_IDX(all, i, cm_lost_t);
+
+        if (lost->seq > seq)
+            return &lost->identity;
+    }
+    return NULL;
 }
 
-static void name_parent(parents_t *parents, cm_attribute_t *attribute)
+static void collect(parents_t *parents, cm_attribute_t *attribute,
+                    apr_int64_t seq)
 {
-    const cm_mapping_t *mapping = apr_hash_get(
-        parents->found, attribute->value.data, APR_HASH_KEY_STRING);
+    if (!lost_since(parents, attribute->value.data, seq))
+        cm_id_set_add(parents->ids, attribute->value.data);
+}
 
-    if (mapping) {
-        attribute->reference_model = parents->model->name;
-        attribute->reference = mapping->identity;
-    }
-    else {
+static void name_parent(parents_t *parents, cm_attribute_t *attribute,
+                        apr_int64_t seq)
+{
+    const char *local_id = attribute->value.data;
+    const cm_identity_t *lost = lost_since(parents, local_id, seq);
+    const cm_mapping_t *mapping =
+        apr_hash_get(parents->found, local_id, APR_HASH_KEY_STRING);
+
+    if (!lost && !mapping) {
         attribute->value.kind = CM_NULL;
+        return;
     }
+    attribute->reference_model = parents->model->name;
+    attribute->reference = lost ? *lost : mapping->identity;
 }
 
 /* Return those of IDS that are not in FOUND. */
@@ -244,9 +282,10 @@ static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
                            missing_of(missing, found, pool), pool);
 }
 
-static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
+static cm_error_t *find_parents(parents_t *parents, const naming_t *naming,
                                 apr_int64_t after, apr_pool_t *pool)
 {
+    cm_node_t *node = naming->node;
     apr_array_header_t *missing;
 
     CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
@@ -260,27 +299,32 @@ static cm_error_t *find_parents(parents_t *parents, cm_node_t *node,
     missing = missing_of(parents->ids->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;
+    if (naming->stamp)
+        return make_mappings(parents, node, missing, pool);
     CM_TRY(cm_transaction_begin(node->store, pool));
     return cm_transaction_end(
         node->store, make_mappings(parents, node, missing, pool), pool);
 }
 
-cm_error_t *cm_references_name(cm_node_t *node, apr_array_header_t *rows,
+cm_error_t *cm_references_name(cm_node_t *node, const cm_stamp_t *stamp,
+                               apr_array_header_t *rows,
                                apr_pool_t *result_pool,
                                apr_pool_t *scratch_pool)
 {
-    apr_hash_t *all = apr_hash_make(scratch_pool);
+    const naming_t naming = {node, stamp, rows, apr_hash_make(scratch_pool),
+                             scratch_pool};
     apr_hash_index_t *at;
     apr_int64_t after;
 
     if (!rows->nelts)
         return NULL;
     after = APR_ARRAY_IDX(rows, 0, cm_outgoing_t).message.id;
-    walk(node, rows, all, collect, scratch_pool);
-    for (at = apr_hash_first(scratch_pool, all); at; at = apr_hash_next(at))
+    walk(&naming, collect);
+    for (at = apr_hash_first(scratch_pool, naming.all); at;
+         at = apr_hash_next(at))
         CM_TRY_FOR(
-            find_parents(apr_hash_this_val(at), node, after, result_pool),
+            find_parents(apr_hash_this_val(at), &naming, after, result_pool),
             scratch_pool, "cannot find the identities of the parents");
-    walk(node, rows, all, name_parent, scratch_pool);
+    walk(&naming, name_parent);
     return NULL;
 }

@@ -17,8 +17,10 @@
 #define CHUNK 1000
 /* Bytes of bodies that the application wrote itself. */
 #define MOST_BYTES (8 * 1024 * 1024)
-/* Bodies of captured messages up to this size are kept for cm_outbox_read(). */
+/* A captured message with a larger body stays a row. */
 #define KEPT_BYTES 8192
+/* Bytes of bodies that become one batch, but for the last of them. */
+#define BATCH_BYTES (1024 * 1024)
 
 static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
 
@@ -49,7 +51,7 @@ static const char *rows_sql(const cm_stamp_t *stamp)
     const cm_stamping_t *stamping = stamp->stamping;
     apr_pool_t *pool = stamp->pool;
     const char *body =
-        stamping->peer
+        stamp->node->history != CM_HISTORY_ROWS
             ? apr_psprintf(pool,
                            "CASE WHEN action IS NOT NULL AND source IS NULL"
                            " AND %s <= %d THEN body END",
@@ -105,7 +107,7 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
                              cm_stamp_t *stamp)
 {
     const int limit = stamp->stamping->limit;
-    apr_int64_t bytes = 0;
+    apr_int64_t bytes = 0, kept = 0;
     cm_rows_t *rows;
     int i;
 
@@ -122,7 +124,9 @@ static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
             continue;
         }
         bytes += cm_cell_number(rows, i, 8);
-        what->more = bytes > MOST_BYTES && (*found)->nelts;
+        kept += cm_cell(rows, i, 9)->size;
+        what->more =
+            (bytes > MOST_BYTES || kept > BATCH_BYTES) && (*found)->nelts;
         if (what->more)
             break;
         CM_TRY(add_row(*found, what->ids, rows, i, stamp->pool));
@@ -221,6 +225,7 @@ static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
     group->model = model;
     group->ids = cm_id_set_create(16, stamp->pool);
     group->reused = cm_id_set_create(1, stamp->pool);
+    group->lost = apr_hash_make(stamp->pool);
     group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
     apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
     return NULL;
@@ -344,42 +349,8 @@ static const cm_bulk_column_t row_columns[] = {
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
-/* Return ROWS, numbered from LAST_SEQ + 1, as cm_outbox_read() would read them;
- * NULL when one was too large to be kept. */
-static const cm_rows_t *keep_rows(const cm_stamp_t *stamp,
-                                  const apr_array_header_t *rows,
-                                  apr_int64_t last_seq)
-{
-    const int columns = CM_OUTBOX_COLUMNS;
-    apr_pool_t *pool = stamp->pool;
-    cm_datum_t *cells =
-        apr_palloc(pool, rows->nelts * columns * sizeof(*cells));
-    cm_rows_t *kept = apr_palloc(pool, sizeof(*kept));
-    int i;
-
-    *kept = (cm_rows_t){rows->nelts, columns, cells};
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
-
-        if (!row->body.data)
-            return NULL;
-        *cells++ = cm_datum_number(++last_seq, pool);
-        *cells++ = cm_datum_text(row->action);
-        *cells++ = cm_datum_number(row->clock, pool);
-        *cells++ = cm_datum_text(row->clocks);
-        *cells++ = cm_datum_text(row->base);
-        *cells++ = cm_datum_text(NULL);
-        *cells++ = cm_datum_text(row->identity.origin);
-        *cells++ = cm_datum_text(row->identity.original_id);
-        *cells++ = cm_datum_text(NULL);
-        *cells++ = row->body;
-        *cells++ = cm_datum_text(row->local_id);
-    }
-    return kept;
-}
-
 /* Write ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, and what follows
- * from them; gives stamping->rows. Fails with CM_BUSY when rows are gone. */
+ * from them. Fails with CM_BUSY when rows are gone. */
 static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
@@ -387,7 +358,6 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
                                      9 + sent_now, 1, scratch_pool);
-    const apr_int64_t before = last_seq;
     apr_int64_t updated;
     int i;
 
@@ -410,8 +380,6 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                        rows->nelts, updated);
     CM_TRY(
         cm_aliases_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
-    if (sent_now && last_seq == before + rows->nelts)
-        stamp->stamping->rows = keep_rows(stamp, rows, before);
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }
 
@@ -460,7 +428,7 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     apr_int64_t last_seq;
     apr_pool_t *subpool;
     const char *passed;
-    int i;
+    int i, packed;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
     passed = stamp->node->outbox.passed;
@@ -470,13 +438,17 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
         return forget_ended(stamp, passed, last_seq);
     CM_TRY(read_bodies(stamp, rows));
     CM_TRY(find_records(stamp, rows));
-    for (i = 0; i < rows->nelts; i++)
+    for (i = 0; i < rows->nelts; i++) {
+        stamp->seq = last_seq + 1 + i;
         cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
+    }
     apr_pool_create(&subpool, stamp->pool);
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
     apr_pool_clear(subpool);
     CM_TRY(note_reused(stamp, subpool));
-    CM_TRY(write_rows(stamp, rows, last_seq, subpool));
+    CM_TRY(cm_pack_rows(&packed, stamp, rows, last_seq, subpool));
+    if (!packed)
+        CM_TRY(write_rows(stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
     return NULL;
 }
@@ -525,7 +497,7 @@ static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
     err = cm_transaction_end(
         node->store, confirm_and_stamp(stamped, node, stamping, pool), pool);
     if (err)
-        stamping->rows = NULL;
+        stamping->stamped = NULL;
     else
         stamping->holds = 0;
     return err;
@@ -538,7 +510,7 @@ cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
     int waiting, stale;
 
     *stamped = 0;
-    stamping->rows = NULL;
+    stamping->stamped = NULL;
     stamping->all = cm_unstamped_is_due(node);
     CM_TRY(
         cm_unstamped_look(&waiting, &stale, node, stamping->all, scratch_pool));

@@ -3,7 +3,14 @@
 #ifndef CM_OUTBOX_STAMP_H
 #define CM_OUTBOX_STAMP_H
 
+#include "base/buffer.h"
 #include "node/node.h"
+
+/* A batch that was just made. */
+typedef struct cm_stamped_t {
+    apr_array_header_t *messages; /* cm_message_t * */
+    const cm_buffer_t *packed;    /* all of them, by gzip; or NULL */
+} cm_stamped_t;
 
 /* A stamping of many messages, some at a time: each time those with the lowest
  * ids of all that are committed. */
@@ -14,8 +21,9 @@ typedef struct cm_stamping_t {
     apr_int64_t holds; /* PEER holds messages up to this one, which is confirmed
                           together with the next chunk; 0: nothing new */
     int all;           /* search all rows: unstamped.h */
-    const cm_rows_t *rows; /* the last chunk, for cm_reading_t.stamped, in the
-                              pool that it was stamped with; or NULL */
+    const cm_stamped_t *stamped; /* the last chunk, if it is a batch, for
+                                    cm_reading_t.stamped, in the pool that it
+                                    was stamped with; or NULL */
 } cm_stamping_t;
 
 /* Say whether a committed message has no number yet; takes no lock. */

@@ -15,6 +15,21 @@ static void touch(cm_stamp_t *stamp, cm_mapping_t *mapping)
     mapping->changed = 1;
 }
 
+/* The record of MAPPING loses its local id with the present row. */
+static void note_lost(const cm_stamp_t *stamp, cm_stamp_model_t *group,
+                      const cm_mapping_t *mapping)
+{
+    apr_array_header_t *lost =
+        apr_hash_get(group->lost, mapping->local_id, APR_HASH_KEY_STRING);
+
+    if (!lost) {
+        lost = apr_array_make(stamp->pool, 1, sizeof(cm_lost_t));
+        apr_hash_set(group->lost, mapping->local_id, APR_HASH_KEY_STRING, lost);
+    }
+    APR_ARRAY_PUSH(lost, cm_lost_t) =
+        (cm_lost_t){stamp->seq, mapping->identity};
+}
+
 /* The record is gone: MAPPING becomes a tombstone without a local id. */
 static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                  cm_mapping_t *mapping, apr_int64_t clock)
@@ -27,6 +42,7 @@ static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                           .base = mapping->clocks.clock};
     apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING, NULL);
     cm_id_set_add(group->reused, mapping->local_id);
+    note_lost(stamp, group, mapping);
     mapping->local_id = NULL;
     mapping->deleted_at = clock;
     mapping->clocks.clock = clock;
@@ -89,6 +105,7 @@ static void follow_key(cm_stamp_t *stamp, const cm_stamp_row_t *row)
         bury(stamp, group, other, other->clocks.clock + 1);
     if (!mapping)
         return;
+    note_lost(stamp, group, mapping);
     apr_hash_set(group->alive, row->former, APR_HASH_KEY_STRING, NULL);
     mapping->local_id = row->local_id;
     apr_hash_set(group->alive, row->local_id, APR_HASH_KEY_STRING, mapping);

@@ -9,9 +9,11 @@
 
 #include "base/clock.h"
 #include "node/conflict.h"
+#include "node/batches.h"
 #include "node/peer.h"
 #include "outbox/append.h"
 #include "outbox/publish.h"
+#include "outbox/unpack.h"
 
 #define FMT          "%" APR_INT64_T_FMT
 #define MOST_COUNTED 10000
@@ -56,6 +58,17 @@ static const char *list_of(const apr_array_header_t *seqs, apr_pool_t *pool)
         APR_ARRAY_PUSH(texts, const char *) = apr_psprintf(
             pool, i ? ", " FMT : FMT, APR_ARRAY_IDX(seqs, i, apr_int64_t));
     return apr_array_pstrcat(pool, texts, 0);
+}
+
+static apr_int64_t least(const apr_array_header_t *seqs)
+{
+    apr_int64_t found = APR_ARRAY_IDX(seqs, 0, apr_int64_t);
+    int i;
+
+    for (i = 1; i < seqs->nelts; i++)
+        if (APR_ARRAY_IDX(seqs, i, apr_int64_t) < found)
+            found = APR_ARRAY_IDX(seqs, i, apr_int64_t);
+    return found;
 }
 
 static apr_array_header_t *numbers_of(const cm_rows_t *rows, apr_pool_t *pool)
@@ -116,9 +129,13 @@ static cm_error_t *add(cm_node_t *node, const char *peer,
     const cm_datum_t arguments[] = {cm_datum_text(peer),
                                     cm_datum_text(refusers[refuser]),
                                     cm_datum_text(reason), cm_datum_text(peer)};
+    apr_int64_t last_seq;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_load(&row, node, peer, 1, pool));
+    /* They, and what may replace them, have to be rows. */
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
+    CM_TRY(cm_unpack_all(node, least(seqs) - 1, pool));
     CM_TRY(cm_statement_run(
         NULL, node->store,
         apr_psprintf(pool,
@@ -304,6 +321,7 @@ cm_error_t *cm_withheld_find_sendable(apr_array_header_t **seqs,
         last ? apr_psprintf(result_pool, " AND seq <= " FMT, last) : "";
     cm_rows_t *rows;
 
+    CM_TRY(cm_unpack_each(node, after, result_pool));
     CM_TRY_FOR(
         cm_statement_select(&rows, node->store,
                             apr_psprintf(result_pool,
@@ -322,6 +340,7 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
                                        apr_pool_t *scratch_pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer), cm_datum_text(peer)};
+    apr_int64_t packed;
 
     CM_TRY_FOR(
         cm_statement_number(
@@ -332,6 +351,9 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
                          last),
             arguments, 2, scratch_pool),
         scratch_pool, "cannot read what was last sent to '%s'", peer);
+    CM_TRY(cm_batches_last(&packed, node, last, scratch_pool));
+    if (*seq < packed)
+        *seq = packed;
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "store/bulk.h"
+#include "node/batches.h"
 #include "node/peer.h"
 #include "outbox/stamp.h"
 #include "outbox/publish.h"
@@ -38,6 +39,36 @@ static cm_error_t *add_pending(apr_hash_t *pending, int *too_many,
     return NULL;
 }
 
+/* Add the identities of the messages in batches above AFTER to PENDING. */
+static cm_error_t *add_packed(apr_hash_t *pending, int *too_many,
+                              const cm_verify_t *verify, apr_int64_t after,
+                              apr_pool_t *pool)
+{
+    const char *name = verify->table->model->name;
+    cm_batches_range_t range = {0, after};
+    apr_array_header_t *messages;
+    int i, count = 0;
+
+    while (count < MOST_PENDING) {
+        CM_TRY(
+            cm_batches_read(&messages, &range, verify->node, range.last, pool));
+        if (!range.first)
+            break;
+        for (i = 0; i < messages->nelts; i++) {
+            const cm_message_t *message =
+                APR_ARRAY_IDX(messages, i, cm_message_t *);
+
+            if (message->id > after && message->model &&
+                !strcmp(message->model, name))
+                apr_hash_set(pending, cm_identity_key(message->identity, pool),
+                             APR_HASH_KEY_STRING, "");
+        }
+        count += messages->nelts;
+    }
+    *too_many |= count >= MOST_PENDING;
+    return NULL;
+}
+
 /* Find the records with messages on their way to the peer: *PENDING, NULL when
  * they are too many. *PARKED: those with messages of the peer that are parked
  * here, or with messages of ours that are withheld from it. */
@@ -62,6 +93,8 @@ static cm_error_t *find_pending(apr_hash_t **pending, apr_hash_t **parked,
                                         " AND model = %%s",
                                         peer->confirmed),
                            pool),
+               pool, "cannot read the outbox");
+    CM_TRY_FOR(add_packed(*pending, &too_many, verify, peer->confirmed, pool),
                pool, "cannot read the outbox");
     CM_TRY_FOR(add_pending(*parked, &more, verify,
                            "SELECT origin, original_id FROM inbound_messages"

@@ -31,9 +31,11 @@ static void judge_outbox(sim_judge_t *judge, int number)
         judge->pool);
     const char *behind = sim_node_value(
         session,
-        "SELECT count(*) FROM outbound_messages AS m JOIN communicator_peers"
-        " AS p ON m.seq > p.confirmed"
-        " AND (m.source IS NULL OR m.source <> p.name)",
+        "SELECT (SELECT count(*) FROM outbound_messages AS m"
+        " JOIN communicator_peers AS p ON m.seq > p.confirmed"
+        " AND (m.source IS NULL OR m.source <> p.name))"
+        " + (SELECT count(*) FROM communicator_batches AS b"
+        " JOIN communicator_peers AS p ON b.last_seq > p.confirmed)",
         judge->pool);
 
     if (strcmp(waiting, "0"))

@@ -267,13 +267,16 @@ static void carry(sim_wire_t *wire, apr_pool_t *pool)
     tell(wire);
 }
 
-static cm_transport_body_t pack(void *baton, const char *data, apr_size_t size,
+static cm_transport_body_t pack(void *baton, cm_transport_body_t body,
                                 apr_pool_t *pool)
 {
     const sim_wire_t *wire = baton;
 
-    return (cm_transport_body_t){
-        data, size, wire->step->packs ? cm_gzip_pack(data, size, pool) : NULL};
+    if (!wire->step->packs)
+        body.packed = NULL;
+    else if (!body.packed)
+        body.packed = cm_gzip_pack(body.data, body.size, pool);
+    return body;
 }
 
 static void send_request(void *baton, const char *query,

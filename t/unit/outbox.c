@@ -27,6 +27,7 @@ cm_node_t *outbox_node(cm_store_t *store, apr_pool_t *pool)
     APR_ARRAY_PUSH(model->columns.except, const char *) = "secret";
     settings_migrate_quietly(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
+    node->history = CM_HISTORY_ROWS;
     return node;
 }
 

@@ -14,7 +14,7 @@
 extern const cm_limits_t outbox_plenty;
 
 /* Return a node with authors, and posts that refer to one; their other columns
- * are text. */
+ * are text. What it has sent stays in rows, which tests can look at. */
 cm_node_t *outbox_node(cm_store_t *store, apr_pool_t *pool);
 
 /* Put a row into the outbox as a trigger does; CHANGED may be NULL. */

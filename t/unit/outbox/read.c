@@ -163,13 +163,13 @@ static void compare_stamped(cm_node_t *node, cm_stamping_t *stamping,
     int stamped, i;
 
     database_must(cm_stamp_chunk(&stamped, node, stamping, pool));
-    ok((stamping->rows != NULL) == kept, "%s: %s", what,
-       kept ? "kept" : "not kept");
+    ok((stamping->stamped != NULL) == kept, "%s: %s", what,
+       kept ? "a batch" : "rows");
     database_must(cm_outbox_read(&batch, node,
                                  &(cm_reading_t){.peer = "there",
                                                  .after = after,
                                                  .limits = outbox_plenty,
-                                                 .stamped = stamping->rows},
+                                                 .stamped = stamping->stamped},
                                  pool, pool));
     plain = outbox_read_after(node, after, pool);
     ok(batch->messages->nelts == plain->messages->nelts &&
@@ -186,6 +186,7 @@ static void test_stamped(cm_store_t *store, apr_pool_t *pool)
     cm_stamping_t stamping = {.limit = 10, .peer = "there"};
     char *large = apr_pcalloc(pool, 9000);
 
+    node->history = CM_HISTORY_PACKED;
     database_run(store, "INSERT INTO authors VALUES (4, 'Anna')");
     outbox_capture(node, "author", "4", "create",
                    "{\"author\":{\"name\":\"A\"}}", NULL, 1, pool);
@@ -197,6 +198,8 @@ static void test_stamped(cm_store_t *store, apr_pool_t *pool)
                    "[\"title\"]", 9, pool);
     outbox_capture(node, "post", "7", "delete", POST(""), NULL, 10, pool);
     compare_stamped(node, &stamping, 0, 1, database_of(store), pool);
+    database_run(store, "INSERT INTO communicator_peers (name, epoch) VALUES"
+                        " ('there', 'e')");
     outbox_capture(node, "post", "8", "create", POST("\"title\":\"a\""), NULL,
                    5, pool);
     stamping.holds = 4;

@@ -119,6 +119,15 @@ sub value {
     return @$rows ? $rows->[0][0] : undef;
 }
 
+# How many messages of this node have their number: in rows, and in batches.
+sub numbered {
+    my ($self) = @_;
+
+    return $self->value('select (select count(seq) from outbound_messages) + '
+        . '(select coalesce(sum(last_seq - first_seq + 1), 0) '
+        . 'from communicator_batches)');
+}
+
 # The table of the records of the class TYPE.
 sub records {
     my ($self, $type) = @_;

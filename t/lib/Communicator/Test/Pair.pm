@@ -157,8 +157,8 @@ sub counts {
     my ($database) = @_;
 
     return map { $database->value("select count(*) from $_") }
-      qw(outbound_messages inbound_messages communicator_received
-        communicator_conflicts);
+      qw(outbound_messages communicator_batches inbound_messages
+        communicator_received communicator_conflicts);
 }
 
 sub stop { $_[0]{facade}->stop }

@@ -1,0 +1,16 @@
+-- Messages that were sent, a row for each batch: their rows leave
+-- outbound_messages when they get their numbers.
+
+-- batches.create: creates table communicator_batches
+-- unless table communicator_batches
+CREATE TABLE communicator_batches (
+    last_seq bigint NOT NULL PRIMARY KEY,
+    first_seq bigint NOT NULL,
+    clock bigint NOT NULL,
+    oldest bigint NOT NULL,
+    made_at bigint NOT NULL,
+    wire bytea NOT NULL
+);
+
+-- batches.packed: keeps PostgreSQL from packing what is packed
+ALTER TABLE communicator_batches ALTER COLUMN wire SET STORAGE EXTERNAL;
