@@ -50,7 +50,12 @@ void sim_events_compare(apr_array_header_t *events, const sim_schema_t *schema,
         if (!old)
             note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
         else if (!same(old->key, row->key))
-            note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
+            note(events,
+                 sim_schema_is_shared(&schema->tables[row->table]) ||
+                         schema->tables[row->table].joined
+                     ? SIM_EVENT_KEY
+                     : SIM_EVENT_MOVE,
+                 node, row, 0, NULL, NULL);
         if (!old && schema->tables[row->table].joined)
             note_other_parent(events, node, before, row);
         /* With keys=shared a row is called by its key: REPLACE has put another

@@ -99,9 +99,8 @@ static int parent_waits(const sim_judge_t *judge, const sim_table_t *table,
 }
 
 /* Whether nodes may differ about the record NAME: something of it is parked. Or
- * its key was changed, which is a delete and a new record: a known limit, which
- * ends when a key is a column like any other. Or it was deleted where deletes
- * are not sent. */
+ * its key was changed, and that is a delete and a new record: a known limit. Or
+ * it was deleted where deletes are not sent. */
 static int waits(const sim_judge_t *judge, int table, const char *name)
 {
     if (judge->world->schema->tables[table].keeps && name &&
@@ -167,7 +166,8 @@ static int may_dangle(const sim_judge_t *judge, const sim_column_t *column)
         /* The parent may have gone with its own parent. */
         if ((event->table == column->parent ||
              may_be_orphaned(judge, column->parent)) &&
-            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY))
+            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
+             event->kind == SIM_EVENT_MOVE))
             return 1;
     }
     return 0;

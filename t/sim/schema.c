@@ -371,8 +371,22 @@ static const char *column_type(const sim_schema_t *schema, int node,
                : key_type(schema, node, &schema->tables[column->parent]);
 }
 
-/* The foreign key of COLUMN; NULL: none. */
+/* Return whether COLUMN of TABLE follows a key that changes. It does not where
+ * that is a known limit: the record would be another one, or MariaDB would not
+ * tell. */
+static int follows_key(const sim_schema_t *schema, int node,
+                       const sim_table_t *table, const sim_column_t *column)
+{
+    const sim_table_t *parent = &schema->tables[column->parent];
+
+    return column->rule[node] == SIM_RULE_CASCADE && parent != table &&
+           !table->joined && !parent->joined && !sim_schema_is_shared(parent) &&
+           schema->databases[node] != SIM_MYSQL;
+}
+
+/* The foreign key of COLUMN of TABLE; NULL: none. */
 static const char *foreign_key(const sim_schema_t *schema, int node,
+                               const sim_table_t *table,
                                const sim_column_t *column, apr_pool_t *pool)
 {
     static const char *const rules[] = {NULL, "", " ON DELETE SET NULL",
@@ -385,8 +399,9 @@ static const char *foreign_key(const sim_schema_t *schema, int node,
     if (parent->gone)
         return NULL;
     return apr_psprintf(
-        pool, "FOREIGN KEY (%s) REFERENCES %s (%s)%s%s", column->name,
+        pool, "FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s", column->name,
         parent->name, sim_schema_key(parent), rules[column->rule[node]],
+        follows_key(schema, node, table, column) ? " ON UPDATE CASCADE" : "",
         column->deferred ? " DEFERRABLE INITIALLY DEFERRED" : "");
 }
 
@@ -425,7 +440,8 @@ static const char *create_table(const sim_schema_t *schema, int node,
         sql = apr_pstrcat(pool, sql, ", PRIMARY KEY (",
                           key_columns(table, pool), ")", NULL);
     for (i = 0; database == SIM_SQLITE && i < table->count; i++) {
-        const char *key = foreign_key(schema, node, &table->columns[i], pool);
+        const char *key =
+            foreign_key(schema, node, table, &table->columns[i], pool);
 
         if (key && sim_schema_has(table, &table->columns[i], node))
             sql = apr_pstrcat(pool, sql, ", ", key, NULL);
@@ -452,7 +468,7 @@ apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
         for (j = 0; j < schema->tables[i].count; j++) {
             const sim_table_t *table = &schema->tables[i];
             const char *key =
-                foreign_key(schema, node, &table->columns[j], pool);
+                foreign_key(schema, node, table, &table->columns[j], pool);
 
             if (key && sim_schema_has(table, &table->columns[j], node))
                 APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(

@@ -9,7 +9,8 @@
 typedef enum sim_event_e {
     SIM_EVENT_INSERT,
     SIM_EVENT_UPDATE,
-    SIM_EVENT_KEY, /* the row has another key now */
+    SIM_EVENT_KEY,  /* the row has another key now: it is another record */
+    SIM_EVENT_MOVE, /* the same where it stays the same record */
     SIM_EVENT_DELETE
 } sim_event_e;
 
