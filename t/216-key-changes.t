@@ -165,6 +165,14 @@ commit;");
     all_stay("and back $name", $database);
     ($a, $b) = map { id_of($database, "$_$name") } qw(a b);
     change($database, "begin;
+update children set parent_id = $b where body = 'a$name';
+update parents set id = 666666 where id = $b;
+update parents set id = $b where id = $a;
+commit;");
+    all_stay("a child moves, and another parent takes the key $name",
+        $database);
+    ($a, $b) = map { id_of($database, "$_$name") } qw(a b);
+    change($database, "begin;
 update parents set id = 888888 where id = $a;
 insert into parents (id, title) values ($a, 'new$name');
 insert into children (body, parent_id) values ('new$name', $a);

@@ -372,16 +372,14 @@ static const char *column_type(const sim_schema_t *schema, int node,
 }
 
 /* Return whether COLUMN of TABLE follows a key that changes. It does not where
- * that is a known limit: the record would be another one, or MariaDB would not
- * tell. */
+ * the record would be another one: a known limit. */
 static int follows_key(const sim_schema_t *schema, int node,
                        const sim_table_t *table, const sim_column_t *column)
 {
     const sim_table_t *parent = &schema->tables[column->parent];
 
     return column->rule[node] == SIM_RULE_CASCADE && parent != table &&
-           !table->joined && !parent->joined && !sim_schema_is_shared(parent) &&
-           schema->databases[node] != SIM_MYSQL;
+           !table->joined && !parent->joined && !sim_schema_is_shared(parent);
 }
 
 /* The foreign key of COLUMN of TABLE; NULL: none. */
