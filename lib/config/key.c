@@ -47,20 +47,22 @@ static int unshare(const cm_settings_t *settings, cm_model_t *model)
     return 1;
 }
 
-/* Mark the models that those of CHILD refer to. */
-static void mark_referred(const cm_settings_t *settings,
-                          const cm_model_t *child)
+/* Return whether a model that is published here refers to MODEL. */
+static int is_referred(const cm_settings_t *settings, const cm_model_t *model)
 {
-    const apr_array_header_t *references = child->columns.references;
-    int i;
+    int i, j;
 
-    for (i = 0; child->publishes && i < references->nelts; i++) {
-        cm_model_t *parent = cm_settings_model(
-            settings, APR_ARRAY_IDX(references, i, cm_reference_t).model);
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *child =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+        const apr_array_header_t *references = child->columns.references;
 
-        if (parent)
-            parent->referred = 1;
+        for (j = 0; child->publishes && j < references->nelts; j++)
+            if (!strcmp(APR_ARRAY_IDX(references, j, cm_reference_t).model,
+                        model->name))
+                return 1;
     }
+    return 0;
 }
 
 void cm_key_complete(const cm_settings_t *settings)
@@ -79,6 +81,6 @@ void cm_key_complete(const cm_settings_t *settings)
         if (!model->shared_keys && !model->columns.match->nelts &&
             has_only_references(model))
             model->columns.match = model->columns.key;
-        mark_referred(settings, model);
+        model->referred = is_referred(settings, model);
     }
 }
