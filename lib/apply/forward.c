@@ -223,8 +223,7 @@ static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_model_t *model = record->table->model;
 
-        if (!record->row->raw && !record->fast && record->here &&
-            record->here->exists)
+        if (!record->row->raw && record->here && record->here->exists)
             apr_hash_set(
                 keys,
                 cm_overtaken_key(model->name, record->here->local_id, pool),
