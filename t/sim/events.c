@@ -9,8 +9,8 @@ static void note(apr_array_header_t *events, sim_event_e kind, int node,
                  const sim_row_t *row, int column, const char *before,
                  const char *after)
 {
-    APR_ARRAY_PUSH(events, sim_event_t) =
-        (sim_event_t){kind, node, row->table, row->name, column, before, after};
+    APR_ARRAY_PUSH(events, sim_event_t) = (sim_event_t){
+        kind, node, row->table, row->name, column, 0, before, after};
 }
 
 static int same(const char *one, const char *other)
@@ -37,9 +37,11 @@ static void note_other_parent(apr_array_header_t *events, int node,
     }
 }
 
-void sim_events_compare(apr_array_header_t *events, const sim_schema_t *schema,
-                        int node, const apr_array_header_t *before,
-                        const apr_array_header_t *after)
+/* Note in EVENTS (sim_event_t) what changed at NODE from the rows BEFORE to
+ * AFTER. */
+static void compare(apr_array_header_t *events, const sim_schema_t *schema,
+                    int node, const apr_array_header_t *before,
+                    const apr_array_header_t *after)
 {
     int i, column;
 
@@ -91,8 +93,10 @@ static const char *given(const sim_step_t *step, int number, int column,
     return "";
 }
 
-void sim_events_note_replaced(sim_world_t *world, const sim_step_t *step,
-                              const apr_array_header_t *after)
+/* Note the rows of STEP, a REPLACE, that a later row of the same statement has
+ * removed: no look at the table shows them. AFTER are the rows now. */
+static void note_replaced(sim_world_t *world, const sim_step_t *step,
+                          const apr_array_header_t *after)
 {
     const sim_table_t *table = &world->schema->tables[step->table];
     int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY
@@ -100,7 +104,8 @@ void sim_events_note_replaced(sim_world_t *world, const sim_step_t *step,
                                              : SIM_CELL_TAG;
     int i;
 
-    for (i = 0; step->kind == SIM_REPLACE && i < step->rows && !table->joined;
+    for (i = 0;
+         step->kind == SIM_REPLACE && i < step->rows - 1 && !table->joined;
          i++) {
         const char *tag = given(step, i, SIM_CELL_TAG, world->pool);
         sim_row_t row = {.table = step->table,
@@ -111,4 +116,17 @@ void sim_events_note_replaced(sim_world_t *world, const sim_step_t *step,
             note(world->pending[step->node][step->session], SIM_EVENT_DELETE,
                  step->node, &row, 0, NULL, NULL);
     }
+}
+
+void sim_events_note(sim_world_t *world, const sim_step_t *step,
+                     const apr_array_header_t *before,
+                     const apr_array_header_t *after)
+{
+    apr_array_header_t *events = world->pending[step->node][step->session];
+    int i = events->nelts;
+
+    compare(events, world->schema, step->node, before, after);
+    note_replaced(world, step, after);
+    for (; i < events->nelts; i++)
+        APR_ARRAY_IDX(events, i, sim_event_t).statement = world->next;
 }

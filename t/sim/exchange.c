@@ -230,8 +230,10 @@ int sim_exchange_decide(sim_world_t *world, int number)
             !is_new_decision(world, number, row))
             continue;
         if (world->verbose)
-            printf("%-8s decides about message %" APR_INT64_T_FMT " of %s\n",
-                   sim_schema_node_name(number), row->message.id, row->peer);
+            printf("%-8s decides about message %" APR_INT64_T_FMT
+                   " of %s: %s\n",
+                   sim_schema_node_name(number), row->message.id, row->peer,
+                   row->message.reason);
         return sim_world_must(world, "decide", decide(node, row, pool));
     }
     return 0;

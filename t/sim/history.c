@@ -7,8 +7,35 @@
 
 #define TAGS 256 /* of one table */
 
+/* How a history differs from others, in percent unless said otherwise: what is
+ * rare in most is common in some. */
+typedef struct style_t {
+    int keys;     /* that applications give: so many */
+    int last;     /* rows that are mostly meant: the last so many */
+    int replaces; /* inserts that are REPLACE */
+    int again;    /* deletes after which the key is given again (keys=shared) */
+    int inserts, updates, deletes; /* of the statements; the rest are swaps */
+    int lies;                      /* mishaps that are lies */
+    int odd;                       /* steps of operators and hosts */
+    int clocks;                    /* of these: clocks */
+} style_t;
+
+static const style_t styles[] = {
+    {12, 6, 12, 40, 40, 40, 13, 17, 7, 28},
+    {12, 6, 12, 40, 40, 40, 13, 17, 7, 28},
+    /* keys are given again and again */
+    {3, 3, 20, 80, 35, 30, 33, 17, 12, 60},
+    /* rows are replaced while others refer to them */
+    {6, 4, 40, 40, 45, 30, 20, 17, 7, 28},
+    /* many write to few rows */
+    {6, 2, 12, 40, 20, 60, 13, 17, 7, 28},
+    /* peers lie */
+    {12, 6, 12, 40, 45, 40, 8, 80, 7, 28},
+};
+
 typedef struct draw_t {
     sim_history_t *history;
+    const style_t *style;
     const sim_schema_t *schema;
     sim_random_t random;
     apr_pool_t *pool;
@@ -43,7 +70,7 @@ static const char *tag_name(const draw_t *draw, int table, int number)
 static int some_tag(draw_t *draw, int table)
 {
     int count = draw->tags[table];
-    int last = count < 6 ? count : 6;
+    int last = count < draw->style->last ? count : draw->style->last;
 
     if (!count)
         return 0;
@@ -71,15 +98,22 @@ static sim_cell_t *cell(apr_array_header_t *cells, int column, const char *text)
     return cell;
 }
 
-static const char *some_key(draw_t *draw, const sim_table_t *table)
+/* A key of TABLE, of the first COUNT. */
+static const char *key_of(draw_t *draw, const sim_table_t *table, int count)
 {
-    int number = below(draw, 12) + 1;
+    int number = below(draw, count) + 1;
+
     if (table->key == SIM_KEY_TEXT)
         return apr_psprintf(draw->pool, "'k%d'", number);
     if (table->key == SIM_KEY_UUID)
         return apr_psprintf(draw->pool,
                             "'00000000-0000-4000-8000-0000000000%02d'", number);
     return apr_psprintf(draw->pool, "%d", number);
+}
+
+static const char *some_key(draw_t *draw, const sim_table_t *table)
+{
+    return key_of(draw, table, draw->style->keys);
 }
 
 #define TEN_LETTERS                                                            \
@@ -144,7 +178,8 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
         made = cell(cells, number, NULL);
         /* Nobody asks whether that is there, or comes later. */
         if (column->rule[step->node] == SIM_RULE_NONE && chance(draw, 15))
-            made->text = some_key(draw, &draw->schema->tables[column->parent]);
+            made->text =
+                key_of(draw, &draw->schema->tables[column->parent], 12);
         made->parent = column->parent;
         made->tag = number < table->joined && draw->pair[number]
                         ? draw->pair[number]
@@ -174,6 +209,26 @@ static void add_value(draw_t *draw, sim_step_t *step, apr_array_header_t *cells,
     }
 }
 
+/* Give the row of CELLS a key. One that is to replace another row mostly has
+ * the key of one that is there. */
+static void add_key(draw_t *draw, const sim_step_t *step,
+                    apr_array_header_t *cells)
+{
+    const sim_table_t *table = &draw->schema->tables[step->table];
+    sim_cell_t *made;
+
+    if (draw->again || step->kind != SIM_REPLACE || step->rows > 1 ||
+        chance(draw, 40)) {
+        cell(cells, SIM_CELL_KEY,
+             draw->again ? draw->again : some_key(draw, table));
+        draw->again = NULL;
+        return;
+    }
+    made = cell(cells, SIM_CELL_KEY, NULL);
+    made->parent = step->table;
+    made->tag = tag_name(draw, step->table, some_tag(draw, step->table));
+}
+
 /* Let the last cell have the value of the first one, the key. */
 static void refer_to_itself(apr_array_header_t *cells)
 {
@@ -186,8 +241,11 @@ static void refer_to_itself(apr_array_header_t *cells)
 static void draw_insert(draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *table = &draw->schema->tables[number];
-    sim_step_t *step = add(
-        draw, draw->level && chance(draw, 12) ? SIM_REPLACE : SIM_INSERT, node);
+    sim_step_t *step =
+        add(draw,
+            draw->level && chance(draw, draw->style->replaces) ? SIM_REPLACE
+                                                               : SIM_INSERT,
+            node);
     int with_key = sim_schema_is_shared(table) || step->kind == SIM_REPLACE ||
                    chance(draw, 30);
     int i, row;
@@ -204,14 +262,14 @@ static void draw_insert(draw_t *draw, int node, int session, int number)
 
         step->cells[row] = cells;
         if (with_key && !table->joined)
-            cell(cells, SIM_CELL_KEY,
-                 draw->again && !row ? draw->again : some_key(draw, table));
+            add_key(draw, step, cells);
         cell(cells, SIM_CELL_TAG,
              apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
         for (i = 0; i < table->count; i++) {
             add_value(draw, step, cells, i, tag);
             if (with_key && table->columns[i].parent == number &&
-                !table->joined && chance(draw, 30))
+                !table->joined && APR_ARRAY_IDX(cells, 0, sim_cell_t).text &&
+                chance(draw, 30))
                 refer_to_itself(cells);
         }
     }
@@ -301,7 +359,7 @@ static void draw_delete(draw_t *draw, int node, int session, int number)
     step->session = session;
     step->table = number;
     draw_where(draw, step, some_tag(draw, number));
-    if (!chance(draw, 40))
+    if (!chance(draw, draw->style->again))
         return;
     if (table->joined)
         draw_pair_again(draw, step, session);
@@ -351,6 +409,7 @@ static void draw_swap(draw_t *draw, int node, int session, int number)
 
 static void draw_statement(draw_t *draw, int node, int session)
 {
+    const style_t *style = draw->style;
     int number = below(draw, draw->schema->count);
     int choice = below(draw, 100);
     int publisher = draw->schema->tables[number].publisher;
@@ -358,11 +417,11 @@ static void draw_statement(draw_t *draw, int node, int session)
     /* Elsewhere nobody writes what only one node publishes. */
     if (publisher >= 0 && publisher != node)
         return;
-    if (choice < 40 || !draw->tags[number])
+    if (choice < style->inserts || !draw->tags[number])
         draw_insert(draw, node, session, number);
-    else if (choice < 80)
+    else if (choice < style->inserts + style->updates)
         draw_update(draw, node, session, number);
-    else if (choice < 93)
+    else if (choice < style->inserts + style->updates + style->deletes)
         draw_delete(draw, node, session, number);
     else
         draw_swap(draw, node, session, number);
@@ -399,7 +458,9 @@ static void draw_sync(draw_t *draw)
         step->most_bytes = 150 + below(draw, 800);
     step->number = (apr_int64_t)below(draw, 1 << 30);
     if (draw->level && chance(draw, 35))
-        step->mishap = (sim_mishap_e)(1 + below(draw, SIM_MISHAPS - 1));
+        step->mishap = chance(draw, draw->style->lies)
+                           ? (sim_mishap_e)(SIM_MISHAP_LIE + below(draw, 2))
+                           : (sim_mishap_e)(1 + below(draw, SIM_MISHAPS - 1));
     step->mishap_at = 1 + below(draw, 1 + below(draw, 5));
     step->mishap_number = below(draw, chance(draw, 50) ? 40 : 200);
 }
@@ -484,20 +545,20 @@ static void draw_odd(draw_t *draw, int node)
 {
     static const sim_step_e kinds[] = {SIM_PUBLISH, SIM_PUBLISH, SIM_PURGE,
                                        SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
-    int choice = below(draw, 14);
+    int choice = below(draw, 10);
 
     if (draw->restores && chance(draw, 60))
         draw_restore(draw, node);
-    else if (choice < 4)
+    else if (chance(draw, draw->style->clocks))
         draw_clock(draw, node);
-    else if (choice < 10)
-        add(draw, kinds[choice - 4], node)->table =
+    else if (choice < 6)
+        add(draw, kinds[choice], node)->table =
             below(draw, draw->schema->count);
-    else if (choice == 10)
+    else if (choice == 6)
         add(draw, SIM_DISCARD, node);
-    else if (choice == 11)
+    else if (choice == 7)
         add(draw, SIM_PAUSE, node)->number = chance(draw, 40);
-    else if (choice == 12)
+    else if (choice == 8)
         draw_verify(draw);
     else {
         sim_step_t *step = add(draw, SIM_ALTER, node);
@@ -522,6 +583,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     history->schema = schema;
     history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
     draw->level = below(draw, 4);
+    draw->style = &styles[below(draw, sizeof(styles) / sizeof(*styles))];
     draw->restores =
         draw->level > 1 && chance(draw, 30) && !has_publisher(draw->schema);
     draw->saved = -1;
@@ -533,7 +595,8 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
 
         if (choice < 70)
             draw_work(draw, node, session);
-        else if (choice < (draw->restores ? 88 : 93) || !draw->level)
+        else if (choice < (draw->restores ? 88 : 100 - draw->style->odd) ||
+                 !draw->level)
             draw_sync(draw);
         else
             draw_odd(draw, node);

@@ -9,6 +9,8 @@
 
 #define FAR_CLOCK "1152921504606846975" /* in the last year of all */
 
+#define COUNT(list) (int)(sizeof(list) / sizeof(*(list)))
+
 #define KNOWN_EPOCH "SELECT epoch FROM communicator_peers WHERE name = '%s'"
 
 /* What is to become of a lie. */
@@ -220,7 +222,7 @@ static outcome_e unknown_model(liar_t *liar)
 {
     const char *at = strstr(liar->body ? liar->body : "", "\"body\":\"{\\\"m");
 
-    if (liar->count < 2 || first_id(liar) <= received(liar))
+    if (!at || liar->count < 2 || first_id(liar) <= received(liar))
         return TRUTH;
     liar->body = put(liar, liar->body, at + 11, 1, "x");
     return TAKEN;
@@ -231,7 +233,7 @@ static outcome_e far_message(liar_t *liar)
 {
     const char *at = strstr(liar->body ? liar->body : "", "\"clock\":");
 
-    if (liar->count < 2 || first_id(liar) <= received(liar))
+    if (!at || liar->count < 2 || first_id(liar) <= received(liar))
         return TRUTH;
     liar->body =
         put(liar, liar->body, at + 8, strspn(at + 8, "0123456789"), FAR_CLOCK);
@@ -311,16 +313,33 @@ static outcome_e holds_less(liar_t *liar)
 }
 
 static lie_t *const asked[] = {
-    another_epoch,     another_peer_epoch, holds_more,        holds_another,
-    impossible_number, far_clock,          twice_in_one_body, old_numbers,
-    unknown_attribute, unknown_model,      far_message,       has_used_less,
-    goes_back,         confirms_more,      leaves_gap,        impossible_query};
+    another_epoch, another_peer_epoch, holds_more,    holds_another,
+    leaves_gap,    impossible_number,  far_clock,     twice_in_one_body,
+    old_numbers,   unknown_attribute,  unknown_model, leaves_gap,
+    far_message,   has_used_less,      goes_back,     confirms_more,
+    leaves_gap,    impossible_query};
 
 static lie_t *const answered[] = {
     another_epoch,     another_peer_epoch, holds_more,        holds_another,
     impossible_number, far_clock,          twice_in_one_body, old_numbers,
     unknown_attribute, unknown_model,      far_message,       says_more,
     holds_less};
+
+/* Tell the lie NUMBER of the COUNT in LIES, or the next one that fits; sets
+ * *NUMBER to that. */
+static outcome_e tell(int *number, liar_t *liar, lie_t *const *lies, int count)
+{
+    outcome_e outcome = TRUTH;
+    int tries;
+
+    for (tries = 0; tries < count; tries++) {
+        *number = (*number + !!tries) % count;
+        outcome = lies[*number](liar);
+        if (outcome != TRUTH)
+            break;
+    }
+    return outcome;
+}
 
 /* Begin to lie about the present request of WIRE, whose text is BODY. */
 static liar_t *begin(sim_wire_t *wire, int is_reply, const char *body,
@@ -395,8 +414,7 @@ static int is_possible(const sim_wire_t *wire)
 void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
 {
     sim_request_t *request = apr_pmemdup(pool, wire->request, sizeof(*request));
-    int number =
-        wire->step->mishap_number % (int)(sizeof(asked) / sizeof(*asked));
+    int number = wire->step->mishap_number % COUNT(asked);
     const cm_answer_t *answer;
     const char *before;
     outcome_e outcome;
@@ -412,7 +430,8 @@ void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
                             : NULL,
               request->headers, pool);
     /* The first that it hears of a peer it has to believe. */
-    outcome = ask(liar, KNOWN_EPOCH) ? asked[number](liar) : TRUTH;
+    outcome = ask(liar, KNOWN_EPOCH) ? tell(&number, liar, asked, COUNT(asked))
+                                     : TRUTH;
     if (outcome == TRUTH)
         return;
     request->query = liar->query;
@@ -434,14 +453,14 @@ void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
 void sim_liar_answer(sim_wire_t *wire, apr_pool_t *pool)
 {
     cm_transport_reply_t *reply = wire->reply;
-    int number =
-        wire->step->mishap_number % (int)(sizeof(answered) / sizeof(*answered));
+    int number = wire->step->mishap_number % COUNT(answered);
     liar_t *liar;
 
     if (!is_possible(wire) || reply->status >= 300)
         return;
     liar = begin(wire, 1, reply->data, reply->headers, pool);
-    if (!ask(liar, KNOWN_EPOCH) || answered[number](liar) == TRUTH)
+    if (!ask(liar, KNOWN_EPOCH) ||
+        tell(&number, liar, answered, COUNT(answered)) == TRUTH)
         return;
     reply->data = liar->body;
     reply->size = strlen(liar->body);

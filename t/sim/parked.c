@@ -1,6 +1,7 @@
 /* See parked.h. */
 #include "parked.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,24 +241,125 @@ static int is_waiting_for_parent(const parked_t *parked)
     return 0;
 }
 
-/* An earlier message of its record is parked. */
-static int is_behind(const parked_t *parked)
-{
-    const char *count = sim_node_value(
-        parked->session,
-        apr_psprintf(parked->pool,
-                     "SELECT count(*) FROM inbound_messages WHERE"
-                     " processed_at IS NULL AND peer = '%s' AND id < %s AND"
-                     " origin = '%s' AND original_id = '%s'",
-                     parked->peer, parked->id, parked->origin,
-                     parked->original_id),
-        parked->pool);
+/* Return how many other messages of the same peer and model are parked, of
+ * those that CONDITION and the arguments say. */
+static int count_others(const parked_t *parked, const char *condition, ...)
+    __attribute__((format(printf, 2, 3)));
 
-    return strcmp(count, "0") != 0;
+static int count_others(const parked_t *parked, const char *condition, ...)
+{
+    const char *sql = apr_psprintf(
+        parked->pool,
+        "SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL"
+        " AND peer = '%s' AND model = '%s' AND origin = '%s' AND ",
+        parked->peer, parked->model, parked->origin);
+    va_list args;
+
+    va_start(args, condition);
+    sql = apr_pstrcat(parked->pool, sql,
+                      apr_pvsprintf(parked->pool, condition, args), NULL);
+    va_end(args);
+    return (int)strtol(sim_node_value(parked->session, sql, parked->pool), NULL,
+                       10);
 }
 
-/* What it refers to was gone before it was sent, as nothing at its node
- * forbids; but it must refer to something. */
+/* Return whether it waits behind what is parked of an earlier record with the
+ * same key. */
+static int is_behind_other_life(const parked_t *parked)
+{
+    const char *key = apr_pstrndup(parked->pool, parked->original_id,
+                                   strcspn(parked->original_id, "\x1f"));
+
+    return !strcmp(parked->origin, "*") &&
+           count_others(parked,
+                        "id < %s AND original_id <> '%s' AND"
+                        " (original_id = '%s' OR original_id LIKE '%s\x1f%%')",
+                        parked->id, parked->original_id, key, key);
+}
+
+/* Return whether the statement of EVENT did that to the row NAME of TABLE, too.
+ * COLUMN: it gave the row a value there. */
+static int did(const parked_t *parked, const sim_event_t *event,
+               sim_event_e kind, int table, const char *name, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->statement == event->statement && other->kind == kind &&
+            other->table == table && name && !strcmp(other->name, name) &&
+            (kind != SIM_EVENT_UPDATE ||
+             (other->column == column && other->after)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
+ * has only deleted what the row refers to. */
+static int let_dangle(const parked_t *parked, const sim_event_t *event,
+                      int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    switch (event->kind) {
+    case SIM_EVENT_INSERT:
+        return !did(parked, event, SIM_EVENT_UPDATE, parked->table, event->name,
+                    column);
+    case SIM_EVENT_UPDATE:
+        return event->column == column && !event->after &&
+               !did(parked, event, SIM_EVENT_DELETE,
+                    table->columns[column].parent, event->before, 0);
+    case SIM_EVENT_DELETE: /* another row may be called so then */
+        return sim_schema_is_reused(table);
+    case SIM_EVENT_KEY:  /* the row is sent as a new one, */
+    case SIM_EVENT_MOVE: /* or once more */
+        return 1;
+    }
+    return 0;
+}
+
+/* Return whether some node has withheld a message of the model of PARKED. */
+static int was_withheld(const parked_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &parked->world->nodes[i].sessions[0],
+                       apr_psprintf(parked->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = '%s'",
+                                    parked->model),
+                       parked->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
+/* Return whether some application has written a reference to nothing into
+ * COLUMN. Of a message that was withheld, or lost by a restore, the present
+ * state is sent, which may be such a row, too. */
+static int was_orphan(const parked_t *parked, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == parked->table && parked->name &&
+            !strcmp(event->name, parked->name) &&
+            let_dangle(parked, event, column))
+            return 1;
+    }
+    return parked->world->restored || was_withheld(parked);
+}
+
+/* It must refer to something, but referred to nothing when it was written, as
+ * nothing at its node forbids. */
 static int is_orphan(const parked_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
@@ -268,10 +370,17 @@ static int is_orphan(const parked_t *parked)
 
         if (column->kind == SIM_REFERENCE && column->not_null &&
             strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
-                                             "\":null", NULL)))
+                                             "\":null", NULL)) &&
+            was_orphan(parked, i))
             return 1;
     }
     return 0;
+}
+
+/* The first moment that is too far ahead for a clock. */
+static apr_time_t far_ahead(void)
+{
+    return apr_time_now() + apr_time_from_sec(86400);
 }
 
 /* A peer has lied (liar.c): no such model is here, or its clock is far ahead.
@@ -279,8 +388,22 @@ static int is_orphan(const parked_t *parked)
 static int is_lie(const parked_t *parked)
 {
     return *parked->model == 'x' ||
-           (parked->clock && apr_atoi64(parked->clock) >
-                                 apr_time_now() + apr_time_from_sec(86400));
+           (parked->clock && apr_atoi64(parked->clock) > far_ahead());
+}
+
+/* What waits behind another message of its record has a cause in that one. But
+ * if the last one, which has the newest state, has no cause of its own, all of
+ * them can be applied together: unless one is a lie, which nothing corrects. */
+static int is_behind(const parked_t *parked)
+{
+    const char *record =
+        apr_psprintf(parked->pool, "original_id = '%s'", parked->original_id);
+
+    return is_behind_other_life(parked) ||
+           (count_others(parked, "%s AND id < %s", record, parked->id) &&
+            (count_others(parked, "%s AND id > %s", record, parked->id) ||
+             count_others(parked, "%s AND clock > %" APR_TIME_T_FMT, record,
+                          far_ahead())));
 }
 
 static int has_cause(const parked_t *parked)

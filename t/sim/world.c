@@ -131,9 +131,7 @@ static const char *work(sim_world_t *world, const sim_step_t *step,
         return error;
     }
     after = sim_rows_read(node, session, world->pool);
-    sim_events_compare(world->pending[step->node][step->session], world->schema,
-                       step->node, before, after);
-    sim_events_note_replaced(world, step, after);
+    sim_events_note(world, step, before, after);
     world->rows[step->node] = node->session_count == 1 ? after : NULL;
     if (!session->open)
         commit(world, step->node, step->session);

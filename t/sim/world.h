@@ -18,7 +18,8 @@ typedef struct sim_event_t {
     sim_event_e kind;
     int node, table;
     const char *name;
-    int column; /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
+    int column;    /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
+    int statement; /* what one statement did has the same number */
     const char *before, *after;
 } sim_event_t;
 
