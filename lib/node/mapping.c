@@ -385,7 +385,7 @@ static const cm_bulk_column_t alive_columns[] = {
 /* The mappings of one type that are to be written. */
 typedef struct saving_t {
     const cm_records_t *records;
-    cm_bulk_t *alive, *moved, *changed, *made;
+    cm_bulk_t *alive, *moved, *gone, *changed, *made;
 } saving_t;
 
 /* Return whether only the clocks of MAPPING have changed. */
@@ -411,6 +411,7 @@ static cm_error_t *begin_saving(saving_t *saving, cm_node_t *node,
     saving->alive = cm_bulk_create(table, columns, 3, 1, pool);
     columns = typed(row_columns, 8, saving->records, pool);
     saving->moved = cm_bulk_create(table, columns, 3, 2, pool);
+    saving->gone = cm_bulk_create(table, columns, 8, 2, pool);
     saving->changed = cm_bulk_create(table, columns, 8, 2, pool);
     saving->made = cm_bulk_create(table, columns, 8, 2, pool);
     for (i = 0; i < mappings->nelts; i++) {
@@ -455,8 +456,10 @@ static void add_saved(const saving_t *saving, cm_mapping_t *mapping,
         cm_bulk_row(saving->alive, "tnt", mapping->stored_id,
                     mapping->clocks.clock, clocks);
     else
-        add_row(mapping->stored ? saving->changed : saving->made, mapping,
-                clocks);
+        add_row(!mapping->stored     ? saving->made
+                : mapping->stored_id ? saving->changed
+                                     : saving->gone,
+                mapping, clocks);
     mapping->changed = 0;
     mapping->stored = 1;
 }
@@ -466,8 +469,8 @@ static cm_error_t *finish_saving(const saving_t *saving, cm_node_t *node,
 {
     apr_int64_t count;
 
-    if (cm_bulk_rows(saving->alive) || cm_bulk_rows(saving->changed) ||
-        cm_bulk_rows(saving->made))
+    if (cm_bulk_rows(saving->alive) || cm_bulk_rows(saving->gone) ||
+        cm_bulk_rows(saving->changed) || cm_bulk_rows(saving->made))
         CM_TRY(cm_node_mappings_change(node, pool));
     if (cm_bulk_rows(saving->alive))
         CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->alive, pool),
@@ -476,7 +479,11 @@ static cm_error_t *finish_saving(const saving_t *saving, cm_node_t *node,
     if (cm_bulk_rows(saving->moved))
         CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->moved, pool),
                    pool, "cannot update the mappings");
-    /* a new life takes the local id that the old one gave up */
+    /* a new life, or a record that moves, takes the local id that another one
+     * gave up */
+    if (cm_bulk_rows(saving->gone))
+        CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->gone, pool),
+                   pool, "cannot update the mappings");
     if (cm_bulk_rows(saving->changed))
         CM_TRY_FOR(cm_bulk_update(&count, node->store, saving->changed, pool),
                    pool, "cannot update the mappings");

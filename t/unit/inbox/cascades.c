@@ -154,6 +154,28 @@ static void test_parent(cm_store_t *store, apr_pool_t *pool)
            "0", "  once");
 }
 
+/* A record moves to the key of one that is deleted; its mapping was touched
+ * before that of the deleted one. */
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    apr_int64_t count;
+
+    database_run(store, "INSERT INTO authors (id, name) VALUES (1, 'one')");
+    database_run(store, "INSERT INTO authors (id, name) VALUES (5, 'five')");
+    database_must(cm_stamp_all(&count, node, pool));
+    database_run(store, "UPDATE authors SET name = 'cinq' WHERE id = 5");
+    database_run(store, "DELETE FROM authors WHERE id = 1");
+    database_run(store, "UPDATE authors SET id = 1 WHERE id = 5");
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings"
+                       " WHERE local_record_id = '1' AND deleted_at = 0",
+                       pool),
+           "5", "%s: a record moves to the key of a deleted one",
+           database_of(store));
+}
+
 /* Receive a child of the author 9, and what is sent again of it: that its
  * author is 10. MESSAGES: between the two. */
 static const char *author_of_child(cm_node_t *node, apr_int64_t after,
@@ -203,6 +225,7 @@ int main(void)
     database_each("a key, CommunicatorOnError stop", test_stop);
     database_each("a given key", test_given);
     database_each("a parent's key", test_parent);
+    database_each("a record moves", test_moved);
     database_each("a parent's key there", test_parent_there);
     database_each("a parent's key there, at once", test_parent_with);
     apr_terminate();
