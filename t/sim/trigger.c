@@ -19,6 +19,20 @@ static int can_return(const sim_table_t *table, int node)
            !table->holds;
 }
 
+/* Return whether the key of another table of SCHEMA is a reference to TABLE: a
+ * row that was put back has it there, and another row elsewhere, a known limit.
+ */
+static int is_key(const sim_schema_t *schema, const sim_table_t *table)
+{
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].joined; j++)
+            if (&schema->tables[schema->tables[i].columns[j].parent] == table)
+                return 1;
+    return 0;
+}
+
 void sim_trigger_draw(sim_schema_t *schema)
 {
     sim_random_t random = sim_random_begin(schema->seed, "triggers");
@@ -28,7 +42,8 @@ void sim_trigger_draw(sim_schema_t *schema)
         node = sim_random_below(&random, schema->nodes);
         if (sim_random_chance(&random, 12) &&
             schema->databases[node] == SIM_SQLITE &&
-            can_return(&schema->tables[i], node))
+            can_return(&schema->tables[i], node) &&
+            !is_key(schema, &schema->tables[i]))
             schema->tables[i].returns = 1u << node;
     }
 }
