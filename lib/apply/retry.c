@@ -87,15 +87,9 @@ static cm_error_t *try_records(int *moved, cm_run_t *run,
     return NULL;
 }
 
-/* What is behind a message that waits for another record waits for that record,
- * too. Behind any other one it must not be retried without it. */
 static const cm_error_t *wait_behind(cm_run_t *run, const cm_task_t *first)
 {
-    return CM_FAIL(run->pool,
-                   !first->error ||
-                           cm_error_code_is_transient(first->error->code)
-                       ? CM_WAITS
-                       : CM_REJECTED,
+    return CM_FAIL(run->pool, CM_WAITS,
                    "message %" APR_INT64_T_FMT " of the same record is parked",
                    first->message->id);
 }

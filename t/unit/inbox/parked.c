@@ -115,10 +115,10 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
 
     is_int(try_take(node, 0, bad, pool), 1,
            "%s: a bad message holds up its record alone", database_of(store));
-    is_str(inbox_value(node, "SELECT error FROM inbound_messages WHERE id = 2",
+    is_str(inbox_value(node,
+                       "SELECT transient FROM inbound_messages WHERE id = 2",
                        pool),
-           "message 1 of the same record is parked",
-           "  whose later ones wait behind it");
+           "1", "  whose later ones wait behind it");
 }
 
 #define BORN(id, original, name, born)                                         \
@@ -390,29 +390,6 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
         "0", "  without a conflict");
 }
 
-/* While a message is parked for a reason of its own, what waits behind it is
- * not retried without it, as what waits for another record is. */
-static void test_overtaking(cm_store_t *store, apr_pool_t *pool)
-{
-    static const char two[] =
-        "[" MESSAGE(1, "author", 1, "create", 1000, NONE("name"), ) "," MESSAGE(
-            2, "author", 1, "update", 2000, TEXT("name", "taken"),
-            BASE(1000)) "]";
-    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
-
-    database_run(store, "INSERT INTO authors (name) VALUES ('taken')");
-    is_int(try_take(node, 0, two, pool), 0,
-           "%s: a message is parked, and the next one of its record",
-           database_of(store));
-    database_run(store, "DELETE FROM authors");
-    database_run(store, "UPDATE inbound_messages SET body ="
-                        " '{\"author\":{\"name\":\"free\"}}' WHERE id = 2");
-    is_int(try_take(node, 2, "[" NEW(3, 2, "other") "]", pool), 1,
-           "  while others go on");
-    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "1",
-           "  the next one does not overtake it");
-}
-
 /* Apply the parked message ID of the peer now. */
 static void apply_now(cm_node_t *node, apr_int64_t id, apr_pool_t *pool)
 {
@@ -461,7 +438,6 @@ int main(void)
     database_each("isolated", test_isolated);
     database_each("unique values", test_unique);
     database_each("order", test_order);
-    database_each("overtaking", test_overtaking);
     database_each("refused", test_refused);
     database_each("most", test_most);
     database_each("gone", test_gone);
