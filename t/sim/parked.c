@@ -339,6 +339,19 @@ static int was_withheld(const parked_t *parked)
     return 0;
 }
 
+/* Return whether rows of some node may outlive what COLUMN refers to. Then an
+ * application may replace one reference to nothing by another, which makes no
+ * event: both have no name. */
+static int may_outlive(const parked_t *parked, const sim_column_t *column)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (column->rule[i] == SIM_RULE_NONE)
+            return !strcmp(parked->action, "update");
+    return 0;
+}
+
 /* Return whether some application has written a reference to nothing into
  * COLUMN. Of a message that was withheld, or lost by a restore, the present
  * state is sent, which may be such a row, too. */
@@ -355,7 +368,10 @@ static int was_orphan(const parked_t *parked, int column)
             let_dangle(parked, event, column))
             return 1;
     }
-    return parked->world->restored || was_withheld(parked);
+    return parked->world->restored || was_withheld(parked) ||
+           may_outlive(
+               parked,
+               &parked->world->schema->tables[parked->table].columns[column]);
 }
 
 /* It must refer to something, but referred to nothing when it was written, as
@@ -393,15 +409,18 @@ static int is_lie(const parked_t *parked)
 
 /* What waits behind another message of its record has a cause in that one. But
  * if the last one, which has the newest state, has no cause of its own, all of
- * them can be applied together: unless one is a lie, which nothing corrects. */
+ * them can be applied together: unless one is a lie, which nothing corrects, or
+ * the key consists of references (a known limit). */
 static int is_behind(const parked_t *parked)
 {
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
     const char *record =
         apr_psprintf(parked->pool, "original_id = '%s'", parked->original_id);
 
     return is_behind_other_life(parked) ||
            (count_others(parked, "%s AND id < %s", record, parked->id) &&
-            (count_others(parked, "%s AND id > %s", record, parked->id) ||
+            (table->joined ||
+             count_others(parked, "%s AND id > %s", record, parked->id) ||
              count_others(parked, "%s AND clock > %" APR_TIME_T_FMT, record,
                           far_ahead())));
 }
