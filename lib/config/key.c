@@ -47,8 +47,7 @@ static int unshare(const cm_settings_t *settings, cm_model_t *model)
     return 1;
 }
 
-/* Return whether a model that is published here refers to MODEL. */
-static int is_referred(const cm_settings_t *settings, const cm_model_t *model)
+int cm_key_is_referred(const cm_settings_t *settings, const cm_model_t *model)
 {
     int i, j;
 
@@ -81,6 +80,6 @@ void cm_key_complete(const cm_settings_t *settings)
         if (!model->shared_keys && !model->columns.match->nelts &&
             has_only_references(model))
             model->columns.match = model->columns.key;
-        model->referred = is_referred(settings, model);
+        model->referred = cm_key_is_referred(settings, model);
     }
 }

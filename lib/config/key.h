@@ -8,4 +8,7 @@
  * whether it is shared, and match=. Once more changes nothing. */
 void cm_key_complete(const cm_settings_t *settings);
 
+/* Return whether a model that is published here refers to MODEL. */
+int cm_key_is_referred(const cm_settings_t *settings, const cm_model_t *model);
+
 #endif

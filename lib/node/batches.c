@@ -21,10 +21,19 @@ cm_error_t *cm_batches_keep(cm_node_t *node, const cm_batches_row_t *batch,
                        sizeof(columns) / sizeof(*columns), 1, scratch_pool);
 
     cm_bulk_row(bulk, "nnnnnd", batch->numbers.last, batch->numbers.first,
-                batch->clock, batch->oldest, (apr_int64_t)cm_clock_now(),
+                batch->clock, batch->numbers.oldest,
+                (apr_int64_t)cm_clock_now(),
                 (cm_datum_t){batch->wire->data, batch->wire->size, 1});
     return cm_bulk_insert(NULL, node->store, bulk, CM_PRESENT_FAIL,
                           scratch_pool);
+}
+
+/* Return what the first columns of ROWS say of a batch. */
+static cm_batches_range_t range_of(const cm_rows_t *rows)
+{
+    return (cm_batches_range_t){cm_cell_number(rows, 0, 0),
+                                cm_cell_number(rows, 0, 1),
+                                cm_cell_number(rows, 0, 2)};
 }
 
 cm_error_t *cm_batches_find(cm_batches_range_t *range, cm_node_t *node,
@@ -32,17 +41,17 @@ cm_error_t *cm_batches_find(cm_batches_range_t *range, cm_node_t *node,
 {
     cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(scratch_pool,
-                     "SELECT first_seq, last_seq FROM communicator_batches"
-                     " WHERE last_seq > " FMT " ORDER BY last_seq LIMIT 1",
-                     after),
-        NULL, 0, scratch_pool));
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               apr_psprintf(scratch_pool,
+                                            "SELECT first_seq, last_seq, oldest"
+                                            " FROM communicator_batches"
+                                            " WHERE last_seq > " FMT
+                                            " ORDER BY last_seq LIMIT 1",
+                                            after),
+                               NULL, 0, scratch_pool));
     *range = (cm_batches_range_t){0};
     if (rows->count)
-        *range = (cm_batches_range_t){cm_cell_number(rows, 0, 0),
-                                      cm_cell_number(rows, 0, 1)};
+        *range = range_of(rows);
     return NULL;
 }
 
@@ -75,15 +84,15 @@ cm_error_t *cm_batches_read(apr_array_header_t **messages,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(result_pool,
-                     "SELECT first_seq, last_seq, %s FROM communicator_batches"
+                     "SELECT first_seq, last_seq, oldest, %s"
+                     " FROM communicator_batches"
                      " WHERE last_seq > " FMT " ORDER BY last_seq LIMIT 1",
                      cm_dialect_of_store(node->store)->wire_digits, after),
         NULL, 0, result_pool));
     if (!rows->count)
         return NULL;
-    *range = (cm_batches_range_t){cm_cell_number(rows, 0, 0),
-                                  cm_cell_number(rows, 0, 1)};
-    digits = cm_cell(rows, 0, 2);
+    *range = range_of(rows);
+    digits = cm_cell(rows, 0, 3);
     CM_TRY_FOR(cm_packed_text(&text, digits->data, digits->size, result_pool),
                result_pool, "the batch that ends with " FMT " is damaged",
                range->last);
@@ -139,14 +148,11 @@ cm_error_t *cm_batches_clock(apr_int64_t *clock, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_batches_count(apr_int64_t *count, apr_int64_t *oldest,
-                             cm_node_t *node, apr_int64_t after, int most,
+cm_error_t *cm_batches_count(apr_int64_t *count, cm_node_t *node,
+                             apr_int64_t after, int most,
                              apr_pool_t *scratch_pool)
 {
-    cm_rows_t *rows;
-
-    *oldest = 0;
-    CM_TRY(cm_statement_number(
+    return cm_statement_number(
         count, node->store,
         apr_psprintf(scratch_pool,
                      "SELECT sum(last_seq - first_seq + 1) FROM (SELECT"
@@ -155,19 +161,7 @@ cm_error_t *cm_batches_count(apr_int64_t *count, apr_int64_t *oldest,
                      " FROM communicator_batches WHERE last_seq > " FMT
                      " ORDER BY last_seq LIMIT %d) AS counted",
                      after, after + 1, after, most),
-        NULL, 0, scratch_pool));
-    if (!*count)
-        return NULL;
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(scratch_pool,
-                     "SELECT oldest FROM communicator_batches"
-                     " WHERE last_seq > " FMT " ORDER BY last_seq LIMIT 1",
-                     after),
-        NULL, 0, scratch_pool));
-    if (rows->count)
-        *oldest = cm_cell_number(rows, 0, 0);
-    return NULL;
+        NULL, 0, scratch_pool);
 }
 
 cm_error_t *cm_batches_renumber(cm_node_t *node, apr_int64_t by,

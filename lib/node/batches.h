@@ -9,16 +9,16 @@
 #include "node/node.h"
 #include "record/message.h"
 
-/* The numbers of a batch. */
+/* The numbers of a batch, and when its first message was made. */
 typedef struct cm_batches_range_t {
     apr_int64_t first, last; /* 0: there is none */
+    apr_int64_t oldest;      /* a clock; 0: published */
 } cm_batches_range_t;
 
 /* What is known of a batch beside its messages. */
 typedef struct cm_batches_row_t {
     cm_batches_range_t numbers;
     apr_int64_t clock;       /* of the last message */
-    apr_int64_t oldest;      /* when the first one was made; 0: published */
     const cm_buffer_t *wire; /* the messages (record/packed.h) */
 } cm_batches_row_t;
 
@@ -48,10 +48,9 @@ cm_error_t *cm_batches_clock(apr_int64_t *clock, cm_node_t *node,
                              apr_int64_t seq,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Count the messages of batches above AFTER, in at most MOST batches. *OLDEST
- * is that of the first batch. */
-cm_error_t *cm_batches_count(apr_int64_t *count, apr_int64_t *oldest,
-                             cm_node_t *node, apr_int64_t after, int most,
+/* Count the messages of batches above AFTER, in at most MOST batches. */
+cm_error_t *cm_batches_count(apr_int64_t *count, cm_node_t *node,
+                             apr_int64_t after, int most,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add BY to the numbers of all batches, in the open transaction, under the

@@ -168,14 +168,21 @@ static cm_error_t *purge_inbound(apr_int64_t *removed, cm_purge_t *purge,
     return NULL;
 }
 
-/* Find the last row of a chunk of the history of PEER after AFTER (*LAST; 0:
- * there is none), and how many *MESSAGES the chunk has. */
-static cm_error_t *measure_received(apr_int64_t *last, apr_int64_t *messages,
-                                    const cm_purge_t *purge, cm_node_t *node,
-                                    const char *peer, apr_int64_t after,
-                                    apr_pool_t *pool)
+/* A table that has a row for each batch, in the order of time. */
+typedef struct batches_t {
+    const char *table, *key;
+    const char *select, *remove; /* SQL: of key, messages, time; of a DELETE */
+    const char *which;           /* SQL of a condition ... */
+    const cm_datum_t *arguments; /* ... and what it needs */
+    int count;
+} batches_t;
+
+/* Find the last row of a chunk of BATCHES after AFTER (*LAST; 0: there is
+ * none), and how many *MESSAGES the chunk has. */
+static cm_error_t *measure(apr_int64_t *last, apr_int64_t *messages,
+                           const batches_t *batches, const cm_purge_t *purge,
+                           cm_node_t *node, apr_int64_t after, apr_pool_t *pool)
 {
-    const cm_datum_t argument = cm_datum_text(peer);
     cm_rows_t *rows;
     int i;
 
@@ -183,12 +190,11 @@ static cm_error_t *measure_received(apr_int64_t *last, apr_int64_t *messages,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
-                     "SELECT first_seq, messages, received_at"
-                     " FROM communicator_received WHERE peer = %%s"
-                     " AND first_seq > %" APR_INT64_T_FMT
-                     " ORDER BY first_seq LIMIT %d",
-                     after, CHUNK),
-        &argument, 1, pool));
+                     "%s WHERE %s AND %s > %" APR_INT64_T_FMT
+                     " ORDER BY %s LIMIT %d",
+                     batches->select, batches->which, batches->key, after,
+                     batches->key, CHUNK),
+        batches->arguments, batches->count, pool));
     for (i = 0; i < rows->count && *messages < CHUNK_MESSAGES &&
                 cm_cell_number(rows, i, 2) < purge->before;
          i++) {
@@ -198,59 +204,53 @@ static cm_error_t *measure_received(apr_int64_t *last, apr_int64_t *messages,
     return NULL;
 }
 
-/* One chunk of the history of PEER, which is in the order of time. */
+/* Purge one chunk of BATCHES, which has *MESSAGES. */
+static cm_error_t *purge_chunk_of(apr_int64_t *removed, apr_int64_t *messages,
+                                  const batches_t *batches,
+                                  const cm_purge_t *purge, cm_node_t *node,
+                                  apr_int64_t *after, apr_pool_t *pool)
+{
+    apr_int64_t last;
+
+    *removed = 0;
+    CM_TRY(measure(&last, messages, batches, purge, node, *after, pool));
+    if (!last)
+        return NULL;
+    CM_TRY_FOR(
+        remove_rows(removed, purge, node,
+                    apr_psprintf(pool,
+                                 "%s WHERE %s"
+                                 " AND %s > %" APR_INT64_T_FMT
+                                 " AND %s <= %" APR_INT64_T_FMT,
+                                 batches->remove, batches->which, batches->key,
+                                 *after, batches->key, last),
+                    batches->arguments, batches->count, pool),
+        pool, "cannot purge %s", batches->table);
+    *after = last;
+    return NULL;
+}
+
+/* One chunk of the history of PEER. */
 static cm_error_t *purge_received(apr_int64_t *removed, cm_purge_t *purge,
                                   cm_node_t *node, const char *peer,
                                   apr_int64_t *after, apr_pool_t *pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
-    apr_int64_t last, messages;
+    const batches_t received = {.table = "communicator_received",
+                                .key = "first_seq",
+                                .select =
+                                    "SELECT first_seq, messages, received_at"
+                                    " FROM communicator_received",
+                                .remove = "DELETE FROM communicator_received",
+                                .which = "peer = %s",
+                                .arguments = &argument,
+                                .count = 1};
+    apr_int64_t messages;
 
-    *removed = 0;
-    CM_TRY(measure_received(&last, &messages, purge, node, peer, *after, pool));
-    if (!last)
-        return NULL;
-    CM_TRY_FOR(remove_rows(removed, purge, node,
-                           apr_psprintf(pool,
-                                        "DELETE FROM communicator_received"
-                                        " WHERE peer = %%s"
-                                        " AND first_seq > %" APR_INT64_T_FMT
-                                        " AND first_seq <= %" APR_INT64_T_FMT,
-                                        *after, last),
-                           &argument, 1, pool),
-               pool, "cannot purge communicator_received");
-    *after = last;
+    CM_TRY(purge_chunk_of(removed, &messages, &received, purge, node, after,
+                          pool));
     if (node->history != CM_HISTORY_ROWS)
         purge->inbound += messages;
-    return NULL;
-}
-
-/* Find the last of a chunk of batches after AFTER (*LAST; 0: there is none),
- * and how many *MESSAGES they have. */
-static cm_error_t *measure_batches(apr_int64_t *last, apr_int64_t *messages,
-                                   const cm_purge_t *purge, cm_node_t *node,
-                                   apr_int64_t after, apr_pool_t *pool)
-{
-    cm_rows_t *rows;
-    int i;
-
-    *last = *messages = 0;
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(pool,
-                     "SELECT last_seq, last_seq - first_seq + 1, made_at"
-                     " FROM communicator_batches"
-                     " WHERE last_seq > %" APR_INT64_T_FMT
-                     " AND last_seq < %" APR_INT64_T_FMT
-                     " ORDER BY last_seq LIMIT %d",
-                     after, purge->kept, CHUNK),
-        NULL, 0, pool));
-    for (i = 0; i < rows->count && *messages < CHUNK_MESSAGES &&
-                cm_cell_number(rows, i, 2) < purge->before;
-         i++) {
-        *last = cm_cell_number(rows, i, 0);
-        *messages += cm_cell_number(rows, i, 1);
-    }
     return NULL;
 }
 
@@ -259,22 +259,18 @@ static cm_error_t *purge_batches(apr_int64_t *removed, cm_purge_t *purge,
                                  cm_node_t *node, const char *peer,
                                  apr_int64_t *after, apr_pool_t *pool)
 {
-    apr_int64_t last, messages;
+    const batches_t sent = {
+        .table = "communicator_batches",
+        .key = "last_seq",
+        .select = "SELECT last_seq, last_seq - first_seq + 1, made_at"
+                  " FROM communicator_batches",
+        .remove = "DELETE FROM communicator_batches",
+        .which =
+            apr_psprintf(pool, "last_seq < %" APR_INT64_T_FMT, purge->kept)};
+    apr_int64_t messages;
 
     (void)peer;
-    *removed = 0;
-    CM_TRY(measure_batches(&last, &messages, purge, node, *after, pool));
-    if (!last)
-        return NULL;
-    CM_TRY_FOR(remove_rows(removed, purge, node,
-                           apr_psprintf(pool,
-                                        "DELETE FROM communicator_batches"
-                                        " WHERE last_seq > %" APR_INT64_T_FMT
-                                        " AND last_seq <= %" APR_INT64_T_FMT,
-                                        *after, last),
-                           NULL, 0, pool),
-               pool, "cannot purge communicator_batches");
-    *after = last;
+    CM_TRY(purge_chunk_of(removed, &messages, &sent, purge, node, after, pool));
     purge->outbound += messages;
     return NULL;
 }

@@ -42,7 +42,7 @@ typedef struct cm_stamp_row_t {
     const char *former;   /* its local id before this change; NULL: the same */
     const char *action;   /* NULL: written by the application */
     apr_hash_t *changed;  /* names -> 1; NULL: all columns */
-    cm_datum_t body;      /* NULL: not kept for cm_outbox_read() */
+    cm_datum_t body;      /* NULL: too large for a batch, or not captured */
     apr_int64_t raw;      /* the time of the change */
     cm_identity_t identity;
     cm_stamp_model_t *group; /* NULL: its model is not configured */
@@ -64,6 +64,10 @@ typedef struct cm_stamp_t {
 /* Compute clock, clocks, base and identity of ROW, and what becomes of its
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+/* Fail with CM_BUSY unless all ROWS that were read were also WRITTEN. */
+cm_error_t *cm_stamp_check(const apr_array_header_t *rows, apr_int64_t written,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* A numbered row of the outbox. */
 typedef struct cm_outbox_row_t {
@@ -90,12 +94,6 @@ void cm_outgoing_write_body(cm_outgoing_t *row, apr_pool_t *result_pool);
 cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
                          const apr_array_header_t *rows, apr_int64_t last_seq,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Say whether no numbered message needs to be a row: nothing is withheld, no
- * peer is a gem, and no row is under way. References of rows are translated
- * when they are read, and need the rows that followed them. */
-cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
-                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The action that the stamp gives a captured row whose key is NULL: it is not a
  * record, and is not sent. */

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "config/key.h"
 #include "store/bulk.h"
 #include "record/keys.h"
 #include "outbox/publish.h"
@@ -59,33 +60,13 @@ static cm_bulk_t *list_rows(const cm_model_t *model,
     return bulk;
 }
 
-/* Return whether records that are published here may refer to MODEL's. */
-static int is_referred(const cm_node_t *node, const cm_model_t *model)
-{
-    const apr_array_header_t *models = node->settings->models;
-    int i, j;
-
-    for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
-
-        for (j = 0; child->publishes && j < child->columns.references->nelts;
-             j++)
-            if (!strcmp(
-                    APR_ARRAY_IDX(child->columns.references, j, cm_reference_t)
-                        .model,
-                    model->name))
-                return 1;
-    }
-    return 0;
-}
-
 cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
                             const apr_array_header_t *local_ids,
                             apr_pool_t *scratch_pool)
 {
     apr_int64_t inserted;
 
-    if (!local_ids->nelts || !is_referred(node, model))
+    if (!local_ids->nelts || !cm_key_is_referred(node->settings, model))
         return NULL;
     CM_TRY_FOR(cm_bulk_insert(&inserted, node->store,
                               list_rows(model, local_ids, scratch_pool),
@@ -100,7 +81,7 @@ cm_error_t *cm_missing_note_present(cm_node_t *node, const cm_model_t *model,
 {
     apr_array_header_t *present;
 
-    if (!local_ids->nelts || !is_referred(node, model))
+    if (!local_ids->nelts || !cm_key_is_referred(node->settings, model))
         return NULL;
     CM_TRY(cm_missing_present(&present, node, model, local_ids, scratch_pool));
     return cm_missing_note(node, model, present, scratch_pool);

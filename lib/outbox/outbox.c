@@ -139,7 +139,8 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *stamped, *unstamped;
-    apr_int64_t raw, confirmed, last_seq, packed, oldest = 0;
+    apr_int64_t raw, confirmed, last_seq, packed = 0, oldest = 0;
+    cm_batches_range_t batch;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_find(&row, node, peer, pool));
@@ -153,8 +154,10 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
         cm_unstamped_where(node, cm_unstamped_is_due(node), pool), NULL);
     CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
     CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
-    CM_TRY(cm_batches_count(&packed, &pending->oldest_clock, node, confirmed,
-                            exact, pool));
+    CM_TRY(cm_batches_find(&batch, node, confirmed, pool));
+    if (batch.first)
+        CM_TRY(cm_batches_count(&packed, node, confirmed, exact, pool));
+    pending->oldest_clock = batch.oldest;
     if (pending->count)
         CM_TRY(first_time(&oldest, node, peer, stamped, " ORDER BY seq", pool));
     if (pending->count && (!packed || oldest < pending->oldest_clock))

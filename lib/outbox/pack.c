@@ -7,8 +7,11 @@
 #include "record/packed.h"
 #include "node/batches.h"
 
-cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
-                              apr_pool_t *scratch_pool)
+/* Say whether no numbered message needs to be a row: nothing is withheld, no
+ * peer is a gem, and no row is under way. References of rows are translated
+ * when they are read, and need the rows that followed them. */
+static cm_error_t *is_wanted(int *wanted, cm_node_t *node,
+                             apr_pool_t *scratch_pool)
 {
     apr_int64_t rows_needed;
 
@@ -110,12 +113,7 @@ static cm_error_t *delete_rows(cm_node_t *node, const apr_array_header_t *rows,
     for (i = 0; i < rows->nelts; i++)
         cm_bulk_row(bulk, "n", APR_ARRAY_IDX(rows, i, cm_stamp_row_t).id);
     CM_TRY(cm_bulk_delete(&deleted, node->store, bulk, pool));
-    if (deleted != rows->nelts)
-        return CM_FAIL(pool, CM_BUSY,
-                       "%d messages were read to be stamped, but only "
-                       "%" APR_INT64_T_FMT " are still there",
-                       rows->nelts, deleted);
-    return NULL;
+    return cm_stamp_check(rows, deleted, pool);
 }
 
 /* Return when the first of ROWS was made; 0: it was published. */
@@ -150,9 +148,9 @@ static cm_error_t *keep(cm_stamp_t *stamp, const apr_array_header_t *rows,
     const cm_message_t *last =
         &APR_ARRAY_IDX(made, made->nelts - 1, cm_outgoing_t).message;
     cm_batches_row_t batch = {
-        .numbers = {APR_ARRAY_IDX(made, 0, cm_outgoing_t).message.id, last->id},
-        .clock = last->clocks.clock,
-        .oldest = oldest_of(rows)};
+        .numbers = {APR_ARRAY_IDX(made, 0, cm_outgoing_t).message.id, last->id,
+                    oldest_of(rows)},
+        .clock = last->clocks.clock};
 
     write_text(text, made, stamp->pool);
     batch.wire = cm_packed_wire(text, stamp->pool);
@@ -172,7 +170,7 @@ cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
     *packed = 0;
     if (!are_plain(stamp, rows))
         return NULL;
-    CM_TRY(cm_pack_is_wanted(packed, stamp->node, scratch_pool));
+    CM_TRY(is_wanted(packed, stamp->node, scratch_pool));
     if (*packed)
         CM_TRY(make_messages(&made, packed, stamp, rows, last_seq));
     if (!*packed)

@@ -349,6 +349,17 @@ static const cm_bulk_column_t row_columns[] = {
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
+cm_error_t *cm_stamp_check(const apr_array_header_t *rows, apr_int64_t written,
+                           apr_pool_t *pool)
+{
+    if (written == rows->nelts)
+        return NULL;
+    return CM_FAIL(pool, CM_BUSY,
+                   "%d messages were read to be stamped, but only "
+                   "%" APR_INT64_T_FMT " are still there",
+                   rows->nelts, written);
+}
+
 /* Write ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, and what follows
  * from them. Fails with CM_BUSY when rows are gone. */
 static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
@@ -373,11 +384,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
             cm_bulk_add(bulk, now);
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
-    if (updated != rows->nelts)
-        return CM_FAIL(scratch_pool, CM_BUSY,
-                       "%d messages were read to be stamped, but only "
-                       "%" APR_INT64_T_FMT " are still there",
-                       rows->nelts, updated);
+    CM_TRY(cm_stamp_check(rows, updated, scratch_pool));
     CM_TRY(
         cm_aliases_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);

@@ -45,7 +45,7 @@ static cm_error_t *add_packed(apr_hash_t *pending, int *too_many,
                               apr_pool_t *pool)
 {
     const char *name = verify->table->model->name;
-    cm_batches_range_t range = {0, after};
+    cm_batches_range_t range = {.last = after};
     apr_array_header_t *messages;
     int i, count = 0;
 

@@ -49,4 +49,12 @@ const char *inbox_value(cm_node_t *node, const char *sql, apr_pool_t *pool);
     ",\"refs\":{\"" column "\":{\"model\":\"" model                            \
     "\",\"origin\":\"there\",\"original_id\":" #original "}}"
 
+/* A new author, and a new post of one. */
+#define AUTHOR(id, original, name)                                             \
+    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
+#define POST(id, original, title, author)                                      \
+    MESSAGE(id, "post", original, "create", 1000,                              \
+            TEXT("title", title) ",\\\"author_id\\\":99",                      \
+            REF("author_id", "author", author))
+
 #endif

@@ -15,13 +15,6 @@
 #include "outbox/missing.h"
 #include "outbox/stamp.h"
 
-#define AUTHOR(id, original, name)                                             \
-    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
-#define POST(id, original, title, author)                                      \
-    MESSAGE(id, "post", original, "create", 1000,                              \
-            TEXT("title", title) ",\\\"author_id\\\":99",                      \
-            REF("author_id", "author", author))
-
 /* A blog of one author, there, and one post, here, which dies with it. */
 static cm_node_t *begin(cm_store_t *store, const char *key,
                         cm_on_error_e on_error, apr_pool_t *pool)

@@ -161,8 +161,6 @@ static cm_settings_t *detail_settings(apr_pool_t *pool)
     return settings;
 }
 
-#define AUTHOR(id, original, name)                                             \
-    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
 #define DETAIL(id, original, body)                                             \
     MESSAGE(id, "detail", original, "create", 1000,                            \
             TEXT("body", body) ",\\\"author_id\\\":99",                        \

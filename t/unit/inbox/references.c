@@ -23,13 +23,6 @@ static const char *author_of(cm_node_t *node, const char *title,
         pool);
 }
 
-#define AUTHOR(id, original, name)                                             \
-    MESSAGE(id, "author", original, "create", 1000, TEXT("name", name), )
-#define POST(id, original, title, author)                                      \
-    MESSAGE(id, "post", original, "create", 1000,                              \
-            TEXT("title", title) ",\\\"author_id\\\":99",                      \
-            REF("author_id", "author", author))
-
 static void test_order(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
