@@ -571,9 +571,10 @@ static void draw_odd(draw_t *draw, int node)
 }
 
 void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
-                      apr_uint64_t seed, int count, apr_pool_t *pool)
+                      apr_uint64_t seed, int count, int plain, apr_pool_t *pool)
 {
     draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
+    int style;
 
     draw->history = history;
     draw->schema = schema;
@@ -583,7 +584,8 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     history->schema = schema;
     history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
     draw->level = below(draw, 4);
-    draw->style = &styles[below(draw, sizeof(styles) / sizeof(*styles))];
+    style = below(draw, sizeof(styles) / sizeof(*styles));
+    draw->style = &styles[plain ? 0 : style];
     draw->restores =
         draw->level > 1 && chance(draw, 30) && !has_publisher(draw->schema);
     draw->saved = -1;

@@ -407,22 +407,15 @@ static int is_lie(const parked_t *parked)
            (parked->clock && apr_atoi64(parked->clock) > far_ahead());
 }
 
-/* What waits behind another message of its record has a cause in that one. But
- * if the last one, which has the newest state, has no cause of its own, all of
- * them can be applied together: unless one is a lie, which nothing corrects, or
- * the key consists of references (a known limit). */
+/* What waits behind another message of its record has a cause in that one. (If
+ * the last one, which has the newest state, has no cause of its own, all of
+ * them could be applied together. That is not asked yet: it is an open fault,
+ * docs/testing.md.) */
 static int is_behind(const parked_t *parked)
 {
-    const sim_table_t *table = &parked->world->schema->tables[parked->table];
-    const char *record =
-        apr_psprintf(parked->pool, "original_id = '%s'", parked->original_id);
-
     return is_behind_other_life(parked) ||
-           (count_others(parked, "%s AND id < %s", record, parked->id) &&
-            (table->joined ||
-             count_others(parked, "%s AND id > %s", record, parked->id) ||
-             count_others(parked, "%s AND clock > %" APR_TIME_T_FMT, record,
-                          far_ahead())));
+           count_others(parked, "original_id = '%s' AND id < %s",
+                        parked->original_id, parked->id);
 }
 
 static int has_cause(const parked_t *parked)
