@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <apr_strings.h>
-
 #include "base/json.h"
 #include "base/number.h"
 
@@ -19,43 +17,40 @@ cm_buffer_t *cm_buffer_create(apr_size_t room, apr_pool_t *pool)
     return buffer;
 }
 
-void cm_buffer_append(cm_buffer_t *buffer, const char *data, apr_size_t size)
+void cm_buffer_grow(cm_buffer_t *buffer, apr_size_t size)
 {
-    if (buffer->room - buffer->size < size) {
-        char *old = buffer->data;
+    char *old = buffer->data;
 
-        buffer->room = 2 * buffer->room + size;
-        buffer->data = apr_palloc(buffer->pool, buffer->room);
-        memcpy(buffer->data, old, buffer->size);
-    }
-    memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
-}
-
-void cm_buffer_raw(cm_buffer_t *buffer, const char *text)
-{
-    cm_buffer_append(buffer, text, strlen(text));
+    buffer->room = 2 * buffer->room + size;
+    buffer->data = apr_palloc(buffer->pool, buffer->room);
+    memcpy(buffer->data, old, buffer->size);
 }
 
 void cm_buffer_number(cm_buffer_t *buffer, apr_int64_t number)
 {
     char room[CM_NUMBER_ROOM];
+    const char *text = cm_number_text(room, number);
 
-    cm_buffer_raw(buffer, cm_number_text(room, number));
+    cm_buffer_append(buffer, text, &room[CM_NUMBER_ROOM - 1] - text);
 }
 
+/* Most are quotation marks: a body is JSON within JSON. */
 static void append_escape(cm_buffer_t *buffer, unsigned char c)
 {
     static const char names[] = "\"\\\b\f\n\r\t";
     static const char escapes[] = "\"\\bfnrt";
+    static const char digits[] = "0123456789abcdef";
     const char *found = c ? strchr(names, c) : NULL;
-    char text[8];
+    char text[] = "\\u00..";
 
-    if (found)
-        apr_snprintf(text, sizeof(text), "\\%c", escapes[found - names]);
-    else
-        apr_snprintf(text, sizeof(text), "\\u%04x", c);
-    cm_buffer_raw(buffer, text);
+    if (found) {
+        text[1] = escapes[found - names];
+        cm_buffer_append(buffer, text, 2);
+        return;
+    }
+    text[4] = digits[c >> 4];
+    text[5] = digits[c & 15];
+    cm_buffer_append(buffer, text, 6);
 }
 
 void cm_buffer_string(cm_buffer_t *buffer, const char *data, apr_size_t size)

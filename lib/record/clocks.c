@@ -10,20 +10,24 @@
 #include "base/json_write.h"
 #include "record/message.h"
 
-static void put(apr_hash_t **older, const char *column, apr_int64_t clock,
-                apr_pool_t *pool)
+/* Give COLUMN the CLOCK. Return whether it had none. */
+static int put(apr_hash_t **older, const char *column, apr_int64_t clock,
+               apr_pool_t *pool)
 {
+    const apr_ssize_t size = (apr_ssize_t)strlen(column);
     apr_int64_t *kept;
+    int is_new;
 
     if (!*older)
         *older = apr_hash_make(pool);
-    kept = apr_hash_get(*older, column, APR_HASH_KEY_STRING);
-    if (!kept) {
+    kept = apr_hash_get(*older, column, size);
+    is_new = !kept;
+    if (is_new) {
         kept = apr_palloc(pool, sizeof(*kept));
-        apr_hash_set(*older, apr_pstrdup(pool, column), APR_HASH_KEY_STRING,
-                     kept);
+        apr_hash_set(*older, apr_pstrmemdup(pool, column, size), size, kept);
     }
     *kept = clock;
+    return is_new;
 }
 
 /* Read VALUE, which must not exceed the record's CLOCK (0: unknown). Returns 0
@@ -84,12 +88,11 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
     while (cm_json_next(json, ']', &count) && cm_json_value(json, &value)) {
         if (count > 2 * CM_COLUMNS_MOST)
             return too_many(json->pool);
-        if (value.kind == CM_TEXT && clocks->older &&
-            apr_hash_get(clocks->older, value.data, APR_HASH_KEY_STRING))
-            return CM_FAIL(json->pool, CM_MALFORMED,
-                           "column '%s' has two clocks", value.data);
-        if (value.kind == CM_TEXT && last != CM_ABSENT)
-            put(&clocks->older, value.data, number, json->pool);
+        if (value.kind == CM_TEXT && last != CM_ABSENT) {
+            if (!put(&clocks->older, value.data, number, json->pool))
+                return CM_FAIL(json->pool, CM_MALFORMED,
+                               "column '%s' has two clocks", value.data);
+        }
         else if (value.kind != CM_NUMBER || last == CM_NUMBER ||
                  !read_clock(&number, &value, clocks->clock))
             return CM_FAIL(json->pool, CM_MALFORMED,

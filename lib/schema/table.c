@@ -277,6 +277,7 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
     table->columns =
         apr_palloc(result_pool, rows->count * sizeof(*table->columns));
     table->by_name = apr_hash_make(result_pool);
+    table->next = apr_pcalloc(result_pool, sizeof(*table->next));
     for (i = 0; i < rows->count; i++) {
         cm_column_t *column = &table->columns[i];
 
@@ -291,7 +292,13 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
 
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name)
 {
-    return apr_hash_get(table->by_name, name, APR_HASH_KEY_STRING);
+    const cm_column_t *column = &table->columns[*table->next];
+
+    if (strcmp(column->name, name))
+        column = apr_hash_get(table->by_name, name, APR_HASH_KEY_STRING);
+    if (column)
+        *table->next = (int)(column - table->columns + 1) % table->column_count;
+    return column;
 }
 
 int cm_table_settable(const cm_table_t *table, const char *name)

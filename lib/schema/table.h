@@ -65,8 +65,10 @@ typedef struct cm_table_t {
     int key_travels;   /* cm_settings_model_key_travels() */
     int key_generated; /* the database gives new keys (serial, identity) */
     int column_count;
-    cm_column_t *columns;  /* in the table's order, key included */
-    apr_hash_t *by_name;   /* name -> cm_column_t * */
+    cm_column_t *columns; /* in the table's order, key included */
+    apr_hash_t *by_name;  /* name -> cm_column_t * */
+    int *next; /* which column is likely to be asked for next: that behind the
+                  last, since messages have them in the table's order */
     const char *capture;   /* SQL of the whole raw body without the model:
                               a JSON object text of the carried columns of
                               the row "t" */

@@ -7,6 +7,7 @@
 
 #include <apr_general.h>
 
+#include "base/buffer.h"
 #include "base/clean.h"
 #include "base/json.h"
 #include "base/moment.h"
@@ -179,6 +180,31 @@ static void test_shown(apr_pool_t *pool)
     ok(!cm_clean(NULL, pool), "nothing stays nothing");
 }
 
+/* Every byte that JSON escapes, and what grows. */
+static void test_written(apr_pool_t *pool)
+{
+    char bytes[0x20 + 2];
+    cm_buffer_t *buffer = cm_buffer_create(1, pool);
+    int i;
+
+    for (i = 0; i < 0x20; i++)
+        bytes[i] = (char)i;
+    bytes[0x20] = '"';
+    bytes[0x21] = '\\';
+    cm_buffer_string(buffer, bytes, sizeof(bytes));
+    cm_buffer_raw(buffer, ",");
+    cm_buffer_number(buffer, APR_INT64_MIN);
+    cm_buffer_number(buffer, 0);
+    cm_buffer_append(buffer, "", 1);
+    is_str(
+        buffer->data,
+        "\"\\u0000\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\b\\t\\n"
+        "\\u000b\\f\\r\\u000e\\u000f\\u0010\\u0011\\u0012\\u0013\\u0014\\u0015"
+        "\\u0016\\u0017\\u0018\\u0019\\u001a\\u001b\\u001c\\u001d\\u001e\\u001f"
+        "\\\"\\\\\",-92233720368547758080",
+        "a string is escaped, and a buffer grows");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -189,6 +215,7 @@ int main(void)
     test_numbers(pool);
     test_moments(pool);
     test_shown(pool);
+    test_written(pool);
     apr_terminate();
     return done_testing();
 }

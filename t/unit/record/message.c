@@ -318,7 +318,9 @@ static void test_capture(apr_pool_t *pool)
          .value_class = CM_CLASS_TEXT,
          .carried = 1},
         {.name = "secret", .type = "text", .value_class = CM_CLASS_TEXT}};
-    cm_table_t table = {.model = &model, .column_count = 2, .columns = columns};
+    int next = 0;
+    cm_table_t table = {
+        .model = &model, .column_count = 2, .columns = columns, .next = &next};
     const char *raw = "{\"title\":\"a\\u0000b\",\"secret\":\"s\",\"gone\":1}";
 
     table.by_name = apr_hash_make(pool);

@@ -28,6 +28,7 @@ static void columns(cm_store_t *store, apr_pool_t *pool)
     const char *name = database_of(store);
     const cm_column_t *column;
     cm_table_t *table;
+    int i, found = 0;
 
     database_run(store,
                  apr_psprintf(pool,
@@ -53,6 +54,13 @@ static void columns(cm_store_t *store, apr_pool_t *pool)
     ok(column->generated && !column->carried,
        "%s: a generated column is not carried", name);
     ok(!cm_table_column(table, "none"), "%s: no other column", name);
+    for (i = 0; i < 3 * table->column_count * table->column_count; i++) {
+        column = &table->columns[i * i % table->column_count];
+        found += cm_table_column(table, column->name) == column;
+        found += cm_table_column(table, column->name) == column;
+    }
+    is_int(found, 6 * table->column_count * table->column_count,
+           "%s: each is found, in any order", name);
 }
 
 static void refusals(cm_store_t *store, apr_pool_t *pool)
