@@ -126,6 +126,8 @@ sub transaction {
     $ids{baskets} = [keys_of($node, 'baskets', 'token')];
     $ids{emptied} = [];
     $ids{awaited} = $node->{awaited} unless $self->{on_delete};
+    $ids{cascades} = $self->{on_delete};
+    $ids{number} = sub { return ++$self->{numbers} };
     my $sql = $driver eq 'sqlite3' ? "begin immediate;\n" : "begin;\n";
     my @tokens;
     my $token = sub {
@@ -344,7 +346,10 @@ sub waiting {
             . 'max(m.seq) from communicator_peers p join outbound_messages m '
             . 'on m.seq > p.confirmed and '
             . '(m.source is null or m.source <> p.name) '
-            . 'group by p.name, p.confirmed');
+            . 'group by p.name, p.confirmed '
+            . 'union select p.name, p.confirmed, max(b.last_seq) '
+            . 'from communicator_peers p join communicator_batches b '
+            . 'on b.last_seq > p.confirmed group by p.name, p.confirmed');
         push @waiting, map {
             "$name: $_->[0] has confirmed $_->[1] of $_->[2]"
         } @$behind;

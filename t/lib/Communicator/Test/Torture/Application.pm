@@ -8,7 +8,7 @@ use warnings;
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(one_of tables models triggers statement pause types
-  columns references changed_at_once);
+  columns composite references changed_at_once);
 
 my $tables = <<'SQL';
 create table authors (id {key}, name varchar(80), city varchar(80),
@@ -18,6 +18,12 @@ create table tags (id {key}, name varchar(20) unique, color varchar(40))
 create table posts (id {key}, author_id bigint {author},
     tag_id bigint {tag}, title varchar(100), body {text},
     score decimal(12,4), published {boolean}, visits bigint) {engine};
+create table comments (post_id bigint not null {part},
+    comment_no integer not null, body varchar(80),
+    primary key (post_id, comment_no)) {engine};
+create table taggings (post_id bigint not null {part},
+    tag_id bigint not null {tagged}, weight integer,
+    primary key (post_id, tag_id)) {engine};
 create table countries (code varchar(20) not null primary key, name varchar(80))
     {engine};
 create table events (id {key}, token varchar(40) not null) {engine};
@@ -93,19 +99,30 @@ my @choices = (
     \&touch_posts, \&insert_events, (\&insert_event) x 2,
     \&insert_country, \&update_country, \&replace_country, \&delete_country,
     (\&insert_tag) x 2, \&update_tag, \&delete_tag,
+    (\&insert_comment) x 2, \&update_comment, \&move_comment, \&delete_comment,
+    (\&insert_tagging) x 2, \&update_tagging, \&move_tagging,
+    \&delete_tagging, \&renumber_author, \&renumber_post,
     \&insert_early, (\&insert_awaited) x 2,
     \&fill_basket, \&empty_basket,
 );
 
-# The tables; ON_DELETE: what foreign keys do, '' for none of them.
+# The tables; ON_DELETE: what foreign keys do, '' for none of them but those of
+# tables whose keys are references.
 sub tables {
     my ($on_delete) = @_;
     my $to = sub {
-        $on_delete ? "references $_[0] (id) on delete $on_delete" : '';
+        my ($table, $else, $deletes) = @_;
+        return $else if !$on_delete;
+        return "references $table (id) on update cascade on delete $deletes";
     };
+    my %to = (
+        (map { $_ => $to->('authors', '', $on_delete) } qw(boss author)),
+        tag => $to->('tags', '', $on_delete),
+        part => $to->('posts', 'references posts (id)', 'cascade'),
+        tagged => $to->('tags', 'references tags (id)', 'cascade'),
+    );
 
-    return $tables =~ s/\{(?:boss|author)\}/$to->('authors')/egr
-      =~ s/\{tag\}/$to->('tags')/er;
+    return $tables =~ s/\{(boss|author|tag|part|tagged)\}/$to{$1}/gr;
 }
 
 sub models {
@@ -116,6 +133,10 @@ sub models {
 CommunicatorModel author table=authors references=boss_id:author
 CommunicatorModel tag table=tags match=name
 CommunicatorModel post table=posts $references $conflict
+CommunicatorModel comment table=comments key=post_id,comment_no \\
+    references=post_id:post
+CommunicatorModel tagging table=taggings key=post_id,tag_id \\
+    references=post_id:post,tag_id:tag
 CommunicatorModel country table=countries key=code keys=shared
 CommunicatorModel event table=events
 CommunicatorModel basket table=baskets
@@ -129,17 +150,27 @@ sub columns {
         authors => [qw(name city boss_id)],
         posts => [qw(author_id tag_id title body score published visits)],
         tags => [qw(name color)],
+        comments => [qw(post_id comment_no body)],
+        taggings => [qw(post_id tag_id weight)],
         countries => [qw(code name)],
         events => [qw(token)],
         baskets => [qw(token items)],
         goods => [qw(basket)],
     );
 }
+
+# The columns of keys that have several, by table. These records are called by
+# them, since they are the same on all nodes but for the ids in them.
+sub composite {
+    return (comments => [qw(post_id comment_no)],
+        taggings => [qw(post_id tag_id)]);
+}
+
 sub references { return (author_id => 'authors', boss_id => 'authors',
-    tag_id => 'tags') }
+    tag_id => 'tags', post_id => 'posts') }
 sub types { return (authors => 'Author', posts => 'Post', tags => 'Tag',
-    countries => 'Country', events => 'Event', baskets => 'Basket',
-    goods => 'Good') }
+    comments => 'Comment', taggings => 'Tagging', countries => 'Country',
+    events => 'Event', baskets => 'Basket', goods => 'Good') }
 
 sub triggers { return $skew{ $_[0] } . $count{ $_[0] } }
 sub pause { return sprintf $pause{ $_[0] }, $_[1] }
@@ -163,7 +194,8 @@ sub id_of {
     return @$ids && rand() < 0.8 ? one_of(@$ids) : 'null';
 }
 
-# One random statement, or two. IDS: table -> ids there; baskets: their tokens;
+# One random statement, or two. IDS: table -> ids there; number: gives a new
+# number; cascades: whether foreign keys do; baskets: their tokens;
 # emptied: gets the tokens of baskets that are deleted; awaited: ids of authors
 # to come, { next, ids }, undef where foreign keys forbid it. TOKEN: gives a new
 # one at each call.
@@ -236,10 +268,21 @@ sub update_post {
       . " where id = $id;\n";
 }
 
+# The rows whose keys refer to one of TABLES by COLUMN, where nothing else
+# deletes them.
+sub delete_parts {
+    my ($ids, $column, $id, @tables) = @_;
+
+    return '' if $ids->{cascades};
+    return join '', map { "delete from $_ where $column = $id;\n" } @tables;
+}
+
 sub delete_post {
     my ($driver, $ids) = @_;
+    my $id = id_of($ids->{posts});
 
-    return 'delete from posts where id = ' . id_of($ids->{posts}) . ";\n";
+    return delete_parts($ids, 'post_id', $id, qw(comments taggings))
+      . "delete from posts where id = $id;\n";
 }
 
 # A post of an author who comes later, in another transaction. No id that a
@@ -267,7 +310,8 @@ sub reborn_post {
     my $id = id_of($ids->{posts});
 
     return '' if $id eq 'null';
-    return "delete from posts where id = $id;\n"
+    return delete_parts($ids, 'post_id', $id, qw(comments taggings))
+      . "delete from posts where id = $id;\n"
       . "insert into posts (id, title) values ($id, 'again');\n";
 }
 
@@ -355,7 +399,100 @@ sub update_tag {
 sub delete_tag {
     my ($driver, $ids) = @_;
 
-    return 'delete from tags where id = ' . id_of($ids->{tags}) . ";\n";
+    my $id = id_of($ids->{tags});
+
+    return delete_parts($ids, 'tag_id', $id, 'taggings')
+      . "delete from tags where id = $id;\n";
+}
+
+sub insert_comment {
+    my ($driver, $ids) = @_;
+
+    return sprintf "insert into comments (post_id, comment_no, body) "
+      . "select id, %d, %s from posts where id = %s;\n",
+      $ids->{number}->(), text($driver), id_of($ids->{posts});
+}
+
+sub update_comment {
+    my ($driver, $ids) = @_;
+
+    return sprintf "update comments set body = %s where post_id = %s;\n",
+      text($driver), id_of($ids->{posts});
+}
+
+# One part of the key changes.
+sub move_comment {
+    my ($driver, $ids) = @_;
+    my $id = id_of($ids->{posts});
+
+    return sprintf "update comments set post_id = %s where post_id = %s;\n",
+      id_of($ids->{posts}), $id
+      if $id ne 'null' && rand() < 0.5 && @{ $ids->{posts} } > 1;
+    return sprintf "update comments set comment_no = comment_no + %d "
+      . "where post_id = %s;\n", 1_000_000 * $ids->{number}->(), $id;
+}
+
+sub delete_comment {
+    my ($driver, $ids) = @_;
+
+    return sprintf "delete from comments where post_id = %s "
+      . "and comment_no %% 2 = 0;\n", id_of($ids->{posts});
+}
+
+sub insert_tagging {
+    my ($driver, $ids) = @_;
+
+    return sprintf "insert into taggings (post_id, tag_id, weight) "
+      . "select p.id, t.id, %d from posts p, tags t where p.id = %s "
+      . "and t.id = %s and not exists (select 1 from taggings x "
+      . "where x.post_id = p.id and x.tag_id = t.id);\n",
+      rand 100, id_of($ids->{posts}), id_of($ids->{tags});
+}
+
+sub update_tagging {
+    my ($driver, $ids) = @_;
+
+    return sprintf "update taggings set weight = %d where tag_id = %s;\n",
+      rand 100, id_of($ids->{tags});
+}
+
+sub move_tagging {
+    my ($driver, $ids) = @_;
+    my ($from, $to) = map { id_of($ids->{tags}) } 1 .. 2;
+
+    return '' if $from eq 'null' || $to eq 'null';
+    return "delete from taggings where tag_id = $to;\n"
+      . "update taggings set tag_id = $to where tag_id = $from;\n";
+}
+
+sub delete_tagging {
+    my ($driver, $ids) = @_;
+
+    return sprintf "delete from taggings where tag_id = %s;\n",
+      id_of($ids->{tags});
+}
+
+# The key of a record changes, to one that no database gives by itself. Where
+# no foreign key does it, the application changes what refers to it.
+sub renumber_author {
+    my ($driver, $ids) = @_;
+    my $id = id_of($ids->{authors});
+    my $new = -$ids->{number}->();
+    my $sql = "update authors set id = $new where id = $id;\n";
+
+    $sql .= "update posts set author_id = $new where author_id = $id;\n"
+      . "update authors set boss_id = $new where boss_id = $id;\n"
+      unless $ids->{cascades};
+    return $sql;
+}
+
+sub renumber_post {
+    my ($driver, $ids) = @_;
+    my $new = -$ids->{number}->();
+
+    return '' unless $ids->{cascades};
+    return "update posts set id = $new where id = " . id_of($ids->{posts})
+      . ";\n";
 }
 
 1;

@@ -6,7 +6,8 @@ package Communicator::Test::Torture::Compare;
 use strict;
 use warnings;
 use Exporter qw(import);
-use Communicator::Test::Torture::Application qw(types columns references);
+use Communicator::Test::Torture::Application qw(types columns composite
+  references);
 
 our @EXPORT_OK = qw(keys_of differences_of);
 
@@ -40,6 +41,7 @@ sub dump_of {
     my $string = $database->driver eq 'mysql' ? 'char' : 'varchar(255)';
     my %type = types();
     my %columns = columns();
+    my %composite = composite();
     my %parent = references();
     my %name = map { $_ => names_of($node, $_) } values %parent;
     my %dump;
@@ -47,11 +49,13 @@ sub dump_of {
     for my $table (sort keys %type) {
         my $key = $table eq 'countries' ? 'code' : 'id';
         my @columns = @{ $columns{$table} };
-        my $rows = $database->rows('select m.origin, m.original_id, '
+        my $named = $composite{$table};
+        my $rows = $database->rows('select '
+            . ($named ? "'', ''" : 'm.origin, m.original_id') . ', '
             . join(', ', map { "t.$_" } @columns) . " from $table t "
-            . 'left join communicator_mappings m on '
-            . "m.local_record_type = '$type{$table}' and "
-            . "m.local_record_id = cast(t.$key as $string)");
+            . ($named ? '' : 'left join communicator_mappings m on '
+                . "m.local_record_type = '$type{$table}' and "
+                . "m.local_record_id = cast(t.$key as $string)"));
         for my $row (@$rows) {
             my ($origin, $id, @values) = @$row;
             for my $i (0 .. $#columns) {
@@ -63,7 +67,9 @@ sub dump_of {
                 $$value = $$value =~ /^[t1]/ ? 1 : 0
                   if $column eq 'published';
             }
-            my $identity = defined $origin ? "$origin/$id" : 'no mapping';
+            my $identity = $named
+              ? join '/', map { $_ // 'NULL' } @values[0 .. $#$named]
+              : defined $origin ? "$origin/$id" : 'no mapping';
             $dump{"$table $identity"} = join ' | ',
               map { $_ // 'NULL' } @values;
         }
