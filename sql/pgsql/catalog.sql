@@ -34,9 +34,10 @@ SELECT a.attname,
     CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END,
     CASE WHEN EXISTS (SELECT 1 FROM pg_index AS i
             LEFT JOIN pg_partitioned_table AS p ON p.partrelid = i.indrelid
-        WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL
-            AND (SELECT bool_or(k = a.attnum)
-                    AND bool_and(k = a.attnum OR k = ANY (p.partattrs)) IS TRUE
+        WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid
+            AND i.indpred IS NULL
+            AND (SELECT bool_or(k = a.attnum) AND bool_and(k = a.attnum
+                    OR coalesce(k = ANY (p.partattrs), false))
                 FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k))
         THEN 1 ELSE 0 END,
     CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END,
@@ -77,7 +78,7 @@ FROM pg_index AS i
         AND k > 0
 WHERE i.indrelid = to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
-    AND i.indisunique AND i.indpred IS NULL
+    AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
 ORDER BY i.indexrelid;
 
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash

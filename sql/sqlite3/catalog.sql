@@ -32,8 +32,8 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
         SELECT 1
         FROM pragma_index_list(c.table_name) AS l
         WHERE l."unique" AND NOT l.partial
-            AND (SELECT group_concat(i.name)
-                FROM pragma_index_info(l.name) AS i) = c.name
+            AND (SELECT count(*) = 1 AND max(i.name) = c.name
+                FROM pragma_index_info(l.name) AS i)
     ) THEN 1 ELSE 0 END,
     CASE WHEN is_rowid OR c.dflt_value IS NOT NULL THEN 1 ELSE 0 END,
     c.kind,

@@ -26,12 +26,15 @@ cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
                                apr_pool_t *pool)
 {
     cm_model_t *model = apr_pcalloc(pool, sizeof(*model));
+    char *rest;
 
     model->name = model->type = name;
     model->table = table;
     model->key = key;
     model->columns.key = apr_array_make(pool, 2, sizeof(const char *));
-    APR_ARRAY_PUSH(model->columns.key, const char *) = key;
+    for (name = apr_strtok(apr_pstrdup(pool, key), ",", &rest); name;
+         name = apr_strtok(NULL, ",", &rest))
+        APR_ARRAY_PUSH(model->columns.key, const char *) = name;
     model->receives = model->publishes = model->deletes = 1;
     model->columns.except = apr_array_make(pool, 1, sizeof(const char *));
     model->columns.only = apr_array_make(pool, 1, sizeof(const char *));

@@ -15,7 +15,8 @@ cm_settings_t *settings_make(apr_pool_t *pool);
 void settings_add_peer(cm_settings_t *settings, const char *name,
                        apr_pool_t *pool);
 
-/* Add a model that is sent and received: NAME in TABLE with KEY. */
+/* Add a model that is sent and received: NAME in TABLE with the columns KEY,
+ * separated by commas. */
 cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
                                const char *table, const char *key,
                                apr_pool_t *pool);

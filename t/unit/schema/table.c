@@ -97,6 +97,69 @@ static void refusals(cm_store_t *store, apr_pool_t *pool)
        database_of(store));
 }
 
+/* Return whether COLUMN may be the key of a table with INDEX, a statement that
+ * makes one of a, b and c. */
+static int is_key(cm_store_t *store, const char *index, const char *key,
+                  apr_pool_t *pool)
+{
+    cm_table_t *table;
+    cm_error_t *err;
+
+    database_run(store, "CREATE TABLE indexed (a int NOT NULL, b varchar(50),"
+                        " c int)");
+    database_run(store, index);
+    err = read_table(&table, store, "indexed", key, pool);
+    database_run(store, "DROP TABLE indexed");
+    return !err;
+}
+
+/* Which indexes keep two rows from having the same key. */
+static void indexes(cm_store_t *store, apr_pool_t *pool)
+{
+    static const struct {
+        const char *sql, *key;
+        int is_key, not_on; /* not_on: databases without such indexes */
+    } rows[] = {
+        {"CREATE UNIQUE INDEX i ON indexed (a)", "a", 1, 0},
+        {"CREATE INDEX i ON indexed (a)", "a", 0, 0},
+        {"CREATE UNIQUE INDEX i ON indexed (a, c)", "a", 0, 0},
+        {"CREATE UNIQUE INDEX i ON indexed (c, a)", "a", 0, 0},
+        {"CREATE UNIQUE INDEX i ON indexed (c, a)", "a,c", 1, 0},
+        {"CREATE UNIQUE INDEX i ON indexed (a)", "a,c", 1, 0},
+        {"CREATE INDEX i ON indexed (a, c)", "a,c", 0, 0},
+        {"CREATE UNIQUE INDEX i ON indexed (a, lower(b))", "a", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (lower(b), a)", "a", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (a, lower(b))", "a,b", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (a, c, lower(b))", "a,c", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (lower(b))", "b", 0, 1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (a) WHERE c > 0", "a", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (a, c) WHERE c > 0", "a,c", 0,
+         1 << CM_MYSQL},
+        {"CREATE UNIQUE INDEX i ON indexed (a); UPDATE pg_index"
+         " SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+         "a", 0, 1 << CM_MYSQL | 1 << CM_SQLITE3},
+        {"CREATE UNIQUE INDEX i ON indexed (a, b(3))", "a", 0,
+         1 << CM_PGSQL | 1 << CM_SQLITE3},
+        {"CREATE UNIQUE INDEX i ON indexed (b(3))", "b", 0,
+         1 << CM_PGSQL | 1 << CM_SQLITE3},
+        {"CREATE UNIQUE INDEX i ON indexed (a, b(3))", "a,b", 0,
+         1 << CM_PGSQL | 1 << CM_SQLITE3},
+    };
+    const int database = cm_dialect_of_store(store)->database;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (!(rows[i].not_on & 1 << database))
+            is_int(is_key(store, rows[i].sql, rows[i].key, pool),
+                   rows[i].is_key, "%s: key=%s: %s", database_of(store),
+                   rows[i].key, rows[i].sql);
+}
+
 static void pgsql_types(cm_store_t *store, apr_pool_t *pool)
 {
     cm_table_t *table;
@@ -132,6 +195,7 @@ int main(void)
         return skip_all("there is no database to test with");
     database_each("columns", columns);
     database_each("refusals", refusals);
+    database_each("indexes", indexes);
     database_each("pgsql_types", pgsql_types);
     database_each("aliases", aliases);
     return done_testing();
