@@ -230,14 +230,12 @@ static const cm_table_t *remembered(const cm_node_t *node,
                           : NULL;
 }
 
-/* Return whether MESSAGE has an attribute for which its table, as this
- * connection remembers it, has no column. */
-static int is_unknown(const cm_node_t *node, const cm_message_t *message)
+/* Return whether MESSAGE has an attribute for which TABLE has no column. */
+static int is_unknown(const cm_table_t *table, const cm_message_t *message)
 {
-    const cm_table_t *table = remembered(node, message);
     int i;
 
-    if (!table || !message->attributes)
+    if (!message->attributes)
         return 0;
     for (i = 0; i < message->attributes->nelts; i++)
         if (!cm_table_column(
@@ -247,17 +245,29 @@ static int is_unknown(const cm_node_t *node, const cm_message_t *message)
     return 0;
 }
 
-/* A column may be newer than what this connection remembers of the table. Its
- * values would be left out, so read the table again. */
-static void look_again(cm_node_t *node, const cm_batch_t *batch)
+/* A column may be newer than what this connection remembers of the table, and
+ * its values would be left out: if so, read the tables again. The peer may also
+ * have columns that this side lacks for good, in every batch. */
+static void look_again(cm_node_t *node, const cm_batch_t *batch,
+                       apr_pool_t *scratch_pool)
 {
-    int i;
+    apr_hash_t *asked = apr_hash_make(scratch_pool);
+    int i, more;
 
     for (i = 0; i < batch->messages->nelts; i++) {
-        if (!is_unknown(node, CM_NTH(batch->messages, i, cm_message_t)))
+        const cm_message_t *message = CM_NTH(batch->messages, i, cm_message_t);
+        const cm_table_t *table = remembered(node, message);
+
+        if (!table || apr_hash_get(asked, &table, sizeof(table)) ||
+            !is_unknown(table, message))
             continue;
-        cm_node_forget(node);
-        return;
+        if (cm_table_has_more(&more, table, node->store, scratch_pool) ||
+            more) {
+            cm_node_forget(node);
+            return;
+        }
+        apr_hash_set(asked, apr_pmemdup(scratch_pool, &table, sizeof(table)),
+                     sizeof(table), table);
     }
 }
 
@@ -309,7 +319,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                             .wanted = wanted};
 
     apr_pool_create(&attempt.pool, result_pool);
-    look_again(node, batch);
+    look_again(node, batch, attempt.pool);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
     CM_TRY_FOR(cm_attempt_run(&attempt, apply_batch, attempt.pool), result_pool,

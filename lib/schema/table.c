@@ -290,6 +290,19 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
     return NULL;
 }
 
+cm_error_t *cm_table_has_more(int *more, const cm_table_t *table,
+                              cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    cm_rows_t *names;
+    int i;
+
+    CM_TRY(cm_table_ask(&names, store, "catalog.sql", "names", table->model,
+                        scratch_pool));
+    for (i = 0, *more = 0; i < names->count && !*more; i++)
+        *more = !cm_table_column(table, cm_cell_text(names, i, 0));
+    return NULL;
+}
+
 const cm_column_t *cm_table_column(const cm_table_t *table, const char *name)
 {
     const cm_column_t *column = &table->columns[*table->next];

@@ -87,6 +87,12 @@ cm_error_t *cm_table_read(cm_table_t **table, cm_store_t *store,
                           const cm_model_t *model, apr_pool_t *result_pool,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Set *MORE: the table has a column now that TABLE, read before, lacks. Costs
+ * far less than reading it. Fails as cm_statement_select(). */
+cm_error_t *cm_table_has_more(int *more, const cm_table_t *table,
+                              cm_store_t *store,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Give the schema (or NULL) and the name of the table of MODEL. */
 void cm_table_names(cm_datum_t names[2], const cm_model_t *model,
                     apr_pool_t *pool);

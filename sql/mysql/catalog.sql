@@ -49,6 +49,12 @@ FROM information_schema.columns AS c
 WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
 ORDER BY c.ordinal_position;
 
+-- names: the names of the columns of the table NAME in SCHEMA (or NULL): has it
+-- changed?
+SELECT c.column_name
+FROM information_schema.columns AS c
+WHERE c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s;
+
 -- unique: the columns of each unique index of the table NAME in SCHEMA (or
 -- NULL): the index, the column (NULL: an expression), and whether the column is
 -- of the partition key, which must be in every index

@@ -66,6 +66,14 @@ FROM base AS b
     JOIN pg_class AS c ON c.oid = a.attrelid
 ORDER BY a.attnum;
 
+-- names: the names of the columns of the table NAME in SCHEMA (or NULL): has it
+-- changed?
+SELECT attname
+FROM pg_attribute
+WHERE attrelid = to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    AND attnum > 0 AND NOT attisdropped;
+
 -- unique: the columns of each unique index of the table NAME in SCHEMA (or
 -- NULL): the index, the column (NULL: an expression), and whether the column is
 -- of the partition key, which must be in every index

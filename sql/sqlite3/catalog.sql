@@ -46,6 +46,14 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
 FROM c
 ORDER BY c.cid;
 
+-- names: the names of the columns of the table NAME in SCHEMA (or NULL): has it
+-- changed?
+SELECT x.name
+FROM (SELECT %s AS schema, %s AS name) AS g
+    JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    JOIN pragma_table_xinfo(m.name) AS x
+WHERE coalesce(g.schema, 'main') = 'main' AND m.type = 'table';
+
 -- unique: the columns of each unique index of the table NAME in SCHEMA (or
 -- NULL): the index, the column (NULL: an expression), and whether the column is
 -- of the partition key, which must be in every index

@@ -64,10 +64,35 @@ static void test_records(cm_store_t *store, apr_pool_t *pool)
            "5", "and the cursor is where it should be");
 }
 
+/* A message with a column that only the peer has. */
+#define EXTRA(id, clock)                                                       \
+    "[" MESSAGE(id, "author", 7, "update", clock,                              \
+                TEXT("name", "a") "," TEXT("extra", "e"), ) "]"
+
+static void test_columns(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    apr_int64_t read_at;
+
+    is_int(inbox_take(node, 0, EXTRA(1, 1000), pool), 1,
+           "%s: a column that only the peer has is skipped",
+           database_of(store));
+    read_at = node->tables.read_at;
+    is_int(inbox_take(node, 1, EXTRA(2, 2000), pool), 1, "  again");
+    ok(read_at && node->tables.read_at == read_at,
+       "  and the table is not read again for it");
+    database_run(store, "ALTER TABLE authors ADD extra varchar(40)");
+    is_int(inbox_take(node, 2, EXTRA(3, 3000), pool), 1,
+           "  and once it is here");
+    is_str(inbox_value(node, "SELECT extra FROM authors", pool), "e",
+           "  its value is taken at once");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("records", test_records);
+    database_each("columns", test_columns);
     apr_terminate();
     return done_testing();
 }
