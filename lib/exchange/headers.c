@@ -18,7 +18,8 @@ void cm_headers_set_history(apr_table_t *headers, const cm_peer_t *peer)
     char held[2 * CM_NUMBER_ROOM];
 
     apr_table_unset(headers, "Communicator-Held");
-    if (peer->held) {
+    /* A message of the gem's time has no clock, and proves nothing. */
+    if (peer->held && peer->received_clock) {
         apr_snprintf(held, sizeof(held),
                      "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT, peer->held,
                      peer->received_clock);
@@ -43,7 +44,8 @@ apr_int64_t cm_headers_number(const apr_table_t *headers, const char *name,
 }
 
 /* Read TEXT, "SEQ CLOCK" (or NULL: not said), into CLAIM. Returns 0 when it is
- * something else, or no such numbers can be. */
+ * something else, or no such numbers can be. 0.9 says 0 for a message of the
+ * gem's time, which has no clock. */
 static int read_held(cm_claim_t *claim, const char *text)
 {
     apr_int64_t held, clock;
@@ -58,9 +60,10 @@ static int read_held(cm_claim_t *claim, const char *text)
     memcpy(seq, text, size);
     seq[size] = '\0';
     if (!cm_number_read(&held, seq, CM_SEQ_MAX) ||
-        !cm_number_read(&clock, text + size + 1, CM_CLOCK_MAX) || !held ||
-        !clock)
+        !cm_number_read(&clock, text + size + 1, CM_CLOCK_MAX) || !held)
         return 0;
+    if (!clock)
+        return 1;
     claim->held = held;
     claim->held_clock = clock;
     return 1;

@@ -301,19 +301,21 @@ static cm_error_t *migrate_each_time(cm_migration_t *migration)
                       "altered.forget");
 }
 
-static cm_error_t *migrate_all(cm_migration_t *migration)
+/* Communicator's tables, and what is known of the application's before. */
+static cm_error_t *do_tables(cm_migration_t *migration, int i)
 {
-    if (migration->removed)
-        return cm_migrate_triggers_remove(migration, migration->removed);
+    (void)i;
     CM_TRY(cm_migrate_triggers_tables(migration));
     CM_TRY(migrate_tables(migration));
-    CM_TRY(migrate_each_time(migration));
-    return cm_migrate_triggers_renew(migration);
+    return migrate_each_time(migration);
 }
 
+/* A part of a migration, and of its kind the one with number I. */
+typedef cm_error_t *part_t(cm_migration_t *migration, int i);
+
 /* Keep other migrations out, until the transaction ends or, where there is
- * none, all is done. */
-static cm_error_t *lock_and_migrate(cm_migration_t *migration)
+ * none, PART is done. */
+static cm_error_t *lock_and_do(cm_migration_t *migration, part_t *part, int i)
 {
     const char *patience = section(migration, "patience");
     cm_error_t *err, *unlock_err;
@@ -326,9 +328,39 @@ static cm_error_t *lock_and_migrate(cm_migration_t *migration)
     if (patience)
         CM_TRY(
             cm_statement_execute(migration->store, patience, migration->pool));
-    err = migrate_all(migration);
+    err = part(migration, i);
     unlock_err = ask(&rows, migration, "unlock", NULL);
     return err ? err : unlock_err;
+}
+
+/* Where DDL commits, each step stands alone and is safe to repeat. */
+static cm_error_t *do_part(cm_migration_t *migration, part_t *part, int i)
+{
+    if (migration->dry_run)
+        return part(migration, i);
+    if (cm_dialect_of_store(migration->store)->ddl_commits)
+        return lock_and_do(migration, part, i);
+    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
+    return cm_transaction_end(migration->store, lock_and_do(migration, part, i),
+                              migration->pool);
+}
+
+/* No transaction holds a lock on the outbox and waits for one on a table of the
+ * application, or has locks on two of these: a transaction of the application
+ * that took them the other way round would be a deadlock. */
+static cm_error_t *migrate_all(cm_migration_t *migration)
+{
+    int i;
+
+    if (migration->removed) {
+        for (i = 0; i < migration->removed->nelts; i++)
+            CM_TRY(do_part(migration, cm_migrate_triggers_remove, i));
+        return NULL;
+    }
+    CM_TRY(do_part(migration, do_tables, 0));
+    for (i = 0; i < migration->tables->nelts; i++)
+        CM_TRY(do_part(migration, cm_migrate_triggers_renew, i));
+    return do_part(migration, cm_migrate_triggers_clean, 0);
 }
 
 /* Set the values that the steps may name. */
@@ -358,7 +390,6 @@ static cm_error_t *set_values(cm_migration_t *migration)
     return NULL;
 }
 
-/* Where DDL commits, each step stands alone and is safe to repeat. */
 static cm_error_t *migrate(cm_migration_t *migration)
 {
     cm_rows_t *rows;
@@ -366,13 +397,7 @@ static cm_error_t *migrate(cm_migration_t *migration)
     CM_TRY(set_values(migration));
     CM_TRY(set_journal(migration));
     CM_TRY(ask(&rows, migration, "roomy", NULL));
-    if (migration->dry_run)
-        return migrate_all(migration);
-    if (cm_dialect_of_store(migration->store)->ddl_commits)
-        return lock_and_migrate(migration);
-    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
-    return cm_transaction_end(migration->store, lock_and_migrate(migration),
-                              migration->pool);
+    return migrate_all(migration);
 }
 
 /* Migrate, or only drop the triggers of the models REMOVED, if not NULL. */

@@ -15,7 +15,8 @@ typedef void (*cm_schema_report_t)(void *baton, const char *what,
 /* Create or upgrade the tables (a gem's in place), then install or renew the
  * triggers of every published model (capture.h). With DRY_RUN nothing is
  * changed: REPORT is told what would be. It may be stopped at any point and run
- * again. Fails with CM_SCHEMA, CM_DATABASE. */
+ * again; where DDL can be rolled back, the tables are one transaction, and each
+ * model's triggers are another. Fails with CM_SCHEMA, CM_DATABASE. */
 cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
                            int dry_run, cm_schema_report_t report, void *baton,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -35,15 +35,19 @@ cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
  * cm_statement_execute(). */
 cm_error_t *cm_migrate_records(cm_migration_t *migration) CM_UNUSED_RESULT;
 
-/* Install the triggers of the published tables that are missing or stale, and
- * remove those that no model uses. Fails as cm_statement_execute(). */
-cm_error_t *
-cm_migrate_triggers_renew(cm_migration_t *migration) CM_UNUSED_RESULT;
+/* Install the triggers of table I of the published ones, if they are missing or
+ * stale. Fails as cm_statement_execute(). */
+cm_error_t *cm_migrate_triggers_renew(cm_migration_t *migration,
+                                      int i) CM_UNUSED_RESULT;
 
-/* Drop all triggers of the tables of MODELS (const cm_model_t *), a step for
- * each table. Fails as cm_statement_execute(). */
-cm_error_t *
-cm_migrate_triggers_remove(cm_migration_t *migration,
-                           const apr_array_header_t *models) CM_UNUSED_RESULT;
+/* Remove triggers that no model uses; I has no meaning. Fails as
+ * cm_statement_execute(). */
+cm_error_t *cm_migrate_triggers_clean(cm_migration_t *migration,
+                                      int i) CM_UNUSED_RESULT;
+
+/* Drop all triggers of the table of removed model I. Fails as
+ * cm_statement_execute(). */
+cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration,
+                                       int i) CM_UNUSED_RESULT;
 
 #endif

@@ -229,48 +229,49 @@ static cm_error_t *drop_functions(cm_migration_t *migration)
                            statements);
 }
 
-cm_error_t *cm_migrate_triggers_renew(cm_migration_t *migration)
+cm_error_t *cm_migrate_triggers_renew(cm_migration_t *migration, int i)
 {
-    int i, dropped;
+    const cm_table_t *table =
+        APR_ARRAY_IDX(migration->tables, i, const cm_table_t *);
 
-    for (i = 0; i < migration->tables->nelts; i++) {
-        const cm_table_t *table =
-            APR_ARRAY_IDX(migration->tables, i, const cm_table_t *);
+    CM_TRY_FOR(install(migration, table), migration->pool,
+               "cannot publish model '%s'", table->model->name);
+    return NULL;
+}
 
-        CM_TRY_FOR(install(migration, table), migration->pool,
-                   "cannot publish model '%s'", table->model->name);
-    }
+cm_error_t *cm_migrate_triggers_clean(cm_migration_t *migration, int i)
+{
+    int dropped;
+
+    (void)i;
     CM_TRY(drop_others(&dropped, migration));
     return dropped ? drop_functions(migration) : NULL;
 }
 
-cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration,
-                                       const apr_array_header_t *models)
+cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration, int i)
 {
+    const cm_model_t *model =
+        APR_ARRAY_IDX(migration->removed, i, const cm_model_t *);
     cm_store_t *store = migration->store;
     apr_pool_t *pool = migration->pool;
     apr_array_header_t *statements;
     const char *key;
     cm_rows_t *rows;
-    int i, row;
+    int row;
 
     CM_TRY(cm_statement_section(&rows, store, "schema.sql", "triggers", NULL, 0,
                                 pool));
-    for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *model = APR_ARRAY_IDX(models, i, const cm_model_t *);
-
-        CM_TRY(key_of_table(&key, store, model, pool));
-        statements = apr_array_make(pool, 4, sizeof(const char *));
-        for (row = 0; key && row < rows->count; row++)
-            if (!strcmp(key, cm_cell_text(rows, row, TABLE_KEY)))
-                APR_ARRAY_PUSH(statements, const char *) =
-                    cm_cell_text(rows, row, DROPPING);
-        if (statements->nelts)
-            CM_TRY(cm_migrate_step(
-                migration,
-                apr_psprintf(pool, "drops the triggers of table %s (model %s)",
-                             model->table, model->name),
-                statements));
-    }
-    return NULL;
+    CM_TRY(key_of_table(&key, store, model, pool));
+    statements = apr_array_make(pool, 4, sizeof(const char *));
+    for (row = 0; key && row < rows->count; row++)
+        if (!strcmp(key, cm_cell_text(rows, row, TABLE_KEY)))
+            APR_ARRAY_PUSH(statements, const char *) =
+                cm_cell_text(rows, row, DROPPING);
+    if (!statements->nelts)
+        return NULL;
+    return cm_migrate_step(
+        migration,
+        apr_psprintf(pool, "drops the triggers of table %s (model %s)",
+                     model->table, model->name),
+        statements);
 }
