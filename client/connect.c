@@ -128,6 +128,7 @@ cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
     config->packs = peer->compress == CM_COMPRESS_AUTO
                         ? !peer->loopback
                         : peer->compress == CM_COMPRESS_YES;
+    config->sends_packed = peer->compress != CM_COMPRESS_NO;
     if (peer->user)
         *secret = read_password(&config->password, peer, pool);
     CM_TRY(sync_http_open(http, config, pool));

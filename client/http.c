@@ -466,11 +466,9 @@ static cm_transport_body_t pack(void *baton, cm_transport_body_t body,
                                 apr_pool_t *pool)
 {
     const sync_http_t *http = baton;
-    int packs = http->config->packs && http->takes_gzip && !http->refused_gzip;
-
-    if (!packs)
+    if (!http->config->sends_packed || !http->takes_gzip || http->refused_gzip)
         body.packed = NULL;
-    else if (!body.packed)
+    else if (!body.packed && http->config->packs)
         body.packed = cm_gzip_pack(body.data, body.size, pool);
     return body;
 }

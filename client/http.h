@@ -4,7 +4,8 @@
  * not followed, certificates are always verified, and the size of a reply is
  * limited as it is read, after unpacking. Bodies are packed both ways if the
  * operator wants that, those of requests only once the peer has said that it
- * accepts it. */
+ * accepts it. What is packed already is not packed for nothing: the peer keeps
+ * it as it comes. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -23,7 +24,8 @@ typedef struct sync_http_config_t {
     const char *password;   /* NULL: none */
     int timeout;            /* seconds that one request may take */
     apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
-    int packs;              /* bodies may be packed, both ways */
+    int packs;              /* bodies are packed, both ways */
+    int sends_packed;       /* those that are packed already are sent so */
     apr_table_t *headers;   /* sent with each request; may be changed
                                between requests */
 } sync_http_config_t;

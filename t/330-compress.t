@@ -150,6 +150,18 @@ subtest 'replies, without mod_deflate' => sub {
     $facade->stop;
 };
 
+# What is packed once is sent so, and kept so.
+sub kept_as_sent {
+    my ($central, $facade) = @_;
+    my $kept = $facade->database->value(
+        'select hex(wire) from communicator_received');
+
+    is($kept, $central->database->value(
+        'select hex(wire) from communicator_batches'),
+        '  the facade keeps what central keeps, byte for byte');
+    like($kept, qr/^1F8B/, '  packed');
+}
+
 # A client with WORDS for its peer, and its push and pull through FACADE: which
 # requests and replies were packed.
 sub sync {
@@ -167,6 +179,7 @@ sub sync {
     is($_->database->value("select count(*) from posts where body = '$body'"),
         2, '  ' . $_->name . ' has both') for $central, $facade;
     my $log = slurp("$facade->{dir}/packed.log");
+    kept_as_sent($central, $facade) if $log =~ /^POST 202 in=gzip/m;
     return (scalar(() = $log =~ /^POST 202 in=gzip/mg),
         scalar(() = $log =~ /^GET 200 .*out=gzip/mg),
         scalar(() = $log =~ /^POST 4\d\d in=gzip/mg));
@@ -178,7 +191,8 @@ my $deflate = "LoadModule filter_module MODULES/mod_filter.so\n"
   . "<Location $path>\nSetInputFilter DEFLATE\n"
   . "AddOutputFilterByType DEFLATE application/json text/html\n";
 
-for (['by default, on loopback', '', '', '0 0 0'],
+for (['by default, on loopback, where it is packed to be kept', '', '',
+        '1 0 0'],
     ['with compress=yes', ' compress=yes', '', '1 1 0'],
     ['with compress=no', ' compress=no', '', '0 0 0'],
     ['with mod_deflate, both ways', ' compress=yes', "$deflate</Location>\n",

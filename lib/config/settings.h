@@ -19,7 +19,7 @@ typedef struct cm_place_t {
 } cm_place_t;
 
 typedef enum cm_compress_e {
-    CM_COMPRESS_AUTO, /* unless the peer is on this host */
+    CM_COMPRESS_AUTO, /* to this host only what is kept packed anyway */
     CM_COMPRESS_NO,
     CM_COMPRESS_YES
 } cm_compress_e;
