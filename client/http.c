@@ -178,8 +178,6 @@ static void set_options(sync_http_t *http)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout < 60 ? timeout : 60);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout);
-    if (config->packs)
-        curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "communicator-sync");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -227,6 +225,8 @@ static struct curl_slist *request_headers(const sync_http_t *http,
 
     if (http->request.body)
         list = curl_slist_append(list, "Content-Type: application/json");
+    if (http->config->packs)
+        list = curl_slist_append(list, "Accept-Encoding: gzip");
     if (http->request.packed)
         list = curl_slist_append(list, "Content-Encoding: gzip");
     for (i = 0; i < all->nelts; i++)
@@ -418,6 +418,13 @@ static const char *hint_of(const sync_http_t *http, cm_code_e code,
     return NULL;
 }
 
+static cm_error_t *too_large(const sync_http_config_t *config, apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_TOO_LARGE,
+                   "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
+                   config->uri, config->reply_limit);
+}
+
 /* Return the error of a request that failed. */
 static cm_error_t *failure(const sync_http_t *http, apr_pool_t *pool)
 {
@@ -429,13 +436,43 @@ static cm_error_t *failure(const sync_http_t *http, apr_pool_t *pool)
     cm_error_t *err;
 
     if (code == CM_TOO_LARGE)
-        err =
-            CM_FAIL(pool, code,
-                    "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
-                    config->uri, config->reply_limit);
+        err = too_large(config, pool);
     else
         err = CM_FAIL(pool, code, "%s: %s", config->uri, words);
     return hint ? cm_error_hint(err, pool, "%s", hint) : err;
+}
+
+/* Give the body of REPLY, which must not be larger than the limit when it is
+ * unpacked. Not curl unpacks it: as it came it can be kept. */
+static cm_error_t *read_body(cm_transport_reply_t *reply, sync_http_t *http,
+                             apr_pool_t *pool)
+{
+    const sync_http_config_t *config = http->config;
+    const char *coding = apr_table_get(reply->headers, "Content-Encoding");
+    cm_buffer_t *packed, *plain;
+    cm_error_t *err;
+
+    http->data[http->received.size] = '\0';
+    reply->data = http->data;
+    reply->size = http->received.size;
+    if (!config->packs || !reply->size || !coding ||
+        (strcasecmp(coding, "gzip") && strcasecmp(coding, "x-gzip")))
+        return NULL;
+    err = cm_gzip_unpack(&plain, reply->data, reply->size, config->reply_limit,
+                         pool);
+    if (err) {
+        reply->status = 0; /* no whole reply */
+        if (err->code == CM_TOO_LARGE)
+            return too_large(config, pool);
+        return cm_error_make(pool, CM_PROTOCOL, err, __FILE__, __LINE__,
+                             "the reply of %s cannot be unpacked", config->uri);
+    }
+    packed = apr_palloc(pool, sizeof(*packed));
+    *packed = (cm_buffer_t){.data = http->data, .size = http->received.size};
+    reply->packed = packed;
+    reply->data = plain->data;
+    reply->size = plain->size;
+    return NULL;
 }
 
 static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
@@ -456,10 +493,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
         return CM_FAIL(pool, CM_NETWORK,
                        "%s: the connection was closed within the reply's head",
                        http->config->uri);
-    http->data[http->received.size] = '\0';
-    (*reply)->data = http->data;
-    (*reply)->size = http->received.size;
-    return NULL;
+    return read_body(*reply, http, pool);
 }
 
 static cm_transport_body_t pack(void *baton, cm_transport_body_t body,

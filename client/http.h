@@ -2,10 +2,10 @@
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, and the size of a reply is
- * limited as it is read, after unpacking. Bodies are packed both ways if the
- * operator wants that, those of requests only once the peer has said that it
- * accepts it. What is packed already is not packed for nothing: the peer keeps
- * it as it comes. */
+ * limited as it is read, and before it is unpacked. Bodies are packed both ways
+ * if the operator wants that, those of requests only once the peer has said
+ * that it accepts it. What is packed already is not packed for nothing: the
+ * peer keeps it as it comes. */
 #ifndef HTTP_H
 #define HTTP_H
 

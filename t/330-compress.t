@@ -13,6 +13,7 @@ use Test::More;
 use Communicator::Test qw(spew slurp);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
+use Communicator::Test::Proxy;
 use Communicator::Test::Server qw(by_ours);
 
 my $path = '/messages.json';
@@ -152,13 +153,17 @@ subtest 'replies, without mod_deflate' => sub {
 
 # What is packed once is sent so, and kept so.
 sub kept_as_sent {
-    my ($central, $facade) = @_;
-    my $kept = $facade->database->value(
+    my ($from, $to) = @_;
+    my $kept = $to->database->value(
         'select hex(wire) from communicator_received');
 
-    is($kept, $central->database->value(
-        'select hex(wire) from communicator_batches'),
-        '  the facade keeps what central keeps, byte for byte');
+    my $sent = $from->database->value(
+        'select hex(wire) from communicator_batches');
+
+    # A long message is a row there.
+    return if !defined $sent;
+    is($kept, $sent, '  ' . $to->name
+          . ' keeps what the other side keeps, byte for byte');
     like($kept, qr/^1F8B/, '  packed');
 }
 
@@ -180,6 +185,7 @@ sub sync {
         2, '  ' . $_->name . ' has both') for $central, $facade;
     my $log = slurp("$facade->{dir}/packed.log");
     kept_as_sent($central, $facade) if $log =~ /^POST 202 in=gzip/m;
+    kept_as_sent($facade, $central) if $log =~ /^GET 200 .*out=gzip/m;
     return (scalar(() = $log =~ /^POST 202 in=gzip/mg),
         scalar(() = $log =~ /^GET 200 .*out=gzip/mg),
         scalar(() = $log =~ /^POST 4\d\d in=gzip/mg));
@@ -205,6 +211,78 @@ for (['by default, on loopback, where it is packed to be kept', '', '',
         is(join(' ', sync($facade, $words_of_peer, $words)), $packed,
             'packed: requests, replies');
         $facade->log_has_only;
+        $facade->stop;
+    };
+}
+
+# Replies, as a proxy packs them, or damages them.
+my $reply_of = {
+    'packed by another' => sub { memGzip(memGunzip($_[0]) =~ s/^\[/[ /r) },
+    'not packed' => sub { memGunzip($_[0]) },
+    'damaged' => sub { substr($_[0], 50, 1) ^= "\x10"; $_[0] },
+    'cut' => sub { substr $_[0], 0, 100 },
+    'with something behind' => sub { "$_[0]x" },
+    'too large' => sub { memGzip('[' . ' ' x 30_000_000 . ']') },
+    'larger than it says' => sub {
+        substr(memGzip('[' . ' ' x 30_000_000 . ']'), 0, -4) . pack 'V', 1000;
+    },
+};
+
+# Let NAME become of each packed reply.
+sub repacked {
+    my ($name, $port) = @_;
+
+    return Communicator::Test::Proxy->new(to => $port, judge => sub {
+        my ($request, $reply) = @_;
+        my ($head, $body) = split /\r\n\r\n/, $reply // '', 2;
+
+        return undef if ($body // '') !~ /^\x1f\x8b/;
+        $body = $reply_of->{$name}->($body);
+        $head =~ s/^(Content-Length:).*$/"$1 " . length($body) . "\r"/me;
+        $head =~ s/\r\nContent-Encoding:[^\r]*//i if $body =~ /^\[/;
+        return "$head\r\n\r\n$body";
+    });
+}
+
+# A client that pulls through a proxy that does NAME; and its run.
+sub pull_through {
+    my ($name, $facade) = @_;
+    my $proxy = repacked($name, $facade->{port});
+    my $central = Communicator::Test::Peer->new(name => 'central',
+        database => Communicator::Test::Database->new('sqlite3'),
+        conf => "${model}CommunicatorMaxBody 4M\n");
+
+    {
+        local $facade->{port} = $proxy->{port};
+        $central->knows($facade, ' compress=yes');
+    }
+    $facade->database->run("insert into posts (body) values ('$words')");
+    $central->database->create($tables);
+    $central->migrate;
+    return ($central, $central->sync('pull'));
+}
+
+for my $name (sort keys %$reply_of) {
+    subtest "a reply to the client: $name" => sub {
+        my $facade = make_facade('');
+        my ($central, $run) = pull_through($name, $facade);
+        my $rows = $central->database->value('select count(*) from posts');
+        my $kept = $central->database->value(
+            'select hex(wire) from communicator_received');
+
+        if ($name =~ /packed/) {
+            is($run->{exit}, 0, 'it is taken') or diag($run->{err});
+            is($rows, 1, '  and applied');
+            # Our own packing says in its head that it is the fastest.
+            like($kept, $name eq 'not packed' ? qr/^1F8B08.{10}04/
+                : qr/^1F8B08.{10}0[^4]/, '  and kept, as it came');
+        }
+        else {
+            isnt($run->{exit}, 0, 'it is refused');
+            like($run->{err}, $name eq 'too large' ? qr/is larger than 4194304 /
+                : qr/cannot be unpacked/, '  with the reason');
+            is($rows, 0, '  and nothing of it is applied');
+        }
         $facade->stop;
     };
 }

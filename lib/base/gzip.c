@@ -91,8 +91,9 @@ cm_error_t *cm_gzip_unpack(cm_buffer_t **unpacked, const char *data,
     if (room > limit)
         return CM_FAIL(pool, CM_TOO_LARGE,
                        "the packed data is larger than allowed");
-    *unpacked = cm_buffer_create(room, pool);
+    *unpacked = cm_buffer_create(room + 1, pool);
     (*unpacked)->size = room;
+    (*unpacked)->data[room] = '\0';
     return unpack(*unpacked, data, size, pool);
 }
 

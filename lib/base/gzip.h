@@ -12,10 +12,10 @@
  * they are few, or hardly become fewer. */
 cm_buffer_t *cm_gzip_pack(const char *data, apr_size_t size, apr_pool_t *pool);
 
-/* Unpack SIZE bytes of DATA. They say how large they become; no more memory is
- * used. Fails with CM_TOO_LARGE when that is more than LIMIT bytes, and with
- * CM_MALFORMED when they are cut, damaged, of another size than they say, or
- * followed by something. */
+/* Unpack SIZE bytes of DATA, with a NUL at the end. They say how large they
+ * become; no more memory is used. Fails with CM_TOO_LARGE when that is more
+ * than LIMIT bytes, and with CM_MALFORMED when they are cut, damaged, of
+ * another size than they say, or followed by something. */
 cm_error_t *cm_gzip_unpack(cm_buffer_t **unpacked, const char *data,
                            apr_size_t size, apr_size_t limit,
                            apr_pool_t *pool) CM_UNUSED_RESULT;

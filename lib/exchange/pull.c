@@ -218,6 +218,8 @@ static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
     if (ends && reply->pull.last > batch->last)
         batch->last = reply->pull.last;
     batch->more = !ends || reply->pull.more;
+    if (reply->kind == CM_PEER_OURS && count == all->nelts)
+        batch->packed = reply->packed;
     return batch;
 }
 

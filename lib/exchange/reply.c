@@ -77,6 +77,7 @@ static cm_reply_t *read_reply(const cm_transport_reply_t *raw, apr_pool_t *pool)
     reply->status = raw->status;
     reply->data = raw->data;
     reply->size = raw->size;
+    reply->packed = raw->packed;
     reply->sender.node = apr_table_get(raw->headers, "Communicator-Node");
     reply->sender.accepts_gzip = cm_gzip_is_accepted(
         apr_table_get(raw->headers, "Accept-Encoding"), pool);

@@ -50,6 +50,7 @@ typedef struct cm_reply_t {
     int status;
     const char *data; /* as in cm_transport_reply_t */
     apr_size_t size;
+    const cm_buffer_t *packed;
     cm_reply_sender_t sender;
     cm_reply_pull_t pull;
     apr_int64_t received; /* push: what it holds of ours */

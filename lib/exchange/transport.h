@@ -17,7 +17,8 @@ typedef struct cm_transport_reply_t {
     apr_table_t *headers;
     const char *data;
     apr_size_t size;
-    apr_int64_t began, ended; /* this host's clock, microseconds */
+    const cm_buffer_t *packed; /* DATA as it came, by gzip, or NULL */
+    apr_int64_t began, ended;  /* this host's clock, microseconds */
 } cm_transport_reply_t;
 
 /* What is sent: as it is, and packed, or NULL. */

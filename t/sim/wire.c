@@ -180,7 +180,7 @@ static void receive(sim_wire_t *wire, const cm_answer_t *answer,
     const sim_node_t *caller = &wire->world->nodes[wire->caller];
     const char *data = answer->body ? answer->body : "";
     apr_size_t size = answer->size;
-    cm_buffer_t *plain;
+    cm_buffer_t *plain = NULL;
 
     if (answer->packed && !cm_gzip_unpack(&plain, data, size, 1 << 26, pool)) {
         data = plain->data;
@@ -196,6 +196,12 @@ static void receive(sim_wire_t *wire, const cm_answer_t *answer,
     reply->headers = apr_table_clone(pool, answer->headers);
     reply->data = apr_pstrmemdup(pool, data, size);
     reply->size = size;
+    if (answer->packed && plain && size == plain->size) {
+        cm_buffer_t *packed = cm_buffer_create(answer->size, pool);
+
+        cm_buffer_append(packed, answer->body, answer->size);
+        reply->packed = packed;
+    }
 }
 
 static void tell(const sim_wire_t *wire)
