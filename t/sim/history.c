@@ -48,7 +48,8 @@ typedef struct draw_t {
     const char *pair[2]; /* the same, if it is references: their tags */
     int level;           /* how odd the history is: 0 to 3 */
     int restores;
-    int saved; /* the node whose database is to be restored, -1: none */
+    int saved;       /* the node whose database is to be restored, -1: none */
+    sim_step_t drop; /* the last SIM_DROP, or of another kind: none */
 } draw_t;
 
 static int below(draw_t *draw, int count)
@@ -540,12 +541,53 @@ static void draw_restore(draw_t *draw, int node)
         add(draw, SIM_SAVE, node);
 }
 
+/* Return whether an application may do without COLUMN of TABLE for a while.
+ * SQLite cannot drop each; and what only one node sends, it cannot get again.
+ */
+static int can_drop(const sim_table_t *table, int number)
+{
+    const sim_column_t *column = &table->columns[number];
+
+    return column->kind != SIM_REFERENCE && !column->unique &&
+           !column->not_null && !column->except && table->publisher < 0 &&
+           !table->returns;
+}
+
+/* Drop a column at NODE or at all, or add one again. A restored database would
+ * have it again. */
+static void draw_drop(draw_t *draw, int node)
+{
+    int table = below(draw, draw->schema->count);
+    int column = below(draw, draw->schema->tables[table].count);
+    int all = chance(draw, 30), i;
+
+    if (draw->drop.kind == SIM_DROP && chance(draw, 70)) {
+        table = draw->drop.table;
+        column = (int)draw->drop.number;
+        node = draw->drop.node;
+    }
+    if (draw->restores || !can_drop(&draw->schema->tables[table], column))
+        return;
+    for (i = 0; i < draw->schema->nodes; i++) {
+        sim_step_t *step;
+
+        if (i != node && !all)
+            continue;
+        step = add(draw, SIM_DROP, i);
+        step->table = table;
+        step->number = column;
+        draw->drop = *step;
+        if (chance(draw, 70))
+            add(draw, SIM_MIGRATE, i);
+    }
+}
+
 /* What an operator does, or the host. */
 static void draw_odd(draw_t *draw, int node)
 {
     static const sim_step_e kinds[] = {SIM_PUBLISH, SIM_PUBLISH, SIM_PURGE,
                                        SIM_RETRY,   SIM_REOPEN,  SIM_MIGRATE};
-    int choice = below(draw, 10);
+    int choice = below(draw, 12);
 
     if (draw->restores && chance(draw, 60))
         draw_restore(draw, node);
@@ -560,6 +602,8 @@ static void draw_odd(draw_t *draw, int node)
         add(draw, SIM_PAUSE, node)->number = chance(draw, 40);
     else if (choice == 8)
         draw_verify(draw);
+    else if (choice > 9)
+        draw_drop(draw, node);
     else {
         sim_step_t *step = add(draw, SIM_ALTER, node);
 

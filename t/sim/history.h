@@ -26,6 +26,7 @@ typedef enum sim_step_e {
     SIM_PAUSE,   /* NUMBER: pause or resume */
     SIM_VERIFY,  /* PEER, with --repair; NUMBER: --from, -1: neither */
     SIM_ALTER,   /* TABLE gets one more column, named by NUMBER */
+    SIM_DROP,    /* TABLE loses column NUMBER, or gets it again */
     SIM_REOPEN,  /* the process at NODE ends, another one begins */
     SIM_MIGRATE,
     SIM_SAVE,   /* a backup of the database of NODE */

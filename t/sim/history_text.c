@@ -244,6 +244,12 @@ const char *sim_history_words(const sim_schema_t *schema,
             pool, "ALTER TABLE t%d ADD COLUMN x%" APR_INT64_T_FMT " bigint",
             step->table, step->number);
         break;
+    case SIM_DROP:
+        text = apr_psprintf(
+            pool, "ALTER TABLE t%d DROP COLUMN %s, or ADD it again",
+            step->table,
+            schema->tables[step->table].columns[step->number].name);
+        break;
     case SIM_REOPEN:
         text = "process ends, another begins";
         break;

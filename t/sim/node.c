@@ -26,6 +26,7 @@ static const char *directory;
 
 /* Those whose databases are on servers, by node. */
 static sim_schema_t served[SIM_NODES];
+static int is_stale[SIM_NODES];
 
 void sim_node_use(const char *path)
 {
@@ -166,7 +167,8 @@ static void forget(void *baton, const char *what, const char *sql)
     (void)sql;
 }
 
-const char *sim_node_migrate(sim_node_t *node)
+/* Migrate, or drop the triggers of MODEL if it is not NULL. */
+static const char *migrate(sim_node_t *node, const cm_model_t *model)
 {
     apr_pool_t *pool;
     cm_store_t *store;
@@ -177,10 +179,31 @@ const char *sim_node_migrate(sim_node_t *node)
     apr_pool_create(&pool, node->pool);
     err = cm_store_open(&store, drivers[node->database], node->params, pool);
     if (!err)
-        err = cm_migrate_run(store, node->settings, 0, forget, NULL, pool);
+        err = model ? cm_migrate_drop_triggers(store, node->settings, model, 0,
+                                               forget, NULL, pool)
+                    : cm_migrate_run(store, node->settings, 0, forget, NULL,
+                                     pool);
     text = err ? cm_error_text(err, node->pool) : NULL;
     apr_pool_destroy(pool);
     return text;
+}
+
+const char *sim_node_migrate(sim_node_t *node)
+{
+    return migrate(node, NULL);
+}
+
+const char *sim_node_drop_triggers(sim_node_t *node, const char *name)
+{
+    const cm_model_t *model = cm_settings_model(node->settings, name);
+
+    return model ? migrate(node, model) : NULL;
+}
+
+void sim_node_forget(int number)
+{
+    is_stale[number] = 1;
+    sim_file_forget(number);
 }
 
 static const char *create_tables(sim_node_t *node, apr_pool_t *pool)
@@ -399,11 +422,12 @@ static const char *make_on_server(sim_node_t *node)
     error = sim_node_configure(node);
     if (error)
         return error;
-    if (!memcmp(made, node->schema, sizeof(*made))) {
+    if (!is_stale[node->number] && !memcmp(made, node->schema, sizeof(*made))) {
         error =
             sim_node_join(&session, node->database, node->params, node->pool);
         return error ? error : empty(node, &session, node->pool);
     }
+    is_stale[node->number] = 0;
     memset(made, 0, sizeof(*made));
     error = create_on_server(node);
     if (!error)

@@ -57,6 +57,13 @@ void sim_node_wait(sim_node_t *node);
 /* Run migrate at NODE. */
 const char *sim_node_migrate(sim_node_t *node);
 
+/* Run migrate --drop-triggers at NODE, for its model called NAME. */
+const char *sim_node_drop_triggers(sim_node_t *node, const char *name);
+
+/* Make the database of node NUMBER anew for the next history; on SQLite that
+ * is done anyway, but with the same connections. */
+void sim_node_forget(int number);
+
 /* Let the clock of a server be wrong by OFFSET for what the triggers write. */
 void sim_node_skew(sim_node_t *node, apr_int64_t offset);
 

@@ -25,15 +25,30 @@ const char *sim_schema_node_name(int node)
 int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
                    int node)
 {
-    return !table->gone && !column->gone && (column->nodes >> node & 1);
+    return !table->gone && !column->gone &&
+           ((column->nodes & ~column->dropped) >> node & 1);
+}
+
+static int are_linked(const sim_schema_t *schema, int one, int other)
+{
+    int i;
+
+    for (i = 0; i < schema->nodes - 1; i++)
+        if (schema->links[i].caller + schema->links[i].callee == one + other)
+            return 1;
+    return one == other;
 }
 
 int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
                        const sim_column_t *column, int one, int other)
 {
-    return sim_schema_has(table, column, one) &&
-           sim_schema_has(table, column, other) &&
-           !(column->except & ((1u << schema->nodes) - 1));
+    int node;
+
+    for (node = 0; node < schema->nodes; node++)
+        if (!sim_schema_has(table, column, node) &&
+            (node == one || node == other || !are_linked(schema, one, other)))
+            return 0;
+    return !(column->except & ((1u << schema->nodes) - 1));
 }
 
 int sim_schema_is_reused(const sim_table_t *table)
@@ -361,8 +376,8 @@ static const char *key_words(sim_database_e database, sim_key_e key, int paired)
     return NULL;
 }
 
-static const char *column_type(const sim_schema_t *schema, int node,
-                               const sim_column_t *column)
+const char *sim_schema_type(const sim_schema_t *schema, int node,
+                            const sim_column_t *column)
 {
     if (column->kind == SIM_INTEGER)
         return "bigint";
@@ -430,7 +445,7 @@ static const char *create_table(const sim_schema_t *schema, int node,
 
         if (sim_schema_has(table, column, node))
             sql = apr_pstrcat(pool, sql, ", ", column->name, " ",
-                              column_type(schema, node, column),
+                              sim_schema_type(schema, node, column),
                               column->not_null ? " NOT NULL" : "",
                               column->unique ? " UNIQUE" : "", NULL);
     }

@@ -47,6 +47,8 @@ typedef struct sim_column_t {
     sim_rule_e rule[SIM_NODES]; /* by node */
     unsigned nodes;             /* bits: which nodes have it */
     unsigned except;            /* bits: which nodes do not carry it */
+    unsigned dropped;           /* bits: where it is not there just now */
+    unsigned altered;           /* bits: where that was so once */
     int gone;                   /* left out by shrinking */
 } sim_column_t;
 
@@ -93,7 +95,8 @@ int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
 /* Return whether a node's database is on a server. */
 int sim_schema_is_served(const sim_schema_t *schema);
 
-/* Return whether all nodes carry COLUMN of TABLE, which ONE and OTHER have. */
+/* Return whether COLUMN of TABLE travels between ONE and OTHER: it is there,
+ * and all nodes carry it. */
 int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
                        const sim_column_t *column, int one, int other);
 
@@ -111,6 +114,10 @@ const char *sim_schema_key(const sim_table_t *table);
 
 /* Return whether both sides use the same keys. */
 int sim_schema_is_shared(const sim_table_t *table);
+
+/* Return the type of COLUMN at NODE. */
+const char *sim_schema_type(const sim_schema_t *schema, int node,
+                            const sim_column_t *column);
 
 /* Return the statements (const char *) that create the tables of NODE. */
 apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "outbox/publish.h"
 #include "operate/purge.h"
+#include "alter.h"
 #include "claims.h"
 #include "events.h"
 #include "exchange.h"
@@ -181,6 +182,8 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
 
     switch (step->kind) {
     case SIM_PUBLISH:
+        /* A command reads the tables when it begins. */
+        cm_node_forget(node->node);
         model = cm_settings_model(node->settings,
                                   apr_psprintf(pool, "m%d", step->table));
         return model && model->publishes
@@ -206,21 +209,6 @@ static void verify(sim_world_t *world, const sim_step_t *step)
     sim_claims_verify(found, world, &link, 1, (int)step->number);
 }
 
-/* Add a column that no statement of the application names. */
-static void alter(sim_world_t *world, const sim_step_t *step)
-{
-    sim_node_t *node = &world->nodes[step->node];
-
-    if (world->schema->tables[step->table].gone)
-        return;
-    (void)sim_node_run(
-        node->beside,
-        apr_psprintf(world->step_pool,
-                     "ALTER TABLE t%d ADD COLUMN x%" APR_INT64_T_FMT " bigint",
-                     step->table, step->number),
-        world->step_pool);
-}
-
 /* What is done at a node beside the application's work. */
 static void other(sim_world_t *world, const sim_step_t *step)
 {
@@ -235,7 +223,8 @@ static void other(sim_world_t *world, const sim_step_t *step)
         return;
     }
     make_room(world, step->node,
-              step->kind >= SIM_MIGRATE || step->kind == SIM_ALTER);
+              step->kind >= SIM_MIGRATE || step->kind == SIM_ALTER ||
+                  step->kind == SIM_DROP);
     if (step->kind == SIM_VERIFY)
         make_room(world, step->peer, 0);
     world->rows[step->node] = NULL;
@@ -249,8 +238,8 @@ static void other(sim_world_t *world, const sim_step_t *step)
         sim_exchange_discard(world, step->node);
     else if (step->kind == SIM_VERIFY)
         verify(world, step);
-    else if (step->kind == SIM_ALTER)
-        alter(world, step);
+    else if (step->kind == SIM_ALTER || step->kind == SIM_DROP)
+        sim_alter(world, step);
     else if (step->kind == SIM_RETRY)
         sim_exchange_retry(world, step->node);
     else
@@ -330,7 +319,7 @@ static void tidy(sim_world_t *world)
     world->denied = 0;
     for (i = 0; i < world->schema->nodes; i++)
         sim_exchange_retry(world, i);
-    if (world->restored)
+    if (world->restored || world->altered)
         sim_restore_publish(world);
 }
 
@@ -358,7 +347,9 @@ static void settle(sim_world_t *world)
     sim_clock_agree();
     resume_all(world);
     sim_wire_deliver(world);
-    if (world->restored || world->limited)
+    if (world->altered)
+        sim_alter_migrate(world);
+    if (world->restored || world->limited || world->altered)
         tidy(world);
     before = sim_exchange_state(world, world->pool);
     for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
@@ -444,30 +435,15 @@ static void wait_for_end(void *baton, int node)
     sim_node_wait(&world->nodes[node]);
 }
 
-/* Keep no connections from before the schema changes, and none to the changed
- * one: what they remember would be seen in the history of the seed. */
-static void forget_altered(const sim_world_t *world)
-{
-    const apr_array_header_t *steps = world->history->steps;
-    int i;
-
-    for (i = 0; i < steps->nelts; i++) {
-        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
-
-        if (step->kind == SIM_ALTER)
-            sim_file_forget(step->node);
-    }
-}
-
 void sim_world_run(sim_world_t *world)
 {
     const sim_step_t *step;
     int i;
 
-    forget_altered(world);
+    sim_alter_forget(world);
     sim_clock_begin(world->schema->seed, sim_schema_is_served(world->schema));
     make_nodes(world);
-    forget_altered(world);
+    sim_alter_forget(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     world->jumped = sim_clock_is_coarse();
     apr_pool_create(&world->step_pool, world->pool);
@@ -483,6 +459,6 @@ void sim_world_run(sim_world_t *world)
     if (!world->failure)
         sim_judge(world);
     for (i = 0; i < world->schema->nodes && world->failure; i++)
-        sim_file_forget(i);
+        sim_node_forget(i);
     sim_clock_end();
 }

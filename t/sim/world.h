@@ -43,6 +43,7 @@ typedef struct sim_world_t {
     int renewed;              /* bits: those of them with a new epoch */
     int strangers; /* bits: the links whose nodes must refuse each other */
     int limited;   /* messages may have been withheld */
+    int altered;   /* columns were dropped */
     int paused;    /* bits: nodes that have been paused */
     int jumped;    /* clocks do not tell what was earlier */
     int crowded;   /* two runs are at work at once */
