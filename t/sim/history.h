@@ -95,11 +95,9 @@ typedef struct sim_history_t {
     apr_array_header_t *steps; /* sim_step_t */
 } sim_history_t;
 
-/* Make the history of SEED: COUNT steps, more or less. PLAIN: in the first
- * style, like most. */
+/* Make the history of SEED: COUNT steps, more or less. */
 void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
-                      apr_uint64_t seed, int count, int plain,
-                      apr_pool_t *pool);
+                      apr_uint64_t seed, int count, apr_pool_t *pool);
 
 /* Return STEP as SQL, or NULL when it has none, or nothing is left of it. */
 const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,

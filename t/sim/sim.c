@@ -5,7 +5,6 @@
  *   sim --seconds 20              fresh seeds
  *   sim --seconds 20 --first      up to the first failure
  *   sim --seconds 20 --nodes 0    pairs and three nodes alternately
- *   sim --seconds 20 --plain      without the styles that seek what is rare
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -36,7 +35,7 @@ typedef struct options_t {
     int steps, nodes; /* 0 nodes: now two, now three */
     sim_database_e databases[SIM_NODES];
     const char *pairing;
-    int verbose, shrinks, plain;
+    int verbose, shrinks;
     int only_first; /* end with the first failure */
     apr_pool_t *pool;
 } options_t;
@@ -78,8 +77,7 @@ static void make(sim_history_t *history, sim_schema_t *schema,
 {
     sim_schema_make(schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
-    sim_history_make(history, schema, seed, options->steps, options->plain,
-                     pool);
+    sim_history_make(history, schema, seed, options->steps, pool);
 }
 
 /* Print what is left of a history that was shrunk, for a person to play. */
@@ -120,9 +118,9 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
                   options->pool);
     if (failure) {
         printf("seed %" APR_UINT64_T_FMT ": %s; again: sim --database %s "
-               "--nodes %d --steps %d%s --seed %" APR_UINT64_T_FMT " -v\n",
+               "--nodes %d --steps %d --seed %" APR_UINT64_T_FMT " -v\n",
                seed, failure, options->pairing, nodes_of(options, seed),
-               options->steps, options->plain ? " --plain" : "", seed);
+               options->steps, seed);
         if (options->shrinks) {
             failure = sim_shrink(&history, &schema, failure, try_again,
                                  (void *)options);
@@ -209,8 +207,7 @@ static void read_options(options_t *options, int argc, char **argv)
         {"seconds", 1, NULL, 'S'}, {"database", 1, NULL, 'd'},
         {"steps", 1, NULL, 'n'},   {"nodes", 1, NULL, 'N'},
         {"shrink", 0, NULL, 'k'},  {"verbose", 0, NULL, 'v'},
-        {"first", 0, NULL, 'f'},   {"plain", 0, NULL, 'p'},
-        {NULL, 0, NULL, 0}};
+        {"first", 0, NULL, 'f'},   {NULL, 0, NULL, 0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "v", known, NULL)) != -1)
@@ -235,9 +232,6 @@ static void read_options(options_t *options, int argc, char **argv)
             break;
         case 'f':
             options->only_first = 1;
-            break;
-        case 'p':
-            options->plain = 1;
             break;
         case 'v':
             options->verbose = 1;
