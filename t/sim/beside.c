@@ -28,6 +28,11 @@ void sim_beside_end(void)
         beside.world = NULL;
 }
 
+int sim_beside_is_busy(void)
+{
+    return beside.busy;
+}
+
 /* Other processes at both nodes of STEP exchange messages. */
 static void run(sim_world_t *world, const sim_step_t *step)
 {

@@ -14,4 +14,7 @@ void sim_beside_begin(sim_world_t *world, const sim_step_t *step);
 /* That run has ended. */
 void sim_beside_end(void);
 
+/* Return whether a run is within a statement of another one. */
+int sim_beside_is_busy(void);
+
 #endif

@@ -399,7 +399,9 @@ static int is_put_back(const sim_table_t *table, const sim_row_t *row)
     return table->returns && tag && *tag && tag[strlen(tag) - 1] == '+';
 }
 
-/* A value that is no more was replaced by one who knew it, or is kept. */
+/* A value that is no more was replaced by one who knew it, or is kept. A person
+ * may prefer a record that one node only has written, to one that has its key
+ * now. */
 static void judge_value(sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -414,7 +416,8 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
         return;
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_put_back(table, row) || is_replaced(judge, event) ||
-        (is_kept(judge, event->after) && is_contested(judge, event)) ||
+        (is_kept(judge, event->after) &&
+         (is_contested(judge, event) || was_decided(judge, event->table))) ||
         was_withheld(judge, event->table) ||
         was_dropped(judge, table, event->column))
         return;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/gzip.h"
+#include "beside.h"
 #include "exchange/log.h"
 #include "gone.h"
 #include "liar.h"
@@ -127,11 +128,14 @@ static void serve_alone(sim_world_t *world, const sim_request_t *request)
     apr_pool_destroy(pool);
 }
 
-/* A request has been served: those that are late come nearer. */
+/* A request has been served: those that are late come nearer. The node that one
+ * goes to may be within a statement of a run, and has no second process. */
 static void let_pass(sim_world_t *world)
 {
     int i;
 
+    if (sim_beside_is_busy())
+        return;
     for (i = 0; i < world->late->nelts; i++) {
         sim_request_t *request = APR_ARRAY_IDX(world->late, i, sim_request_t *);
 
