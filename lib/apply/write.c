@@ -93,6 +93,35 @@ static cm_error_t *no_key(const cm_table_t *table, apr_pool_t *pool)
         "none: `communicator-sync check` says how");
 }
 
+/* Where no index does it, keep the new rows of CHUNK from having the key of
+ * another row. */
+static cm_error_t *check_alone(cm_run_t *run, const cm_chunk_t *chunk,
+                               apr_pool_t *pool)
+{
+    const cm_table_t *table = chunk->table;
+    apr_hash_t *seen = apr_hash_make(pool);
+    cm_keys_t *keys;
+    cm_rows_t *rows;
+    int i;
+
+    if (table->key_is_unique)
+        return NULL;
+    keys = cm_keys_create(run->node->store, table, pool);
+    for (i = 0; i < chunk->count; i++)
+        cm_keys_add(keys, chunk->mappings[i].local_id, "", 0);
+    CM_TRY(cm_keys_select(&rows, keys, NULL, 0, pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *key = cm_cell_text(rows, i, 0);
+
+        if (apr_hash_get(seen, key, APR_HASH_KEY_STRING))
+            return CM_FAIL(pool, CM_REJECTED,
+                           "another row of table '%s' is %s in '%s'",
+                           table->model->table, key, table->model->key);
+        apr_hash_set(seen, key, APR_HASH_KEY_STRING, "");
+    }
+    return NULL;
+}
+
 /* Create rows; the mappings get the keys that the database has assigned. */
 static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
@@ -111,7 +140,7 @@ static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
             return no_key(chunk->table, scratch_pool);
         chunk->mappings[i].local_id = apr_pstrdup(run->pool, key);
     }
-    return NULL;
+    return check_alone(run, chunk, scratch_pool);
 }
 
 /* A trigger of the application may skip a row without an error: then the

@@ -32,6 +32,8 @@ typedef struct cm_stamp_model_t {
     cm_id_set_t *reused;         /* local ids of deleted records, some of which
                                     new ones have again */
     apr_hash_t *lost;            /* local id -> cm_lost_t, in order */
+    apr_hash_t *twice;           /* local ids that several rows have, see
+                                    cm_twice_find(); NULL: none */
 } cm_stamp_model_t;
 
 /* A row of the outbox. */
@@ -98,6 +100,17 @@ cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
 /* The action that the stamp gives a captured row whose key is NULL: it is not a
  * record, and is not sent. */
 #define CM_ACTION_KEYLESS "keyless"
+
+/* The action that the stamp gives a captured row that has been inserted
+ * although another one has its key, in a table without a unique index: nobody
+ * could tell both apart. It is not sent. */
+#define CM_ACTION_TWICE "twice"
+
+/* Find the local ids of GROUP with which ROWS (cm_stamp_row_t) are inserted
+ * once more, and that several rows of the table have. Fails as
+ * cm_keys_select(). */
+cm_error_t *cm_twice_find(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                          const apr_array_header_t *rows) CM_UNUSED_RESULT;
 
 /* SQL: the highest seq. On MariaDB max(seq) would read all rows; other
  * databases need the condition to use the index. */

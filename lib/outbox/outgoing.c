@@ -104,6 +104,12 @@ cm_error_t *cm_outgoing_make(int *unknown, cm_outgoing_t *row, cm_node_t *node,
     row->forwarded = stored->forwarded;
     row->local_id = stored->local_id;
     row->captured = !row->forwarded && row->local_id;
+    if (action && !strcmp(action, CM_ACTION_TWICE))
+        row->unreadable = row->held = apr_psprintf(
+            pool,
+            "another row of its table is %s, too: nothing tells both "
+            "apart",
+            stored->local_id);
     if (action && !strcmp(action, CM_ACTION_KEYLESS)) {
         row->unreadable = "it is of a row that has no key";
         row->held = apr_psprintf(

@@ -300,6 +300,7 @@ static cm_error_t *find_mappings(cm_stamp_t *stamp, cm_stamp_model_t *group,
                                   group->model->type, group->foreign,
                                   stamp->pool));
     join_mappings(group, stamp->pool);
+    CM_TRY(cm_twice_find(stamp, group, rows));
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 

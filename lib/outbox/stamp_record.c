@@ -239,9 +239,29 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
     row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
 }
 
+/* Return whether ROW is inserted beside another one with the same key. */
+static int is_second(const cm_stamp_row_t *row)
+{
+    const cm_mapping_t *mapping;
+
+    if (!row->group || !row->group->twice || !row->action ||
+        strcmp(row->action, "create") ||
+        !apr_hash_get(row->group->twice, row->local_id, APR_HASH_KEY_STRING))
+        return 0;
+    mapping =
+        apr_hash_get(row->group->alive, row->local_id, APR_HASH_KEY_STRING);
+    return mapping && mapping->clocks.clock;
+}
+
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
-    cm_mapping_t *mapping = row->group ? mapping_of(stamp, row) : NULL;
+    cm_mapping_t *mapping;
+
+    if (is_second(row)) {
+        row->action = CM_ACTION_TWICE;
+        row->group = NULL;
+    }
+    mapping = row->group ? mapping_of(stamp, row) : NULL;
 
     if (!mapping) {
         row->clock = row->raw > 0 ? row->raw : 1;

@@ -506,6 +506,32 @@ static cm_error_t *copy_again(apr_int64_t *sent, const again_t *again,
                               copy_newest(sent, again, pool), pool);
 }
 
+/* A row beside another one with its key has no identity. Publish what has the
+ * key now, if that is one row. */
+static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
+                                const char *local_id, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(again->peer),
+                                    cm_datum_number(again->seq, pool)};
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(ids, const char *) = local_id;
+    CM_TRY(cm_publish_records(published, again->node, again->model, NULL, ids,
+                              pool));
+    if (*published > 1)
+        return CM_FAIL(pool, CM_USAGE, "several rows of table '%s' are %s",
+                       again->model->table, local_id);
+    if (!*published)
+        return NULL;
+    return cm_statement_run(NULL, again->node->store,
+                            apr_psprintf(pool,
+                                         "UPDATE communicator_withheld"
+                                         " SET ended_at = " FMT
+                                         " WHERE peer = %%s AND seq = %%s",
+                                         (apr_int64_t)cm_clock_now()),
+                            arguments, 2, pool);
+}
+
 /* Send the message that ROWS names again, or publish its record. What cannot be
  * read here would be refused again. */
 static cm_error_t *send_again(apr_int64_t *published, again_t *again,
@@ -530,6 +556,8 @@ static cm_error_t *send_again(apr_int64_t *published, again_t *again,
     APR_ARRAY_PUSH(names, cm_identity_t) = identity;
     if (identity.origin && identity.original_id)
         CM_TRY(cm_publish_identities(published, node, model, names, pool));
+    else if (cm_cell_text(rows, 0, 4))
+        CM_TRY(publish_only(published, again, cm_cell_text(rows, 0, 4), pool));
     if (*published)
         return NULL;
     return cm_error_hint(
@@ -548,7 +576,8 @@ cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
 
     *published = 0;
     CM_TRY(cm_statement_select(&rows, node->store,
-                               "SELECT model, origin, original_id, refused_by"
+                               "SELECT model, origin, original_id, refused_by,"
+                               " local_record_id"
                                " FROM communicator_withheld WHERE peer = %s"
                                " AND seq = %s AND ended_at = 0",
                                arguments, 2, scratch_pool));

@@ -129,6 +129,73 @@ static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
     return NULL;
 }
 
+/* Return the columns of the key of TABLE, as in SQL. */
+static const char *key_columns(const cm_table_t *table, apr_pool_t *pool)
+{
+    const char *names = "";
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        names = apr_pstrcat(pool, names, i ? ", " : "", table->keys[i]->quoted,
+                            NULL);
+    return names;
+}
+
+static const char *index_hint(const cm_table_t *table, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "CREATE UNIQUE INDEX %s_key ON %s (%s)",
+                        table->model->name, table->quoted,
+                        key_columns(table, pool));
+}
+
+/* Nothing keeps two rows from having the same key. */
+static void judge_index(apr_array_header_t *findings, const cm_table_t *table,
+                        apr_pool_t *pool)
+{
+    if (table->key_is_unique)
+        return;
+    APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
+        .text = apr_psprintf(pool,
+                             "table '%s' has no unique index on '%s': each "
+                             "message searches all its rows, and a second row "
+                             "with the same values is withheld",
+                             table->model->table, table->model->key),
+        .hint = index_hint(table, pool)};
+}
+
+cm_error_t *cm_judge_rows(apr_array_header_t *findings, cm_store_t *store,
+                          const cm_table_t *table, apr_pool_t *pool)
+{
+    const cm_model_t *model = table->model;
+    const char *names = key_columns(table, pool);
+    cm_rows_t *rows;
+    int used;
+
+    if (table->key_is_unique)
+        return NULL;
+    CM_TRY(cm_statement_select(
+        &rows, store,
+        apr_psprintf(pool,
+                     "SELECT %s FROM (SELECT %s FROM %s GROUP BY %s"
+                     " HAVING count(*) > 1 LIMIT 1) AS t",
+                     table->key_text, names, table->quoted, names),
+        NULL, 0, pool));
+    if (!rows->count)
+        return NULL;
+    CM_TRY(is_used(&used, store, model, pool));
+    APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
+        .refused = 1,
+        .used = used,
+        .text =
+            apr_psprintf(pool,
+                         "several rows of table '%s' are %s in '%s': they "
+                         "cannot be told apart",
+                         model->table, cm_cell_text(rows, 0, 0), model->key),
+        .hint = apr_psprintf(pool, "delete all but one of them, then %s",
+                             index_hint(table, pool))};
+    return NULL;
+}
+
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
 {
@@ -141,6 +208,7 @@ cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
     CM_TRY(cm_table_read(&table, store, model, pool, pool));
     for (i = 0; i < table->key_count; i++)
         CM_TRY(judge_key(*findings, store, table, table->keys[i], pool));
+    judge_index(*findings, table, pool);
     CM_TRY(cm_table_ask(&rows, store, "catalog.sql", "judge", model, pool));
     for (charge = charges; charge->name; charge++)
         for (i = 0; i < rows->count; i++)

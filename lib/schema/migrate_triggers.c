@@ -26,6 +26,7 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
 {
     apr_pool_t *pool = migration->pool;
     apr_array_header_t *findings;
+    cm_table_t *table;
     cm_error_t *err;
     int i;
 
@@ -33,6 +34,8 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     if (err && err->code == CM_SCHEMA && !model->publishes)
         return NULL;
     CM_TRY(err);
+    CM_TRY(cm_table_read(&table, migration->store, model, pool, pool));
+    CM_TRY(cm_judge_rows(findings, migration->store, table, pool));
     CM_TRY(cm_judge_error(findings, 0, pool));
     for (i = 0; i < findings->nelts; i++)
         migration->report(

@@ -111,28 +111,13 @@ static cm_error_t *find_keys(cm_table_t *table, apr_pool_t *result_pool,
     return NULL;
 }
 
-static cm_error_t *not_unique(const cm_table_t *table, apr_pool_t *pool)
+static cm_error_t *not_unique(const cm_model_t *model, apr_pool_t *pool)
 {
-    const cm_model_t *model = table->model;
-    const char *names = "";
-    int i;
-
-    if (table->key_count == 1)
-        return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
-                                     "column '%s' of table '%s' is not a key: "
-                                     "it has no unique index of its own",
-                                     model->key, model->table),
-                             pool, "name its key column: key=");
-    for (i = 0; i < table->key_count; i++)
-        names = apr_pstrcat(pool, names, i ? ", " : "", table->keys[i]->quoted,
-                            NULL);
     return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
-                                 "the columns '%s' of table '%s' are not a "
-                                 "key: no unique index keeps two rows from "
-                                 "having the same values",
+                                 "column '%s' of table '%s' is not a key: "
+                                 "it has no unique index of its own",
                                  model->key, model->table),
-                         pool, "CREATE UNIQUE INDEX %s_key ON %s (%s)",
-                         model->name, table->quoted, names);
+                         pool, "name its key column: key=");
 }
 
 /* Return whether all columns of the index that begins at row *AT of ROWS, from
@@ -155,23 +140,24 @@ static int is_within_key(const cm_table_t *table, const cm_rows_t *rows,
     return within && some;
 }
 
-/* Check that no two rows can have the same key. */
-static cm_error_t *check_unique(const cm_table_t *table, const cm_rows_t *rows,
+/* Find out whether two rows can have the same key: never if it is one column.
+ */
+static cm_error_t *check_unique(cm_table_t *table, const cm_rows_t *rows,
                                 cm_store_t *store, apr_pool_t *pool)
 {
     cm_rows_t *indexes;
-    int at = 0, found = 0;
+    int at = 0;
 
     if (table->key_count == 1) {
-        found =
+        table->key_is_unique =
             cell_number(rows, (int)(table->keys[0] - table->columns), UNIQUE);
-        return found ? NULL : not_unique(table, pool);
+        return table->key_is_unique ? NULL : not_unique(table->model, pool);
     }
     CM_TRY(cm_table_ask(&indexes, store, "catalog.sql", "unique", table->model,
                         pool));
-    while (at < indexes->count && !found)
-        found = is_within_key(table, indexes, &at);
-    return found ? NULL : not_unique(table, pool);
+    while (at < indexes->count && !table->key_is_unique)
+        table->key_is_unique = is_within_key(table, indexes, &at);
+    return NULL;
 }
 
 static cm_error_t *check_key(const cm_table_t *table, const cm_column_t *key,

@@ -64,6 +64,8 @@ typedef struct cm_table_t {
     int key_count;
     int key_travels;   /* cm_settings_model_key_travels() */
     int key_generated; /* the database gives new keys (serial, identity) */
+    int key_is_unique; /* 0: no index keeps two rows from having the same
+                          values; only where it has several columns */
     int column_count;
     cm_column_t *columns; /* in the table's order, key included */
     apr_hash_t *by_name;  /* name -> cm_column_t * */
@@ -82,7 +84,8 @@ typedef struct cm_table_t {
 
 /* Read the table of MODEL: once per connection, and again after a statement
  * failed with CM_SCHEMA. Fails with CM_SCHEMA when there is no such table, it
- * has no key column, or it is a view or the like. */
+ * has no key column, or it is a view or the like. A key of several columns need
+ * not have a unique index. */
 cm_error_t *cm_table_read(cm_table_t **table, cm_store_t *store,
                           const cm_model_t *model, apr_pool_t *result_pool,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -97,8 +97,8 @@ static void refusals(cm_store_t *store, apr_pool_t *pool)
        database_of(store));
 }
 
-/* Return whether COLUMN may be the key of a table with INDEX, a statement that
- * makes one of a, b and c. */
+/* Return whether INDEX, a statement that makes one of a, b and c, keeps two
+ * rows from having the same KEY. */
 static int is_key(cm_store_t *store, const char *index, const char *key,
                   apr_pool_t *pool)
 {
@@ -110,7 +110,7 @@ static int is_key(cm_store_t *store, const char *index, const char *key,
     database_run(store, index);
     err = read_table(&table, store, "indexed", key, pool);
     database_run(store, "DROP TABLE indexed");
-    return !err;
+    return !err && table->key_is_unique;
 }
 
 /* Which indexes keep two rows from having the same key. */

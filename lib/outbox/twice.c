@@ -1,0 +1,57 @@
+/* Rows that have the same key, in a table without a unique index. */
+#include "outbox/internal.h"
+
+#include <string.h>
+
+#include "record/keys.h"
+
+/* Return the keys of GROUP with which ROWS are inserted although a record has
+ * them. Most often none: an insert follows a delete, or is the first one. */
+static cm_keys_t *inserted_again(cm_stamp_t *stamp,
+                                 const cm_stamp_model_t *group,
+                                 const apr_array_header_t *rows)
+{
+    cm_keys_t *keys =
+        cm_keys_create(stamp->node->store, group->table, stamp->pool);
+    apr_hash_t *inserted = apr_hash_make(stamp->pool);
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+        const char *id = row->local_id;
+
+        if (row->group != group || !id || !row->action ||
+            strcmp(row->action, "create"))
+            continue;
+        if (apr_hash_get(group->alive, id, APR_HASH_KEY_STRING) ||
+            apr_hash_get(inserted, id, APR_HASH_KEY_STRING))
+            cm_keys_add(keys, id, id, 0);
+        apr_hash_set(inserted, id, APR_HASH_KEY_STRING, id);
+    }
+    return keys;
+}
+
+cm_error_t *cm_twice_find(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                          const apr_array_header_t *rows)
+{
+    apr_hash_t *once = apr_hash_make(stamp->pool);
+    cm_keys_t *keys;
+    cm_rows_t *found;
+    int i;
+
+    if (!group->table || group->table->key_is_unique)
+        return NULL;
+    keys = inserted_again(stamp, group, rows);
+    group->twice = apr_hash_make(stamp->pool);
+    CM_TRY(cm_keys_select(&found, keys, NULL, 0, stamp->pool));
+    for (i = 0; i < found->count; i++) {
+        const char *id = cm_keys_find(keys, cm_cell_text(found, i, 0));
+
+        if (!id)
+            continue;
+        if (apr_hash_get(once, id, APR_HASH_KEY_STRING))
+            apr_hash_set(group->twice, id, APR_HASH_KEY_STRING, id);
+        apr_hash_set(once, id, APR_HASH_KEY_STRING, id);
+    }
+    return NULL;
+}
