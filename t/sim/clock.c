@@ -16,6 +16,7 @@ static struct {
     int node;
     apr_time_t base;
     apr_time_t latest; /* that any node has been told */
+    apr_time_t told[SIM_NODES]; /* the latest of each */
     apr_interval_time_t offset[SIM_NODES];
     apr_interval_time_t grain; /* it shows no less: several moments are one */
     sim_random_t random;
@@ -42,6 +43,8 @@ static apr_time_t look(void)
           simulated.offset[simulated.node];
     if (now > simulated.latest)
         simulated.latest = now;
+    if (now > simulated.told[simulated.node])
+        simulated.told[simulated.node] = now;
     return now;
 }
 
@@ -107,6 +110,11 @@ void sim_clock_pass(apr_interval_time_t span)
 void sim_clock_set(int node, apr_interval_time_t offset)
 {
     simulated.offset[node] = offset;
+}
+
+int sim_clock_is_behind(int node)
+{
+    return simulated.base + simulated.offset[node] < simulated.told[node];
 }
 
 void sim_clock_agree(void)

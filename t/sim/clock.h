@@ -32,6 +32,10 @@ void sim_clock_pass(apr_interval_time_t span);
 /* Let the clock of NODE be wrong by OFFSET. */
 void sim_clock_set(int node, apr_interval_time_t offset);
 
+/* Return whether the clock of NODE has been set back, and is not yet again what
+ * it was. */
+int sim_clock_is_behind(int node);
+
 /* Let all clocks be right, and later than any has ever been. */
 void sim_clock_agree(void);
 
