@@ -352,6 +352,14 @@ static int may_outlive(const parked_t *parked, const sim_column_t *column)
     return 0;
 }
 
+/* Return whether EVENT may be about the row that PARKED brings. One that is
+ * called by what its key refers to has another name once that is replaced. */
+static int is_meant(const parked_t *parked, const sim_event_t *event)
+{
+    return parked->world->schema->tables[parked->table].joined > 0 ||
+           (parked->name && !strcmp(event->name, parked->name));
+}
+
 /* Return whether some application has written a reference to nothing into
  * COLUMN. Of a message that was withheld, or lost by a restore, the present
  * state is sent, which may be such a row, too. */
@@ -363,8 +371,7 @@ static int was_orphan(const parked_t *parked, int column)
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->table == parked->table && parked->name &&
-            !strcmp(event->name, parked->name) &&
+        if (event->table == parked->table && is_meant(parked, event) &&
             let_dangle(parked, event, column))
             return 1;
     }
