@@ -3,16 +3,38 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "store/bulk.h"
 #include "record/packed.h"
 #include "node/batches.h"
 
+/* Return the names of the configured peers, as in SQL. */
+static const char *peers_of(const cm_node_t *node, apr_pool_t *pool)
+{
+    const apr_array_header_t *peers = node->settings->peers;
+    const char *names = "''";
+    int i;
+
+    for (i = 0; i < peers->nelts; i++)
+        names = apr_pstrcat(
+            pool, names, ", ",
+            cm_store_literal(
+                node->store,
+                APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->name,
+                pool),
+            NULL);
+    return names;
+}
+
 /* Say whether no numbered message needs to be a row: nothing is withheld, no
  * peer is a gem, and no row is under way. References of rows are translated
- * when they are read, and need the rows that followed them. */
+ * when they are read, and need the rows that followed them. A peer that is not
+ * configured any more would keep them rows for ever. */
 static cm_error_t *is_wanted(int *wanted, cm_node_t *node,
                              apr_pool_t *scratch_pool)
 {
+    const char *names = peers_of(node, scratch_pool);
     apr_int64_t rows_needed;
 
     *wanted = 0;
@@ -20,11 +42,18 @@ static cm_error_t *is_wanted(int *wanted, cm_node_t *node,
         return NULL;
     CM_TRY(cm_statement_number(
         &rows_needed, node->store,
-        "SELECT CASE WHEN EXISTS (SELECT 1 FROM communicator_withheld"
-        " WHERE ended_at = 0) OR EXISTS (SELECT 1 FROM communicator_peers"
-        " WHERE epoch IS NULL) OR EXISTS (SELECT 1 FROM outbound_messages"
-        " WHERE seq > (SELECT coalesce(min(confirmed), 0)"
-        " FROM communicator_peers)) THEN 1 ELSE 0 END",
+        apr_pstrcat(
+            scratch_pool,
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM communicator_withheld"
+            " WHERE ended_at = 0 AND peer IN (",
+            names,
+            ")) OR EXISTS (SELECT 1 FROM communicator_peers"
+            " WHERE epoch IS NULL AND name IN (",
+            names,
+            ")) OR EXISTS (SELECT 1 FROM outbound_messages"
+            " WHERE seq > (SELECT coalesce(min(confirmed), 0)"
+            " FROM communicator_peers WHERE name IN (",
+            names, "))) THEN 1 ELSE 0 END", NULL),
         NULL, 0, scratch_pool));
     *wanted = !rows_needed;
     return NULL;

@@ -210,6 +210,30 @@ static void test_withheld(cm_store_t *store, apr_pool_t *pool)
     is_kept(node, "7 rows, 1 batches, 1-4", "what may replace it, too", pool);
 }
 
+/* A peer that is not configured any more, once a gem, confirms nothing: no
+ * message is kept as a row for it. */
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_mixture(store, pool);
+    apr_array_header_t *seqs = apr_array_make(pool, 1, sizeof(apr_int64_t));
+
+    database_run(store, "INSERT INTO communicator_peers (name) VALUES"
+                        " ('gone')");
+    outbox_capture(node, "post", "12", "create", POST("\"title\":\"g\""), NULL,
+                   20, pool);
+    hand_over(node, pool);
+    is_kept(node, "4 rows, 3 batches, 11-11", "not configured: a batch", pool);
+    APR_ARRAY_PUSH(seqs, apr_int64_t) = 5;
+    database_must(
+        cm_withheld_add(node, "gone", seqs, CM_REFUSER_PEER, "no", pool));
+    database_must(cm_outbox_confirm(node, "there", 11, 11, pool));
+    outbox_capture(node, "post", "13", "create", POST("\"title\":\"h\""), NULL,
+                   21, pool);
+    hand_over(node, pool);
+    is_kept(node, "7 rows, 2 batches, 12-12", "the same for what it refused",
+            pool);
+}
+
 static void test_purge(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_four(store, pool);
@@ -277,6 +301,7 @@ int main(void)
     database_each("pending", test_pending);
     database_each("history", test_history);
     database_each("withheld", test_withheld);
+    database_each("a peer that is gone", test_gone);
     database_each("purge", test_purge);
     database_each("parents", test_parents);
     database_each("events", test_events);
