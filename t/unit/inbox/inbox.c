@@ -88,11 +88,36 @@ static void test_columns(cm_store_t *store, apr_pool_t *pool)
            "  its value is taken at once");
 }
 
+/* A hub's numbers that are for other peers are not asked for again. */
+static void test_numbers(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char one[] = "[" AUTHOR(3, 1, "one") "]";
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_batch_t batch = {.last = 9};
+    cm_receipt_t *receipt;
+    apr_int64_t wanted = 0;
+
+    database_must(
+        cm_message_read_batch(&batch.messages, one, sizeof(one) - 1, 0, pool));
+    database_must(
+        cm_inbox_receive(&receipt, &wanted, node, "there", &batch, 0, pool));
+    is_int(receipt->received, 9,
+           "%s: numbers that are not for this peer are skipped",
+           database_of(store));
+    batch.messages = apr_array_make(pool, 1, sizeof(cm_message_t *));
+    batch.after = 9;
+    batch.last = 1000;
+    database_must(
+        cm_inbox_receive(&receipt, &wanted, node, "there", &batch, 0, pool));
+    is_int(receipt->received, 1000, "  also if there are no others");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("records", test_records);
     database_each("columns", test_columns);
+    database_each("numbers", test_numbers);
     apr_terminate();
     return done_testing();
 }

@@ -121,6 +121,32 @@ static void test_order(cm_store_t *store, apr_pool_t *pool)
            "1", "  whose later ones wait behind it");
 }
 
+/* Its first message fails by itself; the second corrects it, but needs a value
+ * that the third makes free. */
+static const char corrected[] = "[" MESSAGE(
+    3, "author", 1, "update", 2000, NONE("name"),
+    BASE(1000)) "," RENAME(4, 1, 3000, "two",
+                           2000) "," RENAME(5, 2, 2000, "three", 1000) "]";
+
+/* With CommunicatorOnError stop it would never come else: nothing of the batch
+ * would be kept for the next run. */
+static void test_together(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_receipt_t *receipt;
+    cm_error_t *err;
+
+    is_int(
+        try_take(node, 0, "[" NEW(1, 1, "one") "," NEW(2, 2, "two") "]", pool),
+        2, "%s: two authors", database_of(store));
+    settings->on_error = CM_ON_ERROR_STOP;
+    err = inbox_send(&receipt, node, "there", 2, corrected, 0, pool);
+    ok(!err, "  messages that fail alone are tried together");
+    is_str(inbox_value(node, "SELECT max(name) FROM authors", pool), "two",
+           "    once what was in their way is gone");
+}
+
 #define BORN(id, original, name, born)                                         \
     MESSAGE(id, "author", original, "create", 1000,                            \
             TEXT("name", name) "," TEXT("born", born), )
@@ -438,6 +464,7 @@ int main(void)
     database_each("isolated", test_isolated);
     database_each("unique values", test_unique);
     database_each("order", test_order);
+    database_each("together", test_together);
     database_each("refused", test_refused);
     database_each("most", test_most);
     database_each("gone", test_gone);
