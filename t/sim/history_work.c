@@ -70,42 +70,6 @@ static const char *some_key(sim_draw_t *draw, const sim_table_t *table)
     return key_of(draw, table, draw->style->keys);
 }
 
-#define TEN_LETTERS                                                            \
-    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9" \
-    "\xc3\xa9"
-#define FIFTY_LETTERS                                                          \
-    TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS
-
-/* Values that are hard to carry; the longest fills its column. */
-static const char *edge(sim_draw_t *draw, sim_kind_e kind)
-{
-    static const char *const texts[] = {"''",
-                                        "'it''s'",
-                                        "'a \"word\"'",
-                                        "'two\nlines'",
-                                        "'100%s'",
-                                        "'\xc3\xa9\xe2\x82\xac'",
-                                        "'\xf0\x9f\x90\x98'",
-                                        "'\xf4\x8f\xbf\xbf'",
-                                        "'\x01\x1f\x7f'",
-                                        "'\t \r'",
-                                        "'{\"a\":[null]}'",
-                                        "'" FIFTY_LETTERS FIFTY_LETTERS "'",
-                                        "' '"};
-    static const char *const numbers[] = {"0",
-                                          "-1",
-                                          "9007199254740993",
-                                          "9223372036854775000",
-                                          "-9223372036854775000",
-                                          "-9223372036854775807",
-                                          "-9223372036854775808"};
-
-    return kind == SIM_TEXT
-               ? texts[sim_draw_below(draw, sizeof(texts) / sizeof(*texts))]
-               : numbers[sim_draw_below(draw,
-                                        sizeof(numbers) / sizeof(*numbers))];
-}
-
 /* A node gives unique values of its own only: so nothing that is parked for
  * them may stay so. */
 static const char *unique_value(sim_draw_t *draw, int node)
@@ -123,6 +87,7 @@ static void add_value(sim_draw_t *draw, sim_step_t *step,
 {
     const sim_table_t *table = &draw->schema->tables[step->table];
     const sim_column_t *column = &table->columns[number];
+    sim_database_e database = draw->schema->databases[step->node];
     sim_cell_t *made;
 
     if (!column->not_null && sim_draw_chance(draw, 10)) {
@@ -152,16 +117,17 @@ static void add_value(sim_draw_t *draw, sim_step_t *step,
             draw->known[step->table][tag].unique = made->text;
     }
     else if (sim_draw_chance(draw, 6)) {
-        made->text = edge(draw, column->kind);
+        made->text = sim_kind_edge(&draw->random, column->kind,
+                                   sim_schema_databases(draw->schema), database,
+                                   draw->pool);
     }
-    else if (column->kind == SIM_TEXT) {
-        made->text = apr_psprintf(draw->pool, "'v%d'", ++draw->words);
-    }
-    else if (step->kind == SIM_UPDATE && sim_draw_chance(draw, 20)) {
+    else if (column->kind == SIM_INTEGER && step->kind == SIM_UPDATE &&
+             sim_draw_chance(draw, 20)) {
         made->text = apr_psprintf(draw->pool, "%s + 1", column->name);
     }
     else {
-        made->text = apr_psprintf(draw->pool, "%d", 1000 + ++draw->words);
+        made->text =
+            sim_kind_plain(column->kind, ++draw->words, database, draw->pool);
     }
 }
 

@@ -94,12 +94,15 @@ static const char *write_query(const sim_node_t *node, const sim_table_t *table,
     for (i = 0; i < table->count; i++) {
         const sim_column_t *column = &table->columns[i];
 
-        sql = apr_pstrcat(pool, sql, ", ",
-                          !sim_schema_has(table, column, node->number) ? "NULL"
-                          : column->kind == SIM_REFERENCE
-                              ? parent_name(&query, column, "t")
-                              : apr_pstrcat(pool, "t.", column->name, NULL),
-                          NULL);
+        sql = apr_pstrcat(
+            pool, sql, ", ",
+            !sim_schema_has(table, column, node->number) ? "NULL"
+            : column->kind == SIM_REFERENCE
+                ? parent_name(&query, column, "t")
+                : sim_kind_shown(column->kind, node->database,
+                                 apr_pstrcat(pool, "t.", column->name, NULL),
+                                 pool),
+            NULL);
     }
     return apr_pstrcat(pool, sql, " FROM ", table->name, " AS t", query.joins,
                        NULL);
@@ -122,7 +125,7 @@ apr_array_header_t *sim_rows_read(const sim_node_t *node,
                                   sim_session_t *session, apr_pool_t *pool)
 {
     apr_array_header_t *rows = apr_array_make(pool, 32, sizeof(sim_row_t));
-    int i, j;
+    int i, j, k;
 
     for (i = 0; i < node->schema->count; i++) {
         const sim_table_t *table = &node->schema->tables[i];
@@ -141,8 +144,9 @@ apr_array_header_t *sim_rows_read(const sim_node_t *node,
             row->name = cells[0] ? cells[0] : "?";
             row->key = cells[1];
             row->values[SIM_COLUMNS] = cells[2];
-            memcpy(row->values, cells + 3,
-                   (apr_size_t)table->count * sizeof(*cells));
+            for (k = 0; k < table->count; k++)
+                row->values[k] = sim_kind_canonical(table->columns[k].kind,
+                                                    cells[3 + k], pool);
         }
     }
     qsort(rows->elts, (apr_size_t)rows->nelts, sizeof(sim_row_t), compare);

@@ -6,21 +6,10 @@
 #include <apr_tables.h>
 
 #include "clock.h"
+#include "kinds.h"
 
 #define SIM_TABLES  5
 #define SIM_COLUMNS 8
-
-typedef enum sim_database_e {
-    SIM_SQLITE,
-    SIM_PGSQL,
-    SIM_MYSQL
-} sim_database_e;
-
-typedef enum sim_kind_e {
-    SIM_INTEGER,
-    SIM_TEXT,
-    SIM_REFERENCE
-} sim_kind_e;
 
 typedef enum sim_key_e {
     SIM_KEY_SERIAL, /* the database never gives an id twice */
@@ -94,6 +83,9 @@ int sim_schema_has(const sim_table_t *table, const sim_column_t *column,
 
 /* Return whether a node's database is on a server. */
 int sim_schema_is_served(const sim_schema_t *schema);
+
+/* Return the databases of all nodes: bits. */
+unsigned sim_schema_databases(const sim_schema_t *schema);
 
 /* Return whether COLUMN of TABLE travels between ONE and OTHER: it is there,
  * and all nodes carry it. */
