@@ -33,6 +33,9 @@ typedef struct cm_apply_t {
     int strict;         /* check after each chunk what the database checks at
                            the end of the transaction */
     const cm_error_t *refusal; /* nothing is applied, all get this error */
+    int *hasty; /* set to 1 when a row is written before it is read (fast.c): if
+                   the transaction fails, it must be repeated without that.
+                   NULL: no row may be */
     apr_int64_t lost; /* up to this number the peer has lost its messages: what
                          they change is sent back to it */
     /* set by cm_apply_run(): */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include "record/canonical.h"
 #include "record/fit.h"
 
 /* If the database does not generate the key, a record gets the same one as at
@@ -181,4 +182,45 @@ cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
         keep_on_update(run, record, effect);
     effect->shape = shape_of(run, record, effect);
     return NULL;
+}
+
+/* Set cell I of EFFECT to the value of ATTRIBUTE, which was changed. Returns 0
+ * if it has to be merged. */
+static int change_column(cm_run_t *run, const cm_record_t *record,
+                         cm_effect_t *effect, int i,
+                         const cm_attribute_t *attribute)
+{
+    const cm_column_t *column = &record->table->columns[i];
+    cm_error_t *err;
+
+    if (column->is_key || column->rewrites || column->reference ||
+        attribute->reference_model)
+        return 0;
+    err = cm_fit_value(
+        &effect->cells[i], column,
+        cm_canonical_normalise(column, attribute->value, run->pool),
+        cm_dialect_of_store(run->node->store), run->pool);
+    effect->writes[i] = 1;
+    return !err;
+}
+
+int cm_cells_changed(cm_run_t *run, const cm_record_t *record,
+                     cm_effect_t *effect)
+{
+    const cm_message_t *message = CM_NTH(record->tasks, 0, cm_task_t)->message;
+    int count = record->table->column_count, i;
+
+    effect->cells = apr_pcalloc(run->pool, sizeof(*effect->cells) * count);
+    effect->writes = apr_pcalloc(run->pool, count);
+    for (i = 0; i < message->attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
+        int column = cm_table_settable(record->table, attribute->name);
+
+        if (column >= 0 && cm_merge_is_changed(message, attribute->name) &&
+            !change_column(run, record, effect, column, attribute))
+            return 0;
+    }
+    effect->shape = shape_of(run, record, effect);
+    return memchr(effect->writes, 1, count) != NULL;
 }

@@ -38,6 +38,27 @@ static int is_lost(const cm_run_t *run, const cm_task_t *task)
     return task->message->id <= run->apply.lost;
 }
 
+/* Let the base of MESSAGE name the columns that it changed, even if one clock
+ * would do: then other nodes merge it, as we did. It may bring what an earlier
+ * message, which did not come here, had changed (apply/fast.c). */
+static void spread_base(cm_message_t *message, apr_pool_t *pool)
+{
+    int i;
+
+    if (!message->has_base || message->action != CM_UPDATE ||
+        (message->base.older && apr_hash_count(message->base.older)))
+        return;
+    message->base.older = apr_hash_make(pool);
+    for (i = 0; i < message->attributes->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name;
+
+        if (cm_merge_is_changed(message, name))
+            apr_hash_set(message->base.older, name, APR_HASH_KEY_STRING,
+                         &message->base.clock);
+    }
+}
+
 static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         apr_int64_t seq, apr_pool_t *pool)
 {
@@ -47,6 +68,8 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
 
     if (message->from_gem)
         message->has_base = 1;
+    if (!task->record->fast)
+        spread_base(message, run->pool);
     rename_references(run, message);
     cm_append_add(list, &(cm_append_t){
                             .seq = seq,
@@ -223,7 +246,8 @@ static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_model_t *model = record->table->model;
 
-        if (!record->row->raw && record->here && record->here->exists)
+        if (!record->row->raw && !record->fast && record->here &&
+            record->here->exists)
             apr_hash_set(
                 keys,
                 cm_overtaken_key(model->name, record->here->local_id, pool),

@@ -13,6 +13,9 @@
  * stage is reached. Results do not change after they are handed over, so a
  * failed attempt (group.c) is undone by pointing to the old ones again.
  *
+ * An update of a record that nobody has changed here skips these stages
+ * (fast.c): its row is written before all is stamped, its mapping behind that.
+ *
  * rounds.c, group.c and retry.c decide in which order records are merged and
  * written; written.c collects what follows, and apply.c, forward.c and match.c
  * write it at the end. */
@@ -121,6 +124,7 @@ typedef struct cm_record_t {
     const cm_here_t *here;     /* NULL until it is read */
     const cm_effect_t *effect; /* NULL: none, or not yet */
     const cm_error_t *error;   /* why the last effect could not be written */
+    int fast;                  /* its only message goes the fast way (fast.c) */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
     const cm_entry_t *dead_parent; /* a foreign key deleted the row together
@@ -218,6 +222,19 @@ cm_error_t *cm_lock_all(cm_run_t *run,
 void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
                      const cm_datum_t *raw, const char *local_id);
 
+/* --- fast.c --- */
+
+/* Write the rows of records that can go the fast way, before they are read:
+ * that locks them. Nothing, unless RUN->apply.hasty is given. */
+cm_error_t *cm_fast_write(cm_run_t *run,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* When all that is committed here is stamped: write the mappings of these
+ * records; their messages are done. Fails with CM_BUSY if one of them has
+ * changed here meanwhile: then the transaction must be repeated without. */
+cm_error_t *cm_fast_finish(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* --- match.c --- */
 
 /* match=: find rows here with the values of records that have no mapping, and
@@ -248,6 +265,12 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
                             int partial) CM_UNUSED_RESULT;
 
+/* Return whether MESSAGE changed COLUMN, rather than to name its value. */
+int cm_merge_is_changed(const cm_message_t *message, const char *column);
+
+/* Return the clock that COLUMN had at the sender before MESSAGE changed it. */
+apr_int64_t cm_merge_base(const cm_message_t *message, const char *column);
+
 /* --- cells.c --- */
 
 /* Set which columns EFFECT writes into the row of RECORD, and the values. Fails
@@ -256,6 +279,12 @@ cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
 cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
                           cm_effect_t *effect) CM_UNUSED_RESULT;
 
+/* Set EFFECT to write only what the message of RECORD, its only one, changed.
+ * Returns 0 if that cannot be said without the row: a key, a reference, a value
+ * that does not fit or that the database rewrites; or if it is nothing. */
+int cm_cells_changed(cm_run_t *run, const cm_record_t *record,
+                     cm_effect_t *effect);
+
 /* --- write.c --- */
 
 /* Write the effects of RECORDS (cm_record_t *), in chunks of one shape. A
@@ -263,6 +292,12 @@ cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
  * cm_apply_run(). */
 cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Update the rows of RECORDS (cm_record_t *), which were not read, and nothing
+ * else. Fails if that cannot be done with all of them; the transaction must be
+ * rolled back then. */
+cm_error_t *cm_write_unread(cm_run_t *run, const apr_array_header_t *records,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return whether ERR ends the transaction. */
 int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err);

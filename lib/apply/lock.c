@@ -139,7 +139,7 @@ static cm_keys_t *keys_of(apr_hash_t *all, cm_store_t *store,
 static int add_wanted(cm_run_t *run, cm_record_t *record, apr_hash_t *all,
                       apr_pool_t *pool)
 {
-    const char *id = wanted_id(run, record);
+    const char *id = record->fast ? NULL : wanted_id(run, record);
 
     if (!id || (record->row->wanted && !strcmp(record->row->wanted, id)))
         return 0;
@@ -343,7 +343,9 @@ cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_TRY(refresh(&version, run, scratch_pool));
     assign_records(run);
     link_lives(run);
+    CM_TRY(cm_fast_write(run, scratch_pool));
     CM_TRY(lock_and_stamp(run, version, scratch_pool));
+    CM_TRY(cm_fast_finish(run, scratch_pool));
     CM_TRY(cm_match_adopt(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
     disown_others(run);

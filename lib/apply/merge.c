@@ -80,8 +80,12 @@ static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
                         .message_id = task->message->id};
 }
 
-/* Return the clock that COLUMN had at the sender before its change. */
-static apr_int64_t base_of(const cm_message_t *message, const char *column)
+int cm_merge_is_changed(const cm_message_t *message, const char *column)
+{
+    return cm_clocks_of(&message->clocks, column) == message->clocks.clock;
+}
+
+apr_int64_t cm_merge_base(const cm_message_t *message, const char *column)
 {
     const apr_int64_t *clock;
 
@@ -103,8 +107,8 @@ static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
         const cm_message_t *message = other->message;
 
         if (later && !other->fault && message->has_base &&
-            cm_clocks_of(&message->clocks, column) == message->clocks.clock &&
-            base_of(message, column) >= here)
+            cm_merge_is_changed(message, column) &&
+            cm_merge_base(message, column) >= here)
             return 1;
         later |= other == task;
     }
@@ -144,7 +148,7 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
 
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(effect->state, incoming, column,
-                            base_of(task->message, name)))
+                            cm_merge_base(task->message, name)))
         return NULL;
     if (is_held(at->record, task) &&
         !is_decided_there(at->record, task, name, here->clock))

@@ -234,7 +234,7 @@ static cm_error_t *name_all(cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->records->nelts; i++) {
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->here->exists)
+        if (record->here->exists && !record->fast)
             name_references(run, record, namings, scratch_pool);
     }
     for (index = apr_hash_first(scratch_pool, namings); index;
@@ -254,7 +254,8 @@ cm_error_t *cm_apply_read_records(cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        record->here = read_record(run, record);
+        if (!record->fast)
+            record->here = read_record(run, record);
     }
     CM_TRY(name_all(run, scratch_pool));
     return cm_directory_find_parents(run, scratch_pool);

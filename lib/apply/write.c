@@ -282,8 +282,12 @@ static apr_size_t size_of(const cm_record_t *record)
     return size;
 }
 
+/* Writes COUNT records of one shape. */
+typedef cm_error_t *(*write_t)(cm_run_t *run, cm_record_t **records, int count,
+                               apr_pool_t *scratch_pool);
+
 static cm_error_t *write_shape(cm_run_t *run, apr_array_header_t *records,
-                               apr_pool_t *scratch_pool)
+                               write_t write, apr_pool_t *scratch_pool)
 {
     cm_record_t **all = (cm_record_t **)(void *)records->elts;
     int begin = 0, end;
@@ -297,14 +301,15 @@ static cm_error_t *write_shape(cm_run_t *run, apr_array_header_t *records,
             if (size > CHUNK_BYTES)
                 break;
         }
-        CM_TRY(write_isolated(run, all + begin, end - begin, scratch_pool));
+        CM_TRY(write(run, all + begin, end - begin, scratch_pool));
         begin = end;
     }
     return NULL;
 }
 
-cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
-                             apr_pool_t *scratch_pool)
+static cm_error_t *write_shapes(cm_run_t *run,
+                                const apr_array_header_t *records,
+                                write_t write, apr_pool_t *scratch_pool)
 {
     apr_hash_t *by_shape = apr_hash_make(scratch_pool);
     apr_array_header_t *shapes =
@@ -325,7 +330,29 @@ cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
         APR_ARRAY_PUSH(shape, cm_record_t *) = record;
     }
     for (i = 0; i < shapes->nelts; i++)
-        CM_TRY(write_shape(run, CM_NTH(shapes, i, apr_array_header_t),
+        CM_TRY(write_shape(run, CM_NTH(shapes, i, apr_array_header_t), write,
                            scratch_pool));
     return NULL;
+}
+
+cm_error_t *cm_write_records(cm_run_t *run, const apr_array_header_t *records,
+                             apr_pool_t *scratch_pool)
+{
+    return write_shapes(run, records, write_isolated, scratch_pool);
+}
+
+static cm_error_t *update_unread(cm_run_t *run, cm_record_t **records,
+                                 int count, apr_pool_t *scratch_pool)
+{
+    const cm_chunk_t chunk = {records[0]->table, CM_EFFECT_UPDATE, records,
+                              NULL, count};
+
+    CM_TRY(cm_node_applying(run->node, chunk.table, scratch_pool));
+    return update_rows(run, &chunk, scratch_pool);
+}
+
+cm_error_t *cm_write_unread(cm_run_t *run, const apr_array_header_t *records,
+                            apr_pool_t *scratch_pool)
+{
+    return write_shapes(run, records, update_unread, scratch_pool);
 }

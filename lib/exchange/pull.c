@@ -208,6 +208,7 @@ static cm_batch_t *slice(const cm_reply_t *reply, apr_int64_t received,
     int i;
 
     batch->after = received;
+    batch->lacks = reply->sender.withheld.count != 0;
     batch->messages = apr_array_make(pool, count, sizeof(cm_message_t *));
     for (i = first; i < first + count; i++)
         APR_ARRAY_PUSH(batch->messages, cm_message_t *) =

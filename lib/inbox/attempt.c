@@ -28,7 +28,7 @@ int cm_attempt_stops(const cm_attempt_t *attempt)
            attempt->node->settings->on_error == CM_ON_ERROR_STOP;
 }
 
-cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
+cm_apply_t *cm_attempt_begin(cm_attempt_t *attempt, apr_pool_t *pool)
 {
     cm_apply_t *apply = cm_apply_create(attempt->node, attempt->peer, pool);
 
@@ -36,6 +36,8 @@ cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool)
     apply->strict = attempt->mode.strict;
     apply->refusal = attempt->mode.refusal;
     apply->lost = attempt->lost;
+    if (!attempt->mode.long_way)
+        apply->hasty = &attempt->outcome.hasty;
     return apply;
 }
 
@@ -112,7 +114,7 @@ static cm_error_t *in_transaction(cm_attempt_t *attempt, cm_attempt_work_t work,
     apr_time_t began = cm_clock_now();
     cm_error_t *err;
 
-    attempt->outcome.count = 0;
+    attempt->outcome.count = attempt->outcome.hasty = 0;
     attempt->outcome.stopped = NULL;
     CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = work(attempt, scratch_pool);
@@ -164,6 +166,10 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
     if (err->code == CM_SCHEMA && !attempt->mode.isolate_schema) {
         cm_node_forget(attempt->node);
         attempt->mode.isolate_schema = 1;
+        return 1;
+    }
+    if (attempt->outcome.hasty && !attempt->outcome.lost) {
+        attempt->mode.long_way = 1;
         return 1;
     }
     if (try_singly(attempt, err))

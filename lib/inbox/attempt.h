@@ -11,6 +11,7 @@
 typedef struct cm_attempt_mode_t {
     int isolate_schema; /* see cm_apply_t */
     int strict;         /* see cm_apply_t */
+    int long_way;       /* no row is written before it is read */
     int isolated; /* the messages are applied in parts, to find the bad ones */
     int most;     /* messages of this part; 0: all */
     int singly;   /* CM_ON_ERROR_STOP: each message is applied alone */
@@ -22,6 +23,7 @@ typedef struct cm_attempt_outcome_t {
     int count; /* messages that it was about; 0: it did not get to them */
     int lost;  /* it failed with its connection, or while it waited for a lock
                   of another session */
+    int hasty; /* see cm_apply_t */
     const cm_error_t *stopped; /* CM_ON_ERROR_STOP: why it stopped ... */
     apr_int64_t stopped_id;    /* ... and at which message */
     int created;               /* records that are new here */
@@ -58,7 +60,7 @@ cm_receipt_t *cm_attempt_receipt(apr_pool_t *pool);
 int cm_attempt_stops(const cm_attempt_t *attempt);
 
 /* Begin to apply messages of ATTEMPT, in POOL. */
-cm_apply_t *cm_attempt_begin(const cm_attempt_t *attempt, apr_pool_t *pool);
+cm_apply_t *cm_attempt_begin(cm_attempt_t *attempt, apr_pool_t *pool);
 
 /* Finish APPLY and add its outcome to the receipt. With ATTEMPTS, messages that
  * stay parked count one attempt more; with NOTE_KEPT the receipt lists those

@@ -180,6 +180,21 @@ static cm_error_t *keep_received(const cm_attempt_t *attempt,
                                   attempt->arrived, scratch_pool);
 }
 
+/* Return whether a message may have been left out before one of FRESH. The next
+ * message of its record brings what it had changed, if it is merged; at equal
+ * clocks nothing else shows that. */
+static int may_lack(const cm_fresh_t *fresh, const cm_peer_t *peer,
+                    const cm_batch_t *batch)
+{
+    apr_int64_t last = peer->received;
+    int i;
+
+    for (i = 0; i < fresh->messages->nelts; i++)
+        if (CM_NTH(fresh->messages, i, cm_message_t)->id != ++last)
+            return 1;
+    return batch->lacks;
+}
+
 static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
     cm_fresh_t *fresh;
@@ -189,6 +204,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     CM_TRY(cm_peer_load(&peer, attempt->node, attempt->peer, 1, scratch_pool));
     attempt->lost = peer->lost;
     CM_TRY(find_fresh(&fresh, attempt, peer));
+    attempt->mode.long_way |= may_lack(fresh, peer, attempt->batch);
     if (fresh->messages->nelts)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
     CM_TRY(keep_received(attempt, fresh, scratch_pool));

@@ -51,8 +51,9 @@ typedef struct cm_batch_t {
     apr_int64_t first_seq;        /* of the first of them */
     int more;                     /* there is more to read */
     int held_back; /* messages left out: not for this peer, or unreadable */
-    const char *held_reason;   /* why the first of them was, or NULL */
-    apr_int64_t clock;         /* a peer that called: its own; else 0 */
+    const char *held_reason; /* why the first of them was, or NULL */
+    apr_int64_t clock;       /* a peer that called: its own; else 0 */
+    int lacks; /* received: the peer withholds, or may withhold, messages */
     const cm_buffer_t *packed; /* its messages, packed by gzip, as they came or
                                   were stamped; NULL: they were not so */
 } cm_batch_t;

@@ -104,6 +104,7 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
         return err;
     }
     store->failed = store->doomed = 0;
+    store->outside = CM_OUTSIDE_NOT;
     store->transaction_pool = scratch_pool;
     apr_pool_cleanup_register(scratch_pool, store, cm_transaction_lost,
                               apr_pool_cleanup_null);

@@ -79,6 +79,32 @@ static void test_change(cm_store_t *store, apr_pool_t *pool)
            "  and it is stamped");
 }
 
+/* Of another column: both changes stay, and both sides know it. */
+static void test_other_column(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
+        return;
+    node = begin(store, pool);
+    is_int(take_beside(node, "UPDATE posts SET text = 'here'", NULL,
+                       "[" MESSAGE(2, "post", 7, "update", 2000,
+                                   TEXT("title", "there"), BASE(1000)) "]",
+                       pool),
+           1, "%s: a message comes while another column is being changed",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
+           "  its value is here");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "here",
+           "  so is the other");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings AS m"
+                       " JOIN outbound_messages AS o ON o.seq = 1"
+                       " AND o.clock = m.clock",
+                       pool),
+           "1", "  and the record has the newest clock");
+}
+
 static void test_delete(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node;
@@ -171,6 +197,7 @@ int main(void)
 {
     apr_initialize();
     database_each("a change", test_change);
+    database_each("another column", test_other_column);
     database_each("a delete", test_delete);
     database_each("a key", test_key);
     database_each("a key, CommunicatorOnError stop", test_key_stop);
