@@ -2,6 +2,7 @@
 #include "kinds.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,14 +213,15 @@ const char *sim_kind_shown(sim_kind_e kind, sim_database_e database,
 static const char *shortest(const char *text, apr_pool_t *pool)
 {
     double number = strtod(text, NULL);
+    char form[40]; /* apr_psprintf() has zeros of its own */
     int digits = 15;
 
     if (!isfinite(number))
         return text;
     do {
-        text = apr_psprintf(pool, "%.*g", digits, number);
-    } while (strtod(text, NULL) != number && ++digits <= 17);
-    return text;
+        snprintf(form, sizeof(form), "%.*g", digits, number);
+    } while (strtod(form, NULL) != number && ++digits <= 17);
+    return apr_pstrdup(pool, form);
 }
 
 /* TEXT without the zeros at the end of its fraction. */
