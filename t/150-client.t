@@ -267,6 +267,8 @@ my @cases = (
         75, qr/503: the database is busy/, qr/wait \(there\)/],
     ['paused', sub { ours(503, '{"error":"paused","code":"PAUSED"}') }, 75,
         qr/paused/],
+    ['locked', sub { ours(503, '{"error":"another run","code":"LOCKED"}') }, 75,
+        qr/503: another run(?!.*error log)/s],
     ['a proxy that finds nobody', sub { reply(502, 'text/html',
         '<html><h1>Bad Gateway</h1></html>') }, 75, qr/answers 502/],
     ['a login page', sub { reply(200, 'text/html',

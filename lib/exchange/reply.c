@@ -199,7 +199,8 @@ static cm_code_e code_of_status(int status)
  * for. */
 static cm_error_t *remote_error(const cm_reply_t *reply, apr_pool_t *pool)
 {
-    static const cm_code_e named[] = {CM_EPOCH, CM_PROTOCOL, CM_PAUSED};
+    static const cm_code_e named[] = {CM_EPOCH, CM_PROTOCOL, CM_PAUSED,
+                                      CM_LOCKED};
     const words_t *words = read_words(reply, pool);
     cm_code_e code = code_of_status(reply->status);
     cm_error_t *err;
