@@ -67,7 +67,8 @@ sub form {
         models => "${model}CommunicatorHistory $form\n");
     ($here, $there) = $pair->databases;
     happen('first');
-    is(kept($_), $kept{$form}, "$form: how messages are kept") for $here, $there;
+    is(kept($_), $kept{$form}, "$form: how messages are kept")
+      for $here, $there;
     my @seen = $form eq 'none' ? 'out create' : ('out create', 'in update');
     is_deeply(history($pair->{central}), \@seen, '  history');
     is_deeply(history($pair->{central}, '--model', 'post', '--id', 1), \@seen,
