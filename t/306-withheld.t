@@ -299,6 +299,31 @@ subtest 'the last message' => sub {
     is_done($facade, $proxy);
 };
 
+# What the peer has passed over would be skipped if it came once more.
+subtest 'a reply that is out of date' => sub {
+    my $once = folder('stale') . '/once';
+    my ($central, $facade, $proxy) = behind('sqlite3', sub {
+        my ($request, $reply) = @_;
+        return unless defined $reply && $request =~ /^POST/ && unlink $once;
+        return $reply =~ s/^(Communicator-Received:) 3\b/$1 2/imr;
+    }, facade_conf => "CommunicatorMaxBody 8K\n");
+
+    say($central, 1, 3, 3 => $large);
+    is($central->sync->{exit}, 65, 'the peer does not take the last message');
+    $facade->log_has_only(qr/CM0008/);
+    $facade->configure(conf => $model);
+    $facade->restart;
+    spew($once, '');
+    like($central->sync('push')->{err}, qr/up to 2 only, not 3/,
+        'it seems to hold less than it does');
+    is(join(' ', map { $_->{id} } @{ parked($central) }), '3',
+        '  and the message stays withheld');
+    $central->sync('retry');
+    $central->sync_ok;
+    is(has($facade, 'central'), '1 2 3', '  until retry sends it');
+    is_done($facade, $proxy);
+};
+
 # Nothing is held back while the way is closed, or only seems to be open.
 subtest 'an outage' => sub {
     my $trouble = folder('trouble') . '/now';

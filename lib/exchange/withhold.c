@@ -55,6 +55,7 @@ cm_error_t *cm_withhold_begin(cm_push_t *push, apr_pool_t *scratch_pool)
 {
     cm_session_t *session = push->session;
     struct cm_refused_t *refused = apr_pcalloc(session->pool, sizeof(*refused));
+    apr_int64_t after;
 
     apr_pool_create(&refused->pool, session->pool);
     refused->list = apr_array_make(session->pool, 4, sizeof(refused_t));
@@ -62,8 +63,13 @@ cm_error_t *cm_withhold_begin(cm_push_t *push, apr_pool_t *scratch_pool)
     push->refused = refused;
     if (!session->withheld.count)
         return NULL;
-    CM_TRY(cm_withheld_forget(session->node, session->settings->name,
-                              passed(push), scratch_pool));
+    /* What the peer has passed over stays withheld, even if it says now that it
+     * holds less: if that is not so, it would skip the message. */
+    after = passed(push);
+    if (after < session->peer->confirmed)
+        after = session->peer->confirmed;
+    CM_TRY(cm_withheld_forget(session->node, session->settings->name, after,
+                              scratch_pool));
     return cm_session_count_withheld(session, scratch_pool);
 }
 
