@@ -391,6 +391,18 @@ static int was_dropped(const sim_judge_t *judge, const sim_table_t *table,
     return 0;
 }
 
+/* Return whether a column of TABLE was dropped. A change of it that has no
+ * number yet counts as one of the whole row then: it may have been renamed. */
+static int was_altered(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].altered)
+            return 1;
+    return 0;
+}
+
 /* Return whether a trigger has put ROW back, whatever deleted it. */
 static int is_put_back(const sim_table_t *table, const sim_row_t *row)
 {
@@ -417,7 +429,8 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_put_back(table, row) || is_replaced(judge, event) ||
         (is_kept(judge, event->after) &&
-         (is_contested(judge, event) || was_decided(judge, event->table))) ||
+         (is_contested(judge, event) || was_decided(judge, event->table) ||
+          was_altered(table))) ||
         was_withheld(judge, event->table) ||
         was_dropped(judge, table, event->column))
         return;
