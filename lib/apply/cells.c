@@ -71,19 +71,23 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
 }
 
 /* Write VALUE into column I, unless the row has it already. The key of a row
- * stays: it is another record that has another key. */
+ * stays, since it is another record that has another key; but what a key refers
+ * to may be replaced. */
 static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect, int i, cm_value_t value)
 {
+    const cm_column_t *column = &record->table->columns[i];
+
     if (effect->kind == CM_EFFECT_UPDATE &&
-        (record->table->columns[i].is_key ||
+        ((column->is_key && !column->reference) ||
          (record->here->raw[i].kind != CM_ABSENT &&
           !cm_value_compare(value, record->here->raw[i]))))
         return NULL;
-    CM_TRY(cm_fit_value(&effect->cells[i], &record->table->columns[i], value,
+    CM_TRY(cm_fit_value(&effect->cells[i], column, value,
                         cm_dialect_of_store(run->node->store), run->pool));
     effect->raw[i] = value;
     effect->writes[i] = 1;
+    effect->moves |= effect->kind == CM_EFFECT_UPDATE && column->is_key;
     return NULL;
 }
 

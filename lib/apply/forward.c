@@ -211,7 +211,7 @@ static int has_consequences(const cm_run_t *run)
     for (i = 0; i < run->records->nelts; i++)
         if (CM_NTH(run->records, i, cm_record_t)->table->own_triggers)
             return 1;
-    return run->graves->nelts > 0;
+    return run->graves->nelts > 0 || run->moved;
 }
 
 /* Return the records of this run that are here, for cm_overtaken_delete(). */

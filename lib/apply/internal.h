@@ -87,6 +87,7 @@ typedef struct cm_effect_t {
     cm_effect_e kind;
     int until;            /* of the tasks before this one */
     int partial;          /* references into a cycle are left for later */
+    int moves;            /* the row gets another key */
     cm_state_t *state;    /* the record as it will be */
     cm_value_t *raw;      /* its columns here */
     cm_datum_t *cells;    /* by column, what to write ... */
@@ -159,6 +160,7 @@ typedef struct cm_run_t {
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
     int created;
+    int moved; /* records that got another key */
 } cm_run_t;
 
 /* What this node has to publish of a record: columns that won although they

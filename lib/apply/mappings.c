@@ -101,7 +101,8 @@ static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
     apr_hash_index_t *index;
     apr_hash_t *found;
 
-    if (!chunk->records[0]->alone || chunk->kind != CM_EFFECT_CREATE)
+    if (!chunk->records[0]->alone ||
+        (chunk->kind != CM_EFFECT_CREATE && !chunk->records[0]->effect->moves))
         return NULL;
     CM_TRY(cm_mapping_by_local_id(&found, run->node, chunk->table->model->type,
                                   local_ids(chunk, scratch_pool), run->pool));

@@ -42,20 +42,42 @@ static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
     return ready;
 }
 
+/* Return those of READY whose keys change: what refers to them is merged again
+ * when they have their new keys. If there are none, return READY. */
+static apr_array_header_t *movers_of(apr_array_header_t *ready,
+                                     apr_pool_t *pool)
+{
+    apr_array_header_t *movers = apr_array_make(pool, 4, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < ready->nelts; i++)
+        if (CM_NTH(ready, i, cm_record_t)->effect->moves)
+            APR_ARRAY_PUSH(movers, cm_record_t *) =
+                CM_NTH(ready, i, cm_record_t);
+    if (!movers->nelts)
+        return ready;
+    for (i = 0; i < ready->nelts; i++)
+        if (!CM_NTH(ready, i, cm_record_t)->effect->moves)
+            CM_NTH(ready, i, cm_record_t)->effect = NULL;
+    return movers;
+}
+
 cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
-    int created;
+    int created, again;
 
     apr_pool_create(&iterpool, scratch_pool);
     do {
-        apr_array_header_t *ready;
+        apr_array_header_t *ready, *first;
 
         apr_pool_clear(iterpool);
         created = run->created;
         ready = ready_records(run, iterpool);
-        CM_TRY(cm_write_records(run, ready, iterpool));
-    } while (run->created > created);
+        first = movers_of(ready, iterpool);
+        again = first != ready;
+        CM_TRY(cm_write_records(run, first, iterpool));
+    } while (again || run->created > created);
     apr_pool_destroy(iterpool);
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "store/dialect.h"
 #include "record/keys.h"
+#include "record/tuple.h"
 
 /* About 500 rows cost the least per row; more gain nothing. */
 #define CHUNK_ROWS  500
@@ -159,6 +160,45 @@ static cm_error_t *held_back(const cm_chunk_t *chunk, apr_int64_t rows,
         "(communicator_applying)");
 }
 
+/* Return the key that the row of RECORD has now. */
+static const char *moved_key(const cm_record_t *record, apr_pool_t *pool)
+{
+    const cm_table_t *table = record->table;
+    const char **parts = apr_palloc(pool, table->key_count * sizeof(*parts));
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        parts[i] = record->effect->raw[table->keys[i] - table->columns].data;
+    return cm_tuple_write(parts, table->key_count, pool);
+}
+
+/* Let the mappings of CHUNK follow the keys of its rows, as the database writes
+ * them. */
+static cm_error_t *follow_keys(cm_run_t *run, const cm_chunk_t *chunk,
+                               apr_pool_t *scratch_pool)
+{
+    cm_keys_t *keys =
+        cm_keys_create(run->node->store, chunk->table, scratch_pool);
+    cm_rows_t *rows;
+    int i;
+
+    for (i = 0; i < chunk->count; i++) {
+        cm_mapping_t *mapping = &chunk->mappings[i];
+
+        mapping->local_id = moved_key(chunk->records[i], run->pool);
+        cm_keys_add(keys, mapping->local_id, mapping, 1);
+    }
+    CM_TRY(cm_keys_select(&rows, keys, NULL, 0, scratch_pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *key = cm_cell_text(rows, i, 0);
+        cm_mapping_t *mapping = cm_keys_find(keys, key);
+
+        if (mapping)
+            mapping->local_id = apr_pstrdup(run->pool, key);
+    }
+    return check_alone(run, chunk, scratch_pool);
+}
+
 static cm_error_t *update_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
@@ -167,9 +207,11 @@ static cm_error_t *update_rows(cm_run_t *run, const cm_chunk_t *chunk,
 
     CM_TRY(fill_rows(&bulk, run, chunk, 1, scratch_pool));
     CM_TRY(cm_bulk_update(&changed, run->node->store, bulk, scratch_pool));
-    return changed >= chunk->count
-               ? NULL
-               : held_back(chunk, changed, "changed", scratch_pool);
+    if (changed < chunk->count)
+        return held_back(chunk, changed, "changed", scratch_pool);
+    return chunk->records[0]->effect->moves
+               ? follow_keys(run, chunk, scratch_pool)
+               : NULL;
 }
 
 /* Fewer rows than expected are deleted when a foreign key has deleted some of

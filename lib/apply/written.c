@@ -61,6 +61,10 @@ static void set_here(cm_run_t *run, cm_record_t *record,
         here->local_id = mapping->local_id;
         run->created++;
     }
+    if (effect->moves) {
+        here->local_id = mapping->local_id;
+        run->moved++;
+    }
     if (effect->kind == CM_EFFECT_DELETE || effect->revived)
         here->exists = 0;
     record->here = here;

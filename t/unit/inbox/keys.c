@@ -196,6 +196,93 @@ static void test_made_again(cm_store_t *store, apr_pool_t *pool)
            "detail", "  and what refers to it is sent again");
 }
 
+#define LINK(id, original, clock, author, tag, more)                           \
+    "{\"id\":" #id ",\"origin\":\"there\",\"original_id\":\"" original         \
+    "\",\"clock\":" #clock more                                                \
+    ",\"refs\":{\"author_id\":[\"author\"," #author                            \
+    "],\"tag_id\":[\"author\"," #tag                                           \
+    "]},\"body\":\"{\\\"link\\\":{\\\"author_id\\\":90,"                       \
+    "\\\"tag_id\\\":91}}\"}"
+
+/* Make a node with details and links, whose keys refer to authors. */
+static cm_node_t *link_node(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = detail_settings(pool);
+    cm_model_t *model =
+        settings_add_model(settings, "link", "links", "author_id,tag_id", pool);
+
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){"author_id", "author"};
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){"tag_id", "author"};
+    cm_key_complete(settings);
+    database_run(store, "CREATE TABLE details (author_id integer NOT NULL"
+                        " PRIMARY KEY, body varchar(40), own varchar(40))");
+    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
+                        " detail_id integer)");
+    database_run(store, "CREATE TABLE links (author_id integer NOT NULL,"
+                        " tag_id integer NOT NULL, own varchar(40),"
+                        " PRIMARY KEY (author_id, tag_id))");
+    return inbox_node(store, settings, pool);
+}
+
+/* What a key refers to was replaced under its own key at the sender: the row is
+ * sent again, and has another key here. It stays the same record. */
+static void test_replaced(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = link_node(store, pool);
+
+    is_int(
+        inbox_take(node, 0,
+                   "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "tag") "," DETAIL(
+                       3, 5, "first") "," LINK(4, "[\\\"3\\\",\\\"4\\\"]", 1000,
+                                               3, 4, ) "]",
+                   pool),
+        4, "%s: rows whose keys refer to others", database_of(store));
+    database_run(store, "UPDATE details SET own = 'kept'");
+    database_run(store, "UPDATE links SET own = 'kept'");
+    is_int(inbox_take(
+               node, 4,
+               "[" MESSAGE(5, "author", 3, "delete", 2000, , BASE(1000)) ","  //
+               MESSAGE(6, "author", 7, "create", 2000, TEXT("name", "two"), ) //
+               "," MESSAGE(7, "detail", 5, "update", 1000,
+                           TEXT("body", "first") ",\\\"author_id\\\":99",
+                           REF("author_id", "author", 7)) //
+               "," LINK(8, "[\\\"3\\\",\\\"4\\\"]", 1000, 7, 4, ) "]",
+               pool),
+           4, "  one of these is replaced");
+    is_str(inbox_value(node,
+                       "SELECT d.own FROM details d JOIN authors a"
+                       " ON a.id = d.author_id WHERE a.name = 'two'",
+                       pool),
+           "kept", "  the row follows, and keeps what is only here");
+    is_str(inbox_value(node,
+                       "SELECT l.own FROM links l JOIN authors a"
+                       " ON a.id = l.author_id WHERE a.name = 'two'",
+                       pool),
+           "kept", "  so does one with a key of several columns");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings m"
+                       " JOIN details d ON CAST(d.author_id AS char(1))"
+                       " = m.local_record_id"
+                       " WHERE m.local_record_type = 'detail'"
+                       " AND m.original_id = '5'",
+                       pool),
+           "1", "  its mapping knows its key");
+    is_int(inbox_take(node, 8,
+                      "[" MESSAGE(9, "detail", 5, "update", 3000,
+                                  TEXT("body", "new") ",\\\"author_id\\\":99",
+                                  REF("author_id", "author", 7) BASE(1000)) //
+                      "," LINK(10, "[\\\"3\\\",\\\"4\\\"]", 3000, 7, 4,
+                               ",\"action\":\"delete\"" BASE(1000)) "]",
+                      pool),
+           2, "  later changes");
+    is_str(inbox_value(node, "SELECT body FROM details", pool), "new",
+           "  find the row");
+    is_str(inbox_value(node, "SELECT count(*) FROM links", pool), "0",
+           "  also deletes");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -204,6 +291,7 @@ int main(void)
     database_each("defaults", test_defaults);
     database_each("judged", test_judged);
     database_each("made again", test_made_again);
+    database_each("replaced", test_replaced);
     apr_terminate();
     return done_testing();
 }
