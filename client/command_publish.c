@@ -41,7 +41,7 @@ static cm_error_t *publish(apr_int64_t *published, sync_client_t *client,
                                  "publish needs IDs, --all, or --where");
     CM_TRY(sync_client_node(client));
     if (ids->nelts > 0)
-        return cm_publish_records(published, client->node, model, NULL, ids,
+        return cm_publish_records(published, client->node, model, ids,
                                   client->pool);
     err = cm_publish_all(published, client->node, model, options->select.where,
                          on_progress, client->output, client->pool);

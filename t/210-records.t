@@ -22,11 +22,15 @@ create table pages (
     {engine};
 create table notes (
     id {key}, person_id bigint, text varchar(50) not null) {engine};
+create table letters (
+    id {key}, person_id bigint not null, text varchar(50) not null,
+    foreign key (person_id) references people (id) {deferred}) {engine};
 SQL
 my $models = <<'CONF';
 CommunicatorModel person table=people references=boss_id:person,page_id:page
 CommunicatorModel page   table=pages  references=author_id:person
 CommunicatorModel note   table=notes  references=person_id:person
+CommunicatorModel letter table=letters references=person_id:person
 CONF
 my $people = 'select p.name, p.city, b.name, t.title from people p '
   . 'left join people b on b.id = p.boss_id '
@@ -236,6 +240,38 @@ SQL
         '  and one that may not');
 }
 
+# The same with parents that the other side made. There the foreign key refuses
+# to delete them, until what refers to them refers to the new ones.
+sub replaced_foreign_parents {
+    my ($at, $other) = @_;
+    my $name = 'made for ' . $at->driver;
+    my $unchecked =
+      $at->driver eq 'mysql' ? 'set foreign_key_checks = 0;' : '';
+
+    app($other, "insert into people (name) values ('$name');");
+    $pair->sync('a record of the other side');
+    app($at, 'insert into letters (person_id, text) '
+          . "select id, '$name' from people where name = '$name';");
+    $pair->sync('a row here refers to it');
+
+    my $id = $at->value("select id from people where name = '$name'");
+
+    app($at, <<"SQL");
+$unchecked
+begin;
+delete from people where id = $id;
+insert into people (id, name, city) values ($id, 'new $name', 'Oslo');
+commit;
+SQL
+    $pair->{central}->sync; # the delete is parked at the other side
+    $pair->sync('it was replaced under its key');
+    $pair->both_have('select p.name from letters l '
+          . "left join people p on p.id = l.person_id where text = '$name'",
+        [["new $name"]], 'the row refers to the new record');
+    $pair->both_have("select count(*) from people where name = '$name'",
+        [[0]], '  and the old one is gone');
+}
+
 sub unique_values {
     app($here, "insert into people (name, city) values "
         . "('left', '1'), ('right', '2');");
@@ -279,6 +315,8 @@ Communicator::Test::Pair->for_each(
     parents();
     dangling();
     replaced_parents();
+    replaced_foreign_parents($here, $there);
+    replaced_foreign_parents($there, $here);
     unique_values();
     $pair->is_settled('in the end');
     $pair->stop;

@@ -106,8 +106,8 @@ static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
 
             if (!child->publishes || strcmp(reference->model, model->name))
                 continue;
-            CM_TRY(cm_publish_records(&count, node, child, reference->column,
-                                      local_ids, pool));
+            CM_TRY(cm_publish_referring(&count, node, child, reference->column,
+                                        local_ids, pool));
             *published += count;
         }
     }

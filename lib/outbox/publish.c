@@ -7,6 +7,7 @@
 #include <apr_time.h>
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "store/dialect.h"
 #include "store/sql.h"
 #include "schema/expression.h"
@@ -21,7 +22,8 @@
 typedef struct publication_t {
     cm_node_t *node;
     const cm_table_t *table;
-    const char *where; /* SQL with "%%" for a percent sign */
+    const char *where;   /* SQL with "%%" for a percent sign */
+    const char *renewed; /* the column whose clock moves on; NULL: none */
 } publication_t;
 
 /* A condition on the records, and the values for its "%s". */
@@ -161,6 +163,20 @@ static const char *bounds_sql(const cm_table_t *table, apr_pool_t *pool)
     return list;
 }
 
+/* Return what stands in "changed": with the clock 0, only that column moves
+ * (stamp_record.c). */
+static const char *changed_sql(const publication_t *publication,
+                               apr_pool_t *pool)
+{
+    cm_buffer_t *json = cm_buffer_create(64, pool);
+
+    cm_json_write_open(json, NULL, '[');
+    if (publication->renewed)
+        cm_json_write_text(json, NULL, publication->renewed);
+    cm_buffer_append(json, "]", 2);
+    return literal(publication->node->store, json->data, pool);
+}
+
 /* Return the section NAME of publish.sql for CONDITION. */
 static const char *section(const publication_t *publication, const char *name,
                            const condition_t *condition, apr_pool_t *pool)
@@ -177,6 +193,7 @@ static const char *section(const publication_t *publication, const char *name,
         {"key_text", table->key_text},
         {"capture", table->capture},
         {"model", literal(store, model, pool)},
+        {"changed", changed_sql(publication, pool)},
         {"begin",
          literal(store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool)},
         {"offset", apr_psprintf(pool, "%d", CHUNK_ROWS - 1)},
@@ -251,6 +268,7 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
                        model->name);
     publication->node = node;
     publication->where = where ? cm_dialect_doubled(where, '%', pool) : NULL;
+    publication->renewed = NULL;
     return cm_node_table(&publication->table, node, model);
 }
 
@@ -322,41 +340,70 @@ static cm_error_t *named_by_tuples(condition_t **condition,
     return NULL;
 }
 
-cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
-                               const cm_model_t *model, const char *name,
-                               const apr_array_header_t *local_ids,
-                               apr_pool_t *scratch_pool)
+/* Queue the records whose COLUMN holds one of LOCAL_IDS; NULL: whose key does.
+ */
+static cm_error_t *publish_named(apr_int64_t *published,
+                                 const publication_t *publication,
+                                 const cm_column_t *column,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
 {
-    publication_t publication;
-    const cm_column_t *column;
+    const cm_table_t *table = publication->table;
     condition_t *condition;
     apr_pool_t *iterpool;
     apr_int64_t count;
     int i, size;
 
-    *published = 0;
-    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
-    column = name ? cm_table_column(publication.table, name)
-                  : publication.table->keys[0];
     apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; column && i < local_ids->nelts; i += size) {
+    for (i = 0; i < local_ids->nelts; i += size) {
         apr_pool_clear(iterpool);
         size = local_ids->nelts - i;
         if (size > CHUNK_ROWS)
             size = CHUNK_ROWS;
-        if (!name && publication.table->key_count > 1)
-            CM_TRY(named_by_tuples(&condition, publication.table, local_ids, i,
-                                   size, iterpool));
+        if (!column && table->key_count > 1)
+            CM_TRY(named_by_tuples(&condition, table, local_ids, i, size,
+                                   iterpool));
         else
-            CM_TRY(named(&condition, publication.table, column, local_ids, i,
-                         size, iterpool));
-        CM_TRY_FOR(queue(&count, &publication, condition, iterpool),
+            CM_TRY(named(&condition, table, column ? column : table->keys[0],
+                         local_ids, i, size, iterpool));
+        CM_TRY_FOR(queue(&count, publication, condition, iterpool),
                    scratch_pool, "cannot publish records of model '%s'",
-                   model->name);
+                   table->model->name);
         *published += count;
     }
     apr_pool_destroy(iterpool);
     return NULL;
+}
+
+cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
+                               const cm_model_t *model,
+                               const apr_array_header_t *local_ids,
+                               apr_pool_t *scratch_pool)
+{
+    publication_t publication;
+
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
+    return publish_named(published, &publication, NULL, local_ids,
+                         scratch_pool);
+}
+
+cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *name,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
+{
+    publication_t publication;
+    const cm_column_t *column;
+
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
+    column = cm_table_column(publication.table, name);
+    if (!column)
+        return NULL;
+    publication.renewed = column->name;
+    return publish_named(published, &publication, column, local_ids,
+                         scratch_pool);
 }
 
 /* Set *LAST to the original_id of the last deleted record of the next chunk
@@ -498,7 +545,7 @@ cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
         else if (mapping->deleted_at && model->deletes)
             APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;
     }
-    CM_TRY(cm_publish_records(published, node, model, NULL, ids, scratch_pool));
+    CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
     if (deleted->nelts)
         CM_TRY_FOR(
             queue_tombstones(&deletes, node, model, deleted, scratch_pool),

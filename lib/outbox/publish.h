@@ -5,13 +5,21 @@
 
 #include "node/mapping.h"
 
-/* Queue the records of MODEL whose COLUMN (NULL: the key) holds one of
- * LOCAL_IDS (const char *), each locked while it is read; *PUBLISHED counts
- * those found. A transaction for each 500 of LOCAL_IDS. */
+/* Queue the records of MODEL whose key is one of LOCAL_IDS (const char *), each
+ * locked while it is read; *PUBLISHED counts those found. A transaction for
+ * each 500 of LOCAL_IDS. */
 cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
-                               const cm_model_t *model, const char *column,
+                               const cm_model_t *model,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same for those whose COLUMN holds one of LOCAL_IDS, because these are
+ * other records now. The clock of COLUMN moves on by one: so the reference wins
+ * over what other nodes have had from here, and loses to any real change. */
+cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model, const char *column,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Queue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
  * or NULL) selects among them. Without it all known deletes are queued too,

@@ -226,8 +226,29 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
     touch(stamp, mapping);
 }
 
-/* The present state once more: no clock moves; a record without a clock gets
- * one. */
+/* Let the clock of each column that ROW names move on by one. */
+static void renew(cm_stamp_t *stamp, const cm_stamp_row_t *row,
+                  cm_mapping_t *mapping)
+{
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(stamp->pool, row->changed); at;
+         at = apr_hash_next(at)) {
+        const char *name = apr_hash_this_key(at);
+        apr_int64_t clock = cm_clocks_of(&mapping->clocks, name) + 1;
+
+        if (!is_carried(row->group->table, name))
+            continue;
+        if (clock > mapping->clocks.clock)
+            move_clocks(stamp, row, &mapping->clocks, clock);
+        else
+            cm_clocks_set(&mapping->clocks, name, clock, stamp->pool);
+        touch(stamp, mapping);
+    }
+}
+
+/* The present state once more: no clock moves, but those of references that are
+ * to be renewed; a record without a clock gets one. */
 static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
                         cm_mapping_t *mapping)
 {
@@ -235,8 +256,16 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
         mapping->clocks.clock = 1;
         touch(stamp, mapping);
     }
+    renew(stamp, row, mapping);
     row->clock = mapping->clocks.clock;
     row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
+}
+
+/* Return whether ROW comes from publish.c: a change has columns and a time. */
+static int is_state(const cm_stamp_row_t *row)
+{
+    return row->action && row->changed &&
+           (!row->raw || !apr_hash_count(row->changed));
 }
 
 /* Return whether ROW is inserted beside another one with the same key. */
@@ -268,7 +297,7 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         return;
     }
     row->identity = mapping->identity;
-    if (row->action && row->changed && !apr_hash_count(row->changed))
+    if (is_state(row))
         stamp_state(stamp, row, mapping);
     else
         stamp_change(stamp, row, mapping);

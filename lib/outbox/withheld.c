@@ -516,8 +516,7 @@ static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
 
     APR_ARRAY_PUSH(ids, const char *) = local_id;
-    CM_TRY(cm_publish_records(published, again->node, again->model, NULL, ids,
-                              pool));
+    CM_TRY(cm_publish_records(published, again->node, again->model, ids, pool));
     if (*published > 1)
         return CM_FAIL(pool, CM_USAGE, "several rows of table '%s' are %s",
                        again->model->table, local_id);

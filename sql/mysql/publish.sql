@@ -15,6 +15,6 @@ INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
 SELECT SQL_BUFFER_RESULT {model}, {key_text}, 'update',
     COALESCE(CONCAT({begin}, {capture}, '}'), CONCAT({begin}, 'true}')),
-    '[]', 0
+    {changed}, 0
 FROM {table} AS t WHERE {condition}
 ORDER BY {keys} FOR UPDATE;

@@ -12,6 +12,6 @@ ORDER BY {keys} LIMIT 1 OFFSET {offset};
 INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
     clock)
 SELECT {model}, {key_text}, 'update',
-    {begin} || {capture} || '}', '[]', 0
+    {begin} || {capture} || '}', {changed}, 0
 FROM {table} AS t WHERE {condition}
 ORDER BY {keys};

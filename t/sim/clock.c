@@ -15,7 +15,7 @@ static struct {
     int running;
     int node;
     apr_time_t base;
-    apr_time_t latest; /* that any node has been told */
+    apr_time_t latest;          /* that any node has been told */
     apr_time_t told[SIM_NODES]; /* the latest of each */
     apr_interval_time_t offset[SIM_NODES];
     apr_interval_time_t grain; /* it shows no less: several moments are one */

@@ -71,8 +71,8 @@ static cm_error_t *open_session(cm_session_t **session, sim_wire_t *wire,
  * request from before: an hour is not long enough to be sure. */
 static int seems_late(const sim_world_t *world, const sim_step_t *step)
 {
-    return world->restored && (sim_clock_is_behind(step->node) ||
-                               sim_clock_is_behind(step->peer));
+    return world->restored &&
+           (sim_clock_is_behind(step->node) || sim_clock_is_behind(step->peer));
 }
 
 /* Whether a run may end with ERR. */

@@ -117,14 +117,14 @@ static void some(cm_store_t *store, apr_pool_t *pool)
     for (i = 0; i < 600; i++)
         APR_ARRAY_PUSH(ids, const char *) =
             apr_psprintf(pool, "%d", i % 2 ? i : 3);
-    database_must(cm_publish_records(&count, node, post, NULL, ids, pool));
+    database_must(cm_publish_records(&count, node, post, ids, pool));
     is_int(count, 11, "%s: those of some ids, that are there", name);
     APR_ARRAY_IDX(ids, 599, const char *) = "12abc";
-    err = cm_publish_records(&count, node, post, NULL, ids, pool);
+    err = cm_publish_records(&count, node, post, ids, pool);
     ok(database_fails(err, CM_REJECTED, "no number"),
        "%s: what is not an id is refused", name);
     post->publishes = 0;
-    err = cm_publish_records(&count, node, post, NULL, ids, pool);
+    err = cm_publish_records(&count, node, post, ids, pool);
     ok(database_fails(err, CM_CONFIG, "receive"),
        "%s: a model that is only received", name);
 }
@@ -155,7 +155,7 @@ static void keys_of(cm_store_t *store, cm_node_t *node, cm_model_t *model,
             &value, 1, pool));
         APR_ARRAY_PUSH(ids, const char *) = values[size];
     }
-    database_must(cm_publish_records(&count, node, model, NULL, ids, pool));
+    database_must(cm_publish_records(&count, node, model, ids, pool));
     is_int(count, size, "%s: keys of type %s", name, type);
     database_must(cm_publish_all(&count, node, model, NULL, NULL, NULL, pool));
     is_int(count, size, "  also all of them");

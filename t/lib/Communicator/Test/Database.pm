@@ -19,20 +19,21 @@ my %type = (
         key => 'integer primary key autoincrement',
         text => 'text', binary => 'blob', timestamp => 'datetime',
         zoned => 'datetime', boolean => 'boolean', float => 'double',
-        engine => '',
+        engine => '', deferred => 'deferrable initially deferred',
     },
     pgsql => {
         key => 'bigserial primary key',
         text => 'text', binary => 'bytea', timestamp => 'timestamp',
         zoned => 'timestamptz', boolean => 'boolean',
         float => 'double precision', engine => '',
+        deferred => 'deferrable initially deferred',
     },
     mysql => {
         key => 'bigint auto_increment primary key',
         text => 'longtext', binary => 'longblob',
         timestamp => 'datetime(6)', zoned => 'datetime(6)',
         boolean => 'boolean', float => 'double',
-        engine => 'engine=InnoDB',
+        engine => 'engine=InnoDB', deferred => '',
     },
 );
 
