@@ -73,8 +73,12 @@ static const char *credential(const cm_peer_settings_t *peer, apr_pool_t *pool)
     return access(path, F_OK) == 0 ? path : NULL;
 }
 
+/* The file belongs to who runs this, or to root, and is for them alone. Root
+ * may let a group read it: that of the user who runs this. */
 static cm_error_t *check_owner(const char *path, apr_pool_t *pool)
 {
+    apr_fileperms_t open =
+        APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE;
     apr_finfo_t info;
     apr_status_t rv;
 
@@ -85,12 +89,13 @@ static cm_error_t *check_owner(const char *path, apr_pool_t *pool)
     if (info.user != 0 && info.user != geteuid() && geteuid() != 0)
         return CM_FAIL(pool, CM_CONFIG,
                        "the password file '%s' belongs to someone else", path);
-    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE |
-                           APR_FPROT_WREAD | APR_FPROT_WWRITE))
-        return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
-                                     "others may read the password file '%s'",
-                                     path),
-                             pool, "chmod 600 %s", path);
+    if (info.user == 0)
+        open &= ~APR_FPROT_GREAD;
+    if (info.protection & open)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG,
+                    "others may read or change the password file '%s'", path),
+            pool, "chmod %s %s", info.user == 0 ? "640" : "600", path);
     return NULL;
 }
 

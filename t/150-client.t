@@ -82,8 +82,10 @@ subtest 'passwords' => sub {
     chmod 0644, $secret;
     my $run = $central->sync;
     is($run->{exit}, 78, 'a password file that others may read');
-    like($run->{err}, qr/hint: chmod 600/, '  and what to do');
+    like($run->{err}, qr/hint: chmod 6[04]0/, '  and what to do');
     unlike("$run->{out}$run->{err}", qr/geheim/, '  the password is not said');
+    chmod 0660, $secret;
+    is($central->sync->{exit}, 78, 'one that a group may change');
     chmod 0600, $secret;
     spew($secret, "\n");
     is($central->sync->{exit}, 78, 'an empty password file');
@@ -97,6 +99,10 @@ subtest 'passwords' => sub {
     my ($first) = $server->requests;
     is($first->{headers}{authorization}, 'Basic dTpmcm9tIHN5c3RlbWQ=',
         '  and is sent');
+    spew($secret, "geheim\n");
+    chmod 0640, $secret;
+    is($central->sync->{exit}, $> ? 78 : 0,
+        'only root may let a group read the file');
     for my $uri ('http://facade.example/messages.json',
         'http://127.facade.example/messages.json') {
         $central->configure(peers => "CommunicatorPeer facade uri=$uri "
