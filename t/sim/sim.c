@@ -281,10 +281,10 @@ int main(int argc, char **argv)
     apr_pool_create(&options.pool, NULL);
     apr_dbd_init(options.pool);
     read_options(&options, argc, argv);
-    if (options.seconds && !options.last)
+    if (options.seconds && !options.last) {
         options.first = (apr_uint64_t)sim_clock_real() / 1000 * HISTORIES;
-    if (options.seconds)
         options.last = APR_UINT64_MAX;
+    }
     folder = make_folder(options.pool);
     sim_node_use(folder);
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -6,7 +6,10 @@
  *
  * The application puts a new parent under the key of a deleted one, to which a
  * row refers. The row must be sent again; where that is received together with
- * what was sent before, the new parent counts. */
+ * what was sent before, the new parent counts.
+ *
+ * A row has outlived its parent when it is sent. It must name the parent: to
+ * the peer NULL would be a value that the column does not accept. */
 #include "../inbox.h"
 
 #include <apr_general.h>
@@ -211,6 +214,52 @@ static void test_parent_with(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* Return the original id of the record that the first message of BATCH refers
+ * to, or NULL. */
+static const char *parent_in(const cm_batch_t *batch)
+{
+    const apr_array_header_t *attributes =
+        APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->attributes;
+    int i;
+
+    for (i = 0; i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+
+        if (attribute->reference_model)
+            return attribute->reference.original_id;
+    }
+    return NULL;
+}
+
+/* A row that is here only, and has no foreign key, is sent when the peer has
+ * deleted its parent, whose message came in between. */
+static void test_buried(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+    cm_batch_t *batch;
+    apr_int64_t stamped;
+
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store, "CREATE TABLE posts (id integer NOT NULL PRIMARY KEY,"
+                        " author_id integer NOT NULL, title varchar(40))");
+    settings_migrate(store, inbox_settings(pool), pool);
+    database_must(cm_node_open(&node, inbox_settings(pool), store, pool));
+    node->history = CM_HISTORY_ROWS; /* references are translated late */
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    database_run(store, "INSERT INTO posts (id, author_id, title)"
+                        " SELECT 1, id, 'x' FROM authors");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    (void)inbox_take(
+        node, 1, "[" MESSAGE(2, "author", 3, "delete", 2000, , BASE(1000)) "]",
+        pool);
+    batch = inbox_outgoing(node, "there", pool);
+    is_str(parent_in(batch), "3",
+           "%s: a parent that the peer has deleted since is named",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -221,6 +270,7 @@ int main(void)
     database_each("a record moves", test_moved);
     database_each("a parent's key there", test_parent_there);
     database_each("a parent's key there, at once", test_parent_with);
+    database_each("a parent that is gone", test_buried);
     apr_terminate();
     return done_testing();
 }
