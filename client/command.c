@@ -18,6 +18,11 @@ const sync_command_t sync_commands[] = {
      "\nFigures of the peer are those of the last pull.\n"},
     {"check", sync_command_check, SYNC_FOR_REMOTE, 0, "",
      "test the whole way, and say what to do", ""},
+    {"models", sync_command_models, SYNC_FOR_MODELS, 0, "[--write FILE|--diff]",
+     "propose the configuration of all tables",
+     "\nPrints a CommunicatorModel line for each table of the database, "
+     "parents first;\ncomments say what to decide, and which tables are left "
+     "out and why.\n"},
     {"migrate", sync_command_migrate, SYNC_FOR_MIGRATE, 1,
      "[--dry-run] [--drop-triggers [MODEL]]",
      "create or upgrade tables and triggers",

@@ -42,6 +42,7 @@ cm_error_t *sync_command_epoch(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_explain(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_history(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_migrate(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_models(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_publish(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_purge(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_status(sync_client_t *client) CM_UNUSED_RESULT;

@@ -27,6 +27,7 @@
 typedef enum kind_e {
     FLAG,
     TEXT,
+    LIST, /* may be given several times */
     SECONDS,
     AGE
 } kind_e;
@@ -98,6 +99,14 @@ static const option_t known[] = {
      "as many as this, the newest; default 100"},
     {"dump", 0, FLAG, NULL, MEMBER(print.dump), SYNC_FOR_CONFIGTEST,
      "show what is in force, passwords masked"},
+    {"table", 0, LIST, "PATTERN", MEMBER(models.tables), SYNC_FOR_MODELS,
+     "only tables of such names, as 'shop_*'; repeatable"},
+    {"write", 0, TEXT, "FILE", MEMBER(models.write), SYNC_FOR_MODELS,
+     "write the lines to FILE, which declares nothing yet"},
+    {"guess", 0, FLAG, NULL, MEMBER(models.guess), SYNC_FOR_MODELS,
+     "take references from the names of columns, too"},
+    {"diff", 0, FLAG, NULL, MEMBER(models.diff), SYNC_FOR_MODELS,
+     "show what the configuration lacks, and what is gone"},
     {"new", 0, FLAG, NULL, MEMBER(mend.renew), SYNC_FOR_EPOCH,
      "this database was restored or created again"},
     {"accept", 0, TEXT, "PEER", MEMBER(mend.accept), SYNC_FOR_EPOCH,
@@ -166,6 +175,14 @@ static cm_error_t *set(sync_options_t *options, const option_t *option,
     }
     if (option->kind == TEXT) {
         *(const char **)(void *)member = value;
+        return NULL;
+    }
+    if (option->kind == LIST) {
+        apr_array_header_t **list = (apr_array_header_t **)(void *)member;
+
+        if (!*list)
+            *list = apr_array_make(pool, 4, sizeof(const char *));
+        APR_ARRAY_PUSH(*list, const char *) = value;
         return NULL;
     }
     CM_TRY(set_time(member, option, value, pool));

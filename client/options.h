@@ -23,6 +23,7 @@ typedef enum sync_command_bit_e {
     SYNC_FOR_LOCK = 512, /* commands that other runs may hold up */
     SYNC_FOR_STATUS = 1024,
     SYNC_FOR_HISTORY = 2048,
+    SYNC_FOR_MODELS = 4096,
     SYNC_FOR_ALL = ~0
 } sync_command_bit_e;
 
@@ -74,6 +75,13 @@ typedef struct sync_options_history_t {
     const char *model, *id, *since, *limit;
 } sync_options_history_t;
 
+/* What models proposes, and where that goes. */
+typedef struct sync_options_models_t {
+    apr_array_header_t *tables; /* const char *: patterns; NULL: all tables */
+    const char *write;          /* the file; NULL: stdout */
+    int diff, guess;
+} sync_options_models_t;
+
 typedef struct sync_options_t {
     const char *config;
     const char *peer; /* NULL: all */
@@ -84,6 +92,7 @@ typedef struct sync_options_t {
     sync_options_mend_t mend;
     sync_options_status_t status;
     sync_options_history_t history;
+    sync_options_models_t models;
     const struct sync_command_t *command;
     apr_array_header_t *arguments; /* const char *: after the command */
 } sync_options_t;

@@ -12,7 +12,7 @@ _communicator_sync()
         -c | --config) config=(--config "${COMP_WORDS[++i]}") ;;
         --peer | -p | --wait | -w | --timeout | -t | --max-time | --splay | \
             --warning | --critical | --older-than | --where | --accept | \
-            --model | --id | --since | --limit)
+            --model | --id | --since | --limit | --table | --write)
             ((i++)) ;;
         -*) ;;
         *) command=${command:-${COMP_WORDS[i]}} ;;
@@ -20,12 +20,13 @@ _communicator_sync()
     done
     COMPREPLY=()
     case $before in
-    -c | --config) list=$(compgen -f -- "$word") ;;
+    -c | --config | --write) list=$(compgen -f -- "$word") ;;
     -p | --peer | --accept)
         list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
             sed -n 's/^CommunicatorPeer *\([^ ]*\).*/\1/p') ;;
     -w | --wait | -t | --timeout | --max-time | --splay | --warning | \
-        --critical | --older-than | --where | --id | --since | --limit) return ;;
+        --critical | --older-than | --where | --id | --since | --limit | \
+        --table) return ;;
     --model)
         list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
             sed -n 's/^CommunicatorModel *\([^ ]*\).*/\1/p') ;;

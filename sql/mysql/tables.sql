@@ -1,0 +1,43 @@
+-- All tables of the application's database, for lib/schema/catalog.c. Every
+-- database gives the same columns. A schema is NULL where a table is found
+-- without one.
+
+-- tables: schema, name, kind, and what makes it of that kind
+SELECT NULL, t.table_name,
+    CASE t.table_type WHEN 'BASE TABLE' THEN 'table'
+        WHEN 'SYSTEM VERSIONED' THEN 'table' ELSE LOWER(t.table_type) END,
+    NULL
+FROM information_schema.tables AS t
+WHERE t.table_schema = DATABASE();
+
+-- columns: schema, table, column, its type without length, whether it is
+-- nullable, is 0 by default, gets a value from the database, and only from there
+SELECT NULL, c.table_name, c.column_name, c.column_type,
+    CASE WHEN c.column_type LIKE 'tinyint(1)%%' THEN 'boolean'
+        WHEN c.column_type = 'bit(1)' THEN 'boolean' ELSE c.data_type END,
+    c.is_nullable = 'YES',
+    COALESCE(c.column_default IN ('0', '''0'''), 0),
+    NULLIF(c.column_default, 'NULL') IS NOT NULL
+        OR c.extra LIKE '%%auto_increment%%',
+    c.extra LIKE '%%GENERATED%%' OR c.extra LIKE '%%PERSISTENT%%'
+FROM information_schema.columns AS c
+WHERE c.table_schema = DATABASE()
+ORDER BY c.table_name, c.ordinal_position;
+
+-- unique: schema, table, unique index, whether it is the primary key, and its
+-- columns in their order (NULL: an expression)
+SELECT NULL, s.table_name, s.index_name, s.index_name = 'PRIMARY',
+    CASE WHEN s.sub_part IS NULL THEN s.column_name END
+FROM information_schema.statistics AS s
+WHERE s.table_schema = DATABASE() AND s.non_unique = 0
+ORDER BY s.table_name, s.index_name, s.seq_in_index;
+
+-- foreign: schema, table, foreign key, and its columns in their order, each
+-- with the table's schema, the table and the column that it refers to (NULL:
+-- its primary key)
+SELECT NULL, k.table_name, k.constraint_name, k.column_name,
+    NULLIF(k.referenced_table_schema, DATABASE()), k.referenced_table_name,
+    k.referenced_column_name
+FROM information_schema.key_column_usage AS k
+WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL
+ORDER BY k.table_name, k.constraint_name, k.ordinal_position;
