@@ -27,8 +27,8 @@ cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     return &run->apply;
 }
 
-void cm_apply_add(cm_apply_t *apply, cm_message_t *message, apr_int64_t arrived,
-                  int attempts)
+cm_item_t *cm_apply_add(cm_apply_t *apply, cm_message_t *message,
+                        apr_int64_t arrived, int attempts)
 {
     cm_item_t *item = apr_pcalloc(apply->pool, sizeof(*item));
 
@@ -36,6 +36,7 @@ void cm_apply_add(cm_apply_t *apply, cm_message_t *message, apr_int64_t arrived,
     item->arrived = arrived;
     item->attempts = attempts;
     APR_ARRAY_PUSH(apply->items, cm_item_t *) = item;
+    return item;
 }
 
 /* Make a task of each item. */

@@ -17,6 +17,8 @@ typedef struct cm_item_t {
     apr_int64_t arrived;    /* microseconds; the clock of a gem's message */
     int attempts;           /* so far; 0: the message is new here */
     cm_decision_e decision; /* a person's, about a conflict */
+    int comes_along;        /* parked before a message of its record, and tried
+                               only because that one is */
     /* set by cm_apply_run(): */
     int applied;
     const cm_error_t *error; /* why it was not applied, or NULL */
@@ -50,8 +52,8 @@ cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer,
                             apr_pool_t *pool);
 
 /* Add MESSAGE, received at ARRIVED, with ATTEMPTS so far (0: it is new). */
-void cm_apply_add(cm_apply_t *apply, cm_message_t *message, apr_int64_t arrived,
-                  int attempts);
+cm_item_t *cm_apply_add(cm_apply_t *apply, cm_message_t *message,
+                        apr_int64_t arrived, int attempts);
 
 /* Apply all messages that can be applied, under the node's lock. Fails with
  * what ends the transaction: CM_BUSY, CM_UNAVAILABLE, CM_SCHEMA (the tables may

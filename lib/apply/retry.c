@@ -8,6 +8,9 @@
 #include "store/dialect.h"
 #include "outbox/missing.h"
 
+/* So many times messages of a record are tried together, each time one less. */
+#define MOST_TOGETHER 16
+
 /* Return whether the next message of RECORD, which is not here yet, refers to
  * the record itself. */
 static int refers_to_itself(cm_run_t *run, const cm_record_t *record)
@@ -65,6 +68,31 @@ static cm_error_t *try_tasks(int *moved, cm_run_t *run,
     return NULL;
 }
 
+/* Try the first messages of RECORD together: all that are left, then one less,
+ * and so on. Only the first failure says what they need in the end. */
+static cm_error_t *try_together(cm_run_t *run, cm_record_t *record,
+                                apr_pool_t *scratch_pool)
+{
+    const int first = record->next, count = record->tasks->nelts;
+    const cm_error_t *error = NULL;
+    apr_pool_t *iterpool;
+    int until;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (until = count; record->next == first && until > first + 1 &&
+                        until > count - MOST_TOGETHER;
+         until--) {
+        apr_pool_clear(iterpool);
+        CM_TRY(write_one(run, record, until, iterpool));
+        if (until == count)
+            error = record->error;
+    }
+    if (record->next == first)
+        record->error = error;
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
 /* Messages of a record that fail alone may succeed together, when a later one
  * corrects an earlier one. */
 static cm_error_t *try_records(int *moved, cm_run_t *run,
@@ -76,12 +104,13 @@ static cm_error_t *try_records(int *moved, cm_run_t *run,
     apr_pool_create(&iterpool, scratch_pool);
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        const int next = record->next;
 
-        if (record->tasks->nelts - record->next < 2)
+        if (record->tasks->nelts - next < 2)
             continue;
         apr_pool_clear(iterpool);
-        CM_TRY(write_one(run, record, record->tasks->nelts, iterpool));
-        *moved += !cm_rounds_pending(record);
+        CM_TRY(try_together(run, record, iterpool));
+        *moved += record->next > next;
     }
     apr_pool_destroy(iterpool);
     return NULL;

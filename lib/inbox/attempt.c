@@ -56,6 +56,21 @@ static void note_parked(cm_attempt_t *attempt, const cm_item_t *item)
         .transient = cm_error_code_is_transient(item->error->code)};
 }
 
+/* ITEM came along and is applied: it is not parked any more. */
+static void forget_parked(cm_attempt_t *attempt, const cm_item_t *item)
+{
+    apr_array_header_t *parked = attempt->receipt->parked;
+    int i, kept = 0;
+
+    for (i = 0; i < parked->nelts; i++) {
+        const cm_parked_t one = APR_ARRAY_IDX(parked, i, cm_parked_t);
+
+        if (one.id != item->message->id)
+            APR_ARRAY_IDX(parked, kept++, cm_parked_t) = one;
+    }
+    parked->nelts = kept;
+}
+
 static void note_altered(cm_attempt_t *attempt, const cm_apply_t *apply)
 {
     apr_pool_t *pool = attempt->result_pool;
@@ -86,7 +101,10 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
 
         attempt->receipt->applied += item->applied;
         attempt->receipt->accepted += !item->attempts;
-        if (!item->applied && (note_kept || !item->attempts))
+        if (item->comes_along && item->applied)
+            forget_parked(attempt, item);
+        else if (!item->applied && !item->comes_along &&
+                 (note_kept || !item->attempts))
             note_parked(attempt, item);
     }
     return NULL;

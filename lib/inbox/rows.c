@@ -120,7 +120,7 @@ static cm_error_t *update_rows(const cm_apply_t *apply, int attempts,
         const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 
         if (!item->attempts || is_done(apply->node, item) ||
-            (!item->applied && !attempts))
+            (!item->applied && (!attempts || item->comes_along)))
             continue;
         cm_bulk_row(bulk, "tn", apply->peer, item->message->id);
         add_outcome(bulk, item, item->attempts + 1, now, scratch_pool);
@@ -162,7 +162,7 @@ static const char wanted[] =
     " t.clocks, t.base, t.refs, t.received_at, t.attempts";
 
 /* Add the message in a row of WANTED. */
-static void add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
+static cm_item_t *add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
 {
     cm_message_t *message = apr_pcalloc(apply->pool, sizeof(*message));
     const cm_datum_t *body = cm_cell(rows, row, 5);
@@ -181,8 +181,8 @@ static void add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
         cm_cell_text(rows, row, 7), cm_cell_text(rows, row, 8),
         cm_cell_text(rows, row, 9), apply->pool);
     message->model = cm_cell_text(rows, row, 1);
-    cm_apply_add(apply, message, cm_cell_number(rows, row, 10),
-                 attempts > 0 ? attempts : 1);
+    return cm_apply_add(apply, message, cm_cell_number(rows, row, 10),
+                        attempts > 0 ? attempts : 1);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -193,8 +193,8 @@ static int compare_items(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* Messages with equal texts must stay in order. With shared keys all lives of a
- * key have one row: a later one must not overtake an earlier one. */
+/* With shared keys all lives of a key have one row: a later one must not
+ * overtake an earlier one. */
 static const char *same_key(const char *model, cm_identity_t identity,
                             apr_pool_t *pool)
 {
@@ -205,9 +205,41 @@ static const char *same_key(const char *model, cm_identity_t identity,
                        NULL);
 }
 
+static int is_named(const cm_message_t *message)
+{
+    return message->model && message->identity.origin &&
+           message->identity.original_id;
+}
+
+/* Return whether MESSAGE is about a later life of a shared key. */
+static int has_lives(const cm_message_t *message)
+{
+    return !strcmp(message->identity.origin, "*") &&
+           cm_identity_life(message->identity.original_id) > 1;
+}
+
+/* Return the last of MESSAGES about each record: same_key() -> cm_message_t *.
+ */
+static apr_hash_t *last_of_each(const apr_array_header_t *messages,
+                                apr_pool_t *pool)
+{
+    apr_hash_t *last = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < messages->nelts; i++) {
+        const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
+
+        if (is_named(message))
+            apr_hash_set(last,
+                         same_key(message->model, message->identity, pool),
+                         APR_HASH_KEY_STRING, message);
+    }
+    return last;
+}
+
 /* Records that are looked for among what is parked. */
 typedef struct same_t {
-    apr_hash_t *records;           /* same_key() of each */
+    const char *column;            /* what is compared with the ids */
     apr_array_header_t *arguments; /* cm_datum_t: the peer, models, ids */
     int models, ids;
 } same_t;
@@ -222,34 +254,30 @@ static void add_texts(apr_array_header_t *arguments,
             cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
 }
 
-/* Collect the records of the MESSAGES from FIRST on that are not in ALL yet.
- * The ids are without lives. */
-static same_t *same_records(const cm_apply_t *apply, apr_hash_t *all,
+/* Collect the records of the MESSAGES from FIRST on, by their ids, for which
+ * there is an index. With LIVES those that may have earlier lives, by their ids
+ * without lives. */
+static same_t *same_records(const cm_apply_t *apply,
                             const apr_array_header_t *messages, int first,
-                            apr_pool_t *pool)
+                            int lives, apr_pool_t *pool)
 {
     same_t *same = apr_pcalloc(pool, sizeof(*same));
     cm_id_set_t *models = cm_id_set_create(8, pool);
     cm_id_set_t *ids = cm_id_set_create(64, pool);
     int i;
 
-    same->records = apr_hash_make(pool);
     for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
-        const char *key;
+        const char *id = message->identity.original_id;
 
-        if (!message->model || !message->identity.origin ||
-            !message->identity.original_id)
+        if (!is_named(message) || (lives && !has_lives(message)))
             continue;
-        key = same_key(message->model, message->identity, pool);
-        if (apr_hash_get(all, key, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(all, key, APR_HASH_KEY_STRING, message);
         cm_id_set_add(models, message->model);
-        cm_id_set_add(ids, cm_identity_without_life(
-                               NULL, message->identity.original_id, pool));
-        apr_hash_set(same->records, key, APR_HASH_KEY_STRING, message);
+        cm_id_set_add(ids,
+                      lives ? cm_identity_without_life(NULL, id, pool) : id);
     }
+    same->column = lives ? cm_dialect_of_store(apply->node->store)->without_life
+                         : "t.original_id";
     same->models = models->ids->nelts;
     same->ids = ids->ids->nelts;
     same->arguments =
@@ -276,80 +304,66 @@ static apr_hash_t *ids_of(const cm_apply_t *apply, apr_pool_t *pool)
     return ids;
 }
 
-/* One pass through the parked messages for all records, not one for each. */
+/* Add what is parked about the records of SAME before the LAST message of each.
+ */
 static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
-                            apr_pool_t *scratch_pool)
+                            apr_hash_t *last, apr_pool_t *scratch_pool)
 {
-    const apr_hash_t *present = ids_of(apply, scratch_pool);
+    apr_hash_t *present = ids_of(apply, scratch_pool);
     cm_rows_t *rows;
     int i;
 
     CM_TRY(cm_statement_select(
         &rows, apply->node->store,
-        apr_pstrcat(
-            scratch_pool, "SELECT ", wanted,
-            " FROM inbound_messages t WHERE t.peer = %s"
-            " AND t.processed_at IS NULL AND t.model IN (",
-            cm_dialect_repeat("%s", ", ", same->models, scratch_pool), ") AND ",
-            cm_dialect_of_store(apply->node->store)->without_life, " IN (",
-            cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")", NULL),
+        apr_pstrcat(scratch_pool, "SELECT ", wanted,
+                    " FROM inbound_messages t WHERE t.peer = %s"
+                    " AND t.processed_at IS NULL AND t.model IN (",
+                    cm_dialect_repeat("%s", ", ", same->models, scratch_pool),
+                    ") AND ", same->column, " IN (",
+                    cm_dialect_repeat("%s", ", ", same->ids, scratch_pool), ")",
+                    NULL),
         (const cm_datum_t *)same->arguments->elts, same->arguments->nelts,
         apply->pool));
     for (i = 0; i < rows->count; i++) {
-        cm_identity_t identity = {cm_cell_text(rows, i, 2),
-                                  cm_cell_text(rows, i, 3)};
+        const cm_identity_t identity = {cm_cell_text(rows, i, 2),
+                                        cm_cell_text(rows, i, 3)};
+        const cm_message_t *before =
+            identity.origin ? apr_hash_get(last,
+                                           same_key(cm_cell_text(rows, i, 1),
+                                                    identity, scratch_pool),
+                                           APR_HASH_KEY_STRING)
+                            : NULL;
 
-        if (identity.origin &&
-            apr_hash_get(
-                same->records,
-                same_key(cm_cell_text(rows, i, 1), identity, scratch_pool),
-                APR_HASH_KEY_STRING) &&
-            !apr_hash_get((apr_hash_t *)present, cm_cell_text(rows, i, 0),
+        if (before && cm_cell_number(rows, i, 0) < before->id &&
+            !apr_hash_get(present, cm_cell_text(rows, i, 0),
                           APR_HASH_KEY_STRING))
-            add_row(apply, rows, i);
+            add_row(apply, rows, i)->comes_along = 1;
     }
-    return NULL;
-}
-
-cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
-                                   const apr_array_header_t *messages,
-                                   apr_pool_t *scratch_pool)
-{
-    apr_hash_t *all = apr_hash_make(scratch_pool);
-    apr_int64_t any;
-    int first;
-
-    CM_TRY(
-        cm_inbox_retry_count(&any, apply->node, apply->peer, 1, scratch_pool));
-    for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
-        const same_t *same =
-            same_records(apply, all, messages, first, scratch_pool);
-
-        if (same->ids)
-            CM_TRY(add_same(apply, same, scratch_pool));
-    }
-    qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
-          compare_items);
     return NULL;
 }
 
 cm_error_t *cm_inbox_rows_add_earlier(cm_apply_t *apply,
+                                      const apr_array_header_t *messages,
                                       apr_pool_t *scratch_pool)
 {
-    apr_array_header_t *later =
-        apr_array_make(scratch_pool, 4, sizeof(cm_message_t *));
-    int i;
+    apr_hash_t *last = last_of_each(messages, scratch_pool);
+    apr_int64_t any;
+    int first, lives;
 
-    for (i = 0; i < apply->items->nelts; i++) {
-        cm_message_t *message = CM_NTH(apply->items, i, cm_item_t)->message;
-        const cm_identity_t *identity = &message->identity;
+    CM_TRY(
+        cm_inbox_retry_count(&any, apply->node, apply->peer, 1, scratch_pool));
+    for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
+        for (lives = 0; lives <= 1; lives++) {
+            const same_t *same =
+                same_records(apply, messages, first, lives, scratch_pool);
 
-        if (identity->origin && !strcmp(identity->origin, "*") &&
-            cm_identity_life(identity->original_id) > 1)
-            APR_ARRAY_PUSH(later, cm_message_t *) = message;
+            if (same->ids)
+                CM_TRY(add_same(apply, same, last, scratch_pool));
+        }
     }
-    return later->nelts ? cm_inbox_rows_add_same(apply, later, scratch_pool)
-                        : NULL;
+    qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
+          compare_items);
+    return NULL;
 }
 
 static int most_of(const cm_page_t *page)
@@ -405,7 +419,7 @@ cm_error_t *cm_inbox_rows_add_page(cm_apply_t *apply, cm_page_t *page,
                      wanted, page->after, last, which),
         &peer, 1, apply->pool));
     for (i = 0; i < rows->count; i++)
-        add_row(apply, rows, i);
+        (void)add_row(apply, rows, i);
     page->after = last;
     return NULL;
 }
@@ -431,7 +445,7 @@ cm_error_t *cm_inbox_rows_add_ids(cm_apply_t *apply, cm_page_t *page,
     CM_TRY(cm_bulk_select(&rows, apply->node->store, wanted, keys,
                           "t.processed_at IS NULL", 0, apply->pool));
     for (i = 0; i < rows->count; i++)
-        add_row(apply, rows, i);
+        (void)add_row(apply, rows, i);
     qsort(apply->items->elts, apply->items->nelts, sizeof(cm_item_t *),
           compare_items);
     return NULL;

@@ -14,22 +14,18 @@ typedef struct cm_page_t {
 
 /* Store what became of the items of APPLY: insert or update the rows of those
  * that are parked (with ATTEMPTS, those that were parked before count one
- * more), and delete the rows of those that are applied now; with
- * CommunicatorHistory rows, insert or update these, too. */
+ * more, but not those that only come along), and delete the rows of those that
+ * are applied now; with CommunicatorHistory rows, insert or update these, too.
+ */
 cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Add to APPLY the parked messages of its peer that are about the same records
- * as MESSAGES (cm_message_t *), or about other lives of their shared keys, in
- * their order. */
-cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
-                                   const apr_array_header_t *messages,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Add to APPLY, a page of parked messages, those that are parked about earlier
- * lives of the same shared keys. */
+/* Add to APPLY what is parked of its peer before MESSAGES (cm_message_t *)
+ * about the same records, or about other lives of their shared keys, and put
+ * all in order. No message is tried without those before it: they may be what
+ * it waits for, or wait for a person, or be right only together with it. */
 cm_error_t *
-cm_inbox_rows_add_earlier(cm_apply_t *apply,
+cm_inbox_rows_add_earlier(cm_apply_t *apply, const apr_array_header_t *messages,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY the next PAGE of parked messages of its peer, with WAITING only

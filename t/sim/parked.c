@@ -414,20 +414,37 @@ static int is_lie(const parked_t *parked)
            (parked->clock && apr_atoi64(parked->clock) > far_ahead());
 }
 
-/* What waits behind another message of its record has a cause in that one. (If
- * the last one, which has the newest state, has no cause of its own, all of
- * them could be applied together. That is not asked yet: it is an open fault,
- * docs/testing.md.) */
-static int is_behind(const parked_t *parked)
+/* It is behind one of its record that cannot be applied, whatever follows: its
+ * clock is far ahead. That one may name the record otherwise (match=). */
+static int is_behind_lie(const parked_t *parked)
 {
-    return is_behind_other_life(parked) ||
-           count_others(parked, "original_id = '%s' AND id < %s",
-                        parked->original_id, parked->id);
+    const apr_array_header_t *lies = sim_node_select(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT origin, original_id FROM inbound_messages WHERE"
+                     " processed_at IS NULL AND peer = '%s' AND model = '%s'"
+                     " AND id < %s AND clock > %" APR_INT64_T_FMT,
+                     parked->peer, parked->model, parked->id, far_ahead()),
+        2, parked->pool);
+    int i;
+
+    for (i = 0; i < lies->nelts; i++) {
+        const char **name = APR_ARRAY_IDX(lies, i, const char **);
+
+        if (is_about(parked, parked->table, name[0], name[1]) ||
+            (parked->row &&
+             row_of(parked, parked->table, name[0], name[1]) == parked->row))
+            return 1;
+    }
+    return 0;
 }
 
+/* All messages of a record up to one are tried together, so each that is parked
+ * has a cause of its own, whatever is wrong with those before it. */
 static int has_cause(const parked_t *parked)
 {
-    if (is_behind(parked) || is_orphan(parked) || is_lie(parked))
+    if (is_behind_lie(parked) || is_behind_other_life(parked) ||
+        is_orphan(parked) || is_lie(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))

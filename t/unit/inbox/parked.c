@@ -147,6 +147,112 @@ static void test_together(cm_store_t *store, apr_pool_t *pool)
            "    once what was in their way is gone");
 }
 
+/* Apply the parked message ID of the peer now. */
+static void apply_now(cm_node_t *node, apr_int64_t id, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+
+    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
+    database_must(cm_inbox_retry_decided(&receipt, node, "there", ids,
+                                         CM_DECIDE_THEIRS, pool));
+    is_int(receipt->applied, 1, "  message %d is applied later", (int)id);
+}
+
+/* The first two can be applied together; the last one needs a value that is
+ * taken. */
+static void test_some(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char three[] = "[" MESSAGE(
+        3, "author", 1, "update", 2000, NONE("name"),
+        BASE(1000)) "," RENAME(4, 1, 3000, "three",
+                               2000) "," RENAME(5, 1, 4000, "two", 3000) "]";
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    is_int(
+        try_take(node, 0, "[" NEW(1, 1, "one") "," NEW(2, 2, "two") "]", pool),
+        2, "%s: two authors", database_of(store));
+    is_int(try_take(node, 2, three, pool), 2,
+           "  messages are applied together up to one that is refused");
+    is_str(inbox_value(node, "SELECT min(name) FROM authors", pool), "three",
+           "    as the last of them says");
+    is_str(inbox_value(node, "SELECT id FROM inbound_messages", pool), "5",
+           "    and that one alone is parked");
+}
+
+/* A post whose title was changed on both sides: conflict=hold has parked
+ * message 2. */
+static cm_node_t *hold(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    inbox_model(settings, "post")->conflict = CM_CONFLICT_HOLD;
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 7, "create", 1000,
+                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
+        pool);
+    database_run(store, "UPDATE posts SET title = 'here'");
+    is_int(try_take(node, 1,
+                    "[" MESSAGE(2, "post", 7, "update", 9000000000000000,
+                                TEXT("title", "there") "," TEXT("text", "t"),
+                                BASE(1000) ",\"clocks\":{\"text\":1000}") "]",
+                    pool),
+           0, "%s: a conflict waits for a person", database_of(store));
+    return node;
+}
+
+/* A later change of the same post, of another column. */
+#define LATER(id)                                                              \
+    MESSAGE(id, "post", 7, "update", 9000000000000001,                         \
+            TEXT("title", "there") "," TEXT("text", "u"),                      \
+            BASE(1000) ",\"clocks\":{\"title\":9000000000000000}")
+
+static void test_held(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = hold(store, pool);
+
+    is_int(try_take(node, 2, "[" LATER(3) "]", pool), 0,
+           "  a later change of the record waits behind it");
+    is_int(try_take(node, 3, "[" NEW(4, 1, "one") "]", pool), 1,
+           "  another record comes");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "    and the later change does not pass over the conflict");
+    apply_now(node, 2, pool);
+    is_int(try_take(node, 4, "[" NEW(5, 2, "two") "]", pool), 2,
+           "  when a person has decided, the next record brings it");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "u",
+           "    and nothing is parked any more");
+}
+
+/* What is parked is retried in pages, each a transaction. */
+static void test_pages(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = hold(store, pool);
+    cm_receipt_t *receipt;
+
+    is_int(try_take(node, 2, authors(3, 600, 1, pool), pool), 0,
+           "  six hundred others are parked");
+    is_int(try_take(node, 602, "[" LATER(603) "]", pool), 0,
+           "  and a later change of the record");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->parked->nelts, 602,
+           "  all are tried again, and named once");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "    and the later change does not pass over the conflict");
+    is_str(inbox_value(node,
+                       "SELECT attempts FROM inbound_messages"
+                       " WHERE id = 2",
+                       pool),
+           inbox_value(node,
+                       "SELECT attempts FROM inbound_messages"
+                       " WHERE id = 3",
+                       pool),
+           "    and each counts one attempt");
+}
+
 #define BORN(id, original, name, born)                                         \
     MESSAGE(id, "author", original, "create", 1000,                            \
             TEXT("name", name) "," TEXT("born", born), )
@@ -416,18 +522,6 @@ static void test_many(cm_store_t *store, apr_pool_t *pool)
         "0", "  without a conflict");
 }
 
-/* Apply the parked message ID of the peer now. */
-static void apply_now(cm_node_t *node, apr_int64_t id, apr_pool_t *pool)
-{
-    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
-    cm_receipt_t *receipt;
-
-    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
-    database_must(cm_inbox_retry_decided(&receipt, node, "there", ids,
-                                         CM_DECIDE_THEIRS, pool));
-    is_int(receipt->applied, 1, "  message %d is applied later", (int)id);
-}
-
 /* The peer was restored: it does not know any more what is parked here. */
 static void test_lost(cm_store_t *store, apr_pool_t *pool)
 {
@@ -465,6 +559,9 @@ int main(void)
     database_each("unique values", test_unique);
     database_each("order", test_order);
     database_each("together", test_together);
+    database_each("some together", test_some);
+    database_each("held", test_held);
+    database_each("pages", test_pages);
     database_each("refused", test_refused);
     database_each("most", test_most);
     database_each("gone", test_gone);

@@ -1,0 +1,6 @@
+-- What is parked before a message of its record is tried with it, and must be
+-- found while very many messages wait, as in a first load.
+
+-- inbound.record: creates the index of parked messages by record
+CREATE INDEX IF NOT EXISTS inbound_messages_record_index
+    ON inbound_messages (peer, original_id) WHERE processed_at IS NULL;
