@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include "record/canonical.h"
 #include "record/fit.h"
+#include "record/reference.h"
 
 /* If the database does not generate the key, a record gets the same one as at
  * its origin: return it. NULL: the database gives it, or the message does. */
@@ -44,7 +45,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
         return NULL;
     }
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
-        if (column->nullable)
+        if (cm_reference_may_be_none(column))
             return NULL;
         /* without a foreign key the row has outlived its parent: keep that */
         if (record->here->exists &&
@@ -59,7 +60,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                        attribute->reference.original_id,
                        attribute->reference.origin);
     }
-    if (effect->partial && column->nullable && parent->record &&
+    if (effect->partial && cm_reference_may_be_none(column) && parent->record &&
         cm_rounds_pending(parent->record)) {
         value->kind = CM_ABSENT;
         return NULL;
@@ -68,6 +69,21 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                    "%s '%s' of '%s', to which '%s' refers, is not here yet",
                    parent->model->name, attribute->reference.original_id,
                    attribute->reference.origin, column->name);
+}
+
+/* Return whether the row of RECORD has VALUE in column I: another way to refer
+ * to nothing stays. */
+static int is_here(const cm_run_t *run, const cm_record_t *record, int i,
+                   cm_value_t value)
+{
+    const cm_column_t *column = &record->table->columns[i];
+    const cm_value_t here = record->here->raw[i];
+
+    if (here.kind == CM_ABSENT)
+        return 0;
+    return !cm_value_compare(value, here) ||
+           (column->none && cm_reference_is_none(column, here, run->pool) &&
+            cm_reference_is_none(column, value, run->pool));
 }
 
 /* Write VALUE into column I, unless the row has it already. The key of a row
@@ -80,9 +96,10 @@ static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
 
     if (effect->kind == CM_EFFECT_UPDATE &&
         ((column->is_key && !column->reference) ||
-         (record->here->raw[i].kind != CM_ABSENT &&
-          !cm_value_compare(value, record->here->raw[i]))))
+         is_here(run, record, i, value)))
         return NULL;
+    if (value.kind == CM_NULL)
+        value = cm_reference_none(column);
     CM_TRY(cm_fit_value(&effect->cells[i], column, value,
                         cm_dialect_of_store(run->node->store), run->pool));
     effect->raw[i] = value;
@@ -107,8 +124,12 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
                                &record->table->columns[i], field->source));
         if (value.kind == CM_ABSENT)
             *field = record->here->state->fields[i];
-        else
+        if (value.kind != CM_ABSENT)
             CM_TRY(write_column(run, record, effect, i, value));
+        else if (effect->kind == CM_EFFECT_CREATE &&
+                 record->table->columns[i].none)
+            CM_TRY(write_column(run, record, effect, i,
+                                (cm_value_t){.kind = CM_NULL}));
     }
     return NULL;
 }

@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "record/reference.h"
+
 /* With shared keys the identity of a record is its key, on all nodes. */
 static cm_identity_t name_shared(const cm_message_t *message,
                                  const cm_model_t *model)
@@ -68,12 +70,16 @@ static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
 static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
                                    cm_attribute_t *attribute)
 {
+    const cm_column_t *column = cm_table_column(task->table, attribute->name);
     const char *name = attribute->reference_model;
     const cm_records_t *records;
     const cm_model_t *model;
 
+    if (!name && column->none &&
+        cm_reference_is_none(column, attribute->value, run->pool))
+        attribute->value = (cm_value_t){.kind = CM_NULL};
     if (!name && attribute->value.kind != CM_NULL)
-        name = cm_table_column(task->table, attribute->name)->reference;
+        name = column->reference;
     if (!name)
         return NULL;
     model = cm_settings_model(run->node->settings, name);

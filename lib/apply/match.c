@@ -10,6 +10,7 @@
 #include "record/canonical.h"
 #include "record/captured.h"
 #include "record/fit.h"
+#include "record/reference.h"
 #include "outbox/aliases.h"
 
 /* Records of one table for which matching rows are looked for. */
@@ -88,12 +89,13 @@ static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
 
     if (!attribute || !column)
         return value;
-    if (!attribute->reference_model)
-        return cm_canonical_normalise(column, attribute->value, run->pool);
-    id = local_id_of(parent_of(run, record, name));
-    if (id)
-        value = cm_value_of(CM_TEXT, id);
-    return value;
+    if (attribute->reference_model) {
+        id = local_id_of(parent_of(run, record, name));
+        return id ? cm_value_of(CM_TEXT, id) : value;
+    }
+    value = attribute->value.kind == CM_NULL ? cm_reference_none(column)
+                                             : attribute->value;
+    return cm_canonical_normalise(column, value, run->pool);
 }
 
 static const char *add_text(const char *text, cm_value_t value,

@@ -7,6 +7,7 @@
 #include "base/id_set.h"
 #include "record/canonical.h"
 #include "record/captured.h"
+#include "record/reference.h"
 
 /* Clocks and deletes are in the mapping, not in the row. */
 static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
@@ -79,8 +80,8 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                                            attribute->value, run->pool);
 }
 
-/* Return whether COLUMN is NULL if it refers to the parent in ATTRIBUTE, which
- * is deleted, or is to be by this run. */
+/* Return whether COLUMN refers to nothing if it refers to the parent in
+ * ATTRIBUTE, which is deleted, or is to be by this run. */
 static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
                    const cm_column_t *column)
 {
@@ -88,7 +89,7 @@ static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
     const apr_array_header_t *tasks;
     int i;
 
-    if (!parent || !column->nullable)
+    if (!parent || !cm_reference_may_be_none(column))
         return 0;
     if (parent->found->mapping && parent->found->mapping->deleted_at)
         return 1;
@@ -189,8 +190,12 @@ static void name_references(cm_run_t *run, const cm_record_t *record,
         cm_field_t *field = &record->here->state->fields[i];
         const cm_entry_t *parent;
 
-        if (!column->reference || field->value.kind <= CM_NULL)
+        if (!column->reference || field->value.kind == CM_ABSENT)
             continue;
+        if (cm_reference_is_none(column, field->value, run->pool)) {
+            field->value = (cm_value_t){.kind = CM_NULL};
+            continue;
+        }
         parent = named_by_tasks(run, record, column, field->value.data);
         if (parent)
             field->value = cm_value_of(CM_TEXT, parent->key);

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "store/dialect.h"
+#include "record/reference.h"
 #include "outbox/missing.h"
 
 /* So many times messages of a record are tried together, each time one less. */
@@ -181,7 +182,7 @@ static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
     const cm_column_t *column = cm_table_column(record->table, attribute->name);
     const cm_entry_t *parent = cm_directory_parent(run, attribute);
 
-    if (!parent || !column || column->nullable)
+    if (!parent || !column || cm_reference_may_be_none(column))
         return NULL;
     /* only a row that has a parent itself is deleted by a foreign key */
     return parent->found->mapping && parent->found->local_id &&

@@ -211,27 +211,36 @@ static const char *print_direction(const void *target, apr_pool_t *pool)
     return directions[!model->receives ? 2 : !model->publishes];
 }
 
+/* Read TEXT, COLUMN:MODEL or COLUMN:MODEL?NONE. */
+static cm_error_t *take_reference(cm_reference_t *reference, const char *text,
+                                  apr_pool_t *pool)
+{
+    const char *mark = strchr(text, '?');
+    const char *pair = mark ? apr_pstrmemdup(pool, text, mark - text) : text;
+    const char *colon = strrchr(pair, ':');
+
+    if (!colon || colon == pair || !cm_option_is_model_name(colon + 1))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "'%s' is not COLUMN:MODEL, as in author_id:author, or "
+                       "COLUMN:MODEL?NONE, as in author_id:author?0",
+                       text);
+    reference->column = apr_pstrmemdup(pool, pair, colon - pair);
+    reference->model = colon + 1;
+    reference->none = mark ? mark + 1 : NULL;
+    return NULL;
+}
+
 static cm_error_t *take_references(void *target, const char *value,
                                    apr_pool_t *pool)
 {
     apr_array_header_t *pairs = apr_array_make(pool, 2, sizeof(char *));
-    cm_reference_t *reference;
-    const char *pair, *colon;
+    apr_array_header_t *references = ((cm_model_t *)target)->columns.references;
     int i;
 
     CM_TRY(cm_option_list(pairs, value, pool));
-    for (i = 0; i < pairs->nelts; i++) {
-        pair = APR_ARRAY_IDX(pairs, i, const char *);
-        colon = strrchr(pair, ':');
-        if (!colon || colon == pair || !cm_option_is_model_name(colon + 1))
-            return CM_FAIL(pool, CM_CONFIG,
-                           "'%s' is not COLUMN:MODEL, as in "
-                           "author_id:author",
-                           pair);
-        reference = apr_array_push(((cm_model_t *)target)->columns.references);
-        reference->column = apr_pstrmemdup(pool, pair, colon - pair);
-        reference->model = colon + 1;
-    }
+    for (i = 0; i < pairs->nelts; i++)
+        CM_TRY(take_reference(apr_array_push(references),
+                              APR_ARRAY_IDX(pairs, i, const char *), pool));
     return NULL;
 }
 
@@ -246,7 +255,8 @@ static const char *print_references(const void *target, apr_pool_t *pool)
             &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
 
         text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
-                           ":", one->model, NULL);
+                           ":", one->model, one->none ? "?" : "",
+                           one->none ? one->none : "", NULL);
     }
     return text;
 }

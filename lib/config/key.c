@@ -5,8 +5,10 @@
 static int is_alike(const cm_settings_t *settings, const cm_model_t *model,
                     const char *column)
 {
-    const char *name = cm_settings_model_reference(model, column);
-    const cm_model_t *parent = name ? cm_settings_model(settings, name) : NULL;
+    const cm_reference_t *reference =
+        cm_settings_model_reference(model, column);
+    const cm_model_t *parent =
+        reference ? cm_settings_model(settings, reference->model) : NULL;
 
     return !parent || parent->shared_keys;
 }

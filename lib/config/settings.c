@@ -128,8 +128,8 @@ int cm_settings_model_carries(const cm_model_t *model, const char *column)
     return !contains(model->columns.except, column);
 }
 
-const char *cm_settings_model_reference(const cm_model_t *model,
-                                        const char *column)
+const cm_reference_t *cm_settings_model_reference(const cm_model_t *model,
+                                                  const char *column)
 {
     const cm_reference_t *reference;
     int i;
@@ -138,7 +138,7 @@ const char *cm_settings_model_reference(const cm_model_t *model,
         reference =
             &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
         if (!strcmp(reference->column, column))
-            return reference->model;
+            return reference;
     }
     return NULL;
 }

@@ -42,6 +42,7 @@ typedef struct cm_peer_settings_t {
 typedef struct cm_reference_t {
     const char *column;
     const char *model;
+    const char *none; /* the value that refers to nothing; NULL: only NULL is */
 } cm_reference_t;
 
 typedef enum cm_conflict_e {
@@ -165,8 +166,8 @@ int cm_settings_model_is_key(const cm_model_t *model, const char *column);
  * reference. Otherwise the database gives the key, or the identity does. */
 int cm_settings_model_key_travels(const cm_model_t *model);
 
-/* Return the model that COLUMN of MODEL refers to, or NULL. */
-const char *cm_settings_model_reference(const cm_model_t *model,
-                                        const char *column);
+/* Return the reference that is in COLUMN of MODEL, or NULL. */
+const cm_reference_t *cm_settings_model_reference(const cm_model_t *model,
+                                                  const char *column);
 
 #endif

@@ -6,6 +6,8 @@
 #include <apr_strings.h>
 
 #include "base/json.h"
+#include "record/canonical.h"
+#include "record/reference.h"
 #include "node/peer.h"
 
 /* A gem's columns for ids have 32 bits. */
@@ -68,6 +70,9 @@ static const char *adapt(cm_attribute_t *attribute, const cm_table_t *table,
         value->kind = CM_ABSENT; /* the gem would take it for its own id */
     if (attribute->reference_model)
         return place_reference(attribute, peer);
+    if (column && column->none && value->kind == CM_NULL)
+        *value =
+            cm_canonical_normalise(column, cm_reference_none(column), pool);
     if (value->kind != CM_TEXT)
         return NULL;
     if (memchr(value->data, '\0', value->size))

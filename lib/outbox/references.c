@@ -8,6 +8,7 @@
 
 #include "base/id_set.h"
 #include "store/bulk.h"
+#include "record/reference.h"
 #include "node/graves.h"
 #include "outbox/missing.h"
 
@@ -62,6 +63,20 @@ static const cm_model_t *reference_of(const cm_node_t *node,
     return cm_settings_model(node->settings, column->reference);
 }
 
+/* Write what refers to nothing as null. */
+static void write_none(const naming_t *naming, const cm_outgoing_t *row,
+                       cm_attribute_t *attribute)
+{
+    const cm_column_t *column =
+        row->table && !row->forwarded
+            ? cm_table_column(row->table, attribute->name)
+            : NULL;
+
+    if (column && column->none &&
+        cm_reference_is_none(column, attribute->value, naming->pool))
+        attribute->value = (cm_value_t){.kind = CM_NULL};
+}
+
 /* Call EACH for every attribute of the rows that refers to a record. */
 typedef void (*each_t)(parents_t *parents, cm_attribute_t *attribute,
                        apr_int64_t seq);
@@ -75,9 +90,10 @@ static void walk(const naming_t *naming, each_t each)
         for (j = 0; !row->held && j < row->message.attributes->nelts; j++) {
             cm_attribute_t *attribute =
                 &APR_ARRAY_IDX(row->message.attributes, j, cm_attribute_t);
-            const cm_model_t *model =
-                reference_of(naming->node, row, attribute);
+            const cm_model_t *model;
 
+            write_none(naming, row, attribute);
+            model = reference_of(naming->node, row, attribute);
             if (model)
                 each(parents_of(naming, model), attribute, row->message.id);
         }

@@ -44,6 +44,7 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
 {
     const cm_types_t *types = cm_types_of(cm_dialect_of_store(store));
     const char *base = cm_cell_text(rows, row, BASE);
+    const cm_reference_t *reference;
 
     memset(column, 0, sizeof(*column));
     column->name = apr_pstrdup(pool, cm_cell_text(rows, row, NAME));
@@ -63,7 +64,9 @@ static void fill_column(cm_column_t *column, const cm_rows_t *rows, int row,
     column->is_unsigned = cell_number(rows, row, IS_UNSIGNED);
     column->on_update = cell_number(rows, row, ON_UPDATE);
     cm_types_classify(column, base, types);
-    column->reference = cm_settings_model_reference(model, column->name);
+    reference = cm_settings_model_reference(model, column->name);
+    column->reference = reference ? reference->model : NULL;
+    column->none = reference ? reference->none : NULL;
     column->carried =
         !column->generated && cm_settings_model_carries(model, column->name);
     column->capture = types->raw(column, base, pool);

@@ -47,6 +47,7 @@ typedef struct cm_column_t {
     int rewrites;    /* PostgreSQL: text may come back in another form */
     int generated;   /* computed: Communicator never writes it */
     const char *reference; /* model that it refers to, or NULL */
+    const char *none;      /* the value that refers to nothing; NULL: NULL */
     int carried;           /* goes over the wire (only=, except=, key) */
     int is_key;
     const char *capture; /* SQL of the raw form of "t.column", a part of the

@@ -7,6 +7,7 @@
 #include "record/alike.h"
 #include "record/captured.h"
 #include "record/keys.h"
+#include "record/reference.h"
 #include "outbox/missing.h"
 #include "verify/verify.h"
 
@@ -148,6 +149,17 @@ static cm_error_t *identify_references(cm_value_t **rows, int count,
     return NULL;
 }
 
+/* What refers to nothing in COLUMN, at PLACE in ROWS, is null. */
+static void clear_none(cm_value_t **rows, int count, int place,
+                       const cm_column_t *column, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; column->none && i < count; i++)
+        if (rows[i] && cm_reference_is_none(column, rows[i][place], pool))
+            rows[i][place] = (cm_value_t){.kind = CM_NULL};
+}
+
 /* Bring the values of ROWS into the form in which they are compared. */
 static cm_error_t *form_values(cm_value_t **rows, int count,
                                const cm_verify_t *verify, apr_pool_t *pool)
@@ -164,6 +176,7 @@ static cm_error_t *form_values(cm_value_t **rows, int count,
                 : NULL;
 
         if (model) {
+            clear_none(rows, count, place, here, pool);
             CM_TRY(
                 identify_references(rows, count, verify, model, place, pool));
             continue;

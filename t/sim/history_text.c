@@ -26,8 +26,9 @@ static int is_there(const sim_schema_t *schema, const sim_step_t *step,
 
 /* MariaDB does not read the table that it writes unless it takes it for
  * another one. */
-static const char *value(const sim_schema_t *schema, const sim_step_t *step,
-                         const sim_cell_t *cell, apr_pool_t *pool)
+static const char *plain_value(const sim_schema_t *schema,
+                               const sim_step_t *step, const sim_cell_t *cell,
+                               apr_pool_t *pool)
 {
     const char *name, *key;
 
@@ -50,6 +51,17 @@ static const char *value(const sim_schema_t *schema, const sim_step_t *step,
                             key, key, name, name, cell->tag);
     return apr_psprintf(pool, "(SELECT %s FROM %s WHERE tag = '%s')", key, name,
                         cell->tag);
+}
+
+static const char *value(const sim_schema_t *schema, const sim_step_t *step,
+                         const sim_cell_t *cell, apr_pool_t *pool)
+{
+    const char *text = plain_value(schema, step, cell, pool);
+
+    return cell->column >= 0 && cell->column < SIM_COLUMNS &&
+                   schema->tables[step->table].columns[cell->column].zero
+               ? apr_pstrcat(pool, "coalesce(", text, ", 0)", NULL)
+               : text;
 }
 
 static const char *row(const sim_schema_t *schema, const sim_step_t *step,

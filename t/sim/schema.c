@@ -328,6 +328,34 @@ static void draw_pairs(sim_schema_t *schema)
     }
 }
 
+/* Return whether 0 can stand for no reference in COLUMN NUMBER of TABLE. */
+static int can_be_zero(const sim_schema_t *schema, const sim_table_t *table,
+                       int number)
+{
+    const sim_column_t *column = &table->columns[number];
+    int node;
+
+    if (column->kind != SIM_REFERENCE || number < table->joined ||
+        column->not_null || schema->tables[column->parent].key > SIM_KEY_REUSED)
+        return 0;
+    for (node = 0; node < schema->nodes; node++)
+        if (column->rule[node] != SIM_RULE_NONE)
+            return 0;
+    return 1;
+}
+
+static void draw_zeros(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "zeros");
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++)
+            schema->tables[i].columns[j].zero =
+                can_be_zero(schema, &schema->tables[i], j) &&
+                sim_random_chance(&random, 40);
+}
+
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases)
 {
@@ -357,4 +385,5 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
             draw_options(schema, &schema->tables[i], &draw.random);
     sim_trigger_draw(schema);
     draw_pairs(schema);
+    draw_zeros(schema);
 }

@@ -32,6 +32,7 @@ typedef struct sim_column_t {
     sim_kind_e kind;
     int not_null, unique;
     int parent;                 /* table, for SIM_REFERENCE */
+    int zero;                   /* 0 refers to nothing, and NULL cannot be */
     int deferred;               /* its foreign key is checked at the commit */
     sim_rule_e rule[SIM_NODES]; /* by node */
     unsigned nodes;             /* bits: which nodes have it */

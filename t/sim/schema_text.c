@@ -109,7 +109,9 @@ static const char *create_table(const sim_schema_t *schema, int node,
         if (sim_schema_has(table, column, node))
             sql = apr_pstrcat(pool, sql, ", ", column->name, " ",
                               sim_schema_type(schema, node, column),
-                              column->not_null ? " NOT NULL" : "",
+                              column->zero       ? " NOT NULL DEFAULT 0"
+                              : column->not_null ? " NOT NULL"
+                                                 : "",
                               column->unique ? " UNIQUE" : "", NULL);
     }
     if (table->paired || table->joined)
@@ -218,8 +220,8 @@ static const char *model(const sim_schema_t *schema, int node,
             !sim_schema_has(table, column, node) ||
             schema->tables[column->parent].gone)
             continue;
-        line = apr_psprintf(pool, "%s%s%s:m%d", line, between, column->name,
-                            column->parent);
+        line = apr_psprintf(pool, "%s%s%s:m%d%s", line, between, column->name,
+                            column->parent, column->zero ? "?0" : "");
         between = ",";
     }
     return line;

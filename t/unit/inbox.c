@@ -41,11 +41,11 @@ cm_settings_t *inbox_settings(apr_pool_t *pool)
     model = settings_add_model(settings, "author", "authors", "id", pool);
     model->type = "Author";
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"best_id", "post"};
+        (cm_reference_t){.column = "best_id", .model = "post"};
     model = settings_add_model(settings, "post", "posts", "id", pool);
     model->type = "Post";
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"author_id", "author"};
+        (cm_reference_t){.column = "author_id", .model = "author"};
     APR_ARRAY_PUSH(model->columns.except, const char *) = "secret";
     model = settings_add_model(settings, "tag", "tags", "name", pool);
     model->type = "Tag";

@@ -15,7 +15,7 @@ static void outbox_tables(cm_store_t *store)
 cm_node_t *outbox_node(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = settings_make(pool);
-    cm_reference_t reference = {"author_id", "author"};
+    cm_reference_t reference = {.column = "author_id", .model = "author"};
     cm_model_t *model;
     cm_node_t *node;
 

@@ -190,13 +190,21 @@ static void test_model(apr_pool_t *pool)
     ok(model->receives && !model->publishes, "direction=receive");
     is_str(apr_array_pstrcat(pool, model->columns.except, '|'), "a|b",
            "except=");
-    is_str(cm_settings_model_reference(model, "y"), "z", "references=");
-    is_str(cm_settings_model_reference(model, "a"), NULL, "no reference");
+    is_str(cm_settings_model_reference(model, "y")->model, "z", "references=");
+    ok(!cm_settings_model_reference(model, "a"), "no reference");
+    is_str(cm_settings_model_reference(model, "y")->none, NULL, "no none");
     is_str(apr_array_pstrcat(pool, model->columns.match, '|'), "c|d", "match=");
     is_str(model->conflict_node, "n", "conflict=NODE");
     ok(!model->deletes, "deletes=no");
     ok(cm_settings_model_carries(model, "uuid"), "a shared key is carried");
     ok(!cm_settings_model_carries(model, "b"), "an excepted column is not");
+
+    model = model_of("CommunicatorModel p table=p references=a:p?0,b:p?a:b,"
+                     "c:p?",
+                     pool);
+    is_str(cm_settings_model_reference(model, "a")->none, "0", "none");
+    is_str(cm_settings_model_reference(model, "b")->none, "a:b", "  is a text");
+    is_str(cm_settings_model_reference(model, "c")->none, "", "  or empty");
 
     model = model_of("CommunicatorModel p table=p only=a,b except=b", pool);
     ok(cm_settings_model_carries(model, "a") &&

@@ -153,10 +153,10 @@ static cm_settings_t *detail_settings(apr_pool_t *pool)
         settings_add_model(settings, "detail", "details", "author_id", pool);
 
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"author_id", "author"};
+        (cm_reference_t){.column = "author_id", .model = "author"};
     model = settings_add_model(settings, "note", "notes", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"detail_id", "detail"};
+        (cm_reference_t){.column = "detail_id", .model = "detail"};
     cm_key_complete(settings);
     return settings;
 }
@@ -212,9 +212,9 @@ static cm_node_t *link_node(cm_store_t *store, apr_pool_t *pool)
         settings_add_model(settings, "link", "links", "author_id,tag_id", pool);
 
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"author_id", "author"};
+        (cm_reference_t){.column = "author_id", .model = "author"};
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"tag_id", "author"};
+        (cm_reference_t){.column = "tag_id", .model = "author"};
     cm_key_complete(settings);
     database_run(store, "CREATE TABLE details (author_id integer NOT NULL"
                         " PRIMARY KEY, body varchar(40), own varchar(40))");

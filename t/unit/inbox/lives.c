@@ -22,7 +22,7 @@ static cm_settings_t *make_settings(int deletes, apr_pool_t *pool)
     model->deletes = deletes;
     model = settings_add_model(settings, "item", "items", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"code_id", "code"};
+        (cm_reference_t){.column = "code_id", .model = "code"};
     return settings;
 }
 

@@ -280,7 +280,8 @@ static void test_itself_alone(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node;
 
     APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
-                   cm_reference_t) = (cm_reference_t){"boss_id", "author"};
+                   cm_reference_t) =
+        (cm_reference_t){.column = "boss_id", .model = "author"};
     inbox_tables(store, pool);
     database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
     settings_migrate(store, settings, pool);
@@ -312,7 +313,7 @@ static void test_itself(cm_store_t *store, apr_pool_t *pool)
     model = settings_add_model(settings, "place", "places", "id", pool);
     model->shared_keys = 1;
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){"within", "place"};
+        (cm_reference_t){.column = "within", .model = "place"};
     database_run(store,
                  "CREATE TABLE places (id varchar(40) NOT NULL PRIMARY KEY,"
                  " within varchar(40) NOT NULL,"

@@ -27,7 +27,7 @@ static cm_table_t *publish(cm_store_t *store, const char *name,
 
     if (!strcmp(name, "tree"))
         APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-            (cm_reference_t){"parent", "tree"};
+            (cm_reference_t){.column = "parent", .model = "tree"};
     database_must(cm_migrate_run(store, settings, 0, report, NULL, pool));
     database_must(cm_table_read(&table, store, model, pool, pool));
     return table;
