@@ -192,8 +192,8 @@ CONF
     is_deeply([lines_of(models_of($node, '--table', 'wp_comments', '--table',
         'wp_u*'))],
         ['CommunicatorModel wp_comment table=wp_comments key=comment_id',
-        'CommunicatorModel wp_user table=wp_users',
-        'CommunicatorModel wp_usermeta table=wp_usermeta key=umeta_id'],
+        'CommunicatorModel wp_usermeta table=wp_usermeta key=umeta_id',
+        'CommunicatorModel wp_user table=wp_users'],
         'nothing is guessed without --guess');
     $node = node($_[0], $redmine);
     $out = models_of($node, '--guess');
