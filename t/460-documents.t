@@ -192,7 +192,8 @@ loads('it with every line', $marked =~ s/^CommunicatorPeer +facade.*//mr);
 my $folder = folder('client');
 spew("$folder/models.conf", $text{'conf/models.conf'});
 spew("$folder/communicator.conf",
-    $text{'conf/communicator.conf'} =~ s/^#(?=Communicator)//mgr);
+    $text{'conf/communicator.conf'} =~ s/^#(?=Communicator)//mgr
+      =~ s{(?<=^Include )/etc/communicator}{$folder}mr);
 my $run = run_program([client_file(), '-c', "$folder/communicator.conf",
     'configtest', '--dump']);
 is("$run->{exit}$run->{err}", '0', 'communicator.conf with every line');
