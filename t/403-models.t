@@ -65,8 +65,8 @@ my $lines = <<'CONF';
 CommunicatorModel category table=categories references=parent_id:category
 # comments: commentable_id refers to the table that commentable_type names,
 # which references= cannot say: its values are sent as they are
-# comments: old_post_id looks like a reference to posts whose 0 means none,
-# which references= cannot say: its values are sent as they are
+# comments: old_post_id looks like a reference to posts, but no foreign key says
+# so: references=old_post_id:post?0
 # comments: ticket_id may refer to another table: if it does, name the model in
 # references=ticket_id:MODEL
 CommunicatorModel comment table=comments
@@ -178,14 +178,14 @@ each_database('names of columns', sub {
     my $out = models_of($node, '--guess');
 
     is(join("\n", lines_of($out)), <<'CONF' =~ s/\n\z//r, 'WordPress');
-CommunicatorModel wp_post table=wp_posts
 CommunicatorModel wp_user table=wp_users
+CommunicatorModel wp_post table=wp_posts references=post_author:wp_user?0,post_parent:wp_post?0
 CommunicatorModel wp_comment table=wp_comments key=comment_id references=comment_parent:wp_comment,comment_post_id:wp_post,user_id:wp_user
-CommunicatorModel wp_postmeta table=wp_postmeta key=meta_id
+CommunicatorModel wp_postmeta table=wp_postmeta key=meta_id references=post_id:wp_post?0
 CommunicatorModel wp_term table=wp_terms key=term_id
 CommunicatorModel wp_term_taxonomy table=wp_term_taxonomy key=term_taxonomy_id references=term_id:wp_term
 CommunicatorModel wp_term_relationship table=wp_term_relationships key=object_id,term_taxonomy_id references=term_taxonomy_id:wp_term_taxonomy
-CommunicatorModel wp_usermeta table=wp_usermeta key=umeta_id
+CommunicatorModel wp_usermeta table=wp_usermeta key=umeta_id references=user_id:wp_user?0
 CONF
     like($out, qr/object_id may refer to another table/,
         '  what is not clear is named');

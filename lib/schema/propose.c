@@ -274,7 +274,8 @@ static void finish_line(cm_proposal_t *proposal, apr_pool_t *pool)
             &APR_ARRAY_IDX(proposal->references, i, cm_reference_t);
 
         line = apr_pstrcat(pool, line, i ? "," : " references=", one->column,
-                           ":", one->model, NULL);
+                           ":", one->model, one->none ? "?" : "",
+                           one->none ? one->none : "", NULL);
     }
     proposal->line =
         apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "", NULL);

@@ -21,10 +21,12 @@ const char *cm_propose_references_model(const cm_proposal_t *proposal,
     return NULL;
 }
 
-static void add(apr_array_header_t *list, const char *column, const char *model)
+/* Add a reference to LIST; NONE: the value that refers to nothing, or NULL. */
+static void add(apr_array_header_t *list, const char *column, const char *model,
+                const char *none)
 {
     APR_ARRAY_PUSH(list, cm_reference_t) =
-        (cm_reference_t){.column = column, .model = model};
+        (cm_reference_t){.column = column, .model = model, .none = none};
 }
 
 /* Return the only column of the key of PROPOSAL, or NULL. */
@@ -72,7 +74,7 @@ static void take_single(cm_proposal_t *child, const cm_proposal_t *parent,
         cm_propose_note(child, "references= cannot name the column '%s'",
                         column);
     else
-        add(child->references, column, parent->model);
+        add(child->references, column, parent->model, NULL);
 }
 
 /* Where a column of a key is a reference, so is the column that refers to it.
@@ -91,7 +93,7 @@ static int take_several(cm_proposal_t *child, const cm_proposal_t *parent,
         if (!model || cm_propose_references_model(child, column, 0) ||
             !is_plain(column))
             continue;
-        add(child->references, column, model);
+        add(child->references, column, model, NULL);
         more = 1;
     }
     return more;
@@ -311,27 +313,24 @@ static const char *type_beside(const cm_catalog_table_t *table,
     return type && type->value_class == CM_CLASS_TEXT ? type->name : NULL;
 }
 
-/* COLUMN of CHILD seems to refer to PARENT. */
+/* COLUMN of CHILD seems to refer to PARENT. Where it is NOT NULL and 0 by
+ * default, 0 means none: a foreign key would not allow that. */
 static void suggest(const cm_proposing_t *proposing, cm_proposal_t *child,
                     const cm_catalog_column_t *column,
                     const cm_proposal_t *parent)
 {
-    if (column->zero && !column->nullable)
-        cm_propose_note(child,
-                        "%s looks like a reference to %s whose 0 means none, "
-                        "which references= cannot say: its values are sent as "
-                        "they are",
-                        column->name, parent->table->name);
-    else if (proposing->options->guess)
-        add(child->references, column->name, parent->model);
-    else {
-        add(child->suggested, column->name, parent->model);
-        cm_propose_note(child,
-                        "%s looks like a reference to %s, but no foreign key "
-                        "says so: references=%s:%s",
-                        column->name, parent->table->name, column->name,
-                        parent->model);
+    const char *none = column->zero && !column->nullable ? "0" : NULL;
+
+    if (proposing->options->guess) {
+        add(child->references, column->name, parent->model, none);
+        return;
     }
+    add(child->suggested, column->name, parent->model, none);
+    cm_propose_note(child,
+                    "%s looks like a reference to %s, but no foreign key says "
+                    "so: references=%s:%s%s",
+                    column->name, parent->table->name, column->name,
+                    parent->model, none ? "?0" : "");
 }
 
 static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
