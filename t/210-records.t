@@ -315,9 +315,9 @@ Communicator::Test::Pair->for_each(
     parents();
     dangling();
     replaced_parents();
+    unique_values();
     replaced_foreign_parents($here, $there);
     replaced_foreign_parents($there, $here);
-    unique_values();
     $pair->is_settled('in the end');
     $pair->stop;
 });
