@@ -13,6 +13,7 @@ typedef struct sim_style_t {
     int last;     /* rows that are mostly meant: the last so many */
     int replaces; /* inserts that are REPLACE */
     int again;    /* deletes after which the key is given again (keys=shared) */
+    int bursts;   /* updates that soon follow each other, of the same columns */
     int inserts, updates, deletes; /* of the statements; the rest are swaps */
     int lies;                      /* mishaps that are lies */
     int odd;                       /* steps of operators and hosts */

@@ -6,16 +6,18 @@
 #include <apr_strings.h>
 
 static const sim_style_t styles[] = {
-    {12, 6, 12, 40, 40, 40, 13, 17, 7, 28},
-    {12, 6, 12, 40, 40, 40, 13, 17, 7, 28},
+    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28},
+    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28},
     /* keys are given again and again */
-    {3, 3, 20, 80, 35, 30, 33, 17, 12, 60},
+    {3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60},
     /* rows are replaced while others refer to them */
-    {6, 4, 40, 40, 45, 30, 20, 17, 7, 28},
+    {6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28},
     /* many write to few rows */
-    {6, 2, 12, 40, 20, 60, 13, 17, 7, 28},
+    {6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28},
+    /* a row is changed again and again */
+    {6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28},
     /* peers lie */
-    {12, 6, 12, 40, 45, 40, 8, 80, 7, 28},
+    {12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28},
 };
 
 /* A transaction. On SQLite there is one writer, so it ends at once; elsewhere

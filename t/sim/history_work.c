@@ -233,6 +233,39 @@ static void draw_where(sim_draw_t *draw, sim_step_t *step, int tag)
         step->where = "1 = 1";
 }
 
+/* Add new values of the columns that CELLS change. */
+static apr_array_header_t *again(sim_draw_t *draw, sim_step_t *step,
+                                 const apr_array_header_t *cells, int tag)
+{
+    const sim_table_t *table = &draw->schema->tables[step->table];
+    apr_array_header_t *made =
+        apr_array_make(draw->pool, 4, sizeof(sim_cell_t));
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        int column = APR_ARRAY_IDX(cells, i, sim_cell_t).column;
+
+        if (column >= table->joined)
+            add_value(draw, step, made, column, tag);
+    }
+    return made;
+}
+
+/* What STEP has changed changes again, and perhaps again. */
+static void draw_burst(sim_draw_t *draw, const sim_step_t *step, int tag)
+{
+    const sim_step_t first = *step; /* new steps move it */
+    int times = 1 + sim_draw_below(draw, 3);
+
+    while (times--) {
+        sim_step_t next = first;
+
+        next.cells[0] = again(draw, &next, first.cells[0], tag);
+        if (next.cells[0]->nelts)
+            *sim_draw_step(draw, SIM_UPDATE, first.node) = next;
+    }
+}
+
 static void draw_update(sim_draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *table = &draw->schema->tables[number];
@@ -259,6 +292,8 @@ static void draw_update(sim_draw_t *draw, int node, int session, int number)
             (sim_draw_chance(draw, 45) ||
              (i == table->joined && !step->cells[0]->nelts)))
             add_value(draw, step, step->cells[0], i, tag);
+    if (sim_draw_chance(draw, draw->style->bursts))
+        draw_burst(draw, step, tag);
 }
 
 /* Delete a row and insert another one that refers to the same: that is how
