@@ -103,6 +103,35 @@ SQL
     posts_are([], 'all of them deleted');
 }
 
+# What changes again and again between two runs is sent once, and a value that
+# the other side had given meanwhile is known to have lost.
+sub bursts {
+    my $seq = sub { $_[0]->value('select last_seq from communicator_node') };
+    my $before;
+
+    $here->run("insert into posts (title, n) values ('burst', 0), ('b', 1);");
+    $pair->sync('two posts');
+    $before = $seq->($here);
+    $there->run("update posts set n = -7 where title = 'burst'");
+    $here->run(join '', "begin;\n",
+        (map { "update posts set n = $_ where title = 'burst';\n" } 1 .. 1000),
+        "commit;\n");
+    posts_are([['b', 1], ['burst', 1000]], 'a thousand changes of a row');
+    is($seq->($here) - $before, 1, '  are one message');
+    is_deeply([map { @{ $_->rows('select lost_value, won_value'
+                      . ' from communicator_conflicts') } } $here, $there],
+        [(['-7', '1000']) x 2], '  which notes what the other side had, once');
+    $here->run("update posts set n = n + 1; update posts set title = 'c',"
+        . " n = n + 1 where title = 'b'; update posts set n = n + 1;"
+        . "update posts set title = 'd' where n = 4;");
+    posts_are([['d', 4], ['burst', 1002]], 'with changes of other columns');
+    is($seq->($here) - $before, 1 + 4, '  one for each columns in turn');
+    $here->run("update posts set n = n + 1; delete from posts;");
+    posts_are([], 'deleted at last');
+    $here->run('delete from communicator_conflicts');
+    $there->run('delete from communicator_conflicts');
+}
+
 # A change that cannot be recorded must not be committed either.
 sub without_outbox {
     my $legacy =
@@ -295,6 +324,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         ($here, $there) = $pair->databases;
 
         statements();
+        bursts();
         $session{$driver}->();
         without_outbox();
         garbage();

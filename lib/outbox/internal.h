@@ -1,7 +1,8 @@
 /* Inside of the outbox.
  *
- * Stamping: stamp.c reads and writes the rows, stamp_record.c computes clocks
- * and lives, pack.c makes a batch of them. Reading for a peer: read.c finds
+ * Stamping: take.c reads the rows, fold.c leaves out those that later ones
+ * replace, stamp_record.c computes clocks and lives, stamp.c writes them, or
+ * pack.c makes a batch of them. Reading for a peer: read.c finds
  * what comes next, in batches or rows. A row becomes a message in outgoing.c;
  * complete.c adds what the triggers left out, references.c puts in the
  * identities of the parents. */
@@ -32,6 +33,8 @@ typedef struct cm_stamp_model_t {
     cm_id_set_t *reused;         /* local ids of deleted records, some of which
                                     new ones have again */
     apr_hash_t *lost;            /* local id -> cm_lost_t, in order */
+    apr_hash_t *free;            /* names of columns: see fold.c; NULL: not
+                                    looked for yet */
     apr_hash_t *twice;           /* local ids that several rows have, see
                                     cm_twice_find(); NULL: none */
 } cm_stamp_model_t;
@@ -48,6 +51,7 @@ typedef struct cm_stamp_row_t {
     apr_int64_t raw;      /* the time of the change */
     cm_identity_t identity;
     cm_stamp_model_t *group; /* NULL: its model is not configured */
+    int folded;              /* a later row is sent instead */
     apr_int64_t clock;       /* and what is computed: */
     const char *clocks, *base;
 } cm_stamp_row_t;
@@ -57,6 +61,8 @@ typedef struct cm_stamp_t {
     cm_node_t *node;
     cm_stamping_t *stamping;
     apr_hash_t *models;           /* name -> cm_stamp_model_t * */
+    apr_array_header_t *folded;   /* apr_int64_t: ids of rows that get no
+                                     number, since later ones replace them */
     apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
     apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
     apr_int64_t seq;              /* of the row that is being stamped */
@@ -67,9 +73,37 @@ typedef struct cm_stamp_t {
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 
+/* Find or make the group of the model NAME; NULL: not configured. */
+cm_error_t *cm_stamp_find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
+                                const char *name) CM_UNUSED_RESULT;
+
 /* Fail with CM_BUSY unless all ROWS that were read were also WRITTEN. */
-cm_error_t *cm_stamp_check(const apr_array_header_t *rows, apr_int64_t written,
+cm_error_t *cm_stamp_check(int rows, apr_int64_t written,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Read the next rows without a number (*FOUND: cm_stamp_row_t, in order), at
+ * most stamping->limit, and note in the node what may still commit below. With
+ * CommunicatorHistory rows each row is a message; else those that a later one
+ * replaces are left out, and in stamp->folded. */
+cm_error_t *cm_take_rows(apr_array_header_t **found,
+                         cm_stamp_t *stamp) CM_UNUSED_RESULT;
+
+/* Delete ROWS (cm_stamp_row_t) and those in stamp->folded by the ids that were
+ * read. Fails with CM_BUSY when some are gone. */
+cm_error_t *cm_take_away(const cm_stamp_t *stamp,
+                         const apr_array_header_t *rows,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Rows that were read so far. */
+typedef struct cm_fold_t cm_fold_t;
+
+/* Begin to read rows for STAMP, in its pool. */
+cm_fold_t *cm_fold_create(cm_stamp_t *stamp);
+
+/* Go on with ROW, which stays where it is. *OLDER is the one before that it
+ * replaces, or NULL. Fails as cm_table_ask(). */
+cm_error_t *cm_fold_next(cm_stamp_row_t **older, cm_fold_t *fold,
+                         cm_stamp_row_t *row) CM_UNUSED_RESULT;
 
 /* A numbered row of the outbox. */
 typedef struct cm_outbox_row_t {

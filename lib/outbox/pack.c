@@ -129,22 +129,6 @@ static void write_text(cm_buffer_t *text, apr_array_header_t *made,
             text->data + starts[i];
 }
 
-/* Delete ROWS by the ids that were read. */
-static cm_error_t *delete_rows(cm_node_t *node, const apr_array_header_t *rows,
-                               apr_pool_t *pool)
-{
-    static const cm_bulk_column_t columns[] = {{"id", "bigint"}};
-    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", columns, 1, 1, pool);
-    apr_int64_t deleted;
-    int i;
-
-    cm_bulk_reserve(bulk, rows->nelts);
-    for (i = 0; i < rows->nelts; i++)
-        cm_bulk_row(bulk, "n", APR_ARRAY_IDX(rows, i, cm_stamp_row_t).id);
-    CM_TRY(cm_bulk_delete(&deleted, node->store, bulk, pool));
-    return cm_stamp_check(rows, deleted, pool);
-}
-
 /* Return when the first of ROWS was made; 0: it was published. */
 static apr_int64_t oldest_of(const apr_array_header_t *rows)
 {
@@ -183,7 +167,7 @@ static cm_error_t *keep(cm_stamp_t *stamp, const apr_array_header_t *rows,
 
     write_text(text, made, stamp->pool);
     batch.wire = cm_packed_wire(text, stamp->pool);
-    CM_TRY(delete_rows(stamp->node, rows, scratch_pool));
+    CM_TRY(cm_take_away(stamp, rows, scratch_pool));
     CM_TRY(cm_batches_keep(stamp->node, &batch, scratch_pool));
     stamp->stamping->stamped =
         stamped(made, batch.wire == text ? NULL : batch.wire, stamp->pool);

@@ -15,198 +15,9 @@
 #include "outbox/unstamped.h"
 
 #define CHUNK 1000
-/* Bytes of bodies that the application wrote itself. */
-#define MOST_BYTES (8 * 1024 * 1024)
-/* A captured message with a larger body stays a row. */
-#define KEPT_BYTES 8192
-/* Bytes of bodies that become one batch, but for the last of them. */
-#define BATCH_BYTES (1024 * 1024)
 
-static const cm_bulk_column_t id_columns[] = {{"id", "bigint"}};
-
-/* Read the names in the JSON array TEXT. If it cannot be read, all columns
- * count as changed, so that nothing is lost. */
-static apr_hash_t *read_changed(const char *text, apr_pool_t *pool)
-{
-    apr_hash_t *changed = apr_hash_make(pool);
-    cm_value_t name;
-    cm_json_t json;
-    int count = 0;
-
-    if (!text)
-        return NULL;
-    cm_json_init(&json, text, strlen(text), pool);
-    cm_json_open(&json, '[');
-    while (cm_json_next(&json, ']', &count) && cm_json_value(&json, &name))
-        apr_hash_set(changed, name.data ? name.data : "", APR_HASH_KEY_STRING,
-                     "");
-    return cm_json_done(&json) ? changed : NULL;
-}
-
-/* Return the SQL for the next rows without a number, in order; before them a
- * row with id 0 and the statement's snapshot. */
-static const char *rows_sql(const cm_stamp_t *stamp)
-{
-    const cm_dialect_t *dialect = cm_dialect_of_store(stamp->node->store);
-    const cm_stamping_t *stamping = stamp->stamping;
-    apr_pool_t *pool = stamp->pool;
-    const char *body =
-        stamp->node->history != CM_HISTORY_ROWS
-            ? apr_psprintf(pool,
-                           "CASE WHEN action IS NOT NULL AND source IS NULL"
-                           " AND %s <= %d THEN body END",
-                           dialect->body_bytes, KEPT_BYTES)
-            : "NULL";
-    const char *sql =
-        apr_psprintf(pool,
-                     "SELECT id, model, local_record_id, action, changed,"
-                     " clock, origin, original_id,"
-                     " CASE WHEN action IS NULL THEN %s ELSE 0 END, %s,"
-                     " former_record_id FROM %s WHERE %s%s LIMIT %d",
-                     dialect->body_bytes, body, dialect->unstamped,
-                     cm_unstamped_where(stamp->node, stamping->all, pool),
-                     dialect->in_order, stamping->limit);
-
-    if (!dialect->snapshot)
-        return sql;
-    return apr_pstrcat(pool, "SELECT 0, ", dialect->snapshot,
-                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL"
-                       " UNION ALL (",
-                       sql, ")", NULL);
-}
-
-/* Add row number I of ROWS to FOUND (cm_stamp_row_t) and IDS. */
-static cm_error_t *add_row(apr_array_header_t *found, apr_array_header_t *ids,
-                           const cm_rows_t *rows, int i, apr_pool_t *pool)
-{
-    cm_stamp_row_t *row = apr_array_push(found);
-
-    memset(row, 0, sizeof(*row));
-    row->id = cm_cell_number(rows, i, 0);
-    if (found->nelts > 1 && row->id <= row[-1].id)
-        return CM_FAIL(pool, CM_DATABASE,
-                       "the database returned message %" APR_INT64_T_FMT
-                       " after %" APR_INT64_T_FMT,
-                       row->id, row[-1].id);
-    row->model = cm_cell_text(rows, i, 1);
-    row->local_id = cm_cell_text(rows, i, 2);
-    row->action = cm_cell_text(rows, i, 3);
-    row->changed = read_changed(cm_cell_text(rows, i, 4), pool);
-    row->raw =
-        cm_cell_text(rows, i, 5) ? cm_cell_number(rows, i, 5) : cm_clock_now();
-    row->identity.origin = cm_cell_text(rows, i, 6);
-    row->identity.original_id = cm_cell_text(rows, i, 7);
-    row->body = *cm_cell(rows, i, 9);
-    row->former = cm_cell_text(rows, i, 10);
-    APR_ARRAY_PUSH(ids, apr_int64_t) = row->id;
-    return NULL;
-}
-
-/* Read the next rows without a number, in order: cm_stamp_row_t. */
-static cm_error_t *read_rows(apr_array_header_t **found, cm_unstamped_t *what,
-                             cm_stamp_t *stamp)
-{
-    const int limit = stamp->stamping->limit;
-    apr_int64_t bytes = 0, kept = 0;
-    cm_rows_t *rows;
-    int i;
-
-    CM_TRY(cm_statement_select(&rows, stamp->node->store, rows_sql(stamp), NULL,
-                               0, stamp->pool));
-    *found =
-        apr_array_make(stamp->pool, rows->count + 1, sizeof(cm_stamp_row_t));
-    what->all = stamp->stamping->all;
-    what->ids =
-        apr_array_make(stamp->pool, rows->count + 1, sizeof(apr_int64_t));
-    for (i = 0; i < rows->count; i++) {
-        if (!cm_cell_number(rows, i, 0)) {
-            what->snapshot = cm_cell_text(rows, i, 1);
-            continue;
-        }
-        bytes += cm_cell_number(rows, i, 8);
-        kept += cm_cell(rows, i, 9)->size;
-        what->more =
-            (bytes > MOST_BYTES || kept > BATCH_BYTES) && (*found)->nelts;
-        if (what->more)
-            break;
-        CM_TRY(add_row(*found, what->ids, rows, i, stamp->pool));
-    }
-    what->more |= (*found)->nelts == limit;
-    return NULL;
-}
-
-/* Read them, and note in the node what may still commit below. */
-static cm_error_t *take_rows(apr_array_header_t **found, cm_stamp_t *stamp)
-{
-    const apr_int64_t stamped_id = stamp->node->outbox.stamped_id;
-    const char *passed = stamp->node->outbox.passed;
-    int torn;
-
-    do {
-        cm_unstamped_t what = {0};
-
-        stamp->node->outbox.stamped_id = stamped_id;
-        stamp->node->outbox.passed = passed;
-        CM_TRY(read_rows(found, &what, stamp));
-        CM_TRY(cm_unstamped_note(&torn, stamp->node, &what, stamp->pool));
-    } while (torn);
-    return NULL;
-}
-
-/* Read the body of a message that the application wrote: its model, and as
- * changed all columns that it carries. */
-static void read_written(cm_stamp_row_t *row, const cm_datum_t *body,
-                         apr_pool_t *pool)
-{
-    cm_message_t message = {0};
-    int i;
-
-    row->model = NULL;
-    if (cm_message_read_stored(&message, body->data, body->size, NULL, NULL,
-                               NULL, pool))
-        return;
-    row->model = message.model;
-    row->changed = apr_hash_make(pool);
-    for (i = 0; i < message.attributes->nelts; i++)
-        apr_hash_set(row->changed,
-                     APR_ARRAY_IDX(message.attributes, i, cm_attribute_t).name,
-                     APR_HASH_KEY_STRING, "");
-}
-
-/* Read the bodies of the messages that the application wrote itself. */
-static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
-{
-    cm_bulk_t *keys =
-        cm_bulk_create("outbound_messages", id_columns, 1, 1, stamp->pool);
-    apr_hash_t *by_id = apr_hash_make(stamp->pool);
-    cm_rows_t *bodies;
-    int i;
-
-    for (i = 0; i < rows->nelts; i++) {
-        cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
-
-        if (row->action)
-            continue;
-        cm_bulk_row(keys, "n", row->id);
-        apr_hash_set(by_id, &row->id, sizeof(row->id), row);
-    }
-    if (!cm_bulk_rows(keys))
-        return NULL;
-    CM_TRY(cm_bulk_select(&bodies, stamp->node->store, "t.id, t.body", keys,
-                          NULL, 0, stamp->pool));
-    for (i = 0; i < bodies->count; i++) {
-        apr_int64_t id = cm_cell_number(bodies, i, 0);
-        cm_stamp_row_t *row = apr_hash_get(by_id, &id, sizeof(id));
-
-        if (row)
-            read_written(row, cm_cell(bodies, i, 1), stamp->pool);
-    }
-    return NULL;
-}
-
-/* Find or make the group of the model NAME; NULL: not configured. */
-static cm_error_t *find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
-                              const char *name)
+cm_error_t *cm_stamp_find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
+                                const char *name)
 {
     cm_stamp_model_t *group =
         apr_hash_get(stamp->models, name, APR_HASH_KEY_STRING);
@@ -243,7 +54,7 @@ static cm_error_t *note_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         row->action = CM_ACTION_KEYLESS;
         return NULL;
     }
-    CM_TRY(find_group(&group, stamp, row->model));
+    CM_TRY(cm_stamp_find_group(&group, stamp, row->model));
     if (!group)
         return NULL;
     if (!row->action) {
@@ -350,15 +161,14 @@ static const cm_bulk_column_t row_columns[] = {
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
-cm_error_t *cm_stamp_check(const apr_array_header_t *rows, apr_int64_t written,
-                           apr_pool_t *pool)
+cm_error_t *cm_stamp_check(int rows, apr_int64_t written, apr_pool_t *pool)
 {
-    if (written == rows->nelts)
+    if (written == rows)
         return NULL;
     return CM_FAIL(pool, CM_BUSY,
                    "%d messages were read to be stamped, but only "
                    "%" APR_INT64_T_FMT " are still there",
-                   rows->nelts, written);
+                   rows, written);
 }
 
 /* Write ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, and what follows
@@ -370,6 +180,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
                                      9 + sent_now, 1, scratch_pool);
+    const apr_array_header_t *none =
+        apr_array_make(scratch_pool, 0, sizeof(cm_stamp_row_t));
     apr_int64_t updated;
     int i;
 
@@ -385,7 +197,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
             cm_bulk_add(bulk, now);
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
-    CM_TRY(cm_stamp_check(rows, updated, scratch_pool));
+    CM_TRY(cm_stamp_check(rows->nelts, updated, scratch_pool));
+    CM_TRY(cm_take_away(stamp, none, scratch_pool));
     CM_TRY(
         cm_aliases_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
@@ -440,11 +253,10 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
     passed = stamp->node->outbox.passed;
-    CM_TRY(take_rows(&rows, stamp));
+    CM_TRY(cm_take_rows(&rows, stamp));
     *stamped = rows->nelts;
     if (!rows->nelts)
         return forget_ended(stamp, passed, last_seq);
-    CM_TRY(read_bodies(stamp, rows));
     CM_TRY(find_records(stamp, rows));
     for (i = 0; i < rows->nelts; i++) {
         stamp->seq = last_seq + 1 + i;

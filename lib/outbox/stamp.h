@@ -1,5 +1,6 @@
 /* Stamping: committed rows of the outbox get their numbers and clocks, their
- * records the mappings. For each record the numbers follow the commits. */
+ * records the mappings. For each record the numbers follow the commits. Changes
+ * of a record that a later one repeats get none: fold.c. */
 #ifndef CM_OUTBOX_STAMP_H
 #define CM_OUTBOX_STAMP_H
 
@@ -21,6 +22,7 @@ typedef struct cm_stamping_t {
     apr_int64_t holds; /* PEER holds messages up to this one, which is confirmed
                           together with the next chunk; 0: nothing new */
     int all;           /* search all rows: unstamped.h */
+    int rows;          /* as so many the last messages were captured */
     const cm_stamped_t *stamped; /* the last chunk, if it is a batch, for
                                     cm_reading_t.stamped, in the pool that it
                                     was stamped with; or NULL */

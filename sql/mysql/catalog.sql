@@ -64,6 +64,23 @@ WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
     AND s.non_unique = 0
 ORDER BY s.index_name, s.seq_in_index;
 
+-- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
+-- rows forbid or need, by a unique index or a foreign key. NULL: perhaps any
+-- column (an expression)
+SELECT DISTINCT CASE WHEN c.extra LIKE '%%GENERATED%%'
+        OR c.extra LIKE '%%PERSISTENT%%' THEN NULL ELSE c.column_name END
+FROM information_schema.statistics AS s
+    LEFT JOIN information_schema.columns AS c
+        ON c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s
+            AND c.column_name = s.column_name
+WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
+    AND s.non_unique = 0
+UNION
+SELECT k.column_name
+FROM information_schema.key_column_usage AS k
+WHERE k.table_schema = COALESCE(%s, DATABASE()) AND k.table_name = %s
+    AND k.referenced_table_name IS NOT NULL;
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): its engine
 -- cannot roll back; foreign keys change it along with other tables, which
 -- fires no trigger

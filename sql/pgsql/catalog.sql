@@ -89,6 +89,31 @@ WHERE i.indrelid = to_regclass(
     AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
 ORDER BY i.indexrelid;
 
+-- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
+-- rows forbid or need, by a unique index, an exclusion, a foreign key; of its
+-- partitions, too. NULL: perhaps any column (an expression, a condition)
+WITH given AS (
+    SELECT to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid
+),
+tables AS (
+    SELECT oid FROM given
+    UNION
+    SELECT relid FROM given, pg_partition_tree(given.oid)
+)
+SELECT CASE WHEN i.indpred IS NULL AND a.attgenerated = '' THEN a.attname END
+FROM pg_index AS i JOIN tables ON tables.oid = i.indrelid
+    CROSS JOIN unnest(i.indkey[0:i.indnkeyatts - 1]) AS k
+    LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k
+        AND k > 0
+WHERE i.indisunique OR i.indisexclusion
+UNION
+SELECT CASE WHEN a.attgenerated = '' THEN a.attname END
+FROM pg_constraint AS c JOIN tables ON tables.oid = c.conrelid
+    CROSS JOIN unnest(c.conkey) AS k
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k
+WHERE c.contype = 'f';
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash
 -- empties it, or it is written to through other tables
 WITH given AS (

@@ -73,3 +73,25 @@ FROM given JOIN pragma_table_xinfo(given.name) AS x
 WHERE x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(given.name)
     WHERE pk = 2)
 ORDER BY index_name;
+
+-- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
+-- rows forbid or need, by a unique index or a foreign key. NULL: perhaps any
+-- column (an expression, a condition)
+WITH given (name) AS (
+    SELECT m.name
+    FROM (SELECT %s AS schema, %s AS name) AS g
+        JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    WHERE coalesce(g.schema, 'main') = 'main' AND m.type = 'table'
+)
+SELECT CASE WHEN NOT l.partial AND x.hidden = 0 THEN x.name END
+FROM given JOIN pragma_index_list(given.name) AS l
+    JOIN pragma_index_info(l.name) AS i
+    LEFT JOIN pragma_table_xinfo(given.name) AS x ON x.cid = i.cid
+WHERE l."unique"
+UNION
+SELECT x.name
+FROM given JOIN pragma_table_xinfo(given.name) AS x
+WHERE x.pk > 0
+UNION
+SELECT f."from"
+FROM given JOIN pragma_foreign_key_list(given.name) AS f;
