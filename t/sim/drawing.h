@@ -18,6 +18,7 @@ typedef struct sim_style_t {
     int lies;                      /* mishaps that are lies */
     int odd;                       /* steps of operators and hosts */
     int clocks;                    /* of these: clocks */
+    int restores;                  /* whole histories, with restores */
 } sim_style_t;
 
 typedef struct sim_draw_t {

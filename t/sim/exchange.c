@@ -12,6 +12,7 @@
 #include "outbox/withheld.h"
 #include "beside.h"
 #include "gone.h"
+#include "liar.h"
 #include "parked.h"
 #include "restore.h"
 #include "wire.h"
@@ -128,6 +129,9 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     if (!err)
         err = talk(session, baton, pool);
     sim_beside_end();
+    sim_liar_check(&wire, pool);
+    if (wire.fails && !err)
+        sim_world_fail(world, "lie", "a reply that makes no sense is taken");
     if (sim_gone_end())
         sim_world_reopen(world, step->node);
     else if (!err && wire.count)

@@ -5,19 +5,26 @@
 
 #include <apr_strings.h>
 
+#define KEYS_AGAIN 2
+#define OUTLIVE    7
+
 static const sim_style_t styles[] = {
-    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28},
-    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28},
+    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30},
+    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30},
     /* keys are given again and again */
-    {3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60},
+    {3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30},
     /* rows are replaced while others refer to them */
-    {6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28},
+    {6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30},
     /* many write to few rows */
-    {6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28},
+    {6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30},
     /* a row is changed again and again */
-    {6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28},
+    {6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30},
     /* peers lie */
-    {12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28},
+    {12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0},
+    /* databases are restored */
+    {12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100},
+    /* parents are deleted */
+    {12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10},
 };
 
 /* A transaction. On SQLite there is one writer, so it ends at once; elsewhere
@@ -149,8 +156,8 @@ static int can_drop(const sim_table_t *table, int number)
     const sim_column_t *column = &table->columns[number];
 
     return column->kind != SIM_REFERENCE && !column->unique &&
-           !column->not_null && !column->except && table->publisher < 0 &&
-           !table->returns;
+           !column->not_null && !column->except && !column->counts &&
+           table->publisher < 0 && !table->returns;
 }
 
 /* Drop a column at NODE or at all, or add one again. A restored database would
@@ -230,7 +237,12 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     draw->level = sim_draw_below(draw, 4);
     draw->style =
         &styles[sim_draw_below(draw, sizeof(styles) / sizeof(*styles))];
-    draw->restores = draw->level > 1 && sim_draw_chance(draw, 30) &&
+    if (schema->lives && sim_draw_chance(draw, 70))
+        draw->style = &styles[KEYS_AGAIN];
+    if (schema->outlives && sim_draw_chance(draw, 70))
+        draw->style = &styles[OUTLIVE];
+    draw->restores = draw->level > 1 &&
+                     sim_draw_chance(draw, draw->style->restores) &&
                      !has_publisher(draw->schema);
     draw->saved = -1;
     while (history->steps->nelts < count) {

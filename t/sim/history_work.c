@@ -190,6 +190,8 @@ static void draw_insert(sim_draw_t *draw, int node, int session, int number)
         cell(cells, SIM_CELL_TAG,
              apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
         for (i = 0; i < table->count; i++) {
+            if (table->columns[i].counts)
+                continue;
             add_value(draw, step, cells, i, tag);
             if (with_key && table->columns[i].parent == number &&
                 !table->joined && APR_ARRAY_IDX(cells, 0, sim_cell_t).text &&
@@ -288,7 +290,7 @@ static void draw_update(sim_draw_t *draw, int node, int session, int number)
         add_value(draw, step, step->cells[0],
                   sim_draw_below(draw, table->joined), tag);
     for (i = table->joined; i < table->count; i++)
-        if (i != table->match &&
+        if (i != table->match && !table->columns[i].counts &&
             (sim_draw_chance(draw, 45) ||
              (i == table->joined && !step->cells[0]->nelts)))
             add_value(draw, step, step->cells[0], i, tag);

@@ -424,7 +424,8 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
         !sim_judge_is_common(judge->world->schema, table, event->column, 0,
                              event->node) ||
         (event->column < SIM_COLUMNS &&
-         table->columns[event->column].kind == SIM_REFERENCE))
+         (table->columns[event->column].kind == SIM_REFERENCE ||
+          table->columns[event->column].counts)))
         return;
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_put_back(table, row) || is_replaced(judge, event) ||
@@ -463,6 +464,19 @@ static void read_lost(sim_judge_t *judge)
     }
 }
 
+/* Return whether a restore may have undone the event NUMBER: the database has
+ * lost what nobody else had. An insert elsewhere, or later, must not be lost.
+ */
+static int is_undone(const sim_world_t *world, int number)
+{
+    const sim_event_t *event =
+        &APR_ARRAY_IDX(world->events, number, sim_event_t);
+
+    return world->restored && (event->kind != SIM_EVENT_INSERT ||
+                               (number < world->restored_at &&
+                                world->restored >> event->node & 1));
+}
+
 void sim_judge(sim_world_t *world)
 {
     sim_judge_t judge = {.world = world, .pool = world->pool};
@@ -480,16 +494,16 @@ void sim_judge(sim_world_t *world)
     read_lost(&judge);
     for (i = 1; i < world->schema->nodes; i++)
         judge_equal(&judge, i);
-    /* A restored database has lost what nobody else had. */
-    for (i = 0; i < world->events->nelts && !world->failure && !world->restored;
-         i++) {
+    for (i = 0; i < world->events->nelts && !world->failure; i++) {
         const sim_event_t *event =
             &APR_ARRAY_IDX(world->events, i, sim_event_t);
 
-        if (waits(&judge, event->table, event->name))
+        if (waits(&judge, event->table, event->name) || is_undone(world, i))
             continue;
         judge_existence(&judge, event);
-        judge_value(&judge, event);
+        if (!world->restored)
+            judge_value(&judge, event);
     }
+    sim_judge_inbox(&judge);
     sim_judge_claims(&judge);
 }

@@ -20,6 +20,9 @@ const char *sim_judge_shown(const char *value);
 int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                         int column, int one, int other);
 
+/* Judge which messages each node says that it has received: judge_inbox.c. */
+void sim_judge_inbox(sim_judge_t *judge);
+
 /* Judge what `verify` and the health say in the end: judge_claims.c. */
 void sim_judge_claims(sim_judge_t *judge);
 

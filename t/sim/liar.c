@@ -325,22 +325,6 @@ static lie_t *const answered[] = {
     unknown_attribute, unknown_model,      far_message,       says_more,
     holds_less};
 
-/* Tell the lie NUMBER of the COUNT in LIES, or the next one that fits; sets
- * *NUMBER to that. */
-static outcome_e tell(int *number, liar_t *liar, lie_t *const *lies, int count)
-{
-    outcome_e outcome = TRUTH;
-    int tries;
-
-    for (tries = 0; tries < count; tries++) {
-        *number = (*number + !!tries) % count;
-        outcome = lies[*number](liar);
-        if (outcome != TRUTH)
-            break;
-    }
-    return outcome;
-}
-
 /* Begin to lie about the present request of WIRE, whose text is BODY. */
 static liar_t *begin(sim_wire_t *wire, int is_reply, const char *body,
                      apr_table_t *headers, apr_pool_t *pool)
@@ -430,10 +414,10 @@ void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
                             : NULL,
               request->headers, pool);
     /* The first that it hears of a peer it has to believe. */
-    outcome = ask(liar, KNOWN_EPOCH) ? tell(&number, liar, asked, COUNT(asked))
-                                     : TRUTH;
+    outcome = ask(liar, KNOWN_EPOCH) ? asked[number](liar) : TRUTH;
     if (outcome == TRUTH)
         return;
+    wire->told = 1;
     request->query = liar->query;
     request->body = liar->body;
     request->size = liar->body ? strlen(liar->body) : 0;
@@ -454,16 +438,37 @@ void sim_liar_answer(sim_wire_t *wire, apr_pool_t *pool)
 {
     cm_transport_reply_t *reply = wire->reply;
     int number = wire->step->mishap_number % COUNT(answered);
+    outcome_e outcome;
     liar_t *liar;
 
     if (!is_possible(wire) || reply->status >= 300)
         return;
     liar = begin(wire, 1, reply->data, reply->headers, pool);
-    if (!ask(liar, KNOWN_EPOCH) ||
-        tell(&number, liar, answered, COUNT(answered)) == TRUTH)
+    outcome = ask(liar, KNOWN_EPOCH) ? answered[number](liar) : TRUTH;
+    if (outcome == TRUTH)
         return;
+    wire->told = 1;
+    wire->fails |= outcome == MALFORMED;
+    if (outcome == MALFORMED || outcome == EPOCH)
+        wire->knew = apr_pstrdup(wire->pool, knowledge(liar));
     reply->data = liar->body;
     reply->size = strlen(liar->body);
     if (wire->world->verbose)
         printf("#   lie %d is answered\n", number);
+}
+
+void sim_liar_check(sim_wire_t *wire, apr_pool_t *pool)
+{
+    const char *knows;
+
+    if (!wire->knew)
+        return;
+    knows = knowledge(&(liar_t){.world = wire->world,
+                                .teller = wire->callee,
+                                .hearer = wire->caller,
+                                .pool = pool});
+    if (strcmp(wire->knew, knows))
+        sim_world_fail(wire->world, "lie", "a reply has changed %s to %s",
+                       wire->knew, knows);
+    wire->knew = NULL;
 }

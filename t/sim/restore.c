@@ -180,6 +180,7 @@ static const char *restore(sim_world_t *world, const sim_step_t *step)
     if (error)
         return error;
     world->restored |= 1 << step->node;
+    world->restored_at = world->events->nelts;
     world->renewed &= ~(1 << step->node);
     if (step->number == SIM_RESTORE_NEW &&
         sim_world_must(world, "begin a new history",

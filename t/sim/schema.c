@@ -146,8 +146,9 @@ static void add_reference(draw_t *draw, int number)
     /* A table whose rows must refer to a later one stays empty too often. A row
      * that must refer to itself cannot be inserted where the database gives its
      * key: a known limit (docs/convergence.md). */
-    column->not_null = column->parent < number + sim_schema_is_shared(table) &&
-                       sim_random_chance(&draw->random, 30);
+    column->not_null =
+        column->parent < number + sim_schema_is_shared(table) &&
+        sim_random_chance(&draw->random, draw->schema->outlives ? 80 : 30);
     column->deferred = draw->deferred && sim_random_chance(&draw->random, 50);
     for (i = 0; i < draw->schema->nodes; i++)
         column->rule[i] =
@@ -163,11 +164,12 @@ static void draw_key(draw_t *draw, int number)
 
     memset(table, 0, sizeof(*table));
     apr_snprintf(table->name, sizeof(table->name), "t%d", number);
-    table->key = key < 55   ? SIM_KEY_SERIAL
-                 : key < 70 ? SIM_KEY_REUSED
-                 : key < 85 ? SIM_KEY_TEXT
-                            : SIM_KEY_UUID;
-    if (!number || !sim_random_chance(&draw->random, 20))
+    table->key = draw->schema->lives ? SIM_KEY_TEXT
+                 : key < 55          ? SIM_KEY_SERIAL
+                 : key < 70          ? SIM_KEY_REUSED
+                 : key < 85          ? SIM_KEY_TEXT
+                                     : SIM_KEY_UUID;
+    if (draw->schema->lives || !number || !sim_random_chance(&draw->random, 20))
         return;
     table->key = SIM_KEY_JOINED;
     table->joined = 1 + sim_random_chance(&draw->random, 60);
@@ -313,6 +315,21 @@ static void draw_links(sim_schema_t *schema)
     }
 }
 
+/* What differs between the nodes' settings. */
+static void draw_settings(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "settings");
+    int i;
+
+    for (i = 0; i < schema->nodes; i++)
+        if (sim_random_chance(&random, 25))
+            schema->rows |= 1u << i;
+    schema->lives = sim_random_chance(&random, 12);
+    schema->outlives = !schema->lives && sim_random_chance(&random, 14);
+    if (schema->outlives)
+        schema->rows = ~0u;
+}
+
 /* Give some tables a key of two columns. No reference can name one. */
 static void draw_pairs(sim_schema_t *schema)
 {
@@ -368,6 +385,7 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     schema->nodes = nodes;
     memcpy(schema->databases, databases, sizeof(schema->databases));
     draw_links(schema);
+    draw_settings(schema);
     schema->count = 1 + sim_random_below(&draw.random, 4);
     draw.rules = sim_random_below(&draw.random, 5);
     draw.rules = draw.rules < 2 ? 0 : draw.rules < 4 ? 1 : 2;
@@ -375,6 +393,12 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
         !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 70);
     draw.deferred =
         !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
+    if (schema->lives) {
+        draw.rules = 2;
+        draw.cascades = 0;
+    }
+    if (schema->outlives)
+        draw.rules = 0;
     for (i = 0; i < schema->count; i++)
         draw_key(&draw, i);
     for (i = 0; i < schema->count; i++)

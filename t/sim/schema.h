@@ -39,6 +39,7 @@ typedef struct sim_column_t {
     unsigned except;            /* bits: which nodes do not carry it */
     unsigned dropped;           /* bits: where it is not there just now */
     unsigned altered;           /* bits: where that was so once */
+    int counts;                 /* only a trigger writes it: trigger.c */
     int gone;                   /* left out by shrinking */
 } sim_column_t;
 
@@ -57,6 +58,7 @@ typedef struct sim_table_t {
     int keeps;        /* deletes=no */
     int lists;        /* only= instead of except= */
     unsigned returns; /* bits: nodes where a trigger puts deleted rows back */
+    unsigned counted; /* bits: where one counts the updates of a parent */
     int gone;         /* left out by shrinking */
 } sim_table_t;
 
@@ -70,6 +72,9 @@ typedef struct sim_schema_t {
     int nodes;
     sim_link_t links[SIM_NODES - 1];
     sim_database_e databases[SIM_NODES];
+    unsigned rows; /* bits: nodes with CommunicatorHistory rows */
+    int lives;     /* keys begin many lives, and children hold their parents */
+    int outlives;  /* rows outlive the parents that they need */
     int count;
     sim_table_t tables[SIM_TABLES];
 } sim_schema_t;

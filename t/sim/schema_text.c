@@ -135,11 +135,10 @@ apr_array_header_t *sim_schema_ddl(const sim_schema_t *schema, int node,
     int i, j;
 
     for (i = 0; i < schema->count; i++)
-        if (!schema->tables[i].gone) {
+        if (!schema->tables[i].gone)
             APR_ARRAY_PUSH(ddl, const char *) =
                 create_table(schema, node, &schema->tables[i], pool);
-            sim_trigger_add(ddl, node, &schema->tables[i], pool);
-        }
+    sim_trigger_add(ddl, schema, node, pool);
     /* Where tables refer to later ones, foreign keys come when all are there;
      * SQLite does not mind. */
     for (i = 0; schema->databases[node] != SIM_SQLITE && i < schema->count; i++)
@@ -251,6 +250,8 @@ const char *sim_schema_configuration(const sim_schema_t *schema, int node,
                                    sim_schema_node_name(node), "\n", NULL);
     int i;
 
+    if (schema->rows >> node & 1)
+        text = apr_pstrcat(pool, text, "CommunicatorHistory rows\n", NULL);
     for (i = 0; i < schema->nodes - 1; i++)
         text =
             apr_pstrcat(pool, text, peer(&schema->links[i], node, pool), NULL);

@@ -1,6 +1,8 @@
 /* See trigger.h. */
 #include "trigger.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 /* Return whether rows of TABLE can always be put back at NODE, and are then as
@@ -33,6 +35,49 @@ static int is_key(const sim_schema_t *schema, const sim_table_t *table)
     return 0;
 }
 
+/* Return the column of TABLE whose parent's updates a trigger counts in the
+ * row; NULL: none. No trigger may start another one in a circle, so nothing
+ * refers to such a row. */
+static const sim_column_t *counted_by(const sim_schema_t *schema,
+                                      const sim_table_t *table)
+{
+    const sim_column_t *found = NULL;
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++)
+            if (schema->tables[i].columns[j].kind == SIM_REFERENCE &&
+                &schema->tables[schema->tables[i].columns[j].parent] == table)
+                return NULL;
+    for (i = table->joined; i < table->count && !found; i++)
+        if (table->columns[i].kind == SIM_REFERENCE)
+            found = &table->columns[i];
+    return found;
+}
+
+/* Let rows of TABLE count the updates of a parent, at some nodes: each gives
+ * another number. What only one node publishes others must not change. */
+static void draw_counter(sim_schema_t *schema, sim_table_t *table,
+                         sim_random_t *random)
+{
+    sim_column_t *column = &table->columns[table->count];
+    int i;
+
+    if (!sim_random_chance(random, 40) || table->count == SIM_COLUMNS ||
+        !counted_by(schema, table) || table->publisher >= 0 || table->holds ||
+        table->returns)
+        return;
+    for (i = 0; i < schema->nodes; i++)
+        if (schema->databases[i] == SIM_SQLITE && sim_random_chance(random, 70))
+            table->counted |= 1u << i;
+    memset(column, 0, sizeof(*column));
+    apr_snprintf(column->name, sizeof(column->name), "z%d", table->count++);
+    column->kind = SIM_INTEGER;
+    column->nodes = ~0u;
+    column->parent = -1;
+    column->counts = 1;
+}
+
 void sim_trigger_draw(sim_schema_t *schema)
 {
     sim_random_t random = sim_random_begin(schema->seed, "triggers");
@@ -46,6 +91,9 @@ void sim_trigger_draw(sim_schema_t *schema)
             !is_key(schema, &schema->tables[i]))
             schema->tables[i].returns = 1u << node;
     }
+    random = sim_random_begin(schema->seed, "counters");
+    for (i = 0; i < schema->count; i++)
+        draw_counter(schema, &schema->tables[i], &random);
 }
 
 /* Put a deleted row back under its key, as another row, once. What it referred
@@ -72,9 +120,53 @@ static const char *put_back(int node, const sim_table_t *table,
                         table->name, table->name, table->name, columns, values);
 }
 
-void sim_trigger_add(apr_array_header_t *ddl, int node,
-                     const sim_table_t *table, apr_pool_t *pool)
+/* Count the updates of the rows that rows of TABLE refer to by COLUMN. */
+static const char *count_updates(const sim_schema_t *schema, int node,
+                                 const sim_table_t *table,
+                                 const sim_column_t *column, apr_pool_t *pool)
 {
-    if (table->returns >> node & 1)
-        APR_ARRAY_PUSH(ddl, const char *) = put_back(node, table, pool);
+    const sim_table_t *parent = &schema->tables[column->parent];
+    const char *name = table->columns[table->count - 1].name;
+
+    return apr_psprintf(
+        pool,
+        "CREATE TRIGGER count_%s AFTER UPDATE ON %s BEGIN UPDATE %s SET"
+        " %s = (coalesce(%s, 0) * 2 + %d) %% 10007 WHERE %s = new.%s; END",
+        table->name, parent->name, table->name, name, name, node + 1,
+        column->name, sim_schema_key(parent));
+}
+
+static void add_counter(apr_array_header_t *ddl, const sim_schema_t *schema,
+                        int node, const sim_table_t *table, apr_pool_t *pool)
+{
+    const sim_column_t *column =
+        table->counted >> node & 1 ? counted_by(schema, table) : NULL;
+
+    if (column && sim_schema_has(table, column, node) &&
+        !table->columns[table->count - 1].gone &&
+        !schema->tables[column->parent].gone)
+        APR_ARRAY_PUSH(ddl, const char *) =
+            count_updates(schema, node, table, column, pool);
+    /* Where a table has a trigger, no update goes the fast way. */
+    if (!node && table->counted & 1)
+        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
+            pool,
+            "CREATE TRIGGER idle_%s AFTER UPDATE ON %s BEGIN SELECT 1; END",
+            table->name, table->name);
+}
+
+void sim_trigger_add(apr_array_header_t *ddl, const sim_schema_t *schema,
+                     int node, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < schema->count; i++) {
+        const sim_table_t *table = &schema->tables[i];
+
+        if (table->gone)
+            continue;
+        if (table->returns >> node & 1)
+            APR_ARRAY_PUSH(ddl, const char *) = put_back(node, table, pool);
+        add_counter(ddl, schema, node, table, pool);
+    }
 }

@@ -165,6 +165,13 @@ static int befalls(const sim_wire_t *wire, sim_mishap_e mishap)
     return wire->step->mishap == mishap && wire->count == wire->step->mishap_at;
 }
 
+/* The same, if it is a lie: that waits for a request which it fits. */
+static int may_lie(const sim_wire_t *wire, sim_mishap_e mishap)
+{
+    return wire->step->mishap == mishap && !wire->told &&
+           wire->count >= wire->step->mishap_at;
+}
+
 /* Keep the request for later. */
 static void delay(sim_wire_t *wire)
 {
@@ -266,7 +273,7 @@ static void carry(sim_wire_t *wire, apr_pool_t *pool)
             wire->request->size = wire->request->size *
                                   (apr_size_t)wire->step->mishap_number / 200;
         }
-        if (befalls(wire, SIM_MISHAP_LIE))
+        if (may_lie(wire, SIM_MISHAP_LIE))
             sim_liar_ask(wire, pool);
         if (befalls(wire, SIM_MISHAP_TWICE))
             (void)sim_wire_serve(wire->world, wire->request, pool);
@@ -275,7 +282,7 @@ static void carry(sim_wire_t *wire, apr_pool_t *pool)
             wire->lost = "the reply is lost";
         if (!wire->lost)
             receive(wire, answer, pool);
-        if (befalls(wire, SIM_MISHAP_LIE_REPLY) && !wire->lost)
+        if (may_lie(wire, SIM_MISHAP_LIE_REPLY) && !wire->lost)
             sim_liar_answer(wire, pool);
         let_pass(wire->world);
     }
@@ -300,6 +307,7 @@ static void send_request(void *baton, const char *query,
     sim_wire_t *wire = baton;
     sim_request_t *request = apr_pcalloc(pool, sizeof(*request));
 
+    sim_liar_check(wire, pool);
     wire->count++;
     wire->request = request;
     wire->is_served = 0;

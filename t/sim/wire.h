@@ -28,6 +28,10 @@ typedef struct sim_wire_t {
     int is_served;
     cm_transport_reply_t *reply;
     const char *lost; /* why no reply comes, or NULL */
+    int told;         /* a lie was, as the step wants it */
+    int fails;        /* the reply is a lie with which the run must end */
+    const char *knew; /* what the caller knew before a lie from which it must
+                         learn nothing; NULL: there was none */
     apr_table_t *headers;
     sim_random_t random;
     apr_pool_t *pool; /* of the run */

@@ -228,6 +228,7 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
                                     pool)
                    : NULL;
     case SIM_PURGE:
+        world->purged |= 1 << step->node;
         return cm_purge_run(&purge, node->node, pool);
     case SIM_PAUSE:
         world->paused |= 1 << step->node;

@@ -40,11 +40,13 @@ typedef struct sim_world_t {
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
     int restored;             /* bits: the nodes whose database was restored */
+    int restored_at;          /* how many events there were by then */
     int renewed;              /* bits: those of them with a new epoch */
     int strangers; /* bits: the links whose nodes must refuse each other */
     int limited;   /* messages may have been withheld */
     int altered;   /* columns were dropped */
     int paused;    /* bits: nodes that have been paused */
+    int purged;    /* bits: nodes that have purged */
     int jumped;    /* clocks do not tell what was earlier */
     int crowded;   /* two runs are at work at once */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */

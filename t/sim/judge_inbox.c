@@ -1,0 +1,128 @@
+/* What each node has noted about the messages that it received: see judge.h. */
+#include "judging.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* Return the number that SQL, about one peer by its name, selects at NODE. */
+static long ask(const sim_judge_t *judge, int node, const char *sql,
+                const char *peer)
+{
+    const char *text =
+        sim_node_value(&judge->world->nodes[node].sessions[0],
+                       apr_psprintf(judge->pool, sql, peer), judge->pool);
+
+    return text ? strtol(text, NULL, 10) : 0;
+}
+
+/* Return whether NODE has to have received each number of PEER: in a pair,
+ * where nothing was withheld. */
+static int is_dense(const sim_judge_t *judge, int peer)
+{
+    return judge->world->schema->nodes == 2 &&
+           !ask(judge, peer, "SELECT count(*) FROM communicator_withheld", "");
+}
+
+/* The batches that NODE has received from PEER follow each other, up to the
+ * last number that it holds. A purge has removed the first ones, or all. */
+static void judge_received(sim_judge_t *judge, int node, int peer)
+{
+    const char *name = sim_schema_node_name(peer);
+    const int is_purged = judge->world->purged >> node & 1;
+    const int dense = is_dense(judge, peer);
+    const apr_array_header_t *rows =
+        sim_node_select(&judge->world->nodes[node].sessions[0],
+                        apr_psprintf(judge->pool,
+                                     "SELECT first_seq, last_seq, messages FROM"
+                                     " communicator_received WHERE peer = '%s'"
+                                     " ORDER BY first_seq",
+                                     name),
+                        3, judge->pool);
+    const long held =
+        ask(judge, node,
+            "SELECT received FROM communicator_peers WHERE name = '%s'", name);
+    long last = 0;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const char **cells = APR_ARRAY_IDX(rows, i, const char **);
+        long first = strtol(cells[0], NULL, 10), before = last;
+        long count = strtol(cells[2], NULL, 10);
+
+        last = strtol(cells[1], NULL, 10);
+        if (first <= before || count > last - first + 1 || count < 1)
+            sim_world_fail(judge->world, "received",
+                           "%ld messages from %ld to %ld of %s at %s, after "
+                           "%ld",
+                           count, first, last, name, sim_schema_node_name(node),
+                           before);
+        if (dense && (count < last - first + 1 ||
+                      (first > before + 1 && (i || !is_purged))))
+            sim_world_fail(judge->world, "received",
+                           "%s lacks messages of %s between %ld and %ld",
+                           sim_schema_node_name(node), name, before, last);
+    }
+    if (last > held || (dense && last < held && !is_purged))
+        sim_world_fail(judge->world, "received",
+                       "%s holds messages of %s up to %ld, not %ld",
+                       sim_schema_node_name(node), name, last, held);
+}
+
+/* Where all messages stay rows: none has overtaken one of its record that is
+ * parked. */
+static void judge_order(sim_judge_t *judge, int node)
+{
+    long count = ask(
+        judge, node,
+        "SELECT count(*) FROM inbound_messages AS parked JOIN inbound_messages"
+        " AS later ON later.peer = parked.peer AND later.model = parked.model"
+        " AND later.origin = parked.origin AND later.original_id ="
+        " parked.original_id AND later.id > parked.id"
+        " WHERE parked.processed_at IS NULL AND later.processed_at IS NOT NULL"
+        " AND later.error IS NULL",
+        "");
+
+    if (count)
+        sim_world_fail(judge->world, "overtaken",
+                       "%ld messages have overtaken parked ones of their "
+                       "records at %s",
+                       count, sim_schema_node_name(node));
+}
+
+/* Where a person decides, no conflict of a change is decided before. (One that
+ * was, says what has won.) */
+static void judge_held(sim_judge_t *judge, int node)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    int i;
+
+    for (i = 0; i < schema->count; i++)
+        if (schema->tables[i].holds >> node & 1 &&
+            schema->tables[i].match < 0 &&
+            apr_is_empty_table(judge->world->decided) &&
+            ask(judge, node,
+                "SELECT count(*) FROM communicator_conflicts WHERE model ="
+                " '%s' AND won_value IS NOT NULL AND won_value <> 'null'",
+                apr_psprintf(judge->pool, "m%d", i)))
+            sim_world_fail(judge->world, "decided",
+                           "a conflict of m%d by nobody at %s", i,
+                           sim_schema_node_name(node));
+}
+
+/* After a restore numbers begin again. */
+void sim_judge_inbox(sim_judge_t *judge)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    int i;
+
+    for (i = 0; i < schema->nodes - 1 && !judge->world->restored; i++) {
+        judge_received(judge, schema->links[i].caller, schema->links[i].callee);
+        judge_received(judge, schema->links[i].callee, schema->links[i].caller);
+    }
+    for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
+        judge_order(judge, i);
+        judge_held(judge, i);
+    }
+}
