@@ -325,7 +325,7 @@ static void draw_settings(sim_schema_t *schema)
         if (sim_random_chance(&random, 25))
             schema->rows |= 1u << i;
     schema->lives = sim_random_chance(&random, 12);
-    schema->outlives = !schema->lives && sim_random_chance(&random, 14);
+    schema->outlives = !schema->lives && sim_random_chance(&random, 25);
     if (schema->outlives)
         schema->rows = ~0u;
 }
