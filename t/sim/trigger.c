@@ -63,7 +63,7 @@ static void draw_counter(sim_schema_t *schema, sim_table_t *table,
     sim_column_t *column = &table->columns[table->count];
     int i;
 
-    if (!sim_random_chance(random, 40) || table->count == SIM_COLUMNS ||
+    if (!sim_random_chance(random, 80) || table->count == SIM_COLUMNS ||
         !counted_by(schema, table) || table->publisher >= 0 || table->holds ||
         table->returns)
         return;
