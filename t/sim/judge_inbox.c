@@ -91,26 +91,6 @@ static void judge_order(sim_judge_t *judge, int node)
                        count, sim_schema_node_name(node));
 }
 
-/* Where a person decides, no conflict of a change is decided before. (One that
- * was, says what has won.) */
-static void judge_held(sim_judge_t *judge, int node)
-{
-    const sim_schema_t *schema = judge->world->schema;
-    int i;
-
-    for (i = 0; i < schema->count; i++)
-        if (schema->tables[i].holds >> node & 1 &&
-            schema->tables[i].match < 0 &&
-            apr_is_empty_table(judge->world->decided) &&
-            ask(judge, node,
-                "SELECT count(*) FROM communicator_conflicts WHERE model ="
-                " '%s' AND won_value IS NOT NULL AND won_value <> 'null'",
-                apr_psprintf(judge->pool, "m%d", i)))
-            sim_world_fail(judge->world, "decided",
-                           "a conflict of m%d by nobody at %s", i,
-                           sim_schema_node_name(node));
-}
-
 /* After a restore numbers begin again. */
 void sim_judge_inbox(sim_judge_t *judge)
 {
@@ -121,8 +101,6 @@ void sim_judge_inbox(sim_judge_t *judge)
         judge_received(judge, schema->links[i].caller, schema->links[i].callee);
         judge_received(judge, schema->links[i].callee, schema->links[i].caller);
     }
-    for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
+    for (i = 0; i < schema->nodes && !judge->world->restored; i++)
         judge_order(judge, i);
-        judge_held(judge, i);
-    }
 }

@@ -439,21 +439,7 @@ static int is_behind_lie(const parked_t *parked)
     return 0;
 }
 
-/* All messages of a record up to one are tried together, so each that is parked
- * has a cause of its own, whatever is wrong with those before it. */
-static int has_cause(const parked_t *parked)
-{
-    if (is_behind_lie(parked) || is_behind_other_life(parked) ||
-        is_orphan(parked) || is_lie(parked))
-        return 1;
-    /* An update may be a delete, too: with a parent that is deleted. */
-    if (is_refused_by_child(parked))
-        return 1;
-    return strcmp(parked->action, "delete") != 0 &&
-           (is_taken(parked) || is_waiting_for_parent(parked));
-}
-
-/* The same, if its key refers to others. */
+/* The name of the row that PARKED brings, if its key refers to others. */
 static const char *joined_name(const parked_t *parked, const sim_table_t *table)
 {
     const char *name = NULL, *origin, *id;
@@ -470,6 +456,33 @@ static const char *joined_name(const parked_t *parked, const sim_table_t *table)
         name = name ? apr_pstrcat(parked->pool, name, ",", part, NULL) : part;
     }
     return name;
+}
+
+/* Another row here refers to what PARKED brings as its key. */
+static int is_key_taken(const parked_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const sim_row_t *row = table->joined
+                               ? sim_rows_find(parked->rows, parked->table,
+                                               joined_name(parked, table))
+                               : NULL;
+
+    return row && row != parked->row;
+}
+
+/* All messages of a record up to one are tried together, so each that is parked
+ * has a cause of its own, whatever is wrong with those before it. */
+static int has_cause(const parked_t *parked)
+{
+    if (is_behind_lie(parked) || is_behind_other_life(parked) ||
+        is_orphan(parked) || is_lie(parked))
+        return 1;
+    /* An update may be a delete, too: with a parent that is deleted. */
+    if (is_refused_by_child(parked))
+        return 1;
+    return strcmp(parked->action, "delete") != 0 &&
+           (is_taken(parked) || is_key_taken(parked) ||
+            is_waiting_for_parent(parked));
 }
 
 /* The name of the row that PARKED brings, or NULL. */
