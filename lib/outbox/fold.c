@@ -118,7 +118,7 @@ static int replaces(const cm_stamp_row_t *row, const cm_stamp_row_t *older,
 static int is_update(const cm_stamp_row_t *row)
 {
     return !strcmp(row->action, "update") && !row->former &&
-           !cm_stamp_is_state(row);
+           !cm_stamp_record_is_state(row);
 }
 
 cm_error_t *cm_fold_next(cm_stamp_row_t **older, cm_fold_t *fold,

@@ -74,7 +74,7 @@ typedef struct cm_stamp_t {
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 
 /* Return whether ROW comes from publish.c: a change has columns and a time. */
-int cm_stamp_is_state(const cm_stamp_row_t *row);
+int cm_stamp_record_is_state(const cm_stamp_row_t *row);
 
 /* Find or make the group of the model NAME; NULL: not configured. */
 cm_error_t *cm_stamp_find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,

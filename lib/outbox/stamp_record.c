@@ -261,7 +261,7 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
     row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
 }
 
-int cm_stamp_is_state(const cm_stamp_row_t *row)
+int cm_stamp_record_is_state(const cm_stamp_row_t *row)
 {
     return row->action && row->changed &&
            (!row->raw || !apr_hash_count(row->changed));
@@ -296,7 +296,7 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         return;
     }
     row->identity = mapping->identity;
-    if (cm_stamp_is_state(row))
+    if (cm_stamp_record_is_state(row))
         stamp_state(stamp, row, mapping);
     else
         stamp_change(stamp, row, mapping);
