@@ -70,7 +70,8 @@ sub bomb {
     $spent = cpu() - $spent;
     my $peak = memory('VmHWM') - $before;
     # the answer goes out before the memory does
-    wait_until(sub { memory('VmRSS') - $before < $keep }, 3) if !$sanitized;
+    wait_until(sub { memory('VmRSS') - $before < $keep }, 30)
+      if !$sanitized;
     my $kept = memory('VmRSS') - $before;
     note(sprintf "%s: %d, %d MB, %d MB kept, %.1f s", $name, $answer->{status},
         $peak / $mega, $kept / $mega, $spent);
