@@ -266,6 +266,9 @@ sub test_cost {
     $pair->sync('much');
     $pair->{central}{conf} = $conf;
     $pair->{central}->configure;
+    # to the planner, the table is empty now
+    $database->run($driver eq 'mysql' ? 'analyze table outbound_messages'
+        : 'vacuum analyze outbound_messages');
     my $cost = cost_of_sending($pair, $database, 'behind much');
     cmp_ok($cost, '<', 12 * 20_000, "$before, and behind much $cost are read");
     my $more = $driver eq 'mysql' ? keeps_open_gap($pair, $database) : 0;

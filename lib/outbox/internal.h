@@ -149,8 +149,9 @@ cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
 cm_error_t *cm_twice_find(cm_stamp_t *stamp, cm_stamp_model_t *group,
                           const apr_array_header_t *rows) CM_UNUSED_RESULT;
 
-/* SQL: the highest seq. On MariaDB max(seq) would read all rows; other
- * databases need the condition to use the index. */
+/* SQL: the highest seq. On MariaDB max(seq) would read all rows, as PostgreSQL
+ * does where the table was empty when it was last analysed; others than MariaDB
+ * need the condition to use the index. */
 #define CM_OUTBOX_HIGHEST                                                      \
     "(SELECT seq FROM outbound_messages WHERE seq IS NOT NULL"                 \
     " ORDER BY seq DESC LIMIT 1)"

@@ -124,10 +124,12 @@ static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
     apr_int64_t guess;
 
     CM_TRY(cm_statement_number(&guess, node->store,
-                               "SELECT (SELECT max(id) FROM outbound_messages)"
+                               "SELECT (SELECT id FROM outbound_messages"
+                               " ORDER BY id DESC LIMIT 1)"
                                " - coalesce((SELECT id FROM outbound_messages"
                                " WHERE seq = " CM_OUTBOX_HIGHEST "),"
-                               " (SELECT min(id) - 1 FROM outbound_messages))",
+                               " (SELECT id - 1 FROM outbound_messages"
+                               " ORDER BY id LIMIT 1))",
                                NULL, 0, pool));
     if (guess > *count)
         *count = guess;

@@ -25,8 +25,8 @@ typedef struct range_t {
     int count, more;
 } range_t;
 
-/* Find the first message above reading->after and the last one. (min(seq) of
- * all rows would search through those that a purge has removed.) */
+/* Find the first message above reading->after and the last one. (The first of
+ * all rows would be searched for among those that a purge has removed.) */
 static cm_error_t *find_ends(range_t *range, cm_node_t *node,
                              const cm_reading_t *reading, apr_pool_t *pool)
 {
@@ -35,8 +35,9 @@ static cm_error_t *find_ends(range_t *range, cm_node_t *node,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
-                     "SELECT (SELECT min(seq) FROM outbound_messages"
-                     " WHERE seq > %" APR_INT64_T_FMT "), " CM_OUTBOX_HIGHEST,
+                     "SELECT (SELECT seq FROM outbound_messages"
+                     " WHERE seq > %" APR_INT64_T_FMT
+                     " ORDER BY seq LIMIT 1), " CM_OUTBOX_HIGHEST,
                      reading->after),
         NULL, 0, pool));
     range->first = cm_cell_number(rows, 0, 0);

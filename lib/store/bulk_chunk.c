@@ -46,18 +46,46 @@ static const char *list(const cm_bulk_t *bulk, int count, const char *before,
     return text;
 }
 
-/* Return "t.a = v.c0 AND t.b = v.c1" for the columns from FIRST up to END. */
-static const char *equations(const cm_bulk_chunk_t *chunk, int first, int end,
-                             const char *alias, const char *between,
-                             apr_pool_t *pool)
+/* Return "t.b = v.c1, t.c = v.c2" for the columns behind the key. */
+static const char *assignments(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_dialect_ops_t *ops = chunk->dialect->ops;
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = bulk->key_count; i < bulk->column_count; i++)
+        text = apr_pstrcat(pool, text, *text ? ", " : "", ops->assign,
+                           bulk->columns[i].name, " = ",
+                           ops->value(bulk, i, pool), NULL);
+    return text;
+}
+
+/* Return the condition for the rows with the keys of CHUNK. */
+static const char *match(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_dialect_ops_t *ops = chunk->dialect->ops;
+    const cm_bulk_t *bulk = chunk->bulk;
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < bulk->key_count; i++)
+        text = apr_pstrcat(pool, text, i ? " AND " : "",
+                           apr_psprintf(pool, ops->match, bulk->columns[i].name,
+                                        ops->value(bulk, i, pool)),
+                           NULL);
+    return text;
+}
+
+/* Return the values of the keys in CHUNK. */
+static const char *key_values(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
     const cm_bulk_t *bulk = chunk->bulk;
     const char *text = "";
     int i;
 
-    for (i = first; i < end; i++)
-        text = apr_pstrcat(pool, text, i > first ? between : "", alias,
-                           bulk->columns[i].name, " = ",
+    for (i = 0; i < bulk->key_count; i++)
+        text = apr_pstrcat(pool, text, i ? ", " : "",
                            chunk->dialect->ops->value(bulk, i, pool), NULL);
     return text;
 }
@@ -161,10 +189,11 @@ static const char *part(const void *baton, const char *name, apr_pool_t *pool)
     if (!strcmp(name, "source"))
         return ops->source(chunk, pool);
     if (!strcmp(name, "match"))
-        return equations(chunk, 0, bulk->key_count, "t.", " AND ", pool);
+        return match(chunk, pool);
+    if (!strcmp(name, "key_values"))
+        return key_values(chunk, pool);
     if (!strcmp(name, "assignments"))
-        return equations(chunk, bulk->key_count, bulk->column_count,
-                         ops->assign, ", ", pool);
+        return assignments(chunk, pool);
     if (!strcmp(name, "listed_keys"))
         return listed_keys(chunk, pool);
     if (!strcmp(name, "listed_assignments"))

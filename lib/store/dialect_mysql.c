@@ -263,10 +263,11 @@ static const cm_dialect_ops_t ops = {
               "{assignments}",
     .update_listed = "UPDATE {table} AS t SET {listed_assignments} WHERE "
                      "t.{first_column} IN ({listed_keys})",
+    .match = "t.%s = %s",
     .assign = "t.",
     .count_before = "SET @communicator_kept = 0",
     .count_kept = "SELECT @communicator_kept",
-    .remove = "DELETE t FROM {table} AS t JOIN {source} ON {match}",
+    .remove = "DELETE t FROM {source} STRAIGHT_JOIN {table} AS t ON {match}",
     .select = "SELECT {expressions} FROM {source} STRAIGHT_JOIN {table} AS t "
               "ON {match}",
     .lock = " FOR UPDATE",

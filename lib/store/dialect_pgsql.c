@@ -334,7 +334,12 @@ static const cm_dialect_ops_t ops = {
     .assign = "",
     .remove = "DELETE FROM {table} AS t USING {source} WHERE {match}",
     .select = "SELECT {expressions} FROM {source} JOIN {table} AS t ON {match}",
-    .lock = " ORDER BY {key_columns} FOR UPDATE OF t",
+    /* By t's own columns, it would read all of t in their order. */
+    .lock = " ORDER BY {key_values} FOR UPDATE OF t",
+    /* Not "=": a table that was empty when it was last analysed is as cheap to
+     * read as to search, so it would be joined by reading all of it. An array
+     * can only be searched for. */
+    .match = "t.%s = ANY (ARRAY[%s])",
     .insert_rows = insert_rows,
     .source = source,
     .value = value,

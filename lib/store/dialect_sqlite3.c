@@ -203,6 +203,7 @@ static const cm_dialect_ops_t ops = {
     .keep = " ON CONFLICT DO NOTHING",
     .update =
         "UPDATE {table} AS t SET {assignments} FROM {source} WHERE {match}",
+    .match = "t.%s = %s",
     .assign = "",
     /* Row by row: it compares lists of composite keys each with each. */
     .remove = "DELETE FROM {table} AS t WHERE ({key_columns}) = ({parameters})",

@@ -106,7 +106,8 @@ typedef struct cm_dialect_ops_t {
                                 statement inserts only one */
     const char *update_listed; /* with a list of keys, where one integer is the
                                   key; NULL: never */
-    const char *assign;        /* before a column in {assignments}: "t.", "" */
+    const char *match;  /* the condition for a key: its column, its value */
+    const char *assign; /* before a column in {assignments}: "t.", "" */
     const char *count_before, *count_kept; /* NULL: an INSERT's own count is
                                               the number of new rows */
 

@@ -224,7 +224,8 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
--- before: remembers where what an update cascades to begins
+-- before: remembers where what an update cascades to begins. (max(id) would read
+-- all rows where the outbox was empty when it was last analysed.)
 CREATE OR REPLACE FUNCTION {place}.{before}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $communicator$
@@ -232,8 +233,8 @@ SET search_path = pg_catalog, pg_temp AS $communicator$
 BEGIN
     PERFORM set_config(
         concat('communicator.before_', TG_RELID, '_', pg_trigger_depth()),
-        coalesce(max(id), 0)::text, true)
-    FROM {place}.outbound_messages;
+        coalesce((SELECT id FROM {place}.outbound_messages
+            ORDER BY id DESC LIMIT 1), 0)::text, true);
     RETURN NULL;
 END
 $communicator$

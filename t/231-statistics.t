@@ -1,0 +1,130 @@
+#!/usr/bin/perl
+
+# A table that was empty when the database last counted its rows, while an old
+# transaction still kept them: a queue that was worked off, the outbox. To the
+# planner it is as cheap to go through as to look up a key, whatever it holds.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test::Pair;
+use Communicator::Test::Session;
+
+my $rows = 10_000;
+my $changes = 400;
+my $batch = 20;
+
+# How much DATABASE has read so far: rows, and entries of indexes, on
+# PostgreSQL; pages on MariaDB.
+my %read = (
+    pgsql => 'select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) + '
+      . '(select sum(idx_tup_read) from pg_stat_user_indexes) '
+      . 'from pg_stat_user_tables',
+    mysql => 'select variable_value from information_schema.global_status '
+      . "where variable_name = 'innodb_buffer_pool_read_requests'",
+);
+my %analyze = (
+    pgsql => 'analyze',
+    mysql => 'analyze table events, tags, outbound_messages, '
+      . 'inbound_messages',
+);
+my $tables = <<'SQL';
+create table events (id {key}, token varchar(20) not null) {engine};
+create table tags (a integer not null, b varchar(20) not null,
+    note varchar(20), primary key (a, b)) {engine};
+SQL
+
+sub values_of {
+    my ($count, $format) = @_;
+
+    return join ', ', map { $format =~ s/#/$_/gr } 1 .. $count;
+}
+
+# What is read while SQL of one database arrives in the other.
+sub cost_of {
+    my ($pair, $from, $counted, $what, @sql) = @_;
+    my $sql = $read{ $counted->driver };
+
+    $from->run($_) for @sql;
+    my $before = $counted->value($sql);
+    $pair->sync($what);
+    return $counted->value($sql) - $before;
+}
+
+# A run looks for what waits some times, and passes what is gone; its batches
+# must not.
+sub is_cheap {
+    my ($cost, $run, $what) = @_;
+
+    cmp_ok($cost, '<', 4 * $run + $rows * $changes / $batch / 4,
+        "$what: $cost are read, and by a run without any $run");
+}
+
+sub test {
+    my ($driver) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
+        own_server => $driver eq 'mysql', tables => $tables,
+        models => "CommunicatorModel event table=events\n"
+          . "CommunicatorModel tag table=tags key=a,b keys=shared\n");
+    my ($central, $facade) = map { $_->database } $pair->nodes;
+    my $conf = $pair->{central}{conf};
+    my $old = Communicator::Test::Session->new($central);
+
+    $central->run('insert into events (token) values '
+        . values_of($rows, "('row #')"));
+    $central->run('insert into tags (a, b) values '
+        . values_of($rows, "(#, 'tag #')"));
+    $pair->sync('many rows');
+    $old->run($driver eq 'mysql'
+        ? 'set session transaction isolation level repeatable read; begin'
+        : 'begin isolation level repeatable read');
+    $old->run('select count(*) from events');
+    $central->run("delete from $_") for qw(events tags);
+    $pair->sync('they are gone');
+    for my $n (1 .. 2) { # a search begins above what the last two have stamped
+        $central->run("insert into events (token) values ('few')");
+        $pair->sync('few rows');
+    }
+    $central->run('delete from events');
+    $pair->sync('these, too');
+    $central->run($analyze{$driver});
+    $pair->{central}{conf} .= "\nCommunicatorBatch $batch\n";
+    $pair->{central}->configure;
+
+    my @insert = ('insert into events (token) values '
+          . values_of($changes, "('new #')"),
+        'insert into tags (a, b) values '
+          . values_of($changes, "(#, 'new #')"));
+    my @update = ("update events set token = 'changed'",
+        "update tags set note = 'changed'");
+    my @delete = ('delete from events', 'delete from tags');
+    my $run = cost_of($pair, $facade, $central, 'nothing');
+    for (['inserts', @insert], ['updates', @update], ['deletes', @delete]) {
+        my ($what, @sql) = @$_;
+        is_cheap(cost_of($pair, $facade, $central, $what, @sql), $run,
+            "received $what");
+    }
+    is_cheap(cost_of($pair, $central, $central, 'own inserts', @insert), $run,
+        'inserts that are sent');
+    is_cheap(cost_of($pair, $central, $central, 'own updates', @update), $run,
+        'updates that are sent');
+    $old->run('commit');
+    $old->stop;
+    $pair->both_have("select count(*) from events where token = 'changed'",
+        [[$changes]], 'all are there');
+    $pair->is_settled('in the end');
+    $pair->stop;
+}
+
+for my $driver (qw(pgsql mysql)) {
+    my $why = Communicator::Test::Pair->missing($driver, 'sqlite3');
+
+    subtest $driver => sub {
+        plan skip_all => $why if $why;
+        test($driver);
+    };
+}
+
+done_testing();
