@@ -69,10 +69,10 @@ static void compare(const sync_client_t *client, const cm_proposal_t *proposal)
 
         if (cm_settings_model_carries(model, one->column) &&
             !cm_settings_model_reference(model, one->column))
-            print_changed(client, model,
-                          apr_psprintf(client->pool,
-                                       "references=%s:%s is missing",
-                                       one->column, one->model));
+            print_changed(
+                client, model,
+                apr_psprintf(client->pool, "references=%s is missing",
+                             cm_settings_reference_text(one, client->pool)));
     }
     for (i = 0; i < model->columns.references->nelts; i++)
         APR_ARRAY_PUSH(columns, const char *) =

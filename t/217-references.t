@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# References that are not like others: 0 means none, as in WordPress.
+# References that are not like others: 0 means none, as in WordPress; another
+# column names the model, as in Rails.
 
 use strict;
 use warnings;
@@ -180,24 +181,6 @@ sub text {
         [['one', '-'], ['two', 'n']], 'none and a place');
 }
 
-sub none_is_proved {
-    my ($run, @rows);
-
-    $run = $pair->{central}->sync('verify');
-    is($run->{exit}, 0, 'verify finds no difference')
-      or diag($run->{out}, $run->{err});
-    @rows = map { $_->rows('select id, parent_id from posts order by 1') }
-      $here, $there;
-    for my $node ($pair->nodes) {
-        $node->sync_ok('publish', $_, '--all', '--quiet')
-          for qw(post vote term shop);
-    }
-    $pair->sync('all once more');
-    is_deeply([map { $_->rows('select id, parent_id from posts order by 1') }
-        $here, $there], \@rows, 'nothing changes');
-    $pair->is_settled('none');
-}
-
 sub none {
     ($pair, $here, $there) = open_pair(\@_, tables => \&none_tables,
         models => $none_models, before => \&before);
@@ -206,7 +189,7 @@ sub none {
     nullable();
     keys_and_matches();
     text();
-    none_is_proved();
+    is_proved(qw(post vote term shop));
 }
 
 # A peer that knows NULL only.
@@ -243,7 +226,269 @@ sub others_null {
     $pair->is_settled('0 and NULL');
 }
 
+# --- another column names the model ---
+
+my $typed_models = <<'CONF';
+CommunicatorModel comment table=comments references=subject_id:{subject_type}
+CommunicatorModel photo   table=photos
+CommunicatorModel post    table=posts
+CommunicatorModel shop    table=shops keys=shared
+CommunicatorModel tag     table=tags match=name
+CommunicatorModel tagging table=taggings key=subject_type,subject_id,tag_id references=subject_id:{subject_type},tag_id:tag
+CommunicatorModel visit   table=visits references=about:{kind}?0
+CONF
+
+sub typed_tables {
+    my ($database) = @_;
+    my $exact = $database->driver eq 'mysql'
+      ? ' collate utf8mb4_nopad_bin' : '';
+
+    return <<"SQL";
+create table comments (id {key}, subject_type varchar(40)$exact,
+    subject_id bigint, body varchar(40)) {engine};
+create table photos (id {key}, title varchar(40)) {engine};
+create table posts (id {key}, title varchar(40)) {engine};
+create table shops (id bigint not null primary key, title varchar(40)) {engine};
+create table tags (id {key}, name varchar(40)$exact not null unique) {engine};
+create table taggings (subject_type varchar(40)$exact not null,
+    subject_id bigint not null, tag_id bigint not null, note varchar(40),
+    primary key (subject_type, subject_id, tag_id)) {engine};
+create table visits (id {key}, kind varchar(40)$exact not null,
+    about bigint not null default 0, note varchar(40)) {engine};
+SQL
+}
+
+# Other numbers there than here, and of photos others than of posts.
+sub before_typed {
+    my ($node) = @_;
+    my $database = $node->database;
+
+    $database->run("insert into photos (title) values ('x'), ('y')");
+    $database->run("insert into posts (title) values ('x'), ('y'), ('z'), "
+        . "('u')") if $node->name eq 'facade';
+    $database->run("delete from photos where title <> 'y';"
+        . "delete from posts where title <> 'u'");
+}
+
+my $subjects = "coalesce(case when %s.%s = 'Photo' then (select title from "
+  . "photos where id = %1\$s.%3\$s) else (select title from posts "
+  . "where id = %1\$s.%3\$s) end, '-')";
+
+# All of "select body, subject's type, subject's title", by body.
+sub comments_are {
+    my ($rows, $name) = @_;
+
+    $pair->both_have('select body, subject_type, '
+        . sprintf($subjects, qw(comments subject_type subject_id))
+        . ' from comments order by 1', $rows, $name);
+}
+
+sub photo_of {
+    my ($database, $title) = @_;
+
+    return $database->value("select id from photos where title = '$title'");
+}
+
+sub subjects {
+    my ($post, $photo);
+
+    $here->run("insert into posts (title) values ('a'), ('b');"
+        . "insert into photos (title) values ('p')");
+    $there->run("insert into photos (title) values ('q')");
+    for my $node ($pair->nodes) {
+        $node->sync_ok('publish', $_, '--all', '--quiet') for qw(photo post);
+    }
+    $pair->sync('posts and photos');
+    ($post, $photo) = (id_of($here, 'a'), photo_of($here, 'p'));
+    isnt($post, id_of($there, 'a'), 'posts have other numbers there');
+    $here->run('insert into comments (subject_type, subject_id, body) values '
+        . "('Post', $post, 'one'), ('Photo', $photo, 'two'), "
+        . "('post', $post, 'by its name'), ('Video', 7, 'unknown'), "
+        . "(null, null, 'none')");
+    $pair->sync('comments');
+    comments_are([['by its name', 'post', 'a'], ['none', undef, '-'],
+        ['one', 'Post', 'a'], ['two', 'Photo', 'p'],
+        ['unknown', 'Video', '-']], 'they are about the same');
+    is($there->value("select subject_id from comments where body = 'unknown'"),
+        7, 'what names no model is sent as it is');
+    like($pair->{central}->sync('check')->{out},
+        qr/'subject_type' of table 'comments' has 'Video', which/,
+        'check says so');
+    $there->run("update comments set subject_type = 'Photo', subject_id = "
+        . photo_of($there, 'q') . " where body = 'one';"
+        . "update comments set subject_type = 'Post', subject_id = "
+        . id_of($there, 'b') . " where body = 'unknown'");
+    $pair->sync('about something else');
+    comments_are([['by its name', 'post', 'a'], ['none', undef, '-'],
+        ['one', 'Photo', 'q'], ['two', 'Photo', 'p'],
+        ['unknown', 'Post', 'b']], 'both columns come');
+    $here->run('delete from comments where body in '
+        . "('by its name', 'none', 'unknown')");
+    $pair->sync('deletes');
+}
+
+# Both sides give a comment another subject: no mix of both. Only one column
+# changes here, both there.
+sub both_change {
+    my $same = photo_of($here, 'p');
+    my $sql = 'select column_name, substr(lost_value, 2, 4), '
+      . 'substr(won_value, 2, 5) from communicator_conflicts';
+
+    $here->run("insert into posts (id, title) select $same, 'z' where not "
+        . "exists (select 1 from posts where id = $same);"
+        . "update posts set title = 'same number' where id = $same");
+    $pair->sync('a post with the number of a photo');
+    $here->run("update comments set subject_type = 'Post' where body = 'two'");
+    $there->run("update comments set subject_type = 'Photo', subject_id = "
+        . photo_of($there, 'q') . " where body = 'two'");
+    $pair->sync('both change');
+    comments_are([['one', 'Photo', 'q'], ['two', 'Photo', 'q']],
+        'the newer subject');
+    $pair->both_have($sql, [['subject_id', 'Post', 'Photo']],
+        'the other one is kept, as one value');
+    $there->run("update comments set subject_type = 'Photo', subject_id = "
+        . photo_of($there, 'p') . " where body = 'two'");
+    $here->run("update comments set subject_type = 'Post', subject_id = $same"
+        . " where body = 'two'");
+    $pair->sync('the other way round');
+    comments_are([['one', 'Photo', 'q'], ['two', 'Post', 'same number']],
+        'again');
+}
+
+# A subject that the other side deletes, with and without its comment.
+sub subject_gone {
+    my $post;
+
+    $here->run("insert into posts (title) values ('old')");
+    $pair->sync('a post');
+    $post = id_of($there, 'old');
+    $here->run("delete from posts where title = 'old'");
+    $there->run('insert into comments (subject_type, subject_id, body) '
+        . "values ('Post', $post, 'late')");
+    $pair->sync('it is deleted while a comment comes');
+    is_deeply($here->rows('select subject_type, subject_id from comments '
+            . "where body = 'late'"), [['Post', undef]], 'it is about none');
+    $there->run("update comments set body = 'later' where body = 'late'");
+    $pair->sync('a change of it');
+    is($here->value("select body from comments where subject_id is null"),
+        'later', 'that comes, too');
+    $there->run("update comments set subject_type = 'Photo', subject_id = "
+        . photo_of($there, 'q') . " where body = 'later'");
+    $pair->sync('about something else');
+    comments_are([['later', 'Photo', 'q'], ['one', 'Photo', 'q'],
+        ['two', 'Post', 'same number']], 'another subject');
+    $here->run("delete from comments where body = 'later'");
+    $pair->sync('a delete');
+}
+
+sub typed_keys {
+    my ($post, $tag);
+    my $taggings = 'select subject_type, '
+      . sprintf($subjects, qw(taggings subject_type subject_id))
+      . ', note from taggings order by 1, 2';
+
+    for ([$here, 'here'], [$there, 'there']) {
+        my ($database, $note) = @$_;
+        $post = id_of($database, 'a');
+        $database->run("insert into tags (name) values ('t')");
+        $tag = $database->value("select id from tags where name = 't'");
+        $database->run("insert into taggings values "
+            . "('Post', $post, $tag, '$note')");
+        $database->run("insert into taggings values ('Photo', "
+            . photo_of($database, 'q') . ", $tag, '$note')")
+          if $note eq 'here';
+    }
+    $pair->sync('tags on both sides');
+    $pair->both_have($taggings, [['Photo', 'q', 'here'],
+        ['Post', 'a', 'there']], 'one each');
+    $there->run("update taggings set note = 'new' where note = 'here'");
+    $pair->sync('a change');
+    $pair->both_have($taggings, [['Photo', 'q', 'new'],
+        ['Post', 'a', 'there']], 'of one');
+    $here->run("delete from taggings where subject_type = 'Photo'");
+    $pair->sync('a delete');
+    $pair->both_have($taggings, [['Post', 'a', 'there']], 'of the other');
+}
+
+# NOT NULL, and 0 for none.
+sub typed_none {
+    my $photo = photo_of($there, 'p');
+
+    $there->run("insert into visits (kind, note) values ('', 'nothing'), "
+        . "('Photo', 'no photo');"
+        . "insert into visits (kind, about, note) values ('Photo', $photo, "
+        . "'one')");
+    $here->run("delete from photos where title = 'p'");
+    $pair->sync('a photo that is deleted');
+    is_deeply($here->rows('select kind, about, note from visits order by note'),
+        [['Photo', 0, 'no photo'], ['', 0, 'nothing'], ['Photo', 0, 'one']],
+        'is none');
+    $there->run('update visits set about = 0');
+    $pair->sync('there, too');
+    $here->run("insert into shops values (42, 'corner'); insert into visits "
+        . "(kind, about, note) values ('Shop', 42, 'a shop')");
+    $pair->sync('a shop, which has one number');
+    $pair->both_have("select kind, about from visits where note = 'a shop'",
+        [['Shop', 42]], 'that stays');
+}
+
+sub typed {
+    ($pair, $here, $there) = open_pair(\@_, tables => \&typed_tables,
+        models => $typed_models, before => \&before_typed);
+    subjects();
+    both_change();
+    subject_gone();
+    typed_keys();
+    typed_none();
+    is_proved(qw(comment tagging visit));
+    is_deeply([map { $_->value("select count(*) from communicator_missing") }
+        $here, $there], [0, 0], 'nothing is missed');
+}
+
+# A peer that does not know it, as one of an earlier version: what it gets is
+# translated. What it sends is parked, since its ids mean other records here.
+sub undeclared {
+    my $photo;
+
+    ($pair, $here, $there) = open_pair(\@_, tables => \&typed_tables,
+        models => $typed_models, before => \&before_typed);
+    $pair->{facade}->configure(conf => $typed_models
+          =~ s/ references=subject_id:\{subject_type\}$//mr);
+    $pair->{facade}->migrate;
+    $pair->{facade}->restart;
+    $here->run("insert into photos (title) values ('p')");
+    $there->run("insert into photos (title) values ('q')");
+    $pair->sync('photos');
+    $here->run('insert into comments (subject_type, subject_id, body) values '
+        . "('Photo', " . photo_of($here, 'p') . ", 'one')");
+    $pair->sync('a comment');
+    comments_are([['one', 'Photo', 'p']], 'which is translated');
+    $there->run('insert into comments (subject_type, subject_id, body) values '
+        . "('Photo', " . photo_of($there, 'q') . ", 'two'), "
+        . "(null, null, 'three')");
+    $pair->sync('two from there', 65);
+    like(join('', $pair->parked($here)),
+        qr/refers to a photo here, but 'facade' sends it as a plain value/,
+        'what it means is not guessed');
+    is($here->value("select count(*) from comments where body = 'three'"), 1,
+        'one that means nothing is taken');
+}
+
 # --- all ---
+
+sub is_proved {
+    my (@models) = @_;
+    my $run = $pair->{central}->sync('verify');
+
+    is($run->{exit}, 0, 'verify finds no difference')
+      or diag($run->{out}, $run->{err});
+    for my $node ($pair->nodes) {
+        $node->sync_ok('publish', $_, '--all', '--quiet') for @models;
+    }
+    $pair->sync('all once more');
+    is($pair->{central}->sync('verify')->{exit}, 0, 'nothing changes');
+    $pair->is_settled('all');
+}
 
 sub open_pair {
     my ($drivers, %with) = @_;
@@ -256,4 +501,8 @@ Communicator::Test::Pair->for_each([qw(sqlite3-sqlite3 pgsql-mysql mysql-pgsql
     sqlite3-pgsql)], 'none', \&none);
 Communicator::Test::Pair->for_each([qw(sqlite3-pgsql pgsql-mysql
     mysql-sqlite3)], '0 and NULL', \&others_null);
+Communicator::Test::Pair->for_each([qw(sqlite3-sqlite3 pgsql-mysql
+    mysql-pgsql sqlite3-pgsql)], 'a column names the model', \&typed);
+Communicator::Test::Pair->for_each(['sqlite3-pgsql'], 'not declared there',
+    \&undeclared);
 done_testing();

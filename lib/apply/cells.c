@@ -95,7 +95,7 @@ static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
     const cm_column_t *column = &record->table->columns[i];
 
     if (effect->kind == CM_EFFECT_UPDATE &&
-        ((column->is_key && !column->reference) ||
+        ((column->is_key && !cm_reference_is(column)) ||
          is_here(run, record, i, value)))
         return NULL;
     if (value.kind == CM_NULL)
@@ -106,6 +106,21 @@ static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
     effect->writes[i] = 1;
     effect->moves |= effect->kind == CM_EFFECT_UPDATE && column->is_key;
     return NULL;
+}
+
+/* Write the name of the model that column I, in FIELD, refers to. */
+static cm_error_t *write_name(cm_run_t *run, const cm_record_t *record,
+                              cm_effect_t *effect, int i,
+                              const cm_field_t *field)
+{
+    const cm_table_t *table = record->table;
+    const cm_column_t *name = table->columns[i].named_by;
+
+    if (!name || field->name.kind == CM_ABSENT ||
+        cm_table_settable(table, name->name) < 0)
+        return NULL;
+    return write_column(run, record, effect, (int)(name - table->columns),
+                        field->name);
 }
 
 static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
@@ -119,6 +134,7 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
 
         if (value.kind == CM_ABSENT || !field->source)
             continue;
+        CM_TRY(write_name(run, record, effect, i, field));
         if (field->source->reference_model)
             CM_TRY(find_parent(&value, run, record, effect,
                                &record->table->columns[i], field->source));
@@ -218,8 +234,8 @@ static int change_column(cm_run_t *run, const cm_record_t *record,
     const cm_column_t *column = &record->table->columns[i];
     cm_error_t *err;
 
-    if (column->is_key || column->rewrites || column->reference ||
-        attribute->reference_model)
+    if (column->is_key || column->rewrites || cm_reference_is(column) ||
+        column->names || attribute->reference_model)
         return 0;
     err = cm_fit_value(
         &effect->cells[i], column,

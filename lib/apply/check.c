@@ -55,8 +55,8 @@ static cm_error_t *name_parent(cm_run_t *run, const cm_task_t *task,
                         "a plain value",
                         attribute->name, task->message->model, model->name,
                         run->peer),
-                run->pool, "declare references=%s:%s there, too",
-                attribute->name, model->name);
+                run->pool, "declare references= of '%s' there as here",
+                attribute->name);
         attribute->reference_model = model->name;
         attribute->reference =
             (cm_identity_t){run->peer, attribute->value.data};
@@ -73,16 +73,19 @@ static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
     const cm_column_t *column = cm_table_column(task->table, attribute->name);
     const char *name = attribute->reference_model;
     const cm_records_t *records;
-    const cm_model_t *model;
+    const cm_model_t *model = NULL;
 
     if (!name && column->none &&
         cm_reference_is_none(column, attribute->value, run->pool))
         attribute->value = (cm_value_t){.kind = CM_NULL};
-    if (!name && attribute->value.kind != CM_NULL)
-        name = column->reference;
-    if (!name)
+    if (name)
+        model = cm_settings_model(run->node->settings, name);
+    else if (attribute->value.kind != CM_NULL)
+        model = cm_reference_model(
+            run->node->settings, column,
+            cm_reference_name(column, task->message->attributes));
+    if (!model && !name)
         return NULL;
-    model = cm_settings_model(run->node->settings, name);
     if (!model)
         return CM_FAIL(run->pool, CM_REJECTED,
                        "'%s' of %s refers to model '%s', which is unknown here",

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "record/reference.h"
 
 /* A record that is being merged. */
 typedef struct merging_t {
@@ -45,19 +46,23 @@ static int wins_here(const cm_run_t *run, const cm_record_t *record,
 }
 
 /* Return the value of FIELD as people see it: for a reference, the origin and
- * the id there of the record that it refers to. */
+ * the id there of the record that it refers to, behind the name of its model if
+ * a column has that. */
 static cm_value_t shown_value(const cm_field_t *field, int is_reference,
                               apr_pool_t *pool)
 {
     cm_value_t value = field->value;
     cm_identity_t identity;
 
-    if (!is_reference || value.kind != CM_TEXT ||
-        !cm_identity_of_key(&identity, value.data, pool))
-        return value;
-    value.data =
-        apr_pstrcat(pool, identity.origin, " ", identity.original_id, NULL);
-    value.size = strlen(value.data);
+    if (is_reference && value.kind == CM_TEXT &&
+        cm_identity_of_key(&identity, value.data, pool))
+        value = cm_value_of(CM_TEXT, apr_pstrcat(pool, identity.origin, " ",
+                                                 identity.original_id, NULL));
+    if (field->name.kind > CM_NULL)
+        value = cm_value_of(
+            CM_TEXT,
+            apr_pstrcat(pool, field->name.data, " ",
+                        value.kind > CM_NULL ? value.data : "null", NULL));
     return value;
 }
 
@@ -67,7 +72,7 @@ static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
                           const cm_field_t *lost, const cm_field_t *won)
 {
     const cm_column_t *column = &at->record->table->columns[i];
-    int is_reference = column->reference != NULL;
+    int is_reference = cm_reference_is(column);
 
     APR_ARRAY_PUSH(at->effect->conflicts, cm_conflict_t) =
         (cm_conflict_t){.model = at->record->table->model->name,
@@ -133,7 +138,20 @@ static void let_win(const merging_t *at, const cm_task_t *task, int column,
     note_conflict(at, task, column, loser, winner);
     republish(at->effect, column);
     loser->value = winner->value;
+    loser->name = winner->name;
     loser->source = winner->source;
+}
+
+/* The same of column I of the table, and of the one that names its model. */
+static apr_int64_t base_of(const merging_t *at, const cm_message_t *message,
+                           int i)
+{
+    const cm_column_t *column = &at->record->table->columns[i];
+    apr_int64_t base = cm_merge_base(message, column->name), other;
+
+    other = column->named_by ? cm_merge_base(message, column->named_by->name)
+                             : base;
+    return other > base ? other : base;
 }
 
 /* Look for a conflict in one column that the message changed. */
@@ -148,7 +166,7 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
 
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(effect->state, incoming, column,
-                            cm_merge_base(task->message, name)))
+                            base_of(at, task->message, column)))
         return NULL;
     if (is_held(at->record, task) &&
         !is_decided_there(at->record, task, name, here->clock))
@@ -221,7 +239,7 @@ static void check_adopted(const merging_t *at, const cm_task_t *task,
 
         if (here->value.kind != CM_ABSENT && !here->source &&
             cm_state_field_wins(there, here) &&
-            cm_value_compare(there->value, here->value))
+            cm_state_field_differs(there, here))
             note_conflict(at, task, i, here, there);
     }
 }
@@ -245,6 +263,15 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
+/* Return where the value of column I of TABLE is in a state: a column that
+ * names a model is part of the reference. */
+static int field_of(const cm_table_t *table, int i)
+{
+    const cm_column_t *reference = table->columns[i].names;
+
+    return reference ? (int)(reference - table->columns) : i;
+}
+
 /* A gem's message has neither clocks nor a base: set both, so that from here on
  * it is like any other. */
 static void stamp_gem(const merging_t *at, cm_task_t *task,
@@ -263,10 +290,11 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
     message->clocks = (cm_clocks_t){.clock = clock};
     message->base = (cm_clocks_t){.clock = 0};
     for (i = 0; i < incoming->count; i++) {
-        const cm_field_t *here = &state->fields[i];
+        const int field = field_of(at->record->table, i);
+        const cm_field_t *here = &state->fields[field];
         const char *name = at->record->table->columns[i].name;
 
-        if (incoming->fields[i].value.kind != CM_ABSENT)
+        if (incoming->fields[field].value.kind != CM_ABSENT)
             cm_clocks_set(&message->base, name, here->clock, at->run->pool);
         else if (here->value.kind != CM_ABSENT)
             cm_clocks_set(&message->clocks, name, here->clock, at->run->pool);
@@ -332,7 +360,7 @@ static cm_clocks_t clocks_of_state(const cm_table_t *table,
     for (i = 0; i < state->count && !state->deleted_at; i++) {
         if (cm_table_settable(table, table->columns[i].name) >= 0)
             cm_clocks_set(&clocks, table->columns[i].name,
-                          state->fields[i].clock, pool);
+                          state->fields[field_of(table, i)].clock, pool);
     }
     return clocks;
 }

@@ -27,6 +27,31 @@ static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
     return here;
 }
 
+static apr_int64_t later(apr_int64_t a, apr_int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Join references with the columns that name their models. */
+static void join_names(const cm_record_t *record, const cm_mapping_t *mapping,
+                       cm_here_t *here)
+{
+    const cm_table_t *table = record->table;
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *name = table->columns[i].named_by;
+        cm_field_t *field = &here->state->fields[i];
+
+        if (!name || field->value.kind == CM_ABSENT)
+            continue;
+        field->name = here->raw[name - table->columns];
+        if (mapping)
+            field->clock =
+                later(field->clock, cm_clocks_of(&mapping->clocks, name->name));
+    }
+}
+
 static cm_error_t *read_row(cm_run_t *run, const cm_record_t *record,
                             const cm_mapping_t *mapping, cm_here_t *here)
 {
@@ -45,10 +70,13 @@ static cm_error_t *read_row(cm_run_t *run, const cm_record_t *record,
         if (column < 0)
             continue;
         here->raw[column] = attribute->value;
+        if (record->table->columns[column].names)
+            continue;
         here->state->fields[column].value = attribute->value;
         here->state->fields[column].clock =
             mapping ? cm_clocks_of(&mapping->clocks, attribute->name) : 0;
     }
+    join_names(record, mapping, here);
     return NULL;
 }
 
@@ -101,6 +129,28 @@ static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
     return 0;
 }
 
+/* Return the field that ATTRIBUTE of TASK brings for COLUMN. */
+static cm_field_t task_field(cm_run_t *run, const cm_task_t *task,
+                             const cm_attribute_t *attribute, int column)
+{
+    const cm_message_t *message = task->message;
+    const cm_column_t *to = &task->table->columns[column];
+    cm_field_t field = {.value = task_value(run, task, attribute, column),
+                        .clock =
+                            cm_clocks_of(&message->clocks, attribute->name),
+                        .source = attribute,
+                        .dangling = is_gone(run, attribute, to)};
+
+    if (!to->named_by)
+        return field;
+    field.name = cm_canonical_normalise(
+        to->named_by, cm_reference_name(to, message->attributes), run->pool);
+    if (field.name.kind != CM_ABSENT)
+        field.clock = later(field.clock,
+                            cm_clocks_of(&message->clocks, to->named_by->name));
+    return field;
+}
+
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
@@ -117,13 +167,8 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
         int column = cm_table_settable(task->table, attribute->name);
 
-        if (column < 0)
-            continue;
-        state->fields[column] = (cm_field_t){
-            .value = task_value(run, task, attribute, column),
-            .clock = cm_clocks_of(&message->clocks, attribute->name),
-            .source = attribute,
-            .dangling = is_gone(run, attribute, &task->table->columns[column])};
+        if (column >= 0 && !task->table->columns[column].names)
+            state->fields[column] = task_field(run, task, attribute, column);
     }
     return state;
 }
@@ -154,6 +199,7 @@ static void ask_name(apr_hash_t *namings, const char *model, cm_field_t *field,
 static const cm_entry_t *named_by_tasks(cm_run_t *run,
                                         const cm_record_t *record,
                                         const cm_column_t *column,
+                                        const cm_model_t *model,
                                         const char *local_id)
 {
     int i, j;
@@ -168,7 +214,7 @@ static const cm_entry_t *named_by_tasks(cm_run_t *run,
             const cm_entry_t *parent;
 
             if (!attribute->reference_model ||
-                strcmp(attribute->reference_model, column->reference) ||
+                strcmp(attribute->reference_model, model->name) ||
                 strcmp(attribute->name, column->name))
                 continue;
             parent = cm_directory_parent(run, attribute);
@@ -188,19 +234,23 @@ static void name_references(cm_run_t *run, const cm_record_t *record,
     for (i = 0; i < record->table->column_count; i++) {
         const cm_column_t *column = &record->table->columns[i];
         cm_field_t *field = &record->here->state->fields[i];
+        const cm_model_t *model;
         const cm_entry_t *parent;
 
-        if (!column->reference || field->value.kind == CM_ABSENT)
+        if (!cm_reference_is(column) || field->value.kind == CM_ABSENT)
             continue;
         if (cm_reference_is_none(column, field->value, run->pool)) {
             field->value = (cm_value_t){.kind = CM_NULL};
             continue;
         }
-        parent = named_by_tasks(run, record, column, field->value.data);
+        model = cm_reference_model(run->node->settings, column, field->name);
+        if (!model)
+            continue;
+        parent = named_by_tasks(run, record, column, model, field->value.data);
         if (parent)
             field->value = cm_value_of(CM_TEXT, parent->key);
         else
-            ask_name(namings, column->reference, field, pool);
+            ask_name(namings, model->name, field, pool);
     }
 }
 

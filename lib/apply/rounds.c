@@ -83,7 +83,7 @@ cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
 }
 
 /* Return how many references lead from MODEL up to one that refers to nothing.
- */
+ * Those to records of any model have no foreign key, and need no order. */
 static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
                     int steps)
 {
@@ -93,7 +93,8 @@ static int depth_of(const cm_settings_t *settings, const cm_model_t *model,
         const cm_reference_t *reference =
             &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
         const cm_model_t *parent =
-            cm_settings_model(settings, reference->model);
+            reference->type ? NULL
+                            : cm_settings_model(settings, reference->model);
         int depth = parent && parent != model
                         ? 1 + depth_of(settings, parent, steps - 1)
                         : 0;

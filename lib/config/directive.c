@@ -211,21 +211,26 @@ static const char *print_direction(const void *target, apr_pool_t *pool)
     return directions[!model->receives ? 2 : !model->publishes];
 }
 
-/* Read TEXT, COLUMN:MODEL or COLUMN:MODEL?NONE. */
+/* Read TEXT, COLUMN:MODEL or COLUMN:{COLUMN}, and ?NONE behind it. */
 static cm_error_t *take_reference(cm_reference_t *reference, const char *text,
                                   apr_pool_t *pool)
 {
     const char *mark = strchr(text, '?');
     const char *pair = mark ? apr_pstrmemdup(pool, text, mark - text) : text;
     const char *colon = strrchr(pair, ':');
+    apr_size_t size = colon ? strlen(colon) : 0;
+    const int names = size > 3 && colon[1] == '{' && colon[size - 1] == '}';
 
-    if (!colon || colon == pair || !cm_option_is_model_name(colon + 1))
+    if (!colon || colon == pair ||
+        (!names && !cm_option_is_model_name(colon + 1)))
         return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not COLUMN:MODEL, as in author_id:author, or "
-                       "COLUMN:MODEL?NONE, as in author_id:author?0",
+                       "'%s' is not COLUMN:MODEL, as in author_id:author, "
+                       "COLUMN:MODEL?NONE, as in author_id:author?0, or "
+                       "COLUMN:{COLUMN}, as in subject_id:{subject_type}",
                        text);
     reference->column = apr_pstrmemdup(pool, pair, colon - pair);
-    reference->model = colon + 1;
+    reference->model = names ? NULL : colon + 1;
+    reference->type = names ? apr_pstrmemdup(pool, colon + 2, size - 3) : NULL;
     reference->none = mark ? mark + 1 : NULL;
     return NULL;
 }
@@ -250,14 +255,13 @@ static const char *print_references(const void *target, apr_pool_t *pool)
     const char *text = NULL;
     int i;
 
-    for (i = 0; i < model->columns.references->nelts; i++) {
-        const cm_reference_t *one =
-            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
-
-        text = apr_pstrcat(pool, text ? text : "", text ? "," : "", one->column,
-                           ":", one->model, one->none ? "?" : "",
-                           one->none ? one->none : "", NULL);
-    }
+    for (i = 0; i < model->columns.references->nelts; i++)
+        text = apr_pstrcat(
+            pool, text ? text : "", text ? "," : "",
+            cm_settings_reference_text(
+                &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t),
+                pool),
+            NULL);
     return text;
 }
 

@@ -25,7 +25,8 @@ CM_DIRECTIVE(
     MODEL, "CommunicatorModel", BOTH, 1, 0,
     "NAME table=TABLE [key=COLUMN] [direction=both|receive|publish] "
     "[except=COLUMN,...] [only=COLUMN,...] "
-    "[references=COLUMN:MODEL[?NONE],...] [keys=mapped|shared] "
+    "[references=COLUMN:MODEL|COLUMN:{COLUMN}[?NONE],...] "
+    "[keys=mapped|shared] "
     "[match=COLUMN,...] [conflict=newest|NODE|hold] "
     "[deletes=yes|no]",
     "a kind of record: its name, which both nodes use, and its table here; "

@@ -7,10 +7,16 @@ static int is_alike(const cm_settings_t *settings, const cm_model_t *model,
 {
     const cm_reference_t *reference =
         cm_settings_model_reference(model, column);
-    const cm_model_t *parent =
-        reference ? cm_settings_model(settings, reference->model) : NULL;
+    int i;
 
-    return !parent || parent->shared_keys;
+    for (i = 0; reference && i < settings->models->nelts; i++) {
+        const cm_model_t *parent =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        if (cm_settings_refers_to(reference, parent) && !parent->shared_keys)
+            return 0;
+    }
+    return 1;
 }
 
 /* Return whether the key of MODEL can be its identity. */
@@ -25,14 +31,30 @@ static int can_share(const cm_settings_t *settings, const cm_model_t *model)
     return 1;
 }
 
+/* Return whether COLUMN of MODEL is a reference, or names the model of one. */
+static int is_in_reference(const cm_model_t *model, const char *column)
+{
+    const apr_array_header_t *references = model->columns.references;
+    int i;
+
+    for (i = 0; i < references->nelts; i++) {
+        const cm_reference_t *reference =
+            &APR_ARRAY_IDX(references, i, cm_reference_t);
+
+        if (!strcmp(reference->column, column) ||
+            (reference->type && !strcmp(reference->type, column)))
+            return 1;
+    }
+    return 0;
+}
+
 static int has_only_references(const cm_model_t *model)
 {
     const apr_array_header_t *key = model->columns.key;
     int i;
 
     for (i = 0; i < key->nelts; i++)
-        if (!cm_settings_model_reference(model,
-                                         APR_ARRAY_IDX(key, i, const char *)))
+        if (!is_in_reference(model, APR_ARRAY_IDX(key, i, const char *)))
             return 0;
     return 1;
 }
@@ -59,8 +81,8 @@ int cm_key_is_referred(const cm_settings_t *settings, const cm_model_t *model)
         const apr_array_header_t *references = child->columns.references;
 
         for (j = 0; child->publishes && j < references->nelts; j++)
-            if (!strcmp(APR_ARRAY_IDX(references, j, cm_reference_t).model,
-                        model->name))
+            if (cm_settings_refers_to(
+                    &APR_ARRAY_IDX(references, j, cm_reference_t), model))
                 return 1;
     }
     return 0;

@@ -128,6 +128,38 @@ int cm_settings_model_carries(const cm_model_t *model, const char *column)
     return !contains(model->columns.except, column);
 }
 
+const cm_model_t *cm_settings_model_of_type(const cm_settings_t *settings,
+                                            const char *type)
+{
+    int i;
+
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *model =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        if (model->columns.key->nelts == 1 &&
+            (!strcmp(model->name, type) || !strcmp(model->type, type)))
+            return model;
+    }
+    return NULL;
+}
+
+const char *cm_settings_reference_text(const cm_reference_t *reference,
+                                       apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, reference->column, reference->type ? ":{" : ":",
+                       reference->type ? reference->type : reference->model,
+                       reference->type ? "}" : "", reference->none ? "?" : "",
+                       reference->none ? reference->none : "", NULL);
+}
+
+int cm_settings_refers_to(const cm_reference_t *reference,
+                          const cm_model_t *model)
+{
+    return reference->type ? model->columns.key->nelts == 1
+                           : !strcmp(reference->model, model->name);
+}
+
 const cm_reference_t *cm_settings_model_reference(const cm_model_t *model,
                                                   const char *column)
 {
@@ -211,6 +243,53 @@ static cm_error_t *compare_models(const cm_model_t *model,
     return NULL;
 }
 
+/* Return whether COLUMNS have only the id of REFERENCE, which means a record
+ * only beside its type. */
+static int needs(const apr_array_header_t *columns,
+                 const cm_reference_t *reference)
+{
+    return contains(columns, reference->column) &&
+           !contains(columns, reference->type);
+}
+
+static cm_error_t *half(const char *option, const cm_reference_t *reference,
+                        apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_CONFIG,
+                   "%s= names '%s' without '%s', which says what it refers to",
+                   option, reference->column, reference->type);
+}
+
+/* Check the column that names the model of REFERENCE. Both are one value, so
+ * both are carried, and no other reference has that column. */
+static cm_error_t *check_type(const cm_model_t *model,
+                              const cm_reference_t *reference, apr_pool_t *pool)
+{
+    const char *type = reference->type;
+    int i, others = 0;
+
+    for (i = 0; i < model->columns.references->nelts; i++) {
+        const cm_reference_t *other =
+            &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
+
+        others += !strcmp(other->column, type) ||
+                  (other->type && !strcmp(other->type, type));
+    }
+    if (others > 1)
+        return CM_FAIL(pool, CM_CONFIG, "references= names '%s' twice", type);
+    if (needs(model->columns.key, reference))
+        return half("key", reference, pool);
+    if (needs(model->columns.match, reference))
+        return half("match", reference, pool);
+    if (cm_settings_model_carries(model, reference->column) ==
+        cm_settings_model_carries(model, type))
+        return NULL;
+    return CM_FAIL(pool, CM_CONFIG,
+                   "references=%s:{%s} names two columns of which only one "
+                   "is carried",
+                   reference->column, type);
+}
+
 /* Check that the models and the node that MODEL names are declared. */
 static cm_error_t *check_names(const cm_settings_t *settings,
                                const cm_model_t *model, apr_pool_t *pool)
@@ -221,7 +300,9 @@ static cm_error_t *check_names(const cm_settings_t *settings,
     for (i = 0; i < model->columns.references->nelts; i++) {
         reference =
             &APR_ARRAY_IDX(model->columns.references, i, cm_reference_t);
-        if (!cm_settings_model(settings, reference->model))
+        if (reference->type)
+            CM_TRY(check_type(model, reference, pool));
+        else if (!cm_settings_model(settings, reference->model))
             return CM_FAIL(pool, CM_CONFIG,
                            "references=%s:%s names a model that is not "
                            "declared",
@@ -261,9 +342,10 @@ static cm_error_t *check_key(const cm_settings_t *settings,
         const cm_reference_t *reference =
             &APR_ARRAY_IDX(references, i, cm_reference_t);
         const cm_model_t *parent =
-            cm_settings_model(settings, reference->model);
+            reference->type ? NULL
+                            : cm_settings_model(settings, reference->model);
 
-        if (parent->columns.key->nelts > 1)
+        if (parent && parent->columns.key->nelts > 1)
             return CM_FAIL(pool, CM_CONFIG,
                            "references=%s:%s cannot name a record whose key "
                            "has several columns",

@@ -38,10 +38,12 @@ typedef struct cm_peer_settings_t {
     cm_place_t place;
 } cm_peer_settings_t;
 
-/* A column here that holds the local id of a record of another model. */
+/* A column here that holds the local id of a record of another model: always of
+ * the same one, or of the one that another column of the row names. */
 typedef struct cm_reference_t {
     const char *column;
-    const char *model;
+    const char *model; /* NULL: TYPE names it */
+    const char *type;  /* the column that names the model; NULL: none */
     const char *none; /* the value that refers to nothing; NULL: only NULL is */
 } cm_reference_t;
 
@@ -143,6 +145,19 @@ cm_error_t *cm_settings_check(const cm_settings_t *settings,
 /* Return CAUSE as an error of the line at PLACE, in httpd's form. */
 cm_error_t *cm_settings_error(cm_place_t place, const cm_error_t *cause,
                               apr_pool_t *pool);
+
+/* Return the model that a column with the value TYPE means: its name or its
+ * class, "post" or "Post". NULL: none, or its key has several columns. */
+const cm_model_t *cm_settings_model_of_type(const cm_settings_t *settings,
+                                            const char *type);
+
+/* Return REFERENCE as references= has it. */
+const char *cm_settings_reference_text(const cm_reference_t *reference,
+                                       apr_pool_t *pool);
+
+/* Return whether REFERENCE can lead to records of MODEL. */
+int cm_settings_refers_to(const cm_reference_t *reference,
+                          const cm_model_t *model);
 
 /* Return the model or peer of that name, or NULL. */
 const cm_model_t *cm_settings_model(const cm_settings_t *settings,

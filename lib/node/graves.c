@@ -23,10 +23,9 @@ static int is_parent(const cm_settings_t *settings, const cm_model_t *model)
             APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
 
         for (j = 0; j < child->columns.references->nelts; j++)
-            if (!strcmp(
-                    APR_ARRAY_IDX(child->columns.references, j, cm_reference_t)
-                        .model,
-                    model->name))
+            if (cm_settings_refers_to(&APR_ARRAY_IDX(child->columns.references,
+                                                     j, cm_reference_t),
+                                      model))
                 return 1;
     }
     return 0;

@@ -17,6 +17,8 @@
 
 #include <string.h>
 
+#include "record/reference.h"
+
 /* The rows of one model so far. */
 typedef struct latest_t {
     cm_stamp_model_t *group;
@@ -59,7 +61,7 @@ static int is_free(const cm_column_t *column, const cm_rows_t *tied)
 {
     int i;
 
-    if (!column || column->is_key || column->reference)
+    if (!column || column->is_key || cm_reference_is(column) || column->names)
         return 0;
     for (i = 0; i < tied->count; i++) {
         const char *name = cm_cell_text(tied, i, 0);

@@ -104,7 +104,7 @@ static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
             const cm_reference_t *reference =
                 &APR_ARRAY_IDX(child->columns.references, j, cm_reference_t);
 
-            if (!child->publishes || strcmp(reference->model, model->name))
+            if (!child->publishes || !cm_settings_refers_to(reference, model))
                 continue;
             CM_TRY(cm_publish_referring(&count, node, child, reference->column,
                                         local_ids, pool));

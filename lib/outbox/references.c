@@ -58,9 +58,10 @@ static const cm_model_t *reference_of(const cm_node_t *node,
          attribute->value.kind != CM_NUMBER))
         return NULL;
     column = cm_table_column(row->table, attribute->name);
-    if (!column || !column->reference)
-        return NULL;
-    return cm_settings_model(node->settings, column->reference);
+    return column ? cm_reference_model(
+                        node->settings, column,
+                        cm_reference_name(column, row->message.attributes))
+                  : NULL;
 }
 
 /* Write what refers to nothing as null. */

@@ -207,11 +207,30 @@ static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
         }
 }
 
+/* A reference and the name of its model are one value: with one of them both
+ * have changed. */
+static void join_changed(cm_stamp_row_t *row)
+{
+    const cm_table_t *table = row->group->table;
+    int i;
+
+    for (i = 0; row->changed && table && i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+        const char *other = column->named_by ? column->named_by->name
+                            : column->names  ? column->names->name
+                                             : NULL;
+
+        if (other && apr_hash_get(row->changed, other, APR_HASH_KEY_STRING))
+            apr_hash_set(row->changed, column->name, APR_HASH_KEY_STRING, "");
+    }
+}
+
 /* A change is newer than all earlier ones of its record. */
 static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
                          cm_mapping_t *mapping)
 {
     widen_changed(row, stamp->pool);
+    join_changed(row);
     row->clock = mapping->clocks.clock + 1;
     if (row->raw > row->clock)
         row->clock = row->raw;

@@ -21,16 +21,28 @@ cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool)
     return copy;
 }
 
+/* What refers to no record is NULL on all other nodes. */
+static cm_value_t counted(const cm_field_t *field)
+{
+    return field->dangling ? (cm_value_t){.kind = CM_NULL} : field->value;
+}
+
 int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b)
 {
+    int order;
+
     if (a->value.kind == CM_ABSENT || b->value.kind == CM_ABSENT)
         return a->value.kind != CM_ABSENT;
     if (a->clock != b->clock)
         return a->clock > b->clock;
-    /* What refers to no record is NULL on all other nodes. */
-    if (a->dangling || b->dangling)
-        return !a->dangling && a->value.kind != CM_NULL;
-    return cm_value_compare(a->value, b->value) > 0;
+    order = cm_value_compare(counted(a), counted(b));
+    return order ? order > 0 : cm_value_compare(a->name, b->name) > 0;
+}
+
+int cm_state_field_differs(const cm_field_t *a, const cm_field_t *b)
+{
+    return cm_value_compare(a->value, b->value) ||
+           cm_value_compare(a->name, b->name);
 }
 
 static void forget_fields(cm_state_t *state)
@@ -85,7 +97,7 @@ void cm_state_stamp(cm_state_t *incoming, const cm_state_t *state,
             continue;
         field->clock = now;
         if (here->value.kind != CM_ABSENT &&
-            cm_value_compare(field->value, here->value) == 0)
+            !cm_state_field_differs(field, here))
             *field = (cm_field_t){.value = {.kind = CM_ABSENT}};
         else
             incoming->clock = now;
@@ -99,6 +111,5 @@ int cm_state_conflicts(const cm_state_t *state, const cm_state_t *incoming,
     const cm_field_t *there = &incoming->fields[field];
 
     return here->value.kind != CM_ABSENT && there->value.kind != CM_ABSENT &&
-           here->clock > base &&
-           cm_value_compare(here->value, there->value) != 0;
+           here->clock > base && cm_state_field_differs(here, there);
 }

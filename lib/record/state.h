@@ -18,6 +18,9 @@ typedef struct cm_field_t {
     apr_int64_t clock;
     const cm_attribute_t *source; /* of the message that it came with; NULL: it
                                      is the value of the record here */
+    cm_value_t name; /* of a reference, if another column names its model: what
+                        that one has. CM_ABSENT: none. It has no field of its
+                        own */
     int dangling; /* a value here that refers to a record that is not here, or
                      one in a message, to a record that is deleted */
 } cm_field_t;
@@ -52,5 +55,8 @@ int cm_state_conflicts(const cm_state_t *state, const cm_state_t *incoming,
 
 /* Return whether field A would win over B. */
 int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b);
+
+/* Return whether A and B have different values. */
+int cm_state_field_differs(const cm_field_t *a, const cm_field_t *b);
 
 #endif

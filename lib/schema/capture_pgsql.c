@@ -54,8 +54,8 @@ static int refers_to_itself(const cm_table_t *table)
     int i;
 
     for (i = 0; i < references->nelts; i++)
-        if (!strcmp(APR_ARRAY_IDX(references, i, cm_reference_t).model,
-                    table->model->name))
+        if (cm_settings_refers_to(&APR_ARRAY_IDX(references, i, cm_reference_t),
+                                  table->model))
             return 1;
     return 0;
 }

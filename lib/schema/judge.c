@@ -196,6 +196,59 @@ cm_error_t *cm_judge_rows(apr_array_header_t *findings, cm_store_t *store,
     return NULL;
 }
 
+/* Names that are listed at most. */
+#define NAMES_SHOWN 5
+
+static cm_error_t *judge_name(apr_array_header_t *findings, cm_store_t *store,
+                              const cm_settings_t *settings,
+                              const cm_table_t *table, const cm_column_t *name,
+                              apr_pool_t *pool)
+{
+    const char *unknown = NULL;
+    cm_rows_t *rows;
+    int i, count = 0;
+
+    CM_TRY(cm_statement_select(
+        &rows, store,
+        apr_psprintf(pool,
+                     "SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL "
+                     "ORDER BY 1",
+                     name->quoted, table->quoted, name->quoted),
+        NULL, 0, pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *value = cm_cell_text(rows, i, 0);
+
+        if (*value && !cm_settings_model_of_type(settings, value) &&
+            count++ < NAMES_SHOWN)
+            unknown = unknown ? apr_pstrcat(pool, unknown, "', '", value, NULL)
+                              : value;
+    }
+    if (unknown)
+        APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
+            .text = apr_psprintf(pool,
+                                 "'%s' of table '%s' has '%s'%s, which "
+                                 "is the name or class of no model: '%s' is "
+                                 "sent as it is there",
+                                 name->name, table->model->table, unknown,
+                                 count > NAMES_SHOWN ? " and others" : "",
+                                 name->names->name),
+            .hint = "declare a model of that name on both sides"};
+    return NULL;
+}
+
+cm_error_t *cm_judge_names(apr_array_header_t *findings, cm_store_t *store,
+                           const cm_settings_t *settings,
+                           const cm_table_t *table, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < table->column_count; i++)
+        if (table->columns[i].names)
+            CM_TRY(judge_name(findings, store, settings, table,
+                              &table->columns[i], pool));
+    return NULL;
+}
+
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
 {

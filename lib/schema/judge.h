@@ -26,6 +26,14 @@ cm_error_t *cm_judge_rows(apr_array_header_t *findings, cm_store_t *store,
                           const cm_table_t *table,
                           apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Add to FINDINGS what the columns of TABLE that are to name models hold, and
+ * that is none: the ids beside it are sent as they are. That reads the whole
+ * table. Fails as cm_statement_select(). */
+cm_error_t *cm_judge_names(apr_array_header_t *findings, cm_store_t *store,
+                           const cm_settings_t *settings,
+                           const cm_table_t *table,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL.
  * USED: also those of tables whose records are already synchronised. */
 cm_error_t *cm_judge_error(const apr_array_header_t *findings, int used,

@@ -174,7 +174,7 @@ static void join_tables(const cm_proposing_t *proposing)
 
             joins &=
                 !column->nullable &&
-                cm_propose_references_model(proposal, column->name, 1) != NULL;
+                cm_propose_references_of(proposal, column->name, 1) != NULL;
         }
         for (j = 0; joins && j < columns->nelts; j++)
             APR_ARRAY_PUSH(proposal->key, const char *) =
@@ -199,7 +199,7 @@ static int is_natural(const cm_proposal_t *proposal)
         const cm_catalog_column_t *column =
             cm_catalog_column(proposal->table, name);
 
-        if (cm_propose_references_model(proposal, name, 1))
+        if (cm_propose_references_of(proposal, name, 1))
             continue;
         own = 1;
         if (column->generated)
@@ -269,14 +269,12 @@ static void finish_line(cm_proposal_t *proposal, apr_pool_t *pool)
     const char *line = begin_line(proposal, pool);
     int i;
 
-    for (i = 0; i < proposal->references->nelts; i++) {
-        const cm_reference_t *one =
-            &APR_ARRAY_IDX(proposal->references, i, cm_reference_t);
-
-        line = apr_pstrcat(pool, line, i ? "," : " references=", one->column,
-                           ":", one->model, one->none ? "?" : "",
-                           one->none ? one->none : "", NULL);
-    }
+    for (i = 0; i < proposal->references->nelts; i++)
+        line = apr_pstrcat(
+            pool, line, i ? "," : " references=",
+            cm_settings_reference_text(
+                &APR_ARRAY_IDX(proposal->references, i, cm_reference_t), pool),
+            NULL);
     proposal->line =
         apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "", NULL);
 }
@@ -398,9 +396,10 @@ static void drop_unwanted(const cm_proposing_t *proposing,
     for (i = 0; i < proposal->references->nelts; i++) {
         const cm_reference_t *one =
             &APR_ARRAY_IDX(proposal->references, i, cm_reference_t);
-        const cm_proposal_t *parent = of_model(proposing, one->model);
+        const cm_proposal_t *parent =
+            one->type ? NULL : of_model(proposing, one->model);
 
-        if (parent->configured || is_wanted(proposing, parent))
+        if (!parent || parent->configured || is_wanted(proposing, parent))
             APR_ARRAY_PUSH(kept, cm_reference_t) = *one;
         else
             cm_propose_note(proposal,
@@ -422,12 +421,13 @@ static void place(const cm_proposing_t *proposing, apr_array_header_t *list,
         return;
     proposal->placed = 1;
     drop_unwanted(proposing, proposal);
-    for (i = 0; i < proposal->references->nelts; i++)
-        place(
-            proposing, list,
-            of_model(
-                proposing,
-                APR_ARRAY_IDX(proposal->references, i, cm_reference_t).model));
+    for (i = 0; i < proposal->references->nelts; i++) {
+        const cm_reference_t *one =
+            &APR_ARRAY_IDX(proposal->references, i, cm_reference_t);
+
+        if (!one->type)
+            place(proposing, list, of_model(proposing, one->model));
+    }
     propose_match(proposal, proposing->pool);
     finish_line(proposal, proposing->pool);
     APR_ARRAY_PUSH(list, cm_proposal_t *) = proposal;

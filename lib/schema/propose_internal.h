@@ -26,10 +26,11 @@ void cm_propose_note(cm_proposal_t *proposal, const char *format, ...)
 cm_proposal_t *cm_propose_of_table(const cm_proposing_t *proposing,
                                    const char *table);
 
-/* Return the model that COLUMN is proposed to refer to; SUGGESTED: or is
- * suggested to. Else NULL. */
-const char *cm_propose_references_model(const cm_proposal_t *proposal,
-                                        const char *column, int suggested);
+/* Return the reference that COLUMN is proposed to be, or a part of; SUGGESTED:
+ * or is suggested to be. Else NULL. */
+const cm_reference_t *cm_propose_references_of(const cm_proposal_t *proposal,
+                                               const char *column,
+                                               int suggested);
 
 /* Give every proposal the name of its model; no two have the same. */
 void cm_propose_names(const cm_proposing_t *proposing);

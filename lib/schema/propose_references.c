@@ -6,27 +6,31 @@
 
 #include <apr_strings.h>
 
-const char *cm_propose_references_model(const cm_proposal_t *proposal,
-                                        const char *column, int suggested)
+const cm_reference_t *cm_propose_references_of(const cm_proposal_t *proposal,
+                                               const char *column,
+                                               int suggested)
 {
     const apr_array_header_t *lists[] = {proposal->references,
                                          proposal->suggested};
     int i, j;
 
     for (i = 0; i <= suggested; i++)
-        for (j = 0; j < lists[i]->nelts; j++)
-            if (!strcmp(APR_ARRAY_IDX(lists[i], j, cm_reference_t).column,
-                        column))
-                return APR_ARRAY_IDX(lists[i], j, cm_reference_t).model;
+        for (j = 0; j < lists[i]->nelts; j++) {
+            const cm_reference_t *one =
+                &APR_ARRAY_IDX(lists[i], j, cm_reference_t);
+
+            if (!strcmp(one->column, column) ||
+                (one->type && !strcmp(one->type, column)))
+                return one;
+        }
     return NULL;
 }
 
-/* Add a reference to LIST; NONE: the value that refers to nothing, or NULL. */
-static void add(apr_array_header_t *list, const char *column, const char *model,
-                const char *none)
+/* Add a reference from COLUMN to MODEL. */
+static void add(cm_proposal_t *child, const char *column, const char *model)
 {
-    APR_ARRAY_PUSH(list, cm_reference_t) =
-        (cm_reference_t){.column = column, .model = model, .none = none};
+    APR_ARRAY_PUSH(child->references, cm_reference_t) =
+        (cm_reference_t){.column = column, .model = model};
 }
 
 /* Return the only column of the key of PROPOSAL, or NULL. */
@@ -53,10 +57,10 @@ static void take_single(cm_proposal_t *child, const cm_proposal_t *parent,
     const char *column = APR_ARRAY_IDX(foreign->columns, 0, const char *);
     const char *that = APR_ARRAY_IDX(foreign->those, 0, const char *);
     const char *key = parent ? sole_key(parent) : NULL;
+    const cm_reference_t *known = cm_propose_references_of(child, column, 0);
 
-    if (cm_propose_references_model(child, column, 0)) {
-        if (!parent || strcmp(cm_propose_references_model(child, column, 0),
-                              parent->model))
+    if (known) {
+        if (!parent || strcmp(known->model, parent->model))
             cm_propose_note(child, "%s has a second foreign key, to %s", column,
                             foreign->parent);
     }
@@ -74,7 +78,7 @@ static void take_single(cm_proposal_t *child, const cm_proposal_t *parent,
         cm_propose_note(child, "references= cannot name the column '%s'",
                         column);
     else
-        add(child->references, column, parent->model, NULL);
+        add(child, column, parent->model);
 }
 
 /* Where a column of a key is a reference, so is the column that refers to it.
@@ -87,13 +91,13 @@ static int take_several(cm_proposal_t *child, const cm_proposal_t *parent,
     for (i = 0; i < foreign->columns->nelts; i++) {
         const char *column = APR_ARRAY_IDX(foreign->columns, i, const char *);
         const char *that = APR_ARRAY_IDX(foreign->those, i, const char *);
-        const char *model =
-            that ? cm_propose_references_model(parent, that, 0) : NULL;
+        const cm_reference_t *reference =
+            that ? cm_propose_references_of(parent, that, 0) : NULL;
 
-        if (!model || cm_propose_references_model(child, column, 0) ||
+        if (!reference || cm_propose_references_of(child, column, 0) ||
             !is_plain(column))
             continue;
-        add(child->references, column, model, NULL);
+        add(child, column, reference->model);
         more = 1;
     }
     return more;
@@ -313,24 +317,48 @@ static const char *type_beside(const cm_catalog_table_t *table,
     return type && type->value_class == CM_CLASS_TEXT ? type->name : NULL;
 }
 
-/* COLUMN of CHILD seems to refer to PARENT. Where it is NOT NULL and 0 by
- * default, 0 means none: a foreign key would not allow that. */
+/* Return what COLUMN has where it refers to nothing. Where it is NOT NULL and 0
+ * by default, 0 means none: a foreign key would not allow that. */
+static const char *none_of(const cm_catalog_column_t *column)
+{
+    return column->zero && !column->nullable ? "0" : NULL;
+}
+
+/* COLUMN of CHILD seems to refer to PARENT. */
 static void suggest(const cm_proposing_t *proposing, cm_proposal_t *child,
                     const cm_catalog_column_t *column,
                     const cm_proposal_t *parent)
 {
-    const char *none = column->zero && !column->nullable ? "0" : NULL;
+    const cm_reference_t reference = {.column = column->name,
+                                      .model = parent->model,
+                                      .none = none_of(column)};
 
     if (proposing->options->guess) {
-        add(child->references, column->name, parent->model, none);
+        APR_ARRAY_PUSH(child->references, cm_reference_t) = reference;
         return;
     }
-    add(child->suggested, column->name, parent->model, none);
+    APR_ARRAY_PUSH(child->suggested, cm_reference_t) = reference;
     cm_propose_note(child,
                     "%s looks like a reference to %s, but no foreign key says "
-                    "so: references=%s:%s%s",
-                    column->name, parent->table->name, column->name,
-                    parent->model, none ? "?0" : "");
+                    "so: references=%s",
+                    column->name, parent->table->name,
+                    cm_settings_reference_text(&reference, proposing->pool));
+}
+
+/* Return whether COLUMN of CHILD can be a reference to what TYPE names. In a
+ * key both must be. */
+static int can_be_pair(const cm_proposal_t *child,
+                       const cm_catalog_column_t *column, const char *type)
+{
+    int i, in_key = 0;
+
+    for (i = 0; i < child->key->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(child->key, i, const char *);
+
+        in_key += !strcmp(name, column->name) || !strcmp(name, type);
+    }
+    return in_key != 1 && !column->given && !column->generated &&
+           !cm_catalog_column(child->table, type)->generated;
 }
 
 static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
@@ -343,12 +371,9 @@ static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
 
     if (!is_plain(column->name))
         return;
-    if (type) {
-        cm_propose_note(child,
-                        "%s refers to the table that %s names, which "
-                        "references= cannot say: its values are sent as they "
-                        "are",
-                        column->name, type);
+    if (type && is_plain(type) && can_be_pair(child, column, type)) {
+        APR_ARRAY_PUSH(child->references, cm_reference_t) = (cm_reference_t){
+            .column = column->name, .type = type, .none = none_of(column)};
         return;
     }
     parent = seems(proposing, child, column);

@@ -114,6 +114,53 @@ static cm_error_t *find_keys(cm_table_t *table, apr_pool_t *result_pool,
     return NULL;
 }
 
+/* Check that COLUMN of TABLE, or NULL, can name the model of REFERENCE. */
+static cm_error_t *check_type(const cm_table_t *table,
+                              const cm_column_t *column,
+                              const cm_reference_t *reference, apr_pool_t *pool)
+{
+    const char *why = NULL;
+
+    if (!column)
+        why = "does not exist";
+    else if (column->generated)
+        why = "is generated";
+    else if (column->value_class != CM_CLASS_TEXT &&
+             column->value_class != CM_CLASS_ANY)
+        why = "does not hold texts";
+    if (!why)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_SCHEMA,
+                "column '%s' of table '%s' cannot name the model that '%s' "
+                "refers to: it %s",
+                reference->type, table->model->table, reference->column, why),
+        pool, "name the column that holds names of models: references=%s:{...}",
+        reference->column);
+}
+
+/* Join the columns that refer to records with those that name their models. */
+static cm_error_t *find_types(cm_table_t *table, apr_pool_t *scratch_pool)
+{
+    int i;
+
+    for (i = 0; i < table->column_count; i++) {
+        cm_column_t *column = &table->columns[i];
+        const cm_reference_t *reference =
+            cm_settings_model_reference(table->model, column->name);
+        cm_column_t *type;
+
+        if (!reference || !reference->type)
+            continue;
+        type =
+            apr_hash_get(table->by_name, reference->type, APR_HASH_KEY_STRING);
+        CM_TRY(check_type(table, type, reference, scratch_pool));
+        column->named_by = type;
+        type->names = column;
+    }
+    return NULL;
+}
+
 static cm_error_t *not_unique(const cm_model_t *model, apr_pool_t *pool)
 {
     return cm_error_hint(CM_FAIL(pool, CM_SCHEMA,
@@ -273,6 +320,7 @@ cm_error_t *cm_table_read(cm_table_t **table_out, cm_store_t *store,
         fill_column(column, rows, i, store, model, result_pool);
         apr_hash_set(table->by_name, column->name, APR_HASH_KEY_STRING, column);
     }
+    CM_TRY(find_types(table, scratch_pool));
     CM_TRY(read_keys(table, rows, store, result_pool, scratch_pool));
     table->capture = cm_expression_body(table, store, result_pool);
     *table_out = table;

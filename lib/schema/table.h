@@ -46,9 +46,15 @@ typedef struct cm_column_t {
     int on_update;   /* MariaDB: an UPDATE that does not set it changes it */
     int rewrites;    /* PostgreSQL: text may come back in another form */
     int generated;   /* computed: Communicator never writes it */
-    const char *reference; /* model that it refers to, or NULL */
-    const char *none;      /* the value that refers to nothing; NULL: NULL */
-    int carried;           /* goes over the wire (only=, except=, key) */
+    const char *reference;              /* model that it refers to, or NULL */
+    const struct cm_column_t *named_by; /* the column that names the model that
+                                           this one refers to: both are one
+                                           value. NULL: none */
+    const struct cm_column_t *names;    /* the column that refers to a record of
+                                           the model that this one names; NULL:
+                                           none */
+    const char *none; /* the value that refers to nothing; NULL: NULL */
+    int carried;      /* goes over the wire (only=, except=, key) */
     int is_key;
     const char *capture; /* SQL of the raw form of "t.column", a part of the
                             table's */

@@ -16,7 +16,15 @@ static int is_compared(const cm_table_t *table, const cm_column_t *column)
            column != cm_table_own_key(table);
 }
 
-static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
+static const char *reference_text(const cm_column_t *column, apr_pool_t *pool)
+{
+    return column->named_by
+               ? apr_pstrcat(pool, "{", column->named_by->name, "}", NULL)
+               : column->reference;
+}
+
+static void add_columns(apr_array_header_t *columns, const cm_table_t *table,
+                        apr_pool_t *pool)
 {
     int i;
 
@@ -27,7 +35,7 @@ static void add_columns(apr_array_header_t *columns, const cm_table_t *table)
             continue;
         APR_ARRAY_PUSH(columns, cm_verify_column_t) =
             (cm_verify_column_t){.name = column->name,
-                                 .reference = column->reference,
+                                 .reference = reference_text(column, pool),
                                  .value_class = column->value_class,
                                  .loose = column->loose};
     }
@@ -151,7 +159,7 @@ cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
     shape->publishes = model->publishes;
     shape->deletes = model->deletes;
     shape->shared_keys = model->shared_keys;
-    add_columns(shape->columns, table);
+    add_columns(shape->columns, table, result_pool);
     CM_TRY_FOR(find_origins(shape->origins, node, records, result_pool),
                result_pool, "cannot read the mappings");
     CM_TRY_FOR(count_records(shape, node, table, records, result_pool),

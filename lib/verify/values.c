@@ -117,7 +117,8 @@ static cm_error_t *identify_records(apr_hash_t **keys,
     return NULL;
 }
 
-/* Replace the ids in column PLACE of ROWS by identities. */
+/* Replace the ids in column PLACE of ROWS by identities. NULL in ROWS: not to
+ * be replaced. */
 static cm_error_t *identify_references(cm_value_t **rows, int count,
                                        const cm_verify_t *verify,
                                        const cm_model_t *model, int place,
@@ -149,6 +150,58 @@ static cm_error_t *identify_references(cm_value_t **rows, int count,
     return NULL;
 }
 
+/* Return those of ROWS in which COLUMN refers to a record of MODEL; NULL for
+ * the others. Where no column that is compared says so, all are left as they
+ * are. */
+static cm_value_t **rows_of_model(cm_value_t **rows, int count,
+                                  const cm_verify_t *verify,
+                                  const cm_column_t *column,
+                                  const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_value_t **chosen = apr_pcalloc(pool, (count + 1) * sizeof(*chosen));
+    const cm_settings_t *settings = verify->node->settings;
+    const int *name = column->named_by
+                          ? apr_hash_get(verify->places, column->named_by->name,
+                                         APR_HASH_KEY_STRING)
+                          : NULL;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const cm_value_t none = {.kind = CM_ABSENT};
+
+        if (rows[i] &&
+            cm_reference_model(settings, column,
+                               name ? rows[i][*name] : none) == model)
+            chosen[i] = rows[i];
+    }
+    return chosen;
+}
+
+/* Replace the ids in the references of ROWS, all of which still have their raw
+ * values, by identities. */
+static cm_error_t *identify_all(cm_value_t **rows, int count,
+                                const cm_verify_t *verify,
+                                const cm_column_t *column, int place,
+                                apr_pool_t *pool)
+{
+    const cm_settings_t *settings = verify->node->settings;
+    int i;
+
+    if (column->reference)
+        return identify_references(
+            rows, count, verify, cm_settings_model(settings, column->reference),
+            place, pool);
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *model =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        CM_TRY(identify_references(
+            rows_of_model(rows, count, verify, column, model, pool), count,
+            verify, model, place, pool));
+    }
+    return NULL;
+}
+
 /* What refers to nothing in COLUMN, at PLACE in ROWS, is null. */
 static void clear_none(cm_value_t **rows, int count, int place,
                        const cm_column_t *column, apr_pool_t *pool)
@@ -170,15 +223,10 @@ static cm_error_t *form_values(cm_value_t **rows, int count,
         const cm_verify_column_t *column =
             &APR_ARRAY_IDX(verify->columns, place, cm_verify_column_t);
         const cm_column_t *here = cm_table_column(verify->table, column->name);
-        const cm_model_t *model =
-            here && here->reference
-                ? cm_settings_model(verify->node->settings, here->reference)
-                : NULL;
 
-        if (model) {
+        if (here && cm_reference_is(here)) {
             clear_none(rows, count, place, here, pool);
-            CM_TRY(
-                identify_references(rows, count, verify, model, place, pool));
+            CM_TRY(identify_all(rows, count, verify, here, place, pool));
             continue;
         }
         for (i = 0; i < count; i++)

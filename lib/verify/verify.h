@@ -17,7 +17,8 @@
 
 typedef struct cm_verify_column_t {
     const char *name;
-    const char *reference; /* model that it refers to, or NULL */
+    const char *reference; /* model that it refers to; or {COLUMN} that names
+                              it; or NULL */
     cm_class_e value_class;
     int loose; /* decimals come back without their scale */
     cm_like_e like;

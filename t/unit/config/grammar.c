@@ -206,6 +206,11 @@ static void test_model(apr_pool_t *pool)
     is_str(cm_settings_model_reference(model, "b")->none, "a:b", "  is a text");
     is_str(cm_settings_model_reference(model, "c")->none, "", "  or empty");
 
+    model = model_of("CommunicatorModel p table=p references=a:{b}?-", pool);
+    is_str(cm_settings_model_reference(model, "a")->type, "b", "a named model");
+    is_str(cm_settings_model_reference(model, "a")->model, NULL, "  of any");
+    is_str(cm_settings_model_reference(model, "a")->none, "-", "  or none");
+
     model = model_of("CommunicatorModel p table=p only=a,b except=b", pool);
     ok(cm_settings_model_carries(model, "a") &&
            !cm_settings_model_carries(model, "b") &&
@@ -347,6 +352,13 @@ static void test_bad_keys(apr_pool_t *pool)
         {"key=a,b except=b", "except= names 'b', a column of the key"},
         {"key=a references=a:p except=a",
          "except= names 'a', a column of the key"},
+        {"references=a:{t},b:{t}", "references= names 't' twice"},
+        {"references=a:{t} except=t",
+         "references=a:{t} names two columns of which only one is carried"},
+        {"key=a,b references=a:{t}",
+         "key= names 'a' without 't', which says what it refers to"},
+        {"match=a references=a:{t}",
+         "match= names 'a' without 't', which says what it refers to"},
         {"references=x:z",
          "references=x:z cannot name a record whose key has several columns"},
     };
