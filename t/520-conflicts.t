@@ -133,6 +133,15 @@ sub test_delete {
     $pair->sync('a delete on the other side');
     $pair->both_have('select title from posts', [], 'the delete wins');
     both_note($pair, ['post body "more" - 0'], 'the change is kept');
+
+    begin($pair, 'posts');
+    change($central, "update posts set title = 'mine'", clock(2));
+    change($facade, "update posts set body = 'theirs'", clock(3));
+    $pair->{central}->sync_ok('pull');
+    change($facade, 'delete from posts', clock(4));
+    $pair->sync('a delete after a change of another column');
+    both_note($pair, ['post title "mine" - 0'],
+        'a change is kept that the delete did not know, though it is older');
     $pair->is_settled('deletes');
 }
 
@@ -180,7 +189,31 @@ sub test_hold {
     change($facade, "update pages set title = 'theirs'", clock(30));
     $pair->sync('conflict=hold', 65);
     decide($pair, 'discard', 'ours', 'keeps ours');
+
+    change($central, "update pages set title = 'one'", clock(40));
+    change($facade, "update pages set title = 'two'", clock(50));
+    $pair->sync('conflict=hold', 65);
+    change($facade, "update pages set title = 'three'", clock(60));
+    $pair->sync('a further change');
+    is($central->value('select title from pages'), 'one',
+        'a further change there decides nothing here');
+    is(scalar(() = $pair->parked($central)), 2, '  and waits, too');
+    decide_all($pair);
+    $pair->both_have('select title from pages', [['three']],
+        'until a person has taken all that is theirs');
     $pair->is_settled('conflict=hold');
+}
+
+# A person at central takes what is parked there, one after the other.
+sub decide_all {
+    my ($pair) = @_;
+
+    for (1, 2) {
+        my $id = $pair->central->value('select min(id) from inbound_messages '
+            . 'where processed_at is null');
+        $pair->{central}->sync_ok('retry', 'facade', $id);
+        $pair->sync('a decision');
+    }
 }
 
 # A person decides at central by COMMAND; the facade is told.

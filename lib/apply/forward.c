@@ -134,13 +134,31 @@ static const char *changed_text(const cm_republish_t *republish,
         return NULL;
     cm_json_write_open(json, NULL, '[');
     for (i = 0; i < republish->columns->nelts; i++) {
-        int column = APR_ARRAY_IDX(republish->columns, i, int);
+        int column = APR_ARRAY_IDX(republish->columns, i, cm_decided_t).column;
 
         cm_json_write_text(json, NULL,
                            republish->record->table->columns[column].name);
     }
     cm_buffer_append(json, "]", 2);
     return json->data;
+}
+
+/* Return what was known of the peer's values when these columns were decided:
+ * column -> clock. The stamp makes it a part of the base. */
+static const char *seen_text(const cm_republish_t *republish, apr_pool_t *pool)
+{
+    const apr_array_header_t *columns = republish->columns;
+    cm_clocks_t seen = {0, NULL};
+    int i;
+
+    for (i = 0; !republish->revived && i < columns->nelts; i++) {
+        cm_decided_t decided = APR_ARRAY_IDX(columns, i, cm_decided_t);
+
+        cm_clocks_set(&seen,
+                      republish->record->table->columns[decided.column].name,
+                      decided.seen, pool);
+    }
+    return cm_clocks_text(&seen, pool);
 }
 
 /* Set *BODY to what the trigger would write for the row of RECORD. */
@@ -198,6 +216,8 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
             return NULL;
         message.changed = republish->captured ? republish->changed
                                               : changed_text(republish, pool);
+        if (!republish->captured)
+            message.base = seen_text(republish, pool);
     }
     cm_append_add(list, &message);
     return NULL;

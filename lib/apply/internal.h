@@ -97,13 +97,19 @@ typedef struct cm_effect_t {
     int save;             /* write the mapping */
     char *changed;        /* by task: whether it changes the record */
     apr_array_header_t *conflicts; /* cm_conflict_t */
-    apr_array_header_t *republish; /* int: columns to publish again */
+    apr_array_header_t *republish; /* cm_decided_t: columns to publish again */
     int revived; /* a person keeps the row that was deleted there: it becomes a
                     new record */
     const cm_entry_t *dead_parent; /* the deleted record that a NOT NULL column
                                       refers to, or NULL */
     const char *buried_id; /* the local id of a deleted record, or NULL */
 } cm_effect_t;
+
+/* A column of which a person, or conflict=NODE, has decided who wins. */
+typedef struct cm_decided_t {
+    int column;
+    apr_int64_t seen; /* the clock of the peer's value */
+} cm_decided_t;
 
 /* What match= found for a record. */
 typedef enum cm_match_e {
@@ -167,7 +173,7 @@ typedef struct cm_run_t {
  * were older, or that the record was deleted with its parent. */
 typedef struct cm_republish_t {
     const cm_record_t *record;
-    apr_array_header_t *columns; /* int */
+    apr_array_header_t *columns; /* cm_decided_t */
     int revived;                 /* all of it, as a new record */
     int orphan;                  /* that it is deleted, with its parent */
     int captured;                /* what was captured of it before messages
@@ -270,7 +276,8 @@ cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
 /* Return whether MESSAGE changed COLUMN, rather than to name its value. */
 int cm_merge_is_changed(const cm_message_t *message, const char *column);
 
-/* Return the clock that COLUMN had at the sender before MESSAGE changed it. */
+/* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
+ * deleted the record. */
 apr_int64_t cm_merge_base(const cm_message_t *message, const char *column);
 
 /* --- cells.c --- */

@@ -97,46 +97,76 @@ apr_int64_t cm_merge_base(const cm_message_t *message, const char *column)
     if (!message->base.older)
         return message->base.clock;
     clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
-    return clock ? *clock : 0;
+    if (clock)
+        return *clock;
+    return message->action == CM_DELETE ? message->base.clock : 0;
 }
 
-/* Return whether a person has decided the conflict at the sender: then a later
- * message changes COLUMN and is based on the value here, of clock HERE. */
+/* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
+ * value of clock HERE. */
+static int has_seen(const cm_message_t *message, const char *column,
+                    apr_int64_t here)
+{
+    const apr_int64_t *seen = NULL;
+
+    if (message->base.older)
+        seen = apr_hash_get(message->base.older,
+                            apr_pstrcat(apr_hash_pool_get(message->base.older),
+                                        column, CM_BASE_SEEN, NULL),
+                            APR_HASH_KEY_STRING);
+    return seen && *seen == here;
+}
+
+/* Return whether the conflict has been decided at the sender: a later message
+ * changes COLUMN, and whoever made it knew the value here, of clock HERE. A
+ * base that is merely newer than HERE does not say that: it may be the sender's
+ * own value, which is in conflict. Even a base of the same clock may be. */
 static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
                             const char *column, apr_int64_t here)
 {
-    int later = 0, i;
+    int later = 0, own = 0, i;
 
     for (i = record->next; i < record->tasks->nelts; i++) {
         const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
         const cm_message_t *message = other->message;
 
-        if (later && !other->fault && message->has_base &&
-            cm_merge_is_changed(message, column) &&
-            cm_merge_base(message, column) >= here)
+        if (other->fault || !cm_merge_is_changed(message, column))
+            continue;
+        if (later && message->has_base &&
+            (has_seen(message, column, here) ||
+             (!own && cm_merge_base(message, column) == here)))
             return 1;
+        own |= message->clocks.clock == here;
         later |= other == task;
     }
     return 0;
 }
 
-static void republish(cm_effect_t *effect, int column)
+/* Publish COLUMN again, which has the clock SEEN in the message. */
+static void republish(cm_effect_t *effect, int column, apr_int64_t seen)
 {
     int i;
 
-    for (i = 0; i < effect->republish->nelts; i++)
-        if (APR_ARRAY_IDX(effect->republish, i, int) == column)
-            return;
-    APR_ARRAY_PUSH(effect->republish, int) = column;
+    for (i = 0; i < effect->republish->nelts; i++) {
+        cm_decided_t *decided =
+            &APR_ARRAY_IDX(effect->republish, i, cm_decided_t);
+
+        if (decided->column != column)
+            continue;
+        if (decided->seen < seen)
+            decided->seen = seen;
+        return;
+    }
+    APR_ARRAY_PUSH(effect->republish, cm_decided_t) =
+        (cm_decided_t){column, seen};
 }
 
-/* Let WINNER replace the value of LOSER, which keeps its clock, and publish
- * COLUMN again: that gives the winner a newer clock. */
+/* Let WINNER replace the value of LOSER, which keeps its clock. The column is
+ * published again: that gives the winner a newer clock. */
 static void let_win(const merging_t *at, const cm_task_t *task, int column,
                     cm_field_t *loser, const cm_field_t *winner)
 {
     note_conflict(at, task, column, loser, winner);
-    republish(at->effect, column);
     loser->value = winner->value;
     loser->name = winner->name;
     loser->source = winner->source;
@@ -163,6 +193,7 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     cm_field_t *there = &incoming->fields[column];
     const char *name = at->record->table->columns[column].name;
     int loses = cm_state_field_wins(there, here);
+    int decided = task->item->decision != CM_DECIDE_NOT;
 
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(effect->state, incoming, column,
@@ -171,16 +202,18 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     if (is_held(at->record, task) &&
         !is_decided_there(at->record, task, name, here->clock))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
-    if (loses && wins_here(at->run, at->record, task))
+    if (loses && wins_here(at->run, at->record, task)) {
         let_win(at, task, column, there, here);
+        decided = 1;
+    }
     else if (!loses && task->item->decision == CM_DECIDE_THEIRS)
         let_win(at, task, column, here, there);
     else
         note_conflict(at, task, column, loses ? here : there,
                       loses ? there : here);
     /* our value may be parked there for a person, too: send the decision */
-    if (task->item->decision)
-        republish(effect, column);
+    if (decided)
+        republish(effect, column, there->clock);
     return NULL;
 }
 
@@ -201,15 +234,29 @@ static cm_error_t *check_deleted(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
+/* Return whether column I was changed here since the sender of MESSAGE, a
+ * delete, received it. */
+static int is_unknown_there(const merging_t *at, const cm_message_t *message,
+                            int i)
+{
+    const cm_field_t *here = &at->effect->state->fields[i];
+
+    return here->value.kind != CM_ABSENT &&
+           here->clock >
+               cm_merge_base(message, at->record->table->columns[i].name);
+}
+
 /* A delete of a record that was changed here since the sender received it. */
 static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
                                 const cm_state_t *incoming)
 {
     const cm_state_t *state = at->effect->state;
     const cm_field_t gone = {.clock = incoming->deleted_at};
-    int i;
+    int i, unknown = 0;
 
-    if (state->clock <= task->message->base.clock)
+    for (i = 0; i < state->count; i++)
+        unknown |= is_unknown_there(at, task->message, i);
+    if (!unknown)
         return NULL;
     if (is_held(at->record, task))
         return hold(at->run, task, "the deleted record");
@@ -217,13 +264,9 @@ static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
         at->effect->revived = at->record->here->exists;
         return NULL;
     }
-    for (i = 0; i < state->count; i++) {
-        const cm_field_t *here = &state->fields[i];
-
-        if (here->value.kind != CM_ABSENT &&
-            here->clock > task->message->base.clock)
-            note_conflict(at, task, i, here, &gone);
-    }
+    for (i = 0; i < state->count; i++)
+        if (is_unknown_there(at, task->message, i))
+            note_conflict(at, task, i, &state->fields[i], &gone);
     return NULL;
 }
 
@@ -449,7 +492,7 @@ static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
         effect->state->fields[i].source = NULL;
     effect->changed = apr_pcalloc(run->pool, record->tasks->nelts + 1);
     effect->conflicts = apr_array_make(run->pool, 0, sizeof(cm_conflict_t));
-    effect->republish = apr_array_make(run->pool, 0, sizeof(int));
+    effect->republish = apr_array_make(run->pool, 0, sizeof(cm_decided_t));
     return effect;
 }
 

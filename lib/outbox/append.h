@@ -15,7 +15,10 @@ typedef struct cm_append_t {
     cm_datum_t body;
     const char *changed; /* "[]": the record's present state and clocks */
     apr_int64_t clock;
-    const char *clocks, *base, *refs;
+    const char *clocks;
+    const char *base; /* without a number: the clocks of the peer's values that
+                         were known to whoever decided (apply/internal.h) */
+    const char *refs;
     cm_identity_t identity;
     const char *source; /* the peer that the message came from */
 } cm_append_t;

@@ -96,13 +96,14 @@ static cm_error_t *find_free(cm_stamp_model_t *group, cm_stamp_t *stamp)
 }
 
 /* Return whether ROW changes all columns of OLDER, and these may be left out.
+ * A decision is sent: the peer waits for it.
  */
 static int replaces(const cm_stamp_row_t *row, const cm_stamp_row_t *older,
                     const apr_hash_t *free, apr_pool_t *pool)
 {
     apr_hash_index_t *at;
 
-    if (!older->changed)
+    if (!older->changed || older->seen)
         return 0;
     for (at = apr_hash_first(pool, older->changed); at;
          at = apr_hash_next(at)) {

@@ -47,6 +47,8 @@ typedef struct cm_stamp_row_t {
     const char *former;   /* its local id before this change; NULL: the same */
     const char *action;   /* NULL: written by the application */
     apr_hash_t *changed;  /* names -> 1; NULL: all columns */
+    apr_hash_t *seen;     /* of a decision: names -> apr_int64_t *, the clocks
+                             of the other values; NULL: none */
     cm_datum_t body;      /* NULL: too large for a batch, or not captured */
     apr_int64_t raw;      /* the time of the change */
     cm_identity_t identity;

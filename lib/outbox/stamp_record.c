@@ -142,19 +142,47 @@ static int is_carried(const cm_table_t *table, const char *name)
     return !table || (column && column->carried);
 }
 
+/* Return the columns that ROW changed; all, if it does not name any. */
+static apr_hash_t *changed_columns(const cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_table_t *table = row->group->table;
+    apr_hash_t *all;
+    int i;
+
+    if (row->changed)
+        return row->changed;
+    all = apr_hash_make(pool);
+    for (i = 0; table && i < table->column_count; i++)
+        apr_hash_set(all, table->columns[i].name, APR_HASH_KEY_STRING, "");
+    return all;
+}
+
+/* Add to BASE which values of COLUMNS were known to whoever decided. */
+static void add_seen(cm_clocks_t *base, apr_hash_t *seen, apr_pool_t *pool)
+{
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(pool, seen); at; at = apr_hash_next(at))
+        apr_hash_set(
+            base->older,
+            apr_pstrcat(pool, apr_hash_this_key(at), CM_BASE_SEEN, NULL),
+            APR_HASH_KEY_STRING, apr_hash_this_val(at));
+}
+
 /* Return the clocks that the changed columns had; one number if all are equal.
  */
 static const char *base_text(const cm_stamp_row_t *row,
                              const cm_clocks_t *clocks, apr_pool_t *pool)
 {
     cm_clocks_t base = {0, apr_hash_make(pool)};
-    int first = 1, equal = 1;
+    int first = 1, equal = !row->seen;
     apr_hash_index_t *at;
     apr_int64_t *clock;
 
-    if (!clocks->older || !row->changed || !apr_hash_count(row->changed))
+    if (!clocks->older && !row->seen)
         return apr_psprintf(pool, "%" APR_INT64_T_FMT, clocks->clock);
-    for (at = apr_hash_first(pool, row->changed); at; at = apr_hash_next(at)) {
+    for (at = apr_hash_first(pool, changed_columns(row, pool)); at;
+         at = apr_hash_next(at)) {
         const char *column = apr_hash_this_key(at);
 
         if (!is_carried(row->group->table, column))
@@ -168,8 +196,11 @@ static const char *base_text(const cm_stamp_row_t *row,
     }
     if (first)
         base.clock = clocks->clock;
-    return equal ? apr_psprintf(pool, "%" APR_INT64_T_FMT, base.clock)
-                 : cm_clocks_text(&base, pool);
+    if (first || equal)
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT, base.clock);
+    if (row->seen)
+        add_seen(&base, row->seen, pool);
+    return cm_clocks_text(&base, pool);
 }
 
 /* Give the changed columns CLOCK, the others keep theirs. */

@@ -35,7 +35,8 @@ enum {
     ORIGINAL_ID,
     WRITTEN_BYTES,
     BODY, /* or its size */
-    FORMER
+    FORMER,
+    SEEN
 };
 
 /* One reading of rows. */
@@ -82,6 +83,16 @@ static apr_hash_t *changed_of(reading_t *reading, const char *text)
     return changed;
 }
 
+/* Read the clocks in TEXT, which may be NULL. If they cannot be read, there are
+ * none. */
+static apr_hash_t *read_seen(const char *text, apr_pool_t *pool)
+{
+    cm_clocks_t seen;
+
+    return text && !cm_clocks_read_object(&seen, 0, text, pool) ? seen.older
+                                                                : NULL;
+}
+
 /* Return the SQL for what a batch needs of the body. */
 static const char *body_sql(const reading_t *reading)
 {
@@ -107,17 +118,18 @@ static const char *rows_sql(const reading_t *reading)
         pool,
         "SELECT id, model, local_record_id, action, changed, clock, origin,"
         " original_id, CASE WHEN action IS NULL THEN %s ELSE 0 END, %s,"
-        " former_record_id FROM %s WHERE %s%s LIMIT %d",
+        " former_record_id, base FROM %s WHERE %s%s LIMIT %d",
         dialect->body_bytes, body_sql(reading), dialect->unstamped,
         cm_unstamped_where(node, reading->what.all, pool), dialect->in_order,
         reading->limit);
 
     if (!dialect->snapshot)
         return sql;
-    return apr_pstrcat(pool, "SELECT 0, ", dialect->snapshot,
-                       ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL"
-                       " UNION ALL (",
-                       sql, ")", NULL);
+    return apr_pstrcat(
+        pool, "SELECT 0, ", dialect->snapshot,
+        ", NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL"
+        " UNION ALL (",
+        sql, ")", NULL);
 }
 
 /* Add row number I of ROWS to those found. */
@@ -147,6 +159,7 @@ static cm_error_t *add_row(reading_t *reading, int i)
     else
         row->body = *cm_cell(rows, i, BODY);
     row->former = cm_cell_text(rows, i, FORMER);
+    row->seen = read_seen(cm_cell_text(rows, i, SEEN), pool);
     APR_ARRAY_PUSH(reading->what.ids, apr_int64_t) = row->id;
     return NULL;
 }

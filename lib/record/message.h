@@ -30,6 +30,10 @@ typedef enum cm_decision_e {
     CM_DECIDE_OURS
 } cm_decision_e;
 
+/* Behind the name of a column in a base: the clock of the other value that was
+ * known to whoever decided a conflict of this column. */
+#define CM_BASE_SEEN "\x1f"
+
 /* One attribute of the record. */
 typedef struct cm_attribute_t {
     const char *name;

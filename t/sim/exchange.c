@@ -198,6 +198,7 @@ void sim_exchange_discard(sim_world_t *world, int number)
     if (!sim_parked_first(&peer, &id, world, number))
         return;
     sim_clock_at(number);
+    apr_table_setn(world->decided, "by a step", "");
     sim_world_must(world, "discard",
                    cm_parked_discard(world->nodes[number].node, peer, id,
                                      world->step_pool));

@@ -91,6 +91,67 @@ static void judge_order(sim_judge_t *judge, int node)
                        count, sim_schema_node_name(node));
 }
 
+/* Return whether somebody elsewhere has replaced a value of TABLE that EVENT
+ * wrote: the two are no conflict. */
+static int is_replaced_elsewhere(const sim_judge_t *judge,
+                                 const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other > event && other->kind == SIM_EVENT_UPDATE &&
+            other->node != event->node && other->table == event->table &&
+            other->column == event->column &&
+            !strcmp(other->name, event->name) && other->before &&
+            !strcmp(other->before, event->after))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether a conflict of TABLE at NODE may have ended without a person:
+ * where another node has decided by the clocks, and what was written here won,
+ * somebody there may have replaced it. */
+static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->node == node &&
+            event->table == table && event->after &&
+            is_replaced_elsewhere(judge, event))
+            return 1;
+    }
+    return 0;
+}
+
+/* Where a person decides, no conflict of a change is decided before. (One that
+ * was, says what has won.) */
+static void judge_held(sim_judge_t *judge, int node)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    int i;
+
+    for (i = 0; i < schema->count; i++)
+        if (schema->tables[i].holds >> node & 1 &&
+            schema->tables[i].match < 0 &&
+            apr_is_empty_table(judge->world->decided) &&
+            !is_settled_elsewhere(judge, i, node) &&
+            ask(judge, node,
+                "SELECT count(*) FROM communicator_conflicts WHERE model ="
+                " '%s' AND won_value IS NOT NULL AND won_value <> 'null'",
+                apr_psprintf(judge->pool, "m%d", i)))
+            sim_world_fail(judge->world, "decided",
+                           "a conflict of m%d by nobody at %s", i,
+                           sim_schema_node_name(node));
+}
+
 /* After a restore numbers begin again. */
 void sim_judge_inbox(sim_judge_t *judge)
 {
@@ -101,6 +162,8 @@ void sim_judge_inbox(sim_judge_t *judge)
         judge_received(judge, schema->links[i].caller, schema->links[i].callee);
         judge_received(judge, schema->links[i].callee, schema->links[i].caller);
     }
-    for (i = 0; i < schema->nodes && !judge->world->restored; i++)
+    for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
         judge_order(judge, i);
+        judge_held(judge, i);
+    }
 }

@@ -149,6 +149,128 @@ static const char *last_said(cm_node_t *node, const char *clock,
     return inbox_value(node, sql, pool);
 }
 
+/* What may follow a message that waits for a person, whose clock this is. Base
+ * and clock say %s for the clock of the title here. */
+static const struct {
+    const char *clock, *action, *title, *base;
+    int applied;
+    const char *name;
+} followers[] = {
+    {"9000000000000000", "update", "again", "9000000000000000", 0,
+     "a further change there decides nothing"},
+    {"9000000000000000", "delete", NULL, "9000000000000000", 0,
+     "nor does a delete"},
+    {"9000000000000000", "update", "mine",
+     "{\"title\":9000000000000000,\"title\\u001f\":%s}", 2,
+     "a decision that knows the value here does"},
+    {"9000000000000000", "update", "mine",
+     "{\"title\":9000000000000000,\"title\\u001f\":999}", 0,
+     "one about an earlier value does not"},
+    {"2000", "update", "mine", "%s", 2,
+     "what replaces the very value here does"},
+    {"%s", "update", "mine", "%s", 0,
+     "but not if that is its own one with the same clock"},
+};
+
+/* Return a list with the message ID of `there' about the post ORIGINAL; TITLE
+ * is NULL for a delete. */
+static const char *message(int id, int original, const char *action,
+                           const char *clock, const char *base,
+                           const char *title, apr_pool_t *pool)
+{
+    const char *body =
+        title ? apr_psprintf(pool, "\\\"title\\\":\\\"%s\\\"", title) : "";
+
+    return apr_psprintf(
+        pool,
+        "[{\"id\":%d,\"origin\":\"there\",\"original_id\":%d,\"action\":\"%s\","
+        "\"clock\":%s%s%s,\"body\":\"{\\\"post\\\":{%s}}\"}]",
+        id, original, action, clock, base ? ",\"base\":" : "", base ? base : "",
+        body);
+}
+
+/* Return the clock of post NUMBER when all its changes are stamped. */
+static const char *clock_of(cm_node_t *node, int number, apr_pool_t *pool)
+{
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    return inbox_value(node,
+                       apr_psprintf(pool,
+                                    "SELECT clock FROM communicator_mappings"
+                                    " WHERE original_id = '%d'",
+                                    number),
+                       pool);
+}
+
+/* The title of a post is changed on both sides; then comes one FOLLOWER. */
+static void test_follower(cm_node_t *node, int follower, apr_pool_t *pool)
+{
+    int id = 3 * follower, post = 7 + follower;
+    const char *here;
+
+    (void)inbox_take(node, id,
+                     message(id + 1, post, "create", "1000", NULL, "a", pool),
+                     pool);
+    database_run(node->store,
+                 "UPDATE posts SET title = 'here' WHERE title = 'a'");
+    here = clock_of(node, post, pool);
+    is_int(
+        inbox_take(node, id + 1,
+                   message(id + 2, post, "update",
+                           apr_psprintf(pool, followers[follower].clock, here),
+                           "1000", "there", pool),
+                   pool),
+        0, "a change on both sides");
+    is_int(
+        inbox_take(node, id + 2,
+                   message(id + 3, post, followers[follower].action,
+                           "9000000000000001",
+                           apr_psprintf(pool, followers[follower].base, here),
+                           followers[follower].title, pool),
+                   pool),
+        followers[follower].applied, "  %s", followers[follower].name);
+}
+
+static void test_followed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    int i;
+
+    diag_text("database", database_of(store));
+    inbox_model(settings, "post")->conflict = CM_CONFLICT_HOLD;
+    for (i = 0; i < (int)(sizeof(followers) / sizeof(*followers)); i++)
+        test_follower(node, i, pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'here'",
+                       pool),
+           "4", "what is not decided stays");
+    is_str(inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'mine'",
+                       pool),
+           "2", "  and what is decided changes");
+}
+
+/* A delete by someone who had changed another column, later than we ours. */
+static void test_unknown(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+
+    is_int(
+        inbox_take(node, 1,
+                   "[" MESSAGE(2, "post", 7, "update", 9000000000000000,
+                               TEXT("title", "a") "," TEXT("text", "u"),
+                               BASE(1000) ",\"clocks\":{\"title\":1000}") "]",
+                   pool),
+        1, "%s: conflict=hold: a change of another column is taken",
+        database_of(store));
+    is_int(
+        inbox_take(node, 2,
+                   "[" MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
+                               ",\"base\":{\"text\":9000000000000000,\"title\":"
+                               "1000}") "]",
+                   pool),
+        0, "  a delete that did not know the title here waits");
+}
+
 /* A person decides what conflict=hold has parked. */
 static void test_decided(cm_store_t *store, apr_pool_t *pool)
 {
@@ -300,6 +422,8 @@ int main(void)
     database_each("conflict=newest", test_newest);
     database_each("who loses", test_loser);
     database_each("conflict=hold", test_hold);
+    database_each("what follows", test_followed);
+    database_each("a delete that knew less", test_unknown);
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);
     database_each("gone", test_gone);

@@ -18,19 +18,17 @@
  *   p        published
  *   s        what the application says itself
  *   o        an update of the title of another post, 8
+ *   D        a person decides about the title, against a value of clock 900
  */
 static void change(cm_node_t *node, char what, apr_int64_t clock,
                    apr_pool_t *pool)
 {
-    static const char *const columns[] = {"t[\"title\"]",
-                                          "x[\"text\"]",
-                                          "b[\"title\",\"text\"]",
-                                          "a[\"author_id\"]",
-                                          "n[\"former\"]",
-                                          "o[\"title\"]",
-                                          "A[\"author_id\",\"title\"]",
-                                          "k[\"title\"]",
-                                          "p[]"};
+    static const char *const columns[] = {
+        "t[\"title\"]",          "x[\"text\"]",
+        "b[\"title\",\"text\"]", "a[\"author_id\"]",
+        "n[\"former\"]",         "o[\"title\"]",
+        "D[\"title\"]",          "A[\"author_id\",\"title\"]",
+        "k[\"title\"]",          "p[]"};
     const char *changed = NULL;
     apr_size_t i;
 
@@ -51,6 +49,11 @@ static void change(cm_node_t *node, char what, apr_int64_t clock,
                                                "\",\"text\":\"t\""),
                                           clock),
                        changed, clock, pool);
+    if (what == 'D')
+        database_run(node->store, "UPDATE outbound_messages SET"
+                                  " base = '{\"title\":900}' WHERE id ="
+                                  " (SELECT m FROM (SELECT max(id) AS m FROM"
+                                  " outbound_messages) AS last)");
     if (what == 'k')
         database_run(node->store, "UPDATE outbound_messages SET"
                                   " former_record_id = '6' WHERE id ="
@@ -120,6 +123,11 @@ static const char *sent(cm_node_t *node, apr_pool_t *pool)
     return text;
 }
 
+/* The base of a delete: the clock of the title, and of the other columns. */
+#define CLOCKS(others, title)                                                  \
+    "{\"author_id\":" #others ",\"created_at\":" #others ",\"text\":" #others  \
+    ",\"title\":" #title "}"
+
 /* The changes, and the messages that they become. */
 static const struct {
     const char *changes, *sent, *name;
@@ -140,11 +148,12 @@ static const struct {
     {"ctotoo", "1001, 1004 after 1001, 1006 after 0",
      "changes of two records, in the order of the last ones"},
     {"ctotott", "1001, 1005 after 0, 1007 after 1001", "the other way round"},
-    {"cttd", "1001, 1003 after 1001, deleted after 1003",
+    {"cttd", "1001, 1003 after 1001, deleted after " CLOCKS(1001, 1003),
      "a delete stays apart"},
     {"ctdcttd",
-     "1001, 1002 after 1001, deleted after 1002, 1004, 1006 after 1004, "
-     "deleted after 1006",
+     "1001, 1002 after 1001, deleted after " CLOCKS(
+         1001, 1002) ", 1004, 1006 after 1004, deleted after " CLOCKS(1004,
+                                                                      1006),
      "and so does what begins a new life"},
     {"ctpt", "1001, 1002 after 1001, 1003, 1004 after 1002",
      "what is published stays apart"},
@@ -154,9 +163,14 @@ static const struct {
      "each change of a reference is sent"},
     {"caA", "1001, 1002 after 1001, 1003 after ", "in any company"},
     {"ctA", "1001, 1003 after 1001", "which may take in others"},
-    {"ctnt", "1001, 1002 after 1001, 1003 after 1002, 1004 after 1003",
+    {"ctnt",
+     "1001, 1002 after 1001, 1003 after " CLOCKS(1001, 1002) ", 1004 after "
+                                                             "1003",
      "a column that is not there any more counts as all"},
     {"tt", "1002 after 0", "a record that has not been sent before"},
+    {"cDt",
+     "1001, 1002 after {\"title\":1001,\"title\\u001f\":900}, 1003 after 1002",
+     "a decision is sent, and which value it knew"},
 };
 
 static void test_cases(cm_store_t *store, apr_pool_t *pool)

@@ -71,8 +71,10 @@ static void test_clocks(cm_store_t *store, apr_pool_t *pool)
            "a state that never had a clock gets the oldest");
     is_str(outbox_wire(batch, 6, 0, pool),
            "{\"id\":7," WIRE_POST("") "," HERE(
-               "7") ",\"action\":\"delete\",\"clock\":6001,\"base\":6000}",
-           "a delete");
+               "7") ",\"action\":\"delete\",\"clock\":6001,\"base\":"
+                    "{\"author_id\":1000,\"created_at\":1000,\"text\":6000,"
+                    "\"title\":6000}}",
+           "a delete: its base is what each column had");
     is_str(database_value(store,
                           "SELECT deleted_at FROM communicator_mappings"
                           " WHERE original_id = '7' AND local_record_id IS"
