@@ -11,6 +11,7 @@
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "inbox/inbox.h"
+#include "inbox/names.h"
 
 #define PAGE_ROWS  500
 #define PAGE_BYTES (4 * 1024 * 1024)
@@ -218,8 +219,8 @@ static int has_lives(const cm_message_t *message)
            cm_identity_life(message->identity.original_id) > 1;
 }
 
-/* Return the last of MESSAGES about each record: same_key() -> cm_message_t *.
- */
+/* Return the last of MESSAGES, by their ids, about each record: same_key() ->
+ * cm_message_t *. */
 static apr_hash_t *last_of_each(const apr_array_header_t *messages,
                                 apr_pool_t *pool)
 {
@@ -228,11 +229,15 @@ static apr_hash_t *last_of_each(const apr_array_header_t *messages,
 
     for (i = 0; i < messages->nelts; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
+        const cm_message_t *other;
+        const char *key;
 
-        if (is_named(message))
-            apr_hash_set(last,
-                         same_key(message->model, message->identity, pool),
-                         APR_HASH_KEY_STRING, message);
+        if (!is_named(message))
+            continue;
+        key = same_key(message->model, message->identity, pool);
+        other = apr_hash_get(last, key, APR_HASH_KEY_STRING);
+        if (!other || other->id < message->id)
+            apr_hash_set(last, key, APR_HASH_KEY_STRING, message);
     }
     return last;
 }
@@ -346,16 +351,21 @@ cm_error_t *cm_inbox_rows_add_earlier(cm_apply_t *apply,
                                       const apr_array_header_t *messages,
                                       apr_pool_t *scratch_pool)
 {
-    apr_hash_t *last = last_of_each(messages, scratch_pool);
+    apr_array_header_t *named;
+    apr_hash_t *last;
     apr_int64_t any;
     int first, lives;
 
     CM_TRY(
         cm_inbox_retry_count(&any, apply->node, apply->peer, 1, scratch_pool));
-    for (first = 0; any && first < messages->nelts; first += SAME_AT_ONCE) {
+    if (!any)
+        return NULL;
+    CM_TRY(cm_inbox_names_add(&named, apply->node, messages, scratch_pool));
+    last = last_of_each(named, scratch_pool);
+    for (first = 0; first < named->nelts; first += SAME_AT_ONCE) {
         for (lives = 0; lives <= 1; lives++) {
             const same_t *same =
-                same_records(apply, messages, first, lives, scratch_pool);
+                same_records(apply, named, first, lives, scratch_pool);
 
             if (same->ids)
                 CM_TRY(add_same(apply, same, last, scratch_pool));

@@ -21,9 +21,10 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY what is parked of its peer before MESSAGES (cm_message_t *)
- * about the same records, or about other lives of their shared keys, and put
- * all in order. No message is tried without those before it: they may be what
- * it waits for, or wait for a person, or be right only together with it. */
+ * about the same records, under any of their names, or about other lives of
+ * their shared keys, and put all in order. No message is tried without those
+ * before it: they may be what it waits for, or wait for a person, or be right
+ * only together with it. */
 cm_error_t *
 cm_inbox_rows_add_earlier(cm_apply_t *apply, const apr_array_header_t *messages,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -32,6 +32,8 @@ typedef struct sim_wire_t {
     int fails;        /* the reply is a lie with which the run must end */
     const char *knew; /* what the caller knew before a lie from which it must
                          learn nothing; NULL: there was none */
+    apr_int64_t told_before; /* and what it was told that it may not have
+                                written down yet */
     apr_table_t *headers;
     sim_random_t random;
     apr_pool_t *pool; /* of the run */

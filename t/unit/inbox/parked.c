@@ -205,8 +205,8 @@ static cm_node_t *hold(cm_store_t *store, apr_pool_t *pool)
 }
 
 /* A later change of the same post, of another column. */
-#define LATER(id)                                                              \
-    MESSAGE(id, "post", 7, "update", 9000000000000001,                         \
+#define LATER(id, post)                                                        \
+    MESSAGE(id, "post", post, "update", 9000000000000001,                      \
             TEXT("title", "there") "," TEXT("text", "u"),                      \
             BASE(1000) ",\"clocks\":{\"title\":9000000000000000}")
 
@@ -214,7 +214,7 @@ static void test_held(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = hold(store, pool);
 
-    is_int(try_take(node, 2, "[" LATER(3) "]", pool), 0,
+    is_int(try_take(node, 2, "[" LATER(3, 7) "]", pool), 0,
            "  a later change of the record waits behind it");
     is_int(try_take(node, 3, "[" NEW(4, 1, "one") "]", pool), 1,
            "  another record comes");
@@ -227,6 +227,27 @@ static void test_held(cm_store_t *store, apr_pool_t *pool)
            "    and nothing is parked any more");
 }
 
+/* The same, about a record that has two names (match=): the later change comes
+ * under the other one. */
+static void test_two_names(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = hold(store, pool);
+
+    APR_ARRAY_PUSH(
+        APR_ARRAY_IDX(node->settings->models, 1, cm_model_t *)->columns.match,
+        const char *) = "title";
+    database_run(store,
+                 apr_psprintf(pool,
+                              "INSERT INTO %s (original_id, origin, clock,"
+                              " deleted_at, same_origin, same_id) VALUES"
+                              " ('8', 'there', 0, 0, 'there', '7')",
+                              database_records(store, "Post", pool)));
+    is_int(try_take(node, 2, "[" LATER(3, 8) "]", pool), 0,
+           "  a later change under another name waits behind it");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "    and does not pass over the conflict");
+}
+
 /* What is parked is retried in pages, each a transaction. */
 static void test_pages(cm_store_t *store, apr_pool_t *pool)
 {
@@ -235,7 +256,7 @@ static void test_pages(cm_store_t *store, apr_pool_t *pool)
 
     is_int(try_take(node, 2, authors(3, 600, 1, pool), pool), 0,
            "  six hundred others are parked");
-    is_int(try_take(node, 602, "[" LATER(603) "]", pool), 0,
+    is_int(try_take(node, 602, "[" LATER(603, 7) "]", pool), 0,
            "  and a later change of the record");
     database_must(cm_inbox_retry(&receipt, node, "there", pool));
     is_int(receipt->parked->nelts, 602,
@@ -561,6 +582,7 @@ int main(void)
     database_each("together", test_together);
     database_each("some together", test_some);
     database_each("held", test_held);
+    database_each("two names", test_two_names);
     database_each("pages", test_pages);
     database_each("refused", test_refused);
     database_each("most", test_most);
