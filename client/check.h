@@ -3,7 +3,8 @@
  *
  * To add a line: about models, a function in judges[] of check_database.c;
  * about the database or this node, one in the list of sync_check_database();
- * about peers, a call in check_peer.c. */
+ * about peers, a call in check_peer.c; about the catalog, one in
+ * check_catalog.c. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -30,6 +31,10 @@ int sync_check_went(sync_check_t *check, const cm_error_t *err,
 
 /* Judge database, tables, rights, this node's state, and every model. */
 void sync_check_database(sync_check_t *check);
+
+/* Judge the models by the catalog: foreign keys that references= does not
+ * cover, keys that both sides give, columns that stay empty, triggers. */
+void sync_check_catalog(sync_check_t *check);
 
 /* Judge the way to the peer, or remember when it was here last. */
 void sync_check_peer(sync_check_t *check, const cm_peer_settings_t *peer);

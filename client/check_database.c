@@ -272,4 +272,5 @@ void sync_check_database(sync_check_t *check)
                        "stay at the peers");
     for (i = 0; i < settings->models->nelts; i++)
         check_model(check, APR_ARRAY_IDX(settings->models, i, cm_model_t *));
+    sync_check_catalog(check);
 }

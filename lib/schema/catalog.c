@@ -68,6 +68,7 @@ static cm_error_t *read_tables(reading_t *reading)
         table->columns = apr_array_make(pool, 8, sizeof(cm_catalog_column_t));
         table->uniques = apr_array_make(pool, 2, sizeof(cm_catalog_unique_t));
         table->foreign = apr_array_make(pool, 2, sizeof(cm_catalog_foreign_t));
+        table->hazards = apr_array_make(pool, 2, sizeof(cm_catalog_hazard_t));
         APR_ARRAY_PUSH(tables, cm_catalog_table_t *) = table;
         apr_hash_set(reading->by_name, table->name, APR_HASH_KEY_STRING, table);
     }
@@ -212,6 +213,34 @@ cm_error_t *cm_catalog_read(cm_catalog_t **catalog, cm_store_t *store,
         for (j = 0; j < table->foreign->nelts; j++)
             complete_foreign(*catalog, &APR_ARRAY_IDX(table->foreign, j,
                                                       cm_catalog_foreign_t));
+    }
+    return NULL;
+}
+
+cm_error_t *cm_catalog_read_hazards(const cm_catalog_t *catalog,
+                                    cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const kinds[] = {[CM_HAZARD_TRIGGER] = "trigger",
+                                        [CM_HAZARD_SECURITY] = "row security",
+                                        [CM_HAZARD_DEFERRABLE] = "deferrable",
+                                        [CM_HAZARD_INCREMENT] = "increment",
+                                        [CM_HAZARD_ON_UPDATE] = "on update"};
+    cm_rows_t *rows;
+    int i, kind;
+
+    CM_TRY(cm_statement_section(&rows, store, "tables.sql", "hazards", NULL, 0,
+                                pool));
+    for (i = 0; i < rows->count; i++) {
+        const cm_catalog_table_t *table =
+            cm_catalog_table(catalog, full_name(rows, i, 0, pool));
+
+        for (kind = 0; strcmp(kinds[kind], cm_cell_text(rows, i, 2)); kind++)
+            ;
+        if (table)
+            APR_ARRAY_PUSH(table->hazards, cm_catalog_hazard_t) =
+                (cm_catalog_hazard_t){.kind = kind,
+                                      .name = cm_cell_text(rows, i, 3),
+                                      .body = cm_cell_text(rows, i, 4)};
     }
     return NULL;
 }

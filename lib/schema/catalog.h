@@ -19,6 +19,7 @@ typedef struct cm_catalog_table_t {
     apr_array_header_t *columns; /* cm_catalog_column_t, in its order */
     apr_array_header_t *uniques; /* cm_catalog_unique_t */
     apr_array_header_t *foreign; /* cm_catalog_foreign_t */
+    apr_array_header_t *hazards; /* cm_catalog_hazard_t */
 } cm_catalog_table_t;
 
 typedef struct cm_catalog_column_t {
@@ -46,9 +47,28 @@ typedef struct cm_catalog_foreign_t {
     apr_array_header_t *those;   /* const char *; NULL: of its primary key */
 } cm_catalog_foreign_t;
 
+/* What may make the two sides differ, and is not in the columns. */
+typedef enum cm_hazard_e {
+    CM_HAZARD_TRIGGER,    /* of the application; BODY: its statements */
+    CM_HAZARD_SECURITY,   /* row security for the user NAME */
+    CM_HAZARD_DEFERRABLE, /* the unique constraint NAME */
+    CM_HAZARD_INCREMENT,  /* the numbers of the column NAME leave gaps: BODY */
+    CM_HAZARD_ON_UPDATE   /* MariaDB: every update sets the column NAME */
+} cm_hazard_e;
+
+typedef struct cm_catalog_hazard_t {
+    cm_hazard_e kind;
+    const char *name, *body;
+} cm_catalog_hazard_t;
+
 /* Read the whole catalog. Fails as cm_statement_select(). */
 cm_error_t *cm_catalog_read(cm_catalog_t **catalog, cm_store_t *store,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Read the hazards of its tables, too. Fails as cm_statement_select(). */
+cm_error_t *cm_catalog_read_hazards(const cm_catalog_t *catalog,
+                                    cm_store_t *store,
+                                    apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Return the table of that name, or one of that name in another case,
  * or NULL. */

@@ -41,3 +41,23 @@ SELECT NULL, k.table_name, k.constraint_name, k.column_name,
 FROM information_schema.key_column_usage AS k
 WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL
 ORDER BY k.table_name, k.constraint_name, k.ordinal_position;
+
+-- hazards: schema, table, what it has that needs care, its name, and its text:
+-- a trigger of the application, a column that every update sets, numbers that
+-- leave room for those of another database
+SELECT NULL, t.event_object_table AS table_name, 'trigger' AS kind,
+    t.trigger_name AS name, t.action_statement
+FROM information_schema.triggers AS t
+WHERE t.event_object_schema = DATABASE()
+    AND t.trigger_name NOT LIKE 'communicator\_%%'
+UNION ALL
+SELECT NULL, c.table_name, 'increment', c.column_name,
+    @@auto_increment_increment
+FROM information_schema.columns AS c
+WHERE c.table_schema = DATABASE() AND c.extra LIKE '%%auto_increment%%'
+    AND @@auto_increment_increment > 1
+UNION ALL
+SELECT NULL, c.table_name, 'on update', c.column_name, NULL
+FROM information_schema.columns AS c
+WHERE c.table_schema = DATABASE() AND c.extra LIKE '%%on update%%'
+ORDER BY table_name, kind, name;

@@ -77,3 +77,35 @@ FROM pg_constraint AS f
     JOIN pg_attribute AS b ON b.attrelid = p.oid AND b.attnum = k.there
 WHERE f.contype = 'f' AND f.conparentid = 0
 ORDER BY c.oid, f.oid, k.place;
+
+-- hazards: schema, table, what it has that needs care, its name, and its text:
+-- a trigger of the application, row security for this user, a unique constraint
+-- that is checked late, numbers that leave room for those of another database
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname END,
+    c.relname, h.kind, h.name, h.body
+FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN (SELECT t.tgrelid, 'trigger', t.tgname::text, p.prosrc
+        FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+            AND t.tgname NOT LIKE 'communicator\_%%'
+        UNION ALL
+        SELECT r.oid, 'row security', current_user::text, NULL
+        FROM pg_class AS r
+        WHERE r.relrowsecurity AND row_security_active(r.oid)
+        UNION ALL
+        SELECT k.conrelid, 'deferrable', k.conname::text, NULL
+        FROM pg_constraint AS k
+        WHERE k.contype IN ('p', 'u') AND k.condeferrable
+        UNION ALL
+        SELECT d.refobjid, 'increment', a.attname::text, s.seqincrement::text
+        FROM pg_depend AS d
+            JOIN pg_sequence AS s ON s.seqrelid = d.objid
+            JOIN pg_attribute AS a ON a.attrelid = d.refobjid
+                AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_class'::regclass
+            AND d.refclassid = 'pg_class'::regclass
+            AND d.deptype IN ('a', 'i') AND s.seqincrement > 1)
+        AS h (oid, kind, name, body) ON h.oid = c.oid
+WHERE c.relkind IN ('r', 'p')
+ORDER BY c.relname, h.kind, h.name;

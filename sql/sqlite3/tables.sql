@@ -51,3 +51,10 @@ SELECT NULL, m.name, f.id, f."from", NULL, f."table", f."to"
 FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
 WHERE m.type = 'table' AND m.sql NOT LIKE 'create virtual%%'
 ORDER BY m.name, f.id, f.seq;
+
+-- hazards: schema, table, what it has that needs care, its name, and its text:
+-- a trigger of the application
+SELECT NULL, m.tbl_name, 'trigger', m.name, m.sql
+FROM sqlite_master AS m
+WHERE m.type = 'trigger' AND m.name NOT LIKE 'communicator\_%%' ESCAPE '\'
+ORDER BY m.tbl_name, m.name;

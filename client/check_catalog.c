@@ -1,0 +1,356 @@
+/* check: what the catalog of the database says about the models. */
+#include "check_catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "schema/propose.h"
+
+void sync_check_catalog_warn(sync_check_catalog_t *on, const char *hint,
+                             const char *what)
+{
+    on->warned = 1;
+    sync_check_say(on->check, SYNC_VERDICT_WARN, hint, "model %s: %s",
+                   on->model->name, what);
+}
+
+/* Tell WHAT, which the sides can live with. */
+static void tell(const sync_check_catalog_t *on, const char *hint,
+                 const char *what)
+{
+    sync_check_say(on->check, SYNC_VERDICT_OK, hint, "model %s: %s",
+                   on->model->name, what);
+}
+
+const cm_model_t *sync_check_catalog_model(const sync_check_catalog_t *on,
+                                           const char *name)
+{
+    const apr_array_header_t *models = on->check->client->settings->models;
+    int i;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+        const cm_catalog_table_t *table =
+            cm_catalog_table(on->catalog, model->table);
+
+        if (table && !strcmp(table->name, name))
+            return model;
+    }
+    return NULL;
+}
+
+/* --- references --- */
+
+/* REFERENCE is proposed for the model; CERTAIN: by a foreign key. Warn where
+ * the model does not have it, and its values mean other records at the peer. */
+static void check_reference(sync_check_catalog_t *on,
+                            const cm_reference_t *reference, int certain)
+{
+    apr_pool_t *pool = on->check->client->pool;
+    const char *column = reference->column;
+    const cm_model_t *parent =
+        reference->type
+            ? NULL
+            : cm_settings_model(on->check->client->settings, reference->model);
+
+    if (!cm_settings_model_carries(on->model, column) ||
+        cm_settings_model_reference(on->model, column) ||
+        (!reference->type && (!parent || parent->shared_keys)))
+        return;
+    sync_check_catalog_warn(
+        on,
+        apr_psprintf(pool, "add references=%s",
+                     cm_settings_reference_text(reference, pool)),
+        reference->type
+            ? apr_psprintf(pool,
+                           "'%s' seems to refer to what '%s' names, and is "
+                           "sent as it is: there it means another record",
+                           column, reference->type)
+            : apr_psprintf(pool,
+                           "'%s' %s '%s', and is sent as it is: there it means "
+                           "another record",
+                           column, certain ? "refers to" : "seems to refer to",
+                           parent->table));
+}
+
+static void check_references(sync_check_catalog_t *on,
+                             const cm_proposal_t *proposal)
+{
+    int i;
+
+    for (i = 0; i < proposal->references->nelts; i++)
+        check_reference(
+            on, &APR_ARRAY_IDX(proposal->references, i, cm_reference_t), 1);
+    for (i = 0; i < proposal->suggested->nelts; i++)
+        check_reference(
+            on, &APR_ARRAY_IDX(proposal->suggested, i, cm_reference_t), 0);
+}
+
+/* A foreign key of one column, to a table that is no model, or to another one
+ * than references= says. */
+static void check_foreign(sync_check_catalog_t *on,
+                          const cm_catalog_foreign_t *foreign)
+{
+    apr_pool_t *pool = on->check->client->pool;
+    const char *column = APR_ARRAY_IDX(foreign->columns, 0, const char *);
+    const char *that = APR_ARRAY_IDX(foreign->those, 0, const char *);
+    const cm_model_t *parent = sync_check_catalog_model(on, foreign->parent);
+    const cm_reference_t *known =
+        cm_settings_model_reference(on->model, column);
+
+    if (foreign->columns->nelts > 1 ||
+        !cm_settings_model_carries(on->model, column))
+        return;
+    if (!parent && !known)
+        sync_check_catalog_warn(
+            on,
+            apr_psprintf(pool,
+                         "declare a model for it and add references=, or leave "
+                         "the column out: except=%s",
+                         column),
+            apr_psprintf(pool,
+                         "'%s' refers to the table '%s', which is no model, "
+                         "and is sent as it is",
+                         column, foreign->parent));
+    else if (parent && known && known->model && that &&
+             !strcmp(parent->key, that) && strcmp(known->model, parent->name))
+        sync_check_catalog_warn(
+            on, apr_psprintf(pool, "references=%s:%s", column, parent->name),
+            apr_psprintf(pool,
+                         "references=%s:%s, but the foreign key '%s' leads to "
+                         "'%s'",
+                         column, known->model, foreign->name, parent->table));
+}
+
+/* --- keys --- */
+
+/* Return whether the database lets another one give numbers between its own. */
+static int leaves_gaps(const sync_check_catalog_t *on, const char *column)
+{
+    int i;
+
+    for (i = 0; i < on->table->hazards->nelts; i++) {
+        const cm_catalog_hazard_t *hazard =
+            &APR_ARRAY_IDX(on->table->hazards, i, cm_catalog_hazard_t);
+
+        if (hazard->kind == CM_HAZARD_INCREMENT &&
+            !strcmp(hazard->name, column))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return how the two sides can be kept from giving the same number. */
+static const char *apart(const sync_check_catalog_t *on)
+{
+    switch (cm_dialect_of_store(on->check->client->store)->database) {
+    case CM_PGSQL:
+        return "use keys=mapped, or let the sequences give odd numbers on one "
+               "side and even ones on the other (INCREMENT BY 2)";
+    case CM_MYSQL:
+        return "use keys=mapped, or let one side give odd numbers and the "
+               "other even ones: auto_increment_increment=2 on both, "
+               "auto_increment_offset=1 and 2";
+    case CM_SQLITE3:
+        break;
+    }
+    return "use keys=mapped, or let the application give the keys (UUIDs)";
+}
+
+/* Numbers that both databases give, and that keys=shared makes one record's. */
+static void check_shared(sync_check_catalog_t *on)
+{
+    const apr_array_header_t *key = on->model->columns.key;
+    const cm_catalog_column_t *column;
+
+    if (!on->model->shared_keys || key->nelts > 1)
+        return;
+    column = cm_catalog_column(on->table, APR_ARRAY_IDX(key, 0, const char *));
+    if (column && column->given && column->value_class == CM_CLASS_INTEGER &&
+        !leaves_gaps(on, column->name))
+        sync_check_catalog_warn(
+            on, apart(on),
+            apr_psprintf(on->check->client->pool,
+                         "keys=shared, but this database gives '%s' its "
+                         "numbers: where the peer's does, too, two records get "
+                         "the same one",
+                         column->name));
+}
+
+/* --- columns --- */
+
+/* Return whether NAME is that of a number that is counted up. */
+static int is_counter(const char *name)
+{
+    static const char *const ends[] = {"_count", "_counter", "_hits", NULL};
+    size_t size = strlen(name), i;
+
+    for (i = 0; ends[i]; i++)
+        if (size > strlen(ends[i]) &&
+            !strcasecmp(name + size - strlen(ends[i]), ends[i]))
+            return 1;
+    return 0;
+}
+
+static void check_column(sync_check_catalog_t *on,
+                         const cm_catalog_column_t *column)
+{
+    apr_pool_t *pool = on->check->client->pool;
+    const cm_model_t *model = on->model;
+    int carried = cm_settings_model_carries(model, column->name);
+
+    if (cm_settings_model_is_key(model, column->name) || column->generated)
+        return;
+    if (model->receives && !carried && !column->nullable && !column->given)
+        sync_check_catalog_warn(
+            on, "give it a default, or carry it: change except= or only=",
+            apr_psprintf(pool,
+                         "'%s' is NOT NULL, has no default and is not "
+                         "received: new records of the peer are parked",
+                         column->name));
+    if (model->receives && model->publishes && carried &&
+        column->value_class == CM_CLASS_INTEGER && is_counter(column->name))
+        tell(on,
+             apr_psprintf(pool, "let each side count for itself: except=%s",
+                          column->name),
+             apr_psprintf(pool,
+                          "'%s' looks like a counter: where both sides count, "
+                          "the newer number wins, they are not added up",
+                          column->name));
+}
+
+/* Say which unique columns both sides can fill with the same values. */
+static void tell_unique(const sync_check_catalog_t *on,
+                        const cm_catalog_unique_t *unique)
+{
+    apr_pool_t *pool = on->check->client->pool;
+    const char *columns;
+    int i;
+
+    for (i = 0; i < unique->columns->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(unique->columns, i, const char *);
+
+        if (!name || cm_settings_model_is_key(on->model, name) ||
+            !cm_settings_model_carries(on->model, name))
+            return;
+    }
+    columns = apr_array_pstrcat(pool, unique->columns, ',');
+    tell(on,
+         apr_psprintf(pool, "with match=%s both become one record", columns),
+         apr_psprintf(pool,
+                      "%s is unique: if both sides insert the same value, the "
+                      "second record is parked",
+                      columns));
+}
+
+/* --- what is no column --- */
+
+static void check_hazard(sync_check_catalog_t *on,
+                         const cm_catalog_hazard_t *hazard)
+{
+    apr_pool_t *pool = on->check->client->pool;
+
+    switch (hazard->kind) {
+    case CM_HAZARD_SECURITY:
+        sync_check_catalog_warn(
+            on, apr_psprintf(pool, "ALTER ROLE %s BYPASSRLS", hazard->name),
+            apr_psprintf(pool,
+                         "row security applies to the user '%s': records that "
+                         "it hides are neither found nor changed",
+                         hazard->name));
+        break;
+    case CM_HAZARD_DEFERRABLE:
+        tell(on, NULL,
+             apr_psprintf(pool,
+                          "the constraint '%s' is DEFERRABLE: a record whose "
+                          "key changes is sent as a delete and a new record",
+                          hazard->name));
+        break;
+    case CM_HAZARD_ON_UPDATE:
+        if (cm_settings_model_carries(on->model, hazard->name))
+            tell(on,
+                 apr_psprintf(pool, "let each side have its own: except=%s",
+                              hazard->name),
+                 apr_psprintf(pool,
+                              "every update sets '%s': it counts as a conflict "
+                              "when both sides change one record",
+                              hazard->name));
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- all --- */
+
+static void check_model(sync_check_catalog_t *on)
+{
+    const cm_catalog_table_t *table = on->table;
+    int i;
+
+    for (i = 0; i < table->foreign->nelts; i++)
+        check_foreign(on,
+                      &APR_ARRAY_IDX(table->foreign, i, cm_catalog_foreign_t));
+    check_shared(on);
+    for (i = 0; i < table->columns->nelts; i++)
+        check_column(on,
+                     &APR_ARRAY_IDX(table->columns, i, cm_catalog_column_t));
+    for (i = 0; i < table->uniques->nelts; i++) {
+        const cm_catalog_unique_t *unique =
+            &APR_ARRAY_IDX(table->uniques, i, cm_catalog_unique_t);
+
+        if (!unique->primary && !on->model->shared_keys &&
+            on->model->receives && !on->model->columns.match->nelts)
+            tell_unique(on, unique);
+    }
+    for (i = 0; i < table->hazards->nelts; i++)
+        check_hazard(on,
+                     &APR_ARRAY_IDX(table->hazards, i, cm_catalog_hazard_t));
+    sync_check_triggers(on);
+}
+
+static cm_error_t *read_all(cm_catalog_t **catalog,
+                            apr_array_header_t **proposals,
+                            const sync_client_t *client)
+{
+    const cm_propose_options_t options = {.patterns = NULL};
+
+    CM_TRY(cm_catalog_read(catalog, client->store, client->pool));
+    CM_TRY(cm_catalog_read_hazards(*catalog, client->store, client->pool));
+    return cm_propose_all(proposals, client->store, client->settings, &options,
+                          client->pool);
+}
+
+void sync_check_catalog(sync_check_t *check)
+{
+    const sync_client_t *client = check->client;
+    const apr_array_header_t *models = client->settings->models;
+    sync_check_catalog_t on = {.check = check};
+    apr_array_header_t *proposals;
+    cm_catalog_t *catalog;
+    cm_error_t *err = read_all(&catalog, &proposals, client);
+    int i;
+
+    if (err)
+        sync_check_went(check, err, "catalog");
+    on.catalog = catalog;
+    for (i = 0; !err && i < models->nelts; i++) {
+        on.model = APR_ARRAY_IDX(models, i, cm_model_t *);
+        on.table = cm_catalog_table(catalog, on.model->table);
+        if (on.table) /* else that is said of the model */
+            check_model(&on);
+    }
+    for (i = 0; !err && i < proposals->nelts; i++) {
+        const cm_proposal_t *proposal =
+            APR_ARRAY_IDX(proposals, i, const cm_proposal_t *);
+
+        on.model = proposal->configured;
+        if (on.model)
+            check_references(&on, proposal);
+    }
+    if (!err && !on.warned && models->nelts)
+        sync_check_went(check, NULL, "the catalog and the models agree");
+}

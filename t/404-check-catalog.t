@@ -1,0 +1,284 @@
+#!/usr/bin/perl
+
+# check names what the catalog of the database says about the models: references
+# that are forgotten, keys that both sides give, columns that stay empty,
+# triggers. It says nothing where there is nothing to say.
+
+use strict;
+use warnings;
+use utf8;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Communicator::Test qw(slurp spew);
+use Communicator::Test::Blog qw(make_blog blog_models);
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+
+# A tracker of issues, as many schemas have it.
+my $tracker = <<'SQL';
+create table users (id {key}, login varchar(40) not null unique) {engine};
+create table issue_statuses (id {key}, name varchar(40)) {engine};
+create table projects (id {key}, name varchar(40), issues_count integer)
+    {engine};
+create table issues (id {key}, subject varchar(40), project_id bigint not null
+    references projects (id), author_id bigint not null references users (id),
+    status_id bigint references issue_statuses (id), parent_id bigint)
+    {engine};
+create table journals (id {key}, issue_id bigint, note varchar(40)) {engine};
+create table attachments (id {key}, container_id bigint,
+    container_type varchar(40), name varchar(40)) {engine};
+create table watchers (id {key}, watchable_id bigint, user_id bigint,
+    watchable_type varchar(40)) {engine};
+create table trackers (id {key}, name varchar(40)) {engine};
+create table settings (name varchar(40) not null primary key,
+    value varchar(40)) {engine};
+create table messages (id {key}, title varchar(40), body varchar(40) not null,
+    locked integer not null default 0) {engine};
+SQL
+
+my $forgetful = <<'CONF';
+CommunicatorModel user       table=users
+CommunicatorModel project    table=projects
+CommunicatorModel issue      table=issues references=project_id:user
+CommunicatorModel journal    table=journals
+CommunicatorModel attachment table=attachments
+CommunicatorModel watcher    table=watchers references=user_id:user,watchable_id:{watchable_type}
+CommunicatorModel tracker    table=trackers keys=shared
+CommunicatorModel setting    table=settings key=name keys=shared
+CommunicatorModel message    table=messages except=body,locked
+CONF
+
+# What helps with all of it.
+my $careful = <<'CONF';
+CommunicatorModel user       table=users match=login
+CommunicatorModel project    table=projects
+CommunicatorModel status     table=issue_statuses
+CommunicatorModel issue      table=issues references=project_id:project,author_id:user,status_id:status,parent_id:issue
+CommunicatorModel journal    table=journals references=issue_id:issue
+CommunicatorModel attachment table=attachments references=container_id:{container_type}
+CommunicatorModel watcher    table=watchers references=user_id:user,watchable_id:{watchable_type}
+CommunicatorModel tracker    table=trackers
+CommunicatorModel setting    table=settings key=name keys=shared
+CommunicatorModel message    table=messages except=locked
+CONF
+
+# A node of DRIVER with the tables of SQL and the models of CONF.
+sub node {
+    my ($driver, $sql, $conf) = @_;
+    my $database = Communicator::Test::Database->new($driver);
+
+    ref $sql ? $sql->($database) : $database->create($sql);
+    return Communicator::Test::Peer->new(name => 'central',
+        database => $database, conf => $conf)->migrate;
+}
+
+# The lines of check with VERDICT about models: [what, hint].
+sub lines_of {
+    my ($node, $verdict) = @_;
+    my $run = $node->sync('check', '--json');
+
+    is($run->{exit}, 0, 'check') or diag($run->{err});
+    return [map { [$_->{what}, $_->{hint}] }
+          grep { $_->{verdict} eq $verdict && $_->{what} =~ /^model|catalog/ }
+          @{ decode_json($run->{out}) }];
+}
+
+sub each_database {
+    my ($name, $test) = @_;
+
+    for my $driver (Communicator::Test::Database->drivers) {
+        subtest "$name: $driver" => sub {
+            my $why = Communicator::Test::Database->missing($driver);
+            plan skip_all => $why if $why;
+            $test->($driver);
+        };
+    }
+}
+
+# Expect that LINES are those of PATTERNS, a pair each, in any order.
+sub like_all {
+    my ($lines, $patterns, $name) = @_;
+    my @left = @$lines;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    for my $pair (@$patterns) {
+        my ($found) = grep { $left[$_][0] =~ $pair->[0]
+              && ($left[$_][1] // '') =~ $pair->[1] } 0 .. $#left;
+
+        ok(defined $found, "$name: $pair->[0]");
+        splice @left, $found, 1 if defined $found;
+    }
+    is_deeply(\@left, [], "$name: nothing else");
+}
+
+each_database('what is forgotten', sub {
+    my $node = node($_[0], $tracker, $forgetful);
+
+    like_all(lines_of($node, 'warning'), [
+        [qr/^model issue: 'author_id' refers to 'users', and is sent as it is/,
+            qr/^add references=author_id:user$/],
+        [qr/^model issue: references=project_id:user, but .* leads to 'projects'/,
+            qr/^references=project_id:project$/],
+        [qr/^model issue: 'status_id' refers to the table 'issue_statuses'/,
+            qr/declare a model for it .* except=status_id$/],
+        [qr/^model issue: 'parent_id' seems to refer to 'issues'/,
+            qr/^add references=parent_id:issue$/],
+        [qr/^model journal: 'issue_id' seems to refer to 'issues'/,
+            qr/^add references=issue_id:issue$/],
+        [qr/^model attachment: 'container_id' .* 'container_type' names/,
+            qr/^add references=container_id:\{container_type\}$/],
+        [qr/^model tracker: keys=shared, but this database gives 'id'/,
+            qr/keys=mapped/],
+        [qr/^model message: 'body' is NOT NULL, has no default/,
+            qr/except= or only=/],
+    ], 'warnings');
+    my $told = lines_of($node, 'ok');
+    ok((grep { $_->[0] =~ /^model project: 'issues_count' looks like a count/
+              && $_->[1] =~ /except=issues_count/ } @$told), 'a counter');
+    ok((grep { $_->[0] =~ /^model user: login is unique/
+              && $_->[1] =~ /match=login/ } @$told), 'a unique column');
+});
+
+each_database('what is not', sub {
+    my ($driver) = @_;
+    my $node = node($driver, $tracker, $careful);
+
+    is_deeply(lines_of($node, 'warning'), [], 'no warning');
+    ok((grep { $_->[0] eq 'the catalog and the models agree' }
+        @{ lines_of($node, 'ok') }), 'but a line');
+    is_deeply(lines_of(node($driver, \&make_blog, blog_models()), 'warning'),
+        [], 'nor for a blog');
+    $node = node($driver, $tracker, '');
+    $node->sync_ok('models', '--guess', '--write', "$node->{dir}/all.conf");
+    $node->configure(conf => "Include $node->{dir}/all.conf");
+    $node->migrate;
+    is_deeply(lines_of($node, 'warning'), [],
+        'nor with what models --guess proposes');
+});
+
+# --- triggers ---
+
+my $traced = <<'SQL';
+create table posts (id {key}, title varchar(40), stamp varchar(40)) {engine};
+create table traces (id {key}, title varchar(40)) {engine};
+create table others (id {key}, title varchar(40)) {engine};
+SQL
+
+# A trigger NAME of posts that runs BODY; BEFORE: of each row, before it is
+# written.
+sub trigger {
+    my ($database, $name, $body, $before) = @_;
+    my $driver = $database->driver;
+
+    return $database->run("create function $name() returns trigger language "
+          . "plpgsql as \$\$ begin $body; return new; end \$\$; create trigger "
+          . "$name " . ($before ? 'before' : 'after') . ' insert on posts '
+          . "for each row execute function $name();") if $driver eq 'pgsql';
+    return $database->run("delimiter //\ncreate trigger $name "
+          . ($before ? 'before' : 'after') . ' insert on posts for each row '
+          . "begin $body; end//\ndelimiter ;") if $driver eq 'mysql';
+    return $database->run("create trigger $name after insert on posts "
+        . "begin $body; end;");
+}
+
+sub stamp_of {
+    my ($driver) = @_;
+
+    return "new.stamp := 'x'" if $driver eq 'pgsql';
+    return "set new.stamp = 'x'" if $driver eq 'mysql';
+    return "update posts set stamp = 'x' where id = new.id";
+}
+
+each_database('triggers', sub {
+    my ($driver) = @_;
+    my $node = node($driver, $traced, "CommunicatorModel post table=posts\n"
+        . "CommunicatorModel trace table=traces\n");
+    my $database = $node->database;
+    my $asks = $driver eq 'sqlite3'
+      ? 'insert into traces (title) select new.title where not exists '
+      . '(select 1 from communicator_applying)'
+      : 'if not communicator_applying() then insert into traces (title) '
+      . 'values (new.title); end if';
+
+    trigger($database, 'harmless', 'insert into others (title) values ('
+        . 'new.title)');
+    trigger($database, 'asks', $asks);
+    is_deeply(lines_of($node, 'warning'), [], 'some do no harm');
+    trigger($database, 'traces_it', 'insert into traces (title) values ('
+        . 'new.title)');
+    trigger($database, 'stamps_it', stamp_of($driver), 1);
+    like_all(lines_of($node, 'warning'), [
+        [qr/^model post: the trigger 'traces_it' writes into 'traces'/,
+            qr/communicator_applying/],
+        [qr/^model post: the trigger 'stamps_it' changes 'stamp'/,
+            qr/communicator_applying.* except=stamp$/],
+    ], 'others do');
+    $node->configure(conf => "CommunicatorModel post table=posts "
+        . "except=stamp\nCommunicatorModel trace table=traces "
+        . "direction=receive\n");
+    $node->migrate;
+    like_all(lines_of($node, 'warning'),
+        [[qr/the trigger 'traces_it' writes/, qr/applying/]],
+        'a column that is not sent');
+});
+
+# --- what only one database has ---
+
+sub only {
+    my ($driver, $name, $test) = @_;
+
+    subtest "$name: $driver" => sub {
+        my $why = Communicator::Test::Database->missing($driver);
+        plan skip_all => $why if $why;
+        $test->($driver);
+    };
+}
+
+only('pgsql', 'sequences and constraints', sub {
+    my $node = node($_[0], 'create table odd (id serial primary key, '
+          . 'code varchar(40) unique deferrable); alter sequence odd_id_seq '
+          . 'increment by 2; create table identity (id bigint generated by '
+          . 'default as identity (increment by 2) primary key)',
+        "CommunicatorModel odd table=odd keys=shared\n"
+          . "CommunicatorModel identity table=identity keys=shared\n");
+
+    is_deeply(lines_of($node, 'warning'), [], 'every second number');
+    ok((grep { $_->[0] =~ /'odd_code_key' is DEFERRABLE/ }
+        @{ lines_of($node, 'ok') }), 'a constraint that is checked late');
+});
+
+only('pgsql', 'row security', sub {
+    my $node = node($_[0], 'create table posts (id serial primary key, '
+          . 'title varchar(40))', "CommunicatorModel post table=posts\n");
+    my $conf = "$node->{dir}/node.conf";
+
+    $node->database->run(<<'SQL');
+create role hidden login;
+grant all on all tables in schema public to hidden;
+grant all on all sequences in schema public to hidden;
+alter table posts enable row level security;
+create policy most on posts using (title <> 'hidden');
+SQL
+    is_deeply(lines_of($node, 'warning'), [], 'who may see all rows');
+    spew($conf, slurp($conf) =~ s/user=postgres/user=hidden/r);
+    like_all(lines_of($node, 'warning'),
+        [[qr/^model post: row security applies to the user 'hidden'/,
+            qr/ALTER ROLE hidden BYPASSRLS/]], 'who may not');
+    $node->database->run('drop owned by hidden; drop role hidden');
+});
+
+only('mysql', 'ON UPDATE', sub {
+    my $node = node($_[0], 'create table posts (id bigint primary key '
+          . 'auto_increment, changed_at timestamp not null default '
+          . 'current_timestamp on update current_timestamp, seen_at timestamp '
+          . 'not null default current_timestamp on update current_timestamp)',
+        "CommunicatorModel post table=posts except=seen_at\n");
+
+    is_deeply([map { $_->[0] =~ /every update sets '(.*?)'/ }
+            @{ lines_of($node, 'ok') }], ['changed_at'],
+        'a column that every update sets');
+});
+
+done_testing();
