@@ -3,6 +3,7 @@
  * adopted, and no second one is created. */
 #include "apply/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -302,8 +303,17 @@ static void let_go(cm_run_t *run, cm_record_t *record)
                     record->row->local_id);
 }
 
+static int compare_tasks(const void *a, const void *b)
+{
+    const apr_int64_t first = (*(cm_task_t *const *)a)->message->id;
+    const apr_int64_t second = (*(cm_task_t *const *)b)->message->id;
+
+    return (first > second) - (first < second);
+}
+
 /* The messages of RECORD are about OTHER, which other messages of this run are
- * about. */
+ * about. They stay in order: an earlier one is in no conflict with one that
+ * knew it. */
 static void join_records(cm_run_t *run, cm_record_t *record, cm_record_t *other)
 {
     int i;
@@ -311,6 +321,8 @@ static void join_records(cm_run_t *run, cm_record_t *record, cm_record_t *other)
     for (i = 0; i < record->tasks->nelts; i++)
         CM_NTH(record->tasks, i, cm_task_t)->record = other;
     apr_array_cat(other->tasks, record->tasks);
+    qsort(other->tasks->elts, other->tasks->nelts, sizeof(cm_task_t *),
+          compare_tasks);
     record->tasks->nelts = 0;
     let_go(run, record);
 }

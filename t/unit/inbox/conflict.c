@@ -378,6 +378,39 @@ static void test_received_only(cm_store_t *store, apr_pool_t *pool)
            "  and nothing is published");
 }
 
+/* The peer has made an author that is here, too, and then changed it under the
+ * name that stays: both messages are about one record, in their order. */
+static void test_adopted(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    static const char text[] = "[" MESSAGE(
+        1, "author", 3, "create", 9000000000000000,
+        TEXT("name", "one") "," TEXT(
+            "born",
+            "1999-09-09"), ) ","
+                             "{\"id\":2,\"origin\":\"here\",\"original_id\":1,"
+                             "\"clock\":9000000000000001,\"base\":"
+                             "9000000000000000,"
+                             "\"clocks\":[\"name\",9000000000000000],\"body\":"
+                             "\"{\\\"author\\\":{" TEXT("name", "one") "," TEXT(
+                                 "born", "2000-01-01") "}}\"}]";
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    is_int(inbox_take(node, 0, text, pool), 2,
+           "%s: a record comes under two names", database_of(store));
+    is_str(
+        inbox_value(node, "SELECT CAST(born AS char(10)) FROM authors", pool),
+        "2000-01-01", "  the later message counts");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value = '\"1999-09-09\"'",
+                       pool),
+           "0", "  and the earlier one is in no conflict with it");
+}
+
 static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
@@ -428,6 +461,7 @@ int main(void)
     database_each("ours", test_kept);
     database_each("gone", test_gone);
     database_each("direction=receive", test_received_only);
+    database_each("two names", test_adopted);
     database_each("hub", test_hub);
     apr_terminate();
     return done_testing();
