@@ -8,6 +8,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include "exchange/session.h"
 #include "client.h"
 
 typedef struct sync_check_t {
@@ -35,6 +36,10 @@ void sync_check_database(sync_check_t *check);
 /* Judge the models by the catalog: foreign keys that references= does not
  * cover, keys that both sides give, columns that stay empty, triggers. */
 void sync_check_catalog(sync_check_t *check);
+
+/* Judge by SESSION, which has greeted, whether the models of its peer fit those
+ * of this node. */
+void sync_check_models(sync_check_t *check, cm_session_t *session);
 
 /* Judge the way to the peer, or remember when it was here last. */
 void sync_check_peer(sync_check_t *check, const cm_peer_settings_t *peer);

@@ -94,7 +94,7 @@ static void check_kind(sync_check_t *check, const cm_peer_settings_t *peer,
 /* Judge a peer that answers. */
 static void check_answer(const way_t *way)
 {
-    const cm_session_t *session = way->session;
+    cm_session_t *session = way->session;
     const char *name = way->peer->name;
     const char *skew =
         session->peer
@@ -108,6 +108,8 @@ static void check_answer(const way_t *way)
     else if (session->kind == CM_PEER_OURS && session->peer)
         sync_check_went(way->check, NULL, "%s: clocks agree", name);
     check_kind(way->check, way->peer, session->kind == CM_PEER_GEM);
+    if (session->kind == CM_PEER_OURS && session->peer)
+        sync_check_models(way->check, session);
 }
 
 /* Warn when the certificate of the peer's httpd expires soon. */

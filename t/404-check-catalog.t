@@ -14,6 +14,7 @@ use Test::More;
 use Communicator::Test qw(slurp spew);
 use Communicator::Test::Blog qw(make_blog blog_models);
 use Communicator::Test::Database;
+use Communicator::Test::Pair;
 use Communicator::Test::Peer;
 
 # A tracker of issues, as many schemas have it.
@@ -81,7 +82,7 @@ sub lines_of {
 
     is($run->{exit}, 0, 'check') or diag($run->{err});
     return [map { [$_->{what}, $_->{hint}] }
-          grep { $_->{verdict} eq $verdict && $_->{what} =~ /^model|catalog/ }
+          grep { $_->{verdict} eq $verdict && $_->{what} =~ /model/ }
           @{ decode_json($run->{out}) }];
 }
 
@@ -223,6 +224,73 @@ each_database('triggers', sub {
         [[qr/the trigger 'traces_it' writes/, qr/applying/]],
         'a column that is not sent');
 });
+
+# --- the peer ---
+
+# The same tables on both sides, but for two.
+sub peer_tables {
+    my ($database, $name) = @_;
+    my ($type, $column) = $name eq 'central' ? qw(varchar(40) here)
+      : qw(integer there);
+
+    return <<"SQL";
+create table authors (id {key}, name varchar(40)) {engine};
+create table posts (id {key}, author_id bigint, score $type) {engine};
+create table logs (id {key}, $column varchar(40)) {engine};
+create table tags (id {key}, name varchar(40)) {engine};
+create table drafts (id {key}, name varchar(40)) {engine};
+SQL
+}
+
+sub peer_models {
+    my ($database, $name) = @_;
+
+    return <<'CONF' if $name eq 'central';
+CommunicatorModel author table=authors
+CommunicatorModel post   table=posts references=author_id:author
+CommunicatorModel log    table=logs
+CommunicatorModel tag    table=tags
+CommunicatorModel draft  table=drafts direction=publish
+CONF
+    return <<'CONF';
+CommunicatorModel author table=authors
+CommunicatorModel post   table=posts
+CommunicatorModel log    table=logs
+CommunicatorModel tag    table=tags keys=shared
+CommunicatorModel draft  table=drafts direction=publish
+CONF
+}
+
+sub models_of_the_peer {
+    my $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&peer_tables, models => \&peer_models);
+    my $node = $pair->{central};
+
+    like_all([grep { $_->[0] =~ /^facade: model/ }
+              @{ lines_of($node, 'warning') }], [
+        [qr/model post: 'author_id' has references=author_id:author here, no re/,
+            qr/^declare the same references=/],
+        [qr/model post: 'score' holds text on one side and numbers/,
+            qr/except=score/],
+        [qr/model log: the tables have no column in common/, qr/table=/],
+        [qr/model tag: keys=mapped here, keys=shared there/, qr/same keys=/],
+        [qr/model draft: both sides only publish it/, qr/direction=receive/],
+    ], 'what does not fit');
+    $pair->stop;
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&peer_tables,
+        models => 'CommunicatorModel author table=authors');
+    $node = $pair->{central};
+    is_deeply([grep { $_->[0] =~ /facade/ } @{ lines_of($node, 'warning') }],
+        [], 'nothing to say');
+    ok((grep { $_->[0] eq 'facade: the models of both sides fit' }
+        @{ lines_of($node, 'ok') }), 'but a line');
+    $pair->stop;
+}
+
+Communicator::Test::Pair->for_each(
+    [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3)], 'the peer',
+    \&models_of_the_peer);
 
 # --- what only one database has ---
 

@@ -59,7 +59,7 @@ cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
     *answer = made;
     if (question->ask == CM_ASK_SHAPE)
         return cm_verify_shape(&made->shape, node, model ? model->name : "",
-                               pool);
+                               question->brief, pool);
     if (!model)
         return CM_FAIL(pool, CM_NOT_FOUND,
                        "no model '%.255s' is sent from here", question->model);

@@ -288,7 +288,7 @@ static cm_error_t *begin(cm_verify_work_t *work, const char *name)
     report->model = name;
     report->differences =
         apr_array_make(work->pool, 16, sizeof(cm_difference_t));
-    CM_TRY(cm_verify_shape(&here, work->node, name, work->pool));
+    CM_TRY(cm_verify_shape(&here, work->node, name, 0, work->pool));
     CM_TRY(cm_verify_compare_ask(&answer, work, &question, work->pool));
     report->here = here;
     report->there = answer->shape;

@@ -293,7 +293,7 @@ static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
         counts[CM_RECORD_UNDER_WAY] || counts[CM_RECORD_PARKED] ||
         counts[CM_RECORD_KEPT])
         return NULL;
-    CM_TRY(cm_verify_shape(&here, work->node, report->model, pool));
+    CM_TRY(cm_verify_shape(&here, work->node, report->model, 0, pool));
     CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));
     if (is_as_before(report->here, here) &&
         is_as_before(report->there, answer->shape))

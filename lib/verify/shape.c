@@ -137,7 +137,8 @@ static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
 }
 
 cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
-                            const char *name, apr_pool_t *result_pool)
+                            const char *name, int brief,
+                            apr_pool_t *result_pool)
 {
     const cm_model_t *model = cm_settings_model(node->settings, name);
     cm_verify_shape_t *shape = apr_pcalloc(result_pool, sizeof(*shape));
@@ -152,14 +153,16 @@ cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
     if (!model)
         return NULL;
     CM_TRY(cm_node_table(&table, node, model));
-    CM_TRY(cm_stamp_all(&stamped, node, result_pool));
-    CM_TRY(cm_node_records(&records, node, model->type, result_pool));
     shape->known = 1;
     shape->receives = model->receives;
     shape->publishes = model->publishes;
     shape->deletes = model->deletes;
     shape->shared_keys = model->shared_keys;
     add_columns(shape->columns, table, result_pool);
+    if (brief)
+        return NULL;
+    CM_TRY(cm_stamp_all(&stamped, node, result_pool));
+    CM_TRY(cm_node_records(&records, node, model->type, result_pool));
     CM_TRY_FOR(find_origins(shape->origins, node, records, result_pool),
                result_pool, "cannot read the mappings");
     CM_TRY_FOR(count_records(shape, node, table, records, result_pool),

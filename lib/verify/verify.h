@@ -85,9 +85,10 @@ typedef struct cm_verify_state_t {
 /* --- shape.c --- */
 
 /* Describe the model NAME as it is here; what was committed is stamped first.
- * Fails as cm_node_table(). */
+ * BRIEF: nothing is stamped or counted, and no origins are listed. Fails as
+ * cm_node_table(). */
 cm_error_t *cm_verify_shape(cm_verify_shape_t **shape, cm_node_t *node,
-                            const char *name,
+                            const char *name, int brief,
                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Return the columns (cm_verify_column_t) that both sides have, with what

@@ -164,6 +164,7 @@ static const cm_json_member_t question_members[] = {
     {CM_JSON_MEMBER("ask", WORD, cm_verify_question_t, ask), .needed = 1,
      .words = asks},
     {CM_JSON_MEMBER("model", TEXT, cm_verify_question_t, model)},
+    {CM_JSON_MEMBER("brief", FLAG, cm_verify_question_t, brief)},
     {CM_JSON_MEMBER("origin", TEXT, cm_verify_question_t, origin)},
     {CM_JSON_MEMBER("after", TEXT, cm_verify_question_t, after)},
     {CM_JSON_MEMBER("columns", LIST, cm_verify_question_t, columns),

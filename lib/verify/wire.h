@@ -16,6 +16,7 @@ typedef enum cm_ask_e {
 typedef struct cm_verify_question_t {
     cm_ask_e ask;
     const char *model;
+    int brief; /* SHAPE: only what is configured, and the columns */
     const apr_array_header_t *columns; /* cm_verify_column_t: name, like */
     const char *origin, *after;
     const apr_array_header_t *bounds; /* const char *: where the parts end,
