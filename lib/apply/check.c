@@ -134,6 +134,9 @@ static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
     identity = name_record(message, model);
     if (identity.origin)
         task->entry = cm_directory_get(run, model, identity);
+    if (task->entry && message->action != CM_UPDATE &&
+        message->counterpart.original_id)
+        task->counterpart = cm_directory_get(run, model, message->counterpart);
     return message->error;
 }
 

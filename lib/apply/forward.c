@@ -71,6 +71,8 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
     if (!task->record->fast)
         spread_base(message, run->pool);
     rename_references(run, message);
+    if (task->counterpart)
+        message->counterpart = cm_directory_main(task->counterpart)->identity;
     cm_append_add(list, &(cm_append_t){
                             .seq = seq,
                             .model = message->model,
@@ -266,8 +268,8 @@ static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_model_t *model = record->table->model;
 
-        if (!record->row->raw && !record->fast && record->here &&
-            record->here->exists)
+        if ((!record->row->raw || record->renamed) && !record->fast &&
+            record->here && record->here->exists)
             apr_hash_set(
                 keys,
                 cm_overtaken_key(model->name, record->here->local_id, pool),

@@ -48,7 +48,10 @@ typedef struct cm_entry_t {
 typedef struct cm_task_t {
     cm_item_t *item;
     cm_message_t *message;
-    cm_entry_t *entry; /* NULL: no identity */
+    cm_entry_t *entry;       /* NULL: no identity */
+    cm_entry_t *counterpart; /* as in the message; or NULL */
+    const char *locked_id;   /* the row that a record which it continues had
+                                when it was locked */
     const cm_table_t *table;
     struct cm_record_t *record;
     const cm_error_t *fault; /* why it cannot be applied, whatever is here */
@@ -132,6 +135,7 @@ typedef struct cm_record_t {
     const cm_effect_t *effect; /* NULL: none, or not yet */
     const cm_error_t *error;   /* why the last effect could not be written */
     int fast;                  /* its only message goes the fast way (fast.c) */
+    int renamed;               /* it has the row of the one that it continues */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
     const cm_entry_t *dead_parent; /* a foreign key deleted the row together
@@ -230,6 +234,37 @@ cm_error_t *cm_lock_all(cm_run_t *run,
 void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,
                      const cm_datum_t *raw, const char *local_id);
 
+/* Lock the row that RECORD has got by now, and read it. */
+cm_error_t *cm_lock_record(cm_run_t *run, cm_record_t *record,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- rename.c --- */
+
+/* Lock the rows of records that new ones continue. */
+cm_error_t *cm_rename_lock(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* When all that is committed here is stamped: let new records that continue
+ * others have their rows, where the database and what is here allow it. */
+cm_error_t *cm_rename_rows(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same for those which could not have them then, and have none yet, when
+ * other records are gone that may have been in the way. */
+cm_error_t *cm_rename_late(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- heirs.c --- */
+
+/* Return whether the record that continues RECORD, which is to be deleted,
+ * comes in this run, but is not here yet. */
+int cm_heirs_are_coming(const cm_record_t *record);
+
+/* Before RECORD is deleted, because its key was changed: let what refers to it
+ * here refer to the record that continues it, if that is here. */
+cm_error_t *cm_heirs_adopt(cm_run_t *run, const cm_record_t *record,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* --- fast.c --- */
 
 /* Write the rows of records that can go the fast way, before they are read:
@@ -261,6 +296,10 @@ cm_error_t *cm_match_adopt(cm_run_t *run,
  * the messages for it. Fails as the database does. */
 cm_error_t *cm_apply_read_records(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same of RECORD alone, which has another row than it had then. */
+cm_error_t *cm_apply_read_again(cm_run_t *run, cm_record_t *record,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return the state in the message of TASK. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
@@ -345,7 +384,8 @@ int cm_rounds_pending(const cm_record_t *record);
 cm_error_t *cm_rounds_settle(cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write the deletes: children before parents. */
+/* Write the deletes: children before parents. One whose record continues under
+ * another key, but is not here yet, is left for cm_apply_retry(). */
 cm_error_t *cm_rounds_delete(cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

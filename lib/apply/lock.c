@@ -186,6 +186,17 @@ static cm_error_t *lock_wanted(int *locked, cm_run_t *run,
     return NULL;
 }
 
+cm_error_t *cm_lock_record(cm_run_t *run, cm_record_t *record,
+                           apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+
+    if (!add_wanted(run, record, all, scratch_pool))
+        return NULL;
+    return lock_rows(
+        run, keys_of(all, run->node->store, record->table, scratch_pool));
+}
+
 static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_stamping_t stamping = {.limit = STAMP_LIMIT};
@@ -337,6 +348,7 @@ static cm_error_t *lock_and_stamp(cm_run_t *run, apr_int64_t version,
 cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_int64_t last_seq, version = -1;
+    int renamed;
 
     /* Read before the mappings, so that a change in between is noticed. */
     CM_TRY(cm_node_refresh(&last_seq, run->node, scratch_pool));
@@ -344,8 +356,11 @@ cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
     assign_records(run);
     link_lives(run);
     CM_TRY(cm_fast_write(run, scratch_pool));
+    CM_TRY(cm_rename_lock(run, scratch_pool));
     CM_TRY(lock_and_stamp(run, version, scratch_pool));
     CM_TRY(cm_fast_finish(run, scratch_pool));
+    CM_TRY(cm_rename_rows(run, scratch_pool));
+    CM_TRY(lock_wanted(&renamed, run, scratch_pool));
     CM_TRY(cm_match_adopt(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
     disown_others(run);

@@ -94,6 +94,8 @@ apr_int64_t cm_merge_base(const cm_message_t *message, const char *column)
 {
     const apr_int64_t *clock;
 
+    if (message->action == CM_CREATE) /* that of the record it continues */
+        return 0;
     if (!message->base.older)
         return message->base.clock;
     clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);

@@ -279,15 +279,17 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
     return NULL;
 }
 
-/* Replace the values of references by the identities of the parents. */
-static cm_error_t *name_all(cm_run_t *run, apr_pool_t *scratch_pool)
+/* Replace the values of references of RECORDS by the identities of the parents.
+ */
+static cm_error_t *name_all(cm_run_t *run, const apr_array_header_t *records,
+                            apr_pool_t *scratch_pool)
 {
     apr_hash_t *namings = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
-    for (i = 0; i < run->records->nelts; i++) {
-        const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+    for (i = 0; i < records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
         if (record->here->exists && !record->fast)
             name_references(run, record, namings, scratch_pool);
@@ -312,6 +314,17 @@ cm_error_t *cm_apply_read_records(cm_run_t *run, apr_pool_t *scratch_pool)
         if (!record->fast)
             record->here = read_record(run, record);
     }
-    CM_TRY(name_all(run, scratch_pool));
+    CM_TRY(name_all(run, run->records, scratch_pool));
     return cm_directory_find_parents(run, scratch_pool);
+}
+
+cm_error_t *cm_apply_read_again(cm_run_t *run, cm_record_t *record,
+                                apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *one =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+
+    APR_ARRAY_PUSH(one, cm_record_t *) = record;
+    record->here = read_record(run, record);
+    return name_all(run, one, scratch_pool);
 }

@@ -116,7 +116,8 @@ cm_error_t *cm_rounds_delete(cm_run_t *run, apr_pool_t *scratch_pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (!record->effect || record->effect->kind != CM_EFFECT_DELETE)
+        if (!record->effect || record->effect->kind != CM_EFFECT_DELETE ||
+            cm_heirs_are_coming(record))
             continue;
         depth = depth_of(run->node->settings, record->table->model, DEEPEST);
         if (!levels[depth])

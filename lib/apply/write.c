@@ -227,8 +227,10 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
     int i;
 
     CM_TRY(fill_rows(&bulk, run, chunk, 1, scratch_pool));
-    for (i = 0; i < chunk->count; i++)
+    for (i = 0; i < chunk->count; i++) {
+        CM_TRY(cm_heirs_adopt(run, chunk->records[i], scratch_pool));
         APR_ARRAY_PUSH(keys, const char *) = chunk->records[i]->here->local_id;
+    }
     CM_TRY(cm_node_deleting(run->node, chunk->table, keys, scratch_pool));
     CM_TRY(cm_bulk_delete(&deleted, run->node->store, bulk, scratch_pool));
     if (deleted >= chunk->count)

@@ -212,15 +212,26 @@ static int is_named(const cm_message_t *message)
            message->identity.original_id;
 }
 
-/* Return whether MESSAGE is about a later life of a shared key. */
-static int has_lives(const cm_message_t *message)
+/* Return whether IDENTITY is a later life of a shared key. */
+static int has_lives(const cm_identity_t *identity)
 {
-    return !strcmp(message->identity.origin, "*") &&
-           cm_identity_life(message->identity.original_id) > 1;
+    return !strcmp(identity->origin, "*") &&
+           cm_identity_life(identity->original_id) > 1;
 }
 
-/* Return the last of MESSAGES, by their ids, about each record: same_key() ->
- * cm_message_t *. */
+/* Let MESSAGE be the last about the record IDENTITY, unless a later one is. */
+static void set_last(apr_hash_t *last, const cm_message_t *message,
+                     cm_identity_t identity, apr_pool_t *pool)
+{
+    const char *key = same_key(message->model, identity, pool);
+    const cm_message_t *other = apr_hash_get(last, key, APR_HASH_KEY_STRING);
+
+    if (!other || other->id < message->id)
+        apr_hash_set(last, key, APR_HASH_KEY_STRING, message);
+}
+
+/* Return the last of MESSAGES, by their ids, about each record, or about one
+ * that continues it (record/message.h): same_key() -> cm_message_t *. */
 static apr_hash_t *last_of_each(const apr_array_header_t *messages,
                                 apr_pool_t *pool)
 {
@@ -229,15 +240,12 @@ static apr_hash_t *last_of_each(const apr_array_header_t *messages,
 
     for (i = 0; i < messages->nelts; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
-        const cm_message_t *other;
-        const char *key;
 
         if (!is_named(message))
             continue;
-        key = same_key(message->model, message->identity, pool);
-        other = apr_hash_get(last, key, APR_HASH_KEY_STRING);
-        if (!other || other->id < message->id)
-            apr_hash_set(last, key, APR_HASH_KEY_STRING, message);
+        set_last(last, message, message->identity, pool);
+        if (message->counterpart.original_id)
+            set_last(last, message, message->counterpart, pool);
     }
     return last;
 }
@@ -259,6 +267,17 @@ static void add_texts(apr_array_header_t *arguments,
             cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
 }
 
+/* Add the id of IDENTITY to IDS; LIVES as below. */
+static void add_same_id(cm_id_set_t *ids, const cm_identity_t *identity,
+                        int lives, apr_pool_t *pool)
+{
+    const char *id = identity->original_id;
+
+    if (id && (!lives || has_lives(identity)))
+        cm_id_set_add(ids,
+                      lives ? cm_identity_without_life(NULL, id, pool) : id);
+}
+
 /* Collect the records of the MESSAGES from FIRST on, by their ids, for which
  * there is an index. With LIVES those that may have earlier lives, by their ids
  * without lives. */
@@ -273,13 +292,12 @@ static same_t *same_records(const cm_apply_t *apply,
 
     for (i = first; i < messages->nelts && i < first + SAME_AT_ONCE; i++) {
         const cm_message_t *message = CM_NTH(messages, i, cm_message_t);
-        const char *id = message->identity.original_id;
 
-        if (!is_named(message) || (lives && !has_lives(message)))
+        if (!is_named(message))
             continue;
         cm_id_set_add(models, message->model);
-        cm_id_set_add(ids,
-                      lives ? cm_identity_without_life(NULL, id, pool) : id);
+        add_same_id(ids, &message->identity, lives, pool);
+        add_same_id(ids, &message->counterpart, lives, pool);
     }
     same->column = lives ? cm_dialect_of_store(apply->node->store)->without_life
                          : "t.original_id";

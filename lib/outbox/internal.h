@@ -44,13 +44,16 @@ typedef struct cm_stamp_row_t {
     apr_int64_t id;
     const char *model;    /* NULL: its body cannot be read */
     const char *local_id; /* NULL: not of a record here */
-    const char *former;   /* its local id before this change; NULL: the same */
-    const char *action;   /* NULL: written by the application */
-    apr_hash_t *changed;  /* names -> 1; NULL: all columns */
-    apr_hash_t *seen;     /* of a decision: names -> apr_int64_t *, the clocks
-                             of the other values; NULL: none */
-    cm_datum_t body;      /* NULL: too large for a batch, or not captured */
-    apr_int64_t raw;      /* the time of the change */
+    const char *former;   /* its local id before this change; of a record that
+                             is new or gone because a key changed, that of its
+                             counterpart; NULL: none */
+    cm_identity_t counterpart; /* who that is (record/message.h); or NULL */
+    const char *action;        /* NULL: written by the application */
+    apr_hash_t *changed;       /* names -> 1; NULL: all columns */
+    apr_hash_t *seen; /* of a decision: names -> apr_int64_t *, the clocks of
+                         the other values; NULL: none */
+    cm_datum_t body;  /* NULL: too large for a batch, or not captured */
+    apr_int64_t raw;  /* the time of the change */
     cm_identity_t identity;
     cm_stamp_model_t *group; /* NULL: its model is not configured */
     int folded;              /* a later row is sent instead */
@@ -114,7 +117,7 @@ cm_error_t *cm_fold_next(cm_stamp_row_t **older, cm_fold_t *fold,
 typedef struct cm_outbox_row_t {
     apr_int64_t seq, clock;
     const char *action, *clocks, *base, *refs, *local_id;
-    cm_identity_t identity;
+    cm_identity_t identity, counterpart;
     int forwarded; /* from a peer */
     cm_datum_t body;
 } cm_outbox_row_t;

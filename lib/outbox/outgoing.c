@@ -101,6 +101,7 @@ cm_error_t *cm_outgoing_make(int *unknown, cm_outgoing_t *row, cm_node_t *node,
             apr_psprintf(pool, "'%s' is not an action", action);
     message->clocks.clock = stored->clock;
     message->identity = stored->identity;
+    message->counterpart = stored->counterpart;
     row->forwarded = stored->forwarded;
     row->local_id = stored->local_id;
     row->captured = !row->forwarded && row->local_id;

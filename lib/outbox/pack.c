@@ -96,6 +96,7 @@ static cm_error_t *make_messages(apr_array_header_t **made, int *plain,
                                         .clocks = row->clocks,
                                         .base = row->base,
                                         .identity = row->identity,
+                                        .counterpart = row->counterpart,
                                         .body = row->body,
                                         .local_id = row->local_id};
         cm_outgoing_t *outgoing = apr_array_push(*made);

@@ -221,7 +221,9 @@ static cm_error_t *find_gone(parents_t *parents, cm_node_t *node,
     CM_TRY(find_later(parents, first, node, ids, deleted_columns,
                       "t.action = 'delete'", seq, pool));
     return find_later(parents, first, node, ids, moved_columns,
-                      "t.former_record_id IS NOT NULL", seq, pool);
+                      "t.former_record_id IS NOT NULL"
+                      " AND t.action = 'update'",
+                      seq, pool);
 }
 
 /* Look for the parents that a peer has deleted. Where another record has got
@@ -262,8 +264,9 @@ static cm_error_t *remove_moved(apr_array_header_t **ids, cm_node_t *node,
                     APR_ARRAY_IDX(*ids, i, const char *));
     }
     CM_TRY(cm_bulk_select(&rows, node->store, "t.local_record_id", keys,
-                          "t.seq IS NULL AND t.former_record_id IS NOT NULL", 0,
-                          pool));
+                          "t.seq IS NULL AND t.former_record_id IS NOT NULL"
+                          " AND t.action = 'update'",
+                          0, pool));
     for (i = 0; i < rows->count; i++)
         apr_hash_set(moved, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING, "");
     *ids = missing_of(*ids, moved, pool);

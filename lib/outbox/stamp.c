@@ -153,7 +153,8 @@ static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
     return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
 }
 
-/* The last column only if the messages are sent at once. */
+/* The last columns only if the messages are sent at once, or a record has a
+ * counterpart. */
 static const cm_bulk_column_t row_columns[] = {
     {"id", "bigint"},      {"seq", "bigint"},
     {"model", NULL},       {"action", NULL},
@@ -171,20 +172,46 @@ cm_error_t *cm_stamp_check(int rows, apr_int64_t written, apr_pool_t *pool)
                    rows, written);
 }
 
+/* Return the column refs of ROW: its counterpart. */
+static const char *refs_of(const cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_message_t message = {.model = row->model,
+                                  .counterpart = row->counterpart};
+
+    return cm_message_write_refs(&message, pool);
+}
+
+/* Return whether one of ROWS has a counterpart. */
+static int any_counterpart(const apr_array_header_t *rows)
+{
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        if (APR_ARRAY_IDX(rows, i, cm_stamp_row_t).counterpart.original_id)
+            return 1;
+    return 0;
+}
+
 /* Write ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, and what follows
  * from them. Fails with CM_BUSY when rows are gone. */
 static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
     const int sent_now = stamp->stamping->peer != NULL;
+    const int named = any_counterpart(rows);
     const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
-    cm_bulk_t *bulk = cm_bulk_create("outbound_messages", row_columns,
-                                     9 + sent_now, 1, scratch_pool);
     const apr_array_header_t *none =
         apr_array_make(scratch_pool, 0, sizeof(cm_stamp_row_t));
+    cm_bulk_column_t columns[11];
+    cm_bulk_t *bulk;
     apr_int64_t updated;
     int i;
 
+    memcpy(columns, row_columns, sizeof(row_columns));
+    if (named)
+        columns[9 + sent_now] = (cm_bulk_column_t){"refs", NULL};
+    bulk = cm_bulk_create("outbound_messages", columns, 9 + sent_now + named, 1,
+                          scratch_pool);
     cm_bulk_reserve(bulk, rows->nelts);
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
@@ -195,6 +222,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                     row->identity.original_id);
         if (sent_now)
             cm_bulk_add(bulk, now);
+        if (named)
+            cm_bulk_add(bulk, cm_datum_text(refs_of(row, scratch_pool)));
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
     CM_TRY(cm_stamp_check(rows->nelts, updated, scratch_pool));

@@ -112,27 +112,6 @@ static void follow_key(cm_stamp_t *stamp, const cm_stamp_row_t *row)
     touch(stamp, mapping);
 }
 
-/* Return the mapping of the row's record, or NULL: it has none and needs none
- * (a record of another node that is not here). */
-static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
-{
-    cm_stamp_model_t *group = row->group;
-    cm_mapping_t *mapping;
-
-    if (!row->local_id)
-        return apr_hash_get(group->named,
-                            cm_identity_key(row->identity, stamp->pool),
-                            APR_HASH_KEY_STRING);
-    if (row->former)
-        follow_key(stamp, row);
-    mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
-    if (mapping && is_reborn(stamp, row, mapping)) {
-        bury(stamp, group, mapping, mapping->clocks.clock + 1);
-        mapping = NULL;
-    }
-    return mapping ? mapping : begin_life(stamp, group, row->local_id);
-}
-
 /* Return whether COLUMN has a clock: what an application writes into a body
  * need not be a column at all. */
 static int is_carried(const cm_table_t *table, const char *name)
@@ -203,6 +182,71 @@ static const char *base_text(const cm_stamp_row_t *row,
     return cm_clocks_text(&base, pool);
 }
 
+/* The new record of ROW continues another one, whose key was changed: say
+ * which, and how new that is here. Its delete comes next. */
+static void name_former(const cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    const cm_stamp_model_t *group = row->group;
+    const cm_mapping_t *mapping =
+        apr_hash_get(group->alive, row->former, APR_HASH_KEY_STRING);
+
+    if (!mapping || !mapping->clocks.clock ||
+        apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING) ==
+            mapping)
+        return;
+    row->counterpart = mapping->identity;
+    row->base = base_text(row, &mapping->clocks, stamp->pool);
+    /* no trigger sees what refers to it */
+    if (cm_dialect_of_store(stamp->node->store)->cascades_hidden)
+        cm_id_set_add(group->reused, row->local_id);
+}
+
+/* The record of ROW is gone, because its key was changed: say which one
+ * continues it. */
+static void name_heir(cm_stamp_row_t *row)
+{
+    const cm_mapping_t *mapping =
+        apr_hash_get(row->group->alive, row->former, APR_HASH_KEY_STRING);
+
+    if (mapping && mapping->clocks.clock)
+        row->counterpart = mapping->identity;
+}
+
+static int is_create(const cm_stamp_row_t *row)
+{
+    return row->action && !strcmp(row->action, "create");
+}
+
+static int is_delete(const cm_stamp_row_t *row)
+{
+    return row->action && !strcmp(row->action, "delete");
+}
+
+/* Return the mapping of the row's record, or NULL: it has none and needs none
+ * (a record of another node that is not here). */
+static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    cm_stamp_model_t *group = row->group;
+    cm_mapping_t *mapping;
+
+    if (!row->local_id)
+        return apr_hash_get(group->named,
+                            cm_identity_key(row->identity, stamp->pool),
+                            APR_HASH_KEY_STRING);
+    if (row->former && is_create(row))
+        name_former(stamp, row);
+    else if (row->former && is_delete(row))
+        name_heir(row);
+    else if (row->former)
+        follow_key(stamp, row);
+    mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
+    if (mapping && is_reborn(stamp, row, mapping)) {
+        bury(stamp, group, mapping, mapping->clocks.clock + 1);
+        mapping = NULL;
+    }
+    return mapping ? mapping : begin_life(stamp, group, row->local_id);
+}
+
 /* Give the changed columns CLOCK, the others keep theirs. */
 static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
                         cm_clocks_t *clocks, apr_int64_t clock)
@@ -265,9 +309,9 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
     row->clock = mapping->clocks.clock + 1;
     if (row->raw > row->clock)
         row->clock = row->raw;
-    if (!row->action || strcmp(row->action, "create"))
+    if (!is_create(row))
         row->base = base_text(row, &mapping->clocks, stamp->pool);
-    if (row->action && !strcmp(row->action, "delete")) {
+    if (is_delete(row)) {
         bury(stamp, row->group, mapping, row->clock);
         return;
     }

@@ -46,8 +46,12 @@ typedef struct cm_message_t {
     apr_int64_t id;    /* the sender's seq; 0: none or not a number */
     const char *model; /* the one key of the body */
     cm_identity_t identity;
-    cm_action_e action; /* gem: CM_UPDATE */
-    int from_gem;       /* no clock: stamped on arrival */
+    cm_action_e action;        /* gem: CM_UPDATE */
+    cm_identity_t counterpart; /* where a key was changed: of a new record, the
+                                  one that it continues, whose clock was BASE;
+                                  of a delete, the one that continues it. Or
+                                  NULL */
+    int from_gem;              /* no clock: stamped on arrival */
     cm_clocks_t clocks;
     int has_base;
     cm_clocks_t base; /* the clocks of the changed columns before the change: a

@@ -354,10 +354,10 @@ static cm_error_t *read_reference(cm_attribute_t *attribute,
 }
 
 /* Read refs into the attributes. Those of columns that are not in the body
- * mean nothing. */
+ * mean nothing. One without a name is to the counterpart. */
 static cm_error_t *read_refs(const reader_t *reader, const char *text)
 {
-    cm_attribute_t *attribute;
+    cm_attribute_t *attribute, counterpart = {.value = {.kind = CM_ABSENT}};
     cm_json_t json;
     cm_value_t name;
     int count = 0;
@@ -367,7 +367,8 @@ static cm_error_t *read_refs(const reader_t *reader, const char *text)
     while (cm_json_next(&json, '}', &count) && cm_json_name(&json, &name)) {
         if (count > CM_COLUMNS_MOST)
             return too_many_columns(reader->pool);
-        attribute = find_attribute(reader, name.data);
+        attribute =
+            name.size ? find_attribute(reader, name.data) : &counterpart;
         if (attribute)
             CM_TRY_FOR(read_reference(attribute, reader->message, &json),
                        reader->pool, "the reference '%s' cannot be read",
@@ -377,6 +378,7 @@ static cm_error_t *read_refs(const reader_t *reader, const char *text)
     }
     if (!cm_json_done(&json))
         return cm_json_error(&json, "refs cannot be read", reader->pool);
+    reader->message->counterpart = counterpart.reference;
     return NULL;
 }
 

@@ -47,25 +47,35 @@ const char *cm_message_write_base(const cm_message_t *message, apr_pool_t *pool)
     return apr_pstrdup(pool, cm_number_text(room, message->base.clock));
 }
 
+/* Add a reference to the refs in BUFFER, which is made for the first one. */
+static void add_reference(cm_buffer_t **buffer, const char *column,
+                          const char *model, cm_identity_t identity,
+                          apr_pool_t *pool)
+{
+    if (!*buffer) {
+        *buffer = cm_buffer_create(128, pool);
+        cm_json_write_open(*buffer, NULL, '{');
+    }
+    cm_json_write_open(*buffer, column, '{');
+    cm_json_write_text(*buffer, "model", model);
+    write_identity(*buffer, identity);
+    cm_json_write_close(*buffer, '}');
+}
+
 const char *cm_message_write_refs(const cm_message_t *message, apr_pool_t *pool)
 {
     cm_buffer_t *buffer = NULL;
     int i;
 
+    if (message->counterpart.original_id)
+        add_reference(&buffer, "", message->model, message->counterpart, pool);
     for (i = 0; message->attributes && i < message->attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
 
-        if (!attribute->reference_model)
-            continue;
-        if (!buffer) {
-            buffer = cm_buffer_create(128, pool);
-            cm_json_write_open(buffer, NULL, '{');
-        }
-        cm_json_write_open(buffer, attribute->name, '{');
-        cm_json_write_text(buffer, "model", attribute->reference_model);
-        write_identity(buffer, attribute->reference);
-        cm_json_write_close(buffer, '}');
+        if (attribute->reference_model)
+            add_reference(&buffer, attribute->name, attribute->reference_model,
+                          attribute->reference, pool);
     }
     if (!buffer)
         return NULL;
@@ -260,8 +270,17 @@ static void write_reference(cm_buffer_t *buffer, const cm_message_t *message,
 
 static void write_refs(cm_buffer_t *buffer, const cm_message_t *message)
 {
+    const cm_attribute_t counterpart = {.name = "",
+                                        .value = {.kind = CM_ABSENT},
+                                        .reference_model = message->model,
+                                        .reference = message->counterpart};
     int i, count = 0;
 
+    if (message->counterpart.original_id) {
+        cm_json_write_open(buffer, "refs", '{');
+        write_reference(buffer, message, &counterpart);
+        count++;
+    }
     for (i = 0; i < message->attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);

@@ -188,7 +188,9 @@ static void set_key(cm_filling_t *filling)
 }
 
 /* Set whether a record stays the same one when its key changes: the key is this
- * database's own affair, and a new record gets another one at the peer. */
+ * database's own affair, and a new record gets another one at the peer. Else it
+ * is deleted, and a new one continues it: only where no two rows can have the
+ * same key, not even for a while, as one row after the other changes. */
 static cm_error_t *set_keeps(cm_filling_t *filling)
 {
     const cm_table_t *table = filling->table;
@@ -197,12 +199,16 @@ static cm_error_t *set_keeps(cm_filling_t *filling)
                 (table->key_generated || (own->has_default && !own->nullable));
     int marked =
         is_captured(cm_dialect_of_store(filling->store), table->model, BEFORE);
+    int continues;
     cm_rows_t *rows;
 
     CM_TRY(cm_table_ask(&rows, filling->store, "capture.sql", "nulled",
                         table->model, filling->pool));
     keeps = keeps && !rows->count;
+    continues = !keeps && !rows->count && !table->partitioned &&
+                table->key_is_unique && table->model->deletes;
     set(filling, "keeps", keeps ? "1 = 1" : "1 = 0");
+    set(filling, "continues", continues ? "1 = 1" : "1 = 0");
     set(filling, "marked", keeps && marked ? "1 = 1" : "1 = 0");
     return NULL;
 }

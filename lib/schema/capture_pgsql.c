@@ -231,6 +231,11 @@ void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary)
         apr_pstrcat(pool,
                     apr_hash_get(filling->values, "keeps", APR_HASH_KEY_STRING),
                     " AND NOT " DEFERRED, NULL));
+    cm_capture_set(filling, "continues",
+                   apr_pstrcat(pool,
+                               apr_hash_get(filling->values, "continues",
+                                            APR_HASH_KEY_STRING),
+                               " AND NOT " DEFERRED, NULL));
     cm_capture_set(filling, "each_old",
                    by_old_row ? "FOR EACH ROW"
                               : "REFERENCING OLD TABLE AS communicator_rows"

@@ -63,7 +63,8 @@ END
 ;;
 
 -- update: changed records. A record whose key changes stays the same record
--- where {keeps}; else it is another one.
+-- where {keeps}; where {continues} it is a new one that continues the old one;
+-- else it is another one.
 CREATE OR REPLACE TRIGGER {schema}{update} AFTER UPDATE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
@@ -92,12 +93,12 @@ BEGIN
         END;
         BEGIN
             DECLARE former VARCHAR(255) CHARACTER SET utf8mb4 DEFAULT
-                IF({key_differs} AND {keeps}, {old_key}, NULL);
+                IF({key_differs} AND ({keeps} OR {continues}), {old_key}, NULL);
             DECLARE moved BOOLEAN DEFAULT {key_differs} AND NOT {keeps};
             DECLARE names LONGTEXT CHARACTER SET utf8mb4 DEFAULT {changed};
             DECLARE moment BIGINT DEFAULT
                 TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6));
-            IF moved AND {deletes} THEN
+            IF moved AND {deletes} AND NOT {continues} THEN
                 INSERT INTO {place}.outbound_messages
                     (model, local_record_id, action, body, clock)
                 VALUES ({model}, {old_key}, 'delete', CONCAT({open}, '{}}'),
@@ -112,6 +113,13 @@ BEGIN
                     COALESCE(CONCAT({open}, {new_capture}, '}'), {unread}),
                     IF(moved, NULL, CONCAT('[', SUBSTR(names, 2), ']')),
                     moment);
+            END IF;
+            IF moved AND {continues} THEN
+                INSERT INTO {place}.outbound_messages
+                    (model, former_record_id, local_record_id, action, body,
+                        clock)
+                VALUES ({model}, {new_key}, {old_key}, 'delete',
+                    CONCAT({open}, '{}}'), moment);
             END IF;
         END;
     END;

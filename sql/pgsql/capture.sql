@@ -273,7 +273,8 @@ WITH cascaded AS (
 
 -- update: changed records, of a statement at once. OLD and NEW rows are in the
 -- same order. Records whose key changed come last, and stay the same records
--- where {keeps}. Else they are others: all deletes before the creates, as
+-- where {keeps}. Where {continues}, they are new ones that continue the old
+-- ones, row by row. Else they are others: all deletes before the creates, as
 -- records may have exchanged their keys.
 CREATE OR REPLACE FUNCTION {place}.{update}() {each.head};
     same boolean := false;
@@ -341,6 +342,18 @@ BEGIN
         IF FOUND AND {marked} THEN
             {update.cascades};
         END IF;
+    ELSIF {continues} THEN
+        INSERT INTO {place}.outbound_messages
+            (model, former_record_id, local_record_id, action, body, clock)
+        SELECT {model}, m.former, m.key, m.action, m.body, communicator.moment
+        FROM (SELECT communicator_row, 1, {old_key}, {new_key}, 'create',
+                {open} || {new_capture} || '}'
+            FROM {pairs} WHERE {key_differs}
+            UNION ALL SELECT communicator_row, 2, {new_key}, {old_key}, 'delete',
+                {open} || '{}}'
+            FROM {pairs} WHERE {key_differs}
+        ) AS m (place, part, former, key, action, body)
+        ORDER BY m.place, m.part;
     ELSE
         INSERT INTO {place}.outbound_messages
             (model, local_record_id, action, body, clock)

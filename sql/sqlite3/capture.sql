@@ -55,7 +55,8 @@ END
 ;;
 
 -- update: changed records. A record whose key changes stays the same record
--- where {keeps}; else it is another one.
+-- where {keeps}; where {continues} it is a new one that continues the old one;
+-- else it is another one.
 DROP TRIGGER IF EXISTS {update}
 ;;
 CREATE TRIGGER {update} AFTER UPDATE ON {table}
@@ -69,7 +70,8 @@ BEGIN /* {mark} */
     SELECT {model}, {old_key}, 'delete', {open} || '{}}',
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
             * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
-    WHERE {key_differs} AND {deletes} AND NOT ({keeps} AND {here});
+    WHERE {key_differs} AND {deletes} AND NOT {continues}
+        AND NOT ({keeps} AND {here});
     UPDATE outbound_messages
     SET former_record_id = {old_key}, local_record_id = {new_key},
         body = {open} || {row_capture} || '}',
@@ -82,7 +84,8 @@ BEGIN /* {mark} */
     INSERT INTO outbound_messages
         (model, former_record_id, local_record_id, action, body, changed, clock,
             created_at, updated_at)
-    SELECT {model}, CASE WHEN {key_differs} AND {keeps} THEN {old_key} END,
+    SELECT {model},
+        CASE WHEN {key_differs} AND ({keeps} OR {continues}) THEN {old_key} END,
         {new_key},
         CASE WHEN {key_differs} AND NOT {keeps} THEN 'create' ELSE 'update' END,
         {open} || {row_capture} || '}',
@@ -92,6 +95,13 @@ BEGIN /* {mark} */
             * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
     WHERE NOT {key_differs}
         OR NOT ({marked} OR {keeps} AND NOT {here});
+    INSERT INTO outbound_messages
+        (model, former_record_id, local_record_id, action, body, clock,
+            created_at, updated_at)
+    SELECT {model}, {new_key}, {old_key}, 'delete', {open} || '{}}',
+        CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            * 1000, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
+    WHERE {key_differs} AND {continues};
 END
 ;;
 

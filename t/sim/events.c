@@ -10,7 +10,7 @@ static void note(apr_array_header_t *events, sim_event_e kind, int node,
                  const char *after)
 {
     APR_ARRAY_PUSH(events, sim_event_t) = (sim_event_t){
-        kind, node, row->table, row->name, column, 0, before, after};
+        kind, node, row->table, row->name, column, 0, before, after, 0};
 }
 
 static int same(const char *one, const char *other)
@@ -35,6 +35,21 @@ static void note_other_parent(apr_array_header_t *events, int node,
         note(events, SIM_EVENT_KEY, node, old, 0, NULL, NULL);
         note(events, SIM_EVENT_KEY, node, row, 0, NULL, NULL);
     }
+}
+
+/* Return whether one of the rows AFTER is ROW, under another key. */
+static int is_renamed(const apr_array_header_t *after, const sim_row_t *row)
+{
+    int i;
+
+    for (i = 0; i < after->nelts; i++) {
+        const sim_row_t *other = &APR_ARRAY_IDX(after, i, sim_row_t);
+
+        if (other->table == row->table &&
+            same(other->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            return 1;
+    }
+    return 0;
 }
 
 /* Note in EVENTS (sim_event_t) what changed at NODE from the rows BEFORE to
@@ -72,8 +87,11 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
     for (i = 0; i < before->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(before, i, sim_row_t);
 
-        if (!sim_rows_find(after, row->table, row->name))
-            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+        if (sim_rows_find(after, row->table, row->name))
+            continue;
+        note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+        APR_ARRAY_IDX(events, events->nelts - 1, sim_event_t).renamed =
+            is_renamed(after, row);
     }
 }
 

@@ -147,6 +147,67 @@ static int may_be_orphaned(const sim_judge_t *judge, int number)
     return 0;
 }
 
+/* Return whether a row of table NUMBER may go with one of table ABOVE. */
+static int descends(const sim_judge_t *judge, int number, int above, int steps)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i;
+
+    for (i = 0; steps > 0 && i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE &&
+            (column->parent == above ||
+             descends(judge, column->parent, above, steps - 1)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether the row of EVENT was made, or given a parent, at another node than
+ * NODE. */
+static int is_elsewhere(const sim_judge_t *judge, const sim_event_t *event,
+                        int node)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->node != node && other->table == event->table &&
+            !strcmp(other->name, event->name) &&
+            (other->kind == SIM_EVENT_INSERT ||
+             (other->kind == SIM_EVENT_UPDATE && other->column < SIM_COLUMNS &&
+              table->columns[other->column].kind == SIM_REFERENCE)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether the row of EVENT may have gone with a row that it refers to. One
+ * whose key was changed takes with it only rows that did not know that: a known
+ * limit. */
+static int may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    if (!may_be_orphaned(judge, event->table))
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if ((end->kind == SIM_EVENT_DELETE || end->kind == SIM_EVENT_KEY) &&
+            descends(judge, event->table, end->table,
+                     judge->world->schema->count) &&
+            (!end->renamed || is_elsewhere(judge, event, end->node)))
+            return 1;
+    }
+    return 0;
+}
+
 /* A reference without a foreign key may outlive its parent. When the parent's
  * key is used again, it leads to the new record here, and to none there: a
  * known limit (docs/convergence.md). */
@@ -258,7 +319,7 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind == SIM_EVENT_INSERT && !row &&
-        !may_be_orphaned(judge, event->table) &&
+        !may_have_gone(judge, event) &&
         !has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,

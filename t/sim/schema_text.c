@@ -50,14 +50,14 @@ const char *sim_schema_type(const sim_schema_t *schema, int node,
 }
 
 /* Return whether COLUMN of TABLE follows a key that changes. It does not where
- * the record would be another one: a known limit. */
+ * it is part of a key itself, or refers to one: a known limit. */
 static int follows_key(const sim_schema_t *schema, int node,
                        const sim_table_t *table, const sim_column_t *column)
 {
     const sim_table_t *parent = &schema->tables[column->parent];
 
     return column->rule[node] == SIM_RULE_CASCADE && parent != table &&
-           !table->joined && !parent->joined && !sim_schema_is_shared(parent);
+           !table->joined && !parent->joined;
 }
 
 /* The foreign key of COLUMN of TABLE; NULL: none. */

@@ -21,6 +21,7 @@ typedef struct sim_event_t {
     int column;    /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
     int statement; /* what one statement did has the same number */
     const char *before, *after;
+    int renamed; /* SIM_EVENT_DELETE: the row has another key now */
 } sim_event_t;
 
 /* A record that waits at some node. */

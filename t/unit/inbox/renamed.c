@@ -1,0 +1,193 @@
+/* A key that was changed at the peer, where that is a new record and a delete:
+ * the row here is given the new key, or what refers to it is. No child is
+ * deleted with the old record, wherever the border between batches lies. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "node/node.h"
+
+#define CODE(id, key, action, clock, name, more)                               \
+    "{\"id\":" #id ",\"origin\":\"*\",\"original_id\":\"" key                  \
+    "\",\"action\":\"" action "\",\"clock\":" #clock                           \
+    ",\"body\":\"{\\\"code\\\":{\\\"code\\\":\\\"" name                        \
+    "\\\"," TEXT("name", name) "}}\"" more "}"
+#define ITEM(id)                                                               \
+    MESSAGE(id, "item", 1, "create", 1000,                                     \
+            TEXT("body", "child") "," TEXT("code", "a"),                       \
+            ",\"refs\":{\"code\":{\"model\":\"code\",\"origin\":\"*\","        \
+            "\"original_id\":\"a\"}}")
+#define TO(key) ",\"refs\":{\"\":[\"code\",\"" key "\"]}"
+#define NEW(id, key)                                                           \
+    CODE(id, key, "create", 3000, "b", ",\"base\":1000" TO("a"))
+#define END(id, key)                                                           \
+    "{\"id\":" #id ",\"origin\":\"*\",\"original_id\":\"a\",\"action\":"       \
+    "\"delete\",\"clock\":3001,\"base\":1000,"                                 \
+    "\"body\":\"{\\\"code\\\":{}}\"" TO(key) "}"
+
+static cm_settings_t *make_settings(cm_conflict_e conflict, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_model_t *model;
+
+    settings_add_peer(settings, "there", pool);
+    model = settings_add_model(settings, "code", "codes", "code", pool);
+    model->shared_keys = 1;
+    model->conflict = conflict;
+    model = settings_add_model(settings, "item", "items", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "code", .model = "code"};
+    return settings;
+}
+
+/* A code 'a' with an item, which go together; RULE: when the key changes. */
+static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
+                            const char *rule, apr_pool_t *pool)
+{
+    cm_database_e database = cm_dialect_of_store(store)->database;
+    cm_settings_t *settings = make_settings(conflict, pool);
+    cm_node_t *node;
+
+    database_run(store,
+                 "CREATE TABLE codes (code varchar(40) NOT NULL PRIMARY KEY,"
+                 " name varchar(40), own varchar(40))");
+    database_run(store,
+                 apr_pstrcat(pool, "CREATE TABLE items (id ",
+                             database == CM_PGSQL ? "serial PRIMARY KEY"
+                             : database == CM_MYSQL
+                                 ? "integer PRIMARY KEY AUTO_INCREMENT"
+                                 : "integer PRIMARY KEY",
+                             ", body varchar(40), code varchar(40) NOT NULL,"
+                             " FOREIGN KEY (code) REFERENCES codes (code)"
+                             " ON DELETE CASCADE",
+                             rule, ")", NULL));
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(node, 0,
+                     "[" CODE(1, "a", "create", 1000, "a", "") "," ITEM(2) "]",
+                     pool);
+    database_run(store, "UPDATE codes SET own = 'own'");
+    return node;
+}
+
+/* What is here: the items with their codes, and the codes. */
+static void expect(cm_node_t *node, const char *code, const char *what,
+                   apr_pool_t *pool)
+{
+    is_str(inbox_value(node, "SELECT min(code) FROM items", pool), code,
+           "%s: %s: the child refers to the new record",
+           database_of(node->store), what);
+    is_str(inbox_value(node, "SELECT min(id) FROM items", pool), "1",
+           "  and is the same row");
+    is_str(inbox_value(node, "SELECT max(code) FROM codes", pool), code,
+           "  which is here");
+    is_str(inbox_value(node, "SELECT count(*) FROM codes", pool), "1",
+           "  alone");
+}
+
+static void test_renamed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    /* own is not the peer's to know: as if it had seen that change */
+    database_run(store, "DELETE FROM outbound_messages");
+    is_int(inbox_take(node, 2, "[" NEW(3, "b") "]", pool), 1,
+           "%s: a record that continues another one comes", database_of(store));
+    expect(node, "b", "in its row", pool);
+    is_str(inbox_value(node, "SELECT own FROM codes", pool), "own",
+           "  with what is only here");
+    (void)inbox_take(node, 3, "[" END(4, "b") "]", pool);
+    expect(node, "b", "and the delete of the old one", pool);
+}
+
+/* A row that has changed here cannot be renamed; or one that is referred to. */
+static void test_refused(cm_store_t *store, const char *rule, int changes,
+                         apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, CM_CONFLICT_NEWEST, rule, pool);
+
+    database_run(store, changes ? "UPDATE codes SET name = 'mine'"
+                                : "DELETE FROM outbound_messages");
+    is_int(inbox_take(node, 2, "[" NEW(3, "b") "]", pool), 1,
+           "%s: a record comes beside the one that it continues",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM codes", pool), "2",
+           "  which is still here");
+    (void)inbox_take(node, 3, "[" END(4, "b") "]", pool);
+    expect(node, "b", "when the old one is deleted", pool);
+    is_str(inbox_value(node, "SELECT local_record_id FROM communicator_missing",
+                       pool),
+           "b", "  and is to be sent again");
+}
+
+static void test_changed(cm_store_t *store, apr_pool_t *pool)
+{
+    test_refused(store, " ON UPDATE CASCADE", 1, pool);
+}
+
+static void test_restricted(cm_store_t *store, apr_pool_t *pool)
+{
+    test_refused(store, "", 0, pool);
+}
+
+/* The new key is that of a record which the same batch deletes. */
+static void test_in_the_way(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM outbound_messages");
+    (void)inbox_take(node, 2, "[" CODE(3, "b", "create", 1000, "b", "") "]",
+                     pool);
+    is_int(inbox_take(node, 3,
+                      "[{\"id\":4,\"origin\":\"*\",\"original_id\":\"b\","
+                      "\"action\":\"delete\",\"clock\":2000,\"base\":1000,"
+                      "\"body\":\"{\\\"code\\\":{}}\"}," NEW(
+                          5, "b\\u001f2") "," END(6, "b\\u001f2") "]",
+                      pool),
+           3, "%s: a key is free when its record is deleted",
+           database_of(store));
+    expect(node, "b", "then", pool);
+    is_str(inbox_value(node, "SELECT own FROM codes", pool), "own",
+           "  with what is only here");
+}
+
+/* A conflict that waits for a person is not passed over. */
+static void test_held(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_HOLD, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "UPDATE codes SET name = 'mine'");
+    is_int(inbox_take(node, 2,
+                      "[" CODE(3, "a", "update", 9000000000000000, "a",
+                               ",\"base\":1000") "]",
+                      pool),
+           0, "%s: conflict=hold: a change is parked", database_of(store));
+    (void)inbox_take(node, 3,
+                     "[" CODE(4, "b", "create", 9000000000000002, "b",
+                              ",\"base\":9000000000000000" TO("a")) "]",
+                     pool);
+    is_str(inbox_value(node, "SELECT name FROM codes WHERE code = 'a'", pool),
+           "mine", "  its record stays, though another one continues it");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND id = 3",
+                       pool),
+           "1", "  and it is still parked");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("renamed", test_renamed);
+    database_each("changed here", test_changed);
+    database_each("referred to", test_restricted);
+    database_each("in the way", test_in_the_way);
+    database_each("held", test_held);
+    apr_terminate();
+    return done_testing();
+}
