@@ -159,6 +159,41 @@ each_database('what is not', sub {
         'nor with what models --guess proposes');
 });
 
+# No foreign key, and 0 for none, as WordPress has it.
+my $weblog = <<'SQL';
+create table wp_users (id {key}, login varchar(60) not null default '')
+    {engine};
+create table wp_posts (id {key}, post_author bigint not null default 0,
+    title varchar(60), post_parent bigint not null default 0,
+    comment_count bigint not null default 0) {engine};
+create table wp_postmeta (meta_id {key}, post_id bigint not null default 0,
+    meta_key varchar(255)) {engine};
+SQL
+
+each_database('without foreign keys', sub {
+    my $node = node($_[0], $weblog, <<'CONF');
+CommunicatorModel user table=wp_users
+CommunicatorModel post table=wp_posts
+CommunicatorModel meta table=wp_postmeta key=meta_id
+CONF
+
+    like_all(lines_of($node, 'warning'), [
+        [qr/^model post: 'post_author' seems to refer to 'wp_users'/,
+            qr/^add references=post_author:user\?0$/],
+        [qr/^model post: 'post_parent' seems to refer to 'wp_posts'/,
+            qr/^add references=post_parent:post\?0$/],
+        [qr/^model meta: 'post_id' seems to refer to 'wp_posts'/,
+            qr/^add references=post_id:post\?0$/],
+    ], 'warnings');
+    $node->configure(conf => <<'CONF');
+CommunicatorModel user table=wp_users
+CommunicatorModel post table=wp_posts references=post_author:user?0,post_parent:post?0
+CommunicatorModel meta table=wp_postmeta key=meta_id references=post_id:post?0
+CONF
+    $node->migrate;
+    is_deeply(lines_of($node, 'warning'), [], 'no warning');
+});
+
 # --- triggers ---
 
 my $traced = <<'SQL';
