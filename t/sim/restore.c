@@ -149,6 +149,20 @@ static void find_strangers(sim_world_t *world, int number, int again)
     }
 }
 
+/* Return whether NODE was restored and has not begun a new history yet: what it
+ * numbers then may get the identity of a record that it has lost, a known
+ * limit. */
+static int goes_on(const sim_world_t *world, int number)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes - 1; i++)
+        if (world->strangers >> i & 1 &&
+            peer_of(&world->schema->links[i], number) >= 0)
+            return 1;
+    return 0;
+}
+
 /* Return whether a person decides conflicts of a model: then a record that a
  * restore has brought back, and whose delete the other node has overruled, is
  * there twice, a known limit. Or whether a trigger puts deleted rows back: when
@@ -215,6 +229,8 @@ void sim_restore(sim_world_t *world, const sim_step_t *step)
     if (node->database != SIM_SQLITE)
         return;
     if (step->kind == SIM_SAVE) {
+        if (goes_on(world, step->node))
+            return;
         sim_world_must(world, "number messages", stamp(node, world->step_pool));
         error = sim_file_save(node);
     }
