@@ -11,6 +11,7 @@
 #define ALL        7u
 #define PGSQL      (1u << SIM_PGSQL)
 #define NOT_SQLITE (1u << SIM_PGSQL | 1u << SIM_MYSQL)
+#define NOT_PGSQL  (1u << SIM_SQLITE | 1u << SIM_MYSQL)
 
 #define TEN_LETTERS                                                            \
     "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9" \
@@ -18,7 +19,8 @@
 #define FIFTY_LETTERS                                                          \
     TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS TEN_LETTERS
 
-/* A value as SQL of all databases, but for SIM_BINARY: its digits. */
+/* A value as SQL of all databases, but for SIM_BINARY: its digits, and for
+ * SIM_ZONED: without its zone, which is UTC. */
 typedef struct edge_t {
     const char *sql;
     unsigned holders; /* bits: databases that can hold it (docs/values.md) */
@@ -82,6 +84,19 @@ static const edge_t edges[][EDGES] = {
      {"'2024-10-27 00:30:00.5'", ALL},
      {"'2038-01-19 03:14:08'", ALL},
      {"'9999-12-31 23:59:59.999999'", ALL}},
+    {{"'0001-01-01 00:00:00'", ALL},
+     {"'1969-12-31 23:59:59.999999'", ALL},
+     {"'2024-03-31 02:30:00'", ALL},
+     {"'2024-10-27 00:30:00.5'", ALL},
+     {"'2038-01-19 03:14:08'", ALL},
+     {"'9999-12-31 23:59:59.999999'", ALL}},
+    {{"'00:00:00'", ALL},
+     {"'00:00:00.000001'", ALL},
+     {"'10:11:12.5'", ALL},
+     {"'23:59:59.999999'", ALL},
+     {"'-00:00:01'", NOT_PGSQL},
+     {"'-100:00:00'", NOT_PGSQL},
+     {"'838:59:59'", NOT_PGSQL}},
     {{"", ALL},
      {"00", ALL},
      {"ff00ff", ALL},
@@ -98,7 +113,18 @@ static const edge_t edges[][EDGES] = {
      {"'{\"b\": 1,  \"a\": {\"b\": [null, true]}}'", ALL},
      {"'{\"a\": \"\xc3\xa9\xf0\x9f\x90\x98 it''s\"}'", ALL},
      {"' {\"a\" :\n1} '", ALL}},
+    {{"'it''s'", ALL}, {"'a, b'", ALL}, {"'\xc3\xa9'", ALL}},
 };
+
+static const char *const members[] = {"open", "closed", "Open..."};
+
+static const char *zoned(const char *sql, sim_database_e database,
+                         apr_pool_t *pool)
+{
+    return database == SIM_PGSQL
+               ? apr_pstrcat(pool, "timestamptz(", sql, " || '+00')", NULL)
+               : sql;
+}
 
 static const char *binary(const char *digits, sim_database_e database,
                           apr_pool_t *pool)
@@ -117,9 +143,13 @@ const char *sim_kind_type(sim_kind_e kind, sim_database_e database)
         {"double", "double precision", "double"},
         {"date", "date", "date"},
         {"timestamp", "timestamp", "datetime(6)"},
+        {"timestamp", "timestamptz", "datetime(6)"},
+        {"time", "time", "time(6)"},
         {"blob", "bytea", "blob"},
         {"char(36)", "uuid", "uuid"},
         {"json", "json", "json"},
+        {"varchar(20)", "varchar(20)",
+         "enum('open','closed','Open...','it''s','a, b','\xc3\xa9')"},
     };
 
     return types[kind][database];
@@ -137,7 +167,16 @@ const char *sim_kind_edge(sim_random_t *random, sim_kind_e kind,
         if (!(databases & ~edges[kind][i].holders))
             held[count++] = &edges[kind][i];
     sql = held[sim_random_below(random, count)]->sql;
-    return kind == SIM_BINARY ? binary(sql, database, pool) : sql;
+    return kind == SIM_BINARY  ? binary(sql, database, pool)
+           : kind == SIM_ZONED ? zoned(sql, database, pool)
+                               : sql;
+}
+
+static const char *plain_moment(int number, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "'2024-05-%02d %02d:%02d:00.%d'",
+                        1 + number / 1440 % 28, number / 60 % 24, number % 60,
+                        number % 10);
 }
 
 const char *sim_kind_plain(sim_kind_e kind, int number, sim_database_e database,
@@ -156,8 +195,11 @@ const char *sim_kind_plain(sim_kind_e kind, int number, sim_database_e database,
         return apr_psprintf(pool, "'%d-%02d-%02d'", 2000 + number / 336,
                             1 + number / 28 % 12, 1 + number % 28);
     case SIM_TIMESTAMP:
-        return apr_psprintf(pool, "'2024-05-%02d %02d:%02d:00.%d'",
-                            1 + number / 1440 % 28, number / 60 % 24,
+        return plain_moment(number, pool);
+    case SIM_ZONED:
+        return zoned(plain_moment(number, pool), database, pool);
+    case SIM_TIME:
+        return apr_psprintf(pool, "'%02d:%02d:00.%d'", number / 60 % 24,
                             number % 60, number % 10);
     case SIM_BINARY:
         return binary(apr_psprintf(pool, "%06x", (unsigned)number), database,
@@ -166,6 +208,8 @@ const char *sim_kind_plain(sim_kind_e kind, int number, sim_database_e database,
         return apr_psprintf(pool, "'00000000-0000-4000-9000-%012d'", number);
     case SIM_JSON:
         return apr_psprintf(pool, "'{\"n\": [%d, \"v\"]}'", number);
+    case SIM_ENUM:
+        return apr_psprintf(pool, "'%s'", members[number % 3]);
     default:
         return apr_psprintf(pool, "%d", 1000 + number);
     }
@@ -195,7 +239,9 @@ const char *sim_kind_shown(sim_kind_e kind, sim_database_e database,
         return apr_psprintf(
             pool, "CASE WHEN %s THEN 'true' WHEN NOT %s THEN 'false' END",
             column, column);
-    if (kind == SIM_TIMESTAMP)
+    if (kind == SIM_ZONED && database == SIM_PGSQL)
+        column = apr_psprintf(pool, "(%s AT TIME ZONE 'UTC')", column);
+    if (kind == SIM_TIMESTAMP || kind == SIM_ZONED)
         return moment(database, pool, column);
     if (kind == SIM_BINARY)
         sql = apr_psprintf(pool, binaries[database], column);
@@ -225,16 +271,15 @@ static const char *shortest(const char *text, apr_pool_t *pool)
 }
 
 /* TEXT without the zeros at the end of its fraction. */
-static const char *utc(const char *text, apr_pool_t *pool)
+static const char *trimmed(const char *text, apr_pool_t *pool)
 {
     apr_size_t size = strlen(text);
 
-    if (strchr(text, '.')) {
-        while (text[size - 1] == '0')
-            size--;
-        size -= text[size - 1] == '.';
-    }
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, text, size), "Z", NULL);
+    if (!strchr(text, '.'))
+        return text;
+    while (text[size - 1] == '0')
+        size--;
+    return apr_pstrmemdup(pool, text, size - (text[size - 1] == '.'));
 }
 
 const char *sim_kind_canonical(sim_kind_e kind, const char *text,
@@ -242,7 +287,15 @@ const char *sim_kind_canonical(sim_kind_e kind, const char *text,
 {
     if (!text)
         return NULL;
-    return kind == SIM_DOUBLE      ? shortest(text, pool)
-           : kind == SIM_TIMESTAMP ? utc(text, pool)
-                                   : text;
+    switch (kind) {
+    case SIM_DOUBLE:
+        return shortest(text, pool);
+    case SIM_TIME:
+        return trimmed(text, pool);
+    case SIM_TIMESTAMP:
+    case SIM_ZONED:
+        return apr_pstrcat(pool, trimmed(text, pool), "Z", NULL);
+    default:
+        return text;
+    }
 }

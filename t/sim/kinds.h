@@ -21,9 +21,12 @@ typedef enum sim_kind_e {
     SIM_DOUBLE,
     SIM_DATE,
     SIM_TIMESTAMP,
+    SIM_ZONED,
+    SIM_TIME,
     SIM_BINARY,
     SIM_UUID,
     SIM_JSON,
+    SIM_ENUM,
     SIM_REFERENCE
 } sim_kind_e;
 
