@@ -186,6 +186,26 @@ static int is_elsewhere(const sim_judge_t *judge, const sim_event_t *event,
     return 0;
 }
 
+/* Return whether all references of table NUMBER to ABOVE follow a key that
+ * changes at NODE: else a row refers to nothing then. */
+static int follows(const sim_judge_t *judge, int number, int above, int node)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, count = 0;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE)
+            continue;
+        if (column->parent != above || above == number || table->joined ||
+            column->rule[node] != SIM_RULE_CASCADE)
+            return 0;
+        count++;
+    }
+    return count > 0;
+}
+
 /* Whether the row of EVENT may have gone with a row that it refers to. One
  * whose key was changed takes with it only rows that did not know that: a known
  * limit. */
@@ -202,7 +222,9 @@ static int may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
         if ((end->kind == SIM_EVENT_DELETE || end->kind == SIM_EVENT_KEY) &&
             descends(judge, event->table, end->table,
                      judge->world->schema->count) &&
-            (!end->renamed || is_elsewhere(judge, event, end->node)))
+            (!end->renamed ||
+             !follows(judge, event->table, end->table, end->node) ||
+             is_elsewhere(judge, event, end->node)))
             return 1;
     }
     return 0;
