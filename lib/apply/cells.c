@@ -116,11 +116,10 @@ static cm_error_t *write_name(cm_run_t *run, const cm_record_t *record,
     const cm_table_t *table = record->table;
     const cm_column_t *name = table->columns[i].named_by;
 
-    if (!name || field->name.kind == CM_ABSENT ||
-        cm_table_settable(table, name->name) < 0)
+    if (!name || !field->name || cm_table_settable(table, name->name) < 0)
         return NULL;
     return write_column(run, record, effect, (int)(name - table->columns),
-                        field->name);
+                        *field->name);
 }
 
 static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,

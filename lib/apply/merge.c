@@ -58,10 +58,10 @@ static cm_value_t shown_value(const cm_field_t *field, int is_reference,
         cm_identity_of_key(&identity, value.data, pool))
         value = cm_value_of(CM_TEXT, apr_pstrcat(pool, identity.origin, " ",
                                                  identity.original_id, NULL));
-    if (field->name.kind > CM_NULL)
+    if (field->name && field->name->kind > CM_NULL)
         value = cm_value_of(
             CM_TEXT,
-            apr_pstrcat(pool, field->name.data, " ",
+            apr_pstrcat(pool, field->name->data, " ",
                         value.kind > CM_NULL ? value.data : "null", NULL));
     return value;
 }

@@ -45,7 +45,8 @@ static void join_names(const cm_record_t *record, const cm_mapping_t *mapping,
 
         if (!name || field->value.kind == CM_ABSENT)
             continue;
-        field->name = here->raw[name - table->columns];
+        if (here->raw[name - table->columns].kind != CM_ABSENT)
+            field->name = &here->raw[name - table->columns];
         if (mapping)
             field->clock =
                 later(field->clock, cm_clocks_of(&mapping->clocks, name->name));
@@ -140,14 +141,17 @@ static cm_field_t task_field(cm_run_t *run, const cm_task_t *task,
                             cm_clocks_of(&message->clocks, attribute->name),
                         .source = attribute,
                         .dangling = is_gone(run, attribute, to)};
+    cm_value_t name;
 
     if (!to->named_by)
         return field;
-    field.name = cm_canonical_normalise(
+    name = cm_canonical_normalise(
         to->named_by, cm_reference_name(to, message->attributes), run->pool);
-    if (field.name.kind != CM_ABSENT)
-        field.clock = later(field.clock,
-                            cm_clocks_of(&message->clocks, to->named_by->name));
+    if (name.kind == CM_ABSENT)
+        return field;
+    field.name = apr_pmemdup(run->pool, &name, sizeof(name));
+    field.clock =
+        later(field.clock, cm_clocks_of(&message->clocks, to->named_by->name));
     return field;
 }
 
@@ -243,7 +247,9 @@ static void name_references(cm_run_t *run, const cm_record_t *record,
             field->value = (cm_value_t){.kind = CM_NULL};
             continue;
         }
-        model = cm_reference_model(run->node->settings, column, field->name);
+        model = cm_reference_model(
+            run->node->settings, column,
+            field->name ? *field->name : (cm_value_t){.kind = CM_ABSENT});
         if (!model)
             continue;
         parent = named_by_tasks(run, record, column, model, field->value.data);

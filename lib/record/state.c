@@ -27,6 +27,15 @@ static cm_value_t counted(const cm_field_t *field)
     return field->dangling ? (cm_value_t){.kind = CM_NULL} : field->value;
 }
 
+/* Return how the name of the model of A compares with that of B. */
+static int compare_names(const cm_field_t *a, const cm_field_t *b)
+{
+    const cm_value_t none = {.kind = CM_ABSENT};
+
+    return cm_value_compare(a->name ? *a->name : none,
+                            b->name ? *b->name : none);
+}
+
 int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b)
 {
     int order;
@@ -36,13 +45,12 @@ int cm_state_field_wins(const cm_field_t *a, const cm_field_t *b)
     if (a->clock != b->clock)
         return a->clock > b->clock;
     order = cm_value_compare(counted(a), counted(b));
-    return order ? order > 0 : cm_value_compare(a->name, b->name) > 0;
+    return order ? order > 0 : compare_names(a, b) > 0;
 }
 
 int cm_state_field_differs(const cm_field_t *a, const cm_field_t *b)
 {
-    return cm_value_compare(a->value, b->value) ||
-           cm_value_compare(a->name, b->name);
+    return cm_value_compare(a->value, b->value) || compare_names(a, b);
 }
 
 static void forget_fields(cm_state_t *state)
