@@ -34,7 +34,7 @@ static cm_error_t *add_messages(cm_apply_t *apply, apr_int64_t arrived,
     int i;
 
     if (!apply->refusal)
-        CM_TRY(cm_inbox_rows_add_earlier(apply, messages, scratch_pool));
+        CM_TRY(cm_inbox_rows_add_same(apply, messages, 0, scratch_pool));
     for (i = 0; i < messages->nelts; i++)
         (void)cm_apply_add(apply, CM_NTH(messages, i, cm_message_t), arrived,
                            0);

@@ -41,8 +41,10 @@ cm_error_t *cm_inbox_retry_are_few(int *few, cm_node_t *node, const char *peer,
     return NULL;
 }
 
-/* Add to APPLY what is parked before its messages about their records. */
-static cm_error_t *bring_earlier(cm_apply_t *apply, apr_pool_t *scratch_pool)
+/* Add to APPLY what is parked about the records of its messages, before these
+ * or (LATER) also behind them. */
+static cm_error_t *bring_same(cm_apply_t *apply, int later,
+                              apr_pool_t *scratch_pool)
 {
     apr_array_header_t *messages = apr_array_make(
         scratch_pool, apply->items->nelts, sizeof(cm_message_t *));
@@ -51,7 +53,7 @@ static cm_error_t *bring_earlier(cm_apply_t *apply, apr_pool_t *scratch_pool)
     for (i = 0; i < apply->items->nelts; i++)
         APR_ARRAY_PUSH(messages, cm_message_t *) =
             CM_NTH(apply->items, i, cm_item_t)->message;
-    return cm_inbox_rows_add_earlier(apply, messages, scratch_pool);
+    return cm_inbox_rows_add_same(apply, messages, later, scratch_pool);
 }
 
 cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
@@ -73,7 +75,7 @@ cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,
             CM_TRY(cm_inbox_rows_add_page(apply, &page, 1, iterpool));
             if (!page.count)
                 break;
-            CM_TRY(bring_earlier(apply, iterpool));
+            CM_TRY(bring_same(apply, 0, iterpool));
             CM_TRY(cm_apply_run(apply, iterpool));
             CM_TRY(cm_attempt_finish(attempt, apply, 0, 0, iterpool));
             created += apply->created;
@@ -113,7 +115,8 @@ static cm_error_t *try_page(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     attempt->outcome.count = attempt->page.count;
     decide(apply, attempt->decision);
     if (!attempt->mode.refusal)
-        CM_TRY(bring_earlier(apply, scratch_pool));
+        CM_TRY(bring_same(apply, attempt->decision != CM_DECIDE_NOT,
+                          scratch_pool));
     CM_TRY(cm_apply_run(apply, scratch_pool));
     attempt->outcome.created += apply->created;
     return cm_attempt_finish(attempt, apply,

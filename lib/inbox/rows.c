@@ -252,6 +252,7 @@ static apr_hash_t *last_of_each(const apr_array_header_t *messages,
 
 /* Records that are looked for among what is parked. */
 typedef struct same_t {
+    int later;                     /* also behind the last message of each */
     const char *column;            /* what is compared with the ids */
     apr_array_header_t *arguments; /* cm_datum_t: the peer, models, ids */
     int models, ids;
@@ -327,8 +328,8 @@ static apr_hash_t *ids_of(const cm_apply_t *apply, apr_pool_t *pool)
     return ids;
 }
 
-/* Add what is parked about the records of SAME before the LAST message of each.
- */
+/* Add what is parked about the records of SAME, before the LAST message of each
+ * or anywhere. */
 static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
                             apr_hash_t *last, apr_pool_t *scratch_pool)
 {
@@ -357,7 +358,8 @@ static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
                                            APR_HASH_KEY_STRING)
                             : NULL;
 
-        if (before && cm_cell_number(rows, i, 0) < before->id &&
+        if (before &&
+            (same->later || cm_cell_number(rows, i, 0) < before->id) &&
             !apr_hash_get(present, cm_cell_text(rows, i, 0),
                           APR_HASH_KEY_STRING))
             add_row(apply, rows, i)->comes_along = 1;
@@ -365,9 +367,9 @@ static cm_error_t *add_same(cm_apply_t *apply, const same_t *same,
     return NULL;
 }
 
-cm_error_t *cm_inbox_rows_add_earlier(cm_apply_t *apply,
-                                      const apr_array_header_t *messages,
-                                      apr_pool_t *scratch_pool)
+cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
+                                   const apr_array_header_t *messages,
+                                   int later, apr_pool_t *scratch_pool)
 {
     apr_array_header_t *named;
     apr_hash_t *last;
@@ -382,9 +384,10 @@ cm_error_t *cm_inbox_rows_add_earlier(cm_apply_t *apply,
     last = last_of_each(named, scratch_pool);
     for (first = 0; first < named->nelts; first += SAME_AT_ONCE) {
         for (lives = 0; lives <= 1; lives++) {
-            const same_t *same =
+            same_t *same =
                 same_records(apply, named, first, lives, scratch_pool);
 
+            same->later = later;
             if (same->ids)
                 CM_TRY(add_same(apply, same, last, scratch_pool));
         }

@@ -24,10 +24,12 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
  * about the same records, under any of their names, or about other lives of
  * their shared keys, and put all in order. No message is tried without those
  * before it: they may be what it waits for, or wait for a person, or be right
- * only together with it. */
-cm_error_t *
-cm_inbox_rows_add_earlier(cm_apply_t *apply, const apr_array_header_t *messages,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+ * only together with it. With LATER also what is parked behind them: a decision
+ * counts only now, and may be possible only together with that. */
+cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
+                                   const apr_array_header_t *messages,
+                                   int later,
+                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Add to APPLY the next PAGE of parked messages of its peer, with WAITING only
  * those that wait for another record. */

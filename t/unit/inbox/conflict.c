@@ -360,6 +360,31 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
            "0", "  and nothing is published");
 }
 
+/* Theirs has a unique value that another row has here: a later delete, which is
+ * parked behind it, makes room for that row. */
+static void test_replaced(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_receipt_t *receipt;
+
+    database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
+    database_run(store, "INSERT INTO posts (title) VALUES ('there')");
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        "[" MESSAGE(
+            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
+            BASE(1000)) "," MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
+                                    BASE(9000000000000000)) "]",
+        0, pool));
+    is_int(receipt->applied, 0, "%s: a conflict, and a delete behind it",
+           database_of(store));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+           "  theirs: both are applied, which the first alone cannot be");
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
+           "  and the other row stays");
+}
+
 /* What is not published from here stays here, decided or not. */
 static void test_received_only(cm_store_t *store, apr_pool_t *pool)
 {
@@ -460,6 +485,7 @@ int main(void)
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);
     database_each("gone", test_gone);
+    database_each("replaced", test_replaced);
     database_each("direction=receive", test_received_only);
     database_each("two names", test_adopted);
     database_each("hub", test_hub);
