@@ -18,9 +18,9 @@ typedef struct cm_field_t {
     apr_int64_t clock;
     const cm_attribute_t *source; /* of the message that it came with; NULL: it
                                      is the value of the record here */
-    const cm_value_t *name;       /* of a reference, if another column names its
-                                     model: what that one has, which has no field of
-                                     its own. NULL: none */
+    /* of a reference, if another column names its model: what that one has; it
+     * has no field of its own. NULL: none */
+    const cm_value_t *name;
     int dangling; /* a value here that refers to a record that is not here, or
                      one in a message, to a record that is deleted */
 } cm_field_t;
