@@ -91,8 +91,8 @@ static void judge_order(sim_judge_t *judge, int node)
                        count, sim_schema_node_name(node));
 }
 
-/* Return whether somebody elsewhere has replaced a value of TABLE that EVENT
- * wrote: the two are no conflict. */
+/* Return whether somebody elsewhere has replaced the value that EVENT wrote, or
+ * has deleted its record: who did that may have decided a conflict. */
 static int is_replaced_elsewhere(const sim_judge_t *judge,
                                  const sim_event_t *event)
 {
@@ -102,11 +102,13 @@ static int is_replaced_elsewhere(const sim_judge_t *judge,
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (other > event && other->kind == SIM_EVENT_UPDATE &&
-            other->node != event->node && other->table == event->table &&
-            other->column == event->column &&
-            !strcmp(other->name, event->name) && other->before &&
-            !strcmp(other->before, event->after))
+        if (other <= event || other->node == event->node ||
+            other->table != event->table || strcmp(other->name, event->name))
+            continue;
+        if (other->kind == SIM_EVENT_DELETE)
+            return 1;
+        if (other->kind == SIM_EVENT_UPDATE && other->column == event->column &&
+            other->before && !strcmp(other->before, event->after))
             return 1;
     }
     return 0;
@@ -114,18 +116,19 @@ static int is_replaced_elsewhere(const sim_judge_t *judge,
 
 /* Return whether a conflict of TABLE at NODE may have ended without a person:
  * where another node has decided by the clocks, and what was written here won,
- * somebody there may have replaced it. */
+ * somebody there may have replaced it. In a hub, both values may come from
+ * other nodes. */
 static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
 {
     const apr_array_header_t *events = judge->world->events;
-    int i;
+    int is_pair = judge->world->schema->nodes == 2, i;
 
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->kind == SIM_EVENT_UPDATE && event->node == node &&
-            event->table == table && event->after &&
-            is_replaced_elsewhere(judge, event))
+        if (event->kind == SIM_EVENT_UPDATE &&
+            (event->node == node || !is_pair) && event->table == table &&
+            event->after && is_replaced_elsewhere(judge, event))
             return 1;
     }
     return 0;
