@@ -341,6 +341,35 @@ sub set_directions {
     $nodes->{facade}->restart;
 }
 
+# One backup is restored twice within minutes: what was inserted after each
+# restore has the same key, and is another record.
+sub test_twice {
+    my %nodes = make_nodes('sqlite3');
+    my ($central, $facade) = @nodes{qw(central facade)};
+    my $mine = $central->database;
+
+    $central->sync_ok;
+    my $backup = $mine->backup;
+    for my $title ('lost', 'lost, too', 'new') {
+        if ($title ne 'lost') {
+            sleep 2;
+            $mine->restore($backup);
+            is($central->sync->{exit}, 76, 'the restore is seen');
+            $central->sync_ok('epoch', '--new');
+            $facade->sync_ok('epoch', '--accept', 'central');
+        }
+        $mine->run("insert into posts (title) values ('$title')");
+        $central->sync_ok;
+    }
+    publish_all(\%nodes);
+    $central->sync_ok for 1, 2;
+    is($mine->value("select group_concat(title, ' | ') from (select title"
+          . ' from posts order by title)'),
+        'lost | lost, too | new', 'each record is here');
+    is_deeply(records($facade), records($central), '  and there');
+    $facade->log_has_only(qr/CM0009/);
+}
+
 # What only the receiver of a model still has comes back if it may be sent.
 sub test_publisher {
     my %nodes = make_nodes('sqlite3');
@@ -386,6 +415,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 }
 subtest 'another database' => \&test_confused;
 subtest 'nothing was sent before' => \&test_nothing_sent;
+subtest 'restored twice' => \&test_twice;
 subtest 'a publisher is restored' => \&test_publisher;
 subtest 'a copy' => \&test_copy;
 subtest 'the command' => \&test_command;

@@ -22,7 +22,8 @@
 
 #define EPOCH_DIGITS 32
 
-#define MICROSECONDS_PER_HOUR APR_INT64_C(3600000000)
+/* A database may be restored twice within minutes; a life has 31 bits. */
+#define MICROSECONDS_PER_LIFE APR_INT64_C(2000000)
 
 cm_claim_t cm_epoch_claim_none(void)
 {
@@ -231,13 +232,13 @@ static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
     return cm_peer_renumber_all(node, by, pool);
 }
 
-/* Return a life that no database of this node has had. A new database knows
- * nothing of earlier ones, so the hours since 1970 are counted. */
+/* Return a life that no database of this node has had. A restored database
+ * knows nothing of later ones, so it is the time since 1970. */
 static int next_life(const cm_node_t *node)
 {
-    int hour = (int)(cm_clock_now() / MICROSECONDS_PER_HOUR);
+    int life = (int)(cm_clock_now() / MICROSECONDS_PER_LIFE);
 
-    return hour > node->life ? hour : node->life + 1;
+    return life > node->life ? life : node->life + 1;
 }
 
 static cm_error_t *renew(cm_node_t *node, apr_pool_t *pool)

@@ -120,9 +120,9 @@ static int is_stranger(sim_node_t *node, sim_node_t *peer, apr_pool_t *pool)
             strcmp(there[1], here[1]));
 }
 
-/* Return whether NUMBER has several peers. What one has sent before comes again
- * after a restore, and goes on to the others under the same numbers: then there
- * is nothing to refuse. */
+/* Return whether NUMBER has several peers. It sees that it was restored only
+ * when it meets the right one, and may have numbered messages for the others by
+ * then, a known limit: so it begins a new history at once. */
 static int is_hub(const sim_world_t *world, int number)
 {
     int i, count = 0;
@@ -181,8 +181,7 @@ static int makes_doubles(const sim_schema_t *schema)
 static const char *restore(sim_world_t *world, const sim_step_t *step)
 {
     sim_node_t *node = &world->nodes[step->node];
-    int again = world->restored ||
-                (step->number == SIM_RESTORE_ONLY && is_hub(world, step->node));
+    int again = world->restored != 0;
     const char *error;
 
     if (makes_doubles(world->schema))
@@ -196,7 +195,8 @@ static const char *restore(sim_world_t *world, const sim_step_t *step)
     world->restored |= 1 << step->node;
     world->restored_at = world->events->nelts;
     world->renewed &= ~(1 << step->node);
-    if (step->number == SIM_RESTORE_NEW &&
+    if ((step->number == SIM_RESTORE_NEW ||
+         (step->number == SIM_RESTORE_ONLY && is_hub(world, step->node))) &&
         sim_world_must(world, "begin a new history",
                        cm_epoch_renew(node->node, world->step_pool)))
         world->renewed |= 1 << step->node;
