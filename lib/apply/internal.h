@@ -112,6 +112,7 @@ typedef struct cm_effect_t {
 typedef struct cm_decided_t {
     int column;
     apr_int64_t seen; /* the clock of the peer's value */
+    int is_theirs;    /* that value was taken, though it was older */
 } cm_decided_t;
 
 /* What match= found for a record. */

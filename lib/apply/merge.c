@@ -144,8 +144,8 @@ static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
     return 0;
 }
 
-/* Publish COLUMN again, which has the clock SEEN in the message. */
-static void republish(cm_effect_t *effect, int column, apr_int64_t seen)
+/* Return what was decided of COLUMN, or NULL. */
+static cm_decided_t *decided_of(const cm_effect_t *effect, int column)
 {
     int i;
 
@@ -153,25 +153,41 @@ static void republish(cm_effect_t *effect, int column, apr_int64_t seen)
         cm_decided_t *decided =
             &APR_ARRAY_IDX(effect->republish, i, cm_decided_t);
 
-        if (decided->column != column)
-            continue;
-        if (decided->seen < seen)
-            decided->seen = seen;
-        return;
+        if (decided->column == column)
+            return decided;
     }
-    APR_ARRAY_PUSH(effect->republish, cm_decided_t) =
-        (cm_decided_t){column, seen};
+    return NULL;
+}
+
+/* Publish COLUMN again, which has the clock SEEN in the message. */
+static void republish(cm_effect_t *effect, int column, apr_int64_t seen,
+                      int is_theirs)
+{
+    cm_decided_t *decided = decided_of(effect, column);
+
+    if (!decided)
+        APR_ARRAY_PUSH(effect->republish, cm_decided_t) =
+            (cm_decided_t){column, seen, is_theirs};
+    else if (decided->seen < seen)
+        *decided = (cm_decided_t){column, seen, is_theirs};
 }
 
 /* Let WINNER replace the value of LOSER, which keeps its clock. The column is
  * published again: that gives the winner a newer clock. */
-static void let_win(const merging_t *at, const cm_task_t *task, int column,
-                    cm_field_t *loser, const cm_field_t *winner)
+static void replace(cm_field_t *loser, const cm_field_t *winner)
 {
-    note_conflict(at, task, column, loser, winner);
     loser->value = winner->value;
     loser->name = winner->name;
     loser->source = winner->source;
+}
+
+/* Return whether whoever made a message with BASE knew the value here of COLUMN
+ * because it is theirs: a person has just taken it, though it was older. */
+static int is_theirs(const merging_t *at, int column, apr_int64_t base)
+{
+    const cm_decided_t *decided = decided_of(at->effect, column);
+
+    return decided && decided->is_theirs && decided->seen <= base;
 }
 
 /* The same of column I of the table, and of the one that names its model. */
@@ -186,36 +202,51 @@ static apr_int64_t base_of(const merging_t *at, const cm_message_t *message,
     return other > base ? other : base;
 }
 
+/* Let one of the two values of COLUMN win, and note the other one. */
+static void settle_column(const merging_t *at, const cm_task_t *task,
+                          cm_field_t *there, int column)
+{
+    cm_field_t *here = &at->effect->state->fields[column];
+    const cm_decision_e decision = task->item->decision;
+    int loses = cm_state_field_wins(there, here);
+    int is_ours = loses && wins_here(at->run, at->record, task);
+    int takes_theirs = !loses && decision == CM_DECIDE_THEIRS;
+
+    if (loses ? is_ours : !takes_theirs)
+        note_conflict(at, task, column, there, here);
+    else
+        note_conflict(at, task, column, here, there);
+    if (is_ours)
+        replace(there, here);
+    if (takes_theirs)
+        replace(here, there);
+    /* our value may be parked there for a person, too: send the decision */
+    if (is_ours || decision != CM_DECIDE_NOT)
+        republish(at->effect, column, there->clock, takes_theirs);
+}
+
 /* Look for a conflict in one column that the message changed. */
 static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
                                 cm_state_t *incoming, int column)
 {
-    cm_effect_t *effect = at->effect;
-    cm_field_t *here = &effect->state->fields[column];
+    cm_field_t *here = &at->effect->state->fields[column];
     cm_field_t *there = &incoming->fields[column];
     const char *name = at->record->table->columns[column].name;
-    int loses = cm_state_field_wins(there, here);
-    int decided = task->item->decision != CM_DECIDE_NOT;
+    const apr_int64_t base = base_of(at, task->message, column);
 
     if (there->clock != incoming->clock ||
-        !cm_state_conflicts(effect->state, incoming, column,
-                            base_of(at, task->message, column)))
+        !cm_state_conflicts(at->effect->state, incoming, column, base))
         return NULL;
+    if (is_theirs(at, column, base)) {
+        if (!cm_state_field_wins(there, here))
+            replace(here, there);
+        republish(at->effect, column, there->clock, 1);
+        return NULL;
+    }
     if (is_held(at->record, task) &&
         !is_decided_there(at->record, task, name, here->clock))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
-    if (loses && wins_here(at->run, at->record, task)) {
-        let_win(at, task, column, there, here);
-        decided = 1;
-    }
-    else if (!loses && task->item->decision == CM_DECIDE_THEIRS)
-        let_win(at, task, column, here, there);
-    else
-        note_conflict(at, task, column, loses ? here : there,
-                      loses ? there : here);
-    /* our value may be parked there for a person, too: send the decision */
-    if (decided)
-        republish(effect, column, there->clock);
+    settle_column(at, task, there, column);
     return NULL;
 }
 
@@ -242,10 +273,11 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
                             int i)
 {
     const cm_field_t *here = &at->effect->state->fields[i];
+    const apr_int64_t base =
+        cm_merge_base(message, at->record->table->columns[i].name);
 
-    return here->value.kind != CM_ABSENT &&
-           here->clock >
-               cm_merge_base(message, at->record->table->columns[i].name);
+    return here->value.kind != CM_ABSENT && here->clock > base &&
+           !is_theirs(at, i, base);
 }
 
 /* A delete of a record that was changed here since the sender received it. */

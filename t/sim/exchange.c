@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -218,6 +219,31 @@ static cm_error_t *decide(const sim_node_t *node, const cm_parked_row_t *row,
                                   CM_DECIDE_THEIRS, pool);
 }
 
+/* Take theirs of all messages in ROWS about the record of ROW: what was decided
+ * may be possible only together with a delete that is held for itself. */
+static cm_error_t *decide_all(const sim_node_t *node,
+                              const apr_array_header_t *rows,
+                              const cm_parked_row_t *row, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(apr_int64_t));
+    cm_receipt_t *receipt;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_parked_row_t *other = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
+
+        if (!strcmp(other->peer, row->peer) &&
+            !strcmp(other->message.model, row->message.model) &&
+            !strcmp(other->message.identity.origin,
+                    row->message.identity.origin) &&
+            !strcmp(other->message.identity.original_id,
+                    row->message.identity.original_id))
+            APR_ARRAY_PUSH(ids, apr_int64_t) = other->message.id;
+    }
+    return cm_inbox_retry_decided(&receipt, node->node, row->peer, ids,
+                                  CM_DECIDE_THEIRS, pool);
+}
+
 static int is_new_decision(sim_world_t *world, int number,
                            const cm_parked_row_t *row)
 {
@@ -230,34 +256,62 @@ static int is_new_decision(sim_world_t *world, int number,
     return 1;
 }
 
+/* Return whether node NUMBER lets a person decide about the model of ROW. */
+static int is_held(const sim_world_t *world, int number,
+                   const cm_parked_row_t *row)
+{
+    const char *model = row->message.model;
+
+    return model && *model == 'm' &&
+           world->schema->tables[strtol(model + 1, NULL, 10)].holds >> number &
+               1;
+}
+
+/* Return the first of ROWS whose reason has WORDS and about which nobody has
+ * decided yet, or NULL. */
+static const cm_parked_row_t *undecided(sim_world_t *world, int number,
+                                        const apr_array_header_t *rows,
+                                        const char *words)
+{
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
+
+        if (is_held(world, number, row) && row->message.reason &&
+            strstr(row->message.reason, words) &&
+            is_new_decision(world, number, row))
+            return row;
+    }
+    return NULL;
+}
+
 int sim_exchange_decide(sim_world_t *world, int number)
 {
     const sim_node_t *node = &world->nodes[number];
+    const cm_parked_row_t *row;
     apr_pool_t *pool = world->step_pool;
     apr_array_header_t *rows;
-    int i;
+    int alone;
 
     sim_clock_at(number);
     if (!sim_world_must(
             world, "list what is parked",
             cm_parked_list(&rows, node->node, NULL, MOST_PARKED, pool)))
         return 0;
-    for (i = 0; i < rows->nelts; i++) {
-        const cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
-
-        /* What was decided may still be refused by another row. */
-        if (!row->message.reason ||
-            !strstr(row->message.reason, "changed on both sides") ||
-            !is_new_decision(world, number, row))
-            continue;
-        if (world->verbose)
-            printf("%-8s decides about message %" APR_INT64_T_FMT
-                   " of %s: %s\n",
-                   sim_schema_node_name(number), row->message.id, row->peer,
-                   row->message.reason);
-        return sim_world_must(world, "decide", decide(node, row, pool));
-    }
-    return 0;
+    row = undecided(world, number, rows, "changed on both sides");
+    alone = row != NULL;
+    if (!alone)
+        row = undecided(world, number, rows, "of the same record is parked");
+    if (!row)
+        return 0;
+    if (world->verbose)
+        printf("%-8s decides about message %" APR_INT64_T_FMT " of %s: %s\n",
+               sim_schema_node_name(number), row->message.id, row->peer,
+               row->message.reason);
+    return sim_world_must(world, "decide",
+                          alone ? decide(node, row, pool)
+                                : decide_all(node, rows, row, pool));
 }
 
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool)

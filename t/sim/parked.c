@@ -153,6 +153,33 @@ static int is_refused_by_child(const parked_t *parked)
     return 0;
 }
 
+/* Return the body of the last message before PARKED that is parked, too, is of
+ * its record and has COLUMN; NULL: there is none. A peer may say nothing of a
+ * column that it lacks (only=, or since it was dropped). */
+static const char *earlier_body(const parked_t *parked, const char *column)
+{
+    return sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT body FROM inbound_messages WHERE processed_at IS"
+                     " NULL AND peer = '%s' AND model = '%s' AND origin = '%s'"
+                     " AND original_id = '%s' AND id < %s AND body LIKE"
+                     " '%%\"%s\":%%' ORDER BY id DESC LIMIT 1",
+                     parked->peer, parked->model, parked->origin,
+                     parked->original_id, parked->id, column),
+        parked->pool);
+}
+
+/* Return the value that COLUMN, by its name, would have; NULL: none. */
+static const char *value_of(const parked_t *parked, const char *column)
+{
+    const char *body = parked->body;
+
+    if (!body || !strstr(body, apr_psprintf(parked->pool, "\"%s\":", column)))
+        body = earlier_body(parked, column);
+    return find(body, column, parked->pool);
+}
+
 /* Another row here has the unique value, or the key. */
 static int is_taken(const parked_t *parked)
 {
@@ -163,10 +190,9 @@ static int is_taken(const parked_t *parked)
         sim_rows_find(parked->rows, parked->table, parked->name))
         return 1;
     for (column = 0; column < table->count; column++) {
-        const char *value =
-            table->columns[column].unique
-                ? find(parked->body, table->columns[column].name, parked->pool)
-                : NULL;
+        const char *value = table->columns[column].unique
+                                ? value_of(parked, table->columns[column].name)
+                                : NULL;
 
         for (i = 0; value && i < parked->rows->nelts; i++) {
             const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);

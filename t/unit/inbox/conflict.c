@@ -385,6 +385,63 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
            "  and the other row stays");
 }
 
+/* A person takes a value that is older than the one here, and the peer has
+ * changed it once more, or has deleted its record: that follows. */
+static void test_older_followed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_receipt_t *receipt;
+
+    database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
+    database_run(store, "INSERT INTO posts (title) VALUES ('there')");
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        "[" MESSAGE(2, "post", 7, "update", 2000, TEXT("title", "there"),
+                    BASE(1000)) "," MESSAGE(3, "post", 7, "update", 3000,
+                                            TEXT("title", "then"),
+                                            BASE(2000)) "]",
+        0, pool));
+    is_int(receipt->applied, 0, "%s: a conflict, and a change of its value",
+           database_of(store));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2, "  theirs: both");
+    is_str(inbox_value(node, "SELECT title FROM posts WHERE title <> 'there'",
+                       pool),
+           "then", "  the later value is here");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE body LIKE"
+                       " '%%then%%'",
+                       pool),
+           "1", "  and is said again, as newer");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value <> '\"here\"'",
+                       pool),
+           "0", "  only our value has lost");
+}
+
+static void test_older_deleted(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_receipt_t *receipt;
+
+    database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
+    database_run(store, "INSERT INTO posts (title) VALUES ('there')");
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        "[" MESSAGE(2, "post", 7, "update", 2000, TEXT("title", "there"),
+                    BASE(1000)) "," MESSAGE(3, "post", 7, "delete", 3000, ,
+                                            BASE(2000)) "]",
+        0, pool));
+    is_int(receipt->applied, 0, "%s: a conflict, and a delete behind it",
+           database_of(store));
+    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+           "  theirs, though it is older: both are applied");
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
+           "  and the other row stays");
+}
+
 /* What is not published from here stays here, decided or not. */
 static void test_received_only(cm_store_t *store, apr_pool_t *pool)
 {
@@ -486,6 +543,8 @@ int main(void)
     database_each("ours", test_kept);
     database_each("gone", test_gone);
     database_each("replaced", test_replaced);
+    database_each("older, and changed again", test_older_followed);
+    database_each("older, and deleted", test_older_deleted);
     database_each("direction=receive", test_received_only);
     database_each("two names", test_adopted);
     database_each("hub", test_hub);
