@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "store/dialect.h"
+#include "schema/judge.h"
 #include "schema/propose.h"
 
 void sync_check_catalog_warn(sync_check_catalog_t *on, const char *hint,
@@ -76,10 +77,33 @@ static void check_reference(sync_check_catalog_t *on,
                            parent->table));
 }
 
+/* COLUMN refers to what a row of another table names. */
+static void check_generic(sync_check_catalog_t *on, const char *column)
+{
+    apr_pool_t *pool = on->check->client->pool;
+
+    if (cm_settings_model_carries(on->model, column) &&
+        !cm_settings_model_reference(on->model, column))
+        sync_check_catalog_warn(
+            on,
+            apr_psprintf(pool,
+                         "except=%s, or references=%s:MODEL if that is always "
+                         "the same model",
+                         column, column),
+            apr_psprintf(pool,
+                         "'%s' refers to what a row of the content types "
+                         "names, and is sent as it is: there it means another "
+                         "record",
+                         column));
+}
+
 static void check_references(sync_check_catalog_t *on,
                              const cm_proposal_t *proposal)
 {
     int i;
+
+    if (proposal->generic)
+        check_generic(on, proposal->generic);
 
     for (i = 0; i < proposal->references->nelts; i++)
         check_reference(
@@ -123,6 +147,50 @@ static void check_foreign(sync_check_catalog_t *on,
                          "references=%s:%s, but the foreign key '%s' leads to "
                          "'%s'",
                          column, known->model, foreign->name, parent->table));
+}
+
+static int has_foreign(const cm_catalog_table_t *table, const char *column)
+{
+    int i;
+
+    for (i = 0; i < table->foreign->nelts; i++) {
+        const apr_array_header_t *columns =
+            APR_ARRAY_IDX(table->foreign, i, cm_catalog_foreign_t).columns;
+
+        if (columns->nelts == 1 &&
+            !strcmp(APR_ARRAY_IDX(columns, 0, const char *), column))
+            return 1;
+    }
+    return 0;
+}
+
+/* Rows that refer to nothing, though they may not: where no foreign key keeps
+ * them away, old databases have some. */
+static cm_error_t *check_orphans(sync_check_catalog_t *on)
+{
+    const sync_client_t *client = on->check->client;
+    apr_array_header_t *findings =
+        apr_array_make(client->pool, 2, sizeof(cm_finding_t));
+    cm_table_t *table;
+    int i;
+
+    CM_TRY(cm_table_read(&table, client->store, on->model, client->pool,
+                         client->pool));
+    for (i = 0; i < table->column_count; i++) {
+        const cm_column_t *column = &table->columns[i];
+
+        if ((column->reference || column->named_by) && !column->none &&
+            (!column->nullable || column->is_key) &&
+            (column->carried || column->is_key) &&
+            !has_foreign(on->table, column->name))
+            CM_TRY(cm_judge_orphans(findings, client->store, client->settings,
+                                    table, column, client->pool));
+    }
+    for (i = 0; i < findings->nelts; i++)
+        sync_check_catalog_warn(on,
+                                APR_ARRAY_IDX(findings, i, cm_finding_t).hint,
+                                APR_ARRAY_IDX(findings, i, cm_finding_t).text);
+    return NULL;
 }
 
 /* --- keys --- */
@@ -289,6 +357,7 @@ static void check_hazard(sync_check_catalog_t *on,
 static void check_model(sync_check_catalog_t *on)
 {
     const cm_catalog_table_t *table = on->table;
+    cm_error_t *err;
     int i;
 
     for (i = 0; i < table->foreign->nelts; i++)
@@ -310,6 +379,9 @@ static void check_model(sync_check_catalog_t *on)
         check_hazard(on,
                      &APR_ARRAY_IDX(table->hazards, i, cm_catalog_hazard_t));
     sync_check_triggers(on);
+    err = on->model->publishes ? check_orphans(on) : NULL;
+    if (err)
+        sync_check_went(on->check, err, "model %s", on->model->name);
 }
 
 static cm_error_t *read_all(cm_catalog_t **catalog,

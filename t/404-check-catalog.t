@@ -194,6 +194,58 @@ CONF
     is_deeply(lines_of($node, 'warning'), [], 'no warning');
 });
 
+# --- rows ---
+
+# What refers to nothing, where nothing keeps it away.
+my $orphaned = <<'SQL';
+create table posts (id {key}, title varchar(40)) {engine};
+create table metas (id {key}, post_id bigint not null) {engine};
+create table links (post_id bigint not null, tag varchar(20) not null,
+    primary key (post_id, tag)) {engine};
+create table notes (id {key}, note_id bigint not null,
+    note_type varchar(20)) {engine};
+create table drafts (id {key}, post_id bigint) {engine};
+create table items (id {key}, object_id bigint,
+    content_type_id bigint) {engine};
+create table content_types (id {key}, model varchar(20)) {engine};
+insert into posts (title) values ('one');
+insert into metas (post_id) select id from posts;
+insert into metas (post_id) values (700), (701);
+insert into links values (700, 'red');
+insert into notes (note_id, note_type) values (702, 'Post'), (5, 'Ghost');
+insert into drafts (post_id) values (700);
+SQL
+
+each_database('orphans', sub {
+    my $node = node($_[0], $orphaned, <<'CONF');
+CommunicatorModel post  table=posts
+CommunicatorModel meta  table=metas  references=post_id:post
+CommunicatorModel link  table=links  references=post_id:post key=post_id,tag
+CommunicatorModel note  table=notes  references=note_id:{note_type}
+CommunicatorModel draft table=drafts references=post_id:post
+CommunicatorModel item  table=items  references=content_type_id:content_type
+CommunicatorModel content_type table=content_types
+CONF
+
+    like_all(lines_of($node, 'warning'), [
+        [qr/^model meta: 'post_id' of table 'metas' leads to no row .*: 2 rows/,
+            qr/delete them/],
+        [qr/^model link: 'post_id' .* leads to no row of 'posts': 1 row, /,
+            qr/delete/],
+        [qr/^model note: 'note_id' .* leads to no row of 'posts': 1 row, /,
+            qr/delete/],
+        [qr/^model note: .* has 'Ghost', which is the name/, qr/declare/],
+        [qr/^model item: 'object_id' refers to what a row of the content/,
+            qr/^except=object_id/],
+    ], 'warnings');
+    $node->configure(conf => <<'CONF');
+CommunicatorModel post  table=posts
+CommunicatorModel meta  table=metas  references=post_id:post?0
+CONF
+    $node->migrate;
+    is_deeply(lines_of($node, 'warning'), [], 'nothing where 0 means none');
+});
+
 # --- triggers ---
 
 my $traced = <<'SQL';
@@ -258,6 +310,31 @@ each_database('triggers', sub {
     like_all(lines_of($node, 'warning'),
         [[qr/the trigger 'traces_it' writes/, qr/applying/]],
         'a column that is not sent');
+});
+
+my $counted = <<'SQL';
+create table topics (id {key}, title varchar(40), replies integer,
+    last_post varchar(40)) {engine};
+create table posts (id {key}, topic_id bigint, title varchar(40)) {engine};
+SQL
+
+# A sum that a trigger computes is each side's own.
+each_database('what triggers compute', sub {
+    my $post = "CommunicatorModel post table=posts references=topic_id:topic\n";
+    my $node = node($_[0], $counted, $post
+        . 'CommunicatorModel topic table=topics except=replies');
+
+    trigger($node->database, 'count_in', 'update topics set replies = '
+        . '(select count(*) from posts p where p.topic_id = topics.id) '
+        . 'where id = new.topic_id');
+    is_deeply(lines_of($node, 'warning'), [], 'a column that is not carried');
+    trigger($node->database, 'name_last', 'update topics set replies = '
+        . 'coalesce(replies, 0), last_post = new.title where id = '
+        . 'new.topic_id');
+    like_all(lines_of($node, 'warning'), [
+        [qr/^model post: the trigger 'name_last' writes into 'topics'/,
+            qr/computes 'last_post', .*: except=last_post of the model topic/],
+    ], 'the second of two columns is');
 });
 
 # --- the peer ---

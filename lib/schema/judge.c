@@ -249,6 +249,80 @@ cm_error_t *cm_judge_names(apr_array_header_t *findings, cm_store_t *store,
     return NULL;
 }
 
+/* --- orphans --- */
+
+/* Judge the rows of TABLE whose COLUMN refers to PARENT; where another column
+ * says so, those in which that one is NAME. */
+static cm_error_t *count_orphans(apr_array_header_t *findings,
+                                 cm_store_t *store, const cm_table_t *table,
+                                 const cm_column_t *column,
+                                 const cm_model_t *parent, const char *name,
+                                 apr_pool_t *pool)
+{
+    const cm_datum_t argument = cm_datum_text(name);
+    cm_table_t *there;
+    apr_int64_t count;
+
+    CM_TRY(cm_table_read(&there, store, parent, pool, pool));
+    if (there->keys[0]->value_class != column->value_class)
+        return NULL;
+    CM_TRY(cm_statement_number(
+        &count, store,
+        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
+                    " AS c WHERE NOT EXISTS (SELECT 1 FROM ", there->quoted,
+                    " AS p WHERE p.", there->keys[0]->quoted, " = c.",
+                    column->quoted, ")",
+                    name ? apr_pstrcat(pool, " AND c.",
+                                       column->named_by->quoted, " = %s", NULL)
+                         : "",
+                    NULL),
+        &argument, name ? 1 : 0, pool));
+    if (count)
+        APR_ARRAY_PUSH(findings, cm_finding_t) = (cm_finding_t){
+            .text = apr_psprintf(
+                pool,
+                "'%s' of table '%s' leads to no row of '%s': %" APR_INT64_T_FMT
+                " row%s, which the peer parks",
+                column->name, table->model->table, parent->table, count,
+                count == 1 ? "" : "s"),
+            .hint = "delete them, or give them a parent"};
+    return NULL;
+}
+
+cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
+                             const cm_settings_t *settings,
+                             const cm_table_t *table, const cm_column_t *column,
+                             apr_pool_t *pool)
+{
+    const char *names = column->named_by ? column->named_by->quoted : NULL;
+    cm_rows_t *rows;
+    int i;
+
+    if (!names) {
+        const cm_model_t *parent =
+            cm_settings_model(settings, column->reference);
+
+        return parent ? count_orphans(findings, store, table, column, parent,
+                                      NULL, pool)
+                      : NULL;
+    }
+    CM_TRY(cm_statement_select(&rows, store,
+                               apr_psprintf(pool,
+                                            "SELECT DISTINCT %s FROM %s WHERE "
+                                            "%s IS NOT NULL ORDER BY 1",
+                                            names, table->quoted, names),
+                               NULL, 0, pool));
+    for (i = 0; i < rows->count; i++) {
+        const char *name = cm_cell_text(rows, i, 0);
+        const cm_model_t *parent = cm_settings_model_of_type(settings, name);
+
+        if (parent)
+            CM_TRY(count_orphans(findings, store, table, column, parent, name,
+                                 pool));
+    }
+    return NULL;
+}
+
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_model_t *model, apr_pool_t *pool)
 {

@@ -34,6 +34,14 @@ cm_error_t *cm_judge_names(apr_array_header_t *findings, cm_store_t *store,
                            const cm_table_t *table,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Add to FINDINGS the rows of TABLE whose COLUMN, a reference that may not be
+ * NULL, leads to no row: the peer cannot have them. That reads the whole table.
+ * Fails as cm_table_read() and cm_statement_select(). */
+cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
+                             const cm_settings_t *settings,
+                             const cm_table_t *table, const cm_column_t *column,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL.
  * USED: also those of tables whose records are already synchronised. */
 cm_error_t *cm_judge_error(const apr_array_header_t *findings, int used,

@@ -275,6 +275,16 @@ static void finish_line(cm_proposal_t *proposal, apr_pool_t *pool)
             cm_settings_reference_text(
                 &APR_ARRAY_IDX(proposal->references, i, cm_reference_t), pool),
             NULL);
+    if (proposal->generic)
+        line = apr_pstrcat(
+            pool, line, " ",
+            quoted(apr_pstrcat(pool, "except=", proposal->generic, NULL), pool),
+            NULL);
+    if (proposal->match)
+        line = apr_pstrcat(
+            pool, line, " ",
+            quoted(apr_pstrcat(pool, "match=", proposal->match, NULL), pool),
+            NULL);
     proposal->line =
         apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "", NULL);
 }
@@ -331,31 +341,64 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Unique columns may tell that two records are the same. */
+/* Return the columns of UNIQUE with commas, if match= can name them: they are
+ * not the key, and no expressions. Else NULL. */
+static const char *match_of(const cm_proposal_t *proposal,
+                            const cm_catalog_unique_t *unique, apr_pool_t *pool)
+{
+    const char *text;
+    int i;
+
+    for (i = 0; i < unique->columns->nelts; i++)
+        if (!APR_ARRAY_IDX(unique->columns, i, const char *))
+            return NULL;
+    text = apr_array_pstrcat(pool, unique->columns, ',');
+    return unique->primary ||
+                   !strcmp(text, apr_array_pstrcat(pool, proposal->key, ','))
+               ? NULL
+               : text;
+}
+
+/* Return whether all columns of UNIQUE are references: of a join table with an
+ * id of its own, or a table that extends another one. */
+static int joins(const cm_proposal_t *proposal,
+                 const cm_catalog_unique_t *unique)
+{
+    int i;
+
+    for (i = 0; i < unique->columns->nelts; i++)
+        if (!cm_propose_references_of(
+                proposal, APR_ARRAY_IDX(unique->columns, i, const char *), 0))
+            return 0;
+    return 1;
+}
+
+/* Unique columns may tell that two records are the same. If they only say which
+ * records a row joins, they do, as a key would. */
 static void propose_match(cm_proposal_t *proposal, apr_pool_t *pool)
 {
     const apr_array_header_t *uniques = proposal->table->uniques;
-    const char *key = apr_array_pstrcat(pool, proposal->key, ',');
     apr_array_header_t *texts = apr_array_make(pool, 2, sizeof(const char *));
     int i;
 
     for (i = 0; !proposal->shared && i < uniques->nelts; i++) {
         const cm_catalog_unique_t *unique =
             &APR_ARRAY_IDX(uniques, i, cm_catalog_unique_t);
-        int j, plain = !unique->primary;
+        const char *text = match_of(proposal, unique, pool);
 
-        for (j = 0; plain && j < unique->columns->nelts; j++)
-            plain = APR_ARRAY_IDX(unique->columns, j, const char *) != NULL;
-        if (plain && strcmp(apr_array_pstrcat(pool, unique->columns, ','), key))
-            APR_ARRAY_PUSH(texts, const char *) =
-                apr_array_pstrcat(pool, unique->columns, ',');
+        if (text && joins(proposal, unique) &&
+            (!proposal->match || strcmp(text, proposal->match) < 0))
+            proposal->match = text;
+        if (text)
+            APR_ARRAY_PUSH(texts, const char *) = text;
     }
     qsort(texts->elts, texts->nelts, texts->elt_size, by_text);
     for (i = 0; i < texts->nelts; i++)
-        cm_propose_note(proposal,
-                        "rows that both sides have already become one record "
-                        "with match=%s, which is unique",
-                        APR_ARRAY_IDX(texts, i, const char *));
+        if (!proposal->match)
+            cm_propose_note(proposal,
+                            "rows that both sides have already become one "
+                            "record with match=%s, which is unique",
+                            APR_ARRAY_IDX(texts, i, const char *));
 }
 
 /* --- order --- */
@@ -399,8 +442,14 @@ static void drop_unwanted(const cm_proposing_t *proposing,
         const cm_proposal_t *parent =
             one->type ? NULL : of_model(proposing, one->model);
 
-        if (!parent || parent->configured || is_wanted(proposing, parent))
+        if (!parent || parent->configured ||
+            (is_wanted(proposing, parent) && !parent->left_out))
             APR_ARRAY_PUSH(kept, cm_reference_t) = *one;
+        else if (parent->left_out)
+            cm_propose_note(proposal,
+                            "%s refers to %s, which is no model: its values "
+                            "are sent as they are",
+                            one->column, parent->table->name);
         else
             cm_propose_note(proposal,
                             "%s refers to %s: propose both, or its values are "

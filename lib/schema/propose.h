@@ -18,9 +18,13 @@ typedef struct cm_proposal_t {
     apr_array_header_t *references; /* cm_reference_t, sorted by column */
     apr_array_header_t *suggested;  /* cm_reference_t: only the names of the
                                        columns say so */
-    apr_array_header_t *notes;      /* const char *: sentences for a person */
-    const char *line; /* "CommunicatorModel ..."; NULL: left out */
-    int placed;       /* while they are sorted */
+    const char *match;   /* columns, unique and references all: with commas */
+    const char *generic; /* a column that refers to what a row of another table
+                            names (Django's object_id), which references=
+                            cannot say; or NULL */
+    apr_array_header_t *notes; /* const char *: sentences for a person */
+    const char *line;          /* "CommunicatorModel ..."; NULL: left out */
+    int placed;                /* while they are sorted */
 } cm_proposal_t;
 
 typedef struct cm_propose_options_t {

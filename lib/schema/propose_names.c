@@ -152,6 +152,8 @@ static const char migrations[] =
     "it lists the migrations that have run in this database";
 static const char sessions[] = "it holds the sessions of this host's visitors";
 static const char cache[] = "it is a cache";
+static const char options[] =
+    "it holds the addresses of this host's site, and what its plugins cache";
 static const char jobs[] = "it is a queue of jobs: both sides would run them";
 
 /* Names of tables that belong to one host. Where the name may also mean
@@ -192,6 +194,7 @@ static const struct {
     {"*_cache", NULL, cache},
     {"*_caches", NULL, cache},
     {"*_cache_entries", NULL, cache},
+    {"*options", "autoload", options},
     {"jobs", "payload", jobs},
     {"failed_jobs", NULL, jobs},
     {"job_batches", NULL, jobs},

@@ -277,6 +277,36 @@ static int fits(const cm_catalog_column_t *column, const cm_proposal_t *parent)
             column->value_class == CM_CLASS_ANY);
 }
 
+/* Columns whose names mislead, by the ends of the names of tables, whose
+ * beginning is the same ("wp_"). */
+static const struct {
+    const char *child, *column, *parent;
+} known[] = {
+    {"term_taxonomy", "parent", "terms"},        /* WordPress */
+    {"term_relationships", "object_id", "posts"} /* the same */
+};
+
+/* Return the proposal to which COLUMN of CHILD is known to refer, or NULL. */
+static const cm_proposal_t *known_parent(const cm_proposing_t *proposing,
+                                         const cm_proposal_t *child,
+                                         const cm_catalog_column_t *column)
+{
+    const char *name = child->table->name;
+    size_t i;
+
+    for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        size_t size = strlen(name), end = strlen(known[i].child);
+
+        if (size >= end && !strcmp(name + size - end, known[i].child) &&
+            !strcmp(column->name, known[i].column))
+            return cm_propose_of_table(proposing,
+                                       apr_psprintf(proposing->pool, "%.*s%s",
+                                                    (int)(size - end), name,
+                                                    known[i].parent));
+    }
+    return NULL;
+}
+
 /* Return the proposal that COLUMN of CHILD seems to refer to, or NULL. The
  * first words of its name may say in which role: "old_post_id". */
 static const cm_proposal_t *seems(const cm_proposing_t *proposing,
@@ -286,9 +316,12 @@ static const cm_proposal_t *seems(const cm_proposing_t *proposing,
     const char *stem = stem_of(column, proposing->pool);
     const char *key = sole_key(child);
     int is_key = key && !strcmp(key, column->name);
+    const cm_proposal_t *sure = known_parent(proposing, child, column);
 
     if (is_key && column->given)
         return NULL;
+    if (sure && !sure->left_out && fits(column, sure))
+        return sure;
     while (stem) {
         cm_proposal_t *parent = meant(proposing, child, stem);
 
@@ -317,11 +350,20 @@ static const char *type_beside(const cm_catalog_table_t *table,
     return type && type->value_class == CM_CLASS_TEXT ? type->name : NULL;
 }
 
-/* Return what COLUMN has where it refers to nothing. Where it is NOT NULL and 0
- * by default, 0 means none: a foreign key would not allow that. */
-static const char *none_of(const cm_catalog_column_t *column)
+/* Return what COLUMN of CHILD has where it refers to nothing. Where it is NOT
+ * NULL and has a default, 0 means none: a foreign key would not allow that. */
+static const char *none_of(const cm_proposal_t *child,
+                           const cm_catalog_column_t *column)
 {
-    return column->zero && !column->nullable ? "0" : NULL;
+    int i;
+
+    for (i = 0; i < child->key->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(child->key, i, const char *), column->name))
+            return NULL;
+    return column->given && !column->nullable &&
+                   column->value_class == CM_CLASS_INTEGER
+               ? "0"
+               : NULL;
 }
 
 /* COLUMN of CHILD seems to refer to PARENT. */
@@ -331,7 +373,7 @@ static void suggest(const cm_proposing_t *proposing, cm_proposal_t *child,
 {
     const cm_reference_t reference = {.column = column->name,
                                       .model = parent->model,
-                                      .none = none_of(column)};
+                                      .none = none_of(child, column)};
 
     if (proposing->options->guess) {
         APR_ARRAY_PUSH(child->references, cm_reference_t) = reference;
@@ -361,6 +403,40 @@ static int can_be_pair(const cm_proposal_t *child,
            !cm_catalog_column(child->table, type)->generated;
 }
 
+/* Note whether COLUMN of CHILD refers to what a row of another table names:
+ * Django's content types. */
+static void look_for_generic(const cm_proposing_t *proposing,
+                             cm_proposal_t *child,
+                             const cm_catalog_column_t *column)
+{
+    static const char end[] = "object_id";
+    size_t size = strlen(column->name);
+    const char *type;
+
+    if (size < strlen(end) || strcmp(column->name + size - strlen(end), end))
+        return;
+    type = apr_psprintf(proposing->pool, "%.*scontent_type_id",
+                        (int)(size - strlen(end)), column->name);
+    if (!cm_propose_references_of(child, type, 1))
+        return;
+    child->generic = column->name;
+    if (child->configured)
+        return;
+    if (column->nullable || column->given)
+        cm_propose_note(child,
+                        "%s refers to what the row of %s names: if that is "
+                        "always the same model, take references=%s:MODEL "
+                        "instead of except=",
+                        column->name, type, column->name);
+    else
+        child->left_out = apr_psprintf(
+            proposing->pool,
+            "%s refers to what the row of %s names, which references= cannot "
+            "say: take it with references=%s:MODEL if that is always the same "
+            "model",
+            column->name, type, column->name);
+}
+
 static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
                     const cm_catalog_column_t *column)
 {
@@ -372,8 +448,10 @@ static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
     if (!is_plain(column->name))
         return;
     if (type && is_plain(type) && can_be_pair(child, column, type)) {
-        APR_ARRAY_PUSH(child->references, cm_reference_t) = (cm_reference_t){
-            .column = column->name, .type = type, .none = none_of(column)};
+        APR_ARRAY_PUSH(child->references, cm_reference_t) =
+            (cm_reference_t){.column = column->name,
+                             .type = type,
+                             .none = none_of(child, column)};
         return;
     }
     parent = seems(proposing, child, column);
@@ -425,6 +503,9 @@ void cm_propose_references(const cm_proposing_t *proposing)
             if (!has_foreign(child->table, column->name))
                 look_at(proposing, child, column);
         }
+        for (j = 0; !child->left_out && j < columns->nelts; j++)
+            look_for_generic(proposing, child,
+                             &APR_ARRAY_IDX(columns, j, cm_catalog_column_t));
         qsort(child->references->elts, child->references->nelts,
               child->references->elt_size, by_column);
     }
