@@ -266,7 +266,7 @@ sub filled {
         return $got // '';
     };
 
-    $sql =~ s/\{last (\w+)\}/$last =~ s{%s}{$1}r/ge;
+    $sql =~ s/\{last (\w+)\}/my $table = $1; $last =~ s{%s}{$table}r/ge;
     $sql =~ s/\{(\w+)(?: ([^}#]*))?(?:[#](\w+))?\}/$value->($1, $2, $3)/ge;
     return $none ? undef : $sql;
 }
