@@ -255,6 +255,19 @@ cm_error_t *cm_rename_rows(cm_run_t *run,
 cm_error_t *cm_rename_late(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Let the new record of TASK have the row LOCAL_ID, whose record is deleted. */
+cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
+                               const char *local_id,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- takeover.c --- */
+
+/* Let records have the rows of those that had their shared keys before, where
+ * foreign keys refuse the deletes of these. *MOVED is increased by such rows.
+ */
+cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* --- heirs.c --- */
 
 /* Return whether the record that continues RECORD, which is to be deleted,

@@ -326,6 +326,20 @@ static void publish_rest(cm_run_t *run, const cm_task_t *task)
             .record = task->record, .captured = 1, .changed = names->data};
 }
 
+cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
+                               const char *local_id, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *saved =
+        apr_array_make(scratch_pool, 1, sizeof(cm_mapping_t *));
+
+    begin_record(run, task, local_id, saved);
+    publish_rest(run, task);
+    run->moved++;
+    CM_TRY(cm_mapping_save(run->node, saved, scratch_pool));
+    CM_TRY(cm_lock_record(run, task->record, scratch_pool));
+    return cm_apply_read_again(run, task->record, scratch_pool);
+}
+
 /* Let the new record of TASK have the row of the one that it continues, if the
  * database allows it. */
 static cm_error_t *rename_row(cm_run_t *run, const cm_task_t *task,

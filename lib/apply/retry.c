@@ -251,6 +251,8 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
             CM_TRY(cm_group_write_refused(&moved, run, scratch_pool));
+        if (!moved)
+            CM_TRY(cm_takeover_rows(&moved, run, scratch_pool));
         if (!moved && cm_dialect_of_store(run->node->store)->cascades_hidden)
             CM_TRY(find_orphans(&moved, run, scratch_pool));
     } while (moved);

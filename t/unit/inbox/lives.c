@@ -194,6 +194,61 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
            "5", "%s: the other message stays", database_of(store));
 }
 
+/* An item of the code, as the peer has it. */
+static const char *item(int number, const char *code, const char *clock,
+                        apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        "[{\"id\":%d,\"origin\":\"there\",\"original_id\":\"5\","
+        "\"action\":\"%s\",\"clock\":%s,\"body\":\"{\\\"item\\\":{"
+        "\\\"code_id\\\":\\\"x\\\"}}\",\"refs\":{\"code_id\":"
+        "{\"model\":\"code\",\"origin\":\"*\",\"original_id\":\"%s\"}}}]",
+        number, number == 2 ? "create" : "update", clock, code);
+}
+
+/* A key is used again at once (REPLACE), and a foreign key here refuses the
+ * delete: the row stays, and is the new record's. */
+static void test_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+    cm_receipt_t *receipt;
+
+    database_run(store,
+                 "CREATE TABLE codes (id varchar(40) NOT NULL PRIMARY KEY,"
+                 " name varchar(40))");
+    database_run(store, "CREATE TABLE items (id integer NOT NULL PRIMARY KEY,"
+                        " code_id varchar(40) NOT NULL,"
+                        " FOREIGN KEY (code_id) REFERENCES codes (id))");
+    settings_migrate(store, make_settings(1, pool), pool);
+    node = open_node(store, 1, pool);
+    is_int(take(node, "there", 1, "k", "create", "1000", "one", pool), 1,
+           "%s: a code comes", database_of(store));
+    database_must(inbox_send(&receipt, node, "there", 1,
+                             item(2, "k", "1001", pool), 0, pool));
+    is_int(receipt->applied, 1, "%s: and an item of it", database_of(store));
+    is_int(take(node, "there", 3, "k", "delete", "2000", NULL, pool), 0,
+           "%s: the item refuses that the code is deleted", database_of(store));
+    is_int(take(node, "there", 4, "k\\u001f2", "create", "2001", "two", pool),
+           2, "%s: the next life has its row", database_of(store));
+    is_str(name_of(node, pool), "two", "%s:   and its own values",
+           database_of(store));
+    database_must(inbox_send(&receipt, node, "there", 4,
+                             item(5, "k\\u001f2", "2002", pool), 0, pool));
+    is_int(receipt->applied, 1, "%s: the item finds it", database_of(store));
+    is_str(database_value(node->store,
+                          "SELECT count(*) FROM communicator_mappings WHERE"
+                          " original_id = 'k' AND deleted_at > 0"
+                          " AND local_record_id IS NULL",
+                          pool),
+           "1", "%s: the first life is over", database_of(store));
+    is_str(database_value(node->store,
+                          "SELECT count(*) FROM inbound_messages WHERE"
+                          " processed_at IS NULL",
+                          pool),
+           "0", "%s: nothing is parked", database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -201,6 +256,7 @@ int main(void)
     database_each("life parked", test_life_parked);
     database_each("taken over", test_taken_over);
     database_each("decided", test_decided);
+    database_each("refused", test_refused);
     apr_terminate();
     return done_testing();
 }
