@@ -46,6 +46,12 @@ const sync_command_t sync_commands[] = {
      "give up on messages that are parked or withheld",
      "\nThey are kept in communicator_conflicts. Messages that wait behind "
      "them go on.\n"},
+    {"revive", sync_command_revive, SYNC_FOR_LOCK | SYNC_FOR_REMOTE, 3,
+     "MODEL [ORIGIN] ID", "let a record live again that one side deleted",
+     "\nWhere its row still is, because the delete is parked or was discarded, "
+     "the row\nbecomes a new record and is sent to all. ID is the key here; "
+     "with "
+     "ORIGIN, the id\non that node.\n"},
     {"explain", sync_command_explain, 0, 3, "MODEL [ORIGIN] ID",
      "show what happened to one record",
      "\nID is the key here; with ORIGIN, the id on that node.\n"},

@@ -30,6 +30,9 @@ cm_error_t *sync_command_parked(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_parked_retry(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_parked_discard(sync_client_t *client) CM_UNUSED_RESULT;
 
+/* revive: a record that was deleted on one side only. */
+cm_error_t *sync_command_revive(sync_client_t *client) CM_UNUSED_RESULT;
+
 /* pause, resume: both sides. */
 cm_error_t *sync_command_pause(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_pause_end(sync_client_t *client) CM_UNUSED_RESULT;

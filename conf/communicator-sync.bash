@@ -38,7 +38,7 @@ _communicator_sync()
         :*)
             list=$("$program" --help 2>/dev/null |
                 sed -n '/^Commands:/,/^Options:/s/^  \([a-z]*\) .*/\1/p') ;;
-        publish:* | verify:* | explain:*)
+        publish:* | verify:* | explain:* | revive:*)
             list=$("$program" "${config[@]}" configtest --dump 2>/dev/null |
                 sed -n 's/^CommunicatorModel *\([^ ]*\).*/\1/p') ;;
         retry:* | discard:*)

@@ -321,11 +321,22 @@ static void check_adopted(const merging_t *at, const cm_task_t *task,
     }
 }
 
+/* Return whether a person keeps the row against the delete in TASK. */
+static int is_revived(const merging_t *at, const cm_task_t *task)
+{
+    return task->item->decision == CM_DECIDE_REVIVE &&
+           task->message->action == CM_DELETE && at->record->here->exists;
+}
+
 static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
                                    cm_state_t *incoming)
 {
     int i;
 
+    if (is_revived(at, task)) {
+        at->effect->revived = 1;
+        return NULL;
+    }
     if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
         check_adopted(at, task, incoming);
     /* a create: the sender did not know the record here */
@@ -378,8 +389,7 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
     }
 }
 
-/* Refuse a message from a host whose clock is far ahead, unless the record has
- * such a clock already: then refusing does not help. */
+/* Refuse a clock that is far ahead, unless the record has one like it. */
 static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
@@ -456,7 +466,8 @@ static void make_mapping(const merging_t *at, int changed)
     mapping->clocks =
         clocks_of_state(at->record->table, effect->state, at->run->pool);
     mapping->deleted_at = effect->state->deleted_at;
-    if (mapping->deleted_at) {
+    /* a record that was deleted before has no row, or a person keeps it */
+    if (mapping->deleted_at && !at->record->here->state->deleted_at) {
         effect->buried_id = at->record->here->exists
                                 ? at->record->here->local_id
                                 : mapping->local_id;

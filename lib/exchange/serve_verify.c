@@ -26,7 +26,7 @@ static cm_error_t *check_purpose(const cm_verify_question_t *question,
 {
     int repairs = cm_request_has(exchange, "repair");
 
-    if ((question->ask == CM_ASK_PUBLISH) == repairs)
+    if ((question->ask >= CM_ASK_PUBLISH) == repairs)
         return NULL;
     return CM_FAIL(exchange->pool, CM_USAGE,
                    "?verify only asks, ?repair publishes");
@@ -60,7 +60,7 @@ void cm_serve_verify(cm_exchange_t *exchange)
     }
     question = talk.question;
     apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
-    if (question->ask == CM_ASK_PUBLISH)
+    if (question->ask >= CM_ASK_PUBLISH)
         cm_serve_log(exchange, CM_LOG_INFO,
                      CM0023 "published %" APR_INT64_T_FMT
                             " records of model '%.255s' again for peer '%s'",

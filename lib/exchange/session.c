@@ -318,7 +318,7 @@ cm_error_t *cm_session_ask(cm_verify_answer_t **answer, void *baton,
                            apr_pool_t *pool)
 {
     cm_session_t *session = baton;
-    const char *query = question->ask == CM_ASK_PUBLISH ? "repair" : "verify";
+    const char *query = question->ask >= CM_ASK_PUBLISH ? "repair" : "verify";
     cm_buffer_t *text = cm_buffer_create(1024, pool);
     cm_transport_reply_t *raw;
     cm_reply_t *reply;

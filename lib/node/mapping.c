@@ -63,6 +63,11 @@ static cm_identity_t identity_of_key(cm_node_t *node, const cm_model_t *model,
     return identity;
 }
 
+int cm_mapping_is_kept(const cm_mapping_t *mapping)
+{
+    return mapping->deleted_at && mapping->local_id;
+}
+
 cm_identity_t cm_mapping_identity_of_local(cm_node_t *node,
                                            const cm_model_t *model,
                                            const char *local_id, int life,

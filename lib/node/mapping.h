@@ -20,6 +20,10 @@ typedef struct cm_mapping_t {
     int changed;            /* to be written by cm_mapping_save() */
 } cm_mapping_t;
 
+/* Return whether the record of MAPPING is deleted, but its row stays here
+ * alone: a person has discarded the delete (operate/parked.h). */
+int cm_mapping_is_kept(const cm_mapping_t *mapping);
+
 /* Find the mappings of records of TYPE by IDENTITIES (cm_identity_t), aliases
  * followed. *FOUND: cm_identity_key() -> cm_mapping_t *. */
 cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,

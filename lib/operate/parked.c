@@ -9,6 +9,7 @@
 #include "node/conflict.h"
 #include "node/mapping.h"
 #include "node/peer.h"
+#include "outbox/append.h"
 #include "inbox/rows.h"
 
 cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
@@ -93,40 +94,90 @@ static cm_error_t *read_whole(cm_rows_t **rows, const work_t *work,
     return NULL;
 }
 
-static cm_error_t *find_local_id(const char **id, const work_t *work,
-                                 const cm_rows_t *rows, apr_pool_t *pool)
+static const cm_model_t *model_of(const work_t *work, const cm_rows_t *rows)
 {
     const char *name = cm_cell_text(rows, 0, 1);
-    const cm_model_t *model =
-        name ? cm_settings_model(work->node->settings, name) : NULL;
+
+    return name ? cm_settings_model(work->node->settings, name) : NULL;
+}
+
+/* Find the mapping of the record that the message in ROWS is about; NULL: none.
+ */
+static cm_error_t *find_mapping(cm_mapping_t **mapping, const work_t *work,
+                                const cm_rows_t *rows, apr_pool_t *pool)
+{
+    const cm_model_t *model = model_of(work, rows);
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
     cm_identity_t identity = {cm_cell_text(rows, 0, 2),
                               cm_cell_text(rows, 0, 3)};
-    cm_mapping_t *mapping;
     apr_hash_t *found;
 
-    *id = NULL;
+    *mapping = NULL;
     if (!model || !identity.origin || !identity.original_id)
         return NULL;
     APR_ARRAY_PUSH(one, cm_identity_t) = identity;
     CM_TRY(cm_mapping_by_identity(&found, work->node, model->type, one, pool));
-    mapping = apr_hash_get(found, cm_identity_key(identity, pool),
-                           APR_HASH_KEY_STRING);
-    *id = mapping ? mapping->local_id : NULL;
+    *mapping = apr_hash_get(found, cm_identity_key(identity, pool),
+                            APR_HASH_KEY_STRING);
     return NULL;
+}
+
+/* On a hub, tell the other peers that the record of MAPPING is deleted. */
+static cm_error_t *forward_delete(const work_t *work, const cm_model_t *model,
+                                  const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    cm_bulk_t *list = cm_append_create(pool);
+    cm_append_t message = cm_append_delete(model, mapping->identity, pool);
+
+    if (!model->publishes || work->node->settings->peers->nelts < 2)
+        return NULL;
+    message.source = work->peer;
+    cm_append_add(list, &message);
+    return cm_append_write(NULL, work->node, list, pool);
+}
+
+/* The record of MAPPING is deleted everywhere from CLOCK on, but its row stays
+ * here. Under the node's lock. */
+static cm_error_t *keep_row(const work_t *work, const cm_model_t *model,
+                            cm_mapping_t *mapping, apr_int64_t clock,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
+
+    if (clock > mapping->clocks.clock)
+        mapping->clocks.clock = clock;
+    mapping->clocks.older = NULL;
+    mapping->deleted_at = mapping->clocks.clock;
+    mapping->changed = 1;
+    APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
+    CM_TRY(cm_mapping_save(work->node, one, pool));
+    return forward_delete(work, model, mapping, pool);
+}
+
+static int is_delete(const cm_rows_t *rows)
+{
+    const char *action = cm_cell_text(rows, 0, 4);
+
+    return action && !strcmp(action, "delete");
 }
 
 static cm_error_t *discard(const work_t *work, apr_pool_t *pool)
 {
-    const char *local_id;
+    cm_node_t *node = work->node;
+    cm_mapping_t *mapping;
+    apr_int64_t last_seq;
     cm_rows_t *rows;
     cm_peer_t *row;
 
-    CM_TRY(cm_peer_load(&row, work->node, work->peer, 1, pool));
+    CM_TRY(cm_peer_load(&row, node, work->peer, 1, pool));
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
     CM_TRY(read_whole(&rows, work, pool));
-    CM_TRY(find_local_id(&local_id, work, rows, pool));
-    CM_TRY(
-        cm_conflict_keep_message(work->node, work->peer, rows, local_id, pool));
+    CM_TRY(find_mapping(&mapping, work, rows, pool));
+    CM_TRY(cm_conflict_keep_message(node, work->peer, rows,
+                                    mapping ? mapping->local_id : NULL, pool));
+    if (is_delete(rows) && mapping && mapping->local_id && !mapping->deleted_at)
+        CM_TRY(keep_row(work, model_of(work, rows), mapping,
+                        cm_cell_number(rows, 0, 5), pool));
     return cm_inbox_rows_discard(work->node, work->peer, work->id, pool);
 }
 
@@ -149,12 +200,10 @@ static cm_error_t *decide_ours(int *done, const work_t *work, apr_pool_t *pool)
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
     const cm_model_t *model;
     cm_receipt_t *receipt;
-    const char *name;
     cm_rows_t *rows;
 
     CM_TRY(read_whole(&rows, work, pool));
-    name = cm_cell_text(rows, 0, 1);
-    model = name ? cm_settings_model(work->node->settings, name) : NULL;
+    model = model_of(work, rows);
     *done = 0;
     if (!model || model->conflict != CM_CONFLICT_HOLD)
         return NULL;

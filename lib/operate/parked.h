@@ -26,8 +26,9 @@ cm_error_t *cm_parked_has(int *there, cm_node_t *node, const char *peer,
 
 /* Discard message ID of PEER: it is kept whole in communicator_conflicts, and
  * messages that wait behind it go on at the next retry. Where conflict=hold
- * keeps it, ours stays instead (cm_inbox_retry_decided()). Fails with CM_USAGE
- * when it is not parked. */
+ * keeps it, ours stays instead (cm_inbox_retry_decided()). A delete is
+ * accepted: the record is deleted, and its row stays here alone
+ * (cm_mapping_is_kept()). Fails with CM_USAGE when it is not parked. */
 cm_error_t *cm_parked_discard(cm_node_t *node, const char *peer, apr_int64_t id,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -540,7 +540,7 @@ cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
     for (at = apr_hash_first(scratch_pool, found); at; at = apr_hash_next(at)) {
         cm_mapping_t *mapping = apr_hash_this_val(at);
 
-        if (mapping->local_id)
+        if (mapping->local_id && !mapping->deleted_at)
             APR_ARRAY_PUSH(ids, const char *) = mapping->local_id;
         else if (mapping->deleted_at && model->deletes)
             APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;

@@ -27,7 +27,8 @@ typedef enum cm_action_e {
 typedef enum cm_decision_e {
     CM_DECIDE_NOT, /* not yet: with conflict=hold it stays parked */
     CM_DECIDE_THEIRS,
-    CM_DECIDE_OURS
+    CM_DECIDE_OURS,
+    CM_DECIDE_REVIVE /* of a delete: the row here becomes a new record */
 } cm_decision_e;
 
 /* Behind the name of a column in a base: the clock of the other value that was

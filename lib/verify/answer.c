@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "outbox/publish.h"
+#include "inbox/revive.h"
 #include "verify/wire.h"
 
 /* Records that are read for one answer, and bytes of values in it. */
@@ -66,6 +67,9 @@ cm_error_t *cm_verify_answer(cm_verify_answer_t **answer, cm_node_t *node,
     if (question->ask == CM_ASK_PUBLISH)
         return cm_publish_identities(&made->published, node, model,
                                      question->names, pool);
+    if (question->ask == CM_ASK_REVIVE)
+        return cm_inbox_revive(&made->published, node, model, question->names,
+                               pool);
     CM_TRY(cm_verify_shape_open(&verify, node, peer, question->model,
                                 question->columns, pool));
     if (question->ask == CM_ASK_STATES)

@@ -113,6 +113,7 @@ static int is_fit(const cm_verify_answer_t *answer,
         return answer->states && answer->states->nelts &&
                answer->states->nelts <= question->names->nelts;
     case CM_ASK_PUBLISH:
+    case CM_ASK_REVIVE:
         return answer->published <= question->names->nelts;
     }
     return 0;

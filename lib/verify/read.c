@@ -26,7 +26,7 @@ static cm_error_t *select_stretch(cm_rows_t **rows, const cm_verify_t *verify,
             apr_pstrcat(pool, "SELECT ", expressions, " FROM ", records->table,
                         " WHERE origin = %s AND original_id > %s",
                         stretch->until ? " AND original_id <= %s" : "",
-                        " AND local_id IS NOT NULL"
+                        " AND local_id IS NOT NULL AND deleted_at IS NULL"
                         " ORDER BY original_id",
                         rest, NULL),
             arguments, stretch->until ? 3 : 2, pool),

@@ -119,10 +119,13 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
     return NULL;
 }
 
+/* A row that a person keeps against a delete is no record. */
 static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                  const cm_table_t *table,
                                  const cm_records_t *records, apr_pool_t *pool)
 {
+    apr_int64_t kept;
+
     CM_TRY(cm_statement_number(
         &shape->rows, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted, NULL), NULL,
@@ -130,8 +133,18 @@ static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
     CM_TRY(cm_statement_number(&shape->records, node->store,
                                apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
                                            records->table,
-                                           " WHERE local_id IS NOT NULL", NULL),
+                                           " WHERE local_id IS NOT NULL"
+                                           " AND deleted_at IS NULL",
+                                           NULL),
                                NULL, 0, pool));
+    CM_TRY(cm_statement_number(&kept, node->store,
+                               apr_pstrcat(pool, "SELECT COUNT(*) FROM ",
+                                           records->table,
+                                           " WHERE local_id IS NOT NULL"
+                                           " AND deleted_at IS NOT NULL",
+                                           NULL),
+                               NULL, 0, pool));
+    shape->rows -= kept;
     CM_TRY(count_hidden(shape, node, table, records, pool));
     return count_unpublished(&shape->unpublished, node, table, records, pool);
 }

@@ -167,7 +167,7 @@ static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
         const cm_mapping_t *mapping = apr_hash_get(
             found, cm_identity_key(state->asked, pool), APR_HASH_KEY_STRING);
 
-        if (!mapping || !mapping->local_id)
+        if (!mapping || !mapping->local_id || mapping->deleted_at)
             continue;
         places[asked] = i;
         ids[asked++] = mapping->local_id;

@@ -30,7 +30,8 @@ typedef struct cm_verify_shape_t {
     int receives, publishes, deletes, shared_keys;
     apr_int64_t records;     /* mappings of records that are alive */
     apr_int64_t unpublished; /* records without a mapping, never sent */
-    apr_int64_t rows;        /* of the table that we can see; -1: not known */
+    apr_int64_t rows;        /* of the table that we can see, without those of
+                                deleted records; -1: not known */
     int filtered;            /* row level security may hide some from us */
     apr_int64_t hidden;      /* records with a mapping that it hides */
     apr_array_header_t *columns; /* cm_verify_column_t: those that are sent */

@@ -22,8 +22,8 @@
 #define MOST_ORIGINS 10000
 #define MOST_STATES  1024
 
-static const char *const asks[] = {"shape",  "parts",   "items",
-                                   "states", "publish", NULL};
+static const char *const asks[] = {"shape",   "parts",  "items", "states",
+                                   "publish", "revive", NULL};
 static const char *const likes[] = {"exact",  "number", "boolean",
                                     "moment", "json",   NULL};
 static const char *const classes[] = {
@@ -304,6 +304,7 @@ static int is_whole(const cm_verify_question_t *question)
     case CM_ASK_STATES:
         return question->names && question->names->nelts && question->columns;
     case CM_ASK_PUBLISH:
+    case CM_ASK_REVIVE:
         return question->names != NULL;
     }
     return 0;

@@ -1,16 +1,18 @@
 /* Questions of one side about records, and the answers of the other
- * (docs/wire.md, "Verifying"). Only CM_ASK_PUBLISH changes anything. */
+ * (docs/wire.md, "Verifying"). Only CM_ASK_PUBLISH and CM_ASK_REVIVE
+ * change anything. */
 #ifndef CM_VERIFY_WIRE_H
 #define CM_VERIFY_WIRE_H
 
 #include "verify/verify.h"
 
 typedef enum cm_ask_e {
-    CM_ASK_SHAPE,  /* what the model is there */
-    CM_ASK_PARTS,  /* a digest for each part of a stretch */
-    CM_ASK_ITEMS,  /* a digest for each record of a stretch */
-    CM_ASK_STATES, /* the values of some records */
-    CM_ASK_PUBLISH /* publish some records again */
+    CM_ASK_SHAPE,   /* what the model is there */
+    CM_ASK_PARTS,   /* a digest for each part of a stretch */
+    CM_ASK_ITEMS,   /* a digest for each record of a stretch */
+    CM_ASK_STATES,  /* the values of some records */
+    CM_ASK_PUBLISH, /* publish some records again */
+    CM_ASK_REVIVE   /* publish rows as new records whose deletes are parked */
 } cm_ask_e;
 
 typedef struct cm_verify_question_t {
