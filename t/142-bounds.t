@@ -155,7 +155,7 @@ subtest 'as much as may be' => sub {
     is($server->database->value('select count(*) from wide'), 4_000,
         '  and applied');
     if (!$sanitized) {
-        cmp_ok($peak, '<', 450 * $mega, '  within bounds of memory');
+        cmp_ok($peak, '<', 320 * $mega, '  within bounds of memory');
         cmp_ok($kept, '<', $keep, '  which is given back');
     }
     forget();

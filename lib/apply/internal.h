@@ -71,10 +71,11 @@ typedef struct cm_row_t {
 
 /* What is here of a record. */
 typedef struct cm_here_t {
-    int exists;                   /* the row is here, and locked */
-    const char *local_id;         /* its key */
-    cm_state_t *state;            /* its columns and clocks, or the delete */
-    cm_value_t *raw;              /* the columns, references as local ids */
+    int exists;           /* the row is here, and locked */
+    const char *local_id; /* its key */
+    cm_state_t *state; /* its columns and clocks, or the delete; never written
+                          to while the row is not here */
+    cm_value_t *raw;   /* the columns, references as local ids; neither */
     const cm_error_t *unreadable; /* the row cannot be read */
 } cm_here_t;
 
@@ -172,6 +173,10 @@ typedef struct cm_run_t {
     apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
     int created;
     int moved; /* records that got another key */
+    /* read.c, so that a wide table costs no memory for what is not there: */
+    void *nothing; /* absent columns, of all records that are not here */
+    apr_size_t nothing_size;
+    cm_state_t *incoming; /* of the last message that was read */
 } cm_run_t;
 
 /* What this node has to publish of a record: columns that won although they
@@ -315,7 +320,7 @@ cm_error_t *cm_apply_read_records(cm_run_t *run,
 cm_error_t *cm_apply_read_again(cm_run_t *run, cm_record_t *record,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return the state in the message of TASK. */
+/* Return the state in the message of TASK, until the next call. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
 /* --- merge.c --- */

@@ -9,6 +9,26 @@
 #include "record/captured.h"
 #include "record/reference.h"
 
+/* Return SIZE zero bytes, which all share. */
+static void *nothing(cm_run_t *run, apr_size_t size)
+{
+    if (run->nothing_size < size) {
+        run->nothing = apr_pcalloc(run->pool, size);
+        run->nothing_size = size;
+    }
+    return run->nothing;
+}
+
+/* Return the state of a record of COUNT columns that is not here. */
+static cm_state_t *absent(cm_run_t *run, int count)
+{
+    cm_state_t *state = apr_pcalloc(run->pool, sizeof(*state));
+
+    state->count = count;
+    state->fields = nothing(run, sizeof(*state->fields) * (count + 1));
+    return state;
+}
+
 /* Clocks and deletes are in the mapping, not in the row. */
 static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
                              const cm_mapping_t *mapping)
@@ -18,8 +38,14 @@ static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
 
     here->exists = record->row->raw != NULL;
     here->local_id = record->row->local_id;
-    here->state = cm_state_create(count, run->pool);
-    here->raw = apr_pcalloc(run->pool, sizeof(*here->raw) * count);
+    if (here->exists) {
+        here->state = cm_state_create(count, run->pool);
+        here->raw = apr_pcalloc(run->pool, sizeof(*here->raw) * count);
+    }
+    else {
+        here->state = absent(run, count);
+        here->raw = nothing(run, sizeof(*here->raw) * count);
+    }
     if (mapping) {
         here->state->clock = mapping->clocks.clock;
         here->state->deleted_at = mapping->deleted_at;
@@ -155,10 +181,20 @@ static cm_field_t task_field(cm_run_t *run, const cm_task_t *task,
     return field;
 }
 
+/* Return a state of COUNT absent columns, in place of the last one. */
+static cm_state_t *begin_incoming(cm_run_t *run, int count)
+{
+    if (!run->incoming || run->incoming->count != count)
+        run->incoming = cm_state_create(count, run->pool);
+    else
+        cm_state_clear(run->incoming);
+    return run->incoming;
+}
+
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
-    cm_state_t *state = cm_state_create(task->table->column_count, run->pool);
+    cm_state_t *state = begin_incoming(run, task->table->column_count);
     int i;
 
     state->clock = message->clocks.clock;

@@ -1,6 +1,8 @@
 /* Merging states: see state.h. */
 #include "record/state.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 cm_state_t *cm_state_create(int count, apr_pool_t *pool)
@@ -10,6 +12,12 @@ cm_state_t *cm_state_create(int count, apr_pool_t *pool)
     state->count = count;
     state->fields = apr_pcalloc(pool, sizeof(*state->fields) * (count + 1));
     return state;
+}
+
+void cm_state_clear(cm_state_t *state)
+{
+    memset(state->fields, 0, sizeof(*state->fields) * (state->count + 1));
+    state->clock = state->deleted_at = 0;
 }
 
 cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool)

@@ -37,6 +37,9 @@ typedef struct cm_state_t {
 cm_state_t *cm_state_create(int count, apr_pool_t *pool);
 cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool);
 
+/* Make STATE as cm_state_create() returns it. */
+void cm_state_clear(cm_state_t *state);
+
 /* Merge INCOMING into STATE: in each column the newer clock wins, at equal
  * clocks the greater value; a delete wins over all. Return whether that changed
  * STATE. */
