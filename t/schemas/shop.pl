@@ -95,9 +95,11 @@ RECORDS
           . 'count(*) > 0;'],
         [3, 'update order_lines set quantity = 1 + {n 9} where '
           . '{row order_lines};'],
-        [2, 'update order_lines set line_no = line_no + 100 + 1000 * {side} where '
-          . '{row order_lines};'],
-        [2, 'delete from order_lines where {row order_lines};'],
+        # Not the lines that parcels have: no reference can name them.
+        [2, 'update order_lines set line_no = line_no + 100 + 1000 * {side} '
+          . 'where {row order_lines} and line_no <> 1;'],
+        [2, 'delete from order_lines where {row order_lines} '
+          . 'and line_no <> 1;'],
         [3, 'update orders set status = {pick paid,sent,void} where id = '
           . '{one orders};'],
         [1, 'update orders set shipping_address_id = {maybe addresses} where '
