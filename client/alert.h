@@ -16,9 +16,11 @@
 
 typedef struct sync_alert_t sync_alert_t;
 
-/* Names of what can have problems besides peers and this node: its files, and
- * CommunicatorNotifyCommand, which is not run about its own problems. */
+/* Names of what can have problems besides peers and this node: its files,
+ * CommunicatorAfterApply, and CommunicatorNotifyCommand, which is not run about
+ * its own problems. */
 #define SYNC_ALERT_FILES  "/files"
+#define SYNC_ALERT_AFTER  "/after"
 #define SYNC_ALERT_NOTIFY "/notify"
 
 /* Read what is remembered of NAME: a peer, this node, or one of the above. A

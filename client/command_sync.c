@@ -7,6 +7,7 @@
 #include <json.h>
 
 #include "base/clock.h"
+#include "inbox/after.h"
 #include "operate/purge.h"
 #include "exchange/run.h"
 #include "alert.h"
@@ -307,6 +308,25 @@ static void sync_peers(sync_client_t *client, const apr_array_header_t *peers,
     apr_pool_destroy(iterpool);
 }
 
+/* Run what is configured for after applying. Its failure is reported; messages
+ * do not depend on it. */
+static void run_after(sync_client_t *client)
+{
+    sync_alert_t *alert =
+        sync_alert_open(client, SYNC_ALERT_AFTER, client->pool);
+    apr_array_header_t *failures;
+    int done;
+    cm_error_t *err =
+        cm_after_run(&done, &failures, client->node, client->pool);
+
+    if (!err && failures->nelts)
+        err = cm_error_copy(APR_ARRAY_IDX(failures, 0, cm_error_t *),
+                            client->pool);
+    sync_alert_close(alert, err, NULL, 0);
+    if (err)
+        client->status = worse(client->status, err);
+}
+
 static cm_error_t *sync_all(sync_client_t *client, int directions)
 {
     apr_array_header_t *peers;
@@ -323,6 +343,7 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
         return NULL;
     }
     sync_peers(client, peers, directions);
+    run_after(client);
     if (client->status == 0) {
         retain(client);
         client->status = files;

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 
+#include "config/action.h"
 #include "config/mask.h"
 #include "config/option.h"
 
@@ -487,7 +488,8 @@ static cm_error_t *check_count(const cm_directive_t *directive, int count,
         (!directive->most || count <= directive->most))
         return NULL;
     return CM_FAIL(pool, CM_CONFIG, "%s takes %s: %s %s", directive->name,
-                   directive->most == 1   ? "one word"
+                   directive->least == 2  ? "two words"
+                   : directive->most == 1 ? "one word"
                    : directive->most == 2 ? "one or two words"
                                           : "a name and options",
                    directive->name, directive->usage);
@@ -505,6 +507,10 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
         break;
     case CM_DIRECTIVE_MODEL:
         CM_TRY(take_model(settings, count, words, place, pool));
+        break;
+    case CM_DIRECTIVE_AFTER_APPLY:
+        CM_TRY_FOR(cm_action_take(settings, words, place, pool), pool, "%s",
+                   directive->name);
         break;
     default:
         CM_TRY_FOR(set_value(settings, directive->id, count, words, pool), pool,
@@ -568,4 +574,6 @@ void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings,
         print_declaration(out, CM_DIRECTIVE_MODEL, model->name, model,
                           model_options, model->place);
     }
+    cm_action_print(out, cm_directive_table[CM_DIRECTIVE_AFTER_APPLY].name,
+                    settings);
 }

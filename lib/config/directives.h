@@ -32,6 +32,10 @@ CM_DIRECTIVE(
     "a kind of record: its name, which both nodes use, and its table here; "
     "defaults: key=id direction=both keys=mapped conflict=newest "
     "deletes=yes")
+CM_DIRECTIVE(
+    AFTER_APPLY, "CommunicatorAfterApply", BOTH, 2, 2, "MODEL[,MODEL...] SQL",
+    "a statement to run after messages have changed records of these models; "
+    "default none")
 CM_DIRECTIVE(REQUIRE_TLS, "CommunicatorRequireTLS", BOTH, 1, 1, "On|Off",
              "refuse plain HTTP, except from this host; default On")
 CM_DIRECTIVE(MAX_BODY, "CommunicatorMaxBody", BOTH, 1, 1, "BYTES[K|M|G]",

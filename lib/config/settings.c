@@ -14,6 +14,7 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
 
     settings->peers = apr_array_make(pool, 2, sizeof(cm_peer_settings_t *));
     settings->models = apr_array_make(pool, 8, sizeof(cm_model_t *));
+    settings->actions = apr_array_make(pool, 2, sizeof(cm_action_t *));
     settings->require_tls = 1;
     settings->max_body = 16 * 1024 * 1024;
     settings->batch = (cm_batch_settings_t){800, 1024 * 1024};
@@ -49,6 +50,7 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
 #undef OVERLAY
     merged->peers = apr_array_append(pool, base->peers, over->peers);
     merged->models = apr_array_append(pool, base->models, over->models);
+    merged->actions = apr_array_append(pool, base->actions, over->actions);
     merged->given |= over->given;
     return merged;
 }
@@ -371,6 +373,23 @@ static cm_error_t *check_model(const cm_settings_t *settings, int index,
     return NULL;
 }
 
+static cm_error_t *check_action(const cm_settings_t *settings,
+                                const cm_action_t *action, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < action->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(action->names, i, const char *);
+
+        if (!cm_settings_model(settings, name))
+            return CM_FAIL(pool, CM_CONFIG,
+                           "CommunicatorAfterApply names model '%s', which is "
+                           "not declared",
+                           name);
+    }
+    return NULL;
+}
+
 cm_error_t *cm_settings_check(const cm_settings_t *settings, apr_pool_t *pool)
 {
     const apr_array_header_t *peers = settings->peers;
@@ -391,6 +410,13 @@ cm_error_t *cm_settings_check(const cm_settings_t *settings, apr_pool_t *pool)
         if ((err = check_model(settings, i, pool)))
             return cm_settings_error(
                 APR_ARRAY_IDX(models, i, const cm_model_t *)->place, err, pool);
+    for (i = 0; i < settings->actions->nelts; i++) {
+        const cm_action_t *action =
+            APR_ARRAY_IDX(settings->actions, i, const cm_action_t *);
+
+        if ((err = check_action(settings, action, pool)))
+            return cm_settings_error(action->place, err, pool);
+    }
     cm_key_complete(settings);
     return NULL;
 }

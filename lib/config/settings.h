@@ -79,6 +79,14 @@ typedef struct cm_model_t {
     cm_place_t place;
 } cm_model_t;
 
+/* CommunicatorAfterApply: what to do after records of models have changed. */
+typedef struct cm_action_t {
+    const char *models;        /* as configured: "post,comment" */
+    apr_array_header_t *names; /* const char *: the same */
+    const char *sql;
+    cm_place_t place;
+} cm_action_t;
+
 typedef enum cm_on_error_e {
     CM_ON_ERROR_PARK,
     CM_ON_ERROR_STOP
@@ -114,10 +122,11 @@ typedef struct cm_client_settings_t {
 typedef struct cm_settings_t {
     const char *name; /* CommunicatorName */
     cm_database_settings_t database;
-    apr_array_header_t *peers;  /* cm_peer_settings_t *, in file order */
-    apr_array_header_t *models; /* cm_model_t *, in file order */
-    int require_tls;            /* CommunicatorRequireTLS */
-    apr_int64_t max_body;       /* CommunicatorMaxBody, bytes */
+    apr_array_header_t *peers;   /* cm_peer_settings_t *, in file order */
+    apr_array_header_t *models;  /* cm_model_t *, in file order */
+    apr_array_header_t *actions; /* cm_action_t *, in file order */
+    int require_tls;             /* CommunicatorRequireTLS */
+    apr_int64_t max_body;        /* CommunicatorMaxBody, bytes */
     cm_batch_settings_t batch;
     cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */

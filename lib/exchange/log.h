@@ -42,5 +42,6 @@
 #define CM0038 "CM0038: " /* mod_watchdog fails */
 #define CM0039 "CM0039: " /* a problem cannot be noted */
 #define CM0044 "CM0044: " /* a column does not keep what is written */
+#define CM0045 "CM0045: " /* CommunicatorAfterApply fails */
 
 #endif

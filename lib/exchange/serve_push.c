@@ -11,6 +11,7 @@
 #include "base/json_write.h"
 #include "node/altered.h"
 #include "outbox/missing.h"
+#include "inbox/after.h"
 #include "inbox/inbox.h"
 #include "operate/status.h"
 #include "exchange/headers.h"
@@ -75,6 +76,24 @@ static void log_altered(const cm_exchange_t *exchange,
     }
 }
 
+/* Run what is configured for after applying. Returns whether anything ran. */
+static int run_after(cm_exchange_t *exchange)
+{
+    apr_array_header_t *failures;
+    int i, done = 0;
+    const cm_error_t *err =
+        cm_after_run(&done, &failures, exchange->node, exchange->pool);
+
+    for (i = 0; i < failures->nelts; i++)
+        cm_serve_log(exchange, CM_LOG_ERROR, CM0045 "%s",
+                     cm_error_text(APR_ARRAY_IDX(failures, i, cm_error_t *),
+                                   exchange->pool));
+    if (err)
+        cm_serve_log(exchange, CM_LOG_ERROR, CM0045 "%s",
+                     cm_error_text(err, exchange->pool));
+    return done;
+}
+
 int cm_serve_push_retry(cm_exchange_t *exchange)
 {
     cm_receipt_t *receipt = NULL;
@@ -93,7 +112,8 @@ int cm_serve_push_retry(cm_exchange_t *exchange)
                      receipt->applied, exchange->peer->name);
     if (!err)
         log_altered(exchange, receipt);
-    return said > 0 || (receipt && receipt->applied > 0);
+    return run_after(exchange) > 0 || said > 0 ||
+           (receipt && receipt->applied > 0);
 }
 
 /* Both sides pause and resume together. */

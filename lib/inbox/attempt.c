@@ -8,6 +8,7 @@
 #include "store/dialect.h"
 #include "node/altered.h"
 #include "outbox/stamp.h"
+#include "inbox/after.h"
 
 /* What usually passes is tried this often before it is the messages' fault. */
 #define TRIES       3
@@ -96,6 +97,7 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
     CM_TRY(cm_apply_finish(apply, scratch_pool));
     note_altered(attempt, apply);
     CM_TRY(cm_inbox_rows_keep(apply, attempts, scratch_pool));
+    CM_TRY(cm_after_note(apply, scratch_pool));
     for (i = 0; i < apply->items->nelts; i++) {
         const cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
 

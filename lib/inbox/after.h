@@ -1,0 +1,23 @@
+/* CommunicatorAfterApply: statements that are run when messages have changed
+ * records. The batch that changes them notes it in communicator_after, in its
+ * own transaction; each statement has a transaction of its own, which removes
+ * these notes. So it is run at least once after the last change, and what it
+ * does is captured like any change of the application. */
+#ifndef CM_INBOX_AFTER_H
+#define CM_INBOX_AFTER_H
+
+#include "apply/apply.h"
+
+/* Note what is to be done because messages of APPLY took effect, in the open
+ * transaction. */
+cm_error_t *cm_after_note(const cm_apply_t *apply,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Do what is noted. *DONE counts the statements that were run. One that fails
+ * is kept as a problem, added to *FAILURES (const cm_error_t *), and run again
+ * the next time; it does not keep the others from being run. */
+cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
+                         cm_node_t *node,
+                         apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+#endif
