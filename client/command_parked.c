@@ -25,6 +25,46 @@ static const char *reason_cell(const void *row, apr_pool_t *pool)
     return message->transient ? sync_output_paint('d', reason, pool) : reason;
 }
 
+/* Why a message is parked, as far as it decides what to do. */
+typedef enum reason_e {
+    WAITS,
+    HELD,
+    REFUSED_DELETE,
+    REFUSED
+} reason_e;
+
+/* What to do, by reason_e. */
+static const struct {
+    const char *what, *hint;
+} next_steps[] = {
+    {"waiting", "nothing: they go on when what they wait for is here"},
+    {"conflict", "`communicator-sync retry PEER ID` applies the message, "
+                 "`communicator-sync discard PEER ID` keeps what is here"},
+    {"delete", "delete or change the rows here that refer to the record; or "
+               "keep it on both sides: `communicator-sync revive MODEL ID`; or "
+               "keep its row here alone: `communicator-sync discard PEER ID`"},
+    {"refused", "correct what the reason names, here or at the peer: the next "
+                "run tries again; `communicator-sync discard PEER ID` gives "
+                "the message up"}};
+
+static reason_e reason_of(const cm_parked_row_t *row)
+{
+    const char *reason = row->message.reason ? row->message.reason : "";
+
+    if (row->message.transient)
+        return WAITS;
+    if (strstr(reason, "was changed on both sides"))
+        return HELD;
+    return row->action && !strcmp(row->action, "delete") ? REFUSED_DELETE
+                                                         : REFUSED;
+}
+
+static const char *next_cell(const void *row, apr_pool_t *pool)
+{
+    (void)pool;
+    return next_steps[reason_of(row)].hint;
+}
+
 #define COLUMN(title, key, kind, field)                                        \
     SYNC_COLUMN(title, key, kind, cm_parked_row_t, field)
 static const sync_column_t parked_columns[] = {
@@ -39,6 +79,7 @@ static const sync_column_t parked_columns[] = {
     {COLUMN(NULL, "action", TEXT, action)},
     {COLUMN(NULL, "transient", TRUTH, message.transient)},
     {COLUMN(NULL, "attempts", INT, attempts)},
+    {COLUMN(NULL, "hint", COMPUTED, action), .cell = next_cell},
     SYNC_COLUMN_END};
 #undef COLUMN
 
@@ -96,6 +137,23 @@ static void print_json(const sync_client_t *client,
     sync_output_json(client->output, list);
 }
 
+/* Say what to do, once for each group of ROWS. */
+static void print_next_steps(const sync_client_t *client,
+                             const apr_array_header_t *rows)
+{
+    int count[sizeof(next_steps) / sizeof(*next_steps)] = {0};
+    size_t reason;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        count[reason_of(&APR_ARRAY_IDX(rows, i, cm_parked_row_t))]++;
+    for (reason = 0; reason < sizeof(count) / sizeof(*count); reason++)
+        if (count[reason])
+            sync_output_line(client->output, "hint: %s (%d): %s",
+                             next_steps[reason].what, count[reason],
+                             next_steps[reason].hint);
+}
+
 static cm_error_t *print_parked(const sync_client_t *client,
                                 const apr_array_header_t *rows)
 {
@@ -104,6 +162,7 @@ static cm_error_t *print_parked(const sync_client_t *client,
     if (!rows->nelts)
         return NULL;
     sync_listing_table(client->output, parked_columns, rows, client->pool);
+    print_next_steps(client, rows);
     if (rows->nelts < MOST_LISTED)
         return NULL;
     CM_TRY(cm_inbox_retry_count(&all, client->node, client->options->peer, 0,

@@ -56,6 +56,9 @@ sub begin {
     $pair->sync('deletes that the orders refuse', 65);
     is(names($facade), 'a b c d', 'the rows stay');
     is(scalar(() = parked_ids($facade)), 4, 'and the deletes are parked');
+    like($pair->{facade}->sync('parked')->{out},
+        qr/^hint: delete \(4\): .*revive MODEL ID.*discard PEER ID/m,
+        'parked says what to do about them');
 }
 
 sub decide {
