@@ -8,6 +8,7 @@
 #include "schema/judge.h"
 #include "schema/migrate.h"
 #include "schema/records.h"
+#include "schema/sequence.h"
 #include "node/altered.h"
 #include "operate/health.h"
 #include "operate/rights.h"
@@ -110,9 +111,29 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
     return cm_judge_error(findings, 1, pool);
 }
 
+/* A sequence that is behind gives numbers that rows have already. */
+static cm_error_t *sequences_are_ahead(sync_check_t *check,
+                                       const cm_table_t *table)
+{
+    apr_pool_t *pool = check->client->pool;
+    apr_array_header_t *behind;
+    int i;
+
+    CM_TRY(cm_sequence_behind(&behind, check->client->store, table, pool));
+    for (i = 0; i < behind->nelts; i++) {
+        const cm_behind_t *one = &APR_ARRAY_IDX(behind, i, cm_behind_t);
+
+        sync_check_say(check, SYNC_VERDICT_WARN,
+                       cm_sequence_remedy(&one->sequence, pool), "model %s: %s",
+                       table->model->name, cm_sequence_text(one, pool));
+    }
+    return NULL;
+}
+
 typedef cm_error_t *(*judge_t)(sync_check_t *check, const cm_table_t *table);
 static const judge_t judges[] = {triggers_are_there, records_have_a_table,
-                                 may_be_changed, takes_part};
+                                 may_be_changed, takes_part,
+                                 sequences_are_ahead};
 
 /* Judge all aspects of MODEL: one that fails does not hide the others. */
 static void check_model(sync_check_t *check, const cm_model_t *model)

@@ -24,6 +24,7 @@ cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     run->burials = apr_array_make(pool, 4, sizeof(cm_burial_t));
     run->matched = apr_array_make(pool, 4, sizeof(cm_record_t *));
     run->graves = apr_array_make(pool, 4, sizeof(cm_grave_t));
+    run->numbers = apr_array_make(pool, 4, sizeof(cm_highest_t));
     return &run->apply;
 }
 
@@ -94,6 +95,7 @@ cm_error_t *cm_apply_finish(cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     cm_run_t *run = (cm_run_t *)apply;
 
+    CM_TRY(cm_follow_sequences(run, scratch_pool));
     CM_TRY(cm_forward_overtaken(run, scratch_pool));
     CM_TRY(
         cm_altered_keep(&apply->altered, run->node, run->altered, run->pool));

@@ -153,6 +153,14 @@ typedef struct cm_chunk_t {
     int count;
 } cm_chunk_t;
 
+/* The highest number that this run has written into a column which has a
+ * default, or is a key. */
+typedef struct cm_highest_t {
+    const cm_column_t *column;
+    const cm_table_t *table;
+    apr_int64_t number;
+} cm_highest_t;
+
 /* One application of messages. */
 typedef struct cm_run_t {
     cm_apply_t apply; /* what callers see; first, for the cast */
@@ -171,6 +179,7 @@ typedef struct cm_run_t {
     apr_array_header_t *altered;   /* cm_altered_t, one per column */
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
+    apr_array_header_t *numbers;   /* cm_highest_t: for sequences to follow */
     int created;
     int moved; /* records that got another key */
     /* read.c, so that a wide table costs no memory for what is not there: */
@@ -389,6 +398,20 @@ cm_error_t *cm_mappings_write(cm_run_t *run, const cm_chunk_t *chunk,
  * and its tasks are done. */
 void cm_written_note(cm_run_t *run, cm_record_t *record,
                      const cm_mapping_t *mapping);
+
+/* --- follow.c --- */
+
+/* CELL has been written into COLUMN of TABLE: note it, if the database gives
+ * numbers there to other rows. */
+void cm_follow_cell(cm_run_t *run, const cm_table_t *table,
+                    const cm_column_t *column, const cm_datum_t *cell);
+
+/* The same for what the effect of RECORD has written. */
+void cm_follow_record(cm_run_t *run, const cm_record_t *record);
+
+/* Let the sequences follow what was noted. */
+cm_error_t *cm_follow_sequences(cm_run_t *run,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- rounds.c --- */
 

@@ -220,6 +220,8 @@ static cm_error_t *change_key(const char **key, cm_run_t *run,
                           0, pool));
     if (changed != 1 || rows->count != 1)
         return CM_FAIL(pool, CM_REJECTED, "the row did not get its new key");
+    for (i = 0; i < count; i++)
+        cm_follow_cell(run, table, table->keys[i], &cells[count + i]);
     *key = apr_pstrdup(run->pool, cm_cell_text(rows, 0, 0));
     return NULL;
 }

@@ -108,6 +108,7 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     const cm_effect_t *effect = record->effect;
 
     note_burial(run, record);
+    cm_follow_record(run, record);
     if (effect->buried_id)
         APR_ARRAY_PUSH(run->graves, cm_grave_t) = (cm_grave_t){
             record->table->model, effect->buried_id, mapping->identity};

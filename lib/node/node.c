@@ -78,6 +78,7 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     apr_pool_create(&opened->outbox.pool, pool);
     apr_pool_tag(opened->outbox.pool, "cm_node_row");
     opened->tables.by_model = apr_hash_make(opened->tables.pool);
+    opened->tables.numbered = apr_hash_make(opened->tables.pool);
     *node = opened;
     return NULL;
 }
@@ -125,6 +126,23 @@ cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
     return NULL;
 }
 
+cm_error_t *cm_node_sequences(apr_array_header_t **list, cm_node_t *node,
+                              const cm_model_t *model, apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+
+    *list =
+        apr_hash_get(node->tables.numbered, model->name, APR_HASH_KEY_STRING);
+    if (*list)
+        return NULL;
+    err = cm_sequence_list(list, node->store, model, node->tables.pool);
+    if (err)
+        return cm_error_copy(err, scratch_pool);
+    apr_hash_set(node->tables.numbered, model->name, APR_HASH_KEY_STRING,
+                 *list);
+    return NULL;
+}
+
 cm_error_t *cm_node_records(const cm_records_t **records, cm_node_t *node,
                             const char *type, apr_pool_t *scratch_pool)
 {
@@ -167,6 +185,7 @@ void cm_node_forget(cm_node_t *node)
     }
     apr_pool_clear(node->tables.pool);
     node->tables.by_model = apr_hash_make(node->tables.pool);
+    node->tables.numbered = apr_hash_make(node->tables.pool);
     cm_store_forget(node->store);
 }
 

@@ -5,6 +5,7 @@
 #include "store/store.h"
 #include "config/settings.h"
 #include "schema/records.h"
+#include "schema/sequence.h"
 #include "schema/table.h"
 
 /* How far the outbox is stamped (outbox/unstamped.h). */
@@ -19,6 +20,7 @@ typedef struct cm_node_outbox_t {
 /* The tables that this connection remembers. */
 typedef struct cm_node_tables_t {
     apr_hash_t *by_model; /* name -> cm_table_t *, read on first use */
+    apr_hash_t *numbered; /* name -> list of cm_sequence_t, the same */
     apr_hash_t *records;  /* type -> cm_records_t *; NULL: not read yet */
     apr_int64_t read_at;  /* when the first of them was read */
     apr_int64_t version;  /* of the schema then; 0: unknown */
@@ -47,6 +49,12 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
 /* Give the table of MODEL from the cache, or read it. */
 cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
                           const cm_model_t *model) CM_UNUSED_RESULT;
+
+/* Give the sequences of the table of MODEL (cm_sequence_t) from the cache, or
+ * read them. */
+cm_error_t *cm_node_sequences(apr_array_header_t **list, cm_node_t *node,
+                              const cm_model_t *model,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give the table of the records of TYPE, which the cache keeps until it forgets
  * the tables. Fails with CM_SCHEMA (hint: run migrate). */

@@ -46,13 +46,13 @@ static cm_error_t *insert(cm_node_t *node, const cm_problem_t *problem,
     return cm_bulk_insert(&inserted, node->store, bulk, CM_PRESENT_KEEP, pool);
 }
 
-static cm_error_t *keep(cm_node_t *node, const cm_problem_t *problem,
-                        apr_pool_t *pool)
+cm_error_t *cm_problem_note(cm_node_t *node, const cm_problem_t *problem,
+                            apr_pool_t *scratch_pool)
 {
     apr_int64_t found;
 
-    CM_TRY(renew(&found, node, problem, pool));
-    return found ? NULL : insert(node, problem, pool);
+    CM_TRY(renew(&found, node, problem, scratch_pool));
+    return found ? NULL : insert(node, problem, scratch_pool);
 }
 
 cm_error_t *cm_problem_keep(cm_node_t *node, const cm_problem_t *problem,
@@ -60,7 +60,7 @@ cm_error_t *cm_problem_keep(cm_node_t *node, const cm_problem_t *problem,
 {
     CM_TRY(cm_transaction_begin(node->store, scratch_pool));
     CM_TRY_FOR(cm_transaction_end(node->store,
-                                  keep(node, problem, scratch_pool),
+                                  cm_problem_note(node, problem, scratch_pool),
                                   scratch_pool),
                scratch_pool, "cannot note a problem of '%s'", problem->peer);
     return NULL;

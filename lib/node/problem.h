@@ -31,6 +31,10 @@ typedef struct cm_problem_t {
 cm_error_t *cm_problem_keep(cm_node_t *node, const cm_problem_t *problem,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same in the transaction that is open. */
+cm_error_t *cm_problem_note(cm_node_t *node, const cm_problem_t *problem,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Remove the problem of that KIND with PEER, if there is one. In a transaction
  * of its own. Fails as cm_problem_keep(). */
 cm_error_t *cm_problem_end(cm_node_t *node, const char *peer, const char *kind,

@@ -276,6 +276,21 @@ static cm_error_t *set_journal(cm_migration_t *migration)
                               : ask(&rows, migration, "journal.set", NULL);
 }
 
+/* Forget which sequences stayed behind: those that still are will be warned
+ * of. */
+static cm_error_t *forget_sequences(cm_migration_t *migration)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(ask(&rows, migration, "table", "communicator_problems"));
+    if (rows->count)
+        CM_TRY(ask(&rows, migration, "sequence", NULL));
+    if (!rows->count)
+        return NULL;
+    return do_section(migration, "forgets which sequences stayed behind",
+                      "sequence.forget");
+}
+
 /* Each time, create the function that triggers of the application may call,
  * which a dump can lose, and forget which columns did not keep their value, as
  * somebody may have mended that. */
@@ -294,11 +309,11 @@ static cm_error_t *migrate_each_time(cm_migration_t *migration)
     CM_TRY(ask(&rows, migration, "table", "communicator_altered"));
     if (rows->count)
         CM_TRY(ask(&rows, migration, "altered", NULL));
-    if (!rows->count)
-        return NULL;
-    return do_section(migration,
-                      "forgets which columns did not keep what was written",
-                      "altered.forget");
+    if (rows->count)
+        CM_TRY(do_section(migration,
+                          "forgets which columns did not keep what was written",
+                          "altered.forget"));
+    return forget_sequences(migration);
 }
 
 /* Communicator's tables, and what is known of the application's before. */
@@ -360,6 +375,9 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
     CM_TRY(do_part(migration, do_tables, 0));
     for (i = 0; i < migration->tables->nelts; i++)
         CM_TRY(do_part(migration, cm_migrate_triggers_renew, i));
+    if (cm_dialect_of_store(migration->store)->has_sequences)
+        for (i = 0; i < migration->settings->models->nelts; i++)
+            CM_TRY(do_part(migration, cm_migrate_sequences, i));
     return do_part(migration, cm_migrate_triggers_clean, 0);
 }
 

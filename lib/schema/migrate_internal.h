@@ -45,6 +45,11 @@ cm_error_t *cm_migrate_triggers_renew(cm_migration_t *migration,
 cm_error_t *cm_migrate_triggers_clean(cm_migration_t *migration,
                                       int i) CM_UNUSED_RESULT;
 
+/* Let the sequences of the table of model I follow what is in it, or warn.
+ * Fails as cm_table_read(). */
+cm_error_t *cm_migrate_sequences(cm_migration_t *migration,
+                                 int i) CM_UNUSED_RESULT;
+
 /* Drop all triggers of the table of removed model I. Fails as
  * cm_statement_execute(). */
 cm_error_t *cm_migrate_triggers_remove(cm_migration_t *migration,

@@ -62,6 +62,8 @@ struct cm_dialect_t {
                             until it ends */
     int replace_hidden;  /* INSERT OR REPLACE deletes, but fires no trigger */
     int cascades_hidden; /* foreign keys delete, but fire no trigger */
+    int has_sequences;   /* numbers are given by sequences, which do not notice
+                            those that are written (schema/sequence.h) */
 
     /* What values look like: */
     int holds_nul;       /* text can hold U+0000 */

@@ -374,6 +374,7 @@ const cm_dialect_t cm_dialect_pgsql = {
     .snapshot = "txid_current() || ':' || txid_current_snapshot()",
     .truncate_fires = 1,
     .compares_rows = 1,
+    .has_sequences = 1,
     .checks_utf8 = 1,
     .bits_as_text = 1,
     .names_numbers = 1,

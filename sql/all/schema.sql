@@ -21,3 +21,9 @@ SELECT 1 FROM communicator_altered;
 
 -- altered.forget: forgets which columns did not keep what was written
 DELETE FROM communicator_altered;
+
+-- sequence: is there a sequence that stayed behind
+SELECT 1 FROM communicator_problems WHERE kind = 'sequence';
+
+-- sequence.forget: forgets which sequences stayed behind
+DELETE FROM communicator_problems WHERE kind = 'sequence';
