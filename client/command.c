@@ -29,8 +29,10 @@ const sync_command_t sync_commands[] = {
      "\nMay be run again at any time, and after any failure. Changes that are "
      "made\nbetween --drop-triggers and the next migrate are not published.\n"},
     {"publish", sync_command_publish, SYNC_FOR_PUBLISH, -1,
-     "MODEL [ID...|--all|--where SQL]", "queue records: first load, repair",
-     "\nThe records keep their clocks, so nothing newer is overwritten.\n"},
+     "[MODEL] [ID...|--all [--missing]|--where SQL]",
+     "queue records: first load, repair",
+     "\nThe records keep their clocks, so nothing newer is overwritten. --all "
+     "without a\nmodel publishes all models, parents first.\n"},
     {"verify", sync_command_verify, SYNC_FOR_REMOTE | SYNC_FOR_VERIFY, -1,
      "[MODEL...] [--repair [--from SIDE]]",
      "prove that both sides hold the same records",

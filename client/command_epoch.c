@@ -37,8 +37,7 @@ static cm_error_t *renew(const sync_client_t *client,
                          APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
                          name);
     sync_output_line(client->output,
-                     "then, on both sides: communicator-sync publish MODEL "
-                     "--all, for each model");
+                     "then, on both sides: communicator-sync publish --all");
     return NULL;
 }
 
@@ -54,8 +53,7 @@ static cm_error_t *accept_peer(const sync_client_t *client,
     sync_output_line(client->output,
                      "the next epoch that '%s' reports is accepted", name);
     sync_output_line(client->output,
-                     "next, on both sides: communicator-sync publish MODEL "
-                     "--all, for each model");
+                     "next, on both sides: communicator-sync publish --all");
     return NULL;
 }
 

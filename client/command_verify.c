@@ -83,14 +83,14 @@ static void show_unpublished(const sync_client_t *client, const char *peer,
         sync_output_line(
             client->output,
             "  %s records here were never sent to '%s': "
-            "communicator-sync publish %s --all",
+            "communicator-sync publish %s --all --missing",
             sync_output_number(report->unpublished_here, client->pool), peer,
             report->model);
     if (report->unpublished_there)
         sync_output_line(
             client->output,
             "  %s records of '%s' were never sent: at that host, "
-            "communicator-sync publish %s --all",
+            "communicator-sync publish %s --all --missing",
             sync_output_number(report->unpublished_there, client->pool), peer,
             report->model);
 }

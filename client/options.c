@@ -87,6 +87,8 @@ static const option_t known[] = {
     {"all", 'a', FLAG, NULL, MEMBER(select.all),
      SYNC_FOR_PUBLISH | SYNC_FOR_PURGE,
      "every record of the model; purge: of any age"},
+    {"missing", 0, FLAG, NULL, MEMBER(select.missing), SYNC_FOR_PUBLISH,
+     "with --all: only those that were never sent"},
     {"where", 0, TEXT, "SQL", MEMBER(select.where), SYNC_FOR_PUBLISH,
      "the records for which this condition holds"},
     {"model", 0, TEXT, "MODEL", MEMBER(history.model), SYNC_FOR_HISTORY,

@@ -46,6 +46,7 @@ typedef struct sync_options_run_t {
 /* What publish and purge work on. */
 typedef struct sync_options_select_t {
     int all;
+    int missing; /* of these, only records that no peer has got */
     const char *where;
     apr_interval_time_t older_than; /* 0: not given */
     int force;                      /* also what is not confirmed */

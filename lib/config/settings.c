@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "config/directive.h"
@@ -160,6 +161,43 @@ int cm_settings_refers_to(const cm_reference_t *reference,
 {
     return reference->type ? model->columns.key->nelts == 1
                            : !strcmp(reference->model, model->name);
+}
+
+/* Append MODEL to LIST, its parents first. SEEN: models that are in LIST, or
+ * wait for their parents. */
+static void place(apr_array_header_t *list, apr_hash_t *seen,
+                  const cm_settings_t *settings, const cm_model_t *model)
+{
+    const apr_array_header_t *references = model->columns.references;
+    int i, j;
+
+    if (apr_hash_get(seen, model->name, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(seen, model->name, APR_HASH_KEY_STRING, model);
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *parent =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        for (j = 0; j < references->nelts; j++)
+            if (cm_settings_refers_to(
+                    &APR_ARRAY_IDX(references, j, cm_reference_t), parent))
+                place(list, seen, settings, parent);
+    }
+    APR_ARRAY_PUSH(list, const cm_model_t *) = model;
+}
+
+apr_array_header_t *cm_settings_parents_first(const cm_settings_t *settings,
+                                              apr_pool_t *pool)
+{
+    apr_array_header_t *list =
+        apr_array_make(pool, settings->models->nelts, sizeof(cm_model_t *));
+    apr_hash_t *seen = apr_hash_make(pool);
+    int i;
+
+    for (i = 0; i < settings->models->nelts; i++)
+        place(list, seen, settings,
+              APR_ARRAY_IDX(settings->models, i, const cm_model_t *));
+    return list;
 }
 
 const cm_reference_t *cm_settings_model_reference(const cm_model_t *model,

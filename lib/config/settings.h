@@ -164,6 +164,11 @@ const cm_model_t *cm_settings_model_of_type(const cm_settings_t *settings,
 const char *cm_settings_reference_text(const cm_reference_t *reference,
                                        apr_pool_t *pool);
 
+/* Return the models (cm_model_t *), each behind those that it refers to; in a
+ * cycle the first of the file comes first. */
+apr_array_header_t *cm_settings_parents_first(const cm_settings_t *settings,
+                                              apr_pool_t *pool);
+
 /* Return whether REFERENCE can lead to records of MODEL. */
 int cm_settings_refers_to(const cm_reference_t *reference,
                           const cm_model_t *model);

@@ -41,7 +41,7 @@ static cm_error_t *way_out(cm_error_t *err, const char *restored,
         err, pool,
         "was the database of '%s' restored or replaced? Then "
         "`communicator-sync epoch --new` there, once, and `communicator-sync "
-        "epoch --accept %s` at '%s', then `publish MODEL --all` at both; if "
+        "epoch --accept %s` at '%s', then `publish --all` at both; if "
         "not, look at DBDParams and uri=",
         restored, restored, other);
 }

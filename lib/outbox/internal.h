@@ -181,4 +181,17 @@ cm_error_t *cm_references_name(cm_node_t *node, const cm_stamp_t *stamp,
                                apr_pool_t *result_pool,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* --- publish_deletes.c --- */
+
+/* Queue all deletes of MODEL once more: a peer that was restored from a backup
+ * may have lost them, and no row here would show it. */
+cm_error_t *cm_publish_deletes(cm_node_t *node, const cm_model_t *model,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Queue the deletes of MAPPINGS (cm_mapping_t *) once more. */
+cm_error_t *cm_publish_deletes_of(apr_int64_t *count, cm_node_t *node,
+                                  const cm_model_t *model,
+                                  const apr_array_header_t *mappings,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
 #endif

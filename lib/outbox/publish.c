@@ -12,7 +12,8 @@
 #include "store/sql.h"
 #include "schema/expression.h"
 #include "record/tuple.h"
-#include "outbox/append.h"
+#include "outbox/internal.h"
+#include "outbox/stamp.h"
 
 #define CHUNK_ROWS  500
 #define TRIES       5
@@ -258,10 +259,30 @@ static cm_error_t *select_one(const cm_datum_t **found,
     return NULL;
 }
 
+/* Leave out what is a record already, here and so at the peers. */
+static cm_error_t *only_unsent(publication_t *publication, apr_pool_t *pool)
+{
+    const cm_table_t *table = publication->table;
+    const cm_records_t *records;
+    const char *lack;
+
+    CM_TRY(
+        cm_node_records(&records, publication->node, table->model->type, pool));
+    lack = cm_records_lack(table, records, pool);
+    publication->where =
+        publication->where
+            ? apr_pstrcat(pool, lack, " AND (", publication->where, "\n)", NULL)
+            : lack;
+    return NULL;
+}
+
 static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
-                                    const cm_model_t *model, const char *where,
+                                    const cm_model_t *model,
+                                    const cm_publish_which_t *which,
                                     apr_pool_t *pool)
 {
+    const char *where = which ? which->where : NULL;
+
     if (!model->publishes)
         return CM_FAIL(pool, CM_CONFIG,
                        "model '%s' is not published here (direction=receive)",
@@ -269,7 +290,8 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
     publication->node = node;
     publication->where = where ? cm_dialect_doubled(where, '%', pool) : NULL;
     publication->renewed = NULL;
-    return cm_node_table(&publication->table, node, model);
+    CM_TRY(cm_node_table(&publication->table, node, model));
+    return which && which->unsent ? only_unsent(publication, pool) : NULL;
 }
 
 /* Set *SQL to that of ID, a value of COLUMN. */
@@ -406,120 +428,77 @@ cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                          scratch_pool);
 }
 
-/* Set *LAST to the original_id of the last deleted record of the next chunk
- * behind AFTER; NULL: there are no more chunks. */
-static cm_error_t *find_tombstone(const char **last, cm_node_t *node,
-                                  const cm_model_t *model, const char *after,
-                                  apr_pool_t *pool)
+cm_error_t *cm_publish_count(apr_int64_t *total, cm_node_t *node,
+                             const cm_model_t *model,
+                             const cm_publish_which_t *which,
+                             apr_pool_t *scratch_pool)
 {
-    const cm_datum_t argument = cm_datum_text(after);
-    const cm_records_t *records;
-    cm_rows_t *rows;
-
-    CM_TRY(cm_node_records(&records, node, model->type, pool));
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(pool,
-                     "SELECT original_id FROM %s WHERE deleted_at > 0"
-                     " AND original_id > %%s"
-                     " ORDER BY original_id LIMIT 1 OFFSET %d",
-                     records->table, CHUNK_ROWS - 1),
-        &argument, 1, pool));
-    *last = rows->count ? cm_cell_text(rows, 0, 0) : NULL;
-    return NULL;
-}
-
-/* Queue all deletes of the model once more: a peer that was restored from a
- * backup may have lost them, and no row here would show it. */
-static cm_error_t *publish_deletes(const publication_t *publication,
-                                   apr_pool_t *scratch_pool)
-{
-    const cm_model_t *model = publication->table->model;
-    cm_node_t *node = publication->node;
-    const char *after = "", *last = NULL;
-    apr_pool_t *iterpool;
-
-    if (!model->deletes)
-        return NULL;
-    apr_pool_create(&iterpool, scratch_pool);
-    do {
-        apr_pool_clear(iterpool);
-        CM_TRY(find_tombstone(&last, node, model, after, scratch_pool));
-        CM_TRY(cm_transaction_begin(node->store, iterpool));
-        CM_TRY(cm_transaction_end(
-            node->store,
-            cm_append_tombstones(node, model, after, last, iterpool),
-            iterpool));
-        after = last;
-    } while (last);
-    apr_pool_destroy(iterpool);
-    return NULL;
-}
-
-cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
-                           const cm_model_t *model, const char *where,
-                           cm_progress_t progress, void *baton,
-                           apr_pool_t *scratch_pool)
-{
-    const cm_datum_t *after, *last = NULL, *total = NULL;
-    apr_pool_t *iterpool, *last_pool, *swap;
     publication_t publication;
+    const cm_datum_t *count;
+    apr_int64_t stamped;
+
+    if (which->unsent)
+        CM_TRY(cm_stamp_all(&stamped, node, scratch_pool));
+    CM_TRY(open_publication(&publication, node, model, which, scratch_pool));
+    CM_TRY_FOR(select_one(&count, &publication, "count",
+                          between(&publication, NULL, NULL, scratch_pool),
+                          scratch_pool),
+               scratch_pool, "cannot count the records of model '%s'",
+               model->name);
+    *total += apr_atoi64(count->data);
+    return NULL;
+}
+
+/* Queue the records of PUBLICATION, chunk by chunk. */
+static cm_error_t *queue_chunks(apr_int64_t *published,
+                                const publication_t *publication,
+                                cm_publish_progress_t *progress,
+                                apr_pool_t *scratch_pool)
+{
+    const cm_datum_t *after, *last = NULL;
+    apr_pool_t *iterpool, *last_pool, *swap;
     apr_int64_t count;
 
-    *published = 0;
-    CM_TRY(open_publication(&publication, node, model, where, scratch_pool));
-    if (progress)
-        CM_TRY_FOR(select_one(&total, &publication, "count",
-                              between(&publication, NULL, NULL, scratch_pool),
-                              scratch_pool),
-                   scratch_pool, "cannot count the records of model '%s'",
-                   model->name);
     apr_pool_create(&iterpool, scratch_pool);
     apr_pool_create(&last_pool, scratch_pool); /* LAST lives here */
     do {
         apr_pool_clear(iterpool);
         after = last;
-        CM_TRY_FOR(select_one(&last, &publication, "bound",
-                              between(&publication, after, NULL, iterpool),
-                              iterpool),
-                   scratch_pool, "cannot publish model '%s'", model->name);
-        CM_TRY_FOR(queue(&count, &publication,
-                         between(&publication, after, last, iterpool),
-                         iterpool),
-                   scratch_pool, "cannot publish model '%s'", model->name);
+        CM_TRY(select_one(&last, publication, "bound",
+                          between(publication, after, NULL, iterpool),
+                          iterpool));
+        CM_TRY(queue(&count, publication,
+                     between(publication, after, last, iterpool), iterpool));
         *published += count;
-        if (progress)
-            progress(baton, *published, apr_atoi64(total->data));
+        if (progress) {
+            progress->done += count;
+            progress->report(progress->baton, progress->done, progress->total);
+        }
         swap = iterpool;
         iterpool = last_pool;
         last_pool = swap;
     } while (last);
     apr_pool_destroy(iterpool);
     apr_pool_destroy(last_pool);
-    if (!where)
-        CM_TRY_FOR(publish_deletes(&publication, scratch_pool), scratch_pool,
-                   "cannot publish the deletes of model '%s'", model->name);
     return NULL;
 }
 
-/* Queue the deletes of MAPPINGS (cm_mapping_t *) once more. */
-static cm_error_t *queue_tombstones(apr_int64_t *count, cm_node_t *node,
-                                    const cm_model_t *model,
-                                    const apr_array_header_t *mappings,
-                                    apr_pool_t *pool)
+cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
+                           const cm_model_t *model,
+                           const cm_publish_which_t *which,
+                           cm_publish_progress_t *progress,
+                           apr_pool_t *scratch_pool)
 {
-    cm_bulk_t *list = cm_append_create(pool);
-    int i;
+    publication_t publication;
 
-    for (i = 0; i < mappings->nelts; i++) {
-        const cm_append_t message = cm_append_delete(
-            model, APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->identity, pool);
-
-        cm_append_add(list, &message);
-    }
-    CM_TRY(cm_transaction_begin(node->store, pool));
-    return cm_transaction_end(node->store,
-                              cm_append_write(count, node, list, pool), pool);
+    *published = 0;
+    CM_TRY(open_publication(&publication, node, model, which, scratch_pool));
+    CM_TRY_FOR(queue_chunks(published, &publication, progress, scratch_pool),
+               scratch_pool, "cannot publish model '%s'", model->name);
+    if (!publication.where)
+        CM_TRY_FOR(cm_publish_deletes(node, model, scratch_pool), scratch_pool,
+                   "cannot publish the deletes of model '%s'", model->name);
+    return NULL;
 }
 
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
@@ -548,7 +527,7 @@ cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
     CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
     if (deleted->nelts)
         CM_TRY_FOR(
-            queue_tombstones(&deletes, node, model, deleted, scratch_pool),
+            cm_publish_deletes_of(&deletes, node, model, deleted, scratch_pool),
             scratch_pool, "cannot publish the deletes of model '%s'",
             model->name);
     *published += deletes;

@@ -21,13 +21,36 @@ cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                                  const apr_array_header_t *local_ids,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Queue all records of MODEL, in chunks by key; WHERE (SQL of the operator,
- * or NULL) selects among them. Without it all known deletes are queued too,
- * uncounted. PROGRESS (may be NULL) is called after each chunk. */
+/* Which records of a model are published: those for which WHERE holds (SQL of
+ * the operator, or NULL), and with UNSENT only those that are no record of any
+ * node yet: rows that were there before the triggers. */
+typedef struct cm_publish_which_t {
+    const char *where;
+    int unsent;
+} cm_publish_which_t;
+
+/* How far the work has come, of one model or of several. */
 typedef void (*cm_progress_t)(void *baton, apr_int64_t done, apr_int64_t total);
+typedef struct cm_publish_progress_t {
+    cm_progress_t report; /* called after each chunk */
+    void *baton;
+    apr_int64_t done, total;
+} cm_publish_progress_t;
+
+/* Add the number of those records to *TOTAL. With UNSENT, what was committed is
+ * stamped first. */
+cm_error_t *cm_publish_count(apr_int64_t *total, cm_node_t *node,
+                             const cm_model_t *model,
+                             const cm_publish_which_t *which,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Queue them, in chunks by key. If they are all (WHICH is NULL or selects
+ * nothing), all known deletes are queued too, uncounted. PROGRESS (may be NULL)
+ * goes on. */
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
-                           const cm_model_t *model, const char *where,
-                           cm_progress_t progress, void *baton,
+                           const cm_model_t *model,
+                           const cm_publish_which_t *which,
+                           cm_publish_progress_t *progress,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Queue the records with IDENTITIES (cm_identity_t), or their deletes once

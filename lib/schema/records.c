@@ -90,3 +90,19 @@ int cm_records_holds(const cm_records_t *records, const char *local_id)
            (length < sizeof(most) - 1 ||
             (length == sizeof(most) - 1 && strcmp(digits, most) <= 0));
 }
+
+const char *cm_records_id(const cm_table_t *table, const cm_records_t *records,
+                          apr_pool_t *pool)
+{
+    return records->integer
+               ? apr_pstrcat(pool, "t.", table->keys[0]->quoted, NULL)
+               : table->key_text;
+}
+
+const char *cm_records_lack(const cm_table_t *table,
+                            const cm_records_t *records, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "NOT EXISTS (SELECT 1 FROM ", records->table,
+                       " AS m WHERE m.local_id = ",
+                       cm_records_id(table, records, pool), ")", NULL);
+}

@@ -31,6 +31,16 @@ cm_error_t *cm_records_read(apr_hash_t **records, cm_store_t *store,
 /* Return whether LOCAL_ID can stand in the table of RECORDS. */
 int cm_records_holds(const cm_records_t *records, const char *local_id);
 
+/* Return the SQL of the key of the row "t" of TABLE, as RECORDS hold it. */
+const char *cm_records_id(const cm_table_t *table, const cm_records_t *records,
+                          apr_pool_t *pool);
+
+/* Return SQL: the row "t" of TABLE is no record of RECORDS, because it was
+ * neither sent nor received. One that was inserted just now may have a message
+ * without a number. */
+const char *cm_records_lack(const cm_table_t *table,
+                            const cm_records_t *records, apr_pool_t *pool);
+
 /* Return whether the keys of TABLE are integers of 64 bits. */
 int cm_records_integer_keys(const cm_table_t *table);
 

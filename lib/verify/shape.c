@@ -59,15 +59,6 @@ static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
     return NULL;
 }
 
-/* Return the SQL of the key of the row "t", as RECORDS hold it. */
-static const char *id_of(const cm_table_t *table, const cm_records_t *records,
-                         apr_pool_t *pool)
-{
-    return records->integer
-               ? apr_pstrcat(pool, "t.", table->keys[0]->quoted, NULL)
-               : table->key_text;
-}
-
 /* Count the records that were never sent. One that was inserted just now has a
  * message, and no mapping yet. */
 static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
@@ -80,9 +71,8 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
     return cm_statement_number(
         count, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
-                    " AS t WHERE NOT EXISTS (SELECT 1 FROM ", records->table,
-                    " AS m WHERE m.local_id = ", id_of(table, records, pool),
-                    ") AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
+                    " AS t WHERE ", cm_records_lack(table, records, pool),
+                    " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
                     " WHERE o.seq IS NULL AND o.model = %s"
                     " AND o.local_record_id = ",
                     table->key_text, ")", NULL),
@@ -112,8 +102,8 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
         &found, node->store,
         apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
                     " AS t WHERE EXISTS (SELECT 1 FROM ", records->table,
-                    " AS m WHERE m.local_id = ", id_of(table, records, pool),
-                    ")", NULL),
+                    " AS m WHERE m.local_id = ",
+                    cm_records_id(table, records, pool), ")", NULL),
         NULL, 0, pool));
     shape->hidden = found < shape->records ? shape->records - found : 0;
     return NULL;

@@ -24,8 +24,7 @@ static cm_error_t *publish(sim_node_t *node, apr_pool_t *pool)
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
         if (model->publishes)
-            CM_TRY(cm_publish_all(&count, node->node, model, NULL, NULL, NULL,
-                                  pool));
+            CM_TRY(cm_publish_all(&count, node->node, model, NULL, NULL, pool));
     }
     return NULL;
 }

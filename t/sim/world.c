@@ -224,8 +224,7 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
         model = cm_settings_model(node->settings,
                                   apr_psprintf(pool, "m%d", step->table));
         return model && model->publishes
-                   ? cm_publish_all(&count, node->node, model, NULL, NULL, NULL,
-                                    pool)
+                   ? cm_publish_all(&count, node->node, model, NULL, NULL, pool)
                    : NULL;
     case SIM_PURGE:
         world->purged |= 1 << step->node;
