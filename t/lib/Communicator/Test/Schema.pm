@@ -346,6 +346,7 @@ sub release {
         $database->run($sql =~ s/\{id\}/$id/gr);
         $count++;
     }
+    $self->{released} += $count;
     return $count;
 }
 
