@@ -162,9 +162,7 @@ sub begin {
         });
     my $central = $self->{pair}{central};
     $self->{warnings} = [map { $self->warnings_of($_) } $self->{pair}->nodes];
-    for my $model ($self->{lines}[0] =~ /^CommunicatorModel (\S+)/mg) {
-        $central->sync_ok('publish', $model, '--all');
-    }
+    $central->sync_ok('publish', '--all');
     $self->{pair}->sync('the first sync');
     return;
 }
