@@ -69,10 +69,13 @@ static void all(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node = make_node(store, settings, pool);
     const char *name = database_of(store);
     seen_t seen = {0, 0, 0};
+    cm_publish_progress_t progress = {see, &seen, 0, 0};
+    const cm_publish_which_t every = {NULL, 0};
     apr_int64_t count = 0;
 
     make_posts(store, APR_INT64_C(9007199254740900), 1203, pool);
-    database_must(cm_publish_all(&count, node, post, NULL, see, &seen, pool));
+    database_must(cm_publish_count(&progress.total, node, post, &every, pool));
+    database_must(cm_publish_all(&count, node, post, &every, &progress, pool));
     is_int(count, 1203, "%s: all records, beyond 2^53", name);
     is_int(seen.calls, 3, "  in chunks");
     ok(seen.done == 1203 && seen.total == 1203, "  progress is reported");
@@ -102,17 +105,17 @@ static void some(cm_store_t *store, apr_pool_t *pool)
         settings_add_model(settings, "post", "posts", "id", pool);
     cm_node_t *node = make_node(store, settings, pool);
     apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(const char *));
+    const cm_publish_which_t odd = {"title LIKE 'a%' OR id = 1 -- odd", 0};
+    const cm_publish_which_t nonsense = {"nonsense = 1", 0};
     const char *name = database_of(store);
     apr_int64_t count = 0;
     cm_error_t *err;
     int i;
 
     make_posts(store, 1, 20, pool);
-    database_must(cm_publish_all(&count, node, post,
-                                 "title LIKE 'a%' OR id = 1 -- odd", NULL, NULL,
-                                 pool));
+    database_must(cm_publish_all(&count, node, post, &odd, NULL, pool));
     is_int(count, 11, "%s: those that the operator's SQL names", name);
-    err = cm_publish_all(&count, node, post, "nonsense = 1", NULL, NULL, pool);
+    err = cm_publish_all(&count, node, post, &nonsense, NULL, pool);
     ok(database_fails(err, CM_SCHEMA, "no such column"), "%s: or not", name);
     for (i = 0; i < 600; i++)
         APR_ARRAY_PUSH(ids, const char *) =
@@ -157,7 +160,7 @@ static void keys_of(cm_store_t *store, cm_node_t *node, cm_model_t *model,
     }
     database_must(cm_publish_records(&count, node, model, ids, pool));
     is_int(count, size, "%s: keys of type %s", name, type);
-    database_must(cm_publish_all(&count, node, model, NULL, NULL, NULL, pool));
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
     is_int(count, size, "  also all of them");
     is_str(count_of(store,
                     apr_pstrcat(pool, "model = '", model->name,
@@ -204,7 +207,7 @@ static void pages(cm_store_t *store, apr_pool_t *pool)
                             i % 3 ? 'a' + i % 26 : 'A' + i % 26, i);
     database_run(store,
                  apr_pstrcat(pool, "INSERT INTO things VALUES ", rows, NULL));
-    database_must(cm_publish_all(&count, node, model, NULL, NULL, NULL, pool));
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
     is_int(count, 1500, "%s: three full chunks of text keys",
            database_of(store));
     is_str(database_value(store,
@@ -227,7 +230,7 @@ static void *APR_THREAD_FUNC publish_there(apr_thread_t *thread, void *data)
 
     (void)thread;
     database_must(cm_publish_all(&count, publisher->node, publisher->model,
-                                 NULL, NULL, NULL, publisher->pool));
+                                 NULL, NULL, publisher->pool));
     return NULL;
 }
 
