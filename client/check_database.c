@@ -101,6 +101,7 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
     CM_TRY(cm_judge_rows(findings, check->client->store, table, pool));
     CM_TRY(cm_judge_names(findings, check->client->store,
                           check->client->settings, table, pool));
+    CM_TRY(cm_judge_filter(check->client->store, table, pool));
     for (i = 0; i < findings->nelts; i++) {
         const cm_finding_t *finding = &APR_ARRAY_IDX(findings, i, cm_finding_t);
 

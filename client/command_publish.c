@@ -131,8 +131,10 @@ static cm_error_t *publish_named(sync_client_t *client, const cm_model_t *model,
     report(client, model, published, list);
     if (published < ids->nelts)
         return CM_FAIL(client->pool, CM_MALFORMED,
-                       "only %" APR_INT64_T_FMT " of %d records of '%s' exist",
-                       published, ids->nelts, model->name);
+                       "only %" APR_INT64_T_FMT
+                       " of %d records of '%s' exist%s",
+                       published, ids->nelts, model->name,
+                       model->where ? " and match where=" : "");
     return NULL;
 }
 

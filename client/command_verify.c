@@ -16,7 +16,7 @@
 
 static const char *const kinds[] = {"open",          "equal",   "under way",
                                     "parked",        "differs", "missing here",
-                                    "missing there", "kept"};
+                                    "missing there", "kept",    "outside"};
 
 static int is_found(const cm_difference_t *difference)
 {
@@ -146,6 +146,8 @@ static void show_notes(const sync_client_t *client,
          "parked, on both sides"},
         {report->counts[CM_RECORD_KEPT],
          "records are deleted on one side only (deletes=no)"},
+        {report->counts[CM_RECORD_OUTSIDE],
+         "records differ because where= keeps their changes on one side"},
         {report->undecided, "are on one side only, and were not published"},
         {report->left, "are only on the side that is not right: delete them "
                        "there, or repair --from that side"},
@@ -231,6 +233,7 @@ static void show_json(const sync_client_t *client, const char *peer,
                            report->counts[CM_RECORD_UNDER_WAY]);
     sync_output_add_number(json, "parked", report->counts[CM_RECORD_PARKED]);
     sync_output_add_number(json, "kept", report->counts[CM_RECORD_KEPT]);
+    sync_output_add_number(json, "outside", report->counts[CM_RECORD_OUTSIDE]);
     sync_output_add_number(json, "unpublished_here", report->unpublished_here);
     sync_output_add_number(json, "unpublished_there",
                            report->unpublished_there);

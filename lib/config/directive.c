@@ -301,6 +301,25 @@ static const char *print_conflict(const void *target, apr_pool_t *pool)
     return "hold";
 }
 
+/* Only a whole word can be quoted, in httpd, too. */
+static cm_error_t *check_where(const char *value, apr_pool_t *pool)
+{
+    int quotes = 0, apostrophes = 0;
+    const char *at;
+
+    for (at = value; *at; at++) {
+        quotes += *at == '"';
+        apostrophes += *at == '\'';
+    }
+    if (quotes % 2 == 0 && apostrophes % 2 == 0)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_CONFIG, "a quote in '%s' is not closed", value), pool,
+        "quote the whole option: \"where=status = 'open'\"");
+}
+
+static const char *const leaves[] = {"keep", "delete", NULL};
+
 static const cm_option_t model_options[] = {
     {CM_OPTION("table", TEXT, cm_model_t, table)},
     {CM_OPTION("key", NAMES, cm_model_t, columns.key)},
@@ -321,6 +340,9 @@ static const cm_option_t model_options[] = {
      .take = take_conflict,
      .print = print_conflict},
     {CM_OPTION("deletes", WORD, cm_model_t, deletes), .words = answers},
+    {CM_OPTION("where", TEXT, cm_model_t, where), .check = check_where},
+    {CM_OPTION("leave", WORD, cm_model_t, leave_deletes), .words = leaves,
+     .quiet = 1},
     {.key = NULL}};
 
 /* "blog_post" -> "BlogPost", as Rails names the class. */

@@ -139,15 +139,36 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
     return NULL;
 }
 
+/* Return WORD as it is written in a line. */
+static const char *quoted(const char *word, apr_pool_t *pool)
+{
+    char *text, *to;
+
+    if (!strpbrk(word, " \t\""))
+        return word;
+    to = text = apr_palloc(pool, 2 * strlen(word) + 3);
+    *to++ = '"';
+    for (; *word; word++) {
+        if (*word == '"' || *word == '\\')
+            *to++ = '\\';
+        *to++ = *word;
+    }
+    *to++ = '"';
+    *to = '\0';
+    return text;
+}
+
 void cm_option_print(cm_buffer_t *out, const void *target,
                      const cm_option_t *options)
 {
     for (; options->key; options++) {
         const char *text = cm_option_text(target, options, out->pool);
 
-        if (text)
-            cm_buffer_raw(out, apr_pstrcat(out->pool, " ", options->key, "=",
-                                           text, NULL));
+        if (!text)
+            continue;
+        text = apr_pstrcat(out->pool, options->key, "=", text, NULL);
+        cm_buffer_raw(out, " ");
+        cm_buffer_raw(out, quoted(text, out->pool));
     }
 }
 

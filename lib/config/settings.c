@@ -394,6 +394,42 @@ static cm_error_t *check_key(const cm_settings_t *settings,
     return NULL;
 }
 
+/* A delete that a row filter causes takes along what refers to the record at
+ * the peer, and those deletes would come back here. */
+static cm_error_t *check_filter(const cm_settings_t *settings,
+                                const cm_model_t *model, apr_pool_t *pool)
+{
+    const apr_array_header_t *references;
+    int i, j;
+
+    if (model->where && !model->publishes)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "where= selects what is sent, and direction=receive "
+                       "sends nothing");
+    if (!model->leave_deletes)
+        return NULL;
+    if (!model->where)
+        return CM_FAIL(pool, CM_CONFIG, "leave=delete needs where=");
+    if (!model->deletes)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "leave=delete and deletes=no contradict each other");
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *child =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+
+        references = child->columns.references;
+        for (j = 0; j < references->nelts; j++)
+            if (cm_settings_refers_to(
+                    &APR_ARRAY_IDX(references, j, cm_reference_t), model))
+                return CM_FAIL(pool, CM_CONFIG,
+                               "leave=delete is not possible: records of "
+                               "model '%s' refer to it, and would be deleted "
+                               "with it on both sides",
+                               child->name);
+    }
+    return NULL;
+}
+
 static cm_error_t *check_model(const cm_settings_t *settings, int index,
                                apr_pool_t *pool)
 {
@@ -404,6 +440,8 @@ static cm_error_t *check_model(const cm_settings_t *settings, int index,
     CM_TRY_FOR(check_names(settings, model, pool), pool, "model '%s'",
                model->name);
     CM_TRY_FOR(check_key(settings, model, pool), pool, "model '%s'",
+               model->name);
+    CM_TRY_FOR(check_filter(settings, model, pool), pool, "model '%s'",
                model->name);
     for (i = 0; i < index; i++)
         CM_TRY(compare_models(

@@ -75,7 +75,10 @@ typedef struct cm_model_t {
     int referred;    /* records that are published here may refer to its */
     cm_conflict_e conflict;
     const char *conflict_node;
-    int deletes; /* deletes=yes */
+    int deletes;       /* deletes=yes */
+    const char *where; /* SQL over the columns of a row: whether it is sent;
+                          NULL: all are */
+    int leave_deletes; /* leave=delete: peers delete one that is not any more */
     cm_place_t place;
 } cm_model_t;
 

@@ -71,6 +71,33 @@ static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
     return add_attributes(row, raw, dialect, pool);
 }
 
+/* Hold back ROW if its record does not match the row filter any more; FOUND is
+ * from cm_filter_find(). */
+static int is_outside(cm_outgoing_t *row, apr_hash_t *found)
+{
+    const cm_filter_row_t *here =
+        apr_hash_get(found, row->local_id, APR_HASH_KEY_STRING);
+
+    if (here && !here->inside)
+        row->held = "its row does not match where= any more";
+    return row->held != NULL;
+}
+
+/* Ask the row filter about the records with KEYS of TABLE. */
+static cm_error_t *find_filtered(apr_hash_t **found, cm_node_t *node,
+                                 const cm_table_t *table,
+                                 const apr_array_header_t *keys,
+                                 apr_pool_t *pool)
+{
+    int applies;
+
+    *found = apr_hash_make(pool);
+    CM_TRY(cm_filter_applies(&applies, node, table->model));
+    if (!applies)
+        return NULL;
+    return cm_filter_find(found, node, table->model, keys, 0, pool);
+}
+
 /* Return the positions (int) of the next incomplete rows of one table, from
  * FIRST on, at most CHUNK. */
 static apr_array_header_t *next_rows(const apr_array_header_t *rows, int first,
@@ -100,7 +127,7 @@ static cm_error_t *complete_chunk(apr_int64_t *bytes, cm_node_t *node,
                                   apr_int64_t most, apr_pool_t *pool)
 {
     apr_array_header_t *keys = apr_array_make(pool, CHUNK, sizeof(char *));
-    apr_hash_t *found;
+    apr_hash_t *found, *filtered;
     int i, number;
 
     for (i = 0; i < chunk->nelts; i++) {
@@ -112,11 +139,16 @@ static cm_error_t *complete_chunk(apr_int64_t *bytes, cm_node_t *node,
     CM_TRY(cm_captured_select(&found, node->store,
                               APR_ARRAY_IDX(rows, number, cm_outgoing_t).table,
                               keys, pool));
+    CM_TRY(find_filtered(&filtered, node,
+                         APR_ARRAY_IDX(rows, number, cm_outgoing_t).table, keys,
+                         pool));
     for (i = 0; i < chunk->nelts; i++) {
         cm_outgoing_t *row;
 
         number = APR_ARRAY_IDX(chunk, i, int);
         row = &APR_ARRAY_IDX(rows, number, cm_outgoing_t);
+        if (is_outside(row, filtered))
+            continue;
         CM_TRY(complete(row, node, found, pool));
         *bytes += row->message.body_size;
         if (*bytes <= most || !number)

@@ -1,16 +1,17 @@
 /* Inside of the outbox.
  *
  * Stamping: take.c reads the rows, fold.c leaves out those that later ones
- * replace, stamp_record.c computes clocks and lives, stamp.c writes them, or
- * pack.c makes a batch of them. Reading for a peer: read.c finds
- * what comes next, in batches or rows. A row becomes a message in outgoing.c;
- * complete.c adds what the triggers left out, references.c puts in the
- * identities of the parents. */
+ * replace, sift.c those whose records stay here, stamp_record.c computes clocks
+ * and lives, stamp.c writes them, or pack.c makes a batch of them. Reading for
+ * a peer: read.c finds what comes next, in batches or rows. A row becomes a
+ * message in outgoing.c; complete.c adds what the triggers left out,
+ * references.c puts in the identities of the parents. */
 #ifndef CM_OUTBOX_INTERNAL_H
 #define CM_OUTBOX_INTERNAL_H
 
 #include "base/id_set.h"
 #include "outbox/aliases.h"
+#include "outbox/filter.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
 
@@ -37,6 +38,8 @@ typedef struct cm_stamp_model_t {
                                     looked for yet */
     apr_hash_t *twice;           /* local ids that several rows have, see
                                     cm_twice_find(); NULL: none */
+    apr_hash_t *here; /* local id -> cm_filter_row_t *: the rows here,
+                         where a filter applies; NULL: none does */
 } cm_stamp_model_t;
 
 /* A row of the outbox. */
@@ -57,6 +60,8 @@ typedef struct cm_stamp_row_t {
     cm_identity_t identity;
     cm_stamp_model_t *group; /* NULL: its model is not configured */
     int folded;              /* a later row is sent instead */
+    int reread;              /* its body is another one than it had when it was
+                                captured; without DATA it is read later */
     apr_int64_t clock;       /* and what is computed: */
     const char *clocks, *base;
 } cm_stamp_row_t;
@@ -67,7 +72,8 @@ typedef struct cm_stamp_t {
     cm_stamping_t *stamping;
     apr_hash_t *models;           /* name -> cm_stamp_model_t * */
     apr_array_header_t *folded;   /* apr_int64_t: ids of rows that get no
-                                     number, since later ones replace them */
+                                     number, since later ones replace them, or
+                                     their records stay here (sift.c) */
     apr_array_header_t *mappings; /* cm_mapping_t *: to be saved */
     apr_array_header_t *burials;  /* cm_burial_t: deleted, of match= */
     apr_int64_t seq;              /* of the row that is being stamped */
@@ -77,6 +83,20 @@ typedef struct cm_stamp_t {
 /* Compute clock, clocks, base and identity of ROW, and what becomes of its
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+/* Ask the row filters (filter.h) about the records of ROWS (cm_stamp_row_t).
+ * Fails as cm_filter_find(). */
+cm_error_t *cm_sift_find(cm_stamp_t *stamp,
+                         const apr_array_header_t *rows) CM_UNUSED_RESULT;
+
+/* The same as cm_stamp_record(), as far as the row filter lets it; return
+ * whether ROW is sent. */
+int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
+
+/* Write the bodies of ROWS (cm_stamp_row_t) that are other ones now. */
+cm_error_t *cm_sift_write(const cm_stamp_t *stamp,
+                          const apr_array_header_t *rows,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return whether ROW comes from publish.c: a change has columns and a time. */
 int cm_stamp_record_is_state(const cm_stamp_row_t *row);

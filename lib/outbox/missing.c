@@ -8,6 +8,7 @@
 #include "config/key.h"
 #include "store/bulk.h"
 #include "record/keys.h"
+#include "outbox/filter.h"
 #include "outbox/publish.h"
 
 /* Records looked for at once. */
@@ -15,6 +16,27 @@
 
 static const cm_bulk_column_t columns[] = {{"model", "text"},
                                            {"local_record_id", "text"}};
+
+/* The same where a row filter applies: one outside of it is not for peers. */
+static cm_error_t *present_inside(apr_array_header_t *present, cm_node_t *node,
+                                  const cm_model_t *model,
+                                  const apr_array_header_t *local_ids,
+                                  apr_pool_t *pool)
+{
+    apr_hash_t *found;
+    int i;
+
+    CM_TRY(cm_filter_find(&found, node, model, local_ids, 0, pool));
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        const cm_filter_row_t *row =
+            apr_hash_get(found, id, APR_HASH_KEY_STRING);
+
+        if (row && row->inside)
+            APR_ARRAY_PUSH(present, const char *) = id;
+    }
+    return NULL;
+}
 
 cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
                                const cm_model_t *model,
@@ -24,9 +46,12 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
     const cm_table_t *table;
     cm_keys_t *keys;
     cm_rows_t *rows;
-    int i;
+    int i, applies;
 
     *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    CM_TRY(cm_filter_applies(&applies, node, model));
+    if (applies)
+        return present_inside(*present, node, model, local_ids, pool);
     CM_TRY(cm_node_table(&table, node, model));
     keys = cm_keys_create(node->store, table, pool);
     for (i = 0; i < local_ids->nelts; i++) {

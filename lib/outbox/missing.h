@@ -1,6 +1,7 @@
 /* Local ids to which rows refer, but not as their peers know it:
- * - A record that is not here yet: without a foreign key an application may
- *   write the child first. Such a reference is sent as NULL.
+ * - A record that is not here yet (without a foreign key an application may
+ *   write the child first), or that a row filter keeps here. Such a reference
+ * is sent as NULL.
  * - A new record under the key of a deleted one: a reference sent before leads
  *   to the deleted one.
  * They are noted in communicator_missing. Once such a record is here, the
@@ -10,7 +11,8 @@
 
 #include "node/node.h"
 
-/* Find which of LOCAL_IDS (const char *) are records of MODEL here. */
+/* Find which of LOCAL_IDS (const char *) are records of MODEL here, and match
+ * its row filter. */
 cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
                                const cm_model_t *model,
                                const apr_array_header_t *local_ids,

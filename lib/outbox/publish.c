@@ -23,7 +23,8 @@
 typedef struct publication_t {
     cm_node_t *node;
     const cm_table_t *table;
-    const char *where;   /* SQL with "%%" for a percent sign */
+    const char *where;   /* SQL with "%%" for a percent sign, both the row
+                            filter's and the operator's; NULL: neither */
     const char *renewed; /* the column whose clock moves on; NULL: none */
 } publication_t;
 
@@ -136,9 +137,6 @@ static condition_t *between(const publication_t *publication,
         condition->sql = apr_pstrcat(
             pool, condition->sql, " AND ",
             compare(condition, publication, "<", "<=", up_to, pool), NULL);
-    if (publication->where)
-        condition->sql = apr_pstrcat(pool, condition->sql, " AND (",
-                                     publication->where, "\n)", NULL);
     return condition;
 }
 
@@ -178,6 +176,15 @@ static const char *changed_sql(const publication_t *publication,
     return literal(publication->node->store, json->data, pool);
 }
 
+/* Return the SQL of CONDITION, and of what else PUBLICATION asks for. */
+static const char *condition_sql(const publication_t *publication,
+                                 const condition_t *condition, apr_pool_t *pool)
+{
+    return publication->where ? apr_pstrcat(pool, condition->sql, " AND (",
+                                            publication->where, "\n)", NULL)
+                              : condition->sql;
+}
+
 /* Return the section NAME of publish.sql for CONDITION. */
 static const char *section(const publication_t *publication, const char *name,
                            const condition_t *condition, apr_pool_t *pool)
@@ -198,7 +205,7 @@ static const char *section(const publication_t *publication, const char *name,
         {"begin",
          literal(store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool)},
         {"offset", apr_psprintf(pool, "%d", CHUNK_ROWS - 1)},
-        {"condition", condition->sql},
+        {"condition", condition_sql(publication, condition, pool)},
     };
     apr_hash_t *hash = apr_hash_make(pool);
     const char *text;
@@ -276,6 +283,12 @@ static cm_error_t *only_unsent(publication_t *publication, apr_pool_t *pool)
     return NULL;
 }
 
+/* Return CONDITION as SQL with parameters; NULL: "1 = 1". */
+static const char *given(const char *condition, apr_pool_t *pool)
+{
+    return condition ? cm_dialect_doubled(condition, '%', pool) : "1 = 1";
+}
+
 static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
                                     const cm_model_t *model,
                                     const cm_publish_which_t *which,
@@ -288,7 +301,10 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
                        "model '%s' is not published here (direction=receive)",
                        model->name);
     publication->node = node;
-    publication->where = where ? cm_dialect_doubled(where, '%', pool) : NULL;
+    publication->where = NULL;
+    if (where || model->where)
+        publication->where = apr_pstrcat(pool, given(where, pool), "\n) AND (",
+                                         given(model->where, pool), NULL);
     publication->renewed = NULL;
     CM_TRY(cm_node_table(&publication->table, node, model));
     return which && which->unsent ? only_unsent(publication, pool) : NULL;

@@ -227,6 +227,7 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
     CM_TRY(cm_stamp_check(rows->nelts, updated, scratch_pool));
+    CM_TRY(cm_sift_write(stamp, rows, scratch_pool));
     CM_TRY(cm_take_away(stamp, none, scratch_pool));
     CM_TRY(
         cm_aliases_bury(&last_seq, stamp->node, stamp->burials, scratch_pool));
@@ -272,13 +273,44 @@ static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
     return NULL;
 }
 
+/* Stamp ROWS, numbered from LAST_SEQ + 1; those that are not sent are left
+ * out. */
+static void stamp_records(cm_stamp_t *stamp, apr_array_header_t *rows,
+                          apr_int64_t last_seq)
+{
+    cm_stamp_row_t *all = (cm_stamp_row_t *)rows->elts;
+    int i, count = 0;
+
+    for (i = 0; i < rows->nelts; i++) {
+        stamp->seq = last_seq + 1 + count;
+        if (cm_sift_record(stamp, &all[i]))
+            all[count++] = all[i];
+        else
+            APR_ARRAY_PUSH(stamp->folded, apr_int64_t) = all[i].id;
+    }
+    rows->nelts = count;
+}
+
+/* Write what ROWS have become, numbered from LAST_SEQ + 1. */
+static cm_error_t *write_all(cm_stamp_t *stamp, const apr_array_header_t *rows,
+                             apr_int64_t last_seq, apr_pool_t *scratch_pool)
+{
+    int packed;
+
+    if (!rows->nelts) {
+        CM_TRY(cm_take_away(stamp, rows, scratch_pool));
+        return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
+    }
+    CM_TRY(cm_pack_rows(&packed, stamp, rows, last_seq, scratch_pool));
+    return packed ? NULL : write_rows(stamp, rows, last_seq, scratch_pool);
+}
+
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
     apr_array_header_t *rows;
     apr_int64_t last_seq;
     apr_pool_t *subpool;
     const char *passed;
-    int i, packed;
 
     CM_TRY(cm_node_lock(&last_seq, stamp->node, stamp->pool));
     passed = stamp->node->outbox.passed;
@@ -287,17 +319,13 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     if (!rows->nelts)
         return forget_ended(stamp, passed, last_seq);
     CM_TRY(find_records(stamp, rows));
-    for (i = 0; i < rows->nelts; i++) {
-        stamp->seq = last_seq + 1 + i;
-        cm_stamp_record(stamp, &APR_ARRAY_IDX(rows, i, cm_stamp_row_t));
-    }
+    CM_TRY(cm_sift_find(stamp, rows));
+    stamp_records(stamp, rows, last_seq);
     apr_pool_create(&subpool, stamp->pool);
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
     apr_pool_clear(subpool);
     CM_TRY(note_reused(stamp, subpool));
-    CM_TRY(cm_pack_rows(&packed, stamp, rows, last_seq, subpool));
-    if (!packed)
-        CM_TRY(write_rows(stamp, rows, last_seq, subpool));
+    CM_TRY(write_all(stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
     return NULL;
 }

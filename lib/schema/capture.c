@@ -213,6 +213,12 @@ static cm_error_t *set_keeps(cm_filling_t *filling)
     return NULL;
 }
 
+int cm_capture_watches(const cm_model_t *model, const cm_column_t *column)
+{
+    return column->carried ||
+           (model->where && !column->generated && !column->is_key);
+}
+
 /* Set SQL of the names of the columns that changed, each after a comma, and of
  * whether any did. */
 static void set_changed(cm_filling_t *filling)
@@ -232,7 +238,7 @@ static void set_changed(cm_filling_t *filling)
         const char *differs =
             types->differs(column, types->before, types->after, pool);
 
-        if (!column->carried)
+        if (!cm_capture_watches(filling->table->model, column))
             continue;
         APR_ARRAY_PUSH(conditions, const char *) =
             apr_pstrcat(pool, " OR ", differs, NULL);
@@ -356,15 +362,19 @@ const char *cm_capture_count(apr_array_header_t *arguments, cm_store_t *store,
 }
 
 /* Return the mark in each of these STATEMENTS: it distinguishes their triggers
- * from those made for other columns or by another version. */
+ * from those made for other columns or by another version. They do not depend
+ * on where=, but whoever changes that shall run migrate, which says what else
+ * to do. */
 static const char *mark_of(const apr_array_header_t *statements,
-                           apr_pool_t *pool)
+                           const cm_model_t *model, apr_pool_t *pool)
 {
     apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
     int i;
 
     for (i = 0; i < statements->nelts; i++)
         hash = hash_of(APR_ARRAY_IDX(statements, i, const char *), hash);
+    if (model->where)
+        hash = hash_of(model->where, hash);
     return apr_pstrcat(pool, "communicator ", hash_text(hash, pool), NULL);
 }
 
@@ -395,7 +405,7 @@ cm_error_t *cm_capture_statements(apr_array_header_t **statements,
     cm_filling_t filling;
 
     CM_TRY(fill(&filling, store, table, pool));
-    set(&filling, "mark", mark_of(fill_sections(&filling), pool));
+    set(&filling, "mark", mark_of(fill_sections(&filling), table->model, pool));
     *statements = fill_sections(&filling);
     return add_partitions(*statements, &filling);
 }
@@ -445,7 +455,7 @@ cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
     const char *mark;
 
     CM_TRY(fill(&filling, store, table, scratch_pool));
-    mark = mark_of(fill_sections(&filling), scratch_pool);
+    mark = mark_of(fill_sections(&filling), table->model, scratch_pool);
     CM_TRY(cm_table_ask(&rows, store, "capture.sql", "state", table->model,
                         scratch_pool));
     for (i = 0; i < rows->count; i++) {

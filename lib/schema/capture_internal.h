@@ -24,6 +24,10 @@ void cm_capture_set_literal(cm_filling_t *filling, const char *name,
  * replaced by the sections that have these names. */
 const char *cm_capture_section(const cm_filling_t *filling, const char *name);
 
+/* Return whether a change of COLUMN is captured: it is sent, or where= may ask
+ * for it. */
+int cm_capture_watches(const cm_model_t *model, const cm_column_t *column);
+
 /* Set what only the templates of PostgreSQL name. MONETARY is the
  * lc_monetary of our sessions. */
 void cm_capture_pgsql_fill(cm_filling_t *filling, const char *monetary);

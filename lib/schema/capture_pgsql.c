@@ -89,7 +89,8 @@ static const char *same_types(const cm_filling_t *filling, int all)
         const char *type =
             apr_pstrcat(pool, "pg_typeof(t.", column->quoted, ")", NULL);
 
-        if (!column->is_key && (!all || !column->carried))
+        if (!column->is_key &&
+            (!all || !cm_capture_watches(table->model, column)))
             continue;
         if (strspn(column->declared, "0123456789") ==
             strlen(column->declared)) {

@@ -42,6 +42,18 @@ cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
                              const cm_table_t *table, const cm_column_t *column,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Fail, with the words of the database, if where= of the model of TABLE cannot
+ * be asked of all its rows. */
+cm_error_t *cm_judge_filter(cm_store_t *store, const cm_table_t *table,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Count the rows of TABLE that where= lets leave and that were never sent, and
+ * those that it does not let leave although peers know them. Fails as
+ * cm_statement_number(). */
+cm_error_t *cm_judge_filter_rows(apr_int64_t *unsent, apr_int64_t *outside,
+                                 cm_store_t *store, const cm_table_t *table,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return the first refusal among FINDINGS as an error (CM_SCHEMA), or NULL.
  * USED: also those of tables whose records are already synchronised. */
 cm_error_t *cm_judge_error(const apr_array_header_t *findings, int used,

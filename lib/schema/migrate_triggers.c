@@ -37,6 +37,7 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     CM_TRY(cm_table_read(&table, migration->store, model, pool, pool));
     CM_TRY(cm_judge_rows(findings, migration->store, table, pool));
     CM_TRY(cm_judge_error(findings, 0, pool));
+    CM_TRY(cm_judge_filter(migration->store, table, pool));
     for (i = 0; i < findings->nelts; i++)
         migration->report(
             migration->baton,
@@ -73,6 +74,41 @@ cm_error_t *cm_migrate_triggers_tables(cm_migration_t *migration)
     return NULL;
 }
 
+/* The triggers of TABLE are renewed, perhaps because where= has changed: say
+ * what that leaves to do. */
+static cm_error_t *report_filter(cm_migration_t *migration,
+                                 const cm_table_t *table)
+{
+    const cm_model_t *model = table->model;
+    apr_pool_t *pool = migration->pool;
+    apr_int64_t unsent, outside;
+
+    CM_TRY(
+        cm_judge_filter_rows(&unsent, &outside, migration->store, table, pool));
+    if (unsent)
+        migration->report(
+            migration->baton,
+            apr_psprintf(pool,
+                         "warning: %" APR_INT64_T_FMT
+                         " rows of table '%s' were "
+                         "never sent; `communicator-sync publish %s --all` "
+                         "sends them",
+                         unsent, model->table, model->name),
+            NULL);
+    if (outside)
+        migration->report(
+            migration->baton,
+            apr_psprintf(pool,
+                         "warning: %" APR_INT64_T_FMT " records of model '%s' "
+                         "are known to peers and do not match where=: %s",
+                         outside, model->name,
+                         model->leave_deletes
+                             ? "peers delete each with its next change"
+                             : "they stay there as they are"),
+            NULL);
+    return NULL;
+}
+
 static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
 {
     const cm_model_t *model = table->model;
@@ -83,6 +119,8 @@ static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
     CM_TRY(cm_capture_state(&state, migration->store, table, pool));
     if (state == CM_CAPTURE_CURRENT)
         return NULL;
+    if (state == CM_CAPTURE_STALE && model->where)
+        CM_TRY(report_filter(migration, table));
     CM_TRY(cm_capture_statements(&statements, migration->store, table, pool));
     return cm_migrate_step(
         migration,

@@ -75,6 +75,9 @@ cm_error_t *cm_transaction_end(cm_store_t *store, cm_error_t *work,
  * even do that is given up, and opened again at the next begin. */
 void cm_transaction_rollback(cm_store_t *store);
 
+/* Return whether a transaction is open. */
+int cm_transaction_is_open(const cm_store_t *store);
+
 /* After a failure, outside a transaction: return whether the connection still
  * works. An error that a trigger of the application raises may look like a lost
  * connection; then this one stays in use. */

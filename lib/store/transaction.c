@@ -84,6 +84,11 @@ static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
     return cm_statement_command(store, ops->begin, pool);
 }
 
+int cm_transaction_is_open(const cm_store_t *store)
+{
+    return store->transaction_pool != NULL;
+}
+
 cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
 {
     cm_error_t *err;

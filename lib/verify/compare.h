@@ -24,7 +24,8 @@ typedef enum cm_verdict_kind_e {
     CM_RECORD_DIFFERS,       /* in DIFFERENCE->columns */
     CM_RECORD_MISSING_HERE,  /* only the peer has it */
     CM_RECORD_MISSING_THERE, /* only we have it */
-    CM_RECORD_KEPT           /* deleted on one side, kept by deletes=no */
+    CM_RECORD_KEPT,          /* deleted on one side, kept by deletes=no */
+    CM_RECORD_OUTSIDE        /* where= of a side keeps its changes there */
 } cm_verdict_kind_e;
 
 /* A column in which a record differs. Values are cut where they are long;
@@ -51,11 +52,11 @@ typedef struct cm_verify_report_t {
     apr_int64_t records;          /* compared here */
     apr_int64_t unpublished_here; /* never sent to the peer */
     apr_int64_t unpublished_there;
-    apr_array_header_t *left_out;    /* const char *: columns not compared */
-    apr_array_header_t *differences; /* cm_difference_t */
-    int too_many;                    /* the rest was not compared */
-    int counts[CM_RECORD_KEPT + 1];  /* of differences, by kind */
-    int repairs_here, repairs_there; /* published */
+    apr_array_header_t *left_out;      /* const char *: columns not compared */
+    apr_array_header_t *differences;   /* cm_difference_t */
+    int too_many;                      /* the rest was not compared */
+    int counts[CM_RECORD_OUTSIDE + 1]; /* of differences, by kind */
+    int repairs_here, repairs_there;   /* published */
     int unrepaired; /* the side that could repair it does not publish the model
                      */
     apr_int64_t unsent_here, unsent_there; /* of those, with a mapping */

@@ -185,6 +185,10 @@ static cm_error_t *settle_one(settling_t *settling, cm_difference_t *difference,
         here->parked || there->parked ? CM_RECORD_PARKED : CM_RECORD_UNDER_WAY;
 
     difference->kind = CM_RECORD_EQUAL;
+    if (here->outside || there->outside) {
+        difference->kind = CM_RECORD_OUTSIDE;
+        return NULL;
+    }
     if (here->values && there->values) {
         pair(settling->paired_here, here, work->pool);
         pair(settling->paired_there, there, work->pool);
@@ -291,7 +295,7 @@ static cm_error_t *compare_rows(cm_verify_work_t *work, apr_pool_t *pool)
 
     if (!extra || report->there->rows < 0 || report->too_many ||
         counts[CM_RECORD_UNDER_WAY] || counts[CM_RECORD_PARKED] ||
-        counts[CM_RECORD_KEPT])
+        counts[CM_RECORD_KEPT] || counts[CM_RECORD_OUTSIDE])
         return NULL;
     CM_TRY(cm_verify_shape(&here, work->node, report->model, 0, pool));
     CM_TRY(cm_verify_compare_ask(&answer, work, &question, pool));

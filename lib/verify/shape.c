@@ -64,7 +64,7 @@ static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
 static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
                                      const cm_table_t *table,
                                      const cm_records_t *records,
-                                     apr_pool_t *pool)
+                                     const char *where, apr_pool_t *pool)
 {
     const cm_datum_t name = cm_datum_text(table->model->name);
 
@@ -75,7 +75,7 @@ static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
                     " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
                     " WHERE o.seq IS NULL AND o.model = %s"
                     " AND o.local_record_id = ",
-                    table->key_text, ")", NULL),
+                    table->key_text, ")", where, NULL),
         &name, 1, pool);
 }
 
@@ -109,6 +109,28 @@ static cm_error_t *count_hidden(cm_verify_shape_t *shape, cm_node_t *node,
     return NULL;
 }
 
+/* Count what was never sent. Rows that the row filter keeps here do not count
+ * at all. */
+static cm_error_t *count_unsent(cm_verify_shape_t *shape, cm_node_t *node,
+                                const cm_table_t *table,
+                                const cm_records_t *records, apr_pool_t *pool)
+{
+    const char *where = table->model->publishes ? table->model->where : NULL;
+    apr_int64_t all;
+
+    CM_TRY(count_unpublished(&all, node, table, records, "", pool));
+    shape->unpublished = all;
+    if (!where)
+        return NULL;
+    CM_TRY(count_unpublished(&shape->unpublished, node, table, records,
+                             apr_pstrcat(pool, " AND (",
+                                         cm_dialect_doubled(where, '%', pool),
+                                         "\n)", NULL),
+                             pool));
+    shape->rows -= all - shape->unpublished;
+    return NULL;
+}
+
 /* A row that a person keeps against a delete is no record. */
 static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                  const cm_table_t *table,
@@ -136,7 +158,7 @@ static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                NULL, 0, pool));
     shape->rows -= kept;
     CM_TRY(count_hidden(shape, node, table, records, pool));
-    return count_unpublished(&shape->unpublished, node, table, records, pool);
+    return count_unsent(shape, node, table, records, pool);
 }
 
 cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,

@@ -6,6 +6,7 @@
 #include "store/bulk.h"
 #include "node/batches.h"
 #include "node/peer.h"
+#include "outbox/filter.h"
 #include "outbox/stamp.h"
 #include "outbox/publish.h"
 #include "verify/verify.h"
@@ -150,6 +151,31 @@ static void begin_state(cm_verify_state_t *state, const cm_verify_t *verify,
     state->clocks = clocks;
 }
 
+/* Set OUTSIDE for those of COUNT records with LOCAL_IDS that the row filter
+ * keeps here. */
+static cm_error_t *find_outside(int *outside, const cm_verify_t *verify,
+                                const char *const *local_ids, int count,
+                                apr_pool_t *pool)
+{
+    const cm_model_t *model = verify->table->model;
+    apr_array_header_t *ids = apr_array_make(pool, count, sizeof(char *));
+    const cm_filter_row_t *row;
+    apr_hash_t *found;
+    int i, applies;
+
+    CM_TRY(cm_filter_applies(&applies, verify->node, model));
+    if (!applies)
+        return NULL;
+    for (i = 0; i < count; i++)
+        APR_ARRAY_PUSH(ids, const char *) = local_ids[i];
+    CM_TRY(cm_filter_find(&found, verify->node, model, ids, 0, pool));
+    for (i = 0; i < count; i++) {
+        row = apr_hash_get(found, local_ids[i], APR_HASH_KEY_STRING);
+        outside[i] = row && !row->inside;
+    }
+    return NULL;
+}
+
 /* Read the values of COUNT records of STATES from FIRST on; FOUND: their
  * mappings. */
 static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
@@ -158,6 +184,7 @@ static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
 {
     const char **ids = apr_palloc(pool, count * sizeof(*ids));
     int *places = apr_palloc(pool, count * sizeof(*places));
+    int *outside = apr_pcalloc(pool, count * sizeof(*outside));
     const cm_value_t **values;
     int i, asked = 0;
 
@@ -173,8 +200,14 @@ static cm_error_t *add_values(apr_array_header_t *states, apr_size_t *bytes,
         ids[asked++] = mapping->local_id;
     }
     CM_TRY(cm_verify_values(&values, bytes, verify, ids, asked, pool));
-    for (i = 0; i < asked; i++)
-        APR_ARRAY_IDX(states, places[i], cm_verify_state_t).values = values[i];
+    CM_TRY(find_outside(outside, verify, ids, asked, pool));
+    for (i = 0; i < asked; i++) {
+        cm_verify_state_t *state =
+            &APR_ARRAY_IDX(states, places[i], cm_verify_state_t);
+
+        state->outside = outside[i];
+        state->values = outside[i] ? NULL : values[i];
+    }
     return NULL;
 }
 

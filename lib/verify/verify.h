@@ -28,12 +28,13 @@ typedef struct cm_verify_column_t {
 typedef struct cm_verify_shape_t {
     int known; /* it is configured; else nothing below is set */
     int receives, publishes, deletes, shared_keys;
-    apr_int64_t records;     /* mappings of records that are alive */
-    apr_int64_t unpublished; /* records without a mapping, never sent */
-    apr_int64_t rows;        /* of the table that we can see, without those of
-                                deleted records; -1: not known */
-    int filtered;            /* row level security may hide some from us */
-    apr_int64_t hidden;      /* records with a mapping that it hides */
+    apr_int64_t records;         /* mappings of records that are alive */
+    apr_int64_t unpublished;     /* records without a mapping, never sent */
+    apr_int64_t rows;            /* of the table that we can see, without those
+                                    of deleted records and those that were never
+                                    sent and where= keeps here; -1: not known */
+    int filtered;                /* row level security may hide some from us */
+    apr_int64_t hidden;          /* records with a mapping that it hides */
     apr_array_header_t *columns; /* cm_verify_column_t: those that are sent */
     apr_array_header_t
         *origins; /* const char *: nodes that created records of it */
@@ -79,6 +80,8 @@ typedef struct cm_verify_state_t {
     apr_int64_t clock, deleted_at;
     int pending;              /* messages of it are under way or parked */
     int parked;               /* a message of it is parked or withheld */
+    int outside;              /* it is here, and where= keeps it here: no values
+                                 are given */
     const cm_value_t *values; /* by column; NULL: it is not here */
     const apr_int64_t *clocks;
 } cm_verify_state_t;

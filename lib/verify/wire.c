@@ -250,6 +250,7 @@ static const cm_json_member_t state_members[] = {
     {CM_JSON_MEMBER("deleted", NUMBER, cm_verify_state_t, deleted_at)},
     {CM_JSON_MEMBER("pending", FLAG, cm_verify_state_t, pending)},
     {CM_JSON_MEMBER("parked", FLAG, cm_verify_state_t, parked)},
+    {CM_JSON_MEMBER("outside", FLAG, cm_verify_state_t, outside)},
     {CM_JSON_MEMBER("clocks", OWN, cm_verify_state_t, clocks),
      .own = &own_clocks},
     {CM_JSON_MEMBER("values", OWN, cm_verify_state_t, values),

@@ -222,6 +222,12 @@ static void test_keys(apr_pool_t *pool)
 {
     const cm_model_t *model;
 
+    model = model_of("CommunicatorModel p table=p leave=delete "
+                     "\"where=a = 'b c' AND \\\"D\\\" > 1\"",
+                     pool);
+    is_str(model->where, "a = 'b c' AND \"D\" > 1", "where=");
+    ok(model->leave_deletes, "leave=delete");
+
     model = model_of("CommunicatorModel p table=p key=a,b only=c", pool);
     is_str(model->key, "a,b", "a key of several columns");
     ok(cm_settings_model_carries(model, "b") &&
@@ -361,6 +367,14 @@ static void test_bad_keys(apr_pool_t *pool)
          "match= names 'a' without 't', which says what it refers to"},
         {"references=x:z",
          "references=x:z cannot name a record whose key has several columns"},
+        {"where=a direction=receive",
+         "where= selects what is sent, and direction=receive sends nothing"},
+        {"leave=delete", "leave=delete needs where="},
+        {"where=a leave=delete deletes=no",
+         "leave=delete and deletes=no contradict each other"},
+        {"where=a leave=delete references=b:p",
+         "leave=delete is not possible: records of model 'p' refer to it, and "
+         "would be deleted with it on both sides"},
     };
     apr_size_t i;
 

@@ -1,0 +1,338 @@
+/* The row filter: see filter.h. */
+#include "outbox/filter.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "schema/expression.h"
+#include "record/keys.h"
+#include "outbox/missing.h"
+
+/* Parents of parents that are asked for: references may be a circle. */
+#define MOST_PARENTS 4
+
+#define SAVEPOINT "communicator_filter"
+
+/* A model, and the SQL that says which of its rows "t" are inside. */
+typedef struct filter_t {
+    cm_node_t *node;
+    const cm_table_t *table;
+    int capture;
+    const char *inside;
+    apr_array_header_t *parents;  /* const cm_model_t * */
+    apr_array_header_t *outsides; /* const char *: SQL of the local id of each
+                                     of these parents, if it is outside */
+    apr_pool_t *pool;
+} filter_t;
+
+/* Return whether COLUMN must hold a record, always of one model. */
+static int is_needed(const cm_column_t *column)
+{
+    return column->carried && column->reference && !column->nullable &&
+           !column->none;
+}
+
+/* The same of a model whose table has not been read. */
+static int may_apply(const cm_node_t *node, const cm_model_t *model, int depth)
+{
+    const apr_array_header_t *references = model->columns.references;
+    int i;
+
+    if (!model->publishes || model->where || depth == MOST_PARENTS)
+        return model->publishes && model->where;
+    for (i = 0; i < references->nelts; i++) {
+        const cm_reference_t *reference =
+            &APR_ARRAY_IDX(references, i, cm_reference_t);
+
+        if (!reference->type && !reference->none &&
+            may_apply(node, cm_settings_model(node->settings, reference->model),
+                      depth + 1))
+            return 1;
+    }
+    return 0;
+}
+
+cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
+                              const cm_model_t *model)
+{
+    const cm_table_t *table;
+    int i;
+
+    *applies = model->publishes && model->where;
+    if (*applies || !may_apply(node, model, 0))
+        return NULL;
+    CM_TRY(cm_node_table(&table, node, model));
+    for (i = 0; i < table->column_count && !*applies; i++)
+        *applies = is_needed(&table->columns[i]) &&
+                   may_apply(node,
+                             cm_settings_model(node->settings,
+                                               table->columns[i].reference),
+                             1);
+    return NULL;
+}
+
+/* Return SQL that compares the key of TABLE in the rows A and B. */
+static const char *same_key(const cm_table_t *table, const char *a,
+                            const char *b, apr_pool_t *pool)
+{
+    const char *sql = "";
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        sql = apr_pstrcat(pool, sql, i ? " AND " : "", a, ".",
+                          table->keys[i]->quoted, " = ", b, ".",
+                          table->keys[i]->quoted, NULL);
+    return sql;
+}
+
+/* Return SQL: the row ALIAS of TABLE matches. The condition names columns only,
+ * so it stands where no other table's are near. */
+static const char *matches(const cm_table_t *table, const char *alias,
+                           apr_pool_t *pool)
+{
+    if (!table->model->where)
+        return "1 = 1";
+    return apr_pstrcat(
+        pool, "EXISTS (SELECT 1 FROM ", table->quoted,
+        " AS communicator_row WHERE ",
+        same_key(table, "communicator_row", alias, pool), " AND (",
+        cm_dialect_doubled(table->model->where, '%', pool), "\n))", NULL);
+}
+
+/* Return SQL: peers know the record of row ALIAS of TABLE. */
+static cm_error_t *is_known(const char **sql, cm_node_t *node,
+                            const cm_table_t *table, const char *alias,
+                            apr_pool_t *pool)
+{
+    const cm_records_t *records;
+    const char *id;
+
+    CM_TRY(cm_node_records(&records, node, table->model->type, pool));
+    id = records->integer
+             ? apr_pstrcat(pool, alias, ".", table->keys[0]->quoted, NULL)
+             : cm_expression_with_alias(table->key_text, alias, pool);
+    *sql =
+        apr_pstrcat(pool, "EXISTS (SELECT 1 FROM ", records->table,
+                    " AS m WHERE m.local_id = ", id, " AND m.clock > 0)", NULL);
+    return NULL;
+}
+
+/* Give *SQL: the local id of the parent of row ALIAS in COLUMN, if it stays
+ * here; NULL: no parent has to. DEPTH counts parents. */
+static cm_error_t *outside_sql(const char **sql, filter_t *filter,
+                               const cm_column_t *column, const char *alias,
+                               int depth)
+{
+    cm_node_t *node = filter->node;
+    apr_pool_t *pool = filter->pool;
+    const cm_model_t *model =
+        cm_settings_model(node->settings, column->reference);
+    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known, *other;
+    const cm_table_t *table;
+    int i;
+
+    *sql = NULL;
+    if (!may_apply(node, model, depth))
+        return NULL;
+    CM_TRY(cm_node_table(&table, node, model));
+    inside = matches(table, own, pool);
+    for (i = 0; i < table->column_count && depth < MOST_PARENTS; i++) {
+        if (!is_needed(&table->columns[i]))
+            continue;
+        CM_TRY(outside_sql(&other, filter, &table->columns[i], own, depth + 1));
+        if (other)
+            inside =
+                apr_pstrcat(pool, inside, " AND ", other, " IS NULL", NULL);
+    }
+    CM_TRY(is_known(&known, node, table, own, pool));
+    *sql = apr_pstrcat(
+        pool, "(SELECT ", cm_expression_with_alias(table->key_text, own, pool),
+        " FROM ", table->quoted, " AS ", own, " WHERE ", own, ".",
+        table->keys[0]->quoted, " = ", alias, ".", column->quoted, " AND NOT (",
+        inside, ") AND NOT ", known, ")", NULL);
+    return NULL;
+}
+
+static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
+                               const cm_model_t *model, int capture,
+                               apr_pool_t *pool)
+{
+    const char *sql;
+    int i;
+
+    *filter = (filter_t){.node = node, .capture = capture, .pool = pool};
+    filter->parents = apr_array_make(pool, 2, sizeof(const cm_model_t *));
+    filter->outsides = apr_array_make(pool, 2, sizeof(const char *));
+    CM_TRY(cm_node_table(&filter->table, node, model));
+    filter->inside = matches(filter->table, "t", pool);
+    for (i = 0; i < filter->table->column_count; i++) {
+        const cm_column_t *column = &filter->table->columns[i];
+
+        if (!is_needed(column))
+            continue;
+        CM_TRY(outside_sql(&sql, filter, column, "t", 1));
+        if (!sql)
+            continue;
+        APR_ARRAY_PUSH(filter->outsides, const char *) = sql;
+        APR_ARRAY_PUSH(filter->parents, const cm_model_t *) =
+            cm_settings_model(node->settings, column->reference);
+    }
+    return NULL;
+}
+
+/* What is selected behind the key. */
+enum {
+    INSIDE = 1,
+    CAPTURE,
+    PARENTS
+};
+
+static cm_error_t *select_rows(cm_rows_t **rows, const filter_t *filter,
+                               const cm_keys_t *keys)
+{
+    apr_pool_t *pool = filter->pool;
+    const char *expressions = apr_pstrcat(pool, "CASE WHEN ", filter->inside,
+                                          " THEN 1 ELSE 0 END, ", NULL);
+    int i;
+
+    expressions = apr_pstrcat(
+        pool, expressions,
+        filter->capture
+            ? apr_pstrcat(pool, "CASE WHEN ", filter->inside, " THEN ",
+                          filter->table->capture, " END", NULL)
+            : "NULL",
+        NULL);
+    for (i = 0; i < filter->outsides->nelts; i++)
+        expressions =
+            apr_pstrcat(pool, expressions, ", ",
+                        APR_ARRAY_IDX(filter->outsides, i, const char *), NULL);
+    return cm_keys_select(rows, keys, expressions, 0, pool);
+}
+
+/* Return the first parent of row I of ROWS that is outside, or -1. */
+static int outside_parent(const filter_t *filter, const cm_rows_t *rows, int i)
+{
+    int parent;
+
+    for (parent = 0; parent < filter->parents->nelts; parent++)
+        if (cm_cell_text(rows, i, PARENTS + parent))
+            return parent;
+    return -1;
+}
+
+/* Note the parent of row I of ROWS that keeps it here. */
+static cm_error_t *note_parent(const filter_t *filter, const cm_rows_t *rows,
+                               int i, int parent)
+{
+    apr_array_header_t *ids =
+        apr_array_make(filter->pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, PARENTS + parent);
+    return cm_missing_note(
+        filter->node,
+        APR_ARRAY_IDX(filter->parents, parent, const cm_model_t *), ids,
+        filter->pool);
+}
+
+static cm_error_t *add_rows(apr_hash_t *found, const filter_t *filter,
+                            const cm_keys_t *keys, const cm_rows_t *rows)
+{
+    int i, parent;
+
+    for (i = 0; i < rows->count; i++) {
+        const char *id = cm_keys_find(keys, cm_cell_text(rows, i, 0));
+        cm_filter_row_t *row = apr_pcalloc(filter->pool, sizeof(*row));
+
+        if (!id)
+            continue;
+        apr_hash_set(found, id, APR_HASH_KEY_STRING, row);
+        row->inside = (int)cm_cell_number(rows, i, INSIDE);
+        row->capture = filter->capture ? cm_cell(rows, i, CAPTURE) : NULL;
+        parent = row->inside ? outside_parent(filter, rows, i) : -1;
+        if (parent < 0)
+            continue;
+        row->inside = 0;
+        CM_TRY(note_parent(filter, rows, i, parent));
+    }
+    return NULL;
+}
+
+/* Select as select_rows(); in a transaction that survives a failure. */
+static cm_error_t *try_rows(cm_rows_t **rows, const filter_t *filter,
+                            const cm_keys_t *keys)
+{
+    cm_store_t *store = filter->node->store;
+    apr_pool_t *pool = filter->pool;
+    cm_error_t *err;
+
+    if (!cm_transaction_is_open(store))
+        return select_rows(rows, filter, keys);
+    CM_TRY(cm_transaction_savepoint(store, SAVEPOINT, pool));
+    err = select_rows(rows, filter, keys);
+    if (!err)
+        return cm_transaction_release(store, SAVEPOINT, pool);
+    if (err->code != CM_BUSY && err->code != CM_UNAVAILABLE)
+        CM_TRY(cm_transaction_rollback_to(store, SAVEPOINT, pool));
+    return err;
+}
+
+/* Fail if the condition cannot be used at all. */
+static cm_error_t *probe(const filter_t *filter)
+{
+    cm_rows_t *rows;
+
+    return cm_statement_select(
+        &rows, filter->node->store,
+        apr_pstrcat(filter->pool, "SELECT 1 FROM ", filter->table->quoted,
+                    " AS t WHERE 1 = 0 AND ", filter->inside, NULL),
+        NULL, 0, filter->pool);
+}
+
+/* Find the COUNT ids in IDS. If the condition fails for some, find those for
+ * which it does not. */
+static cm_error_t *find_some(apr_hash_t *found, const filter_t *filter,
+                             const char *const *ids, int count)
+{
+    cm_keys_t *keys =
+        cm_keys_create(filter->node->store, filter->table, filter->pool);
+    cm_filter_row_t *row;
+    cm_rows_t *rows;
+    cm_error_t *err;
+    int i;
+
+    for (i = 0; i < count; i++)
+        cm_keys_add(keys, ids[i], ids[i], 0);
+    err = try_rows(&rows, filter, keys);
+    if (!err)
+        return add_rows(found, filter, keys, rows);
+    if (err->code != CM_REJECTED && err->code != CM_DATABASE)
+        return err;
+    CM_TRY(probe(filter));
+    if (count > 1) {
+        CM_TRY(find_some(found, filter, ids, count / 2));
+        return find_some(found, filter, ids + count / 2, count - count / 2);
+    }
+    row = apr_pcalloc(filter->pool, sizeof(*row));
+    row->failed = 1;
+    apr_hash_set(found, ids[0], APR_HASH_KEY_STRING, row);
+    return NULL;
+}
+
+cm_error_t *cm_filter_find(apr_hash_t **found, cm_node_t *node,
+                           const cm_model_t *model,
+                           const apr_array_header_t *local_ids, int capture,
+                           apr_pool_t *result_pool)
+{
+    filter_t filter;
+
+    *found = apr_hash_make(result_pool);
+    if (!local_ids->nelts)
+        return NULL;
+    CM_TRY(open_filter(&filter, node, model, capture, result_pool));
+    CM_TRY_FOR(find_some(*found, &filter, (const char *const *)local_ids->elts,
+                         local_ids->nelts),
+               result_pool, "cannot use where= of model '%s'", model->name);
+    return NULL;
+}

@@ -1,0 +1,36 @@
+/* The row filter: which records leave this node (where= of a model).
+ *
+ * It is asked when a change gets its number, of the row as it is then: what the
+ * triggers write does not depend on it, and a condition that fails cannot stop
+ * the application. Whoever reads a row to send it asks in the same statement.
+ *
+ * A record that cannot be without its parent (the reference is NOT NULL) leaves
+ * only where the parent does, or is known to peers already. */
+#ifndef CM_OUTBOX_FILTER_H
+#define CM_OUTBOX_FILTER_H
+
+#include "node/node.h"
+
+/* A row that is here. */
+typedef struct cm_filter_row_t {
+    int inside;                /* it matches */
+    int failed;                /* the condition fails for it: not inside */
+    const cm_datum_t *capture; /* of one inside: its raw form, if wanted */
+} cm_filter_row_t;
+
+/* *APPLIES: records of MODEL may have to stay here. Fails as cm_node_table().
+ */
+cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
+                              const cm_model_t *model) CM_UNUSED_RESULT;
+
+/* Find which of LOCAL_IDS (const char *) of MODEL, to which a filter applies,
+ * are here: *FOUND: local id -> cm_filter_row_t *. CAPTURE: give their raw
+ * form, too. If a record is outside only because of its parent, that is noted
+ * as missing (missing.h). Fails as cm_node_table() and cm_statement_select();
+ * but a condition that fails for some rows only is no failure. */
+cm_error_t *cm_filter_find(apr_hash_t **found, cm_node_t *node,
+                           const cm_model_t *model,
+                           const apr_array_header_t *local_ids, int capture,
+                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+#endif

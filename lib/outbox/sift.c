@@ -1,0 +1,199 @@
+/* What the row filter means for the rows of a chunk: see internal.h.
+ *
+ * A message is sent if the row, as it is now, matches, and with the values that
+ * it has now: those that were captured may be of a moment when it did not. The
+ * rest is as if the row had been captured incompletely: later changes have
+ * messages of their own.
+ *
+ * What happens to a known record outside of the filter gets its clocks as any
+ * change, and no message. So the record stays the same one, and once it is
+ * inside again, its next message carries all that has changed. */
+#include "outbox/internal.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/bulk.h"
+
+static int is_action(const cm_stamp_row_t *row, const char *action)
+{
+    return !strcmp(row->action, action);
+}
+
+/* Return whether a filter decides about ROW. An application that writes
+ * messages decides itself; a peer's message is only forwarded. */
+static int is_sifted(const cm_stamp_row_t *row)
+{
+    return row->group && row->local_id && row->action && !row->identity.origin;
+}
+
+/* Ask about the records of GROUP. The present values of those whose rows were
+ * all small enough to be read are read, too. */
+static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                             const apr_array_header_t *rows)
+{
+    cm_id_set_t *sets[] = {cm_id_set_create(16, stamp->pool),
+                           cm_id_set_create(4, stamp->pool)};
+    apr_hash_t *large = apr_hash_make(stamp->pool), *more;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->group == group && is_sifted(row) && !row->body.data)
+            apr_hash_set(large, row->local_id, APR_HASH_KEY_STRING, "");
+    }
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->group == group && is_sifted(row))
+            cm_id_set_add(sets[apr_hash_get(large, row->local_id,
+                                            APR_HASH_KEY_STRING) != NULL],
+                          row->local_id);
+    }
+    CM_TRY(cm_filter_find(&group->here, stamp->node, group->model, sets[0]->ids,
+                          1, stamp->pool));
+    CM_TRY(cm_filter_find(&more, stamp->node, group->model, sets[1]->ids, 0,
+                          stamp->pool));
+    group->here = apr_hash_overlay(stamp->pool, more, group->here);
+    return NULL;
+}
+
+cm_error_t *cm_sift_find(cm_stamp_t *stamp, const apr_array_header_t *rows)
+{
+    apr_hash_index_t *at;
+    int applies;
+
+    for (at = apr_hash_first(stamp->pool, stamp->models); at;
+         at = apr_hash_next(at)) {
+        cm_stamp_model_t *group = apr_hash_this_val(at);
+
+        if (!group->table)
+            continue;
+        CM_TRY(cm_filter_applies(&applies, stamp->node, group->model));
+        if (applies)
+            CM_TRY(find_here(stamp, group, rows));
+    }
+    return NULL;
+}
+
+/* Return the mapping of the record with LOCAL_ID, if peers know it. */
+static const cm_mapping_t *known(const cm_stamp_model_t *group,
+                                 const char *local_id)
+{
+    const cm_mapping_t *mapping =
+        local_id ? apr_hash_get(group->alive, local_id, APR_HASH_KEY_STRING)
+                 : NULL;
+
+    return mapping && mapping->clocks.clock ? mapping : NULL;
+}
+
+/* Give ROW the body {"post":REST}; REST NULL: it is read when it is sent. */
+static void set_body(cm_stamp_row_t *row, const cm_datum_t *rest,
+                     apr_pool_t *pool)
+{
+    const cm_datum_t was = row->body;
+
+    row->body = rest && rest->data
+                    ? cm_datum_text(apr_pstrcat(pool, "{\"", row->model,
+                                                "\":", rest->data, "}", NULL))
+                    : (cm_datum_t){0};
+    row->reread = !row->body.data || !was.data || row->body.size != was.size ||
+                  memcmp(row->body.data, was.data, was.size);
+}
+
+/* The record leaves: ROW becomes its delete, under the key that it had. */
+static void make_delete(cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_datum_t empty = cm_datum_text("{}");
+
+    if (row->former && known(row->group, row->former))
+        row->local_id = row->former;
+    row->former = NULL;
+    row->action = "delete";
+    row->changed = row->seen = NULL;
+    set_body(row, &empty, pool);
+}
+
+/* Return whether the peers shall delete the record of MAPPING when it leaves. A
+ * record that another node has made is that node's. */
+static int is_ours(const cm_stamp_t *stamp, const cm_stamp_model_t *group,
+                   const cm_mapping_t *mapping)
+{
+    return group->model->leave_deletes &&
+           (group->model->shared_keys ||
+            !strcmp(mapping->identity.origin, stamp->node->settings->name));
+}
+
+/* The record of ROW is outside of the filter, or gone (HERE NULL). */
+static int stays(cm_stamp_t *stamp, cm_stamp_row_t *row,
+                 const cm_filter_row_t *here)
+{
+    const cm_mapping_t *mapping = known(row->group, row->local_id);
+
+    if (!mapping && is_action(row, "update"))
+        mapping = known(row->group, row->former);
+    if (!mapping)
+        return 0;
+    if (here && !here->failed && is_ours(stamp, row->group, mapping)) {
+        make_delete(row, stamp->pool);
+        cm_stamp_record(stamp, row);
+        return 1;
+    }
+    if (is_action(row, "create")) {
+        row->action = "update";
+        row->changed = NULL;
+        row->former = NULL;
+    }
+    cm_stamp_record(stamp, row);
+    return 0;
+}
+
+int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    const cm_filter_row_t *here;
+
+    if (!is_sifted(row) || !row->group->here) {
+        cm_stamp_record(stamp, row);
+        return 1;
+    }
+    here = apr_hash_get(row->group->here, row->local_id, APR_HASH_KEY_STRING);
+    if (is_action(row, "delete")) {
+        if (!known(row->group, row->local_id))
+            return 0;
+    }
+    else if (here && here->inside)
+        set_body(row, here->capture, stamp->pool);
+    else
+        return stays(stamp, row, here);
+    cm_stamp_record(stamp, row);
+    return 1;
+}
+
+cm_error_t *cm_sift_write(const cm_stamp_t *stamp,
+                          const apr_array_header_t *rows,
+                          apr_pool_t *scratch_pool)
+{
+    static const cm_bulk_column_t columns[] = {{"id", "bigint"},
+                                               {"body", NULL}};
+    cm_bulk_t *bulk =
+        cm_bulk_create("outbound_messages", columns, 2, 1, scratch_pool);
+    apr_int64_t updated;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (row->reread)
+            cm_bulk_row(bulk, "nt", row->id,
+                        row->body.data
+                            ? row->body.data
+                            : apr_pstrcat(scratch_pool, "{\"", row->model,
+                                          "\":true}", NULL));
+    }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
+    CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
+    return cm_stamp_check(cm_bulk_rows(bulk), updated, scratch_pool);
+}
