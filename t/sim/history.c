@@ -157,7 +157,7 @@ static int can_drop(const sim_table_t *table, int number)
 
     return column->kind != SIM_REFERENCE && !column->unique &&
            !column->not_null && !column->except && !column->counts &&
-           table->publisher < 0 && !table->returns;
+           number != table->filter && table->publisher < 0 && !table->returns;
 }
 
 /* Drop a column at NODE or at all, or add one again. A restored database would

@@ -373,6 +373,44 @@ static void draw_zeros(sim_schema_t *schema)
                 sim_random_chance(&random, 40);
 }
 
+/* Let one node of some tables have a row filter, which asks for a column of
+ * that node. In the end all rows match (world.c), so nodes must be equal. */
+static void draw_filters(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "filters");
+    int some = sim_random_chance(&random, 25), i;
+
+    for (i = 0; i < schema->count; i++) {
+        sim_table_t *table = &schema->tables[i];
+        const int node = sim_random_below(&random, schema->nodes);
+        sim_column_t *column;
+
+        table->filter = -1;
+        if (!some || !sim_random_chance(&random, 50) ||
+            table->count == SIM_COLUMNS ||
+            (table->publisher >= 0 && table->publisher != node))
+            continue;
+        table->filter = table->count;
+        column = add(table, SIM_INTEGER, 'f');
+        column->nodes = 1u << node;
+        column->except = sim_random_chance(&random, 50) ? 1u << node : 0;
+    }
+}
+
+const char *sim_schema_filter(const sim_table_t *table, int node,
+                              apr_pool_t *pool)
+{
+    const sim_column_t *column;
+
+    if (table->filter < 0)
+        return NULL;
+    column = &table->columns[table->filter];
+    return sim_schema_has(table, column, node)
+               ? apr_psprintf(pool, "%s IS NULL OR %s %% 2 = 0", column->name,
+                              column->name)
+               : NULL;
+}
+
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases)
 {
@@ -410,4 +448,5 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     sim_trigger_draw(schema);
     draw_pairs(schema);
     draw_zeros(schema);
+    draw_filters(schema);
 }

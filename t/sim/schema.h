@@ -55,6 +55,8 @@ typedef struct sim_table_t {
     int publisher;    /* the only node that publishes; -1: all do */
     int wins;         /* the node that conflict= names; -1: newest */
     int holds;        /* bits: nodes with conflict=hold */
+    int filter;       /* the column of one node that where= asks for there, or
+                         -1 */
     int keeps;        /* deletes=no */
     int lists;        /* only= instead of except= */
     unsigned returns; /* bits: nodes where a trigger puts deleted rows back */
@@ -97,6 +99,10 @@ unsigned sim_schema_databases(const sim_schema_t *schema);
  * and all nodes carry it. */
 int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
                        const sim_column_t *column, int one, int other);
+
+/* Return the condition of TABLE at NODE: where=; NULL: there is none. */
+const char *sim_schema_filter(const sim_table_t *table, int node,
+                              apr_pool_t *pool);
 
 /* Return whether rows of TABLE are called by what several rows may have, one
  * after the other: their key, the rows that it refers to, or the column of

@@ -192,6 +192,9 @@ static const char *options(const sim_schema_t *schema, const sim_table_t *table,
     else if (table->wins == node || (table->wins >= 0 && schema->nodes == 2))
         text = apr_pstrcat(
             pool, text, " conflict=", sim_schema_node_name(table->wins), NULL);
+    if (sim_schema_filter(table, node, pool))
+        text = apr_pstrcat(pool, text, " \"where=",
+                           sim_schema_filter(table, node, pool), "\"", NULL);
     if (table->keeps)
         text = apr_pstrcat(pool, text, " deletes=no", NULL);
     if (table->match >= 0 && !table->columns[table->match].gone)

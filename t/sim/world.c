@@ -360,6 +360,31 @@ static void tidy(sim_world_t *world)
         sim_restore_publish(world);
 }
 
+/* Let all rows match the row filters. */
+static void let_leave(sim_world_t *world)
+{
+    const sim_schema_t *schema = world->schema;
+    int i, node;
+
+    for (node = 0; node < schema->nodes; node++)
+        for (i = 0; i < schema->count && !world->failure; i++) {
+            const sim_table_t *table = &schema->tables[i];
+            const char *name, *why;
+
+            if (!sim_schema_filter(table, node, world->pool))
+                continue;
+            name = table->columns[table->filter].name;
+            why = sim_node_run(
+                &world->nodes[node].sessions[0],
+                apr_psprintf(world->pool,
+                             "UPDATE %s SET %s = NULL WHERE %s IS NOT NULL",
+                             table->name, name, name),
+                world->pool);
+            if (why)
+                sim_world_fail(world, "filter", "%s", why);
+        }
+}
+
 /* Let one person decide about one message, if there is any to decide about. */
 static int decide(sim_world_t *world)
 {
@@ -388,6 +413,7 @@ static void settle(sim_world_t *world)
         sim_alter_migrate(world);
     if (world->restored || world->limited || world->altered)
         tidy(world);
+    let_leave(world);
     before = sim_exchange_state(world, world->pool);
     for (round = 0; quiet < 1 && round < ROUNDS && !world->failure; round++) {
         exchange_all(world);
