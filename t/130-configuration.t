@@ -24,7 +24,7 @@ my @good = (
     q{CommunicatorModel post 'table=it\'s' "except=a b,c"},
     'CommunicatorModel post table=public.posts only=a,b match=a,b',
     "CommunicatorModel post table=posts \\\n    deletes=no conflict=hold",
-    q{CommunicatorModel draft table=drafts "where=\"State\" = 'a\\\\b'" }
+    q{CommunicatorModel draft table=drafts "where=n > 1 OR \"S\" = 'a\\\\b'" }
       . 'leave=delete',
     "CommunicatorModel post table=posts references=author_id:author\n"
       . 'CommunicatorModel author table=authors conflict=facade',
@@ -51,7 +51,7 @@ my @bad = (
     ['CommunicatorModel post tabel=posts', 1,
         "model 'post': unknown option 'tabel=posts' (known: table=, key=, "
           . 'direction=, except=, only=, references=, keys=, match=, '
-          . 'conflict=, deletes=)'],
+          . 'conflict=, deletes=, where=, leave=)'],
     ['CommunicatorModel post table', 1,
         "model 'post': unknown option 'table' (known: table=, "],
     ['CommunicatorModel post table=', 1,
@@ -73,8 +73,8 @@ my @bad = (
     ["CommunicatorModel post \\\n  table=p \\\n  deletes=maybe", 3,
         "model 'post': option 'deletes=': unknown value 'maybe' "
           . '(known: no, yes)'],
-    [q{CommunicatorModel post table=p where="a = 'b'"}, 1,
-        q{option 'where=': a quote in '"a' is not closed}],
+    [q{CommunicatorModel post table=p where=a='b}, 1,
+        q{option 'where=': a quote in 'a='b' is not closed}],
     ['CommunicatorModel post table=p except=a,,b', 1,
         "option 'except=': there is an empty name between commas"],
     ['CommunicatorModel post table=p references=author', 1,

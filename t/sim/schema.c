@@ -373,8 +373,20 @@ static void draw_zeros(sim_schema_t *schema)
                 sim_random_chance(&random, 40);
 }
 
+static int has_counter(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].counts)
+            return 1;
+    return 0;
+}
+
 /* Let one node of some tables have a row filter, which asks for a column of
- * that node. In the end all rows match (world.c), so nodes must be equal. */
+ * that node. In the end all rows match (world.c), so nodes must be equal. A row
+ * that stayed there is lost where the peer makes one that is the same record: a
+ * known limit (docs/convergence.md). */
 static void draw_filters(sim_schema_t *schema)
 {
     sim_random_t random = sim_random_begin(schema->seed, "filters");
@@ -387,7 +399,8 @@ static void draw_filters(sim_schema_t *schema)
 
         table->filter = -1;
         if (!some || !sim_random_chance(&random, 50) ||
-            table->count == SIM_COLUMNS ||
+            table->count == SIM_COLUMNS || sim_schema_is_reused(table) ||
+            has_counter(table) ||
             (table->publisher >= 0 && table->publisher != node))
             continue;
         table->filter = table->count;

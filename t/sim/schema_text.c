@@ -193,8 +193,9 @@ static const char *options(const sim_schema_t *schema, const sim_table_t *table,
         text = apr_pstrcat(
             pool, text, " conflict=", sim_schema_node_name(table->wins), NULL);
     if (sim_schema_filter(table, node, pool))
-        text = apr_pstrcat(pool, text, " \"where=",
-                           sim_schema_filter(table, node, pool), "\"", NULL);
+        text = apr_pstrcat(pool, text,
+                           " \"where=", sim_schema_filter(table, node, pool),
+                           "\"", NULL);
     if (table->keeps)
         text = apr_pstrcat(pool, text, " deletes=no", NULL);
     if (table->match >= 0 && !table->columns[table->match].gone)
