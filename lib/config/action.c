@@ -28,22 +28,6 @@ cm_error_t *cm_action_take(cm_settings_t *settings, const char *const *words,
     return NULL;
 }
 
-/* Return TEXT in quotes, as the reader takes it. */
-static const char *quoted(const char *text, apr_pool_t *pool)
-{
-    char *out = apr_palloc(pool, 2 * strlen(text) + 3), *to = out;
-
-    *to++ = '"';
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            *to++ = '\\';
-        *to++ = *text;
-    }
-    *to++ = '"';
-    *to = '\0';
-    return out;
-}
-
 void cm_action_print(cm_buffer_t *out, const char *name,
                      const cm_settings_t *settings)
 {
@@ -53,9 +37,10 @@ void cm_action_print(cm_buffer_t *out, const char *name,
         const cm_action_t *action =
             APR_ARRAY_IDX(settings->actions, i, const cm_action_t *);
 
-        cm_buffer_raw(
-            out, apr_psprintf(out->pool, "%s %s %s  # %s:%d\n", name,
-                              action->models, quoted(action->sql, out->pool),
-                              action->place.file, action->place.line));
+        cm_buffer_raw(out,
+                      apr_psprintf(out->pool, "%s %s %s  # %s:%d\n", name,
+                                   action->models,
+                                   cm_option_quoted(action->sql, out->pool),
+                                   action->place.file, action->place.line));
     }
 }

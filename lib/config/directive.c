@@ -304,14 +304,12 @@ static const char *print_conflict(const void *target, apr_pool_t *pool)
 /* Only a whole word can be quoted, in httpd, too. */
 static cm_error_t *check_where(const char *value, apr_pool_t *pool)
 {
-    int quotes = 0, apostrophes = 0;
     const char *at;
+    int open = 0; /* 1: ", 2: ' */
 
-    for (at = value; *at; at++) {
-        quotes += *at == '"';
-        apostrophes += *at == '\'';
-    }
-    if (quotes % 2 == 0 && apostrophes % 2 == 0)
+    for (at = value; *at; at++)
+        open ^= *at == '"' ? 1 : *at == '\'' ? 2 : 0;
+    if (!open)
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_CONFIG, "a quote in '%s' is not closed", value), pool,

@@ -139,13 +139,10 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
     return NULL;
 }
 
-/* Return WORD as it is written in a line. */
-static const char *quoted(const char *word, apr_pool_t *pool)
+const char *cm_option_quoted(const char *word, apr_pool_t *pool)
 {
     char *text, *to;
 
-    if (!strpbrk(word, " \t\""))
-        return word;
     to = text = apr_palloc(pool, 2 * strlen(word) + 3);
     *to++ = '"';
     for (; *word; word++) {
@@ -168,7 +165,9 @@ void cm_option_print(cm_buffer_t *out, const void *target,
             continue;
         text = apr_pstrcat(out->pool, options->key, "=", text, NULL);
         cm_buffer_raw(out, " ");
-        cm_buffer_raw(out, quoted(text, out->pool));
+        cm_buffer_raw(out, strpbrk(text, " \t\"")
+                               ? cm_option_quoted(text, out->pool)
+                               : text);
     }
 }
 

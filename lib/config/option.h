@@ -53,6 +53,9 @@ cm_error_t *cm_option_take(void *target, const cm_option_t *options, int count,
                            const char *const *words,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return WORD in quotes, as the readers of both files take it. */
+const char *cm_option_quoted(const char *word, apr_pool_t *pool);
+
 /* Append " key=value" for each of OPTIONS. */
 void cm_option_print(cm_buffer_t *out, const void *target,
                      const cm_option_t *options);

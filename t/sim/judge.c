@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include "message.h"
 #include "parked.h"
 
 const char *sim_judge_shown(const char *value)
@@ -542,7 +543,7 @@ static void read_lost(sim_judge_t *judge)
             const char *value = APR_ARRAY_IDX(rows, j, const char **)[0];
 
             APR_ARRAY_PUSH(judge->lost, const char *) =
-                *value == '"' ? sim_parked_unquote(value, judge->pool) : value;
+                *value == '"' ? sim_message_unquote(value, judge->pool) : value;
         }
     }
 }

@@ -21,7 +21,4 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
 int sim_parked_has(const apr_array_header_t *waiting, int table,
                    const char *name);
 
-/* Return TEXT, a JSON string in quotes, as it is meant. */
-const char *sim_parked_unquote(const char *text, apr_pool_t *pool);
-
 #endif

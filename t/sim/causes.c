@@ -1,0 +1,405 @@
+/* See causes.h. */
+#include "causes.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* A child here refuses the delete. */
+static int is_refused_by_child(const sim_message_t *parked)
+{
+    const sim_schema_t *schema = parked->world->schema;
+    int i, column;
+
+    if (!parked->row)
+        return 0;
+    for (i = 0; i < parked->rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+        const sim_table_t *table = &schema->tables[row->table];
+
+        for (column = 0; column < table->count; column++)
+            if (table->columns[column].kind == SIM_REFERENCE &&
+                table->columns[column].parent == parked->table &&
+                table->columns[column].rule[parked->node->number] !=
+                    SIM_RULE_NONE &&
+                row->values[column] &&
+                !strcmp(row->values[column], parked->name))
+                return 1;
+    }
+    return 0;
+}
+
+/* Return the body of the last message before PARKED that is parked, too, is of
+ * its record and has COLUMN; NULL: there is none. A peer may say nothing of a
+ * column that it lacks (only=, or since it was dropped). */
+static const char *earlier_body(const sim_message_t *parked, const char *column)
+{
+    return sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT body FROM inbound_messages WHERE processed_at IS"
+                     " NULL AND peer = '%s' AND model = '%s' AND origin = '%s'"
+                     " AND original_id = '%s' AND id < %s AND body LIKE"
+                     " '%%\"%s\":%%' ORDER BY id DESC LIMIT 1",
+                     parked->peer, parked->model, parked->origin,
+                     parked->original_id, parked->id, column),
+        parked->pool);
+}
+
+/* Return the value that COLUMN, by its name, would have; NULL: none. */
+static const char *value_of(const sim_message_t *parked, const char *column)
+{
+    const char *body = parked->body;
+
+    if (!body || !strstr(body, apr_psprintf(parked->pool, "\"%s\":", column)))
+        body = earlier_body(parked, column);
+    return sim_message_find(body, column, parked->pool);
+}
+
+/* Another row here has the unique value, or the key. */
+static int is_taken(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i, column;
+
+    if (sim_schema_is_reused(table) && !parked->row &&
+        sim_rows_find(parked->rows, parked->table, parked->name))
+        return 1;
+    for (column = 0; column < table->count; column++) {
+        const char *value = table->columns[column].unique
+                                ? value_of(parked, table->columns[column].name)
+                                : NULL;
+
+        for (i = 0; value && i < parked->rows->nelts; i++) {
+            const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+
+            if (row->table == parked->table && row != parked->row &&
+                row->values[column] && !strcmp(row->values[column], value))
+                return 1;
+        }
+    }
+    return 0;
+}
+
+/* The record (ORIGIN, ID) of TABLE is known to be deleted: what needs it is
+ * deleted, too, instead of waiting for it. */
+static int is_deleted(const sim_message_t *parked, int table,
+                      const char *origin, const char *id)
+{
+    const char *count = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT count(*) FROM communicator_mappings WHERE"
+                     " origin = '%s' AND original_id = '%s' AND"
+                     " local_record_type = 'M%d' AND deleted_at > 0",
+                     origin, id, table),
+        parked->pool);
+
+    return strcmp(count, "0") != 0;
+}
+
+/* Return whether PARKED is about the record (ORIGIN, ID) of TABLE. */
+static int is_about(const sim_message_t *parked, int table, const char *origin,
+                    const char *id)
+{
+    return table == parked->table && !strcmp(origin, parked->origin) &&
+           !strcmp(id, parked->original_id);
+}
+
+/* A record that it refers to is not here: another one than its own. */
+static int is_waiting_for_parent(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int column;
+
+    for (column = 0; column < table->count; column++) {
+        const int parent = table->columns[column].parent;
+        const char *origin, *id;
+
+        if (!sim_message_refers(&origin, &id, parked, &table->columns[column]))
+            continue;
+        if (!is_about(parked, parent, origin, id) &&
+            !sim_message_row(parked, parent, origin, id) &&
+            (table->keeps || !is_deleted(parked, parent, origin, id)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return how many other messages of the same peer and model are parked, of
+ * those that CONDITION and the arguments say. */
+static int count_others(const sim_message_t *parked, const char *condition, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int count_others(const sim_message_t *parked, const char *condition, ...)
+{
+    const char *sql = apr_psprintf(
+        parked->pool,
+        "SELECT count(*) FROM inbound_messages WHERE processed_at IS NULL"
+        " AND peer = '%s' AND model = '%s' AND origin = '%s' AND ",
+        parked->peer, parked->model, parked->origin);
+    va_list args;
+
+    va_start(args, condition);
+    sql = apr_pstrcat(parked->pool, sql,
+                      apr_pvsprintf(parked->pool, condition, args), NULL);
+    va_end(args);
+    return (int)strtol(sim_node_value(parked->session, sql, parked->pool), NULL,
+                       10);
+}
+
+/* Return whether it waits behind what is parked of an earlier record with the
+ * same key. */
+static int is_behind_other_life(const sim_message_t *parked)
+{
+    const char *key = apr_pstrndup(parked->pool, parked->original_id,
+                                   strcspn(parked->original_id, "\x1f"));
+
+    return !strcmp(parked->origin, "*") &&
+           count_others(parked,
+                        "id < %s AND original_id <> '%s' AND"
+                        " (original_id = '%s' OR original_id LIKE '%s\x1f%%')",
+                        parked->id, parked->original_id, key, key);
+}
+
+/* Return whether the statement of EVENT did that to the row NAME of TABLE, too.
+ * COLUMN: it gave the row a value there. */
+static int did(const sim_message_t *parked, const sim_event_t *event,
+               sim_event_e kind, int table, const char *name, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->statement == event->statement && other->kind == kind &&
+            other->table == table && name && !strcmp(other->name, name) &&
+            (kind != SIM_EVENT_UPDATE ||
+             (other->column == column && other->after)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
+ * has only deleted what the row refers to. */
+static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
+                      int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    switch (event->kind) {
+    case SIM_EVENT_INSERT:
+        return !did(parked, event, SIM_EVENT_UPDATE, parked->table, event->name,
+                    column);
+    case SIM_EVENT_UPDATE:
+        return event->column == column && !event->after &&
+               !did(parked, event, SIM_EVENT_DELETE,
+                    table->columns[column].parent, event->before, 0);
+    case SIM_EVENT_DELETE: /* another row may be called so then */
+        return sim_schema_is_reused(table);
+    case SIM_EVENT_KEY:  /* the row is sent as a new one, */
+    case SIM_EVENT_MOVE: /* or once more */
+        return 1;
+    }
+    return 0;
+}
+
+/* Return whether some node has withheld a message of the model of PARKED. */
+static int was_withheld(const sim_message_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &parked->world->nodes[i].sessions[0],
+                       apr_psprintf(parked->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = '%s'",
+                                    parked->model),
+                       parked->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
+/* Return whether rows of some node may outlive what COLUMN refers to. Then an
+ * application may replace one reference to nothing by another, which makes no
+ * event: both have no name. */
+static int may_outlive(const sim_message_t *parked, const sim_column_t *column)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (column->rule[i] == SIM_RULE_NONE)
+            return !strcmp(parked->action, "update");
+    return 0;
+}
+
+/* Return whether EVENT may be about the row that PARKED brings. One that is
+ * called by what its key refers to has another name once that is replaced. */
+static int is_meant(const sim_message_t *parked, const sim_event_t *event)
+{
+    return parked->world->schema->tables[parked->table].joined > 0 ||
+           (parked->name && !strcmp(event->name, parked->name));
+}
+
+/* Return whether some application has written a reference to nothing into
+ * COLUMN. Of a message that was withheld, or lost by a restore, the present
+ * state is sent, which may be such a row, too. */
+static int was_orphan(const sim_message_t *parked, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == parked->table && is_meant(parked, event) &&
+            let_dangle(parked, event, column))
+            return 1;
+    }
+    return parked->world->restored || was_withheld(parked) ||
+           may_outlive(
+               parked,
+               &parked->world->schema->tables[parked->table].columns[column]);
+}
+
+/* It must refer to something, but referred to nothing when it was written, as
+ * nothing at its node forbids. */
+static int is_orphan(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE && column->not_null &&
+            strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
+                                             "\":null", NULL)) &&
+            was_orphan(parked, i))
+            return 1;
+    }
+    return 0;
+}
+
+/* The first moment that is too far ahead for a clock. */
+static apr_time_t far_ahead(void)
+{
+    return apr_time_now() + apr_time_from_sec(86400);
+}
+
+/* A peer has lied (liar.c): no such model is here, or its clock is far ahead.
+ */
+static int is_lie(const sim_message_t *parked)
+{
+    return *parked->model == 'x' ||
+           (parked->clock && apr_atoi64(parked->clock) > far_ahead());
+}
+
+/* It is behind one of its record that cannot be applied, whatever follows: its
+ * clock is far ahead. That one may name the record otherwise (match=). */
+static int is_behind_lie(const sim_message_t *parked)
+{
+    const apr_array_header_t *lies = sim_node_select(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT origin, original_id FROM inbound_messages WHERE"
+                     " processed_at IS NULL AND peer = '%s' AND model = '%s'"
+                     " AND id < %s AND clock > %" APR_INT64_T_FMT,
+                     parked->peer, parked->model, parked->id, far_ahead()),
+        2, parked->pool);
+    int i;
+
+    for (i = 0; i < lies->nelts; i++) {
+        const char **name = APR_ARRAY_IDX(lies, i, const char **);
+
+        if (is_about(parked, parked->table, name[0], name[1]) ||
+            (parked->row && sim_message_row(parked, parked->table, name[0],
+                                            name[1]) == parked->row))
+            return 1;
+    }
+    return 0;
+}
+
+/* Another row here refers to what PARKED brings as its key. */
+static int is_key_taken(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const sim_row_t *row =
+        table->joined ? sim_rows_find(parked->rows, parked->table,
+                                      sim_message_joined_name(parked, table))
+                      : NULL;
+
+    return row && row != parked->row;
+}
+
+/* Return whether BODY, of an earlier message of its record, has a value that
+ * may be refused, and that PARKED does not replace: another one, in a column
+ * which PARKED has as it was before. */
+static int is_kept(const sim_message_t *parked, const char *body)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+        const char *old = sim_message_find(body, column->name, parked->pool);
+        const char *new =
+            sim_message_find(parked->body, column->name, parked->pool);
+
+        if ((column->kind == SIM_REFERENCE || column->unique) &&
+            strstr(parked->clocks,
+                   apr_pstrcat(parked->pool, "\"", column->name, "\"", NULL)) &&
+            (old && new ? strcmp(old, new) != 0 : old != new))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether PARKED waits behind an earlier message of its record whose
+ * values win: they are newer (after a restore, or from a third node). */
+static int is_overruled(const sim_message_t *parked)
+{
+    const apr_array_header_t *earlier = sim_node_select(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT clock, body FROM inbound_messages WHERE"
+                     " processed_at IS NULL AND peer = '%s' AND model = '%s'"
+                     " AND origin = '%s' AND original_id = '%s' AND id < %s",
+                     parked->peer, parked->model, parked->origin,
+                     parked->original_id, parked->id),
+        2, parked->pool);
+    int i;
+
+    for (i = 0; i < earlier->nelts; i++) {
+        const char **cells = APR_ARRAY_IDX(earlier, i, const char **);
+
+        if (cells[0] && parked->clock &&
+            apr_atoi64(cells[0]) >= apr_atoi64(parked->clock))
+            return 1;
+        if (parked->clocks && parked->body && is_kept(parked, cells[1]))
+            return 1;
+    }
+    return 0;
+}
+
+/* All messages of a record up to one are tried together, so each that is parked
+ * has a cause of its own, whatever is wrong with those before it, unless their
+ * values win. */
+int sim_causes_has(const sim_message_t *parked)
+{
+    if (is_behind_lie(parked) || is_behind_other_life(parked) ||
+        is_orphan(parked) || is_lie(parked) || is_overruled(parked))
+        return 1;
+    /* An update may be a delete, too: with a parent that is deleted. */
+    if (is_refused_by_child(parked))
+        return 1;
+    return strcmp(parked->action, "delete") != 0 &&
+           (is_taken(parked) || is_key_taken(parked) ||
+            is_waiting_for_parent(parked));
+}
