@@ -1,7 +1,7 @@
 /* Local ids to which rows refer, but not as their peers know it:
- * - A record that is not here yet (without a foreign key an application may
- *   write the child first), or that a row filter keeps here. Such a reference
- * is sent as NULL.
+ * - A record that is not here yet: without a foreign key an application may
+ *   write the child first. Or one that a row filter keeps here. Such a
+ *   reference is sent as NULL.
  * - A new record under the key of a deleted one: a reference sent before leads
  *   to the deleted one.
  * They are noted in communicator_missing. Once such a record is here, the
