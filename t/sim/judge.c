@@ -505,6 +505,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind != SIM_EVENT_UPDATE || !event->after || !row ||
+        event->column == table->filter || /* all are empty in the end */
         !sim_judge_is_common(judge->world->schema, table, event->column, 0,
                              event->node) ||
         (event->column < SIM_COLUMNS &&
