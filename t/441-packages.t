@@ -312,7 +312,7 @@ sub first_sync {
     my $tables = block('migrate --dry-run');
 
     on_ok($_, 'migrate and check', $tables) for qw(facade central);
-    on_ok('central', 'publish', block('publish --all'));
+    on_ok('central', 'publish', block('_communicator -- communicator-sync publish --all'));
     my $run = on_ok('central', 'the first sync',
         block("runuser -u _communicator -- communicator-sync\n"));
     is(title(), 'Hello', 'the post has arrived');

@@ -40,6 +40,8 @@ typedef struct cm_stamp_model_t {
                                     cm_twice_find(); NULL: none */
     apr_hash_t *here; /* local id -> cm_filter_row_t *: the rows here,
                          where a filter applies; NULL: none does */
+    apr_hash_t *ends; /* then also local id -> the last cm_stamp_row_t * that
+                         deletes such a row, makes it, or changes its key */
 } cm_stamp_model_t;
 
 /* A row of the outbox. */

@@ -28,6 +28,40 @@ static int is_sifted(const cm_stamp_row_t *row)
     return row->group && row->local_id && row->action && !row->identity.origin;
 }
 
+/* Note which rows of GROUP end the use of a local id: what was captured before
+ * is of a record that has it no more. A new record ends it, too, where deletes
+ * are not captured. */
+static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                      const apr_array_header_t *rows)
+{
+    int i;
+
+    group->ends = apr_hash_make(stamp->pool);
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+
+        if (!is_sifted(row) || row->group != group)
+            continue;
+        if (!is_action(row, "update"))
+            apr_hash_set(group->ends, row->local_id, APR_HASH_KEY_STRING, row);
+        if (row->former)
+            apr_hash_set(group->ends, row->former, APR_HASH_KEY_STRING, row);
+    }
+}
+
+/* Return the row here of the record of ROW; NULL: it is gone. Another record
+ * may have its key now. */
+static const cm_filter_row_t *row_here(const cm_stamp_row_t *row)
+{
+    const cm_stamp_row_t *end =
+        apr_hash_get(row->group->ends, row->local_id, APR_HASH_KEY_STRING);
+
+    return end && end->id > row->id
+               ? NULL
+               : apr_hash_get(row->group->here, row->local_id,
+                              APR_HASH_KEY_STRING);
+}
+
 /* Ask about the records of GROUP. The present values of those whose rows were
  * all small enough to be read are read, too. */
 static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
@@ -57,6 +91,7 @@ static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
     CM_TRY(cm_filter_find(&more, stamp->node, group->model, sets[1]->ids, 0,
                           stamp->pool));
     group->here = apr_hash_overlay(stamp->pool, more, group->here);
+    find_ends(stamp, group, rows);
     return NULL;
 }
 
@@ -158,7 +193,7 @@ int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         cm_stamp_record(stamp, row);
         return 1;
     }
-    here = apr_hash_get(row->group->here, row->local_id, APR_HASH_KEY_STRING);
+    here = row_here(row);
     if (is_action(row, "delete")) {
         if (!known(row->group, row->local_id))
             return 0;
