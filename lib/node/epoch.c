@@ -233,7 +233,8 @@ static cm_error_t *renumber(cm_node_t *node, apr_int64_t by, apr_pool_t *pool)
 }
 
 /* Return a life that no database of this node has had. A restored database
- * knows nothing of later ones, so it is the time since 1970. */
+ * does not know which lives began after its backup, so the clock gives a new
+ * one. */
 static int next_life(const cm_node_t *node)
 {
     int life = (int)(cm_clock_now() / MICROSECONDS_PER_LIFE);
