@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "config/directive.h"
+#include "config/option.h"
 #include "schema/judge.h"
 #include "schema/propose_internal.h"
 
@@ -232,19 +233,7 @@ static void share_keys(cm_proposal_t *proposal)
 /* Return WORD for the configuration, in quotes if it needs them. */
 static const char *quoted(const char *word, apr_pool_t *pool)
 {
-    char *text = apr_palloc(pool, 2 * strlen(word) + 3), *to = text;
-
-    if (!strpbrk(word, " \t\"'\\#"))
-        return word;
-    *to++ = '"';
-    for (; *word; word++) {
-        if (*word == '"' || *word == '\\')
-            *to++ = '\\';
-        *to++ = *word;
-    }
-    *to++ = '"';
-    *to = '\0';
-    return text;
+    return strpbrk(word, " \t\"'\\#") ? cm_option_quoted(word, pool) : word;
 }
 
 /* Return the words of the line that say which table it is, and its key. */
