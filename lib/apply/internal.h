@@ -140,8 +140,6 @@ typedef struct cm_record_t {
     int renamed;               /* it has the row of the one that it continues */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
-    const cm_entry_t *dead_parent; /* a foreign key deleted the row together
-                                      with this parent; or NULL */
 } cm_record_t;
 
 /* Records of one shape, which are written together. */
@@ -281,6 +279,14 @@ cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
  */
 cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- unseen.c --- */
+
+/* Delete records that rows which the database refuses refer to, and whose own
+ * rows a foreign key has deleted without a trigger (MariaDB). *FOUND is
+ * increased by them. */
+cm_error_t *cm_unseen_bury(int *found, cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- heirs.c --- */
 

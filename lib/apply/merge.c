@@ -574,10 +574,6 @@ static cm_error_t *make_effect(const merging_t *at)
     }
     effect->kind = kind_of(at, changed);
     err = cm_cells_make(at->run, record, effect);
-    if (!err && record->dead_parent && effect->kind == CM_EFFECT_CREATE) {
-        effect->dead_parent = record->dead_parent;
-        err = CM_FAIL(at->run->pool, CM_REJECTED, "its row is gone");
-    }
     if (err && effect->dead_parent && record->entry &&
         record->table->model->deletes) {
         err = go_with_parent(at, effect->until);

@@ -5,10 +5,6 @@
 
 #include <apr_strings.h>
 
-#include "store/dialect.h"
-#include "record/reference.h"
-#include "outbox/missing.h"
-
 /* So many times messages of a record are tried together, each time one less. */
 #define MOST_TOGETHER 16
 
@@ -174,74 +170,6 @@ static cm_error_t *try_all(cm_run_t *run, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Return the parent of RECORD by ATTRIBUTE if it had a row here and the record
- * cannot be without it, else NULL. */
-static const cm_entry_t *needed_parent(cm_run_t *run, const cm_record_t *record,
-                                       const cm_attribute_t *attribute)
-{
-    const cm_column_t *column = cm_table_column(record->table, attribute->name);
-    const cm_entry_t *parent = cm_directory_parent(run, attribute);
-
-    if (!parent || !column || cm_reference_may_be_none(column))
-        return NULL;
-    /* only a row that has a parent itself is deleted by a foreign key */
-    return parent->found->mapping && parent->found->local_id &&
-                   parent->model->deletes &&
-                   parent->model->columns.references->nelts
-               ? parent
-               : NULL;
-}
-
-/* Set RECORD->dead_parent if a parent of RECORD has lost its row. */
-static cm_error_t *look_for_parents(cm_run_t *run, cm_record_t *record,
-                                    apr_pool_t *pool)
-{
-    const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
-    int i;
-
-    for (i = 0; i < task->message->attributes->nelts && !record->dead_parent;
-         i++) {
-        const cm_entry_t *parent = needed_parent(
-            run, record,
-            &APR_ARRAY_IDX(task->message->attributes, i, cm_attribute_t));
-        apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
-        apr_array_header_t *present;
-
-        if (!parent)
-            continue;
-        APR_ARRAY_PUSH(ids, const char *) = parent->found->local_id;
-        CM_TRY(
-            cm_missing_present(&present, run->node, parent->model, ids, pool));
-        if (!present->nelts)
-            record->dead_parent = parent;
-    }
-    return NULL;
-}
-
-/* InnoDB deletes rows by foreign keys, from parents to children and so on,
- * without running triggers. If the rows of a record and of its parent are both
- * gone, that is why: nothing else deletes a row unseen while its children refer
- * to it. *FOUND is increased by such records. */
-static cm_error_t *find_orphans(int *found, cm_run_t *run,
-                                apr_pool_t *scratch_pool)
-{
-    int i;
-
-    for (i = 0; i < run->records->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-
-        if (!cm_rounds_pending(record) || !record->error ||
-            record->error->code != CM_REJECTED || record->here->exists ||
-            record->dead_parent || !record->entry ||
-            !record->entry->found->mapping ||
-            !record->entry->found->mapping->local_id)
-            continue;
-        CM_TRY(look_for_parents(run, record, scratch_pool));
-        *found += record->dead_parent != NULL;
-    }
-    return NULL;
-}
-
 cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int moved;
@@ -253,8 +181,8 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
             CM_TRY(cm_group_write_refused(&moved, run, scratch_pool));
         if (!moved)
             CM_TRY(cm_takeover_rows(&moved, run, scratch_pool));
-        if (!moved && cm_dialect_of_store(run->node->store)->cascades_hidden)
-            CM_TRY(find_orphans(&moved, run, scratch_pool));
+        if (!moved)
+            CM_TRY(cm_unseen_bury(&moved, run, scratch_pool));
     } while (moved);
     name_reasons(run);
     return NULL;

@@ -97,3 +97,10 @@ WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
     AND (r.delete_rule IN ('CASCADE', 'SET NULL')
         OR r.update_rule IN ('CASCADE', 'SET NULL'))
 HAVING COUNT(*) > 0;
+
+-- cascades: the foreign keys that delete rows of the table NAME in SCHEMA (or
+-- NULL), which fires no trigger
+SELECT r.constraint_name
+FROM information_schema.referential_constraints AS r
+WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
+    AND r.delete_rule = 'CASCADE';

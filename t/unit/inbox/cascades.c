@@ -9,7 +9,10 @@
  * what was sent before, the new parent counts.
  *
  * A row has outlived its parent when it is sent. It must name the parent: to
- * the peer NULL would be a value that the column does not accept. */
+ * the peer NULL would be a value that the column does not accept.
+ *
+ * A parent is deleted here, and a foreign key deletes its child. The peer does
+ * not know that yet, and sends what refers to the child. */
 #include "../inbox.h"
 
 #include <apr_general.h>
@@ -260,6 +263,77 @@ static void test_buried(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+#define NOTE(id, original, action, clock, post, base)                          \
+    MESSAGE(id, "note", original, action, clock, "\\\"post_id\\\":99",         \
+            base REF("post_id", "post", post))
+
+/* Authors 3 and 4 have the posts 5 and 6, which go with them; the note 1 is of
+ * the post 6. Notes go with their posts, hints stay. */
+static cm_node_t *begin_notes(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char create[] =
+        "CREATE TABLE %s (id integer NOT NULL PRIMARY KEY, post_id integer %s,"
+        " FOREIGN KEY (post_id) REFERENCES posts (id) ON DELETE %s)";
+    static const char *const names[][2] = {{"note", "notes"},
+                                           {"hint", "hints"}};
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+    int i;
+
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store, "CREATE TABLE posts (id integer NOT NULL PRIMARY KEY,"
+                        " author_id integer NOT NULL, title varchar(40),"
+                        " FOREIGN KEY (author_id) REFERENCES authors (id)"
+                        " ON DELETE CASCADE)");
+    database_run(store,
+                 apr_psprintf(pool, create, "notes", "NOT NULL", "CASCADE"));
+    database_run(store, apr_psprintf(pool, create, "hints", "", "SET NULL"));
+    for (i = 0; i < 2; i++) {
+        cm_model_t *model =
+            settings_add_model(settings, names[i][0], names[i][1], "id", pool);
+
+        model->type = names[i][0];
+        APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+            (cm_reference_t){.column = "post_id", .model = "post"};
+    }
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(
+        node, 0,
+        "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "two") "," POST(
+            3, 5, "x", 3) "," POST(4, 6, "y", 4) "," NOTE(5, 1, "create", 1000,
+                                                          6, ) "]",
+        pool);
+    return node;
+}
+
+static void test_unseen(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin_notes(store, pool);
+    apr_int64_t stamped;
+
+    database_run(store, "DELETE FROM authors WHERE name = 'one'");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_int(
+        inbox_take(node, 5,
+                   "[" NOTE(6, 2, "create", 2000, 5, ) "," NOTE(
+                       7, 1, "update", 3000, 5,
+                       BASE(1000)) "," MESSAGE(8, "hint", 1, "create", 2000,
+                                               "\\\"post_id\\\":99",
+                                               REF("post_id", "post", 5)) "]",
+                   pool),
+        3, "%s: what refers to a row that a foreign key has deleted comes",
+        database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM notes", pool), "0",
+           "  what needs that row is deleted, new or not");
+    is_str(inbox_value(node, "SELECT count(*) FROM hints WHERE post_id IS NULL",
+                       pool),
+           "1", "  what does not need it refers to nothing");
+    is_str(last_sent(node, pool), "delete there 5",
+           "  and the delete of that row is sent");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -271,6 +345,7 @@ int main(void)
     database_each("a parent's key there", test_parent_there);
     database_each("a parent's key there, at once", test_parent_with);
     database_each("a parent that is gone", test_buried);
+    database_each("a parent that is gone unseen", test_unseen);
     apr_terminate();
     return done_testing();
 }
