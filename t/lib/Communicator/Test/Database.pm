@@ -8,6 +8,7 @@ use warnings;
 use Encode qw(decode_utf8);
 use File::Copy ();
 use Communicator::Test qw(folder run_program program own web_user at_end);
+use Communicator::Test::Connection;
 use Communicator::Test::Engine;
 
 my $count = 0;
@@ -83,6 +84,9 @@ sub params {
 # Run SQL, any number of statements; die with the database's error.
 sub run {
     my ($self, $sql) = @_;
+
+    $sql = $self->connection->run($sql);
+    return '' if $sql eq '';
     my $result = $self->client([], $sql);
 
     die "$result->{err}\n$sql\n" if $result->{exit};
@@ -105,11 +109,19 @@ sub rows {
         pgsql => ['--csv', '-t', '-P', "null=$null"],
         mysql => ['--xml'],
     );
+    my $rows = $self->connection->rows($sql);
+    return $rows if $rows;
     my $result = $self->client($how{ $self->{driver} }, $sql);
 
     die "$result->{err}\n$sql\n" if $result->{exit};
     my $out = decode_utf8($result->{out});
     return $self->{driver} eq 'mysql' ? xml_rows($out) : csv_rows($out);
+}
+
+sub connection {
+    my ($self) = @_;
+
+    return $self->{connection} ||= Communicator::Test::Connection->new($self);
 }
 
 # The first cell of the first row.
@@ -221,6 +233,7 @@ sub restore {
         own(web_user(), glob "$self->{file}*");
         return;
     }
+    $self->connection->close;
     $self->{engine}->drop($self->{name});
     $self->{engine}->create($self->{name});
     return unless $backup;
@@ -263,7 +276,13 @@ sub client {
 }
 
 # Stop, start, restart the server (only with own_server).
-sub stop { my ($self, @how) = @_; $self->{engine}->stop(@how) }
+sub stop {
+    my ($self, @how) = @_;
+
+    $self->connection->close;
+    $self->{engine}->stop(@how);
+}
+
 sub start { $_[0]{engine}->start }
 
 sub restart {

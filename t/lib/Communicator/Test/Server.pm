@@ -72,16 +72,17 @@ sub apxs {
 
 sub httpd {
     return $ENV{HTTPD} if $ENV{HTTPD};
-    return program('apache2', 'httpd', apxs('SBINDIR') . '/'
-        . apxs('PROGNAME')) || die "httpd is not installed\n";
+    return program('apache2', 'httpd')
+      || program(apxs('SBINDIR') . '/' . apxs('PROGNAME'))
+      || die "httpd is not installed\n";
 }
 
 sub load_lines {
     my ($dir) = grep { -e "$_/mod_dbd.so" } '/usr/lib/apache2/modules',
-      '/usr/lib64/httpd/modules', apxs('LIBEXECDIR');
+      '/usr/lib64/httpd/modules';
     my $lines = '';
 
-    die "httpd's modules are not found\n" unless $dir;
+    $dir //= apxs('LIBEXECDIR') || die "httpd's modules are not found\n";
     for my $name (@modules) {
         next unless -e "$dir/mod_$name.so";
         $lines .= "LoadModule ${name}_module $dir/mod_$name.so\n";
@@ -139,11 +140,12 @@ sub configtest {
 
 # If the module was built with --enable-sanitizers, httpd must load their
 # library first.
-sub sanitizer {
-    my $library = run_program(['ldd', module_file()])->{out} =~
-      /(\S*libasan\S*) \(/ ? $1 : undef;
+my $sanitizer;
 
-    return $library ? { LD_PRELOAD => $library } : {};
+sub sanitizer {
+    $sanitizer //= run_program(['ldd', module_file()])->{out} =~
+      /(\S*libasan\S*) \(/ ? { LD_PRELOAD => $1 } : {};
+    return $sanitizer;
 }
 
 sub start {
