@@ -53,21 +53,30 @@ int cm_heirs_are_coming(const cm_record_t *record)
            cm_rounds_pending(heir->record);
 }
 
-/* Let rows of TABLE that hold FORMER in COLUMN hold HEIR. *MOVED counts them.
- */
+cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
+                          const cm_table_t *table, const cm_column_t *column,
+                          const char *former, const char *heir,
+                          apr_pool_t *scratch_pool)
+{
+    const cm_bulk_column_t columns[] = {{column->quoted, column->type},
+                                        {column->quoted, column->type}};
+    cm_bulk_t *bulk =
+        cm_bulk_create(table->quoted, columns, 2, 1, scratch_pool);
+
+    cm_bulk_row(bulk, "tt", former, heir);
+    return cm_bulk_update(moved, run->node->store, bulk, scratch_pool);
+}
+
+/* The same, as messages that are applied; *MOVED is increased. */
 static cm_error_t *move_children(apr_int64_t *moved, cm_run_t *run,
                                  const cm_table_t *table,
                                  const cm_column_t *column, const char *former,
                                  const char *heir, apr_pool_t *pool)
 {
-    const cm_bulk_column_t columns[] = {{column->quoted, column->type},
-                                        {column->quoted, column->type}};
-    cm_bulk_t *bulk = cm_bulk_create(table->quoted, columns, 2, 1, pool);
     apr_int64_t count;
 
-    cm_bulk_row(bulk, "tt", former, heir);
     CM_TRY(cm_node_applying(run->node, table, pool));
-    CM_TRY(cm_bulk_update(&count, run->node->store, bulk, pool));
+    CM_TRY(cm_heirs_move(&count, run, table, column, former, heir, pool));
     *moved += count;
     return NULL;
 }

@@ -140,6 +140,7 @@ typedef struct cm_record_t {
     int renamed;               /* it has the row of the one that it continues */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
+    int releases;    /* what refers to its row lets go of it first */
 } cm_record_t;
 
 /* Records of one shape, which are written together. */
@@ -298,6 +299,26 @@ int cm_heirs_are_coming(const cm_record_t *record);
  * here refer to the record that continues it, if that is here. */
 cm_error_t *cm_heirs_adopt(cm_run_t *run, const cm_record_t *record,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Let the rows of TABLE that hold FORMER in COLUMN hold HEIR, or NULL; *MOVED
+ * counts them. */
+cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
+                          const cm_table_t *table, const cm_column_t *column,
+                          const char *former, const char *heir,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- release.c --- */
+
+/* Before the row of RECORD is deleted: let what refers to it here, and need
+ * not refer to anything, refer to nothing. *RELEASED counts such rows. */
+cm_error_t *cm_release_references(apr_int64_t *released, cm_run_t *run,
+                                  const cm_record_t *record,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Try the deletes that were refused once more, so that what refers to the
+ * records lets go of them. *MOVED is increased by those that are done. */
+cm_error_t *cm_release_deletes(int *moved, cm_run_t *run,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- fast.c --- */
 

@@ -231,6 +231,9 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
         CM_TRY(cm_heirs_adopt(run, chunk->records[i], scratch_pool));
         APR_ARRAY_PUSH(keys, const char *) = chunk->records[i]->here->local_id;
     }
+    if (chunk->records[0]->releases)
+        CM_TRY(cm_release_references(&deleted, run, chunk->records[0],
+                                     scratch_pool));
     CM_TRY(cm_node_deleting(run->node, chunk->table, keys, scratch_pool));
     CM_TRY(cm_bulk_delete(&deleted, run->node->store, bulk, scratch_pool));
     if (deleted >= chunk->count)

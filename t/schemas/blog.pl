@@ -46,11 +46,6 @@ SQL
     edits => [
         [tag => sub { "$_[0] match=name" }],
     ],
-    # A foreign key refuses the delete of a comment that got an answer.
-    release => {
-        comment => 'update comments set parent_id = null where parent_id = '
-          . '{id};',
-    },
     records => <<'RECORDS',
 users id login name
 posts id title body >user_id:users

@@ -67,14 +67,6 @@ SQL
         [django_content_type => sub { "$_[0] match=app_label,model" }],
         [auth_permission => sub { "$_[0] match=content_type_id,codename" }],
     ],
-    # A foreign key refuses the delete of a user who got a place meanwhile, or
-    # of a waiter who became a boss.
-    release => {
-        places_waiter => 'update places_waiter set boss_id = null where '
-          . 'boss_id = {id};',
-        auth_user => 'update places_place set owner_id = null where owner_id = '
-          . '{id};',
-    },
     records => <<'RECORDS',
 django_content_type id app_label model
 auth_permission id name codename >content_type_id:django_content_type

@@ -7,6 +7,13 @@
 
 #include <apr_strings.h>
 
+/* Return whether rows of TABLE need what COLUMN, a reference, refers to: they
+ * do not let go of it when it is deleted. */
+static int is_needed(const sim_table_t *table, const sim_column_t *column)
+{
+    return column->not_null || column - table->columns < table->joined;
+}
+
 /* A child here refuses the delete. */
 static int is_refused_by_child(const sim_message_t *parked)
 {
@@ -24,6 +31,7 @@ static int is_refused_by_child(const sim_message_t *parked)
                 table->columns[column].parent == parked->table &&
                 table->columns[column].rule[parked->node->number] !=
                     SIM_RULE_NONE &&
+                is_needed(table, &table->columns[column]) &&
                 row->values[column] &&
                 !strcmp(row->values[column], parked->name))
                 return 1;

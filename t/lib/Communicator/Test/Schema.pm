@@ -24,8 +24,6 @@ package Communicator::Test::Schema;
 #             ">owner_id:owner_type{Post:posts}": its type says of which
 #   actions   [how often, SQL]: a transaction each, with {placeholders}
 #   warnings  patterns of what check may warn of
-#   release   SQL by model: what a person does about the row {id} that a foreign
-#             key does not let go, though the peer has deleted it
 #   rebuild   SQL that computes what is not synchronised, on both sides
 #
 # Each table has a column "mark": a word that a row gets at its birth, and
@@ -309,10 +307,7 @@ sub round {
 sub settle {
     my ($self) = @_;
 
-    for (1 .. 3) {
-        $self->{pair}{central}->sync for 1, 2;
-        last unless grep { $self->release($_) } $self->{pair}->nodes;
-    }
+    $self->{pair}{central}->sync for 1, 2;
     $self->{pair}->sync('what is left');
     for my $database ($self->{pair}->databases) {
         my $driver = $database->driver;
@@ -322,30 +317,6 @@ sub settle {
     }
     $self->{pair}->sync('rebuilt') if $self->{rebuild};
     return;
-}
-
-# Do what a person does about deletes that are parked at NODE, and return how
-# many there were.
-sub release {
-    my ($self, $node) = @_;
-    my $release = $self->{release} || {};
-    my $count = 0;
-
-    for my $one (@{ decode_json($node->sync('parked', '--json')->{out}) }) {
-        my $sql = $release->{ $one->{model} // '' };
-
-        next unless $sql && $one->{action} eq 'delete';
-        my $database = $node->database;
-        my $class = join '', map { ucfirst } split /_/, $one->{model};
-        my $id = $database->value('select local_id from '
-            . $database->records($class) . " where origin = '$one->{origin}' "
-            . "and original_id = '$one->{original_id}'");
-
-        $database->run($sql =~ s/\{id\}/$id/gr);
-        $count++;
-    }
-    $self->{released} += $count;
-    return $count;
 }
 
 # --- the comparison ---

@@ -1,0 +1,155 @@
+/* Deletes that a foreign key here refuses, since rows refer to the record. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "node/node.h"
+#include "outbox/stamp.h"
+
+#define DELETE(id, original)                                                   \
+    "[" MESSAGE(id, "author", original, "delete", 2000, , BASE(1000)) "]"
+
+/* The author 3, known to the peer, and a post of it here. */
+static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
+                        const char *column, apr_pool_t *pool)
+{
+    apr_int64_t stamped;
+    cm_node_t *node;
+
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store,
+                 apr_psprintf(pool,
+                              "CREATE TABLE posts (id integer NOT NULL PRIMARY"
+                              " KEY, author_id integer %s, title varchar(40),"
+                              " FOREIGN KEY (author_id) REFERENCES"
+                              " authors (id))",
+                              column));
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    database_run(store, "INSERT INTO posts (id, author_id, title)"
+                        " SELECT 1, id, 'mine' FROM authors");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    return node;
+}
+
+/* Return what is sent of posts: "action action". */
+static const char *sent(cm_node_t *node, apr_pool_t *pool)
+{
+    const apr_array_header_t *all =
+        inbox_outgoing(node, "there", pool)->messages;
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const cm_message_t *message = APR_ARRAY_IDX(all, i, cm_message_t *);
+
+        if (!strcmp(message->model, "post"))
+            text = apr_pstrcat(pool, text, *text ? " " : "",
+                               cm_message_action_name(message->action), NULL);
+    }
+    return text;
+}
+
+static void test_nullable(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin(store, inbox_settings(pool), "", pool);
+
+    is_int(inbox_take(node, 1, DELETE(2, 3), pool), 1,
+           "%s: a record is deleted that a row may do without",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "  its row is gone");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM posts WHERE author_id IS NULL",
+                       pool),
+           "1", "  the other row stays, and refers to nothing");
+    is_str(sent(node, pool), "create", "  that is no change made here");
+}
+
+/* The row leaves what the filter lets out: the peer has to know. */
+static void test_filter(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = inbox_model(settings, "post");
+    apr_int64_t stamped;
+    cm_node_t *node;
+
+    model->where = "author_id IS NOT NULL";
+    model->leave_deletes = 1;
+    node = begin(store, settings, "", pool);
+    is_int(inbox_take(node, 1, DELETE(2, 3), pool), 1,
+           "%s: also where a row filter asks for it", database_of(store));
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_str(sent(node, pool), "create delete", "  and the filter is asked");
+}
+
+static void test_needed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin(store, inbox_settings(pool), "NOT NULL", pool);
+
+    is_int(inbox_take(node, 1, DELETE(2, 3), pool), 0,
+           "%s: a record that a row needs is not deleted", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM posts p JOIN authors a"
+                       " ON a.id = p.author_id",
+                       pool),
+           "1", "  both stay as they are");
+}
+
+/* The same batch puts another record under the key, and lets the post refer to
+ * that. */
+static void test_key(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char reborn[] = "[" MESSAGE(
+        3, "author", 3, "delete", 2000, ,
+        BASE(1000)) ",{\"id\":4,\"origin\":\"there\",\"original_id\":"
+                    "\"3\\u001f2\","
+                    "\"action\":\"create\",\"clock\":2001,"
+                    "\"body\":\"{\\\"author\\\":{" TEXT(
+                        "name",
+                        "two") "}}\"},"
+                               "{\"id\":5,\"origin\":\"there\",\"original_id\":"
+                               "\"5\","
+                               "\"action\":\"update\",\"clock\":2002,\"base\":"
+                               "1000,"
+                               "\"body\":\"{\\\"post\\\":{\\\"author_id\\\":9}}"
+                               "\","
+                               "\"refs\":{\"author_id\":{\"model\":\"author\","
+                               "\"origin\":\"there\",\"original_id\":"
+                               "\"3\\u001f2\"}}}]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store, "DROP TABLE authors");
+    database_run(store, "CREATE TABLE authors (id varchar(40) NOT NULL PRIMARY"
+                        " KEY, name varchar(40))");
+    database_run(store, "CREATE TABLE posts (id integer NOT NULL PRIMARY KEY,"
+                        " author_id varchar(40), title varchar(40),"
+                        " FOREIGN KEY (author_id) REFERENCES authors (id))");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(
+        node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
+    is_int(inbox_take(node, 2, reborn, pool), 3,
+           "%s: its key is used again in the same batch", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT a.name FROM posts p JOIN authors a"
+                       " ON a.id = p.author_id",
+                       pool),
+           "two", "  and the row refers to the new record");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("may be NULL", test_nullable);
+    database_each("a row filter", test_filter);
+    database_each("NOT NULL", test_needed);
+    database_each("a key", test_key);
+    apr_terminate();
+    return done_testing();
+}
