@@ -248,6 +248,29 @@ static void check_shared(sync_check_catalog_t *on)
                          column->name));
 }
 
+/* Numbers that the applications of both sides give, each to its own records. */
+static void check_given(sync_check_catalog_t *on)
+{
+    const apr_array_header_t *key = on->model->columns.key;
+    const cm_catalog_column_t *column;
+
+    if (on->model->shared_keys || on->model->counts_keys || key->nelts > 1 ||
+        cm_settings_model_key_travels(on->model) || !on->model->receives ||
+        !on->model->publishes)
+        return;
+    column = cm_catalog_column(on->table, APR_ARRAY_IDX(key, 0, const char *));
+    if (column && !column->given && !column->generated &&
+        column->value_class == CM_CLASS_INTEGER)
+        sync_check_catalog_warn(
+            on,
+            "newkey=max, or keys=shared if the same number means the same "
+            "record on both sides",
+            apr_psprintf(on->check->client->pool,
+                         "the application gives '%s' its numbers: a new record "
+                         "of the peer whose number is taken here is parked",
+                         column->name));
+}
+
 /* --- columns --- */
 
 /* Return whether NAME is that of a number that is counted up. */
@@ -364,6 +387,7 @@ static void check_model(sync_check_catalog_t *on)
         check_foreign(on,
                       &APR_ARRAY_IDX(table->foreign, i, cm_catalog_foreign_t));
     check_shared(on);
+    check_given(on);
     for (i = 0; i < table->columns->nelts; i++)
         check_column(on,
                      &APR_ARRAY_IDX(table->columns, i, cm_catalog_column_t));

@@ -50,7 +50,7 @@ my @good = (
 my @bad = (
     ['CommunicatorModel post tabel=posts', 1,
         "model 'post': unknown option 'tabel=posts' (known: table=, key=, "
-          . 'direction=, except=, only=, references=, keys=, match=, '
+          . 'direction=, except=, only=, references=, keys=, newkey=, match=, '
           . 'conflict=, deletes=, where=, leave=)'],
     ['CommunicatorModel post table', 1,
         "model 'post': unknown option 'table' (known: table=, "],

@@ -416,6 +416,21 @@ sub only {
     };
 }
 
+each_database('numbers that the applications give', sub {
+    my ($driver) = @_;
+    my $sql = 'create table bills (id integer not null, title varchar(40), '
+      . 'unique (id))';
+    my $node = node($driver, $sql, "CommunicatorModel bill table=bills\n");
+
+    like_all(lines_of($node, 'warning'), [[
+        qr/^model bill: the application gives 'id' its numbers: .* is parked/,
+        qr/^newkey=max, or keys=shared/]], 'a warning');
+    $node = node($driver, $sql, "CommunicatorModel bill table=bills newkey=max\n");
+    is_deeply(lines_of($node, 'warning'), [], 'none with newkey=max');
+    $node = node($driver, $sql, "CommunicatorModel bill table=bills keys=shared\n");
+    is_deeply(lines_of($node, 'warning'), [], 'nor with keys=shared');
+});
+
 only('pgsql', 'sequences and constraints', sub {
     my $node = node($_[0], 'create table odd (id serial primary key, '
           . 'code varchar(40) unique deferrable); alter sequence odd_id_seq '

@@ -8,16 +8,16 @@
 #include "record/fit.h"
 #include "record/reference.h"
 
-/* If the database does not generate the key, a record gets the same one as at
- * its origin: return it. NULL: the database gives it, or the message does. */
-static const char *given_key(cm_run_t *run, const cm_record_t *record)
+const char *cm_cells_key(cm_run_t *run, const cm_record_t *record)
 {
     const cm_table_t *table = record->table;
     const cm_column_t *own = cm_table_own_key(table);
 
+    if (record->new_key)
+        return record->new_key;
     if (!record->entry || !own ||
         ((table->key_generated || own->has_default) &&
-         !table->model->shared_keys))
+         !table->model->shared_keys && !table->model->counts_keys))
         return NULL;
     return cm_identity_without_life(NULL, record->entry->identity.original_id,
                                     run->pool);
@@ -40,8 +40,8 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
         return NULL;
     }
     if (parent == record->entry && effect->kind == CM_EFFECT_CREATE &&
-        given_key(run, record)) {
-        *value = cm_value_of(CM_TEXT, given_key(run, record));
+        cm_cells_key(run, record)) {
+        *value = cm_value_of(CM_TEXT, cm_cells_key(run, record));
         return NULL;
     }
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
@@ -176,7 +176,7 @@ static cm_error_t *fill_key(cm_run_t *run, const cm_record_t *record,
 {
     const cm_table_t *table = record->table;
     const cm_column_t *own = cm_table_own_key(table);
-    const char *key = given_key(run, record);
+    const char *key = cm_cells_key(run, record);
     int i;
 
     if (!key)

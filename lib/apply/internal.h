@@ -138,6 +138,7 @@ typedef struct cm_record_t {
     const cm_error_t *error;   /* why the last effect could not be written */
     int fast;                  /* its only message goes the fast way (fast.c) */
     int renamed;               /* it has the row of the one that it continues */
+    const char *new_key;       /* instead of the key at its origin; or NULL */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
     int releases;    /* what refers to its row lets go of it first */
@@ -382,11 +383,29 @@ apr_int64_t cm_merge_base(const cm_message_t *message, const char *column);
 cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
                           cm_effect_t *effect) CM_UNUSED_RESULT;
 
+/* Return the key that RECORD gets when its row is made: if the database does
+ * not give it, the one at its origin, or another (newkey.c). NULL: the database
+ * or the message gives it. */
+const char *cm_cells_key(cm_run_t *run, const cm_record_t *record);
+
 /* Set EFFECT to write only what the message of RECORD, its only one, changed.
  * Returns 0 if that cannot be said without the row: a key, a reference, a value
  * that does not fit or that the database rewrites; or if it is nothing. */
 int cm_cells_changed(cm_run_t *run, const cm_record_t *record,
                      cm_effect_t *effect);
+
+/* --- newkey.c --- */
+
+/* newkey=max: give new records whose keys are taken here other ones, before
+ * anything is written. One query per table, and one more for those that have
+ * any. */
+cm_error_t *cm_newkey_give(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same for RECORD, which the database refused. *GIVEN: it has another key
+ * now, and may be tried again. */
+cm_error_t *cm_newkey_give_again(int *given, cm_run_t *run, cm_record_t *record,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- write.c --- */
 

@@ -363,8 +363,10 @@ static cm_error_t *rename_row(cm_run_t *run, const cm_task_t *task,
     if (err)
         CM_TRY(cm_transaction_rollback_to(store, "new_key", pool));
     CM_TRY(cm_transaction_release(store, "new_key", pool));
-    if (err)
+    if (err && !task->table->model->counts_keys)
         return NULL;
+    if (err) /* it need not have the same key as there */
+        key = old;
     end_former(run, task, old, saved);
     begin_record(run, task, key, saved);
     publish_rest(run, task);

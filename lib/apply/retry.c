@@ -8,6 +8,9 @@
 /* So many times messages of a record are tried together, each time one less. */
 #define MOST_TOGETHER 16
 
+/* So many keys are tried for a new record, if other applications take them. */
+#define MOST_KEYS 8
+
 /* Return whether the next message of RECORD, which is not here yet, refers to
  * the record itself. */
 static int refers_to_itself(cm_run_t *run, const cm_record_t *record)
@@ -24,8 +27,8 @@ static int refers_to_itself(cm_run_t *run, const cm_record_t *record)
     return 0;
 }
 
-static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
-                             apr_pool_t *scratch_pool)
+static cm_error_t *write_alone(cm_run_t *run, cm_record_t *record, int until,
+                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *one =
         apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
@@ -39,6 +42,19 @@ static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
         return NULL;
     APR_ARRAY_PUSH(one, cm_record_t *) = record;
     return cm_write_records(run, one, scratch_pool);
+}
+
+/* Write the messages of RECORD up to UNTIL, with another key if necessary. */
+static cm_error_t *write_one(cm_run_t *run, cm_record_t *record, int until,
+                             apr_pool_t *scratch_pool)
+{
+    int given = 1, i;
+
+    for (i = 0; given && i < MOST_KEYS; i++) {
+        CM_TRY(write_alone(run, record, until, scratch_pool));
+        CM_TRY(cm_newkey_give_again(&given, run, record, scratch_pool));
+    }
+    return NULL;
 }
 
 /* Try the tasks in order of arrival. When one fails, the later ones of its

@@ -191,6 +191,7 @@ static cm_error_t *take_peer(cm_settings_t *settings, int count,
 
 static const char *const directions[] = {"both", "receive", "publish", NULL};
 static const char *const key_kinds[] = {"mapped", "shared", NULL};
+static const char *const new_keys[] = {"default", "max", NULL};
 
 static cm_error_t *take_direction(void *target, const char *value,
                                   apr_pool_t *pool)
@@ -301,21 +302,6 @@ static const char *print_conflict(const void *target, apr_pool_t *pool)
     return "hold";
 }
 
-/* Only a whole word can be quoted, in httpd, too. */
-static cm_error_t *check_where(const char *value, apr_pool_t *pool)
-{
-    const char *at;
-    int open = 0; /* 1: ", 2: ' */
-
-    for (at = value; *at; at++)
-        open ^= *at == '"' ? 1 : *at == '\'' ? 2 : 0;
-    if (!open)
-        return NULL;
-    return cm_error_hint(
-        CM_FAIL(pool, CM_CONFIG, "a quote in '%s' is not closed", value), pool,
-        "quote the whole option: \"where=status = 'open'\"");
-}
-
 static const char *const leaves[] = {"keep", "delete", NULL};
 
 static const cm_option_t model_options[] = {
@@ -332,13 +318,16 @@ static const cm_option_t model_options[] = {
      .take = take_references,
      .print = print_references},
     {CM_OPTION("keys", WORD, cm_model_t, shared), .words = key_kinds},
+    {CM_OPTION("newkey", WORD, cm_model_t, counts_keys), .words = new_keys,
+     .quiet = 1},
     {CM_OPTION("match", NAMES, cm_model_t, columns.match)},
     {.key = "conflict",
      .kind = CM_OPTION_OWN,
      .take = take_conflict,
      .print = print_conflict},
     {CM_OPTION("deletes", WORD, cm_model_t, deletes), .words = answers},
-    {CM_OPTION("where", TEXT, cm_model_t, where), .check = check_where},
+    {CM_OPTION("where", TEXT, cm_model_t, where),
+     .check = cm_option_check_quotes},
     {CM_OPTION("leave", WORD, cm_model_t, leave_deletes), .words = leaves,
      .quiet = 1},
     {.key = NULL}};

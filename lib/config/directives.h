@@ -26,7 +26,7 @@ CM_DIRECTIVE(
     "NAME table=TABLE [key=COLUMN] [direction=both|receive|publish] "
     "[except=COLUMN,...] [only=COLUMN,...] "
     "[references=COLUMN:MODEL|COLUMN:{COLUMN}[?NONE],...] "
-    "[keys=mapped|shared] "
+    "[keys=mapped|shared] [newkey=default|max] "
     "[match=COLUMN,...] [conflict=newest|NODE|hold] "
     "[deletes=yes|no]",
     "a kind of record: its name, which both nodes use, and its table here; "

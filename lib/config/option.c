@@ -326,3 +326,17 @@ int cm_option_is_model_name(const char *name)
     return *name >= 'a' && *name <= 'z' && size <= 255 &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }
+
+cm_error_t *cm_option_check_quotes(const char *value, apr_pool_t *pool)
+{
+    const char *at;
+    int open = 0; /* 1: ", 2: ' */
+
+    for (at = value; *at; at++)
+        open ^= *at == '"' ? 1 : *at == '\'' ? 2 : 0;
+    if (!open)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_CONFIG, "a quote in '%s' is not closed", value), pool,
+        "quote the whole option: \"where=status = 'open'\"");
+}

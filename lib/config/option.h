@@ -92,6 +92,11 @@ cm_error_t *cm_option_check_node(const char *name,
 cm_error_t *cm_option_check_file(const char *path,
                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Fail when a quote in VALUE is not closed: only a whole word can be quoted, in
+ * httpd, too. */
+cm_error_t *cm_option_check_quotes(const char *value,
+                                   apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Return whether NAME is the name of a model, [a-z][a-z0-9_]*. */
 int cm_option_is_model_name(const char *name);
 

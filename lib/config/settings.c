@@ -430,6 +430,22 @@ static cm_error_t *check_filter(const cm_settings_t *settings,
     return NULL;
 }
 
+/* Only a key that is a number of this node alone can be another one here. */
+static cm_error_t *check_new_key(const cm_model_t *model, apr_pool_t *pool)
+{
+    if (!model->counts_keys)
+        return NULL;
+    if (model->shared)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "newkey=max and keys=shared contradict each other: a "
+                       "shared key is the same on all nodes");
+    if (cm_settings_model_key_travels(model))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "newkey=max needs a key of one column that is no "
+                       "reference");
+    return NULL;
+}
+
 static cm_error_t *check_model(const cm_settings_t *settings, int index,
                                apr_pool_t *pool)
 {
@@ -441,6 +457,7 @@ static cm_error_t *check_model(const cm_settings_t *settings, int index,
                model->name);
     CM_TRY_FOR(check_key(settings, model, pool), pool, "model '%s'",
                model->name);
+    CM_TRY_FOR(check_new_key(model, pool), pool, "model '%s'", model->name);
     CM_TRY_FOR(check_filter(settings, model, pool), pool, "model '%s'",
                model->name);
     for (i = 0; i < index; i++)

@@ -72,6 +72,8 @@ typedef struct cm_model_t {
     cm_model_columns_t columns;
     int shared;      /* keys=shared, as configured */
     int shared_keys; /* the key's values are the identity on all nodes */
+    int counts_keys; /* newkey=max: a new record whose key is taken here gets
+                        the highest one plus one */
     int referred;    /* records that are published here may refer to its */
     cm_conflict_e conflict;
     const char *conflict_node;

@@ -218,13 +218,16 @@ static void share_keys(cm_proposal_t *proposal)
 
     if (proposal->left_out || !is_natural(proposal))
         return;
-    proposal->shared = 1;
     column = cm_catalog_column(proposal->table,
                                APR_ARRAY_IDX(proposal->key, 0, const char *));
-    if (column->value_class == CM_CLASS_INTEGER)
+    proposal->counts_keys =
+        proposal->key->nelts == 1 && column->value_class == CM_CLASS_INTEGER;
+    proposal->shared = !proposal->counts_keys;
+    if (proposal->counts_keys)
         cm_propose_note(proposal,
-                        "the application gives %s its values: both sides "
-                        "must not give the same one",
+                        "the application gives %s its values: where both sides "
+                        "gave the same one, the second record gets another "
+                        "here; with keys=shared the two are one record",
                         column->name);
 }
 
@@ -275,7 +278,8 @@ static void finish_line(cm_proposal_t *proposal, apr_pool_t *pool)
             quoted(apr_pstrcat(pool, "match=", proposal->match, NULL), pool),
             NULL);
     proposal->line =
-        apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "", NULL);
+        apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "",
+                    proposal->counts_keys ? " newkey=max" : "", NULL);
 }
 
 /* Leave out what migrate would refuse. */

@@ -15,6 +15,7 @@ typedef struct cm_proposal_t {
     const char *hint;               /* what to do about that, or NULL */
     apr_array_header_t *key;        /* const char * */
     int shared;                     /* keys=shared */
+    int counts_keys;                /* newkey=max */
     apr_array_header_t *references; /* cm_reference_t, sorted by column */
     apr_array_header_t *suggested;  /* cm_reference_t: only the names of the
                                        columns say so */

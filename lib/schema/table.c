@@ -226,6 +226,21 @@ static cm_error_t *check_key(const cm_table_t *table, const cm_column_t *key,
                        "the key '%s' of table '%s' is always generated, so "
                        "it cannot be shared",
                        key->name, model->table);
+    if (model->counts_keys &&
+        (key->value_class != CM_CLASS_INTEGER || key->is_bits))
+        return cm_error_hint(
+            CM_FAIL(pool, CM_SCHEMA,
+                    "newkey=max needs a key that is an integer: '%s' of table "
+                    "'%s' is none",
+                    key->name, model->table),
+            pool,
+            "leave newkey= out: keys that are text or UUIDs do not meet unless "
+            "they mean the same");
+    if (model->counts_keys && key->generated)
+        return CM_FAIL(pool, CM_SCHEMA,
+                       "the key '%s' of table '%s' is always generated, so "
+                       "newkey=max cannot give it",
+                       key->name, model->table);
     if (table->key_travels && key->generated)
         return CM_FAIL(pool, CM_SCHEMA,
                        "the key '%s' of table '%s' is always generated, so "

@@ -115,7 +115,7 @@ static void test_keys(cm_store_t *store, apr_pool_t *pool)
                         "KEY, title varchar(9))");
     database_run(store, "CREATE TABLE cache (id varchar(9) NOT NULL PRIMARY "
                         "KEY)");
-    proposes(store, "[ab]", "a table=a key=x,y\nb table=b key=x keys=shared\n",
+    proposes(store, "[ab]", "a table=a key=x,y\nb table=b key=x newkey=max\n",
              "an index on columns that are NOT NULL is a key");
     proposes(store, "cache", "cache table=cache keys=shared\n",
              "a table that is named is taken");
