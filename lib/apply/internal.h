@@ -132,13 +132,15 @@ typedef struct cm_record_t {
     struct cm_record_t *earlier; /* the life of a shared key before this one, of
                                     those in this run; NULL: none */
     cm_match_e match;
-    const cm_row_t *row;       /* never NULL */
-    const cm_here_t *here;     /* NULL until it is read */
-    const cm_effect_t *effect; /* NULL: none, or not yet */
-    const cm_error_t *error;   /* why the last effect could not be written */
-    int fast;                  /* its only message goes the fast way (fast.c) */
-    int renamed;               /* it has the row of the one that it continues */
-    const char *new_key;       /* instead of the key at its origin; or NULL */
+    const cm_row_t *row;            /* never NULL */
+    const cm_here_t *here;          /* NULL until it is read */
+    const cm_effect_t *effect;      /* NULL: none, or not yet */
+    const apr_array_header_t *kept; /* cm_conflict_t: of an effect that was
+                                       partial; NULL: none */
+    const cm_error_t *error; /* why the last effect could not be written */
+    int fast;                /* its only message goes the fast way (fast.c) */
+    int renamed;             /* it has the row of the one that it continues */
+    const char *new_key;     /* instead of the key at its origin; or NULL */
     int alone;       /* written alone: take its id from a stale mapping */
     int in_no_cycle; /* breaking a cycle here failed */
     int releases;    /* what refers to its row lets go of it first */
@@ -374,6 +376,18 @@ int cm_merge_is_changed(const cm_message_t *message, const char *column);
 /* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
  * deleted the record. */
 apr_int64_t cm_merge_base(const cm_message_t *message, const char *column);
+
+/* --- conflicts.c --- */
+
+/* Note in the effect of RECORD that the value LOST of column I lost to WON, by
+ * MESSAGE, unless that is noted already. The identity, which a new record gets
+ * when it is written, is added then. */
+void cm_conflicts_note(cm_run_t *run, const cm_record_t *record,
+                       const cm_message_t *message, int i,
+                       const cm_field_t *lost, const cm_field_t *won);
+
+/* Keep what was noted in the effect of RECORD, which has been written. */
+void cm_conflicts_keep(cm_run_t *run, cm_record_t *record);
 
 /* --- cells.c --- */
 

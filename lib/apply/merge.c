@@ -45,44 +45,11 @@ static int wins_here(const cm_run_t *run, const cm_record_t *record,
             !strcmp(model->conflict_node, run->node->settings->name));
 }
 
-/* Return the value of FIELD as people see it: for a reference, the origin and
- * the id there of the record that it refers to, behind the name of its model if
- * a column has that. */
-static cm_value_t shown_value(const cm_field_t *field, int is_reference,
-                              apr_pool_t *pool)
-{
-    cm_value_t value = field->value;
-    cm_identity_t identity;
-
-    if (is_reference && value.kind == CM_TEXT &&
-        cm_identity_of_key(&identity, value.data, pool))
-        value = cm_value_of(CM_TEXT, apr_pstrcat(pool, identity.origin, " ",
-                                                 identity.original_id, NULL));
-    if (field->name && field->name->kind > CM_NULL)
-        value = cm_value_of(
-            CM_TEXT,
-            apr_pstrcat(pool, field->name->data, " ",
-                        value.kind > CM_NULL ? value.data : "null", NULL));
-    return value;
-}
-
-/* Note that the value LOST of column I lost to WON. written.c adds the
- * identity, which a new record gets when it is written. */
+/* Note that the value LOST of column I lost to WON. */
 static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
                           const cm_field_t *lost, const cm_field_t *won)
 {
-    const cm_column_t *column = &at->record->table->columns[i];
-    int is_reference = cm_reference_is(column);
-
-    APR_ARRAY_PUSH(at->effect->conflicts, cm_conflict_t) =
-        (cm_conflict_t){.model = at->record->table->model->name,
-                        .column = column->name,
-                        .lost = shown_value(lost, is_reference, at->run->pool),
-                        .lost_clock = lost->clock,
-                        .won = shown_value(won, is_reference, at->run->pool),
-                        .won_clock = won->clock,
-                        .peer = at->run->peer,
-                        .message_id = task->message->id};
+    cm_conflicts_note(at->run, at->record, task->message, i, lost, won);
 }
 
 int cm_merge_is_changed(const cm_message_t *message, const char *column)
@@ -328,17 +295,11 @@ static int is_revived(const merging_t *at, const cm_task_t *task)
            task->message->action == CM_DELETE && at->record->here->exists;
 }
 
-static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
-                                   cm_state_t *incoming)
+static cm_error_t *check_known(const merging_t *at, const cm_task_t *task,
+                               cm_state_t *incoming)
 {
     int i;
 
-    if (is_revived(at, task)) {
-        at->effect->revived = 1;
-        return NULL;
-    }
-    if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
-        check_adopted(at, task, incoming);
     /* a create: the sender did not know the record here */
     if (!task->message->has_base && task->message->action != CM_CREATE)
         return NULL;
@@ -348,6 +309,19 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
         return check_delete(at, task, incoming);
     for (i = 0; i < incoming->count; i++)
         CM_TRY(check_column(at, task, incoming, i));
+    return NULL;
+}
+
+static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
+                                   cm_state_t *incoming)
+{
+    if (is_revived(at, task)) {
+        at->effect->revived = 1;
+        return NULL;
+    }
+    CM_TRY(check_known(at, task, incoming));
+    if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
+        check_adopted(at, task, incoming);
     return NULL;
 }
 

@@ -71,20 +71,6 @@ static void set_here(cm_run_t *run, cm_record_t *record,
     record->match = CM_MATCH_NONE;
 }
 
-static void keep_conflicts(cm_run_t *run, const cm_record_t *record)
-{
-    const apr_array_header_t *conflicts = record->effect->conflicts;
-    int i;
-
-    for (i = 0; i < conflicts->nelts; i++) {
-        cm_conflict_t *conflict = apr_array_push(run->conflicts);
-
-        *conflict = APR_ARRAY_IDX(conflicts, i, cm_conflict_t);
-        conflict->identity = record->entry->identity;
-        conflict->local_id = record->here->local_id;
-    }
-}
-
 static void finish_tasks(cm_record_t *record)
 {
     const cm_effect_t *effect = record->effect;
@@ -115,7 +101,7 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     if (effect->save)
         set_found(run, record, mapping);
     set_here(run, record, mapping);
-    keep_conflicts(run, record);
+    cm_conflicts_keep(run, record);
     finish_tasks(record);
     if (effect->republish->nelts || effect->revived || effect->dead_parent)
         APR_ARRAY_PUSH(run->republish, cm_republish_t) =

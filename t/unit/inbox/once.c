@@ -1,0 +1,67 @@
+/* A value that loses is kept once in communicator_conflicts. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "node/node.h"
+#include "inbox/inbox.h"
+
+#define BORN(value) TEXT("born", value)
+
+/* A row that a peer's record adopts was changed here: one value loses, once. */
+static void test_adopted_once(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    database_run(store, "INSERT INTO authors (name, born)"
+                        " VALUES ('one', '1990-01-01')");
+    is_int(inbox_take(
+               node, 0,
+               "[" MESSAGE(1, "author", 3, "create", 9000000000000000,
+                           TEXT("name", "one") "," BORN("1999-09-09"), ) "]",
+               pool),
+           1, "%s: a record that is here, with another value",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value = '\"1990-01-01\"'",
+                       pool),
+           "1", "  that one is kept, once");
+}
+
+/* An author is written before the post that it refers to can be: what it loses
+ * is kept once, too. */
+static void test_partial_once(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    database_run(store, "UPDATE authors SET name = 'ours'");
+    is_int(inbox_take(node, 1,
+                      "[" MESSAGE(2, "author", 3, "update", 1500,
+                                  TEXT("name", "theirs") ",\\\"best_id\\\":99",
+                                  REF("best_id", "post", 9) BASE(1000)) //
+                      "," MESSAGE(3, "author", 8, "create", 1500,
+                                  TEXT("name", "other") ",\\\"best_id\\\":99",
+                                  REF("best_id", "post", 9)) //
+                      "," POST(4, 9, "a", 8) "]",
+                      pool),
+           3, "%s: records that refer to each other", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value = '\"theirs\"'",
+                       pool),
+           "1", "  what loses is kept, once");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("a row that is adopted", test_adopted_once);
+    database_each("a cycle", test_partial_once);
+    apr_terminate();
+    return done_testing();
+}
