@@ -48,6 +48,13 @@ void sync_client_failed(sync_client_t *client, const char *peer,
     client->status = cm_error_code_exit_status(err->code);
 }
 
+void sync_client_fail(sync_client_t *client, const cm_error_t *err)
+{
+    if (err && (client->status == 0 ||
+                client->status == cm_error_code_exit_status(CM_TIMEOUT)))
+        client->status = cm_error_code_exit_status(err->code);
+}
+
 cm_error_t *sync_client_usage(const sync_client_t *client, const char *what)
 {
     return cm_error_hint(CM_FAIL(client->pool, CM_USAGE, "%s", what),

@@ -27,6 +27,10 @@ cm_error_t *sync_client_node(sync_client_t *client) CM_UNUSED_RESULT;
 void sync_client_failed(sync_client_t *client, const char *peer,
                         const cm_error_t *err);
 
+/* Let the exit status be that of ERR (NULL: nothing failed), unless there is a
+ * worse one: what needs a person is worse than what passes by itself. */
+void sync_client_fail(sync_client_t *client, const cm_error_t *err);
+
 /* Return an error of CM_USAGE that says WHAT, with a hint to the help of the
  * command. */
 cm_error_t *sync_client_usage(const sync_client_t *client, const char *what);

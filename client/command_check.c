@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "after.h"
 #include "alert.h"
 #include "command.h"
 #include "memory.h"
@@ -83,6 +84,17 @@ static void check_notify(sync_check_t *check)
         sync_check_went(check, NULL, "CommunicatorNotifyCommand");
 }
 
+/* Judge CommunicatorAfterApplyCommand, in the same way. */
+static void check_after(sync_check_t *check)
+{
+    const char *command = check->client->settings->client.after_command;
+    cm_error_t *err =
+        command ? sync_after_check(command, check->client->pool) : NULL;
+
+    if (command)
+        sync_check_went(check, err, "CommunicatorAfterApplyCommand");
+}
+
 /* Judge the state file, and what it says of the last runs. */
 static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
 {
@@ -93,6 +105,7 @@ static void check_memory(sync_check_t *check, const apr_array_header_t *peers)
         sync_check_say(check, SYNC_VERDICT_WARN, err->hint, "state: %s",
                        cm_error_text(err, check->client->pool));
     check_notify(check);
+    check_after(check);
     check_last_run(check, check->client->settings->name);
     for (i = 0; i < peers->nelts; i++)
         check_last_run(check,

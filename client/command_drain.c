@@ -6,11 +6,16 @@
 #include <json.h>
 
 #include "exchange/run.h"
+#include "after.h"
 #include "connect.h"
 #include "stop.h"
 
 /* Rounds in which nothing moves although messages wait in a queue. */
 #define MOST_IDLE 3
+
+/* What is done after applying may change records, which are moved, too; but
+ * each side may do so for ever. */
+#define MOST_AFTER 3
 
 static cm_error_t *open_sessions(apr_array_header_t **sessions,
                                  const sync_client_t *client,
@@ -101,6 +106,19 @@ static cm_error_t *move_all(const sync_client_t *client,
     } while (moved || (queued && idle < MOST_IDLE));
     apr_pool_destroy(iterpool);
     return NULL;
+}
+
+/* Move all, and what is changed after applying. */
+static cm_error_t *move_and_act(sync_client_t *client,
+                                const apr_array_header_t *sessions)
+{
+    int done = 1, i;
+
+    for (i = 0; done && i < MOST_AFTER; i++) {
+        CM_TRY(move_all(client, sessions));
+        sync_after_run(&done, client);
+    }
+    return done ? move_all(client, sessions) : NULL;
 }
 
 /* Return why this peer is not drained, or NULL. */
@@ -210,7 +228,7 @@ cm_error_t *sync_command_drain(sync_client_t *client)
     CM_TRY(sync_client_node(client));
     sync_stop_after(client->options->run.max_time);
     CM_TRY(open_sessions(&sessions, client, peers));
-    err = move_all(client, sessions);
+    err = move_and_act(client, sessions);
     sync_progress_end(client->output);
     if (err)
         return cm_error_make(client->pool, err->code, err, __FILE__, __LINE__,

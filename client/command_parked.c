@@ -10,6 +10,7 @@
 
 #include "outbox/withheld.h"
 #include "operate/parked.h"
+#include "after.h"
 #include "listing.h"
 
 #define MOST_LISTED 1000
@@ -409,13 +410,14 @@ static cm_error_t *retry_peer(sync_client_t *client,
 static cm_error_t *retry_all(sync_client_t *client)
 {
     apr_array_header_t *peers;
-    int i;
+    int i, done;
 
     CM_TRY(sync_client_node(client));
     CM_TRY(sync_client_peers(&peers, client, 0));
     for (i = 0; i < peers->nelts; i++)
         CM_TRY(
             retry_peer(client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)));
+    sync_after_run(&done, client);
     return NULL;
 }
 
@@ -424,6 +426,7 @@ cm_error_t *sync_command_parked_retry(sync_client_t *client)
     cm_receipt_t *receipt;
     named_t named;
     const char *peer;
+    int done;
 
     if (client->options->arguments->nelts == 0)
         return retry_all(client);
@@ -439,6 +442,7 @@ cm_error_t *sync_command_parked_retry(sync_client_t *client)
                         "no such message of '%s' is parked here", peer),
                 client->pool, "communicator-sync parked lists them");
         report(client, peer, receipt);
+        sync_after_run(&done, client);
     }
     return send_withheld(client, peer, named.withheld, 1);
 }
@@ -473,6 +477,7 @@ cm_error_t *sync_command_parked_discard(sync_client_t *client)
     cm_receipt_t *receipt;
     named_t named;
     const char *peer;
+    int done;
 
     CM_TRY(begin(&named, client));
     peer = named.peer->name;
@@ -485,5 +490,6 @@ cm_error_t *sync_command_parked_discard(sync_client_t *client)
         sync_output_line(client->output,
                          "%s: %d messages that waited behind are applied", peer,
                          receipt->applied);
+    sync_after_run(&done, client);
     return NULL;
 }

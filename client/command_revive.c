@@ -6,6 +6,7 @@
 #include "record/tuple.h"
 #include "inbox/revive.h"
 #include "verify/wire.h"
+#include "after.h"
 #include "connect.h"
 
 static void report(const sync_client_t *client, const char *node,
@@ -91,6 +92,7 @@ cm_error_t *sync_command_revive(sync_client_t *client)
     apr_array_header_t *peers, *identities;
     const cm_model_t *model;
     apr_int64_t revived = 0;
+    int acted;
 
     CM_TRY(sync_client_peers(&peers, client, 0));
     CM_TRY(begin(&identities, &model, client, peers));
@@ -101,6 +103,7 @@ cm_error_t *sync_command_revive(sync_client_t *client)
         report(client, client->settings->name, revived);
     else if (identities->nelts)
         CM_TRY(ask_peers(&revived, client, peers, model, identities));
+    sync_after_run(&acted, client);
     if (revived || client->status)
         return NULL;
     return cm_error_hint(

@@ -7,9 +7,9 @@
 #include <json.h>
 
 #include "base/clock.h"
-#include "inbox/after.h"
 #include "operate/purge.h"
 #include "exchange/run.h"
+#include "after.h"
 #include "alert.h"
 #include "connect.h"
 #include "folder.h"
@@ -198,15 +198,6 @@ static cm_error_t *sync_peer(sync_client_t *client,
     return err;
 }
 
-/* Return the exit status of the worse failure: one that needs a person goes
- * before one that passes by itself. */
-static int worse(int status, const cm_error_t *err)
-{
-    if (status == 0 || status == cm_error_code_exit_status(CM_TIMEOUT))
-        return cm_error_code_exit_status(err->code);
-    return status;
-}
-
 /* Runs of many hosts start at different moments, those of one host always at
  * the same. */
 static cm_error_t *splay(const sync_client_t *client)
@@ -300,38 +291,18 @@ static void sync_peers(sync_client_t *client, const apr_array_header_t *peers,
         apr_pool_clear(iterpool);
         err = sync_peer(client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *),
                         directions, iterpool);
-        if (err)
-            client->status = worse(client->status, err);
+        sync_client_fail(client, err);
         if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late())
             break;
     }
     apr_pool_destroy(iterpool);
 }
 
-/* Run what is configured for after applying. Its failure is reported; messages
- * do not depend on it. */
-static void run_after(sync_client_t *client)
-{
-    sync_alert_t *alert =
-        sync_alert_open(client, SYNC_ALERT_AFTER, client->pool);
-    apr_array_header_t *failures;
-    int done;
-    cm_error_t *err =
-        cm_after_run(&done, &failures, client->node, client->pool);
-
-    if (!err && failures->nelts)
-        err = cm_error_copy(APR_ARRAY_IDX(failures, 0, cm_error_t *),
-                            client->pool);
-    sync_alert_close(alert, err, NULL, 0);
-    if (err)
-        client->status = worse(client->status, err);
-}
-
 static cm_error_t *sync_all(sync_client_t *client, int directions)
 {
     apr_array_header_t *peers;
     cm_error_t *err;
-    int files;
+    int files, done;
 
     CM_TRY(sync_client_peers(&peers, client, 1));
     CM_TRY(splay(client));
@@ -343,7 +314,7 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
         return NULL;
     }
     sync_peers(client, peers, directions);
-    run_after(client);
+    sync_after_run(&done, client);
     if (client->status == 0) {
         retain(client);
         client->status = files;

@@ -1,103 +1,37 @@
 /* CommunicatorNotifyCommand: see notify.h. */
 #include "notify.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <apr_strings.h>
 #include <apr_tables.h>
-#include <apr_thread_proc.h>
 
 #include "base/clean.h"
+#include "process.h"
 
+#define DIRECTIVE    "CommunicatorNotifyCommand"
 #define MOST_SECONDS 60
 
-static cm_error_t *failed(const char *command, const char *why,
-                          apr_pool_t *pool)
+static cm_error_t *with_hint(cm_error_t *err, apr_pool_t *pool)
 {
-    return cm_error_hint(CM_FAIL(pool, CM_FILE,
-                                 "CommunicatorNotifyCommand '%s': %s", command,
-                                 why),
-                         pool, "the next run tries again to report the same");
-}
-
-static apr_status_t start(apr_proc_t *process, const char *command,
-                          const char *event, const char *peer, apr_pool_t *pool)
-{
-    apr_array_header_t *all = apr_array_make(pool, 8, sizeof(char *));
-    apr_procattr_t *how;
-    apr_status_t rv;
-    char **words;
-
-    rv = apr_tokenize_to_argv(command, &words, pool);
-    if (rv != APR_SUCCESS)
-        return rv;
-    if (!*words)
-        return APR_EINVAL;
-    for (; *words; words++)
-        APR_ARRAY_PUSH(all, const char *) = *words;
-    APR_ARRAY_PUSH(all, const char *) = event;
-    APR_ARRAY_PUSH(all, const char *) = peer;
-    APR_ARRAY_PUSH(all, const char *) = NULL;
-    apr_procattr_create(&how, pool);
-    apr_procattr_io_set(how, APR_FULL_BLOCK, APR_NO_PIPE, APR_NO_PIPE);
-    apr_procattr_cmdtype_set(how, APR_PROGRAM_PATH);
-    apr_procattr_error_check_set(how, 1);
-    return apr_proc_create(process, APR_ARRAY_IDX(all, 0, const char *),
-                           (const char *const *)all->elts, NULL, how, pool);
-}
-
-/* Wait for the end of PROCESS, but not forever. Return why it failed, or NULL.
- */
-static const char *wait_for(apr_proc_t *process, apr_pool_t *pool)
-{
-    apr_time_t end = apr_time_now() + apr_time_from_sec(MOST_SECONDS);
-    apr_exit_why_e why;
-    int code;
-
-    while (apr_proc_wait(process, &code, &why, APR_NOWAIT) ==
-           APR_CHILD_NOTDONE) {
-        if (apr_time_now() > end) {
-            apr_proc_kill(process, SIGKILL);
-            apr_proc_wait(process, &code, &why, APR_WAIT);
-            return apr_psprintf(pool, "it was killed after %d seconds",
-                                MOST_SECONDS);
-        }
-        apr_sleep(apr_time_from_msec(20));
-    }
-    if (!APR_PROC_CHECK_EXIT(why))
-        return apr_psprintf(pool, "signal %d ended it", code);
-    return code ? apr_psprintf(pool, "it ended with status %d", code) : NULL;
+    return err ? cm_error_hint(err, pool,
+                               "the next run tries again to report the same")
+               : NULL;
 }
 
 cm_error_t *sync_notify(const char *command, const char *event,
                         const char *peer, const char *text, apr_pool_t *pool)
 {
-    apr_proc_t process;
-    apr_status_t rv = start(&process, command, event, peer, pool);
-    const char *why;
-    char words[120];
+    apr_array_header_t *arguments =
+        apr_array_make(pool, 2, sizeof(const char *));
 
-    if (rv != APR_SUCCESS)
-        return failed(command, apr_strerror(rv, words, sizeof(words)), pool);
-    text = cm_clean_lines(text, pool);
-    apr_file_write_full(process.in, text, strlen(text), NULL);
-    apr_file_write_full(process.in, "\n", 1, NULL);
-    apr_file_close(process.in);
-    why = wait_for(&process, pool);
-    return why ? failed(command, why, pool) : NULL;
+    APR_ARRAY_PUSH(arguments, const char *) = event;
+    APR_ARRAY_PUSH(arguments, const char *) = peer;
+    text = apr_pstrcat(pool, cm_clean_lines(text, pool), "\n", NULL);
+    return with_hint(sync_process_run(DIRECTIVE, command, arguments, text,
+                                      MOST_SECONDS, pool),
+                     pool);
 }
 
 cm_error_t *sync_notify_check(const char *command, apr_pool_t *pool)
 {
-    char **words;
-
-    if (apr_tokenize_to_argv(command, &words, pool) != APR_SUCCESS || !*words)
-        return failed(command, "it names no program", pool);
-    /* A name without a slash is looked up in PATH, which differs under cron. */
-    if (!strchr(*words, '/') || access(*words, X_OK) == 0)
-        return NULL;
-    return failed(command, strerror(errno), pool);
+    return with_hint(sync_process_check(DIRECTIVE, command, pool), pool);
 }

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
+use Communicator::Test qw(folder slurp spew);
 use Communicator::Test::Pair;
 
 my $tables = <<'SQL';
@@ -193,6 +194,71 @@ sub test_failure {
         $central, $facade], [0, 0], '  and the problem is over');
 }
 
+# A program that the client starts.
+sub test_program {
+    my ($pair) = @_;
+    my ($central, $facade) = $pair->databases;
+    my $node = $pair->{central};
+    my $dir = folder('program');
+    my $told = sub {
+        my $text = -e "$dir/told" ? slurp("$dir/told") : '';
+
+        unlink "$dir/told";
+        return [map { join ' ', sort split } split /\n/, $text];
+    };
+
+    spew("$dir/program", "#!/bin/sh\necho \"\$\@\" >>$dir/told\n"
+        . "test ! -e $dir/fails\n");
+    chmod 0755, "$dir/program";
+    $node->configure(
+        client_conf => "CommunicatorAfterApplyCommand \"$dir/program -q\"\n");
+    like($node->sync('check')->{out}, qr/^ok +CommunicatorAfterApplyCommand/m,
+        'check looks at the program');
+    $central->run("insert into categories (name) values ('mine');");
+    $pair->sync('what is sent');
+    is_deeply($told->(), [], 'starts no program');
+    $facade->run("insert into posts (title) values ('theirs');"
+        . 'insert into comments (post_id) select min(id) from posts;');
+    $pair->sync('what is received');
+    is_deeply($told->(), ['-q comment post'], 'starts it once, with the models');
+    $pair->sync('nothing');
+    is_deeply($told->(), [], 'starts it not');
+
+    spew("$dir/fails", '');
+    $facade->run("update posts set title = 'changed' where title = 'theirs';");
+    my $run = $node->sync;
+
+    is($run->{exit}, 74, 'a program that fails gives an exit status');
+    like($run->{err}, qr/CommunicatorAfterApplyCommand .*program.* status 1/,
+        '  and is reported');
+    like($node->sync('status')->{out}, qr/AfterApplyCommand/, '  also by status');
+    $told->();
+    unlink "$dir/fails";
+    $pair->sync('the next run');
+    is_deeply($told->(), ['-q post'], '  starts it again');
+    unlike($node->sync('status')->{out}, qr/AfterApplyCommand/,
+        '  and it is over');
+    is($central->value('select count(*) from communicator_after'), 0,
+        '  nothing is left to tell');
+}
+
+# What other commands apply.
+sub test_commands {
+    my ($pair) = @_;
+    my ($central, $facade) = $pair->databases;
+    my $node = $pair->{central};
+    my $missing = 'select count(*) from posts where title = '
+      . "'drained' and comments_count = 1";
+
+    $facade->run("insert into posts (title) values ('drained');"
+        . 'insert into comments (post_id) select id from posts where '
+        . "title = 'drained';");
+    is($node->sync('drain')->{exit}, 0, 'drain');
+    is($central->value($missing), 1, '  runs the statements');
+    is($central->value('select count(*) from communicator_after'), 0,
+        '  and nothing is left to do');
+}
+
 Communicator::Test::Pair->for_each(
     [qw(pgsql-mysql mysql-sqlite3 sqlite3-pgsql)], sub {
     my $pair = Communicator::Test::Pair->new(drivers => [@_],
@@ -206,6 +272,8 @@ Communicator::Test::Pair->for_each(
 
     test_derived($pair);
     test_failure($pair);
+    test_program($pair);
+    test_commands($pair);
     $pair->stop;
 });
 

@@ -471,6 +471,8 @@ static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
                                           client.state_directory)},
     [CM_DIRECTIVE_RUN_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
                                         client.run_directory)},
+    [CM_DIRECTIVE_AFTER_COMMAND] = {CM_OPTION("", TEXT, cm_settings_t,
+                                              client.after_command)},
     [CM_DIRECTIVE_NOTIFY_COMMAND] = {CM_OPTION("", TEXT, cm_settings_t,
                                                client.notify_command)},
 };
@@ -541,7 +543,8 @@ static void print_value(cm_buffer_t *out, const cm_settings_t *settings,
 
     if (!text)
         return;
-    if (id == CM_DIRECTIVE_PARAMS || id == CM_DIRECTIVE_NOTIFY_COMMAND)
+    if (id == CM_DIRECTIVE_PARAMS || id == CM_DIRECTIVE_AFTER_COMMAND ||
+        id == CM_DIRECTIVE_NOTIFY_COMMAND)
         text = apr_pstrcat(out->pool, "\"", cm_mask_passwords(text, out->pool),
                            "\"", NULL);
     cm_buffer_raw(out, apr_pstrcat(out->pool, cm_directive_table[id].name, " ",

@@ -61,6 +61,10 @@ CM_DIRECTIVE(STATE_DIR, "CommunicatorStateDir", CLIENT, 1, 1, "DIRECTORY",
              "/var/lib/communicator")
 CM_DIRECTIVE(RUN_DIR, "CommunicatorRunDir", CLIENT, 1, 1, "DIRECTORY",
              "where its lock files are; default /run/communicator")
+CM_DIRECTIVE(AFTER_COMMAND, "CommunicatorAfterApplyCommand", CLIENT, 1, 1,
+             "COMMAND",
+             "a program to run after messages have changed records, with the "
+             "names of their models; default none")
 CM_DIRECTIVE(
     NOTIFY_COMMAND, "CommunicatorNotifyCommand", CLIENT, 1, 1, "COMMAND",
     "a program to run when a problem starts and when it ends; default none")

@@ -47,6 +47,7 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
     OVERLAY(RETAIN, retain);
     OVERLAY(STATE_DIR, client.state_directory);
     OVERLAY(RUN_DIR, client.run_directory);
+    OVERLAY(AFTER_COMMAND, client.after_command);
     OVERLAY(NOTIFY_COMMAND, client.notify_command);
 #undef OVERLAY
     merged->peers = apr_array_append(pool, base->peers, over->peers);

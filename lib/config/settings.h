@@ -121,6 +121,7 @@ typedef struct cm_batch_settings_t {
 typedef struct cm_client_settings_t {
     const char *state_directory; /* CommunicatorStateDir: runs, alerts */
     const char *run_directory;   /* CommunicatorRunDir: locks */
+    const char *after_command;   /* CommunicatorAfterApplyCommand; NULL: none */
     const char *notify_command;  /* CommunicatorNotifyCommand; NULL: none */
 } cm_client_settings_t;
 

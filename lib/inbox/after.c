@@ -1,4 +1,4 @@
-/* CommunicatorAfterApply: see after.h. */
+/* What is done when messages have changed records: see after.h. */
 #include "inbox/after.h"
 
 #include <string.h>
@@ -11,23 +11,39 @@
 /* Notes that are read at once; the others are read the next time. */
 #define MOST_NOTES 1000
 
-#define KIND "after"
+#define KIND         "after"
+#define KIND_COMMAND "command"
 
-/* Return whether a message of APPLY about a model of ACTION took effect. */
-static int concerns(const cm_action_t *action, const cm_apply_t *apply)
+/* What begins a note for the program, before the name of the model. No list of
+ * models begins so. */
+#define MARK "!"
+
+/* Return the models (name -> name) about which messages of APPLY took effect.
+ */
+static apr_hash_t *changed_models(const cm_apply_t *apply, apr_pool_t *pool)
 {
-    int i, j;
+    apr_hash_t *changed = apr_hash_make(pool);
+    int i;
 
     for (i = 0; i < apply->items->nelts; i++) {
         const cm_item_t *item = APR_ARRAY_IDX(apply->items, i, cm_item_t *);
 
-        if (!item->applied || !item->message->model)
-            continue;
-        for (j = 0; j < action->names->nelts; j++)
-            if (!strcmp(item->message->model,
-                        APR_ARRAY_IDX(action->names, j, const char *)))
-                return 1;
+        if (item->applied && item->message->model)
+            apr_hash_set(changed, item->message->model, APR_HASH_KEY_STRING,
+                         item->message->model);
     }
+    return changed;
+}
+
+/* Return whether a model of ACTION is among those that have CHANGED. */
+static int concerns(const cm_action_t *action, apr_hash_t *changed)
+{
+    int i;
+
+    for (i = 0; i < action->names->nelts; i++)
+        if (apr_hash_get(changed, APR_ARRAY_IDX(action->names, i, const char *),
+                         APR_HASH_KEY_STRING))
+            return 1;
     return 0;
 }
 
@@ -48,20 +64,40 @@ static int is_repeated(const cm_node_t *node, int i)
     return 0;
 }
 
+/* Note for the program which models have CHANGED. */
+static void note_models(cm_bulk_t *bulk, const cm_settings_t *settings,
+                        apr_hash_t *changed, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; settings->client.after_command && i < settings->models->nelts;
+         i++) {
+        const char *name =
+            APR_ARRAY_IDX(settings->models, i, cm_model_t *)->name;
+
+        if (apr_hash_get(changed, name, APR_HASH_KEY_STRING))
+            cm_bulk_row(bulk, "t", apr_pstrcat(pool, MARK, name, NULL));
+    }
+}
+
 cm_error_t *cm_after_note(const cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"models", NULL}};
     cm_node_t *node = apply->node;
+    apr_hash_t *changed;
     apr_int64_t inserted;
     cm_bulk_t *bulk;
     int i;
 
-    if (!node->settings->actions->nelts)
+    if (!node->settings->actions->nelts &&
+        !node->settings->client.after_command)
         return NULL;
+    changed = changed_models(apply, scratch_pool);
     bulk = cm_bulk_create("communicator_after", columns, 1, 0, scratch_pool);
     for (i = 0; i < node->settings->actions->nelts; i++)
-        if (!is_repeated(node, i) && concerns(action_of(node, i), apply))
+        if (!is_repeated(node, i) && concerns(action_of(node, i), changed))
             cm_bulk_row(bulk, "t", action_of(node, i)->models);
+    note_models(bulk, node->settings, changed, scratch_pool);
     return cm_bulk_rows(bulk) ? cm_bulk_insert(&inserted, node->store, bulk,
                                                CM_PRESENT_FAIL, scratch_pool)
                               : NULL;
@@ -145,9 +181,10 @@ static cm_error_t *note_failure(apr_array_header_t *failures, cm_node_t *node,
     return cm_problem_keep(node, &problem, pool);
 }
 
-/* Collect the notes by their models: *IDS: models -> "1,2,3". */
+/* Collect the notes by their models: *IDS: models -> "1,2,3"; those FOR_COMMAND
+ * or the others. */
 static cm_error_t *read_notes(apr_hash_t **ids, cm_node_t *node,
-                              apr_pool_t *pool)
+                              int for_command, apr_pool_t *pool)
 {
     cm_rows_t *rows;
     int i;
@@ -156,9 +193,10 @@ static cm_error_t *read_notes(apr_hash_t **ids, cm_node_t *node,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
-                     "SELECT id, models FROM communicator_after ORDER BY id"
-                     " LIMIT %d",
-                     MOST_NOTES),
+                     "SELECT id, models FROM communicator_after"
+                     " WHERE substr(models, 1, 1) %s '" MARK "'"
+                     " ORDER BY id LIMIT %d",
+                     for_command ? "=" : "<>", MOST_NOTES),
         NULL, 0, pool));
     for (i = 0; i < rows->count; i++) {
         const char *id = cm_cell_text(rows, i, 0);
@@ -179,7 +217,7 @@ cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
 
     *done = 0;
     *failures = apr_array_make(result_pool, 0, sizeof(const cm_error_t *));
-    CM_TRY_FOR(read_notes(&notes, node, result_pool), result_pool,
+    CM_TRY_FOR(read_notes(&notes, node, 0, result_pool), result_pool,
                "cannot read what is to be done after applying");
     for (index = apr_hash_first(result_pool, notes); index;
          index = apr_hash_next(index)) {
@@ -194,4 +232,45 @@ cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
     return apr_hash_count(notes) && !(*failures)->nelts
                ? cm_problem_end(node, node->settings->name, KIND, result_pool)
                : NULL;
+}
+
+cm_error_t *cm_after_changed(apr_array_header_t **models, const char **notes,
+                             cm_node_t *node, apr_pool_t *result_pool)
+{
+    apr_hash_index_t *index;
+    apr_hash_t *ids;
+
+    *notes = "";
+    *models = apr_array_make(result_pool, 4, sizeof(const char *));
+    CM_TRY_FOR(read_notes(&ids, node, 1, result_pool), result_pool,
+               "cannot read what has changed since the last run");
+    for (index = apr_hash_first(result_pool, ids); index;
+         index = apr_hash_next(index)) {
+        const char *name = (const char *)apr_hash_this_key(index) + 1;
+
+        APR_ARRAY_PUSH(*models, const char *) = name;
+        *notes = apr_pstrcat(result_pool, *notes, **notes ? "," : "",
+                             (const char *)apr_hash_this_val(index), NULL);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_after_told(cm_node_t *node, const char *notes,
+                          const cm_error_t *failed, apr_pool_t *scratch_pool)
+{
+    cm_problem_t problem = {.severity = CM_SEVERITY_WARNING,
+                            .peer = node->settings->name,
+                            .kind = KIND_COMMAND};
+    apr_int64_t removed;
+
+    if (failed) {
+        problem.text = cm_error_text(failed, scratch_pool);
+        problem.hint = failed->hint;
+        return cm_problem_keep(node, &problem, scratch_pool);
+    }
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    CM_TRY(cm_transaction_end(node->store,
+                              forget(&removed, node, notes, scratch_pool),
+                              scratch_pool));
+    return cm_problem_end(node, problem.peer, KIND_COMMAND, scratch_pool);
 }

@@ -1,8 +1,12 @@
-/* CommunicatorAfterApply: statements that are run when messages have changed
- * records. The batch that changes them notes it in communicator_after, in its
- * own transaction; each statement has a transaction of its own, which removes
- * these notes. So it is run at least once after the last change, and what it
- * does is captured like any change of the application. */
+/* What is done when messages have changed records. The batch that changes them
+ * notes it in communicator_after, in its own transaction.
+ *
+ * CommunicatorAfterApply: each statement has a transaction of its own, which
+ * removes these notes. So it is run at least once after the last change, and
+ * what it does is captured like any change of the application.
+ *
+ * CommunicatorAfterApplyCommand: the notes are removed when the program has
+ * ended well, so that it, too, is run at least once after the last change. */
 #ifndef CM_INBOX_AFTER_H
 #define CM_INBOX_AFTER_H
 
@@ -19,5 +23,17 @@ cm_error_t *cm_after_note(const cm_apply_t *apply,
 cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
                          cm_node_t *node,
                          apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Find the models (*MODELS: const char *, each once) that have changed since
+ * the program ran. *NOTES: for cm_after_told(). */
+cm_error_t *cm_after_changed(apr_array_header_t **models, const char **notes,
+                             cm_node_t *node,
+                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* The program has been run with what NOTES say. If it FAILED (NULL: it ended
+ * well), that is kept as a problem, and it is run again the next time. */
+cm_error_t *cm_after_told(cm_node_t *node, const char *notes,
+                          const cm_error_t *failed,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 #endif

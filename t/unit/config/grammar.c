@@ -280,6 +280,7 @@ static void test_settings(apr_pool_t *pool)
                     "CommunicatorExpectEvery 10min\n"
                     "CommunicatorRetain forever\n"
                     "CommunicatorStateDir /s\nCommunicatorRunDir /r\n"
+                    "CommunicatorAfterApplyCommand \"reindex -q\"\n"
                     "CommunicatorNotifyCommand \"mail -s x root\"",
                     pool);
     if (!ok(!err, "a whole file is taken")) {
@@ -308,6 +309,8 @@ static void test_settings(apr_pool_t *pool)
     is_int(settings->retain, -1, "CommunicatorRetain");
     is_str(settings->client.state_directory, "/s", "CommunicatorStateDir");
     is_str(settings->client.run_directory, "/r", "CommunicatorRunDir");
+    is_str(settings->client.after_command, "reindex -q",
+           "CommunicatorAfterApplyCommand");
     is_str(settings->client.notify_command, "mail -s x root",
            "CommunicatorNotifyCommand");
 }
