@@ -98,6 +98,7 @@ static void make_all(cm_proposing_t *proposing)
         proposal->key = apr_array_make(pool, 1, sizeof(const char *));
         proposal->references = apr_array_make(pool, 2, sizeof(cm_reference_t));
         proposal->suggested = apr_array_make(pool, 2, sizeof(cm_reference_t));
+        proposal->unexplained = apr_array_make(pool, 0, sizeof(const char *));
         proposal->notes = apr_array_make(pool, 2, sizeof(const char *));
         proposal->left_out = reason(proposing, proposal);
         APR_ARRAY_PUSH(proposing->all, cm_proposal_t *) = proposal;
@@ -277,6 +278,11 @@ static void finish_line(cm_proposal_t *proposal, apr_pool_t *pool)
             pool, line, " ",
             quoted(apr_pstrcat(pool, "match=", proposal->match, NULL), pool),
             NULL);
+    if (proposal->where)
+        line = apr_pstrcat(
+            pool, line, " ",
+            quoted(apr_pstrcat(pool, "where=", proposal->where, NULL), pool),
+            NULL);
     proposal->line =
         apr_pstrcat(pool, line, proposal->shared ? " keys=shared" : "",
                     proposal->counts_keys ? " newkey=max" : "", NULL);
@@ -372,8 +378,15 @@ static void propose_match(cm_proposal_t *proposal, apr_pool_t *pool)
 {
     const apr_array_header_t *uniques = proposal->table->uniques;
     apr_array_header_t *texts = apr_array_make(pool, 2, sizeof(const char *));
+    const char *match;
     int i;
 
+    proposal->where = cm_propose_names_filter(&match, proposal->table);
+    if (proposal->where) {
+        proposal->match = match;
+        cm_propose_note(proposal, "some rows belong to each host alone, or to "
+                                  "its plugins: extend where= for yours");
+    }
     for (i = 0; !proposal->shared && i < uniques->nelts; i++) {
         const cm_catalog_unique_t *unique =
             &APR_ARRAY_IDX(uniques, i, cm_catalog_unique_t);

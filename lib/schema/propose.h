@@ -9,17 +9,20 @@
 /* A table, and the model that it could be. */
 typedef struct cm_proposal_t {
     const cm_catalog_table_t *table;
-    const cm_model_t *configured;   /* the model that it is already, or NULL */
-    const char *model;              /* its name */
-    const char *left_out;           /* why it is not proposed; NULL: it is */
-    const char *hint;               /* what to do about that, or NULL */
-    apr_array_header_t *key;        /* const char * */
-    int shared;                     /* keys=shared */
-    int counts_keys;                /* newkey=max */
-    apr_array_header_t *references; /* cm_reference_t, sorted by column */
-    apr_array_header_t *suggested;  /* cm_reference_t: only the names of the
-                                       columns say so */
+    const cm_model_t *configured;    /* the model that it is already, or NULL */
+    const char *model;               /* its name */
+    const char *left_out;            /* why it is not proposed; NULL: it is */
+    const char *hint;                /* what to do about that, or NULL */
+    apr_array_header_t *key;         /* const char * */
+    int shared;                      /* keys=shared */
+    int counts_keys;                 /* newkey=max */
+    apr_array_header_t *references;  /* cm_reference_t, sorted by column */
+    apr_array_header_t *suggested;   /* cm_reference_t: only the names of the
+                                        columns say so */
+    apr_array_header_t *unexplained; /* const char *: columns with the name of a
+                                        reference, to no table that is known */
     const char *match;   /* columns, unique and references all: with commas */
+    const char *where;   /* which rows do not belong to one host; or NULL */
     const char *generic; /* a column that refers to what a row of another table
                             names (Django's object_id), which references=
                             cannot say; or NULL */

@@ -35,6 +35,12 @@ const cm_reference_t *cm_propose_references_of(const cm_proposal_t *proposal,
 /* Give every proposal the name of its model; no two have the same. */
 void cm_propose_names(const cm_proposing_t *proposing);
 
+/* Return the where= of a table of which some rows belong to each host, by its
+ * name and columns, and the column *MATCH, which tells its rows apart. NULL: it
+ * is no such table. */
+const char *cm_propose_names_filter(const char **match,
+                                    const cm_catalog_table_t *table);
+
 /* Return why a table should not be a model by its name and columns, or NULL. */
 const char *cm_propose_names_unfit(const cm_catalog_table_t *table);
 

@@ -153,7 +153,8 @@ static const char migrations[] =
 static const char sessions[] = "it holds the sessions of this host's visitors";
 static const char cache[] = "it is a cache";
 static const char options[] =
-    "it holds the addresses of this host's site, and what its plugins cache";
+    "it holds the addresses of this host's site, and what its plugins cache, "
+    "and no unique index on option_name tells its rows apart";
 static const char jobs[] = "it is a queue of jobs: both sides would run them";
 
 /* Names of tables that belong to one host. Where the name may also mean
@@ -205,12 +206,42 @@ static const struct {
     {"celery_task*", NULL, jobs},
 };
 
-const char *cm_propose_names_unfit(const cm_catalog_table_t *table)
+/* Return the name of TABLE without its schema. */
+static const char *plain_name(const cm_catalog_table_t *table)
 {
     const char *dot = strrchr(table->name, '.');
-    const char *name = dot ? dot + 1 : table->name;
+
+    return dot ? dot + 1 : table->name;
+}
+
+const char *cm_propose_names_filter(const char **match,
+                                    const cm_catalog_table_t *table)
+{
+    int i;
+
+    *match = "option_name";
+    if (apr_fnmatch("*options", plain_name(table), APR_FNM_CASE_BLIND) ||
+        !cm_catalog_column(table, "autoload"))
+        return NULL;
+    for (i = 0; i < table->uniques->nelts; i++) {
+        const apr_array_header_t *columns =
+            APR_ARRAY_IDX(table->uniques, i, cm_catalog_unique_t).columns;
+        const char *first = APR_ARRAY_IDX(columns, 0, const char *);
+
+        if (columns->nelts == 1 && first && !strcmp(first, *match))
+            return "option_name NOT IN ('siteurl', 'home', 'cron', "
+                   "'rewrite_rules') AND option_name NOT LIKE '%transient%'";
+    }
+    return NULL;
+}
+
+const char *cm_propose_names_unfit(const cm_catalog_table_t *table)
+{
+    const char *name = plain_name(table), *match;
     size_t i;
 
+    if (cm_propose_names_filter(&match, table))
+        return NULL;
     for (i = 0; i < sizeof(unfit) / sizeof(*unfit); i++)
         if (!apr_fnmatch(unfit[i].pattern, name, APR_FNM_CASE_BLIND) &&
             (!unfit[i].column || cm_catalog_column(table, unfit[i].column)))

@@ -459,11 +459,13 @@ static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
         suggest(proposing, child, column, parent);
     else if (ends_with(column->name, ids) &&
              column->value_class == CM_CLASS_INTEGER &&
-             (!key || strcmp(key, column->name)))
+             (!key || strcmp(key, column->name))) {
+        APR_ARRAY_PUSH(child->unexplained, const char *) = column->name;
         cm_propose_note(child,
                         "%s may refer to another table: if it does, name the "
                         "model in references=%s:MODEL",
                         column->name, column->name);
+    }
 }
 
 static int has_foreign(const cm_catalog_table_t *table, const char *column)

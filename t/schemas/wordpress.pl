@@ -1,5 +1,5 @@
 # WordPress: no foreign key, 0 for none, dates that are zero, keys in capitals.
-# `models` leaves wp_options out.
+# Some rows of wp_options stay at each host.
 
 my $tables = <<'SQL';
 create table wp_users ("ID" {key}, mark varchar(20),
@@ -52,7 +52,8 @@ create table wp_commentmeta (meta_id {key}, mark varchar(20),
 create table wp_links (link_id {key}, mark varchar(20),
     link_url varchar(255) not null default '',
     link_owner {number} not null default 1) {engine};
-create table wp_options (option_id {key}, option_name varchar(191) not null
+create table wp_options (option_id {key}, mark varchar(20),
+    option_name varchar(191) not null
     default '', option_value {text} not null,
     autoload varchar(20) not null default 'yes') {engine};
 create unique index option_name on wp_options (option_name);
@@ -77,8 +78,9 @@ my %type = (
         } keys %type
     },
     session => { mysql => "set sql_mode = 'ANSI_QUOTES';\n" },
-    both => "insert into wp_options (option_name, option_value) values "
-      . "('siteurl', 'https://x'), ('_transient_x', '1');\n",
+    both => "insert into wp_options (mark, option_name, option_value) values "
+      . "('site', 'siteurl', 'https://x'), "
+      . "('transient', '_transient_x', '1');\n",
     options => ['--guess'],
     records => <<'RECORDS',
 wp_users ID user_login user_registered display_name
@@ -92,6 +94,7 @@ wp_term_relationships object_id,term_taxonomy_id term_order >object_id:wp_posts 
 wp_comments comment_ID comment_author comment_date comment_content comment_approved >comment_post_ID:wp_posts >comment_parent:wp_comments >user_id:wp_users
 wp_commentmeta meta_id meta_key meta_value >comment_id:wp_comments
 wp_links link_id link_url >link_owner:wp_users
+wp_options option_id option_name option_value
 RECORDS
     actions => [
         [2, 'insert into wp_users (mark, user_login, user_registered) '
@@ -143,8 +146,10 @@ RECORDS
           . "({new}, {one wp_comments}, '_wp_trash');"],
         [1, 'insert into wp_links (mark, link_url, link_owner) values ({new}, '
           . '{word}, {maybe wp_users 0});'],
-        [1, "insert into wp_options (option_name, option_value) values "
-          . '({new}, {word});'],
+        [2, 'insert into wp_options (mark, option_name, option_value) values '
+          . '({new#o}, {new#o}, {word});'],
+        [2, 'update wp_options set option_value = {word} where option_id = '
+          . "{one wp_options} and mark not in ('site', 'transient');"],
         # wp_delete_post()
         [2, 'update wp_posts set post_parent = 0 where post_parent = '
           . "{one wp_posts#p} and post_type <> 'revision'; delete from "
