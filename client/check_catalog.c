@@ -97,6 +97,24 @@ static void check_generic(sync_check_catalog_t *on, const char *column)
                          column));
 }
 
+/* COLUMN has the name of a reference, but nothing says to what. It may as well
+ * be a number of another system, so that is not a warning. */
+static void tell_unexplained(const sync_check_catalog_t *on, const char *column)
+{
+    apr_pool_t *pool = on->check->client->pool;
+
+    if (cm_settings_model_carries(on->model, column) &&
+        !cm_settings_model_reference(on->model, column))
+        tell(on,
+             apr_psprintf(
+                 pool, "if it refers to records, declare references=%s:MODEL",
+                 column),
+             apr_psprintf(pool,
+                          "'%s' may refer to another table, and is sent as it "
+                          "is: there the number may mean another record",
+                          column));
+}
+
 static void check_references(sync_check_catalog_t *on,
                              const cm_proposal_t *proposal)
 {
@@ -104,7 +122,9 @@ static void check_references(sync_check_catalog_t *on,
 
     if (proposal->generic)
         check_generic(on, proposal->generic);
-
+    for (i = 0; i < proposal->unexplained->nelts; i++)
+        tell_unexplained(on,
+                         APR_ARRAY_IDX(proposal->unexplained, i, const char *));
     for (i = 0; i < proposal->references->nelts; i++)
         check_reference(
             on, &APR_ARRAY_IDX(proposal->references, i, cm_reference_t), 1);

@@ -416,6 +416,24 @@ sub only {
     };
 }
 
+each_database('a column that nothing explains', sub {
+    my ($driver) = @_;
+    my $sql = 'create table posts (id {key}, title varchar(40), '
+      . 'old_system_id bigint) {engine}';
+    my $line = 'CommunicatorModel post table=posts';
+    my $node = node($driver, $sql, "$line\n");
+    my $says = sub {
+        return grep { $_->[0] =~ /^model post: 'old_system_id' may refer to/
+              && $_->[1] =~ /references=old_system_id:MODEL/ }
+          @{ lines_of($_[0], 'ok') };
+    };
+
+    is(scalar $says->($node), 1, 'has a line');
+    is_deeply(lines_of($node, 'warning'), [], '  which is no warning');
+    is(scalar $says->(node($driver, $sql, "$line except=old_system_id\n")), 0,
+        'not if it is not sent');
+});
+
 each_database('numbers that the applications give', sub {
     my ($driver) = @_;
     my $sql = 'create table bills (id integer not null, title varchar(40), '
