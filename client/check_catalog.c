@@ -169,6 +169,83 @@ static void check_foreign(sync_check_catalog_t *on,
                          column, known->model, foreign->name, parent->table));
 }
 
+/* Return whether references= of CHILD says what FOREIGN does: then deletes of
+ * the model do not wait for its rows. */
+static int is_declared(const sync_check_catalog_t *on, const cm_model_t *child,
+                       const cm_catalog_foreign_t *foreign)
+{
+    int i;
+
+    for (i = 0; i < foreign->columns->nelts; i++) {
+        const cm_reference_t *known = cm_settings_model_reference(
+            child, APR_ARRAY_IDX(foreign->columns, i, const char *));
+
+        if (known && known->model && !strcmp(known->model, on->model->name))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether that is asked for already: check_reference(). */
+static int is_proposed(const sync_check_catalog_t *on, const cm_model_t *child,
+                       const cm_catalog_foreign_t *foreign)
+{
+    return foreign->columns->nelts == 1 && !on->model->shared_keys &&
+           cm_settings_model_carries(
+               child, APR_ARRAY_IDX(foreign->columns, 0, const char *));
+}
+
+/* FOREIGN, of the table CHILD, refuses that records of the model are deleted.
+ */
+static void check_refusal(sync_check_catalog_t *on,
+                          const cm_catalog_table_t *child,
+                          const cm_catalog_foreign_t *foreign)
+{
+    apr_pool_t *pool = on->check->client->pool;
+    const cm_model_t *model = sync_check_catalog_model(on, child->name);
+    const char *columns = apr_array_pstrcat(pool, foreign->columns, ',');
+
+    if (model &&
+        (is_declared(on, model, foreign) || is_proposed(on, model, foreign)))
+        return;
+    sync_check_catalog_warn(
+        on,
+        apr_psprintf(pool,
+                     "%s, or give the foreign key ON DELETE SET NULL or "
+                     "CASCADE",
+                     foreign->columns->nelts > 1 ? "use a foreign key of one "
+                                                   "column and references="
+                     : model
+                         ? apr_psprintf(pool, "add references=%s:%s to '%s'",
+                                        columns, on->model->name, model->name)
+                         : apr_psprintf(pool,
+                                        "declare a model for '%s' with "
+                                        "references=%s:%s",
+                                        child->name, columns, on->model->name)),
+        apr_psprintf(pool,
+                     "a delete of the peer is parked while a row of '%s' (%s) "
+                     "refers to the record",
+                     child->name, columns));
+}
+
+static void check_refusals(sync_check_catalog_t *on)
+{
+    int i, j;
+
+    for (i = 0; i < on->catalog->tables->nelts; i++) {
+        const cm_catalog_table_t *child =
+            APR_ARRAY_IDX(on->catalog->tables, i, cm_catalog_table_t *);
+
+        for (j = 0; j < child->foreign->nelts; j++) {
+            const cm_catalog_foreign_t *foreign =
+                &APR_ARRAY_IDX(child->foreign, j, cm_catalog_foreign_t);
+
+            if (foreign->refuses && !strcmp(foreign->parent, on->table->name))
+                check_refusal(on, child, foreign);
+        }
+    }
+}
+
 static int has_foreign(const cm_catalog_table_t *table, const char *column)
 {
     int i;
@@ -406,6 +483,8 @@ static void check_model(sync_check_catalog_t *on)
     for (i = 0; i < table->foreign->nelts; i++)
         check_foreign(on,
                       &APR_ARRAY_IDX(table->foreign, i, cm_catalog_foreign_t));
+    if (on->model->receives && on->model->deletes)
+        check_refusals(on);
     check_shared(on);
     check_given(on);
     for (i = 0; i < table->columns->nelts; i++)

@@ -9,6 +9,7 @@
 #include <json.h>
 
 #include "outbox/withheld.h"
+#include "operate/holder.h"
 #include "operate/parked.h"
 #include "after.h"
 #include "listing.h"
@@ -16,12 +17,16 @@
 #define MOST_LISTED 1000
 #define MOST_TOLD   10
 
-/* The reason is dimmed when nobody has to do anything: it waits for another
- * record. */
+/* The reason, and which row it is about. It is dimmed when nobody has to do
+ * anything: it waits for another record. */
 static const char *reason_cell(const void *row, apr_pool_t *pool)
 {
     const cm_parked_t *message = &((const cm_parked_row_t *)row)->message;
+    const char *holder = ((const cm_parked_row_t *)row)->holder;
     const char *reason = message->reason ? message->reason : "";
+
+    if (holder)
+        reason = apr_pstrcat(pool, reason, " [held by ", holder, "]", NULL);
 
     return message->transient ? sync_output_paint('d', reason, pool) : reason;
 }
@@ -80,6 +85,7 @@ static const sync_column_t parked_columns[] = {
     {COLUMN(NULL, "action", TEXT, action)},
     {COLUMN(NULL, "transient", TRUTH, message.transient)},
     {COLUMN(NULL, "attempts", INT, attempts)},
+    {COLUMN(NULL, "held_by", TEXT, holder)},
     {COLUMN(NULL, "hint", COMPUTED, action), .cell = next_cell},
     SYNC_COLUMN_END};
 #undef COLUMN
@@ -195,6 +201,26 @@ static void print_withheld(const sync_client_t *client,
                      "communicator-sync retry; discard gives the message up");
 }
 
+/* Name the rows that keep the deletes among ROWS from being applied. */
+static cm_error_t *name_holders(const sync_client_t *client,
+                                const apr_array_header_t *rows)
+{
+    cm_catalog_t *catalog = NULL;
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
+
+        if (reason_of(row) != REFUSED_DELETE)
+            continue;
+        if (!catalog)
+            CM_TRY(cm_catalog_read(&catalog, client->store, client->pool));
+        CM_TRY(cm_holder_find(&row->holder, client->node, catalog, row,
+                              client->pool));
+    }
+    return NULL;
+}
+
 cm_error_t *sync_command_parked(sync_client_t *client)
 {
     const char *peer = client->options->peer;
@@ -204,6 +230,7 @@ cm_error_t *sync_command_parked(sync_client_t *client)
     CM_TRY(sync_client_node(client));
     CM_TRY(
         cm_parked_list(&parked, client->node, peer, MOST_LISTED, client->pool));
+    CM_TRY(name_holders(client, parked));
     CM_TRY(cm_withheld_list(&withheld, client->node, peer, MOST_LISTED,
                             client->pool));
     if (client->output->json) {

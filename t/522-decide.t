@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test::Pair;
@@ -56,9 +57,18 @@ sub begin {
     $pair->sync('deletes that the orders refuse', 65);
     is(names($facade), 'a b c d', 'the rows stay');
     is(scalar(() = parked_ids($facade)), 4, 'and the deletes are parked');
-    like($pair->{facade}->sync('parked')->{out},
+    my $node = $pair->{facade};
+    like($node->sync('parked')->{out},
         qr/^hint: delete \(4\): .*revive MODEL ID.*discard PEER ID/m,
         'parked says what to do about them');
+    is(join(' ', sort map { $_->{held_by} } @{ decode_json(
+            $node->sync('parked', '--json')->{out}) }),
+        join(' ', sort map { "orders $_->[0]" } @{ $facade->rows(
+                    'select id from orders') }),
+        'and which rows hold them');
+    like($node->sync('check')->{out}, qr/^warning \s+ model\ product:\ a\ delete
+        \ of\ the\ peer\ is\ parked\ while\ a\ row\ of\ 'orders'/mx,
+        'check has warned of that');
 }
 
 sub decide {

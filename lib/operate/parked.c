@@ -44,6 +44,7 @@ cm_error_t *cm_parked_list(apr_array_header_t **rows, cm_node_t *node,
         row->action = cm_cell_text(read, i, 7);
         row->attempts = (int)cm_cell_number(read, i, 8);
         row->received_at = cm_cell_number(read, i, 9);
+        row->holder = NULL;
     }
     return NULL;
 }

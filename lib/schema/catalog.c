@@ -166,6 +166,7 @@ static cm_error_t *read_foreign(reading_t *reading)
             foreign->parent = found ? found->name : parent;
             foreign->columns = apr_array_make(pool, 1, sizeof(const char *));
             foreign->those = apr_array_make(pool, 1, sizeof(const char *));
+            foreign->refuses = cm_cell_number(rows, i, 7) != 0;
             last = table;
         }
         APR_ARRAY_PUSH(foreign->columns, const char *) =

@@ -45,6 +45,7 @@ typedef struct cm_catalog_foreign_t {
     const char *parent;          /* as table= has it */
     apr_array_header_t *columns; /* const char * */
     apr_array_header_t *those;   /* const char *; NULL: of its primary key */
+    int refuses; /* that a row is deleted which others refer to */
 } cm_catalog_foreign_t;
 
 /* What may make the two sides differ, and is not in the columns. */

@@ -34,11 +34,14 @@ ORDER BY s.table_name, s.index_name, s.seq_in_index;
 
 -- foreign: schema, table, foreign key, and its columns in their order, each
 -- with the table's schema, the table and the column that it refers to (NULL:
--- its primary key)
+-- its primary key), and whether the key refuses that this row is deleted
 SELECT NULL, k.table_name, k.constraint_name, k.column_name,
     NULLIF(k.referenced_table_schema, DATABASE()), k.referenced_table_name,
-    k.referenced_column_name
+    k.referenced_column_name, r.delete_rule IN ('RESTRICT', 'NO ACTION')
 FROM information_schema.key_column_usage AS k
+    JOIN information_schema.referential_constraints AS r
+        ON r.constraint_schema = DATABASE() AND r.table_name = k.table_name
+            AND r.constraint_name = k.constraint_name
 WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL
 ORDER BY k.table_name, k.constraint_name, k.ordinal_position;
 

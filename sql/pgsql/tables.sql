@@ -61,11 +61,11 @@ ORDER BY c.oid, i.indexrelid, k.place;
 
 -- foreign: schema, table, foreign key, and its columns in their order, each
 -- with the table's schema, the table and the column that it refers to (NULL:
--- its primary key)
+-- its primary key), and whether the key refuses that this row is deleted
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname END,
     c.relname, f.conname, a.attname,
     CASE WHEN pg_table_is_visible(p.oid) THEN NULL ELSE m.nspname END,
-    p.relname, b.attname
+    p.relname, b.attname, CASE WHEN f.confdeltype IN ('a', 'r') THEN 1 ELSE 0 END
 FROM pg_constraint AS f
     JOIN pg_class AS c ON c.oid = f.conrelid
     JOIN pg_namespace AS n ON n.oid = c.relnamespace

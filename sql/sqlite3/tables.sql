@@ -46,8 +46,9 @@ ORDER BY table_name, index_name, place;
 
 -- foreign: schema, table, foreign key, and its columns in their order, each
 -- with the table's schema, the table and the column that it refers to (NULL:
--- its primary key)
-SELECT NULL, m.name, f.id, f."from", NULL, f."table", f."to"
+-- its primary key), and whether the key refuses that this row is deleted
+SELECT NULL, m.name, f.id, f."from", NULL, f."table", f."to",
+    f.on_delete IN ('RESTRICT', 'NO ACTION')
 FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
 WHERE m.type = 'table' AND m.sql NOT LIKE 'create virtual%%'
 ORDER BY m.name, f.id, f.seq;
