@@ -246,6 +246,11 @@ sub publishing {
     is($run->{exit}, 65, 'one that does not match cannot be published');
     like($run->{err}, qr/only 0 of 1 records of 'post' exist and match where=/,
         'and that is said');
+    $run = $there->value('select count(*) from posts');
+    $pair->{central}->sync_ok('publish', '--all', '--missing', '--quiet');
+    $pair->sync('what was never sent');
+    is($there->value('select count(*) from posts'), $run,
+        '--missing sends nothing that does not match');
     $pair->is_settled('published');
 }
 

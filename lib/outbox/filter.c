@@ -27,14 +27,41 @@ typedef struct filter_t {
     apr_pool_t *pool;
 } filter_t;
 
-/* Return whether COLUMN must hold a record, always of one model. */
+/* Return whether COLUMN must hold a record. */
 static int is_needed(const cm_column_t *column)
 {
-    return column->carried && column->reference && !column->nullable &&
-           !column->none;
+    return column->carried && (column->reference || column->named_by) &&
+           !column->nullable && !column->none;
 }
 
-/* The same of a model whose table has not been read. */
+/* Return whether COLUMN can refer to a record of MODEL. */
+static int can_refer(const cm_column_t *column, const cm_model_t *model)
+{
+    return column->named_by ? model->columns.key->nelts == 1
+                            : !strcmp(column->reference, model->name);
+}
+
+static int may_apply(const cm_node_t *node, const cm_model_t *model, int depth);
+
+/* Return whether a record to which REFERENCE leads may stay here. */
+static int may_stay(const cm_node_t *node, const cm_reference_t *reference,
+                    int depth)
+{
+    const apr_array_header_t *models = node->settings->models;
+    int i;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (cm_settings_refers_to(reference, model) &&
+            may_apply(node, model, depth))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether records of MODEL may stay here, as far as can be said without
+ * its table. DEPTH counts parents. */
 static int may_apply(const cm_node_t *node, const cm_model_t *model, int depth)
 {
     const apr_array_header_t *references = model->columns.references;
@@ -46,11 +73,20 @@ static int may_apply(const cm_node_t *node, const cm_model_t *model, int depth)
         const cm_reference_t *reference =
             &APR_ARRAY_IDX(references, i, cm_reference_t);
 
-        if (!reference->type && !reference->none &&
-            may_apply(node, cm_settings_model(node->settings, reference->model),
-                      depth + 1))
+        if (!reference->none && may_stay(node, reference, depth + 1))
             return 1;
     }
+    return 0;
+}
+
+/* Return whether any model has a filter. */
+static int any_filter(const cm_settings_t *settings)
+{
+    int i;
+
+    for (i = 0; i < settings->models->nelts; i++)
+        if (APR_ARRAY_IDX(settings->models, i, cm_model_t *)->where)
+            return 1;
     return 0;
 }
 
@@ -61,15 +97,15 @@ cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
     int i;
 
     *applies = model->publishes && model->where;
-    if (*applies || !may_apply(node, model, 0))
+    if (*applies || !any_filter(node->settings) || !may_apply(node, model, 0))
         return NULL;
     CM_TRY(cm_node_table(&table, node, model));
     for (i = 0; i < table->column_count && !*applies; i++)
-        *applies = is_needed(&table->columns[i]) &&
-                   may_apply(node,
-                             cm_settings_model(node->settings,
-                                               table->columns[i].reference),
-                             1);
+        *applies =
+            is_needed(&table->columns[i]) &&
+            may_stay(node,
+                     cm_settings_model_reference(model, table->columns[i].name),
+                     1);
     return NULL;
 }
 
@@ -119,39 +155,71 @@ static cm_error_t *is_known(const char **sql, cm_node_t *node,
     return NULL;
 }
 
-/* Give *SQL: the local id of the parent of row ALIAS in COLUMN, if it stays
- * here; NULL: no parent has to. DEPTH counts parents. */
+/* Return SQL: COLUMN of row ALIAS refers to a record of MODEL, or "". */
+static const char *is_named(const cm_column_t *column, const cm_model_t *model,
+                            const char *alias, apr_pool_t *pool)
+{
+    if (!column->named_by)
+        return "";
+    return apr_pstrcat(pool, " AND CAST(", alias, ".", column->named_by->quoted,
+                       " AS char(255)) IN ('", model->name, "', '",
+                       cm_dialect_doubled(model->type, '\'', pool), "')", NULL);
+}
+
 static cm_error_t *outside_sql(const char **sql, filter_t *filter,
-                               const cm_column_t *column, const char *alias,
+                               const cm_column_t *column,
+                               const cm_model_t *model, const char *alias,
+                               int depth);
+
+/* Give *SQL: row ALIAS of TABLE matches, and so do the records that it needs.
+ * DEPTH counts parents. */
+static cm_error_t *inside_sql(const char **sql, filter_t *filter,
+                              const cm_table_t *table, const char *alias,
+                              int depth)
+{
+    const apr_array_header_t *models = filter->node->settings->models;
+    const char *other;
+    int i, j;
+
+    *sql = matches(table, alias, filter->pool);
+    for (i = 0; i < table->column_count && depth < MOST_PARENTS; i++)
+        for (j = 0; is_needed(&table->columns[i]) && j < models->nelts; j++) {
+            CM_TRY(outside_sql(&other, filter, &table->columns[i],
+                               APR_ARRAY_IDX(models, j, cm_model_t *), alias,
+                               depth + 1));
+            if (other)
+                *sql = apr_pstrcat(filter->pool, *sql, " AND ", other,
+                                   " IS NULL", NULL);
+        }
+    return NULL;
+}
+
+/* Give *SQL: the local id of the parent of row ALIAS in COLUMN, if it is a
+ * record of MODEL that stays here; NULL: none has to. */
+static cm_error_t *outside_sql(const char **sql, filter_t *filter,
+                               const cm_column_t *column,
+                               const cm_model_t *model, const char *alias,
                                int depth)
 {
     cm_node_t *node = filter->node;
     apr_pool_t *pool = filter->pool;
-    const cm_model_t *model =
-        cm_settings_model(node->settings, column->reference);
-    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known, *other;
+    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known;
     const cm_table_t *table;
-    int i;
 
     *sql = NULL;
-    if (!may_apply(node, model, depth))
+    if (!can_refer(column, model) || !may_apply(node, model, depth))
         return NULL;
     CM_TRY(cm_node_table(&table, node, model));
-    inside = matches(table, own, pool);
-    for (i = 0; i < table->column_count && depth < MOST_PARENTS; i++) {
-        if (!is_needed(&table->columns[i]))
-            continue;
-        CM_TRY(outside_sql(&other, filter, &table->columns[i], own, depth + 1));
-        if (other)
-            inside =
-                apr_pstrcat(pool, inside, " AND ", other, " IS NULL", NULL);
-    }
+    if (column->named_by && table->keys[0]->value_class != column->value_class)
+        return NULL;
+    CM_TRY(inside_sql(&inside, filter, table, own, depth));
     CM_TRY(is_known(&known, node, table, own, pool));
-    *sql = apr_pstrcat(
-        pool, "(SELECT ", cm_expression_with_alias(table->key_text, own, pool),
-        " FROM ", table->quoted, " AS ", own, " WHERE ", own, ".",
-        table->keys[0]->quoted, " = ", alias, ".", column->quoted, " AND NOT (",
-        inside, ") AND NOT ", known, ")", NULL);
+    *sql = apr_pstrcat(pool, "(SELECT ",
+                       cm_expression_with_alias(table->key_text, own, pool),
+                       " FROM ", table->quoted, " AS ", own, " WHERE ", own,
+                       ".", table->keys[0]->quoted, " = ", alias, ".",
+                       column->quoted, is_named(column, model, alias, pool),
+                       " AND NOT (", inside, ") AND NOT ", known, ")", NULL);
     return NULL;
 }
 
@@ -159,8 +227,9 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
                                const cm_model_t *model, int capture,
                                apr_pool_t *pool)
 {
+    const apr_array_header_t *models = node->settings->models;
     const char *sql;
-    int i;
+    int i, j;
 
     *filter = (filter_t){.node = node, .capture = capture, .pool = pool};
     filter->parents = apr_array_make(pool, 2, sizeof(const cm_model_t *));
@@ -170,14 +239,15 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
     for (i = 0; i < filter->table->column_count; i++) {
         const cm_column_t *column = &filter->table->columns[i];
 
-        if (!is_needed(column))
-            continue;
-        CM_TRY(outside_sql(&sql, filter, column, "t", 1));
-        if (!sql)
-            continue;
-        APR_ARRAY_PUSH(filter->outsides, const char *) = sql;
-        APR_ARRAY_PUSH(filter->parents, const cm_model_t *) =
-            cm_settings_model(node->settings, column->reference);
+        for (j = 0; is_needed(column) && j < models->nelts; j++) {
+            const cm_model_t *parent = APR_ARRAY_IDX(models, j, cm_model_t *);
+
+            CM_TRY(outside_sql(&sql, filter, column, parent, "t", 1));
+            if (!sql)
+                continue;
+            APR_ARRAY_PUSH(filter->outsides, const char *) = sql;
+            APR_ARRAY_PUSH(filter->parents, const cm_model_t *) = parent;
+        }
     }
     return NULL;
 }
