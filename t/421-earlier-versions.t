@@ -15,6 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
+use Time::HiRes qw(time);
 use Communicator::Test qw(client_file module_file is_alive wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Hostile qw(reply);
@@ -380,19 +381,26 @@ my %waiting = (
 );
 
 # A transaction of the application is open on a table whose triggers are to be
-# renewed, and then writes into the outbox.
+# renewed, and then writes into the outbox. Nobody else waits for that: while
+# migrate waits, others write into the same table.
 sub busy {
     my ($driver) = @_;
     my $database = load($driver);
     my $node = Communicator::Test::Peer->new(name => 'central',
         database => $database, conf => Communicator::Test::Old::models());
-    my $session = Communicator::Test::Session->new($database);
+    my ($session, $other) = map {
+        Communicator::Test::Session->new($database)
+    } 1, 2;
 
-    $session->run('begin; select id from posts for update;');
+    $session->run('begin; select id from posts where id = 3 for update;');
+    $other->run('select 1');
     my $pid = $node->sync_start('migrate', '--quiet');
     ok(wait_until(sub {
         $database->value($waiting{$driver}) || !is_alive($pid)
     }), 'migrate waits for the application');
+    my $began = time;
+    $other->run("insert into posts (title) values ('soon')");
+    cmp_ok(time - $began, '<', 4, '  and nobody waits long for migrate');
     $session->run("update posts set body = 'busy' where title = 'third';"
         . ' commit;');
     wait_until(sub { !is_alive($pid) }, 30);
@@ -401,8 +409,10 @@ sub busy {
     is($database->value("select body from posts where title = 'third'"),
         'busy', '  whose change is there');
     is($database->value('select count(*) from outbound_messages '
-        . "where body like '%busy%' and seq is null"), 1, '  and captured');
+        . "where body like '%$_%' and seq is null"), 1, "  and captured: $_")
+      for 'busy', 'soon';
     $session->stop;
+    $other->stop;
 }
 
 # --- the gem ---

@@ -13,6 +13,12 @@
 #include "schema/migrate_internal.h"
 #include "schema/records.h"
 
+/* So often a part is tried while the application holds a lock that it needs. It
+ * waits for a second only ("patience" in schema.sql): whatever else the
+ * application does with that table waits behind it. */
+#define TRIES       10
+#define TRIES_PAUSE apr_time_from_msec(500)
+
 /* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
  * not a migration. */
 static int version_of(const char *file)
@@ -97,6 +103,39 @@ static const char *joined(const apr_array_header_t *statements,
     return text;
 }
 
+void cm_migrate_report(cm_migration_t *migration, const char *what,
+                       const char *sql)
+{
+    if (migration->steps++ < migration->reported)
+        return;
+    migration->report(migration->baton, what, sql);
+    migration->reported = migration->steps;
+}
+
+/* Return whether what failed with ERR is to be tried again, after a pause. */
+static int is_next_try(const cm_migration_t *migration, const cm_error_t *err,
+                       int *tries)
+{
+    if (!err || err->code != CM_BUSY || !migration->may_wait ||
+        ++*tries == TRIES)
+        return 0;
+    cm_clock_sleep(TRIES_PAUSE);
+    return 1;
+}
+
+/* Run SQL. In a transaction it cannot be tried again alone. */
+static cm_error_t *execute(cm_migration_t *migration, const char *sql)
+{
+    const int alone = cm_dialect_of_store(migration->store)->ddl_commits;
+    cm_error_t *err;
+    int tries = 0;
+
+    do {
+        err = cm_statement_execute(migration->store, sql, migration->pool);
+    } while (alone && is_next_try(migration, err, &tries));
+    return err;
+}
+
 cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
                             const apr_array_header_t *statements)
 {
@@ -104,12 +143,11 @@ cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
     int i;
 
     what = cm_sql_fill(what, migration->values, pool);
-    migration->report(migration->baton, what, joined(statements, pool));
+    cm_migrate_report(migration, what, joined(statements, pool));
     for (i = 0; i < statements->nelts && !migration->dry_run; i++)
-        CM_TRY_FOR(cm_statement_execute(
-                       migration->store,
-                       APR_ARRAY_IDX(statements, i, const char *), pool),
-                   pool, "step '%s' failed", what);
+        CM_TRY_FOR(
+            execute(migration, APR_ARRAY_IDX(statements, i, const char *)),
+            pool, "step '%s' failed", what);
     return NULL;
 }
 
@@ -269,7 +307,7 @@ static cm_error_t *set_journal(cm_migration_t *migration)
     CM_TRY(ask(&rows, migration, "journal", NULL));
     if (!rows->count || !strcmp(cm_cell_text(rows, 0, 0), "wal"))
         return NULL;
-    migration->report(migration->baton,
+    cm_migrate_report(migration,
                       "lets readers and a writer work at the same time (WAL)",
                       section(migration, "journal.set"));
     return migration->dry_run ? NULL
@@ -340,6 +378,7 @@ static cm_error_t *lock_and_do(cm_migration_t *migration, part_t *part, int i)
     if (rows->count && !cm_cell_number(rows, 0, 0))
         return CM_FAIL(migration->pool, CM_BUSY,
                        "another migration of this database is running");
+    migration->may_wait = patience != NULL;
     if (patience)
         CM_TRY(
             cm_statement_execute(migration->store, patience, migration->pool));
@@ -348,16 +387,31 @@ static cm_error_t *lock_and_do(cm_migration_t *migration, part_t *part, int i)
     return err ? err : unlock_err;
 }
 
+static cm_error_t *do_in_transaction(cm_migration_t *migration, part_t *part,
+                                     int i)
+{
+    migration->may_wait = 0;
+    migration->steps = 0;
+    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
+    return cm_transaction_end(migration->store, lock_and_do(migration, part, i),
+                              migration->pool);
+}
+
 /* Where DDL commits, each step stands alone and is safe to repeat. */
 static cm_error_t *do_part(cm_migration_t *migration, part_t *part, int i)
 {
+    cm_error_t *err;
+    int tries = 0;
+
+    migration->steps = migration->reported = 0;
     if (migration->dry_run)
         return part(migration, i);
     if (cm_dialect_of_store(migration->store)->ddl_commits)
         return lock_and_do(migration, part, i);
-    CM_TRY(cm_transaction_begin(migration->store, migration->pool));
-    return cm_transaction_end(migration->store, lock_and_do(migration, part, i),
-                              migration->pool);
+    do {
+        err = do_in_transaction(migration, part, i);
+    } while (is_next_try(migration, err, &tries));
+    return err;
 }
 
 /* No transaction holds a lock on the outbox and waits for one on a table of the

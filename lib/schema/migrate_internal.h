@@ -16,8 +16,16 @@ typedef struct cm_migration_t {
                                     triggers; or NULL */
     apr_array_header_t *tables;  /* const cm_table_t *: published */
     apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
+    int steps, reported;         /* of this part: in this try, in all tries */
+    int may_wait;                /* a lock of the application is in the way,
+                                    if this part fails with CM_BUSY */
     apr_pool_t *pool;            /* lives as long as the run */
 } cm_migration_t;
+
+/* Report WHAT is done by SQL (NULL: only said), once: a part may be tried
+ * again. */
+void cm_migrate_report(cm_migration_t *migration, const char *what,
+                       const char *sql);
 
 /* Report the step WHAT and run its STATEMENTS (const char *), unless this is
  * a dry run. Fails as cm_statement_execute(). */

@@ -17,8 +17,8 @@ static cm_error_t *set(cm_migration_t *migration, const cm_behind_t *behind)
     int refused;
 
     if (sequence->may_set)
-        migration->report(
-            migration->baton,
+        cm_migrate_report(
+            migration,
             apr_psprintf(pool,
                          "sets the sequence '%s' to the highest '%s', "
                          "%" APR_INT64_T_FMT,
@@ -28,8 +28,8 @@ static cm_error_t *set(cm_migration_t *migration, const cm_behind_t *behind)
         CM_TRY(cm_sequence_follow(&refused, migration->store, sequence,
                                   behind->highest, pool));
     if (!sequence->may_set)
-        migration->report(
-            migration->baton,
+        cm_migrate_report(
+            migration,
             apr_pstrcat(pool, "warning: ", cm_sequence_text(behind, pool), "; ",
                         cm_sequence_remedy(sequence, pool), NULL),
             NULL);

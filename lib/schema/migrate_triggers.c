@@ -39,8 +39,8 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     CM_TRY(cm_judge_error(findings, 0, pool));
     CM_TRY(cm_judge_filter(migration->store, table, pool));
     for (i = 0; i < findings->nelts; i++)
-        migration->report(
-            migration->baton,
+        cm_migrate_report(
+            migration,
             apr_pstrcat(pool, "warning: ",
                         APR_ARRAY_IDX(findings, i, cm_finding_t).text,
                         APR_ARRAY_IDX(findings, i, cm_finding_t).used
@@ -86,8 +86,8 @@ static cm_error_t *report_filter(cm_migration_t *migration,
     CM_TRY(
         cm_judge_filter_rows(&unsent, &outside, migration->store, table, pool));
     if (unsent)
-        migration->report(
-            migration->baton,
+        cm_migrate_report(
+            migration,
             apr_psprintf(pool,
                          "warning: %" APR_INT64_T_FMT
                          " rows of table '%s' were "
@@ -96,8 +96,8 @@ static cm_error_t *report_filter(cm_migration_t *migration,
                          unsent, model->table, model->name),
             NULL);
     if (outside)
-        migration->report(
-            migration->baton,
+        cm_migrate_report(
+            migration,
             apr_psprintf(pool,
                          "warning: %" APR_INT64_T_FMT " records of model '%s' "
                          "are known to peers and do not match where=: %s",

@@ -6,8 +6,9 @@ SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);
 -- unlock: releases that lock
 SELECT RELEASE_LOCK(CONCAT('communicator ', MD5(DATABASE())));
 
--- patience: how long a step waits for the application's locks
-SET SESSION lock_wait_timeout = 10;
+-- patience: how long a step waits for the application's locks, while all else
+-- of the application waits behind it; then it is tried again
+SET SESSION lock_wait_timeout = 1;
 
 -- table: is there a table of that name
 SELECT 1 FROM information_schema.tables

@@ -4,8 +4,9 @@
 SELECT 1 FROM pg_advisory_xact_lock(hashtext(
     'communicator migrate ' || current_schema()));
 
--- patience: how long a step waits for the application's locks
-SET LOCAL lock_timeout = '10s';
+-- patience: how long a step waits for the application's locks, while all else
+-- of the application waits behind it; then it is tried again
+SET LOCAL lock_timeout = '1s';
 
 -- table: is there a table of that name
 SELECT 1 FROM pg_class WHERE oid = to_regclass(%s);
