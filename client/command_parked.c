@@ -11,6 +11,7 @@
 #include "outbox/withheld.h"
 #include "operate/holder.h"
 #include "operate/parked.h"
+#include "operate/taken.h"
 #include "after.h"
 #include "listing.h"
 
@@ -201,7 +202,7 @@ static void print_withheld(const sync_client_t *client,
                      "communicator-sync retry; discard gives the message up");
 }
 
-/* Name the rows that keep the deletes among ROWS from being applied. */
+/* Name the rows that keep what is refused of ROWS from being applied. */
 static cm_error_t *name_holders(const sync_client_t *client,
                                 const apr_array_header_t *rows)
 {
@@ -211,12 +212,14 @@ static cm_error_t *name_holders(const sync_client_t *client,
     for (i = 0; i < rows->nelts; i++) {
         cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
 
-        if (reason_of(row) != REFUSED_DELETE)
+        const reason_e reason = reason_of(row);
+
+        if (reason != REFUSED_DELETE && reason != REFUSED)
             continue;
         if (!catalog)
             CM_TRY(cm_catalog_read(&catalog, client->store, client->pool));
-        CM_TRY(cm_holder_find(&row->holder, client->node, catalog, row,
-                              client->pool));
+        CM_TRY((reason == REFUSED ? cm_taken_find : cm_holder_find)(
+            &row->holder, client->node, catalog, row, client->pool));
     }
     return NULL;
 }

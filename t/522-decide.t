@@ -16,6 +16,8 @@ sub tables {
     my ($database, $name) = @_;
 
     return 'create table products (id {key}, name varchar(80)) {engine};'
+      . 'create table labels (id {key}, name varchar(80) not null unique) '
+      . '{engine};'
       . ($name eq 'facade'
         ? 'create table orders (id {key}, product_id bigint not null, '
           . 'foreign key (product_id) references products (id)) {engine};'
@@ -130,13 +132,37 @@ sub kept {
     $pair->is_settled('decisions');
 }
 
+# Both sides use a unique value: parked names the row that has it.
+sub collide {
+    my ($pair) = @_;
+    my ($central, $facade) = $pair->databases;
+
+    $_->run("insert into labels (name) values ('w'), ('x');")
+      for $facade, $central;
+    $facade->run("update labels set name = 'v' where name = 'w';");
+    $pair->sync('a unique value on both sides', 65);
+    for my $node ($pair->nodes) {
+        my $list = decode_json($node->sync('parked', '--json')->{out});
+        my $id = $node->database->value(
+            "select id from labels where name = 'x'");
+
+        is(join(' ', map { $_->{held_by} } @$list), "labels $id",
+            'parked names the row that has a unique value');
+    }
+    $facade->run("update labels set name = 'y' where name = 'x';");
+    $pair->sync('another value');
+    $pair->sync('another value, back');
+    $pair->both_have('select name from labels order by name',
+        [['v'], ['w'], ['x'], ['y']], 'then both have both');
+}
+
 Communicator::Test::Pair->for_each(
     [qw(pgsql-sqlite3 mysql-pgsql sqlite3-mysql)], sub {
     my $pair = Communicator::Test::Pair->new(drivers => [@_],
         tables => \&tables, models => "CommunicatorModel product "
-          . "table=products\n");
+          . "table=products\nCommunicatorModel label table=labels\n");
 
-    $_->($pair) for \&begin, \&decide, \&kept;
+    $_->($pair) for \&begin, \&decide, \&kept, \&collide;
     $pair->stop;
 });
 

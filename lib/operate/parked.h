@@ -11,7 +11,8 @@ typedef struct cm_parked_row_t {
     const char *action;
     int attempts;
     apr_int64_t received_at; /* microseconds; 0: not known */
-    const char *holder; /* set by the caller, with cm_holder_find(); or NULL */
+    const char *holder;      /* set by the caller, with cm_holder_find() or
+                                cm_taken_find(); or NULL */
 } cm_parked_row_t;
 
 /* List what is parked of PEER, or (NULL) of all, by peer and id: at most
