@@ -255,6 +255,14 @@ sub test_commands {
         . "title = 'drained';");
     is($node->sync('drain')->{exit}, 0, 'drain');
     is($central->value($missing), 1, '  runs the statements');
+    $central->run('create unique index titles on posts (title)');
+    $facade->run("insert into posts (title) values ('drained');"
+        . 'insert into comments (post_id) select max(id) from posts;');
+    $pair->{central}->sync;
+    $central->run('drop index titles'
+        . ($central->driver eq 'mysql' ? ' on posts' : ''));
+    is($node->sync('retry')->{exit}, 0, 'retry of what was parked');
+    is($central->value($missing), 2, '  runs the statements, too');
     is($central->value('select count(*) from communicator_after'), 0,
         '  and nothing is left to do');
 }

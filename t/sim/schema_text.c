@@ -177,6 +177,16 @@ static const char *carried(const sim_table_t *table, int node, apr_pool_t *pool)
                         : apr_pstrcat(pool, " except=", except, NULL);
 }
 
+/* Return whether TABLE has newkey=max at NODE: some of those whose ids may be
+ * given again. The seed decides, without a draw, so that those before stay what
+ * they are. */
+static int counts_keys(const sim_schema_t *schema, const sim_table_t *table,
+                       int node)
+{
+    return table->key == SIM_KEY_REUSED && !table->says_shared &&
+           !table->paired && (schema->seed / 3 + node) % 2;
+}
+
 /* conflict=NODE changes only what NODE does; others must know it. */
 static const char *options(const sim_schema_t *schema, const sim_table_t *table,
                            int node, apr_pool_t *pool)
@@ -198,6 +208,8 @@ static const char *options(const sim_schema_t *schema, const sim_table_t *table,
                            "\"", NULL);
     if (table->keeps)
         text = apr_pstrcat(pool, text, " deletes=no", NULL);
+    if (counts_keys(schema, table, node))
+        text = apr_pstrcat(pool, text, " newkey=max", NULL);
     if (table->match >= 0 && !table->columns[table->match].gone)
         text = apr_pstrcat(pool, text,
                            " match=", table->columns[table->match].name, NULL);
