@@ -71,15 +71,28 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                    attribute->reference.origin, column->name);
 }
 
+/* Return whether column I is to refer to another record than it did, though
+ * their keys may be the same: then the row may have lost the reference with the
+ * one that had the key before. */
+static int is_other_parent(const cm_record_t *record, const cm_effect_t *effect,
+                           int i)
+{
+    const cm_column_t *column = &record->table->columns[i];
+    const cm_value_t here = record->here->state->fields[i].value;
+
+    return cm_reference_is(column) && !column->is_key && here.kind > CM_NULL &&
+           cm_value_compare(here, effect->state->fields[i].value) != 0;
+}
+
 /* Return whether the row of RECORD has VALUE in column I: another way to refer
  * to nothing stays. */
-static int is_here(const cm_run_t *run, const cm_record_t *record, int i,
-                   cm_value_t value)
+static int is_here(const cm_run_t *run, const cm_record_t *record,
+                   const cm_effect_t *effect, int i, cm_value_t value)
 {
     const cm_column_t *column = &record->table->columns[i];
     const cm_value_t here = record->here->raw[i];
 
-    if (here.kind == CM_ABSENT)
+    if (here.kind == CM_ABSENT || is_other_parent(record, effect, i))
         return 0;
     return !cm_value_compare(value, here) ||
            (column->none && cm_reference_is_none(column, here, run->pool) &&
@@ -96,7 +109,7 @@ static cm_error_t *write_column(cm_run_t *run, const cm_record_t *record,
 
     if (effect->kind == CM_EFFECT_UPDATE &&
         ((column->is_key && !cm_reference_is(column)) ||
-         is_here(run, record, i, value)))
+         is_here(run, record, effect, i, value)))
         return NULL;
     if (value.kind == CM_NULL)
         value = cm_reference_none(column);

@@ -61,28 +61,6 @@ cm_error_t *cm_release_references(apr_int64_t *released, cm_run_t *run,
     return NULL;
 }
 
-/* The row of RECORD may have referred to GONE: what is known of it here says
- * so no longer. A later message may bring another record with the same key. */
-static void forget_reference(cm_run_t *run, cm_record_t *record,
-                             const cm_record_t *gone)
-{
-    const cm_table_t *table = record->table;
-    cm_here_t *here;
-    int i;
-
-    if (!record->here || !record->here->exists || record->fast)
-        return;
-    here = apr_pmemdup(run->pool, record->here, sizeof(*here));
-    here->raw = apr_pmemdup(run->pool, here->raw,
-                            sizeof(*here->raw) * table->column_count);
-    for (i = 0; i < table->column_count; i++)
-        if (can_release(&table->columns[i], gone->table->model) &&
-            here->raw[i].kind > CM_NULL &&
-            !strcmp(here->raw[i].data, gone->here->local_id))
-            here->raw[i] = cm_reference_none(&table->columns[i]);
-    record->here = here;
-}
-
 /* Return whether the delete of RECORD, now merged, was refused. */
 static int is_refused(cm_run_t *run, cm_record_t *record)
 {
@@ -103,17 +81,12 @@ static cm_error_t *delete_released(int *moved, cm_run_t *run,
                                    cm_record_t *record, apr_pool_t *pool)
 {
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_record_t *));
-    int i;
 
     APR_ARRAY_PUSH(one, cm_record_t *) = record;
     record->releases = 1;
     CM_TRY(cm_write_records(run, one, pool));
     record->releases = 0;
-    if (record->error)
-        return NULL;
-    ++*moved;
-    for (i = 0; i < run->records->nelts; i++)
-        forget_reference(run, CM_NTH(run->records, i, cm_record_t), record);
+    *moved += !record->error;
     return NULL;
 }
 

@@ -100,7 +100,7 @@ static void test_needed(cm_store_t *store, apr_pool_t *pool)
 
 /* The same batch puts another record under the key, and lets the post refer to
  * that. */
-static void test_key(cm_store_t *store, apr_pool_t *pool)
+static void reuse_key(cm_store_t *store, const char *rule, apr_pool_t *pool)
 {
     static const char reborn[] = "[" MESSAGE(
         3, "author", 3, "delete", 2000, ,
@@ -127,20 +127,34 @@ static void test_key(cm_store_t *store, apr_pool_t *pool)
     database_run(store, "DROP TABLE authors");
     database_run(store, "CREATE TABLE authors (id varchar(40) NOT NULL PRIMARY"
                         " KEY, name varchar(40))");
-    database_run(store, "CREATE TABLE posts (id integer NOT NULL PRIMARY KEY,"
-                        " author_id varchar(40), title varchar(40),"
-                        " FOREIGN KEY (author_id) REFERENCES authors (id))");
+    database_run(store,
+                 apr_pstrcat(pool,
+                             "CREATE TABLE posts (id integer NOT NULL PRIMARY"
+                             " KEY, author_id varchar(40), title varchar(40),"
+                             " FOREIGN KEY (author_id) REFERENCES authors (id)",
+                             rule, ")", NULL));
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     (void)inbox_take(
         node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
     is_int(inbox_take(node, 2, reborn, pool), 3,
-           "%s: its key is used again in the same batch", database_of(store));
+           "%s: its key is used again in the same batch%s", database_of(store),
+           rule);
     is_str(inbox_value(node,
                        "SELECT a.name FROM posts p JOIN authors a"
                        " ON a.id = p.author_id",
                        pool),
            "two", "  and the row refers to the new record");
+}
+
+static void test_key(cm_store_t *store, apr_pool_t *pool)
+{
+    reuse_key(store, "", pool);
+}
+
+static void test_key_set_null(cm_store_t *store, apr_pool_t *pool)
+{
+    reuse_key(store, " ON DELETE SET NULL", pool);
 }
 
 int main(void)
@@ -150,6 +164,7 @@ int main(void)
     database_each("a row filter", test_filter);
     database_each("NOT NULL", test_needed);
     database_each("a key", test_key);
+    database_each("a key, SET NULL", test_key_set_null);
     apr_terminate();
     return done_testing();
 }
