@@ -204,7 +204,11 @@ inline join_column(n, y, its_value, its_clock, its_base)
 #endif
 #endif
 
+#ifdef WITHOUT_NOTHING_LACKS
+#define may_be_fast(n, m) (!(columns[m] & DELETE))
+#else
 #define may_be_fast(n, m) (!(columns[m] & DELETE) && !lacks[n])
+#endif
 
 /* The fast way: the changed columns are as the message says, the clocks those
  * of the message. */
@@ -494,7 +498,10 @@ end:
             fi;
             stamped = 0;
             if
-            :: done -> overwrite(n, message); receive(n, message)
+            :: done ->
+                overwrite(n, message);
+                receive(n, message);
+                lacks[n] = false
             :: else
             fi;
             node_lock[n] = false;
