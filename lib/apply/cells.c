@@ -23,6 +23,22 @@ const char *cm_cells_key(cm_run_t *run, const cm_record_t *record)
                                     run->pool);
 }
 
+/* Return whether COLUMN may be left for later. A key must be right at once. */
+static int may_come_later(const cm_effect_t *effect, const cm_column_t *column)
+{
+    return effect->partial != CM_PARTIAL_NONE &&
+           (cm_reference_may_be_none(column) ||
+            (effect->partial == CM_PARTIAL_ALL && !column->is_key));
+}
+
+/* Note that the record must refer to PARENT as soon as that is here. */
+static void owe(cm_run_t *run, cm_effect_t *effect, const cm_entry_t *parent)
+{
+    if (!effect->owed)
+        effect->owed = apr_array_make(run->pool, 2, sizeof(const cm_entry_t *));
+    APR_ARRAY_PUSH(effect->owed, const cm_entry_t *) = parent;
+}
+
 /* Set *VALUE to the local id of the parent that ATTRIBUTE refers to. CM_ABSENT:
  * the column is written later, because the parent is still to come in this run.
  * A record that refers to itself need not wait for a key that is known. */
@@ -60,8 +76,10 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                        attribute->reference.original_id,
                        attribute->reference.origin);
     }
-    if (effect->partial && cm_reference_may_be_none(column) && parent->record &&
-        cm_rounds_pending(parent->record)) {
+    if (parent->record && cm_rounds_pending(parent->record) &&
+        may_come_later(effect, column)) {
+        if (!cm_reference_may_be_none(column))
+            owe(run, effect, parent);
         value->kind = CM_ABSENT;
         return NULL;
     }
@@ -135,6 +153,28 @@ static cm_error_t *write_name(cm_run_t *run, const cm_record_t *record,
                         *field->name);
 }
 
+/* Write what column I, in FIELD, refers to until its parent is here: nothing,
+ * or, where it may not refer to nothing, the key that the parent has at its
+ * origin. The database checks that when all are written, or refuses it. */
+static cm_error_t *write_for_now(cm_run_t *run, const cm_record_t *record,
+                                 cm_effect_t *effect, int i,
+                                 const cm_field_t *field)
+{
+    const cm_column_t *column = &record->table->columns[i];
+    cm_value_t value = {.kind = CM_NULL};
+
+    if (effect->kind != CM_EFFECT_CREATE)
+        return NULL;
+    if (!cm_reference_may_be_none(column))
+        value = cm_value_of(
+            CM_TEXT,
+            cm_identity_without_life(NULL, field->source->reference.original_id,
+                                     run->pool));
+    else if (!column->none)
+        return NULL;
+    return write_column(run, record, effect, i, value);
+}
+
 static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect)
 {
@@ -150,14 +190,12 @@ static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
         if (field->source->reference_model)
             CM_TRY(find_parent(&value, run, record, effect,
                                &record->table->columns[i], field->source));
-        if (value.kind == CM_ABSENT)
-            *field = record->here->state->fields[i];
-        if (value.kind != CM_ABSENT)
+        if (value.kind != CM_ABSENT) {
             CM_TRY(write_column(run, record, effect, i, value));
-        else if (effect->kind == CM_EFFECT_CREATE &&
-                 record->table->columns[i].none)
-            CM_TRY(write_column(run, record, effect, i,
-                                (cm_value_t){.kind = CM_NULL}));
+            continue;
+        }
+        CM_TRY(write_for_now(run, record, effect, i, field));
+        *field = record->here->state->fields[i];
     }
     return NULL;
 }

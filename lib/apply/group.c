@@ -1,7 +1,9 @@
 /* Records that can only be written together, all or none of them.
  *
  * Cycles: A refers to B, B to A, and neither is here. They are written without
- * these references, which are filled in afterwards.
+ * these references, which are filled in afterwards. Where all references of a
+ * cycle are NOT NULL, they refer to any key until then. That is possible where
+ * the database checks foreign keys at the end, or there are none.
  *
  * Refused records: constraints that the database checks at the end of a
  * transaction may tie records to each other. It refuses each alone, but not all
@@ -21,8 +23,9 @@ typedef struct before_t {
 } before_t;
 
 /* Return the records that could be written without the references that they
- * wait for. */
-static apr_array_header_t *waiting_records(cm_run_t *run, apr_pool_t *pool)
+ * wait for, as PARTIAL says. */
+static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
+                                           apr_pool_t *pool)
 {
     apr_array_header_t *waiting =
         apr_array_make(pool, 8, sizeof(cm_record_t *));
@@ -31,17 +34,114 @@ static apr_array_header_t *waiting_records(cm_run_t *run, apr_pool_t *pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->in_no_cycle || !record->entry ||
+        if (record->in_no_cycle || record->untied || !record->entry ||
             !cm_rounds_pending(record) || !record->error ||
             record->error->code != CM_WAITS)
             continue;
-        if (cm_rounds_ready(run, record, 1) &&
+        if (cm_rounds_ready(run, record, partial) &&
             record->effect->kind != CM_EFFECT_DELETE)
             APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
         else
             record->effect = NULL;
     }
     return waiting;
+}
+
+/* Let RECORD wait as before, and say what for. */
+static void leave_waiting(cm_run_t *run, cm_record_t *record)
+{
+    cm_rounds_ready(run, record, CM_PARTIAL_NONE);
+    record->effect = NULL;
+}
+
+static void add_entry(apr_hash_t *entries, const cm_entry_t *entry,
+                      apr_pool_t *pool)
+{
+    apr_hash_set(entries, apr_pmemdup(pool, &entry, sizeof(entry)),
+                 sizeof(entry), entry);
+}
+
+static int has_entry(apr_hash_t *entries, const cm_entry_t *entry)
+{
+    return apr_hash_get(entries, &entry, sizeof(entry)) != NULL;
+}
+
+/* Return whether all that RECORD must refer to is among PRESENT. */
+static int has_parents(apr_hash_t *present, const cm_record_t *record)
+{
+    const apr_array_header_t *owed = record->effect->owed;
+    int i;
+
+    for (i = 0; owed && i < owed->nelts; i++)
+        if (!has_entry(present, CM_NTH(owed, i, const cm_entry_t)))
+            return 0;
+    return 1;
+}
+
+/* Return those of RECORDS that must refer to others of them only; with NEEDED,
+ * those of them that another one must refer to. */
+static apr_array_header_t *closed_once(const apr_array_header_t *records,
+                                       int needed, apr_pool_t *pool)
+{
+    apr_array_header_t *closed =
+        apr_array_make(pool, records->nelts, sizeof(cm_record_t *));
+    apr_hash_t *present = apr_hash_make(pool), *owed_to = apr_hash_make(pool);
+    int i, j;
+
+    for (i = 0; i < records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(records, i, const cm_record_t);
+        const apr_array_header_t *owed = record->effect->owed;
+
+        add_entry(present, record->entry, pool);
+        for (j = 0; owed && j < owed->nelts; j++)
+            add_entry(owed_to, CM_NTH(owed, j, const cm_entry_t), pool);
+    }
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        if (has_parents(present, record) &&
+            (!needed ||
+             (record->effect->owed && has_entry(owed_to, record->entry))))
+            APR_ARRAY_PUSH(closed, cm_record_t *) = record;
+    }
+    return closed;
+}
+
+/* The same, until none is left out. */
+static apr_array_header_t *closed_of(apr_array_header_t *records, int needed,
+                                     apr_pool_t *pool)
+{
+    int count;
+
+    do {
+        count = records->nelts;
+        records = closed_once(records, needed, pool);
+    } while (records->nelts < count);
+    return records;
+}
+
+/* Return the records that must refer to each other, so that none of them can
+ * come first; with ALL, also those that may or must refer to them. */
+static apr_array_header_t *tied_records(cm_run_t *run, int all,
+                                        apr_pool_t *pool)
+{
+    apr_array_header_t *waiting = waiting_records(run, CM_PARTIAL_ALL, pool);
+    apr_array_header_t *closed = closed_of(waiting, 0, pool);
+    apr_array_header_t *tied = closed_of(closed, 1, pool);
+    apr_hash_t *chosen = apr_hash_make(pool);
+    int i;
+
+    if (all && tied->nelts)
+        tied = closed;
+    for (i = 0; i < tied->nelts; i++)
+        add_entry(chosen, CM_NTH(tied, i, cm_record_t)->entry, pool);
+    for (i = 0; i < waiting->nelts; i++) {
+        cm_record_t *record = CM_NTH(waiting, i, cm_record_t);
+
+        if (!has_entry(chosen, record->entry))
+            leave_waiting(run, record);
+    }
+    return tied;
 }
 
 /* Remember all records that have tasks left: writing the group may free those
@@ -61,13 +161,30 @@ static apr_array_header_t *remember(const cm_run_t *run, apr_pool_t *pool)
     return all;
 }
 
-static void restore(const before_t *before)
+/* Return why records that must refer to each other stay parked. */
+static cm_error_t *cannot_tie(const cm_run_t *run, const cm_error_t *refused)
+{
+    return cm_error_hint(
+        cm_error_make(run->pool, CM_REJECTED, refused, __FILE__, __LINE__,
+                      "records that must refer to each other cannot be "
+                      "written together"),
+        run->pool,
+        "make a foreign key DEFERRABLE INITIALLY DEFERRED, where the database "
+        "has that, or a column NULL");
+}
+
+/* Make the record what it was. */
+static void restore(const cm_run_t *run, const before_t *before)
 {
     cm_record_t *record = before->record;
     const int in_no_cycle = record->in_no_cycle;
+    const cm_error_t *refused = record->error;
     int i;
 
     *record = before->was;
+    if (record->effect && record->effect->owed && refused &&
+        refused->code == CM_REJECTED)
+        record->untied = cannot_tie(run, refused);
     record->in_no_cycle = in_no_cycle;
     record->entry->found = before->found;
     if (record->error)
@@ -112,7 +229,7 @@ static cm_error_t *undo(cm_run_t *run, const done_t *done,
 
     CM_TRY(cm_transaction_rollback_to(run->node->store, "cycle", scratch_pool));
     for (i = 0; i < before->nelts; i++)
-        restore(&APR_ARRAY_IDX(before, i, before_t));
+        restore(run, &APR_ARRAY_IDX(before, i, before_t));
     run->conflicts->nelts = done->conflicts;
     run->republish->nelts = done->republish;
     run->burials->nelts = done->burials;
@@ -121,16 +238,20 @@ static cm_error_t *undo(cm_run_t *run, const done_t *done,
     return NULL;
 }
 
-/* Check the deferred constraints now. Fails only with what ends the
+/* Check the deferred constraints of RECORDS now. Fails only with what ends the
  * transaction. */
 static cm_error_t *check_late(int *refused, cm_run_t *run,
+                              const apr_array_header_t *records,
                               apr_pool_t *scratch_pool)
 {
     cm_error_t *err = cm_transaction_check_deferred(
         &run->deferred, run->node->store, run->pool, scratch_pool);
+    int i;
 
     if (err && cm_write_is_fatal(run, err))
         return err;
+    for (i = 0; err && i < records->nelts; i++)
+        CM_NTH(records, i, cm_record_t)->error = cm_error_copy(err, run->pool);
     *refused = err != NULL;
     return NULL;
 }
@@ -157,7 +278,7 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
     CM_TRY(err);
     *done = records->nelts - mark_pending(records);
     if (late && strict && *done == records->nelts)
-        CM_TRY(check_late(&refused, run, scratch_pool));
+        CM_TRY(check_late(&refused, run, records, scratch_pool));
     if (refused || *done < records->nelts) {
         CM_TRY(undo(run, &done_before, before, scratch_pool));
         *done = 0;
@@ -165,37 +286,66 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
 }
 
-/* Try all waiting records at once, until that works. Those that failed are not
- * tried again, so that this ends. */
-cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
+/* Which waiting records are tried together. */
+typedef enum attempt_e {
+    MAY_BE_EMPTY, /* what they wait for may be empty until it is here */
+    TIED,         /* they must refer to each other */
+    TIED_AND_ALL  /* the same, with what else waits */
+} attempt_e;
+
+static apr_array_header_t *choose(cm_run_t *run, attempt_e attempt,
+                                  apr_pool_t *pool)
+{
+    return attempt == MAY_BE_EMPTY
+               ? waiting_records(run, CM_PARTIAL_EMPTY, pool)
+               : tied_records(run, attempt == TIED_AND_ALL, pool);
+}
+
+/* Try waiting records at once, until that works. Those that failed are not
+ * tried again in the same attempt, so that this ends. */
+static cm_error_t *write_waiting(cm_run_t *run, attempt_e attempt,
+                                 apr_pool_t *scratch_pool)
 {
     apr_array_header_t *waiting;
     apr_pool_t *iterpool;
-    int done = 0;
+    int done = 0, i;
 
+    for (i = 0; i < run->records->nelts; i++)
+        CM_NTH(run->records, i, cm_record_t)->in_no_cycle = 0;
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        waiting = waiting_records(run, iterpool);
+        waiting = choose(run, attempt, iterpool);
         if (waiting->nelts)
-            CM_TRY(write_group(&done, run, waiting, 0, iterpool));
+            CM_TRY(write_group(&done, run, waiting, attempt != MAY_BE_EMPTY,
+                               iterpool));
+        for (i = 0; i < waiting->nelts && !done; i++)
+            leave_waiting(run, CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
     apr_pool_destroy(iterpool);
     return NULL;
+}
+
+cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    CM_TRY(write_waiting(run, MAY_BE_EMPTY, scratch_pool));
+    CM_TRY(write_waiting(run, TIED, scratch_pool));
+    return write_waiting(run, TIED_AND_ALL, scratch_pool);
 }
 
 /* Write the next message of RECORD, first without the reference to itself. */
 static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record,
                                apr_pool_t *scratch_pool)
 {
+    static const cm_partial_e steps[] = {CM_PARTIAL_EMPTY, CM_PARTIAL_NONE};
     const int until = record->next + 1;
     apr_array_header_t *one =
         apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
-    int partial;
+    int i;
 
     APR_ARRAY_PUSH(one, cm_record_t *) = record;
-    for (partial = 1; partial >= 0; partial--) {
-        record->error = cm_merge_record(run, record, until, partial);
+    for (i = 0; i < 2; i++) {
+        record->error = cm_merge_record(run, record, until, steps[i]);
         if (!record->error)
             CM_TRY(cm_write_records(run, one, scratch_pool));
         if (record->error)

@@ -86,11 +86,19 @@ typedef enum cm_effect_e {
     CM_EFFECT_DELETE
 } cm_effect_e;
 
+/* Which references to records of the run that are not here yet are left for
+ * later. */
+typedef enum cm_partial_e {
+    CM_PARTIAL_NONE,
+    CM_PARTIAL_EMPTY, /* those that may be empty until then */
+    CM_PARTIAL_ALL    /* also others: until then they have any key */
+} cm_partial_e;
+
 /* What the next messages of a record change. */
 typedef struct cm_effect_t {
     cm_effect_e kind;
-    int until;            /* of the tasks before this one */
-    int partial;          /* references into a cycle are left for later */
+    int until; /* of the tasks before this one */
+    cm_partial_e partial;
     int moves;            /* the row gets another key */
     cm_state_t *state;    /* the record as it will be */
     cm_value_t *raw;      /* its columns here */
@@ -104,6 +112,8 @@ typedef struct cm_effect_t {
     apr_array_header_t *republish; /* cm_decided_t: columns to publish again */
     int revived; /* a person keeps the row that was deleted there: it becomes a
                     new record */
+    apr_array_header_t *owed; /* const cm_entry_t *: parents to which NOT NULL
+                                 columns refer only later; NULL: none */
     const cm_entry_t *dead_parent; /* the deleted record that a NOT NULL column
                                       refers to, or NULL */
     const char *buried_id; /* the local id of a deleted record, or NULL */
@@ -142,8 +152,10 @@ typedef struct cm_record_t {
     int renamed;             /* it has the row of the one that it continues */
     const char *new_key;     /* instead of the key at its origin; or NULL */
     int alone;       /* written alone: take its id from a stale mapping */
-    int in_no_cycle; /* breaking a cycle here failed */
+    int in_no_cycle; /* this attempt to break a cycle failed */
     int releases;    /* what refers to its row lets go of it first */
+    const cm_error_t *untied; /* why it cannot come together with the records
+                                 that it must refer to; NULL: nothing known */
 } cm_record_t;
 
 /* Records of one shape, which are written together. */
@@ -364,11 +376,11 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
 /* --- merge.c --- */
 
-/* Merge the next tasks of RECORD, up to UNTIL, into RECORD->effect. With
- * PARTIAL, references to records of this run that are not here yet are left
- * for later. Fails with what parks them: CM_WAITS, CM_REJECTED, CM_CONFLICT. */
+/* Merge the next tasks of RECORD, up to UNTIL, into RECORD->effect. PARTIAL
+ * tells which references are left for later. Fails with what parks them:
+ * CM_WAITS, CM_REJECTED, CM_CONFLICT. */
 cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
-                            int partial) CM_UNUSED_RESULT;
+                            cm_partial_e partial) CM_UNUSED_RESULT;
 
 /* Return whether MESSAGE changed COLUMN, rather than to name its value. */
 int cm_merge_is_changed(const cm_message_t *message, const char *column);
@@ -477,7 +489,7 @@ cm_error_t *cm_follow_sequences(cm_run_t *run,
 
 /* Merge all tasks that RECORD has left. Returns whether that worked; if not,
  * RECORD->error says what it waits for or why it fails. */
-int cm_rounds_ready(cm_run_t *run, cm_record_t *record, int partial);
+int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial);
 
 /* Return whether RECORD has tasks that are not done. */
 int cm_rounds_pending(const cm_record_t *record);

@@ -499,7 +499,7 @@ static cm_error_t *go_with_parent(const merging_t *at, int until)
 }
 
 static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
-                                 int until, int partial)
+                                 int until, cm_partial_e partial)
 {
     cm_effect_t *effect = apr_pcalloc(run->pool, sizeof(*effect));
     int i;
@@ -560,7 +560,7 @@ static cm_error_t *make_effect(const merging_t *at)
 }
 
 cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
-                            int partial)
+                            cm_partial_e partial)
 {
     const merging_t at = {run, record,
                           begin_effect(run, record, until, partial)};

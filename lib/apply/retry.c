@@ -149,7 +149,9 @@ static void name_reasons(cm_run_t *run)
         if (!cm_rounds_pending(record))
             continue;
         first = CM_NTH(record->tasks, record->next, cm_task_t);
-        first->error = record->error;
+        first->error = record->untied && record->error->code == CM_WAITS
+                           ? record->untied
+                           : record->error;
         for (j = record->next + 1; j < record->tasks->nelts; j++) {
             cm_task_t *task = CM_NTH(record->tasks, j, cm_task_t);
 

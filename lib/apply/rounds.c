@@ -8,7 +8,7 @@ int cm_rounds_pending(const cm_record_t *record)
     return record->next < record->tasks->nelts;
 }
 
-int cm_rounds_ready(cm_run_t *run, cm_record_t *record, int partial)
+int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial)
 {
     record->error = cm_merge_record(run, record, record->tasks->nelts, partial);
     return !record->error;

@@ -1,0 +1,212 @@
+/* The inbox: records that must refer to each other, so that none can come
+ * first. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "store/dialect.h"
+#include "schema/migrate.h"
+
+#define HEAD(id, original, name, body)                                         \
+    MESSAGE(id, "head", original, "create", 1000,                              \
+            TEXT("name", name) ",\\\"body_id\\\":99",                          \
+            REF("body_id", "body", body))
+#define BODY(id, original, name, head)                                         \
+    MESSAGE(id, "body", original, "create", 1000,                              \
+            TEXT("name", name) ",\\\"head_id\\\":99",                          \
+            REF("head_id", "head", head))
+
+/* A page that must be on a shelf page, and may have a next one. */
+#define PAGE(id, original, shelf, next)                                        \
+    MESSAGE(id, "page", original, "create", 1000,                              \
+            "\\\"shelf_id\\\":99,\\\"next_id\\\":99",                          \
+            ",\"refs\":{\"shelf_id\":" PAGE_REF(                               \
+                shelf) ",\"next_id\":" PAGE_REF(next) "}")
+#define PAGE_REF(original)                                                     \
+    "{\"model\":\"page\",\"origin\":\"there\",\"original_id\":" #original "}"
+
+static void add_model(cm_settings_t *settings, const char *name,
+                      const char *table, const char *column, const char *parent,
+                      apr_pool_t *pool)
+{
+    cm_model_t *model = settings_add_model(settings, name, table, "id", pool);
+
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = column, .model = parent};
+}
+
+static const char *key_type(cm_database_e database)
+{
+    return database == CM_PGSQL   ? "serial PRIMARY KEY"
+           : database == CM_MYSQL ? "integer PRIMARY KEY AUTO_INCREMENT"
+                                  : "integer PRIMARY KEY AUTOINCREMENT";
+}
+
+/* Make two tables that refer to each other. Foreign keys are as DEFERRED says;
+ * MariaDB cannot have any here. The rows have other numbers than at the peer.
+ */
+static cm_node_t *make_node(cm_store_t *store, const char *deferred,
+                            apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+    const char *key = key_type(database);
+    const char *table = "CREATE TABLE %s (id %s, name varchar(40),"
+                        " %s integer NOT NULL%s)";
+    const char *foreign =
+        database == CM_SQLITE3
+            ? apr_pstrcat(pool, " REFERENCES bodies (id)", deferred, NULL)
+            : "";
+    cm_node_t *node;
+
+    settings->models->nelts = 0;
+    add_model(settings, "head", "heads", "body_id", "body", pool);
+    add_model(settings, "body", "bodies", "head_id", "head", pool);
+    database_run(store,
+                 apr_psprintf(pool, table, "heads", key, "body_id", foreign));
+    database_run(store,
+                 apr_psprintf(pool, table, "bodies", key, "head_id", ""));
+    database_run(store, "INSERT INTO bodies (name, head_id) VALUES ('x', 1)");
+    database_run(store, "INSERT INTO heads (name, body_id) VALUES ('x', 1)");
+    if (database == CM_PGSQL)
+        database_run(store, apr_pstrcat(pool,
+                                        "ALTER TABLE heads ADD FOREIGN KEY"
+                                        " (body_id) REFERENCES bodies (id)",
+                                        deferred, NULL));
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+static const char *pairs(cm_node_t *node, apr_pool_t *pool)
+{
+    return inbox_value(node,
+                       "SELECT count(*) FROM heads h JOIN bodies b ON b.id ="
+                       " h.body_id AND h.id = b.head_id AND h.name = b.name",
+                       pool);
+}
+
+/* Make a table whose rows must refer to one of them, and may refer to another.
+ */
+static cm_node_t *make_pages(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+    const char *foreign = " DEFERRABLE INITIALLY DEFERRED";
+    cm_model_t *model;
+    cm_node_t *node;
+
+    settings->models->nelts = 0;
+    add_model(settings, "page", "pages", "shelf_id", "page", pool);
+    model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "next_id", .model = "page"};
+    database_run(
+        store,
+        apr_psprintf(pool,
+                     "CREATE TABLE pages (id %s, shelf_id integer NOT"
+                     " NULL%s%s, next_id integer)",
+                     key_type(database),
+                     database == CM_MYSQL ? "" : " REFERENCES pages (id)",
+                     database == CM_MYSQL ? "" : foreign));
+    database_run(store, "INSERT INTO pages (shelf_id) VALUES (1)");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+static void test_itself(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, pool);
+
+    is_int(inbox_take(node, 0, "[" PAGE(1, 7, 7, 7) "]", pool), 1,
+           "%s: a record that must refer to itself comes", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM pages WHERE id > 1 AND id ="
+                       " shelf_id AND id = next_id",
+                       pool),
+           "1", "  and does");
+}
+
+/* The first must refer to itself only, but may refer to the second one, which
+ * must refer to the first. */
+static void test_with_others(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, pool);
+
+    is_int(inbox_take(node, 0, "[" PAGE(1, 7, 7, 8) "," PAGE(2, 8, 7, 8) "]",
+                      pool),
+           2, "%s: records that must or may refer to each other come",
+           database_of(store));
+    is_str(
+        inbox_value(node,
+                    "SELECT count(*) FROM pages a JOIN pages b ON a.next_id ="
+                    " b.id AND b.next_id = b.id AND b.shelf_id = a.id WHERE"
+                    " a.shelf_id = a.id AND a.id > 1 AND a.id <> b.id",
+                    pool),
+        "1", "  and do");
+}
+
+static void test_deferred(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, " DEFERRABLE INITIALLY DEFERRED", pool);
+    cm_receipt_t *receipt;
+
+    is_int(inbox_take(node, 0,
+                      "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) "]",
+                      pool),
+           2, "%s: two that must refer to each other come", database_of(store));
+    is_str(pairs(node, pool), "2", "  and do");
+    database_must(inbox_send(&receipt, node, "there", 2,
+                             "[" HEAD(3, 2, "two", 2) "]", 0, pool));
+    is_int(receipt->applied, 0, "one alone waits");
+    database_must(inbox_send(
+        &receipt, node, "there", 3,
+        "[" BODY(4, 2, "two", 2) "," HEAD(5, 3, "three", 2) "]", 0, pool));
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(
+        receipt->applied, 3,
+        "  until the other is here; and so does a third one that needs them");
+    is_str(pairs(node, pool), "3", "  they refer to each other, too");
+    is_str(inbox_value(node,
+                       "SELECT b.name FROM heads h JOIN bodies b ON b.id ="
+                       " h.body_id WHERE h.name = 'three'",
+                       pool),
+           "two", "  and the third one to one of them");
+}
+
+/* A foreign key that is checked at once refuses the first of them, whichever
+ * that is. */
+static void test_at_once(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+    cm_receipt_t *receipt;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = make_node(store, "", pool);
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" HEAD(1, 41, "one", 42) "," BODY(2, 42, "one", 41) "]", 0, pool));
+    is_int(receipt->applied, 0, "%s: a foreign key forbids both",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages WHERE"
+                       " processed_at IS NULL AND error LIKE '%%each other%%'",
+                       pool),
+           "1", "  which is said");
+    is_str(inbox_value(node, "SELECT count(*) FROM heads", pool), "1",
+           "  and neither is here in part");
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("at the end", test_deferred);
+    database_each("at once", test_at_once);
+    database_each("itself", test_itself);
+    database_each("with others", test_with_others);
+    apr_terminate();
+    return done_testing();
+}
