@@ -116,6 +116,34 @@ static int is_about(const sim_message_t *parked, int table, const char *origin,
            !strcmp(id, parked->original_id);
 }
 
+/* Return whether the record (ORIGIN, ID) of TABLE, for which PARKED waits, has
+ * a reason not to be here other than that it waits, too, for one of those that
+ * wait for it. */
+static int may_be_away(const sim_message_t *parked, int table,
+                       const char *origin, const char *id)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    const sim_message_t *before;
+    int here = 0, i;
+
+    for (before = parked; before; before = before->needed_by)
+        if (is_about(before, table, origin, id))
+            return 0;
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t parent = *parked;
+
+        sim_message_take(&parent, APR_ARRAY_IDX(found, i, const char **));
+        parent.needed_by = parked;
+        if (!is_about(&parent, table, origin, id))
+            continue;
+        if (sim_causes_has(&parent))
+            return 1;
+        here = 1;
+    }
+    return !here;
+}
+
 /* A record that it refers to is not here: another one than its own. */
 static int is_waiting_for_parent(const sim_message_t *parked)
 {
@@ -130,7 +158,8 @@ static int is_waiting_for_parent(const sim_message_t *parked)
             continue;
         if (!is_about(parked, parent, origin, id) &&
             !sim_message_row(parked, parent, origin, id) &&
-            (table->keeps || !is_deleted(parked, parent, origin, id)))
+            (table->keeps || !is_deleted(parked, parent, origin, id)) &&
+            may_be_away(parked, parent, origin, id))
             return 1;
     }
     return 0;

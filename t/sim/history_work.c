@@ -170,7 +170,7 @@ static void draw_insert(sim_draw_t *draw, int node, int session, int number)
             : SIM_INSERT,
         node);
     int with_key = sim_schema_is_shared(table) || step->kind == SIM_REPLACE ||
-                   sim_draw_chance(draw, 30);
+                   sim_draw_chance(draw, 30) || draw->again;
     int i, row;
 
     step->session = session;
@@ -199,6 +199,38 @@ static void draw_insert(sim_draw_t *draw, int node, int session, int number)
                 refer_to_itself(cells);
         }
     }
+}
+
+/* Insert a row under KEY that refers to PARENT. */
+static void insert_tied(sim_draw_t *draw, int node, int session, int number,
+                        const char *key, const char *parent)
+{
+    const apr_array_header_t *cells;
+    int i;
+
+    draw->again = key;
+    draw_insert(draw, node, session, number);
+    cells = APR_ARRAY_IDX(draw->history->steps, draw->history->steps->nelts - 1,
+                          sim_step_t)
+                .cells[0];
+    for (i = 0; i < cells->nelts; i++)
+        if (APR_ARRAY_IDX(cells, i, sim_cell_t).column ==
+            draw->schema->tables[number].tied)
+            APR_ARRAY_IDX(cells, i, sim_cell_t).text = parent;
+}
+
+/* Insert two rows that must refer to each other. */
+static void draw_tied(sim_draw_t *draw, int node, int session, int number)
+{
+    const sim_table_t *tables = draw->schema->tables;
+    const int other = tables[number].columns[tables[number].tied].parent;
+    const char *one_key = key_of(draw, &tables[number], 60);
+    const char *other_key = key_of(draw, &tables[other], 60);
+
+    sim_draw_step(draw, SIM_BEGIN, node)->session = session;
+    insert_tied(draw, node, session, number, one_key, other_key);
+    insert_tied(draw, node, session, other, other_key, one_key);
+    sim_draw_step(draw, SIM_COMMIT, node)->session = session;
 }
 
 /* The key column NUMBER of TABLE leads to the row with TAG. */
@@ -383,7 +415,9 @@ void sim_draw_statement(sim_draw_t *draw, int node, int session)
     /* Elsewhere nobody writes what only one node publishes. */
     if (publisher >= 0 && publisher != node)
         return;
-    if (choice < style->inserts || !draw->tags[number])
+    if (draw->schema->tables[number].tied >= 0 && sim_draw_chance(draw, 30))
+        draw_tied(draw, node, session, number);
+    else if (choice < style->inserts || !draw->tags[number])
         draw_insert(draw, node, session, number);
     else if (choice < style->inserts + style->updates)
         draw_update(draw, node, session, number);

@@ -24,6 +24,7 @@ typedef struct sim_message_t {
     const char *peer, *id, *origin, *original_id, *action, *body, *refs, *error;
     const sim_row_t *row; /* here, or NULL */
     const char *name;
+    const struct sim_message_t *needed_by; /* it is the parent of; or NULL */
 } sim_message_t;
 
 /* Take CELLS, a row of what SIM_MESSAGE_SELECT asks for, into PARKED, whose

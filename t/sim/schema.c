@@ -410,6 +410,61 @@ static void draw_filters(sim_schema_t *schema)
     }
 }
 
+static int can_be_tied(const sim_table_t *table)
+{
+    return !table->joined && !table->paired && table->count < SIM_COLUMNS &&
+           table->match < 0 && table->publisher < 0 && table->filter < 0 &&
+           !table->keeps && !table->returns;
+}
+
+/* Return a table that can be tied, or -1. */
+static int choose_tied(const sim_schema_t *schema, sim_random_t *random)
+{
+    const int start = sim_random_below(random, schema->count);
+    int i;
+
+    for (i = 0; i < schema->count; i++)
+        if (can_be_tied(&schema->tables[(start + i) % schema->count]))
+            return (start + i) % schema->count;
+    return -1;
+}
+
+static void tie(sim_schema_t *schema, int number, int parent,
+                sim_random_t *random)
+{
+    sim_table_t *table = &schema->tables[number];
+    sim_column_t *column;
+    int i;
+
+    table->tied = table->count;
+    column = add(table, SIM_REFERENCE, 'k');
+    column->parent = parent;
+    column->not_null = column->deferred = 1;
+    column->rule[0] = on_any(schema, SIM_MYSQL)       ? SIM_RULE_NONE
+                      : sim_random_chance(random, 60) ? SIM_RULE_CASCADE
+                                                      : SIM_RULE_REFUSE;
+    for (i = 1; i < schema->nodes; i++)
+        column->rule[i] = column->rule[0];
+}
+
+/* Let rows of two tables, or of one, need each other: then a foreign key can
+ * only be checked at the commit, or there is none. */
+static void draw_tie(sim_schema_t *schema)
+{
+    sim_random_t random = sim_random_begin(schema->seed, "tie");
+    const int one = choose_tied(schema, &random);
+    const int other = choose_tied(schema, &random);
+    int i;
+
+    for (i = 0; i < schema->count; i++)
+        schema->tables[i].tied = -1;
+    if (one < 0 || !sim_random_chance(&random, 12))
+        return;
+    tie(schema, one, other, &random);
+    if (one != other)
+        tie(schema, other, one, &random);
+}
+
 const char *sim_schema_filter(const sim_table_t *table, int node,
                               apr_pool_t *pool)
 {
@@ -462,4 +517,5 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     draw_pairs(schema);
     draw_zeros(schema);
     draw_filters(schema);
+    draw_tie(schema);
 }

@@ -57,6 +57,8 @@ typedef struct sim_table_t {
     int holds;        /* bits: nodes with conflict=hold */
     int filter;       /* the column of one node that where= asks for there, or
                          -1 */
+    int tied;         /* the column that must refer to a row whose own such
+                         column must refer to a row of this table; or -1 */
     int keeps;        /* deletes=no */
     int lists;        /* only= instead of except= */
     unsigned returns; /* bits: nodes where a trigger puts deleted rows back */
