@@ -267,6 +267,51 @@ sub twice {
     $pair->sync('retry');
     $pair->both_have('select name, value from words', [['n', 'one']], 'once');
     $pair->is_settled('rows that were twice');
+    one_of_two($post, $tag, $pairs);
+}
+
+# SQL: do ACTION, "delete from" or "update", to one of the rows of TABLE that
+# match WHERE, which are equal.
+sub to_one {
+    my ($database, $action, $table, $set, $where) = @_;
+    my $row = { sqlite3 => 'rowid', pgsql => 'ctid' }->{ $database->driver };
+
+    return "$action $table $set where $where limit 1" if !$row;
+    return "$action $table $set where $row = "
+      . "(select min($row) from $table where $where)";
+}
+
+# Two equal rows are one record. If one of them goes, the record has the other;
+# if one gets another key, that is a new record.
+sub one_of_two {
+    my ($post, $tag, $pairs) = @_;
+    my $client = $pair->{central};
+    my $words = 'select name, value from words order by 1, 2';
+    my $both = "insert into pairs values ($post, $tag);"
+      . "insert into words values ('s', 'n', 'two')";
+    my $ours = "post_id = $post and tag_id = $tag";
+
+    $here->run($both);
+    $pair->sync('twice again', 65);
+    $here->run(to_one($here, 'delete from', 'pairs', '', $ours) . ';'
+        . to_one($here, 'delete from', 'words', '', "value = 'one'"));
+    $pair->sync('one of two is deleted', 65);
+    $pair->both_have($pairs, [['a', 'x']], 'one of two goes, the record stays');
+    $pair->both_have($words, [['n', 'two']], '  and has the row that is left');
+    is($client->sync('retry')->{exit}, 0, '  retry');
+    $pair->sync('retry');
+    $here->run($both);
+    $pair->sync('and twice again', 65);
+    my $y = tag_of($here, 'y');
+    $here->run(to_one($here, 'update', 'pairs', "set tag_id = $y", $ours) . ';'
+        . to_one($here, 'update', 'words', "set name = 'o'", "name = 'n'"));
+    $pair->sync('one of two gets another key', 65);
+    $pair->both_have($pairs, [['a', 'x'], ['a', 'y']],
+        'one of two gets another key: two records');
+    $pair->both_have($words, [['n', 'two'], ['o', 'two']], '  each with a row');
+    is($client->sync('retry')->{exit}, 0, '  retry');
+    $pair->sync('retry');
+    $pair->is_settled('one of two rows');
 }
 
 # A row comes in whose key another row has.
