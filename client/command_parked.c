@@ -395,13 +395,11 @@ static cm_error_t *send_withheld(sync_client_t *client, const char *peer,
             sync_output_warn(client->output, peer, "%s",
                              cm_error_text(err, client->pool));
         }
-        if (named && !count)
-            return cm_error_hint(CM_FAIL(client->pool, CM_USAGE,
-                                         "message %" APR_INT64_T_FMT
-                                         " is not withheld from '%s'",
-                                         seq, peer),
-                                 client->pool,
-                                 "communicator-sync parked lists them");
+        else if (!count)
+            sync_output_line(client->output,
+                             "%s: message %" APR_INT64_T_FMT
+                             " is dropped: no row has its key any more",
+                             peer, seq);
         published += count;
     }
     if (!published)

@@ -312,6 +312,26 @@ sub one_of_two {
     is($client->sync('retry')->{exit}, 0, '  retry');
     $pair->sync('retry');
     $pair->is_settled('one of two rows');
+    none_of_two($post, $tag, $pairs);
+}
+
+# The other side deletes the record of two equal rows: both go.
+sub none_of_two {
+    my ($post, $tag, $pairs) = @_;
+    my $client = $pair->{central};
+
+    $here->run("insert into pairs values ($post, $tag);"
+        . "insert into words values ('s', 'n', 'three')");
+    $pair->sync('twice once more', 65);
+    $there->run("delete from pairs; delete from words where name = 'n'");
+    $pair->sync('deleted there', 65);
+    $pair->both_have($pairs, [], 'both rows go');
+    $pair->both_have('select name, value from words', [['o', 'two']], '  both');
+    my $run = $client->sync('retry');
+    is($run->{exit}, 0, '  nothing is left to retry') or diag($run->{err});
+    like($run->{out}, qr/is dropped: no row has its key any more/, '  it says');
+    $pair->sync('nothing is withheld');
+    $pair->is_settled('none of two rows');
 }
 
 # A row comes in whose key another row has.

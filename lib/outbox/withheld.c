@@ -507,7 +507,8 @@ static cm_error_t *copy_again(apr_int64_t *sent, const again_t *again,
 }
 
 /* A row beside another one with its key has no identity. Publish what has the
- * key now, if that is one row. */
+ * key now, if that is one row; if none has, the message is at its end: somebody
+ * has deleted the record, here or at a peer, and with it all its rows. */
 static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
                                 const char *local_id, apr_pool_t *pool)
 {
@@ -520,8 +521,6 @@ static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
     if (*published > 1)
         return CM_FAIL(pool, CM_USAGE, "several rows of table '%s' are %s",
                        again->model->table, local_id);
-    if (!*published)
-        return NULL;
     return cm_statement_run(NULL, again->node->store,
                             apr_psprintf(pool,
                                          "UPDATE communicator_withheld"
@@ -556,7 +555,7 @@ static cm_error_t *send_again(apr_int64_t *published, again_t *again,
     if (identity.origin && identity.original_id)
         CM_TRY(cm_publish_identities(published, node, model, names, pool));
     else if (cm_cell_text(rows, 0, 4))
-        CM_TRY(publish_only(published, again, cm_cell_text(rows, 0, 4), pool));
+        return publish_only(published, again, cm_cell_text(rows, 0, 4), pool);
     if (*published)
         return NULL;
     return cm_error_hint(
@@ -581,7 +580,12 @@ cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
                                " AND seq = %s AND ended_at = 0",
                                arguments, 2, scratch_pool));
     if (!rows->count)
-        return NULL;
+        return cm_error_hint(CM_FAIL(scratch_pool, CM_USAGE,
+                                     "message " FMT " is not withheld from"
+                                     " '%s'",
+                                     seq, peer),
+                             scratch_pool,
+                             "communicator-sync parked lists them");
     CM_TRY_FOR(send_again(published, &again, rows, scratch_pool), scratch_pool,
                "cannot send message " FMT " to '%s' again", seq, peer);
     return NULL;

@@ -95,8 +95,10 @@ cm_error_t *cm_withheld_forget(cm_node_t *node, const char *peer,
 
 /* Send message SEQ to PEER again, under a new number; if its record has changed
  * since, or on a hub, publish that instead. Once that is sent, it replaces the
- * message. *PUBLISHED is 0 when it is not withheld from PEER. Fails with
- * CM_USAGE when the record cannot be published. */
+ * message. *PUBLISHED is 0 when it is of a row beside another one with its key,
+ * and no row has that key any more: nothing is left to send. Fails with
+ * CM_USAGE when it is not withheld from PEER, or the record cannot be
+ * published. */
 cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
                               const char *peer, apr_int64_t seq,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
