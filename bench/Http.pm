@@ -15,7 +15,7 @@ sub select_conf {
     my $dir = $nodes->{facade}{dir};
 
     return 'LoadModule bench_select_module ' . build_dir()
-      . "/bench/.libs/mod_select.so\n" . <<"CONF";
+      . "/bench/mod_select.so\n" . <<"CONF";
 <Location "/select">
     AuthType Basic
     AuthName communicator

@@ -61,7 +61,7 @@ sub client_of_all {
     return $file;
 }
 
-sub module_file { return build_dir() . '/.libs/mod_communicator.so' }
+sub module_file { return build_dir() . '/mod_communicator.so' }
 
 # A file of the folder beside the checkout, or undef: it may not be there.
 sub shared {
