@@ -61,17 +61,21 @@ cm_error_t *cm_release_references(apr_int64_t *released, cm_run_t *run,
     return NULL;
 }
 
-/* Return whether the delete of RECORD, now merged, was refused. */
+/* Return whether the delete of RECORD, now merged, was refused: it may stand
+ * behind messages that were refused, too. */
 static int is_refused(cm_run_t *run, cm_record_t *record)
 {
     const cm_error_t *refused = record->error;
+    int until;
 
     if (!cm_rounds_pending(record) || !refused ||
         refused->code != CM_REJECTED || !record->here->exists)
         return 0;
-    record->error = cm_merge_record(run, record, record->next + 1, 0);
-    if (!record->error && record->effect->kind == CM_EFFECT_DELETE)
-        return 1;
+    for (until = record->next + 1; until <= record->tasks->nelts; until++) {
+        record->error = cm_merge_record(run, record, until, 0);
+        if (!record->error && record->effect->kind == CM_EFFECT_DELETE)
+            return 1;
+    }
     record->error = refused;
     record->effect = NULL;
     return 0;

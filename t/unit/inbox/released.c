@@ -68,6 +68,23 @@ static void test_nullable(cm_store_t *store, apr_pool_t *pool)
     is_str(sent(node, pool), "create", "  that is no change made here");
 }
 
+/* What is deleted was changed before, to a value that another row has here. */
+static void test_changed(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char changed[] =
+        "[" MESSAGE(2, "author", 3, "update", 1500, TEXT("name", "taken"),
+                    BASE(1000)) "," MESSAGE(3, "author", 3, "delete", 2000, ,
+                                            BASE(1500)) "]";
+    cm_node_t *node = begin(store, inbox_settings(pool), "", pool);
+
+    database_run(store, "CREATE UNIQUE INDEX one_name ON authors (name)");
+    database_run(store, "INSERT INTO authors (name) VALUES ('taken')");
+    is_int(inbox_take(node, 1, changed, pool), 2,
+           "%s: also where a change before it is refused", database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "1",
+           "  its row is gone");
+}
+
 /* The row leaves what the filter lets out: the peer has to know. */
 static void test_filter(cm_store_t *store, apr_pool_t *pool)
 {
@@ -161,6 +178,7 @@ int main(void)
 {
     apr_initialize();
     database_each("may be NULL", test_nullable);
+    database_each("changed before", test_changed);
     database_each("a row filter", test_filter);
     database_each("NOT NULL", test_needed);
     database_each("a key", test_key);
