@@ -281,7 +281,8 @@ sub test_cost {
     $pair->stop;
 }
 
-# While `publish` waits for a record of the application, that writes others.
+# While a run waits for a record that it publishes, the application writes
+# others.
 sub test_publish {
     my ($driver) = @_;
     my $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
@@ -294,7 +295,8 @@ sub test_publish {
     $database->run('insert into events (token) values '
         . join ', ', map { "('row $_')" } 1 .. 50);
     $session->run("begin; update events set token = 'changed' where id = 25");
-    my $pid = $pair->{central}->sync_start('publish', 'event', '--all');
+    $pair->{central}->sync_ok('publish', 'event', '--all', '-q');
+    my $pid = $pair->{central}->sync_start;
     ok(wait_until(sub {
         Communicator::Test::Session->waiting($database) }, 60), 'it waits');
     $session->run("update events set token = 'too' where id = 40");

@@ -201,6 +201,7 @@ static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
         " WHERE subject = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_withheld"
         " WHERE ended_at = 0 AND peer = p.name)"
+        " OR EXISTS (SELECT 1 FROM communicator_publications)"
         " OR EXISTS (SELECT 1 FROM communicator_missing)"
         " OR EXISTS (SELECT 1 FROM communicator_after) THEN 1 ELSE 0 END,"
         " coalesce((SELECT clock FROM outbound_messages WHERE seq = %s),"

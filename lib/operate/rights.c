@@ -72,12 +72,18 @@ static cm_error_t *try_records(refused_t *refused, cm_store_t *store,
 static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[][2] = {
-        {"outbound_messages", "body"},       {"inbound_messages", "body"},
-        {"communicator_peers", "status"},    {"communicator_node", "id"},
-        {"communicator_conflicts", "id"},    {"communicator_missing", "model"},
-        {"communicator_withheld", "reason"}, {"communicator_altered", "model"},
-        {"communicator_graves", "origin"},   {"communicator_problems", "kind"},
-        {"communicator_received", "wire"}};
+        {"outbound_messages", "body"},
+        {"inbound_messages", "body"},
+        {"communicator_peers", "status"},
+        {"communicator_node", "id"},
+        {"communicator_conflicts", "id"},
+        {"communicator_missing", "model"},
+        {"communicator_withheld", "reason"},
+        {"communicator_altered", "model"},
+        {"communicator_graves", "origin"},
+        {"communicator_problems", "kind"},
+        {"communicator_received", "wire"},
+        {"communicator_publications", "records"}};
     refused_t refused = {NULL, NULL};
     size_t i;
 

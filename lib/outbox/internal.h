@@ -2,10 +2,12 @@
  *
  * Stamping: take.c reads the rows, fold.c leaves out those that later ones
  * replace, sift.c those whose records stay here, stamp_record.c computes clocks
- * and lives, stamp.c writes them, or pack.c makes a batch of them. Reading for
- * a peer: read.c finds what comes next, in batches or rows. A row becomes a
- * message in outgoing.c; complete.c adds what the triggers left out,
- * references.c puts in the identities of the parents. */
+ * and lives, stamp.c writes them, or pack.c makes a batch of them. Publishing:
+ * publish.c writes rows, publication.c makes batches of a whole table,
+ * selection.c has the SQL of both. Reading for a peer: read.c finds what comes
+ * next, in batches or rows. A row becomes a message in outgoing.c; complete.c
+ * adds what the triggers left out, references.c puts in the identities of the
+ * parents. */
 #ifndef CM_OUTBOX_INTERNAL_H
 #define CM_OUTBOX_INTERNAL_H
 
@@ -46,7 +48,7 @@ typedef struct cm_stamp_model_t {
 
 /* A row of the outbox. */
 typedef struct cm_stamp_row_t {
-    apr_int64_t id;
+    apr_int64_t id;       /* 0: not of the outbox, but published */
     const char *model;    /* NULL: its body cannot be read */
     const char *local_id; /* NULL: not of a record here */
     const char *former;   /* its local id before this change; of a record that
@@ -119,7 +121,7 @@ cm_error_t *cm_take_rows(apr_array_header_t **found,
                          cm_stamp_t *stamp) CM_UNUSED_RESULT;
 
 /* Delete ROWS (cm_stamp_row_t) and those in stamp->folded by the ids that were
- * read. Fails with CM_BUSY when some are gone. */
+ * read; published states have none. Fails with CM_BUSY when some are gone. */
 cm_error_t *cm_take_away(const cm_stamp_t *stamp,
                          const apr_array_header_t *rows,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
@@ -134,6 +136,18 @@ cm_fold_t *cm_fold_create(cm_stamp_t *stamp);
  * replaces, or NULL. Fails as cm_table_ask(). */
 cm_error_t *cm_fold_next(cm_stamp_row_t **older, cm_fold_t *fold,
                          cm_stamp_row_t *row) CM_UNUSED_RESULT;
+/* Number ROWS, states of records of one model that are locked (id 0, no group
+ * yet), as a batch, in the open transaction; gives stamping->stamped. The
+ * node's lock is held, and what was committed before has its numbers. *PACKED
+ * is 0 where one of them cannot be part of a batch: then roll back. */
+cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
+                            cm_stamping_t *stamping, apr_array_header_t *rows,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Bytes of bodies that become one batch, but for the last of them; a captured
+ * message with a larger body than CM_STAMP_KEPT_BYTES stays a row. */
+#define CM_STAMP_BATCH_BYTES (1024 * 1024)
+#define CM_STAMP_KEPT_BYTES  8192
 
 /* A numbered row of the outbox. */
 typedef struct cm_outbox_row_t {
@@ -160,6 +174,61 @@ void cm_outgoing_write_body(cm_outgoing_t *row, apr_pool_t *result_pool);
 cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
                          const apr_array_header_t *rows, apr_int64_t last_seq,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Say whether a batch may be made at all: no message has to be a row. */
+cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Records of a table that are published, some at a time. */
+typedef struct cm_selection_t {
+    cm_node_t *node;
+    const cm_table_t *table;
+    const char *where;   /* SQL with "%%" for a percent sign; NULL: all */
+    const char *renewed; /* the column whose clock moves on; NULL: none */
+    int rows;            /* at a time */
+} cm_selection_t;
+
+/* A condition on the records, and the values for its "%s". */
+typedef struct cm_condition_t {
+    const char *sql;
+    apr_array_header_t *arguments; /* cm_datum_t */
+} cm_condition_t;
+
+/* Return a condition that all records meet. */
+cm_condition_t *cm_selection_condition(apr_pool_t *pool);
+
+/* Return the condition for the records after AFTER (NULL: from the first) up to
+ * UP_TO (NULL: to the last): values of the columns of the key. */
+cm_condition_t *cm_selection_between(const cm_selection_t *selection,
+                                     const cm_datum_t *after,
+                                     const cm_datum_t *up_to, apr_pool_t *pool);
+
+/* Return the section NAME of publish.sql for CONDITION. */
+const char *cm_selection_section(const cm_selection_t *selection,
+                                 const char *name,
+                                 const cm_condition_t *condition,
+                                 apr_pool_t *pool);
+
+/* Return the SQL for KEY, a value of COLUMN as text, as a part of CONDITION. */
+const char *cm_selection_key_sql(cm_condition_t *condition,
+                                 const cm_column_t *column,
+                                 const cm_datum_t *key);
+
+/* Return whether TEXT is an integer as SQL writes it. */
+int cm_selection_is_integer(const char *text);
+
+/* Select section NAME of publish.sql. */
+cm_error_t *cm_selection_select(cm_rows_t **rows,
+                                const cm_selection_t *selection,
+                                const char *name,
+                                const cm_condition_t *condition,
+                                apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Write the messages of CONDITION into the outbox, in the open transaction. */
+cm_error_t *cm_selection_enqueue(apr_int64_t *count,
+                                 const cm_selection_t *selection,
+                                 const cm_condition_t *condition,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* The action that the stamp gives a captured row whose key is NULL: it is not a
  * record, and is not sent. */

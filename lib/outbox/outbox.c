@@ -7,6 +7,7 @@
 #include "node/batches.h"
 #include "node/peer.h"
 #include "outbox/internal.h"
+#include "outbox/publication.h"
 #include "outbox/unstamped.h"
 #include "outbox/withheld.h"
 
@@ -141,7 +142,7 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *stamped, *unstamped;
-    apr_int64_t raw, confirmed, last_seq, packed = 0, oldest = 0;
+    apr_int64_t raw, confirmed, last_seq, packed = 0, oldest = 0, published;
     cm_batches_range_t batch;
     cm_peer_t *row;
 
@@ -174,7 +175,8 @@ static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
     }
     if (raw == exact)
         CM_TRY(guess_unstamped(&raw, node, pool));
-    pending->count += packed + raw;
+    CM_TRY(cm_publication_left(&published, node, pool));
+    pending->count += packed + raw + published;
     return NULL;
 }
 

@@ -27,12 +27,12 @@ static const char *peers_of(const cm_node_t *node, apr_pool_t *pool)
     return names;
 }
 
-/* Say whether no numbered message needs to be a row: nothing is withheld, no
- * peer is a gem, and no row is under way. References of rows are translated
- * when they are read, and need the rows that followed them. A peer that is not
- * configured any more would keep them rows for ever. */
-static cm_error_t *is_wanted(int *wanted, cm_node_t *node,
-                             apr_pool_t *scratch_pool)
+/* That is so while nothing is withheld, no peer is a gem, and no row is under
+ * way. References of rows are translated when they are read, and need the rows
+ * that followed them. A peer that is not configured any more would keep them
+ * rows for ever. */
+cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
+                              apr_pool_t *scratch_pool)
 {
     const char *names = peers_of(node, scratch_pool);
     apr_int64_t rows_needed;
@@ -184,7 +184,7 @@ cm_error_t *cm_pack_rows(int *packed, cm_stamp_t *stamp,
     *packed = 0;
     if (!are_plain(stamp, rows))
         return NULL;
-    CM_TRY(is_wanted(packed, stamp->node, scratch_pool));
+    CM_TRY(cm_pack_is_wanted(packed, stamp->node, scratch_pool));
     if (*packed)
         CM_TRY(make_messages(&made, packed, stamp, rows, last_seq));
     if (!*packed)

@@ -7,278 +7,68 @@
 #include <apr_time.h>
 
 #include "base/clock.h"
-#include "base/json_write.h"
 #include "store/dialect.h"
-#include "store/sql.h"
-#include "schema/expression.h"
 #include "record/tuple.h"
 #include "outbox/internal.h"
-#include "outbox/stamp.h"
+#include "outbox/publication.h"
 
 #define CHUNK_ROWS  500
 #define TRIES       5
 #define TRIES_PAUSE apr_time_from_msec(100)
 
-/* One run of publish. */
-typedef struct publication_t {
-    cm_node_t *node;
-    const cm_table_t *table;
-    const char *where;   /* SQL with "%%" for a percent sign, both the row
-                            filter's and the operator's; NULL: neither */
-    const char *renewed; /* the column whose clock moves on; NULL: none */
-} publication_t;
-
-/* A condition on the records, and the values for its "%s". */
-typedef struct condition_t {
-    const char *sql;
-    apr_array_header_t *arguments; /* cm_datum_t */
-} condition_t;
-
-static int is_integer(const char *text)
-{
-    text += *text == '-';
-    return *text && !text[strspn(text, "0123456789")];
-}
-
-/* Return the SQL for KEY, a value of COLUMN as text. Integers are not quoted:
- * MariaDB would compare them as floats. */
-static const char *key_sql(condition_t *condition, const cm_column_t *column,
-                           const cm_datum_t *key)
-{
-    cm_datum_t argument = *key;
-
-    if (column->value_class == CM_CLASS_INTEGER && is_integer(key->data))
-        return key->data;
-    argument.binary = column->value_class == CM_CLASS_BINARY;
-    APR_ARRAY_PUSH(condition->arguments, cm_datum_t) = argument;
-    return "%s";
-}
-
-/* Return the SQL for the value of KEY that the section "bound" has found: a
- * literal already, where columns hold values of any type. */
-static const char *bound_sql(condition_t *condition, const cm_column_t *key,
-                             const cm_datum_t *bound, apr_pool_t *pool)
-{
-    return key->loose ? cm_dialect_doubled(bound->data, '%', pool)
-                      : key_sql(condition, key, bound);
-}
-
-/* Return SQL that compares the key, column by column, with BOUND. STRICT is the
- * operator for the columns before the last one. */
-static const char *compare_columns(condition_t *condition,
-                                   const cm_table_t *table, const char *strict,
-                                   const char *operator,
-                                   const cm_datum_t * bound, apr_pool_t *pool)
-{
-    const int last = table->key_count - 1;
-    const char *sql = "", *value;
-    int i;
-
-    for (i = 0; i < last; i++) {
-        const char *name = table->keys[i]->quoted;
-
-        value = bound_sql(condition, table->keys[i], &bound[i], pool);
-        sql =
-            apr_pstrcat(pool, sql, "(t.", name, " ", strict, " ", value, NULL);
-        value = bound_sql(condition, table->keys[i], &bound[i], pool);
-        sql = apr_pstrcat(pool, sql, " OR (t.", name, " = ", value, " AND ",
-                          NULL);
-    }
-    value = bound_sql(condition, table->keys[last], &bound[last], pool);
-    return apr_pstrcat(pool, sql, "t.", table->keys[last]->quoted,
-                       " ", operator, " ", value,
-                       cm_dialect_repeat("))", "", last, pool), NULL);
-}
-
-/* Return SQL that compares the key with BOUND: keys of several columns at once
- * where the database finds these by an index. */
-static const char *compare(condition_t *condition,
-                           const publication_t *publication, const char *strict,
-                           const char *operator, const cm_datum_t * bound,
-                           apr_pool_t *pool)
-{
-    const cm_table_t *table = publication->table;
-    const char *values = "";
-    int i;
-
-    if (table->key_count == 1 ||
-        !cm_dialect_of_store(publication->node->store)->compares_rows)
-        return compare_columns(condition, table, strict, operator, bound, pool);
-    for (i = 0; i < table->key_count; i++)
-        values = apr_pstrcat(
-            pool, values, i ? ", " : "",
-            bound_sql(condition, table->keys[i], &bound[i], pool), NULL);
-    return apr_pstrcat(pool, "(", cm_expression_keys(table, "t.", pool),
-                       ") ", operator, " (", values, ")", NULL);
-}
-
-static condition_t *condition_create(apr_pool_t *pool)
-{
-    condition_t *condition = apr_palloc(pool, sizeof(*condition));
-
-    condition->sql = "1 = 1";
-    condition->arguments = apr_array_make(pool, 2, sizeof(cm_datum_t));
-    return condition;
-}
-
-/* Return the condition for the records after AFTER (NULL: from the first) up to
- * UP_TO (NULL: to the last). */
-static condition_t *between(const publication_t *publication,
-                            const cm_datum_t *after, const cm_datum_t *up_to,
-                            apr_pool_t *pool)
-{
-    condition_t *condition = condition_create(pool);
-
-    if (after)
-        condition->sql = apr_pstrcat(
-            pool, condition->sql, " AND ",
-            compare(condition, publication, ">", ">", after, pool), NULL);
-    if (up_to)
-        condition->sql = apr_pstrcat(
-            pool, condition->sql, " AND ",
-            compare(condition, publication, "<", "<=", up_to, pool), NULL);
-    return condition;
-}
-
-/* Return TEXT as a literal for SQL with parameters. */
-static const char *literal(const cm_store_t *store, const char *text,
-                           apr_pool_t *pool)
-{
-    return cm_dialect_doubled(cm_store_literal(store, text, pool), '%', pool);
-}
-
-/* Return the SQL of the columns of the key: as literals, where they hold values
- * of any type. */
-static const char *bounds_sql(const cm_table_t *table, apr_pool_t *pool)
-{
-    const char *list = "";
-    int i;
-
-    for (i = 0; i < table->key_count; i++)
-        list = apr_pstrcat(pool, list, i ? ", " : "",
-                           table->keys[i]->loose ? "quote(t." : "t.",
-                           table->keys[i]->quoted,
-                           table->keys[i]->loose ? ")" : "", NULL);
-    return list;
-}
-
-/* Return what stands in "changed": with the clock 0, only that column moves
- * (stamp_record.c). */
-static const char *changed_sql(const publication_t *publication,
-                               apr_pool_t *pool)
-{
-    cm_buffer_t *json = cm_buffer_create(64, pool);
-
-    cm_json_write_open(json, NULL, '[');
-    if (publication->renewed)
-        cm_json_write_text(json, NULL, publication->renewed);
-    cm_buffer_append(json, "]", 2);
-    return literal(publication->node->store, json->data, pool);
-}
-
-/* Return the SQL of CONDITION, and of what else PUBLICATION asks for. */
-static const char *condition_sql(const publication_t *publication,
-                                 const condition_t *condition, apr_pool_t *pool)
-{
-    return publication->where ? apr_pstrcat(pool, condition->sql, " AND (",
-                                            publication->where, "\n)", NULL)
-                              : condition->sql;
-}
-
-/* Return the section NAME of publish.sql for CONDITION. */
-static const char *section(const publication_t *publication, const char *name,
-                           const condition_t *condition, apr_pool_t *pool)
-{
-    const cm_store_t *store = publication->node->store;
-    const cm_table_t *table = publication->table;
-    const char *model = table->model->name;
-    const struct {
-        const char *name, *value;
-    } values[] = {
-        {"table", table->quoted},
-        {"keys", cm_expression_keys(table, "t.", pool)},
-        {"bounds", bounds_sql(table, pool)},
-        {"key_text", table->key_text},
-        {"capture", table->capture},
-        {"model", literal(store, model, pool)},
-        {"changed", changed_sql(publication, pool)},
-        {"begin",
-         literal(store, apr_pstrcat(pool, "{\"", model, "\":", NULL), pool)},
-        {"offset", apr_psprintf(pool, "%d", CHUNK_ROWS - 1)},
-        {"condition", condition_sql(publication, condition, pool)},
-    };
-    apr_hash_t *hash = apr_hash_make(pool);
-    const char *text;
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(values) / sizeof(*values); i++)
-        apr_hash_set(hash, values[i].name, APR_HASH_KEY_STRING,
-                     values[i].value);
-    text = cm_sql_section(cm_dialect_of_store(store)->driver, "publish.sql",
-                          name, pool);
-    return cm_sql_fill(text, hash, pool);
-}
+static const cm_publish_which_t all = {NULL, 0};
 
 static cm_error_t *queue_once(apr_int64_t *count,
-                              const publication_t *publication,
-                              const condition_t *condition, apr_pool_t *pool)
+                              const cm_selection_t *selection,
+                              const cm_condition_t *condition, apr_pool_t *pool)
 {
-    cm_store_t *store = publication->node->store;
+    cm_store_t *store = selection->node->store;
 
     CM_TRY(cm_transaction_begin(store, pool));
     return cm_transaction_end(
-        store,
-        cm_statement_run(count, store,
-                         section(publication, "enqueue", condition, pool),
-                         (const cm_datum_t *)condition->arguments->elts,
-                         condition->arguments->nelts, pool),
-        pool);
+        store, cm_selection_enqueue(count, selection, condition, pool), pool);
 }
 
 /* Queue the records of CONDITION in a transaction of their own; try again while
  * the application has them locked. */
-static cm_error_t *queue(apr_int64_t *count, const publication_t *publication,
-                         const condition_t *condition, apr_pool_t *pool)
+static cm_error_t *queue(apr_int64_t *count, const cm_selection_t *selection,
+                         const cm_condition_t *condition, apr_pool_t *pool)
 {
-    cm_error_t *err = queue_once(count, publication, condition, pool);
+    cm_error_t *err = queue_once(count, selection, condition, pool);
     int i;
 
     for (i = 1; err && err->code == CM_BUSY && i < TRIES; i++) {
         cm_clock_sleep(i * TRIES_PAUSE);
-        err = queue_once(count, publication, condition, pool);
+        err = queue_once(count, selection, condition, pool);
     }
     return err;
 }
 
 /* Select the one row of section NAME; *FOUND is NULL when there is none. */
 static cm_error_t *select_one(const cm_datum_t **found,
-                              const publication_t *publication,
-                              const char *name, const condition_t *condition,
-                              apr_pool_t *pool)
+                              const cm_selection_t *selection, const char *name,
+                              const cm_condition_t *condition, apr_pool_t *pool)
 {
     cm_rows_t *rows;
 
-    CM_TRY(cm_statement_select(&rows, publication->node->store,
-                               section(publication, name, condition, pool),
-                               (const cm_datum_t *)condition->arguments->elts,
-                               condition->arguments->nelts, pool));
+    CM_TRY(cm_selection_select(&rows, selection, name, condition, pool));
     *found = rows->count ? cm_cell(rows, 0, 0) : NULL;
     return NULL;
 }
 
 /* Leave out what is a record already, here and so at the peers. */
-static cm_error_t *only_unsent(publication_t *publication, apr_pool_t *pool)
+static cm_error_t *only_unsent(cm_selection_t *selection, apr_pool_t *pool)
 {
-    const cm_table_t *table = publication->table;
+    const cm_table_t *table = selection->table;
     const cm_records_t *records;
     const char *lack;
 
     CM_TRY(
-        cm_node_records(&records, publication->node, table->model->type, pool));
+        cm_node_records(&records, selection->node, table->model->type, pool));
     lack = cm_records_lack(table, records, pool);
-    publication->where =
-        publication->where
-            ? apr_pstrcat(pool, lack, " AND (", publication->where, "\n)", NULL)
+    selection->where =
+        selection->where
+            ? apr_pstrcat(pool, lack, " AND (", selection->where, "\n)", NULL)
             : lack;
     return NULL;
 }
@@ -289,10 +79,10 @@ static const char *given(const char *condition, apr_pool_t *pool)
     return condition ? cm_dialect_doubled(condition, '%', pool) : "1 = 1";
 }
 
-static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
-                                    const cm_model_t *model,
-                                    const cm_publish_which_t *which,
-                                    apr_pool_t *pool)
+static cm_error_t *open_selection(cm_selection_t *selection, cm_node_t *node,
+                                  const cm_model_t *model,
+                                  const cm_publish_which_t *which,
+                                  apr_pool_t *pool)
 {
     const char *where = which ? which->where : NULL;
 
@@ -300,33 +90,34 @@ static cm_error_t *open_publication(publication_t *publication, cm_node_t *node,
         return CM_FAIL(pool, CM_CONFIG,
                        "model '%s' is not published here (direction=receive)",
                        model->name);
-    publication->node = node;
-    publication->where = NULL;
+    selection->node = node;
+    selection->where = NULL;
     if (where || model->where)
-        publication->where = apr_pstrcat(pool, given(where, pool), "\n) AND (",
-                                         given(model->where, pool), NULL);
-    publication->renewed = NULL;
-    CM_TRY(cm_node_table(&publication->table, node, model));
-    return which && which->unsent ? only_unsent(publication, pool) : NULL;
+        selection->where = apr_pstrcat(pool, given(where, pool), "\n) AND (",
+                                       given(model->where, pool), NULL);
+    selection->renewed = NULL;
+    selection->rows = CHUNK_ROWS;
+    CM_TRY(cm_node_table(&selection->table, node, model));
+    return which && which->unsent ? only_unsent(selection, pool) : NULL;
 }
 
 /* Set *SQL to that of ID, a value of COLUMN. */
-static cm_error_t *value_sql(const char **sql, condition_t *condition,
+static cm_error_t *value_sql(const char **sql, cm_condition_t *condition,
                              const cm_table_t *table, const cm_column_t *column,
                              const char *id, apr_pool_t *pool)
 {
     const cm_datum_t key = cm_datum_text(id);
 
-    if (column->value_class == CM_CLASS_INTEGER && !is_integer(id))
+    if (column->value_class == CM_CLASS_INTEGER && !cm_selection_is_integer(id))
         return CM_FAIL(pool, CM_REJECTED, "'%s' is not a %s of table '%s'", id,
                        column->name, table->model->table);
-    *sql = key_sql(condition, column, &key);
+    *sql = cm_selection_key_sql(condition, column, &key);
     return NULL;
 }
 
 /* Make the condition for the records whose COLUMN holds one of COUNT LOCAL_IDS
  * from FIRST on. */
-static cm_error_t *named(condition_t **condition, const cm_table_t *table,
+static cm_error_t *named(cm_condition_t **condition, const cm_table_t *table,
                          const cm_column_t *column,
                          const apr_array_header_t *local_ids, int first,
                          int count, apr_pool_t *pool)
@@ -334,7 +125,7 @@ static cm_error_t *named(condition_t **condition, const cm_table_t *table,
     apr_array_header_t *list = apr_array_make(pool, count, sizeof(char *));
     int i;
 
-    *condition = condition_create(pool);
+    *condition = cm_selection_condition(pool);
     for (i = first; i < first + count; i++)
         CM_TRY(value_sql(apr_array_push(list), *condition, table, column,
                          APR_ARRAY_IDX(local_ids, i, const char *), pool));
@@ -345,7 +136,7 @@ static cm_error_t *named(condition_t **condition, const cm_table_t *table,
 }
 
 /* The same for records of TABLE whose key has several columns. */
-static cm_error_t *named_by_tuples(condition_t **condition,
+static cm_error_t *named_by_tuples(cm_condition_t **condition,
                                    const cm_table_t *table,
                                    const apr_array_header_t *local_ids,
                                    int first, int count, apr_pool_t *pool)
@@ -355,7 +146,7 @@ static cm_error_t *named_by_tuples(condition_t **condition,
     const char *sql;
     int i, j;
 
-    *condition = condition_create(pool);
+    *condition = cm_selection_condition(pool);
     for (i = first; i < first + count; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
 
@@ -381,13 +172,13 @@ static cm_error_t *named_by_tuples(condition_t **condition,
 /* Queue the records whose COLUMN holds one of LOCAL_IDS; NULL: whose key does.
  */
 static cm_error_t *publish_named(apr_int64_t *published,
-                                 const publication_t *publication,
+                                 const cm_selection_t *selection,
                                  const cm_column_t *column,
                                  const apr_array_header_t *local_ids,
                                  apr_pool_t *scratch_pool)
 {
-    const cm_table_t *table = publication->table;
-    condition_t *condition;
+    const cm_table_t *table = selection->table;
+    cm_condition_t *condition;
     apr_pool_t *iterpool;
     apr_int64_t count;
     int i, size;
@@ -404,9 +195,8 @@ static cm_error_t *publish_named(apr_int64_t *published,
         else
             CM_TRY(named(&condition, table, column ? column : table->keys[0],
                          local_ids, i, size, iterpool));
-        CM_TRY_FOR(queue(&count, publication, condition, iterpool),
-                   scratch_pool, "cannot publish records of model '%s'",
-                   table->model->name);
+        CM_TRY_FOR(queue(&count, selection, condition, iterpool), scratch_pool,
+                   "cannot publish records of model '%s'", table->model->name);
         *published += count;
     }
     apr_pool_destroy(iterpool);
@@ -418,12 +208,11 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
                                const apr_array_header_t *local_ids,
                                apr_pool_t *scratch_pool)
 {
-    publication_t publication;
+    cm_selection_t selection;
 
     *published = 0;
-    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
-    return publish_named(published, &publication, NULL, local_ids,
-                         scratch_pool);
+    CM_TRY(open_selection(&selection, node, model, NULL, scratch_pool));
+    return publish_named(published, &selection, NULL, local_ids, scratch_pool);
 }
 
 cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
@@ -431,16 +220,16 @@ cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                                  const apr_array_header_t *local_ids,
                                  apr_pool_t *scratch_pool)
 {
-    publication_t publication;
+    cm_selection_t selection;
     const cm_column_t *column;
 
     *published = 0;
-    CM_TRY(open_publication(&publication, node, model, NULL, scratch_pool));
-    column = cm_table_column(publication.table, name);
+    CM_TRY(open_selection(&selection, node, model, NULL, scratch_pool));
+    column = cm_table_column(selection.table, name);
     if (!column)
         return NULL;
-    publication.renewed = column->name;
-    return publish_named(published, &publication, column, local_ids,
+    selection.renewed = column->name;
+    return publish_named(published, &selection, column, local_ids,
                          scratch_pool);
 }
 
@@ -449,25 +238,32 @@ cm_error_t *cm_publish_count(apr_int64_t *total, cm_node_t *node,
                              const cm_publish_which_t *which,
                              apr_pool_t *scratch_pool)
 {
-    publication_t publication;
+    cm_selection_t selection;
     const cm_datum_t *count;
-    apr_int64_t stamped;
 
     if (which->unsent)
-        CM_TRY(cm_stamp_all(&stamped, node, scratch_pool));
-    CM_TRY(open_publication(&publication, node, model, which, scratch_pool));
-    CM_TRY_FOR(select_one(&count, &publication, "count",
-                          between(&publication, NULL, NULL, scratch_pool),
-                          scratch_pool),
-               scratch_pool, "cannot count the records of model '%s'",
-               model->name);
+        CM_TRY(cm_publication_finish(node, scratch_pool));
+    CM_TRY(open_selection(&selection, node, model, which, scratch_pool));
+    CM_TRY_FOR(
+        select_one(&count, &selection, "count",
+                   cm_selection_between(&selection, NULL, NULL, scratch_pool),
+                   scratch_pool),
+        scratch_pool, "cannot count the records of model '%s'", model->name);
     *total += apr_atoi64(count->data);
     return NULL;
 }
 
-/* Queue the records of PUBLICATION, chunk by chunk. */
+static void note_progress(cm_publish_progress_t *progress, apr_int64_t count)
+{
+    if (!progress)
+        return;
+    progress->done += count;
+    progress->report(progress->baton, progress->done, progress->total);
+}
+
+/* Queue the records of SELECTION, chunk by chunk. */
 static cm_error_t *queue_chunks(apr_int64_t *published,
-                                const publication_t *publication,
+                                const cm_selection_t *selection,
                                 cm_publish_progress_t *progress,
                                 apr_pool_t *scratch_pool)
 {
@@ -480,16 +276,14 @@ static cm_error_t *queue_chunks(apr_int64_t *published,
     do {
         apr_pool_clear(iterpool);
         after = last;
-        CM_TRY(select_one(&last, publication, "bound",
-                          between(publication, after, NULL, iterpool),
-                          iterpool));
-        CM_TRY(queue(&count, publication,
-                     between(publication, after, last, iterpool), iterpool));
+        CM_TRY(select_one(
+            &last, selection, "bound",
+            cm_selection_between(selection, after, NULL, iterpool), iterpool));
+        CM_TRY(queue(&count, selection,
+                     cm_selection_between(selection, after, last, iterpool),
+                     iterpool));
         *published += count;
-        if (progress) {
-            progress->done += count;
-            progress->report(progress->baton, progress->done, progress->total);
-        }
+        note_progress(progress, count);
         swap = iterpool;
         iterpool = last_pool;
         last_pool = swap;
@@ -499,19 +293,50 @@ static cm_error_t *queue_chunks(apr_int64_t *published,
     return NULL;
 }
 
+/* Let the next runs read the records of MODEL from its table; *BEGUN is 0 when
+ * they have to become rows now. These are numbered before a table is, so the
+ * tables that were published before, with the parents, are numbered first. */
+static cm_error_t *begin(int *begun, cm_node_t *node, const cm_table_t *table,
+                         apr_int64_t *records, apr_pool_t *scratch_pool)
+{
+    *records = 0;
+    CM_TRY(cm_publish_count(records, node, table->model, &all, scratch_pool));
+    CM_TRY(cm_publication_begin(begun, node, table, *records, scratch_pool));
+    return *begun ? NULL : cm_publication_finish(node, scratch_pool);
+}
+
+static cm_error_t *publish(apr_int64_t *published,
+                           const cm_selection_t *selection, int whole,
+                           cm_publish_progress_t *progress,
+                           apr_pool_t *scratch_pool)
+{
+    int begun = 0;
+
+    if (whole)
+        CM_TRY(begin(&begun, selection->node, selection->table, published,
+                     scratch_pool));
+    if (!begun) {
+        *published = 0;
+        return queue_chunks(published, selection, progress, scratch_pool);
+    }
+    note_progress(progress, *published);
+    return NULL;
+}
+
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model,
                            const cm_publish_which_t *which,
                            cm_publish_progress_t *progress,
                            apr_pool_t *scratch_pool)
 {
-    publication_t publication;
+    const int whole = !which || (!which->where && !which->unsent);
+    cm_selection_t selection;
 
     *published = 0;
-    CM_TRY(open_publication(&publication, node, model, which, scratch_pool));
-    CM_TRY_FOR(queue_chunks(published, &publication, progress, scratch_pool),
+    CM_TRY(open_selection(&selection, node, model, which, scratch_pool));
+    CM_TRY_FOR(publish(published, &selection, whole, progress, scratch_pool),
                scratch_pool, "cannot publish model '%s'", model->name);
-    if (!publication.where)
+    if (!selection.where)
         CM_TRY_FOR(cm_publish_deletes(node, model, scratch_pool), scratch_pool,
                    "cannot publish the deletes of model '%s'", model->name);
     return NULL;

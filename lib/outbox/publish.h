@@ -37,16 +37,17 @@ typedef struct cm_publish_progress_t {
     apr_int64_t done, total;
 } cm_publish_progress_t;
 
-/* Add the number of those records to *TOTAL. With UNSENT, what was committed is
- * stamped first. */
+/* Add the number of those records to *TOTAL. With UNSENT, what was committed or
+ * is still being published is stamped first. */
 cm_error_t *cm_publish_count(apr_int64_t *total, cm_node_t *node,
                              const cm_model_t *model,
                              const cm_publish_which_t *which,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Queue them, in chunks by key. If they are all (WHICH is NULL or selects
- * nothing), all known deletes are queued too, uncounted. PROGRESS (may be NULL)
- * goes on. */
+ * nothing), the next runs read them from the table (publication.h), as far as
+ * that is possible; and all known deletes are queued too, uncounted. PROGRESS
+ * (may be NULL) goes on. */
 cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            const cm_model_t *model,
                            const cm_publish_which_t *which,

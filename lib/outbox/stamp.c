@@ -12,6 +12,7 @@
 #include "store/dialect.h"
 #include "outbox/missing.h"
 #include "outbox/outbox.h"
+#include "outbox/publication.h"
 #include "outbox/unstamped.h"
 
 #define CHUNK 1000
@@ -305,6 +306,21 @@ static cm_error_t *write_all(cm_stamp_t *stamp, const apr_array_header_t *rows,
     return packed ? NULL : write_rows(stamp, rows, last_seq, scratch_pool);
 }
 
+/* Compute what ROWS become, numbered from LAST_SEQ + 1, and write what follows
+ * for their records. */
+static cm_error_t *number_rows(cm_stamp_t *stamp, apr_array_header_t *rows,
+                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
+{
+    CM_TRY(find_records(stamp, rows));
+    CM_TRY(cm_sift_find(stamp, rows));
+    stamp_records(stamp, rows, last_seq);
+    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, scratch_pool));
+    apr_pool_clear(scratch_pool);
+    CM_TRY(note_reused(stamp, scratch_pool));
+    apr_pool_clear(scratch_pool);
+    return NULL;
+}
+
 static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
 {
     apr_array_header_t *rows;
@@ -318,29 +334,49 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     *stamped = rows->nelts;
     if (!rows->nelts)
         return forget_ended(stamp, passed, last_seq);
-    CM_TRY(find_records(stamp, rows));
-    CM_TRY(cm_sift_find(stamp, rows));
-    stamp_records(stamp, rows, last_seq);
     apr_pool_create(&subpool, stamp->pool);
-    CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, subpool));
-    apr_pool_clear(subpool);
-    CM_TRY(note_reused(stamp, subpool));
+    CM_TRY(number_rows(stamp, rows, last_seq, subpool));
     CM_TRY(write_all(stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
     return NULL;
 }
 
+static cm_stamp_t make_stamp(cm_node_t *node, cm_stamping_t *stamping,
+                             apr_pool_t *pool)
+{
+    return (cm_stamp_t){.node = node,
+                        .stamping = stamping,
+                        .models = apr_hash_make(pool),
+                        .folded = apr_array_make(pool, 16, sizeof(apr_int64_t)),
+                        .mappings =
+                            apr_array_make(pool, 64, sizeof(cm_mapping_t *)),
+                        .burials = apr_array_make(pool, 4, sizeof(cm_burial_t)),
+                        .pool = pool};
+}
+
 cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
                           cm_stamping_t *stamping, apr_pool_t *scratch_pool)
 {
-    cm_stamp_t stamp = {
-        .node = node, .stamping = stamping, .pool = scratch_pool};
+    cm_stamp_t stamp = make_stamp(node, stamping, scratch_pool);
 
-    stamp.models = apr_hash_make(scratch_pool);
-    stamp.mappings = apr_array_make(scratch_pool, 64, sizeof(cm_mapping_t *));
-    stamp.burials = apr_array_make(scratch_pool, 4, sizeof(cm_burial_t));
     CM_TRY_FOR(stamp_rows(stamped, &stamp), scratch_pool,
                "cannot stamp the outbox");
+    return NULL;
+}
+
+cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
+                            cm_stamping_t *stamping, apr_array_header_t *rows,
+                            apr_pool_t *pool)
+{
+    cm_stamp_t stamp = make_stamp(node, stamping, pool);
+    apr_int64_t last_seq;
+    apr_pool_t *subpool;
+
+    CM_TRY(cm_node_lock(&last_seq, node, pool));
+    apr_pool_create(&subpool, pool);
+    CM_TRY(number_rows(&stamp, rows, last_seq, subpool));
+    CM_TRY(cm_pack_rows(packed, &stamp, rows, last_seq, subpool));
+    apr_pool_destroy(subpool);
     return NULL;
 }
 
@@ -349,7 +385,10 @@ cm_error_t *cm_stamp_is_waiting(int *waiting, cm_node_t *node,
 {
     int stale;
 
-    return cm_unstamped_look(waiting, &stale, node, 0, scratch_pool);
+    CM_TRY(cm_unstamped_look(waiting, &stale, node, 0, scratch_pool));
+    if (*waiting)
+        return NULL;
+    return cm_publication_is_waiting(waiting, node, scratch_pool);
 }
 
 /* The peer's row is locked before the node's: as where messages come in. */
@@ -380,8 +419,9 @@ static cm_error_t *stamp_in_transaction(int *stamped, cm_node_t *node,
     return err;
 }
 
-cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
-                           cm_stamping_t *stamping, apr_pool_t *scratch_pool)
+static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node,
+                               cm_stamping_t *stamping,
+                               apr_pool_t *scratch_pool)
 {
     const apr_time_t now = cm_clock_now();
     int waiting, stale;
@@ -400,6 +440,15 @@ cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
     return NULL;
 }
 
+cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
+                           cm_stamping_t *stamping, apr_pool_t *scratch_pool)
+{
+    CM_TRY(stamp_chunk(stamped, node, stamping, scratch_pool));
+    if (*stamped)
+        return NULL;
+    return cm_publication_chunk(stamped, node, stamping, scratch_pool);
+}
+
 cm_error_t *cm_stamp_all(apr_int64_t *stamped, cm_node_t *node,
                          apr_pool_t *scratch_pool)
 {
@@ -411,7 +460,7 @@ cm_error_t *cm_stamp_all(apr_int64_t *stamped, cm_node_t *node,
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(cm_stamp_chunk(&some, node, &stamping, iterpool));
+        CM_TRY(stamp_chunk(&some, node, &stamping, iterpool));
         *stamped += some;
     } while (some);
     apr_pool_destroy(iterpool);

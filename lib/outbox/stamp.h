@@ -28,7 +28,8 @@ typedef struct cm_stamping_t {
                                     was stamped with; or NULL */
 } cm_stamping_t;
 
-/* Say whether a committed message has no number yet; takes no lock. */
+/* Say whether a committed message has no number yet, or a table is still being
+ * published; takes no lock. */
 cm_error_t *cm_stamp_is_waiting(int *waiting, cm_node_t *node,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -39,7 +40,8 @@ cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same in a transaction of its own; cheap when there is nothing to stamp.
- * STAMPING->holds is 0 once it is confirmed. */
+ * When all messages are stamped, the next records of a table that is published
+ * get numbers (publication.h). STAMPING->holds is 0 once it is confirmed. */
 cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
                            cm_stamping_t *stamping,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -13,10 +13,6 @@
 
 /* Bytes of bodies that the application wrote itself. */
 #define MOST_BYTES (8 * 1024 * 1024)
-/* A captured message with a larger body stays a row. */
-#define KEPT_BYTES 8192
-/* Bytes of bodies that become one batch, but for the last of them. */
-#define BATCH_BYTES (1024 * 1024)
 /* Where most rows are folded, more are read, up to so many. */
 #define MOST_ROWS 20000
 #define MORE_ROWS 8
@@ -104,7 +100,8 @@ static const char *body_sql(const reading_t *reading)
     return apr_psprintf(reading->stamp->pool,
                         "CASE WHEN action IS NOT NULL AND source IS NULL"
                         " AND %s <= %d THEN %s END",
-                        size, KEPT_BYTES, reading->sizes ? size : "body");
+                        size, CM_STAMP_KEPT_BYTES,
+                        reading->sizes ? size : "body");
 }
 
 /* Return the SQL for the next rows without a number, in order; before them a
@@ -201,7 +198,7 @@ static cm_error_t *find_rows(reading_t *reading)
         kept += reading->sizes ? cm_cell_number(rows, i, BODY)
                                : (apr_int64_t)cm_cell(rows, i, BODY)->size;
         full = reading->found->nelts &&
-               (written > MOST_BYTES || kept > BATCH_BYTES ||
+               (written > MOST_BYTES || kept > CM_STAMP_BATCH_BYTES ||
                 reading->found->nelts - folded->nelts == limit);
         if (full)
             break;
@@ -377,7 +374,8 @@ cm_error_t *cm_take_away(const cm_stamp_t *stamp,
 
     cm_bulk_reserve(bulk, rows->nelts + folded->nelts);
     for (i = 0; i < rows->nelts; i++)
-        cm_bulk_row(bulk, "n", APR_ARRAY_IDX(rows, i, cm_stamp_row_t).id);
+        if (APR_ARRAY_IDX(rows, i, cm_stamp_row_t).id)
+            cm_bulk_row(bulk, "n", APR_ARRAY_IDX(rows, i, cm_stamp_row_t).id);
     for (i = 0; i < folded->nelts; i++)
         cm_bulk_row(bulk, "n", APR_ARRAY_IDX(folded, i, apr_int64_t));
     if (!cm_bulk_rows(bulk))

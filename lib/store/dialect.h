@@ -27,6 +27,8 @@ struct cm_dialect_t {
                                  is the parameter may be hidden from us; NULL:
                                  never */
     const char *body_bytes;   /* the size of the column "body" */
+    const char *bytes[2];     /* the same of any text or bytes: before the
+                                 column, and after it */
     const char *wire_digits;  /* the column "wire" in hexadecimal digits */
     const char *without_life; /* the column "original_id" without its life
                                  (record/identity.h) */

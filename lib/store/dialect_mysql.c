@@ -282,6 +282,7 @@ const cm_dialect_t cm_dialect_mysql = {
     .now = "now()",
     .for_update = " FOR UPDATE",
     .body_bytes = "octet_length(body)",
+    .bytes = {"octet_length(", ")"},
     .wire_digits = "hex(wire)",
     .without_life = "substring_index(original_id, char(31 USING utf8mb4), 1)",
     .set_applying = "SET @communicator_applying = %s",

@@ -353,6 +353,7 @@ const cm_dialect_t cm_dialect_pgsql = {
     .for_update = " FOR UPDATE",
     .filtered = "row_security_active(CAST(%s AS text))",
     .body_bytes = "octet_length(body)",
+    .bytes = {"octet_length(CAST(", " AS text))"},
     .wire_digits = "encode(wire, 'hex')",
     .without_life = "split_part(original_id, chr(31), 1)",
     .set_applying = "SELECT set_config('communicator.applying',"

@@ -221,6 +221,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
     .body_bytes = "length(CAST(body AS blob))",
+    .bytes = {"length(CAST(", " AS blob))"},
     .wire_digits = "hex(wire)",
     .without_life =
         "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",

@@ -1,4 +1,4 @@
--- What lib/outbox/publish.c needs of this database. The record is "t".
+-- What lib/outbox/selection.c needs of this database. The record is "t".
 
 -- count: how many records there are
 SELECT COUNT(*) FROM {table} AS t WHERE {condition};
@@ -6,6 +6,16 @@ SELECT COUNT(*) FROM {table} AS t WHERE {condition};
 -- bound: the key of the last record of the next chunk
 SELECT {bounds} FROM {table} AS t WHERE {condition}
 ORDER BY {keys} LIMIT 1 OFFSET {offset};
+
+-- sizes: the keys of the next records, and how large these are
+SELECT {bounds}, {size} FROM {table} AS t WHERE {condition}
+ORDER BY {keys} LIMIT {limit};
+
+-- states: the state of the records. Each stays locked, so that a change in
+-- progress is in this state or gets a later number.
+SELECT {key_text}, {begin} || {capture} || '}'
+FROM {table} AS t WHERE {condition}
+ORDER BY {keys};
 
 -- enqueue: the state of the records as messages. Each record stays locked, so
 -- that a change in progress is in this message or in a later one.

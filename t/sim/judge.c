@@ -28,7 +28,9 @@ static void judge_outbox(sim_judge_t *judge, int number)
 {
     sim_session_t *session = &judge->world->nodes[number].sessions[0];
     const char *waiting = sim_node_value(
-        session, "SELECT count(*) FROM outbound_messages WHERE seq IS NULL",
+        session,
+        "SELECT (SELECT count(*) FROM outbound_messages WHERE seq IS NULL)"
+        " + (SELECT count(*) FROM communicator_publications)",
         judge->pool);
     const char *behind = sim_node_value(
         session,

@@ -1,8 +1,9 @@
 /* Records as messages, on demand: all, some, one by one; keys of any type. */
 #include "outbox/publish.h"
 
-#include <apr_thread_proc.h>
+#include <apr_strings.h>
 
+#include "outbox/publication.h"
 #include "schema/migrate.h"
 #include "../database.h"
 #include "../settings.h"
@@ -17,6 +18,7 @@ static cm_node_t *make_node(cm_store_t *store, cm_settings_t *settings,
 
     settings_migrate_quietly(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
+    node->history = CM_HISTORY_ROWS;
     return node;
 }
 
@@ -28,6 +30,16 @@ static const char *count_of(cm_store_t *store, const char *condition,
         apr_pstrcat(pool, "SELECT count(*) FROM outbound_messages WHERE ",
                     condition, NULL),
         pool);
+}
+
+/* Publish all of MODEL; return how many messages that makes. */
+static int publish(cm_node_t *node, const cm_model_t *model, apr_pool_t *pool)
+{
+    apr_int64_t count;
+
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
+    database_must(cm_publication_finish(node, pool));
+    return (int)count;
 }
 
 /* Make COUNT posts with ids from FIRST on. */
@@ -77,8 +89,8 @@ static void all(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_publish_count(&progress.total, node, post, &every, pool));
     database_must(cm_publish_all(&count, node, post, &every, &progress, pool));
     is_int(count, 1203, "%s: all records, beyond 2^53", name);
-    is_int(seen.calls, 3, "  in chunks");
     ok(seen.done == 1203 && seen.total == 1203, "  progress is reported");
+    database_must(cm_publication_finish(node, pool));
     is_str(database_value(store,
                           "SELECT count(DISTINCT local_record_id)"
                           " FROM outbound_messages",
@@ -86,7 +98,7 @@ static void all(cm_store_t *store, apr_pool_t *pool)
            "1203", "  each once");
     is_str(count_of(store,
                     "model = 'post' AND action = 'update' AND changed = '[]'"
-                    " AND clock = 0 AND seq IS NULL AND origin IS NULL"
+                    " AND clock = 1 AND origin = 'here'"
                     " AND created_at IS NOT NULL",
                     pool),
            "1203", "  as the state again");
@@ -160,8 +172,7 @@ static void keys_of(cm_store_t *store, cm_node_t *node, cm_model_t *model,
     }
     database_must(cm_publish_records(&count, node, model, ids, pool));
     is_int(count, size, "%s: keys of type %s", name, type);
-    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
-    is_int(count, size, "  also all of them");
+    is_int(publish(node, model, pool), size, "  also all of them");
     is_str(count_of(store,
                     apr_pstrcat(pool, "model = '", model->name,
                                 "' AND local_record_id = ",
@@ -197,7 +208,6 @@ static void pages(cm_store_t *store, apr_pool_t *pool)
         settings_add_model(settings, "thing", "things", "name", pool);
     cm_node_t *node = make_node(store, settings, pool);
     const char *rows = "";
-    apr_int64_t count = 0;
     int i;
 
     database_run(store, "CREATE TABLE things"
@@ -207,65 +217,13 @@ static void pages(cm_store_t *store, apr_pool_t *pool)
                             i % 3 ? 'a' + i % 26 : 'A' + i % 26, i);
     database_run(store,
                  apr_pstrcat(pool, "INSERT INTO things VALUES ", rows, NULL));
-    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
-    is_int(count, 1500, "%s: three full chunks of text keys",
-           database_of(store));
+    is_int(publish(node, model, pool), 1500,
+           "%s: three full chunks of text keys", database_of(store));
     is_str(database_value(store,
                           "SELECT count(DISTINCT local_record_id)"
                           " FROM outbound_messages",
                           pool),
            "1500", "  each once");
-}
-
-typedef struct publisher_t {
-    cm_node_t *node;
-    const cm_model_t *model;
-    apr_pool_t *pool;
-} publisher_t;
-
-static void *APR_THREAD_FUNC publish_there(apr_thread_t *thread, void *data)
-{
-    publisher_t *publisher = data;
-    apr_int64_t count;
-
-    (void)thread;
-    database_must(cm_publish_all(&count, publisher->node, publisher->model,
-                                 NULL, NULL, publisher->pool));
-    return NULL;
-}
-
-/* A change that is not committed yet is waited for: else its old state would
- * be sent with its new clock. */
-static void waits(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = settings_make(pool);
-    cm_model_t *post =
-        settings_add_model(settings, "post", "posts", "id", pool);
-    apr_thread_t *thread;
-    publisher_t publisher;
-    apr_status_t status;
-
-    if (cm_dialect_of_store(store)->database == CM_SQLITE3)
-        return;
-    make_node(store, settings, pool);
-    make_posts(store, 1, 3, pool);
-    apr_pool_create(&publisher.pool, NULL);
-    publisher.model = post;
-    database_must(cm_node_open(&publisher.node, settings,
-                               database_again(publisher.pool), publisher.pool));
-    database_must(cm_transaction_begin(store, pool));
-    database_run(store, "UPDATE posts SET title = 'new' WHERE id = 2");
-    apr_thread_create(&thread, NULL, publish_there, &publisher, publisher.pool);
-    apr_sleep(apr_time_from_msec(300));
-    is_str(count_of(store, "1 = 1", pool), "0", "%s: publish waits",
-           database_of(store));
-    database_must(cm_transaction_commit(store, pool));
-    apr_thread_join(&status, thread);
-    is_str(
-        count_of(store, "body LIKE '%%new%%' AND local_record_id = '2'", pool),
-        "1", "  and sends the new state");
-    is_str(count_of(store, "1 = 1", pool), "3", "  once");
-    apr_pool_destroy(publisher.pool);
 }
 
 int main(void)
@@ -276,6 +234,5 @@ int main(void)
     database_each("some", some);
     database_each("keys", keys);
     database_each("pages", pages);
-    database_each("a change on its way", waits);
     return done_testing();
 }

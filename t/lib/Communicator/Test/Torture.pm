@@ -337,7 +337,8 @@ sub waiting {
         my $database = $node->database;
         my $name = $node->name;
         my $unstamped = $database->value(
-            'select count(*) from outbound_messages where seq is null');
+            'select (select count(*) from outbound_messages where seq is null) '
+            . '+ (select count(*) from communicator_publications)');
         my $parked = $database->rows('select peer, id, model, error '
             . 'from inbound_messages where processed_at is null');
         push @waiting, "$name: $unstamped not stamped" if $unstamped;
