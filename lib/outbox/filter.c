@@ -137,22 +137,31 @@ static const char *matches(const cm_table_t *table, const char *alias,
         cm_dialect_doubled(table->model->where, '%', pool), "\n))", NULL);
 }
 
-/* Return SQL: peers know the record of row ALIAS of TABLE. */
+/* Return SQL: peers know the record of MODEL whose key is COLUMN, and as text
+ * ID. */
 static cm_error_t *is_known(const char **sql, cm_node_t *node,
-                            const cm_table_t *table, const char *alias,
-                            apr_pool_t *pool)
+                            const cm_model_t *model, const char *column,
+                            const char *id, apr_pool_t *pool)
 {
     const cm_records_t *records;
-    const char *id;
 
-    CM_TRY(cm_node_records(&records, node, table->model->type, pool));
-    id = records->integer
-             ? apr_pstrcat(pool, alias, ".", table->keys[0]->quoted, NULL)
-             : cm_expression_with_alias(table->key_text, alias, pool);
+    CM_TRY(cm_node_records(&records, node, model->type, pool));
     *sql =
         apr_pstrcat(pool, "EXISTS (SELECT 1 FROM ", records->table,
-                    " AS m WHERE m.local_id = ", id, " AND m.clock > 0)", NULL);
+                    " AS m WHERE m.local_id = ", records->integer ? column : id,
+                    " AND m.clock > 0)", NULL);
     return NULL;
+}
+
+/* Return SQL: peers know the record of row ALIAS of TABLE. */
+static cm_error_t *is_row_known(const char **sql, cm_node_t *node,
+                                const cm_table_t *table, const char *alias,
+                                apr_pool_t *pool)
+{
+    return is_known(sql, node, table->model,
+                    apr_pstrcat(pool, alias, ".", table->keys[0]->quoted, NULL),
+                    cm_expression_with_alias(table->key_text, alias, pool),
+                    pool);
 }
 
 /* Return SQL: COLUMN of row ALIAS refers to a record of MODEL, or "". */
@@ -167,6 +176,7 @@ static const char *is_named(const cm_column_t *column, const cm_model_t *model,
 }
 
 static cm_error_t *outside_sql(const char **sql, filter_t *filter,
+                               const cm_table_t *child,
                                const cm_column_t *column,
                                const cm_model_t *model, const char *alias,
                                int depth);
@@ -184,7 +194,7 @@ static cm_error_t *inside_sql(const char **sql, filter_t *filter,
     *sql = matches(table, alias, filter->pool);
     for (i = 0; i < table->column_count && depth < MOST_PARENTS; i++)
         for (j = 0; is_needed(&table->columns[i]) && j < models->nelts; j++) {
-            CM_TRY(outside_sql(&other, filter, &table->columns[i],
+            CM_TRY(outside_sql(&other, filter, table, &table->columns[i],
                                APR_ARRAY_IDX(models, j, cm_model_t *), alias,
                                depth + 1));
             if (other)
@@ -194,16 +204,46 @@ static cm_error_t *inside_sql(const char **sql, filter_t *filter,
     return NULL;
 }
 
-/* Give *SQL: the local id of the parent of row ALIAS in COLUMN, if it is a
- * record of MODEL that stays here; NULL: none has to. */
+/* Give *SQL: the local id to which row ALIAS of CHILD refers in COLUMN, if
+ * PARENT has no such row, nor do peers know it or the row's own record. The
+ * parent was deleted before it left; where there is a foreign key, the row is
+ * gone with it. */
+static cm_error_t *absent_sql(const char **sql, filter_t *filter,
+                              const cm_table_t *child,
+                              const cm_column_t *column,
+                              const cm_table_t *parent, const char *alias)
+{
+    apr_pool_t *pool = filter->pool;
+    const cm_table_t named = {.keys = &column, .key_count = 1};
+    const char *value = apr_pstrcat(pool, alias, ".", column->quoted, NULL);
+    const char *id = cm_expression_key(
+        &named, filter->node->store, apr_pstrcat(pool, alias, ".", NULL), pool);
+    const char *parent_known, *own_known;
+
+    CM_TRY(
+        is_known(&parent_known, filter->node, parent->model, value, id, pool));
+    CM_TRY(is_row_known(&own_known, filter->node, child, alias, pool));
+    *sql = apr_pstrcat(pool, "CASE WHEN NOT EXISTS (SELECT 1 FROM ",
+                       parent->quoted, " AS absent WHERE absent.",
+                       parent->keys[0]->quoted, " = ", value, ") AND NOT ",
+                       parent_known, " AND NOT ", own_known,
+                       is_named(column, parent->model, alias, pool), " THEN ",
+                       id, " END", NULL);
+    return NULL;
+}
+
+/* Give *SQL: the local id of the parent of row ALIAS of CHILD in COLUMN, if it
+ * is a record of MODEL that stays here, or is gone; NULL: none has to. */
 static cm_error_t *outside_sql(const char **sql, filter_t *filter,
+                               const cm_table_t *child,
                                const cm_column_t *column,
                                const cm_model_t *model, const char *alias,
                                int depth)
 {
     cm_node_t *node = filter->node;
     apr_pool_t *pool = filter->pool;
-    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known;
+    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known,
+               *absent;
     const cm_table_t *table;
 
     *sql = NULL;
@@ -213,13 +253,14 @@ static cm_error_t *outside_sql(const char **sql, filter_t *filter,
     if (column->named_by && table->keys[0]->value_class != column->value_class)
         return NULL;
     CM_TRY(inside_sql(&inside, filter, table, own, depth));
-    CM_TRY(is_known(&known, node, table, own, pool));
-    *sql = apr_pstrcat(pool, "(SELECT ",
-                       cm_expression_with_alias(table->key_text, own, pool),
-                       " FROM ", table->quoted, " AS ", own, " WHERE ", own,
-                       ".", table->keys[0]->quoted, " = ", alias, ".",
-                       column->quoted, is_named(column, model, alias, pool),
-                       " AND NOT (", inside, ") AND NOT ", known, ")", NULL);
+    CM_TRY(is_row_known(&known, node, table, own, pool));
+    CM_TRY(absent_sql(&absent, filter, child, column, table, alias));
+    *sql = apr_pstrcat(
+        pool, "coalesce((SELECT ",
+        cm_expression_with_alias(table->key_text, own, pool), " FROM ",
+        table->quoted, " AS ", own, " WHERE ", own, ".", table->keys[0]->quoted,
+        " = ", alias, ".", column->quoted, is_named(column, model, alias, pool),
+        " AND NOT (", inside, ") AND NOT ", known, "), ", absent, ")", NULL);
     return NULL;
 }
 
@@ -242,7 +283,8 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
         for (j = 0; is_needed(column) && j < models->nelts; j++) {
             const cm_model_t *parent = APR_ARRAY_IDX(models, j, cm_model_t *);
 
-            CM_TRY(outside_sql(&sql, filter, column, parent, "t", 1));
+            CM_TRY(outside_sql(&sql, filter, filter->table, column, parent, "t",
+                               1));
             if (!sql)
                 continue;
             APR_ARRAY_PUSH(filter->outsides, const char *) = sql;

@@ -17,41 +17,17 @@
 static const cm_bulk_column_t columns[] = {{"model", "text"},
                                            {"local_record_id", "text"}};
 
-/* The same where a row filter applies: one outside of it is not for peers. */
-static cm_error_t *present_inside(apr_array_header_t *present, cm_node_t *node,
-                                  const cm_model_t *model,
-                                  const apr_array_header_t *local_ids,
-                                  apr_pool_t *pool)
-{
-    apr_hash_t *found;
-    int i;
-
-    CM_TRY(cm_filter_find(&found, node, model, local_ids, 0, pool));
-    for (i = 0; i < local_ids->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
-        const cm_filter_row_t *row =
-            apr_hash_get(found, id, APR_HASH_KEY_STRING);
-
-        if (row && row->inside)
-            APR_ARRAY_PUSH(present, const char *) = id;
-    }
-    return NULL;
-}
-
-cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
-                               const cm_model_t *model,
-                               const apr_array_header_t *local_ids,
-                               apr_pool_t *pool)
+cm_error_t *cm_missing_here(apr_array_header_t **here, cm_node_t *node,
+                            const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *pool)
 {
     const cm_table_t *table;
     cm_keys_t *keys;
     cm_rows_t *rows;
-    int i, applies;
+    int i;
 
-    *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
-    CM_TRY(cm_filter_applies(&applies, node, model));
-    if (applies)
-        return present_inside(*present, node, model, local_ids, pool);
+    *here = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
     CM_TRY(cm_node_table(&table, node, model));
     keys = cm_keys_create(node->store, table, pool);
     for (i = 0; i < local_ids->nelts; i++) {
@@ -65,6 +41,30 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
         const char *id = cm_keys_find(keys, cm_cell_text(rows, i, 0));
 
         if (id)
+            APR_ARRAY_PUSH(*here, const char *) = id;
+    }
+    return NULL;
+}
+
+cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
+                               const cm_model_t *model,
+                               const apr_array_header_t *local_ids,
+                               apr_pool_t *pool)
+{
+    apr_hash_t *found;
+    int i, applies;
+
+    CM_TRY(cm_filter_applies(&applies, node, model));
+    if (!applies)
+        return cm_missing_here(present, node, model, local_ids, pool);
+    *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    CM_TRY(cm_filter_find(&found, node, model, local_ids, 0, pool));
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        const cm_filter_row_t *row =
+            apr_hash_get(found, id, APR_HASH_KEY_STRING);
+
+        if (row && row->inside)
             APR_ARRAY_PUSH(*present, const char *) = id;
     }
     return NULL;
@@ -100,16 +100,16 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
     return NULL;
 }
 
-cm_error_t *cm_missing_note_present(cm_node_t *node, const cm_model_t *model,
-                                    const apr_array_header_t *local_ids,
-                                    apr_pool_t *scratch_pool)
+cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool)
 {
-    apr_array_header_t *present;
+    apr_array_header_t *here;
 
     if (!local_ids->nelts || !cm_key_is_referred(node->settings, model))
         return NULL;
-    CM_TRY(cm_missing_present(&present, node, model, local_ids, scratch_pool));
-    return cm_missing_note(node, model, present, scratch_pool);
+    CM_TRY(cm_missing_here(&here, node, model, local_ids, scratch_pool));
+    return cm_missing_note(node, model, here, scratch_pool);
 }
 
 /* Publish the records that refer to MODEL's with LOCAL_IDS. */

@@ -11,8 +11,13 @@
 
 #include "node/node.h"
 
-/* Find which of LOCAL_IDS (const char *) are records of MODEL here, and match
- * its row filter. */
+/* Find which of LOCAL_IDS (const char *) are records of MODEL here. */
+cm_error_t *cm_missing_here(apr_array_header_t **here, cm_node_t *node,
+                            const cm_model_t *model,
+                            const apr_array_header_t *local_ids,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* The same, if they match its row filter. */
 cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
                                const cm_model_t *model,
                                const apr_array_header_t *local_ids,
@@ -25,9 +30,9 @@ cm_error_t *cm_missing_note(cm_node_t *node, const cm_model_t *model,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same with those of LOCAL_IDS that are here. */
-cm_error_t *cm_missing_note_present(cm_node_t *node, const cm_model_t *model,
-                                    const apr_array_header_t *local_ids,
-                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Publish the records that refer to missing ones which are here by now, with
  * unchanged clocks; *PUBLISHED counts them. Records that an application has

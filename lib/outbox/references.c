@@ -231,16 +231,16 @@ static cm_error_t *find_gone(parents_t *parents, cm_node_t *node,
 static cm_error_t *find_buried(parents_t *parents, cm_node_t *node,
                                const apr_array_header_t *ids, apr_pool_t *pool)
 {
-    apr_array_header_t *present;
+    apr_array_header_t *here;
     apr_hash_t *found = apr_hash_make(pool);
     int i;
 
     CM_TRY(cm_graves_find(found, node, parents->model->type, ids, pool));
     if (!apr_hash_count(found))
         return NULL;
-    CM_TRY(cm_missing_present(&present, node, parents->model, ids, pool));
-    for (i = 0; i < present->nelts; i++)
-        apr_hash_set(found, APR_ARRAY_IDX(present, i, const char *),
+    CM_TRY(cm_missing_here(&here, node, parents->model, ids, pool));
+    for (i = 0; i < here->nelts; i++)
+        apr_hash_set(found, APR_ARRAY_IDX(here, i, const char *),
                      APR_HASH_KEY_STRING, NULL);
     parents->found = apr_hash_overlay(pool, parents->found, found);
     return NULL;

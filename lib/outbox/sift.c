@@ -30,7 +30,8 @@ static int is_sifted(const cm_stamp_row_t *row)
 
 /* Note which rows of GROUP end the use of a local id: what was captured before
  * is of a record that has it no more. A new record ends it, too, where deletes
- * are not captured. */
+ * are not captured. Where a record continues another one, the delete of that
+ * one ends the use of its id, and only of that. */
 static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
                       const apr_array_header_t *rows)
 {
@@ -44,7 +45,7 @@ static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
             continue;
         if (!is_action(row, "update"))
             apr_hash_set(group->ends, row->local_id, APR_HASH_KEY_STRING, row);
-        if (row->former)
+        else if (row->former)
             apr_hash_set(group->ends, row->former, APR_HASH_KEY_STRING, row);
     }
 }

@@ -267,9 +267,9 @@ static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
                                reused_ids(group, 1, scratch_pool),
                                scratch_pool));
         if (group->table)
-            CM_TRY(cm_missing_note_present(stamp->node, group->model,
-                                           reused_ids(group, 0, scratch_pool),
-                                           scratch_pool));
+            CM_TRY(cm_missing_note_here(stamp->node, group->model,
+                                        reused_ids(group, 0, scratch_pool),
+                                        scratch_pool));
     }
     return NULL;
 }

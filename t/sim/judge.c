@@ -13,16 +13,6 @@ const char *sim_judge_shown(const char *value)
     return value ? value : "NULL";
 }
 
-int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
-                        int column, int one, int other)
-{
-    if (column == SIM_COLUMNS)
-        return 1;
-    return column < table->count &&
-           sim_schema_carries(schema, table, &table->columns[column], one,
-                              other);
-}
-
 /* Each message has a number, and whom it is for has it. */
 static void judge_outbox(sim_judge_t *judge, int number)
 {
@@ -307,30 +297,37 @@ static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
                 sim_schema_node_name(number));
 }
 
+/* What is at node ONE is at node OTHER, too. */
+static void judge_there(sim_judge_t *judge, int one, int other)
+{
+    const apr_array_header_t *rows = judge->rows[one];
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (!sim_rows_find(judge->rows[other], row->table, row->name) &&
+            !waits(judge, row->table, row->name) &&
+            !sim_judge_is_stranded(judge, one, row))
+            sim_world_fail(judge->world, "missing", "%s of t%d at %s",
+                           row->name, row->table, sim_schema_node_name(other));
+    }
+}
+
 /* Compare node NUMBER with the first. */
 static void judge_equal(sim_judge_t *judge, int number)
 {
-    const apr_array_header_t *ours = judge->rows[0];
-    const apr_array_header_t *theirs = judge->rows[number];
     int i;
 
-    for (i = 0; i < ours->nelts; i++) {
-        const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
-        const sim_row_t *other = sim_rows_find(theirs, row->table, row->name);
+    judge_there(judge, 0, number);
+    judge_there(judge, number, 0);
+    for (i = 0; i < judge->rows[0]->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(judge->rows[0], i, sim_row_t);
+        const sim_row_t *other =
+            sim_rows_find(judge->rows[number], row->table, row->name);
 
         if (other)
             compare_rows(judge, row, other, number);
-        else if (!waits(judge, row->table, row->name))
-            sim_world_fail(judge->world, "missing", "%s of t%d at %s",
-                           row->name, row->table, sim_schema_node_name(number));
-    }
-    for (i = 0; i < theirs->nelts; i++) {
-        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
-
-        if (!sim_rows_find(ours, row->table, row->name) &&
-            !waits(judge, row->table, row->name))
-            sim_world_fail(judge->world, "missing", "%s of t%d at %s",
-                           row->name, row->table, sim_schema_node_name(0));
     }
 }
 

@@ -64,6 +64,16 @@ static int table_waits(const sim_judge_t *judge, int number)
     return 0;
 }
 
+int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
+                        int column, int one, int other)
+{
+    if (column == SIM_COLUMNS)
+        return 1;
+    return column < table->count &&
+           sim_schema_carries(schema, table, &table->columns[column], one,
+                              other);
+}
+
 static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
                     const sim_row_t *one, const sim_row_t *other,
                     const sim_link_t *link)
@@ -78,29 +88,42 @@ static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
     return 1;
 }
 
+/* How many rows of TABLE are at node ONE, but not at OTHER, although they may
+ * leave. */
+static int count_absent(const sim_judge_t *judge, int table, int one, int other)
+{
+    const apr_array_header_t *rows = judge->rows[one];
+    int i, count = 0;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (row->table == table &&
+            !sim_rows_find(judge->rows[other], table, row->name))
+            count += !sim_judge_is_stranded(judge, one, row);
+    }
+    return count;
+}
+
 /* How many rows of TABLE differ between the two nodes of LINK, whether they
  * may or not. */
 static int count_differences(const sim_judge_t *judge, int table,
                              const sim_link_t *link)
 {
     const apr_array_header_t *ours = judge->rows[link->caller];
-    const apr_array_header_t *theirs = judge->rows[link->callee];
-    int i, count = 0;
+    int i, count = count_absent(judge, table, link->caller, link->callee) +
+                   count_absent(judge, table, link->callee, link->caller);
 
     for (i = 0; i < ours->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(ours, i, sim_row_t);
-        const sim_row_t *other = sim_rows_find(theirs, table, row->name);
+        const sim_row_t *other =
+            row->table == table
+                ? sim_rows_find(judge->rows[link->callee], table, row->name)
+                : NULL;
 
-        if (row->table == table)
-            count += !other || !is_equal(judge->world->schema,
-                                         &judge->world->schema->tables[table],
-                                         row, other, link);
-    }
-    for (i = 0; i < theirs->nelts; i++) {
-        const sim_row_t *row = &APR_ARRAY_IDX(theirs, i, sim_row_t);
-
-        if (row->table == table)
-            count += !sim_rows_find(ours, table, row->name);
+        count += other && !is_equal(judge->world->schema,
+                                    &judge->world->schema->tables[table], row,
+                                    other, link);
     }
     return count;
 }

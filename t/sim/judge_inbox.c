@@ -17,6 +17,37 @@ static long ask(const sim_judge_t *judge, int node, const char *sql,
     return text ? strtol(text, NULL, 10) : 0;
 }
 
+/* The same; references may be a circle, so at most STEPS are followed. */
+static int is_stranded(const sim_judge_t *judge, int number,
+                       const sim_row_t *row, int steps)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[row->table];
+    int i;
+
+    for (i = 0; steps > 0 && i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+        const char *name = row->values[i];
+        const sim_row_t *parent;
+
+        if (column->kind != SIM_REFERENCE || !column->not_null)
+            continue;
+        parent = name ? sim_rows_find(judge->rows[number], column->parent, name)
+                      : NULL;
+        if (parent ? is_stranded(judge, number, parent, steps - 1)
+                   : sim_schema_filter(&schema->tables[column->parent], number,
+                                       judge->pool) != NULL)
+            return 1;
+    }
+    return 0;
+}
+
+int sim_judge_is_stranded(const sim_judge_t *judge, int number,
+                          const sim_row_t *row)
+{
+    return is_stranded(judge, number, row, judge->world->schema->count);
+}
+
 /* Return whether a row filter of PEER may hold a message back that has its
  * number already. */
 static int has_filter(const sim_judge_t *judge, int peer)

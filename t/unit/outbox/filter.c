@@ -88,10 +88,121 @@ static void test_text(cm_store_t *store, apr_pool_t *pool)
            "%s: an id of another type", database_of(store));
 }
 
+static void must_run(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    apr_int64_t stamped;
+
+    database_run(node->store, sql);
+    database_must(cm_stamp_all(&stamped, node, pool));
+}
+
+/* The row that it cannot be without was deleted before it left. */
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, "integer", pool);
+    apr_int64_t count;
+
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'draft'),"
+                        " (2, 'open')");
+    database_run(store, "INSERT INTO marks (id, about_id, about) VALUES"
+                        " (1, 1, 'article'), (2, 2, 'article')");
+    must_run(node, "DELETE FROM articles", pool);
+    is_str(outgoing(node, pool), "",
+           "%s: what refers to a row that was never sent, and is gone, stays",
+           database_of(store));
+    must_run(node, "INSERT INTO articles (id, title) VALUES (1, 'open')", pool);
+    database_must(cm_missing_publish(&count, node, pool));
+    is_int(count, 1, "  it is sent when another row has that key");
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(outgoing(node, pool), "article 1, mark 1", "  behind it");
+}
+
+/* A record that can be without the other one, and one of a shared key that
+ * cannot. */
+static cm_node_t *make_notes(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+
+    database_run(store, "CREATE TABLE articles (id integer NOT NULL, title"
+                        " varchar(40), UNIQUE (id))");
+    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
+                        " article_id integer)");
+    database_run(store, "CREATE TABLE labels (id varchar(40) NOT NULL PRIMARY"
+                        " KEY, article_id integer NOT NULL)");
+    model = settings_add_model(settings, "article", "articles", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model = settings_add_model(settings, "note", "notes", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "article_id", .model = "article"};
+    model = settings_add_model(settings, "label", "labels", "id", pool);
+    model->shared_keys = 1;
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "article_id", .model = "article"};
+    cm_key_complete(settings);
+    return inbox_node(store, settings, pool);
+}
+
+static void test_key_changed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'open')");
+    must_run(node, "INSERT INTO labels (id, article_id) VALUES ('a', 1)", pool);
+    must_run(node, "UPDATE labels SET id = 'b'", pool);
+    is_str(outgoing(node, pool), "article 1, label a, label b, label a",
+           "%s: a record that continues another one is sent",
+           database_of(store));
+}
+
+#define ARTICLE(id)                                                            \
+    MESSAGE(id, "article", 3, "create", 1000, TEXT("title", "open"), )
+
+/* The peer's article 3 is gone, and its key has a row that stays here. */
+static void open_again(cm_node_t *node, const char *what, apr_pool_t *pool)
+{
+    apr_int64_t count;
+
+    must_run(node, "UPDATE articles SET title = 'open' WHERE id = 3", pool);
+    database_must(cm_missing_publish(&count, node, pool));
+    is_int(count, 1, "%s: %s", database_of(node->store), what);
+}
+
+static void test_key_again(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+
+    (void)inbox_take(node, 0, "[" ARTICLE(1) "]", pool);
+    must_run(node, "INSERT INTO notes (id, article_id) VALUES (1, 3)", pool);
+    database_run(store, "DELETE FROM articles");
+    must_run(node, "INSERT INTO articles (id, title) VALUES (3, 'draft')",
+             pool);
+    open_again(node, "a key is used again by a row that only later leaves",
+               pool);
+}
+
+static void test_grave(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+
+    (void)inbox_take(node, 0,
+                     "[" ARTICLE(1) "," MESSAGE(2, "article", 3, "delete", 2000,
+                                                , BASE(1000)) "]",
+                     pool);
+    database_run(store, "INSERT INTO articles (id, title) VALUES (3, 'draft')");
+    must_run(node, "INSERT INTO notes (id, article_id) VALUES (1, 3)", pool);
+    (void)outgoing(node, pool);
+    open_again(node, "also where a peer deleted the record that had it", pool);
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("kept", test_kept);
+    database_each("gone", test_gone);
+    database_each("key changed", test_key_changed);
+    database_each("key again", test_key_again);
+    database_each("grave", test_grave);
     database_each("text", test_text);
     apr_terminate();
     return done_testing();
