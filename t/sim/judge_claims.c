@@ -74,16 +74,19 @@ int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                               other);
 }
 
-static int is_equal(const sim_schema_t *schema, const sim_table_t *table,
-                    const sim_row_t *one, const sim_row_t *other,
-                    const sim_link_t *link)
+static int is_equal(const sim_judge_t *judge, const sim_row_t *one,
+                    const sim_row_t *other, const sim_link_t *link)
 {
+    const sim_schema_t *schema = judge->world->schema;
     int i;
 
     for (i = 0; i <= SIM_COLUMNS; i++)
-        if (sim_judge_is_common(schema, table, i, link->caller, link->callee) &&
+        if (sim_judge_is_common(schema, &schema->tables[one->table], i,
+                                link->caller, link->callee) &&
             strcmp(sim_judge_shown(one->values[i]),
-                   sim_judge_shown(other->values[i])))
+                   sim_judge_shown(other->values[i])) &&
+            !sim_judge_leads_to_stranded(judge, link->caller, one, i) &&
+            !sim_judge_leads_to_stranded(judge, link->callee, other, i))
             return 0;
     return 1;
 }
@@ -121,9 +124,7 @@ static int count_differences(const sim_judge_t *judge, int table,
                 ? sim_rows_find(judge->rows[link->callee], table, row->name)
                 : NULL;
 
-        count += other && !is_equal(judge->world->schema,
-                                    &judge->world->schema->tables[table], row,
-                                    other, link);
+        count += other && !is_equal(judge, row, other, link);
     }
     return count;
 }

@@ -17,7 +17,26 @@ static long ask(const sim_judge_t *judge, int node, const char *sql,
     return text ? strtol(text, NULL, 10) : 0;
 }
 
-/* The same; references may be a circle, so at most STEPS are followed. */
+/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
+ * or of one that it refers to, STEPS further. */
+static int may_stay(const sim_judge_t *judge, int node,
+                    const sim_table_t *table, int steps)
+{
+    int i;
+
+    if (sim_schema_filter(table, node, judge->pool))
+        return 1;
+    for (i = 0; steps > 0 && i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            may_stay(judge, node,
+                     &judge->world->schema->tables[table->columns[i].parent],
+                     steps - 1))
+            return 1;
+    return 0;
+}
+
+/* Return whether ROW of node NUMBER stays there. References may be a circle, so
+ * at most STEPS are followed. */
 static int is_stranded(const sim_judge_t *judge, int number,
                        const sim_row_t *row, int steps)
 {
@@ -34,9 +53,9 @@ static int is_stranded(const sim_judge_t *judge, int number,
             continue;
         parent = name ? sim_rows_find(judge->rows[number], column->parent, name)
                       : NULL;
-        if (parent ? is_stranded(judge, number, parent, steps - 1)
-                   : sim_schema_filter(&schema->tables[column->parent], number,
-                                       judge->pool) != NULL)
+        if (parent
+                ? is_stranded(judge, number, parent, steps - 1)
+                : may_stay(judge, number, &schema->tables[column->parent], 3))
             return 1;
     }
     return 0;
@@ -46,6 +65,20 @@ int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row)
 {
     return is_stranded(judge, number, row, judge->world->schema->count);
+}
+
+int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
+                                const sim_row_t *row, int i)
+{
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const sim_row_t *parent;
+
+    if (i >= table->count || table->columns[i].kind != SIM_REFERENCE ||
+        !row->values[i])
+        return 0;
+    parent = sim_rows_find(judge->rows[number], table->columns[i].parent,
+                           row->values[i]);
+    return parent && sim_judge_is_stranded(judge, number, parent);
 }
 
 /* Return whether a row filter of PEER may hold a message back that has its

@@ -21,9 +21,14 @@ int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                         int column, int one, int other);
 
 /* Return whether ROW of node NUMBER needs a row that is gone there, and of
- * whose table that node keeps some: then it stays there. judge_inbox.c. */
+ * whose table that node may keep some: then it stays there. judge_inbox.c. */
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row);
+
+/* Return whether ROW of node NUMBER refers to such a row in column I: elsewhere
+ * it refers to nothing. */
+int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
+                                const sim_row_t *row, int i);
 
 /* Judge which messages each node says that it has received: judge_inbox.c. */
 void sim_judge_inbox(sim_judge_t *judge);
