@@ -158,6 +158,9 @@ typedef struct cm_outbox_row_t {
     cm_datum_t body;
 } cm_outbox_row_t;
 
+/* Return ROW as it is stored under the number SEQ. */
+cm_outbox_row_t cm_stamp_stored(const cm_stamp_row_t *row, apr_int64_t seq);
+
 /* Make the message of STORED in ROW. *UNKNOWN becomes 1 when the table, as it
  * is remembered, lacks a column, or the row must be read. */
 cm_error_t *cm_outgoing_make(int *unknown, cm_outgoing_t *row, cm_node_t *node,

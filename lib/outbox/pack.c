@@ -28,9 +28,9 @@ static const char *peers_of(const cm_node_t *node, apr_pool_t *pool)
 }
 
 /* That is so while nothing is withheld, no peer is a gem, and no row is under
- * way. References of rows are translated when they are read, and need the rows
- * that followed them. A peer that is not configured any more would keep them
- * rows for ever. */
+ * way. References of rows without a body are translated when they are read, and
+ * need the rows that followed them. A peer that is not configured any more
+ * would keep them rows for ever. */
 cm_error_t *cm_pack_is_wanted(int *wanted, cm_node_t *node,
                               apr_pool_t *scratch_pool)
 {
@@ -90,15 +90,7 @@ static cm_error_t *make_messages(apr_array_header_t **made, int *plain,
     *made = apr_array_make(pool, rows->nelts, sizeof(cm_outgoing_t));
     for (i = 0; i < rows->nelts && *plain; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
-        const cm_outbox_row_t stored = {.seq = last_seq + 1 + i,
-                                        .action = row->action,
-                                        .clock = row->clock,
-                                        .clocks = row->clocks,
-                                        .base = row->base,
-                                        .identity = row->identity,
-                                        .counterpart = row->counterpart,
-                                        .body = row->body,
-                                        .local_id = row->local_id};
+        const cm_outbox_row_t stored = cm_stamp_stored(row, last_seq + 1 + i);
         cm_outgoing_t *outgoing = apr_array_push(*made);
 
         CM_TRY(

@@ -138,6 +138,7 @@ static void name_parent(parents_t *parents, cm_attribute_t *attribute,
 
     if (!lost && !mapping) {
         attribute->value.kind = CM_NULL;
+        attribute->dangles = 1;
         return;
     }
     attribute->reference_model = parents->model->name;

@@ -154,14 +154,26 @@ static cm_error_t *forget_ended(cm_stamp_t *stamp, const char *passed,
     return cm_node_set_stamped(stamp->node, last_seq, stamp->pool);
 }
 
-/* The last columns only if the messages are sent at once, or a record has a
- * counterpart. */
+/* The last columns only if the messages are sent at once, or have refs. */
 static const cm_bulk_column_t row_columns[] = {
     {"id", "bigint"},      {"seq", "bigint"},
     {"model", NULL},       {"action", NULL},
     {"clock", "bigint"},   {"clocks", NULL},
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
+
+cm_outbox_row_t cm_stamp_stored(const cm_stamp_row_t *row, apr_int64_t seq)
+{
+    return (cm_outbox_row_t){.seq = seq,
+                             .action = row->action,
+                             .clock = row->clock,
+                             .clocks = row->clocks,
+                             .base = row->base,
+                             .identity = row->identity,
+                             .counterpart = row->counterpart,
+                             .body = row->body,
+                             .local_id = row->local_id};
+}
 
 cm_error_t *cm_stamp_check(int rows, apr_int64_t written, apr_pool_t *pool)
 {
@@ -173,24 +185,113 @@ cm_error_t *cm_stamp_check(int rows, apr_int64_t written, apr_pool_t *pool)
                    rows, written);
 }
 
-/* Return the column refs of ROW: its counterpart. */
-static const char *refs_of(const cm_stamp_row_t *row, apr_pool_t *pool)
+/* Return whether ROW may refer to records. */
+static int has_references(const cm_stamp_row_t *row)
 {
-    const cm_message_t message = {.model = row->model,
-                                  .counterpart = row->counterpart};
-
-    return cm_message_write_refs(&message, pool);
+    return row->group && row->identity.origin &&
+           row->group->model->columns.references->nelts;
 }
 
-/* Return whether one of ROWS has a counterpart. */
-static int any_counterpart(const apr_array_header_t *rows)
+/* Read the body of ROW, which is too large for a batch; NULL: its record is
+ * read when it is sent. */
+static cm_error_t *read_large(cm_datum_t *body, cm_stamp_t *stamp,
+                              const cm_stamp_row_t *row, apr_pool_t *pool)
 {
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, stamp->node->store,
+        apr_psprintf(pool,
+                     "SELECT body FROM outbound_messages WHERE id ="
+                     " %" APR_INT64_T_FMT " AND body IS NOT NULL",
+                     row->id),
+        NULL, 0, pool));
+    if (rows->count)
+        *body = *cm_cell(rows, 0, 0);
+    return NULL;
+}
+
+/* Name what STORED (cm_outbox_row_t) refer to: REFS, at INDEXES. */
+static cm_error_t *name_some(const char **refs, cm_stamp_t *stamp,
+                             const apr_array_header_t *stored,
+                             const int *indexes, apr_pool_t *result_pool,
+                             apr_pool_t *pool)
+{
+    apr_array_header_t *made =
+        apr_array_make(pool, stored->nelts, sizeof(cm_outgoing_t));
+    int i, unknown = 0;
+
+    for (i = 0; i < stored->nelts; i++)
+        CM_TRY(cm_outgoing_make(
+            &unknown, apr_array_push(made), stamp->node,
+            &APR_ARRAY_IDX(stored, i, const cm_outbox_row_t), pool));
+    CM_TRY(cm_references_name(stamp->node, stamp, made, pool, pool));
+    for (i = 0; i < made->nelts; i++)
+        refs[indexes[i]] = cm_message_write_refs(
+            &APR_ARRAY_IDX(made, i, cm_outgoing_t).message, result_pool);
+    return NULL;
+}
+
+/* The same for those of ROWS whose bodies are too large to be kept together. */
+static cm_error_t *name_large(const char **refs, cm_stamp_t *stamp,
+                              const apr_array_header_t *rows,
+                              apr_int64_t last_seq, apr_pool_t *result_pool)
+{
+    apr_pool_t *iterpool;
     int i;
 
+    apr_pool_create(&iterpool, result_pool);
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+        apr_array_header_t *one;
+        cm_outbox_row_t *stored;
+
+        if (!has_references(row) || row->body.data)
+            continue;
+        apr_pool_clear(iterpool);
+        one = apr_array_make(iterpool, 1, sizeof(cm_outbox_row_t));
+        stored = apr_array_push(one);
+        *stored = cm_stamp_stored(row, last_seq + 1 + i);
+        CM_TRY(read_large(&stored->body, stamp, row, iterpool));
+        if (stored->body.data)
+            CM_TRY(name_some(refs, stamp, one, &i, result_pool, iterpool));
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
+/* Set *REFS to the column refs of each of ROWS, numbered from LAST_SEQ + 1;
+ * NULL: all are NULL. What a row refers to, or that it is not here, is said
+ * now: another record may get the key before the row is sent. */
+static cm_error_t *refs_of(const char ***refs, cm_stamp_t *stamp,
+                           const apr_array_header_t *rows, apr_int64_t last_seq,
+                           apr_pool_t *pool)
+{
+    apr_array_header_t *stored =
+        apr_array_make(pool, rows->nelts, sizeof(cm_outbox_row_t));
+    int *indexes = apr_palloc(pool, rows->nelts * sizeof(*indexes));
+    int i, any = 0;
+
+    *refs = apr_pcalloc(pool, rows->nelts * sizeof(**refs));
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+        const cm_message_t alone = {.model = row->model,
+                                    .counterpart = row->counterpart};
+
+        (*refs)[i] = cm_message_write_refs(&alone, pool);
+        if (!has_references(row) || !row->body.data)
+            continue;
+        indexes[stored->nelts] = i;
+        APR_ARRAY_PUSH(stored, cm_outbox_row_t) =
+            cm_stamp_stored(row, last_seq + 1 + i);
+    }
+    CM_TRY(name_some(*refs, stamp, stored, indexes, pool, pool));
+    CM_TRY(name_large(*refs, stamp, rows, last_seq, pool));
     for (i = 0; i < rows->nelts; i++)
-        if (APR_ARRAY_IDX(rows, i, cm_stamp_row_t).counterpart.original_id)
-            return 1;
-    return 0;
+        any |= (*refs)[i] != NULL;
+    if (!any)
+        *refs = NULL;
+    return NULL;
 }
 
 /* Write ROWS (cm_stamp_row_t), numbered from LAST_SEQ + 1, and what follows
@@ -199,20 +300,21 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                               apr_int64_t last_seq, apr_pool_t *scratch_pool)
 {
     const int sent_now = stamp->stamping->peer != NULL;
-    const int named = any_counterpart(rows);
     const cm_datum_t now = cm_datum_moment(cm_clock_now(), scratch_pool);
     const apr_array_header_t *none =
         apr_array_make(scratch_pool, 0, sizeof(cm_stamp_row_t));
     cm_bulk_column_t columns[11];
+    const char **refs;
     cm_bulk_t *bulk;
     apr_int64_t updated;
     int i;
 
     memcpy(columns, row_columns, sizeof(row_columns));
-    if (named)
+    CM_TRY(refs_of(&refs, stamp, rows, last_seq, scratch_pool));
+    if (refs)
         columns[9 + sent_now] = (cm_bulk_column_t){"refs", NULL};
-    bulk = cm_bulk_create("outbound_messages", columns, 9 + sent_now + named, 1,
-                          scratch_pool);
+    bulk = cm_bulk_create("outbound_messages", columns,
+                          9 + sent_now + (refs != NULL), 1, scratch_pool);
     cm_bulk_reserve(bulk, rows->nelts);
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
@@ -223,8 +325,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
                     row->identity.original_id);
         if (sent_now)
             cm_bulk_add(bulk, now);
-        if (named)
-            cm_bulk_add(bulk, cm_datum_text(refs_of(row, scratch_pool)));
+        if (refs)
+            cm_bulk_add(bulk, cm_datum_text(refs[i]));
     }
     CM_TRY(cm_bulk_update(&updated, stamp->node->store, bulk, scratch_pool));
     CM_TRY(cm_stamp_check(rows->nelts, updated, scratch_pool));

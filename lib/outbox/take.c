@@ -89,14 +89,13 @@ static apr_hash_t *read_seen(const char *text, apr_pool_t *pool)
                                                                 : NULL;
 }
 
-/* Return the SQL for what a batch needs of the body. */
+/* Return the SQL for what a batch, or the names of references, need of the
+ * body. */
 static const char *body_sql(const reading_t *reading)
 {
     const cm_node_t *node = reading->stamp->node;
     const char *size = cm_dialect_of_store(node->store)->body_bytes;
 
-    if (node->history == CM_HISTORY_ROWS)
-        return "NULL";
     return apr_psprintf(reading->stamp->pool,
                         "CASE WHEN action IS NOT NULL AND source IS NULL"
                         " AND %s <= %d THEN %s END",

@@ -40,6 +40,7 @@ typedef struct cm_attribute_t {
     const char *name;
     cm_value_t value;
     const char *reference_model; /* refs: NULL when it refers to nothing */
+    int dangles; /* what it refers to is not here: VALUE is null */
     cm_identity_t reference;
 } cm_attribute_t;
 
@@ -89,7 +90,8 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
 
 /* Return the columns base and refs of MESSAGE for a row, NULL for none;
  * cm_clocks_list() returns clocks. Rows have the long form of refs, the wire a
- * shorter one (docs/wire.md). */
+ * shorter one (docs/wire.md); and null for what dangles: their bodies have
+ * values of this node. */
 const char *cm_message_write_base(const cm_message_t *message,
                                   apr_pool_t *pool);
 const char *cm_message_write_refs(const cm_message_t *message,

@@ -39,6 +39,7 @@ typedef struct reader_t {
     cm_message_t *message;
     apr_hash_t *by_name; /* name -> cm_attribute_t *; NULL: only a few */
     apr_pool_t *pool, *scratch_pool;
+    int stored; /* it is a row, and was not sent */
 } reader_t;
 
 /* Read an object: into VALUES, in the order of NAMES, which ends with NULL.
@@ -353,6 +354,16 @@ static cm_error_t *read_reference(cm_attribute_t *attribute,
     return NULL;
 }
 
+/* In a row, null is a reference that dangles. */
+static int read_dangling(cm_attribute_t *attribute, cm_json_t *json)
+{
+    if (cm_json_peek(json) != 'n')
+        return 0;
+    cm_json_skip(json, NULL, NULL);
+    attribute->value = (cm_value_t){.kind = CM_NULL};
+    return 1;
+}
+
 /* Read refs into the attributes. Those of columns that are not in the body
  * mean nothing. One without a name is to the counterpart. */
 static cm_error_t *read_refs(const reader_t *reader, const char *text)
@@ -369,6 +380,8 @@ static cm_error_t *read_refs(const reader_t *reader, const char *text)
             return too_many_columns(reader->pool);
         attribute =
             name.size ? find_attribute(reader, name.data) : &counterpart;
+        if (attribute && reader->stored && read_dangling(attribute, &json))
+            continue;
         if (attribute)
             CM_TRY_FOR(read_reference(attribute, reader->message, &json),
                        reader->pool, "the reference '%s' cannot be read",
@@ -410,7 +423,7 @@ cm_error_t *cm_message_read_stored(cm_message_t *message, const char *body,
                                    const char *base, const char *refs,
                                    apr_pool_t *pool)
 {
-    reader_t reader = {message, NULL, pool, NULL};
+    reader_t reader = {.message = message, .pool = pool, .stored = 1};
     cm_error_t *err;
 
     message->body = body;
@@ -470,7 +483,8 @@ static cm_error_t *read_message(reader_t *reader, const cm_value_t *values)
 static void read_element(cm_message_t *message, cm_json_t *json,
                          apr_pool_t *scratch_pool)
 {
-    reader_t reader = {message, NULL, json->pool, scratch_pool};
+    reader_t reader = {
+        .message = message, .pool = json->pool, .scratch_pool = scratch_pool};
     cm_value_t values[FIELDS] = {{CM_ABSENT, NULL, 0}};
     const char *twice;
 

@@ -47,7 +47,8 @@ const char *cm_message_write_base(const cm_message_t *message, apr_pool_t *pool)
     return apr_pstrdup(pool, cm_number_text(room, message->base.clock));
 }
 
-/* Add a reference to the refs in BUFFER, which is made for the first one. */
+/* Add a reference to the refs in BUFFER, which is made for the first one.
+ * MODEL: NULL when it dangles. */
 static void add_reference(cm_buffer_t **buffer, const char *column,
                           const char *model, cm_identity_t identity,
                           apr_pool_t *pool)
@@ -55,6 +56,10 @@ static void add_reference(cm_buffer_t **buffer, const char *column,
     if (!*buffer) {
         *buffer = cm_buffer_create(128, pool);
         cm_json_write_open(*buffer, NULL, '{');
+    }
+    if (!model) {
+        cm_json_write_text(*buffer, column, NULL);
+        return;
     }
     cm_json_write_open(*buffer, column, '{');
     cm_json_write_text(*buffer, "model", model);
@@ -73,7 +78,7 @@ const char *cm_message_write_refs(const cm_message_t *message, apr_pool_t *pool)
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
 
-        if (attribute->reference_model)
+        if (attribute->reference_model || attribute->dangles)
             add_reference(&buffer, attribute->name, attribute->reference_model,
                           attribute->reference, pool);
     }

@@ -235,17 +235,24 @@ static void test_written(cm_store_t *store, apr_pool_t *pool)
            "3", "a mapping is made for the record that is ours");
 }
 
+/* The author (there, ID) has the row LOCAL_ID. */
+static void map_author(cm_store_t *store, const char *id, const char *local_id,
+                       apr_pool_t *pool)
+{
+    database_run(store, apr_pstrcat(pool, "INSERT INTO ",
+                                    database_records(store, "author", pool),
+                                    " (origin, original_id, local_id)"
+                                    " VALUES ('there', '",
+                                    id, "', '", local_id, "')", NULL));
+}
+
 static void test_references(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = outbox_node(store, pool);
     cm_batch_t *batch;
 
     database_run(store, "INSERT INTO authors (id) VALUES (4), (5), (6)");
-    database_run(store, apr_pstrcat(pool, "INSERT INTO ",
-                                    database_records(store, "author", pool),
-                                    " (origin, original_id, local_id)"
-                                    " VALUES ('there', '70', '5')",
-                                    NULL));
+    map_author(store, "70", "5", pool);
     outbox_capture(node, "post", "1", "create", POST("\"author_id\":4"), NULL,
                    1, pool);
     outbox_capture(node, "post", "2", "create", POST("\"author_id\":5"), NULL,
@@ -288,6 +295,54 @@ static void test_references(cm_store_t *store, apr_pool_t *pool)
        "a record that was referred to first keeps its name");
 }
 
+/* Return a post of author 5 that is too large for a batch. */
+static const char *large_post(apr_pool_t *pool)
+{
+    char *title = apr_palloc(pool, 9001);
+
+    memset(title, 'x', 9000);
+    title[9000] = '\0';
+    return apr_pstrcat(pool, "{\"post\":{\"author_id\":5,\"title\":\"", title,
+                       "\"}}", NULL);
+}
+
+/* What rows refer to is what it was when they got their numbers, although they
+ * are read later. */
+static void test_later(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    cm_batch_t *batch;
+
+    node->history = CM_HISTORY_ROWS;
+    database_run(store, "INSERT INTO authors (id) VALUES (5)");
+    map_author(store, "70", "5", pool);
+    outbox_capture(node, "post", "2", "create", POST("\"author_id\":5"), NULL,
+                   2, pool);
+    outbox_capture(node, "post", "4", "create", POST("\"author_id\":99"), NULL,
+                   4, pool);
+    outbox_capture(node, "post", "6", "create", large_post(pool), NULL, 5,
+                   pool);
+    outbox_stamp(node, pool);
+    database_run(store, apr_pstrcat(pool, "UPDATE ",
+                                    database_records(store, "author", pool),
+                                    " SET original_id = '71'"
+                                    " WHERE original_id = '70'",
+                                    NULL));
+    database_run(store, "INSERT INTO authors (id) VALUES (99)");
+    map_author(store, "72", "99", pool);
+    batch = outbox_read_after(node, 0, pool);
+    ok(strstr(outbox_wire(batch, 0, 0, pool),
+              ",\"refs\":{\"author_id\":[\"author\",70,\"there\"]}}") != NULL,
+       "%s: another record has got the key since", database_of(store));
+    ok(!strstr(outbox_wire(batch, 1, 0, pool), "refs") &&
+           strstr(outbox_wire(batch, 1, 0, pool),
+                  WIRE_POST("\\\"author_id\\\":null")),
+       "what it refers to has come since");
+    ok(strstr(outbox_wire(batch, 2, 0, pool),
+              ",\"refs\":{\"author_id\":[\"author\",70,\"there\"]}}") != NULL,
+       "the same of a large row");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -298,5 +353,6 @@ int main(void)
     database_each("numbers", test_numbers);
     database_each("written by the application", test_written);
     database_each("references", test_references);
+    database_each("later", test_later);
     return done_testing();
 }
