@@ -336,7 +336,7 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
     CM_TRY(open_selection(&selection, node, model, which, scratch_pool));
     CM_TRY_FOR(publish(published, &selection, whole, progress, scratch_pool),
                scratch_pool, "cannot publish model '%s'", model->name);
-    if (!selection.where)
+    if (whole)
         CM_TRY_FOR(cm_publish_deletes(node, model, scratch_pool), scratch_pool,
                    "cannot publish the deletes of model '%s'", model->name);
     return NULL;

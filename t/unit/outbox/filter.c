@@ -7,6 +7,7 @@
 #include "config/key.h"
 #include "node/node.h"
 #include "outbox/missing.h"
+#include "outbox/publish.h"
 #include "outbox/stamp.h"
 
 /* Articles of which only open ones leave, and marks of anything. */
@@ -155,6 +156,20 @@ static void test_key_changed(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+static void test_published(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+    const cm_model_t *model = cm_settings_model(node->settings, "article");
+    apr_int64_t count;
+
+    must_run(node, "INSERT INTO articles (id, title) VALUES (1, 'open')", pool);
+    must_run(node, "DELETE FROM articles", pool);
+    database_must(cm_publish_all(&count, node, model, NULL, NULL, pool));
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(outgoing(node, pool), "article 1, article 1, article 1",
+           "%s: publish sends the deletes, too", database_of(store));
+}
+
 #define ARTICLE(id)                                                            \
     MESSAGE(id, "article", 3, "create", 1000, TEXT("title", "open"), )
 
@@ -203,6 +218,7 @@ int main(void)
     database_each("key changed", test_key_changed);
     database_each("key again", test_key_again);
     database_each("grave", test_grave);
+    database_each("published", test_published);
     database_each("text", test_text);
     apr_terminate();
     return done_testing();
