@@ -34,7 +34,7 @@ static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->in_no_cycle || record->untied || !record->entry ||
+        if (record->in_no_cycle || !record->entry ||
             !cm_rounds_pending(record) || !record->error ||
             record->error->code != CM_WAITS)
             continue;
@@ -75,17 +75,17 @@ static int has_parents(apr_hash_t *present, const cm_record_t *record)
     for (i = 0; owed && i < owed->nelts; i++)
         if (!has_entry(present, CM_NTH(owed, i, const cm_entry_t)))
             return 0;
-    return 1;
+    return owed != NULL;
 }
 
-/* Return those of RECORDS that must refer to others of them only; with NEEDED,
- * those of them that another one must refer to. */
-static apr_array_header_t *closed_once(const apr_array_header_t *records,
-                                       int needed, apr_pool_t *pool)
+/* Return those of RECORDS that must refer to others of them only, and that
+ * another one must refer to. */
+static apr_array_header_t *tied_of(const apr_array_header_t *records,
+                                   apr_pool_t *pool)
 {
-    apr_array_header_t *closed =
+    apr_array_header_t *tied =
         apr_array_make(pool, records->nelts, sizeof(cm_record_t *));
-    apr_hash_t *present = apr_hash_make(pool), *owed_to = apr_hash_make(pool);
+    apr_hash_t *present = apr_hash_make(pool), *needed = apr_hash_make(pool);
     int i, j;
 
     for (i = 0; i < records->nelts; i++) {
@@ -94,54 +94,44 @@ static apr_array_header_t *closed_once(const apr_array_header_t *records,
 
         add_entry(present, record->entry, pool);
         for (j = 0; owed && j < owed->nelts; j++)
-            add_entry(owed_to, CM_NTH(owed, j, const cm_entry_t), pool);
+            add_entry(needed, CM_NTH(owed, j, const cm_entry_t), pool);
     }
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
-        if (has_parents(present, record) &&
-            (!needed ||
-             (record->effect->owed && has_entry(owed_to, record->entry))))
-            APR_ARRAY_PUSH(closed, cm_record_t *) = record;
+        if (has_parents(present, record) && has_entry(needed, record->entry))
+            APR_ARRAY_PUSH(tied, cm_record_t *) = record;
     }
-    return closed;
-}
-
-/* The same, until none is left out. */
-static apr_array_header_t *closed_of(apr_array_header_t *records, int needed,
-                                     apr_pool_t *pool)
-{
-    int count;
-
-    do {
-        count = records->nelts;
-        records = closed_once(records, needed, pool);
-    } while (records->nelts < count);
-    return records;
+    return tied;
 }
 
 /* Return the records that must refer to each other, so that none of them can
- * come first; with ALL, also those that may or must refer to them. */
-static apr_array_header_t *tied_records(cm_run_t *run, int all,
+ * come first; of MODEL, or all: NULL. */
+static apr_array_header_t *tied_records(cm_run_t *run, const cm_model_t *model,
                                         apr_pool_t *pool)
 {
     apr_array_header_t *waiting = waiting_records(run, CM_PARTIAL_ALL, pool);
-    apr_array_header_t *closed = closed_of(waiting, 0, pool);
-    apr_array_header_t *tied = closed_of(closed, 1, pool);
-    apr_hash_t *chosen = apr_hash_make(pool);
-    int i;
+    apr_array_header_t *tied = waiting;
+    apr_array_header_t *chosen = apr_array_make(pool, 2, sizeof(cm_record_t *));
+    apr_hash_t *entries = apr_hash_make(pool);
+    int i, count;
 
-    if (all && tied->nelts)
-        tied = closed;
+    do {
+        count = tied->nelts;
+        tied = tied_of(tied, pool);
+    } while (tied->nelts < count);
     for (i = 0; i < tied->nelts; i++)
-        add_entry(chosen, CM_NTH(tied, i, cm_record_t)->entry, pool);
+        add_entry(entries, CM_NTH(tied, i, cm_record_t)->entry, pool);
     for (i = 0; i < waiting->nelts; i++) {
         cm_record_t *record = CM_NTH(waiting, i, cm_record_t);
 
-        if (!has_entry(chosen, record->entry))
+        if (has_entry(entries, record->entry) &&
+            (!model || record->table->model == model))
+            APR_ARRAY_PUSH(chosen, cm_record_t *) = record;
+        else
             leave_waiting(run, record);
     }
-    return tied;
+    return chosen;
 }
 
 /* Remember all records that have tasks left: writing the group may free those
@@ -256,69 +246,81 @@ static cm_error_t *check_late(int *refused, cm_run_t *run,
     return NULL;
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them. *DONE counts
- * them; 0: none is written. With LATE (and run->strict) deferred constraints
- * are checked once, after all of them. */
+/* Write RECORDS, whose effects are made, and what waits for them. With MORE,
+ * *MORE are what waits then for something that may be empty. */
+static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
+                             const apr_array_header_t *records,
+                             apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_write_records(run, records, scratch_pool));
+    CM_TRY(cm_rounds_settle(run, scratch_pool));
+    if (!more)
+        return NULL;
+    *more = waiting_records(run, CM_PARTIAL_EMPTY, scratch_pool);
+    if (!(*more)->nelts)
+        return NULL;
+    CM_TRY(cm_write_records(run, *more, scratch_pool));
+    return cm_rounds_settle(run, scratch_pool);
+}
+
+/* Write RECORDS and what waits for them: *DONE counts them; 0: none is written.
+ * With LATE (and run->strict) deferred constraints are checked once, after all
+ * of them. With TIED, what they lead to may be empty at first. */
 static cm_error_t *write_group(int *done, cm_run_t *run,
                                const apr_array_header_t *records, int late,
-                               apr_pool_t *scratch_pool)
+                               int tied, apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t done_before = so_far(run);
     const int strict = run->strict;
-    int refused = 0;
+    apr_array_header_t *more =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+    int refused = 0, pending;
     cm_error_t *err;
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
     run->strict = strict && !late;
-    err = cm_write_records(run, records, scratch_pool);
-    if (!err)
-        err = cm_rounds_settle(run, scratch_pool);
+    err = write_all(tied ? &more : NULL, run, records, scratch_pool);
     run->strict = strict;
     CM_TRY(err);
-    *done = records->nelts - mark_pending(records);
-    if (late && strict && *done == records->nelts)
+    pending = mark_pending(more) + mark_pending(records);
+    *done = records->nelts;
+    if (late && strict && !pending)
         CM_TRY(check_late(&refused, run, records, scratch_pool));
-    if (refused || *done < records->nelts) {
+    if (refused || pending) {
         CM_TRY(undo(run, &done_before, before, scratch_pool));
         *done = 0;
     }
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
 }
 
-/* Which waiting records are tried together. */
-typedef enum attempt_e {
-    MAY_BE_EMPTY, /* what they wait for may be empty until it is here */
-    TIED,         /* they must refer to each other */
-    TIED_AND_ALL  /* the same, with what else waits */
-} attempt_e;
-
-static apr_array_header_t *choose(cm_run_t *run, attempt_e attempt,
-                                  apr_pool_t *pool)
+static void begin_attempt(cm_run_t *run)
 {
-    return attempt == MAY_BE_EMPTY
-               ? waiting_records(run, CM_PARTIAL_EMPTY, pool)
-               : tied_records(run, attempt == TIED_AND_ALL, pool);
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++)
+        CM_NTH(run->records, i, cm_record_t)->in_no_cycle = 0;
 }
 
-/* Try waiting records at once, until that works. Those that failed are not
- * tried again in the same attempt, so that this ends. */
-static cm_error_t *write_waiting(cm_run_t *run, attempt_e attempt,
+/* Try all waiting records at once, until that works: those that wait for what
+ * may be empty, or with MODEL its records that are tied. Those that failed are
+ * not tried again, so that this ends. */
+static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
                                  apr_pool_t *scratch_pool)
 {
     apr_array_header_t *waiting;
     apr_pool_t *iterpool;
     int done = 0, i;
 
-    for (i = 0; i < run->records->nelts; i++)
-        CM_NTH(run->records, i, cm_record_t)->in_no_cycle = 0;
+    begin_attempt(run);
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        waiting = choose(run, attempt, iterpool);
+        waiting = model ? tied_records(run, model, iterpool)
+                        : waiting_records(run, CM_PARTIAL_EMPTY, iterpool);
         if (waiting->nelts)
-            CM_TRY(write_group(&done, run, waiting, attempt != MAY_BE_EMPTY,
-                               iterpool));
+            CM_TRY(write_group(&done, run, waiting, model != NULL,
+                               model != NULL, iterpool));
         for (i = 0; i < waiting->nelts && !done; i++)
             leave_waiting(run, CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
@@ -326,11 +328,35 @@ static cm_error_t *write_waiting(cm_run_t *run, attempt_e attempt,
     return NULL;
 }
 
+/* Let each model of tied records begin, until all are written: perhaps only its
+ * foreign keys need not be checked at once. */
+static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *tied;
+    apr_hash_t *tried = apr_hash_make(scratch_pool);
+    int i;
+
+    begin_attempt(run);
+    tied = tied_records(run, NULL, scratch_pool);
+    for (i = 0; i < tied->nelts; i++)
+        leave_waiting(run, CM_NTH(tied, i, cm_record_t));
+    for (i = 0; i < tied->nelts; i++) {
+        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
+        const cm_model_t *model = record->table->model;
+
+        if (!cm_rounds_pending(record) ||
+            apr_hash_get(tried, model->name, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(tried, model->name, APR_HASH_KEY_STRING, model);
+        CM_TRY(write_waiting(run, model, scratch_pool));
+    }
+    return NULL;
+}
+
 cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
 {
-    CM_TRY(write_waiting(run, MAY_BE_EMPTY, scratch_pool));
-    CM_TRY(write_waiting(run, TIED, scratch_pool));
-    return write_waiting(run, TIED_AND_ALL, scratch_pool);
+    CM_TRY(write_waiting(run, NULL, scratch_pool));
+    return write_tied(run, scratch_pool);
 }
 
 /* Write the next message of RECORD, first without the reference to itself. */
@@ -407,7 +433,7 @@ static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
     }
     *done = 0;
     if (group->nelts > 1)
-        CM_TRY(write_group(done, run, group, 1, scratch_pool));
+        CM_TRY(write_group(done, run, group, 1, 0, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!cm_rounds_pending(records[i]))
             continue;

@@ -192,6 +192,22 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
         republish(at->effect, column, there->clock, takes_theirs);
 }
 
+/* Return whether COLUMN has its clock from one of the messages that are merged
+ * here: they are merged again when a record of a cycle is completed. */
+static int is_merged(const merging_t *at, int column)
+{
+    const cm_record_t *record = at->record;
+    const char *name = record->table->columns[column].name;
+    int i;
+
+    for (i = record->next; record->kept && i < at->effect->until; i++)
+        if (cm_clocks_of(
+                &CM_NTH(record->tasks, i, const cm_task_t)->message->clocks,
+                name) == at->effect->state->fields[column].clock)
+            return 1;
+    return 0;
+}
+
 /* Look for a conflict in one column that the message changed. */
 static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
                                 cm_state_t *incoming, int column)
@@ -204,6 +220,11 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(at->effect->state, incoming, column, base))
         return NULL;
+    if (is_merged(at, column)) {
+        if (there->clock == here->clock)
+            replace(there, here);
+        return NULL;
+    }
     if (is_theirs(at, column, base)) {
         if (!cm_state_field_wins(there, here))
             replace(here, there);

@@ -116,26 +116,39 @@ static int is_about(const sim_message_t *parked, int table, const char *origin,
            !strcmp(id, parked->original_id);
 }
 
-/* Return whether the record (ORIGIN, ID) of TABLE, for which PARKED waits, has
- * a reason not to be here other than that it waits, too, for one of those that
- * wait for it. */
-static int may_be_away(const sim_message_t *parked, int table,
+/* Return whether a foreign key on COLUMN is checked at once here. */
+static int is_checked_at_once(const sim_message_t *parked,
+                              const sim_column_t *column)
+{
+    return column->rule[parked->node->number] != SIM_RULE_NONE &&
+           !column->deferred;
+}
+
+/* Return whether the record (ORIGIN, ID), to which COLUMN refers and for which
+ * PARKED waits, has a reason not to be here other than that it waits, too, for
+ * one of those that wait for it. If foreign keys that are checked at once tie
+ * them all to each other, none can come first. */
+static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
                        const char *origin, const char *id)
 {
     const apr_array_header_t *found = sim_node_select(
         parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    int here = 0, at_once = is_checked_at_once(parked, column), i;
     const sim_message_t *before;
-    int here = 0, i;
 
-    for (before = parked; before; before = before->needed_by)
-        if (is_about(before, table, origin, id))
-            return 0;
+    for (before = parked; before; before = before->needed_by) {
+        if (is_about(before, column->parent, origin, id))
+            return at_once;
+        at_once &= before->needed_in != NULL &&
+                   is_checked_at_once(parked, before->needed_in);
+    }
     for (i = 0; i < found->nelts; i++) {
         sim_message_t parent = *parked;
 
         sim_message_take(&parent, APR_ARRAY_IDX(found, i, const char **));
         parent.needed_by = parked;
-        if (!is_about(&parent, table, origin, id))
+        parent.needed_in = column;
+        if (!is_about(&parent, column->parent, origin, id))
             continue;
         if (sim_causes_has(&parent))
             return 1;
@@ -159,7 +172,7 @@ static int is_waiting_for_parent(const sim_message_t *parked)
         if (!is_about(parked, parent, origin, id) &&
             !sim_message_row(parked, parent, origin, id) &&
             (table->keeps || !is_deleted(parked, parent, origin, id)) &&
-            may_be_away(parked, parent, origin, id))
+            may_be_away(parked, &table->columns[column], origin, id))
             return 1;
     }
     return 0;

@@ -25,6 +25,7 @@ typedef struct sim_message_t {
     const sim_row_t *row; /* here, or NULL */
     const char *name;
     const struct sim_message_t *needed_by; /* it is the parent of; or NULL */
+    const sim_column_t *needed_in;         /* whose column that is */
 } sim_message_t;
 
 /* Take CELLS, a row of what SIM_MESSAGE_SELECT asks for, into PARKED, whose
