@@ -192,15 +192,18 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
         republish(at->effect, column, there->clock, takes_theirs);
 }
 
-/* Return whether COLUMN has its clock from one of the messages that are merged
- * here: they are merged again when a record of a cycle is completed. */
+/* Return whether COLUMN has its value from one of the messages that are merged
+ * here: they are merged again when a record of a cycle is completed. That of a
+ * reference may have been left for then. */
 static int is_merged(const merging_t *at, int column)
 {
     const cm_record_t *record = at->record;
     const char *name = record->table->columns[column].name;
+    const int complete = !record->table->columns[column].reference;
     int i;
 
-    for (i = record->next; record->kept && i < at->effect->until; i++)
+    for (i = record->next; record->kept && complete && i < at->effect->until;
+         i++)
         if (cm_clocks_of(
                 &CM_NTH(record->tasks, i, const cm_task_t)->message->clocks,
                 name) == at->effect->state->fields[column].clock)

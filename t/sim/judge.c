@@ -333,9 +333,9 @@ static void judge_equal(sim_judge_t *judge, int number)
     }
 }
 
-/* What was inserted is there, or somebody has deleted it; what was deleted is
- * not there, but where a key is used again, or a person has decided to keep it.
- */
+/* What was inserted is there, stays where it was, or somebody has deleted it;
+ * what was deleted is not there, but where a key is used again, or a person has
+ * decided to keep it. */
 static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -343,7 +343,7 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind == SIM_EVENT_INSERT && !row &&
-        !may_have_gone(judge, event) &&
+        !may_have_gone(judge, event) && !sim_judge_stays(judge, event) &&
         !has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,

@@ -67,6 +67,14 @@ int sim_judge_is_stranded(const sim_judge_t *judge, int number,
     return is_stranded(judge, number, row, judge->world->schema->count);
 }
 
+int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const sim_row_t *row =
+        sim_rows_find(judge->rows[event->node], event->table, event->name);
+
+    return row && sim_judge_is_stranded(judge, event->node, row);
+}
+
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
                                 const sim_row_t *row, int i)
 {

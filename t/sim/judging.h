@@ -25,6 +25,9 @@ int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row);
 
+/* Return whether the row of EVENT stays at its node for that. */
+int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event);
+
 /* Return whether ROW of node NUMBER refers to such a row in column I: elsewhere
  * it refers to nothing. */
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
