@@ -324,15 +324,22 @@ cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
 
 /* --- release.c --- */
 
-/* Before the row of RECORD is deleted: let what refers to it here, and need
- * not refer to anything, refer to nothing. *RELEASED counts such rows. */
-cm_error_t *cm_release_references(apr_int64_t *released, cm_run_t *run,
+/* Before the row of RECORD is deleted, or its key changed: let what refers to
+ * it here, and need not refer to anything, refer to nothing. *RELEASED gets
+ * these rows, if the key changes, for cm_release_return(). */
+cm_error_t *cm_release_references(apr_array_header_t **released, cm_run_t *run,
                                   const cm_record_t *record,
-                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Try the deletes that were refused once more, so that what refers to the
- * records lets go of them. *MOVED is increased by those that are done. */
-cm_error_t *cm_release_deletes(int *moved, cm_run_t *run,
+/* Let RELEASED refer to RECORD again, whose key is NEW_ID now. */
+cm_error_t *cm_release_return(const apr_array_header_t *released, cm_run_t *run,
+                              const cm_record_t *record, const char *new_id,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Try the deletes and changes of keys that were refused once more, so that what
+ * refers to the records lets go of them. *MOVED is increased by those that are
+ * done. */
+cm_error_t *cm_release_refused(int *moved, cm_run_t *run,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- fast.c --- */

@@ -214,6 +214,21 @@ static cm_error_t *update_rows(cm_run_t *run, const cm_chunk_t *chunk,
                : NULL;
 }
 
+/* The key of the record of CHUNK changes; what refers to it lets go of it until
+ * then. */
+static cm_error_t *update_released(cm_run_t *run, const cm_chunk_t *chunk,
+                                   apr_pool_t *scratch_pool)
+{
+    const cm_record_t *record = chunk->records[0];
+    apr_array_header_t *released;
+
+    CM_TRY(cm_release_references(&released, run, record, scratch_pool));
+    CM_TRY(cm_node_applying(run->node, chunk->table, scratch_pool));
+    CM_TRY(update_rows(run, chunk, scratch_pool));
+    return cm_release_return(released, run, record, chunk->mappings[0].local_id,
+                             scratch_pool);
+}
+
 /* Fewer rows than expected are deleted when a foreign key has deleted some of
  * them together with others. That is fine if they are gone. */
 static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
@@ -221,6 +236,7 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
 {
     apr_array_header_t *keys =
         apr_array_make(scratch_pool, chunk->count, sizeof(const char *));
+    apr_array_header_t *released;
     apr_int64_t deleted;
     cm_bulk_t *bulk;
     cm_rows_t *left;
@@ -232,7 +248,7 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
         APR_ARRAY_PUSH(keys, const char *) = chunk->records[i]->here->local_id;
     }
     if (chunk->records[0]->releases)
-        CM_TRY(cm_release_references(&deleted, run, chunk->records[0],
+        CM_TRY(cm_release_references(&released, run, chunk->records[0],
                                      scratch_pool));
     CM_TRY(cm_node_deleting(run->node, chunk->table, keys, scratch_pool));
     CM_TRY(cm_bulk_delete(&deleted, run->node->store, bulk, scratch_pool));
@@ -255,6 +271,8 @@ static cm_error_t *write_rows(cm_run_t *run, const cm_chunk_t *chunk,
     CM_TRY(cm_node_applying(run->node, chunk->table, scratch_pool));
     if (chunk->kind == CM_EFFECT_CREATE)
         CM_TRY(create_rows(run, chunk, scratch_pool));
+    else if (chunk->records[0]->releases)
+        CM_TRY(update_released(run, chunk, scratch_pool));
     else
         CM_TRY(update_rows(run, chunk, scratch_pool));
     return cm_readback_compare(run, chunk, scratch_pool);

@@ -1,4 +1,5 @@
-/* Deletes that a foreign key here refuses, since rows refer to the record. */
+/* Deletes and changes of keys that a foreign key here refuses, since rows refer
+ * to the record. */
 #include "../inbox.h"
 
 #include <apr_general.h>
@@ -174,6 +175,68 @@ static void test_key_set_null(cm_store_t *store, apr_pool_t *pool)
     reuse_key(store, " ON DELETE SET NULL", pool);
 }
 
+/* A profile, whose key is its author, and a photo of it, which is no message.
+ */
+static cm_node_t *begin_profile(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const char *names[][3] = {{"profile", "author_id", "author"},
+                              {"photo", "profile_id", "profile"}};
+    cm_node_t *node;
+    int i;
+
+    inbox_tables(store, pool);
+    database_run(store, "CREATE TABLE profiles (author_id integer NOT NULL"
+                        " PRIMARY KEY, name varchar(40), FOREIGN KEY"
+                        " (author_id) REFERENCES authors (id))");
+    database_run(store, "CREATE TABLE photos (id integer NOT NULL PRIMARY KEY,"
+                        " profile_id integer, FOREIGN KEY (profile_id)"
+                        " REFERENCES profiles (author_id))");
+    for (i = 0; i < 2; i++) {
+        cm_model_t *model = settings_add_model(
+            settings, names[i][0], apr_pstrcat(pool, names[i][0], "s", NULL),
+            i ? "id" : "author_id", pool);
+
+        APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+            (cm_reference_t){.column = names[i][1], .model = names[i][2]};
+    }
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(
+        node, 0,
+        "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "two") "," MESSAGE(
+            3, "profile", 3, "create", 1000,
+            TEXT("name", "p") ",\\\"author_id\\\":3",
+            REF("author_id", "author", 3)) "]",
+        pool);
+    database_run(store, "INSERT INTO photos (id, profile_id)"
+                        " SELECT 1, author_id FROM profiles");
+    return node;
+}
+
+/* At the peer another author has got the key 3. */
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = begin_profile(store, pool);
+    const char *moved =
+        "[" MESSAGE(4, "profile", 3, "update", 2000, "\\\"author_id\\\":3",
+                    REF("author_id", "author", 4) BASE(1000)) "]";
+
+    is_int(inbox_take(node, 3, moved, pool), 1,
+           "%s: the key of a record changes that a row may do without",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT a.name FROM photos f JOIN authors a"
+                       " ON a.id = f.profile_id",
+                       pool),
+           "two", "  and the row refers to it again");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages"
+                       " WHERE model = 'photo' AND action <> 'create'",
+                       pool),
+           "0", "  that is no change made here");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -183,6 +246,7 @@ int main(void)
     database_each("NOT NULL", test_needed);
     database_each("a key", test_key);
     database_each("a key, SET NULL", test_key_set_null);
+    database_each("a key changes", test_moved);
     apr_terminate();
     return done_testing();
 }
