@@ -103,10 +103,11 @@ static int has_filter(const sim_judge_t *judge, int peer)
 }
 
 /* Return whether NODE has to have received each number of PEER: in a pair,
- * where nothing was withheld. */
+ * where nothing was withheld. A purge forgets what was, when it has ended. */
 static int is_dense(const sim_judge_t *judge, int peer)
 {
     return judge->world->schema->nodes == 2 && !has_filter(judge, peer) &&
+           !(judge->world->purged >> peer & 1) &&
            !ask(judge, peer, "SELECT count(*) FROM communicator_withheld", "");
 }
 
