@@ -33,15 +33,16 @@ static int is_held(const cm_record_t *record, const cm_task_t *task)
            task->item->decision == CM_DECIDE_NOT;
 }
 
-/* Return whether the value here stays, although it is older than that of TASK.
- */
+/* Return whether HERE stays, although it is older than a value of TASK. One
+ * that came with a message before it, which could not be applied alone, is no
+ * value of this node. */
 static int wins_here(const cm_run_t *run, const cm_record_t *record,
-                     const cm_task_t *task)
+                     const cm_task_t *task, const cm_field_t *here)
 {
     const cm_model_t *model = record->table->model;
 
     return task->item->decision == CM_DECIDE_OURS ||
-           (model->conflict == CM_CONFLICT_NODE &&
+           (model->conflict == CM_CONFLICT_NODE && !here->source &&
             !strcmp(model->conflict_node, run->node->settings->name));
 }
 
@@ -176,7 +177,7 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
     cm_field_t *here = &at->effect->state->fields[column];
     const cm_decision_e decision = task->item->decision;
     int loses = cm_state_field_wins(there, here);
-    int is_ours = loses && wins_here(at->run, at->record, task);
+    int is_ours = loses && wins_here(at->run, at->record, task, here);
     int takes_theirs = !loses && decision == CM_DECIDE_THEIRS;
 
     if (loses ? is_ours : !takes_theirs)

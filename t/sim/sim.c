@@ -114,7 +114,7 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
         print(&(sim_history_t){.schema = &schema,
                                .steps = apr_array_make(pool, 1, 1)},
               pool);
-    failure = run(&history, &schema, options->verbose && !options->shrinks,
+    failure = run(&history, &schema, options->shrinks ? 0 : options->verbose,
                   options->pool);
     if (failure) {
         printf("seed %" APR_UINT64_T_FMT ": %s; again: sim --database %s "
@@ -127,7 +127,7 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
             print(&history, pool);
             printf("# %s\n", failure);
             if (options->verbose)
-                (void)run(&history, &schema, 1, options->pool);
+                (void)run(&history, &schema, options->verbose, options->pool);
         }
         fflush(stdout);
     }
@@ -234,7 +234,7 @@ static void read_options(options_t *options, int argc, char **argv)
             options->only_first = 1;
             break;
         case 'v':
-            options->verbose = 1;
+            options->verbose++;
             break;
         default:
             exit(64);

@@ -231,6 +231,10 @@ static void tell(const sim_wire_t *wire)
                request->body ? "POST" : "GET",
                request->query ? request->query : "", (long)request->size,
                wire->reply->status, wire->lost ? wire->lost : "");
+    if (wire->world->verbose > 1)
+        printf("#     %.*s\n#     %.*s\n", (int)request->size,
+               request->body ? request->body : "", (int)wire->reply->size,
+               wire->reply->data ? wire->reply->data : "");
 }
 
 /* Let the server's process be gone, if the step wants that. */

@@ -360,6 +360,27 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
            "0", "  and nothing is published");
 }
 
+/* A message that cannot be applied alone has no value that is this node's. */
+static void test_parked(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    inbox_model(settings, "post")->conflict = CM_CONFLICT_NODE;
+    inbox_model(settings, "post")->conflict_node = "here";
+    (void)inbox_take(node, 0,
+                     "[" AUTHOR(1, 3, "one") "," POST(2, 7, "t", 9) "]", pool);
+    is_int(inbox_take(node, 2,
+                      "[" MESSAGE(3, "post", 7, "create", 3000,
+                                  TEXT("title", "u") ",\\\"author_id\\\":99",
+                                  REF("author_id", "author", 3)) "]",
+                      pool),
+           2, "%s: conflict=here: what is parked does not win",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "u",
+           "  over what the peer says later");
+}
+
 /* Theirs has a unique value that another row has here: a later delete, which is
  * parked behind it, makes room for that row. */
 static void test_replaced(cm_store_t *store, apr_pool_t *pool)
@@ -542,6 +563,7 @@ int main(void)
     database_each("a person decides", test_decided);
     database_each("ours", test_kept);
     database_each("gone", test_gone);
+    database_each("parked", test_parked);
     database_each("replaced", test_replaced);
     database_each("older, and changed again", test_older_followed);
     database_each("older, and deleted", test_older_deleted);
