@@ -22,6 +22,22 @@ typedef struct before_t {
     const cm_found_t *found;
 } before_t;
 
+/* Return whether RECORD waits for others; with RUN->one_each whether its first
+ * message does, whatever is wrong with all of them together. */
+static int is_waiting(cm_run_t *run, cm_record_t *record)
+{
+    const cm_error_t *error = record->error;
+
+    if (run->one_each && error && error->code != CM_WAITS) {
+        cm_rounds_ready(run, record, CM_PARTIAL_NONE);
+        record->effect = NULL;
+        if (record->error && record->error->code == CM_WAITS)
+            return 1;
+        record->error = error;
+    }
+    return error && error->code == CM_WAITS;
+}
+
 /* Return the records that could be written without the references that they
  * wait for, as PARTIAL says. */
 static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
@@ -35,14 +51,16 @@ static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (record->in_no_cycle || !record->entry ||
-            !cm_rounds_pending(record) || !record->error ||
-            record->error->code != CM_WAITS)
+            !cm_rounds_pending(record) || !is_waiting(run, record))
             continue;
         if (cm_rounds_ready(run, record, partial) &&
-            record->effect->kind != CM_EFFECT_DELETE)
+            record->effect->kind != CM_EFFECT_DELETE) {
+            record->aim = record->effect->until;
             APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
-        else
+        }
+        else {
             record->effect = NULL;
+        }
     }
     return waiting;
 }
@@ -194,7 +212,7 @@ static int mark_pending(const apr_array_header_t *records)
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
-        record->in_no_cycle = cm_rounds_pending(record);
+        record->in_no_cycle = record->next < record->aim;
         count += record->in_no_cycle;
     }
     return count;
@@ -359,6 +377,38 @@ cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
     return write_tied(run, scratch_pool);
 }
 
+/* Return how many messages are done; *SEVERAL: whether a record has more than
+ * one left. */
+static int count_done(int *several, const cm_run_t *run)
+{
+    int count = 0, i;
+
+    *several = 0;
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(run->records, i, const cm_record_t);
+
+        count += record->next;
+        *several |= record->tasks->nelts > record->next + 1;
+    }
+    return count;
+}
+
+cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
+                                 apr_pool_t *scratch_pool)
+{
+    int several;
+    const int before = count_done(&several, run);
+    cm_error_t *err;
+
+    if (!several)
+        return NULL;
+    run->one_each = 1;
+    err = write_tied(run, scratch_pool);
+    run->one_each = 0;
+    *moved += count_done(&several, run) - before;
+    return err;
+}
+
 /* Write the next message of RECORD, first without the reference to itself. */
 static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record,
                                apr_pool_t *scratch_pool)
@@ -428,6 +478,7 @@ static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
 
         errors[i] = record->error;
         record->alone = 0;
+        record->aim = record->tasks->nelts;
         if (cm_rounds_pending(record) && cm_rounds_ready(run, record, 0))
             APR_ARRAY_PUSH(group, cm_record_t *) = record;
     }

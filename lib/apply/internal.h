@@ -152,6 +152,7 @@ typedef struct cm_record_t {
     int renamed;             /* it has the row of the one that it continues */
     const char *new_key;     /* instead of the key at its origin; or NULL */
     int alone;       /* written alone: take its id from a stale mapping */
+    int aim;         /* the tasks before it are to be done by this attempt */
     int in_no_cycle; /* this attempt to break a cycle failed */
     int releases;    /* what refers to its row lets go of it first */
     const cm_error_t *untied; /* why it cannot come together with the records
@@ -186,6 +187,7 @@ typedef struct cm_run_t {
     apr_array_header_t *records; /* cm_record_t *, by first message */
     apr_array_header_t *matched; /* cm_record_t *, by match=: parents first */
     int strict;                  /* see cm_apply_t; not while a cycle is open */
+    int one_each;                /* merge only the next message of a record */
     const char *deferred;        /* for cm_transaction_check_deferred() */
     /* cm_apply_finish() writes: */
     apr_array_header_t *conflicts; /* cm_conflict_t */
@@ -494,8 +496,8 @@ cm_error_t *cm_follow_sequences(cm_run_t *run,
 
 /* --- rounds.c --- */
 
-/* Merge all tasks that RECORD has left. Returns whether that worked; if not,
- * RECORD->error says what it waits for or why it fails. */
+/* Merge all tasks that RECORD has left, or the next one alone. Returns whether
+ * that worked; if not, RECORD->error says what it waits for or why it fails. */
 int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial);
 
 /* Return whether RECORD has tasks that are not done. */
@@ -515,6 +517,12 @@ cm_error_t *cm_rounds_delete(cm_run_t *run,
 /* Write records that wait for each other: first without these references. */
 cm_error_t *cm_group_write_cycles(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write the next messages of records that must refer to each other: others of
+ * these records cannot be applied yet. *MOVED is increased by the messages that
+ * are done. */
+cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Write the next message of RECORD alone, which waits for the record itself. */
 cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,

@@ -203,6 +203,8 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
             CM_TRY(cm_release_refused(&moved, run, scratch_pool));
         if (!moved)
             CM_TRY(cm_unseen_bury(&moved, run, scratch_pool));
+        if (!moved)
+            CM_TRY(cm_group_write_first(&moved, run, scratch_pool));
     } while (moved);
     name_reasons(run);
     return NULL;

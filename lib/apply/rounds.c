@@ -10,7 +10,9 @@ int cm_rounds_pending(const cm_record_t *record)
 
 int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial)
 {
-    record->error = cm_merge_record(run, record, record->tasks->nelts, partial);
+    const int until = run->one_each ? record->next + 1 : record->tasks->nelts;
+
+    record->error = cm_merge_record(run, record, until, partial);
     return !record->error;
 }
 

@@ -191,6 +191,22 @@ static void test_deferred(cm_store_t *store, apr_pool_t *pool)
            "two", "  and the third one to one of them");
 }
 
+/* What one of them says later cannot be applied: that keeps back none. */
+static void test_followed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, AT_END, AT_END, pool);
+
+    is_int(inbox_take(
+               node, 0,
+               "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) "," MESSAGE(
+                   3, "head", 1, "update", 2000,
+                   TEXT("name", "two") "," NONE("body_id"), BASE(1000)) "]",
+               pool),
+           2, "%s: two come, though a later change of one cannot",
+           database_of(store));
+    is_str(pairs(node, pool), "2", "  they refer to each other");
+}
+
 /* A foreign key that is checked at once refuses the first of them, whichever
  * that is. */
 static void test_at_once(cm_store_t *store, apr_pool_t *pool)
@@ -243,6 +259,7 @@ int main(void)
 {
     apr_initialize();
     database_each("at the end", test_deferred);
+    database_each("followed", test_followed);
     database_each("at once", test_at_once);
     database_each("one at once", test_one_at_once);
     database_each("other at once", test_other_at_once);
