@@ -440,7 +440,8 @@ static int has_replaced(const sim_judge_t *judge, const sim_event_t *event,
 }
 
 /* Return whether another node has written the column of EVENT, too, which it
- * did not know: it alone may lose to such a value. */
+ * did not know: it alone may lose to such a value. A third node may prefer what
+ * its own node wrote before and no longer has (conflict=NODE). */
 static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -450,8 +451,9 @@ static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (other->node == event->node || other->table != event->table ||
-            strcmp(other->name, event->name))
+        if (other->table != event->table || strcmp(other->name, event->name) ||
+            (other->node == event->node &&
+             (judge->world->schema->nodes == 2 || other >= event)))
             continue;
         if (other->kind == SIM_EVENT_UPDATE
                 ? other->column == event->column &&
