@@ -120,135 +120,6 @@ static void judge_doubles(sim_judge_t *judge, int number)
     }
 }
 
-/* A row whose column may not be NULL goes with its parent. */
-static int may_be_orphaned(const sim_judge_t *judge, int number)
-{
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i, node;
-
-    for (i = 0; i < table->count; i++) {
-        const sim_column_t *column = &table->columns[i];
-
-        if (column->kind != SIM_REFERENCE)
-            continue;
-        if (column->not_null)
-            return 1;
-        for (node = 0; node < judge->world->schema->nodes; node++)
-            if (column->rule[node] == SIM_RULE_CASCADE)
-                return 1;
-    }
-    return 0;
-}
-
-/* Return whether a row of table NUMBER may go with one of table ABOVE. */
-static int descends(const sim_judge_t *judge, int number, int above, int steps)
-{
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i;
-
-    for (i = 0; steps > 0 && i < table->count; i++) {
-        const sim_column_t *column = &table->columns[i];
-
-        if (column->kind == SIM_REFERENCE &&
-            (column->parent == above ||
-             descends(judge, column->parent, above, steps - 1)))
-            return 1;
-    }
-    return 0;
-}
-
-/* Whether the row of EVENT was made, or given a parent, at another node than
- * NODE. */
-static int is_elsewhere(const sim_judge_t *judge, const sim_event_t *event,
-                        int node)
-{
-    const sim_table_t *table = &judge->world->schema->tables[event->table];
-    const apr_array_header_t *events = judge->world->events;
-    int i;
-
-    for (i = 0; i < events->nelts; i++) {
-        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
-
-        if (other->node != node && other->table == event->table &&
-            !strcmp(other->name, event->name) &&
-            (other->kind == SIM_EVENT_INSERT ||
-             (other->kind == SIM_EVENT_UPDATE && other->column < SIM_COLUMNS &&
-              table->columns[other->column].kind == SIM_REFERENCE)))
-            return 1;
-    }
-    return 0;
-}
-
-/* Return whether all references of table NUMBER to ABOVE follow a key that
- * changes at NODE: else a row refers to nothing then. */
-static int follows(const sim_judge_t *judge, int number, int above, int node)
-{
-    const sim_table_t *table = &judge->world->schema->tables[number];
-    int i, count = 0;
-
-    for (i = 0; i < table->count; i++) {
-        const sim_column_t *column = &table->columns[i];
-
-        if (column->kind != SIM_REFERENCE)
-            continue;
-        if (column->parent != above || above == number || table->joined ||
-            column->rule[node] != SIM_RULE_CASCADE)
-            return 0;
-        count++;
-    }
-    return count > 0;
-}
-
-/* Whether the row of EVENT may have gone with a row that it refers to. One
- * whose key was changed takes with it only rows that did not know that: a known
- * limit. */
-static int may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
-{
-    const apr_array_header_t *events = judge->world->events;
-    int i;
-
-    if (!may_be_orphaned(judge, event->table))
-        return 0;
-    for (i = 0; i < events->nelts; i++) {
-        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
-
-        if ((end->kind == SIM_EVENT_DELETE || end->kind == SIM_EVENT_KEY) &&
-            descends(judge, event->table, end->table,
-                     judge->world->schema->count) &&
-            (!end->renamed ||
-             !follows(judge, event->table, end->table, end->node) ||
-             is_elsewhere(judge, event, end->node)))
-            return 1;
-    }
-    return 0;
-}
-
-/* A reference without a foreign key may outlive its parent. When the parent's
- * key is used again, it leads to the new record here, and to none there: a
- * known limit (docs/convergence.md). */
-static int may_dangle(const sim_judge_t *judge, const sim_column_t *column)
-{
-    const apr_array_header_t *events = judge->world->events;
-    int i;
-
-    for (i = 0; i < judge->world->schema->nodes; i++)
-        if (column->rule[i] == SIM_RULE_NONE)
-            break;
-    if (i == judge->world->schema->nodes)
-        return 0;
-    for (i = 0; i < events->nelts; i++) {
-        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
-
-        /* The parent may have gone with its own parent. */
-        if ((event->table == column->parent ||
-             may_be_orphaned(judge, column->parent)) &&
-            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
-             event->kind == SIM_EVENT_MOVE))
-            return 1;
-    }
-    return 0;
-}
-
 /* Return whether a person has decided about a message that was held, and may be
  * of TABLE. */
 static int was_decided(const sim_judge_t *judge, int table)
@@ -270,7 +141,10 @@ static int may_differ(const sim_judge_t *judge, const sim_row_t *one,
         return 1;
     if (number == SIM_COLUMNS || column->kind != SIM_REFERENCE)
         return 0;
-    return may_dangle(judge, column) ||
+    if (!one->values[number] != !other->values[number] &&
+        sim_judge_may_forget(judge, one, number))
+        return 1;
+    return sim_judge_may_dangle(judge, column) ||
            waits(judge, column->parent, one->values[number]) ||
            waits(judge, column->parent, other->values[number]);
 }
@@ -343,7 +217,8 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
         sim_rows_find(judge->rows[0], event->table, event->name);
 
     if (event->kind == SIM_EVENT_INSERT && !row &&
-        !may_have_gone(judge, event) && !sim_judge_stays(judge, event) &&
+        !sim_judge_may_have_gone(judge, event) &&
+        !sim_judge_stays(judge, event) &&
         !has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,
@@ -369,7 +244,7 @@ static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
         /* It went with its parent, and its key is used again. */
         if (other > event && other->kind == SIM_EVENT_INSERT &&
             other->table == event->table && !strcmp(other->name, event->name) &&
-            may_be_orphaned(judge, event->table))
+            sim_judge_may_be_orphaned(judge, event->table))
             return 1;
         if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
             other->column == event->column &&

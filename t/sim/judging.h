@@ -20,8 +20,30 @@ const char *sim_judge_shown(const char *value);
 int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                         int column, int one, int other);
 
+/* --- judge_parents.c --- */
+
+/* Return whether rows of table NUMBER go with a row that they refer to: a
+ * column may not be NULL, or cascades. */
+int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number);
+
+/* Return whether the row of EVENT may have gone with a row that it refers to.
+ * One whose key was changed takes with it only rows that did not know that: a
+ * known limit. */
+int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event);
+
+/* Return whether a reference in COLUMN may outlive its parent: it has no
+ * foreign key. When the parent's key is used again, it leads to the new record
+ * here, and to none there: a known limit (docs/convergence.md). */
+int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column);
+
+/* Return whether column NUMBER of ROW may have lost a parent at one node only:
+ * two nodes have given it one at the same time, and one of these was deleted. A
+ * known limit (docs/convergence.md). */
+int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
+                         int number);
+
 /* Return whether ROW of node NUMBER needs a row that is gone there, and of
- * whose table that node may keep some: then it stays there. judge_inbox.c. */
+ * whose table that node may keep some: then it stays there. */
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row);
 
@@ -32,6 +54,8 @@ int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event);
  * it refers to nothing. */
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
                                 const sim_row_t *row, int i);
+
+/* --- others --- */
 
 /* Judge which messages each node says that it has received: judge_inbox.c. */
 void sim_judge_inbox(sim_judge_t *judge);

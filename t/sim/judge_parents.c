@@ -1,0 +1,240 @@
+/* What becomes of rows when the rows that they refer to are gone: see judge.h.
+ */
+#include "judging.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, node;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE)
+            continue;
+        if (column->not_null)
+            return 1;
+        for (node = 0; node < judge->world->schema->nodes; node++)
+            if (column->rule[node] == SIM_RULE_CASCADE)
+                return 1;
+    }
+    return 0;
+}
+
+/* Return whether a row of table NUMBER may go with one of table ABOVE. */
+static int descends(const sim_judge_t *judge, int number, int above, int steps)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i;
+
+    for (i = 0; steps > 0 && i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE &&
+            (column->parent == above ||
+             descends(judge, column->parent, above, steps - 1)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether the row of EVENT was made, or given a parent, at another node than
+ * NODE. */
+static int is_elsewhere(const sim_judge_t *judge, const sim_event_t *event,
+                        int node)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->node != node && other->table == event->table &&
+            !strcmp(other->name, event->name) &&
+            (other->kind == SIM_EVENT_INSERT ||
+             (other->kind == SIM_EVENT_UPDATE && other->column < SIM_COLUMNS &&
+              table->columns[other->column].kind == SIM_REFERENCE)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether all references of table NUMBER to ABOVE follow a key that
+ * changes at NODE: else a row refers to nothing then. */
+static int follows(const sim_judge_t *judge, int number, int above, int node)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    int i, count = 0;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind != SIM_REFERENCE)
+            continue;
+        if (column->parent != above || above == number || table->joined ||
+            column->rule[node] != SIM_RULE_CASCADE)
+            return 0;
+        count++;
+    }
+    return count > 0;
+}
+
+int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    if (!sim_judge_may_be_orphaned(judge, event->table))
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if ((end->kind == SIM_EVENT_DELETE || end->kind == SIM_EVENT_KEY) &&
+            descends(judge, event->table, end->table,
+                     judge->world->schema->count) &&
+            (!end->renamed ||
+             !follows(judge, event->table, end->table, end->node) ||
+             is_elsewhere(judge, event, end->node)))
+            return 1;
+    }
+    return 0;
+}
+
+int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < judge->world->schema->nodes; i++)
+        if (column->rule[i] == SIM_RULE_NONE)
+            break;
+    if (i == judge->world->schema->nodes)
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        /* The parent may have gone with its own parent. */
+        if ((event->table == column->parent ||
+             sim_judge_may_be_orphaned(judge, column->parent)) &&
+            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
+             event->kind == SIM_EVENT_MOVE))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether two nodes have given the row NAME of TABLE what COLUMN says.
+ */
+static int was_given_twice(const sim_judge_t *judge, int table, int column,
+                           const char *name)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int nodes = 0, i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == table && !strcmp(event->name, name) &&
+            (event->kind == SIM_EVENT_INSERT ||
+             (event->kind == SIM_EVENT_UPDATE && event->column == column)))
+            nodes |= 1 << event->node;
+    }
+    return (nodes & (nodes - 1)) != 0;
+}
+
+int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
+                         int number)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_column_t *column =
+        &judge->world->schema->tables[row->table].columns[number];
+    int i;
+
+    if (!sim_clock_is_coarse() ||
+        !was_given_twice(judge, row->table, number, row->name))
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == column->parent && event->kind == SIM_EVENT_DELETE)
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
+ * or of one that it refers to, STEPS further. */
+static int may_stay(const sim_judge_t *judge, int node,
+                    const sim_table_t *table, int steps)
+{
+    int i;
+
+    if (sim_schema_filter(table, node, judge->pool))
+        return 1;
+    for (i = 0; steps > 0 && i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            may_stay(judge, node,
+                     &judge->world->schema->tables[table->columns[i].parent],
+                     steps - 1))
+            return 1;
+    return 0;
+}
+
+/* Return whether ROW of node NUMBER stays there. References may be a circle, so
+ * at most STEPS are followed. */
+static int is_stranded(const sim_judge_t *judge, int number,
+                       const sim_row_t *row, int steps)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[row->table];
+    int i;
+
+    for (i = 0; steps > 0 && i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+        const char *name = row->values[i];
+        const sim_row_t *parent;
+
+        if (column->kind != SIM_REFERENCE || !column->not_null)
+            continue;
+        parent = name ? sim_rows_find(judge->rows[number], column->parent, name)
+                      : NULL;
+        if (parent
+                ? is_stranded(judge, number, parent, steps - 1)
+                : may_stay(judge, number, &schema->tables[column->parent], 3))
+            return 1;
+    }
+    return 0;
+}
+
+int sim_judge_is_stranded(const sim_judge_t *judge, int number,
+                          const sim_row_t *row)
+{
+    return is_stranded(judge, number, row, judge->world->schema->count);
+}
+
+int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const sim_row_t *row =
+        sim_rows_find(judge->rows[event->node], event->table, event->name);
+
+    return row && sim_judge_is_stranded(judge, event->node, row);
+}
+
+int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
+                                const sim_row_t *row, int i)
+{
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const sim_row_t *parent;
+
+    if (i >= table->count || table->columns[i].kind != SIM_REFERENCE ||
+        !row->values[i])
+        return 0;
+    parent = sim_rows_find(judge->rows[number], table->columns[i].parent,
+                           row->values[i]);
+    return parent && sim_judge_is_stranded(judge, number, parent);
+}
