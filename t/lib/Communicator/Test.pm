@@ -16,6 +16,7 @@ use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Communicator::Test::Starter;
 
 our @EXPORT_OK = qw(folder source_dir build_dir client_file client_of_all
   module_file shared free_port program run_program start_process stop_process
@@ -169,7 +170,7 @@ sub start_process {
 
     die "fork: $!" unless defined $pid;
     return $pid if $pid;
-    POSIX::setsid() unless $with{same_session};
+    POSIX::setsid();
     open STDIN, '<', $with{in} || '/dev/null';
     open STDOUT, '>>', $with{out} || '/dev/null';
     open STDERR, '>>', $with{err} || $with{out} || '/dev/null';
@@ -190,21 +191,16 @@ sub run_program {
         spew("$dir/in", $with{input});
         $with{in} = "$dir/in";
     }
-    my $pid = start_process($command, %with, out => "$dir/out",
-        err => "$dir/err", same_session => 1);
-    my $late = time + ($with{timeout} || 120);
-    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
-        if (time > $late) {
-            kill KILL => $pid;
-            waitpid $pid, 0;
-            append("$dir/err", "killed: it took too long\n");
-            last;
-        }
-        sleep 0.005;
+    my $status = Communicator::Test::Starter->get->run($with{timeout} || 120,
+        in => $with{in} || '/dev/null', out => "$dir/out", err => "$dir/err",
+        dir => $with{dir}, env => $with{env}, command => $command);
+    if (!defined $status) {
+        $status = POSIX::SIGKILL();
+        append("$dir/err", "killed: it took too long\n");
     }
     my $result = {
-        exit => $? >> 8,
-        signal => $? & 127,
+        exit => $status >> 8,
+        signal => $status & 127,
         out => slurp("$dir/out"),
         err => slurp("$dir/err"),
     };
@@ -258,6 +254,7 @@ END {
         my $status = $?;
         local $SIG{PIPE} = 'IGNORE';
         while (my $code = pop @at_end) { eval { $code->(); 1 } or warn $@ }
+        Communicator::Test::Starter::end();
         my $failed = $status || !Test::More->builder->is_passing;
         if ($root && ($keep eq 'never' || $keep eq 'failed' && !$failed)) {
             remove_tree($root);
