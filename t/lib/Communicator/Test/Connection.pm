@@ -134,7 +134,7 @@ sub text {
     return undef unless defined $cell;
     my $flags = B::svref_2object(\$cell)->FLAGS;
     die "a number\n" if $flags & B::SVf_NOK && !($flags & B::SVf_POK);
-    die "bytes\n" if $cell =~ /[\0\r]/;
+    die "bytes\n" if $cell =~ /\0/;
     return $cell if utf8::is_utf8($cell) || $cell !~ /[^\x01-\x7f]/;
     die "bytes\n" if $self->{database}->driver eq 'mysql';
     return decode_utf8($cell, Encode::FB_CROAK);

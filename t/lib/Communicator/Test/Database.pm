@@ -114,8 +114,12 @@ sub rows {
     my $result = $self->client($how{ $self->{driver} }, $sql);
 
     die "$result->{err}\n$sql\n" if $result->{exit};
-    my $out = decode_utf8($result->{out});
-    return $self->{driver} eq 'mysql' ? xml_rows($out) : csv_rows($out);
+    $rows = $self->{driver} eq 'mysql' ? xml_rows($result->{out})
+      : csv_rows($result->{out});
+    for my $row (@$rows) {
+        $_ = decode_utf8($_) for grep { defined } @$row;
+    }
+    return $rows;
 }
 
 sub connection {
