@@ -66,11 +66,10 @@ sub families {
 
 # What is counted must not change.
 sub counts {
-    return [map {
-        my $database = $_;
-        map { $database->value("select count(*) from communicator_mappings$_") }
-          '', ' where deleted_at > 0'
-    } $here, $there];
+    my $mappings = '(select count(*) from communicator_mappings';
+
+    return [map { @{ $_->rows("select $mappings), "
+        . "$mappings where deleted_at > 0)")->[0] } } $here, $there];
 }
 
 # Synchronise, and expect that nobody was lost or made again. MADE: records that
@@ -262,7 +261,7 @@ sub finish {
     is($run->{exit}, 0, 'verify') or diag($run->{out}, $run->{err});
 }
 
-Communicator::Test::Pair->for_each(Communicator::Test::Pair->all, sub {
+Communicator::Test::Pair->for_each(Communicator::Test::Pair->few, sub {
     $pair = Communicator::Test::Pair->new(drivers => [@_],
         tables => \&tables, models => $models, before => \&before);
     ($here, $there) = $pair->databases;
