@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Fcntl qw(:flock);
 use JSON::PP;
+use feature qw(state);
 use Test::More;
 use Communicator::Test qw(spew wait_until client_file module_file);
 use Communicator::Test::Hostile qw(reply ours gem ids good old database
@@ -76,6 +77,39 @@ subtest 'a peer that takes little at once' => sub {
     $run = central($none, 3)->sync('push');
     is($run->{exit}, 65, 'a single message that is too large');
     like($run->{err}, qr/message 1: /, '  is named');
+};
+
+subtest 'applications that go on writing' => sub {
+    my $server = Communicator::Test::Hostile->new(sub {
+        my ($request, $n) = @_;
+        my $id = $request->{query}{from_id};
+        state $good = good();
+
+        return $good->($request) if !$id;
+        return ours(200,
+            qq([{"id":$id,"origin":"facade","original_id":$id,"clock":$id,)
+              . '"body":"{\\"post\\":{\\"title\\":\\"there\\"}}"}]',
+            "Communicator-Last: $id", 'Communicator-More: 1',
+            'Communicator-Pending: 1');
+    });
+    my $central = central($server, 30, conf => "${MODELS}CommunicatorBatch 10\n");
+
+    # Whenever messages get numbers, there is another one.
+    $central->database->run(q(create trigger busy after update of last_seq on
+        communicator_node begin insert into outbound_messages
+        (body, origin, original_id) values ('{"post":{"title":"more"}}',
+        'central', 1000 + new.last_seq); end));
+    for my $direction (qw(push pull)) {
+        my $run
+          = $central->sync($direction, '--verbose', '--max-time', '10s');
+
+        is("$run->{exit}$run->{err}", '0', "a $direction ends");
+        unlike($run->{out}, qr/max-time/, '  by itself');
+        $central->database->run('drop trigger if exists busy');
+    }
+    cmp_ok(confirmed($central), '>=', 30, 'all that was there is sent');
+    is($central->database->value('select count(*) > 0 from posts'), 1,
+        '  and has come');
 };
 
 subtest 'a peer that was set back' => sub {

@@ -31,6 +31,7 @@ typedef struct pull_t {
     cm_session_t *session;
     apr_int64_t received; /* we hold the peer's messages up to this seq */
     int limit;            /* messages to ask for at once: halved, grown again */
+    apr_int64_t most;     /* of all messages of this run; 0: not known yet */
     int tries;            /* of a single message */
     cm_refusal_e refusal; /* what the last failure may mean for a message */
     int too_large_here;   /* the reply was larger than this side takes */
@@ -323,6 +324,9 @@ static cm_error_t *receive_reply(int *more, pull_t *pull,
     if (session->moved && session->said.pending >= 0)
         session->moved(session->baton, "pull", session->totals.pulled,
                        before_pulled + session->said.pending);
+    if (!pull->most && session->said.pending >= 0)
+        pull->most =
+            cm_run_most(before_pulled + session->said.pending, session);
     if (*more && pull->received <= before)
         return CM_FAIL(pool, CM_PROTOCOL,
                        "the peer says there is more but sends nothing new");
@@ -360,7 +364,7 @@ cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_session_load(session, scratch_pool));
     first = pull.received = session->peer->received;
     apr_pool_create(&iterpool, scratch_pool);
-    while (more) {
+    while (more && (!pull.most || session->totals.pulled <= pull.most)) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_session_check(session, scratch_pool));
         CM_TRY(pull_batch(&more, &pull, iterpool));

@@ -356,6 +356,15 @@ static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
         totals->held_reason = apr_pstrdup(session->pool, batch->held_reason);
 }
 
+/* Return whether more than what waited at the beginning was sent: the rest is
+ * for the next run, or an application that goes on writing would keep this one,
+ * and the peers after it. */
+static int is_enough(const cm_push_t *push)
+{
+    return push->session->totals.pushed >
+           cm_run_most(push->total, push->session);
+}
+
 static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
 {
     cm_ready_t one = {0}, other = {0};
@@ -381,8 +390,11 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         before = ready;
         ready = next;
         next = before;
-    } while (before->batch.more || before->count > 0 || push->unstamped);
-    CM_TRY(cm_withhold_end(push, pool));
+        push->ended = is_enough(push);
+    } while (!push->ended &&
+             (before->batch.more || before->count > 0 || push->unstamped));
+    if (!push->ended)
+        CM_TRY(cm_withhold_end(push, pool));
     apr_pool_destroy(pool);
     return NULL;
 }
@@ -467,6 +479,6 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
     if (!later)
         later = note_told(&push, scratch_pool);
     CM_TRY(err ? err : later);
-    session->all_sent = 1;
+    session->all_sent = !push.ended;
     return cm_session_note(session, 1, scratch_pool);
 }

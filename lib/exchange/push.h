@@ -25,7 +25,9 @@ typedef struct cm_push_t {
     cm_stamping_t stamping;
     apr_int64_t next_id;  /* gem: number of the next message */
     int agreed;           /* a 409 was settled since the last success */
-    apr_int64_t total;    /* messages that waited at the beginning */
+    apr_int64_t total;    /* messages that waited at the beginning; an estimate
+                             if they are many */
+    int ended;            /* enough was sent: there may be more */
     int shrunk;           /* times in a row that the batch was halved */
     cm_refusal_e refusal; /* what the last failure may mean for a message */
     cm_refuser_e refuser; /* whose answer it was */

@@ -1,6 +1,12 @@
 /* A run: both directions of one session. */
 #include "exchange/run.h"
 
+/* Twice as many, since an estimate may be too low. */
+apr_int64_t cm_run_most(apr_int64_t waiting, const cm_session_t *session)
+{
+    return 2 * waiting + session->node->settings->batch.messages;
+}
+
 /* Return whether a push that failed with CODE ends the run: the failure is
  * about the peer as a whole, not about the messages. */
 static int ends_run(cm_code_e code)
