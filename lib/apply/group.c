@@ -403,7 +403,7 @@ cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
     if (!several)
         return NULL;
     run->one_each = 1;
-    err = write_tied(run, scratch_pool);
+    err = cm_group_write_cycles(run, scratch_pool);
     run->one_each = 0;
     *moved += count_done(&several, run) - before;
     return err;

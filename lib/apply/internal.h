@@ -518,9 +518,8 @@ cm_error_t *cm_rounds_delete(cm_run_t *run,
 cm_error_t *cm_group_write_cycles(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write the next messages of records that must refer to each other: others of
- * these records cannot be applied yet. *MOVED is increased by the messages that
- * are done. */
+/* The same with the next message of each record: later ones cannot be applied
+ * yet. *MOVED is increased by the messages that are done. */
 cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -15,20 +15,21 @@
 cm_error_t *cm_run(cm_session_t *session, int directions,
                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Return how many messages a run moves at most when WAITING, maybe an estimate,
- * waited at its beginning, and one batch more. Who goes on writing does not keep
- * it for ever. */
+/* Return how many messages a run moves at most, and one batch more, if WAITING
+ * (an estimate, maybe) waited at its beginning: it has to end while
+ * applications go on writing. */
 apr_int64_t cm_run_most(apr_int64_t waiting, const cm_session_t *session);
 
 /* Stamp what was committed and push it, batch by batch, until nothing is left,
- * or until more was sent than waited at the beginning. With QUIET_WHEN_EMPTY the peer is not asked at all when there is
- * nothing to push. Fails with CM_INTERRUPTED between two batches. */
+ * or until more was sent than waited at the beginning. With QUIET_WHEN_EMPTY
+ * the peer is not asked at all when there is nothing to push. Fails with
+ * CM_INTERRUPTED between two batches. */
 cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Pull until nothing is left, or more has come than waited there at the
- * beginning, each batch kept and applied before the next is
- * asked for. Fails with CM_INTERRUPTED between two batches. */
+ * beginning, each batch kept and applied before the next is asked for. Fails
+ * with CM_INTERRUPTED between two batches. */
 cm_error_t *cm_pull(cm_session_t *session,
                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -66,7 +66,9 @@ static void list_update(search_t *search, const void *record, const char *key,
 
 /* Note ROW of ROWS (id, model, local_record_id, action, changed) if it is of a
  * record that is looked for. A create says that the application has put the row
- * back: its record is no longer gone. */
+ * back: its record is no longer gone. Where a message has brought another
+ * record with the key of one that is gone, an update is taken for one of that.
+ */
 static void look_at(search_t *search, const cm_rows_t *rows, int row,
                     apr_pool_t *pool)
 {
@@ -82,7 +84,7 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
         APR_ARRAY_PUSH(search->put_back, const cm_grave_t *) = grave;
         apr_hash_set(search->gone, key, APR_HASH_KEY_STRING, NULL);
     }
-    else if (grave) {
+    else if (grave && (!record || strcmp(action, "update"))) {
         cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
     }
     else if (strcmp(action, "update")) {

@@ -7,6 +7,8 @@
 
 #include "node/node.h"
 #include "operate/parked.h"
+#include "outbox/stamp.h"
+#include "store/dialect.h"
 
 #define AHEAD "8000000000000000" /* two centuries ahead */
 
@@ -204,7 +206,13 @@ static const char *item(int number, const char *code, const char *clock,
         "\"action\":\"%s\",\"clock\":%s,\"body\":\"{\\\"item\\\":{"
         "\\\"code_id\\\":\\\"x\\\"}}\",\"refs\":{\"code_id\":"
         "{\"model\":\"code\",\"origin\":\"*\",\"original_id\":\"%s\"}}}]",
-        number, number == 2 ? "create" : "update", clock, code);
+        number, number % 2 ? "update" : "create", clock, code);
+}
+
+/* Return the message in a list of one. */
+static const char *inside(const char *list, apr_pool_t *pool)
+{
+    return apr_pstrndup(pool, list + 1, strlen(list) - 2);
 }
 
 /* A key is used again at once (REPLACE), and a foreign key here refuses the
@@ -249,6 +257,57 @@ static void test_refused(cm_store_t *store, apr_pool_t *pool)
            "0", "%s: nothing is parked", database_of(store));
 }
 
+/* The application counts the items of a code. */
+static void add_trigger(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *update =
+        "UPDATE codes SET name = 'counted' WHERE id = NEW.code_id;";
+    const char *body = apr_psprintf(pool, "BEGIN %s END", update);
+
+    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
+        database_run(
+            store, apr_psprintf(
+                       pool,
+                       "CREATE FUNCTION count_items() RETURNS trigger LANGUAGE"
+                       " plpgsql AS $$BEGIN %s RETURN NULL; END$$",
+                       update));
+        body = "EXECUTE FUNCTION count_items()";
+    }
+    database_run(store, apr_pstrcat(pool,
+                                    "CREATE TRIGGER count_items AFTER INSERT ON"
+                                    " items FOR EACH ROW ",
+                                    body, NULL));
+}
+
+/* A trigger changes the new record in the batch in which its key was used
+ * again. */
+static void test_counted(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *again = "{\"id\":2,\"origin\":\"*\",\"original_id\":\"k\","
+                        "\"action\":\"delete\",\"clock\":2000,\"body\":"
+                        "\"{\\\"code\\\":{}}\"}";
+    cm_node_t *node = make_node(store, 1, pool);
+    cm_receipt_t *receipt;
+    apr_int64_t stamped;
+
+    add_trigger(store, pool);
+    (void)take(node, "there", 1, "k", "create", "1000", "one", pool);
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        apr_psprintf(
+            pool, "[%s,%s,%s]", again,
+            inside(message(3, "k\\u001f2", "create", "2001", "two", pool),
+                   pool),
+            inside(item(4, "k\\u001f2", "2002", pool), pool)),
+        0, pool));
+    is_int(receipt->applied, 3, "%s: a key is used again, and its row counts",
+           database_of(store));
+    is_str(name_of(node, pool), "counted", "%s:   what the trigger says",
+           database_of(store));
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_int((int)stamped, 1, "%s:   which is sent", database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -257,6 +316,7 @@ int main(void)
     database_each("taken over", test_taken_over);
     database_each("decided", test_decided);
     database_each("refused", test_refused);
+    database_each("counted", test_counted);
     apr_terminate();
     return done_testing();
 }
