@@ -28,6 +28,33 @@ static int is_sifted(const cm_stamp_row_t *row)
     return row->group && row->local_id && row->action && !row->identity.origin;
 }
 
+/* Return the body {"post":REST} of ROW; REST NULL: it is read when it is sent.
+ */
+static cm_datum_t body_of(const cm_stamp_row_t *row, const cm_datum_t *rest,
+                          apr_pool_t *pool)
+{
+    if (!rest || !rest->data)
+        return (cm_datum_t){0};
+    return cm_datum_text(
+        apr_pstrcat(pool, "{\"", row->model, "\":", rest->data, "}", NULL));
+}
+
+/* Return whether ROW was captured with another body, or may have been. */
+static int is_other(const cm_stamp_row_t *row, const cm_datum_t *body)
+{
+    return !body->data || !row->body.data || row->body.size != body->size ||
+           memcmp(row->body.data, body->data, body->size) != 0;
+}
+
+static void set_body(cm_stamp_row_t *row, const cm_datum_t *rest,
+                     apr_pool_t *pool)
+{
+    const cm_datum_t body = body_of(row, rest, pool);
+
+    row->reread = is_other(row, &body);
+    row->body = body;
+}
+
 /* Note which rows of GROUP end the use of a local id: what was captured before
  * is of a record that has it no more. A new record ends it, too, where deletes
  * are not captured. Where a record continues another one, the delete of that
@@ -48,6 +75,84 @@ static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
         else if (row->former)
             apr_hash_set(group->ends, row->former, APR_HASH_KEY_STRING, row);
     }
+}
+
+/* Return the ids of those rows here that others may have by now: ROWS were
+ * captured with other values. */
+static apr_array_header_t *doubtful(const cm_stamp_t *stamp,
+                                    const cm_stamp_model_t *group,
+                                    const apr_array_header_t *rows)
+{
+    cm_id_set_t *set = cm_id_set_create(4, stamp->pool);
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
+        const cm_filter_row_t *here;
+        cm_datum_t body;
+
+        if (row->group != group || !is_sifted(row))
+            continue;
+        here = apr_hash_get(group->here, row->local_id, APR_HASH_KEY_STRING);
+        if (!here || !here->inside)
+            continue;
+        body = body_of(row, here->capture, stamp->pool);
+        if (is_other(row, &body))
+            cm_id_set_add(set, row->local_id);
+    }
+    return set->ids;
+}
+
+/* Note which messages after AFTER, for which CONDITION holds, end the use of
+ * one of IDS, which they have in COLUMN. */
+static cm_error_t *find_later(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                              const apr_array_header_t *ids, const char *column,
+                              const char *condition, apr_int64_t after)
+{
+    const cm_bulk_column_t columns[] = {{"model", NULL}, {column, NULL}};
+    cm_bulk_t *keys =
+        cm_bulk_create("outbound_messages", columns, 2, 2, stamp->pool);
+    cm_rows_t *rows;
+    int i;
+
+    for (i = 0; i < ids->nelts; i++)
+        cm_bulk_row(keys, "tt", group->model->name,
+                    APR_ARRAY_IDX(ids, i, const char *));
+    CM_TRY(
+        cm_bulk_select(&rows, stamp->node->store,
+                       apr_pstrcat(stamp->pool, "t.id, t.", column, NULL), keys,
+                       apr_psprintf(stamp->pool,
+                                    "t.seq IS NULL AND t.id > %" APR_INT64_T_FMT
+                                    " AND t.action %s",
+                                    after, condition),
+                       0, stamp->pool));
+    for (i = 0; i < rows->count; i++) {
+        cm_stamp_row_t *end = apr_pcalloc(stamp->pool, sizeof(*end));
+
+        end->id = cm_cell_number(rows, i, 0);
+        apr_hash_set(group->ends, cm_cell_text(rows, i, 1), APR_HASH_KEY_STRING,
+                     end);
+    }
+    return NULL;
+}
+
+/* The same of messages that are in a later chunk: asked for only where a row
+ * here is not as it was captured. States that are published (without an id)
+ * have nothing behind them. */
+static cm_error_t *find_later_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
+                                   const apr_array_header_t *rows)
+{
+    const apr_int64_t last =
+        rows->nelts ? APR_ARRAY_IDX(rows, rows->nelts - 1, cm_stamp_row_t).id
+                    : 0;
+    const apr_array_header_t *ids = doubtful(stamp, group, rows);
+
+    if (!last || !ids->nelts)
+        return NULL;
+    CM_TRY(
+        find_later(stamp, group, ids, "local_record_id", "<> 'update'", last));
+    return find_later(stamp, group, ids, "former_record_id", "= 'update'",
+                      last);
 }
 
 /* Return the row here of the record of ROW; NULL: it is gone. Another record
@@ -93,7 +198,7 @@ static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
                           stamp->pool));
     group->here = apr_hash_overlay(stamp->pool, more, group->here);
     find_ends(stamp, group, rows);
-    return NULL;
+    return find_later_ends(stamp, group, rows);
 }
 
 cm_error_t *cm_sift_find(cm_stamp_t *stamp, const apr_array_header_t *rows)
@@ -123,20 +228,6 @@ static const cm_mapping_t *known(const cm_stamp_model_t *group,
                  : NULL;
 
     return mapping && mapping->clocks.clock ? mapping : NULL;
-}
-
-/* Give ROW the body {"post":REST}; REST NULL: it is read when it is sent. */
-static void set_body(cm_stamp_row_t *row, const cm_datum_t *rest,
-                     apr_pool_t *pool)
-{
-    const cm_datum_t was = row->body;
-
-    row->body = rest && rest->data
-                    ? cm_datum_text(apr_pstrcat(pool, "{\"", row->model,
-                                                "\":", rest->data, "}", NULL))
-                    : (cm_datum_t){0};
-    row->reread = !row->body.data || !was.data || row->body.size != was.size ||
-                  memcmp(row->body.data, was.data, was.size);
 }
 
 /* The record leaves: ROW becomes its delete, under the key that it had. */

@@ -210,6 +210,39 @@ static void test_grave(cm_store_t *store, apr_pool_t *pool)
     open_again(node, "also where a peer deleted the record that had it", pool);
 }
 
+/* Number all that waits, a message at a time. */
+static void stamp_one_by_one(cm_node_t *node, apr_pool_t *pool)
+{
+    cm_stamping_t stamping = {.limit = 1};
+    int stamped;
+
+    do
+        database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    while (stamped);
+}
+
+/* The row that has the key when the first message is numbered is another one's:
+ * a later message says so, which is not read yet. */
+static void test_later(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'draft')");
+    database_run(store, "DELETE FROM articles");
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'open')");
+    stamp_one_by_one(node, pool);
+    is_str(outgoing(node, pool), "article 1",
+           "%s: a row that stayed is not sent as the one that has its key now",
+           database_of(store));
+    database_run(store, "INSERT INTO articles (id, title) VALUES (4, 'draft'),"
+                        " (5, 'open')");
+    database_run(store, "UPDATE articles SET id = 6 WHERE id = 4");
+    database_run(store, "UPDATE articles SET id = 4 WHERE id = 5");
+    stamp_one_by_one(node, pool);
+    is_str(outgoing(node, pool), "article 1, article 4",
+           "  nor as one that has taken it");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -219,6 +252,7 @@ int main(void)
     database_each("key again", test_key_again);
     database_each("grave", test_grave);
     database_each("published", test_published);
+    database_each("later", test_later);
     database_each("text", test_text);
     apr_terminate();
     return done_testing();
