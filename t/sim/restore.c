@@ -48,6 +48,7 @@ static cm_error_t *renew(sim_world_t *world, int number, apr_pool_t *pool)
     if (!(world->renewed >> number & 1))
         CM_TRY(cm_epoch_renew(node->node, pool));
     world->renewed &= ~(1 << number);
+    world->stale &= ~(1 << number);
     for (i = 0; i < world->schema->nodes - 1; i++) {
         const sim_link_t *link = &world->schema->links[i];
 
@@ -148,20 +149,6 @@ static void find_strangers(sim_world_t *world, int number, int again)
     }
 }
 
-/* Return whether NODE was restored and has not begun a new history yet: what it
- * numbers then may get the identity of a record that it has lost, a known
- * limit. */
-static int goes_on(const sim_world_t *world, int number)
-{
-    int i;
-
-    for (i = 0; i < world->schema->nodes - 1; i++)
-        if (world->strangers >> i & 1 &&
-            peer_of(&world->schema->links[i], number) >= 0)
-            return 1;
-    return 0;
-}
-
 /* Return whether a person decides conflicts of a model: then a record that a
  * restore has brought back, and whose delete the other node has overruled, is
  * there twice, a known limit. Or whether a trigger puts deleted rows back: when
@@ -194,11 +181,14 @@ static const char *restore(sim_world_t *world, const sim_step_t *step)
     world->restored |= 1 << step->node;
     world->restored_at = world->events->nelts;
     world->renewed &= ~(1 << step->node);
+    world->stale |= 1 << step->node;
     if ((step->number == SIM_RESTORE_NEW ||
          (step->number == SIM_RESTORE_ONLY && is_hub(world, step->node))) &&
         sim_world_must(world, "begin a new history",
-                       cm_epoch_renew(node->node, world->step_pool)))
+                       cm_epoch_renew(node->node, world->step_pool))) {
         world->renewed |= 1 << step->node;
+        world->stale &= ~(1 << step->node);
+    }
     find_strangers(world, step->node, again);
     if (step->number == SIM_RESTORE_GUIDE)
         sim_world_must(world, "begin a new history",
@@ -228,7 +218,7 @@ void sim_restore(sim_world_t *world, const sim_step_t *step)
     if (node->database != SIM_SQLITE)
         return;
     if (step->kind == SIM_SAVE) {
-        if (goes_on(world, step->node))
+        if (world->stale >> step->node & 1)
             return;
         sim_world_must(world, "number messages", stamp(node, world->step_pool));
         error = sim_file_save(node);

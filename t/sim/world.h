@@ -43,6 +43,9 @@ typedef struct sim_world_t {
     int restored;             /* bits: the nodes whose database was restored */
     int restored_at;          /* how many events there were by then */
     int renewed;              /* bits: those of them with a new epoch */
+    int stale; /* bits: those that have not begun a new history yet: what they
+                  number may get the identity of a record that they have lost, a
+                  known limit */
     int strangers; /* bits: the links whose nodes must refuse each other */
     int limited;   /* messages may have been withheld */
     int altered;   /* columns were dropped */
