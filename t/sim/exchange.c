@@ -219,6 +219,34 @@ static cm_error_t *decide(const sim_node_t *node, const cm_parked_row_t *row,
                                   CM_DECIDE_THEIRS, pool);
 }
 
+static int is_same_record(const cm_parked_row_t *one,
+                          const cm_parked_row_t *other)
+{
+    const cm_identity_t *a = &one->message.identity;
+    const cm_identity_t *b = &other->message.identity;
+
+    return !strcmp(one->peer, other->peer) &&
+           !strcmp(one->message.model, other->message.model) &&
+           !strcmp(a->origin, b->origin) &&
+           !strcmp(a->original_id, b->original_id);
+}
+
+/* Return whether a message in ROWS about the record of ROW is a lie about the
+ * time: nobody takes that. */
+static int has_lie(const apr_array_header_t *rows, const cm_parked_row_t *row)
+{
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const cm_parked_row_t *other = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
+
+        if (is_same_record(other, row) && other->message.reason &&
+            strstr(other->message.reason, "ahead of this host's"))
+            return 1;
+    }
+    return 0;
+}
+
 /* Take theirs of all messages in ROWS about the record of ROW: what was decided
  * may be possible only together with a delete that is held for itself. */
 static cm_error_t *decide_all(const sim_node_t *node,
@@ -232,12 +260,7 @@ static cm_error_t *decide_all(const sim_node_t *node,
     for (i = 0; i < rows->nelts; i++) {
         const cm_parked_row_t *other = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
 
-        if (!strcmp(other->peer, row->peer) &&
-            !strcmp(other->message.model, row->message.model) &&
-            !strcmp(other->message.identity.origin,
-                    row->message.identity.origin) &&
-            !strcmp(other->message.identity.original_id,
-                    row->message.identity.original_id))
+        if (is_same_record(other, row))
             APR_ARRAY_PUSH(ids, apr_int64_t) = other->message.id;
     }
     return cm_inbox_retry_decided(&receipt, node->node, row->peer, ids,
@@ -279,7 +302,7 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
         const cm_parked_row_t *row = &APR_ARRAY_IDX(rows, i, cm_parked_row_t);
 
         if (is_held(world, number, row) && row->message.reason &&
-            strstr(row->message.reason, words) &&
+            strstr(row->message.reason, words) && !has_lie(rows, row) &&
             is_new_decision(world, number, row))
             return row;
     }
