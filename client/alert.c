@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
 #include "base/clock.h"
 #include "memory.h"
 #include "notify.h"
@@ -284,7 +285,7 @@ static void tell_recovery(const sync_alert_t *alert,
         alert->pool, "recovered after %s%s: %s",
         duration(alert->now - since, alert->pool),
         moved ? apr_psprintf(alert->pool, ", %s delivered",
-                             sync_output_messages(moved, alert->pool))
+                             cm_number_of(moved, "message", alert->pool))
               : "",
         reason);
 
@@ -418,9 +419,10 @@ static void meet_parked(const sync_alert_t *alert, const cm_session_t *session,
     int fresh = totals->parked->nelts || totals->parked_there->nelts ||
                 totals->withheld->nelts || totals->withheld_there->nelts;
     int cron = alert->client->options->run.cron;
-    const char *words = apr_psprintf(
-        alert->pool, "%s parked%s", sync_output_messages(parked, alert->pool),
-        cm_session_withheld(session) ? " or withheld" : "");
+    const char *words =
+        apr_psprintf(alert->pool, "%s parked%s",
+                     cm_number_of(parked, "message", alert->pool),
+                     cm_session_withheld(session) ? " or withheld" : "");
     const char *event = NULL;
     apr_int64_t told;
 

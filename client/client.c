@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 
+#include "base/number.h"
 #include "operate/health.h"
 #include "command.h"
 #include "folder.h"
@@ -163,9 +164,9 @@ apr_array_header_t *sync_client_stuck(const cm_status_peer_t *peer,
             APR_ARRAY_PUSH(stuck, cm_problem_t) = (cm_problem_t){
                 .severity = CM_SEVERITY_WARNING,
                 .peer = name,
-                .text = apr_pstrcat(pool,
-                                    sync_output_messages(facts[i].count, pool),
-                                    " ", facts[i].text, NULL),
+                .text = apr_pstrcat(
+                    pool, cm_number_of(facts[i].count, "message", pool), " ",
+                    facts[i].text, NULL),
                 .hint = facts[i].hint};
     return stuck;
 }

@@ -81,6 +81,7 @@ const sync_command_t sync_commands[] = {
      "there, --accept\nat its peers, then publish all records at both.\n"},
     {"configtest", sync_command_configtest, SYNC_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},
+    {"help", NULL, 0, 1, "[COMMAND]", "show what a command does", ""},
     {NULL, NULL, 0, 0, NULL, NULL, NULL}};
 
 const sync_command_t *sync_command_find(const char *name)

@@ -6,7 +6,7 @@
 
 typedef struct sync_command_t {
     const char *name;
-    cm_error_t *(*run)(sync_client_t *client);
+    cm_error_t *(*run)(sync_client_t *client); /* NULL: help */
     int bits;              /* sync_command_bit_e: the options that it has */
     int arguments_max;     /* -1: any number */
     const char *arguments; /* for help */

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
 #include "exchange/run.h"
 #include "after.h"
 #include "connect.h"
@@ -139,7 +140,8 @@ static const char *obstacle(const cm_session_t *session,
 
     for (i = 0; i < sizeof(rest) / sizeof(*rest); i++)
         if (rest[i].count > 0)
-            return apr_pstrcat(pool, sync_output_messages(rest[i].count, pool),
+            return apr_pstrcat(pool,
+                               cm_number_of(rest[i].count, "message", pool),
                                rest[i].what, NULL);
     if (session->kind == CM_PEER_OURS &&
         (there->pending < 0 || session->its_received != here->peer->confirmed))
@@ -167,8 +169,8 @@ static void print_text(const sync_client_t *client, const cm_session_t *session,
     if (!problem)
         sync_output_line(client->output,
                          "         it holds ours up to %s, we its up to %s",
-                         sync_output_number(here->peer->confirmed, pool),
-                         sync_output_number(here->peer->received, pool));
+                         cm_number_grouped(here->peer->confirmed, pool),
+                         cm_number_grouped(here->peer->received, pool));
 }
 
 static void print_json(const sync_client_t *client, const cm_session_t *session,

@@ -37,7 +37,8 @@ static const sync_column_t out_columns[] = {
     {COLUMN("SEQ", "id", NUMBER, id), .none = "-"},
     {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
     {COLUMN("CHANGED", "changed", TEXT, changed), .cell = changed_cell},
-    {COLUMN("CLOCK", "clock", MOMENT, clock)},
+    {COLUMN("CLOCK", NULL, MOMENT, clock)},
+    {COLUMN(NULL, "clock", NUMBER, clock)},
     {COLUMN("STATE", "done", TRUTH, done), .cell = sync_command_explain_state},
     {COLUMN(NULL, "peer", TEXT, peer)},
     {COLUMN(NULL, "error", TEXT, error)},
@@ -47,7 +48,8 @@ static const sync_column_t in_columns[] = {
     {COLUMN("FROM", "peer", TEXT, peer)},
     {COLUMN("ID", "id", NUMBER, id), .none = "-"},
     {COLUMN("ACTION", "action", TEXT, action), .none = "-"},
-    {COLUMN("CLOCK", "clock", MOMENT, clock)},
+    {COLUMN("CLOCK", NULL, MOMENT, clock)},
+    {COLUMN(NULL, "clock", NUMBER, clock)},
     {COLUMN("STATE", "done", TRUTH, done), .cell = sync_command_explain_state},
     {COLUMN(NULL, "changed", TEXT, changed)},
     {COLUMN(NULL, "error", TEXT, error)},
@@ -60,9 +62,11 @@ static const sync_column_t in_columns[] = {
 static const sync_column_t loss_columns[] = {
     {COLUMN("COLUMN", "column", TEXT, column), .none = "(discarded)"},
     {COLUMN("LOST", "lost", TEXT, lost), .none = "-", .most = 60},
-    {COLUMN("CHANGED", "lost_clock", MOMENT, lost_clock)},
+    {COLUMN("CHANGED", NULL, MOMENT, lost_clock)},
+    {COLUMN(NULL, "lost_clock", NUMBER, lost_clock)},
     {COLUMN("WON", "won", TEXT, won), .none = "-", .most = 60},
-    {COLUMN("CHANGED", "won_clock", MOMENT, won_clock)},
+    {COLUMN("CHANGED", NULL, MOMENT, won_clock)},
+    {COLUMN(NULL, "won_clock", NUMBER, won_clock)},
     {COLUMN(NULL, "peer", TEXT, peer)},
     {COLUMN(NULL, "message", NUMBER, message_id)},
     {COLUMN(NULL, "at", NUMBER, at)},
@@ -121,8 +125,8 @@ static void print_json(const sync_client_t *client, const cm_model_t *model,
     sync_output_add_text(json, "original_id",
                          mapping ? mapping->identity.original_id : NULL);
     sync_output_add_number(json, "clock", mapping ? mapping->clocks.clock : 0);
-    sync_output_add_number(json, "deleted_at",
-                           mapping ? mapping->deleted_at : 0);
+    sync_output_add_moment(json, "deleted_at",
+                           mapping ? mapping->deleted_at : 0, client->pool);
     json_object_object_add(json, "out",
                            sync_listing_json(json_object_new_array(),
                                              out_columns, story->out, pool));

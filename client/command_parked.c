@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
 #include "outbox/withheld.h"
 #include "operate/holder.h"
 #include "operate/parked.h"
@@ -176,7 +177,7 @@ static cm_error_t *print_parked(const sync_client_t *client,
     CM_TRY(cm_inbox_retry_count(&all, client->node, client->options->peer, 0,
                                 client->pool));
     sync_output_line(client->output, "the first %d of %s", rows->nelts,
-                     sync_output_number(all, client->pool));
+                     cm_number_grouped(all, client->pool));
     return NULL;
 }
 

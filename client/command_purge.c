@@ -3,6 +3,7 @@
 
 #include <json.h>
 
+#include "base/number.h"
 #include "base/clock.h"
 #include "operate/purge.h"
 #include "stop.h"
@@ -23,8 +24,8 @@ static void report(const sync_client_t *client, const cm_purge_t *purge)
     sync_output_add_number(json, "inbound", purge->inbound);
     sync_output_result(client->output, json,
                        "removed %s messages sent and %s received",
-                       sync_output_number(purge->outbound, client->pool),
-                       sync_output_number(purge->inbound, client->pool));
+                       cm_number_grouped(purge->outbound, client->pool),
+                       cm_number_grouped(purge->inbound, client->pool));
     if (purge->slowest && !purge->force && client->output->verbose)
         sync_output_line(client->output,
                          "kept from %" APR_INT64_T_FMT

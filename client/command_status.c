@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
 #include "base/clock.h"
 #include "memory.h"
 #include "monitor.h"
@@ -38,7 +39,7 @@ static void print_json(const sync_client_t *client, const cm_health_t *health)
 /* Return NUMBER, in COLOUR (0: none) when it is not 0. */
 static const char *count(apr_int64_t number, char colour, apr_pool_t *pool)
 {
-    const char *text = number < 0 ? "?" : sync_output_number(number, pool);
+    const char *text = number < 0 ? "?" : cm_number_grouped(number, pool);
 
     return number > 0 && colour ? sync_output_paint(colour, text, pool) : text;
 }
@@ -74,6 +75,17 @@ static const char *clock_of(const cm_peer_t *peer, apr_pool_t *pool)
                                         : text;
 }
 
+/* Return how many messages are parked: those for a person, and those that wait
+ * for other records only. */
+static const char *parked_of(const cm_status_peer_t *one, apr_pool_t *pool)
+{
+    const char *text = count(one->parked - one->waiting, 'r', pool);
+
+    return one->waiting ? apr_psprintf(pool, "%s+%s waiting", text,
+                                       cm_number_grouped(one->waiting, pool))
+                        : text;
+}
+
 /* Add a row for each side: so they fit a terminal of 80 columns. */
 static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
                      const cm_status_peer_t *one)
@@ -81,12 +93,11 @@ static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
     const cm_status_said_t *said = &one->said;
     const cm_peer_t *peer = one->peer;
     apr_pool_t *pool = client->pool;
-    char colour = one->parked > one->waiting ? 'r' : 'y';
     const char *here[COLUMNS] = {peer->name,
                                  "here",
                                  count(one->pending.count, 0, pool),
                                  since(one->pending.oldest_clock, pool),
-                                 count(one->parked, colour, pool),
+                                 parked_of(one, pool),
                                  contact(client, peer->last_push_at),
                                  contact(client, peer->last_pull_at),
                                  ""};
@@ -143,7 +154,7 @@ static void print_notes(const sync_client_t *client, const cm_health_t *health)
         sync_output_line(client->output,
                          "%s values lost a conflict in the last 24 hours: "
                          "communicator_conflicts keeps them",
-                         sync_output_number(state->conflicts, client->pool));
+                         cm_number_grouped(state->conflicts, client->pool));
     print_failure(client, state->name);
     for (i = 0; i < state->peers->nelts; i++) {
         const cm_status_peer_t *one =
@@ -158,6 +169,19 @@ static void print_notes(const sync_client_t *client, const cm_health_t *health)
     print_problems(client, health->problems);
 }
 
+/* Print the verdict: what the page says on its top. */
+static void print_headline(const sync_client_t *client,
+                           const cm_health_t *health)
+{
+    static const char colours[] = "gyrr";
+
+    sync_output_line(
+        client->output, "%s: %s", health->name,
+        sync_output_paint(colours[health->severity],
+                          cm_health_judge_headline(health, client->pool),
+                          client->pool));
+}
+
 static void print_table(const sync_client_t *client, const cm_health_t *health)
 {
     static const char *const heading[COLUMNS] = {
@@ -168,6 +192,7 @@ static void print_table(const sync_client_t *client, const cm_health_t *health)
         apr_array_make(client->pool, 32, sizeof(char *));
     int i;
 
+    print_headline(client, health);
     sync_output_row(cells, COLUMNS, heading);
     for (i = 0; i < peers->nelts; i++)
         add_peer(cells, client, &APR_ARRAY_IDX(peers, i, cm_status_peer_t));

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
 #include "operate/health.h"
 #include "exchange/session.h"
 #include "connect.h"
@@ -84,14 +85,14 @@ static void show_unpublished(const sync_client_t *client, const char *peer,
             client->output,
             "  %s records here were never sent to '%s': "
             "communicator-sync publish %s --all --missing",
-            sync_output_number(report->unpublished_here, client->pool), peer,
+            cm_number_grouped(report->unpublished_here, client->pool), peer,
             report->model);
     if (report->unpublished_there)
         sync_output_line(
             client->output,
             "  %s records of '%s' were never sent: at that host, "
             "communicator-sync publish %s --all --missing",
-            sync_output_number(report->unpublished_there, client->pool), peer,
+            cm_number_grouped(report->unpublished_there, client->pool), peer,
             report->model);
 }
 
@@ -107,7 +108,7 @@ static void show_filtered(const sync_client_t *client, const char *name,
             "have been sent): give the user of DBDParams %sBYPASSRLS, or a "
             "policy for all rows",
             name, *there ? "its" : "this",
-            sync_output_number(side->hidden, client->pool), there);
+            cm_number_grouped(side->hidden, client->pool), there);
 }
 
 /* Report rows that the comparison of records does not show. */
@@ -124,10 +125,10 @@ static void show_rows(const sync_client_t *client, const char *peer,
                          "  the tables have %s rows here and %s there: '%s' "
                          "has %s rows more than its records explain (some "
                          "twice?)",
-                         sync_output_number(here->rows, pool),
-                         sync_output_number(there->rows, pool),
+                         cm_number_grouped(here->rows, pool),
+                         cm_number_grouped(there->rows, pool),
                          extra > 0 ? own : peer,
-                         sync_output_number(extra > 0 ? extra : -extra, pool));
+                         cm_number_grouped(extra > 0 ? extra : -extra, pool));
     show_filtered(client, own, here, "");
     show_filtered(client, peer, there, "there ");
 }
@@ -189,7 +190,7 @@ static void show_text(const sync_client_t *client, const char *peer,
                      found ? "%s: %s: %s records, %d differ"
                            : "%s: %s: %s records, none differs",
                      peer, report->model,
-                     sync_output_number(report->records, client->pool), found);
+                     cm_number_grouped(report->records, client->pool), found);
     show_differences(client, report);
     show_unpublished(client, peer, report);
     show_rows(client, peer, report);

@@ -81,9 +81,12 @@ static void add_member(json_object *json, const sync_column_t *column,
     case SYNC_FIELD_TEXT:
         sync_output_add_text(json, column->key, *(const char *const *)field);
         return;
-    case SYNC_FIELD_NUMBER:
     case SYNC_FIELD_AGE:
     case SYNC_FIELD_MOMENT:
+        sync_output_add_moment(json, column->key, *(const apr_int64_t *)field,
+                               pool);
+        return;
+    case SYNC_FIELD_NUMBER:
         sync_output_add_number(json, column->key, *(const apr_int64_t *)field);
         return;
     case SYNC_FIELD_INT:

@@ -12,6 +12,7 @@
 #include "config/option.h"
 #include "command.h"
 #include "http.h"
+#include "suggest.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -144,6 +145,41 @@ static cm_error_t *usage(apr_pool_t *pool, const char *format, const char *word)
                          "communicator-sync --help");
 }
 
+/* WORD, a KIND of word, is not known: say which one may be meant. */
+static cm_error_t *unknown(apr_pool_t *pool, const char *kind,
+                           const sync_suggestion_t *suggestion)
+{
+    cm_error_t *err =
+        CM_FAIL(pool, CM_USAGE, "unknown %s '%s'", kind, suggestion->word);
+
+    if (!suggestion->nearest)
+        return cm_error_hint(err, pool, "communicator-sync --help");
+    return cm_error_hint(
+        err, pool,
+        apr_psprintf(pool, "did you mean '%s'?", suggestion->nearest));
+}
+
+static cm_error_t *unknown_command(const char *word, apr_pool_t *pool)
+{
+    sync_suggestion_t suggestion = {.word = word};
+    const sync_command_t *command;
+
+    for (command = sync_commands; command->name; command++)
+        sync_suggest(&suggestion, command->name);
+    return unknown(pool, "command", &suggestion);
+}
+
+static cm_error_t *unknown_option(const char *word, apr_pool_t *pool)
+{
+    sync_suggestion_t suggestion = {
+        .word = apr_pstrmemdup(pool, word, strcspn(word, "="))};
+    int i;
+
+    for (i = 0; i < KNOWN; i++)
+        sync_suggest(&suggestion, apr_pstrcat(pool, "--", known[i].name, NULL));
+    return unknown(pool, "option", &suggestion);
+}
+
 /* Read the time VALUE of OPTION into MEMBER. */
 static cm_error_t *set_time(void *member, const option_t *option,
                             const char *value, apr_pool_t *pool)
@@ -210,7 +246,7 @@ static cm_error_t *take(sync_options_t *options, apr_array_header_t *used,
         value = word[2] ? word + 1 : NULL;
     }
     if (!option || (value && !option->argument))
-        return usage(pool, "unknown option '%s'", word);
+        return unknown_option(word, pool);
     if (value)
         value++;
     else if (option->argument) {
@@ -249,6 +285,18 @@ static cm_error_t *check(const sync_options_t *options,
     return NULL;
 }
 
+/* The command "help" is another way to say --help. */
+static cm_error_t *take_help(sync_options_t *options, apr_pool_t *pool)
+{
+    const char *name = options->arguments->nelts
+                           ? APR_ARRAY_IDX(options->arguments, 0, const char *)
+                           : NULL;
+
+    options->print.help = 1;
+    options->command = name ? sync_command_find(name) : NULL;
+    return name && !options->command ? unknown_command(name, pool) : NULL;
+}
+
 cm_error_t *sync_options_read(sync_options_t **options, int argc,
                               const char *const *argv, apr_pool_t *pool)
 {
@@ -271,14 +319,17 @@ cm_error_t *sync_options_read(sync_options_t **options, int argc,
         else if (made->command)
             APR_ARRAY_PUSH(made->arguments, const char *) = argv[i];
         else if ((made->command = sync_command_find(argv[i])) == NULL)
-            failed = usage(pool, "unknown command '%s'", argv[i]);
+            failed = unknown_command(argv[i], pool);
         if (!err)
             err = failed;
     }
     CM_TRY(err);
     if (!made->command && !made->print.help)
         made->command = &sync_commands[0];
-    return check(made, used, pool);
+    CM_TRY(check(made, used, pool));
+    return made->command && !made->command->run && !made->print.help
+               ? take_help(made, pool)
+               : NULL;
 }
 
 static void help_options(int bits)

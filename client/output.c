@@ -12,6 +12,7 @@
 #include <apr_time.h>
 #include <json.h>
 
+#include "base/moment.h"
 #include "operate/health.h"
 
 #define PROGRAM     "communicator-sync"
@@ -294,6 +295,12 @@ void sync_output_add_number(struct json_object *json, const char *name,
     json_object_object_add(json, name, json_object_new_int64(number));
 }
 
+void sync_output_add_moment(struct json_object *json, const char *name,
+                            apr_int64_t clock, apr_pool_t *pool)
+{
+    sync_output_add_text(json, name, clock ? cm_moment_iso(clock, pool) : NULL);
+}
+
 void sync_output_add_truth(struct json_object *json, const char *name,
                            int truth)
 {
@@ -318,28 +325,6 @@ const char *sync_output_record(const cm_identity_t *identity, apr_pool_t *pool)
         return "";
     return apr_pstrcat(pool, identity->origin, "/", identity->original_id,
                        NULL);
-}
-
-const char *sync_output_number(apr_int64_t number, apr_pool_t *pool)
-{
-    const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
-    const char *sign = *digits == '-' ? "-" : "";
-    apr_size_t size, first;
-    const char *text;
-
-    digits += strlen(sign);
-    size = strlen(digits);
-    first = (size - 1) % 3 + 1;
-    text = apr_pstrmemdup(pool, digits, first);
-    for (digits += first; *digits; digits += 3)
-        text = apr_psprintf(pool, "%s,%.3s", text, digits);
-    return apr_pstrcat(pool, sign, text, NULL);
-}
-
-const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool)
-{
-    return apr_pstrcat(pool, sync_output_number(number, pool),
-                       number == 1 ? " message" : " messages", NULL);
 }
 
 const char *sync_output_paint(char colour, const char *text, apr_pool_t *pool)

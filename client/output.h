@@ -80,11 +80,14 @@ void sync_output_result(const sync_output_t *output, struct json_object *json,
                         const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Add a member to an object that is to be printed; TEXT may be NULL. */
+/* Add a member to an object that is to be printed; TEXT may be NULL. A moment
+ * is in ISO 8601, null for 0. */
 void sync_output_add_text(struct json_object *json, const char *name,
                           const char *text);
 void sync_output_add_number(struct json_object *json, const char *name,
                             apr_int64_t number);
+void sync_output_add_moment(struct json_object *json, const char *name,
+                            apr_int64_t clock, apr_pool_t *pool);
 void sync_output_add_truth(struct json_object *json, const char *name,
                            int truth);
 
@@ -102,12 +105,6 @@ const char *sync_output_moment(apr_int64_t clock, apr_pool_t *pool);
 
 /* Return "ORIGIN/ID", or "" for a record without an identity. */
 const char *sync_output_record(const cm_identity_t *identity, apr_pool_t *pool);
-
-/* Return NUMBER with its thousands apart: "1,234,567". */
-const char *sync_output_number(apr_int64_t number, apr_pool_t *pool);
-
-/* Return "1 message", "1,234 messages" for NUMBER. */
-const char *sync_output_messages(apr_int64_t number, apr_pool_t *pool);
 
 /* Return TEXT in a colour, for a line or a table on stdout: 'r', 'y', 'g', or
  * 'd' (dim). */

@@ -8,6 +8,7 @@
 
 #include <apr_strings.h>
 
+#include "base/number.h"
 #include "operate/health.h"
 
 #define BAR        30 /* characters, where there is room */
@@ -32,14 +33,14 @@ static const char *state_of(const sync_output_t *output, apr_int64_t done,
 {
     double seconds = (double)(apr_time_now() - output->began) / 1e6;
     double rate = seconds > 0 ? (double)(done - output->first) / seconds : 0;
-    const char *text = apr_pstrcat(pool, sync_output_number(done, pool), " of ",
-                                   sync_output_number(total, pool), NULL);
+    const char *text = apr_pstrcat(pool, cm_number_grouped(done, pool), " of ",
+                                   cm_number_grouped(total, pool), NULL);
 
     if (rate <= 0)
         return text;
     return apr_psprintf(
         pool, "%s, %s/s, %s left", text,
-        sync_output_number((apr_int64_t)(rate + 0.5), pool),
+        cm_number_grouped((apr_int64_t)(rate + 0.5), pool),
         cm_health_judge_span(
             (apr_interval_time_t)(((double)(total - done) / rate + 1) * 1e6),
             pool));

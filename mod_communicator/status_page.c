@@ -3,6 +3,7 @@
  * escaped; there is no script. */
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "mod_communicator.h"
@@ -216,14 +217,13 @@ static void put_table(page_t *page, const char *const *labels, int count,
         put(page, "</details>\n");
 }
 
-/* Return the most important sentence of the page. */
-static const char *headline(const page_t *page)
+/* Return TEXT with a capital letter. */
+static const char *sentence(const char *text, apr_pool_t *pool)
 {
-    const cm_health_t *health = page->health;
+    char *copy = apr_pstrdup(pool, text);
 
-    if (!health->problems->nelts)
-        return "All is well";
-    return safe(page, APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
+    *copy = (char)apr_toupper(*copy);
+    return copy;
 }
 
 static void put_head(page_t *page, int refresh)
@@ -246,7 +246,10 @@ static void put_head(page_t *page, int refresh)
           "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"
           "<p class=\"where\">Communicator <strong>%s</strong>, state: %s</p>\n"
           "</header></div>\n",
-          state, headline(page), name, state);
+          state,
+          safe(page, sentence(cm_health_judge_headline(health, page->pool),
+                              page->pool)),
+          name, state);
 }
 
 static void put_problems(page_t *page)
@@ -276,13 +279,15 @@ static void put_problems(page_t *page)
 
 static const char *clock_of(const page_t *page, const cm_peer_t *known)
 {
+    apr_int64_t tenths;
+
     if (!known->last_push_at && !known->last_pull_at)
         return "&ndash;";
+    tenths = known->clock_offset / 100000; /* whole, so that there is no -0.0 */
     return apr_psprintf(
-        page->pool, "%s%.1f s", known->clock_offset < 0 ? "&minus;" : "+",
-        (double)(known->clock_offset < 0 ? -known->clock_offset
-                                         : known->clock_offset) /
-            1000000);
+        page->pool, "%s%" APR_INT64_T_FMT ".%" APR_INT64_T_FMT " s",
+        tenths < 0 ? "&minus;" : "+", (tenths < 0 ? -tenths : tenths) / 10,
+        (tenths < 0 ? -tenths : tenths) % 10);
 }
 
 static void put_parked_cell(page_t *page, const cm_status_peer_t *state)
@@ -300,7 +305,8 @@ static void put_parked_cell(page_t *page, const cm_status_peer_t *state)
         small = apr_psprintf(page->pool, "%s%s%s withheld", small ? small : "",
                              small ? ", " : "",
                              number(page, state->withheld.count));
-    put_cell(page, "Parked", number(page, state->parked), small);
+    put_cell(page, "Parked", number(page, state->parked - state->waiting),
+             small);
 }
 
 static void put_peer(page_t *page, int row)

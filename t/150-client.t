@@ -44,6 +44,17 @@ subtest 'the command line' => sub {
         like($bad->{err}, qr/^communicator-sync: \S/, '  is explained');
         is($bad->{out}, '', '  on stderr alone');
     }
+    for my $case (['statsu', 'status'], ['verfiy', 'verify'],
+        ['--jsn', '--json'], ['--max-tiem=5s', '--max-time'],
+        ['blorb', undef]) {
+        my ($word, $meant) = @$case;
+
+        like(run_program([@client, $word])->{err},
+            $meant ? qr/^hint: did you mean '\Q$meant\E'\?$/m
+            : qr/^hint: communicator-sync --help$/m, "a misspelt word: $word");
+    }
+    is(run_program([@client, 'help', 'drain'])->{out},
+        run_program([@client, 'drain', '--help'])->{out}, 'help COMMAND');
     for my $case ('push --wait', 'push --timeout', 'push --max-time',
         'push --splay', 'purge --older-than', 'status --warning',
         'status --critical') {

@@ -53,7 +53,7 @@ subtest 'a push to a peer of ours' => sub {
     like($central->sync('--json')->{out}, qr/^\{"peer":"facade","kind":/,
         'the summary as JSON');
     like($central->sync('status')->{out},
-        qr/^PEER\s+SIDE.*\nfacade\s+here\s+0\s/, 'status knows it');
+        qr/^PEER\s+SIDE.*\nfacade\s+here\s+0\s/m, 'status knows it');
     $server->stop;
     my $stranger = Communicator::Test::Hostile->new(sub { $EPOCH = 'f' x 32; good()->(@_) });
     $central->configure(peers => $central->{peers}

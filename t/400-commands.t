@@ -72,7 +72,7 @@ sub parked_and_back {
            central\ +2\ +post\ +central\/2/mx, '  as a table');
     $central->sync;
     like(out('status'), qr/^PEER.*\nfacade\ +here\ +0\ +-\ +0\ .*\n
-        \ +there\ +0\ +-\ +3\ +[+-]\d+\.\d\ s\n/x,
+        \ +there\ +0\ +-\ +3\ +[+-]\d+\.\d\ s\n/mx,
         'this side sees it too');
     my $state = json($central, 'status')->{peers}[0];
     is("$state->{parked_there} $state->{pending_there} $state->{kind}",

@@ -80,10 +80,13 @@ sub tables {
     at_terminal('', 'push');
     my $status = at_terminal('', 'status');
 
-    like($status->{screen}, qr/\APEER +SIDE .*\nfacade +here .*\n +there .*\n\z/,
+    like($status->{screen}, qr/\Acentral:\ all\ is\ well\n
+        PEER\ +SIDE\ .*\nfacade\ +here\ .*\n\ +there\ .*\n\z/x,
         'status fits 80 columns')
       or diag($status->{screen});
-    like($status->{colours}, qr/\e\[1mPEER/, '  its heading is bold');
+    like($status->{colours}, qr/\e\[32mall is well/, '  its verdict is green');
+    like($status->{colours}, qr/\e\[1m(?:\e\[39m)?PEER/,
+        '  its heading is bold');
     unlike(at_terminal('NO_COLOR=1', 'status')->{colours}, qr/\e\[/,
         '  but not with NO_COLOR');
     my $check = at_terminal('', 'check');

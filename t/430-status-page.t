@@ -11,7 +11,7 @@ use Encode qw(decode_utf8);
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time sleep);
-use Communicator::Test qw(slurp spew need);
+use Communicator::Test qw(slurp spew need source_dir);
 use Communicator::Test::Browser;
 use Communicator::Test::Database;
 use Communicator::Test::Server;
@@ -136,8 +136,17 @@ my ($first, $second) = map {
     decode_json(page('format=json')->{content})->{taken_at}
 } 1, 2;
 is($second, $first, 'the database is not asked at once again');
-isnt(decode_json(fresh('format=json')->{content})->{taken_at}, $first,
-    '  but after a while');
+my $state = decode_json(fresh('format=json')->{content});
+isnt($state->{taken_at}, $first, '  but after a while');
+is($state->{format}, 1, 'the JSON has a version');
+like($state->{taken_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/,
+    '  and moments in ISO 8601');
+is($state->{expect_every}, 600, '  and spans in seconds');
+my $described = slurp(source_dir() . '/docs/status.md');
+is(join(' ', grep { $described !~ /\b$_\b/ } keys %$state,
+        map { keys %$_ } map { @{ $state->{$_} } }
+          qw(problems peers parked withheld conflicts)),
+    '', '  and each member is described');
 
 # A batch that is refused is no matter of the log alone.
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <apr_time.h>
 
 /* More than the longest date and time take. */
 #define ROOM 80
@@ -313,4 +314,14 @@ const char *cm_moment_both(const cm_moment_t *moment, const char *between,
     end = apr_cpystrn(put_date(text, moment), between, 2);
     end = put_era(apr_cpystrn(put_time(end, moment), zone, 2), moment);
     return apr_pstrmemdup(pool, text, end - text);
+}
+
+const char *cm_moment_iso(apr_int64_t clock, apr_pool_t *pool)
+{
+    apr_time_exp_t time;
+
+    apr_time_exp_gmt(&time, clock);
+    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                        time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
+                        time.tm_hour, time.tm_min, time.tm_sec, time.tm_usec);
 }

@@ -34,4 +34,8 @@ const char *cm_moment_time(const cm_moment_t *moment, apr_pool_t *pool);
 const char *cm_moment_both(const cm_moment_t *moment, const char *between,
                            const char *zone, apr_pool_t *pool);
 
+/* Return CLOCK, microseconds since 1970, in ISO 8601:
+ * "2026-11-29T05:49:24.000120Z". */
+const char *cm_moment_iso(apr_int64_t clock, apr_pool_t *pool);
+
 #endif

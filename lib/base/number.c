@@ -244,6 +244,28 @@ int cm_number_read(apr_int64_t *number, const char *text, apr_int64_t most)
     return !errno && !*end && *number <= most;
 }
 
+const char *cm_number_grouped(apr_int64_t number, apr_pool_t *pool)
+{
+    const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+    const char *sign = *digits == '-' ? "-" : "";
+    apr_size_t size, first;
+    const char *text;
+
+    digits += strlen(sign);
+    size = strlen(digits);
+    first = (size - 1) % 3 + 1;
+    text = apr_pstrmemdup(pool, digits, first);
+    for (digits += first; *digits; digits += 3)
+        text = apr_psprintf(pool, "%s,%.3s", text, digits);
+    return apr_pstrcat(pool, sign, text, NULL);
+}
+
+const char *cm_number_of(apr_int64_t count, const char *thing, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, cm_number_grouped(count, pool), " ", thing,
+                       count == 1 ? "" : "s", NULL);
+}
+
 cm_error_t *cm_number_random(const char **digits, apr_pool_t *pool)
 {
     unsigned char bytes[16];

@@ -11,6 +11,13 @@
 /* Return NUMBER as text, at the end of ROOM. */
 const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number);
 
+/* Return NUMBER for people: "1,203". */
+const char *cm_number_grouped(apr_int64_t number, apr_pool_t *pool);
+
+/* Return COUNT of what THING names: "1 message", "1,203 messages". */
+const char *cm_number_of(apr_int64_t count, const char *thing,
+                         apr_pool_t *pool);
+
 /* A decimal number: digits without leading zeros ("" is zero); the last SCALE
  * of them are behind the point. */
 typedef struct cm_decimal_t {

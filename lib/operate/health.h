@@ -80,6 +80,11 @@ typedef struct cm_health_limits_t {
 void cm_health_judge_limits(cm_health_t *health,
                             const cm_health_limits_t *limits, apr_pool_t *pool);
 
+/* Return the most important sentence about HEALTH, which status, page and
+ * monitors begin with: "all is well", or the worst problem. */
+const char *cm_health_judge_headline(const cm_health_t *health,
+                                     apr_pool_t *pool);
+
 /* Add PROBLEM, the worst first. */
 void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem);
 

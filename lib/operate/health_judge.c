@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "schema/capture.h"
 #include "schema/judge.h"
 #include "schema/migrate.h"
@@ -37,6 +38,19 @@ void cm_health_judge_add(cm_health_t *health, const cm_problem_t *problem)
         health->severity = problem->severity;
 }
 
+const char *cm_health_judge_headline(const cm_health_t *health,
+                                     apr_pool_t *pool)
+{
+    const int count = health->problems->nelts;
+    const char *text;
+
+    if (!count)
+        return "all is well";
+    text = APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text;
+    return count > 1 ? apr_psprintf(pool, "%s, and %d more", text, count - 1)
+                     : text;
+}
+
 static const char *name_of(const cm_health_peer_t *peer)
 {
     return peer->state->peer->name;
@@ -53,12 +67,6 @@ static void add(cm_health_t *health, cm_severity_e severity,
     if (peer && cm_health_severity_is_worse(severity, peer->severity))
         peer->severity = severity;
     cm_health_judge_add(health, &problem);
-}
-
-/* Return "1 message", "5 messages". */
-static const char *messages(apr_int64_t count, apr_pool_t *pool)
-{
-    return apr_psprintf(pool, FMT " message%s", count, count == 1 ? "" : "s");
 }
 
 /* Return how long PEER has been silent, as a sentence. */
@@ -107,8 +115,8 @@ static void judge_queue(cm_health_t *health, cm_health_peer_t *peer,
         return;
     add(health, CM_SEVERITY_WARNING, peer,
         apr_psprintf(pool, "%s for '%s' not confirmed, the oldest for %s",
-                     messages(peer->state->pending.count, pool), name_of(peer),
-                     cm_health_judge_span(age, pool)),
+                     cm_number_of(peer->state->pending.count, "message", pool),
+                     name_of(peer), cm_health_judge_span(age, pool)),
         "run `communicator-sync check`");
 }
 
@@ -163,11 +171,11 @@ static void judge_batch(cm_health_t *health, cm_health_peer_t *peer,
 {
     if (peer->state->batch_parked)
         add(health, CM_SEVERITY_CRITICAL, peer,
-            apr_psprintf(pool,
-                         FMT " of " FMT " messages of a batch of '%s' are "
-                             "parked",
-                         peer->state->batch_parked, peer->state->batch_messages,
-                         name_of(peer)),
+            apr_psprintf(
+                pool, "%s of %s of a batch of '%s' are parked",
+                cm_number_grouped(peer->state->batch_parked, pool),
+                cm_number_of(peer->state->batch_messages, "message", pool),
+                name_of(peer)),
             "`communicator-sync parked` says why: a table or model may be "
             "missing here. Then `communicator-sync retry`");
 }
@@ -182,19 +190,19 @@ static void judge_parked(cm_health_t *health, cm_health_peer_t *peer,
 
     if (parked)
         add(health, CM_SEVERITY_WARNING, peer,
-            apr_psprintf(pool, "%s of '%s' parked", messages(parked, pool),
-                         name_of(peer)),
+            apr_psprintf(pool, "%s of '%s' parked",
+                         cm_number_of(parked, "message", pool), name_of(peer)),
             "`communicator-sync parked` says why");
     else if (waiting && age > PATIENCE)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s of '%s' waiting for other records for %s",
-                         messages(waiting, pool), name_of(peer),
+                         cm_number_of(waiting, "message", pool), name_of(peer),
                          cm_health_judge_span(age, pool)),
             "publish those records at the other side");
     if (there > 0)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s of ours parked at '%s'",
-                         messages(there, pool), name_of(peer)),
+                         cm_number_of(there, "message", pool), name_of(peer)),
             "`communicator-sync parked` at its host says why");
 }
 
@@ -208,15 +216,16 @@ static void judge_withheld(cm_health_t *health, cm_health_peer_t *peer,
     if (ours->count > 0)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool, "%s for '%s' withheld, from " FMT " on",
-                         messages(ours->count, pool), name_of(peer),
-                         ours->first),
+                         cm_number_of(ours->count, "message", pool),
+                         name_of(peer), ours->first),
             "`communicator-sync parked` says why");
     if (theirs->count > 0)
         add(health, CM_SEVERITY_WARNING, peer,
             apr_psprintf(pool,
                          "%s of '%s' withheld there: they cannot reach this "
                          "node",
-                         messages(theirs->count, pool), name_of(peer)),
+                         cm_number_of(theirs->count, "message", pool),
+                         name_of(peer)),
             "`communicator-sync parked` at its host says why");
 }
 

@@ -5,17 +5,29 @@
 
 #include "base/clean.h"
 #include "base/json_write.h"
+#include "base/moment.h"
 #include "operate/health.h"
 
 #define FMT "%" APR_INT64_T_FMT
 
-/* Write a moment: microseconds since 1970, null for never. */
+/* The version of the JSON, which docs/status.md describes: another one where a
+ * member is gone or means something else. */
+#define FORMAT 1
+
+/* Write a moment: null for never. */
 static void write_moment(cm_buffer_t *out, const char *name, apr_int64_t value)
 {
-    if (value)
-        cm_json_write_number(out, name, value);
-    else
-        cm_json_write_text(out, name, NULL);
+    cm_json_write_text(out, name,
+                       value ? cm_moment_iso(value, out->pool) : NULL);
+}
+
+/* Write SPAN, microseconds, as seconds. */
+static void write_seconds(cm_buffer_t *out, const char *name, apr_int64_t span)
+{
+    const char *text =
+        apr_psprintf(out->pool, "%.6f", (double)span / APR_USEC_PER_SEC);
+
+    cm_json_write_raw(out, name, text, strlen(text));
 }
 
 /* Return what the peer is, if it has reported that. */
@@ -47,7 +59,7 @@ static void write_peer(cm_buffer_t *out, const void *item)
     cm_json_write_number(out, "confirmed", known->confirmed);
     write_moment(out, "last_push_at", known->last_push_at);
     write_moment(out, "last_pull_at", known->last_pull_at);
-    cm_json_write_number(out, "clock_offset", known->clock_offset);
+    write_seconds(out, "clock_offset", known->clock_offset);
     write_moment(out, "said_at", state->said.at);
     cm_json_write_text(out, "kind", kind_of(&state->said));
     cm_json_write_number(out, "pending_there", state->said.pending);
@@ -153,12 +165,13 @@ static void write_state(cm_buffer_t *out, const cm_health_t *health)
 void cm_health_text_json(cm_buffer_t *out, const cm_health_t *health)
 {
     cm_json_write_open(out, NULL, '{');
+    cm_json_write_number(out, "format", FORMAT);
     cm_json_write_text(out, "node", health->name);
     cm_json_write_text(out, "state", cm_health_severity_name(health->severity));
     write_list(out, "problems", health->problems, write_problem);
     write_moment(out, "taken_at", health->taken_at);
     cm_json_write_text(out, "version", health->version);
-    cm_json_write_number(out, "expect_every", health->expect_every);
+    write_seconds(out, "expect_every", health->expect_every);
     if (health->state)
         write_state(out, health);
     cm_json_write_close(out, '}');
@@ -228,8 +241,8 @@ void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health,
     static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     apr_pool_t *pool = out->pool;
     cm_health_sums_t sums = cm_health_sum(health);
-    int more = health->problems->nelts - 1, i;
     const char *contact = "never";
+    int i;
 
     if (sums.age >= 0)
         contact = apr_pstrcat(
@@ -237,16 +250,13 @@ void cm_health_text_nagios(cm_buffer_t *out, const cm_health_t *health,
             " ago", NULL);
     cm_buffer_raw(
         out, apr_psprintf(pool, "COMMUNICATOR %s - ", words[health->severity]));
-    if (more < 0)
+    if (!health->problems->nelts)
         cm_buffer_raw(out, apr_psprintf(pool,
                                         "last contact %s, " FMT " pending, " FMT
                                         " parked",
                                         contact, sums.pending, sums.parked));
     else
-        append_plain(out,
-                     APR_ARRAY_IDX(health->problems, 0, cm_problem_t).text);
-    if (more > 0)
-        cm_buffer_raw(out, apr_psprintf(pool, ", and %d more", more));
+        append_plain(out, cm_health_judge_headline(health, pool));
     cm_buffer_raw(out, " |");
     for (i = 0; i < health->peers->nelts; i++)
         append_performance(out, health,
