@@ -85,7 +85,7 @@ void sim_restore_publish(sim_world_t *world)
 
 /* Number what was committed. A record that has no identity yet when it is saved
  * gets another one after a restore than it had before, and so comes twice: a
- * known limit. */
+ * known limit (the guide, "Restore from a backup"). */
 static cm_error_t *stamp(sim_node_t *node, apr_pool_t *pool)
 {
     cm_stamping_t stamping = {.limit = 1000};
@@ -94,6 +94,47 @@ static cm_error_t *stamp(sim_node_t *node, apr_pool_t *pool)
     while (stamped)
         CM_TRY(cm_stamp_chunk(&stamped, node->node, &stamping, pool));
     return NULL;
+}
+
+/* Return whether ROW is among the records KNOWN: types and local ids. */
+static int is_known(const apr_array_header_t *known, const sim_row_t *row,
+                    apr_pool_t *pool)
+{
+    const char *type = apr_psprintf(pool, "M%d", row->table);
+    int i;
+
+    for (i = 0; i < known->nelts; i++) {
+        const char **one = APR_ARRAY_IDX(known, i, const char **);
+
+        if (!strcmp(one[0], type) && !strcmp(one[1], row->key))
+            return 1;
+    }
+    return 0;
+}
+
+/* All is numbered: note which rows of NODE have no identity nevertheless, since
+ * where= keeps them, or rows that they need. */
+static void note_kept(sim_world_t *world, sim_node_t *node)
+{
+    sim_session_t *session = &node->sessions[0];
+    apr_array_header_t *kept = world->kept[node->number];
+    const apr_array_header_t *rows = sim_rows_read(node, session, world->pool);
+    const apr_array_header_t *known = sim_node_select(
+        session,
+        "SELECT local_record_type, local_record_id FROM communicator_mappings"
+        " WHERE clock > 0 AND local_record_id IS NOT NULL",
+        2, world->step_pool);
+    int i;
+
+    if (!(world->restored >> node->number & 1)) /* an older save is forgotten */
+        kept->nelts = 0;
+    for (i = 0; i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (!is_known(known, row, world->step_pool))
+            APR_ARRAY_PUSH(kept, sim_waiting_t) =
+                (sim_waiting_t){row->table, row->name};
+    }
 }
 
 /* Return whether PEER knows another history of NODE than that which its
@@ -221,6 +262,7 @@ void sim_restore(sim_world_t *world, const sim_step_t *step)
         if (world->stale >> step->node & 1)
             return;
         sim_world_must(world, "number messages", stamp(node, world->step_pool));
+        note_kept(world, node);
         error = sim_file_save(node);
     }
     else if (node->saved) {

@@ -440,6 +440,7 @@ static void make_nodes(sim_world_t *world)
     world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {
         error = sim_node_make(&world->nodes[i], world->schema, i, world->pool);
+        world->kept[i] = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
         for (session = 0; session < SIM_SESSIONS; session++)
             world->pending[i][session] =
                 apr_array_make(world->pool, 8, sizeof(sim_event_t));

@@ -46,6 +46,8 @@ typedef struct sim_world_t {
     int stale; /* bits: those that have not begun a new history yet: what they
                   number may get the identity of a record that they have lost, a
                   known limit */
+    apr_array_header_t *kept[SIM_NODES]; /* sim_waiting_t: rows that had no
+                                            identity when it was saved */
     int strangers; /* bits: the links whose nodes must refuse each other */
     int limited;   /* messages may have been withheld */
     int altered;   /* columns were dropped */
