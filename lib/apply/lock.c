@@ -9,6 +9,7 @@
 
 #include "record/captured.h"
 #include "record/keys.h"
+#include "outbox/filter.h"
 #include "outbox/stamp.h"
 
 #define STAMP_LIMIT 1000
@@ -250,6 +251,14 @@ static int is_unmapped(const cm_record_t *record, const cm_table_t *table)
            !record->entry->found->mapping;
 }
 
+/* RECORD has a row that is no record yet. If a row filter may have kept it, its
+ * values are an application's, as those of a row that match= finds. */
+static void adopt_kept(cm_record_t *record, int filtered)
+{
+    if (filtered)
+        record->match = CM_MATCH_FOUND;
+}
+
 /* A row with the id of an unmapped record may belong to another record: then
  * the mappings say so. */
 static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
@@ -258,7 +267,7 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
     apr_array_header_t *ids =
         apr_array_make(scratch_pool, 4, sizeof(const char *));
     apr_hash_t *found;
-    int i;
+    int i, filtered;
 
     for (i = 0; i < run->records->nelts; i++) {
         const cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
@@ -270,6 +279,7 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
         return NULL;
     CM_TRY(cm_mapping_by_local_id(&found, run->node, table->model->type, ids,
                                   run->pool));
+    CM_TRY(cm_filter_applies(&filtered, run->node, table->model));
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_mapping_t *mapping;
@@ -278,7 +288,9 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
             continue;
         mapping =
             apr_hash_get(found, record->row->local_id, APR_HASH_KEY_STRING);
-        if (mapping && !has_shared_row(run, record, mapping))
+        if (!mapping)
+            adopt_kept(record, filtered);
+        else if (!has_shared_row(run, record, mapping))
             disown(run, record);
     }
     return NULL;

@@ -260,15 +260,16 @@ static cm_error_t *check_deleted(const merging_t *at, const cm_task_t *task,
 }
 
 /* Return whether column I was changed here since the sender of MESSAGE, a
- * delete, received it. */
+ * delete, received it; or is of a row that was no record. */
 static int is_unknown_there(const merging_t *at, const cm_message_t *message,
                             int i)
 {
     const cm_field_t *here = &at->effect->state->fields[i];
     const apr_int64_t base =
         cm_merge_base(message, at->record->table->columns[i].name);
+    const int is_kept = at->record->match == CM_MATCH_FOUND && !here->clock;
 
-    return here->value.kind != CM_ABSENT && here->clock > base &&
+    return here->value.kind != CM_ABSENT && (here->clock > base || is_kept) &&
            !is_theirs(at, i, base);
 }
 

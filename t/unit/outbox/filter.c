@@ -243,6 +243,87 @@ static void test_later(cm_store_t *store, apr_pool_t *pool)
            "  nor as one that has taken it");
 }
 
+/* Pages that two nodes may make under one key, or with one name. */
+static cm_node_t *make_pages(cm_store_t *store, int matches, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+
+    database_run(store, "CREATE TABLE pages (id varchar(40) NOT NULL PRIMARY"
+                        " KEY, name varchar(40), title varchar(40))");
+    model = settings_add_model(settings, "page", "pages", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model->shared_keys = !matches;
+    if (matches)
+        APR_ARRAY_PUSH(model->columns.match, const char *) = "name";
+    cm_key_complete(settings);
+    return inbox_node(store, settings, pool);
+}
+
+/* Let a peer make a page that is the one here. */
+static void make_theirs(cm_node_t *node, const char *origin, const char *what,
+                        apr_pool_t *pool)
+{
+    const char *message = apr_psprintf(
+        pool,
+        "[{\"id\":1,\"origin\":\"%s\",\"original_id\":\"a\",\"action\":"
+        "\"create\",\"clock\":1000,\"body\":\"{\\\"page\\\":{" TEXT(
+            "id", "a") "," TEXT("name", "home") "," TEXT("title",
+                                                         "theirs") "}}\"}]",
+        origin);
+
+    must_run(node,
+             "INSERT INTO pages (id, name, title) VALUES ('a', 'home',"
+             " 'draft')",
+             pool);
+    is_int(inbox_take(node, 0, message, pool), 1, "%s: %s",
+           database_of(node->store), what);
+    is_str(inbox_value(node, "SELECT title FROM pages", pool), "theirs",
+           "  it has the peer's values");
+    is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
+                       pool),
+           "\"draft\"", "  its own is noted");
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+        "1", "  and no other");
+}
+
+static void test_taken(cm_store_t *store, apr_pool_t *pool)
+{
+    make_theirs(make_pages(store, 0, pool), "*",
+                "a row that stays here becomes the peer's record of its key",
+                pool);
+}
+
+/* A delete of a record that was never here. */
+static void test_ended(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, 0, pool);
+
+    must_run(node,
+             "INSERT INTO pages (id, name, title) VALUES ('a', 'home',"
+             " 'draft')",
+             pool);
+    is_int(inbox_take(node, 0,
+                      "[{\"id\":1,\"origin\":\"*\",\"original_id\":\"a\","
+                      "\"action\":\"delete\",\"clock\":2000,\"base\":1000,"
+                      "\"body\":\"{\\\"page\\\":{}}\"}]",
+                      pool),
+           1, "%s: a delete of a record whose key a row has that stays here",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT lost_value FROM communicator_conflicts WHERE"
+                       " column_name = 'title'",
+                       pool),
+           "\"draft\"", "  what it takes away is noted");
+}
+
+static void test_matched(cm_store_t *store, apr_pool_t *pool)
+{
+    make_theirs(make_pages(store, 1, pool), "there",
+                "a row that stays here becomes the one that it matches", pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -253,6 +334,9 @@ int main(void)
     database_each("grave", test_grave);
     database_each("published", test_published);
     database_each("later", test_later);
+    database_each("taken", test_taken);
+    database_each("ended", test_ended);
+    database_each("matched", test_matched);
     database_each("text", test_text);
     apr_terminate();
     return done_testing();
