@@ -47,6 +47,7 @@ static step_e step_of(cm_code_e code)
         return STEP_SECRET;
     case CM_NETWORK:
     case CM_TIMEOUT:
+    case CM_PROXY:
         return STEP_REACH;
     case CM_TLS:
         return STEP_TLS;

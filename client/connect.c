@@ -32,8 +32,8 @@ static cm_error_t *file_failed(const char *path, apr_status_t rv,
 {
     char words[120];
 
-    return CM_FAIL(pool, CM_FILE, "cannot read the password file '%s': %s",
-                   path, apr_strerror(rv, words, sizeof(words)));
+    return CM_FAIL(pool, CM_FILE, "cannot read the file '%s': %s", path,
+                   apr_strerror(rv, words, sizeof(words)));
 }
 
 static cm_error_t *read_line(const char **line, const char *path,
@@ -53,8 +53,7 @@ static cm_error_t *read_line(const char **line, const char *path,
     buffer[strcspn(buffer, "\r\n")] = '\0';
     *line = apr_pstrdup(pool, buffer);
     if (!**line)
-        return CM_FAIL(pool, CM_CONFIG, "the password file '%s' is empty",
-                       path);
+        return CM_FAIL(pool, CM_CONFIG, "the file '%s' is empty", path);
     return NULL;
 }
 
@@ -87,16 +86,23 @@ static cm_error_t *check_owner(const char *path, apr_pool_t *pool)
         return file_failed(path, rv, pool);
     /* Root, working by hand, may use the file of the user who runs this. */
     if (info.user != 0 && info.user != geteuid() && geteuid() != 0)
-        return CM_FAIL(pool, CM_CONFIG,
-                       "the password file '%s' belongs to someone else", path);
+        return CM_FAIL(pool, CM_CONFIG, "the file '%s' belongs to someone else",
+                       path);
     if (info.user == 0)
         open &= ~APR_FPROT_GREAD;
     if (info.protection & open)
         return cm_error_hint(
-            CM_FAIL(pool, CM_CONFIG,
-                    "others may read or change the password file '%s'", path),
+            CM_FAIL(pool, CM_CONFIG, "others may read or change the file '%s'",
+                    path),
             pool, "chmod %s %s", info.user == 0 ? "640" : "600", path);
     return NULL;
+}
+
+static cm_error_t *read_own(const char **line, const char *path,
+                            apr_pool_t *pool)
+{
+    CM_TRY(check_owner(path, pool));
+    return read_line(line, path, pool);
 }
 
 static cm_error_t *read_password(const char **password,
@@ -107,13 +113,34 @@ static cm_error_t *read_password(const char **password,
 
     if (path)
         return read_line(password, path, pool);
+    if (!peer->password_file && peer->cert)
+        return NULL; /* the certificate is the login */
     if (!peer->password_file)
         return cm_error_hint(
             CM_FAIL(pool, CM_CONFIG, "%s:%d: peer '%s' has no password",
                     peer->place.file, peer->place.line, peer->name),
             pool, "add password-file=FILE to its CommunicatorPeer");
-    CM_TRY(check_owner(peer->password_file, pool));
-    return read_line(password, peer->password_file, pool);
+    return read_own(password, peer->password_file, pool);
+}
+
+/* Read all that CONFIG needs to log in, at the peer and on the way to it. */
+static cm_error_t *read_secrets(sync_http_config_t *config, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *peer = config->peer;
+
+    if (peer->user)
+        CM_TRY(read_password(&config->password, peer, pool));
+    if (peer->proxy_user_file)
+        CM_TRY(read_own(&config->proxy_login, peer->proxy_user_file, pool));
+    if (peer->proxy_user_file && !strchr(config->proxy_login, ':'))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "the first line of '%s' is not USER:PASSWORD",
+                       peer->proxy_user_file);
+    if (peer->key_password_file)
+        CM_TRY(read_own(&config->key_password, peer->key_password_file, pool));
+    if (peer->cert)
+        return check_owner(peer->key ? peer->key : peer->cert, pool);
+    return NULL;
 }
 
 cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
@@ -134,8 +161,7 @@ cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
                         ? !peer->loopback
                         : peer->compress == CM_COMPRESS_YES;
     config->sends_packed = peer->compress != CM_COMPRESS_NO;
-    if (peer->user)
-        *secret = read_password(&config->password, peer, pool);
+    *secret = read_secrets(config, pool);
     CM_TRY(sync_http_open(http, config, pool));
     *transport = sync_http_transport(*http);
     *session = cm_session_create(transport, own->name, peer, pool);

@@ -2,7 +2,8 @@
  *
  * The password comes from $CREDENTIALS_DIRECTORY/NAME-OF-PEER or
  * $CREDENTIALS_DIRECTORY/password (systemd), else from the first line of
- * password-file=, which nobody but its owner may be able to read. */
+ * password-file=, which nobody but its owner may be able to read. The same
+ * holds for key=, key-password-file= and proxy-user-file=. */
 #ifndef CONNECT_H
 #define CONNECT_H
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/gzip.h"
 #include "node/node.h"
+#include "failure.h"
 
 #define CONNECT_SECONDS  10
 #define HEADER_COUNT_MAX 100
@@ -163,6 +164,20 @@ static void set_protocols(CURL *curl, const char *uri)
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 }
 
+/* Show the peer a certificate of this host. Without a password of its key
+ * OpenSSL would ask at the terminal. */
+static void set_certificate(CURL *curl, const sync_http_config_t *config)
+{
+    const cm_peer_settings_t *peer = config->peer;
+
+    if (!peer->cert)
+        return;
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, peer->cert);
+    curl_easy_setopt(curl, CURLOPT_SSLKEY, peer->key ? peer->key : peer->cert);
+    curl_easy_setopt(curl, CURLOPT_KEYPASSWD,
+                     config->key_password ? config->key_password : "");
+}
+
 static void set_options(sync_http_t *http)
 {
     const sync_http_config_t *config = http->config;
@@ -170,8 +185,6 @@ static void set_options(sync_http_t *http)
     long timeout = config->timeout;
 
     set_protocols(curl, config->uri);
-    if (config->peer->loopback)
-        curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
                      timeout < CONNECT_SECONDS ? timeout : CONNECT_SECONDS);
@@ -186,6 +199,7 @@ static void set_options(sync_http_t *http)
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
     if (config->peer->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, config->peer->ca_file);
+    set_certificate(curl, config);
     if (config->peer->user && config->password) {
         curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(curl, CURLOPT_USERNAME, config->peer->user);
@@ -193,15 +207,28 @@ static void set_options(sync_http_t *http)
     }
 }
 
+/* libcurl would wait forever for a FIFO. */
+static cm_error_t *check_files(const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    const struct {
+        const char *option, *path;
+    } files[] = {
+        {"ca-file", peer->ca_file}, {"cert", peer->cert}, {"key", peer->key}};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(files) / sizeof(*files); i++)
+        if (files[i].path)
+            CM_TRY_FOR(cm_file_check(files[i].path, pool), pool,
+                       "%s= of peer '%s'", files[i].option, peer->name);
+    return NULL;
+}
+
 cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
                            apr_pool_t *pool)
 {
     sync_http_t *made = apr_pcalloc(pool, sizeof(*made));
 
-    /* libcurl would wait forever for a FIFO */
-    if (config->peer->ca_file)
-        CM_TRY_FOR(cm_file_check(config->peer->ca_file, pool), pool,
-                   "ca-file= of peer '%s'", config->peer->name);
+    CM_TRY(check_files(config->peer, pool));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     made->config = config;
     made->curl = curl_easy_init();
@@ -210,7 +237,8 @@ cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
         return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
     apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
     set_options(made);
-    made->proxy = sync_proxy_watch(made->curl, config->uri, pool);
+    made->proxy =
+        sync_proxy_set(made->curl, config->peer, config->proxy_login, pool);
     *http = made;
     return NULL;
 }
@@ -341,105 +369,19 @@ static int is_unreached(const sync_http_t *http)
     return http->request.result != CURLE_OK && size == 0;
 }
 
-/* Return the code of the error for RC; OVERFLOW: the reply was too large. */
-static cm_code_e code_of(CURLcode rc, int overflow)
-{
-    switch (rc) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return CM_TIMEOUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_USE_SSL_FAILED:
-        return CM_TLS;
-    case CURLE_SSL_CACERT_BADFILE:
-        return CM_FILE;
-    case CURLE_WRITE_ERROR:
-        return overflow ? CM_TOO_LARGE : CM_PROTOCOL;
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING:
-        return CM_PROTOCOL;
-    default:
-        return CM_NETWORK;
-    }
-}
-
-/* Return what to do about TLS that failed with PEER for the reason in WORDS. */
-static const char *tls_hint(const char *words, const cm_peer_settings_t *peer,
-                            apr_pool_t *pool)
-{
-    const char *file = peer->place.file;
-    int line = peer->place.line;
-
-    if (strstr(words, "expired"))
-        return "renew the certificate of the peer's httpd, unless this host's "
-               "clock is wrong";
-    if (strstr(words, "not yet valid"))
-        return "is the clock of this host right?";
-    if (strstr(words, "subject name"))
-        return apr_psprintf(
-            pool, "uri= must name the host as its certificate does (%s:%d)",
-            file, line);
-    return apr_psprintf(pool,
-                        "name the authority that signed the peer's "
-                        "certificate with ca-file= (%s:%d)",
-                        file, line);
-}
-
-/* Return what to do about the failure CODE; NULL: nothing is known. */
-static const char *hint_of(const sync_http_t *http, cm_code_e code,
-                           const char *words, apr_pool_t *pool)
-{
-    const cm_peer_settings_t *peer = http->config->peer;
-    CURLcode rc = http->request.result;
-
-    if (code == CM_TOO_LARGE)
-        return "raise CommunicatorMaxBody on this side";
-    if (code == CM_TLS)
-        return tls_hint(words, peer, pool);
-    if (code == CM_FILE)
-        return peer->ca_file
-                   ? "does the file of ca-file= exist, and is it PEM?"
-                   : "install the authorities' certificates (Debian: "
-                     "ca-certificates), or name a file of them with ca-file=";
-    if (http->proxy->used && code == CM_NETWORK)
-        return apr_psprintf(pool,
-                            "requests go through the proxy %s (%s): is it "
-                            "running, and does it let this host through?",
-                            http->proxy->address, http->proxy->used);
-    if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT)
-        return apr_psprintf(pool,
-                            "is the peer's httpd running, and is uri= right "
-                            "(%s:%d)?",
-                            peer->place.file, peer->place.line);
-    return NULL;
-}
-
-static cm_error_t *too_large(const sync_http_config_t *config, apr_pool_t *pool)
-{
-    return CM_FAIL(pool, CM_TOO_LARGE,
-                   "the reply of %s is larger than %" APR_SIZE_T_FMT " bytes",
-                   config->uri, config->reply_limit);
-}
-
 /* Return the error of a request that failed. */
-static cm_error_t *failure(const sync_http_t *http, apr_pool_t *pool)
+static cm_error_t *failed(const sync_http_t *http, apr_pool_t *pool)
 {
-    const sync_http_config_t *config = http->config;
-    CURLcode rc = http->request.result;
-    cm_code_e code = code_of(rc, http->received.overflow);
-    const char *words = *http->error ? http->error : curl_easy_strerror(rc);
-    const char *hint = hint_of(http, code, words, pool);
-    cm_error_t *err;
+    sync_failure_t failure = {
+        .config = http->config,
+        .proxy = http->proxy,
+        .result = http->request.result,
+        .words = *http->error ? http->error
+                              : curl_easy_strerror(http->request.result),
+        .overflow = http->received.overflow};
 
-    if (code == CM_TOO_LARGE)
-        err = too_large(config, pool);
-    else
-        err = CM_FAIL(pool, code, "%s: %s", config->uri, words);
-    return hint ? cm_error_hint(err, pool, "%s", hint) : err;
+    curl_easy_getinfo(http->curl, CURLINFO_HTTP_CONNECTCODE, &failure.tunnel);
+    return sync_failure(&failure, pool);
 }
 
 /* Give the body of REPLY, which must not be larger than the limit when it is
@@ -463,7 +405,7 @@ static cm_error_t *read_body(cm_transport_reply_t *reply, sync_http_t *http,
     if (err) {
         reply->status = 0; /* no whole reply */
         if (err->code == CM_TOO_LARGE)
-            return too_large(config, pool);
+            return sync_failure_too_large(config, pool);
         return cm_error_make(pool, CM_PROTOCOL, err, __FILE__, __LINE__,
                              "the reply of %s cannot be unpacked", config->uri);
     }
@@ -487,7 +429,7 @@ static cm_error_t *finish(cm_transport_reply_t **reply, void *baton,
     (*reply)->unreached = is_unreached(http);
     leave(http);
     if (http->request.result != CURLE_OK)
-        return failure(http, pool);
+        return failed(http, pool);
     /* curl takes a reply that was cut in its head for a complete one */
     if (!http->received.head_done)
         return CM_FAIL(pool, CM_NETWORK,

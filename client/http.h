@@ -1,4 +1,5 @@
-/* HTTP towards one peer. Only http.c and proxy.c know libcurl.
+/* HTTP towards one peer. Only http.c, failure.c and proxy.c know
+ * libcurl.
  *
  * One handle, and with it the connection, serves a whole run. Redirects are
  * not followed, certificates are always verified, and the size of a reply is
@@ -20,14 +21,16 @@ typedef struct sync_http_t sync_http_t;
 /* How to talk to the peer. */
 typedef struct sync_http_config_t {
     const cm_peer_settings_t *peer;
-    const char *uri;        /* of the peer, with a path */
-    const char *password;   /* NULL: none */
-    int timeout;            /* seconds that one request may take */
-    apr_size_t reply_limit; /* bytes of a reply's body, unpacked */
-    int packs;              /* bodies are packed, both ways */
-    int sends_packed;       /* those that are packed already are sent so */
-    apr_table_t *headers;   /* sent with each request; may be changed
-                               between requests */
+    const char *uri;          /* of the peer, with a path */
+    const char *password;     /* NULL: none */
+    const char *key_password; /* of the key of the certificate; NULL: none */
+    const char *proxy_login;  /* USER:PASSWORD at the proxy; NULL: none */
+    int timeout;              /* seconds that one request may take */
+    apr_size_t reply_limit;   /* bytes of a reply's body, unpacked */
+    int packs;                /* bodies are packed, both ways */
+    int sends_packed;         /* those that are packed already are sent so */
+    apr_table_t *headers;     /* sent with each request; may be changed
+                                 between requests */
 } sync_http_config_t;
 
 /* Make the handle in POOL; CONFIG must live as long. Fails with CM_FILE,

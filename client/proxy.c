@@ -77,16 +77,34 @@ static int on_text(CURL *curl, curl_infotype type, char *data, size_t size,
     return 0;
 }
 
-sync_proxy_t *sync_proxy_watch(void *curl, const char *uri, apr_pool_t *pool)
+/* Observe which one of the environment is used, if it names one. */
+static void watch(sync_proxy_t *proxy, CURL *curl)
 {
-    sync_proxy_t *proxy = apr_pcalloc(pool, sizeof(*proxy));
-
-    proxy->pool = pool;
-    proxy->set = variable_for(uri);
-    if (!proxy->set)
-        return proxy;
     curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_text);
     curl_easy_setopt(curl, CURLOPT_DEBUGDATA, proxy);
     curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+}
+
+sync_proxy_t *sync_proxy_set(void *curl, const cm_peer_settings_t *peer,
+                             const char *login, apr_pool_t *pool)
+{
+    sync_proxy_t *proxy = apr_pcalloc(pool, sizeof(*proxy));
+    int none = peer->loopback || (peer->proxy && !strcmp(peer->proxy, "none"));
+
+    proxy->pool = pool;
+    if (login)
+        curl_easy_setopt(curl, CURLOPT_PROXYUSERPWD, login);
+    if (none || peer->proxy)
+        curl_easy_setopt(curl, CURLOPT_PROXY, none ? "" : peer->proxy);
+    if (peer->proxy && !none) {
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+        proxy->set = proxy->used = "proxy=";
+        proxy->address = peer->proxy;
+    }
+    else {
+        proxy->set = variable_for(peer->uri);
+        if (proxy->set)
+            watch(proxy, curl);
+    }
     return proxy;
 }

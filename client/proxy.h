@@ -1,19 +1,23 @@
-/* The proxy between this host and a peer. libcurl chooses it by the
- * environment, and names it only in its debug output. */
+/* The proxy between this host and a peer: that of proxy=, or of the
+ * environment. The latter libcurl chooses itself, and names only in its debug
+ * output. */
 #ifndef PROXY_H
 #define PROXY_H
 
-#include <apr_pools.h>
+#include "config/settings.h"
 
 typedef struct sync_proxy_t {
-    const char *set;     /* the variable that names a proxy; NULL: none does */
-    const char *used;    /* the variable whose proxy was used; NULL: none */
+    const char *set;     /* the variable that names a proxy, or "proxy="; NULL:
+                            none does */
+    const char *used;    /* the one whose proxy was used; NULL: none */
     const char *address; /* of that proxy, user and password masked */
     apr_pool_t *pool;
 } sync_proxy_t;
 
-/* Observe which proxy the libcurl handle CURL uses for requests to URI, if the
- * environment names one. POOL must outlive CURL. */
-sync_proxy_t *sync_proxy_watch(void *curl, const char *uri, apr_pool_t *pool);
+/* Let the libcurl handle CURL use the proxy of PEER, with LOGIN (USER:PASSWORD;
+ * NULL: none), or observe which one it takes from the environment. POOL must
+ * outlive CURL. */
+sync_proxy_t *sync_proxy_set(void *curl, const cm_peer_settings_t *peer,
+                             const char *login, apr_pool_t *pool);
 
 #endif

@@ -85,19 +85,63 @@ static int from_loopback(const request_rec *r)
     return !memcmp(bytes, zeros, sizeof(zeros)) && bytes[15] == 1;
 }
 
+/* Return whether ADDRESS is of a proxy whose header is believed. */
+static int is_trusted(const cm_require_tls_t *tls, apr_sockaddr_t *address)
+{
+    int i;
+
+    for (i = 0; i < tls->proxies->nelts; i++)
+        if (apr_ipsubnet_test(APR_ARRAY_IDX(tls->proxies, i, apr_ipsubnet_t *),
+                              address))
+            return 1;
+    return 0;
+}
+
+/* Return whether the request of R crossed the network encrypted, if at all. Of
+ * one that comes from a trusted proxy only its header tells. */
+static int is_protected(const cm_require_tls_t *tls, const request_rec *r)
+{
+    const char *value;
+
+    if (tls->header && is_trusted(tls, r->connection->client_addr)) {
+        value = apr_table_get(r->headers_in, tls->header);
+        return value &&
+               (!strcasecmp(value, "https") || !strcasecmp(value, "on"));
+    }
+    return from_loopback(r) || ap_ssl_conn_is_ssl(r->connection);
+}
+
+static const char *why_unprotected(const cm_require_tls_t *tls,
+                                   const request_rec *r)
+{
+    const conn_rec *connection = r->connection;
+
+    if (!tls->header)
+        return "plain HTTP is accepted only from this host";
+    return is_trusted(tls, connection->client_addr)
+               ? apr_psprintf(r->pool,
+                              "the header %s of a trusted proxy does not say "
+                              "that https was used",
+                              tls->header)
+               : apr_psprintf(r->pool,
+                              "plain HTTP, and the header %s is not believed: "
+                              "%s is not a trusted proxy",
+                              tls->header, connection->client_ip);
+}
+
 /* Refuse what crossed the network unencrypted, or was sent by a web page of
  * another site through a browser that is logged in here. Returns 0 when it has
  * refused the request. */
 static int check_transport(cm_exchange_t *exchange, const request_rec *r)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const cm_require_tls_t *tls = &exchange->settings->require_tls;
 
-    if (exchange->settings->require_tls && !from_loopback(r) &&
-        !ap_ssl_conn_is_ssl(r->connection))
+    if (tls->on && !is_protected(tls, r))
         return cm_serve_forbid(
-            exchange, CM0003, "plain HTTP is accepted only from this host",
+            exchange, CM0003, why_unprotected(tls, r),
             "use https://, and change the password: it was sent unencrypted; "
-            "or set CommunicatorRequireTLS Off");
+            "or see CommunicatorRequireTLS, if TLS ends in front of httpd");
     if (apr_table_get(r->headers_in, "Origin") ||
         (site && !strcasecmp(site, "cross-site")))
         return cm_serve_forbid(exchange, CM0004,

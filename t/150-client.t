@@ -287,7 +287,8 @@ my @cases = (
     ['locked', sub { ours(503, '{"error":"another run","code":"LOCKED"}') }, 75,
         qr/503: another run(?!.*error log)/s],
     ['a proxy that finds nobody', sub { reply(502, 'text/html',
-        '<html><h1>Bad Gateway</h1></html>') }, 75, qr/answers 502/],
+        '<html><h1>Bad Gateway</h1></html>') }, 75,
+        qr/does not reach the peer's httpd \(502\)/, qr/log of the proxy/],
     ['a login page', sub { reply(200, 'text/html',
         '<html><form>Please log in</form></html>') }, 76,
         qr/not Communicator's: status 200.*Please log in/, qr/uri=/],
@@ -300,7 +301,7 @@ my @cases = (
     ['some other API', sub { reply(202, 'application/json', '{}') }, 76,
         qr/not Communicator's: status 202, type 'application\/json'/],
     ['407 of a proxy', sub { reply(407, 'text/html', 'log in at the proxy') },
-        76, qr/not Communicator's: status 407/, qr/proxies/],
+        77, qr/the proxy wants a login \(407\)/, qr/proxy-user-file=/],
     ['418', sub { reply(418, 'text/plain', 'teapot') }, 76, qr/teapot/],
     ['409 without a number', sub { gem(409, 'Specify from_id!') }, 76,
         qr/not Communicator's/],
@@ -420,7 +421,7 @@ subtest 'nobody is there' => sub {
         =~ s/uri=\S+/uri=https:\/\/127.0.0.1:$plain->{port}\//r);
     $run = $central->sync('--timeout', '5s');
     is($run->{exit}, 76, 'no TLS where there should be');
-    like($run->{err}, qr/hint: .*ca-file=/, '  with a hint');
+    like($run->{err}, qr/hint: does this port speak TLS/, '  with a hint');
     like($central->sync('--json')->{err},
         qr/^\{"peer":"facade","error":.*"code":"TLS","exit_status":76/,
         'an error as JSON');

@@ -57,7 +57,8 @@ same('directives of both programs', 15, \@directives,
 same('directives of httpd', 2, \@own,
     [section($module, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
 same('words of peers and models', 15,
-    [slurp("$top/lib/config/directive.c")
+    [join('', map { slurp("$top/lib/config/$_.c") }
+            qw(directive peer_options))
           =~ /(?:CM_OPTION\(|\.key = )"([a-z-]+)"/g],
     [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([a-z-]+)=/mg]);
 
@@ -224,7 +225,8 @@ $blocks = 0;
 for my $name (qw(README docs/guide.md docs/mod_communicator.8)) {
     for my $block ($text{$name} =~ m{^(\s*<Location .*?</Location>)}msg) {
         $server->configure(conf => '', httpd_conf =>
-            "LoadModule authz_host_module $modules/mod_authz_host.so\n$block");
+            join('', map { "LoadModule ${_}_module $modules/mod_$_.so\n" }
+                qw(authz_host socache_shmcb ssl)) . $block);
         my $run = $server->configtest;
         is($run->{exit}, 0, "$name: httpd's example " . ++$blocks)
           or diag($run->{err});

@@ -1,16 +1,16 @@
 /* The directives: see directive.h. */
 #include "config/directive.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_uri.h>
 
 #include "config/action.h"
 #include "config/mask.h"
 #include "config/option.h"
+#include "config/peer_options.h"
+#include "config/require_tls.h"
 
 const cm_directive_t cm_directive_table[CM_DIRECTIVE_COUNT] = {
 #define CM_DIRECTIVE(id, name, reader, least, most, usage, help)               \
@@ -101,91 +101,6 @@ cm_error_t *cm_directive_words(apr_array_header_t **words, const char *line,
 }
 
 static const char *const answers[] = {"no", "yes", NULL};
-
-/* --- CommunicatorPeer NAME key=value... --- */
-
-/* Return whether HOST is an address of this host, not a name that only begins
- * like one. libcurl connects to "localhost" without a DNS lookup. */
-static int is_loopback(const char *host)
-{
-    struct in_addr address;
-
-    return !strcasecmp(host, "localhost") || !strcmp(host, "::1") ||
-           !strcmp(host, "[::1]") ||
-           (inet_pton(AF_INET, host, &address) == 1 &&
-            !strncmp(host, "127.", 4));
-}
-
-static cm_error_t *check_uri(const char *value, apr_pool_t *pool)
-{
-    apr_uri_t uri;
-
-    if (apr_uri_parse(pool, value, &uri) || !uri.scheme || !uri.hostname ||
-        (strcasecmp(uri.scheme, "https") && strcasecmp(uri.scheme, "http")))
-        return CM_FAIL(pool, CM_CONFIG,
-                       "'%s' is not an address of the form "
-                       "https://HOST/messages.json",
-                       strchr(value, '@') ? "..." : value);
-    if (uri.user || uri.password)
-        return CM_FAIL(pool, CM_CONFIG,
-                       "an address must not contain a password: use user= and "
-                       "password-file=");
-    if (uri.query || uri.fragment)
-        return CM_FAIL(pool, CM_CONFIG,
-                       "an address must end with the path, without ? or #");
-    return NULL;
-}
-
-static const char *const compressions[] = {"auto", "no", "yes", NULL};
-static const char *const protocols[] = {"communicator", "gem", NULL};
-
-static const cm_option_t peer_options[] = {
-    {CM_OPTION("uri", TEXT, cm_peer_settings_t, uri), .check = check_uri},
-    {CM_OPTION("user", TEXT, cm_peer_settings_t, user)},
-    {CM_OPTION("password-file", TEXT, cm_peer_settings_t, password_file),
-     .check = cm_option_check_file},
-    {CM_OPTION("ca-file", TEXT, cm_peer_settings_t, ca_file),
-     .check = cm_option_check_file},
-    {CM_OPTION("insecure", WORD, cm_peer_settings_t, insecure),
-     .words = answers, .quiet = 1},
-    {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
-     .words = compressions, .quiet = 1},
-    {CM_OPTION("protocol", WORD, cm_peer_settings_t, gem), .words = protocols,
-     .quiet = 1},
-    {.key = NULL}};
-
-/* Find out whether PEER is on this host, and refuse to send the password over
- * the network unencrypted. */
-static cm_error_t *check_secure(cm_peer_settings_t *peer, apr_pool_t *pool)
-{
-    apr_uri_t uri;
-
-    if (!peer->uri || apr_uri_parse(pool, peer->uri, &uri))
-        return NULL;
-    peer->loopback = is_loopback(uri.hostname);
-    if (peer->loopback || peer->insecure || !strcasecmp(uri.scheme, "https"))
-        return NULL;
-    return cm_error_hint(CM_FAIL(pool, CM_CONFIG,
-                                 "'%s' would send the password unencrypted",
-                                 peer->uri),
-                         pool, "use https://, or add insecure=yes");
-}
-
-static cm_error_t *take_peer(cm_settings_t *settings, int count,
-                             const char *const *words, cm_place_t place,
-                             apr_pool_t *pool)
-{
-    cm_peer_settings_t *peer = apr_pcalloc(pool, sizeof(*peer));
-
-    CM_TRY(cm_option_check_node(words[0], pool));
-    peer->name = apr_pstrdup(pool, words[0]);
-    peer->place = place;
-    CM_TRY_FOR(cm_option_take(peer, peer_options, count - 1, words + 1, pool),
-               pool, "peer '%s'", peer->name);
-    CM_TRY_FOR(check_secure(peer, pool), pool, "peer '%s'", peer->name);
-    APR_ARRAY_PUSH(settings->peers, cm_peer_settings_t *) = peer;
-    return NULL;
-}
 
 /* --- CommunicatorModel NAME key=value... --- */
 
@@ -434,7 +349,6 @@ static const char *print_history(const void *target, apr_pool_t *pool)
                : histories[settings->history - CM_HISTORY_PACKED];
 }
 
-static const char *const flags[] = {"Off", "On", NULL};
 static const char *const on_error[] = {"park", "stop", NULL};
 static const char *const off[] = {"off", NULL};
 static const char *const forever[] = {"forever", NULL};
@@ -448,9 +362,10 @@ static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
                                        database.driver)},
     [CM_DIRECTIVE_PARAMS] = {CM_OPTION("", TEXT, cm_settings_t,
                                        database.params)},
-    [CM_DIRECTIVE_REQUIRE_TLS] = {CM_OPTION("", WORD, cm_settings_t,
-                                            require_tls),
-                                  .words = flags},
+    [CM_DIRECTIVE_REQUIRE_TLS] = {.key = "",
+                                  .kind = CM_OPTION_OWN,
+                                  .take = cm_require_tls_take,
+                                  .print = cm_require_tls_print},
     [CM_DIRECTIVE_MAX_BODY] = {CM_OPTION("", SIZE, cm_settings_t, max_body)},
     [CM_DIRECTIVE_BATCH] = {.key = "",
                             .kind = CM_OPTION_OWN,
@@ -488,6 +403,8 @@ static cm_error_t *set_value(cm_settings_t *settings, cm_directive_e id,
     CM_TRY(cm_option_set(settings, &values[id], words[0], pool));
     if (id == CM_DIRECTIVE_BATCH && count > 1)
         return cm_option_size(&settings->batch.bytes, words[1], pool);
+    if (id == CM_DIRECTIVE_REQUIRE_TLS && count > 1)
+        return cm_require_tls_trust(settings, count - 1, words + 1, pool);
     return NULL;
 }
 
@@ -514,7 +431,7 @@ cm_error_t *cm_directive_set(cm_settings_t *settings,
     CM_TRY(check_count(directive, count, pool));
     switch (directive->id) {
     case CM_DIRECTIVE_PEER:
-        CM_TRY(take_peer(settings, count, words, place, pool));
+        CM_TRY(cm_peer_options_take(settings, count, words, place, pool));
         break;
     case CM_DIRECTIVE_MODEL:
         CM_TRY(take_model(settings, count, words, place, pool));
@@ -577,7 +494,7 @@ void cm_directive_print(cm_buffer_t *out, const cm_settings_t *settings,
             APR_ARRAY_IDX(settings->peers, i, const cm_peer_settings_t *);
 
         print_declaration(out, CM_DIRECTIVE_PEER, peer->name, peer,
-                          peer_options, peer->place);
+                          cm_peer_options, peer->place);
     }
     for (i = 0; i < settings->models->nelts; i++) {
         const cm_model_t *model =

@@ -18,6 +18,8 @@ CM_DIRECTIVE(PARAMS, "DBDParams", BORROWED, 1, 1, "PARAMETERS",
 CM_DIRECTIVE(
     PEER, "CommunicatorPeer", BOTH, 1, 0,
     "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
+    "[cert=FILE] [key=FILE] [key-password-file=FILE] "
+    "[proxy=URL|none] [proxy-user-file=FILE] "
     "[insecure=yes|no] [compress=auto|yes|no] [protocol=communicator|gem]",
     "another node: with uri= this node connects to it; without, it "
     "logs in here as user=")
@@ -36,8 +38,10 @@ CM_DIRECTIVE(
     AFTER_APPLY, "CommunicatorAfterApply", BOTH, 2, 2, "MODEL[,MODEL...] SQL",
     "a statement to run after messages have changed records of these models; "
     "default none")
-CM_DIRECTIVE(REQUIRE_TLS, "CommunicatorRequireTLS", BOTH, 1, 1, "On|Off",
-             "refuse plain HTTP, except from this host; default On")
+CM_DIRECTIVE(REQUIRE_TLS, "CommunicatorRequireTLS", BOTH, 1, 0,
+             "On|Off|HEADER [PROXY...]",
+             "refuse plain HTTP, except from this host; or, behind proxies "
+             "that end TLS, what their HEADER does not call https; default On")
 CM_DIRECTIVE(MAX_BODY, "CommunicatorMaxBody", BOTH, 1, 1, "BYTES[K|M|G]",
              "largest body of a request or reply; default 16M")
 CM_DIRECTIVE(

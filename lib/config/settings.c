@@ -16,7 +16,7 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
     settings->peers = apr_array_make(pool, 2, sizeof(cm_peer_settings_t *));
     settings->models = apr_array_make(pool, 8, sizeof(cm_model_t *));
     settings->actions = apr_array_make(pool, 2, sizeof(cm_action_t *));
-    settings->require_tls = 1;
+    settings->require_tls.on = 1;
     settings->max_body = 16 * 1024 * 1024;
     settings->batch = (cm_batch_settings_t){800, 1024 * 1024};
     settings->on_error = CM_ON_ERROR_PARK;

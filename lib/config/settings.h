@@ -27,14 +27,19 @@ typedef enum cm_compress_e {
 /* Another node, as configured here. */
 typedef struct cm_peer_settings_t {
     const char *name;
-    const char *uri;           /* NULL: it connects to this node */
-    int loopback;              /* uri leads to this host */
-    const char *user;          /* this node logs in as; without uri: the peer */
-    const char *password_file; /* NULL: none */
-    const char *ca_file;       /* NULL: the system's */
-    int insecure;              /* insecure=yes: http:// to other hosts */
-    int compress;              /* a cm_compress_e */
-    int gem;                   /* protocol=gem: it may be a gem */
+    const char *uri;  /* NULL: it connects to this node */
+    int loopback;     /* uri leads to this host, and there is no proxy= */
+    const char *user; /* this node logs in as; without uri: the peer */
+    const char *password_file;     /* NULL: none */
+    const char *ca_file;           /* NULL: the system's */
+    const char *cert;              /* the client's certificate; NULL: none */
+    const char *key;               /* NULL: it is in the same file */
+    const char *key_password_file; /* NULL: the key is not encrypted */
+    const char *proxy;             /* or "none"; NULL: by the environment */
+    const char *proxy_user_file;   /* NULL: none */
+    int insecure;                  /* insecure=yes: http:// to other hosts */
+    int compress;                  /* a cm_compress_e */
+    int gem;                       /* protocol=gem: it may be a gem */
     cm_place_t place;
 } cm_peer_settings_t;
 
@@ -111,6 +116,14 @@ typedef struct cm_database_settings_t {
     const char *params; /* DBDParams */
 } cm_database_settings_t;
 
+/* CommunicatorRequireTLS: which requests count as encrypted. */
+typedef struct cm_require_tls_t {
+    int on;
+    const char *header;  /* in which proxies say so; NULL: none does */
+    const char *trusted; /* these proxies as configured; NULL: this host */
+    apr_array_header_t *proxies; /* apr_ipsubnet_t *: the same */
+} cm_require_tls_t;
+
 /* CommunicatorBatch: the most that is sent at once. */
 typedef struct cm_batch_settings_t {
     int messages;
@@ -131,8 +144,8 @@ typedef struct cm_settings_t {
     apr_array_header_t *peers;   /* cm_peer_settings_t *, in file order */
     apr_array_header_t *models;  /* cm_model_t *, in file order */
     apr_array_header_t *actions; /* cm_action_t *, in file order */
-    int require_tls;             /* CommunicatorRequireTLS */
-    apr_int64_t max_body;        /* CommunicatorMaxBody, bytes */
+    cm_require_tls_t require_tls;
+    apr_int64_t max_body; /* CommunicatorMaxBody, bytes */
     cm_batch_settings_t batch;
     cm_on_error_e on_error;           /* CommunicatorOnError */
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */

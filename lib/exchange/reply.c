@@ -295,6 +295,28 @@ static cm_error_t *too_large(const cm_transport_reply_t *raw, apr_pool_t *pool)
         pool, "raise client_max_body_size of nginx, LimitRequestBody of httpd");
 }
 
+/* Statuses by which something between tells that it cannot go on. */
+static cm_error_t *not_passed(const cm_transport_reply_t *raw, apr_pool_t *pool)
+{
+    if (raw->status == 407)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PROXY, "the proxy wants a login (407)"), pool,
+            "proxy-user-file= names a file with USER:PASSWORD for it");
+    if (raw->status == 502)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PEER_FAILED,
+                    "something between does not reach the peer's httpd (502)"),
+            pool,
+            "is the peer's httpd running? The log of the proxy in front of it, "
+            "or of ours, says more");
+    return cm_error_hint(
+        CM_FAIL(pool, CM_TIMEOUT,
+                "something between waited too long for the peer (504)"),
+        pool,
+        "let it wait longer (proxy_read_timeout of nginx, ProxyTimeout of "
+        "httpd), or send less at once with CommunicatorBatch");
+}
+
 /* Statuses that mean the same whoever answered: httpd itself, a proxy. */
 static cm_error_t *judge_status(const cm_transport_reply_t *raw,
                                 apr_pool_t *pool)
@@ -314,7 +336,9 @@ static cm_error_t *judge_status(const cm_transport_reply_t *raw,
                              "<Location> of the peer's httpd?");
     if (status == 413)
         return too_large(raw, pool);
-    if (status == 408 || status == 504)
+    if (status == 407 || status == 502 || status == 504)
+        return not_passed(raw, pool);
+    if (status == 408)
         return CM_FAIL(pool, CM_TIMEOUT, "the peer gave up waiting (%d)",
                        status);
     if (status == 429 || status >= 500)

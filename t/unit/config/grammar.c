@@ -304,7 +304,7 @@ static void test_settings(apr_pool_t *pool)
     is_int(settings->batch.bytes, 2048, "  its bytes");
     is_int(settings->max_body, 1048576, "CommunicatorMaxBody");
     is_int(settings->on_error, CM_ON_ERROR_STOP, "CommunicatorOnError");
-    is_int(settings->require_tls, 0, "CommunicatorRequireTLS");
+    is_int(settings->require_tls.on, 0, "CommunicatorRequireTLS");
     is_int(settings->expect_every, 600000000, "CommunicatorExpectEvery");
     is_int(settings->retain, -1, "CommunicatorRetain");
     is_str(settings->client.state_directory, "/s", "CommunicatorStateDir");
@@ -332,7 +332,7 @@ static void test_merge(apr_pool_t *pool)
     merged = cm_settings_merge(base, over, pool);
     is_str(merged->name, "b", "merge: the inner name");
     is_int(merged->batch.messages, 9, "merge: what only the outer sets");
-    is_int(merged->require_tls, 0, "merge: what only the inner sets");
+    is_int(merged->require_tls.on, 0, "merge: what only the inner sets");
     ok(cm_settings_model(merged, "m") && cm_settings_model(merged, "n"),
        "merge: the models of both");
     is_int(base->models->nelts, 1, "merge: the outer stays as it was");

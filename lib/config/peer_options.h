@@ -1,0 +1,17 @@
+/* CommunicatorPeer: how its words are read and printed. */
+#ifndef CM_CONFIG_PEER_OPTIONS_H
+#define CM_CONFIG_PEER_OPTIONS_H
+
+#include "config/option.h"
+#include "config/settings.h"
+
+/* The options of a peer (cm_peer_settings_t). */
+extern const cm_option_t cm_peer_options[];
+
+/* Add the peer that the COUNT WORDS declare, its name and options, to SETTINGS.
+ * Fails with CM_CONFIG. */
+cm_error_t *cm_peer_options_take(cm_settings_t *settings, int count,
+                                 const char *const *words, cm_place_t place,
+                                 apr_pool_t *pool) CM_UNUSED_RESULT;
+
+#endif
