@@ -274,6 +274,12 @@ static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
+/* Return what TEXT, of communicator_conflicts, is as sim_row_t has it. */
+static const char *value_of(const char *text, apr_pool_t *pool)
+{
+    return *text == '"' ? sim_message_unquote(text, pool) : text;
+}
+
 static int is_kept(const sim_judge_t *judge, const char *value)
 {
     int i;
@@ -392,6 +398,34 @@ static int is_put_back(const sim_table_t *table, const sim_row_t *row)
     return table->returns && tag && *tag && tag[strlen(tag) - 1] == '+';
 }
 
+/* Return whether a row filter may have kept the value of EVENT at its node,
+ * where it then won over one of the same clock, by its value only: whoever
+ * replaced that one seemed to know it (docs/convergence.md). */
+static int was_taken_for_another(const sim_judge_t *judge,
+                                 const sim_event_t *event)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    apr_array_header_t *won;
+    int i;
+
+    if (!sim_judge_may_stay(judge, event->node, table))
+        return 0;
+    won = sim_node_select(
+        &judge->world->nodes[event->node].sessions[0],
+        apr_psprintf(judge->pool,
+                     "SELECT won_value FROM communicator_conflicts WHERE"
+                     " model = 'm%d' AND lost_clock = won_clock AND won_value"
+                     " IS NOT NULL",
+                     event->table),
+        1, judge->pool);
+    for (i = 0; i < won->nelts; i++)
+        if (!strcmp(
+                value_of(APR_ARRAY_IDX(won, i, const char **)[0], judge->pool),
+                event->after))
+            return 1;
+    return 0;
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. A person
  * may prefer a record that one node only has written, to one that has its key
  * now. */
@@ -415,6 +449,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
          (is_contested(judge, event) || was_decided(judge, event->table) ||
           was_altered(table))) ||
         was_withheld(judge, event->table) ||
+        was_taken_for_another(judge, event) ||
         was_dropped(judge, table, event->column))
         return;
     sim_world_fail(judge->world, "vanished",
@@ -438,10 +473,8 @@ static void read_lost(sim_judge_t *judge)
             1, judge->pool);
 
         for (j = 0; j < rows->nelts; j++) {
-            const char *value = APR_ARRAY_IDX(rows, j, const char **)[0];
-
             APR_ARRAY_PUSH(judge->lost, const char *) =
-                *value == '"' ? sim_message_unquote(value, judge->pool) : value;
+                value_of(APR_ARRAY_IDX(rows, j, const char **)[0], judge->pool);
         }
     }
 }

@@ -185,6 +185,12 @@ static int may_stay(const sim_judge_t *judge, int node,
     return 0;
 }
 
+int sim_judge_may_stay(const sim_judge_t *judge, int node,
+                       const sim_table_t *table)
+{
+    return may_stay(judge, node, table, 3);
+}
+
 /* Return whether ROW of node NUMBER stays there. References may be a circle, so
  * at most STEPS are followed. */
 static int is_stranded(const sim_judge_t *judge, int number,
@@ -203,9 +209,9 @@ static int is_stranded(const sim_judge_t *judge, int number,
             continue;
         parent = name ? sim_rows_find(judge->rows[number], column->parent, name)
                       : NULL;
-        if (parent
-                ? is_stranded(judge, number, parent, steps - 1)
-                : may_stay(judge, number, &schema->tables[column->parent], 3))
+        if (parent ? is_stranded(judge, number, parent, steps - 1)
+                   : sim_judge_may_stay(judge, number,
+                                        &schema->tables[column->parent]))
             return 1;
     }
     return 0;

@@ -42,6 +42,11 @@ int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column);
 int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
                          int number);
 
+/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
+ * or of one that it refers to. */
+int sim_judge_may_stay(const sim_judge_t *judge, int node,
+                       const sim_table_t *table);
+
 /* Return whether ROW of node NUMBER needs a row that is gone there, and of
  * whose table that node may keep some: then it stays there. */
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
