@@ -308,7 +308,7 @@ int cm_cells_changed(cm_run_t *run, const cm_record_t *record,
             &APR_ARRAY_IDX(message->attributes, i, cm_attribute_t);
         int column = cm_table_settable(record->table, attribute->name);
 
-        if (column >= 0 && cm_merge_is_changed(message, attribute->name) &&
+        if (column >= 0 && cm_sender_changed(message, attribute->name) &&
             !change_column(run, record, effect, column, attribute))
             return 0;
     }

@@ -54,8 +54,8 @@ static int is_ahead(const cm_message_t *message, apr_int64_t here,
 static apr_int64_t clock_before(const cm_message_t *message,
                                 const cm_attribute_t *attribute)
 {
-    return cm_merge_is_changed(message, attribute->name)
-               ? cm_merge_base(message, attribute->name)
+    return cm_sender_changed(message, attribute->name)
+               ? cm_sender_base(message, attribute->name)
                : cm_clocks_of(&message->clocks, attribute->name);
 }
 

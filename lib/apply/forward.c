@@ -53,7 +53,7 @@ static void spread_base(cm_message_t *message, apr_pool_t *pool)
         const char *name =
             APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name;
 
-        if (cm_merge_is_changed(message, name))
+        if (cm_sender_changed(message, name))
             apr_hash_set(message->base.older, name, APR_HASH_KEY_STRING,
                          &message->base.clock);
     }

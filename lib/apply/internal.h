@@ -122,8 +122,11 @@ typedef struct cm_effect_t {
 /* A column of which a person, or conflict=NODE, has decided who wins. */
 typedef struct cm_decided_t {
     int column;
-    apr_int64_t seen; /* the clock of the peer's value */
+    apr_int64_t seen; /* the clock of the peer's value, which the winner has
+                         until it is published again */
     int is_theirs;    /* that value was taken, though it was older */
+    int is_ours;      /* the value here won, though it was older ... */
+    apr_int64_t here; /* ... by this clock */
 } cm_decided_t;
 
 /* What match= found for a record. */
@@ -142,11 +145,13 @@ typedef struct cm_record_t {
     struct cm_record_t *earlier; /* the life of a shared key before this one, of
                                     those in this run; NULL: none */
     cm_match_e match;
-    const cm_row_t *row;            /* never NULL */
-    const cm_here_t *here;          /* NULL until it is read */
-    const cm_effect_t *effect;      /* NULL: none, or not yet */
-    const apr_array_header_t *kept; /* cm_conflict_t: of an effect that was
-                                       partial; NULL: none */
+    const cm_row_t *row;               /* never NULL */
+    const cm_here_t *here;             /* NULL until it is read */
+    const cm_effect_t *effect;         /* NULL: none, or not yet */
+    const apr_array_header_t *kept;    /* cm_conflict_t: of an effect that was
+                                          partial; NULL: none */
+    const apr_array_header_t *decided; /* cm_decided_t: of effects that were
+                                          written; NULL: none */
     const cm_error_t *error; /* why the last effect could not be written */
     int fast;                /* its only message goes the fast way (fast.c) */
     int renamed;             /* it has the row of the one that it continues */
@@ -383,6 +388,28 @@ cm_error_t *cm_apply_read_again(cm_run_t *run, cm_record_t *record,
 /* Return the state in the message of TASK, until the next call. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
+/* --- sender.c --- */
+
+/* Return whether MESSAGE changed COLUMN, rather than to name its value. */
+int cm_sender_changed(const cm_message_t *message, const char *column);
+
+/* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
+ * deleted the record. */
+apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
+
+/* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
+ * value of clock HERE. */
+int cm_sender_has_seen(const cm_message_t *message, const char *column,
+                       apr_int64_t here);
+
+/* Return whether a conflict of TASK has been decided at the sender: a later
+ * message of RECORD changes COLUMN, and whoever made it knew the value here, of
+ * clock HERE. A base that is merely newer than HERE does not say that: it may
+ * be the sender's own value, which is in conflict. Even a base of the same
+ * clock may be. */
+int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
+                      const char *column, apr_int64_t here);
+
 /* --- merge.c --- */
 
 /* Merge the next tasks of RECORD, up to UNTIL, into RECORD->effect. PARTIAL
@@ -390,13 +417,6 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
  * CM_WAITS, CM_REJECTED, CM_CONFLICT. */
 cm_error_t *cm_merge_record(cm_run_t *run, cm_record_t *record, int until,
                             cm_partial_e partial) CM_UNUSED_RESULT;
-
-/* Return whether MESSAGE changed COLUMN, rather than to name its value. */
-int cm_merge_is_changed(const cm_message_t *message, const char *column);
-
-/* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
- * deleted the record. */
-apr_int64_t cm_merge_base(const cm_message_t *message, const char *column);
 
 /* --- conflicts.c --- */
 

@@ -53,73 +53,13 @@ static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
     cm_conflicts_note(at->run, at->record, task->message, i, lost, won);
 }
 
-int cm_merge_is_changed(const cm_message_t *message, const char *column)
-{
-    return cm_clocks_of(&message->clocks, column) == message->clocks.clock;
-}
-
-apr_int64_t cm_merge_base(const cm_message_t *message, const char *column)
-{
-    const apr_int64_t *clock;
-
-    if (message->action == CM_CREATE) /* that of the record it continues */
-        return 0;
-    if (!message->base.older)
-        return message->base.clock;
-    clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
-    if (clock)
-        return *clock;
-    return message->action == CM_DELETE ? message->base.clock : 0;
-}
-
-/* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
- * value of clock HERE. */
-static int has_seen(const cm_message_t *message, const char *column,
-                    apr_int64_t here)
-{
-    const apr_int64_t *seen = NULL;
-
-    if (message->base.older)
-        seen = apr_hash_get(message->base.older,
-                            apr_pstrcat(apr_hash_pool_get(message->base.older),
-                                        column, CM_BASE_SEEN, NULL),
-                            APR_HASH_KEY_STRING);
-    return seen && *seen == here;
-}
-
-/* Return whether the conflict has been decided at the sender: a later message
- * changes COLUMN, and whoever made it knew the value here, of clock HERE. A
- * base that is merely newer than HERE does not say that: it may be the sender's
- * own value, which is in conflict. Even a base of the same clock may be. */
-static int is_decided_there(const cm_record_t *record, const cm_task_t *task,
-                            const char *column, apr_int64_t here)
-{
-    int later = 0, own = 0, i;
-
-    for (i = record->next; i < record->tasks->nelts; i++) {
-        const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
-        const cm_message_t *message = other->message;
-
-        if (other->fault || !cm_merge_is_changed(message, column))
-            continue;
-        if (later && message->has_base &&
-            (has_seen(message, column, here) ||
-             (!own && cm_merge_base(message, column) == here)))
-            return 1;
-        own |= message->clocks.clock == here;
-        later |= other == task;
-    }
-    return 0;
-}
-
-/* Return what was decided of COLUMN, or NULL. */
-static cm_decided_t *decided_of(const cm_effect_t *effect, int column)
+/* Return what LIST (cm_decided_t; or NULL) has of COLUMN, or NULL. */
+static cm_decided_t *decided_in(const apr_array_header_t *list, int column)
 {
     int i;
 
-    for (i = 0; i < effect->republish->nelts; i++) {
-        cm_decided_t *decided =
-            &APR_ARRAY_IDX(effect->republish, i, cm_decided_t);
+    for (i = 0; list && i < list->nelts; i++) {
+        cm_decided_t *decided = &APR_ARRAY_IDX(list, i, cm_decided_t);
 
         if (decided->column == column)
             return decided;
@@ -127,17 +67,21 @@ static cm_decided_t *decided_of(const cm_effect_t *effect, int column)
     return NULL;
 }
 
-/* Publish COLUMN again, which has the clock SEEN in the message. */
-static void republish(cm_effect_t *effect, int column, apr_int64_t seen,
-                      int is_theirs)
+/* Return what was decided of COLUMN by this effect, or NULL. */
+static cm_decided_t *decided_of(const cm_effect_t *effect, int column)
 {
-    cm_decided_t *decided = decided_of(effect, column);
+    return decided_in(effect->republish, column);
+}
 
-    if (!decided)
-        APR_ARRAY_PUSH(effect->republish, cm_decided_t) =
-            (cm_decided_t){column, seen, is_theirs};
-    else if (decided->seen < seen)
-        *decided = (cm_decided_t){column, seen, is_theirs};
+/* Publish again what was DECIDED. */
+static void republish(cm_effect_t *effect, cm_decided_t decided)
+{
+    cm_decided_t *before = decided_of(effect, decided.column);
+
+    if (!before)
+        APR_ARRAY_PUSH(effect->republish, cm_decided_t) = decided;
+    else if (before->seen < decided.seen)
+        *before = decided;
 }
 
 /* Let WINNER replace the value of LOSER, which keeps its clock. The column is
@@ -158,14 +102,41 @@ static int is_theirs(const merging_t *at, int column, apr_int64_t base)
     return decided && decided->is_theirs && decided->seen <= base;
 }
 
-/* The same of column I of the table, and of the one that names its model. */
+/* Return how a value of this node has won in COLUMN, though it was older: it
+ * has the clock of the peer's value since. Or NULL. */
+static const cm_decided_t *upheld(const merging_t *at, int column)
+{
+    const cm_decided_t *decided = decided_of(at->effect, column);
+
+    if (!decided)
+        decided = decided_in(at->record->decided, column);
+    return decided && decided->is_ours &&
+                   at->effect->state->fields[column].clock == decided->seen
+               ? decided
+               : NULL;
+}
+
+/* Return whether whoever made MESSAGE knew no more than the value that has lost
+ * to the one here of COLUMN. */
+static int is_upheld(const merging_t *at, const cm_message_t *message,
+                     int column)
+{
+    const cm_decided_t *decided = upheld(at, column);
+
+    return decided &&
+           !cm_sender_has_seen(message, at->record->table->columns[column].name,
+                               decided->here);
+}
+
+/* Return the base of column I in MESSAGE, or of the column that names its
+ * model, if that is newer. */
 static apr_int64_t base_of(const merging_t *at, const cm_message_t *message,
                            int i)
 {
     const cm_column_t *column = &at->record->table->columns[i];
-    apr_int64_t base = cm_merge_base(message, column->name), other;
+    apr_int64_t base = cm_sender_base(message, column->name), other;
 
-    other = column->named_by ? cm_merge_base(message, column->named_by->name)
+    other = column->named_by ? cm_sender_base(message, column->named_by->name)
                              : base;
     return other > base ? other : base;
 }
@@ -175,6 +146,7 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
                           cm_field_t *there, int column)
 {
     cm_field_t *here = &at->effect->state->fields[column];
+    const cm_decided_t *ours = upheld(at, column);
     const cm_decision_e decision = task->item->decision;
     int loses = cm_state_field_wins(there, here);
     int is_ours = loses && wins_here(at->run, at->record, task, here);
@@ -190,7 +162,9 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
         replace(here, there);
     /* our value may be parked there for a person, too: send the decision */
     if (is_ours || decision != CM_DECIDE_NOT)
-        republish(at->effect, column, there->clock, takes_theirs);
+        republish(at->effect,
+                  (cm_decided_t){column, there->clock, takes_theirs, is_ours,
+                                 ours ? ours->here : here->clock});
 }
 
 /* Return whether COLUMN has its value from one of the messages that are merged
@@ -219,12 +193,14 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     cm_field_t *here = &at->effect->state->fields[column];
     cm_field_t *there = &incoming->fields[column];
     const char *name = at->record->table->columns[column].name;
-    const apr_int64_t base = base_of(at, task->message, column);
+    const cm_decided_t *ours = upheld(at, column);
+    const int unknown = is_upheld(at, task->message, column);
+    const apr_int64_t base = unknown ? 0 : base_of(at, task->message, column);
 
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(at->effect->state, incoming, column, base))
         return NULL;
-    if (is_merged(at, column)) {
+    if (!ours && is_merged(at, column)) {
         if (there->clock == here->clock)
             replace(there, here);
         return NULL;
@@ -232,11 +208,14 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     if (is_theirs(at, column, base)) {
         if (!cm_state_field_wins(there, here))
             replace(here, there);
-        republish(at->effect, column, there->clock, 1);
+        republish(at->effect, (cm_decided_t){.column = column,
+                                             .seen = there->clock,
+                                             .is_theirs = 1});
         return NULL;
     }
     if (is_held(at->record, task) &&
-        !is_decided_there(at->record, task, name, here->clock))
+        !cm_sender_decided(at->record, task, name,
+                           ours ? ours->here : here->clock))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
     settle_column(at, task, there, column);
     return NULL;
@@ -266,10 +245,11 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
 {
     const cm_field_t *here = &at->effect->state->fields[i];
     const apr_int64_t base =
-        cm_merge_base(message, at->record->table->columns[i].name);
+        cm_sender_base(message, at->record->table->columns[i].name);
     const int is_kept = at->record->match == CM_MATCH_FOUND && !here->clock;
 
-    return here->value.kind != CM_ABSENT && (here->clock > base || is_kept) &&
+    return here->value.kind != CM_ABSENT &&
+           (here->clock > base || is_kept || is_upheld(at, message, i)) &&
            !is_theirs(at, i, base);
 }
 

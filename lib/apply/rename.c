@@ -32,8 +32,9 @@ static int conflicts(const cm_message_t *message, const cm_mapping_t *mapping)
         const char *name =
             APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name;
 
-        if (cm_merge_is_changed(message, name) &&
-            cm_clocks_of(&mapping->clocks, name) > cm_merge_base(message, name))
+        if (cm_sender_changed(message, name) &&
+            cm_clocks_of(&mapping->clocks, name) >
+                cm_sender_base(message, name))
             return 1;
     }
     return 0;

@@ -103,6 +103,11 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     set_here(run, record, mapping);
     cm_conflicts_keep(run, record);
     finish_tasks(record);
+    if (effect->republish->nelts)
+        record->decided = record->decided
+                              ? apr_array_append(run->pool, effect->republish,
+                                                 record->decided)
+                              : effect->republish;
     if (effect->republish->nelts || effect->revived || effect->dead_parent)
         APR_ARRAY_PUSH(run->republish, cm_republish_t) =
             (cm_republish_t){.record = record,

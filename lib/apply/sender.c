@@ -1,0 +1,57 @@
+/* What whoever sent a message knew, and decided. */
+#include "apply/internal.h"
+
+#include <apr_strings.h>
+
+int cm_sender_changed(const cm_message_t *message, const char *column)
+{
+    return cm_clocks_of(&message->clocks, column) == message->clocks.clock;
+}
+
+apr_int64_t cm_sender_base(const cm_message_t *message, const char *column)
+{
+    const apr_int64_t *clock;
+
+    if (message->action == CM_CREATE) /* that of the record it continues */
+        return 0;
+    if (!message->base.older)
+        return message->base.clock;
+    clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
+    if (clock)
+        return *clock;
+    return message->action == CM_DELETE ? message->base.clock : 0;
+}
+
+int cm_sender_has_seen(const cm_message_t *message, const char *column,
+                       apr_int64_t here)
+{
+    const apr_int64_t *seen = NULL;
+
+    if (message->base.older)
+        seen = apr_hash_get(message->base.older,
+                            apr_pstrcat(apr_hash_pool_get(message->base.older),
+                                        column, CM_BASE_SEEN, NULL),
+                            APR_HASH_KEY_STRING);
+    return seen && *seen == here;
+}
+
+int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
+                      const char *column, apr_int64_t here)
+{
+    int later = 0, own = 0, i;
+
+    for (i = record->next; i < record->tasks->nelts; i++) {
+        const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
+        const cm_message_t *message = other->message;
+
+        if (other->fault || !cm_sender_changed(message, column))
+            continue;
+        if (later && message->has_base &&
+            (cm_sender_has_seen(message, column, here) ||
+             (!own && cm_sender_base(message, column) == here)))
+            return 1;
+        own |= message->clocks.clock == here;
+        later |= other == task;
+    }
+    return 0;
+}
