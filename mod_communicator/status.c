@@ -36,8 +36,10 @@ APLOG_USE_MODULE(communicator);
 /* What a process has read about one server. */
 struct mod_status_cache_t {
     apr_thread_mutex_t *mutex;
-    apr_pool_t *pool, *check_pool;
+    apr_pool_t *pool, *known_pool, *check_pool;
     cm_health_t *health;          /* in POOL */
+    const cm_health_t *known;     /* in KNOWN_POOL, the last that was read */
+    apr_int64_t unread_since;     /* when reading began to fail; 0: it works */
     apr_array_header_t *problems; /* in CHECK_POOL */
     apr_int64_t checked_at;
 };
@@ -55,6 +57,7 @@ static mod_status_cache_t *create_cache(apr_pool_t *parent)
     apr_allocator_owner_set(allocator, pool);
     apr_pool_tag(pool, "communicator_status");
     apr_pool_create(&cache->pool, pool);
+    apr_pool_create(&cache->known_pool, pool);
     apr_pool_create(&cache->check_pool, pool);
     if (apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT,
                                 parent) != APR_SUCCESS)
@@ -93,6 +96,36 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
     return NULL;
 }
 
+/* Keep what was read for the time when it cannot be read. */
+static void keep_known(mod_status_cache_t *cache)
+{
+    apr_pool_t *pool = cache->known_pool;
+
+    if (!cache->health || !cache->health->state)
+        return;
+    apr_array_clear(cache->health->problems); /* they are of that time only */
+    cache->known = cache->health;
+    cache->known_pool = cache->pool;
+    cache->pool = pool;
+}
+
+/* Show ERR, since when it is so, and what was known before. */
+static void show_error(mod_status_cache_t *cache, const cm_settings_t *settings,
+                       cm_error_t *err, apr_int64_t now)
+{
+    if (!err->hint)
+        err = cm_error_hint(err, cache->pool, "%s",
+                            err->code == CM_UNAVAILABLE
+                                ? "start the database, or correct DBDParams; "
+                                  "then all goes on by itself"
+                                : "`communicator-sync check` here says more");
+    if (!cache->unread_since)
+        cache->unread_since = now;
+    cache->health = cm_health_of_error(settings, err, cache->pool);
+    cache->health->unread_since = cache->unread_since;
+    cache->health->known = cache->known;
+}
+
 /* Read again, unless that was done just now. */
 static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
                   request_rec *r)
@@ -104,17 +137,19 @@ static void renew(mod_status_cache_t *cache, const cm_settings_t *settings,
     if (cache->health && now >= cache->health->taken_at &&
         now - cache->health->taken_at < FRESH)
         return;
+    keep_known(cache);
     cache->health = NULL;
     apr_pool_clear(cache->pool);
     err = mod_database_use(r->server, settings, r->request_time, read_health,
                            cache, cache->pool);
     if (err) {
-        cache->health = cm_health_of_error(settings, err, cache->pool);
+        show_error(cache, settings, err, now);
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       CM0032 "cannot read the status: %s",
                       cm_error_line(err, r->pool));
         return;
     }
+    cache->unread_since = 0;
     for (i = 0; i < cache->problems->nelts; i++)
         cm_health_judge_add(cache->health,
                             &APR_ARRAY_IDX(cache->problems, i, cm_problem_t));

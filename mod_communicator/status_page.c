@@ -66,7 +66,7 @@ static const char style[] =
     "td small,th small{display:block;color:var(--soft);font-weight:400;"
     "font-size:.85rem}\n"
     "summary{color:var(--link);cursor:pointer;padding-top:.4rem}\n"
-    ".reason{overflow-wrap:anywhere}\n"
+    ".reason,th code{overflow-wrap:anywhere;white-space:normal}\n"
     ".mark{display:inline-block;width:.65rem;height:.65rem;"
     "border-radius:50%;margin-right:.45rem;background:var(--ok-mark)}\n"
     ".mark.warning{background:var(--warning-mark);border-radius:0}\n"
@@ -368,6 +368,21 @@ static void put_list(page_t *page, const char *const *labels,
     put(page, "</section>\n");
 }
 
+/* Return a command of communicator-sync as HTML, made from FORMAT. */
+__attribute__((format(printf, 2, 3))) static const char *
+command(page_t *page, const char *format, ...)
+{
+    const char *text;
+    va_list args;
+
+    va_start(args, format);
+    text = safe(page, apr_pvsprintf(page->pool, format, args));
+    va_end(args);
+    return apr_psprintf(page->pool,
+                        "<code title=\"communicator-sync %s\">%s</code>", text,
+                        text);
+}
+
 /* Put the cell that says which message a row is about. */
 static void put_message(page_t *page, const char *peer, apr_int64_t id,
                         const char *model, const cm_identity_t *identity)
@@ -388,9 +403,11 @@ static void put_parked_row(page_t *page, int i)
 
     put_message(page, row->peer, message->id, message->model,
                 &message->identity);
-    print(page, "<td class=\"reason\">%s%s</td>",
+    print(page, "<td class=\"reason\">%s<small>%s</small></td>",
           safe(page, message->reason ? message->reason : "not tried yet"),
-          message->transient ? "<small>waits for another record</small>" : "");
+          message->transient
+              ? "waits for another record"
+              : command(page, "retry %s " FMT, row->peer, message->id));
     put_cell(page, "Since", ago(page, row->received_at, "&ndash;"),
              apr_psprintf(page->pool, "%d %s", row->attempts,
                           row->attempts == 1 ? "try" : "tries"));
@@ -417,11 +434,12 @@ static void put_withheld_row(page_t *page, int i)
         &APR_ARRAY_IDX(page->health->withheld, i, cm_withheld_t);
 
     put_message(page, row->peer, row->seq, row->model, &row->identity);
-    print(page, "<td class=\"reason\">%s<small>refused by %s</small></td>",
+    print(page, "<td class=\"reason\">%s<small>refused by %s; %s</small></td>",
           safe(page, row->reason),
           row->refuser == CM_REFUSER_PEER    ? "the peer"
           : row->refuser == CM_REFUSER_PROXY ? "a proxy"
-                                             : "this node");
+                                             : "this node",
+          command(page, "retry %s " FMT, row->peer, row->seq));
     put_cell(page, "Since", ago(page, row->withheld_at, "&ndash;"), NULL);
     put(page, "</tr>\n");
 }
@@ -442,8 +460,10 @@ static void put_conflict(page_t *page, int i)
     const cm_health_conflict_t *conflict =
         &APR_ARRAY_IDX(page->health->conflicts, i, cm_health_conflict_t);
 
-    print(page, "<tr><th scope=\"row\">%s %s</th>", safe(page, conflict->model),
-          safe(page, conflict->local_record_id));
+    print(page, "<tr><th scope=\"row\">%s %s<small>%s</small></th>",
+          safe(page, conflict->model), safe(page, conflict->local_record_id),
+          command(page, "explain %s %s", conflict->model,
+                  conflict->local_record_id));
     put_cell(page, "Column",
              conflict->column ? safe(page, conflict->column)
                               : "the whole record",
@@ -507,6 +527,32 @@ static void put_footer(page_t *page)
               "</footer>\n</body>\n</html>\n");
 }
 
+/* Put since when nothing can be read, and the figures of before. */
+static void put_known(page_t *page)
+{
+    const cm_health_t *health = page->health;
+    cm_health_t shown;
+    page_t known = *page;
+
+    print(
+        page,
+        "<section class=\"wide\">\n<h2>The database cannot be read</h2>\n<p>%s",
+        health->unread_since == health->taken_at
+            ? "Seen just now."
+            : apr_pstrcat(page->pool, "First seen ",
+                          ago(page, health->unread_since, ""), ".", NULL));
+    if (!health->known) {
+        put(page, "</p>\n</section>\n");
+        return;
+    }
+    print(page, " What follows was read %s.</p>\n</section>\n",
+          ago(page, health->known->taken_at, ""));
+    shown = *health->known;
+    shown.taken_at = health->taken_at;
+    known.health = &shown;
+    put_peers(&known);
+}
+
 void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
 {
     page_t page = {out, health, out->pool};
@@ -519,6 +565,9 @@ void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
         put_parked(&page);
         put_withheld(&page);
         put_conflicts(&page);
+    }
+    else if (health->unread_since) {
+        put_known(&page);
     }
     put(&page, "</main>\n");
     put_footer(&page);

@@ -257,6 +257,8 @@ like($html{trouble}, qr/class="banner critical"/, 'the page is red');
 like($html{trouble}, qr/&lt;script&gt;alert\(1\)&lt;\/script&gt; &amp; /,
     '  and escapes what comes from elsewhere');
 unlike($html{trouble}, qr/<script>alert/, '  all of it');
+like($html{trouble}, qr/<code title="communicator-sync retry central 3">/,
+    '  with the next command beside each row');
 my $metrics = page('format=prometheus');
 is($metrics->{headers}{'content-type'},
     'text/plain;version=0.0.4;charset=utf-8', 'Prometheus has its type');
@@ -273,9 +275,13 @@ like(page('format=nagios')->{content}, qr/^COMMUNICATOR CRITICAL - 'central'/,
 $database->run('alter table communicator_peers rename to elsewhere');
 $answer = fresh('format=json');
 is($answer->{status}, 503, 'a database that is not as it should be');
-is(decode_json($answer->{content})->{state}, 'critical', '  is critical');
+my $unread = decode_json($answer->{content});
+is($unread->{state}, 'critical', '  is critical');
+like($unread->{unread_since}, qr/^20\d\d-.*Z$/, '  since a moment ago');
 $html{down} = page()->{content};
 like($html{down}, qr/class="banner critical"/, '  and red');
+like($html{down}, qr/What follows was read <time.*1&#8239;200/s,
+    '  with the last figures that are known');
 $answer = page('format=nagios');
 is($answer->{status}, 200, 'monitors get an answer that they read');
 like($answer->{content}, qr/^COMMUNICATOR CRITICAL - /, '  Nagios');

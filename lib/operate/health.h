@@ -52,6 +52,9 @@ typedef struct cm_health_t {
     apr_array_header_t *kept;         /* cm_problem_t that are kept */
     apr_array_header_t *problems;     /* cm_problem_t, worst first */
     cm_severity_e severity;           /* of the worst one */
+    /* of one that cannot be read, where somebody remembers that: */
+    apr_int64_t unread_since;
+    const struct cm_health_t *known; /* what was read last; NULL: nothing */
 } cm_health_t;
 
 /* Read how NODE is, towards the peer NAME alone or (NULL) all, and judge it by

@@ -174,6 +174,8 @@ void cm_health_text_json(cm_buffer_t *out, const cm_health_t *health)
     write_seconds(out, "expect_every", health->expect_every);
     if (health->state)
         write_state(out, health);
+    else
+        write_moment(out, "unread_since", health->unread_since);
     cm_json_write_close(out, '}');
     cm_buffer_raw(out, "\n");
 }
