@@ -180,8 +180,10 @@ static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
         if (sim_judge_is_common(judge->world->schema, table, i, 0, number) &&
             strcmp(sim_judge_shown(one->values[i]),
                    sim_judge_shown(other->values[i])) &&
-            !sim_judge_leads_to_stranded(judge, 0, one, i) &&
-            !sim_judge_leads_to_stranded(judge, number, other, i) &&
+            !(sim_judge_leads_to_stranded(judge, 0, one, i) &&
+              !other->values[i]) &&
+            !(sim_judge_leads_to_stranded(judge, number, other, i) &&
+              !one->values[i]) &&
             !may_differ(judge, one, other, i))
             sim_world_fail(
                 judge->world, "differ", "%s of %s: %s is %s at %s, %s at %s",

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "clock.h"
 
 int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number)
@@ -174,6 +176,8 @@ static int may_stay(const sim_judge_t *judge, int node,
 {
     int i;
 
+    if (table->publisher >= 0 && table->publisher != node)
+        return 0;
     if (sim_schema_filter(table, node, judge->pool))
         return 1;
     for (i = 0; steps > 0 && i < table->count; i++)
@@ -217,10 +221,26 @@ static int is_stranded(const sim_judge_t *judge, int number,
     return 0;
 }
 
+/* Return whether peers may know the record of ROW: it has a clock at node
+ * NUMBER. A key of several columns is not looked for. */
+static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
+{
+    return strcmp(sim_node_value(
+                      &judge->world->nodes[number].sessions[0],
+                      apr_psprintf(judge->pool,
+                                   "SELECT count(*) FROM communicator_mappings"
+                                   " WHERE local_record_type = 'M%d' AND"
+                                   " local_record_id = '%s' AND clock > 0",
+                                   row->table, row->key),
+                      judge->pool),
+                  "0") != 0;
+}
+
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row)
 {
-    return is_stranded(judge, number, row, judge->world->schema->count);
+    return !is_known(judge, number, row) &&
+           is_stranded(judge, number, row, judge->world->schema->count);
 }
 
 int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)
