@@ -169,4 +169,48 @@ for my $driver (Communicator::Test::Database->drivers) {
     };
 }
 
+# The gem's application demands a title, ours does not: the gem answers 500
+# whenever it gets such a post. Two come; one gets a title, one is given up.
+subtest 'what the gem refuses each time' => sub {
+    my $gem = make_gem('remote');
+    serve($gem);
+    my $central = Communicator::Test::Peer->new(name => 'local',
+        database => Communicator::Test::Database->new('sqlite3'),
+        conf => "CommunicatorModel post table=posts\n")
+      ->knows($gem, 'protocol=gem');
+    my $database = $central->database;
+
+    $database->create('create table posts (id {key}, title varchar(400), '
+        . 'body {text}, created_at {timestamp}, updated_at {timestamp})');
+    $central->migrate;
+    $database->run("insert into posts (title, body) values ('post 1', 'x'), "
+        . "(null, 'x'), (null, 'x'), ('post 4', 'x')");
+    my $run = $central->sync;
+    is($run->{exit}, 65, 'a run that meets them');
+    is_deeply(posts($gem->{database}), ['post 1: x', 'post 4: x'],
+        'the others arrive');
+    my $parked = $central->sync('parked')->{out};
+    like($parked, qr/^remote +2 +post +.*2 .* 500 /m,
+        'the one is named, and why')
+      or diag $parked;
+    like($parked, qr/^remote +3 +post +.*3 .* 500 /m, '  and the other');
+
+    my ($third) = map { $_->{id} } grep { $_->{original_id} eq 3 }
+      @{ JSON::PP->new->decode($central->sync('parked', '--json')->{out}) };
+    is($central->sync('discard', 'remote', "sent:$third")->{exit}, 0,
+        'one is given up');
+    $database->run("update posts set title = 'post 2' where id = 2");
+    $central->sync_ok;
+    is_deeply(posts($gem->{database}),
+        ['post 1: x', 'post 2: x', 'post 4: x'],
+        'the other one arrives when it has a title');
+    is_deeply(JSON::PP->new->decode(
+        $central->sync('parked', '--json')->{out}), [], '  nothing is left');
+    write_ours($database, 'post 5', 'x');
+    $gem->publish('post', { title => 'theirs', body => 'y' });
+    $central->sync_ok;
+    is_deeply(posts($gem->{database}), ['post 1: x', 'post 2: x', 'post 4: x',
+        'post 5: x', 'theirs: y'], 'and all goes on');
+};
+
 done_testing();
