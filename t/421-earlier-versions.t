@@ -16,7 +16,8 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
-use Communicator::Test qw(client_file module_file is_alive wait_until);
+use Communicator::Test qw(client_file module_file is_alive wait_until slurp
+  source_dir);
 use Communicator::Test::Database;
 use Communicator::Test::Hostile qw(reply);
 use Communicator::Test::Old;
@@ -450,6 +451,35 @@ sub gem {
     $facade->stop;
 }
 
+# The gem kept posts in a class of another name: what the guide says to write.
+sub other_class {
+    my ($driver) = @_;
+    my @nodes = map { Communicator::Test::Database->new($driver) } 1, 2;
+    my ($update) = slurp(source_dir() . '/docs/guide.md')
+      =~ /^    (UPDATE communicator_mappings .*;)$/m;
+
+    $_->create('create table users (id {key}, name varchar(100)) {engine};'
+        . 'create table posts (id {key}, title varchar(255), body {text}, '
+        . 'user_id bigint) {engine};') for @nodes;
+    my $facade = Communicator::Test::Server->new(database => $nodes[1],
+        conf => Communicator::Test::Old::models());
+    my $central = Communicator::Test::Peer->new(name => 'central',
+        database => $nodes[0], conf => Communicator::Test::Old::models())
+      ->knows($facade);
+    $_->run("insert into posts (title, body) values ('a', 'b')") for @nodes;
+    Communicator::Test::Old::make_gem($nodes[0]);
+    $nodes[0]->run('insert into communicator_mappings (origin, original_id, '
+        . "local_record_type, local_record_id) values ('facade', 1, "
+        . "'Article', 1)");
+    $nodes[0]->run($update);
+    $_->migrate for $facade, $central;
+    $facade->start;
+    $nodes[1]->run("update posts set body = 'c'");
+    $central->sync_ok;
+    is(posts($nodes[0]), 'a c -', 'a record of another class stays one');
+    $facade->stop;
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $missing = Communicator::Test::Database->missing($driver);
@@ -463,6 +493,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         };
         subtest 'busy' => sub { busy($driver) } if $driver ne 'sqlite3';
         subtest 'the gem' => sub { gem($driver) };
+        subtest 'a class of another name' => sub { other_class($driver) };
     };
 }
 
