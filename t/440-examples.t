@@ -217,6 +217,14 @@ sub test_alerts {
     my %used = map { $_ => 1 } $alerts =~ /\b(communicator_[a-z_]+)\b/g;
 
     cmp_ok(keys %used, '>=', 8, 'the alerts look at numbers');
+    my %good = map { ("communicator_$_" => 1) } qw(build_info problems
+      pending_messages peer_pending_messages oldest_parked_timestamp_seconds
+      last_push_timestamp_seconds last_pull_timestamp_seconds
+      made_messages_total received_messages_total confirmed_messages_total
+      sync_last_run_timestamp_seconds sync_last_success_timestamp_seconds
+      sync_failed_runs);
+    is(join(' ', grep { !$used{$_} && !$good{$_} } sort keys %known), '',
+        '  at each that can be bad');
     delete $used{communicator_conflicts};
     is(join(' ', grep { !$known{$_} } sort keys %used), '',
         '  all of which there are');
