@@ -480,6 +480,44 @@ sub other_class {
     $facade->stop;
 }
 
+# A gem without names, on both sides: everything has been delivered, all is
+# published once, with OPTION in the model.
+sub nameless {
+    my ($option) = @_;
+    my @nodes = map { Communicator::Test::Database->new('sqlite3') } 1, 2;
+    my $conf = "CommunicatorModel post table=posts $option\n";
+    my $facade = Communicator::Test::Server->new(database => $nodes[1],
+        conf => $conf);
+    my $central = Communicator::Test::Peer->new(name => 'central',
+        database => $nodes[0], conf => $conf)->knows($facade);
+    my %time = (inbound => 'processed_at', outbound => 'delivered_at');
+
+    for my $n (0, 1) {
+        $nodes[$n]->run('create table posts (id integer primary key, '
+            . "title varchar(255), body text); insert into posts values "
+            . "(1, 't1', 'b'), (2, 't2', 'b');");
+        $nodes[$n]->run("create table ${_}_messages (id integer primary key "
+            . "autoincrement, body text not null, $time{$_} datetime, "
+            . 'created_at datetime, updated_at datetime)') for keys %time;
+        my $table = $n ? 'inbound' : 'outbound';
+        $nodes[$n]->run("insert into ${table}_messages (body, $time{$table}, "
+            . 'created_at, updated_at) values ' . join ', ',
+            map { qq[('{"post":{"id":$_,"title":"t$_","body":"b"}}', ]
+              . join(', ', ("'2012-01-01 00:00:00'") x 3) . ')' } 1, 2);
+    }
+    $_->migrate for $facade, $central;
+    $facade->start;
+    $central->sync_ok('publish', '--all');
+    $central->sync_ok;
+    $nodes[0]->run("update posts set body = 'c' where id = 1");
+    $nodes[1]->run("update posts set body = 'd' where id = 2");
+    $central->sync_ok;
+    is_deeply($_->rows('select id, title, body from posts order by id'),
+        [[1, 't1', 'c'], [2, 't2', 'd']], "records without a name: $option")
+      for @nodes;
+    $facade->stop;
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $missing = Communicator::Test::Database->missing($driver);
@@ -496,5 +534,9 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'a class of another name' => sub { other_class($driver) };
     };
 }
+
+subtest 'a gem without names' => sub {
+    nameless($_) for 'match=title', 'keys=shared';
+};
 
 done_testing();
