@@ -92,7 +92,7 @@ sub said_of {
     my $status = $node->sync('status')->{out};
 
     return (scalar(() = $check =~ /does not keep what is written/g),
-        scalar(() = $status =~ /does not keep what is written/g));
+        scalar(() = $status =~ /^warning: .*does not keep what is written/mg));
 }
 
 sub values_altered {
