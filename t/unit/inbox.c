@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "outbox/read.h"
+#include "outbox/stamp.h"
 
 void inbox_tables(cm_store_t *store, apr_pool_t *pool)
 {
@@ -119,4 +120,43 @@ cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool)
 const char *inbox_value(cm_node_t *node, const char *sql, apr_pool_t *pool)
 {
     return database_value(node->store, sql, pool);
+}
+
+cm_node_t *inbox_disputed(cm_store_t *store, cm_settings_t *settings,
+                          cm_conflict_e conflict, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    inbox_model(settings, "post")->conflict = conflict;
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "post", 7, "create", 1000,
+                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
+        pool);
+    database_run(store, "UPDATE posts SET title = 'here'");
+    return node;
+}
+
+int inbox_decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
+                 apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(id));
+    cm_receipt_t *receipt;
+
+    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
+    database_must(
+        cm_inbox_retry_decided(&receipt, node, "there", ids, decision, pool));
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    return receipt->applied;
+}
+
+const char *inbox_last_said(cm_node_t *node, const char *clock,
+                            apr_pool_t *pool)
+{
+    const char *sql = apr_pstrcat(
+        pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
+        " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
+
+    return inbox_value(node, sql, pool);
 }

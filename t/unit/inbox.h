@@ -37,6 +37,20 @@ cm_batch_t *inbox_outgoing(cm_node_t *node, const char *peer, apr_pool_t *pool);
 /* Return the first cell of what SQL selects from the node's database. */
 const char *inbox_value(cm_node_t *node, const char *sql, apr_pool_t *pool);
 
+/* Make a post that both sides have, the number 7 there, and of which the
+ * application has changed the title here to 'here': that is not stamped yet. */
+cm_node_t *inbox_disputed(cm_store_t *store, cm_settings_t *settings,
+                          cm_conflict_e conflict, apr_pool_t *pool);
+
+/* Decide about message ID of "there"; returns how many took effect. */
+int inbox_decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
+                 apr_pool_t *pool);
+
+/* Return what was done last to the record with our title, at a clock above
+ * CLOCK. */
+const char *inbox_last_said(cm_node_t *node, const char *clock,
+                            apr_pool_t *pool);
+
 /* A message of ours: attributes as they stand in a JSON string. */
 #define MESSAGE(id, model, original, action, clock, attributes, more)          \
     "{\"id\":" #id ",\"origin\":\"there\",\"original_id\":" #original          \

@@ -8,24 +8,6 @@
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
-/* A post that both sides have, and of which the application has changed the
- * title here: this change is not stamped yet. */
-static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
-                        cm_conflict_e conflict, apr_pool_t *pool)
-{
-    cm_node_t *node;
-
-    inbox_model(settings, "post")->conflict = conflict;
-    node = inbox_node(store, settings, pool);
-    (void)inbox_take(
-        node, 0,
-        "[" MESSAGE(1, "post", 7, "create", 1000,
-                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
-        pool);
-    database_run(store, "UPDATE posts SET title = 'here'");
-    return node;
-}
-
 #define OLDER                                                                  \
     "[" MESSAGE(2, "post", 7, "update", 2000,                                  \
                 TEXT("title", "there") "," TEXT("text", "t"),                  \
@@ -38,7 +20,7 @@ static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
 static void test_newest(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node =
-        begin(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
 
     is_int(inbox_take(node, 1, OLDER, pool), 1, "%s: an older change is taken",
            database_of(store));
@@ -73,7 +55,7 @@ static void test_newest(cm_store_t *store, apr_pool_t *pool)
 static void test_loser(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node =
-        begin(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_NEWEST, pool);
 
     is_int(inbox_take(node, 1, NEWER, pool), 1, "%s: a newer change is taken",
            database_of(store));
@@ -110,7 +92,7 @@ static void test_hold(cm_store_t *store, apr_pool_t *pool)
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
     ok(receipt->parked->nelts == 1 &&
            !APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).transient,
@@ -122,31 +104,6 @@ static void test_hold(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->applied, 1, "  until it is tried without");
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
            "  and wins");
-}
-
-/* Decide about message ID of `there'; returns how many took effect. */
-static int decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
-                  apr_pool_t *pool)
-{
-    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(id));
-    cm_receipt_t *receipt;
-
-    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
-    database_must(
-        cm_inbox_retry_decided(&receipt, node, "there", ids, decision, pool));
-    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
-    return receipt->applied;
-}
-
-/* What was done last to the record with our title, at a clock above CLOCK. */
-static const char *last_said(cm_node_t *node, const char *clock,
-                             apr_pool_t *pool)
-{
-    const char *sql = apr_pstrcat(
-        pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
-        " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
-
-    return inbox_value(node, sql, pool);
 }
 
 /* What may follow a message that waits for a person, whose clock this is. Base
@@ -252,7 +209,7 @@ static void test_followed(cm_store_t *store, apr_pool_t *pool)
 static void test_unknown(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
 
     is_int(
         inbox_take(node, 1,
@@ -280,9 +237,9 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
-    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
            "%s: theirs: the message is taken", database_of(store));
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
            "  although ours was newer");
@@ -296,11 +253,11 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
            "[\"title\"]", "  and it is said again, as newer");
     database_run(store, "UPDATE posts SET title = 'here'");
     database_must(inbox_send(&receipt, node, "there", 2, gone, 0, pool));
-    is_int(decide(node, 3, CM_DECIDE_OURS, pool), 1,
+    is_int(inbox_decide(node, 3, CM_DECIDE_OURS, pool), 1,
            "ours, against a delete: it is done");
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  the record stays");
-    is_str(last_said(node, "1000", pool), "create",
+    is_str(inbox_last_said(node, "1000", pool), "create",
            "  and is another one from now on");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM communicator_mappings WHERE"
@@ -320,13 +277,13 @@ static void test_kept(cm_store_t *store, apr_pool_t *pool)
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, NEWER, 0, pool));
-    is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
+    is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "%s: ours: the message is done", database_of(store));
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  what is here stays");
-    is_str(last_said(node, "9000000000000000", pool), "update",
+    is_str(inbox_last_said(node, "9000000000000000", pool), "update",
            "  and is said again, as newer");
     is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
                        pool),
@@ -386,7 +343,7 @@ static void test_parked(cm_store_t *store, apr_pool_t *pool)
 static void test_replaced(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
 
     database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
@@ -400,7 +357,7 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
         0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a delete behind it",
            database_of(store));
-    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
            "  theirs: both are applied, which the first alone cannot be");
     is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
            "  and the other row stays");
@@ -411,7 +368,7 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
 static void test_older_followed(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
 
     database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
@@ -425,7 +382,7 @@ static void test_older_followed(cm_store_t *store, apr_pool_t *pool)
         0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a change of its value",
            database_of(store));
-    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2, "  theirs: both");
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 2, "  theirs: both");
     is_str(inbox_value(node, "SELECT title FROM posts WHERE title <> 'there'",
                        pool),
            "then", "  the later value is here");
@@ -444,7 +401,7 @@ static void test_older_followed(cm_store_t *store, apr_pool_t *pool)
 static void test_older_deleted(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
 
     database_run(store, "CREATE UNIQUE INDEX only_one ON posts (title)");
@@ -457,7 +414,7 @@ static void test_older_deleted(cm_store_t *store, apr_pool_t *pool)
         0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a delete behind it",
            database_of(store));
-    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
            "  theirs, though it is older: both are applied");
     is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
            "  and the other row stays");
@@ -467,7 +424,7 @@ static void test_older_deleted(cm_store_t *store, apr_pool_t *pool)
 static void test_received_only(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     const char *count = "SELECT count(*) FROM outbound_messages";
     const char *before = inbox_value(node, count, pool);
     cm_receipt_t *receipt;
@@ -476,7 +433,8 @@ static void test_received_only(cm_store_t *store, apr_pool_t *pool)
     database_must(inbox_send(&receipt, node, "there", 1, OLDER, 0, pool));
     is_int(receipt->applied, 0, "%s: direction=receive: a conflict is held",
            database_of(store));
-    is_int(decide(node, 2, CM_DECIDE_THEIRS, pool), 1, "  theirs is applied");
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
+           "  theirs is applied");
     is_str(inbox_value(node, count, pool), before,
            "  and nothing is published");
 }

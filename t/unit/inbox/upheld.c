@@ -6,49 +6,6 @@
 #include "node/node.h"
 #include "outbox/stamp.h"
 
-/* A post that both sides have, and of which the application has changed the
- * title here: this change is not stamped yet. */
-static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
-                        cm_conflict_e conflict, apr_pool_t *pool)
-{
-    cm_node_t *node;
-
-    inbox_model(settings, "post")->conflict = conflict;
-    node = inbox_node(store, settings, pool);
-    (void)inbox_take(
-        node, 0,
-        "[" MESSAGE(1, "post", 7, "create", 1000,
-                    TEXT("title", "a") "," TEXT("text", "t"), ) "]",
-        pool);
-    database_run(store, "UPDATE posts SET title = 'here'");
-    return node;
-}
-
-/* Decide about message ID of `there'; returns how many took effect. */
-static int decide(cm_node_t *node, apr_int64_t id, cm_decision_e decision,
-                  apr_pool_t *pool)
-{
-    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(id));
-    cm_receipt_t *receipt;
-
-    APR_ARRAY_PUSH(ids, apr_int64_t) = id;
-    database_must(
-        cm_inbox_retry_decided(&receipt, node, "there", ids, decision, pool));
-    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
-    return receipt->applied;
-}
-
-/* What was done last to the record with our title, at a clock above CLOCK. */
-static const char *last_said(cm_node_t *node, const char *clock,
-                             apr_pool_t *pool)
-{
-    const char *sql = apr_pstrcat(
-        pool, "SELECT action FROM outbound_messages WHERE clock > ", clock,
-        " AND body LIKE '%%\"here\"%%' ORDER BY seq DESC LIMIT 1", NULL);
-
-    return inbox_value(node, sql, pool);
-}
-
 /* A change on both sides, and a further one of the peer, which knew only its
  * own. */
 #define TWICE                                                                  \
@@ -65,18 +22,19 @@ static void test_kept_followed(cm_store_t *store, apr_pool_t *pool)
     cm_receipt_t *receipt;
     cm_node_t *node;
 
-    node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     database_must(inbox_send(&receipt, node, "there", 1, TWICE, 0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a change of its value",
            database_of(store));
-    is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
+    is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "  ours: it alone is done");
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  what is here stays");
-    is_int(decide(node, 3, CM_DECIDE_OURS, pool), 1, "  the other one, too");
+    is_int(inbox_decide(node, 3, CM_DECIDE_OURS, pool), 1,
+           "  the other one, too");
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  again by a decision");
-    is_str(last_said(node, "9000000000000001", pool), "update",
+    is_str(inbox_last_said(node, "9000000000000001", pool), "update",
            "  and is said again, as newer");
 }
 
@@ -84,7 +42,7 @@ static void test_kept_followed(cm_store_t *store, apr_pool_t *pool)
 static void test_node_followed(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_NODE, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_NODE, pool);
 
     inbox_model(settings, "post")->conflict_node = "here";
     is_int(inbox_take(node, 1, TWICE, pool), 2,
@@ -101,7 +59,7 @@ static void test_node_followed(cm_store_t *store, apr_pool_t *pool)
 static void test_kept_deleted(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = begin(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
 
     database_must(inbox_send(
@@ -111,7 +69,7 @@ static void test_kept_deleted(cm_store_t *store, apr_pool_t *pool)
             BASE(1000)) "," MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
                                     BASE(9000000000000000)) "]",
         0, pool));
-    is_int(decide(node, 2, CM_DECIDE_OURS, pool), 1,
+    is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "%s: ours, and a delete behind it: that waits", database_of(store));
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
            "  what is here stays");
