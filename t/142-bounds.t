@@ -130,8 +130,8 @@ subtest 'a table of 900 columns' => sub {
 
     $database->run('insert into widest (c1, c900) values (1, 9)');
     $database->run('update widest set c899 = 7 where c900 = 9');
-    is($database->value('select changed from outbound_messages '
-        . 'where changed is not null'), '["c899"]',
+    is($database->value('select changed_columns from outbound_messages '
+        . 'where changed_columns is not null'), '["c899"]',
         'what the application does to it is captured');
     $database->run('delete from widest; delete from outbound_messages');
 };

@@ -289,8 +289,8 @@ sub state_of {
         'select origin, original_id, local_record_type, local_record_id, '
           . 'clock, clocks, deleted_at, same_origin, same_id '
           . 'from communicator_mappings order by 3, 1, 2',
-        'select seq, model, local_record_id, action, body, clock, clocks, '
-          . 'base, refs, origin, original_id from outbound_messages '
+        'select seq, model, local_record_id, action, body, changed_columns, '
+          . 'clock, clocks, base, refs, origin, original_id from outbound_messages '
           . "where body not like '%meanwhile%' order by id",
         'select peer, id, attempts, error from inbound_messages order by 2',
         'select epoch, last_seq, migrated_seq, life, history '
@@ -341,6 +341,9 @@ sub cut {
         push @wrong, "$number: the application's change is lost"
           if $database->value('select count(*) from outbound_messages '
               . "where body like '%meanwhile%' and seq is null") != 1;
+        push @wrong, "$number: nobody knows which column it changed"
+          if $database->value('select changed_columns from outbound_messages '
+              . "where body like '%meanwhile%'") ne '["name"]';
         my $again = $node->sync('migrate');
         push @wrong, "$number: not done: $again->{out}"
           if $again->{out} !~ /nothing/;
@@ -349,12 +352,15 @@ sub cut {
     cmp_ok($number, '>', 100, '  there are many statements');
 }
 
-# SQLite: one transaction, killed at any time.
+# SQLite: one transaction, killed at any time. A broken view of the application
+# is nothing to us.
 sub killed {
     my $database = load('sqlite3');
     my $node = Communicator::Test::Peer->new(name => 'central',
         database => $database, conf => Communicator::Test::Old::models());
     my $version = 'select max(version) from communicator_schema';
+    $database->run('create table gone (n int); '
+        . 'create view broken as select n from gone; drop table gone;');
     my $known = known($database);
     my %seen;
 
@@ -417,6 +423,57 @@ sub busy {
 }
 
 # --- the gem ---
+
+# A gem's classes go on with our tables: no column is named like an instance
+# method of ActiveRecord::Base, from 2.3 to 8, which refuses the table then
+# (DangerousAttributeError), or of Ruby's Object, which the column would hide.
+my %dangerous = map { $_ => 1 } qw(
+  association association_cache attribute attribute_method attribute_missing
+  attribute_names attributes attributes_before_type_cast
+  attributes_for_database attributes_in_database autosave becomes cache_key
+  cache_version callbacks changed changed_attribute_names_to_save
+  changed_attributes changes changes_applied changes_to_save ciphertext_for
+  class clear_aggregation_cache clear_association_cache
+  clear_attribute_changes clear_changes_information clone
+  clone_attributes column_for_attribute committed connection
+  connection_handler create_or_update create_record decrement decrypt
+  default_timezone define_singleton_method delete destroy destroyed
+  destroyed_by_association display dup encode_with encrypt errors extend
+  flag_for_update freeze frozen from_json from_xml hash id_for_database
+  id_in_database id_was increment increment_lock init_with inspect
+  instance_eval instance_exec invalid itself locking_enabled logger
+  mark_for_destruction marked_for_destruction method method_missing methods
+  model_name new_record no_touching object_id partial_updates persisted
+  populate_with_current_scope_attributes previous_changes
+  previously_new_record previously_persisted public_send quoted_id
+  raise_validation_error read_attribute read_attribute_for_validation
+  read_store_attribute readonly record_timestamps reload
+  remember_transaction_record_state respond_to restore_attributes rollback
+  rollback_active_record_state rolledback run_callbacks save saved_changes
+  send serializable_hash signed_id singleton_class slice store_full_sti_class
+  strict_loading strict_loading_mode taint tap then to_gid to_json to_key
+  to_model to_param to_partial_path to_s to_sgid to_xml to_yaml toggle touch
+  touch_later transaction trigger_transactional_callbacks type update
+  update_attribute update_attributes update_column update_columns valid
+  validate validation_context values_at verify_readonly_attribute with_lock
+  with_transaction_returning_status write_attribute write_store_attribute);
+
+sub names {
+    my ($driver) = @_;
+    my $database = Communicator::Test::Database->new($driver);
+    my @dangerous;
+
+    Communicator::Test::Old::make_gem($database);
+    Communicator::Test::Peer->new(name => 'central', database => $database,
+        conf => '')->migrate;
+    for my $table (qw(outbound_messages inbound_messages
+        communicator_mappings)) {
+        my @columns = $database->columns($table);
+        push @dangerous, map { "$table.$_" } grep { $dangerous{$_} } @columns;
+        ok((grep { $_ eq 'origin' } @columns), "$table has columns");
+    }
+    is_deeply(\@dangerous, [], 'none is named like a method of ActiveRecord');
+}
 
 # Messages that nobody has received when both sides are upgraded have no clock.
 sub gem {
@@ -530,6 +587,7 @@ for my $driver (Communicator::Test::Database->drivers) {
             $driver eq 'sqlite3' ? killed() : cut($driver);
         };
         subtest 'busy' => sub { busy($driver) } if $driver ne 'sqlite3';
+        subtest 'names of columns' => sub { names($driver) };
         subtest 'the gem' => sub { gem($driver) };
         subtest 'a class of another name' => sub { other_class($driver) };
     };

@@ -106,7 +106,7 @@ static cm_error_t *find_sent_rows(apr_array_header_t **events, cm_node_t *node,
                                   apr_pool_t *result_pool)
 {
     question_t question = begin(
-        "SELECT source, seq, action, changed, clock,"
+        "SELECT source, seq, action, changed_columns, clock,"
         " CASE WHEN delivered_at IS NULL THEN 0 ELSE 1 END, model, origin,"
         " original_id, created_at, body FROM outbound_messages WHERE 1 = 1",
         result_pool);

@@ -7,7 +7,7 @@
 
 static const cm_bulk_column_t columns[] = {
     {"seq", "bigint"},   {"model", NULL},  {"local_record_id", NULL},
-    {"action", NULL},    {"body", NULL},   {"changed", NULL},
+    {"action", NULL},    {"body", NULL},   {"changed_columns", NULL},
     {"clock", "bigint"}, {"clocks", NULL}, {"base", NULL},
     {"refs", NULL},      {"origin", NULL}, {"original_id", NULL},
     {"source", NULL}};
@@ -56,9 +56,8 @@ cm_error_t *cm_append_write(apr_int64_t *count, cm_node_t *node,
 }
 
 #define COPIED                                                                 \
-    "model, local_record_id, action, body, changed, clock, clocks, base, "     \
-    "refs,"                                                                    \
-    " origin, original_id, source"
+    "model, local_record_id, action, body, changed_columns, clock, clocks,"    \
+    " base, refs, origin, original_id, source"
 
 cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
                            apr_pool_t *scratch_pool)
@@ -88,7 +87,7 @@ cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
         NULL, node->store,
         apr_pstrcat(scratch_pool,
                     "INSERT INTO outbound_messages (model, action, body,"
-                    " changed, clock, origin, original_id)"
+                    " changed_columns, clock, origin, original_id)"
                     " SELECT %s, 'delete', %s, '[]', 0, origin, original_id"
                     " FROM ",
                     records->table,

@@ -109,12 +109,13 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
 
     return cm_statement_number(
         time, node->store,
-        apr_psprintf(pool,
-                     "SELECT CASE WHEN changed = '[]' THEN 0 ELSE clock END"
-                     " FROM %s"
-                     " AND (source IS NULL OR source <> %%s)"
-                     "%s LIMIT 1",
-                     which, order),
+        apr_psprintf(
+            pool,
+            "SELECT CASE WHEN changed_columns = '[]' THEN 0 ELSE clock END"
+            " FROM %s"
+            " AND (source IS NULL OR source <> %%s)"
+            "%s LIMIT 1",
+            which, order),
         &argument, 1, pool);
 }
 

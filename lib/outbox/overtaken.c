@@ -106,14 +106,15 @@ static cm_error_t *read_page(cm_rows_t **rows, cm_node_t *node,
 
     return cm_statement_select(
         rows, node->store,
-        apr_psprintf(pool,
-                     "SELECT id, model, local_record_id, action, changed"
-                     " FROM %s"
-                     " WHERE %s AND id > %" APR_INT64_T_FMT
-                     " AND local_record_id IS NOT NULL"
-                     " AND action IS NOT NULL AND source IS NULL%s LIMIT %d",
-                     dialect->unstamped, cm_unstamped_where(node, 0, pool),
-                     after, dialect->in_order, PAGE),
+        apr_psprintf(
+            pool,
+            "SELECT id, model, local_record_id, action, changed_columns"
+            " FROM %s"
+            " WHERE %s AND id > %" APR_INT64_T_FMT
+            " AND local_record_id IS NOT NULL"
+            " AND action IS NOT NULL AND source IS NULL%s LIMIT %d",
+            dialect->unstamped, cm_unstamped_where(node, 0, pool), after,
+            dialect->in_order, PAGE),
         NULL, 0, pool);
 }
 

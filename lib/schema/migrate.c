@@ -56,6 +56,10 @@ static cm_error_t *exists(int *there, cm_store_t *store, const char *kind,
     return NULL;
 }
 
+/* The condition of a step that waits for all triggers to be renewed: until then
+ * they work as an earlier version made them. */
+#define RENEWED "when triggers renewed"
+
 /* Find out whether CONDITION holds: "when column outbound_messages.seq". */
 static cm_error_t *holds(int *result, cm_store_t *store, const char *condition,
                          apr_pool_t *scratch_pool)
@@ -193,12 +197,21 @@ static void set_value(cm_migration_t *migration, const char *name,
     apr_hash_set(migration->values, name, APR_HASH_KEY_STRING, value);
 }
 
+/* Return whether SECTION waits for the triggers. */
+static int is_late(const cm_sql_section_t *section)
+{
+    return section->conditions->nelts &&
+           !strcmp(APR_ARRAY_IDX(section->conditions, 0, const char *),
+                   RENEWED);
+}
+
 /* Find the sections (cm_sql_section_t) of FILE whose conditions hold before any
- * is run, so that a real run does what a dry run says. */
-static cm_error_t *plan(apr_array_header_t **steps, cm_store_t *store,
+ * is run, so that a real run does what a dry run says: those that wait for the
+ * triggers when they are renewed, before that the others. */
+static cm_error_t *plan(apr_array_header_t **steps, cm_migration_t *migration,
                         const char *file, apr_pool_t *pool)
 {
-    const char *driver = cm_dialect_of_store(store)->driver;
+    const char *driver = cm_dialect_of_store(migration->store)->driver;
     apr_array_header_t *sections = cm_sql_sections(driver, file, pool);
     int i, j, needed;
 
@@ -207,9 +220,10 @@ static cm_error_t *plan(apr_array_header_t **steps, cm_store_t *store,
         const cm_sql_section_t *section =
             &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
 
-        needed = 1;
-        for (j = 0; j < section->conditions->nelts && needed; j++)
-            CM_TRY(holds(&needed, store,
+        needed = is_late(section) == migration->renewed;
+        for (j = is_late(section); j < section->conditions->nelts && needed;
+             j++)
+            CM_TRY(holds(&needed, migration->store,
                          APR_ARRAY_IDX(section->conditions, j, const char *),
                          pool));
         if (needed)
@@ -218,19 +232,25 @@ static cm_error_t *plan(apr_array_header_t **steps, cm_store_t *store,
     return NULL;
 }
 
-static cm_error_t *run_file(cm_migration_t *migration, const char *file)
+/* Return whether a step of FILE waits for the triggers. */
+static int has_late_step(const cm_migration_t *migration, const char *file)
 {
-    apr_pool_t *pool = migration->pool;
-    apr_array_header_t *steps;
+    apr_array_header_t *sections = cm_sql_sections(
+        cm_dialect_of_store(migration->store)->driver, file, migration->pool);
     int i;
 
-    CM_TRY(plan(&steps, migration->store, file, pool));
-    for (i = 0; i < steps->nelts; i++)
-        CM_TRY(do_sql(migration, APR_ARRAY_IDX(steps, i, cm_sql_section_t).what,
-                      APR_ARRAY_IDX(steps, i, cm_sql_section_t).text));
-    if (version_of(file) == CM_RECORDS_VERSION)
-        CM_TRY(cm_migrate_records(migration));
-    set_value(migration, "version", apr_psprintf(pool, "%d", version_of(file)));
+    for (i = 0; i < sections->nelts; i++)
+        if (is_late(&APR_ARRAY_IDX(sections, i, cm_sql_section_t)))
+            return 1;
+    return 0;
+}
+
+/* Note that FILE is done. */
+static cm_error_t *note_version(cm_migration_t *migration, const char *file)
+{
+    apr_pool_t *pool = migration->pool;
+
+    set_value(migration, "version", apr_itoa(pool, version_of(file)));
     set_value(migration, "name",
               cm_store_literal(migration->store, file, pool));
     set_value(
@@ -238,6 +258,44 @@ static cm_error_t *run_file(cm_migration_t *migration, const char *file)
         apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)cm_clock_now()));
     return do_section(migration, "notes that the tables have version {version}",
                       "record");
+}
+
+static cm_error_t *run_file(cm_migration_t *migration, const char *file)
+{
+    apr_array_header_t *steps;
+    int i;
+
+    CM_TRY(plan(&steps, migration, file, migration->pool));
+    for (i = 0; i < steps->nelts; i++)
+        CM_TRY(do_sql(migration, APR_ARRAY_IDX(steps, i, cm_sql_section_t).what,
+                      APR_ARRAY_IDX(steps, i, cm_sql_section_t).text));
+    if (version_of(file) == CM_RECORDS_VERSION && !migration->renewed)
+        CM_TRY(cm_migrate_records(migration));
+    return NULL;
+}
+
+/* Run the files that this database, of version *PRESENT, has not had. From the
+ * first on of which a step waits for the triggers, they are done only when
+ * those are renewed. The version until then, *PRESENT, is one that neither an
+ * earlier program nor this one accepts. */
+static cm_error_t *run_files(cm_migration_t *migration, int *present)
+{
+    const char *driver = cm_dialect_of_store(migration->store)->driver;
+    const int before = *present;
+    const cm_sql_file_t *file;
+    int waits = 0;
+
+    for (file = cm_sql_files; file->driver; file++) {
+        if (strcmp(file->driver, driver) || version_of(file->name) <= before)
+            continue;
+        CM_TRY(run_file(migration, file->name));
+        waits |= !migration->renewed && has_late_step(migration, file->name);
+        if (waits)
+            continue;
+        CM_TRY(note_version(migration, file->name));
+        *present = version_of(file->name);
+    }
+    return NULL;
 }
 
 /* Refuse to rebuild a table of a gem that has columns of somebody else: they
@@ -275,12 +333,11 @@ static cm_error_t *adopt(cm_migration_t *migration)
 
 static cm_error_t *migrate_tables(cm_migration_t *migration)
 {
-    const char *driver = cm_dialect_of_store(migration->store)->driver;
-    const cm_sql_file_t *file;
     int present, known;
 
     CM_TRY(cm_migrate_version(&present, &known, migration->store,
                               migration->pool));
+    migration->noted = present;
     if (present > known)
         return cm_error_hint(
             CM_FAIL(migration->pool, CM_SCHEMA,
@@ -290,9 +347,7 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
             migration->pool, "install the newer program here too");
     if (!present)
         CM_TRY(check_strangers(migration));
-    for (file = cm_sql_files; file->driver; file++)
-        if (!strcmp(file->driver, driver) && version_of(file->name) > present)
-            CM_TRY(run_file(migration, file->name));
+    CM_TRY(run_files(migration, &migration->noted));
     if (present >= CM_RECORDS_VERSION)
         CM_TRY(cm_migrate_records(migration));
     return present ? adopt(migration) : NULL;
@@ -361,6 +416,21 @@ static cm_error_t *do_tables(cm_migration_t *migration, int i)
     CM_TRY(cm_migrate_triggers_tables(migration));
     CM_TRY(migrate_tables(migration));
     return migrate_each_time(migration);
+}
+
+/* What waits for the triggers of all models to be renewed. Another run may have
+ * done it; a dry one has only said what comes before. */
+static cm_error_t *do_late_steps(cm_migration_t *migration, int i)
+{
+    int present, known;
+
+    (void)i;
+    migration->renewed = 1;
+    CM_TRY(cm_migrate_version(&present, &known, migration->store,
+                              migration->pool));
+    if (present < migration->noted)
+        present = migration->noted;
+    return run_files(migration, &present);
 }
 
 /* A part of a migration, and of its kind the one with number I. */
@@ -432,7 +502,8 @@ static cm_error_t *migrate_all(cm_migration_t *migration)
     if (cm_dialect_of_store(migration->store)->has_sequences)
         for (i = 0; i < migration->settings->models->nelts; i++)
             CM_TRY(do_part(migration, cm_migrate_sequences, i));
-    return do_part(migration, cm_migrate_triggers_clean, 0);
+    CM_TRY(do_part(migration, cm_migrate_triggers_clean, 0));
+    return do_part(migration, do_late_steps, 0);
 }
 
 /* Set the values that the steps may name. */

@@ -16,6 +16,8 @@ typedef struct cm_migration_t {
                                     triggers; or NULL */
     apr_array_header_t *tables;  /* const cm_table_t *: published */
     apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
+    int noted;                   /* the version of the tables, so far */
+    int renewed;                 /* all triggers are */
     int steps, reported;         /* of this part: in this try, in all tries */
     int may_wait;                /* a lock of the application is in the way,
                                     if this part fails with CM_BUSY */

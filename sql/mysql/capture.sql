@@ -107,7 +107,7 @@ BEGIN
             IF moved OR former IS NOT NULL OR names <> '' THEN
                 INSERT INTO {place}.outbound_messages
                     (model, former_record_id, local_record_id, action, body,
-                        changed, clock)
+                        changed_columns, clock)
                 VALUES ({model}, former, {new_key},
                     IF(moved, 'create', 'update'),
                     COALESCE(CONCAT({open}, {new_capture}, '}'), {unread}),

@@ -21,8 +21,8 @@ ORDER BY {keys} FOR UPDATE;
 -- that a change in progress is in this message or in a later one. All are
 -- locked before the first id is taken: ids follow the order of commits, and no
 -- id is held while waiting for a lock.
-INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
-    clock)
+INSERT INTO outbound_messages (model, local_record_id, action, body,
+    changed_columns, clock)
 SELECT SQL_BUFFER_RESULT {model}, {key_text}, 'update',
     COALESCE(CONCAT({begin}, {capture}, '}'), CONCAT({begin}, 'true}')),
     {changed}, 0

@@ -265,9 +265,9 @@ WITH cascaded AS (
             )
             INSERT INTO {place}.outbound_messages
                 (model, former_record_id, local_record_id, action, body,
-                    changed, clock)
+                    changed_columns, clock)
             SELECT c.model, c.former_record_id, c.local_record_id, c.action,
-                c.body, c.changed, c.clock
+                c.body, c.changed_columns, c.clock
             FROM cascaded AS c
             ORDER BY c.id
 
@@ -310,7 +310,7 @@ BEGIN
         USING moment;
     ELSIF rows = 1 THEN
         INSERT INTO {place}.outbound_messages
-            (model, local_record_id, action, body, changed, clock)
+            (model, local_record_id, action, body, changed_columns, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
             '[' || substr(c.names, 2) || ']', communicator.moment
         FROM communicator_old AS o CROSS JOIN communicator_rows AS n
@@ -318,7 +318,7 @@ BEGIN
         WHERE c.names <> '' AND NOT ({key_differs});
     ELSE
         INSERT INTO {place}.outbound_messages
-            (model, local_record_id, action, body, changed, clock)
+            (model, local_record_id, action, body, changed_columns, clock)
         SELECT {model}, {new_key}, 'update', {open} || {new_capture} || '}',
             '[' || substr(c.names, 2) || ']', communicator.moment
         FROM {pairs}
@@ -330,8 +330,8 @@ BEGIN
         NULL;
     ELSIF {keeps} THEN
         INSERT INTO {place}.outbound_messages
-            (model, former_record_id, local_record_id, action, body, changed,
-                clock)
+            (model, former_record_id, local_record_id, action, body,
+                changed_columns, clock)
         SELECT {model}, {old_key}, {new_key}, 'update',
             {open} || {new_capture} || '}', '[' || substr(c.names, 2) || ']',
             communicator.moment
@@ -393,7 +393,7 @@ WITH pairs AS NOT MATERIALIZED (
         CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
 )
 INSERT INTO {place}.outbound_messages
-    (model, local_record_id, action, body, changed, clock)
+    (model, local_record_id, action, body, changed_columns, clock)
 SELECT {model}, m.key, m.action, m.body, m.changed, $1 FROM (
     SELECT 1, new_key, 'update', body, '[' || substr(names, 2) || ']'
         FROM pairs WHERE names <> '' AND NOT differs

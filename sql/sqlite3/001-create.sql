@@ -44,7 +44,7 @@ CREATE TABLE outbound_messages (
     local_record_id varchar(255),
     action varchar(10),
     body text NOT NULL,
-    changed text,
+    changed_columns text,
     clock bigint,
     clocks text,
     base text,

@@ -46,7 +46,7 @@ WHEN {key_differs} AND {marked}
         WHERE name = {applying})
 BEGIN /* {mark} */
     INSERT INTO outbound_messages
-        (model, local_record_id, action, body, changed, clock,
+        (model, local_record_id, action, body, changed_columns, clock,
             created_at, updated_at)
     VALUES ({model}, {old_key}, 'update', {unread}, '[]',
         CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
@@ -75,15 +75,15 @@ BEGIN /* {mark} */
     UPDATE outbound_messages
     SET former_record_id = {old_key}, local_record_id = {new_key},
         body = {open} || {row_capture} || '}',
-        changed = '[' || substr({changed}, 2) || ']'
+        changed_columns = '[' || substr({changed}, 2) || ']'
     WHERE {key_differs} AND {marked} AND {here}
         AND id = (SELECT id FROM outbound_messages
             WHERE seq IS NULL AND model = {model}
                 AND local_record_id = {old_key} AND body = {unread}
             ORDER BY id DESC LIMIT 1);
     INSERT INTO outbound_messages
-        (model, former_record_id, local_record_id, action, body, changed, clock,
-            created_at, updated_at)
+        (model, former_record_id, local_record_id, action, body,
+            changed_columns, clock, created_at, updated_at)
     SELECT {model},
         CASE WHEN {key_differs} AND ({keeps} OR {continues}) THEN {old_key} END,
         {new_key},

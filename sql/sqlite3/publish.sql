@@ -19,8 +19,8 @@ ORDER BY {keys};
 
 -- enqueue: the state of the records as messages. Each record stays locked, so
 -- that a change in progress is in this message or in a later one.
-INSERT INTO outbound_messages (model, local_record_id, action, body, changed,
-    clock)
+INSERT INTO outbound_messages (model, local_record_id, action, body,
+    changed_columns, clock)
 SELECT {model}, {key_text}, 'update',
     {begin} || {capture} || '}', {changed}, 0
 FROM {table} AS t WHERE {condition}

@@ -43,7 +43,7 @@ void outbox_capture(cm_node_t *node, const char *model, const char *id,
     database_must(cm_statement_run(
         NULL, node->store,
         "INSERT INTO outbound_messages (model, local_record_id, action, body,"
-        " changed, clock) VALUES (%s, %s, %s, %s, %s, %s)",
+        " changed_columns, clock) VALUES (%s, %s, %s, %s, %s, %s)",
         arguments, 6, pool));
 }
 

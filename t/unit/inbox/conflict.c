@@ -246,10 +246,11 @@ static void test_decided(cm_store_t *store, apr_pool_t *pool)
     is_str(inbox_value(node, "SELECT lost_value FROM communicator_conflicts",
                        pool),
            "\"here\"", "  which is remembered");
-    is_str(inbox_value(node,
-                       "SELECT changed FROM outbound_messages ORDER BY seq DESC"
-                       " LIMIT 1",
-                       pool),
+    is_str(inbox_value(
+               node,
+               "SELECT changed_columns FROM outbound_messages ORDER BY seq DESC"
+               " LIMIT 1",
+               pool),
            "[\"title\"]", "  and it is said again, as newer");
     database_run(store, "UPDATE posts SET title = 'here'");
     database_must(inbox_send(&receipt, node, "there", 2, gone, 0, pool));

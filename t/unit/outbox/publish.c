@@ -96,11 +96,12 @@ static void all(cm_store_t *store, apr_pool_t *pool)
                           " FROM outbound_messages",
                           pool),
            "1203", "  each once");
-    is_str(count_of(store,
-                    "model = 'post' AND action = 'update' AND changed = '[]'"
-                    " AND clock = 1 AND origin = 'here'"
-                    " AND created_at IS NOT NULL",
-                    pool),
+    is_str(count_of(
+               store,
+               "model = 'post' AND action = 'update' AND changed_columns = '[]'"
+               " AND clock = 1 AND origin = 'here'"
+               " AND created_at IS NOT NULL",
+               pool),
            "1203", "  as the state again");
     is_str(database_value(store,
                           "SELECT replace(body, ' ', '') FROM"

@@ -154,7 +154,7 @@ static void test_retry_older(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_withheld_retry(&count, node, "there", 2, pool));
     is_int(count, 1, "an older one is published");
     is_str(database_value(store,
-                          "SELECT changed FROM outbound_messages"
+                          "SELECT changed_columns FROM outbound_messages"
                           " WHERE seq IS NULL",
                           pool),
            "[]", "  as the present state of its record");

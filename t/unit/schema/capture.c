@@ -62,7 +62,7 @@ static const char *captured(fixture_t *fixture)
 
     database_must(cm_statement_select(
         &rows, fixture->store,
-        "SELECT action, local_record_id, changed, body, clock,"
+        "SELECT action, local_record_id, changed_columns, body, clock,"
         " former_record_id"
         " FROM outbound_messages ORDER BY id",
         NULL, 0, fixture->pool));

@@ -321,7 +321,7 @@ static void mysql_comparison(cm_store_t *store, apr_pool_t *pool)
     is_str(outbox(store, pool), "", "mysql: equal values are no change");
     run_all(store, other);
     is_str(database_value(store,
-                          "SELECT GROUP_CONCAT(changed ORDER BY id"
+                          "SELECT GROUP_CONCAT(changed_columns ORDER BY id"
                           " SEPARATOR ' ') FROM outbound_messages",
                           pool),
            "[\"t\",\"e\",\"f\",\"n\",\"d\",\"m\",\"b\",\"bits\",\"y\","

@@ -136,6 +136,17 @@ sub value {
     return @$rows ? $rows->[0][0] : undef;
 }
 
+# The names of the columns of TABLE, which may be a view.
+sub columns {
+    my ($self, $table) = @_;
+    my $here = $self->{driver} eq 'pgsql' ? 'current_schema()' : 'database()';
+
+    return map { $_->[0] } @{ $self->rows($self->{driver} eq 'sqlite3'
+          ? "select name from pragma_table_info('$table')"
+          : 'select column_name from information_schema.columns '
+          . "where table_schema = $here and table_name = '$table'") };
+}
+
 # How many messages of this node have their number: in rows, and in batches.
 sub numbered {
     my ($self) = @_;

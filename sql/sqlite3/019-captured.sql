@@ -1,0 +1,2 @@
+-- The other databases remove a column here that triggers of earlier versions
+-- use. In SQLite these write into the renamed column at once.
