@@ -88,6 +88,10 @@ typedef struct cm_stamp_t {
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 
+/* If ROW is a new record that took the local id of one whose delete was not
+ * captured, that one is gone; return whether it is so. */
+int cm_stamp_record_ends(cm_stamp_t *stamp, const cm_stamp_row_t *row);
+
 /* Ask the row filters (filter.h) about the records of ROWS (cm_stamp_row_t).
  * Fails as cm_filter_find(). */
 cm_error_t *cm_sift_find(cm_stamp_t *stamp,

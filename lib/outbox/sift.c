@@ -268,6 +268,8 @@ static int stays(cm_stamp_t *stamp, cm_stamp_row_t *row,
         cm_stamp_record(stamp, row);
         return 1;
     }
+    if (cm_stamp_record_ends(stamp, row))
+        return 0;
     if (is_action(row, "create")) {
         row->action = "update";
         row->changed = NULL;

@@ -88,6 +88,17 @@ static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
             (!model->deletes && !model->shared_keys));
 }
 
+int cm_stamp_record_ends(cm_stamp_t *stamp, const cm_stamp_row_t *row)
+{
+    cm_mapping_t *mapping =
+        apr_hash_get(row->group->alive, row->local_id, APR_HASH_KEY_STRING);
+
+    if (!mapping || !is_reborn(stamp, row, mapping))
+        return 0;
+    bury(stamp, row->group, mapping, mapping->clocks.clock + 1);
+    return 1;
+}
+
 /* The record of ROW has another key than before, and stays the same record.
  * Whoever had that key is gone, without a delete that was captured. Rows come
  * in order: the key that one gives up here, the next one may take. */
@@ -239,11 +250,8 @@ static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
         name_heir(row);
     else if (row->former)
         follow_key(stamp, row);
+    cm_stamp_record_ends(stamp, row);
     mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
-    if (mapping && is_reborn(stamp, row, mapping)) {
-        bury(stamp, group, mapping, mapping->clocks.clock + 1);
-        mapping = NULL;
-    }
     return mapping ? mapping : begin_life(stamp, group, row->local_id);
 }
 

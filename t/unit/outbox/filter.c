@@ -196,6 +196,27 @@ static void test_key_again(cm_store_t *store, apr_pool_t *pool)
                pool);
 }
 
+/* The peer's article 3 was deleted here, which nobody notes (deletes=no), and a
+ * row that stays here has its key. */
+static void test_not_theirs(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+
+    ((cm_model_t *)cm_settings_model(node->settings, "article"))->deletes = 0;
+    settings_migrate(store, node->settings, pool);
+    (void)inbox_take(node, 0, "[" ARTICLE(1) "]", pool);
+    database_run(store, "DELETE FROM articles");
+    database_run(store, "INSERT INTO articles (id, title) VALUES (3, 'draft')");
+    (void)inbox_take(node, 1,
+                     "[" MESSAGE(2, "article", 3, "update", 9000000000000001,
+                                 TEXT("title", "theirs"), BASE(1000)) "]",
+                     pool);
+    is_str(inbox_value(node, "SELECT title FROM articles WHERE id = 3", pool),
+           "draft",
+           "%s: a row that stays here is not the one of its key before",
+           database_of(store));
+}
+
 static void test_grave(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_notes(store, pool);
@@ -331,6 +352,7 @@ int main(void)
     database_each("gone", test_gone);
     database_each("key changed", test_key_changed);
     database_each("key again", test_key_again);
+    database_each("not theirs", test_not_theirs);
     database_each("grave", test_grave);
     database_each("published", test_published);
     database_each("later", test_later);
