@@ -1,5 +1,5 @@
 /* Which columns of a row an effect writes, and the values. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  * is judged once more when everything that was committed here is stamped: if a
  * change came in between, the transaction is repeated without the fast way
  * (inbox/attempt.c). docs/model/merge.pml checks these rules. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * them to its other peers, and what a peer has lost goes back to it. Where
  * conflict=NODE or a person let an older value win, that value is published
  * again to all. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 

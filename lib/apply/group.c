@@ -409,12 +409,12 @@ cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
     return err;
 }
 
-/* Write the next message of RECORD, first without the reference to itself. */
-static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record,
+/* Write the messages of RECORD up to UNTIL, first without the reference to
+ * itself. */
+static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record, int until,
                                apr_pool_t *scratch_pool)
 {
     static const cm_partial_e steps[] = {CM_PARTIAL_EMPTY, CM_PARTIAL_NONE};
-    const int until = record->next + 1;
     apr_array_header_t *one =
         apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
     int i;
@@ -430,7 +430,7 @@ static cm_error_t *write_twice(cm_run_t *run, cm_record_t *record,
     return NULL;
 }
 
-cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,
+cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record, int until,
                                   apr_pool_t *scratch_pool)
 {
     const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
@@ -438,7 +438,7 @@ cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,
     const done_t done_before = so_far(run);
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
-    CM_TRY(write_twice(run, record, scratch_pool));
+    CM_TRY(write_twice(run, record, until, scratch_pool));
     if (!task->done)
         CM_TRY(undo(run, &done_before, before, scratch_pool));
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);

@@ -12,7 +12,6 @@
  * A record points to the last result of each stage, NULL or empty until the
  * stage is reached. Results do not change after they are handed over, so a
  * failed attempt (group.c) is undone by pointing to the old ones again.
- *
  * An update of a record that nobody has changed here skips these stages
  * (fast.c): its row is written before all is stamped, its mapping behind that.
  *
@@ -125,8 +124,8 @@ typedef struct cm_decided_t {
     apr_int64_t seen; /* the clock of the peer's value, which the winner has
                          until it is published again */
     int is_theirs;    /* that value was taken, though it was older */
-    int is_ours;      /* the value here won, though it was older ... */
-    apr_int64_t here; /* ... by this clock */
+    int is_ours;      /* the value here won, though it was older */
+    apr_int64_t here; /* the clock of the value here; theirs has it now */
 } cm_decided_t;
 
 /* What match= found for a record. */
@@ -388,28 +387,6 @@ cm_error_t *cm_apply_read_again(cm_run_t *run, cm_record_t *record,
 /* Return the state in the message of TASK, until the next call. */
 cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task);
 
-/* --- sender.c --- */
-
-/* Return whether MESSAGE changed COLUMN, rather than to name its value. */
-int cm_sender_changed(const cm_message_t *message, const char *column);
-
-/* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
- * deleted the record. */
-apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
-
-/* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
- * value of clock HERE. */
-int cm_sender_has_seen(const cm_message_t *message, const char *column,
-                       apr_int64_t here);
-
-/* Return whether a conflict of TASK has been decided at the sender: a later
- * message of RECORD changes COLUMN, and whoever made it knew the value here, of
- * clock HERE. A base that is merely newer than HERE does not say that: it may
- * be the sender's own value, which is in conflict. Even a base of the same
- * clock may be. */
-int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
-                      const char *column, apr_int64_t here);
-
 /* --- merge.c --- */
 
 /* Merge the next tasks of RECORD, up to UNTIL, into RECORD->effect. PARTIAL
@@ -543,8 +520,8 @@ cm_error_t *cm_group_write_cycles(cm_run_t *run,
 cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write the next message of RECORD alone, which waits for the record itself. */
-cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record,
+/* Write the messages of RECORD up to UNTIL: they wait for the record itself. */
+cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record, int until,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Write records together that the database refused one by one: constraints that

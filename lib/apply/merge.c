@@ -1,5 +1,5 @@
 /* Merging: what the next messages of a record change. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 
@@ -53,75 +53,13 @@ static void note_conflict(const merging_t *at, const cm_task_t *task, int i,
     cm_conflicts_note(at->run, at->record, task->message, i, lost, won);
 }
 
-/* Return what LIST (cm_decided_t; or NULL) has of COLUMN, or NULL. */
-static cm_decided_t *decided_in(const apr_array_header_t *list, int column)
-{
-    int i;
-
-    for (i = 0; list && i < list->nelts; i++) {
-        cm_decided_t *decided = &APR_ARRAY_IDX(list, i, cm_decided_t);
-
-        if (decided->column == column)
-            return decided;
-    }
-    return NULL;
-}
-
-/* Return what was decided of COLUMN by this effect, or NULL. */
-static cm_decided_t *decided_of(const cm_effect_t *effect, int column)
-{
-    return decided_in(effect->republish, column);
-}
-
-/* Publish again what was DECIDED. */
-static void republish(cm_effect_t *effect, cm_decided_t decided)
-{
-    cm_decided_t *before = decided_of(effect, decided.column);
-
-    if (!before)
-        APR_ARRAY_PUSH(effect->republish, cm_decided_t) = decided;
-    else if (before->seen < decided.seen)
-        *before = decided;
-}
-
-/* Let WINNER replace the value of LOSER, which keeps its clock. The column is
- * published again: that gives the winner a newer clock. */
-static void replace(cm_field_t *loser, const cm_field_t *winner)
-{
-    loser->value = winner->value;
-    loser->name = winner->name;
-    loser->source = winner->source;
-}
-
-/* Return whether whoever made a message with BASE knew the value here of COLUMN
- * because it is theirs: a person has just taken it, though it was older. */
-static int is_theirs(const merging_t *at, int column, apr_int64_t base)
-{
-    const cm_decided_t *decided = decided_of(at->effect, column);
-
-    return decided && decided->is_theirs && decided->seen <= base;
-}
-
-/* Return how a value of this node has won in COLUMN, though it was older: it
- * has the clock of the peer's value since. Or NULL. */
-static const cm_decided_t *upheld(const merging_t *at, int column)
-{
-    const cm_decided_t *decided = decided_of(at->effect, column);
-
-    if (!decided)
-        decided = decided_in(at->record->decided, column);
-    return decided && decided->is_ours &&
-                   at->effect->state->fields[column].clock == decided->seen
-               ? decided
-               : NULL;
-}
-
 /* Return whether whoever made MESSAGE knew no more than the value that has lost
  * to the one here of COLUMN. */
 static int is_upheld(const merging_t *at, const cm_message_t *message,
                      int column)
 {
-    const cm_decided_t *decided = upheld(at, column);
+    const cm_decided_t *decided =
+        cm_decided_upheld(at->record, at->effect, column);
 
     return decided &&
            !cm_sender_has_seen(message, at->record->table->columns[column].name,
@@ -146,7 +84,8 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
                           cm_field_t *there, int column)
 {
     cm_field_t *here = &at->effect->state->fields[column];
-    const cm_decided_t *ours = upheld(at, column);
+    const cm_decided_t *ours =
+        cm_decided_upheld(at->record, at->effect, column);
     const cm_decision_e decision = task->item->decision;
     int loses = cm_state_field_wins(there, here);
     int is_ours = loses && wins_here(at->run, at->record, task, here);
@@ -157,14 +96,15 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
     else
         note_conflict(at, task, column, here, there);
     if (is_ours)
-        replace(there, here);
+        cm_decided_replace(there, here);
     if (takes_theirs)
-        replace(here, there);
+        cm_decided_replace(here, there);
     /* our value may be parked there for a person, too: send the decision */
     if (is_ours || decision != CM_DECIDE_NOT)
-        republish(at->effect,
-                  (cm_decided_t){column, there->clock, takes_theirs, is_ours,
-                                 ours ? ours->here : here->clock});
+        cm_decided_note(at->effect,
+                        (cm_decided_t){column, there->clock, takes_theirs,
+                                       is_ours,
+                                       ours ? ours->here : here->clock});
 }
 
 /* Return whether COLUMN has its value from one of the messages that are merged
@@ -193,7 +133,8 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     cm_field_t *here = &at->effect->state->fields[column];
     cm_field_t *there = &incoming->fields[column];
     const char *name = at->record->table->columns[column].name;
-    const cm_decided_t *ours = upheld(at, column);
+    const cm_decided_t *ours =
+        cm_decided_upheld(at->record, at->effect, column);
     const int unknown = is_upheld(at, task->message, column);
     const apr_int64_t base = unknown ? 0 : base_of(at, task->message, column);
 
@@ -202,15 +143,16 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
         return NULL;
     if (!ours && is_merged(at, column)) {
         if (there->clock == here->clock)
-            replace(there, here);
+            cm_decided_replace(there, here);
         return NULL;
     }
-    if (is_theirs(at, column, base)) {
+    if (cm_decided_is_theirs(at->effect, column, base)) {
         if (!cm_state_field_wins(there, here))
-            replace(here, there);
-        republish(at->effect, (cm_decided_t){.column = column,
-                                             .seen = there->clock,
-                                             .is_theirs = 1});
+            cm_decided_replace(here, there);
+        cm_decided_note(at->effect, (cm_decided_t){.column = column,
+                                                   .seen = there->clock,
+                                                   .is_theirs = 1,
+                                                   .here = here->clock});
         return NULL;
     }
     if (is_held(at->record, task) &&
@@ -250,7 +192,7 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
 
     return here->value.kind != CM_ABSENT &&
            (here->clock > base || is_kept || is_upheld(at, message, i)) &&
-           !is_theirs(at, i, base);
+           !cm_decided_is_theirs(at->effect, i, base);
 }
 
 /* A delete of a record that was changed here since the sender received it. */
@@ -325,6 +267,7 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
         at->effect->revived = 1;
         return NULL;
     }
+    cm_decided_keep(at->record, at->effect, task->message, incoming);
     CM_TRY(check_known(at, task, incoming));
     if (at->record->match == CM_MATCH_FOUND && at->record->here->exists)
         check_adopted(at, task, incoming);

@@ -6,7 +6,7 @@
  * That is done only where the sender knew all that is here of the record, so
  * nothing can conflict. Else, and where the database refuses the new key, the
  * new record gets a row of its own, and the old one goes by its delete. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 

@@ -11,18 +11,30 @@
 /* So many keys are tried for a new record, if other applications take them. */
 #define MOST_KEYS 8
 
-/* Return whether the next message of RECORD, which is not here yet, refers to
- * the record itself. */
-static int refers_to_itself(cm_run_t *run, const cm_record_t *record)
+/* Return whether MESSAGE, of RECORD, refers to the record itself. */
+static int names_itself(cm_run_t *run, const cm_record_t *record,
+                        const cm_message_t *message)
 {
-    const cm_task_t *task = CM_NTH(record->tasks, record->next, cm_task_t);
-    const apr_array_header_t *attributes = task->message->attributes;
+    const apr_array_header_t *attributes = message->attributes;
     int i;
 
-    for (i = 0; record->entry && attributes && i < attributes->nelts; i++)
+    for (i = 0; attributes && i < attributes->nelts; i++)
         if (cm_directory_parent(
                 run, &APR_ARRAY_IDX(attributes, i, cm_attribute_t)) ==
             record->entry)
+            return 1;
+    return 0;
+}
+
+/* Return whether a message of RECORD before UNTIL refers to the record itself,
+ * which is not here yet. */
+static int refers_to_itself(cm_run_t *run, const cm_record_t *record, int until)
+{
+    int i;
+
+    for (i = record->next; record->entry && i < until; i++)
+        if (names_itself(run, record,
+                         CM_NTH(record->tasks, i, cm_task_t)->message))
             return 1;
     return 0;
 }
@@ -36,8 +48,8 @@ static cm_error_t *write_alone(cm_run_t *run, cm_record_t *record, int until,
     record->alone = 1;
     record->error = cm_merge_record(run, record, until, 0);
     if (record->error && record->error->code == CM_WAITS &&
-        until == record->next + 1 && refers_to_itself(run, record))
-        return cm_group_write_itself(run, record, scratch_pool);
+        refers_to_itself(run, record, until))
+        return cm_group_write_itself(run, record, until, scratch_pool);
     if (record->error)
         return NULL;
     APR_ARRAY_PUSH(one, cm_record_t *) = record;

@@ -1,5 +1,5 @@
 /* What whoever sent a message knew, and decided. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <apr_strings.h>
 

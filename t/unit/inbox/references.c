@@ -270,35 +270,6 @@ static void test_shared(cm_store_t *store, apr_pool_t *pool)
            "b", "  and its name is its key");
 }
 
-/* A record refers to itself, and its messages cannot be applied together. */
-static void test_itself_alone(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node;
-
-    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
-                   cm_reference_t) =
-        (cm_reference_t){.column = "boss_id", .model = "author"};
-    inbox_tables(store, pool);
-    database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
-    settings_migrate(store, settings, pool);
-    database_must(cm_node_open(&node, settings, store, pool));
-    is_int(inbox_take(node, 0,
-                      "[" MESSAGE(1, "author", 3, "create", 1000,
-                                  TEXT("name", "one") ",\\\"boss_id\\\":1",
-                                  REF("boss_id", "author",
-                                      3)) "," MESSAGE(2, "author", 3, "update",
-                                                      2000, NONE("name"), ) "]",
-                      pool),
-           1, "%s: a record that refers to itself comes, its update does not",
-           database_of(store));
-    is_str(inbox_value(node,
-                       "SELECT b.name FROM authors a JOIN authors b"
-                       " ON b.id = a.boss_id",
-                       pool),
-           "one", "  and refers to itself");
-}
-
 /* A record that must refer to something refers to itself. */
 static void test_itself(cm_store_t *store, apr_pool_t *pool)
 {
@@ -579,7 +550,6 @@ int main(void)
     database_each("cycles", test_cycle);
     database_each("shared keys", test_shared);
     database_each("itself", test_itself);
-    database_each("itself, alone", test_itself_alone);
     database_each("match", test_match);
     database_each("match= at a hub", test_match_hub);
     database_each("match= with a parent", test_match_parent);

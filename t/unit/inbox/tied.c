@@ -255,6 +255,66 @@ static void test_other_at_once(cm_store_t *store, apr_pool_t *pool)
     is_str(pairs(node, pool), "2", "  they refer to each other");
 }
 
+/* Authors that may refer to each other. */
+static cm_node_t *make_bosses(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
+                   cm_reference_t) =
+        (cm_reference_t){.column = "boss_id", .model = "author"};
+    inbox_tables(store, pool);
+    database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    return node;
+}
+
+static void is_own_boss(cm_node_t *node, apr_pool_t *pool)
+{
+    is_str(inbox_value(node,
+                       "SELECT b.name FROM authors a JOIN authors b"
+                       " ON b.id = a.boss_id",
+                       pool),
+           "one", "  and refers to itself");
+}
+
+#define BOSS(id, action, clock, boss, more)                                    \
+    MESSAGE(id, "author", 3, action, clock,                                    \
+            TEXT("name", "one") ",\\\"boss_id\\\":" #boss,                     \
+            REF("boss_id", "author", boss) more)
+
+/* A record refers to itself, and its messages cannot be applied together. */
+static void test_itself_alone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_bosses(store, pool);
+
+    is_int(inbox_take(node, 0,
+                      "[" BOSS(1, "create", 1000, 3, ) "," MESSAGE(
+                          2, "author", 3, "update", 2000, NONE("name"), ) "]",
+                      pool),
+           1, "%s: a record that refers to itself comes, its update does not",
+           database_of(store));
+    is_own_boss(node, pool);
+}
+
+/* It refers to another one before and after that, which does not come. */
+static void test_itself_between(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_bosses(store, pool);
+
+    is_int(inbox_take(
+               node, 0,
+               "[" BOSS(1, "create", 1000, 9, ) "," BOSS(
+                   2, "update", 2000, 3,
+                   BASE(1000)) "," BOSS(3, "update", 3000, 9, BASE(2000)) "]",
+               pool),
+           2, "%s: a record comes as far as it refers to itself",
+           database_of(store));
+    is_own_boss(node, pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -264,6 +324,8 @@ int main(void)
     database_each("one at once", test_one_at_once);
     database_each("other at once", test_other_at_once);
     database_each("itself", test_itself);
+    database_each("itself, alone", test_itself_alone);
+    database_each("itself, between", test_itself_between);
     database_each("with others", test_with_others);
     apr_terminate();
     return done_testing();

@@ -75,11 +75,40 @@ static void test_kept_deleted(cm_store_t *store, apr_pool_t *pool)
            "  what is here stays");
 }
 
+/* The value that lost comes once more, as what another change of its record
+ * left as it was. */
+static void test_kept_repeated(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        "[" MESSAGE(
+            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
+            BASE(1000)) "," MESSAGE(3, "post", 7, "update", 9000000000000001,
+                                    TEXT("title", "there") "," TEXT("text",
+                                                                    "new"),
+                                    ",\"clocks\":[\"text\","
+                                    "9000000000000000]" BASE(1000)) "]",
+        0, pool));
+    is_int(receipt->applied, 0,
+           "%s: a conflict, and a change of something else",
+           database_of(store));
+    (void)inbox_decide(node, 2, CM_DECIDE_OURS, pool);
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "  ours: what is here stays");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "new",
+           "  and takes the other change");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("ours, and changed again", test_kept_followed);
     database_each("ours, and deleted", test_kept_deleted);
+    database_each("ours, and repeated", test_kept_repeated);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
     return done_testing();

@@ -1,0 +1,52 @@
+/* Who wins: what was decided here, and what whoever sent a message knew. */
+#ifndef CM_APPLY_SENDER_INTERNAL_H
+#define CM_APPLY_SENDER_INTERNAL_H
+
+#include "apply/internal.h"
+
+/* --- decided.c --- */
+
+/* Add DECIDED to what EFFECT publishes again; of two about one column that
+ * about the newer value of the peer. */
+void cm_decided_note(cm_effect_t *effect, cm_decided_t decided);
+
+/* Let WINNER replace the value of LOSER. It gets the clock of LOSER, and a
+ * newer one when it is published again. */
+void cm_decided_replace(cm_field_t *loser, const cm_field_t *winner);
+
+/* Return whether whoever made a message with BASE knew the value of COLUMN: a
+ * person has just taken it from them. */
+int cm_decided_is_theirs(const cm_effect_t *effect, int column,
+                         apr_int64_t base);
+
+/* Return how an older value of this node won in COLUMN; or NULL. */
+const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
+                                      const cm_effect_t *effect, int column);
+
+/* A value that has lost by a decision may come once more: as part of a state,
+ * or of MESSAGE about something else. Put the winners into INCOMING. */
+void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
+                     const cm_message_t *message, cm_state_t *incoming);
+
+/* --- sender.c --- */
+
+/* Return whether MESSAGE changed COLUMN, rather than to name its value. */
+int cm_sender_changed(const cm_message_t *message, const char *column);
+
+/* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
+ * deleted the record. */
+apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
+
+/* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
+ * value of clock HERE. */
+int cm_sender_has_seen(const cm_message_t *message, const char *column,
+                       apr_int64_t here);
+
+/* Return whether a conflict of TASK has been decided at the sender: a later
+ * message of RECORD changes COLUMN, and whoever made it knew the value here, of
+ * clock HERE. A base of this clock, or a newer one, does not say that: it may
+ * be of the sender's own value, which is in conflict. */
+int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
+                      const char *column, apr_int64_t here);
+
+#endif
