@@ -6,6 +6,7 @@
 #include <json.h>
 
 #include "schema/migrate.h"
+#include "outbox/inherit.h"
 #include "outbox/withheld.h"
 
 /* Messages that could not be read: so many are published again in one run. */
@@ -84,6 +85,22 @@ static cm_error_t *tell_history(sync_client_t *client)
                          "with the gem; "
                          "'CommunicatorHistory packed' takes less time and "
                          "room");
+    return NULL;
+}
+
+/* What waits since the gem's time is as old as it is. */
+static cm_error_t *inherit(sync_client_t *client)
+{
+    apr_int64_t count;
+
+    CM_TRY(sync_client_node(client));
+    CM_TRY(cm_inherit_clocks(&count, client->node, client->pool));
+    if (count)
+        sync_output_line(client->output,
+                         "%" APR_INT64_T_FMT
+                         " messages of the gem's time that wait got the time "
+                         "of their creation",
+                         count);
     return NULL;
 }
 
@@ -167,6 +184,7 @@ cm_error_t *sync_command_migrate(sync_client_t *client)
                          dry_run ? "-- " : "");
     if (dry_run || client->options->migrate.drop_triggers)
         return NULL;
+    CM_TRY(inherit(client));
     if (migration.steps)
         CM_TRY(tell_history(client));
     CM_TRY(publish_unread(client));

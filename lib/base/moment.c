@@ -234,6 +234,23 @@ int cm_moment_read_epoch(cm_moment_t *moment, const char *text, apr_size_t size)
     return 1;
 }
 
+apr_int64_t cm_moment_clock(const cm_moment_t *moment)
+{
+    apr_time_exp_t time = {.tm_usec = moment->nanosecond / 1000,
+                           .tm_sec = moment->second,
+                           .tm_min = moment->minute,
+                           .tm_hour = moment->hour,
+                           .tm_mday = moment->day,
+                           .tm_mon = moment->month - 1,
+                           .tm_year = moment->year - 1900};
+    apr_time_t clock;
+
+    return moment->has_date && moment->is_real && !moment->before_christ &&
+                   !apr_time_exp_get(&clock, &time)
+               ? clock
+               : 0;
+}
+
 int cm_moment_fraction(const cm_moment_t *moment)
 {
     int digits = 9, rest = moment->nanosecond;

@@ -24,6 +24,10 @@ int cm_moment_read(cm_moment_t *moment, const char *text, apr_size_t size);
 int cm_moment_read_epoch(cm_moment_t *moment, const char *text,
                          apr_size_t size);
 
+/* Return MOMENT, a date with or without a time, in microseconds since 1970; 0
+ * when it is not real, before Christ, or a time alone. */
+apr_int64_t cm_moment_clock(const cm_moment_t *moment);
+
 /* Return the number of digits that the fraction of the second needs. */
 int cm_moment_fraction(const cm_moment_t *moment);
 

@@ -51,23 +51,10 @@ static question_t begin(const char *sql, apr_pool_t *pool)
 
 int cm_history_moment(apr_int64_t *at, const char *text, apr_size_t size)
 {
-    apr_time_exp_t time = {0};
     cm_moment_t moment;
-    apr_time_t read;
 
-    if (!cm_moment_read(&moment, text, size) || !moment.has_date)
-        return 0;
-    time.tm_year = moment.year - 1900;
-    time.tm_mon = moment.month - 1;
-    time.tm_mday = moment.day;
-    time.tm_hour = moment.hour;
-    time.tm_min = moment.minute;
-    time.tm_sec = moment.second;
-    time.tm_usec = moment.nanosecond / 1000;
-    if (apr_time_exp_get(&read, &time))
-        return 0;
-    *at = read;
-    return 1;
+    *at = cm_moment_read(&moment, text, size) ? cm_moment_clock(&moment) : 0;
+    return *at != 0;
 }
 
 /* Return the moment in a timestamp column, or 0. */

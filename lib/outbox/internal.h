@@ -124,6 +124,12 @@ cm_error_t *cm_stamp_check(int rows, apr_int64_t written,
 cm_error_t *cm_take_rows(apr_array_header_t **found,
                          cm_stamp_t *stamp) CM_UNUSED_RESULT;
 
+/* Read the BODY of a message that the application, or the gem, wrote: put its
+ * model into ROW (NULL: it cannot be read), and as changed all columns that it
+ * carries. */
+void cm_take_written(cm_stamp_row_t *row, const cm_datum_t *body,
+                     apr_pool_t *pool);
+
 /* Delete ROWS (cm_stamp_row_t) and those in stamp->folded by the ids that were
  * read; published states have none. Fails with CM_BUSY when some are gone. */
 cm_error_t *cm_take_away(const cm_stamp_t *stamp,

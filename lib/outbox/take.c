@@ -301,10 +301,8 @@ static cm_error_t *read_enough(apr_array_header_t **found, cm_stamp_t *stamp)
     return NULL;
 }
 
-/* Read the body of a message that the application wrote: its model, and as
- * changed all columns that it carries. */
-static void read_written(cm_stamp_row_t *row, const cm_datum_t *body,
-                         apr_pool_t *pool)
+void cm_take_written(cm_stamp_row_t *row, const cm_datum_t *body,
+                     apr_pool_t *pool)
 {
     cm_message_t message = {0};
     int i;
@@ -350,7 +348,7 @@ static cm_error_t *read_bodies(cm_stamp_t *stamp, apr_array_header_t *rows)
         if (row && row->action)
             row->body = *cm_cell(bodies, i, 1);
         else if (row)
-            read_written(row, cm_cell(bodies, i, 1), stamp->pool);
+            cm_take_written(row, cm_cell(bodies, i, 1), stamp->pool);
     }
     return NULL;
 }

@@ -125,6 +125,10 @@ static void test_moments(apr_pool_t *pool)
         is_str(cm_moment_both(&moment, "T", "Z", pool), moments[i],
                "%s comes back", moments[i]);
     }
+    cm_moment_read(&moment, "2012-01-01 01:00:00.000007+01:00", 32);
+    is_int(cm_moment_clock(&moment), 1325376000000007, "a time as a clock");
+    cm_moment_read(&moment, "2012-02-31", 10);
+    is_int(cm_moment_clock(&moment), 0, "  but not one that is not real");
     cm_moment_read(&moment, "-838:59:59.5", 12);
     is_str(cm_moment_time(&moment, pool), "-838:59:59.5", "a time below 0");
     cm_moment_read(&moment, "2026-01-02", 10);

@@ -1,0 +1,155 @@
+/* Messages of the gem's time that wait: outbox/inherit.h. */
+#include "../outbox.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "outbox/inherit.h"
+
+/* Put message SEQ of the gem's time into the outbox, made at 00:00:SECOND on
+ * the first day of 2012: 1325376000 seconds. */
+static void gem_said(cm_node_t *node, int seq, const char *body,
+                     const char *origin, const char *id, int second,
+                     apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(body), cm_datum_text(origin),
+                                    cm_datum_text(id)};
+
+    database_must(cm_statement_run(
+        NULL, node->store,
+        apr_psprintf(pool,
+                     "INSERT INTO outbound_messages (seq, body, origin,"
+                     " original_id, created_at) VALUES (%d, %%s, %%s, %%s,"
+                     " '2012-01-01 00:00:%02d')",
+                     seq, second),
+        arguments, 3, pool));
+}
+
+/* A node whose numbers of the gem's time go up to 20, of which "there" has
+ * confirmed 10; both have post 7, of which "there" has sent something later. */
+static cm_node_t *make(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+
+    database_run(store, "UPDATE communicator_node SET last_seq = 20,"
+                        " migrated_seq = 20");
+    database_run(store, "INSERT INTO communicator_peers (name, confirmed,"
+                        " confirmed_id, sent) VALUES ('there', 10, 10, 10)");
+    database_run(store, "INSERT INTO inbound_messages (peer, id, body,"
+                        " received_at, processed_at) VALUES ('there', 3, 'x',"
+                        " 1325376010000000, '2012-01-01 00:00:10')");
+    database_run(store, "INSERT INTO communicator_records_2 (origin,"
+                        " original_id, local_id) VALUES ('here', '7', 7)");
+    database_run(store, "INSERT INTO communicator_records_2 (origin,"
+                        " original_id, local_id, clock)"
+                        " VALUES ('there', '1', 8, 1325376030000000)");
+    return node;
+}
+
+static apr_int64_t inherit(cm_node_t *node, apr_pool_t *pool)
+{
+    apr_int64_t count;
+
+    database_must(cm_inherit_clocks(&count, node, pool));
+    return count;
+}
+
+/* The column WHAT of message SEQ. */
+static const char *of(cm_node_t *node, const char *what, int seq,
+                      apr_pool_t *pool)
+{
+    return database_value(
+        node->store,
+        apr_psprintf(pool, "SELECT %s FROM outbound_messages WHERE seq = %d",
+                     what, seq),
+        pool);
+}
+
+static const char *clock_of(cm_node_t *node, const char *id, apr_pool_t *pool)
+{
+    return database_value(
+        node->store,
+        apr_psprintf(pool,
+                     "SELECT clock FROM communicator_records_2"
+                     " WHERE local_id = %s",
+                     id),
+        pool);
+}
+
+static void test_clocks(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+
+    gem_said(node, 10, POST("\"title\":\"old\""), "here", "7", 1, pool);
+    gem_said(node, 11, POST("\"title\":\"a\""), "here", "7", 20, pool);
+    gem_said(node, 13, POST("\"title\":\"b\""), "here", "7", 20, pool);
+    gem_said(node, 14, POST("\"title\":\"c\""), "there", "1", 21, pool);
+    gem_said(node, 15, POST("\"title\":\"d\""), NULL, NULL, 21, pool);
+    gem_said(node, 16, "?", "here", "7", 21, pool);
+    is_int(inherit(node, pool), 3, "%s: those that wait get clocks",
+           database_of(store));
+    ok(!of(node, "clock", 10, pool), "  what was confirmed does not");
+    is_str(of(node, "clock", 11, pool), "1325376020000000", "  a creation");
+    is_str(of(node, "base", 11, pool), "1325376010999999",
+           "  after both sides met last");
+    is_str(of(node, "clock", 13, pool), "1325376020000001",
+           "  the next of its second is newer");
+    is_str(of(node, "base", 13, pool), "1325376020000000", "  and knows it");
+    is_str(clock_of(node, "7", pool), "1325376020000001",
+           "  and so has the record");
+    is_str(of(node, "clock", 14, pool), "1325376021000000",
+           "a record that has changed since is newer");
+    is_str(clock_of(node, "8", pool), "1325376030000000", "  and stays so");
+    ok(!of(node, "clock", 15, pool), "what names no record stays as it is");
+    ok(!of(node, "clock", 16, pool), "  so does what cannot be read");
+    is_int(inherit(node, pool), 0, "again: nothing to do");
+}
+
+static void test_wire(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+    cm_batch_t *batch;
+
+    database_run(store, "INSERT INTO authors VALUES (4, 'Anna')");
+    gem_said(node, 12, POST("\"title\":\"a\",\"author_id\":4"), "here", "7", 20,
+             pool);
+    inherit(node, pool);
+    outbox_capture(node, "post", "7", "update", POST("\"title\":\"b\""),
+                   "[\"title\"]", 5, pool);
+    outbox_stamp(node, pool);
+    batch = outbox_read_after(node, 10, pool);
+    is_int(batch->messages->nelts, 2, "%s: it is sent, and the next change",
+           database_of(store));
+    ok(NULL !=
+           strstr(outbox_wire(batch, 0, 0, pool), "\"clock\":1325376020000000"),
+       "  with its clock");
+    ok(NULL != strstr(outbox_wire(batch, 0, 0, pool),
+                      "\"refs\":{\"author_id\":\"author\"}"),
+       "  and the name of its parent");
+    is_str(of(node, "clock", 21, pool), "1325376020000001",
+           "  what is changed since is newer, whatever its clock says");
+}
+
+/* A gem that wrote local time. */
+static void test_ahead(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+
+    gem_said(node, 11, POST("\"title\":\"a\""), "here", "7", 20, pool);
+    database_run(store, "UPDATE outbound_messages SET created_at ="
+                        " '2222-01-01 00:00:00'");
+    inherit(node, pool);
+    ok(strcmp(of(node, "clock", 11, pool), "4000000000000000") < 0,
+       "%s: a time that has not come yet is now", database_of(store));
+}
+
+int main(void)
+{
+    if (!database_any())
+        return skip_all("no database to test with");
+    database_each("clocks", test_clocks);
+    database_each("on the wire", test_wire);
+    database_each("ahead", test_ahead);
+    return done_testing();
+}
