@@ -44,17 +44,18 @@ sub screen {
 sub run {
     my ($self, $command, $words) = @_;
     my $script = "$self->{dir}/run" . ++$count;
+    my $end = "=$count=";
     my @during;
 
     spew($script, ($words ? "$words " : '') . join(' ',
-        map { s/'/'\\''/gr =~ s/.*/'$&'/sr } @$command) . "\necho =\$?=\n");
+        map { s/'/'\\''/gr =~ s/.*/'$&'/sr } @$command) . "\necho $end\n");
     $self->tmux('send-keys', "clear; . $script", 'Enter');
     wait_until(sub {
         my $screen = $self->screen;
 
         push @during, $screen unless @during && $during[-1] eq $screen;
         sleep 0.1;
-        $screen =~ /^=\d+=$/m;
+        $screen =~ /^$end$/m;
     }, 300);
     return { screen => clean($self->screen), during => \@during,
         colours => clean($self->screen('-e')) };
