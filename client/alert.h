@@ -16,12 +16,13 @@
 
 typedef struct sync_alert_t sync_alert_t;
 
-/* Names of what can have problems besides peers and this node: its files,
- * CommunicatorAfterApply, and CommunicatorNotifyCommand, which is not run about
- * its own problems. */
-#define SYNC_ALERT_FILES  "/files"
-#define SYNC_ALERT_AFTER  "/after"
-#define SYNC_ALERT_NOTIFY "/notify"
+/* Names of what can have problems besides peers and this node: its files, its
+ * journal, CommunicatorAfterApply, and CommunicatorNotifyCommand, which is not
+ * run about its own problems. */
+#define SYNC_ALERT_FILES   "/files"
+#define SYNC_ALERT_JOURNAL "/journal"
+#define SYNC_ALERT_AFTER   "/after"
+#define SYNC_ALERT_NOTIFY  "/notify"
 
 /* Read what is remembered of NAME: a peer, this node, or one of the above. A
  * file that cannot be read is as good as none. */

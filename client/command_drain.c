@@ -5,10 +5,12 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "exchange/run.h"
 #include "after.h"
 #include "connect.h"
+#include "journal.h"
 #include "stop.h"
 
 /* Rounds in which nothing moves although messages wait in a queue. */
@@ -221,8 +223,24 @@ static cm_error_t *prove(sync_client_t *client,
     return NULL;
 }
 
+/* Write the journal: of each peer, how it ended for all. */
+static void note_runs(sync_client_t *client, const apr_array_header_t *sessions,
+                      const cm_error_t *err, apr_time_t began)
+{
+    int i;
+
+    for (i = 0; i < sessions->nelts; i++) {
+        const cm_session_t *session =
+            APR_ARRAY_IDX(sessions, i, const cm_session_t *);
+
+        sync_journal_write(client, session->settings->name, session, err,
+                           client->status, began);
+    }
+}
+
 cm_error_t *sync_command_drain(sync_client_t *client)
 {
+    const apr_time_t began = cm_clock_now();
     apr_array_header_t *peers, *sessions;
     cm_error_t *err;
 
@@ -233,7 +251,10 @@ cm_error_t *sync_command_drain(sync_client_t *client)
     err = move_and_act(client, sessions);
     sync_progress_end(client->output);
     if (err)
-        return cm_error_make(client->pool, err->code, err, __FILE__, __LINE__,
-                             "not drained");
-    return prove(client, sessions);
+        err = cm_error_make(client->pool, err->code, err, __FILE__, __LINE__,
+                            "not drained");
+    else
+        err = prove(client, sessions);
+    note_runs(client, sessions, err, began);
+    return err;
 }

@@ -1,15 +1,24 @@
 /* status: the state of both sides. */
 #include "command.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 #include <json.h>
 
 #include "base/number.h"
 #include "base/clock.h"
+#include "config/option.h"
+#include "operate/journal.h"
+#include "listing.h"
 #include "memory.h"
 #include "monitor.h"
 
 #define COLUMNS 8
+
+/* How many runs are listed. */
+#define USUAL_RUNS 20
+#define MOST_RUNS  100000
 
 /* Print the JSON of the status page, with what only this host knows: how the
  * runs with each peer ended. */
@@ -213,6 +222,100 @@ static void print_metrics(sync_client_t *client)
     sync_monitor_prometheus(client, health);
 }
 
+/* To the second: more matters to nobody here. */
+static const char *ended_cell(const void *row, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool, "%.19s",
+        sync_output_moment(((const cm_journal_row_t *)row)->ended_at, pool));
+}
+
+static int is_sample(const cm_journal_row_t *run)
+{
+    return strcmp(run->command, CM_JOURNAL_SAMPLE) == 0;
+}
+
+static const char *took_cell(const void *row, apr_pool_t *pool)
+{
+    const cm_journal_row_t *run = row;
+    apr_int64_t took = run->ended_at - run->began_at;
+
+    if (is_sample(run))
+        return "-";
+    return took < apr_time_from_sec(60)
+               ? apr_psprintf(pool, "%.1f s", (double)took / APR_USEC_PER_SEC)
+               : cm_health_judge_span(took, pool);
+}
+
+static const char *result_cell(const void *row, apr_pool_t *pool)
+{
+    const cm_journal_row_t *run = row;
+    const char *text;
+
+    if (is_sample(run))
+        return run->command;
+    if (!run->exit_status)
+        return sync_output_paint('g', "ok", pool);
+    text = apr_psprintf(pool, "exit %d", run->exit_status);
+    if (run->error)
+        text = apr_pstrcat(pool, text, ": ", run->error, NULL);
+    else if (run->parked)
+        text = apr_pstrcat(pool, text, ": ",
+                           cm_number_of(run->parked, "message", pool),
+                           " parked", NULL);
+    return sync_output_paint('r', text, pool);
+}
+
+#define COLUMN(title, key, kind, field)                                        \
+    SYNC_COLUMN(title, key, kind, cm_journal_row_t, field)
+static const sync_column_t runs[] = {
+    {COLUMN("ENDED (UTC)", "ended_at", MOMENT, ended_at), .cell = ended_cell},
+    {COLUMN(NULL, "began_at", MOMENT, began_at)},
+    {COLUMN("TOOK", NULL, COMPUTED, began_at), .cell = took_cell},
+    {COLUMN("PEER", "peer", TEXT, peer)},
+    {COLUMN(NULL, "command", TEXT, command)},
+    {COLUMN("SENT", "sent", COUNT, sent.moved)},
+    {COLUMN("RECEIVED", "received", COUNT, received.moved)},
+    {COLUMN(NULL, "applied", COUNT, applied)},
+    {COLUMN(NULL, "parked", COUNT, parked)},
+    {COLUMN("PENDING", "pending", COUNT, sent.pending)},
+    {COLUMN("LAG", "lag", SPAN, sent.lag), .none = "-"},
+    {COLUMN(NULL, "pending_there", COUNT, received.pending)},
+    {COLUMN(NULL, "lag_there", SPAN, received.lag)},
+    {COLUMN("RESULT", "exit_status", INT, exit_status), .cell = result_cell},
+    {COLUMN(NULL, "error", TEXT, error)},
+    SYNC_COLUMN_END};
+#undef COLUMN
+
+/* List the last runs, as the journal has them. */
+static cm_error_t *print_history(sync_client_t *client)
+{
+    const apr_array_header_t *words = client->options->arguments;
+    apr_pool_t *pool = client->pool;
+    int limit = USUAL_RUNS;
+    apr_array_header_t *rows, *peers;
+
+    if (words->nelts &&
+        cm_option_number(&limit, APR_ARRAY_IDX(words, 0, const char *), 1,
+                         MOST_RUNS, pool))
+        return CM_FAIL(pool, CM_USAGE,
+                       "--history: '%s' is not a number from 1 to %d",
+                       APR_ARRAY_IDX(words, 0, const char *), MOST_RUNS);
+    CM_TRY(sync_client_peers(&peers, client, 0));
+    CM_TRY(sync_client_node(client));
+    CM_TRY(cm_journal_list(&rows, client->node, client->options->peer, limit,
+                           pool));
+    if (client->output->json)
+        sync_output_json(
+            client->output,
+            sync_listing_json(json_object_new_array(), runs, rows, pool));
+    else if (rows->nelts)
+        sync_listing_table(client->output, runs, rows, pool);
+    else
+        sync_output_summary(client->output, "nothing has run yet");
+    return NULL;
+}
+
 cm_error_t *sync_command_status(sync_client_t *client)
 {
     const sync_options_t *options = client->options;
@@ -222,6 +325,10 @@ cm_error_t *sync_command_status(sync_client_t *client)
         print_metrics(client);
         return NULL;
     }
+    if (options->status.history)
+        return print_history(client);
+    if (options->arguments->nelts)
+        return sync_client_usage(client, "a number needs --history");
     CM_TRY(sync_monitor_read(&health, client));
     if (options->status.nagios)
         client->status = sync_monitor_nagios(client, health);

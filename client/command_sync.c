@@ -13,6 +13,7 @@
 #include "alert.h"
 #include "connect.h"
 #include "folder.h"
+#include "journal.h"
 #include "lock.h"
 #include "memory.h"
 #include "stop.h"
@@ -109,8 +110,9 @@ static int has_unread(const sync_client_t *client, const char *peer)
     return 0;
 }
 
-static void report(sync_client_t *client, const cm_session_t *session,
-                   int tells_parked, apr_time_t took)
+/* Report the run of SESSION, and return the exit status for it. */
+static int report(const sync_client_t *client, const cm_session_t *session,
+                  int tells_parked, apr_time_t took)
 {
     const cm_totals_t *totals = &session->totals;
     const char *peer = session->settings->name;
@@ -122,7 +124,7 @@ static void report(sync_client_t *client, const cm_session_t *session,
                  {"withheld", totals->withheld},
                  {"withheld there", totals->withheld_there}};
     const char *skew = sync_client_skew(session->peer, client->pool);
-    int i, waiting = 0;
+    int i, waiting = 0, status = 0;
 
     for (i = 0; i < totals->notices->nelts; i++)
         sync_output_warn(client->output, peer, "%s",
@@ -132,12 +134,11 @@ static void report(sync_client_t *client, const cm_session_t *session,
     for (i = 0; i < (int)(sizeof(lists) / sizeof(*lists)); i++)
         waiting += report_parked(client, peer, lists[i].what, lists[i].messages,
                                  tells_parked);
-    if (client->status == 0 &&
-        (waiting || (session->withheld.count > 0 && has_unread(client, peer))))
-        client->status = cm_error_code_exit_status(CM_REJECTED);
+    if (waiting || (session->withheld.count > 0 && has_unread(client, peer)))
+        status = cm_error_code_exit_status(CM_REJECTED);
     if (client->output->json) {
         report_json(client, peer, session, took);
-        return;
+        return status;
     }
     sync_output_summary(client->output,
                         "%s: pushed %" APR_INT64_T_FMT
@@ -145,6 +146,7 @@ static void report(sync_client_t *client, const cm_session_t *session,
                         peer, totals->pushed, totals->pulled,
                         (double)took / APR_USEC_PER_SEC);
     report_held_back(client, peer, session);
+    return status;
 }
 
 /* That the time of --max-time is up is not a failure. */
@@ -176,6 +178,7 @@ static cm_error_t *sync_peer(sync_client_t *client,
     sync_alert_t *alert;
     const char *holder;
     cm_error_t *err;
+    int status = 0;
 
     err = sync_lock_take(&holder, client, peer->name, pool);
     if (!err && holder) {
@@ -191,10 +194,13 @@ static cm_error_t *sync_peer(sync_client_t *client,
     if (!err) {
         err = forgive(cm_run(session, directions, pool), client, peer->name);
         sync_progress_end(client->output);
-        report(client, session, sync_alert_tells_parked(alert),
-               apr_time_now() - began);
+        status = report(client, session, sync_alert_tells_parked(alert),
+                        apr_time_now() - began);
     }
+    if (client->status == 0)
+        client->status = status;
     sync_alert_close(alert, err, session, session ? count_waiting(session) : 0);
+    sync_journal_write(client, peer->name, session, err, status, began);
     return err;
 }
 
@@ -265,17 +271,23 @@ static int report_files(const sync_client_t *client,
     return err ? cm_error_code_exit_status(err->code) : 0;
 }
 
-/* Fail, and report it, when no peer can be served: the database cannot be
+/* Fail, and report it, when none of PEERS can be served: the database cannot be
  * reached, or this node is paused. */
-static cm_error_t *begin(sync_client_t *client)
+static cm_error_t *begin(sync_client_t *client, const apr_array_header_t *peers)
 {
+    const apr_time_t began = cm_clock_now();
     sync_alert_t *alert =
         sync_alert_open(client, client->settings->name, client->pool);
     cm_error_t *err = sync_client_node(client);
+    int i;
 
     if (!err)
         err = cm_node_check_paused(client->node, client->pool);
     sync_alert_close(alert, err, NULL, 0);
+    for (i = 0; err && i < peers->nelts; i++)
+        sync_journal_write(client,
+                           APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
+                           NULL, err, 0, began);
     return err;
 }
 
@@ -308,7 +320,7 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
     CM_TRY(splay(client));
     sync_stop_after(client->options->run.max_time);
     files = report_files(client, peers);
-    err = begin(client);
+    err = begin(client, peers);
     if (err) {
         client->status = cm_error_code_exit_status(err->code);
         return NULL;

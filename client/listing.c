@@ -4,6 +4,9 @@
 #include <apr_strings.h>
 #include <json.h>
 
+#include "base/number.h"
+#include "operate/health.h"
+
 static int is_end(const sync_column_t *column)
 {
     return !column->title && !column->key;
@@ -23,6 +26,10 @@ static const char *number_text(const sync_column_t *column, apr_int64_t number,
         return sync_output_ago(number, pool);
     if (column->kind == SYNC_FIELD_MOMENT)
         return sync_output_moment(number, pool);
+    if (column->kind == SYNC_FIELD_SPAN)
+        return cm_health_judge_span(number, pool);
+    if (column->kind == SYNC_FIELD_COUNT)
+        return cm_number_grouped(number, pool);
     return apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
 }
 
@@ -86,7 +93,11 @@ static void add_member(json_object *json, const sync_column_t *column,
         sync_output_add_moment(json, column->key, *(const apr_int64_t *)field,
                                pool);
         return;
+    case SYNC_FIELD_SPAN:
+        sync_output_add_span(json, column->key, *(const apr_int64_t *)field);
+        return;
     case SYNC_FIELD_NUMBER:
+    case SYNC_FIELD_COUNT:
         sync_output_add_number(json, column->key, *(const apr_int64_t *)field);
         return;
     case SYNC_FIELD_INT:

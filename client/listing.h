@@ -12,8 +12,10 @@
 typedef enum sync_field_e {
     SYNC_FIELD_TEXT,    /* const char *, or NULL */
     SYNC_FIELD_NUMBER,  /* apr_int64_t */
+    SYNC_FIELD_COUNT,   /* apr_int64_t: 1,234 in the table */
     SYNC_FIELD_AGE,     /* apr_int64_t, a clock: how long ago */
     SYNC_FIELD_MOMENT,  /* apr_int64_t, a clock: date and time */
+    SYNC_FIELD_SPAN,    /* apr_int64_t, microseconds: how long */
     SYNC_FIELD_INT,     /* int */
     SYNC_FIELD_TRUTH,   /* int */
     SYNC_FIELD_RECORD,  /* cm_identity_t: ORIGIN/ID, or "" */

@@ -69,6 +69,8 @@ static const option_t known[] = {
      "wait up to TIME first, always the same on one host"},
     {"cron", 0, FLAG, NULL, MEMBER(run.cron), SYNC_FOR_SYNC,
      "report a problem once, remind once a day, and report its end"},
+    {"history", 0, FLAG, NULL, MEMBER(status.history), SYNC_FOR_STATUS,
+     "list the last runs, 20 or NUMBER of them"},
     {"nagios", 0, FLAG, NULL, MEMBER(status.nagios), SYNC_FOR_STATUS,
      "as a plugin: one line, exit status 0 to 3"},
     {"warning", 0, AGE, "AGE", MEMBER(status.warning), SYNC_FOR_STATUS,

@@ -65,8 +65,10 @@ typedef struct sync_options_mend_t {
     const char *from;   /* ... --from */
 } sync_options_mend_t;
 
-/* How status is printed for a monitor, and what it is to warn of. */
+/* What status shows; how it is printed for a monitor, and what it is to warn
+ * of. */
 typedef struct sync_options_status_t {
+    int history;
     int nagios, prometheus;
     apr_interval_time_t warning, critical;
 } sync_options_status_t;

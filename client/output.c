@@ -301,6 +301,17 @@ void sync_output_add_moment(struct json_object *json, const char *name,
     sync_output_add_text(json, name, clock ? cm_moment_iso(clock, pool) : NULL);
 }
 
+void sync_output_add_span(struct json_object *json, const char *name,
+                          apr_int64_t span)
+{
+    char digits[32];
+
+    snprintf(digits, sizeof(digits), "%.6f", (double)span / APR_USEC_PER_SEC);
+    json_object_object_add(
+        json, name,
+        json_object_new_double_s((double)span / APR_USEC_PER_SEC, digits));
+}
+
 void sync_output_add_truth(struct json_object *json, const char *name,
                            int truth)
 {

@@ -81,13 +81,15 @@ void sync_output_result(const sync_output_t *output, struct json_object *json,
     __attribute__((format(printf, 3, 4)));
 
 /* Add a member to an object that is to be printed; TEXT may be NULL. A moment
- * is in ISO 8601, null for 0. */
+ * is in ISO 8601, null for 0; a span, of microseconds, in seconds. */
 void sync_output_add_text(struct json_object *json, const char *name,
                           const char *text);
 void sync_output_add_number(struct json_object *json, const char *name,
                             apr_int64_t number);
 void sync_output_add_moment(struct json_object *json, const char *name,
                             apr_int64_t clock, apr_pool_t *pool);
+void sync_output_add_span(struct json_object *json, const char *name,
+                          apr_int64_t span);
 void sync_output_add_truth(struct json_object *json, const char *name,
                            int truth);
 

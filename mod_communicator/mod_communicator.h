@@ -32,6 +32,7 @@ typedef struct mod_sample_t {
     apr_int64_t checked_at, logged_at;
     apr_uint32_t logged; /* hash of the words; 0: all is well */
     apr_uint64_t silent; /* a bit per peer */
+    int unwritten;       /* the journal cannot be written */
 } mod_sample_t;
 
 /* Settings of a server or virtual host. */

@@ -1,7 +1,8 @@
 /* The task that checks without being asked: after the start whether database,
  * tables and triggers are as they should be, then at intervals whether a peer
  * is silent. Each problem is logged when it starts, once a day while it lasts,
- * and when it ends. mod_status' page shows the numbers of the last check. */
+ * and when it ends. mod_status' page shows the numbers of the last check, and
+ * the journal keeps them. */
 #include "mod_communicator.h"
 
 #include <http_core.h>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "operate/health.h"
+#include "operate/journal.h"
 #include "operate/purge.h"
 #include "exchange/log.h"
 
@@ -54,13 +56,27 @@ typedef struct look_t {
     apr_array_header_t *problems;
 } look_t;
 
+/* Write what this minute brought. That it cannot be written is logged once, and
+ * not at all where the database is busy. */
+static void write_journal(const look_t *look, cm_node_t *node, apr_pool_t *pool)
+{
+    cm_error_t *err = cm_journal_sample(node, look->health, pool);
+
+    if (err && cm_error_code_is_transient(err->code))
+        return;
+    if (err && !look->sample->unwritten)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, look->server, CM0046 "%s",
+                     cm_error_line(err, pool));
+    look->sample->unwritten = err != NULL;
+}
+
 static cm_error_t *look_at_node(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
     look_t *look = baton;
-
     apr_int64_t removed;
 
     CM_TRY(cm_health_read(&look->health, node, NULL, pool));
+    write_journal(look, node, pool);
     if (!look->check) {
         CM_TRY(cm_health_judge_triggers(&look->problems, node, pool));
         look->check = look->problems->nelts > 0;

@@ -43,5 +43,6 @@
 #define CM0039 "CM0039: " /* a problem cannot be noted */
 #define CM0044 "CM0044: " /* a column does not keep what is written */
 #define CM0045 "CM0045: " /* CommunicatorAfterApply fails */
+#define CM0046 "CM0046: " /* the journal cannot be written */
 
 #endif

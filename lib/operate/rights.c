@@ -83,7 +83,8 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
         {"communicator_graves", "origin"},
         {"communicator_problems", "kind"},
         {"communicator_received", "wire"},
-        {"communicator_publications", "records"}};
+        {"communicator_publications", "records"},
+        {"communicator_journal", "id"}};
     refused_t refused = {NULL, NULL};
     size_t i;
 

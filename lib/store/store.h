@@ -56,6 +56,11 @@ apr_size_t cm_store_most_bytes(const cm_store_t *store);
 cm_error_t *cm_transaction_begin(cm_store_t *store,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The same for work that is not worth waiting: SQLite's lock must be free. */
+cm_error_t *
+cm_transaction_begin_at_once(cm_store_t *store,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Commit. When that fails, nothing was committed and the transaction is over.
  * But when the connection broke, nobody knows whether it was committed: the
  * next exchange with the peer shows it. */

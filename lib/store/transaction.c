@@ -23,19 +23,19 @@
  * thread with transactions in two databases. */
 static pthread_mutex_t writers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-static cm_error_t *turn_take(cm_store_t *store, apr_pool_t *pool)
+static cm_error_t *turn_take(cm_store_t *store, int seconds, apr_pool_t *pool)
 {
     struct timespec until;
 
     if (!store->dialect->one_writer)
         return NULL;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CM_BUSY_SECONDS;
+    until.tv_sec += seconds;
     if (pthread_mutex_timedlock(&writers, &until))
         return CM_FAIL(pool, CM_BUSY,
                        "another writer of this process held the database "
                        "for %d seconds",
-                       CM_BUSY_SECONDS);
+                       seconds);
     store->locked = 1;
     return NULL;
 }
@@ -65,11 +65,10 @@ static void transaction_end(cm_store_t *store)
 
 /* Run the statement that begins a transaction: on SQLite not by the driver,
  * which tries only ten times a second. */
-static cm_error_t *begin(cm_store_t *store, apr_pool_t *pool)
+static cm_error_t *begin(cm_store_t *store, int seconds, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    const apr_time_t deadline =
-        cm_clock_now() + apr_time_from_sec(CM_BUSY_SECONDS);
+    const apr_time_t deadline = cm_clock_now() + apr_time_from_sec(seconds);
     int rc;
 
     if (store->broken || !store->handle)
@@ -89,7 +88,9 @@ int cm_transaction_is_open(const cm_store_t *store)
     return store->transaction_pool != NULL;
 }
 
-cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
+/* Begin, waiting up to SECONDS where there is only one writer at a time. */
+static cm_error_t *begin_within(cm_store_t *store, int seconds,
+                                apr_pool_t *scratch_pool)
 {
     cm_error_t *err;
     int i;
@@ -97,12 +98,12 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     if (store->transaction_pool)
         return CM_FAIL(scratch_pool, CM_DATABASE,
                        "a transaction is already open");
-    CM_TRY(turn_take(store, scratch_pool));
-    err = begin(store, scratch_pool);
+    CM_TRY(turn_take(store, seconds, scratch_pool));
+    err = begin(store, seconds, scratch_pool);
     for (i = 1; err && err->code == CM_UNAVAILABLE && i < TRIES; i++) {
         if (i > 1)
             cm_clock_sleep(TRIES_PAUSE);
-        err = begin(store, scratch_pool);
+        err = begin(store, seconds, scratch_pool);
     }
     if (err) {
         turn_leave(store);
@@ -114,6 +115,17 @@ cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
     apr_pool_cleanup_register(scratch_pool, store, cm_transaction_lost,
                               apr_pool_cleanup_null);
     return NULL;
+}
+
+cm_error_t *cm_transaction_begin(cm_store_t *store, apr_pool_t *scratch_pool)
+{
+    return begin_within(store, CM_BUSY_SECONDS, scratch_pool);
+}
+
+cm_error_t *cm_transaction_begin_at_once(cm_store_t *store,
+                                         apr_pool_t *scratch_pool)
+{
+    return begin_within(store, 0, scratch_pool);
 }
 
 /* Commit. While another process holds SQLite's lock the transaction stays open:

@@ -1,0 +1,26 @@
+-- How each run with a peer went, and each minute of a node that peers connect
+-- to: status --history, and the charts of the status page.
+
+-- journal.create: creates table communicator_journal
+-- unless table communicator_journal
+CREATE TABLE communicator_journal (
+    id integer PRIMARY KEY AUTOINCREMENT,
+    peer varchar(255) NOT NULL,
+    command varchar(20) NOT NULL,
+    began_at bigint NOT NULL,
+    ended_at bigint NOT NULL,
+    sent bigint NOT NULL,
+    received bigint NOT NULL,
+    applied bigint NOT NULL,
+    parked bigint NOT NULL,
+    exit_status integer NOT NULL,
+    error text,
+    pending bigint NOT NULL,
+    waited bigint NOT NULL,
+    pending_there bigint NOT NULL,
+    waited_there bigint NOT NULL,
+    confirmed bigint NOT NULL,
+    received_seq bigint NOT NULL
+);
+CREATE INDEX communicator_journal_ended_index
+    ON communicator_journal (ended_at);
