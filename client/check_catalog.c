@@ -389,10 +389,11 @@ static void check_column(sync_check_catalog_t *on,
     apr_pool_t *pool = on->check->client->pool;
     const cm_model_t *model = on->model;
     int carried = cm_settings_model_carries(model, column->name);
+    int taken = carried && cm_settings_model_takes(model, column->name);
 
     if (cm_settings_model_is_key(model, column->name) || column->generated)
         return;
-    if (model->receives && !carried && !column->nullable && !column->given)
+    if (model->receives && !taken && !column->nullable && !column->given)
         sync_check_catalog_warn(
             on, "give it a default, or carry it: change except= or only=",
             apr_psprintf(pool,

@@ -46,7 +46,7 @@ static cm_error_t *triggers_are_there(sync_check_t *check,
     apr_pool_t *pool = check->client->pool;
     cm_capture_e state;
 
-    if (!table->model->publishes)
+    if (!cm_settings_model_captures(table->model))
         return NULL;
     CM_TRY(cm_capture_state(&state, check->client->store, table, pool));
     if (state == CM_CAPTURE_CURRENT)
@@ -234,6 +234,27 @@ static void check_leftovers(sync_check_t *check)
             "triggers");
 }
 
+/* Warn of records of classes that no model has. */
+static void check_classes(sync_check_t *check)
+{
+    apr_pool_t *pool = check->client->pool;
+    apr_array_header_t *unclaimed;
+    cm_error_t *err = cm_records_unclaimed(&unclaimed, check->client->store,
+                                           check->client->settings, pool);
+    int i;
+
+    if (err)
+        sync_check_went(check, err, "classes of records");
+    for (i = 0; !err && i < unclaimed->nelts; i++) {
+        const cm_unclaimed_t *one =
+            &APR_ARRAY_IDX(unclaimed, i, cm_unclaimed_t);
+
+        sync_check_say(check, SYNC_VERDICT_WARN,
+                       apr_psprintf(pool, CM_UNCLAIMED_HINT, one->type), "%s",
+                       cm_records_unclaimed_text(one, pool));
+    }
+}
+
 /* Judge Communicator's own tables. Without them the models can still be judged.
  */
 static void check_own(sync_check_t *check)
@@ -241,6 +262,7 @@ static void check_own(sync_check_t *check)
     sync_client_t *client = check->client;
     cm_error_t *err;
 
+    check_classes(check);
     if (!sync_check_went(check, schema_is_known(client, client->pool),
                          "tables of Communicator"))
         return;

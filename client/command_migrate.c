@@ -6,6 +6,7 @@
 #include <json.h>
 
 #include "schema/migrate.h"
+#include "schema/records.h"
 #include "outbox/inherit.h"
 #include "outbox/withheld.h"
 
@@ -69,6 +70,26 @@ static cm_error_t *warn_of_gems(sync_client_t *client)
             "it was a gem so far; if it still is one, add protocol=gem to its "
             "CommunicatorPeer (%s:%d), else it is refused",
             peer->place.file, peer->place.line);
+    }
+    return NULL;
+}
+
+/* Warn of records of classes that no model has: a model of that class may have
+ * another name. */
+static cm_error_t *warn_of_classes(sync_client_t *client)
+{
+    apr_array_header_t *unclaimed;
+    int i;
+
+    CM_TRY(cm_records_unclaimed(&unclaimed, client->store, client->settings,
+                                client->pool));
+    for (i = 0; i < unclaimed->nelts; i++) {
+        const cm_unclaimed_t *one =
+            &APR_ARRAY_IDX(unclaimed, i, cm_unclaimed_t);
+
+        sync_output_warn(client->output, NULL, "%s; " CM_UNCLAIMED_HINT,
+                         cm_records_unclaimed_text(one, client->pool),
+                         one->type);
     }
     return NULL;
 }
@@ -182,7 +203,11 @@ cm_error_t *sync_command_migrate(sync_client_t *client)
     if (migration.steps == 0)
         sync_output_line(client->output, "%snothing to do",
                          dry_run ? "-- " : "");
-    if (dry_run || client->options->migrate.drop_triggers)
+    if (client->options->migrate.drop_triggers)
+        return NULL;
+    if (migration.steps)
+        CM_TRY(warn_of_classes(client));
+    if (dry_run)
         return NULL;
     CM_TRY(inherit(client));
     if (migration.steps)

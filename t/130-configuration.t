@@ -23,6 +23,8 @@ my @good = (
     'CommunicatorModel post "table=my posts" key=uuid keys=shared',
     q{CommunicatorModel post 'table=it\'s' "except=a b,c"},
     'CommunicatorModel post table=public.posts only=a,b match=a,b',
+    'CommunicatorModel blog/post table=posts publish=application',
+    'CommunicatorModel post table=posts class=Blog::Post except-receive=a,b',
     "CommunicatorModel post table=posts \\\n    deletes=no conflict=hold",
     q{CommunicatorModel draft table=drafts "where=n > 1 OR \"S\" = 'a\\\\b'" }
       . 'leave=delete',
@@ -50,8 +52,9 @@ my @good = (
 my @bad = (
     ['CommunicatorModel post tabel=posts', 1,
         "model 'post': unknown option 'tabel=posts' (known: table=, key=, "
-          . 'direction=, except=, only=, references=, keys=, newkey=, match=, '
-          . 'conflict=, deletes=, where=, leave=)'],
+          . 'direction=, class=, publish=, except=, except-receive=, only=, '
+          . 'references=, keys=, newkey=, match=, conflict=, deletes=, where=, '
+          . 'leave=)'],
     ['CommunicatorModel post table', 1,
         "model 'post': unknown option 'table' (known: table=, "],
     ['CommunicatorModel post table=', 1,
@@ -66,7 +69,25 @@ my @bad = (
     ['CommunicatorModel', 1, 'CommunicatorModel takes a name and options: '
           . 'CommunicatorModel NAME table=TABLE'],
     ['CommunicatorModel Post table=posts', 1,
-        "'Post' is not a model name (lower case letters, digits, '_')"],
+        "'Post' is not a model name (lower case letters, digits, '_', '/')"],
+    ['CommunicatorModel blog/ table=posts', 1,
+        "'blog/' is not a model name (lower case letters, digits, '_', '/')"],
+    ['CommunicatorModel post table=posts class=post', 1, "model 'post': option "
+          . "'class=': 'post' is not the name of a class, such as Post or "
+          . 'Blog::Post'],
+    ['CommunicatorModel post table=posts class=Blog::', 1,
+        "'Blog::' is not the name of a class"],
+    ["CommunicatorModel post table=posts\nCommunicatorModel article "
+          . 'table=articles class=Post', 2,
+        "models 'post' and 'article' share the class 'Post'"],
+    ['CommunicatorModel post table=p match=a except-receive=a', 1,
+        "model 'post': except-receive= names 'a', by which records are found"],
+    ['CommunicatorModel post table=p direction=publish except-receive=a', 1,
+        "model 'post': except-receive= and direction=publish contradict each "
+          . 'other'],
+    ['CommunicatorModel post table=p direction=receive publish=application', 1,
+        "model 'post': publish=application and direction=receive contradict "
+          . 'each other'],
     ["\n\nCommunicatorModel post table=p direction=in", 3,
         "model 'post': option 'direction=': unknown value 'in' (known: "
           . 'both, receive, publish)'],
@@ -86,7 +107,7 @@ my @bad = (
     ["CommunicatorModel post table=p\nCommunicatorModel q table=p", 2,
         "models 'post' and 'q' share the table 'p'"],
     ["CommunicatorModel a1 table=p\nCommunicatorModel a_1 table=q", 2,
-        "models 'a1' and 'a_1' share the type 'A1'"],
+        "models 'a1' and 'a_1' share the class 'A1'"],
     ['CommunicatorModel post table=p conflict=nobody', 1,
         "conflict=nobody is neither a peer nor this node ('facade')"],
     ["CommunicatorPeer a user=u\nCommunicatorPeer a user=v", 2,

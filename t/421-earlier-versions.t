@@ -290,7 +290,8 @@ sub state_of {
           . 'clock, clocks, deleted_at, same_origin, same_id '
           . 'from communicator_mappings order by 3, 1, 2',
         'select seq, model, local_record_id, action, body, changed_columns, '
-          . 'clock, clocks, base, refs, origin, original_id from outbound_messages '
+          . 'clock, clocks, base, refs, origin, original_id '
+          . 'from outbound_messages '
           . "where body not like '%meanwhile%' order by id",
         'select peer, id, attempts, error from inbound_messages order by 2',
         'select epoch, last_seq, migrated_seq, life, history '
@@ -508,33 +509,49 @@ sub gem {
     $facade->stop;
 }
 
-# The gem kept posts in a class of another name: what the guide says to write.
+# The gem of central kept posts of MODEL in CLASS. OPTION in the line of the
+# model says that; without it central does not know its records.
 sub other_class {
-    my ($driver) = @_;
+    my ($driver, $model, $class, $option) = @_;
     my @nodes = map { Communicator::Test::Database->new($driver) } 1, 2;
-    my ($update) = slurp(source_dir() . '/docs/guide.md')
-      =~ /^    (UPDATE communicator_mappings .*;)$/m;
+    my $conf = "CommunicatorModel user table=users\n"
+      . "CommunicatorModel $model table=posts references=user_id:user";
 
     $_->create('create table users (id {key}, name varchar(100)) {engine};'
         . 'create table posts (id {key}, title varchar(255), body {text}, '
         . 'user_id bigint) {engine};') for @nodes;
     my $facade = Communicator::Test::Server->new(database => $nodes[1],
-        conf => Communicator::Test::Old::models());
+        conf => "$conf\n");
     my $central = Communicator::Test::Peer->new(name => 'central',
-        database => $nodes[0], conf => Communicator::Test::Old::models())
-      ->knows($facade);
+        database => $nodes[0], conf => "$conf\n")->knows($facade);
     $_->run("insert into posts (title, body) values ('a', 'b')") for @nodes;
     Communicator::Test::Old::make_gem($nodes[0]);
     $nodes[0]->run('insert into communicator_mappings (origin, original_id, '
         . "local_record_type, local_record_id) values ('facade', 1, "
-        . "'Article', 1)");
-    $nodes[0]->run($update);
+        . "'$class', 1)");
+    if ($option) {
+        is_unclaimed($central, $class);
+        $central->configure(conf => "$conf $option\n");
+    }
     $_->migrate for $facade, $central;
+    unlike($central->sync('check')->{out}, qr/no model has the class/,
+        "$model in a class $class is known");
     $facade->start;
     $nodes[1]->run("update posts set body = 'c'");
     $central->sync_ok;
-    is(posts($nodes[0]), 'a c -', 'a record of another class stays one');
+    is(posts($nodes[0]), 'a c -', '  and its records stay one');
     $facade->stop;
+}
+
+# Both commands name the class before anything has happened.
+sub is_unclaimed {
+    my ($node, $class) = @_;
+    my $text = "no model has the class '$class', of which "
+      . 'communicator_mappings has 1 record\b.*?\bclass=' . $class;
+
+    like($node->sync('migrate', '--dry-run')->{err}, qr/$text/s,
+        "migrate --dry-run names the class");
+    like($node->sync('check')->{out}, qr/$text/s, '  and so does check');
 }
 
 # A gem without names, on both sides: everything has been delivered, all is
@@ -589,7 +606,12 @@ for my $driver (Communicator::Test::Database->drivers) {
         subtest 'busy' => sub { busy($driver) } if $driver ne 'sqlite3';
         subtest 'names of columns' => sub { names($driver) };
         subtest 'the gem' => sub { gem($driver) };
-        subtest 'a class of another name' => sub { other_class($driver) };
+        subtest 'a class of another name' => sub {
+            other_class($driver, 'post', 'Article', 'class=Article');
+            other_class($driver, 'post', 'Blog::HTMLPost',
+                'class=Blog::HTMLPost');
+            other_class($driver, 'blog/post', 'Blog::Post');
+        };
     };
 }
 

@@ -166,7 +166,7 @@ for my $message (map { $text{$_} =~ /^\.It "(.*)"$/mg }
     $messages++;
     push @reworded, $message if grep { index($strings, $_) < 0 }
       grep { length > 7 } map { s/^[\s,]+|[\s,]+$//gr }
-      split /\d+|(?<!\w)'[^']*'|\b[A-Z]{3,}\b|\b(?:t?here|pid|type)\b|[():]|\.{3}/,
+      split /\d+|(?<!\w)'[^']*'|\b[A-Z]{3,}\b|\b(?:t?here|pid|class)\b|[():]|\.{3}/,
       $message;
 }
 cmp_ok($messages, '>', 10, 'messages in manual pages were found');

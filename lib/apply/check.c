@@ -94,6 +94,25 @@ static cm_error_t *check_reference(cm_run_t *run, const cm_task_t *task,
     return name_parent(run, task, attribute, model);
 }
 
+/* Leave out what this node does not take from a peer (except-receive=). What a
+ * hub forwards has it: that is the body. */
+static void drop_untaken(cm_task_t *task)
+{
+    apr_array_header_t *attributes = task->message->attributes;
+    int i, kept = 0;
+
+    if (!task->table->model->columns.except_receive->nelts)
+        return;
+    for (i = 0; i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+
+        if (cm_settings_model_takes(task->table->model, attribute->name))
+            APR_ARRAY_IDX(attributes, kept++, cm_attribute_t) = *attribute;
+    }
+    attributes->nelts = kept;
+}
+
 static cm_error_t *check_attributes(cm_run_t *run, cm_task_t *task)
 {
     apr_array_header_t *attributes = task->message->attributes;
@@ -143,7 +162,9 @@ static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
 void cm_check_task(cm_run_t *run, cm_task_t *task)
 {
     task->fault = check_model(run, task);
-    if (!task->fault && task->message->action != CM_DELETE)
+    if (!task->fault && task->message->action != CM_DELETE) {
+        drop_untaken(task);
         task->fault = check_attributes(run, task);
+    }
     task->error = task->fault;
 }

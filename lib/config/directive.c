@@ -217,6 +217,49 @@ static const char *print_conflict(const void *target, apr_pool_t *pool)
     return "hold";
 }
 
+/* "blog_post" -> "BlogPost", "blog/post" -> "Blog::Post", as Rails names the
+ * class. */
+static const char *camelize(const char *name, apr_pool_t *pool)
+{
+    char *type = apr_palloc(pool, 2 * strlen(name) + 1);
+    char *to = type;
+    int upper = 1;
+
+    for (; *name; name++) {
+        if (*name == '_' && name[1]) {
+            name++;
+            upper = 1;
+        }
+        if (*name == '/') {
+            *to++ = ':';
+            *to++ = ':';
+            upper = 1;
+            continue;
+        }
+        *to++ = upper ? apr_toupper(*name) : *name;
+        upper = 0;
+    }
+    *to = '\0';
+    return type;
+}
+
+static cm_error_t *take_class(void *target, const char *value, apr_pool_t *pool)
+{
+    CM_TRY(cm_option_check_class(value, pool));
+    ((cm_model_t *)target)->type = apr_pstrdup(pool, value);
+    return NULL;
+}
+
+/* The class of that name in Rails need not be written. */
+static const char *print_class(const void *target, apr_pool_t *pool)
+{
+    const cm_model_t *model = target;
+
+    return strcmp(model->type, camelize(model->name, pool)) ? model->type
+                                                            : NULL;
+}
+
+static const char *const publishers[] = {"triggers", "application", NULL};
 static const char *const leaves[] = {"keep", "delete", NULL};
 
 static const cm_option_t model_options[] = {
@@ -226,7 +269,14 @@ static const cm_option_t model_options[] = {
      .kind = CM_OPTION_OWN,
      .take = take_direction,
      .print = print_direction},
+    {.key = "class",
+     .kind = CM_OPTION_OWN,
+     .take = take_class,
+     .print = print_class},
+    {CM_OPTION("publish", WORD, cm_model_t, by_application),
+     .words = publishers, .quiet = 1},
     {CM_OPTION("except", NAMES, cm_model_t, columns.except)},
+    {CM_OPTION("except-receive", NAMES, cm_model_t, columns.except_receive)},
     {CM_OPTION("only", NAMES, cm_model_t, columns.only)},
     {.key = "references",
      .kind = CM_OPTION_OWN,
@@ -247,25 +297,6 @@ static const cm_option_t model_options[] = {
      .quiet = 1},
     {.key = NULL}};
 
-/* "blog_post" -> "BlogPost", as Rails names the class. */
-static const char *camelize(const char *name, apr_pool_t *pool)
-{
-    char *type = apr_palloc(pool, strlen(name) + 1);
-    char *to = type;
-    int upper = 1;
-
-    for (; *name; name++) {
-        if (*name == '_' && name[1]) {
-            name++;
-            upper = 1;
-        }
-        *to++ = upper ? apr_toupper(*name) : *name;
-        upper = 0;
-    }
-    *to = '\0';
-    return type;
-}
-
 static cm_model_t *create_model(const char *name, cm_place_t place,
                                 apr_pool_t *pool)
 {
@@ -276,6 +307,8 @@ static cm_model_t *create_model(const char *name, cm_place_t place,
     model->receives = model->publishes = 1;
     model->columns.key = apr_array_make(pool, 1, sizeof(const char *));
     model->columns.except = apr_array_make(pool, 2, sizeof(const char *));
+    model->columns.except_receive =
+        apr_array_make(pool, 2, sizeof(const char *));
     model->columns.only = apr_array_make(pool, 2, sizeof(const char *));
     model->columns.match = apr_array_make(pool, 2, sizeof(const char *));
     model->columns.references = apr_array_make(pool, 2, sizeof(cm_reference_t));
@@ -294,7 +327,7 @@ static cm_error_t *take_model(cm_settings_t *settings, int count,
     if (!cm_option_is_model_name(words[0]))
         return CM_FAIL(
             pool, CM_CONFIG,
-            "'%s' is not a model name (lower case letters, digits, '_')",
+            "'%s' is not a model name (lower case letters, digits, '_', '/')",
             words[0]);
     model = create_model(words[0], place, pool);
     CM_TRY_FOR(cm_option_take(model, model_options, count - 1, words + 1, pool),

@@ -26,7 +26,8 @@ CM_DIRECTIVE(
 CM_DIRECTIVE(
     MODEL, "CommunicatorModel", BOTH, 1, 0,
     "NAME table=TABLE [key=COLUMN] [direction=both|receive|publish] "
-    "[except=COLUMN,...] [only=COLUMN,...] "
+    "[class=CLASS] [publish=triggers|application] "
+    "[except=COLUMN,...] [except-receive=COLUMN,...] [only=COLUMN,...] "
     "[references=COLUMN:MODEL|COLUMN:{COLUMN}[?NONE],...] "
     "[keys=mapped|shared] [newkey=default|max] "
     "[match=COLUMN,...] [conflict=newest|NODE|hold] "

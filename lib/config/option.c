@@ -321,10 +321,35 @@ cm_error_t *cm_option_check_file(const char *path, apr_pool_t *pool)
 
 int cm_option_is_model_name(const char *name)
 {
-    apr_size_t size = strlen(name);
+    const char *at = name;
 
-    return *name >= 'a' && *name <= 'z' && size <= 255 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
+    do {
+        if (at > name)
+            at++;
+        if (*at < 'a' || *at > 'z')
+            return 0;
+        at += strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    } while (*at == '/');
+    return !*at && at - name <= 255;
+}
+
+cm_error_t *cm_option_check_class(const char *name, apr_pool_t *pool)
+{
+    const char *at = name;
+    int good;
+
+    do {
+        if (at > name)
+            at += 2;
+        good = *at >= 'A' && *at <= 'Z';
+        while (apr_isalnum(*at) || *at == '_')
+            at++;
+    } while (good && !strncmp(at, "::", 2));
+    if (good && !*at && at - name <= 255)
+        return NULL;
+    return CM_FAIL(
+        pool, CM_CONFIG,
+        "'%s' is not the name of a class, such as Post or Blog::Post", name);
 }
 
 cm_error_t *cm_option_check_quotes(const char *value, apr_pool_t *pool)

@@ -97,7 +97,12 @@ cm_error_t *cm_option_check_file(const char *path,
 cm_error_t *cm_option_check_quotes(const char *value,
                                    apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Return whether NAME is the name of a model, [a-z][a-z0-9_]*. */
+/* Return whether NAME is the name of a model, [a-z][a-z0-9_]*, or several of
+ * these with "/" between them, as Rails names the class Blog::Post. */
 int cm_option_is_model_name(const char *name);
+
+/* Fail when NAME is not the name of a class, "Post" or "Blog::Post". */
+cm_error_t *cm_option_check_class(const char *name,
+                                  apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

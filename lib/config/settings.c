@@ -132,6 +132,16 @@ int cm_settings_model_carries(const cm_model_t *model, const char *column)
     return !contains(model->columns.except, column);
 }
 
+int cm_settings_model_takes(const cm_model_t *model, const char *column)
+{
+    return !contains(model->columns.except_receive, column);
+}
+
+int cm_settings_model_captures(const cm_model_t *model)
+{
+    return model->publishes && !model->by_application;
+}
+
 const cm_model_t *cm_settings_model_of_type(const cm_settings_t *settings,
                                             const char *type)
 {
@@ -279,7 +289,7 @@ static cm_error_t *compare_models(const cm_model_t *model,
     if (same_table || !strcmp(model->type, other->type))
         return CM_FAIL(pool, CM_CONFIG,
                        "models '%s' and '%s' share the %s '%s'", other->name,
-                       model->name, same_table ? "table" : "type",
+                       model->name, same_table ? "table" : "class",
                        same_table ? model->table : model->type);
     return NULL;
 }
@@ -447,6 +457,34 @@ static cm_error_t *check_new_key(const cm_model_t *model, apr_pool_t *pool)
     return NULL;
 }
 
+/* What is left out on one way only must be possible to leave out, and the way
+ * must be there. */
+static cm_error_t *check_ways(const cm_model_t *model, apr_pool_t *pool)
+{
+    const apr_array_header_t *names = model->columns.except_receive;
+    int i;
+
+    if (model->by_application && !model->publishes)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "publish=application and direction=receive contradict "
+                       "each other");
+    if (names->nelts && !model->receives)
+        return CM_FAIL(pool, CM_CONFIG,
+                       "except-receive= and direction=publish contradict each "
+                       "other");
+    for (i = 0; i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+
+        if (cm_settings_model_is_key(model, name) ||
+            contains(model->columns.match, name))
+            return CM_FAIL(pool, CM_CONFIG,
+                           "except-receive= names '%s', by which records are "
+                           "found",
+                           name);
+    }
+    return NULL;
+}
+
 static cm_error_t *check_model(const cm_settings_t *settings, int index,
                                apr_pool_t *pool)
 {
@@ -461,6 +499,7 @@ static cm_error_t *check_model(const cm_settings_t *settings, int index,
     CM_TRY_FOR(check_new_key(model, pool), pool, "model '%s'", model->name);
     CM_TRY_FOR(check_filter(settings, model, pool), pool, "model '%s'",
                model->name);
+    CM_TRY_FOR(check_ways(model, pool), pool, "model '%s'", model->name);
     for (i = 0; i < index; i++)
         CM_TRY(compare_models(
             model, APR_ARRAY_IDX(models, i, const cm_model_t *), pool));

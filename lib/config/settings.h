@@ -60,8 +60,9 @@ typedef enum cm_conflict_e {
 
 /* The columns that a model treats differently, none by default. */
 typedef struct cm_model_columns_t {
-    apr_array_header_t *key;        /* const char *: "id" by default */
-    apr_array_header_t *except;     /* const char *: not carried */
+    apr_array_header_t *key;            /* const char *: "id" by default */
+    apr_array_header_t *except;         /* const char *: not carried */
+    apr_array_header_t *except_receive; /* const char *: not received */
     apr_array_header_t *only;       /* const char *: all others not carried */
     apr_array_header_t *references; /* cm_reference_t */
     apr_array_header_t *match;      /* const char * */
@@ -70,10 +71,11 @@ typedef struct cm_model_columns_t {
 /* A kind of record: its name on the wire, its table here. */
 typedef struct cm_model_t {
     const char *name;        /* "blog_post": on the wire */
-    const char *type;        /* "BlogPost": local_record_type */
+    const char *type;        /* "BlogPost", or class=: local_record_type */
     const char *table;       /* "blog_posts" or "schema.blog_posts" */
     const char *key;         /* its columns as configured: "id", "a,b" */
     int receives, publishes; /* direction= */
+    int by_application;      /* publish=application: without triggers */
     cm_model_columns_t columns;
     int shared;      /* keys=shared, as configured */
     int shared_keys; /* the key's values are the identity on all nodes */
@@ -205,6 +207,12 @@ cm_settings_peer_of_user(const cm_settings_t *settings, const char *user);
 /* Return whether MODEL sends and receives COLUMN (only=, except=). A key of
  * one column is carried only with keys=shared, or if it travels. */
 int cm_settings_model_carries(const cm_model_t *model, const char *column);
+
+/* Return whether MODEL takes COLUMN from a peer (except-receive=). */
+int cm_settings_model_takes(const cm_model_t *model, const char *column);
+
+/* Return whether triggers publish the changes of MODEL. */
+int cm_settings_model_captures(const cm_model_t *model);
 
 /* Return whether COLUMN belongs to the key of MODEL. */
 int cm_settings_model_is_key(const cm_model_t *model, const char *column);

@@ -360,7 +360,7 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
         err = cm_judge_table(&findings, node->store, model, pool);
     if (!err)
         err = cm_judge_error(findings, 1, pool);
-    if (!err && model->publishes)
+    if (!err && cm_settings_model_captures(model))
         err = cm_capture_state(&capture, node->store, table, pool);
     if (err && err->code != CM_SCHEMA)
         return err;
@@ -466,7 +466,7 @@ cm_error_t *cm_health_judge_triggers(apr_array_header_t **problems,
 
     *problems = apr_array_make(result_pool, 1, sizeof(cm_problem_t));
     for (i = 0; i < all->nelts; i++)
-        if (APR_ARRAY_IDX(all, i, cm_model_t *)->publishes)
+        if (cm_settings_model_captures(APR_ARRAY_IDX(all, i, cm_model_t *)))
             APR_ARRAY_PUSH(models, cm_model_t *) =
                 APR_ARRAY_IDX(all, i, cm_model_t *);
     for (first = 0; first < models->nelts; first += count) {

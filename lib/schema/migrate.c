@@ -583,7 +583,7 @@ cm_error_t *cm_migrate_drop_triggers(cm_store_t *store,
         const cm_model_t *one =
             APR_ARRAY_IDX(settings->models, i, cm_model_t *);
 
-        if (model ? one == model : one->publishes)
+        if (model ? one == model : cm_settings_model_captures(one))
             APR_ARRAY_PUSH(removed, const cm_model_t *) = one;
     }
     return run(store, settings, removed, dry_run, report, baton, scratch_pool);

@@ -65,7 +65,7 @@ cm_error_t *cm_migrate_triggers_tables(cm_migration_t *migration)
 
         CM_TRY_FOR(judge(migration, model), pool, "cannot use model '%s'",
                    model->name);
-        if (!model->publishes)
+        if (!cm_settings_model_captures(model))
             continue;
         CM_TRY_FOR(cm_table_read(&table, migration->store, model, pool, pool),
                    pool, "cannot publish model '%s'", model->name);
@@ -199,7 +199,7 @@ cm_error_t *cm_migrate_triggers_leftovers(apr_array_header_t **leftovers,
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
         cm_error_t *err;
 
-        if (!model->publishes)
+        if (!cm_settings_model_captures(model))
             continue;
         err = cm_table_read(&table, store, model, pool, pool);
         if (err && err->code != CM_SCHEMA)

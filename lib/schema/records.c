@@ -71,6 +71,56 @@ cm_error_t *cm_records_read(apr_hash_t **records, cm_store_t *store,
     return NULL;
 }
 
+static int is_claimed(const cm_settings_t *settings, const char *type)
+{
+    int i;
+
+    for (i = 0; i < settings->models->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(settings->models, i, cm_model_t *)->type,
+                    type))
+            return 1;
+    return 0;
+}
+
+cm_error_t *cm_records_unclaimed(apr_array_header_t **unclaimed,
+                                 cm_store_t *store,
+                                 const cm_settings_t *settings,
+                                 apr_pool_t *result_pool)
+{
+    cm_rows_t *rows;
+    cm_error_t *err;
+    int i;
+
+    *unclaimed = apr_array_make(result_pool, 4, sizeof(cm_unclaimed_t));
+    err = cm_statement_select(
+        &rows, store,
+        "SELECT local_record_type, count(*) FROM communicator_mappings"
+        " WHERE local_record_id IS NOT NULL GROUP BY local_record_type"
+        " ORDER BY local_record_type",
+        NULL, 0, result_pool);
+    if (err && err->code == CM_SCHEMA)
+        return NULL;
+    CM_TRY(err);
+    for (i = 0; i < rows->count; i++) {
+        const char *type = cm_cell_text(rows, i, 0);
+
+        if (!is_claimed(settings, type))
+            APR_ARRAY_PUSH(*unclaimed, cm_unclaimed_t) =
+                (cm_unclaimed_t){type, cm_cell_number(rows, i, 1)};
+    }
+    return NULL;
+}
+
+const char *cm_records_unclaimed_text(const cm_unclaimed_t *one,
+                                      apr_pool_t *pool)
+{
+    return apr_psprintf(pool,
+                        "no model has the class '%s', of which "
+                        "communicator_mappings has %" APR_INT64_T_FMT " %s",
+                        one->type, one->count,
+                        one->count == 1 ? "record" : "records");
+}
+
 int cm_records_integer_keys(const cm_table_t *table)
 {
     const cm_column_t *key = table->keys[0];

@@ -28,6 +28,28 @@ typedef struct cm_records_t {
 cm_error_t *cm_records_read(apr_hash_t **records, cm_store_t *store,
                             apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* Records of a class that no model has. */
+typedef struct cm_unclaimed_t {
+    const char *type;
+    apr_int64_t count;
+} cm_unclaimed_t;
+
+/* Find the classes of records here that no model has: *UNCLAIMED is a list of
+ * cm_unclaimed_t, also in a database that the gem used and that is not upgraded
+ * yet. Without tables it is empty. */
+cm_error_t *cm_records_unclaimed(apr_array_header_t **unclaimed,
+                                 cm_store_t *store,
+                                 const cm_settings_t *settings,
+                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
+/* Return what is said of ONE, in POOL, and what to do (a format that takes the
+ * class). */
+const char *cm_records_unclaimed_text(const cm_unclaimed_t *one,
+                                      apr_pool_t *pool);
+#define CM_UNCLAIMED_HINT                                                      \
+    "if one of the models is that class here, add class=%s to its "            \
+    "CommunicatorModel, before its records arrive a second time"
+
 /* Return whether LOCAL_ID can stand in the table of RECORDS. */
 int cm_records_holds(const cm_records_t *records, const char *local_id);
 

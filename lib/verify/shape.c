@@ -9,11 +9,13 @@
 #include "verify/verify.h"
 
 /* Return whether COLUMN is compared. A key that does not travel is not: it is
- * the identity, or differs from node to node. */
+ * the identity, or differs from node to node. Nor is what one side does not
+ * take from the other. */
 static int is_compared(const cm_table_t *table, const cm_column_t *column)
 {
     return column && column->carried && !column->generated &&
-           column != cm_table_own_key(table);
+           column != cm_table_own_key(table) &&
+           cm_settings_model_takes(table->model, column->name);
 }
 
 static const char *reference_text(const cm_column_t *column, apr_pool_t *pool)

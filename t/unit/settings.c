@@ -37,6 +37,8 @@ cm_model_t *settings_add_model(cm_settings_t *settings, const char *name,
         APR_ARRAY_PUSH(model->columns.key, const char *) = name;
     model->receives = model->publishes = model->deletes = 1;
     model->columns.except = apr_array_make(pool, 1, sizeof(const char *));
+    model->columns.except_receive =
+        apr_array_make(pool, 1, sizeof(const char *));
     model->columns.only = apr_array_make(pool, 1, sizeof(const char *));
     model->columns.references = apr_array_make(pool, 1, sizeof(cm_reference_t));
     model->columns.match = apr_array_make(pool, 1, sizeof(const char *));
