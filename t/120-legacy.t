@@ -8,72 +8,19 @@ use warnings;
 use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use IO::Socket::INET;
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(shared program run_program start_process folder
-  stop_process free_port wait_until at_end);
 use Communicator::Test::Blog qw(make_gem_blog gem_models);
 use Communicator::Test::Database;
+use Communicator::Test::Gem;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
 
 binmode $_, ':utf8' for Test::More->builder->output,
   Test::More->builder->failure_output;
 
-my $script = shared('legacy_peer.py');
-my $python = program('python3');
-
-plan skip_all => '../shared/legacy_peer.py is not there' unless $script;
-plan skip_all => 'python3 is not installed' unless $python;
-
-# What stands for the gem: its file, its name, its server's address.
-package Gem {
-    use Communicator::Test qw(run_program);
-
-    sub name { return $_[0]{name} }
-    sub url { return "http://127.0.0.1:$_[0]{port}/messages.json" }
-
-    sub run {
-        my ($self, $command, @arguments) = @_;
-        my @name = $command eq 'init' ? () : ('--name', $self->{name});
-
-        return run_program([$python, $script, split(' ', $command),
-            '--db', $self->{file}, @name, @arguments]);
-    }
-
-    # The gem's application saves a record.
-    sub publish {
-        my ($self, $model, $attributes, $id) = @_;
-        my $run = $self->run('publish', $model,
-            JSON::PP->new->utf8->encode($attributes), $id ? ('--id', $id) : ());
-
-        die $run->{err} if $run->{exit};
-    }
-}
-
-sub make_gem {
-    my ($name) = @_;
-    my $dir = folder("gem-$name");
-    my $self = bless { name => $name, file => "$dir/gem.sqlite",
-        user => 'testuser', password => 'pwd', port => free_port() }, 'Gem';
-
-    $self->run('init');
-    $self->{database} = Communicator::Test::Database->new('sqlite3',
-        file => $self->{file});
-    return $self;
-}
-
-sub serve {
-    my ($gem) = @_;
-    my $pid = start_process([$python, $script, 'serve', '--port',
-        $gem->{port}, '--db', $gem->{file}, '--name', $gem->{name}],
-        out => "$gem->{file}.log");
-
-    at_end(sub { stop_process($pid) });
-    wait_until(sub { IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1', PeerPort => $gem->{port}) });
-}
+my $why = Communicator::Test::Gem->missing;
+plan skip_all => $why if $why;
 
 sub posts {
     my ($database, $table) = @_;
@@ -137,8 +84,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 
     subtest "our client ($driver), the gem's server" => sub {
         plan skip_all => $missing if $missing;
-        my $gem = make_gem('remote');
-        serve($gem);
+        my $gem = Communicator::Test::Gem->new('remote')->serve;
         my $central = Communicator::Test::Peer->new(name => 'local',
             database => Communicator::Test::Database->new($driver),
             conf => gem_models())->knows($gem, 'protocol=gem');
@@ -150,7 +96,7 @@ for my $driver (Communicator::Test::Database->drivers) {
     };
     subtest "our module ($driver), the gem's client" => sub {
         plan skip_all => $missing if $missing;
-        my $gem = make_gem('local');
+        my $gem = Communicator::Test::Gem->new('local');
         my $facade = Communicator::Test::Server->new(name => 'remote',
             database => Communicator::Test::Database->new($driver),
             user => 'testuser', password => 'pwd', conf => gem_models(),
@@ -159,8 +105,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         make_gem_blog($facade->database);
         $facade->migrate->start;
         story($facade->database, $gem, sub {
-            my $run = $gem->run('client communicate', '--url',
-                $facade->base);
+            my $run = $gem->communicate($facade->base);
             is($run->{exit}, 0, "the gem's $_[0]")
               or diag($run->{out}, $run->{err});
         });
@@ -172,8 +117,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 # The gem's application demands a title, ours does not: the gem answers 500
 # whenever it gets such a post. Two come; one gets a title, one is given up.
 subtest 'what the gem refuses each time' => sub {
-    my $gem = make_gem('remote');
-    serve($gem);
+    my $gem = Communicator::Test::Gem->new('remote')->serve;
     my $central = Communicator::Test::Peer->new(name => 'local',
         database => Communicator::Test::Database->new('sqlite3'),
         conf => "CommunicatorModel post table=posts\n")

@@ -12,6 +12,7 @@
 #include "outbox/stamp.h"
 #include "outbox/unstamped.h"
 #include "operate/status.h"
+#include "gem/former.h"
 #include "exchange/headers.h"
 #include "exchange/log.h"
 
@@ -89,6 +90,17 @@ static cm_error_t *save(int *is_new, cm_exchange_t *exchange, int push,
     return cm_peer_save(node, peer, pool);
 }
 
+static void log_kind(const cm_exchange_t *exchange)
+{
+    if (exchange->peer->gem)
+        cm_serve_log(exchange, CM_LOG_NOTICE,
+                     CM0029
+                     "peer '%s' is not a gem: it uses Communicator's protocol, "
+                     "and so do we from now on (remove protocol=gem, %s:%d)",
+                     exchange->peer->name, exchange->peer->place.file,
+                     exchange->peer->place.line);
+}
+
 static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
                                        apr_pool_t *pool)
 {
@@ -98,13 +110,8 @@ static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
     CM_TRY(cm_transaction_begin(store, pool));
     CM_TRY(
         cm_transaction_end(store, save(&is_new, exchange, push, pool), pool));
-    if (is_new && exchange->peer->gem)
-        cm_serve_log(exchange, CM_LOG_NOTICE,
-                     CM0029
-                     "peer '%s' is not a gem: it uses Communicator's protocol, "
-                     "and so do we from now on (remove protocol=gem, %s:%d)",
-                     exchange->peer->name, exchange->peer->place.file,
-                     exchange->peer->place.line);
+    if (is_new)
+        log_kind(exchange);
     return NULL;
 }
 
@@ -130,6 +137,40 @@ static cm_error_t *refuse_late(const cm_error_t *why, const cm_peer_t *peer,
                    peer->name, cm_error_text(why, pool));
 }
 
+/* One of both may have been a gem until now. Fails with CM_LOCKED while the
+ * peer does not know our numbers, which this answer tells it. */
+static cm_error_t *meet_former(cm_exchange_t *exchange, cm_peer_t **peer)
+{
+    const cm_claim_t *claim = &exchange->said.claim;
+    apr_pool_t *pool = exchange->pool;
+    cm_former_t former;
+    const char *text;
+    int recounted;
+
+    CM_TRY(
+        cm_former_recount(&recounted, exchange->node, peer, claim, pool, pool));
+    CM_TRY(cm_former_meet(&former, exchange->node, peer, claim, pool, pool));
+    text = cm_former_text(&former, pool);
+    if (former.is_new)
+        log_kind(exchange);
+    if (text)
+        cm_serve_log(exchange, CM_LOG_NOTICE, CM0047 "peer '%s': %s",
+                     exchange->peer->name, text);
+    if (former.seq == former.id)
+        return NULL;
+    return CM_FAIL(pool, CM_LOCKED,
+                   "it counts our messages as the gem that it was, and is told "
+                   "our numbers now");
+}
+
+/* Check whether the histories fit. */
+static cm_error_t *check_ours(cm_exchange_t *exchange, cm_peer_t **peer)
+{
+    CM_TRY(meet_former(exchange, peer));
+    return cm_epoch_check(&exchange->said.claim, exchange->node, peer,
+                          exchange->pool, exchange->pool);
+}
+
 cm_error_t *cm_contact_read(cm_exchange_t *exchange)
 {
     apr_pool_t *pool = exchange->pool;
@@ -139,8 +180,7 @@ cm_error_t *cm_contact_read(cm_exchange_t *exchange)
     CM_TRY(cm_peer_load(&peer, exchange->node, exchange->peer->name, 0, pool));
     exchange->known = peer;
     err = exchange->gem ? check_dialect(exchange, peer, pool)
-                        : cm_epoch_check(&exchange->said.claim, exchange->node,
-                                         &peer, pool, pool);
+                        : check_ours(exchange, &peer);
     if (err && err->code == CM_EPOCH && is_late(exchange, peer))
         err = refuse_late(err, peer, pool);
     exchange->known = peer;

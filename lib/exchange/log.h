@@ -44,5 +44,6 @@
 #define CM0044 "CM0044: " /* a column does not keep what is written */
 #define CM0045 "CM0045: " /* CommunicatorAfterApply fails */
 #define CM0046 "CM0046: " /* the journal cannot be written */
+#define CM0047 "CM0047: " /* a peer was a gem until now: what it is sent */
 
 #endif

@@ -68,14 +68,27 @@ static cm_error_t *ask(cm_reply_t **reply, pull_t *pull, const char *query,
                : err;
 }
 
-static cm_error_t *fetch(cm_reply_t **reply, pull_t *pull, apr_pool_t *pool)
+static cm_error_t *fetch_once(cm_reply_t **reply, pull_t *pull,
+                              apr_pool_t *pool)
 {
     const cm_settings_t *settings = pull->session->node->settings;
     const char *query = apr_psprintf(
         pool, "from_id=%" APR_INT64_T_FMT "&limit=%d&bytes=%" APR_INT64_T_FMT,
         pull->received + 1, pull->limit, settings->batch.bytes);
 
-    return ask(reply, pull, query, pool);
+    return ask_once(reply, pull, query, pool);
+}
+
+/* What we hold may have another number since the peer has answered. */
+static cm_error_t *fetch(cm_reply_t **reply, pull_t *pull, apr_pool_t *pool)
+{
+    cm_error_t *err = fetch_once(reply, pull, pool);
+
+    if (!cm_session_tells_again(pull->session, &err, pool))
+        return err;
+    if (pull->session->recounted)
+        pull->received = pull->session->peer->received;
+    return fetch_once(reply, pull, pool);
 }
 
 /* Ask for no messages. To a peer of ours, from_id confirms those before it. */

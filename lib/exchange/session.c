@@ -16,6 +16,7 @@
 #include "outbox/withheld.h"
 #include "inbox/inbox.h"
 #include "operate/status.h"
+#include "gem/former.h"
 #include "exchange/headers.h"
 
 #define PARKED_KEPT 100
@@ -118,6 +119,46 @@ static void set_epoch(cm_peer_t *peer, const void *baton)
         peer->epoch = baton;
 }
 
+static void notice_kind(cm_session_t *session)
+{
+    if (session->settings->gem)
+        cm_session_notice(session,
+                          "it is not a gem: it uses Communicator's protocol, "
+                          "which is used from now on; remove protocol=gem "
+                          "(%s:%d)",
+                          session->settings->place.file,
+                          session->settings->place.line);
+}
+
+/* One of both may have been a gem until now. Fails with CM_EPOCH while the peer
+ * does not know our numbers: the next request tells it. */
+static cm_error_t *meet_former(cm_session_t *session, const cm_claim_t *claim,
+                               apr_pool_t *pool)
+{
+    cm_former_t former;
+    const char *text;
+    int recounted;
+
+    CM_TRY(cm_former_recount(&recounted, session->node, &session->peer, claim,
+                             session->pool, pool));
+    session->recounted |= recounted;
+    CM_TRY(cm_former_meet(&former, session->node, &session->peer, claim,
+                          session->pool, pool));
+    text = cm_former_text(&former, session->pool);
+    if (former.is_new)
+        notice_kind(session);
+    if (text)
+        cm_session_notice(session, "%s", text);
+    if (former.seq == former.id)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_EPOCH,
+                "'%s' goes on counting as the gem that it was: what it counts "
+                "as %" APR_INT64_T_FMT " is message %" APR_INT64_T_FMT,
+                session->settings->name, former.id, former.seq),
+        pool, "install the same version of Communicator there");
+}
+
 /* Refuse a peer whose history does not fit, and keep its epoch when it is
  * met first. */
 static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
@@ -127,6 +168,7 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
 
     if (!claim.epoch)
         return CM_FAIL(pool, CM_PROTOCOL, "the peer does not name its epoch");
+    CM_TRY(meet_former(session, &claim, pool));
     CM_TRY(cm_epoch_check(&claim, session->node, &session->peer, session->pool,
                           pool));
     if (claim.proved > session->proved)
@@ -137,13 +179,7 @@ static cm_error_t *check_history(cm_session_t *session, const cm_reply_t *reply,
         return NULL;
     CM_TRY(update(session, set_epoch, apr_pstrdup(session->pool, claim.epoch),
                   pool));
-    if (session->settings->gem)
-        cm_session_notice(session,
-                          "it is not a gem: it uses Communicator's protocol, "
-                          "which is used from now on; remove protocol=gem "
-                          "(%s:%d)",
-                          session->settings->place.file,
-                          session->settings->place.line);
+    notice_kind(session);
     return NULL;
 }
 
@@ -246,8 +282,8 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
 int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
                            apr_pool_t *scratch_pool)
 {
-    if (!*err || (*err)->code != CM_EPOCH || session->told_again ||
-        !session->node)
+    if (!*err || ((*err)->code != CM_EPOCH && !session->recounted) ||
+        session->told_again || !session->node)
         return 0;
     session->told_again = 1;
     *err = cm_epoch_look(&session->peer, session->node, session->settings->name,

@@ -33,6 +33,7 @@ typedef struct cm_session_t {
     const cm_transport_t *transport;
     cm_peer_kind_e kind;
     int told_again;             /* cm_session_tells_again() has done its work */
+    int recounted;              /* we were a gem, and know its numbers now */
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
@@ -70,7 +71,8 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
 /* When *ERR says that the histories do not fit: read our side of them again
  * under the locks, once per session, and send it with the next request. Returns
  * whether that request is worth making: another host may have moved the cursors
- * after we had read them, or our server of a cluster was behind. */
+ * after we had read them, our server of a cluster was behind, or one of both
+ * nodes was a gem until now and counted otherwise. */
 int cm_session_tells_again(cm_session_t *session, cm_error_t **err,
                            apr_pool_t *scratch_pool);
 

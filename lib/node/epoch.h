@@ -15,9 +15,12 @@ typedef struct cm_claim_t {
     apr_int64_t received;    /* it holds ours up to this seq; -1: not said */
     apr_int64_t held;        /* the last message of them; 0: not said ... */
     apr_int64_t held_clock;  /* ... and its clock */
-    apr_int64_t newest;      /* the last seq that it has used; -1: not said */
-    apr_int64_t proved;      /* set by cm_epoch_check(): HELD when it is the
-                                message known here, else 0 */
+    int counts;          /* RECEIVED is what it counted as a gem (former.h) */
+    apr_int64_t counted; /* the seq, here, of what we hold of it and ... */
+    apr_int64_t counted_id; /* ... counted as this; 0: not said */
+    apr_int64_t newest;     /* the last seq that it has used; -1: not said */
+    apr_int64_t proved;     /* set by cm_epoch_check(): HELD when it is the
+                               message known here, else 0 */
 } cm_claim_t;
 
 /* Return a claim that says nothing. */

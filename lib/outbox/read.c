@@ -174,6 +174,12 @@ static cm_error_t *read_rows(int *unknown, apr_array_header_t **found,
     return NULL;
 }
 
+static void leave_out(const cm_reading_t *reading, const cm_outgoing_t *row)
+{
+    if (reading->left_out)
+        APR_ARRAY_PUSH(reading->left_out, cm_outgoing_t) = *row;
+}
+
 /* Put ROW into the batch, or count why it is not sent. */
 static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
                      const cm_reading_t *reading, apr_pool_t *pool)
@@ -187,6 +193,7 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
     if (row->held) {
         if (!batch->held_back++)
             batch->held_reason = row->held;
+        leave_out(reading, row);
         return;
     }
     if (!batch->messages->nelts)
@@ -194,6 +201,15 @@ static void send_row(cm_batch_t *batch, cm_outgoing_t *row,
     if (reading->first_id)
         message->id = reading->first_id + batch->messages->nelts;
     APR_ARRAY_PUSH(batch->messages, cm_message_t *) = message;
+}
+
+/* ROW is withheld from the peer. */
+static void withheld_row(cm_batch_t *batch, const cm_outgoing_t *row,
+                         const cm_reading_t *reading)
+{
+    leave_out(reading, row);
+    if (row->held && !batch->held_back++)
+        batch->held_reason = row->held;
 }
 
 /* Put ROWS (cm_outgoing_t) into BATCH, except those that are withheld: SEQS. */
@@ -212,8 +228,8 @@ static void send_rows(cm_batch_t *batch, const apr_array_header_t *rows,
         if (next == seqs->nelts ||
             APR_ARRAY_IDX(seqs, next, apr_int64_t) != row->message.id)
             send_row(batch, row, reading, pool);
-        else if (row->held && !batch->held_back++)
-            batch->held_reason = row->held;
+        else
+            withheld_row(batch, row, reading);
     }
 }
 

@@ -35,10 +35,13 @@ typedef struct cm_reading_t {
     apr_int64_t after; /* messages with a seq above this one ... */
     apr_int64_t until; /* ... up to this one; 0: no end */
     cm_limits_t limits;
-    const cm_stamped_t *stamped; /* cm_stamping_t.stamped: where this is just
-                                    what is wanted, it is not read again; or
-                                    NULL */
-    cm_outgoing_fit_t *fit;      /* NULL: the peer is a Communicator */
+    const cm_stamped_t *stamped;  /* cm_stamping_t.stamped: where this is just
+                                     what is wanted, it is not read again; or
+                                     NULL */
+    cm_outgoing_fit_t *fit;       /* NULL: the peer is a Communicator */
+    apr_array_header_t *left_out; /* gets the rows (cm_outgoing_t) that FIT
+                                     holds back, or that are withheld from the
+                                     peer; NULL: nobody wants them */
     apr_int64_t first_id; /* number of the first message, the others follow
                              without a gap; 0: their seqs */
 } cm_reading_t;
