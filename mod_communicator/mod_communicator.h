@@ -14,7 +14,7 @@
 #include <util_filter.h>
 
 #include "config/settings.h"
-#include "operate/health.h"
+#include "operate/journal.h"
 #include "exchange/host.h"
 
 extern module AP_MODULE_DECLARE_DATA communicator_module;
@@ -113,14 +113,29 @@ apr_pool_t *mod_allocator_pool(const request_rec *r);
  * goes back to the system when the request ends. */
 void mod_allocator_expect(const request_rec *r, apr_size_t size);
 
-/* --- status.c, status_page.c: the status page --- */
+/* --- status.c, status_page.c, status_chart.c: the status page --- */
 
 int mod_status_handler(request_rec *r);
 void mod_status_child_init(apr_pool_t *pool, server_rec *server);
 
-/* Append HEALTH as a page; the browser asks again after REFRESH seconds, 0:
- * never. */
-void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh);
+/* Append HEALTH as a page, with the charts of DAYS (cm_journal_day_t; NULL:
+ * none); the browser asks again after REFRESH seconds, 0: never. */
+void mod_status_page(cm_buffer_t *out, const cm_health_t *health,
+                     const apr_array_header_t *days, int refresh);
+
+/* Return TEXT fit for HTML; NULL: a dash. */
+const char *mod_status_page_safe(const char *text, apr_pool_t *pool);
+
+/* Return VALUE as HTML, with narrow blanks between thousands. */
+const char *mod_status_page_number(apr_int64_t value, apr_pool_t *pool);
+
+/* Append a section with charts of DAYS, as of NOW: SVG that needs no script,
+ * and tables. Nothing while fewer than two slots of any peer are known. */
+void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days,
+                      apr_int64_t now);
+
+/* Their style sheet, which uses the colours of the page. */
+extern const char mod_status_chart_style[];
 
 /* --- status_hook.c: the section in mod_status' page --- */
 

@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "node/node.h"
-#include "operate/health.h"
+#include "operate/journal.h"
 #include "exchange/log.h"
 #include "exchange/serve.h"
 
@@ -40,7 +40,8 @@ struct mod_status_cache_t {
     cm_health_t *health;          /* in POOL */
     const cm_health_t *known;     /* in KNOWN_POOL, the last that was read */
     apr_int64_t unread_since;     /* when reading began to fail; 0: it works */
-    apr_array_header_t *problems; /* in CHECK_POOL */
+    apr_array_header_t *problems; /* in CHECK_POOL, as ... */
+    apr_array_header_t *days;     /* ... what the journal has, or NULL */
     apr_int64_t checked_at;
 };
 
@@ -77,6 +78,17 @@ void mod_status_child_init(apr_pool_t *pool, server_rec *server)
     }
 }
 
+/* Read the last day. Without it the page has no charts. */
+static void read_days(mod_status_cache_t *cache, cm_node_t *node,
+                      apr_int64_t now)
+{
+    cm_error_t *err =
+        cm_journal_days(&cache->days, node, now, cache->check_pool);
+
+    if (err)
+        cache->days = NULL;
+}
+
 /* Read into the cache BATON. */
 static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 {
@@ -86,10 +98,11 @@ static cm_error_t *read_health(cm_node_t *node, void *baton, apr_pool_t *pool)
 
     CM_TRY(cm_health_read(&health, node, NULL, pool));
     if (!cache->problems || cm_clock_is_past(cache->checked_at, now, CHECKED)) {
-        cache->problems = NULL;
+        cache->problems = cache->days = NULL;
         apr_pool_clear(cache->check_pool);
         CM_TRY(
             cm_health_judge_check(&cache->problems, node, cache->check_pool));
+        read_days(cache, node, now);
         cache->checked_at = now;
     }
     cache->health = health;
@@ -164,17 +177,19 @@ static int refresh_of(const request_rec *r)
     return !err && seconds > 0 && seconds <= MOST_REFRESH ? (int)seconds : 0;
 }
 
-/* Append HEALTH in the format that the query of R asks for; set type and
- * status. Monitors read only bodies of answers with status 200, so problems are
- * reported in the body. Returns 0 for an unknown format. */
-static int render(cm_buffer_t *out, const cm_health_t *health, request_rec *r)
+/* Append what CACHE has in the format that the query of R asks for; set type
+ * and status. Monitors read only bodies of answers with status 200, so problems
+ * are reported in the body. Returns 0 for an unknown format. */
+static int render(cm_buffer_t *out, const mod_status_cache_t *cache,
+                  request_rec *r)
 {
+    const cm_health_t *health = cache->health;
     const cm_health_limits_t limits = {0, health->expect_every};
     const char *format = cm_request_value(r->args, "format", r->pool);
 
     if (!format || !strcmp(format, "html")) {
         ap_set_content_type(r, "text/html;charset=utf-8");
-        mod_status_page(out, health, refresh_of(r));
+        mod_status_page(out, health, cache->days, refresh_of(r));
     }
     else if (!strcmp(format, "json")) {
         ap_set_content_type(r, "application/json");
@@ -266,7 +281,7 @@ int mod_status_handler(request_rec *r)
     out = cm_buffer_create(8192, r->pool);
     apr_thread_mutex_lock(config->cache->mutex);
     renew(config->cache, config->settings, r);
-    known = render(out, config->cache->health, r);
+    known = render(out, config->cache, r);
     apr_thread_mutex_unlock(config->cache->mutex);
     if (!known)
         return HTTP_BAD_REQUEST;

@@ -14,8 +14,8 @@
 
 #define FMT "%" APR_INT64_T_FMT
 
-/* So many rows of a list are shown, the others on a click: the whole page fits
- * a screen. */
+/* So many rows of a list are shown, the others on a click: all but the charts
+ * fits a screen. */
 #define SHOWN 4
 
 /* One column on a phone, tables on a desktop, the system's own font, light or
@@ -115,24 +115,30 @@ __attribute__((format(printf, 2, 3))) static void print(page_t *page,
     va_end(args);
 }
 
-/* Return TEXT (NULL: a dash) fit for HTML. */
-static const char *safe(const page_t *page, const char *text)
+const char *mod_status_page_safe(const char *text, apr_pool_t *pool)
 {
-    return text ? ap_escape_html(page->pool, cm_clean(text, page->pool))
-                : "&ndash;";
+    return text ? ap_escape_html(pool, cm_clean(text, pool)) : "&ndash;";
 }
 
-/* Return VALUE with narrow blanks between thousands. */
-static const char *number(const page_t *page, apr_int64_t value)
+static const char *safe(const page_t *page, const char *text)
 {
-    const char *digits =
-        apr_psprintf(page->pool, FMT, value < 0 ? -value : value);
+    return mod_status_page_safe(text, page->pool);
+}
+
+const char *mod_status_page_number(apr_int64_t value, apr_pool_t *pool)
+{
+    const char *digits = apr_psprintf(pool, FMT, value < 0 ? -value : value);
     apr_size_t size = strlen(digits), first = (size - 1) % 3 + 1;
-    const char *text = apr_pstrmemdup(page->pool, digits, first);
+    const char *text = apr_pstrmemdup(pool, digits, first);
 
     for (digits += first; *digits; digits += 3)
-        text = apr_psprintf(page->pool, "%s&#8239;%.3s", text, digits);
-    return value < 0 ? apr_pstrcat(page->pool, "&minus;", text, NULL) : text;
+        text = apr_psprintf(pool, "%s&#8239;%.3s", text, digits);
+    return value < 0 ? apr_pstrcat(pool, "&minus;", text, NULL) : text;
+}
+
+static const char *number(const page_t *page, apr_int64_t value)
+{
+    return mod_status_page_number(value, page->pool);
 }
 
 /* Return " or more" when counting stopped at VALUE, else "". */
@@ -239,9 +245,9 @@ static void put_head(page_t *page, int refresh)
     if (refresh)
         print(page, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
     print(page,
-          "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s</style>\n"
+          "<title>%s: %s &ndash; Communicator</title>\n<style>\n%s%s</style>\n"
           "</head>\n<body>\n",
-          name, state, style);
+          name, state, style, mod_status_chart_style);
     print(page,
           "<div class=\"banner %s\"><header>\n<h1>%s</h1>\n"
           "<p class=\"where\">Communicator <strong>%s</strong>, state: %s</p>\n"
@@ -553,7 +559,8 @@ static void put_known(page_t *page)
     put_peers(&known);
 }
 
-void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
+void mod_status_page(cm_buffer_t *out, const cm_health_t *health,
+                     const apr_array_header_t *days, int refresh)
 {
     page_t page = {out, health, out->pool};
 
@@ -565,6 +572,7 @@ void mod_status_page(cm_buffer_t *out, const cm_health_t *health, int refresh)
         put_parked(&page);
         put_withheld(&page);
         put_conflicts(&page);
+        mod_status_chart(out, days, health->taken_at);
     }
     else if (health->unread_since) {
         put_known(&page);

@@ -51,7 +51,35 @@ MinSpareThreads 1
 CONF
 $server->add_user('operator', 'night');
 $database->create('create table posts (id {key}, title varchar(20)) {engine};');
-$server->migrate->start;
+$server->migrate;
+
+# A day of the journal: central was away for three hours, and branch came an
+# hour ago.
+sub journal {
+    my ($peer, $ago, %with) = @_;
+    my %row = (command => "'sample'", began_at => in_seconds(-$ago - 60),
+        ended_at => in_seconds(-$ago), applied => 0, parked => 0,
+        exit_status => 0, pending_there => -1, waited_there => 0,
+        confirmed => 0, received_seq => 0, sent => 0, received => 0,
+        pending => 0, waited => 0, %with);
+
+    return sprintf "insert into communicator_journal (peer, %s) values "
+      . "('$peer', %s);\n", join(', ', sort keys %row),
+      join ', ', map { $row{$_} } sort keys %row;
+}
+
+$database->run(join '', (map {
+    my $away = $_ >= 30 && $_ < 42;
+
+    journal('central', 900 * $_, sent => $away ? 0 : 40 * ($_ % 17),
+        received => $away ? 0 : $_ == 29 ? 9000 : 25 * ($_ % 11),
+        pending => $away ? 1234 - 100 * ($_ - 30) : $_ % 5,
+        waited => $away ? 900e6 * (42 - $_) : 20e6,
+        exit_status => $_ == 50 ? 75 : 0);
+} grep { $_ < 70 || $_ > 80 } 0 .. 95),
+    map { journal('branch', 900 * $_, received => 3, pending_there => 7,
+        waited_there => 60e6) } 0 .. 4);
+$server->start;
 
 # Ask for the page, with QUERY, as the operator.
 sub page {
@@ -129,6 +157,26 @@ like(page('format=nagios')->{content}, qr/^COMMUNICATOR\ OK\ -\ last\ contact
     \ \d+\ s\ ago,\ 0\ pending,\ 0\ parked\ \|\ 'central\ age'=\d+s;;600;0
     \ 'central\ pending'=0/x,
     'Nagios is told');
+
+# The last day.
+
+my ($day) = $html{well} =~ m{(<h2>The last day.*?</section>)}s;
+is(() = $day =~ /<svg /g, 6, 'three charts of each peer');
+my @named = $day =~ /<svg role="img" aria-labelledby="(\w+) (\w+)"/g;
+is((grep { $day !~ /<(?:title|desc) id="$_">[^<]+</ } @named), 0,
+    '  each with a title and a description');
+like($day, qr{<title\ id="t0">Queue</title><desc\ id="d0">The\ last\ day,
+    \ messages\ that\ wait;\ to\ central:\ most\ 1&\#8239;234\ at\ \d\d:\d\d;
+    \ failed\ runs:\ 1</desc>}x, '  which says what is seen');
+like($day, qr/to central: most 3 h at \d\d:\d\d;/, '  the lag');
+like($day, qr/from central: most 600 at \d\d:\d\d; failed/, '  messages per minute');
+like($day, qr/from branch: most 7 at/, '  what waits at the peer');
+like($day, qr/class="to" d="M0 40[^"]*V40ZM\d+ 40/,
+    '  a gap where nothing is known');
+like($day, qr/class="failed" d="M\d+ 40h1"/, '  a mark where runs failed');
+is(() = $day =~ /<th scope="row">\d\d:\d\d</g, 24, 'the figures by the hour');
+like($day, qr{data-label="Received"><span>9&#8239;\d\d\d<}, '  in a table');
+unlike($day, qr/style=|<script/, '  without styles or scripts of its own');
 
 # It is asked for at most once in two seconds.
 
@@ -312,7 +360,7 @@ SKIP: {
         cmp_ok($seen->{contrast}, '>=', 4.5, '  all text can be read')
           or diag($seen->{offender});
         like($seen->{banner}, $colour{$name}, '  the banner has its colour');
-        cmp_ok($seen->{height}, '<=', 900, '  on one screen')
+        cmp_ok($seen->{above}, '<=', 900, '  on one screen, but for the charts')
           if $width > 1000;
     }
 }

@@ -27,6 +27,15 @@ typedef struct entry_t {
     apr_int64_t confirmed, received; /* the cursors of the peer */
 } entry_t;
 
+void cm_journal_way_join(cm_journal_way_t *sum, const cm_journal_way_t *way)
+{
+    sum->moved += way->moved;
+    if (way->pending > sum->pending)
+        sum->pending = way->pending;
+    if (way->lag > sum->lag)
+        sum->lag = way->lag;
+}
+
 /* Remove the oldest rows if they are too old, or too many. Rows get their ids
  * in the order of time, or nearly. */
 static cm_error_t *trim(cm_node_t *node, apr_pool_t *pool)

@@ -24,6 +24,9 @@ typedef struct cm_journal_way_t {
                             microseconds */
 } cm_journal_way_t;
 
+/* Add WAY to SUM: more messages, the longer queue, the longer lag. */
+void cm_journal_way_join(cm_journal_way_t *sum, const cm_journal_way_t *way);
+
 typedef struct cm_journal_row_t {
     const char *peer;
     const char *command;            /* of communicator-sync, or the above */

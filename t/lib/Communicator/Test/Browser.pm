@@ -4,7 +4,8 @@ package Communicator::Test::Browser;
 # by night.
 #
 #   my $seen = Communicator::Test::Browser->look($html, width => 360, dark => 1);
-#   # { overflow, wide, dark, contrast, offender, heading, banner, height }
+#   # { overflow, wide, dark, contrast, offender, heading, banner, height, above }
+#   # above: what stands above the charts
 #
 # CM_PICTURES=DIR keeps a picture of each page that has a name.
 
@@ -55,6 +56,8 @@ my $measure = <<'JS';
   return {
     overflow: root.scrollWidth - root.clientWidth, wide: wide, width: root.clientWidth,
     height: document.body.scrollHeight,
+    above: (document.querySelector('.day') || document.querySelector('footer'))
+      .getBoundingClientRect().top,
     dark: matchMedia('(prefers-color-scheme: dark)').matches ? 1 : 0,
     contrast: least, offender: offender,
     heading: document.querySelector('h1').innerText,
