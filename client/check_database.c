@@ -5,11 +5,13 @@
 
 #include "store/dialect.h"
 #include "schema/capture.h"
+#include "schema/gem_tables.h"
 #include "schema/judge.h"
 #include "schema/migrate.h"
 #include "schema/records.h"
 #include "schema/sequence.h"
 #include "node/altered.h"
+#include "inbox/nameless.h"
 #include "operate/health.h"
 #include "operate/rights.h"
 
@@ -191,6 +193,25 @@ static void check_altered(sync_check_t *check)
     }
 }
 
+/* Warn of gems that name no records. */
+static void check_nameless(sync_check_t *check)
+{
+    apr_array_header_t *kept;
+    cm_error_t *err =
+        cm_problem_list(&kept, check->client->node, check->client->pool);
+    int i;
+
+    if (err)
+        sync_check_went(check, err, "problems");
+    for (i = 0; !err && i < kept->nelts; i++) {
+        const cm_problem_t *one = &APR_ARRAY_IDX(kept, i, cm_problem_t);
+
+        if (!strcmp(one->kind, CM_NAMELESS))
+            sync_check_say(check, SYNC_VERDICT_WARN, one->hint, "%s",
+                           one->text);
+    }
+}
+
 /* Warn of a pause, and of what needs a person. */
 static void check_state(sync_check_t *check)
 {
@@ -207,6 +228,7 @@ static void check_state(sync_check_t *check)
                        "%s is paused; the pause began %s", state->name,
                        sync_output_when(state->paused_at, client->pool));
     check_altered(check);
+    check_nameless(check);
     for (i = 0; i < state->peers->nelts; i++)
         check_messages(check,
                        &APR_ARRAY_IDX(state->peers, i, cm_status_peer_t));
@@ -255,6 +277,24 @@ static void check_classes(sync_check_t *check)
     }
 }
 
+/* Say which gem's tables are there, before they are upgraded. */
+static void check_gem_tables(sync_check_t *check)
+{
+    cm_gem_tables_e kind;
+    cm_error_t *err =
+        cm_gem_tables_find(&kind, check->client->store, check->client->pool);
+
+    if (err)
+        sync_check_went(check, err, "tables of the gem");
+    else if (kind == CM_GEM_TABLES_NAMED)
+        sync_check_went(check, NULL,
+                        "tables of the gem: its records have names, which go "
+                        "on");
+    else if (kind == CM_GEM_TABLES_NAMELESS)
+        sync_check_say(check, SYNC_VERDICT_WARN, CM_GEM_TABLES_NAMELESS_HINT,
+                       CM_GEM_TABLES_NAMELESS_TEXT);
+}
+
 /* Judge Communicator's own tables. Without them the models can still be judged.
  */
 static void check_own(sync_check_t *check)
@@ -262,6 +302,7 @@ static void check_own(sync_check_t *check)
     sync_client_t *client = check->client;
     cm_error_t *err;
 
+    check_gem_tables(check);
     check_classes(check);
     if (!sync_check_went(check, schema_is_known(client, client->pool),
                          "tables of Communicator"))

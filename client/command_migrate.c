@@ -5,6 +5,7 @@
 
 #include <json.h>
 
+#include "schema/gem_tables.h"
 #include "schema/migrate.h"
 #include "schema/records.h"
 #include "outbox/inherit.h"
@@ -189,11 +190,13 @@ static cm_error_t *drop_triggers(migration_t *migration,
 cm_error_t *sync_command_migrate(sync_client_t *client)
 {
     migration_t migration = {client, 0};
+    cm_gem_tables_e gem;
     int dry_run = client->options->migrate.dry_run;
     const cm_model_t *model;
 
     CM_TRY(find_model(&model, client));
     CM_TRY(sync_client_store(client));
+    CM_TRY(cm_gem_tables_find(&gem, client->store, client->pool));
     if (client->options->migrate.drop_triggers)
         CM_TRY(drop_triggers(&migration, model));
     else
@@ -205,6 +208,10 @@ cm_error_t *sync_command_migrate(sync_client_t *client)
                          dry_run ? "-- " : "");
     if (client->options->migrate.drop_triggers)
         return NULL;
+    if (gem == CM_GEM_TABLES_NAMELESS)
+        sync_output_warn(client->output, NULL, "%s; %s",
+                         CM_GEM_TABLES_NAMELESS_TEXT,
+                         CM_GEM_TABLES_NAMELESS_HINT);
     if (migration.steps)
         CM_TRY(warn_of_classes(client));
     if (dry_run)

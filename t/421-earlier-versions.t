@@ -465,8 +465,12 @@ sub names {
     my @dangerous;
 
     Communicator::Test::Old::make_gem($database);
-    Communicator::Test::Peer->new(name => 'central', database => $database,
-        conf => '')->migrate;
+    my $node = Communicator::Test::Peer->new(name => 'central',
+        database => $database, conf => '');
+    like($node->sync('check')->{out},
+        qr/^ok +tables of the gem: its records have names/m,
+        'check says which gem is there');
+    $node->migrate;
     for my $table (qw(outbound_messages inbound_messages
         communicator_mappings)) {
         my @columns = $database->columns($table);
@@ -579,7 +583,13 @@ sub nameless {
             map { qq[('{"post":{"id":$_,"title":"t$_","body":"b"}}', ]
               . join(', ', ("'2012-01-01 00:00:00'") x 3) . ')' } 1, 2);
     }
+    my $told = qr/the gem here was a release like 0\.2\.3, .* by match=/s;
+    like($central->sync('check')->{out}, $told, "$option: check says which gem");
+    like($central->sync('migrate', '--dry-run')->{err}, $told,
+        '  and so does migrate');
     $_->migrate for $facade, $central;
+    unlike($central->sync('check')->{out}, qr/of the gem/,
+        '  until it is upgraded');
     $facade->start;
     $central->sync_ok('publish', '--all');
     $central->sync_ok;
@@ -589,6 +599,42 @@ sub nameless {
     is_deeply($_->rows('select id, title, body from posts order by id'),
         [[1, 't1', 'c'], [2, 't2', 'd']], "records without a name: $option")
       for @nodes;
+    $facade->stop;
+}
+
+# A gem without names calls: each message is a new record here.
+sub nameless_peer {
+    my $facade = Communicator::Test::Server->new(
+        database => Communicator::Test::Database->new('sqlite3'),
+        conf => "CommunicatorModel post table=posts\n"
+          . "CommunicatorModel tag table=tags keys=shared\n",
+        peers => "CommunicatorPeer local user=communicator protocol=gem\n");
+    my $database = $facade->database;
+    my $post = sub {
+        my ($id, $body, $more) = @_;
+        $body =~ s/"/\\"/g;
+        return $facade->post('/messages.json', qq([{"id":$id,"body":"$body")
+            . ($more // '') . '}]')->{status};
+    };
+    my $told = qr/the gem of 'local' names no records, as release 0\.2\.3/;
+
+    $database->create('create table posts (id {key}, title varchar(255));'
+        . 'create table tags (id {key}, title varchar(255))');
+    $facade->migrate->start;
+    is($post->(1, '{"post":{"id":7,"title":"a"}}'), 202, 'a new record');
+    is($post->(2, '{"post":{"id":7,"title":"b"}}'), 202, '  a change of it');
+    is($database->value('select count(*) from posts'), 2, '  are two records');
+    like($facade->sync('check')->{out}, $told, 'check says so');
+    like($facade->sync('status')->{out}, $told, '  and so does status');
+    is($post->(3, '{"post":{"id":7,"title":"b"}}',
+        ',"origin":"local","original_id":7'), 202, 'a newer gem');
+    unlike($facade->sync('check')->{out}, $told, '  ends that');
+
+    is($post->($_, qq({"tag":{"id":7,"title":"tag $_"}})), 202,
+        'with keys=shared') for 4, 5;
+    is_deeply($database->rows('select id, title from tags'), [[7, 'tag 5']],
+        '  it is one record');
+    unlike($facade->sync('check')->{out}, $told, '  and nothing is said');
     $facade->stop;
 }
 
@@ -617,6 +663,7 @@ for my $driver (Communicator::Test::Database->drivers) {
 
 subtest 'a gem without names' => sub {
     nameless($_) for 'match=title', 'keys=shared';
+    nameless_peer();
 };
 
 done_testing();

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "inbox/attempt.h"
+#include "inbox/nameless.h"
 #include "inbox/order.h"
 #include "inbox/received.h"
 
@@ -321,6 +322,18 @@ static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
     return NULL;
 }
 
+/* Tell a person about a gem that names no records. What it sent is committed,
+ * whatever becomes of that. */
+static void tell_nameless(const cm_attempt_t *attempt)
+{
+    const cm_error_t *err =
+        attempt->gem ? cm_nameless_note(attempt->node, attempt->peer,
+                                        attempt->batch->messages, attempt->pool)
+                     : NULL;
+
+    (void)err;
+}
+
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              cm_node_t *node, const char *peer,
                              const cm_batch_t *batch, int gem,
@@ -342,6 +355,7 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     CM_TRY_FOR(cm_attempt_run(&attempt, apply_batch, attempt.pool), result_pool,
                "cannot apply the messages of '%s'", peer);
     *receipt = attempt.receipt;
+    tell_nameless(&attempt);
     if (attempt.outcome.created)
         release_others(&attempt);
     if (!attempt.outcome.stopped)
