@@ -14,7 +14,7 @@ const sync_command_t sync_commands[] = {
     {"pull", sync_command_sync_pull, SYNC_FOR_SYNC, 0, "",
      "fetch and apply what changed there", ""},
     {"status", sync_command_status, SYNC_FOR_STATUS, 1,
-     "[--history [NUMBER]|--nagios|--prometheus]",
+     "[--watch [TIME]|--history [NUMBER]|--nagios|--prometheus]",
      "show the state of both sides",
      "\nFigures of the peer are those of the last pull.\n"},
     {"check", sync_command_check, SYNC_FOR_REMOTE, 0, "",

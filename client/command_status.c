@@ -1,8 +1,10 @@
-/* status: the state of both sides. */
+/* status: the state of both sides; at one moment, or as it goes on; and the
+ * last runs. */
 #include "command.h"
 
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <json.h>
 
@@ -13,8 +15,13 @@
 #include "listing.h"
 #include "memory.h"
 #include "monitor.h"
+#include "watch.h"
 
 #define COLUMNS 8
+
+/* How often the live view is drawn. */
+#define USUAL_EVERY apr_time_from_sec(2)
+#define LEAST_EVERY apr_time_from_msec(100)
 
 /* How many runs are listed. */
 #define USUAL_RUNS 20
@@ -95,9 +102,55 @@ static const char *parked_of(const cm_status_peer_t *one, apr_pool_t *pool)
                         : text;
 }
 
-/* Add a row for each side: so they fit a terminal of 80 columns. */
+/* How far the peer was when it was shown before. */
+typedef struct shown_t {
+    apr_int64_t at; /* 0: never */
+    apr_int64_t confirmed, received;
+} shown_t;
+
+/* Return how many messages per second took a cursor from FROM to TO. */
+static const char *rate(apr_int64_t from, apr_int64_t to,
+                        apr_interval_time_t span, apr_pool_t *pool)
+{
+    double rate = (double)(to - from) * APR_USEC_PER_SEC / (double)span;
+
+    if (to <= from)
+        return "0/s";
+    return rate < 10
+               ? apr_psprintf(pool, "%.1f/s", rate)
+               : apr_pstrcat(pool, cm_number_grouped((apr_int64_t)rate, pool),
+                             "/s", NULL);
+}
+
+/* Put into CELLS how many messages per second each side has sent since PEER
+ * was shown before. */
+static void put_rates(const char *cells[2], const sync_client_t *client,
+                      const cm_peer_t *peer, apr_hash_t *before)
+{
+    shown_t *shown = apr_hash_get(before, peer->name, APR_HASH_KEY_STRING);
+    const apr_int64_t now = cm_clock_now();
+
+    if (!shown) {
+        apr_pool_t *pool = apr_hash_pool_get(before);
+
+        shown = apr_pcalloc(pool, sizeof(*shown));
+        apr_hash_set(before, apr_pstrdup(pool, peer->name), APR_HASH_KEY_STRING,
+                     shown);
+    }
+    cells[0] = cells[1] = "-";
+    if (shown->at && now > shown->at) {
+        cells[0] = rate(shown->confirmed, peer->confirmed, now - shown->at,
+                        client->pool);
+        cells[1] = rate(shown->received, peer->received, now - shown->at,
+                        client->pool);
+    }
+    *shown = (shown_t){now, peer->confirmed, peer->received};
+}
+
+/* Add a row for each side: so they fit a terminal of 80 columns. LAST: the last
+ * cell of each. */
 static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
-                     const cm_status_peer_t *one)
+                     const cm_status_peer_t *one, const char *const last[2])
 {
     const cm_status_said_t *said = &one->said;
     const cm_peer_t *peer = one->peer;
@@ -109,7 +162,7 @@ static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
                                  parked_of(one, pool),
                                  contact(client, peer->last_push_at),
                                  contact(client, peer->last_pull_at),
-                                 ""};
+                                 last[0]};
     const char *there[COLUMNS] = {"",
                                   "there",
                                   count(said->pending, 0, pool),
@@ -117,7 +170,7 @@ static void add_peer(apr_array_header_t *cells, const sync_client_t *client,
                                   count(said->parked, 'r', pool),
                                   "",
                                   "",
-                                  clock_of(peer, pool)};
+                                  last[1]};
 
     sync_output_row(cells, COLUMNS, here);
     sync_output_row(cells, COLUMNS, there);
@@ -191,11 +244,14 @@ static void print_headline(const sync_client_t *client,
                           client->pool));
 }
 
-static void print_table(const sync_client_t *client, const cm_health_t *health)
+/* Print the table of HEALTH. BEFORE: in the live view, the peers as they were
+ * shown before; else NULL. */
+static void print_table(const sync_client_t *client, const cm_health_t *health,
+                        apr_hash_t *before)
 {
-    static const char *const heading[COLUMNS] = {
+    const char *const heading[COLUMNS] = {
         "PEER",   "SIDE",      "PENDING",   "OLDEST",
-        "PARKED", "LAST PUSH", "LAST PULL", "CLOCK"};
+        "PARKED", "LAST PUSH", "LAST PULL", before ? "RATE" : "CLOCK"};
     const apr_array_header_t *peers = health->state->peers;
     apr_array_header_t *cells =
         apr_array_make(client->pool, 32, sizeof(char *));
@@ -203,10 +259,24 @@ static void print_table(const sync_client_t *client, const cm_health_t *health)
 
     print_headline(client, health);
     sync_output_row(cells, COLUMNS, heading);
-    for (i = 0; i < peers->nelts; i++)
-        add_peer(cells, client, &APR_ARRAY_IDX(peers, i, cm_status_peer_t));
+    for (i = 0; i < peers->nelts; i++) {
+        const cm_status_peer_t *one =
+            &APR_ARRAY_IDX(peers, i, cm_status_peer_t);
+        const char *last[2] = {"", clock_of(one->peer, client->pool)};
+
+        if (before)
+            put_rates(last, client, one->peer, before);
+        add_peer(cells, client, one, last);
+    }
     sync_output_table(client->output, cells, COLUMNS);
     print_notes(client, health);
+}
+
+/* Print why there is no table. */
+static void print_unread(const sync_client_t *client, const cm_health_t *health)
+{
+    print_headline(client, health);
+    print_problems(client, health->problems);
 }
 
 /* Metrics show also that the database cannot be reached. */
@@ -316,25 +386,69 @@ static cm_error_t *print_history(sync_client_t *client)
     return NULL;
 }
 
+/* Print the state once more; BATON: the peers as they were shown before. That
+ * the database is away is shown, too: it may come back. */
+static void draw(sync_client_t *view, void *baton)
+{
+    cm_health_t *health;
+    cm_error_t *err = sync_monitor_read(&health, view);
+
+    if (err) {
+        health = cm_health_of_error(view->settings, err, view->pool);
+        sync_monitor_judge(health, view);
+    }
+    if (view->output->json)
+        print_json(view, health);
+    else if (err)
+        print_unread(view, health);
+    else
+        print_table(view, health, baton);
+}
+
+static cm_error_t *watch(sync_client_t *client)
+{
+    const apr_array_header_t *words = client->options->arguments;
+    apr_interval_time_t every = USUAL_EVERY;
+
+    if (words->nelts &&
+        (cm_option_time(&every, APR_ARRAY_IDX(words, 0, const char *),
+                        client->pool) ||
+         every < LEAST_EVERY))
+        return CM_FAIL(client->pool, CM_USAGE,
+                       "--watch: '%s' is not a time of 100ms or more, as 5s",
+                       APR_ARRAY_IDX(words, 0, const char *));
+    CM_TRY(sync_client_node(client));
+    sync_watch(client, every, draw, apr_hash_make(client->pool));
+    return NULL;
+}
+
 cm_error_t *sync_command_status(sync_client_t *client)
 {
     const sync_options_t *options = client->options;
     cm_health_t *health;
 
+    if (options->status.prometheus + options->status.nagios +
+            options->status.history + options->status.watch >
+        1)
+        return sync_client_usage(client, "--watch, --history, --nagios and "
+                                         "--prometheus exclude each other");
     if (options->status.prometheus) {
         print_metrics(client);
         return NULL;
     }
     if (options->status.history)
         return print_history(client);
+    if (options->status.watch)
+        return watch(client);
     if (options->arguments->nelts)
-        return sync_client_usage(client, "a number needs --history");
+        return sync_client_usage(client,
+                                 "NUMBER needs --history, TIME --watch");
     CM_TRY(sync_monitor_read(&health, client));
     if (options->status.nagios)
         client->status = sync_monitor_nagios(client, health);
     else if (client->output->json)
         print_json(client, health);
     else
-        print_table(client, health);
+        print_table(client, health, NULL);
     return NULL;
 }

@@ -71,6 +71,8 @@ static const option_t known[] = {
      "report a problem once, remind once a day, and report its end"},
     {"history", 0, FLAG, NULL, MEMBER(status.history), SYNC_FOR_STATUS,
      "list the last runs, 20 or NUMBER of them"},
+    {"watch", 0, FLAG, NULL, MEMBER(status.watch), SYNC_FOR_STATUS,
+     "show it again every 2s, or every TIME, until q"},
     {"nagios", 0, FLAG, NULL, MEMBER(status.nagios), SYNC_FOR_STATUS,
      "as a plugin: one line, exit status 0 to 3"},
     {"warning", 0, AGE, "AGE", MEMBER(status.warning), SYNC_FOR_STATUS,

@@ -68,7 +68,7 @@ typedef struct sync_options_mend_t {
 /* What status shows; how it is printed for a monitor, and what it is to warn
  * of. */
 typedef struct sync_options_status_t {
-    int history;
+    int history, watch;
     int nagios, prometheus;
     apr_interval_time_t warning, critical;
 } sync_options_status_t;

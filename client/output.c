@@ -32,6 +32,7 @@ sync_output_t *sync_output_create(int quiet, int verbose, int json,
     output->quiet = quiet;
     output->verbose = verbose;
     output->json = json;
+    output->file = stdout;
     output->terminal = isatty(STDOUT_FILENO);
     output->colour = output->terminal && !plain;
     output->colour_err = isatty(STDERR_FILENO) && !plain;
@@ -87,9 +88,10 @@ static void print_line(const sync_output_t *output, const char *format,
     if (output->quiet || output->json)
         return;
     for (; *format == '\n'; format++)
-        putchar('\n');
-    printf("%s\n", shown(output, output->colour,
-                         apr_pvsprintf(output->scratch, format, args)));
+        putc('\n', output->file);
+    fprintf(output->file, "%s\n",
+            shown(output, output->colour,
+                  apr_pvsprintf(output->scratch, format, args)));
     apr_pool_clear(output->scratch);
 }
 
@@ -198,10 +200,11 @@ void sync_output_verdict(const sync_output_t *output, sync_verdict_e verdict,
 
     if (output->quiet && verdict == SYNC_VERDICT_OK)
         return;
-    printf("%s%-7s%s  %s\n", on, words[verdict], off,
-           shown(output, output->colour, what));
+    fprintf(output->file, "%s%-7s%s  %s\n", on, words[verdict], off,
+            shown(output, output->colour, what));
     if (hint)
-        printf("         hint: %s\n", shown(output, output->colour, hint));
+        fprintf(output->file, "         hint: %s\n",
+                shown(output, output->colour, hint));
     apr_pool_clear(output->scratch);
 }
 
@@ -252,19 +255,19 @@ void sync_output_table(const sync_output_t *output,
         int bold = i < columns && output->colour;
         int room = widths[i % columns] - width_of(texts[i]) + 2;
 
-        printf("%s%s%s", bold ? colour_of('b') : "", texts[i],
-               bold ? colour_of('0') : "");
+        fprintf(output->file, "%s%s%s", bold ? colour_of('b') : "", texts[i],
+                bold ? colour_of('0') : "");
         if ((i + 1) % columns)
-            printf("%*s", room, "");
+            fprintf(output->file, "%*s", room, "");
         else
-            putchar('\n');
+            putc('\n', output->file);
     }
     apr_pool_clear(output->scratch);
 }
 
 void sync_output_json(const sync_output_t *output, struct json_object *json)
 {
-    print_json(output, stdout, json);
+    print_json(output, output->file, json);
 }
 
 void sync_output_result(const sync_output_t *output, json_object *json,

@@ -4,6 +4,8 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include <stdio.h>
+
 #include <apr_tables.h>
 #include <apr_time.h>
 
@@ -16,6 +18,7 @@ struct json_object;
 #define SYNC_PROGRESS_WIPE "\r\033[K"
 
 typedef struct sync_output_t {
+    FILE *file; /* where results go: stdout */
     int quiet, verbose, json;
     int terminal; /* stdout is one */
     int colour;

@@ -9,7 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(client_file module_file need);
+use Communicator::Test qw(client_file module_file need slurp wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -96,6 +96,64 @@ sub tables {
     is((grep { length > 80 } split /\n/, $check->{screen}), 0, '  and fits');
 }
 
+sub live {
+    my $end = $terminal->start([client_file(), '--config',
+        $central->config_file, 'status', '--watch', '500ms']);
+    my $screen = $terminal->wait_for(qr/q ends/);
+
+    like($screen, qr/\Acentral:\ all\ is\ well\n
+        PEER\ +SIDE\ .*\ RATE\nfacade\ +here\ .*\n\ +there\ .*\n
+        20\S+\ \S+\ UTC,\ every\ 0\.5\ s;\ q\ ends\n\z/x, 'a live view');
+    $central->database->run("insert into posts (title) values ('x'), ('y')");
+    ok($terminal->wait_for(qr/^facade +here +2 /m), '  a queue grows');
+    $central->sync_ok('push');
+    like($terminal->wait_for(qr{^facade +here +0 .* [\d.]+/s$}m),
+        qr{ 0/s$}m, '  and is sent: both rates');
+    $facade->stop;
+    $central->sync('push');
+    ok($terminal->wait_for(qr/^facade: the last run, .* failed/m),
+        '  a run that fails');
+    $facade->start;
+    $central->sync_ok('push');
+    like($terminal->wait_for(qr/\A(?!.*failed)/s), qr/\Acentral: all is well/,
+        '  and goes away in place');
+    $terminal->type('x');
+    $terminal->type('q');
+    like($terminal->wait_for(qr/^$end$/m), qr/\A$end\n>\s*\z/,
+        'q ends it, and the screen is as it was')
+      or diag $terminal->screen;
+    $terminal->type('echo it is $((6 * 7))', 'Enter');
+    like($terminal->wait_for(qr/^it is 42$/m), qr/echo it is/,
+        '  and typing is seen again');
+    $end = $terminal->start([client_file(), '--config', $central->config_file,
+        'status', '--watch']);
+    ok($terminal->wait_for(qr/every 2 s/), 'every 2 seconds if not told');
+    $terminal->type('C-c');
+    ok($terminal->wait_for(qr/^$end$/m), '  and Ctrl-C ends it');
+}
+
+# Without a terminal there is a block for each view.
+sub blocks {
+    my $pid = $central->sync_start(qw(status --watch 200ms));
+    my $log = "$central->{dir}/sync.log";
+    my $block = qr/20\S+ \S+ UTC\ncentral: .*\nPEER .*\nfacade .*\n +there .*\n\n/;
+
+    ok(wait_until(sub { slurp($log) =~ /\A$block$block/ }, 20), 'blocks')
+      or diag slurp($log);
+    unlike(slurp($log), qr/\e/, '  without control sequences');
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    is($?, 0, '  until it is told to end');
+    $pid = $central->sync_start(qw(status --watch 200ms --json));
+    ok(wait_until(sub { (() = slurp($log) =~ /^\{.*"format":1,.*\}$/mg) > 1 },
+        20), 'or JSON, a line each') or diag slurp($log);
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    is($central->sync(qw(status --watch 1ms))->{exit}, 64, 'not too often');
+    is($central->sync(qw(status --watch --nagios))->{exit}, 3,
+        'not for a monitor');
+}
+
 sub trouble {
     my $status;
 
@@ -118,6 +176,8 @@ SKIP: {
     pair();
     subtest 'long work' => \&long_work;
     subtest 'tables' => \&tables;
+    subtest 'live' => \&live;
+    subtest 'blocks' => \&blocks;
     subtest 'trouble' => \&trouble;
 }
 

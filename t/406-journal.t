@@ -77,7 +77,7 @@ sub listing {
       or diag $text;
     is(() = $text =~ /\n/g, 5, '  as many as asked for');
     is($central->sync(qw(status --history 0))->{exit}, 64, '  a number');
-    like($central->sync(qw(status 4))->{err}, qr/a number needs --history/,
+    like($central->sync(qw(status 4))->{err}, qr/NUMBER needs --history/,
         '  which nothing else takes');
     is_deeply([map { $_->{peer} } @{ history($central, 2) }],
         ['facade', 'facade'], 'the peer of each');

@@ -6,6 +6,9 @@ package Communicator::Test::Terminal;
 #   my $seen = $terminal->run([$program, @arguments]);
 #   # { screen, colours, during }: the lines at the end, the same with escapes,
 #   # and each screen that was there in between
+#   $terminal->start([$program, @arguments]);    # one that reads keys
+#   my $screen = $terminal->wait_for(qr/words/); # "" if they do not come
+#   $terminal->type('q');
 
 use strict;
 use warnings;
@@ -40,16 +43,36 @@ sub screen {
     return $self->tmux('capture-pane', '-p', @more)->{out} =~ s/\s+\z/\n/r;
 }
 
-# Type COMMAND (with WORDS of the shell before it) and wait for its end.
-sub run {
+# Type COMMAND (with WORDS of the shell before it); return the line that shows
+# its end.
+sub start {
     my ($self, $command, $words) = @_;
     my $script = "$self->{dir}/run" . ++$count;
     my $end = "=$count=";
-    my @during;
 
     spew($script, ($words ? "$words " : '') . join(' ',
         map { s/'/'\\''/gr =~ s/.*/'$&'/sr } @$command) . "\necho $end\n");
-    $self->tmux('send-keys', "clear; . $script", 'Enter');
+    $self->type("clear; . $script", 'Enter');
+    return $end;
+}
+
+sub type { my ($self, @keys) = @_; $self->tmux('send-keys', @keys) }
+
+# Wait for a screen like PATTERN, and return it.
+sub wait_for {
+    my ($self, $pattern) = @_;
+    my $screen;
+
+    return wait_until(sub { ($screen = $self->screen) =~ $pattern }, 20)
+      ? $screen : '';
+}
+
+# Type COMMAND and wait for its end.
+sub run {
+    my ($self, $command, $words) = @_;
+    my $end = $self->start($command, $words);
+    my @during;
+
     wait_until(sub {
         my $screen = $self->screen;
 
