@@ -18,9 +18,10 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Communicator::Test::Starter;
 
-our @EXPORT_OK = qw(folder source_dir build_dir client_file client_of_all
-  module_file shared free_port program run_program start_process stop_process
-  at_end spew slurp append wait_until own web_user is_alive quote need);
+our @EXPORT_OK = qw(folder memory_folder source_dir build_dir client_file
+  client_of_all module_file shared free_port program
+  run_program start_process stop_process at_end spew slurp append wait_until own
+  web_user is_alive quote need);
 
 # For programs built with --enable-sanitizers. libmariadb never frees what it
 # allocates once, and it is unloaded before leaks are reported, so the report
@@ -29,7 +30,7 @@ our @EXPORT_OK = qw(folder source_dir build_dir client_file client_of_all
 $ENV{ASAN_OPTIONS} //= 'detect_leaks=0:use_sigaltstack=0';
 
 my $owner = $$;
-my (@at_end, $root);
+my (@at_end, %root);
 
 # What becomes of the folder at the end: kept when a test failed, or always,
 # or never.
@@ -74,19 +75,30 @@ sub shared {
 # Run CODE when the test ends, last in first out.
 sub at_end { push @at_end, $_[0] }
 
-# A new folder that servers under other users can reach.
+# A new folder that servers under other users can reach, in BASE.
 sub folder {
-    my ($name) = @_;
+    my ($name, $base) = @_;
 
-    if (!$root) {
-        $root = tempdir('cm-XXXXXX', DIR => $ENV{TMPDIR} || '/tmp');
-        chmod 0755, $root;
+    $base ||= $ENV{TMPDIR} || '/tmp';
+    if (!$root{$base}) {
+        $root{$base} = tempdir('cm-XXXXXX', DIR => $base);
+        chmod 0755, $root{$base};
     }
-    my $dir = "$root/$name";
-    for (my $n = 2; -e $dir; $n++) { $dir = "$root/$name-$n" }
+    my $dir = "$root{$base}/$name";
+    for (my $n = 2; -e $dir; $n++) { $dir = "$root{$base}/$name-$n" }
     mkdir $dir or die "$dir: $!";
     chmod 0755, $dir;
     return $dir;
+}
+
+# The same for a database: in memory, where that has room for many. A disk that
+# is busy would cost most of the time of a test: servers wait for it whenever a
+# table is made or dropped, however they are set.
+sub memory_folder {
+    my ($name) = @_;
+    state $room = `df -Pk /dev/shm 2>&1` =~ /\s(\d+)\s+\d+%/ ? $1 : 0;
+
+    return folder($name, $room > 4 * 1024**2 ? '/dev/shm' : undef);
 }
 
 sub spew {
@@ -256,11 +268,13 @@ END {
         while (my $code = pop @at_end) { eval { $code->(); 1 } or warn $@ }
         Communicator::Test::Starter::end();
         my $failed = $status || !Test::More->builder->is_passing;
-        if ($root && ($keep eq 'never' || $keep eq 'failed' && !$failed)) {
-            remove_tree($root);
-        }
-        elsif ($root && $keep eq 'failed') {
-            diag("the folder is left for you: $root");
+        for my $root (sort values %root) {
+            if ($keep eq 'never' || $keep eq 'failed' && !$failed) {
+                remove_tree($root);
+            }
+            elsif ($keep eq 'failed') {
+                diag("the folder is left for you: $root");
+            }
         }
         $? = $status;
     }

@@ -58,7 +58,7 @@ sub new {
 
     return $self if $self->{file};
     if ($driver eq 'sqlite3') {
-        my $dir = folder($with{name} || 'sqlite');
+        my $dir = Communicator::Test::Engine->place($with{name} || 'sqlite');
         $self->{file} = "$dir/data.sqlite";
         $self->run('pragma journal_mode=wal');
         own(web_user(), $dir, glob("$dir/*"));

@@ -7,8 +7,8 @@ package Communicator::Test::Engine;
 use strict;
 use warnings;
 use Fcntl qw(:flock);
-use Communicator::Test qw(folder run_program start_process stop_process
-  program own at_end slurp spew wait_until is_alive);
+use Communicator::Test qw(folder memory_folder run_program start_process
+  stop_process program own at_end slurp spew wait_until is_alive);
 
 my %user = (pgsql => 'postgres', mysql => 'mysql');
 my %engine;
@@ -38,6 +38,13 @@ sub missing {
       ? undef : 'MariaDB is not installed';
 }
 
+# A new folder for a database.
+sub place {
+    my ($class, $name) = @_;
+
+    return $durable ? folder($name) : memory_folder($name);
+}
+
 # The server of DRIVER, started.
 sub get {
     my ($class, $driver, $own) = @_;
@@ -46,7 +53,7 @@ sub get {
     return $engine{$driver} if !$own && $engine{$driver};
     my $self = bless { driver => $driver }, $class;
     if ($own || !$shared) {
-        $self->{dir} = folder($driver);
+        $self->{dir} = $class->place($driver);
         $self->make;
         $self->start;
         at_end(sub { $self->stop });
