@@ -347,6 +347,10 @@ void sync_check_database(sync_check_t *check)
                          settings->database.driver ? settings->database.driver
                                                    : "none"))
         return;
+    if (cm_store_is_pooled(client->store))
+        sync_check_say(check, SYNC_VERDICT_OK, NULL,
+                       "database: it is behind a pooler, so each transaction "
+                       "makes its own settings");
     check_standby(check);
     check_own(check);
     if (cm_dialect_of_store(client->store)->truncate_hidden)

@@ -44,6 +44,10 @@ typedef struct cm_dialect_ops_t {
     /* Connections: */
     const char *params;           /* in front of what apr_dbd opens; or NULL */
     const char *const *session;   /* run on every new connection */
+    const char *local_session;    /* the same for one transaction */
+    const char *server_session;   /* SQL: the number of the server's session,
+                                     which session_number() gives, too, unless a
+                                     pooler is in between; NULL: not known */
     const char *const *libraries; /* the database's own client library */
     const char *packet_limit; /* SQL: bytes that the server takes; or NULL */
     int counts_changes;   /* an UPDATE counts only rows that it changed, unless
@@ -169,6 +173,8 @@ struct cm_store_t {
     apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */
     apr_size_t packet_limit;      /* largest statement; 0: no limit */
     unsigned long session;        /* the session set up; 0: not known */
+    int pooled;                   /* each transaction may run in another session
+                                     of the server: nothing is set for longer */
     int broken;                   /* the connection is lost */
     int read_only;                /* its session takes no writes: it must not
                                      be used again */

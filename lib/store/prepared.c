@@ -157,9 +157,9 @@ static int renewed(int rc, prepared_t *prepared, cm_store_t *store,
     return !prepare(prepared, store, pool);
 }
 
-cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
-                             cm_store_t *store, const cm_call_t *call, int keep,
-                             apr_pool_t *pool)
+static cm_error_t *prepared_call(cm_rows_t **rows, apr_int64_t *affected,
+                                 cm_store_t *store, const cm_call_t *call,
+                                 int keep, apr_pool_t *pool)
 {
     const int random = store->dialect->ops->buffered;
     apr_dbd_results_t *results;
@@ -188,6 +188,19 @@ cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
     return rows ? cm_statement_read(rows, store, results, pool) : NULL;
 }
 
+cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
+                             cm_store_t *store, const cm_call_t *call, int keep,
+                             apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    if (!store->pooled || store->transaction_pool)
+        return prepared_call(rows, affected, store, call, keep, pool);
+    CM_TRY(cm_transaction_begin(store, pool));
+    err = prepared_call(rows, affected, store, call, keep, pool);
+    return cm_transaction_end(store, err, pool);
+}
+
 /* Return SQL with $1, $2 ... where its arguments go. */
 static const char *numbered(const char *sql, apr_pool_t *pool)
 {
@@ -207,10 +220,10 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
 {
     const char *name;
 
-    if (!store->dialect->ops->names_statements)
+    CM_TRY(cm_statement_ready(store, result_pool));
+    if (!store->dialect->ops->names_statements || store->pooled)
         return cm_statement_select(rows, store, sql, arguments, count,
                                    result_pool);
-    CM_TRY(cm_statement_ready(store, result_pool));
     name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
     if (!name) {
         name = apr_psprintf(store->statement_pool, "communicator_%d",

@@ -278,6 +278,17 @@ cm_error_t *cm_statement_read(cm_rows_t **rows, cm_store_t *store,
     return NULL;
 }
 
+/* Return SQL with what sets up the session for it, where that is needed:
+ * several statements in one string are one transaction. */
+static const char *with_session(const cm_store_t *store, const char *sql,
+                                apr_pool_t *pool)
+{
+    if (!store->pooled || store->transaction_pool)
+        return sql;
+    return apr_pstrcat(pool, store->dialect->ops->local_session, "; ", sql,
+                       NULL);
+}
+
 cm_error_t *cm_statement_call(cm_rows_t **rows, apr_int64_t *affected,
                               cm_store_t *store, const cm_call_t *call,
                               apr_pool_t *pool)
@@ -292,6 +303,7 @@ cm_error_t *cm_statement_call(cm_rows_t **rows, apr_int64_t *affected,
     CM_TRY(rendered(&text, store, call, pool));
     if (!text)
         return cm_prepared_call(rows, affected, store, call, 0, pool);
+    text = with_session(store, text, pool);
     do {
         results = NULL;
         if (rows)
@@ -363,5 +375,8 @@ cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
     while (length && strchr(" \t\r\n;", sql[length - 1]))
         length--;
     return cm_statement_command(
-        store, apr_pstrmemdup(scratch_pool, sql, length), scratch_pool);
+        store,
+        with_session(store, apr_pstrmemdup(scratch_pool, sql, length),
+                     scratch_pool),
+        scratch_pool);
 }

@@ -88,8 +88,29 @@ static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
+/* A pooler gives each client a number of its own, and its transactions any
+ * session of the server (PgBouncer; also if it would keep the session). */
+static cm_error_t *find_pooler(cm_store_t *store, unsigned long session,
+                               apr_pool_t *pool)
+{
+    const char *sql = store->dialect->ops->server_session;
+    apr_int64_t number = 0;
+
+    store->pooled = 0;
+    if (!sql || !session)
+        return NULL;
+    CM_TRY(cm_statement_number(&number, store, sql, NULL, 0, pool));
+    store->pooled = (unsigned long)number != session;
+    return NULL;
+}
+
+int cm_store_is_pooled(const cm_store_t *store)
+{
+    return store->pooled;
+}
+
 /* Set up the session as the rest relies on it, again whenever we or mod_dbd
- * have reconnected. */
+ * have reconnected. Behind a pooler each transaction does that. */
 static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
@@ -101,7 +122,9 @@ static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
         return NULL;
     ops->setup(store);
     cm_store_forget(store);
-    for (; *sql; sql++)
+    CM_TRY_FOR(find_pooler(store, session, pool), pool,
+               "cannot see whether the database is behind a pooler");
+    for (; *sql && !store->pooled; sql++)
         CM_TRY_FOR(cm_statement_command(store, *sql, pool), pool,
                    "cannot set up the database session");
     CM_TRY(read_packet_limit(store, pool));

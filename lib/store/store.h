@@ -156,6 +156,10 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
 cm_error_t *cm_statement_execute(cm_store_t *store, const char *sql,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Return whether a pooler is between us and the server: what is set for a
+ * session would be found there by others, so each transaction sets it anew. */
+int cm_store_is_pooled(const cm_store_t *store);
+
 /* Give *WHY, in words, this database takes no writes now: it is a standby, or
  * is set read-only; NULL: it takes writes. Fails as cm_statement_select(). */
 cm_error_t *cm_store_standby(const char **why, cm_store_t *store,

@@ -113,6 +113,8 @@ static const char *make(int kind, const char *params, const char *name,
     database_run(store,
                  apr_pstrcat(pool, "CREATE DATABASE ", name,
                              kind == 2 ? " CHARACTER SET utf8mb4" : "", NULL));
+    if (kind == 1 && getenv("CM_TEST_POOLER"))
+        params = getenv("CM_TEST_POOLER");
     return apr_pstrcat(pool, params, " dbname=", name, NULL);
 }
 
