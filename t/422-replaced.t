@@ -81,7 +81,7 @@ sub waiting {
     unlike($central->sync('migrate')->{out}, qr/gem's time that wait/,
         '  once');
     is($nodes[0]->value('select min(clock) from outbound_messages'),
-        '1325376000000000', '  of its creation, in UTC');
+        '1325376000999999', '  of its creation, in UTC');
     $nodes[0]->run("update posts set title = 'new1' where id = 1");
     $nodes[1]->run("update posts set title = 'new2' where id = 2");
     $facade->start;
@@ -186,7 +186,7 @@ sub with_a_gem {
         . "('a2', '2'), ('a3', '3')");
     $ours->run("insert into comments (body, post_id) select 'c1', id "
         . "from posts where title = 'a1'");
-    $gem->publish('post', { title => 'b1', body => '1' });
+    $gem->publish('post', { title => $_, body => '1' }) for 'b0', 'b1';
     talk($node, 'ours and a gem');
     $ours->run("delete from posts where title = 'a2'");
     $ours->run("insert into comments (body, post_id) select 'c2', id "
@@ -225,6 +225,33 @@ sub is_alike {
       for qw(central facade);
 }
 
+# Changes of records of the gem's time, and what they must not be taken for.
+sub go_on {
+    my ($node, $first, $second) = @_;
+    my @databases = map { $node->{$_}->database } $first, $second;
+
+    $databases[1]->run("update posts set body = 'of b' where title = '$_'")
+      for 'b0', 'b2';
+    $databases[1]->run("update posts set title = 'b3' where title = 'b2'");
+    $databases[0]->run("update posts set body = 'of a' where title = 'b1'");
+    talk($node, 'changes of what is as old as the gem');
+    talk($node, '  arrive');
+    is($_->value("select count(*) from posts where (title in ('b0', 'b3') "
+        . "and body = 'of b') or (title = 'b1' and body = 'of a')"), 3,
+        '  on both sides') for @databases;
+    is_deeply($_->rows('select column_name, lost_value from '
+        . 'communicator_conflicts'), [], '  and are no conflicts')
+      for @databases;
+    my $found = $node->{central}->sync('verify');
+    unlike($found->{out} =~ s/updated_at//r, qr/^\s+differs.*: .*\w/m,
+        'verify finds only what gems set by themselves')
+      or diag($found->{out});
+    $node->{central}->sync('verify', '--repair');
+    talk($node, '  repaired');
+    my $run = $node->{central}->sync('verify');
+    is($run->{exit}, 0, '  and nothing more') or diag($run->{out});
+}
+
 # FIRST is replaced, on a new database of DRIVER or (undef) its own, and later
 # SECOND.
 sub one_by_one {
@@ -246,9 +273,10 @@ sub one_by_one {
     talk($node, '  and go on');
     talk($node, '  and on');
     is_alike($node, { posts => [['a1', 'late'], ['a3', 'waits'], ['a4', '4'],
-        ['b1', 'new'], ['b2', '2'],
+        ['b0', '1'], ['b1', 'new'], ['b2', '2'],
         $driver ? () : (["g-central", 'g'], ["g-facade", 'g'])],
         comments => [['c1', 'a1']] }, 'they have the same');
+    go_on($node, $first, $second);
     $node->{facade}->stop;
 }
 

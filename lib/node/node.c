@@ -200,12 +200,13 @@ void cm_node_renew(cm_node_t *node)
 static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
                             const char *lock, apr_pool_t *scratch_pool)
 {
-    const char *sql = apr_pstrcat(scratch_pool,
-                                  "SELECT last_seq, epoch, life, paused_at,"
-                                  " mappings_version, stamped_id, passed"
-                                  " FROM communicator_node"
-                                  " WHERE id = 1",
-                                  lock, NULL);
+    const char *sql =
+        apr_pstrcat(scratch_pool,
+                    "SELECT last_seq, epoch, life, paused_at,"
+                    " mappings_version, stamped_id, passed, met_at"
+                    " FROM communicator_node"
+                    " WHERE id = 1",
+                    lock, NULL);
     cm_rows_t *rows;
 
     CM_TRY(cm_statement_select(&rows, node->store, sql, NULL, 0, scratch_pool));
@@ -224,6 +225,7 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
     apr_pool_clear(node->outbox.pool);
     node->outbox.passed =
         apr_pstrdup(node->outbox.pool, cm_cell_text(rows, 0, 6));
+    node->met_at = cm_cell_number(rows, 0, 7);
     return NULL;
 }
 
@@ -252,6 +254,18 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
 
     return cm_statement_run(NULL, node->store,
                             "UPDATE communicator_node SET last_seq = %s"
+                            " WHERE id = 1",
+                            &argument, 1, scratch_pool);
+}
+
+cm_error_t *cm_node_set_met(cm_node_t *node, apr_int64_t met_at,
+                            apr_pool_t *scratch_pool)
+{
+    cm_datum_t argument = cm_datum_number(met_at, scratch_pool);
+
+    node->met_at = met_at;
+    return cm_statement_run(NULL, node->store,
+                            "UPDATE communicator_node SET met_at = %s"
                             " WHERE id = 1",
                             &argument, 1, scratch_pool);
 }

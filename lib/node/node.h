@@ -35,6 +35,8 @@ typedef struct cm_node_t {
     apr_int64_t mappings_version; /* of the mappings, as last read */
     apr_int64_t paused_at;        /* since when it is paused; 0: it is not */
     cm_history_e history; /* what it keeps of received messages; never UNSET */
+    apr_int64_t met_at;   /* until then a gem that has used this database knew
+                             what its peer had changed; 0: none has */
     int owes_release;     /* what is parked waits for records of this run */
     cm_node_outbox_t outbox;
     cm_node_tables_t tables;
@@ -92,6 +94,10 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
 /* The same, and how far the outbox is stamped, as NODE says. */
 cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write when the gem that has used this database met its peer last. */
+cm_error_t *cm_node_set_met(cm_node_t *node, apr_int64_t met_at,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Write a new epoch, the first life of records made from now on, and the last
  * seq used, under the lock. */

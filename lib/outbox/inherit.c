@@ -9,17 +9,14 @@
 #include "base/moment.h"
 #include "base/number.h"
 #include "store/bulk.h"
+#include "node/peer.h"
 #include "outbox/internal.h"
 
 #define CHUNK 500
 
-/* The gem writes whole seconds. */
-#define ROUNDED (APR_USEC_PER_SEC - 1)
-
 typedef struct inheritance_t {
     cm_node_t *node;
     apr_int64_t after, until; /* the messages that are looked at */
-    apr_int64_t met;          /* when both nodes exchanged messages last */
     apr_hash_t *given;        /* identity key, model -> apr_int64_t *: clock */
     apr_int64_t count;
     int more;
@@ -53,43 +50,56 @@ static cm_error_t *find_waiting(inheritance_t *at, apr_pool_t *pool)
     return NULL;
 }
 
-/* Find when the nodes met last: until then each had what the other one had
- * changed. */
-static cm_error_t *find_meeting(inheritance_t *at, apr_pool_t *pool)
+/* Note when the nodes met last, by the messages of the gem's time: until then
+ * each had what the other one had changed. Their clocks may differ a little. */
+static cm_error_t *find_meeting(const inheritance_t *at, apr_pool_t *pool)
 {
-    apr_int64_t sent;
+    apr_int64_t met, sent;
     cm_rows_t *rows;
 
+    if (at->node->met_at)
+        return NULL;
     CM_TRY(cm_statement_select(
         &rows, at->node->store,
         apr_psprintf(pool,
-                     "SELECT (SELECT max(received_at) FROM inbound_messages),"
+                     "SELECT (SELECT max(received_at) FROM inbound_messages"
+                     " WHERE action IS NULL),"
                      " (SELECT max(delivered_at) FROM outbound_messages"
                      " WHERE seq <= %" APR_INT64_T_FMT ")",
-                     at->after),
+                     at->until),
         NULL, 0, pool));
-    at->met = cm_cell_number(rows, 0, 0);
+    met = cm_cell_number(rows, 0, 0);
     sent = read_time(cm_cell_text(rows, 0, 1));
-    if (sent > at->met)
-        at->met = sent;
-    at->met += ROUNDED;
-    return NULL;
+    if (sent > met)
+        met = sent;
+    return met ? cm_node_set_met(at->node, met + CM_SKEW_LIMIT, pool) : NULL;
+}
+
+/* Return the clock of a message made at MADE_AT. The gem writes whole seconds:
+ * it was made after the one before, which the peer may have received in the
+ * same second. One that wrote local time must not be newer than what comes
+ * next. */
+static apr_int64_t raw_clock(const char *made_at)
+{
+    const apr_int64_t now = cm_clock_now();
+    apr_int64_t clock = read_time(made_at);
+
+    if (clock <= 0)
+        return 1;
+    if (clock % APR_USEC_PER_SEC == 0)
+        clock += APR_USEC_PER_SEC - 1;
+    return clock < now ? clock : now;
 }
 
 /* Make *ROW of row I of ROWS; without a group it stays as it is. */
 static cm_error_t *read_row(cm_stamp_row_t *row, cm_stamp_t *stamp,
                             const cm_rows_t *rows, int i)
 {
-    const apr_int64_t now = cm_clock_now();
-
     memset(row, 0, sizeof(*row));
     row->id = cm_cell_number(rows, i, 0);
     row->identity.origin = cm_cell_text(rows, i, 2);
     row->identity.original_id = cm_cell_text(rows, i, 3);
-    row->raw = read_time(cm_cell_text(rows, i, 4));
-    /* A gem that wrote local time must not be newer than what comes next. */
-    if (row->raw <= 0 || row->raw > now)
-        row->raw = row->raw > 0 ? now : 1;
+    row->raw = raw_clock(cm_cell_text(rows, i, 4));
     cm_take_written(row, cm_cell(rows, i, 5), stamp->pool);
     if (!row->model || !row->identity.origin || !row->identity.original_id)
         return NULL;
@@ -165,8 +175,8 @@ static void stamp_row(inheritance_t *at, cm_stamp_t *stamp, cm_stamp_row_t *row)
         row->clock = row->raw;
     else
         cm_stamp_record(stamp, row);
-    if (base < at->met)
-        base = at->met;
+    if (base < at->node->met_at)
+        base = at->node->met_at;
     if (base >= row->clock)
         base = row->clock - 1;
     row->base = apr_psprintf(stamp->pool, "%" APR_INT64_T_FMT, base);
@@ -227,12 +237,13 @@ static cm_error_t *inherit_chunk(inheritance_t *at, apr_pool_t *pool)
 static cm_error_t *inherit(inheritance_t *at)
 {
     cm_store_t *store = at->node->store;
+    apr_int64_t last_seq;
     apr_pool_t *iterpool;
 
     apr_pool_create(&iterpool, at->pool);
+    CM_TRY(cm_node_refresh(&last_seq, at->node, iterpool));
     CM_TRY(find_waiting(at, iterpool));
-    if (at->more)
-        CM_TRY(find_meeting(at, iterpool));
+    CM_TRY(find_meeting(at, iterpool));
     while (at->more) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_transaction_begin(store, iterpool));

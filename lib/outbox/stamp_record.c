@@ -159,18 +159,32 @@ static void add_seen(cm_clocks_t *base, apr_hash_t *seen, apr_pool_t *pool)
             APR_HASH_KEY_STRING, apr_hash_this_val(at));
 }
 
+/* Return which of a peer's changes were known of a column that had CLOCK. In
+ * the gem's time there were no clocks: all until both sides met last. */
+static apr_int64_t known_until(const cm_stamp_t *stamp,
+                               const cm_stamp_row_t *row, apr_int64_t clock)
+{
+    const apr_int64_t met_at = stamp->node->met_at;
+
+    if (clock || !met_at)
+        return clock;
+    return row->clock && met_at >= row->clock ? row->clock - 1 : met_at;
+}
+
 /* Return the clocks that the changed columns had; one number if all are equal.
  */
-static const char *base_text(const cm_stamp_row_t *row,
-                             const cm_clocks_t *clocks, apr_pool_t *pool)
+static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
+                             const cm_clocks_t *clocks)
 {
+    apr_pool_t *pool = stamp->pool;
     cm_clocks_t base = {0, apr_hash_make(pool)};
     int first = 1, equal = !row->seen;
     apr_hash_index_t *at;
     apr_int64_t *clock;
 
     if (!clocks->older && !row->seen)
-        return apr_psprintf(pool, "%" APR_INT64_T_FMT, clocks->clock);
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                            known_until(stamp, row, clocks->clock));
     for (at = apr_hash_first(pool, changed_columns(row, pool)); at;
          at = apr_hash_next(at)) {
         const char *column = apr_hash_this_key(at);
@@ -178,7 +192,7 @@ static const char *base_text(const cm_stamp_row_t *row,
         if (!is_carried(row->group->table, column))
             continue;
         clock = apr_palloc(pool, sizeof(*clock));
-        *clock = cm_clocks_of(clocks, column);
+        *clock = known_until(stamp, row, cm_clocks_of(clocks, column));
         equal = equal && (first || *clock == base.clock);
         first = 0;
         base.clock = *clock;
@@ -206,7 +220,7 @@ static void name_former(const cm_stamp_t *stamp, cm_stamp_row_t *row)
             mapping)
         return;
     row->counterpart = mapping->identity;
-    row->base = base_text(row, &mapping->clocks, stamp->pool);
+    row->base = base_text(stamp, row, &mapping->clocks);
     /* no trigger sees what refers to it */
     if (cm_dialect_of_store(stamp->node->store)->cascades_hidden)
         cm_id_set_add(group->reused, row->local_id);
@@ -318,7 +332,7 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
     if (row->raw > row->clock)
         row->clock = row->raw;
     if (!is_create(row))
-        row->base = base_text(row, &mapping->clocks, stamp->pool);
+        row->base = base_text(stamp, row, &mapping->clocks);
     if (is_delete(row)) {
         bury(stamp, row->group, mapping, row->clock);
         return;

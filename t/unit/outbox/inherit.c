@@ -7,10 +7,10 @@
 
 #include "outbox/inherit.h"
 
-/* Put message SEQ of the gem's time into the outbox, made at 00:00:SECOND on
- * the first day of 2012: 1325376000 seconds. */
+/* Put message SEQ of the gem's time into the outbox, made MINUTE minutes
+ * after the beginning of 2012: 1325376000 seconds. */
 static void gem_said(cm_node_t *node, int seq, const char *body,
-                     const char *origin, const char *id, int second,
+                     const char *origin, const char *id, int minute,
                      apr_pool_t *pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(body), cm_datum_text(origin),
@@ -21,8 +21,8 @@ static void gem_said(cm_node_t *node, int seq, const char *body,
         apr_psprintf(pool,
                      "INSERT INTO outbound_messages (seq, body, origin,"
                      " original_id, created_at) VALUES (%d, %%s, %%s, %%s,"
-                     " '2012-01-01 00:00:%02d')",
-                     seq, second),
+                     " '2012-01-01 00:%02d:00')",
+                     seq, minute),
         arguments, 3, pool));
 }
 
@@ -38,12 +38,12 @@ static cm_node_t *make(cm_store_t *store, apr_pool_t *pool)
                         " confirmed_id, sent) VALUES ('there', 10, 10, 10)");
     database_run(store, "INSERT INTO inbound_messages (peer, id, body,"
                         " received_at, processed_at) VALUES ('there', 3, 'x',"
-                        " 1325376010000000, '2012-01-01 00:00:10')");
+                        " 1325376600000000, '2012-01-01 00:10:00')");
     database_run(store, "INSERT INTO communicator_records_2 (origin,"
                         " original_id, local_id) VALUES ('here', '7', 7)");
     database_run(store, "INSERT INTO communicator_records_2 (origin,"
                         " original_id, local_id, clock)"
-                        " VALUES ('there', '1', 8, 1325376030000000)");
+                        " VALUES ('there', '1', 8, 1325377800000000)");
     return node;
 }
 
@@ -90,20 +90,47 @@ static void test_clocks(cm_store_t *store, apr_pool_t *pool)
     is_int(inherit(node, pool), 3, "%s: those that wait get clocks",
            database_of(store));
     ok(!of(node, "clock", 10, pool), "  what was confirmed does not");
-    is_str(of(node, "clock", 11, pool), "1325376020000000", "  a creation");
-    is_str(of(node, "base", 11, pool), "1325376010999999",
+    is_str(of(node, "clock", 11, pool), "1325377200999999",
+           "  a creation, at the end of its second");
+    is_str(of(node, "base", 11, pool), "1325376660000000",
            "  after both sides met last");
-    is_str(of(node, "clock", 13, pool), "1325376020000001",
+    is_str(of(node, "clock", 13, pool), "1325377201000000",
            "  the next of its second is newer");
-    is_str(of(node, "base", 13, pool), "1325376020000000", "  and knows it");
-    is_str(clock_of(node, "7", pool), "1325376020000001",
+    is_str(of(node, "base", 13, pool), "1325377200999999", "  and knows it");
+    is_str(clock_of(node, "7", pool), "1325377201000000",
            "  and so has the record");
-    is_str(of(node, "clock", 14, pool), "1325376021000000",
+    is_str(of(node, "clock", 14, pool), "1325377260999999",
            "a record that has changed since is newer");
-    is_str(clock_of(node, "8", pool), "1325376030000000", "  and stays so");
+    is_str(clock_of(node, "8", pool), "1325377800000000", "  and stays so");
     ok(!of(node, "clock", 15, pool), "what names no record stays as it is");
     ok(!of(node, "clock", 16, pool), "  so does what cannot be read");
     is_int(inherit(node, pool), 0, "again: nothing to do");
+}
+
+/* What is changed of a record of the gem's time. */
+static void test_base(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+
+    inherit(node, pool);
+    outbox_capture(node, "post", "7", "update", POST("\"title\":\"a\""),
+                   "[\"title\"]", 1325379600000000, pool);
+    outbox_stamp(node, pool);
+    is_str(of(node, "base", 21, pool), "1325376660000000",
+           "%s: what the peer had changed until then was known",
+           database_of(store));
+    outbox_capture(node, "post", "7", "update",
+                   POST("\"title\":\"b\",\"text\":\"t\""),
+                   "[\"title\",\"text\"]", 1325379700000000, pool);
+    outbox_stamp(node, pool);
+    is_str(of(node, "base", 22, pool),
+           "{\"text\":1325376660000000,\"title\":1325379600000000}",
+           "  of each column that is as old");
+    database_run(store, "UPDATE communicator_node SET met_at = 0");
+    outbox_capture(node, "post", "9", "update", POST("\"title\":\"a\""),
+                   "[\"title\"]", 1325379800000000, pool);
+    outbox_stamp(node, pool);
+    is_str(of(node, "base", 23, pool), "0", "without a gem nothing was");
 }
 
 static void test_wire(cm_store_t *store, apr_pool_t *pool)
@@ -122,12 +149,12 @@ static void test_wire(cm_store_t *store, apr_pool_t *pool)
     is_int(batch->messages->nelts, 2, "%s: it is sent, and the next change",
            database_of(store));
     ok(NULL !=
-           strstr(outbox_wire(batch, 0, 0, pool), "\"clock\":1325376020000000"),
+           strstr(outbox_wire(batch, 0, 0, pool), "\"clock\":1325377200999999"),
        "  with its clock");
     ok(NULL != strstr(outbox_wire(batch, 0, 0, pool),
                       "\"refs\":{\"author_id\":\"author\"}"),
        "  and the name of its parent");
-    is_str(of(node, "clock", 21, pool), "1325376020000001",
+    is_str(of(node, "clock", 21, pool), "1325377201000000",
            "  what is changed since is newer, whatever its clock says");
 }
 
@@ -149,6 +176,7 @@ int main(void)
     if (!database_any())
         return skip_all("no database to test with");
     database_each("clocks", test_clocks);
+    database_each("base", test_base);
     database_each("on the wire", test_wire);
     database_each("ahead", test_ahead);
     return done_testing();
