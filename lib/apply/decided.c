@@ -67,6 +67,8 @@ const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
 void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
                      const cm_message_t *message, cm_state_t *incoming)
 {
+    /* whoever made it changed nothing */
+    const int is_state = !message->has_base && message->action != CM_CREATE;
     int i;
 
     for (i = 0; i < incoming->count; i++) {
@@ -74,7 +76,7 @@ void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
         cm_field_t *there = &incoming->fields[i];
 
         if (there->clock == here->clock &&
-            (there->clock != incoming->clock || !message->has_base) &&
+            (there->clock != incoming->clock || is_state) &&
             decided_here(record, effect, i))
             cm_decided_replace(there, here);
     }

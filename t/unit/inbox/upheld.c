@@ -103,12 +103,34 @@ static void test_kept_repeated(cm_store_t *store, apr_pool_t *pool)
            "  and takes the other change");
 }
 
+/* A third value of the same clock, of another node that made the record, is one
+ * that nobody has decided about. */
+static void test_kept_third(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 1,
+        "[" MESSAGE(
+            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
+            BASE(1000)) "," MESSAGE(3, "post", 7, "create", 9000000000000000,
+                                    TEXT("title", "third"), ) "]",
+        0, pool));
+    is_int(receipt->applied, 0, "%s: a conflict, and a third value",
+           database_of(store));
+    is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
+           "  ours: the third one waits");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("ours, and changed again", test_kept_followed);
     database_each("ours, and deleted", test_kept_deleted);
     database_each("ours, and repeated", test_kept_repeated);
+    database_each("ours, and a third", test_kept_third);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
     return done_testing();
