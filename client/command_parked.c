@@ -99,6 +99,8 @@ static const char *const hints[] = {
     "a proxy, or the peer's httpd, refuses them: see its limits "
     "(client_max_body_size of nginx, LimitRequestBody of httpd), its firewall "
     "rules and its log",
+    "the gem's application refuses them: its log says why; the record's next "
+    "change is sent again",
     "they cannot be read here: communicator-sync check shows why"};
 
 static const char *refuser_cell(const void *row, apr_pool_t *pool)

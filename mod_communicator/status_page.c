@@ -444,6 +444,7 @@ static void put_withheld_row(page_t *page, int i)
           safe(page, row->reason),
           row->refuser == CM_REFUSER_PEER    ? "the peer"
           : row->refuser == CM_REFUSER_PROXY ? "a proxy"
+          : row->refuser == CM_REFUSER_GEM   ? "the gem's application"
                                              : "this node",
           command(page, "retry %s " FMT, row->peer, row->seq));
     put_cell(page, "Since", ago(page, row->withheld_at, "&ndash;"), NULL);

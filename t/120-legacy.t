@@ -138,6 +138,8 @@ subtest 'what the gem refuses each time' => sub {
         'the one is named, and why')
       or diag $parked;
     like($parked, qr/^remote +3 +post +.*3 .* 500 /m, '  and the other');
+    like($parked, qr/^remote +3 .* gem .*^hint: gem: the gem's application /ms,
+        '  by whom, and where the reason is');
 
     my ($third) = map { $_->{id} } grep { $_->{original_id} eq 3 }
       @{ JSON::PP->new->decode($central->sync('parked', '--json')->{out}) };
@@ -155,6 +157,35 @@ subtest 'what the gem refuses each time' => sub {
     $central->sync_ok;
     is_deeply(posts($gem->{database}), ['post 1: x', 'post 2: x', 'post 4: x',
         'post 5: x', 'theirs: y'], 'and all goes on');
+};
+
+# Rows of the gem's outbox are gone (a transaction was rolled back): two gems
+# would never agree again.
+subtest 'a gap in the numbers of the gem' => sub {
+    my $gem = Communicator::Test::Gem->new('local');
+    my $facade = Communicator::Test::Server->new(name => 'remote',
+        database => Communicator::Test::Database->new('sqlite3'),
+        user => 'testuser', password => 'pwd', conf => gem_models(),
+        peers => "CommunicatorPeer local user=testuser protocol=gem\n");
+    my $run = sub { is($gem->communicate($facade->base)->{exit}, 0, $_[0]) };
+
+    make_gem_blog($facade->database);
+    $facade->migrate->start;
+    $gem->publish('post', { title => "post $_", body => 'x' }) for 1, 2;
+    $run->('the first run');
+    $gem->publish('post', { title => "post $_", body => 'x' }) for 3 .. 5;
+    $gem->{database}->run('delete from outbound_messages where id in (3, 4)');
+    $run->('the first message is gone');
+    is_deeply(posts($facade->database),
+        [map { "post $_: x" } 1, 2, 5], 'those that are left arrive');
+    $gem->publish('post', { title => 'post 6', body => 'x' });
+    $run->('all goes on');
+    is_deeply(posts($facade->database), [map { "post $_: x" } 1, 2, 5, 6],
+        '  and arrives');
+    like(join("\n", $facade->log_lines),
+        qr/CM0048: peer 'local' does not have 2 messages before 5/,
+        'the log says how many are missing');
+    $facade->stop;
 };
 
 done_testing();

@@ -199,6 +199,7 @@ static void note_refusal(cm_push_t *push, const cm_transport_reply_t *raw,
         return;
     push->refusal = cm_reply_refusal(raw, reply, err);
     push->refuser = reply && reply->kind == CM_PEER_OURS ? CM_REFUSER_PEER
+                    : gem && raw && raw->status == 500   ? CM_REFUSER_GEM
                                                          : CM_REFUSER_PROXY;
     if (gem && push->refusal == CM_REFUSAL_MAYBE && raw->status != 500)
         push->refusal = CM_REFUSAL_OF_ALL;

@@ -345,7 +345,7 @@ static cm_error_t *judge_status(const cm_transport_reply_t *raw,
         return cm_error_hint(
             CM_FAIL(pool, CM_PEER_FAILED, "the peer answers %d '%s'", status,
                     cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool)),
-            pool, "the error log of the peer's httpd says why");
+            pool, "the error log at the peer says why");
     return foreign(raw, pool);
 }
 

@@ -218,6 +218,13 @@ static void log_receipt(cm_exchange_t *exchange, const push_t *push)
                         "received before",
                  receipt->accepted, exchange->peer->name, receipt->received,
                  receipt->applied, parked, receipt->repeated);
+    if (receipt->missing)
+        cm_serve_log(exchange, CM_LOG_NOTICE,
+                     CM0048 "peer '%s' does not have %" APR_INT64_T_FMT
+                            " messages before %" APR_INT64_T_FMT
+                            " any more: they were passed over",
+                     exchange->peer->name, receipt->missing,
+                     push->batch.after + 1);
     if (!parked)
         return;
     first = &APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t);

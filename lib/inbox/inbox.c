@@ -142,6 +142,8 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
                            attempt->pool);
     else
         attempt->receipt->repeated = (*fresh)->repeated;
+    if ((*fresh)->missing)
+        attempt->receipt->missing = (*fresh)->missing;
     attempt->outcome.count = (*fresh)->messages->nelts;
     return NULL;
 }
@@ -334,6 +336,19 @@ static void tell_nameless(const cm_attempt_t *attempt)
     (void)err;
 }
 
+/* Note what a gem is told about ERR: its next batch is all that it has. */
+static cm_error_t *note_gap(const cm_attempt_t *attempt, cm_error_t *err)
+{
+    const apr_array_header_t *messages = attempt->batch->messages;
+
+    if (err && err->code == CM_GAP && attempt->gem)
+        CM_TRY(cm_peer_note_told(
+            attempt->node, attempt->peer,
+            CM_NTH(messages, messages->nelts - 1, cm_message_t)->id,
+            attempt->pool));
+    return err;
+}
+
 cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
                              cm_node_t *node, const char *peer,
                              const cm_batch_t *batch, int gem,
@@ -352,8 +367,9 @@ cm_error_t *cm_inbox_receive(cm_receipt_t **receipt, apr_int64_t *wanted,
     look_again(node, batch, attempt.pool);
     if (batch->messages->nelts >= MANY_MESSAGES)
         CM_TRY(check_weight(node, batch, result_pool));
-    CM_TRY_FOR(cm_attempt_run(&attempt, apply_batch, attempt.pool), result_pool,
-               "cannot apply the messages of '%s'", peer);
+    CM_TRY_FOR(
+        note_gap(&attempt, cm_attempt_run(&attempt, apply_batch, attempt.pool)),
+        result_pool, "cannot apply the messages of '%s'", peer);
     *receipt = attempt.receipt;
     tell_nameless(&attempt);
     if (attempt.outcome.created)

@@ -19,6 +19,8 @@ typedef struct cm_receipt_t {
     apr_int64_t received;        /* the last seq received from the peer */
     int accepted;                /* messages that are new here */
     int repeated;                /* messages received before, skipped */
+    apr_int64_t missing;         /* messages that a gem does not have any more,
+                                    passed over */
     int applied;                 /* messages that were applied, parked ones of
                                     earlier batches included */
     apr_array_header_t *parked;  /* cm_parked_t: of this batch */

@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
+
 static cm_error_t *gap(apr_int64_t *wanted, const cm_peer_t *peer,
                        apr_int64_t after, apr_pool_t *pool)
 {
@@ -113,6 +115,30 @@ static cm_error_t *order_gem(cm_fresh_t *fresh, const cm_peer_t *peer,
     return NULL;
 }
 
+/* A gem that is told where to begin sends all that it has from there on, in the
+ * same run, with a time-out of ten seconds. A later run begins with what is not
+ * delivered, and proves nothing. */
+#define ANSWER_LASTS apr_time_from_sec(20)
+
+/* Return whether what is missing before BATCH, of a gem, is not there any more:
+ * its row was deleted, or its transaction rolled back. */
+static int is_gone(const cm_peer_t *peer, const cm_batch_t *batch)
+{
+    const apr_time_t ago = cm_clock_now() - peer->told_at;
+    int i, answers = 0;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        const apr_int64_t id =
+            APR_ARRAY_IDX(batch->messages, i, cm_message_t *)->id;
+
+        if (id <= batch->after)
+            return 0;
+        answers |= id == peer->told;
+    }
+    return answers && batch->after > peer->received && ago >= 0 &&
+           ago < ANSWER_LASTS;
+}
+
 static int begins_wrong(const cm_peer_t *peer, const cm_batch_t *batch, int gem)
 {
     if (!gem)
@@ -120,7 +146,8 @@ static int begins_wrong(const cm_peer_t *peer, const cm_batch_t *batch, int gem)
     if (batch->messages->nelts &&
         APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->id < 1)
         return 1;
-    return peer->has_received && batch->after != peer->received;
+    return peer->has_received && batch->after != peer->received &&
+           !is_gone(peer, batch);
 }
 
 cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
@@ -131,6 +158,8 @@ cm_error_t *cm_inbox_order(cm_fresh_t **fresh, apr_int64_t *wanted,
     begin(*fresh, peer, batch->messages->nelts, pool);
     if (begins_wrong(peer, batch, gem))
         return gap(wanted, peer, batch->after, pool);
+    if (gem && peer->has_received && batch->after > peer->received)
+        (*fresh)->missing = batch->after - peer->received;
     return gem ? order_gem(*fresh, peer, batch, pool)
                : order_ours(*fresh, peer, batch, pool);
 }

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "record/clocks.h"
@@ -20,7 +21,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
         result_pool,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
         " sent, has_received, last_push_at, last_pull_at, clock_offset, held,"
-        " lost, (SELECT count(*) FROM communicator_problems WHERE subject = "
+        " lost, told, told_at, (SELECT count(*) FROM communicator_problems "
+        "WHERE subject = "
         "name)"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_dialect_of_store(node->store)->for_update : "", NULL);
@@ -44,7 +46,9 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->clock_offset = cm_cell_number(rows, 0, 9);
     read->held = cm_cell_number(rows, 0, 10);
     read->lost = cm_cell_number(rows, 0, 11);
-    read->problems = (int)cm_cell_number(rows, 0, 12);
+    read->told = cm_cell_number(rows, 0, 12);
+    read->told_at = cm_cell_number(rows, 0, 13);
+    read->problems = (int)cm_cell_number(rows, 0, 14);
     /* earlier versions accepted any number */
     if (read->received > CM_CLOCK_MAX)
         read->received = CM_CLOCK_MAX;
@@ -118,6 +122,21 @@ cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
             " WHERE name = %s",
             arguments, sizeof(arguments) / sizeof(*arguments), scratch_pool),
         scratch_pool, "cannot write the cursors of peer '%s'", peer->name);
+    return NULL;
+}
+
+cm_error_t *cm_peer_note_told(cm_node_t *node, const char *name,
+                              apr_int64_t last, apr_pool_t *scratch_pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_number(last, scratch_pool),
+        cm_datum_number(cm_clock_now(), scratch_pool), cm_datum_text(name)};
+
+    CM_TRY_FOR(cm_statement_run(NULL, node->store,
+                                "UPDATE communicator_peers SET told = %s,"
+                                " told_at = %s WHERE name = %s",
+                                arguments, 3, scratch_pool),
+               scratch_pool, "cannot note what '%s' was told", name);
     return NULL;
 }
 

@@ -20,7 +20,10 @@ typedef struct cm_peer_t {
                          proves the history; 0: none */
     apr_int64_t lost; /* up to this seq its messages are of a history that its
                          database has lost; 0: none */
-    int problems;     /* kept of it (problem.h); read only */
+    apr_int64_t told; /* the last message of a batch of a gem that was told to
+                         begin elsewhere ... */
+    apr_int64_t told_at; /* ... at that time, microseconds */
+    int problems;        /* kept of it (problem.h); read only */
 } cm_peer_t;
 
 /* Hosts' clocks further apart than this are reported. They confuse people, not
@@ -39,6 +42,12 @@ cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
 /* Write the whole row. */
 cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that the gem NAME is told now to begin elsewhere than with the batch
+ * that ends with message LAST. In a statement of its own. */
+cm_error_t *cm_peer_note_told(cm_node_t *node, const char *name,
+                              apr_int64_t last,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Write the STATUS that the peer NAME reported (operate/status.h). */
 cm_error_t *cm_peer_set_status(cm_node_t *node, const char *name,

@@ -30,7 +30,7 @@
 #define REPLACES                                                               \
     "(n.source IS NULL OR n.source = o.source OR n.action = 'delete')"
 
-static const char *const refusers[] = {"peer", "proxy", "here"};
+static const char *const refusers[] = {"peer", "proxy", "gem", "here"};
 
 const char *cm_withheld_refuser_name(cm_refuser_e refuser)
 {

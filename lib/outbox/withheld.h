@@ -11,6 +11,7 @@
 typedef enum cm_refuser_e {
     CM_REFUSER_PEER,  /* the peer's Communicator */
     CM_REFUSER_PROXY, /* something between: a proxy, the peer's httpd */
+    CM_REFUSER_GEM,   /* the application of a peer that is a gem */
     CM_REFUSER_HERE   /* this node cannot read it */
 } cm_refuser_e;
 
@@ -30,7 +31,7 @@ typedef struct cm_withheld_sum_t {
     apr_int64_t first; /* number of the first; 0: none */
 } cm_withheld_sum_t;
 
-/* Return the word for REFUSER: "peer", "proxy", "here". */
+/* Return the word for REFUSER: "peer", "proxy", "gem", "here". */
 const char *cm_withheld_refuser_name(cm_refuser_e refuser);
 
 /* Withhold the messages SEQS (apr_int64_t) from PEER, for REASON. One that is

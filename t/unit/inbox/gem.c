@@ -191,6 +191,37 @@ static void test_stop(cm_store_t *store, apr_pool_t *pool)
        "a batch that begins behind a gap is refused");
 }
 
+/* A row of a gem's outbox is gone. It is told where to begin, and sends all
+ * that it has from there on. */
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    static const char behind[] =
+        "[" GEM("8", THERE, "8", "post", TEXT("title", "h")) "]";
+    cm_receipt_t *receipt;
+    cm_error_t *err;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" GEM("1", THERE, "1", "post", TEXT("title", "a")) "]", 1, pool));
+    err = inbox_send(&receipt, node, "there", 7, behind, 1, pool);
+    ok(database_fails(err, CM_GAP, "a gap"), "%s: a gem is told where to begin",
+       database_of(store));
+    database_run(store, "UPDATE communicator_peers"
+                        " SET told_at = told_at - 60000000");
+    err = inbox_send(&receipt, node, "there", 7, behind, 1, pool);
+    ok(database_fails(err, CM_GAP, "a gap"),
+       "  a later run of it begins with what is not delivered, and is told so");
+    database_must(inbox_send(&receipt, node, "there", 7, behind, 1, pool));
+    is_int(receipt->missing, 6, "  what it sends then is all that it has");
+    is_int(receipt->applied, 1, "  and applied");
+    err = inbox_send(&receipt, node, "there", 10,
+                     "[" GEM("11", THERE, "11", "post", TEXT("title", "k")) "]",
+                     1, pool);
+    ok(database_fails(err, CM_GAP, "a gap"),
+       "  which proves nothing of others");
+}
+
 static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
@@ -230,6 +261,7 @@ int main(void)
     database_each("references", test_references);
     database_each("merge", test_merge);
     database_each("CommunicatorOnError stop", test_stop);
+    database_each("numbers that are gone", test_gone);
     database_each("hub", test_hub);
     apr_terminate();
     return done_testing();

@@ -1,0 +1,10 @@
+-- The last message of a batch with which a gem was told to begin elsewhere, and
+-- when: it sends all that it has from there on at once. What is missing then is
+-- not there any more.
+
+-- peers.told: notes in communicator_peers when a gem was told where to begin
+-- unless column communicator_peers.told
+ALTER TABLE communicator_peers
+    ADD COLUMN told bigint NOT NULL DEFAULT 0;
+ALTER TABLE communicator_peers
+    ADD COLUMN told_at bigint NOT NULL DEFAULT 0;
