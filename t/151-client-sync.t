@@ -191,6 +191,7 @@ subtest 'a gem whose answer was lost' => sub {
 
         return gem(202, 'No data given') if !@ids;
         return undef if $n == 2; # libcurl tries once more by itself
+        return gem(409, 500) if $ids[0] > 5;
         return gem(409, $next) if $ids[0] != $next;
         $next = $ids[-1] + 1;
         return $n == 1 ? undef : gem(202, '');
@@ -202,6 +203,11 @@ subtest 'a gem whose answer was lost' => sub {
     my $run = $central->sync('push');
     is("$run->{exit}$run->{err}", '0', 'the next run agrees with it');
     is(confirmed($central), 5, '  all is confirmed');
+    say_something($central, 6);
+    $run = $central->sync('push');
+    is($run->{exit}, 76, 'a gem that wants what was never sent');
+    like($run->{err}, qr/wants message 500, the nearest here is 7/,
+        '  is refused');
 };
 
 subtest 'one run at a time' => sub {

@@ -280,6 +280,46 @@ sub one_by_one {
     $node->{facade}->stop;
 }
 
+# --- a new node of ours, and a gem that others have used ---
+
+# A gem has received messages of another node, which is gone; NAME is the side
+# on which a new one of ours begins, on a database of DRIVER.
+sub after_another {
+    my ($name, $driver) = @_;
+    my $node = make_gems();
+    my $other = $name eq 'facade' ? 'central' : 'facade';
+
+    $node->{$name}{name} = 'gone';
+    $node->{$name}->publish('post', { title => "g$_", body => 'g' })
+      for 1 .. 3;
+    $node->{$other}->publish('post', { title => 'b1', body => '1' });
+    talk($node, 'two gems');
+    $node->{$name}{name} = $name;
+    replace($node, $name, $driver);
+    my $ours = $node->{$name}->database;
+    $ours->run("insert into posts (title, body) values ('a$_', '1')")
+      for 1 .. 5;
+    talk($node, 'one of them is new');
+    talk($node, '  and goes on');
+    is($node->{$other}->database->value(
+        "select count(*) from posts where title like 'a%'"), 5,
+        '  what it has written arrives');
+    $ours->run("update posts set body = '2' where title = 'a1'");
+    talk($node, '  and what it changes');
+    is($node->{$other}->database->value(
+        "select body from posts where title = 'a1'"), 2, '  arrives, too');
+    $ours->run("delete from posts where title = 'a2'");
+    replace($node, $other);
+    talk($node, 'the gem is replaced') for 1 .. 3;
+    is($node->{$_}->database->value("select count(*) from posts "
+        . "where title like 'a%' or title = 'b1'"), 5,
+        "  and both have the same: $_") for $name, $other;
+    is($node->{$_}->database->value('select count(*) from inbound_messages '
+        . 'where processed_at is null'), 0, '  nothing is parked')
+      for $name, $other;
+    $node->{facade}->stop;
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     my $missing = Communicator::Test::Database->missing($driver);
 
@@ -295,6 +335,18 @@ for my $order ([qw(central facade)], [qw(facade central)]) {
         plan skip_all => $missing if $missing;
         one_by_one(@$order);
     };
+}
+
+my @drivers = grep { $ENV{EVERY} || $_ eq 'pgsql' }
+  Communicator::Test::Database->drivers;
+for my $driver (@drivers) {
+    my $missing = Communicator::Test::Gem->missing
+      || Communicator::Test::Database->missing($driver);
+
+    subtest "a new $_ ($driver), and a gem that another has used" => sub {
+        plan skip_all => $missing if $missing;
+        after_another($_, $driver);
+    } for qw(central facade);
 }
 
 done_testing();

@@ -44,10 +44,16 @@ static cm_error_t *agree_with_gem(cm_push_t *push, apr_int64_t wanted,
                                   apr_pool_t *scratch_pool)
 {
     cm_session_t *session = push->session;
+    const int is_first = !session->peer->confirmed_id;
     apr_int64_t after, first_id;
 
     CM_TRY(cm_gem_seek(&after, &first_id, session->node,
                        session->settings->name, wanted, scratch_pool));
+    /* It has counted the messages of another node: ours follow these. */
+    if (is_first && (first_id != wanted || after != session->peer->sent)) {
+        push->next_id = wanted;
+        return NULL;
+    }
     if (first_id != wanted)
         return cm_error_hint(CM_FAIL(scratch_pool, CM_EPOCH,
                                      "the peer wants message %" APR_INT64_T_FMT
@@ -437,6 +443,9 @@ static void begin(cm_push_t *push, cm_session_t *session)
     if (session->kind == CM_PEER_GEM)
         begin_gem(push);
     push->ceiling = push->limits;
+    /* The first message shows whether others have used the gem before. */
+    if (session->kind == CM_PEER_GEM && !session->peer->confirmed_id)
+        push->limits.messages = 1;
 }
 
 /* Compare what a peer of ours holds with what it has confirmed. What it holds

@@ -103,6 +103,18 @@ static cm_error_t *read_withhold(pull_t *pull, const cm_exchange_t *exchange)
     return NULL;
 }
 
+/* What a gem asks for shows what it holds. READING begins there. */
+static cm_error_t *note_asked(cm_reading_t *reading, cm_node_t *node,
+                              apr_int64_t from, apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_gem_begin(&reading->after, &reading->first_id, node,
+                        reading->peer, from, scratch_pool));
+    if (from < 2 || reading->first_id != from)
+        return NULL;
+    return cm_outbox_confirm(node, reading->peer, reading->after, from - 1,
+                             scratch_pool);
+}
+
 /* A gem keeps its own count: from_id confirms the messages before it, if it is
  * the number of one. Go on until there is a message that a gem can read. */
 static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
@@ -117,10 +129,8 @@ static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
 
     CM_TRY(cm_gem_seek(&reading.after, &reading.first_id, node, peer,
                        pull->from, scratch_pool));
-    if (!cm_request_is_head(exchange) && reading.first_id == pull->from &&
-        pull->from > 1)
-        CM_TRY(cm_outbox_confirm(node, peer, reading.after, pull->from - 1,
-                                 scratch_pool));
+    if (!cm_request_is_head(exchange))
+        CM_TRY(note_asked(&reading, node, pull->from, scratch_pool));
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
@@ -128,6 +138,8 @@ static cm_error_t *read_for_gem(cm_exchange_t *exchange, pull_t *pull,
         if (!err)
             reading.after = pull->batch->last;
     } while (!err && !pull->batch->messages->nelts && pull->batch->more);
+    if (!err && pull->batch->messages->nelts && !cm_request_is_head(exchange))
+        err = cm_gem_note_sent(node, peer, pull->batch->last, iterpool);
     return err;
 }
 

@@ -173,3 +173,66 @@ cm_error_t *cm_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
         return count_back(after, first_id, node, row, id, scratch_pool);
     return count_forward(after, first_id, node, peer, id, 0, scratch_pool);
 }
+
+/* Return whether PEER never got anything from here. */
+static int is_untouched(const cm_peer_t *peer)
+{
+    return !peer->confirmed && !peer->confirmed_id && !peer->sent;
+}
+
+static cm_error_t *begin_after(cm_node_t *node, const char *name,
+                               apr_int64_t id, apr_pool_t *pool)
+{
+    cm_peer_t *peer;
+
+    CM_TRY(cm_peer_load(&peer, node, name, 1, pool));
+    if (!is_untouched(peer))
+        return NULL;
+    peer->confirmed_id = id;
+    return cm_peer_save(node, peer, pool);
+}
+
+cm_error_t *cm_gem_begin(apr_int64_t *after, apr_int64_t *first_id,
+                         cm_node_t *node, const char *peer, apr_int64_t id,
+                         apr_pool_t *scratch_pool)
+{
+    cm_peer_t *row;
+
+    if (id < 2 || *first_id < 2 || id > GEM_ID_MAX / 2)
+        return NULL;
+    CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
+    if (!is_untouched(row))
+        return NULL;
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    CM_TRY(cm_transaction_end(node->store,
+                              begin_after(node, peer, id - 1, scratch_pool),
+                              scratch_pool));
+    *after = 0;
+    *first_id = id;
+    return NULL;
+}
+
+static cm_error_t *raise_sent(cm_node_t *node, const char *name,
+                              apr_int64_t seq, apr_pool_t *pool)
+{
+    cm_peer_t *peer;
+
+    CM_TRY(cm_peer_load(&peer, node, name, 1, pool));
+    if (peer->sent >= seq)
+        return NULL;
+    peer->sent = seq;
+    return cm_peer_save(node, peer, pool);
+}
+
+cm_error_t *cm_gem_note_sent(cm_node_t *node, const char *peer, apr_int64_t seq,
+                             apr_pool_t *scratch_pool)
+{
+    cm_peer_t *row;
+
+    CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
+    if (row->sent >= seq)
+        return NULL;
+    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
+    return cm_transaction_end(
+        node->store, raise_sent(node, peer, seq, scratch_pool), scratch_pool);
+}

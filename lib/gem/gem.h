@@ -17,4 +17,17 @@ cm_error_t *cm_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
                         cm_node_t *node, const char *peer, apr_int64_t id,
                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* The gem PEER asks from ID on; *AFTER and *FIRST_ID are what cm_gem_seek()
+ * found. If it never got anything from here, it has counted another node's
+ * messages: from now on ours follow these, and *AFTER and *FIRST_ID are set for
+ * the first of them, if there is one. Outside of a transaction. */
+cm_error_t *cm_gem_begin(apr_int64_t *after, apr_int64_t *first_id,
+                         cm_node_t *node, const char *peer, apr_int64_t id,
+                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note that the gem PEER is given our messages up to SEQ. Cheap when that is
+ * not new; in a transaction of its own. */
+cm_error_t *cm_gem_note_sent(cm_node_t *node, const char *peer, apr_int64_t seq,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif

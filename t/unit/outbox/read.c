@@ -364,6 +364,31 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
     }
 }
 
+/* A gem that has counted the messages of another node. */
+static void test_gem_begins(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    apr_int64_t after = 0, first_id = 1;
+
+    database_must(cm_gem_begin(&after, &first_id, node, "there", 50, pool));
+    is_int(first_id, 1, "%s: without messages nothing is noted",
+           database_of(store));
+    say_for_gem(node, pool);
+    database_must(cm_gem_seek(&after, &first_id, node, "there", 50, pool));
+    database_must(cm_gem_begin(&after, &first_id, node, "there", 50, pool));
+    ok(after == 0 && first_id == 50, "ours follow these");
+    database_must(cm_gem_seek(&after, &first_id, node, "there", 52, pool));
+    ok(after == 3 && first_id == 52, "  and are counted from there");
+    database_must(cm_gem_note_sent(node, "there", 3, pool));
+    database_run(store, "UPDATE communicator_peers SET confirmed_id = 0");
+    database_must(cm_gem_note_sent(node, "there", 2, pool));
+    is_str(database_value(store, "SELECT sent FROM communicator_peers", pool),
+           "3", "what it was sent is noted");
+    first_id = 4;
+    database_must(cm_gem_begin(&after, &first_id, node, "there", 50, pool));
+    is_int(first_id, 4, "  then it counts ours");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -375,5 +400,6 @@ int main(void)
     database_each("cursors", test_cursors);
     database_each("what a gem takes", test_gem);
     database_each("how a gem counts", test_gem_numbers);
+    database_each("where a gem begins", test_gem_begins);
     return done_testing();
 }
