@@ -10,7 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(wait_until);
+use Communicator::Test qw(slurp wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Pair;
 
@@ -121,8 +121,23 @@ sub samples {
     like($facade->sync(qw(status --history))->{out},
         qr/^\S+ \S+ +- +central .* sample$/m, '  for people');
     $rows = $facade->database->value($count);
-    $facade->get('/messages.json?from_id=1') for 1 .. 3;
+    $central->sync_ok('pull') for 1 .. 3;
     is($facade->database->value($count), $rows, 'requests write nothing');
+}
+
+# The watchdog says once that it cannot write.
+sub unwritten {
+    my $seen = sub { () = slurp("$facade->{dir}/error.log") =~ /CM0046/g };
+
+    $facade->database->run('alter table communicator_journal rename to '
+        . 'elsewhere');
+    ok(wait_until(sub { $seen->() }, 20), 'the log says what is missing');
+    sleep 4;
+    is($seen->(), 1, '  once');
+    $facade->database->run('alter table elsewhere rename to '
+        . 'communicator_journal');
+    like(join("\n", $facade->log_lines), qr/warn\].*CM0046.*communicator_journal/,
+        '  as a warning, with the table');
 }
 
 sub test {
@@ -130,10 +145,11 @@ sub test {
     $pair = Communicator::Test::Pair->new(drivers => [$driver, $driver],
         tables => 'create table posts (id {key}, title varchar(100))'
           . ' {engine};',
-        models => 'CommunicatorModel post table=posts');
+        models => "CommunicatorModel post table=posts\n"
+          . "CommunicatorExpectEvery 6s\n"); # so the watchdog looks every 3 s
     ($central, $facade) = @$pair{qw(central facade)};
     subtest $_->[0] => $_->[1] for ['runs', \&runs], ['failures', \&failures],
-      ['listing', \&listing], ['broken', \&broken], ['samples', \&samples];
+      ['listing', \&listing], ['broken', \&broken], ['samples', \&samples], ['unwritten', \&unwritten];
 }
 
 Communicator::Test::Pair->for_each([map { "$_-$_" }

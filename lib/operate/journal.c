@@ -24,7 +24,7 @@
 /* A row as it is written. */
 typedef struct entry_t {
     const cm_journal_row_t *row;
-    apr_int64_t confirmed, received; /* the cursors of the peer */
+    apr_int64_t confirmed, received; /* of a sample: the cursors of the peer */
 } entry_t;
 
 void cm_journal_way_join(cm_journal_way_t *sum, const cm_journal_way_t *way)
@@ -142,14 +142,11 @@ cm_error_t *cm_journal_run(cm_node_t *node, const cm_journal_row_t *run,
     entry_t *entry = apr_array_push(entries);
     cm_journal_row_t row = *run;
     cm_pending_t pending;
-    cm_peer_t *peer;
 
-    CM_TRY(cm_peer_find(&peer, node, row.peer, scratch_pool));
     CM_TRY(cm_outbox_pending(&pending, node, row.peer, CM_EXACT_ON_THE_WAY,
                              scratch_pool));
     note_queues(&row, &pending, said);
-    *entry =
-        (entry_t){&row, peer ? peer->confirmed : 0, peer ? peer->received : 0};
+    *entry = (entry_t){.row = &row};
     return write_entries(node, entries, scratch_pool);
 }
 
