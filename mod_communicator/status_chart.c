@@ -1,6 +1,7 @@
 /* The charts of the status page: what the journal knows of the last day. Each
  * has two lines: what goes to the peer, filled, and what comes from it, dashed.
  * Colour alone says nothing, and a table says what the lines show. */
+#include <math.h>
 #include <stdarg.h>
 
 #include <apr_strings.h>
@@ -10,8 +11,10 @@
 #include "base/buffer.h"
 #include "operate/journal.h"
 
-/* The charts of so many peers are shown, the others on a click. */
+/* The charts of so many peers are shown, so many more on a click: those of one
+ * peer take up to 12 KB. */
 #define SHOWN 4
+#define MOST  12
 
 /* In units of the picture: a slot is one wide. */
 #define HEIGHT 40
@@ -141,27 +144,30 @@ static void read_line(line_t *line, const chart_t *chart,
 }
 
 /* Put LINE as a path of CLASS, with MOST on top; with AREA, closed at the
- * bottom. Where nothing is known there is a gap. */
+ * bottom. Where nothing is known there is a gap, where nothing changes no
+ * step. */
 static void put_line(cm_buffer_t *out, const line_t *line, const char *class,
                      double most, int area)
 {
+    double y, last = 0;
     int i;
 
     if (line->at < 0)
         return;
     print(out, "<path class=\"%s\" d=\"", class);
     for (i = 0; i < CM_JOURNAL_SLOTS; i++) {
-        double y = HEIGHT - (HEIGHT - 2) * line->values[i] / most;
-        int begins = i == 0 || line->values[i - 1] < 0;
-        int ends = i + 1 == CM_JOURNAL_SLOTS || line->values[i + 1] < 0;
-
         if (line->values[i] < 0)
             continue;
-        if (begins)
-            print(out, "M%d %.1f", i, area ? HEIGHT : y);
-        print(out, "V%.1fH%d", y, i + 1);
-        if (ends && area)
-            print(out, "V%dZ", HEIGHT);
+        y = HEIGHT - (HEIGHT - 2) * line->values[i] / most;
+        if (i == 0 || line->values[i - 1] < 0)
+            print(out, "M%d %.1fV%.1f", i, area ? HEIGHT : y, y);
+        else if (fabs(y - last) >= 0.1)
+            print(out, "H%dV%.1f", i, y);
+        else
+            y = last;
+        last = y;
+        if (i + 1 == CM_JOURNAL_SLOTS || line->values[i + 1] < 0)
+            print(out, area ? "H%dV%dZ" : "H%d", i + 1, HEIGHT);
     }
     cm_buffer_raw(out, "\"/>\n");
 }
@@ -346,20 +352,25 @@ static int is_worth(const apr_array_header_t *days)
 void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days,
                       apr_int64_t now)
 {
-    int i;
+    int i, count;
 
     if (!is_worth(days))
         return;
+    count = days->nelts < MOST ? days->nelts : MOST;
     cm_buffer_raw(out,
                   "<section class=\"wide day\">\n<h2>The last day <small>from "
                   "24 hours ago to now; times are UTC</small></h2>\n");
-    for (i = 0; i < days->nelts; i++) {
+    for (i = 0; i < count; i++) {
         if (i == SHOWN)
-            print(out, "<details><summary>%d more</summary>\n",
-                  days->nelts - SHOWN);
+            print(out, "<details><summary>%d more</summary>\n", count - SHOWN);
         put_day(out, i, &APR_ARRAY_IDX(days, i, cm_journal_day_t), now);
     }
-    if (days->nelts > SHOWN)
+    if (count > SHOWN)
         cm_buffer_raw(out, "</details>\n");
+    if (count < days->nelts)
+        print(out,
+              "<p class=\"soft\">Of %d more peers: <code>communicator-sync "
+              "status --history --peer NAME</code></p>\n",
+              days->nelts - count);
     cm_buffer_raw(out, "</section>\n");
 }

@@ -339,6 +339,34 @@ $database->run('alter table elsewhere rename to communicator_peers');
 like(fresh()->{content}, qr/has been silent/, 'and it comes back by itself');
 $server->log_has_only(qr/CM0032: cannot read the status: /);
 
+# A hub: its page does not grow with each peer.
+
+my $hub_db = Communicator::Test::Database->new('sqlite3');
+my $hub = Communicator::Test::Server->new(name => 'hub', database => $hub_db,
+    peers => join('', map { "CommunicatorPeer shop$_ user=shop$_\n" } 1 .. 14),
+    conf => "CommunicatorModel post table=posts\n");
+$hub->configure(httpd_conf => <<"CONF");
+<Location "$path">
+    AuthType Basic
+    AuthName operators
+    AuthUserFile "$hub->{dir}/passwords"
+    Require valid-user
+    SetHandler communicator-status
+    CommunicatorStatus On
+</Location>
+CONF
+$hub_db->create('create table posts (id {key}, title varchar(20)) {engine};');
+$hub->migrate;
+$hub_db->run(join '', map { my $shop = $_; map {
+    journal("shop$shop", 900 * $_, sent => $_ * $shop) } 0 .. 95 } 1 .. 14);
+$hub->start;
+$html{hub} = $hub->get($path)->{content};
+is(() = $html{hub} =~ /<svg /g, 36, 'charts of twelve peers');
+like($html{hub}, qr/<summary>8 more</, '  eight of them on a click');
+like($html{hub}, qr/Of 2 more peers: <code>communicator-sync status --history/,
+    '  and where the others are');
+cmp_ok(length $html{hub}, '<', 200_000, '  the page stays small');
+
 # How it looks.
 
 SKIP: {
