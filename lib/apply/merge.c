@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "record/cast.h"
 #include "record/reference.h"
 
 /* A record that is being merged. */
@@ -295,6 +296,11 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
 
     if (!task->item->attempts && clock <= state->clock)
         clock = state->clock + 1;
+    for (i = 0; i < incoming->count; i++)
+        if (cm_cast_is_kept(&at->record->table->columns[i],
+                            incoming->fields[i].value, state->fields[i].value,
+                            at->run->pool))
+            incoming->fields[i].value = state->fields[i].value;
     cm_state_stamp(incoming, state, clock);
     if (!at->record->here->exists)
         incoming->clock = clock;

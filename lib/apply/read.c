@@ -7,6 +7,7 @@
 #include "base/id_set.h"
 #include "record/canonical.h"
 #include "record/captured.h"
+#include "record/cast.h"
 #include "record/reference.h"
 
 /* Return SIZE zero bytes, which all share. */
@@ -129,10 +130,14 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                              const cm_attribute_t *attribute, int column)
 {
     const cm_entry_t *parent = cm_directory_parent(run, attribute);
+    const cm_column_t *to = &task->table->columns[column];
+    cm_value_t value = attribute->value;
 
-    return parent ? cm_value_of(CM_TEXT, parent->key)
-                  : cm_canonical_normalise(&task->table->columns[column],
-                                           attribute->value, run->pool);
+    if (parent)
+        return cm_value_of(CM_TEXT, parent->key);
+    if (task->message->from_gem)
+        value = cm_cast_from_gem(to, value, run->pool);
+    return cm_canonical_normalise(to, value, run->pool);
 }
 
 /* Return whether COLUMN refers to nothing if it refers to the parent in

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "record/canonical.h"
+#include "record/cast.h"
 #include "record/reference.h"
 #include "node/peer.h"
 
@@ -45,19 +46,6 @@ static const char *place_reference(cm_attribute_t *attribute, const char *peer)
     return NULL;
 }
 
-/* Remove the fraction of the second from a canonical time: an old gem would
- * drop the zone with it. */
-static void cut_fraction(cm_value_t *value, apr_pool_t *pool)
-{
-    const char *point = memchr(value->data, '.', value->size);
-
-    if (!point || value->data[value->size - 1] != 'Z')
-        return;
-    value->data =
-        apr_psprintf(pool, "%.*sZ", (int)(point - value->data), value->data);
-    value->size = strlen(value->data);
-}
-
 /* Return why ATTRIBUTE cannot be sent to a gem, or NULL. */
 static const char *adapt(cm_attribute_t *attribute, const cm_table_t *table,
                          const char *peer, apr_pool_t *pool)
@@ -73,14 +61,11 @@ static const char *adapt(cm_attribute_t *attribute, const cm_table_t *table,
     if (column && column->none && value->kind == CM_NULL)
         *value =
             cm_canonical_normalise(column, cm_reference_none(column), pool);
-    if (value->kind != CM_TEXT)
-        return NULL;
-    if (memchr(value->data, '\0', value->size))
-        return "a gem cannot keep U+0000";
-    if (column && (column->value_class == CM_CLASS_TIMESTAMP ||
-                   column->value_class == CM_CLASS_TIMESTAMP_ZONE))
-        cut_fraction(value, pool);
-    return NULL;
+    if (column)
+        return cm_cast_to_gem(column, value, pool);
+    return value->kind == CM_TEXT && memchr(value->data, '\0', value->size)
+               ? CM_CAST_NUL
+               : NULL;
 }
 
 void cm_gem_fit(cm_outgoing_t *row, const char *peer, apr_pool_t *result_pool)
