@@ -1,0 +1,277 @@
+#!/usr/bin/perl
+
+# The facade's database is a Galera cluster of three MariaDB servers, each with
+# an httpd of its own behind a balancer that remembers nothing. Applications
+# write at all three, and at central. A server is killed under load, and comes
+# back; then two are, and the third one rejects all queries.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Communicator::Test qw(client_file module_file memory_folder need is_alive
+  start_process spew wait_until at_end);
+use Communicator::Test::Database;
+use Communicator::Test::Peer;
+use Communicator::Test::Server;
+use Communicator::Test::Tls;
+
+# A server of the cluster.
+package Member {
+    our @ISA = ('Communicator::Test::Engine');
+    use Communicator::Test qw(program start_process stop_process own free_port
+      is_alive slurp memory_folder);
+
+    sub new {
+        my ($class, $number, $ports) = @_;
+        my $self = bless { driver => 'mysql', name => "n$number",
+            dir => memory_folder('galera'), ports => $ports }, $class;
+
+        own('mysql', $self->{dir});
+        mkdir "$self->{dir}/$_" for qw(data tmp);
+        own('mysql', "$self->{dir}/$_") for qw(data tmp);
+        return $self;
+    }
+
+    sub install {
+        my ($self) = @_;
+
+        $self->must(program('mariadb-install-db'), '--no-defaults',
+            $> ? () : ('--user=mysql'), "--datadir=$self->{dir}/data",
+            '--auth-root-authentication-method=normal', '--skip-test-db');
+        return $self;
+    }
+
+    # Join those of @$MEMBERS, or begin a new cluster.
+    sub join_them {
+        my ($self, $members, @options) = @_;
+        my ($dir, $ports) = @$self{qw(dir ports)};
+
+        $self->{again} = sub { $self->join_them($members, @options) };
+        my $all = join ',', map { "127.0.0.1:$_->{ports}[0]" } @$members;
+
+        $self->{pid} = start_process([program('mariadbd', 'mysqld'),
+            '--no-defaults', $> ? () : '--user=mysql', "--datadir=$dir/data",
+            "--tmpdir=$dir/tmp", "--socket=$dir/my.sock",
+            "--pid-file=$dir/my.pid", '--skip-networking',
+            qw(--character-set-server=utf8mb4 --binlog-format=ROW
+              --innodb-autoinc-lock-mode=2 --innodb-buffer-pool-size=64M
+              --innodb-flush-log-at-trx-commit=2 --wsrep-on=ON
+              --wsrep-provider=/usr/lib/galera/libgalera_smm.so
+              --wsrep-cluster-name=test --wsrep-sst-method=rsync),
+            "--wsrep-cluster-address=gcomm://$all",
+            "--wsrep-node-name=$self->{name}",
+            "--wsrep-node-address=127.0.0.1:$ports->[0]",
+            "--wsrep-provider-options=base_port=$ports->[0];"
+              . "ist.recv_addr=127.0.0.1:$ports->[1];gcache.size=32M;"
+              . "gcache.dir=$dir;pc.wait_prim_timeout=PT60S",
+            "--wsrep-sst-receive-address=127.0.0.1:$ports->[2]",
+            "--log-error=$dir/server.err", @options]);
+        return $self;
+    }
+
+    sub status {
+        my ($self, $name) = @_;
+        my $result = $self->client('', ['-N'], "show status like 'wsrep_$name'");
+
+        return $result->{out} =~ /\t(.*)/ ? $1 : '';
+    }
+
+    sub wait_ready {
+        my ($self) = @_;
+
+        # It may fail to start for threads that are too slow (4.23).
+        for (1 .. 3) {
+            Communicator::Test::wait_until(sub { !is_alive($self->{pid})
+                  || $self->status('ready') eq 'ON' }, 60);
+            return $self if is_alive($self->{pid});
+            $self->{again}->();
+        }
+        die "$self->{name} does not start:\n", slurp("$self->{dir}/server.err");
+    }
+
+    sub die_now { stop_process($_[0]{pid}, 'KILL') }
+}
+
+my ($writers, $transactions) = (2, 150);
+my $models = "CommunicatorModel author table=authors\n"
+  . "CommunicatorModel book   table=books references=author_id:author\n";
+my $tables = <<'SQL';
+create table authors (id {key}, token varchar(40) not null) {engine};
+create table books (id {key}, author_id bigint not null,
+    token varchar(40) not null, edition integer not null,
+    foreign key (author_id) references authors (id)) {engine};
+SQL
+my @proxy = qw(proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm);
+
+sub free_ports {
+    my @sockets = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            Listen => 1) } 1 .. 3;
+
+    return [map { $_->sockport } @sockets];
+}
+
+sub cluster {
+    my @members = map { Member->new($_, free_ports()) } 1 .. 3;
+
+    at_end(sub { $_->die_now for @members });
+    $members[0]->install->join_them([], '--wsrep-new-cluster')->wait_ready;
+    for my $member (@members[1, 2]) {
+        $member->install->join_them(\@members)->wait_ready;
+    }
+    return @members;
+}
+
+# Applications that insert, change and delete at DATABASE; some of their
+# transactions fail, since another server was faster. Returns process ids.
+sub start_writers {
+    my ($database, $name, $dir) = @_;
+    my ($sqlite, @pids) = $database->driver eq 'sqlite3';
+
+    for my $writer (1 .. $writers) {
+        my $sql = '';
+        for my $n (1 .. $transactions) {
+            my $token = "$name-$writer-$n";
+            my $last = $sqlite
+              ? "(select id from authors where token = '$token')"
+              : 'last_insert_id()';
+            $sql .= "begin;\ninsert into authors (token) values ('$token');\n"
+              . 'insert into books (author_id, token, edition) '
+              . "values ($last, '$token', 1);\n"
+              . ($n % 7 ? 'commit' : 'rollback') . ";\n"
+              . 'update books set edition = edition + 1 where token = '
+              . "'$name-$writer-" . ($n - 1) . "';\n"
+              . ($sqlite ? '' : "do sleep(0.02);\n");
+            $sql .= "update books set edition = edition + 10;\n" if $n % 50 == 0;
+            $sql .= "delete from books where token = '$token';\n"
+              if $n % 11 == 0;
+        }
+        my $file = "$dir/writer-$name-$writer.sql";
+        spew($file, $sql);
+        push @pids, start_process([$database->client_command,
+            $sqlite ? () : '--force'], in => $file, out => "$file.out");
+    }
+    return @pids;
+}
+
+sub balancer {
+    my (@servers) = @_;
+    my $members = join '', map {
+        "    BalancerMember http://127.0.0.1:$_->{port} retry=2\n" } @servers;
+
+    return Communicator::Test::Tls::httpd(modules => \@proxy,
+        conf => "<Proxy balancer://facade>\n$members"
+          . "    ProxySet failonstatus=503\n</Proxy>\n"
+          . "ProxyPass / balancer://facade/\n");
+}
+
+sub rows_of {
+    my ($database) = @_;
+
+    return $database->rows('select a.token, b.token, b.edition from authors a '
+        . 'left join books b on b.author_id = a.id order by a.token, b.token');
+}
+
+# Run the client until all of PIDS have ended; count its exit statuses. At run
+# AT call CODE.
+sub sync_along {
+    my ($central, $pids, $at, $code) = @_;
+    my (%exits, $runs);
+
+    while (grep { is_alive($_) } @$pids) {
+        $code->() if ++$runs == $at;
+        $exits{ $central->sync->{exit} }++;
+    }
+    note "$runs runs, ", join ', ', map { "$exits{$_} times $_" } sort keys
+      %exits;
+    return keys %exits;
+}
+
+# All that is here is there, at each member.
+sub are_equal {
+    my ($central, $databases, $what) = @_;
+    my $rows = rows_of($central->database);
+    my %seen;
+
+    is_deeply(rows_of($_), $rows, "$what: $_->{engine}{name} equals central")
+      for @$databases;
+    is_deeply([grep { $seen{$_}++ } map { $_->[0] } @$rows], [],
+        '  nothing is there twice');
+    is($_->value('select sum(last_seq - first_seq + 1) - max(last_seq) from '
+            . 'communicator_received'), 0, '  no number twice, no gap')
+      for $databases->[0], $central->database;
+    return @$rows;
+}
+
+plan skip_all => 'not built' unless -x client_file() && -e module_file();
+my $missing = Communicator::Test::Database->missing('mysql');
+plan skip_all => $missing if $missing;
+
+SKIP: {
+    need(1, '/usr/lib/galera/libgalera_smm.so', 'rsync');
+    skip 'mod_proxy_balancer is not installed', 1
+      unless Communicator::Test::Tls::has_modules(@proxy);
+    my @members = cluster();
+    my @databases = map { bless { driver => 'mysql', name => 'facade',
+            engine => $_ }, 'Communicator::Test::Database' } @members;
+    $members[0]->create('facade');
+    $databases[0]->create($tables);
+    my @servers = map { Communicator::Test::Server->new(database => $_,
+            conf => $models) } @databases;
+    $servers[0]->migrate;
+    is($databases[0]->value('select group_concat(table_name) from '
+            . 'information_schema.tables t where table_schema = database() '
+            . "and table_type = 'BASE TABLE' and not exists (select 1 from "
+            . 'information_schema.table_constraints c where c.table_schema = '
+            . 't.table_schema and c.table_name = t.table_name and '
+            . "c.constraint_type = 'PRIMARY KEY')"), undef,
+        'each table has a primary key');
+    $_->start for @servers;
+    my $balancer = balancer(@servers);
+    $_->add_user($servers[0]{user}, $servers[0]{password}) for @servers[1, 2];
+    my $here = Communicator::Test::Database->new('sqlite3');
+    $here->create($tables);
+    my $central = Communicator::Test::Peer->new(name => 'central',
+        database => $here, conf => $models);
+    {
+        local $servers[0]{port} = $balancer->{port};
+        $central->knows($servers[0])->migrate;
+    }
+
+    my @pids = map { start_writers($_->[0], $_->[1], $central->{dir}) }
+      [$here, 'central'], map { [$databases[$_], "n$_"] } 0 .. 2;
+    my @exits = sync_along($central, \@pids, 5, sub {
+        $members[2]->die_now;
+        $members[2]->join_them(\@members);
+    });
+    is_deeply([grep { !/^(?:0|69|75)$/ } @exits], [],
+        'a server was killed: runs failed for passing reasons only');
+    $members[2]->wait_ready;
+    $central->sync for 1 .. 6;
+    $central->sync_ok;
+    cmp_ok(are_equal($central, \@databases, 'under load'), '>', 500,
+        '  and much');
+
+    # The last one of three serves nobody: it might be cut off.
+    $_->die_now for @members[1, 2];
+    ok(wait_until(sub { $members[0]->status('ready') ne 'ON' }, 20),
+        'the last server rejects queries');
+    $here->run("insert into authors (token) values ('late')");
+    is($central->sync->{exit}, 75, '  a run fails, and says that it passes')
+      for 1 .. 4;
+    $members[0]->query('',
+        "set global wsrep_provider_options = 'pc.bootstrap = yes'");
+    ok(wait_until(sub { $members[0]->status('ready') eq 'ON' }, 20),
+        'it is told to go on alone');
+    ok(wait_until(sub { !$central->sync->{exit} }, 30), '  runs end well again');
+    is($databases[0]->value("select count(*) from authors "
+            . "where token = 'late'"), 1, '  and messages come');
+    is($databases[0]->value('select count(*) from inbound_messages'), 0,
+        '  nothing was parked');
+    $_->stop for @servers;
+    unlike(join("\n", map { $_->log_lines } @servers), qr/exit signal/,
+        'no httpd has crashed');
+}
+
+done_testing();
