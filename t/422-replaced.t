@@ -255,8 +255,9 @@ sub go_on {
 # FIRST is replaced, on a new database of DRIVER or (undef) its own, and later
 # SECOND.
 sub one_by_one {
-    my ($first, $second, $driver) = @_;
+    my ($first, $second, $driver, $purged) = @_;
     my $node = make_gems();
+    my $sent = $purged ? 'all \d+ records' : '2 records that were held back';
 
     if (!$driver) {
         $node->{$_}->publish('post', { title => "g-$_", body => 'g' })
@@ -265,11 +266,12 @@ sub one_by_one {
     }
     replace($node, $first, $driver);
     with_a_gem($node, $first, $second);
+    $node->{$first}->sync_ok('purge', '--all') if $purged;
     meanwhile($node, $first, $second);
     my $said = talk($node, 'both are ours');
     $said .= join '', $node->{facade}->log_lines;
-    like($said, qr/its number \d+ is our message \d+; 2 records that were held/,
-        '  which is said, and what is sent');
+    like($said, qr/its number \d+ is our message \d+; .*$sent/,
+        '  which is said, and what is sent') or diag($said);
     talk($node, '  and go on');
     talk($node, '  and on');
     is_alike($node, { posts => [['a1', 'late'], ['a3', 'waits'], ['a4', '4'],
@@ -329,16 +331,28 @@ for my $driver (Communicator::Test::Database->drivers) {
     };
 }
 
+my @drivers = grep { $ENV{EVERY} || $_ eq 'pgsql' }
+  Communicator::Test::Database->drivers;
 for my $order ([qw(central facade)], [qw(facade central)]) {
     subtest "first $order->[0], then $order->[1]" => sub {
         my $missing = Communicator::Test::Gem->missing;
         plan skip_all => $missing if $missing;
         one_by_one(@$order);
     };
+    for my $driver (@drivers) {
+        my $missing = Communicator::Test::Gem->missing
+          || Communicator::Test::Database->missing($driver);
+
+        for my $purged ($ENV{EVERY} ? 0 : (), 1) {
+            subtest "first $order->[0] ($driver), then $order->[1], purged: "
+              . $purged => sub {
+                plan skip_all => $missing if $missing;
+                one_by_one(@$order, $driver, $purged);
+            };
+        }
+    }
 }
 
-my @drivers = grep { $ENV{EVERY} || $_ eq 'pgsql' }
-  Communicator::Test::Database->drivers;
 for my $driver (@drivers) {
     my $missing = Communicator::Test::Gem->missing
       || Communicator::Test::Database->missing($driver);

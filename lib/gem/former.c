@@ -170,6 +170,7 @@ static cm_error_t *publish_held_back(meeting_t *at)
     return NULL;
 }
 
+/* What only the application publishes is for it to say. */
 static cm_error_t *publish_all(meeting_t *at)
 {
     const apr_array_header_t *models = at->node->settings->models;
@@ -179,7 +180,7 @@ static cm_error_t *publish_all(meeting_t *at)
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
-        if (!model->publishes)
+        if (!model->publishes || model->by_application)
             continue;
         CM_TRY(
             cm_publish_all(&published, at->node, model, NULL, NULL, at->pool));
