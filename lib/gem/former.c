@@ -232,10 +232,7 @@ static cm_error_t *meet(cm_peer_t **peer, meeting_t *at,
     int complete = 1;
 
     CM_TRY(cm_node_refresh(&at->last_seq, at->node, at->pool));
-    CM_TRY(cm_statement_number(
-        &at->migrated_seq, store,
-        "SELECT migrated_seq FROM communicator_node WHERE id = 1", NULL, 0,
-        at->pool));
+    CM_TRY(cm_node_migrated_seq(&at->migrated_seq, at->node, at->pool));
     CM_TRY(translate(at));
     if (former->seq > at->last_seq)
         CM_TRY(raise_numbers(at));

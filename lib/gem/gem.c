@@ -143,17 +143,41 @@ static cm_error_t *count_back(apr_int64_t *after, apr_int64_t *first_id,
                          peer->confirmed, scratch_pool);
 }
 
+/* Say whether PEER may hold messages before number ID that a gem here has sent:
+ * their numbers were their ids, which have gaps. What we have sent since is
+ * counted; then some is sent once more. */
+static cm_error_t *is_of_gems_time(int *is, cm_node_t *node,
+                                   const cm_peer_t *peer, apr_int64_t id,
+                                   apr_pool_t *pool)
+{
+    apr_int64_t migrated_seq;
+
+    *is = 0;
+    if (peer->confirmed != peer->confirmed_id || id <= peer->confirmed_id + 1)
+        return NULL;
+    CM_TRY(cm_node_migrated_seq(&migrated_seq, node, pool));
+    *is = id <= migrated_seq + 1;
+    return NULL;
+}
+
 cm_error_t *cm_gem_seek(apr_int64_t *after, apr_int64_t *first_id,
                         cm_node_t *node, const char *peer, apr_int64_t id,
                         apr_pool_t *scratch_pool)
 {
     cm_peer_t *row;
+    int is_old;
 
     CM_TRY(cm_peer_load(&row, node, peer, 0, scratch_pool));
     *after = row->confirmed;
     *first_id = row->confirmed_id + 1;
     if (id < 1)
         id = 1;
+    CM_TRY(is_of_gems_time(&is_old, node, row, id, scratch_pool));
+    if (is_old) {
+        *after = id - 1;
+        *first_id = id;
+        return NULL;
+    }
     if (id <= row->confirmed_id && row->confirmed)
         return count_back(after, first_id, node, row, id, scratch_pool);
     return count_forward(after, first_id, node, peer, id, 0, scratch_pool);

@@ -258,6 +258,15 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
                             &argument, 1, scratch_pool);
 }
 
+cm_error_t *cm_node_migrated_seq(apr_int64_t *seq, cm_node_t *node,
+                                 apr_pool_t *scratch_pool)
+{
+    return cm_statement_number(
+        seq, node->store,
+        "SELECT migrated_seq FROM communicator_node WHERE id = 1", NULL, 0,
+        scratch_pool);
+}
+
 cm_error_t *cm_node_set_met(cm_node_t *node, apr_int64_t met_at,
                             apr_pool_t *scratch_pool)
 {

@@ -95,6 +95,11 @@ cm_error_t *cm_node_set_last_seq(cm_node_t *node, apr_int64_t last_seq,
 cm_error_t *cm_node_set_stamped(cm_node_t *node, apr_int64_t last_seq,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Read the last number of the time when a gem used this database; 0: none has.
+ */
+cm_error_t *cm_node_migrated_seq(apr_int64_t *seq, cm_node_t *node,
+                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Write when the gem that has used this database met its peer last. */
 cm_error_t *cm_node_set_met(cm_node_t *node, apr_int64_t met_at,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

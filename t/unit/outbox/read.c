@@ -364,6 +364,34 @@ static void test_gem_numbers(cm_store_t *store, apr_pool_t *pool)
     }
 }
 
+/* Messages that a gem here has sent had its ids for numbers, with gaps. */
+static void test_gem_gaps(cm_store_t *store, apr_pool_t *pool)
+{
+    static const struct {
+        apr_int64_t id, after, first_id;
+    } places[] = {{2, 1, 2}, {6, 5, 6}, {9, 8, 9}, {12, 10, 8}};
+    cm_node_t *node = outbox_node(store, pool);
+    apr_int64_t after, first_id;
+    int i;
+
+    for (i = 1; i <= 10; i++)
+        outbox_say(node, POST("\"title\":\"z\""), "here",
+                   apr_psprintf(pool, "%d", i), pool);
+    outbox_stamp(node, pool);
+    database_run(store, "DELETE FROM outbound_messages WHERE seq IN (3, 4, 7)");
+    database_run(store, "UPDATE communicator_node SET migrated_seq = 10");
+    database_must(cm_outbox_confirm(node, "there", 1, 1, pool));
+    for (i = 0; i < 4; i++) {
+        database_must(
+            cm_gem_seek(&after, &first_id, node, "there", places[i].id, pool));
+        ok(after == places[i].after && first_id == places[i].first_id,
+           "%s: from %d on", database_of(store), (int)places[i].id);
+        if (after != places[i].after || first_id != places[i].first_id)
+            diag_text("got",
+                      apr_psprintf(pool, "%d %d", (int)after, (int)first_id));
+    }
+}
+
 /* A gem that has counted the messages of another node. */
 static void test_gem_begins(cm_store_t *store, apr_pool_t *pool)
 {
@@ -400,6 +428,7 @@ int main(void)
     database_each("cursors", test_cursors);
     database_each("what a gem takes", test_gem);
     database_each("how a gem counts", test_gem_numbers);
+    database_each("gaps of a gem's own time", test_gem_gaps);
     database_each("where a gem begins", test_gem_begins);
     return done_testing();
 }
