@@ -310,7 +310,8 @@ static const char *took_cell(const void *row, apr_pool_t *pool)
     const cm_journal_row_t *run = row;
     apr_int64_t took = run->ended_at - run->began_at;
 
-    if (is_sample(run))
+    /* The clock may have been set back meanwhile. */
+    if (is_sample(run) || took < 0)
         return "-";
     return took < apr_time_from_sec(60)
                ? apr_psprintf(pool, "%.1f s", (double)took / APR_USEC_PER_SEC)

@@ -102,7 +102,6 @@ static void put_screen(const char *text, const char *foot)
     }
     fputs(SCREEN_END, stdout);
     put_line(foot, strlen(foot), columns);
-    fflush(stdout);
 }
 
 /* Return what stands below the view: when that was, and how it ends. */
@@ -139,7 +138,6 @@ static void draw_block(sync_client_t *view, sync_watch_draw_t draw, void *baton)
                      sync_output_moment(cm_clock_now(), view->pool));
     draw(view, baton);
     sync_output_line(view->output, "%s", "");
-    fflush(stdout);
 }
 
 /* Wait for the next view; return whether a key ends it all. */
@@ -184,7 +182,8 @@ void sync_watch(sync_client_t *client, apr_interval_time_t every,
             draw_screen(&watch, &view, draw, baton);
         else
             draw_block(&view, draw, baton);
-        done = sync_stop_check(view.pool) || wait_for_key(&watch);
+        done = fflush(stdout) != 0 || sync_stop_check(view.pool) ||
+               wait_for_key(&watch);
     }
     close_screen(&watch);
     apr_pool_destroy(view.pool);

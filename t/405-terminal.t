@@ -9,7 +9,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(client_file module_file need slurp wait_until);
+use Time::HiRes qw(sleep time);
+use Communicator::Test qw(client_file module_file need slurp wait_until
+  run_program);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
@@ -132,6 +134,20 @@ sub live {
     ok($terminal->wait_for(qr/^$end$/m), '  and Ctrl-C ends it');
 }
 
+# In a small window the view is cut, and stays in place.
+sub small {
+    my $window = Communicator::Test::Terminal->new(width => 30, height => 4);
+
+    $window->start([client_file(), '--config', $central->config_file,
+        'status', '--watch', '200ms']);
+    like($window->wait_for(qr/UTC/), qr/\Acentral:\ all\ is\ well\n
+        PEER\ .{1,25}\nfacade\ .{1,23}\n20\S+\ \S+\ UTC,\ every\n\z/x,
+        'a small window') or diag $window->screen;
+    sleep 0.5;
+    like($window->screen, qr/\Acentral:/, '  stays in place');
+    $window->type('q');
+}
+
 # Without a terminal there is a block for each view.
 sub blocks {
     my $pid = $central->sync_start(qw(status --watch 200ms));
@@ -149,6 +165,12 @@ sub blocks {
         20), 'or JSON, a line each') or diag slurp($log);
     kill TERM => $pid;
     waitpid $pid, 0;
+    my $began = time;
+    my $run = run_program(['sh', '-c', client_file() . ' --config '
+        . $central->config_file . ' status --watch 200ms | head -1'],
+        timeout => 20);
+    like($run->{out}, qr/\A20\S+ \S+ UTC\n\z/, 'it ends when nobody reads it');
+    cmp_ok(time - $began, '<', 10, '  at once');
     is($central->sync(qw(status --watch 1ms))->{exit}, 64, 'not too often');
     is($central->sync(qw(status --watch --nagios))->{exit}, 3,
         'not for a monitor');
@@ -177,6 +199,7 @@ SKIP: {
     subtest 'long work' => \&long_work;
     subtest 'tables' => \&tables;
     subtest 'live' => \&live;
+    subtest 'small' => \&small;
     subtest 'blocks' => \&blocks;
     subtest 'trouble' => \&trouble;
 }
