@@ -154,7 +154,8 @@ static int check_transport(cm_exchange_t *exchange, const request_rec *r)
 typedef struct host_t {
     request_rec *r;
     const cm_settings_t *settings;
-    int result; /* what the handler returns: OK, AP_FILTER_ERROR */
+    apr_time_t began; /* the request, or the last look of one that waits */
+    int result;       /* what the handler returns: OK, AP_FILTER_ERROR */
 } host_t;
 
 static cm_error_t *use_node(void *baton, cm_host_work_t work, void *work_baton,
@@ -163,7 +164,7 @@ static cm_error_t *use_node(void *baton, cm_host_work_t work, void *work_baton,
     const host_t *host = baton;
     request_rec *r = host->r;
 
-    return mod_database_use(r->server, host->settings, r->request_time, work,
+    return mod_database_use(r->server, host->settings, host->began, work,
                             work_baton, pool);
 }
 
@@ -249,6 +250,28 @@ static void expect(void *baton, apr_size_t size)
     mod_allocator_expect(host->r, size);
 }
 
+static int wait_begin(void *baton)
+{
+    const host_t *host = baton;
+
+    return mod_wait_begin(host->settings);
+}
+
+static void wait_end(void *baton)
+{
+    (void)baton;
+    mod_wait_end();
+}
+
+static int wait_on(void *baton, apr_interval_time_t time)
+{
+    host_t *host = baton;
+    int goes_on = mod_wait_on(host->r, time);
+
+    host->began = apr_time_now();
+    return goes_on;
+}
+
 static void log_text(void *baton, cm_log_e level, const char *text)
 {
     const host_t *host = baton;
@@ -311,12 +334,15 @@ int mod_endpoint_handler(request_rec *r)
 {
     const mod_server_t *server =
         ap_get_module_config(r->server->module_config, &communicator_module);
-    host_t host = {r, server->settings, OK};
+    host_t host = {r, server->settings, r->request_time, OK};
     cm_host_t functions = {
         .use_node = use_node,
         .read_body = read_body,
         .body_limit = body_limit(r, server->settings),
         .expect = expect,
+        .wait_begin = wait_begin,
+        .wait_end = wait_end,
+        .wait_on = wait_on,
         .log = log_text,
         .log_level = ap_get_request_module_loglevel(r, APLOG_MODULE_INDEX),
         .baton = &host};

@@ -94,6 +94,18 @@ cm_error_t *mod_database_use(server_rec *server, const cm_settings_t *settings,
                              apr_time_t began, cm_host_work_t work, void *baton,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* --- wait.c: requests that wait for the next message --- */
+
+/* Reserve a place for a request that waits, with SETTINGS; returns 0 when
+ * enough of them wait in this process. mod_wait_end() gives it back. */
+int mod_wait_begin(const cm_settings_t *settings);
+void mod_wait_end(void);
+
+/* Wait for TIME, without a connection to the database. Returns 0 when R has to
+ * be answered now: httpd is stopping or restarting, or its client has hung
+ * up. */
+int mod_wait_on(const request_rec *r, apr_interval_time_t time);
+
 /* --- refusal.c: httpd's own answers at an endpoint --- */
 
 /* Hooks and filter: make them answers that a gem understands. */

@@ -44,7 +44,7 @@ my @good = (
     'CommunicatorMaxBody 1g', 'CommunicatorRequireTLS off',
     'CommunicatorOnError STOP', 'CommunicatorExpectEvery 90s', 'CommunicatorExpectEvery 0',
     'CommunicatorExpectEvery off', 'CommunicatorRetain forever',
-    'CommunicatorRetain 4w', 'CommunicatorHistory Rows',
+    'CommunicatorRetain 4w', 'CommunicatorWaiters 0', 'CommunicatorHistory Rows',
     'CommunicatorHistory none', "CommunicatorName a\nCommunicatorName b",
 );
 
@@ -167,6 +167,7 @@ my @bad = (
     ['CommunicatorHistory all', 1, "unknown value 'all' (known: packed, "
           . 'rows, none)'],
     ['CommunicatorRetain 30', 1, "CommunicatorRetain: '30' has no unit"],
+    ['CommunicatorWaiters -1', 1, "'-1' is not a number from 0 to 100000"],
     ['CommunicatorRetain -1d', 1, "'-1d' is not a time"],
 );
 

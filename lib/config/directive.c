@@ -359,6 +359,18 @@ static const char *print_batch(const void *target, apr_pool_t *pool)
                         settings->batch.bytes);
 }
 
+static cm_error_t *take_waiters(void *target, const char *value,
+                                apr_pool_t *pool)
+{
+    return cm_option_number(&((cm_settings_t *)target)->waiters, value, 0,
+                            100000, pool);
+}
+
+static const char *print_waiters(const void *target, apr_pool_t *pool)
+{
+    return apr_itoa(pool, ((const cm_settings_t *)target)->waiters);
+}
+
 /* CommunicatorHistory: the words of cm_history_e, without UNSET. */
 static const char *const histories[] = {"packed", "rows", "none", NULL};
 
@@ -415,6 +427,10 @@ static const cm_option_t values[CM_DIRECTIVE_COUNT] = {
                               .print = print_history},
     [CM_DIRECTIVE_RETAIN] = {CM_OPTION("", TIME, cm_settings_t, retain),
                              .words = forever, .none = -1},
+    [CM_DIRECTIVE_WAITERS] = {.key = "",
+                              .kind = CM_OPTION_OWN,
+                              .take = take_waiters,
+                              .print = print_waiters},
     [CM_DIRECTIVE_STATE_DIR] = {CM_OPTION("", TEXT, cm_settings_t,
                                           client.state_directory)},
     [CM_DIRECTIVE_RUN_DIR] = {CM_OPTION("", TEXT, cm_settings_t,

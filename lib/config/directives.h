@@ -61,6 +61,9 @@ CM_DIRECTIVE(HISTORY, "CommunicatorHistory", BOTH, 1, 1, "packed|rows|none",
 CM_DIRECTIVE(RETAIN, "CommunicatorRetain", BOTH, 1, 1,
              "TIME(ms|s|min|h|d|w)|forever",
              "how long confirmed messages are kept; default 30d")
+CM_DIRECTIVE(WAITERS, "CommunicatorWaiters", BOTH, 1, 1, "NUMBER",
+             "how many requests may wait for the next message in each process "
+             "of httpd, but not more than half of its threads; default 8")
 CM_DIRECTIVE(STATE_DIR, "CommunicatorStateDir", CLIENT, 1, 1, "DIRECTORY",
              "where communicator-sync records its last runs; default "
              "/var/lib/communicator")

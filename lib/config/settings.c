@@ -21,6 +21,7 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
     settings->batch = (cm_batch_settings_t){800, 1024 * 1024};
     settings->on_error = CM_ON_ERROR_PARK;
     settings->retain = apr_time_from_sec(30 * 86400);
+    settings->waiters = 8;
     settings->client.state_directory = "/var/lib/communicator";
     settings->client.run_directory = "/run/communicator";
     return settings;
@@ -45,6 +46,7 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
     OVERLAY(EXPECT_EVERY, expect_every);
     OVERLAY(HISTORY, history);
     OVERLAY(RETAIN, retain);
+    OVERLAY(WAITERS, waiters);
     OVERLAY(STATE_DIR, client.state_directory);
     OVERLAY(RUN_DIR, client.run_directory);
     OVERLAY(AFTER_COMMAND, client.after_command);

@@ -153,6 +153,7 @@ typedef struct cm_settings_t {
     apr_interval_time_t expect_every; /* CommunicatorExpectEvery; 0: off */
     cm_history_e history;             /* CommunicatorHistory */
     apr_interval_time_t retain;       /* CommunicatorRetain; -1: forever */
+    int waiters;                      /* CommunicatorWaiters */
     cm_client_settings_t client;
     apr_uint32_t given; /* bit per cm_directive_e that was read */
 } cm_settings_t;

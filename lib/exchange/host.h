@@ -4,6 +4,8 @@
 #ifndef CM_EXCHANGE_HOST_H
 #define CM_EXCHANGE_HOST_H
 
+#include <apr_time.h>
+
 #include "base/buffer.h"
 #include "node/node.h"
 
@@ -38,6 +40,15 @@ typedef struct cm_host_t {
 
     /* Expect that the exchange works on SIZE bytes. May be NULL. */
     void (*expect)(void *baton, apr_size_t size);
+
+    /* Reserve a place among the requests that wait; returns 0 when there is
+     * none. wait_end() gives it back. NULL: no request waits here. */
+    int (*wait_begin)(void *baton);
+    void (*wait_end)(void *baton);
+
+    /* Wait for TIME (microseconds). Returns 0 when the request has to be
+     * answered now: the server is stopping, or nobody reads the answer. */
+    int (*wait_on)(void *baton, apr_interval_time_t time);
 
     /* Log TEXT, which begins with a number of log.h. Called only for levels
      * up to log_level. */

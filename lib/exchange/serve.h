@@ -3,6 +3,7 @@
  *   request.c  reads query and body
  *   admit.c    who sent the request, and may this peer do so?
  *   serve_pull.c, serve_push.c, serve_verify.c   what it asks for
+ *   serve_wait.c a request that waits for the next message
  *   contact.c  what is remembered of the peer: when it called, its epoch,
  *              whether it failed
  *   serve.c    what goes back
@@ -16,6 +17,7 @@
 #include "config/settings.h"
 #include "node/epoch.h"
 #include "node/peer.h"
+#include "outbox/outbox.h"
 #include "outbox/withheld.h"
 #include "exchange/host.h"
 
@@ -141,6 +143,28 @@ void cm_serve_verify(cm_exchange_t *exchange);
  * refer to; return whether there is something new to send. A failure is
  * logged, and changes nothing else. */
 int cm_serve_push_retry(cm_exchange_t *exchange);
+
+/* --- serve_wait.c --- */
+
+/* How a request wants to wait. */
+typedef struct cm_serve_wait_t {
+    int asked;           /* it has wait= */
+    apr_int64_t seconds; /* how long at most; 0: not at all */
+    apr_int64_t pause;   /* milliseconds between two looks */
+} cm_serve_wait_t;
+
+/* Read wait= and every= of the query, within our bounds; those of a gem and of
+ * HEAD count for nothing. Fails with CM_MALFORMED. */
+cm_error_t *cm_serve_wait_read(cm_serve_wait_t *wait,
+                               const cm_exchange_t *exchange) CM_UNUSED_RESULT;
+
+/* Wait until something is committed that may be for the peer, above message
+ * AFTER: *FOUND, and *PENDING counts it. Ends without when the time is over,
+ * the server is stopping, or the caller has hung up; at once when no more
+ * requests may wait here. Fails as host->use_node(). */
+cm_error_t *cm_serve_wait(cm_pending_t *pending, int *found,
+                          const cm_serve_wait_t *wait, apr_int64_t after,
+                          const cm_exchange_t *exchange) CM_UNUSED_RESULT;
 
 /* --- serve.c: the database --- */
 

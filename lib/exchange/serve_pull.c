@@ -30,6 +30,9 @@ typedef struct pull_t {
     apr_int64_t skip;     /* how many messages this answer leaves out */
     apr_int64_t withhold; /* withhold messages up to here; 0: none */
     cm_limits_t limits;
+    cm_serve_wait_t wait;
+    int waited; /* milliseconds */
+    int found;  /* by waiting */
     cm_stamping_t stamping;
     cm_batch_t *batch;
     cm_pending_t pending; /* for ours */
@@ -309,11 +312,14 @@ static void set_headers(const cm_exchange_t *exchange, const pull_t *pull)
 
     cm_headers_set(headers, "Communicator-Last", pull->batch->last);
     cm_headers_set(headers, "Communicator-More",
-                   pull->limits.messages ? pull->batch->more
-                                         : pull->pending.count > 0);
+                   pull->limits.messages
+                       ? pull->batch->more
+                       : pull->found || pull->pending.count > 0);
     cm_headers_set(headers, "Communicator-Pending", pull->pending.count);
     cm_headers_set(headers, "Communicator-Oldest", pull->pending.oldest_clock);
     cm_headers_set(headers, "Communicator-Parked", pull->parked);
+    if (pull->wait.asked)
+        cm_headers_set(headers, "Communicator-Waited", pull->waited);
 }
 
 /* A gem never gets what it would misread. But an operator should know of
@@ -368,13 +374,30 @@ static void refuse_from(cm_exchange_t *exchange, const char *from)
         cm_serve_send(exchange, CM_HTTP_CONFLICT, "Specify from_id!", 16);
 }
 
+/* Wait if nothing is there yet. What the request says of itself is checked
+ * before, and may be out of date afterwards. */
+static cm_error_t *wait_for_more(pull_t *pull, const cm_exchange_t *exchange)
+{
+    const apr_time_t began = apr_time_now();
+
+    if (!pull->wait.seconds || pull->limits.messages || pull->withhold ||
+        pull->pending.count)
+        return NULL;
+    CM_TRY(cm_serve_wait(&pull->pending, &pull->found, &pull->wait,
+                         pull->from - 1, exchange));
+    pull->waited = (int)apr_time_as_msec(apr_time_now() - began);
+    return NULL;
+}
+
 static cm_error_t *find_batch(pull_t *pull, cm_exchange_t *exchange)
 {
     pull->stamping.peer = exchange->peer->name;
     CM_TRY(read_limits(&pull->limits, exchange));
     if (!exchange->gem)
         CM_TRY(read_withhold(pull, exchange));
-    return cm_serve_with_node(exchange, read_batch, pull);
+    CM_TRY(cm_serve_wait_read(&pull->wait, exchange));
+    CM_TRY(cm_serve_with_node(exchange, read_batch, pull));
+    return wait_for_more(pull, exchange);
 }
 
 void cm_serve_pull(cm_exchange_t *exchange)

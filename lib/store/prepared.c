@@ -238,7 +238,7 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
     }
     return cm_statement_select(
         rows, store,
-        apr_pstrcat(result_pool, "EXECUTE ", name, " (",
+        apr_pstrcat(result_pool, "EXECUTE ", name, count ? " (" : NULL,
                     cm_dialect_repeat("%s", ", ", count, result_pool), ")",
                     NULL),
         arguments, count, result_pool);

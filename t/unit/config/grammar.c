@@ -278,7 +278,7 @@ static void test_settings(apr_pool_t *pool)
                     "CommunicatorBatch 7 2K\nCommunicatorMaxBody 1M\n"
                     "CommunicatorOnError stop\nCommunicatorRequireTLS off\n"
                     "CommunicatorExpectEvery 10min\n"
-                    "CommunicatorRetain forever\n"
+                    "CommunicatorRetain forever\nCommunicatorWaiters 3\n"
                     "CommunicatorStateDir /s\nCommunicatorRunDir /r\n"
                     "CommunicatorAfterApplyCommand \"reindex -q\"\n"
                     "CommunicatorNotifyCommand \"mail -s x root\"",
@@ -307,6 +307,7 @@ static void test_settings(apr_pool_t *pool)
     is_int(settings->require_tls.on, 0, "CommunicatorRequireTLS");
     is_int(settings->expect_every, 600000000, "CommunicatorExpectEvery");
     is_int(settings->retain, -1, "CommunicatorRetain");
+    is_int(settings->waiters, 3, "CommunicatorWaiters");
     is_str(settings->client.state_directory, "/s", "CommunicatorStateDir");
     is_str(settings->client.run_directory, "/r", "CommunicatorRunDir");
     is_str(settings->client.after_command, "reindex -q",

@@ -1,0 +1,16 @@
+/* Whether something new waits in the outbox: for who asks many times per
+ * second, and wants to know as soon as it is committed. */
+#ifndef CM_OUTBOX_WAITING_H
+#define CM_OUTBOX_WAITING_H
+
+#include "node/node.h"
+
+/* Find out by one statement whether anything was committed that has no number
+ * yet, or got a number above AFTER. It takes no lock and changes nothing. What
+ * is found need not be for a certain peer. *LAST (may be NULL) gets the last
+ * number used. Fails as the database does. */
+cm_error_t *cm_waiting_look(int *waiting, apr_int64_t *last, cm_node_t *node,
+                            apr_int64_t after,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
