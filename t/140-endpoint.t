@@ -238,6 +238,9 @@ for my $number (@beyond) {
     is_refusal($server->get("$path?from_id=1",
         by_ours('communicator-held' => $_)), 400, 'MALFORMED', "header held $_")
       for "$number 7", "7 $number$number";
+    is_refusal($server->get("$path?from_id=1",
+        by_ours('communicator-counted' => $_)), 400, 'MALFORMED',
+        "header counted $_") for "$number 7", "7 $number", '7', '7 0';
 }
 is_refusal($server->get("$path?from_id=1",
     by_ours('communicator-received' => $most)), 409, 'EPOCH',

@@ -17,7 +17,7 @@ use Communicator::Test::Database;
 use Communicator::Test::Gem;
 use Communicator::Test::Old;
 use Communicator::Test::Peer;
-use Communicator::Test::Server;
+use Communicator::Test::Server qw(by_ours);
 
 plan skip_all => 'not built' unless -x client_file() && -e module_file();
 
@@ -98,6 +98,32 @@ sub waiting {
         '  and all goes on') for @nodes;
     is_deeply([map { $_->value('select count(*) from communicator_conflicts') }
         @nodes], [1, 1], '  without conflicts that are none');
+    $facade->stop;
+}
+
+# What two gems have swapped, as they do when both change a record at once: a
+# post that differs, and no message waits.
+sub swapped {
+    my ($driver) = @_;
+    my @nodes = in_the_gems_time($driver, same => 1);
+    my ($central, $facade) = replace_both(@nodes);
+
+    $nodes[$_]->run("insert into posts (title, body) values ('t2', 'of $_'); "
+        . 'insert into communicator_mappings (origin, original_id, '
+        . "local_record_type, local_record_id) values ('central', 2, 'Post', "
+        . '2)') for 0, 1;
+    $_->migrate for $facade, $central;
+    $facade->start;
+    $central->sync_ok;
+    my $run = $central->sync('verify');
+    is($run->{exit}, 65, 'what gems have swapped');
+    like($run->{out}, qr{^\s+differs +central/2: body$}m, '  is found');
+    $central->sync('verify', '--repair');
+    $central->sync_ok for 1, 2;
+    is($central->sync('verify')->{exit}, 0, '  and repaired');
+    is($nodes[0]->value('select body from posts where id = 2'),
+        $nodes[1]->value('select body from posts where id = 2'),
+        '  to one of both');
     $facade->stop;
 }
 
@@ -282,6 +308,45 @@ sub one_by_one {
     $node->{facade}->stop;
 }
 
+# What a node that was a gem is told, until it knows, and what it says itself.
+sub told {
+    my $facade = Communicator::Test::Server->new(conf => gem_models(),
+        database => Communicator::Test::Database->new('sqlite3'));
+    my $database = $facade->database;
+    my $path = '/messages.json';
+    my $by = sub { by_ours('communicator-received' => $_[0],
+        'communicator-newest' => 9, @_[1 .. $#_]) };
+
+    make_gem_blog($database);
+    $facade->migrate->start;
+    $database->run("insert into posts (title, body) values ('a', 'b'), "
+        . "('c', 'd'); delete from posts where title = 'a'; "
+        . "insert into communicator_peers (name, received, has_received) "
+        . "values ('central', 7, 1)");
+    my $answer = $facade->get("$path?from_id=1", by_ours());
+    is($answer->{headers}{'communicator-counts'}, 'gem',
+        'a node that was a gem says so');
+    is($answer->{headers}{'communicator-received'}, 7, '  with its number');
+    $database->run('update communicator_peers set epoch = null, '
+        . 'confirmed = 3, confirmed_id = 2, sent = 3');
+    for ('its peer does not know the number', '  and is told again') {
+        $answer = $facade->get("$path?from_id=3",
+            $by->(2, 'communicator-counts' => 'gem'));
+        is("$answer->{status} $answer->{headers}{'communicator-counted'}",
+            '503 3 2', $_);
+    }
+    $answer = $facade->get("$path?from_id=4",
+        $by->(3, 'communicator-counted' => '8 7'));
+    is($answer->{status}, 200, '  until it does');
+    is("$answer->{headers}{'communicator-received'}"
+        . ($answer->{headers}{'communicator-counts'} // ''), 8,
+        'and so is the other one');
+    is_deeply($database->rows('select received, held, confirmed '
+        . 'from communicator_peers'), [[8, 8, 3]], '  for good');
+    $facade->log_has_only(qr/CM0047|CM0010/);
+    $facade->stop;
+}
+
 # --- a new node of ours, and a gem that others have used ---
 
 # A gem has received messages of another node, which is gone; NAME is the side
@@ -328,8 +393,11 @@ for my $driver (Communicator::Test::Database->drivers) {
     subtest "what waits ($driver)" => sub {
         plan skip_all => $missing if $missing;
         waiting($driver);
+        swapped($driver);
     };
 }
+
+subtest 'who counts how' => \&told;
 
 my @drivers = grep { $ENV{EVERY} || $_ eq 'pgsql' }
   Communicator::Test::Database->drivers;
