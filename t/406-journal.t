@@ -10,7 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
-use Communicator::Test qw(slurp wait_until);
+use Communicator::Test qw(slurp source_dir wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Pair;
 
@@ -42,6 +42,10 @@ sub runs {
     is($run->{error}, undef, '  that went well');
     like($run->{$_}, qr/^20\d\d-.*Z$/, "  $_") for qw(began_at ended_at);
     cmp_ok($run->{began_at}, 'lt', $run->{ended_at}, '  in this order');
+    my ($described) = slurp(source_dir() . '/docs/status.md')
+      =~ /^## The last runs(.*)/ms;
+    is(join(' ', grep { $described !~ /^\|.*\b$_\b.*\| /m } keys %$run), '',
+        '  each member is described');
     $central->sync_ok('push');
     is(history($central)->[0]{command}, 'push', 'a push');
     $central->sync_ok('drain');
