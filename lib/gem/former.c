@@ -248,6 +248,15 @@ static cm_error_t *meet(cm_peer_t **peer, meeting_t *at,
                               at->pool);
 }
 
+/* Return whether PEER, which is met for the first time, must be one that was a
+ * gem, though it does not say so: an earlier version does not know how. It
+ * cannot be told our numbers either, but nothing is lost before it is newer. */
+static int counts_silently(const cm_peer_t *peer, const cm_claim_t *claim)
+{
+    return peer->confirmed_id > 0 && peer->confirmed_id < peer->confirmed &&
+           !claim->known_epoch && !claim->held;
+}
+
 cm_error_t *cm_former_meet(cm_former_t *former, cm_node_t *node,
                            cm_peer_t **peer, const cm_claim_t *claim,
                            apr_pool_t *result_pool, apr_pool_t *scratch_pool)
@@ -259,14 +268,16 @@ cm_error_t *cm_former_meet(cm_former_t *former, cm_node_t *node,
                     .pool = scratch_pool};
 
     *former = (cm_former_t){.id = claim->received, .seq = claim->received};
-    if (!claim->counts || !claim->epoch || claim->received < 1)
+    if (!claim->epoch || claim->received < 1)
         return NULL;
     if ((*peer)->epoch) {
-        if (cm_former_has_to_tell(*peer) &&
+        if (cm_former_has_to_tell(*peer) && !claim->held &&
             (*peer)->confirmed_id == claim->received)
             former->seq = (*peer)->confirmed;
         return NULL;
     }
+    if (!claim->counts && !counts_silently(*peer, claim))
+        return NULL;
     former->is_new = 1;
     CM_TRY_FOR(meet(peer, &at, claim, result_pool), scratch_pool,
                "cannot find out what '%s', which was a gem, has received",

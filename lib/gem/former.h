@@ -24,7 +24,8 @@ int cm_former_counts(const cm_peer_t *peer);
 /* Return whether PEER, which counted as a gem, has to be told what that is. */
 int cm_former_has_to_tell(const cm_peer_t *peer);
 
-/* If CLAIM says that the peer counts as a gem did: find which of our numbers it
+/* If CLAIM says that the peer counts as a gem did, or it must, since messages
+ * were held back from it: find which of our numbers it
  * means, publish what was held back from the gem, and note both in *PEER, which
  * is read again. Where that cannot be found (purged, never sent), all records
  * are published, and our numbers go on above. Outside of a transaction, before

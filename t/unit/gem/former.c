@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "node/peer.h"
+#include "outbox/withheld.h"
 #include "gem/former.h"
 
 static void capture(cm_node_t *node, int id, const char *action,
@@ -114,6 +115,37 @@ static void test_held_back(cm_store_t *store, apr_pool_t *pool)
            "  or it was restored", pool);
 }
 
+/* Of an earlier version: it counts, and does not say so. */
+static void test_silent(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+    cm_claim_t claim = {.epoch = "e", .received = 6, .newest = -1};
+    cm_former_t former;
+    cm_peer_t *peer = peer_with(node, NULL, pool);
+
+    database_must(cm_former_meet(&former, node, &peer, &claim, pool, pool));
+    ok(former.is_new && former.seq == 8 && former.published == 2,
+       "%s: one that does not say how it counts", database_of(store));
+    claim.known_epoch = node->epoch;
+    database_must(cm_former_meet(&former, node, &peer, &claim, pool, pool));
+    ok(!former.is_new && former.seq == 8, "  is not taken at its word");
+    claim.held = 6;
+    database_must(cm_former_meet(&former, node, &peer, &claim, pool, pool));
+    is_int(former.seq, 6, "  before it holds a message of ours");
+}
+
+/* What the gem refused is tried once more. */
+static void test_withheld(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+    apr_array_header_t *seqs = apr_array_make(pool, 1, sizeof(apr_int64_t));
+
+    APR_ARRAY_PUSH(seqs, apr_int64_t) = 3;
+    database_must(cm_withheld_add(node, "there", seqs, CM_REFUSER_PROXY,
+                                  "500 again and again", pool));
+    is_met(node, "confirmed_id = 5", 5, "5 8 3", "one that it refused", pool);
+}
+
 static void test_unknown(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make(store, pool);
@@ -195,6 +227,8 @@ int main(void)
         return skip_all("no database to test with");
     database_each("the same numbers", test_same);
     database_each("held back", test_held_back);
+    database_each("silent", test_silent);
+    database_each("withheld", test_withheld);
     database_each("not known", test_unknown);
     database_each("text", test_text);
     database_each("recount", test_recount);
