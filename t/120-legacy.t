@@ -79,39 +79,93 @@ sub story {
         . 'where processed_at is null'), 0, 'nothing is parked');
 }
 
+# Both sides change the same post between two exchanges. A gem sends whole
+# records: the sides must end equal, and what loses is kept. SYNC runs whoever is
+# the client.
+sub concurrently {
+    my ($ours, $gem, $sync) = @_;
+    my $lost = sub {
+        return join ' ', map { $_->[0] } @{ $ours->rows('select lost_value '
+            . "from communicator_conflicts where column_name = 'body' "
+            . 'order by id') };
+    };
+    my $id = sub {
+        return $gem->{database}->value(
+            "select id from posts where title = '$_[0]'");
+    };
+
+    $gem->publish('post', { title => 'a', body => 'b0' });
+    $sync->('a post of the gem');
+    $ours->run("update posts set body = 'ours'");
+    $gem->publish('post', { title => 'theirs' }, $id->('a'));
+    $sync->("unlike columns $_") for 1, 2;
+    is_equal($ours, $gem, ['theirs: ours'], 'unlike columns');
+
+    $ours->run("update posts set body = 'x1'");
+    $gem->publish('post', { body => $_ }, $id->('theirs')) for 'y1', 'y2';
+    $sync->("the same column $_") for 1, 2;
+    is_equal($ours, $gem, ['theirs: x1'], 'the same column');
+    is($lost->(), '"b0" "y1" "y2"', 'what the gem had is kept');
+
+    $gem->publish('post', { body => $_ }, $id->('theirs')) for 'z1', 'z2';
+    $sync->('a change of the gem');
+    is_equal($ours, $gem, ['theirs: z2'], 'then the gem');
+    $ours->run("update posts set body = 'last'");
+    $sync->('a change here');
+    $gem->publish('post', { body => 'after all' }, $id->('theirs'));
+    $sync->('and of the gem');
+    is_equal($ours, $gem, ['theirs: after all'], 'one after the other');
+    is($lost->(), '"b0" "y1" "y2"', '  is no conflict');
+}
+
+# Our client and the gem's server, and the other way round.
+sub our_client {
+    my ($driver, $test) = @_;
+    my $gem = Communicator::Test::Gem->new('remote')->serve;
+    my $central = Communicator::Test::Peer->new(name => 'local',
+        database => Communicator::Test::Database->new($driver),
+        conf => gem_models())->knows($gem, 'protocol=gem');
+
+    make_gem_blog($central->database);
+    $central->database->run("insert into posts (title, body) values "
+        . "('own', 'x'); delete from posts;");
+    $central->migrate;
+    $test->($central->database, $gem, sub { $central->sync_ok });
+    $gem->stop;
+}
+
+sub our_module {
+    my ($driver, $test) = @_;
+    my $gem = Communicator::Test::Gem->new('local');
+    my $facade = Communicator::Test::Server->new(name => 'remote',
+        database => Communicator::Test::Database->new($driver),
+        user => 'testuser', password => 'pwd', conf => gem_models(),
+        peers => "CommunicatorPeer local user=testuser protocol=gem\n");
+
+    make_gem_blog($facade->database);
+    $facade->migrate->start;
+    $test->($facade->database, $gem, sub {
+        my $run = $gem->communicate($facade->base);
+        is($run->{exit}, 0, "the gem's $_[0]") or diag($run->{out}, $run->{err});
+    });
+    $facade->log_has_only;
+    $facade->stop;
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     my $missing = Communicator::Test::Database->missing($driver);
+    my %tests = (story => \&story, 'at the same time' => \&concurrently);
 
-    subtest "our client ($driver), the gem's server" => sub {
-        plan skip_all => $missing if $missing;
-        my $gem = Communicator::Test::Gem->new('remote')->serve;
-        my $central = Communicator::Test::Peer->new(name => 'local',
-            database => Communicator::Test::Database->new($driver),
-            conf => gem_models())->knows($gem, 'protocol=gem');
-        make_gem_blog($central->database);
-        $central->database->run("insert into posts (title, body) values "
-            . "('own', 'x'); delete from posts;");
-        $central->migrate;
-        story($central->database, $gem, sub { $central->sync_ok });
-    };
-    subtest "our module ($driver), the gem's client" => sub {
-        plan skip_all => $missing if $missing;
-        my $gem = Communicator::Test::Gem->new('local');
-        my $facade = Communicator::Test::Server->new(name => 'remote',
-            database => Communicator::Test::Database->new($driver),
-            user => 'testuser', password => 'pwd', conf => gem_models(),
-            peers => "CommunicatorPeer local user=testuser "
-              . "protocol=gem\n");
-        make_gem_blog($facade->database);
-        $facade->migrate->start;
-        story($facade->database, $gem, sub {
-            my $run = $gem->communicate($facade->base);
-            is($run->{exit}, 0, "the gem's $_[0]")
-              or diag($run->{out}, $run->{err});
-        });
-        $facade->log_has_only;
-        $facade->stop;
-    };
+    for my $name (sort keys %tests) {
+        subtest "our client ($driver), the gem's server: $name" => sub {
+            plan skip_all => $missing if $missing;
+            our_client($driver, $tests{$name});
+        };
+        subtest "our module ($driver), the gem's client: $name" => sub {
+            plan skip_all => $missing if $missing;
+            our_module($driver, $tests{$name});
+        };
+    }
 }
 
 # What a gem cannot keep, or keeps otherwise, comes back as it was: bytes that

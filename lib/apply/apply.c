@@ -81,6 +81,7 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
         return NULL;
     begin_tasks(run);
     CM_TRY(cm_lock_all(run, scratch_pool));
+    CM_TRY(cm_concurrent_read(run, scratch_pool));
     CM_TRY(cm_apply_read_records(run, scratch_pool));
     CM_TRY(cm_newkey_give(run, scratch_pool));
     CM_TRY(cm_rounds_settle(run, scratch_pool));

@@ -38,8 +38,10 @@ typedef struct cm_apply_t {
     int *hasty; /* set to 1 when a row is written before it is read (fast.c): if
                    the transaction fails, it must be repeated without that.
                    NULL: no row may be */
-    apr_int64_t lost; /* up to this number the peer has lost its messages: what
-                         they change is sent back to it */
+    apr_int64_t lost;  /* up to this number the peer has lost its messages: what
+                          they change is sent back to it */
+    apr_int64_t since; /* of a gem: it did not have our messages from this
+                          number on when it wrote its own; 0: not known */
     /* set by cm_apply_run(): */
     int created; /* number of new records */
     /* set by cm_apply_finish(): */

@@ -186,6 +186,7 @@ typedef struct cm_run_t {
     cm_node_t *node;
     const char *peer;
     apr_pool_t *pool;
+    apr_hash_t *unknown;         /* concurrent.c; or NULL */
     apr_hash_t *entries;         /* model name -> key -> cm_entry_t * */
     apr_array_header_t *tasks;   /* cm_task_t * */
     apr_array_header_t *records; /* cm_record_t *, by first message */
@@ -301,6 +302,21 @@ cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
  */
 cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- concurrent.c --- */
+
+/* Read what the gem that sent these messages did not know (cm_apply_t.since),
+ * when all that is committed here is stamped. */
+cm_error_t *cm_concurrent_read(cm_run_t *run,
+                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether the gem did not know a value of RECORD that has CLOCK here. */
+int cm_concurrent_is_unknown(const cm_run_t *run, const cm_record_t *record,
+                             apr_int64_t clock);
+
+/* If a gem did not know all of RECORD, let it get the merged record, in place
+ * of the whole one that it got, or will get, from before. */
+void cm_concurrent_tell(cm_run_t *run, const cm_record_t *record);
 
 /* --- unseen.c --- */
 

@@ -284,6 +284,33 @@ static int field_of(const cm_table_t *table, int i)
     return reference ? (int)(reference - table->columns) : i;
 }
 
+/* A gem brings the whole record. What was changed here and it did not know
+ * stays, and the gem's value of it is kept as a conflict, unless that node is
+ * to win. */
+static void keep_unknown(const merging_t *at, const cm_task_t *task,
+                         cm_state_t *incoming)
+{
+    const cm_model_t *model = at->record->table->model;
+    const int yields = model->conflict == CM_CONFLICT_NODE &&
+                       !strcmp(model->conflict_node, at->run->peer);
+    int i;
+
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &at->effect->state->fields[i];
+        cm_field_t *there = &incoming->fields[i];
+
+        if (there->value.kind == CM_ABSENT || here->value.kind == CM_ABSENT ||
+            !cm_concurrent_is_unknown(at->run, at->record, here->clock))
+            continue;
+        if (yields)
+            note_conflict(at, task, i, here, there);
+        else
+            note_conflict(at, task, i, there, here);
+        if (!yields)
+            *there = (cm_field_t){.value = {.kind = CM_ABSENT}};
+    }
+}
+
 /* A gem's message has neither clocks nor a base: set both, so that from here on
  * it is like any other. */
 static void stamp_gem(const merging_t *at, cm_task_t *task,
@@ -302,6 +329,7 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
                             at->run->pool))
             incoming->fields[i].value = state->fields[i].value;
     cm_state_stamp(incoming, state, clock);
+    keep_unknown(at, task, incoming);
     if (!at->record->here->exists)
         incoming->clock = clock;
     message->clocks = (cm_clocks_t){.clock = clock};

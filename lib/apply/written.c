@@ -103,6 +103,7 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
     set_here(run, record, mapping);
     cm_conflicts_keep(run, record);
     finish_tasks(record);
+    cm_concurrent_tell(run, record);
     if (effect->republish->nelts)
         record->decided = record->decided
                               ? apr_array_append(run->pool, effect->republish,

@@ -304,15 +304,18 @@ static cm_error_t *receive_all(apr_int64_t *received, cm_session_t *session,
     int most = session->node->settings->batch.messages;
     int first, count;
     apr_pool_t *iterpool;
+    cm_batch_t *batch;
 
     apr_pool_create(&iterpool, scratch_pool);
     for (first = 0; first == 0 || first < all->nelts; first += count) {
         apr_pool_clear(iterpool);
         CM_TRY(cm_session_check(session, scratch_pool));
         count = all->nelts - first < most ? all->nelts - first : most;
-        CM_TRY(receive_batch(
-            received, session,
-            slice(reply, *received, all, first, count, iterpool), iterpool));
+        batch = slice(reply, *received, all, first, count, iterpool);
+        if (reply->kind == CM_PEER_GEM)
+            batch->since =
+                session->since ? session->since : session->peer->confirmed + 1;
+        CM_TRY(receive_batch(received, session, batch, iterpool));
         if (count == 0)
             break;
     }

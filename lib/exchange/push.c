@@ -427,6 +427,8 @@ static void begin_gem(cm_push_t *push)
     if (push->limits.bytes > GEM_BYTES)
         push->limits.bytes = GEM_BYTES;
     push->next_id = push->session->peer->confirmed_id + 1;
+    if (!push->session->since)
+        push->session->since = push->session->peer->confirmed + 1;
 }
 
 static void begin(cm_push_t *push, cm_session_t *session)

@@ -136,6 +136,8 @@ static cm_error_t *receive_batch(cm_exchange_t *exchange, void *baton)
     if (!push->empty) {
         push->batch.clock = exchange->said.clock;
         push->batch.packed = exchange->packed;
+        if (exchange->gem)
+            push->batch.since = exchange->known->sent + 1;
         push->batch.lacks = exchange->said.withheld.count != 0;
         CM_TRY(cm_inbox_receive(&push->receipt, &push->wanted, exchange->node,
                                 exchange->peer->name, &push->batch,

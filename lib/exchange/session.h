@@ -39,6 +39,9 @@ typedef struct cm_session_t {
     apr_int64_t its_received;   /* as it last said; -1: it has not */
     apr_int64_t proved;         /* its clock proves that it holds messages up to
                                    this one; 0: none */
+    apr_int64_t since;          /* a gem: when it wrote what it sends in this
+                                   run, it may not have had our messages from
+                                   this seq on */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
     int all_sent;               /* the push found nothing more to send */
     cm_totals_t totals;

@@ -37,6 +37,7 @@ cm_apply_t *cm_attempt_begin(cm_attempt_t *attempt, apr_pool_t *pool)
     apply->strict = attempt->mode.strict;
     apply->refusal = attempt->mode.refusal;
     apply->lost = attempt->lost;
+    apply->since = attempt->batch ? attempt->batch->since : 0;
     if (!attempt->mode.long_way)
         apply->hasty = &attempt->outcome.hasty;
     return apply;

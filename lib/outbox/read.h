@@ -57,6 +57,8 @@ typedef struct cm_batch_t {
     const char *held_reason; /* why the first of them was, or NULL */
     apr_int64_t clock;       /* a peer that called: its own; else 0 */
     int lacks; /* received: the peer withholds, or may withhold, messages */
+    apr_int64_t since; /* received from a gem: it did not have our messages from
+                          this seq on when it wrote these; 0: not known */
     const cm_buffer_t *packed; /* its messages, packed by gzip, as they came or
                                   were stamped; NULL: they were not so */
 } cm_batch_t;
