@@ -12,6 +12,7 @@ use JSON::PP;
 use Test::More;
 use Communicator::Test qw(slurp source_dir wait_until);
 use Communicator::Test::Database;
+use Communicator::Test::Hostile qw(reply);
 use Communicator::Test::Pair;
 
 my ($pair, $central, $facade);
@@ -144,6 +145,29 @@ sub unwritten {
         '  as a warning, with the table');
 }
 
+# What a server says that is no peer fits into the journal.
+sub strange {
+    for my $reply (reply(200, "text/\xff\e[31m", 'x'),
+        reply(422, 'application/json', '{"error":"' . 'y' x 200_000 . '"}',
+            'Communicator-Protocol: 2', 'Communicator-Node: strange',
+            'Communicator-Epoch: ' . 'e' x 32)) {
+        my $server = Communicator::Test::Hostile->new(sub { $reply }, 'strange');
+        my %before = (peers => $central->{peers});
+
+        $central->knows($server);
+        my $run = $central->sync('--peer', 'strange');
+        unlike($run->{err}, qr/journal/, 'a strange reply')
+          or diag substr $run->{err}, 0, 2000;
+        my ($row) = @{ history($central, '--peer', 'strange') };
+        is($row->{exit_status}, $run->{exit}, '  is in the journal');
+        ok(length $row->{error} && length $row->{error} < 3000,
+            '  in some words');
+        $central->configure(%before);
+        $central->database->run('delete from communicator_journal '
+            . "where peer = 'strange'");
+    }
+}
+
 sub test {
     my ($driver) = @_;
     $pair = Communicator::Test::Pair->new(drivers => [$driver, $driver],
@@ -153,7 +177,8 @@ sub test {
           . "CommunicatorExpectEvery 6s\n"); # so the watchdog looks every 3 s
     ($central, $facade) = @$pair{qw(central facade)};
     subtest $_->[0] => $_->[1] for ['runs', \&runs], ['failures', \&failures],
-      ['listing', \&listing], ['broken', \&broken], ['samples', \&samples], ['unwritten', \&unwritten];
+      ['listing', \&listing], ['broken', \&broken], ['samples', \&samples], ['unwritten', \&unwritten],
+      ['strange', \&strange];
 }
 
 Communicator::Test::Pair->for_each([map { "$_-$_" }
