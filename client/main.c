@@ -9,6 +9,7 @@
 
 #include "config/config_file.h"
 #include "command.h"
+#include "journal.h"
 #include "monitor.h"
 #include "stop.h"
 
@@ -56,6 +57,7 @@ int main(int argc, const char *const *argv)
     client.output = sync_output_create(0, 0, 0, client.pool);
     sync_stop_catch();
     err = run(&client, argc, argv);
+    sync_journal_end(&client);
     if (err && client.options && client.options->status.nagios)
         client.status = sync_monitor_unknown(err, client.pool);
     else if (err)

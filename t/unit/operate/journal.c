@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "operate/journal.h"
+#include "operate/gather.h"
 #include "../database.h"
 #include "../settings.h"
 #include "../tap.h"
@@ -192,6 +192,57 @@ static void bounds(cm_store_t *store, apr_pool_t *pool)
            "%s: so are those that are too many", name);
 }
 
+/* Add a run that moved SENT messages and ended so. */
+static void gather_run(cm_gather_t *gather, cm_node_t *node, apr_int64_t sent,
+                       int exit_status, apr_pool_t *pool)
+{
+    const apr_int64_t now = cm_clock_now();
+    cm_journal_row_t row = {.peer = "there",
+                            .command = "communicate",
+                            .began_at = now - 1000,
+                            .ended_at = now,
+                            .sent = {.moved = sent},
+                            .exit_status = exit_status,
+                            .error = exit_status ? "away" : NULL};
+
+    database_must(cm_gather_run(gather, node, &row, NULL, pool));
+}
+
+/* A process that stays. */
+static void gathered(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *name = database_of(store);
+    cm_node_t *node = make_node(store, pool);
+    cm_gather_t *gather = cm_gather_create(pool);
+    apr_array_header_t *rows;
+
+    gather_run(gather, node, 1, 0, pool);
+    database_must(cm_journal_list(&rows, node, NULL, 10, pool));
+    is_int(rows->nelts, 1, "%s: the first run at once", name);
+    gather_run(gather, node, 2, 0, pool);
+    gather_run(gather, node, 3, 0, pool);
+    database_must(cm_journal_list(&rows, node, NULL, 10, pool));
+    is_int(rows->nelts, 1, "%s: not each of many", name);
+    gather_run(gather, node, 0, 75, pool);
+    database_must(cm_journal_list(&rows, node, NULL, 10, pool));
+    is_int(rows->nelts, 3, "%s: but one that fails", name);
+    is_int(row_of(rows, 1)->sent.moved, 5, "%s: after those before it", name);
+    is_int(row_of(rows, 1)->exit_status, 0, "%s: which went well", name);
+    is_str(row_of(rows, 0)->error, "away", "%s: with its error", name);
+    gather_run(gather, node, 0, 75, pool);
+    gather_run(gather, node, 0, 75, pool);
+    gather_run(gather, node, 4, 0, pool);
+    database_must(cm_journal_list(&rows, node, NULL, 10, pool));
+    is_int(rows->nelts, 5, "%s: and the first that does not", name);
+    ok(!row_of(rows, 0)->error, "%s: without an error", name);
+    gather_run(gather, node, 6, 0, pool);
+    database_must(cm_gather_end(gather, node, pool));
+    database_must(cm_gather_end(gather, node, pool));
+    database_must(cm_journal_list(&rows, node, NULL, 10, pool));
+    is_int(rows->nelts, 6, "%s: what is left, in the end, once", name);
+    is_int(row_of(rows, 0)->sent.moved, 6, "%s: and nothing twice", name);
+}
+
 /* Where there is only one writer, the journal does not wait for it. */
 static void busy(cm_store_t *store, apr_pool_t *pool)
 {
@@ -218,6 +269,7 @@ int main(void)
     database_each("day", day);
     database_each("samples", samples);
     database_each("bounds", bounds);
+    database_each("gathered", gathered);
     database_each("busy", busy);
     return done_testing();
 }
