@@ -268,8 +268,9 @@ cm_error_t *cm_former_meet(cm_former_t *former, cm_node_t *node,
                     .pool = scratch_pool};
 
     *former = (cm_former_t){.id = claim->received, .seq = claim->received};
-    if (!claim->epoch || claim->received < 1)
-        return NULL;
+    if (!claim->epoch || claim->received < 1 ||
+        (claim->known_epoch && strcmp(claim->known_epoch, node->epoch)))
+        return NULL; /* another database: cm_epoch_check() says so */
     if ((*peer)->epoch) {
         if (cm_former_has_to_tell(*peer) && !claim->held &&
             (*peer)->confirmed_id == claim->received)

@@ -150,10 +150,15 @@ static void test_unknown(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make(store, pool);
     const cm_claim_t claim = counting(7);
+    cm_claim_t other = counting(6);
     cm_former_t former = {0};
     cm_peer_t *peer;
 
+    other.known_epoch = "f";
     peer = peer_with(node, NULL, pool);
+    database_must(cm_former_meet(&former, node, &peer, &other, pool, pool));
+    ok(!former.is_new, "%s: one that knows another database is not met",
+       database_of(store));
     ok(database_fails(cm_former_meet(&former, node, &peer, &claim, pool, pool),
                       CM_EPOCH, "more than was sent"),
        "%s: what was never sent is refused", database_of(store));
