@@ -75,15 +75,8 @@ int cm_concurrent_is_unknown(const cm_run_t *run, const cm_record_t *record,
 
 void cm_concurrent_tell(cm_run_t *run, const cm_record_t *record)
 {
-    int i;
-
-    if (!record->tasks->nelts ||
-        !CM_NTH(record->tasks, 0, cm_task_t)->message->from_gem ||
-        !clocks_of(run, record))
-        return;
-    for (i = 0; i < run->republish->nelts; i++)
-        if (APR_ARRAY_IDX(run->republish, i, cm_republish_t).record == record)
-            return;
-    APR_ARRAY_PUSH(run->republish, cm_republish_t) =
-        (cm_republish_t){.record = record, .captured = 1, .changed = "[]"};
+    if (record->tasks->nelts &&
+        CM_NTH(record->tasks, 0, cm_task_t)->message->from_gem &&
+        clocks_of(run, record))
+        cm_forward_state(run, record);
 }

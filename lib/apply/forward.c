@@ -88,6 +88,17 @@ static void add_forward(cm_run_t *run, cm_bulk_t *list, cm_task_t *task,
                         });
 }
 
+void cm_forward_state(cm_run_t *run, const cm_record_t *record)
+{
+    int i;
+
+    for (i = 0; i < run->republish->nelts; i++)
+        if (APR_ARRAY_IDX(run->republish, i, cm_republish_t).record == record)
+            return;
+    APR_ARRAY_PUSH(run->republish, cm_republish_t) =
+        (cm_republish_t){.record = record, .captured = 1, .changed = "[]"};
+}
+
 /* Queue the messages that have changed records, and that somebody lacks; *SEQ
  * is the last number. */
 static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
@@ -100,7 +111,11 @@ static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (task->done && task->changed && (is_hub || is_lost(run, task)))
+        if (!task->done || !task->changed || (!is_hub && !is_lost(run, task)))
+            continue;
+        if (task->message->recast)
+            cm_forward_state(run, task->record);
+        else
             add_forward(run, list, task, ++*seq, scratch_pool);
     }
     return cm_append_write(NULL, run->node, list, scratch_pool);

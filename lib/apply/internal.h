@@ -560,6 +560,10 @@ cm_error_t *cm_apply_retry(cm_run_t *run,
 cm_error_t *cm_forward_messages(cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Publish the state of RECORD, with the clocks that it has when this run is
+ * done: what a message of a gem says is not what is here. */
+void cm_forward_state(cm_run_t *run, const cm_record_t *record);
+
 /* Take back what the database captured of this run's records as a consequence
  * of their messages (outbox/overtaken.h); what is left of it is added to
  * RUN->republish. */

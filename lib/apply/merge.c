@@ -308,6 +308,7 @@ static void keep_unknown(const merging_t *at, const cm_task_t *task,
             note_conflict(at, task, i, there, here);
         if (!yields)
             *there = (cm_field_t){.value = {.kind = CM_ABSENT}};
+        task->message->recast |= !yields;
     }
 }
 
@@ -323,11 +324,15 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
 
     if (!task->item->attempts && clock <= state->clock)
         clock = state->clock + 1;
-    for (i = 0; i < incoming->count; i++)
-        if (cm_cast_is_kept(&at->record->table->columns[i],
-                            incoming->fields[i].value, state->fields[i].value,
-                            at->run->pool))
-            incoming->fields[i].value = state->fields[i].value;
+    for (i = 0; i < incoming->count; i++) {
+        if (!cm_cast_is_kept(&at->record->table->columns[i],
+                             incoming->fields[i].value, state->fields[i].value,
+                             at->run->pool))
+            continue;
+        message->recast |= cm_value_compare(incoming->fields[i].value,
+                                            state->fields[i].value) != 0;
+        incoming->fields[i].value = state->fields[i].value;
+    }
     cm_state_stamp(incoming, state, clock);
     keep_unknown(at, task, incoming);
     if (!at->record->here->exists)

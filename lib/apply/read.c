@@ -137,6 +137,7 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
         return cm_value_of(CM_TEXT, parent->key);
     if (task->message->from_gem)
         value = cm_cast_from_gem(to, value, run->pool);
+    task->message->recast |= value.data != attribute->value.data;
     return cm_canonical_normalise(to, value, run->pool);
 }
 

@@ -54,6 +54,8 @@ typedef struct cm_message_t {
                                   of a delete, the one that continues it. Or
                                   NULL */
     int from_gem;              /* no clock: stamped on arrival */
+    int recast;                /* a gem's: what it wrote here is not what its
+                                  body says */
     cm_clocks_t clocks;
     int has_base;
     cm_clocks_t base; /* the clocks of the changed columns before the change: a

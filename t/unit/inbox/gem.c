@@ -1,10 +1,13 @@
 /* The inbox: messages of a gem, which know no clocks, deletes, references. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
 #include "config/settings.h"
 #include "record/message.h"
 #include "node/node.h"
+#include "outbox/stamp.h"
 #include "inbox/inbox.h"
 
 static cm_receipt_t *take(cm_node_t *node, apr_int64_t after, const char *text,
@@ -253,6 +256,31 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
            "  with references");
 }
 
+/* What a gem's message says is not what is here: the others get what is. */
+static void test_hub_recast(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    apr_int64_t stamped;
+    cm_batch_t *batch;
+
+    settings_add_peer(settings, "third", pool);
+    database_run(store, "ALTER TABLE posts ADD COLUMN score integer");
+    (void)take(node, 0,
+               "[" GEM("1", THERE, "5", "post",
+                       TEXT("title", "a") ",\\\"score\\\":\\\"42abc\\\"") "]",
+               pool);
+    is_str(inbox_value(node, "SELECT score FROM posts", pool), "42",
+           "%s: a value that is cast", database_of(store));
+    database_must(cm_stamp_all(&stamped, node, pool));
+    batch = inbox_outgoing(node, "third", pool);
+    is_int(batch->messages->nelts, 1, "  is handed on");
+    if (batch->messages->nelts == 1)
+        ok(strstr(APR_ARRAY_IDX(batch->messages, 0, cm_message_t *)->body,
+                  "\"score\":42") != NULL,
+           "  as it is here");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -263,6 +291,7 @@ int main(void)
     database_each("CommunicatorOnError stop", test_stop);
     database_each("numbers that are gone", test_gone);
     database_each("hub", test_hub);
+    database_each("hub, values that are cast", test_hub_recast);
     apr_terminate();
     return done_testing();
 }
