@@ -216,6 +216,28 @@ for my $driver (Communicator::Test::Database->drivers) {
     };
 }
 
+# A time with a zone, with and without times=local.
+sub time_of {
+    my ($option) = @_;
+    my $facade = Communicator::Test::Server->new(name => 'remote',
+        database => Communicator::Test::Database->new('sqlite3'),
+        conf => gem_models(), peers => 'CommunicatorPeer local '
+          . "user=communicator protocol=gem $option\n");
+
+    make_gem_blog($facade->database);
+    $facade->migrate->start;
+    is($facade->post('/messages.json', '[{"id":1,"origin":"local",'
+        . '"original_id":1,"body":"{\"post\":{\"title\":\"a\",'
+        . '\"body\":\"b\",'
+        . '\"created_at\":\"2011-06-22T12:11:12+02:00\"}}"}]')->{status},
+        202, "a time with a zone: $option");
+    $facade->stop;
+    return $facade->database->value('select created_at from posts');
+}
+
+is(time_of('times=utc'), '2011-06-22 10:11:12', 'it is applied');
+is(time_of('times=local'), '2011-06-22 12:11:12', 'it is left out');
+
 # The gem's application demands a title, ours does not: the gem answers 500
 # whenever it gets such a post. Two come; one gets a title, one is given up.
 subtest 'what the gem refuses each time' => sub {

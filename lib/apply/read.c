@@ -125,6 +125,14 @@ static cm_here_t *read_record(cm_run_t *run, const cm_record_t *record)
     return here;
 }
 
+static int has_local_times(const cm_run_t *run)
+{
+    const cm_peer_settings_t *peer =
+        cm_settings_peer(run->node->settings, run->peer);
+
+    return peer && peer->local_times;
+}
+
 /* References are compared by the identities of the parents. */
 static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                              const cm_attribute_t *attribute, int column)
@@ -136,7 +144,7 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
     if (parent)
         return cm_value_of(CM_TEXT, parent->key);
     if (task->message->from_gem)
-        value = cm_cast_from_gem(to, value, run->pool);
+        value = cm_cast_from_gem(to, value, has_local_times(run), run->pool);
     task->message->recast |= value.data != attribute->value.data;
     return cm_canonical_normalise(to, value, run->pool);
 }

@@ -20,7 +20,8 @@ CM_DIRECTIVE(
     "NAME [uri=URL] [user=NAME] [password-file=FILE] [ca-file=FILE] "
     "[cert=FILE] [key=FILE] [key-password-file=FILE] "
     "[proxy=URL|none] [proxy-user-file=FILE] "
-    "[insecure=yes|no] [compress=auto|yes|no] [protocol=communicator|gem]",
+    "[insecure=yes|no] [compress=auto|yes|no] [protocol=communicator|gem] "
+    "[times=utc|local]",
     "another node: with uri= this node connects to it; without, it "
     "logs in here as user=")
 CM_DIRECTIVE(

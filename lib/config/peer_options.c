@@ -67,6 +67,7 @@ static cm_error_t *check_proxy(const char *value, apr_pool_t *pool)
 static const char *const answers[] = {"no", "yes", NULL};
 static const char *const compressions[] = {"auto", "no", "yes", NULL};
 static const char *const protocols[] = {"communicator", "gem", NULL};
+static const char *const times[] = {"utc", "local", NULL};
 
 const cm_option_t cm_peer_options[] = {
     {CM_OPTION("uri", TEXT, cm_peer_settings_t, uri), .check = check_uri},
@@ -90,6 +91,8 @@ const cm_option_t cm_peer_options[] = {
     {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
      .words = compressions, .quiet = 1},
     {CM_OPTION("protocol", WORD, cm_peer_settings_t, gem), .words = protocols,
+     .quiet = 1},
+    {CM_OPTION("times", WORD, cm_peer_settings_t, local_times), .words = times,
      .quiet = 1},
     {.key = NULL}};
 
@@ -124,6 +127,14 @@ static cm_error_t *check_certificate(const cm_peer_settings_t *peer,
     return NULL;
 }
 
+/* Only a gem has times that may mean something else. */
+static cm_error_t *check_times(const cm_peer_settings_t *peer, apr_pool_t *pool)
+{
+    if (peer->local_times && !peer->gem)
+        return CM_FAIL(pool, CM_CONFIG, "times=local needs protocol=gem");
+    return NULL;
+}
+
 cm_error_t *cm_peer_options_take(cm_settings_t *settings, int count,
                                  const char *const *words, cm_place_t place,
                                  apr_pool_t *pool)
@@ -138,6 +149,7 @@ cm_error_t *cm_peer_options_take(cm_settings_t *settings, int count,
         "peer '%s'", peer->name);
     CM_TRY_FOR(check_certificate(peer, pool), pool, "peer '%s'", peer->name);
     CM_TRY_FOR(check_secure(peer, pool), pool, "peer '%s'", peer->name);
+    CM_TRY_FOR(check_times(peer, pool), pool, "peer '%s'", peer->name);
     APR_ARRAY_PUSH(settings->peers, cm_peer_settings_t *) = peer;
     return NULL;
 }

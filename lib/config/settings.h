@@ -40,6 +40,8 @@ typedef struct cm_peer_settings_t {
     int insecure;                  /* insecure=yes: http:// to other hosts */
     int compress;                  /* a cm_compress_e */
     int gem;                       /* protocol=gem: it may be a gem */
+    int local_times;               /* times=local: the zone of a gem's times is
+                                      not applied */
     cm_place_t place;
 } cm_peer_settings_t;
 

@@ -129,8 +129,33 @@ static cm_value_t cast_number(const cm_column_t *column, cm_value_t value,
                : value;
 }
 
+/* Leave out what is behind the time of day in VALUE: its zone. */
+static cm_value_t without_zone(cm_value_t value, apr_pool_t *pool)
+{
+    const char *at = memchr(value.data, ':', value.size);
+
+    if (!at)
+        return value;
+    while (apr_isdigit(*at) || *at == ':' || *at == '.')
+        at++;
+    return cm_value_of(CM_TEXT,
+                       apr_pstrmemdup(pool, value.data, at - value.data));
+}
+
+static cm_value_t cast_time(const cm_column_t *column, cm_value_t value,
+                            int local_times, apr_pool_t *pool)
+{
+    if (!value.size)
+        return null;
+    if (value.kind != CM_TEXT || !is_time(column))
+        return value;
+    if (local_times && column->value_class != CM_CLASS_TIMESTAMP_ZONE)
+        value = without_zone(value, pool);
+    return column->loose ? value : cut(value, column->fraction, pool);
+}
+
 cm_value_t cm_cast_from_gem(const cm_column_t *column, cm_value_t value,
-                            apr_pool_t *pool)
+                            int local_times, apr_pool_t *pool)
 {
     if (value.kind != CM_TEXT && value.kind != CM_NUMBER)
         return value;
@@ -149,11 +174,7 @@ cm_value_t cm_cast_from_gem(const cm_column_t *column, cm_value_t value,
     case CM_CLASS_TIME:
     case CM_CLASS_TIMESTAMP:
     case CM_CLASS_TIMESTAMP_ZONE:
-        if (!value.size)
-            return null;
-        return is_time(column) && value.kind == CM_TEXT && !column->loose
-                   ? cut(value, column->fraction, pool)
-                   : value;
+        return cast_time(column, value, local_times, pool);
     case CM_CLASS_TEXT:
     case CM_CLASS_JSON:
     case CM_CLASS_ANY:

@@ -9,9 +9,10 @@
 /* Return what a gem would write of VALUE, from another gem, into COLUMN: of a
  * text that begins with a number that number, NULL for '' where COLUMN is not a
  * text, no more digits of a fraction than COLUMN keeps, and the bytes of a text
- * for a binary column. In POOL where it differs from VALUE. */
+ * for a binary column. With LOCAL_TIMES (times=local) a zone is left out of
+ * times. In POOL where it differs from VALUE. */
 cm_value_t cm_cast_from_gem(const cm_column_t *column, cm_value_t value,
-                            apr_pool_t *pool);
+                            int local_times, apr_pool_t *pool);
 
 /* Make of *VALUE, canonical for COLUMN, what a gem takes, in POOL. Return why
  * that is not possible, or NULL. */

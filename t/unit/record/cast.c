@@ -70,10 +70,34 @@ static void test_from(apr_pool_t *pool)
                                     .scale = cases[i].digits,
                                     .fraction = cases[i].digits};
 
-        is_str(text_of(cm_cast_from_gem(&column, value_of(cases[i].sent), pool),
-                       pool),
-               cases[i].kept, "from a gem: %s", cases[i].sent);
+        is_str(
+            text_of(cm_cast_from_gem(&column, value_of(cases[i].sent), 0, pool),
+                    pool),
+            cases[i].kept, "from a gem: %s", cases[i].sent);
     }
+}
+
+static void test_local(apr_pool_t *pool)
+{
+    static const char *const cases[][2] = {
+        {"'2011-06-22T12:11:12+02:00", "'2011-06-22T12:11:12"},
+        {"'2011/06/22 12:11:12 -0500", "'2011/06/22 12:11:12"},
+        {"'2011-06-22T12:11:12.25Z", "'2011-06-22T12:11:12.2"},
+        {"'2011-06-22", "'2011-06-22"},
+        {"'", "NULL"},
+    };
+    cm_column_t column = {.value_class = CM_CLASS_TIMESTAMP, .fraction = 1};
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        is_str(
+            text_of(cm_cast_from_gem(&column, value_of(cases[i][0]), 1, pool),
+                    pool),
+            cases[i][1], "times=local: %s", cases[i][0]);
+    column.value_class = CM_CLASS_TIMESTAMP_ZONE;
+    is_str(text_of(cm_cast_from_gem(&column, value_of(cases[0][0]), 1, pool),
+                   pool),
+           cases[0][0], "  a column with a zone keeps it");
 }
 
 static const char *sent(cm_class_e value_class, const char *text,
@@ -116,6 +140,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_from(pool);
+    test_local(pool);
     test_to(pool);
     apr_terminate();
     return done_testing();
