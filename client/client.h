@@ -13,8 +13,10 @@ typedef struct sync_client_t {
     cm_store_t *store; /* NULL until sync_client_store() */
     cm_node_t *node;   /* NULL until sync_client_node() */
     sync_output_t *output;
-    int status;       /* to exit with, when no error is returned */
-    apr_pool_t *pool; /* lives as long as the command */
+    struct sync_http_kept_t *kept; /* connections of --follow, or NULL */
+    const char *const *words;      /* the command line */
+    int status;                    /* to exit with, when no error is returned */
+    apr_pool_t *pool;              /* lives as long as the command */
 } sync_client_t;
 
 /* Connect to the database. Fails as cm_store_open(). */

@@ -13,6 +13,7 @@
 #include "alert.h"
 #include "connect.h"
 #include "folder.h"
+#include "follow.h"
 #include "journal.h"
 #include "lock.h"
 #include "memory.h"
@@ -20,6 +21,9 @@
 
 /* Seconds between two purges by CommunicatorRetain. */
 #define RETAIN_EVERY 600
+
+/* With --follow: how long a failure has to last that may pass. */
+#define RECORD_EVERY apr_time_from_sec(60)
 
 /* So many messages are reported one by one. */
 #define MOST_TOLD 3
@@ -136,6 +140,9 @@ static int report(const sync_client_t *client, const cm_session_t *session,
                                  tells_parked);
     if (waiting || (session->withheld.count > 0 && has_unread(client, peer)))
         status = cm_error_code_exit_status(CM_REJECTED);
+    if (client->options->run.follow && !totals->pushed && !totals->pulled &&
+        !totals->held_back)
+        return status;
     if (client->output->json) {
         report_json(client, peer, session, took);
         return status;
@@ -149,10 +156,13 @@ static int report(const sync_client_t *client, const cm_session_t *session,
     return status;
 }
 
-/* That the time of --max-time is up is not a failure. */
+/* That the time of --max-time is up is not a failure, nor that a signal ends
+ * what else would go on for ever. */
 static cm_error_t *forgive(cm_error_t *err, const sync_client_t *client,
                            const char *peer)
 {
+    if (err && err->code == CM_INTERRUPTED && client->options->run.follow)
+        return NULL;
     if (!err || err->code != CM_INTERRUPTED || !sync_stop_is_late())
         return err;
     sync_output_summary(client->output, "%s: the time is up (--max-time)",
@@ -169,10 +179,57 @@ static apr_int64_t count_waiting(const cm_session_t *session)
            cm_session_withheld(session);
 }
 
-static cm_error_t *sync_peer(sync_client_t *client,
-                             const cm_peer_settings_t *peer, int directions,
-                             apr_pool_t *pool)
+/* Return whether the run with ONE, which ended with ERR, is written to the
+ * journal and the alerts. Of cycles that follow each other those are that are
+ * full, or fail; with --cron, a failure that may pass has to last. */
+static int is_recorded(const sync_client_t *client, const sync_cycle_t *cycle,
+                       const sync_cycle_peer_t *one, const cm_error_t *err)
 {
+    if (!client->options->run.follow)
+        return 1;
+    if (err && client->options->run.cron &&
+        cm_error_code_is_transient(err->code))
+        return apr_time_now() - one->began > RECORD_EVERY;
+    return err || cycle->full;
+}
+
+/* Record the run, with what the cycles before it have moved. */
+static void record(sync_client_t *client, sync_cycle_peer_t *one,
+                   sync_alert_t *alert, const cm_error_t *err, int status,
+                   cm_session_t *session)
+{
+    if (session) {
+        session->totals.pushed = one->pushed;
+        session->totals.pulled = one->pulled;
+        session->totals.applied = one->applied;
+        one->pushed = one->pulled = one->applied = 0;
+    }
+    sync_alert_close(alert, err, session, session ? count_waiting(session) : 0);
+    sync_journal_write(client, one->settings->name, session, err, status,
+                       one->began);
+    one->began = 0;
+}
+
+/* Note in ONE what has moved, for the record and for who follows. */
+static void note(sync_cycle_peer_t *one, const cm_session_t *session)
+{
+    const cm_totals_t *totals = &session->totals;
+
+    one->moved = totals->pushed + totals->pulled;
+    one->pushed += totals->pushed;
+    one->pulled += totals->pulled;
+    one->applied += totals->applied;
+    if (session->peer) {
+        one->confirmed = session->peer->confirmed;
+        one->received = session->peer->received;
+    }
+}
+
+static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
+                             sync_cycle_peer_t *one, apr_pool_t *pool)
+{
+    const cm_peer_settings_t *peer = one->settings;
+    const int follows = client->options->run.follow;
     apr_time_t began = apr_time_now();
     cm_session_t *session = NULL;
     sync_alert_t *alert;
@@ -181,26 +238,32 @@ static cm_error_t *sync_peer(sync_client_t *client,
     int status = 0;
 
     err = sync_lock_take(&holder, client, peer->name, pool);
-    if (!err && holder) {
+    one->busy = !err && holder;
+    if (one->busy) {
         sync_output_summary(client->output, "%s: another run is at work (%s)",
                             peer->name, holder);
         return NULL;
     }
     alert = sync_alert_open(client, peer->name, pool);
-    if (sync_alert_is_too_soon(&client->status, alert))
+    if (!follows && sync_alert_is_too_soon(&client->status, alert))
         return NULL;
     if (!err)
         err = sync_connect(&session, client, peer, pool);
     if (!err) {
-        err = forgive(cm_run(session, directions, pool), client, peer->name);
+        err = forgive(cm_run(session, cycle->directions, pool), client,
+                      peer->name);
         sync_progress_end(client->output);
         status = report(client, session, sync_alert_tells_parked(alert),
                         apr_time_now() - began);
+        note(one, session);
     }
     if (client->status == 0)
         client->status = status;
-    sync_alert_close(alert, err, session, session ? count_waiting(session) : 0);
-    sync_journal_write(client, peer->name, session, err, status, began);
+    if (!one->began)
+        one->began = began;
+    if (is_recorded(client, cycle, one, err))
+        record(client, one, alert, err, status, session);
+    one->failed = err != NULL;
     return err;
 }
 
@@ -266,14 +329,14 @@ static int report_files(const sync_client_t *client,
                                 "CommunicatorRunDir", pool);
     for (i = 0; !err && i < peers->nelts; i++)
         err = sync_lock_check(
-            client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name);
+            client, APR_ARRAY_IDX(peers, i, sync_cycle_peer_t).settings->name);
     sync_alert_close(alert, err, NULL, 0);
     return err ? cm_error_code_exit_status(err->code) : 0;
 }
 
-/* Fail, and report it, when none of PEERS can be served: the database cannot be
+/* Fail, and report it, when no peer can be served: the database cannot be
  * reached, or this node is paused. */
-static cm_error_t *begin(sync_client_t *client, const apr_array_header_t *peers)
+static cm_error_t *begin(sync_client_t *client, const sync_cycle_t *cycle)
 {
     const apr_time_t began = cm_clock_now();
     sync_alert_t *alert =
@@ -283,54 +346,80 @@ static cm_error_t *begin(sync_client_t *client, const apr_array_header_t *peers)
 
     if (!err)
         err = cm_node_check_paused(client->node, client->pool);
-    sync_alert_close(alert, err, NULL, 0);
-    for (i = 0; err && i < peers->nelts; i++)
-        sync_journal_write(client,
-                           APR_ARRAY_IDX(peers, i, cm_peer_settings_t *)->name,
-                           NULL, err, 0, began);
+    if (err || cycle->full)
+        sync_alert_close(alert, err, NULL, 0);
+    for (i = 0; err && i < cycle->peers->nelts; i++)
+        sync_journal_write(
+            client,
+            APR_ARRAY_IDX(cycle->peers, i, sync_cycle_peer_t).settings->name,
+            NULL, err, 0, began);
     return err;
 }
 
-static void sync_peers(sync_client_t *client, const apr_array_header_t *peers,
-                       int directions)
+/* Serve each peer; return how many messages have moved. */
+static apr_int64_t sync_peers(sync_client_t *client, const sync_cycle_t *cycle)
 {
+    apr_int64_t moved = 0;
     apr_pool_t *iterpool;
     cm_error_t *err;
     int i;
 
     apr_pool_create(&iterpool, client->pool);
-    for (i = 0; i < peers->nelts; i++) {
+    for (i = 0; i < cycle->peers->nelts; i++) {
+        sync_cycle_peer_t *one =
+            &APR_ARRAY_IDX(cycle->peers, i, sync_cycle_peer_t);
+
+        one->moved = 0;
+        if (one->skip)
+            continue;
         apr_pool_clear(iterpool);
-        err = sync_peer(client, APR_ARRAY_IDX(peers, i, cm_peer_settings_t *),
-                        directions, iterpool);
+        err = sync_peer(client, cycle, one, iterpool);
+        moved += one->moved;
         sync_client_fail(client, err);
-        if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late())
+        if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late() ||
+            (client->options->run.follow && sync_stop_is_asked()))
             break;
     }
     apr_pool_destroy(iterpool);
+    return moved;
+}
+
+/* A run, or one of many cycles. */
+static void sync_cycle(sync_client_t *client, sync_cycle_t *cycle)
+{
+    int files = cycle->full ? report_files(client, cycle->peers) : 0, done;
+    cm_error_t *err = begin(client, cycle);
+
+    cycle->failed = err != NULL;
+    if (err) {
+        client->status = cm_error_code_exit_status(err->code);
+        return;
+    }
+    if (sync_peers(client, cycle) || cycle->full)
+        sync_after_run(&done, client);
+    if (client->status == 0 && cycle->full) {
+        retain(client);
+        client->status = files;
+    }
 }
 
 static cm_error_t *sync_all(sync_client_t *client, int directions)
 {
+    sync_cycle_t cycle = {.directions = directions, .full = 1};
     apr_array_header_t *peers;
-    cm_error_t *err;
-    int files, done;
+    int i;
 
     CM_TRY(sync_client_peers(&peers, client, 1));
     CM_TRY(splay(client));
     sync_stop_after(client->options->run.max_time);
-    files = report_files(client, peers);
-    err = begin(client, peers);
-    if (err) {
-        client->status = cm_error_code_exit_status(err->code);
-        return NULL;
-    }
-    sync_peers(client, peers, directions);
-    sync_after_run(&done, client);
-    if (client->status == 0) {
-        retain(client);
-        client->status = files;
-    }
+    cycle.peers =
+        apr_array_make(client->pool, peers->nelts, sizeof(sync_cycle_peer_t));
+    for (i = 0; i < peers->nelts; i++)
+        APR_ARRAY_PUSH(cycle.peers, sync_cycle_peer_t) = (sync_cycle_peer_t){
+            .settings = APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)};
+    if (client->options->run.follow)
+        return sync_follow(client, &cycle, sync_cycle);
+    sync_cycle(client, &cycle);
     return NULL;
 }
 

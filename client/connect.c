@@ -11,7 +11,7 @@
 #include <apr_uri.h>
 
 #include "base/file.h"
-#include "stop.h"
+#include "service.h"
 
 #define PASSWORD_MAX 1024
 
@@ -160,12 +160,13 @@ cm_error_t *sync_connect_probe(cm_session_t **session, sync_http_t **http,
     config->packs = peer->compress == CM_COMPRESS_AUTO
                         ? !peer->loopback
                         : peer->compress == CM_COMPRESS_YES;
+    config->kept = client->kept;
     config->sends_packed = peer->compress != CM_COMPRESS_NO;
     *secret = read_secrets(config, pool);
     CM_TRY(sync_http_open(http, config, pool));
     *transport = sync_http_transport(*http);
     *session = cm_session_create(transport, own->name, peer, pool);
-    (*session)->check = sync_stop_check;
+    (*session)->check = sync_service_check;
     return NULL;
 }
 

@@ -40,9 +40,14 @@ typedef struct received_t {
     int overflow;    /* it has more bytes than the limit allows */
 } received_t;
 
+struct sync_http_kept_t {
+    CURLM *multi;
+};
+
 struct sync_http_t {
     CURL *curl;
     CURLM *multi;
+    int owns_multi;
     const sync_http_config_t *config;
     sync_proxy_t *proxy;
     request_t request;
@@ -76,7 +81,8 @@ static apr_status_t close_http(void *baton)
 
     leave(http);
     curl_easy_cleanup(http->curl);
-    curl_multi_cleanup(http->multi);
+    if (http->owns_multi)
+        curl_multi_cleanup(http->multi);
     free(http->data);
     curl_global_cleanup();
     return APR_SUCCESS;
@@ -195,6 +201,7 @@ static void set_options(sync_http_t *http)
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(curl, CURLOPT_PRIVATE, http);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
     if (config->peer->ca_file)
@@ -232,7 +239,8 @@ cm_error_t *sync_http_open(sync_http_t **http, const sync_http_config_t *config,
     curl_global_init(CURL_GLOBAL_DEFAULT);
     made->config = config;
     made->curl = curl_easy_init();
-    made->multi = curl_multi_init();
+    made->owns_multi = !config->kept;
+    made->multi = config->kept ? config->kept->multi : curl_multi_init();
     if (!made->curl || !made->multi || !reserve(made, 0))
         return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
     apr_pool_cleanup_register(pool, made, close_http, apr_pool_cleanup_null);
@@ -267,24 +275,33 @@ static struct curl_slist *request_headers(const sync_http_t *http,
     return list;
 }
 
+/* Work on all requests of MULTI; returns 0 when that is not possible. */
+static int work(CURLM *multi)
+{
+    int running, left;
+    int works = curl_multi_perform(multi, &running) == CURLM_OK;
+    const CURLMsg *message;
+    sync_http_t *http;
+
+    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &http);
+        http->request.result = message->data.result;
+        http->request.done = 1;
+    }
+    return works;
+}
+
 /* Work on the request until it is done, or until SIZE bytes of its body (0: any
  * number) are sent. */
 static void drive(sync_http_t *http, apr_size_t size)
 {
     curl_off_t sent = 0;
-    int running, left;
 
     for (;;) {
-        const CURLMsg *message;
-
-        if (curl_multi_perform(http->multi, &running) != CURLM_OK) {
+        if (!work(http->multi)) {
             http->request.result = CURLE_FAILED_INIT;
-            http->request.done = 1;
-        }
-        while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
-            if (message->msg != CURLMSG_DONE)
-                continue;
-            http->request.result = message->data.result;
             http->request.done = 1;
         }
         curl_easy_getinfo(http->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
@@ -476,6 +493,40 @@ cm_transport_t sync_http_transport(sync_http_t *http)
 {
     return (cm_transport_t){pack,        send_request,          finish,
                             accept_gzip, http->config->headers, http};
+}
+
+static apr_status_t close_kept(void *baton)
+{
+    sync_http_kept_t *kept = baton;
+
+    curl_multi_cleanup(kept->multi);
+    curl_global_cleanup();
+    return APR_SUCCESS;
+}
+
+cm_error_t *sync_http_keep(sync_http_kept_t **kept, apr_pool_t *pool)
+{
+    sync_http_kept_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    made->multi = curl_multi_init();
+    if (!made->multi)
+        return CM_FAIL(pool, CM_INTERNAL, "cannot set up HTTP");
+    apr_pool_cleanup_register(pool, made, close_kept, apr_pool_cleanup_null);
+    *kept = made;
+    return NULL;
+}
+
+void sync_http_await(sync_http_kept_t *kept, apr_interval_time_t time)
+{
+    work(kept->multi);
+    curl_multi_poll(kept->multi, NULL, 0, (int)apr_time_as_msec(time), NULL);
+    work(kept->multi);
+}
+
+int sync_http_is_done(const sync_http_t *http)
+{
+    return http->request.done;
 }
 
 void sync_http_inspect(sync_http_t *http)

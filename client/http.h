@@ -18,6 +18,10 @@
 
 typedef struct sync_http_t sync_http_t;
 
+/* Connections that are kept for several handles: one that follows another
+ * goes on with its connection. */
+typedef struct sync_http_kept_t sync_http_kept_t;
+
 /* How to talk to the peer. */
 typedef struct sync_http_config_t {
     const cm_peer_settings_t *peer;
@@ -31,7 +35,21 @@ typedef struct sync_http_config_t {
     int sends_packed;         /* those that are packed already are sent so */
     apr_table_t *headers;     /* sent with each request; may be changed
                                  between requests */
+    sync_http_kept_t *kept;   /* NULL: the handle has its own connection */
 } sync_http_config_t;
+
+/* Create what keeps connections; closed with POOL, after the handles that use
+ * it. Fails with CM_INTERNAL. */
+cm_error_t *sync_http_keep(sync_http_kept_t **kept,
+                           apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Work on all requests over KEPT, and wait for the next thing to happen there,
+ * for TIME (microseconds) at most. */
+void sync_http_await(sync_http_kept_t *kept, apr_interval_time_t time);
+
+/* Return whether the reply to the request that was sent last is there, so that
+ * finish() of the transport need not wait. */
+int sync_http_is_done(const sync_http_t *http);
 
 /* Make the handle in POOL; CONFIG must live as long. Fails with CM_FILE,
  * CM_INTERNAL. */

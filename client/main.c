@@ -54,6 +54,7 @@ int main(int argc, const char *const *argv)
     apr_app_initialize(&argc, &argv, NULL);
     apr_pool_create(&client.pool, NULL);
     apr_dbd_init(client.pool);
+    client.words = argv;
     client.output = sync_output_create(0, 0, 0, client.pool);
     sync_stop_catch();
     err = run(&client, argc, argv);

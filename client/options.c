@@ -69,6 +69,8 @@ static const option_t known[] = {
      "wait up to TIME first, always the same on one host"},
     {"cron", 0, FLAG, NULL, MEMBER(run.cron), SYNC_FOR_SYNC,
      "report a problem once, remind once a day, and report its end"},
+    {"follow", 'f', FLAG, NULL, MEMBER(run.follow), SYNC_FOR_SYNC,
+     "stay, and move what changes within a moment"},
     {"history", 0, FLAG, NULL, MEMBER(status.history), SYNC_FOR_STATUS,
      "list the last runs, 20 or NUMBER of them"},
     {"watch", 0, FLAG, NULL, MEMBER(status.watch), SYNC_FOR_STATUS,

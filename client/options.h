@@ -41,6 +41,7 @@ typedef struct sync_options_run_t {
     int max_time; /* for the whole run; 0: no limit */
     int splay;    /* within which the run begins */
     int cron;
+    int follow;
 } sync_options_run_t;
 
 /* What publish and purge work on. */

@@ -9,6 +9,9 @@
 /* The signal that came, or 0. A handler can only set a global variable. */
 static volatile sig_atomic_t asked;
 
+/* SIGHUP came. */
+static volatile sig_atomic_t reload;
+
 /* When the time of the run is up; 0: never. */
 static apr_time_t end_of_run;
 
@@ -27,6 +30,35 @@ void sync_stop_catch(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static void on_reload(int number)
+{
+    (void)number;
+    reload = 1;
+}
+
+void sync_stop_catch_reload(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_reload;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGHUP, &action, NULL);
+}
+
+int sync_stop_is_asked(void)
+{
+    return asked != 0;
+}
+
+int sync_stop_wants_reload(void)
+{
+    int wanted = reload;
+
+    reload = 0;
+    return wanted;
 }
 
 void sync_stop_after(int seconds)

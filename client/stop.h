@@ -15,6 +15,15 @@ void sync_stop_after(int seconds);
 /* Return whether that time is up. */
 int sync_stop_is_late(void);
 
+/* Let SIGHUP ask for the configuration to be read again, from now on, instead
+ * of ending the program. */
+void sync_stop_catch_reload(void);
+
+/* Return whether a signal asks to end, or to read the configuration again.
+ * The latter is forgotten then. */
+int sync_stop_is_asked(void);
+int sync_stop_wants_reload(void);
+
 /* Fail with CM_INTERRUPTED when a signal has come, or the time is up. */
 cm_error_t *sync_stop_check(apr_pool_t *pool) CM_UNUSED_RESULT;
 

@@ -82,6 +82,7 @@ sub check_contents {
 
     for my $file ('lib/systemd/system/communicator-sync.timer',
         'lib/systemd/system/communicator-sync.service',
+        'lib/systemd/system/communicator-follow.service',
         'etc/cron.d/communicator-sync', 'usr/sbin/communicator-sync',
         'usr/lib/tmpfiles.d/communicator-sync.conf') {
         like($sync, qr{ \./(usr/)?\Q$file\E$}m, "there is $file");

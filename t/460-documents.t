@@ -239,7 +239,7 @@ cmp_ok($blocks, '>=', 5, 'examples for httpd were found');
 like($text{'conf/communicator.cron'}, qr{^\*/2(\ \*){4}\ _communicator\ .*
     communicator-sync\ --cron}mx, 'a line of cron');
 SKIP: {
-    need(2, 'systemd-analyze');
+    need(3, 'systemd-analyze');
     my $analyze = program('systemd-analyze');
     my $client = client_file();
 
@@ -248,14 +248,20 @@ SKIP: {
           =~ s/^ExecStart=\S+/ExecStart=$client/mr);
     spew("$folder/communicator-sync.timer",
         $text{'conf/communicator-sync.timer'});
+    spew("$folder/communicator-follow.service",
+        $text{'conf/communicator-follow.service'}
+          =~ s/^ExecStart=\S+/ExecStart=$client/mr);
     my $run = run_program([$analyze, 'verify', '--man=no',
-        map { "$folder/communicator-sync.$_" } qw(service timer)]);
+        map { "$folder/communicator-$_" }
+          qw(sync.service sync.timer follow.service)]);
     is(join('', grep { /communicator/ } split /^/m, $run->{err}), '',
-        'systemd takes service and timer');
-    $run = run_program([$analyze, 'security', '--offline=yes',
-        '--threshold=20', "$folder/communicator-sync.service"]);
-    is($run->{exit}, 0, '  and finds the service hardened')
-      or diag($run->{out}, $run->{err});
+        'systemd takes services and timer');
+    for my $service (qw(sync follow)) {
+        $run = run_program([$analyze, 'security', '--offline=yes',
+            '--threshold=20', "$folder/communicator-$service.service"]);
+        is($run->{exit}, 0, "  and finds communicator-$service hardened")
+          or diag($run->{out}, $run->{err});
+    }
 }
 
 # What bash completes behind WORDS.

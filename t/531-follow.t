@@ -1,0 +1,325 @@
+#!/usr/bin/perl
+
+# communicator-sync --follow: what is committed on one side is on the other one
+# within a moment, with few requests meanwhile. It goes on through restarts of
+# httpd and of databases, beside other runs, and with a new configuration.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IO::Socket::UNIX;
+use Socket qw(SOCK_DGRAM MSG_DONTWAIT);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Communicator::Test qw(client_file module_file folder slurp wait_until);
+use Communicator::Test::Database;
+use Communicator::Test::Hostile qw(good central say_something);
+use Communicator::Test::Pair;
+use Communicator::Test::Tls;
+
+my $tables = 'create table posts (id {key}, title varchar(100)) {engine};';
+my $models = 'CommunicatorModel post table=posts';
+
+plan skip_all => 'not built' unless -x client_file() && -e module_file();
+
+# A process of NODE that follows.
+package Follower {
+    use Test::More;
+    use Communicator::Test qw(slurp);
+
+    sub new {
+        my ($class, $node, @options) = @_;
+        my $self = bless { node => $node, log => "$node->{dir}/follow.log",
+            seen => 0 }, $class;
+        my %with = ref $options[-1] ? %{ pop @options } : ();
+
+        unlink $self->{log};
+        $self->{pid} = Communicator::Test::start_process(
+            [Communicator::Test::client_file(), '--config',
+                $node->config_file, '--follow', @options],
+            out => $self->{log}, %with);
+        Communicator::Test::at_end(sub { $self->stop });
+        return $self;
+    }
+
+    sub is_alive { return Communicator::Test::is_alive($_[0]{pid}) }
+
+    # What it has said since the last look.
+    sub says {
+        my ($self) = @_;
+        my $log = -e $self->{log} ? slurp($self->{log}) : '';
+        my $new = substr $log, $self->{seen};
+
+        $self->{seen} = length $log;
+        return $new;
+    }
+
+    # Let it end, and return its exit status; -1: it did not.
+    sub stop {
+        my ($self, $signal) = @_;
+        my $pid = delete $self->{pid} or return;
+        my $status = -1;
+
+        kill $signal || 'TERM', $pid;
+        Communicator::Test::wait_until(sub {
+            $status = $? if waitpid($pid, 1) == $pid;
+            return $status >= 0;
+        }, 15) or kill KILL => $pid;
+        return $status;
+    }
+}
+
+sub has {
+    my ($database, $title) = @_;
+
+    return wait_until(sub { $database->value('select count(*) from posts '
+            . "where title = '$title'") }, 15);
+}
+
+# Write TITLE at one side, and wait for it at the other. Reading by the
+# databases' own programs takes longer than the way.
+sub travels {
+    my ($from, $to, $title) = @_;
+
+    $from->run("insert into posts (title) values ('$title');");
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok(has($to, $title), "it arrives: $title");
+}
+
+sub both_ways {
+    my ($pair, $title) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    travels($pair->central, $pair->facade, "there, $title");
+    travels($pair->facade, $pair->central, "here, $title");
+}
+
+sub memory {
+    my ($pid) = @_;
+
+    return slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0;
+}
+
+sub requests {
+    my ($pair) = @_;
+
+    return scalar split /\n/, slurp("$pair->{facade}{dir}/access.log");
+}
+
+sub follow {
+    my ($driver) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => [$driver, $driver],
+        tables => $tables, models => $models,
+        own_server => $driver ne 'sqlite3');
+    my ($central, $facade) = $pair->nodes;
+    my $follower = Follower->new($central);
+
+    both_ways($pair, 'first');
+    both_ways($pair, 'again');
+    $central->sync_ok;
+    both_ways($pair, 'beside a run');
+    my $before = requests($pair);
+    sleep 5;
+    cmp_ok(requests($pair) - $before, '<=', 3, 'idle it asks seldom');
+    is($follower->says, '', 'nothing is said while all is well');
+
+    my $rows = $central->database->value(
+        'select count(*) from communicator_journal');
+    cmp_ok($rows, '<=', 4, 'not each cycle is in the journal');
+
+    $facade->restart;
+    both_ways($pair, 'after a restart of httpd');
+    ok($facade->graceful, 'a graceful restart');
+    both_ways($pair, 'after a graceful restart');
+    if ($driver ne 'sqlite3') {
+        $_->restart for $pair->databases;
+        both_ways($pair, 'after a restart of the databases');
+        unlike($follower->says, qr/crash|signal/, 'that is survived');
+    }
+    steady($pair, $follower);
+    reloads($pair, $follower);
+    $follower->says;
+    is($follower->stop, 0, 'SIGTERM ends it with exit status 0');
+    is($follower->says, '', '  without a word');
+    $pair->is_settled('afterwards');
+}
+
+# Many cycles take no more memory than some.
+sub steady {
+    my ($pair, $follower) = @_;
+    my $n = 0;
+    my $some = sub {
+        for (1 .. 40) {
+            $n++;
+            $pair->central->run("update posts set title = 'n$n' where id = 1;");
+            sleep 0.03;
+        }
+    };
+
+    $some->();
+    has($pair->facade, "n$n");
+    my $before = memory($follower->{pid});
+    $some->() for 1 .. 2;
+    ok(has($pair->facade, "n$n"), 'the last of many changes arrives');
+    cmp_ok(memory($follower->{pid}) - $before, '<', 1500,
+        'many cycles take no memory');
+}
+
+sub reloads {
+    my ($pair, $follower) = @_;
+    my ($central, $facade) = $pair->nodes;
+    my $pid = $follower->{pid};
+
+    $follower->says;
+    $central->configure(conf => 'CommunicatorModel post tabel=posts');
+    kill HUP => $pid;
+    ok(wait_until(sub { $follower->says =~ /unknown option 'tabel=posts'/ }),
+        'an error in a new configuration is reported');
+    both_ways($pair, 'with the configuration before');
+    for my $node ($central, $facade) {
+        $node->database->create('create table notes (id {key}, '
+            . 'title varchar(100)) {engine};');
+        $node->configure(conf => "$models\nCommunicatorModel note table=notes");
+        $node->migrate;
+    }
+    $facade->restart;
+    kill HUP => $pid;
+    sleep 0.5;
+    ok($follower->is_alive, 'SIGHUP does not end it');
+    $central->database->run("insert into notes (title) values ('new');");
+    ok(wait_until(sub { $facade->database->value(
+            "select count(*) from notes where title = 'new'") }),
+        'a new model is taken up');
+}
+
+sub pair {
+    return Communicator::Test::Pair->new(drivers => ['sqlite3', 'sqlite3'],
+        tables => $tables, models => $models);
+}
+
+# What systemd is told.
+subtest 'systemd' => sub {
+    my $path = folder('notify') . '/socket';
+    my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path)
+      or die "socket: $!";
+    my $follower = Follower->new(pair()->{central},
+        { env => { NOTIFY_SOCKET => $path, WATCHDOG_USEC => 400_000 } });
+    my %seen;
+    my $hear = sub {
+        my ($word) = @_;
+
+        return wait_until(sub {
+            while (defined $socket->recv(my $text, 1000, MSG_DONTWAIT)) {
+                $seen{$text}++;
+            }
+            return $seen{$word};
+        });
+    };
+    ok($hear->('READY=1'), 'it is ready');
+    ok($hear->('STATUS=all is well'), 'it is well');
+    delete $seen{'WATCHDOG=1'};
+    ok($hear->('WATCHDOG=1'), 'the watchdog hears of it');
+    ok(!$seen{'STOPPING=1'}, 'it goes on');
+    is($follower->stop, 0, 'and ends');
+    ok($hear->('STOPPING=1'), 'it says that it ends');
+};
+
+subtest 'a peer that is away' => sub {
+    my $pair = pair();
+    my ($central, $facade) = $pair->nodes;
+    my $follower = Follower->new($central);
+    my $cron;
+
+    both_ways($pair, 'before');
+    $follower->says;
+    $facade->stop;
+    $pair->central->run("insert into posts (title) values ('while away');");
+    ok(wait_until(sub { $follower->says =~ /Failed to connect/ }),
+        'that is reported') or diag slurp($follower->{log});
+    $follower->stop;
+    $cron = Follower->new($central, '--cron');
+    sleep 3;
+    $facade->start;
+    ok(has($pair->facade, 'while away'), 'when it is back all arrives');
+    both_ways($pair, 'afterwards');
+    is($cron->says, '', 'with --cron a short absence is no problem');
+    is($cron->stop('INT'), 0, 'SIGINT ends it, too');
+};
+
+subtest 'one direction' => sub {
+    my $pair = pair();
+    my $follower = Follower->new($pair->{central}, 'push');
+
+    $pair->facade->run("insert into posts (title) values ('stays');");
+    travels($pair->central, $pair->facade, 'only there');
+    sleep 1;
+    is($pair->central->value('select count(*) from posts'), 1,
+        'nothing is fetched');
+    unlike(slurp("$pair->{facade}{dir}/access.log"), qr/wait=/,
+        '  nor waited for');
+    is($follower->stop, 0, 'it ends');
+};
+
+# Version 0.9 answers at once, whatever wait= says.
+subtest 'a peer that does not know wait=' => sub {
+    my $good = good();
+    my $server = Communicator::Test::Hostile->new(sub {
+        return $good->(@_) =~ s/\r\n/\r\nConnection: close\r\n/r });
+    my $central = central($server, 1);
+    my $follower = Follower->new($central);
+    my $asks = sub { return scalar grep { exists $_->{query}{wait} }
+          $server->requests };
+
+    ok(wait_until(sub { $asks->() > 1 }), 'it is asked');
+    my $before = $asks->();
+    sleep 4;
+    cmp_ok($asks->() - $before, '<=', 5, '  about every second');
+    cmp_ok($asks->() - $before, '>=', 1, '  and again');
+    say_something($central, 2);
+    ok(wait_until(sub { grep { $_->{body} =~ /t2/ } $server->requests }),
+        'what is to be sent goes at once');
+    is($follower->stop, 0, 'it ends');
+};
+
+# It ends a request after two seconds.
+subtest 'a proxy that does not wait' => sub {
+    my @proxy = qw(proxy proxy_http);
+    plan skip_all => 'mod_proxy is not installed'
+      unless Communicator::Test::Tls::has_modules(@proxy);
+    my $pair = pair();
+    my ($central, $facade) = $pair->nodes;
+    my $proxy = Communicator::Test::Tls::httpd(modules => \@proxy,
+        conf => "ProxyPass / http://127.0.0.1:$facade->{port}/ "
+          . "timeout=2 retry=0\n");
+    {
+        local $facade->{port} = $proxy->{port};
+        local $central->{peers} = '';
+        $central->knows($facade);
+    }
+    $central->configure(peers => sprintf
+          "CommunicatorPeer facade uri=http://127.0.0.1:%d/messages.json "
+          . "user=%s password-file=%s\n", $proxy->{port}, $facade->{user},
+        "$central->{dir}/facade.secret");
+    my $follower = Follower->new($central);
+
+    ok(wait_until(sub { slurp("$facade->{dir}/access.log") =~ /wait=1&/ }),
+        'it asks for less time');
+    both_ways($pair, 'through it');
+    my $before = () = slurp("$facade->{dir}/access.log") =~ /wait=30/g;
+    sleep 4;
+    is(() = (slurp("$facade->{dir}/access.log") =~ /wait=30/g), $before,
+        'and goes on so');
+    is($follower->says, '', '  without a word');
+    is($follower->stop, 0, 'it ends');
+};
+
+for my $driver (Communicator::Test::Database->drivers) {
+    SKIP: {
+        my $missing = Communicator::Test::Pair->missing($driver);
+        skip "$driver: $missing", 1 if $missing;
+        subtest $driver => sub { follow($driver) };
+    }
+}
+
+done_testing();
