@@ -22,7 +22,7 @@ static int is_time(const cm_column_t *column)
  * one that may have a fraction. */
 static apr_size_t number_size(const char *text, int fraction)
 {
-    const char *at = text + (*text == '-' || *text == '+'), *digits = at;
+    const char *at = text + (*text == '-'), *digits = at;
 
     while (apr_isdigit(*at))
         at++;
@@ -44,9 +44,9 @@ static cm_value_t number_of(cm_value_t value, int fraction, apr_pool_t *pool)
         text++;
     if (!*text)
         return null;
+    if (*text == '+' && apr_isdigit(text[1]))
+        text++;
     size = number_size(text, fraction);
-    if (text[0] == '+')
-        text++, size--;
     return size ? cm_value_of(CM_NUMBER, apr_pstrmemdup(pool, text, size))
                 : cm_value_of(CM_NUMBER, "0");
 }
