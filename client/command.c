@@ -78,8 +78,16 @@ const sync_command_t sync_commands[] = {
      "says what\nruns purge by themselves.\n"},
     {"epoch", sync_command_epoch, SYNC_FOR_EPOCH, 0, "[--new|--accept PEER]",
      "show which histories are known, or begin a new one",
-     "\nAfter a database was restored from a backup or created again: --new "
-     "there, --accept\nat its peers, then publish all records at both.\n"},
+     "\nAfter a database was restored from a backup or created again, recover "
+     "does all of it.\nBy hand: --new there, --accept at its peers, then "
+     "publish all records at both.\n"},
+    {"recover", sync_command_recover,
+     SYNC_FOR_LOCK | SYNC_FOR_REMOTE | SYNC_FOR_RECOVER, 0, "[--yes]",
+     "go on together after a restore or a failover",
+     "\nWhere a database has lost messages that the other side has: says what "
+     "it will do,\nasks, lets the side that lost them begin a new history, "
+     "publishes all records on\nboth sides, runs, and verifies. From the side "
+     "that connects.\n"},
     {"configtest", sync_command_configtest, SYNC_FOR_CONFIGTEST, 0, "[--dump]",
      "read the configuration, and show it", ""},
     {"help", NULL, 0, 1, "[COMMAND]", "show what a command does", ""},

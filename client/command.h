@@ -48,6 +48,7 @@ cm_error_t *sync_command_migrate(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_models(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_publish(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_purge(sync_client_t *client) CM_UNUSED_RESULT;
+cm_error_t *sync_command_recover(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_status(sync_client_t *client) CM_UNUSED_RESULT;
 cm_error_t *sync_command_verify(sync_client_t *client) CM_UNUSED_RESULT;
 

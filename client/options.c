@@ -120,6 +120,7 @@ static const option_t known[] = {
      "this database was restored or created again"},
     {"accept", 0, TEXT, "PEER", MEMBER(mend.accept), SYNC_FOR_EPOCH,
      "that peer's database was restored or created again"},
+    {"yes", 'y', FLAG, NULL, MEMBER(mend.yes), SYNC_FOR_RECOVER, "do not ask"},
     {"repair", 0, FLAG, NULL, MEMBER(mend.repair), SYNC_FOR_VERIFY,
      "publish again what differs"},
     {"from", 0, TEXT, "SIDE", MEMBER(mend.from), SYNC_FOR_VERIFY,

@@ -24,6 +24,7 @@ typedef enum sync_command_bit_e {
     SYNC_FOR_STATUS = 1024,
     SYNC_FOR_HISTORY = 2048,
     SYNC_FOR_MODELS = 4096,
+    SYNC_FOR_RECOVER = 8192,
     SYNC_FOR_ALL = ~0
 } sync_command_bit_e;
 
@@ -58,12 +59,13 @@ typedef struct sync_options_migrate_t {
     int dry_run, drop_triggers;
 } sync_options_migrate_t;
 
-/* How epoch and verify mend what does not fit. */
+/* How epoch, recover and verify mend what does not fit. */
 typedef struct sync_options_mend_t {
     int renew;          /* epoch --new */
     const char *accept; /* epoch --accept */
     int repair;         /* verify --repair ... */
     const char *from;   /* ... --from */
+    int yes;            /* recover --yes */
 } sync_options_mend_t;
 
 /* What status shows; how it is printed for a monitor, and what it is to warn

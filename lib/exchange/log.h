@@ -46,5 +46,6 @@
 #define CM0046 "CM0046: " /* the journal cannot be written */
 #define CM0047 "CM0047: " /* a peer was a gem until now: what it is sent */
 #define CM0048 "CM0048: " /* messages that a gem does not have any more */
+#define CM0049 "CM0049: " /* a peer mends histories that do not fit */
 
 #endif

@@ -146,6 +146,8 @@ void cm_serve(cm_exchange_t *exchange)
              (cm_request_has(exchange, "verify") ||
               cm_request_has(exchange, "repair")))
         cm_serve_verify(exchange);
+    else if (posts && !exchange->gem && cm_request_has(exchange, "recover"))
+        cm_serve_recover(exchange);
     else if (posts)
         cm_serve_push(exchange);
     else {

@@ -3,6 +3,7 @@
  *   request.c  reads query and body
  *   admit.c    who sent the request, and may this peer do so?
  *   serve_pull.c, serve_push.c, serve_verify.c   what it asks for
+ *   serve_recover.c  histories that do not fit are mended
  *   serve_wait.c a request that waits for the next message
  *   contact.c  what is remembered of the peer: when it called, its epoch,
  *              whether it failed
@@ -138,6 +139,12 @@ int cm_admit(cm_exchange_t *exchange);
 void cm_serve_pull(cm_exchange_t *exchange);
 void cm_serve_push(cm_exchange_t *exchange);
 void cm_serve_verify(cm_exchange_t *exchange);
+
+/* --- serve_recover.c --- */
+
+/* Answer a POST with recover=: say how the histories look from here, and do
+ * what is asked for where they do not fit. */
+void cm_serve_recover(cm_exchange_t *exchange);
 
 /* Retry what is parked of the peer, and ask again for records that messages
  * refer to; return whether there is something new to send. A failure is

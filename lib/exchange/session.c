@@ -242,6 +242,14 @@ static cm_error_t *check_name(const cm_session_t *session, const char *name,
         settings->place.file, settings->place.line);
 }
 
+cm_error_t *cm_session_check_sender(const cm_session_t *session,
+                                    const cm_reply_t *reply,
+                                    apr_pool_t *scratch_pool)
+{
+    CM_TRY(check_protocol(reply, scratch_pool));
+    return check_name(session, reply->sender.node, scratch_pool);
+}
+
 cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
                             apr_pool_t *scratch_pool)
 {
@@ -257,8 +265,7 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
         session->said.at = cm_clock_now();
         return NULL;
     }
-    CM_TRY(check_protocol(reply, scratch_pool));
-    CM_TRY(check_name(session, reply->sender.node, scratch_pool));
+    CM_TRY(cm_session_check_sender(session, reply, scratch_pool));
     if (session->peer)
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;

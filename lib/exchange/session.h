@@ -66,6 +66,12 @@ cm_session_t *cm_session_create(const cm_transport_t *transport,
 cm_error_t *cm_session_check(const cm_session_t *session,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Refuse REPLY, of one of ours, if it speaks another protocol or is not from
+ * the peer of SESSION. Fails with CM_PROTOCOL. */
+cm_error_t *cm_session_check_sender(const cm_session_t *session,
+                                    const cm_reply_t *reply,
+                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Learn what REPLY says about the peer: kind, name, epoch, clock. Fails with
  * CM_EPOCH or CM_PROTOCOL when it is not the peer that we know. */
 cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,

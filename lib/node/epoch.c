@@ -40,6 +40,7 @@ static cm_error_t *way_out(cm_error_t *err, const char *restored,
     return cm_error_hint(
         err, pool,
         "was the database of '%s' restored or replaced? Then "
+        "`communicator-sync recover` at the side that connects; by hand: "
         "`communicator-sync epoch --new` there, once, and `communicator-sync "
         "epoch --accept %s` at '%s', then `publish --all` at both; if "
         "not, look at DBDParams and uri=",
@@ -150,6 +151,40 @@ static cm_error_t *check_all(cm_claim_t *claim, cm_node_t *node,
     CM_TRY(check_epochs(claim, node, peer, pool));
     CM_TRY(check_numbers(claim, node, peer, last_seq, pool));
     return check_held(claim, node, peer, pool);
+}
+
+/* Return whether *ERR says that histories do not fit; else it stays. */
+static int is_split(cm_error_t **err)
+{
+    const int split = *err && (*err)->code == CM_EPOCH;
+
+    if (split)
+        *err = NULL;
+    return split;
+}
+
+cm_error_t *cm_epoch_split(cm_epoch_split_t *split, const cm_claim_t *claim,
+                           cm_node_t *node, const cm_peer_t *peer,
+                           apr_pool_t *scratch_pool)
+{
+    cm_claim_t copy = *claim;
+    apr_int64_t last_seq;
+    cm_error_t *err;
+
+    memset(split, 0, sizeof(*split));
+    CM_TRY(cm_node_refresh(&last_seq, node, scratch_pool));
+    split->peer_is_new =
+        claim->epoch && peer->epoch && strcmp(claim->epoch, peer->epoch);
+    split->we_are_new =
+        claim->known_epoch && strcmp(claim->known_epoch, node->epoch);
+    if (split->peer_is_new || split->we_are_new)
+        return NULL;
+    split->we_were_set_back = claim->received > last_seq;
+    split->peer_was_set_back =
+        claim->newest >= 0 && claim->newest < peer->received;
+    err = check_held(&copy, node, peer, scratch_pool);
+    split->we_were_set_back |= is_split(&err);
+    return err;
 }
 
 /* WAIT: let reads wait until this server of a Galera cluster has applied what
@@ -270,6 +305,16 @@ cm_error_t *cm_epoch_renew(cm_node_t *node, apr_pool_t *scratch_pool)
                                   scratch_pool),
                scratch_pool, "cannot begin a new history");
     return cm_node_refresh(&last_seq, node, scratch_pool);
+}
+
+/* A life is the time at which it began, in steps. */
+int cm_epoch_is_renewed(const cm_node_t *node, const cm_peer_t *peer)
+{
+    const apr_int64_t contact = peer->last_push_at > peer->last_pull_at
+                                    ? peer->last_push_at
+                                    : peer->last_pull_at;
+
+    return contact > 0 && (node->life + 1) * MICROSECONDS_PER_LIFE > contact;
 }
 
 cm_error_t *cm_epoch_accept(cm_node_t *node, const char *name,

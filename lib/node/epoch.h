@@ -34,6 +34,21 @@ cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
                            apr_pool_t *result_pool,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Why two histories do not fit. All 0: they do. */
+typedef struct cm_epoch_split_t {
+    int peer_is_new;       /* its database is not the one known here */
+    int we_are_new;        /* this database is not the one known there */
+    int peer_was_set_back; /* it does not know what it has sent to us */
+    int we_were_set_back;  /* we do not know what we have sent to it */
+} cm_epoch_split_t;
+
+/* Give *SPLIT: why CLAIM, as cm_epoch_check() has judged it, does not fit what
+ * this database knows of PEER. Fails with CM_MALFORMED for an impossible claim,
+ * else as cm_statement_select(). */
+cm_error_t *cm_epoch_split(cm_epoch_split_t *split, const cm_claim_t *claim,
+                           cm_node_t *node, const cm_peer_t *peer,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Read the row of the peer NAME, and NODE's, under their locks, before a peer
  * is sent once more what it did not accept. Outside of a transaction. */
 cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
@@ -44,6 +59,10 @@ cm_error_t *cm_epoch_look(cm_peer_t **peer, cm_node_t *node, const char *name,
  * in the outbox is sent to the peers again, under new numbers. */
 cm_error_t *cm_epoch_renew(cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether NODE has begun a new history since it last had contact with
+ * PEER, as far as this database knows: not if it never had. */
+int cm_epoch_is_renewed(const cm_node_t *node, const cm_peer_t *peer);
 
 /* Forget the epoch of the peer NAME and what proves its history: whatever it
  * sends next is accepted, and all that is in the outbox is sent to it again.

@@ -1,0 +1,76 @@
+/* POST ?recover=: the peer asks whether the histories fit, and what this node
+ * has to do where they do not (recover.h). */
+#include "exchange/serve.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "exchange/headers.h"
+#include "exchange/log.h"
+#include "exchange/recover.h"
+
+typedef struct request_t {
+    const char *what; /* "ask", or words that say what to do */
+    cm_epoch_split_t split;
+    apr_int64_t last_seq;
+    int done;
+} request_t;
+
+/* Only while the histories do not fit: a peer can change no other one. */
+static cm_error_t *carry_out(request_t *request, cm_exchange_t *exchange)
+{
+    const cm_recover_steps_t steps = {
+        .renews = strstr(request->what, "renew") != NULL,
+        .accepts = strstr(request->what, "accept") != NULL};
+
+    cm_serve_log(exchange, CM_LOG_NOTICE,
+                 CM0049 "peer '%s' recovers: this node %s%s%s, and publishes "
+                        "all records",
+                 exchange->peer->name,
+                 steps.renews ? "begins a new history" : "",
+                 steps.renews && steps.accepts ? ", " : "",
+                 steps.accepts ? "accepts the peer's new history" : "");
+    CM_TRY(cm_recover_here(&steps, exchange->node, exchange->peer->name,
+                           exchange->pool));
+    exchange->own_epoch = apr_pstrdup(exchange->pool, exchange->node->epoch);
+    request->done = 1;
+    return NULL;
+}
+
+static cm_error_t *look(cm_exchange_t *exchange, void *baton)
+{
+    request_t *request = baton;
+    cm_error_t *err = cm_contact_read(exchange);
+
+    if (err && err->code != CM_EPOCH)
+        return err;
+    CM_TRY(cm_node_refresh(&request->last_seq, exchange->node, exchange->pool));
+    if (!err)
+        return NULL;
+    CM_TRY(cm_epoch_split(&request->split, &exchange->said.claim,
+                          exchange->node, exchange->known, exchange->pool));
+    return strcmp(request->what, "ask") ? carry_out(request, exchange) : NULL;
+}
+
+void cm_serve_recover(cm_exchange_t *exchange)
+{
+    apr_table_t *headers = exchange->answer.headers;
+    request_t request = {.what = cm_request_value(exchange->request->query,
+                                                  "recover", exchange->pool)};
+    cm_buffer_t *body;
+    cm_error_t *err;
+
+    if (!cm_request_body(&body, exchange))
+        return;
+    err = cm_serve_with_node(exchange, look, &request);
+    if (err) {
+        cm_serve_error(exchange, err);
+        return;
+    }
+    apr_table_setn(exchange->answer.notes, "communicator-result", "ok");
+    apr_table_setn(headers, CM_RECOVER_HEADER,
+                   cm_recover_text(&request.split, exchange->pool));
+    cm_headers_set(headers, "Communicator-Newest", request.last_seq);
+    cm_serve_send(exchange, CM_HTTP_OK, "{}\n", 3);
+}
