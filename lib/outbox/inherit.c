@@ -16,6 +16,7 @@
 
 typedef struct inheritance_t {
     cm_node_t *node;
+    int is_local;             /* the gem's times are local time */
     apr_int64_t after, until; /* the messages that are looked at */
     apr_hash_t *given;        /* identity key, model -> apr_int64_t *: clock */
     apr_int64_t count;
@@ -23,14 +24,43 @@ typedef struct inheritance_t {
     apr_pool_t *pool;
 } inheritance_t;
 
-/* Return the clock in TEXT, a time in UTC as a database writes it; 0: none. */
-static apr_int64_t read_time(const char *text)
+/* Return CLOCK in UTC where it was made of local time as if that were UTC. */
+static apr_int64_t from_local(apr_int64_t clock)
+{
+    apr_time_exp_t time;
+
+    if (apr_time_exp_lt(&time, clock) ||
+        apr_time_exp_lt(&time, clock - apr_time_from_sec(time.tm_gmtoff)))
+        return clock;
+    return clock - apr_time_from_sec(time.tm_gmtoff);
+}
+
+/* Return the clock of a time of the gem's tables, read as UTC; 0: none. */
+static apr_int64_t clock_of(const inheritance_t *at, apr_int64_t clock)
+{
+    return clock && at->is_local ? from_local(clock) : clock;
+}
+
+/* Return the clock in TEXT, as a database writes it; 0: none. */
+static apr_int64_t read_time(const inheritance_t *at, const char *text)
 {
     cm_moment_t moment;
 
     return text && cm_moment_read(&moment, text, strlen(text))
-               ? cm_moment_clock(&moment)
+               ? clock_of(at, cm_moment_clock(&moment))
                : 0;
+}
+
+/* Return whether the gem's application kept local time: times=local. */
+static int is_local(const cm_settings_t *settings)
+{
+    int i;
+
+    for (i = 0; i < settings->peers->nelts; i++)
+        if (APR_ARRAY_IDX(settings->peers, i, cm_peer_settings_t *)
+                ->local_times)
+            return 1;
+    return 0;
 }
 
 /* Find which messages wait: all that have a number of the gem's time and that
@@ -68,8 +98,8 @@ static cm_error_t *find_meeting(const inheritance_t *at, apr_pool_t *pool)
                      " WHERE seq <= %" APR_INT64_T_FMT ")",
                      at->until),
         NULL, 0, pool));
-    met = cm_cell_number(rows, 0, 0);
-    sent = read_time(cm_cell_text(rows, 0, 1));
+    met = clock_of(at, cm_cell_number(rows, 0, 0));
+    sent = read_time(at, cm_cell_text(rows, 0, 1));
     if (sent > met)
         met = sent;
     return met ? cm_node_set_met(at->node, met + CM_SKEW_LIMIT, pool) : NULL;
@@ -79,10 +109,10 @@ static cm_error_t *find_meeting(const inheritance_t *at, apr_pool_t *pool)
  * it was made after the one before, which the peer may have received in the
  * same second. One that wrote local time must not be newer than what comes
  * next. */
-static apr_int64_t raw_clock(const char *made_at)
+static apr_int64_t raw_clock(const inheritance_t *at, const char *made_at)
 {
     const apr_int64_t now = cm_clock_now();
-    apr_int64_t clock = read_time(made_at);
+    apr_int64_t clock = read_time(at, made_at);
 
     if (clock <= 0)
         return 1;
@@ -92,14 +122,14 @@ static apr_int64_t raw_clock(const char *made_at)
 }
 
 /* Make *ROW of row I of ROWS; without a group it stays as it is. */
-static cm_error_t *read_row(cm_stamp_row_t *row, cm_stamp_t *stamp,
-                            const cm_rows_t *rows, int i)
+static cm_error_t *read_row(cm_stamp_row_t *row, const inheritance_t *at,
+                            cm_stamp_t *stamp, const cm_rows_t *rows, int i)
 {
     memset(row, 0, sizeof(*row));
     row->id = cm_cell_number(rows, i, 0);
     row->identity.origin = cm_cell_text(rows, i, 2);
     row->identity.original_id = cm_cell_text(rows, i, 3);
-    row->raw = raw_clock(cm_cell_text(rows, i, 4));
+    row->raw = raw_clock(at, cm_cell_text(rows, i, 4));
     cm_take_written(row, cm_cell(rows, i, 5), stamp->pool);
     if (!row->model || !row->identity.origin || !row->identity.original_id)
         return NULL;
@@ -130,7 +160,7 @@ static cm_error_t *read_chunk(apr_array_header_t **found, inheritance_t *at,
     *found = apr_array_make(stamp->pool, CHUNK, sizeof(cm_stamp_row_t));
     for (i = 0; i < rows->count; i++) {
         at->after = cm_cell_number(rows, i, 1);
-        CM_TRY(read_row(apr_array_push(*found), stamp, rows, i));
+        CM_TRY(read_row(apr_array_push(*found), at, stamp, rows, i));
     }
     at->more = rows->count == CHUNK;
     for (index = apr_hash_first(stamp->pool, stamp->models); index;
@@ -258,6 +288,7 @@ cm_error_t *cm_inherit_clocks(apr_int64_t *count, cm_node_t *node,
                               apr_pool_t *scratch_pool)
 {
     inheritance_t at = {.node = node,
+                        .is_local = is_local(node->settings),
                         .given = apr_hash_make(scratch_pool),
                         .pool = scratch_pool};
 

@@ -6,7 +6,8 @@
 #include "node/node.h"
 
 /* Give the messages of the gem's time that wait for a peer the clock of their
- * creation (created_at, in UTC), and their records the same: what is changed
+ * creation (created_at, in UTC, or
+ * local time: times=local), and their records the same: what is changed
  * from now on, here or at a peer, is newer. Note when the gem met its peer last
  * (node->met_at), so that no change of what is as old is taken for a conflict.
  * They are *COUNT; one whose model is not configured, or which names no record,

@@ -1,7 +1,9 @@
 /* Messages of the gem's time that wait: outbox/inherit.h. */
 #include "../outbox.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <apr_strings.h>
 
@@ -171,6 +173,25 @@ static void test_ahead(cm_store_t *store, apr_pool_t *pool)
        "%s: a time that has not come yet is now", database_of(store));
 }
 
+static void test_local(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, pool);
+    cm_peer_settings_t *peer =
+        APR_ARRAY_IDX(node->settings->peers, 0, cm_peer_settings_t *);
+
+    setenv("TZ", "XST-9", 1);
+    tzset();
+    peer->local_times = 1;
+    gem_said(node, 11, POST("\"title\":\"a\""), "here", "7", 20, pool);
+    inherit(node, pool);
+    is_str(of(node, "clock", 11, pool), "1325344800999999",
+           "%s: nine hours before UTC", database_of(store));
+    is_str(of(node, "base", 11, pool), "1325344260000000",
+           "  when both met, too");
+    unsetenv("TZ");
+    tzset();
+}
+
 int main(void)
 {
     if (!database_any())
@@ -179,5 +200,6 @@ int main(void)
     database_each("base", test_base);
     database_each("on the wire", test_wire);
     database_each("ahead", test_ahead);
+    database_each("local time", test_local);
     return done_testing();
 }
