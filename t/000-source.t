@@ -57,6 +57,20 @@ sub undocumented {
     return @bad;
 }
 
+# The headings in a migration's TEXT that no statement follows: comments that
+# happen to look like one, and would be reported as a step.
+sub empty_sections {
+    my ($name, $text) = @_;
+    my (undef, @sections) = split /^-- ([\w.-]+): /m, $text;
+    my @bad;
+
+    while (my ($heading, $section) = splice @sections, 0, 2) {
+        my (undef, @lines) = split /\n/, $section;
+        push @bad, "$name: $heading" unless grep { /^(?!--)./ } @lines;
+    }
+    return @bad;
+}
+
 cmp_ok(@files, '>', 60, 'the sources were found');
 
 my $banned = qr{\b(sprintf|vsprintf|strcpy|strcat|strncpy|strncat|strtok|atoi
@@ -89,6 +103,9 @@ none('every source, test and migration is in Makefile.am', grep {
         && $makefile =~ m{(^|\s)\Q@{[$name =~ s/\.c$//r]}\E(\s|$)}m);
 } sort(keys %text), map { s{^\Q$top/}{}r } glob("$top/t/*.t"),
     glob("$top/sql/*/*.sql"), glob("$top/t/lib/Communicator/Test/*.pm"));
+
+none('every heading in a migration begins a statement',
+    map { empty_sections(s{^\Q$top/}{}r, slurp($_)) } glob "$top/sql/*/0*.sql");
 
 # Programs of Perl that no test runs: ./bootstrap demo, the benchmark.
 none('programs of Perl compile', grep {

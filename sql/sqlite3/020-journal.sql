@@ -1,5 +1,5 @@
--- How each run with a peer went, and each minute of a node that peers connect
--- to: status --history, and the charts of the status page.
+-- How each run with a peer went and, where peers connect to this node, what each
+-- minute brought, for `status --history` and the charts of the status page.
 
 -- journal.create: creates table communicator_journal
 -- unless table communicator_journal

@@ -1,6 +1,6 @@
--- The last message of a batch with which a gem was told to begin elsewhere, and
--- when: it sends all that it has from there on at once. What is missing then is
--- not there any more.
+-- When a gem was told to begin elsewhere, and the last message of the batch
+-- with which it was: it sends all that it has from there on at once. What is
+-- missing then is not there any more.
 
 -- peers.told: notes in communicator_peers when a gem was told where to begin
 -- unless column communicator_peers.told
