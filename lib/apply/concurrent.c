@@ -6,34 +6,63 @@
 
 #include <apr_strings.h>
 
+#include "store/dialect.h"
 #include "outbox/overtaken.h"
 
-static cm_error_t *read_clocks(cm_rows_t **rows, cm_run_t *run,
-                               apr_pool_t *scratch_pool)
-{
-    const cm_datum_t arguments[] = {
-        cm_datum_number(run->apply.since, scratch_pool),
-        cm_datum_text(run->peer)};
+/* The messages of so many records are looked for at a time. */
+#define CHUNK 500
 
-    return cm_statement_select(
-        rows, run->node->store,
-        "SELECT model, local_record_id, clock FROM outbound_messages"
-        " WHERE seq >= %s AND (source IS NULL OR source <> %s)"
-        " AND local_record_id IS NOT NULL"
-        " AND (changed_columns IS NULL OR changed_columns <> '[]')",
-        arguments, 2, scratch_pool);
-}
-
-cm_error_t *cm_concurrent_read(cm_run_t *run, apr_pool_t *scratch_pool)
+/* Return the keys of the rows that messages of this run are about: const char
+ * *. */
+static apr_array_header_t *keys_of(const cm_run_t *run, apr_pool_t *pool)
 {
-    cm_rows_t *rows;
+    apr_array_header_t *keys =
+        apr_array_make(pool, run->records->nelts, sizeof(char *));
     int i;
 
-    if (!run->apply.since)
-        return NULL;
-    run->unknown = apr_hash_make(run->pool);
-    CM_TRY_FOR(read_clocks(&rows, run, scratch_pool), scratch_pool,
-               "cannot read what '%s' did not know", run->peer);
+    for (i = 0; i < run->records->nelts; i++) {
+        const cm_row_t *row = CM_NTH(run->records, i, cm_record_t)->row;
+
+        if (row->local_id)
+            APR_ARRAY_PUSH(keys, const char *) = row->local_id;
+    }
+    return keys;
+}
+
+/* Read what the gem did not know of COUNT of the rows with KEYS from FIRST on.
+ * There may be far more of other rows: all that a first load has queued. */
+static cm_error_t *read_clocks(cm_rows_t **rows, cm_run_t *run,
+                               const apr_array_header_t *keys, int first,
+                               int count, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *arguments =
+        apr_array_make(scratch_pool, count + 2, sizeof(cm_datum_t));
+    int i;
+
+    APR_ARRAY_PUSH(arguments, cm_datum_t) =
+        cm_datum_number(run->apply.since, scratch_pool);
+    APR_ARRAY_PUSH(arguments, cm_datum_t) = cm_datum_text(run->peer);
+    for (i = first; i < first + count; i++)
+        APR_ARRAY_PUSH(arguments, cm_datum_t) =
+            cm_datum_text(APR_ARRAY_IDX(keys, i, const char *));
+    return cm_statement_select(
+        rows, run->node->store,
+        apr_pstrcat(scratch_pool,
+                    "SELECT model, local_record_id, clock"
+                    " FROM outbound_messages"
+                    " WHERE seq >= %s AND (source IS NULL OR source <> %s)"
+                    " AND (changed_columns IS NULL OR changed_columns <> '[]')"
+                    " AND local_record_id IN (",
+                    cm_dialect_repeat("%s", ", ", count, scratch_pool), ")",
+                    NULL),
+        (const cm_datum_t *)arguments->elts, arguments->nelts, scratch_pool);
+}
+
+/* Note the clocks of ROWS in RUN->unknown. */
+static void note_clocks(cm_run_t *run, const cm_rows_t *rows)
+{
+    int i;
+
     for (i = 0; i < rows->count; i++) {
         const char *key = cm_overtaken_key(cm_cell_text(rows, i, 0),
                                            cm_cell_text(rows, i, 1), run->pool);
@@ -46,6 +75,25 @@ cm_error_t *cm_concurrent_read(cm_run_t *run, apr_pool_t *scratch_pool)
         }
         apr_hash_set(clocks, apr_pstrdup(run->pool, cm_cell_text(rows, i, 2)),
                      APR_HASH_KEY_STRING, "");
+    }
+}
+
+cm_error_t *cm_concurrent_read(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *keys;
+    cm_rows_t *rows;
+    int first, count;
+
+    if (!run->apply.since)
+        return NULL;
+    run->unknown = apr_hash_make(run->pool);
+    keys = keys_of(run, scratch_pool);
+    for (first = 0; first < keys->nelts; first += count) {
+        count = keys->nelts - first < CHUNK ? keys->nelts - first : CHUNK;
+        CM_TRY_FOR(read_clocks(&rows, run, keys, first, count, scratch_pool),
+                   scratch_pool, "cannot read what '%s' did not know",
+                   run->peer);
+        note_clocks(run, rows);
     }
     return NULL;
 }
