@@ -22,8 +22,8 @@
 /* Seconds between two purges by CommunicatorRetain. */
 #define RETAIN_EVERY 600
 
-/* With --follow: how long a failure has to last that may pass. */
-#define RECORD_EVERY apr_time_from_sec(60)
+/* With --follow --cron: how long a failure has to last that may pass. */
+#define PATIENCE apr_time_from_sec(60)
 
 /* So many messages are reported one by one. */
 #define MOST_TOLD 3
@@ -179,50 +179,33 @@ static apr_int64_t count_waiting(const cm_session_t *session)
            cm_session_withheld(session);
 }
 
-/* Return whether the run with ONE, which ended with ERR, is written to the
- * journal and the alerts. Of cycles that follow each other those are that are
- * full, or fail; with --cron, a failure that may pass has to last. */
-static int is_recorded(const sync_client_t *client, const sync_cycle_t *cycle,
-                       const sync_cycle_peer_t *one, const cm_error_t *err)
+/* Return whether alerts learn how the run with ONE ended, with ERR. Of cycles
+ * that follow each other those are that are full, or fail; with --cron, a
+ * failure that may pass has to last. */
+static int is_told(const sync_client_t *client, const sync_cycle_t *cycle,
+                   const sync_cycle_peer_t *one, const cm_error_t *err)
 {
     if (!client->options->run.follow)
         return 1;
     if (err && client->options->run.cron &&
         cm_error_code_is_transient(err->code))
-        return apr_time_now() - one->began > RECORD_EVERY;
+        return apr_time_now() - one->failing_since > PATIENCE;
     return err || cycle->full;
 }
 
-/* Record the run, with what the cycles before it have moved. */
-static void record(sync_client_t *client, sync_cycle_peer_t *one,
-                   sync_alert_t *alert, const cm_error_t *err, int status,
-                   cm_session_t *session)
+/* Note in ONE how the run went, which began at BEGAN, for who follows. SESSION
+ * is NULL when it did not come to that. */
+static void note(sync_cycle_peer_t *one, const cm_session_t *session,
+                 const cm_error_t *err, apr_time_t began)
 {
-    if (session) {
-        session->totals.pushed = one->pushed;
-        session->totals.pulled = one->pulled;
-        session->totals.applied = one->applied;
-        one->pushed = one->pulled = one->applied = 0;
-    }
-    sync_alert_close(alert, err, session, session ? count_waiting(session) : 0);
-    sync_journal_write(client, one->settings->name, session, err, status,
-                       one->began);
-    one->began = 0;
-}
-
-/* Note in ONE what has moved, for the record and for who follows. */
-static void note(sync_cycle_peer_t *one, const cm_session_t *session)
-{
-    const cm_totals_t *totals = &session->totals;
-
-    one->moved = totals->pushed + totals->pulled;
-    one->pushed += totals->pushed;
-    one->pulled += totals->pulled;
-    one->applied += totals->applied;
-    if (session->peer) {
-        one->confirmed = session->peer->confirmed;
-        one->received = session->peer->received;
-    }
+    if (!one->failed)
+        one->failing_since = began;
+    one->failed = err != NULL;
+    if (!session || !session->peer)
+        return;
+    one->moved = session->totals.pushed + session->totals.pulled;
+    one->confirmed = session->peer->confirmed;
+    one->received = session->peer->received;
 }
 
 static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
@@ -255,15 +238,14 @@ static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
         sync_progress_end(client->output);
         status = report(client, session, sync_alert_tells_parked(alert),
                         apr_time_now() - began);
-        note(one, session);
     }
     if (client->status == 0)
         client->status = status;
-    if (!one->began)
-        one->began = began;
-    if (is_recorded(client, cycle, one, err))
-        record(client, one, alert, err, status, session);
-    one->failed = err != NULL;
+    note(one, session, err, began);
+    if (is_told(client, cycle, one, err))
+        sync_alert_close(alert, err, session,
+                         session ? count_waiting(session) : 0);
+    sync_journal_write(client, peer->name, session, err, status, began);
     return err;
 }
 
@@ -403,6 +385,26 @@ static void sync_cycle(sync_client_t *client, sync_cycle_t *cycle)
     }
 }
 
+/* Write what has moved since the last row of the journal. */
+static void end_journal(const sync_client_t *client)
+{
+    sync_client_t view = *client;
+
+    apr_pool_create(&view.pool, client->pool);
+    if (!sync_client_node(&view))
+        sync_journal_end(&view);
+    apr_pool_destroy(view.pool);
+}
+
+static cm_error_t *follow(sync_client_t *client, sync_cycle_t *cycle)
+{
+    int again;
+
+    CM_TRY(sync_follow(&again, client, cycle, sync_cycle));
+    end_journal(client);
+    return again ? sync_follow_again(client) : NULL;
+}
+
 static cm_error_t *sync_all(sync_client_t *client, int directions)
 {
     sync_cycle_t cycle = {.directions = directions, .full = 1};
@@ -418,7 +420,7 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
         APR_ARRAY_PUSH(cycle.peers, sync_cycle_peer_t) = (sync_cycle_peer_t){
             .settings = APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)};
     if (client->options->run.follow)
-        return sync_follow(client, &cycle, sync_cycle);
+        return follow(client, &cycle);
     sync_cycle(client, &cycle);
     return NULL;
 }

@@ -52,6 +52,7 @@ typedef struct follow_t {
     apr_time_t held_until;
     apr_interval_time_t hold;
     apr_int64_t seen;   /* numbers up to this one are no reason */
+    int again;          /* it ends to begin again */
     int directions;     /* of a full cycle */
     int reasons;        /* the directions in which something waits */
     apr_pool_t *pool;   /* of one cycle */
@@ -242,27 +243,31 @@ static int has_reason(follow_t *follow)
     return follow->reasons != 0;
 }
 
-/* Become the program that is installed now, with the configuration of now. If
- * that has an error, go on with the one before. */
-static void reload(follow_t *follow)
+/* Return whether the configuration can be read again. If it has an error, that
+ * is reported, and the one before stays. */
+static int can_reload(follow_t *follow)
 {
     const sync_client_t *client = follow->client;
-    const char *const *words = client->words;
     cm_settings_t *settings;
     cm_error_t *err;
 
     apr_pool_clear(follow->looked);
     err =
         cm_config_file_read(&settings, client->options->config, follow->looked);
-    if (!err) {
-        sync_service_notify("STATUS=reading the configuration");
-        signal(SIGHUP, SIG_IGN);
-        execvp(words[0], (char *const *)(apr_uintptr_t)words);
-        err = CM_FAIL(follow->looked, CM_FILE, "cannot start '%s': %s",
-                      words[0], strerror(errno));
-        sync_stop_catch_reload();
-    }
-    sync_output_error(client->output, NULL, err, follow->looked);
+    if (err)
+        sync_output_error(client->output, NULL, err, follow->looked);
+    return !err;
+}
+
+cm_error_t *sync_follow_again(const sync_client_t *client)
+{
+    const char *const *words = client->words;
+
+    fflush(stdout);
+    signal(SIGHUP, SIG_IGN);
+    execvp(words[0], (char *const *)(apr_uintptr_t)words);
+    return CM_FAIL(client->pool, CM_FILE, "cannot start '%s': %s", words[0],
+                   strerror(errno));
 }
 
 /* Wait for a reason; returns 0 when it is time to end. */
@@ -270,8 +275,10 @@ static int wait_for_reason(follow_t *follow)
 {
     while (!sync_stop_is_asked() && !sync_stop_is_late()) {
         sync_service_live();
-        if (sync_stop_wants_reload())
-            reload(follow);
+        if (sync_stop_wants_reload() && can_reload(follow)) {
+            follow->again = 1;
+            return 0;
+        }
         if (has_reason(follow))
             return 1;
         sync_http_await(follow->client->kept, pause_of(follow));
@@ -279,29 +286,35 @@ static int wait_for_reason(follow_t *follow)
     return 0;
 }
 
-cm_error_t *sync_follow(sync_client_t *client, sync_cycle_t *cycle,
+cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
                         sync_follow_cycle_t run)
 {
     const int count = cycle->peers->nelts;
     follow_t follow = {.client = client, .cycle = cycle, .run = run};
+    apr_pool_t *all;
     int i;
 
     follow.directions = cycle->directions;
-    follow.listens = apr_pcalloc(client->pool, count * sizeof(sync_listen_t *));
-    follow.delays = apr_pcalloc(client->pool, count * sizeof(delay_t));
-    CM_TRY(sync_http_keep(&client->kept, client->pool));
+    apr_pool_create(&all, client->pool);
+    follow.listens = apr_pcalloc(all, count * sizeof(sync_listen_t *));
+    follow.delays = apr_pcalloc(all, count * sizeof(delay_t));
+    CM_TRY(sync_http_keep(&client->kept, all));
     follow.keeper = *client;
-    apr_pool_create(&follow.keeper.pool, client->pool);
-    apr_pool_create(&follow.pool, client->pool);
-    apr_pool_create(&follow.looked, client->pool);
+    apr_pool_create(&follow.keeper.pool, all);
+    apr_pool_create(&follow.pool, all);
+    apr_pool_create(&follow.looked, all);
     for (i = 0; i < count; i++)
-        follow.listens[i] = sync_listen_open(
-            client, peer_of(&follow, i)->settings, client->pool);
+        follow.listens[i] =
+            sync_listen_open(client, peer_of(&follow, i)->settings, all);
     sync_stop_catch_reload();
     follow.moved_at = apr_time_now();
     sync_service_notify("READY=1");
     while (wait_for_reason(&follow))
         make_cycle(&follow);
-    sync_service_notify("STOPPING=1");
+    apr_pool_destroy(all);
+    client->kept = NULL;
+    *again = follow.again;
+    if (!follow.again)
+        sync_service_notify("STOPPING=1");
     return NULL;
 }

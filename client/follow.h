@@ -11,31 +11,33 @@
 /* A peer, and how the last cycle with it went. */
 typedef struct sync_cycle_peer_t {
     const cm_peer_settings_t *settings;
-    int skip;   /* not in this cycle */
-    int busy;   /* another run was at work with it */
-    int failed; /* ... with an error */
+    int skip;                 /* not in this cycle */
+    int busy;                 /* another run was at work with it */
+    int failed;               /* ... with an error ... */
+    apr_time_t failing_since; /* ... and so did those since then */
     apr_int64_t moved;
     apr_int64_t confirmed, received; /* as in its row; 0: not known */
-
-    /* What is not in the journal yet: since when, how many. */
-    apr_time_t began;
-    apr_int64_t pushed, pulled, applied;
 } sync_cycle_peer_t;
 
 /* One cycle, or the only run. */
 typedef struct sync_cycle_t {
     apr_array_header_t *peers; /* sync_cycle_peer_t */
     int directions;            /* CM_RUN_PUSH, CM_RUN_PULL */
-    int full;   /* with all that a run does; else only what cannot wait */
+    int full;   /* with all that a run does, once a minute; else only what
+                   cannot wait */
     int failed; /* no peer could be served */
 } sync_cycle_t;
 
 /* Make CYCLE with CLIENT, whose pool lasts for one cycle. */
 typedef void (*sync_follow_cycle_t)(sync_client_t *client, sync_cycle_t *cycle);
 
-/* Make cycles of CYCLE by RUN, until a signal or --max-time ends that. Fails
- * with CM_INTERNAL. */
-cm_error_t *sync_follow(sync_client_t *client, sync_cycle_t *cycle,
+/* Make cycles of CYCLE by RUN, until a signal or --max-time ends that. *AGAIN:
+ * SIGHUP did, and the configuration has no error. Fails with CM_INTERNAL. */
+cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
                         sync_follow_cycle_t run) CM_UNUSED_RESULT;
+
+/* Become the program that is installed now, with the configuration of now.
+ * Returns only when that fails, with CM_FILE. */
+cm_error_t *sync_follow_again(const sync_client_t *client) CM_UNUSED_RESULT;
 
 #endif

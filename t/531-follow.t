@@ -101,6 +101,8 @@ sub memory {
     return slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0;
 }
 
+sub files { return scalar(() = glob "/proc/$_[0]/fd/*") }
+
 sub requests {
     my ($pair) = @_;
 
@@ -184,13 +186,22 @@ sub reloads {
         $node->migrate;
     }
     $facade->restart;
+    my $journal = 'select coalesce(sum(sent), 0) from communicator_journal';
+    my $before = $central->database->value($journal);
     kill HUP => $pid;
-    sleep 0.5;
     ok($follower->is_alive, 'SIGHUP does not end it');
+    ok(wait_until(sub { $central->database->value($journal) > $before }),
+        '  and what has moved goes to the journal');
     $central->database->run("insert into notes (title) values ('new');");
     ok(wait_until(sub { $facade->database->value(
             "select count(*) from notes where title = 'new'") }),
         'a new model is taken up');
+    both_ways($pair, 'with it');
+    my $files = files($pid);
+    for (1 .. 4) { kill HUP => $pid; sleep 0.7 }
+    both_ways($pair, 'once more');
+    # A connection more or less may be waiting for its next request.
+    cmp_ok(files($pid), '<=', $files + 2, 'no connection stays open');
 }
 
 sub pair {
@@ -311,6 +322,66 @@ subtest 'a proxy that does not wait' => sub {
     is(() = (slurp("$facade->{dir}/access.log") =~ /wait=30/g), $before,
         'and goes on so');
     is($follower->says, '', '  without a word');
+    is($follower->stop, 0, 'it ends');
+};
+
+# A hub with two facades, and a third that is never there.
+subtest 'several peers' => sub {
+    my @facades = map {
+        my $database = Communicator::Test::Database->new('sqlite3');
+        $database->create($tables);
+        Communicator::Test::Server->new(name => $_, database => $database,
+            conf => $models)->migrate->start;
+    } qw(north south);
+    my $database = Communicator::Test::Database->new('sqlite3');
+    my $hub = Communicator::Test::Peer->new(name => 'central',
+        database => $database, conf => $models);
+
+    $database->create($tables);
+    $hub->knows($_)
+      for Communicator::Test::Hostile::nobody('gone'), @facades;
+    $hub->migrate;
+    my $follower = Follower->new($hub);
+    for my $round (1, 2) {
+        for my $node ($hub, @facades) {
+            my $title = "$round from $node->{name}";
+            $node->database->run("insert into posts (title) values ('$title');");
+            ok(has($_->database, $title), "$title: at $_->{name}")
+              for grep { $_ != $node } $hub, @facades;
+        }
+    }
+    sleep 2;
+    my $log = sub { my $n = 0;
+        $n += () = slurp("$_->{dir}/access.log") =~ /\n/g for @facades;
+        return $n };
+    my $before = $log->();
+    sleep 6;
+    cmp_ok($log->() - $before, '<=', 10, 'then they are asked seldom');
+    my @errors = slurp($follower->{log}) =~ /: gone: /g;
+    cmp_ok(scalar @errors, '<=', 8, 'who is away is tried seldom');
+    cmp_ok(scalar @errors, '>=', 2, '  but again');
+    is($follower->stop, 0, 'it ends');
+};
+
+subtest 'what needs a person' => sub {
+    my $pair = pair();
+    my $central = $pair->{central};
+    my $says = '';
+
+    $pair->facade->run('create unique index posts_title on posts (title);');
+    my $follower = Follower->new($central);
+    both_ways($pair, 'before');
+    $pair->central->run("insert into posts (title) values ('two'), ('two');");
+    ok(wait_until(sub { ($says .= $follower->says) =~ /is parked there/ }),
+        'a message that is parked is reported');
+    both_ways($pair, 'beside it');
+    sleep 2;
+    $says .= $follower->says;
+    is(() = ($says =~ /is parked there/g), 1, '  once');
+    like($central->sync('status', '--nagios')->{out},
+        qr/parked/, 'monitors see it');
+    my $cycles = () = slurp("$pair->{facade}{dir}/access.log") =~ /limit=800/g;
+    cmp_ok($cycles, '<', 20, 'it is no reason to go on for ever');
     is($follower->stop, 0, 'it ends');
 };
 
