@@ -31,7 +31,7 @@ CONF
 sub tables {
     my ($database) = @_;
     my $exact = $database->driver eq 'mysql'
-      ? ' collate utf8mb4_nopad_bin' : '';
+      ? ' collate /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */' : '';
     my $word = "varchar(60)$exact not null";
     my $post = 'bigint not null references posts (id)';
 

@@ -27,7 +27,7 @@ CONF
 sub none_tables {
     my ($database) = @_;
     my $exact = $database->driver eq 'mysql'
-      ? ' collate utf8mb4_nopad_bin' : '';
+      ? ' collate /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */' : '';
     my $reference = 'bigint not null default 0';
 
     return <<"SQL";
@@ -241,7 +241,7 @@ CONF
 sub typed_tables {
     my ($database) = @_;
     my $exact = $database->driver eq 'mysql'
-      ? ' collate utf8mb4_nopad_bin' : '';
+      ? ' collate /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */' : '';
 
     return <<"SQL";
 create table comments (id {key}, subject_type varchar(40)$exact,

@@ -123,17 +123,32 @@ static cm_error_t *check_alone(cm_run_t *run, const cm_chunk_t *chunk,
     return NULL;
 }
 
+static cm_bulk_key_t bulk_key(const cm_table_t *table, apr_pool_t *pool)
+{
+    cm_bulk_column_t *columns =
+        apr_palloc(pool, table->key_count * sizeof(*columns));
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        columns[i] =
+            (cm_bulk_column_t){table->keys[i]->quoted, table->keys[i]->type};
+    return (cm_bulk_key_t){table->key_given, table->key_text, columns,
+                           table->key_count};
+}
+
 /* Create rows; the mappings get the keys that the database has assigned. */
 static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys;
+    cm_bulk_key_t key;
     cm_bulk_t *bulk;
     int i;
 
     CM_TRY(fill_rows(&bulk, run, chunk, 0, scratch_pool));
-    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk,
-                               chunk->table->key_given, scratch_pool));
+    key = bulk_key(chunk->table, scratch_pool);
+    CM_TRY(
+        cm_bulk_insert_keys(&keys, run->node->store, bulk, &key, scratch_pool));
     for (i = 0; i < chunk->count; i++) {
         const char *key = APR_ARRAY_IDX(keys, i, const char *);
 

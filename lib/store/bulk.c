@@ -74,11 +74,20 @@ int cm_bulk_rows(const cm_bulk_t *bulk)
                               : bulk->defaults;
 }
 
+/* Return whether the statement of CHUNK is prepared and stays so. MySQL would
+ * cut a parameter that is a cell of a source to 65535 bytes. */
+static int is_kept(const cm_store_t *store, const cm_bulk_chunk_t *chunk)
+{
+    return !chunk->listed &&
+           !(store->cuts_parameters && strstr(chunk->template, "{source}"));
+}
+
 static cm_error_t *run_chunk(cm_rows_t **rows, apr_int64_t *affected,
                              cm_store_t *store, const cm_bulk_chunk_t *chunk,
                              apr_pool_t *pool)
 {
-    const int kept = rows ? store->dialect->ops->selects_kept : !chunk->listed;
+    const int kept =
+        rows ? store->dialect->ops->selects_kept : is_kept(store, chunk);
     const cm_call_t call = cm_bulk_chunk_call(chunk, pool);
 
     if (kept)
@@ -153,61 +162,177 @@ cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
     return run(deleted, store, store->dialect->ops->remove, bulk, scratch_pool);
 }
 
+/* Return the error of FOUND rows where CHUNK has inserted more. */
+static cm_error_t *kept_out(int found, const cm_bulk_chunk_t *chunk,
+                            apr_pool_t *pool)
+{
+    return CM_FAIL(pool, CM_REJECTED,
+                   "%d of %d rows of table %s were inserted: a trigger "
+                   "or rule of the application keeps the others out",
+                   found, chunk->rows, chunk->bulk->table);
+}
+
 static cm_error_t *keys_append(apr_array_header_t *keys, const cm_rows_t *rows,
                                const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
     int i;
 
     if (rows->count != chunk->rows)
-        return CM_FAIL(pool, CM_REJECTED,
-                       "%d of %d rows of table %s were inserted: a trigger "
-                       "or rule of the application keeps the others out",
-                       rows->count, chunk->rows, chunk->bulk->table);
+        return kept_out(rows->count, chunk, pool);
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(keys, const char *) = cm_cell_text(rows, i, 0);
     return NULL;
 }
 
+/* Give *FIRST and *STEP, the numbers that the last INSERT was given. */
+static cm_error_t *read_numbers(apr_int64_t *first, apr_int64_t *step,
+                                cm_store_t *store, const cm_bulk_key_t *key,
+                                apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(&rows, store, store->dialect->ops->given_numbers,
+                               NULL, 0, pool));
+    *first = cm_cell_number(rows, 0, 0);
+    *step = cm_cell_number(rows, 0, 1);
+    if (*first)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(pool, CM_REJECTED,
+                "a new row has no key %s that the database would tell",
+                key->given),
+        pool,
+        "MySQL tells only those of AUTO_INCREMENT; with keys=shared the key "
+        "comes with the message");
+}
+
+/* Return the place of COLUMN among those of BULK, or -1. */
+static int place_of(const cm_bulk_t *bulk, const char *column)
+{
+    int i;
+
+    for (i = 0; i < bulk->column_count; i++)
+        if (!strcmp(bulk->columns[i].name, column))
+            return i;
+    return -1;
+}
+
+/* Give *MADE, the keys of the rows that CHUNK has inserted, each with its place
+ * behind it: the cells of the rows, or the numbers that the database gave. */
+static cm_error_t *made_keys(cm_bulk_t **made, cm_store_t *store,
+                             const cm_bulk_chunk_t *chunk,
+                             const cm_bulk_key_t *key, apr_pool_t *pool)
+{
+    cm_bulk_column_t *columns =
+        apr_pcalloc(pool, (key->count + 1) * sizeof(*columns));
+    int *places = apr_palloc(pool, key->count * sizeof(*places));
+    apr_int64_t first = 0, step = 0;
+    int i, row;
+
+    for (i = 0; i < key->count; i++) {
+        columns[i] = key->columns[i];
+        places[i] = place_of(chunk->bulk, columns[i].name);
+        if (places[i] < 0)
+            CM_TRY(read_numbers(&first, &step, store, key, pool));
+    }
+    *made = cm_bulk_create(chunk->bulk->table, columns, key->count + 1,
+                           key->count, pool);
+    for (row = 0; row < chunk->rows; row++) {
+        for (i = 0; i < key->count; i++)
+            if (places[i] < 0)
+                cm_bulk_row(*made, "n", first + row * step);
+            else
+                cm_bulk_add(*made, cm_bulk_chunk_row(chunk, row)[places[i]]);
+        cm_bulk_row(*made, "n", (apr_int64_t)row);
+    }
+    return NULL;
+}
+
+/* Append the keys of the rows that CHUNK has inserted, as the table has them,
+ * where the database does not return them. */
+static cm_error_t *keys_find(apr_array_header_t *keys, cm_store_t *store,
+                             const cm_bulk_chunk_t *chunk,
+                             const cm_bulk_key_t *key, apr_pool_t *pool)
+{
+    const char **found = apr_pcalloc(pool, (chunk->rows + 1) * sizeof(*found));
+    const char *place;
+    cm_bulk_t *made;
+    cm_rows_t *rows;
+    int i;
+
+    CM_TRY(made_keys(&made, store, chunk, key, pool));
+    place = store->dialect->ops->value(made, key->count, pool);
+    CM_TRY(cm_bulk_select(&rows, store,
+                          apr_pstrcat(pool, place, ", ", key->text, NULL), made,
+                          NULL, 0, pool));
+    if (rows->count != chunk->rows)
+        return kept_out(rows->count, chunk, pool);
+    for (i = 0; i < rows->count; i++)
+        found[cm_cell_number(rows, i, 0)] = cm_cell_text(rows, i, 1);
+    for (i = 0; i < chunk->rows; i++)
+        APR_ARRAY_PUSH(keys, const char *) = found[i];
+    return NULL;
+}
+
+/* Insert the rows of CHUNK, and append their keys. */
+static cm_error_t *insert_chunk(apr_array_header_t *keys, cm_store_t *store,
+                                const cm_bulk_chunk_t *chunk,
+                                const cm_bulk_key_t *key, apr_pool_t *pool)
+{
+    const int keep =
+        chunk->bulk->column_count && store->dialect->ops->selects_kept;
+    const cm_call_t call = cm_bulk_chunk_call(chunk, pool);
+    cm_rows_t *rows;
+
+    if (store->returns_keys) {
+        if (keep)
+            CM_TRY(cm_prepared_call(&rows, NULL, store, &call, 1, pool));
+        else
+            CM_TRY(cm_statement_call(&rows, NULL, store, &call, pool));
+        return keys_append(keys, rows, chunk, pool);
+    }
+    CM_TRY(
+        cm_statement_execute(store, store->dialect->ops->forget_numbers, pool));
+    CM_TRY(cm_statement_call(NULL, NULL, store, &call, pool));
+    return keys_find(keys, store, chunk, key, pool);
+}
+
 /* Rows without any value: as many as CHUNK's bulk says, at once where the
  * database has a form for that. */
 static cm_error_t *insert_defaults(apr_array_header_t *keys, cm_store_t *store,
-                                   cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+                                   cm_bulk_chunk_t *chunk,
+                                   const cm_bulk_key_t *key, apr_pool_t *pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
     const int most = ops->default_row ? ops->row_limit : 1;
     int left = chunk->bulk->defaults;
-    cm_rows_t *rows;
-    cm_call_t call;
 
     for (; left > 0; left -= chunk->rows) {
         chunk->rows = left < most ? left : most;
-        call = cm_bulk_chunk_call(chunk, pool);
-        CM_TRY(cm_statement_call(&rows, NULL, store, &call, pool));
-        CM_TRY(keys_append(keys, rows, chunk, pool));
+        CM_TRY(insert_chunk(keys, store, chunk, key, pool));
     }
     return NULL;
 }
 
 cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
-                                const cm_bulk_t *bulk, const char *key_column,
+                                const cm_bulk_t *bulk, const cm_bulk_key_t *key,
                                 apr_pool_t *result_pool)
 {
     const char *insert =
         bulk->column_count ? INSERT : store->dialect->ops->insert_default;
     cm_bulk_chunk_t chunk = cm_bulk_chunk_begin(
         bulk, store->dialect,
-        apr_pstrcat(result_pool, insert, " RETURNING {expressions}", NULL),
+        apr_pstrcat(result_pool, insert,
+                    store->returns_keys ? " RETURNING {expressions}" : "",
+                    NULL),
         result_pool);
-    cm_rows_t *rows;
 
-    chunk.expressions = key_column;
+    chunk.expressions = key->given;
     *keys = apr_array_make(result_pool, cm_bulk_rows(bulk), sizeof(char *));
     if (!bulk->column_count)
-        return insert_defaults(*keys, store, &chunk, result_pool);
-    while (cm_bulk_chunk_next(&chunk)) {
-        CM_TRY(run_chunk(&rows, NULL, store, &chunk, result_pool));
-        CM_TRY(keys_append(*keys, rows, &chunk, result_pool));
-    }
+        return insert_defaults(*keys, store, &chunk, key, result_pool);
+    while (cm_bulk_chunk_next(&chunk))
+        CM_TRY(insert_chunk(*keys, store, &chunk, key, result_pool));
     return NULL;
 }
 

@@ -26,6 +26,14 @@ typedef struct cm_bulk_t {
     apr_pool_t *pool;
 } cm_bulk_t;
 
+/* The key of a table, of whose new rows it is asked. */
+typedef struct cm_bulk_key_t {
+    const char *given;               /* SQL of its text, for RETURNING */
+    const char *text;                /* the same of the row "t" */
+    const cm_bulk_column_t *columns; /* quoted */
+    int count;
+} cm_bulk_key_t;
+
 /* What an INSERT does with a row whose unique key exists. */
 typedef enum cm_present_e {
     CM_PRESENT_FAIL, /* fails with CM_REJECTED */
@@ -65,10 +73,12 @@ cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,
                            const cm_bulk_t *bulk, cm_present_e present,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Insert all rows. *KEYS gets what the database has put into KEY_COLUMN
- * (already quoted), in the order of the rows: const char *, or NULL. */
+/* Insert all rows. *KEYS gets the text of KEY that the database has given each,
+ * in the order of the rows: const char *, or NULL. Where there is no INSERT ...
+ * RETURNING, they are read afterwards; that fails with CM_REJECTED when a
+ * column of the key is neither given nor AUTO_INCREMENT. */
 cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
-                                const cm_bulk_t *bulk, const char *key_column,
+                                const cm_bulk_t *bulk, const cm_bulk_key_t *key,
                                 apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Update the rows found by their key columns: set the other columns. *UPDATED

@@ -20,6 +20,8 @@ static const struct {
     {1615, CM_BUSY},        /* prepared again too often */
     {1969, CM_BUSY},        /* max_statement_time */
     {3024, CM_BUSY},        /* max_execution_time */
+    {3101, CM_BUSY},        /* another server's change came first (MySQL) */
+    {3572, CM_BUSY},        /* a lock is held (MySQL) */
     {1040, CM_UNAVAILABLE}, /* too many connections */
     {1053, CM_UNAVAILABLE}, /* shutting down */
     {1203, CM_UNAVAILABLE}, /* too many connections of this user */
@@ -32,6 +34,9 @@ static const struct {
     {2014, CM_UNAVAILABLE}, /* out of sync: unusable */
     {2030, CM_UNAVAILABLE}, /* statement of an earlier connection */
     {2055, CM_UNAVAILABLE}, /* lost, with a system error */
+    {3100, CM_UNAVAILABLE}, /* the group refuses to commit (MySQL) */
+    {3169, CM_UNAVAILABLE}, /* killed (MySQL) */
+    {4031, CM_UNAVAILABLE}, /* closed after a while of silence (MySQL) */
     {1049, CM_SCHEMA},      /* no such database */
     {1054, CM_SCHEMA},      /* no such column */
     {1109, CM_SCHEMA},      /* no such table in the statement */
@@ -39,6 +44,7 @@ static const struct {
     {1146, CM_SCHEMA},      /* no such table */
     {1305, CM_SCHEMA},      /* no such function or savepoint */
     {1906, CM_SCHEMA},      /* generated column */
+    {3105, CM_SCHEMA},      /* generated column (MySQL) */
     {1022, CM_REJECTED},    /* duplicate key on write */
     {1048, CM_REJECTED},    /* NULL */
     {1062, CM_REJECTED},    /* duplicate key */
@@ -67,6 +73,12 @@ static const struct {
     {1761, CM_REJECTED},    /* duplicate key by a foreign key */
     {1762, CM_REJECTED},    /* duplicate key by a foreign key */
     {3140, CM_REJECTED},    /* JSON (MySQL) */
+    {3141, CM_REJECTED},    /* the same, as a parameter */
+    {3144, CM_REJECTED},    /* JSON of another character set */
+    {3150, CM_REJECTED},    /* JSON that is too large */
+    {3156, CM_REJECTED},    /* JSON that is another type */
+    {3157, CM_REJECTED},    /* JSON that is too deep */
+    {3158, CM_REJECTED},    /* a member of JSON has no name */
     {3819, CM_REJECTED},    /* check constraint (MySQL) */
     {4025, CM_REJECTED},    /* check constraint (MariaDB) */
 };
@@ -226,6 +238,18 @@ static const char *const session[] = {
     "sql_auto_is_null = 0, sql_select_limit = 18446744073709551615"
     "/*M!110001 , optimizer_scan_setup_cost = 1000000 */",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", NULL};
+
+/* MySQL before 8.0.17 has no collation that distinguishes trailing spaces. */
+static const char abilities[] =
+    "SELECT @@max_allowed_packet, is_mariadb,"
+    " IF(is_mariadb OR number >= 80017, NULL,"
+    " CONCAT('MySQL must be 8.0.17 or newer, and is ', name))"
+    " FROM (SELECT version() AS name, version() LIKE '%%MariaDB%%' AS"
+    " is_mariadb, substring_index(version(), '.', 1) * 10000"
+    " + substring_index(substring_index(version(), '.', 2), '.', -1) * 100"
+    " + substring_index(substring_index(version(), '-', 1), '.', -1)"
+    " AS number) AS server";
+
 static const char *const libraries[] = {
     "libmariadb.so.3",      "libmysqlclient.so.21", "libmysqlclient.so.24",
     "libmysqlclient.so.20", "libmysqlclient.so.18", NULL};
@@ -235,7 +259,7 @@ static const cm_dialect_ops_t ops = {
     .params = "reconnect=0 flags=CLIENT_FOUND_ROWS ",
     .session = session,
     .libraries = libraries,
-    .packet_limit = "SELECT @@max_allowed_packet",
+    .abilities = abilities,
     .counts_changes = 1,
     .reopened_by_pool = 1,
     .begin = "START TRANSACTION",
@@ -265,6 +289,8 @@ static const cm_dialect_ops_t ops = {
                      "t.{first_column} IN ({listed_keys})",
     .match = "t.%s = %s",
     .assign = "t.",
+    .forget_numbers = "DO LAST_INSERT_ID(0)",
+    .given_numbers = "SELECT LAST_INSERT_ID(), @@auto_increment_increment",
     .count_before = "SET @communicator_kept = 0",
     .count_kept = "SELECT @communicator_kept",
     .remove = "DELETE t FROM {source} STRAIGHT_JOIN {table} AS t ON {match}",

@@ -49,12 +49,15 @@ typedef struct cm_dialect_ops_t {
                                      which session_number() gives, too, unless a
                                      pooler is in between; NULL: not known */
     const char *const *libraries; /* the database's own client library */
-    const char *packet_limit; /* SQL: bytes that the server takes; or NULL */
-    int counts_changes;   /* an UPDATE counts only rows that it changed, unless
-                             the connection was opened with a flag */
-    int cannot_reopen;    /* we cannot open a connection of mod_dbd's again */
-    int reopened_by_pool; /* a connection of mod_dbd's that broke is left
-                             to mod_dbd, which makes another one */
+    const char *abilities; /* SQL: bytes that the server takes in a statement;
+                              whether it has INSERT ... RETURNING; why this
+                              version cannot be used, or NULL. NULL: no limit,
+                              it has, any version can */
+    int counts_changes;    /* an UPDATE counts only rows that it changed, unless
+                              the connection was opened with a flag */
+    int cannot_reopen;     /* we cannot open a connection of mod_dbd's again */
+    int reopened_by_pool;  /* a connection of mod_dbd's that broke is left
+                              to mod_dbd, which makes another one */
 
     /* Transactions: */
     const char *begin;
@@ -112,6 +115,10 @@ typedef struct cm_dialect_ops_t {
                                   key; NULL: never */
     const char *match;  /* the condition for a key: its column, its value */
     const char *assign; /* before a column in {assignments}: "t.", "" */
+    const char *forget_numbers; /* without RETURNING: forgets the numbers that
+                                   an INSERT was given */
+    const char *given_numbers;  /* the first of these (0: none), and the
+                                   difference between two */
     const char *count_before, *count_kept; /* NULL: an INSERT's own count is
                                               the number of new rows */
 
@@ -172,6 +179,8 @@ struct cm_store_t {
     apr_pool_t *transaction_pool; /* NULL: no transaction is open */
     apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */
     apr_size_t packet_limit;      /* largest statement; 0: no limit */
+    int returns_keys;             /* has INSERT ... RETURNING */
+    int cuts_parameters;          /* MySQL: a long one, within a subquery */
     unsigned long session;        /* the session set up; 0: not known */
     int pooled;                   /* each transaction may run in another session
                                      of the server: nothing is set for longer */

@@ -38,19 +38,22 @@ static cm_store_t *store_create(const cm_dialect_t *dialect,
     return store;
 }
 
-/* MySQL closes the connection when a statement exceeds this limit, which would
- * look like a failure that passes by itself. */
-static cm_error_t *read_packet_limit(cm_store_t *store, apr_pool_t *pool)
+/* What the server is capable of. MySQL closes the connection when a statement
+ * exceeds its limit, which would look like a failure that passes by itself. */
+static cm_error_t *read_abilities(cm_store_t *store, apr_pool_t *pool)
 {
-    const char *sql = store->dialect->ops->packet_limit;
+    const char *sql = store->dialect->ops->abilities, *why;
     cm_rows_t *rows;
 
+    store->returns_keys = 1;
     if (!sql)
         return NULL;
     CM_TRY(cm_statement_select(&rows, store, sql, NULL, 0, pool));
-    if (rows->count)
-        store->packet_limit = cm_cell_number(rows, 0, 0);
-    return NULL;
+    store->packet_limit = cm_cell_number(rows, 0, 0);
+    store->returns_keys = cm_cell_number(rows, 0, 1) != 0;
+    store->cuts_parameters = !store->returns_keys;
+    why = cm_cell_text(rows, 0, 2);
+    return why ? CM_FAIL(pool, CM_CONFIG, "%s", why) : NULL;
 }
 
 /* A byte is two digits in the statement; the rest of it is short. */
@@ -127,7 +130,7 @@ static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
     for (; *sql && !store->pooled; sql++)
         CM_TRY_FOR(cm_statement_command(store, *sql, pool), pool,
                    "cannot set up the database session");
-    CM_TRY(read_packet_limit(store, pool));
+    CM_TRY(read_abilities(store, pool));
     CM_TRY(check_found_rows(store, pool));
     store->session = session;
     return NULL;

@@ -22,7 +22,8 @@ CREATE TABLE communicator_peers (
     clock_offset bigint NOT NULL DEFAULT 0,
     status mediumtext
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- conflicts.create: creates table communicator_conflicts
 -- unless table communicator_conflicts
@@ -43,7 +44,8 @@ CREATE TABLE communicator_conflicts (
     created_at bigint NOT NULL,
     INDEX communicator_conflicts_record_index (model, local_record_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- missing.create: creates table communicator_missing
 -- unless table communicator_missing
@@ -52,7 +54,8 @@ CREATE TABLE communicator_missing (
     local_record_id varchar(255) NOT NULL,
     PRIMARY KEY (model, local_record_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- node.create: creates table communicator_node
 -- unless table communicator_node
@@ -65,7 +68,8 @@ CREATE TABLE communicator_node (
     mappings_version bigint NOT NULL DEFAULT 0,
     paused_at bigint NOT NULL DEFAULT 0
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- schema.create: creates table communicator_schema
 -- unless table communicator_schema
@@ -74,7 +78,8 @@ CREATE TABLE communicator_schema (
     name varchar(255) NOT NULL,
     applied_at bigint NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- outbound.origin: adds origin and original_id to outbound_messages
 -- when table outbound_messages
@@ -92,7 +97,8 @@ ALTER TABLE inbound_messages
 -- when table outbound_messages
 -- unless column outbound_messages.seq
 ALTER TABLE outbound_messages
-    CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+    CONVERT TO CHARACTER SET utf8mb4
+        COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */,
     ENGINE=InnoDB, ROW_FORMAT=DYNAMIC,
     MODIFY COLUMN id bigint NOT NULL AUTO_INCREMENT,
     MODIFY COLUMN body longtext NOT NULL,
@@ -114,7 +120,8 @@ ALTER TABLE outbound_messages
 -- when table inbound_messages
 -- unless column inbound_messages.peer
 ALTER TABLE inbound_messages
-    CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+    CONVERT TO CHARACTER SET utf8mb4
+        COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */,
     ENGINE=InnoDB, ROW_FORMAT=DYNAMIC,
     DROP PRIMARY KEY,
     ADD COLUMN peer varchar(255) NOT NULL DEFAULT {peer} FIRST,
@@ -149,7 +156,8 @@ WHERE received_at IS NULL;
 -- when table communicator_mappings
 -- unless column communicator_mappings.clock
 ALTER TABLE communicator_mappings
-    CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
+    CONVERT TO CHARACTER SET utf8mb4
+        COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */,
     ENGINE=InnoDB, ROW_FORMAT=DYNAMIC,
     MODIFY COLUMN id bigint NOT NULL AUTO_INCREMENT,
     MODIFY COLUMN original_id varchar(255) NOT NULL,
@@ -182,7 +190,8 @@ CREATE TABLE outbound_messages (
     updated_at datetime(6) NULL DEFAULT (UTC_TIMESTAMP(6)),
     delivered_at datetime(6) NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- inbound.create: creates table inbound_messages
 -- unless table inbound_messages
@@ -207,7 +216,8 @@ CREATE TABLE inbound_messages (
     updated_at datetime(6) NULL DEFAULT (UTC_TIMESTAMP(6)),
     PRIMARY KEY (peer, id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- outbound.fill: lets the gem's messages keep their numbers
 -- when table outbound_messages

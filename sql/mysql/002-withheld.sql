@@ -22,7 +22,8 @@ CREATE TABLE communicator_withheld (
     INDEX communicator_withheld_seq_index (seq),
     INDEX communicator_withheld_record_index (original_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- mappings.identity: creates the index of mappings by identity
 --

@@ -12,7 +12,8 @@ CREATE TABLE communicator_received (
     wire longblob,
     PRIMARY KEY (peer, first_seq)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- node.history: adds history to communicator_node
 -- unless column communicator_node.history

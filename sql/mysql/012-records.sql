@@ -9,7 +9,8 @@ CREATE TABLE communicator_models (
     type varchar(255) NOT NULL UNIQUE,
     integer_ids int NOT NULL DEFAULT 0
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- columns.create: creates table communicator_columns
 -- unless table communicator_columns
@@ -19,4 +20,5 @@ CREATE TABLE communicator_columns (
     name varchar(255) NOT NULL,
     PRIMARY KEY (model, number)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;

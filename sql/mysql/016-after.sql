@@ -7,4 +7,5 @@ CREATE TABLE communicator_after (
     id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
     models varchar(255) NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;

@@ -9,4 +9,5 @@ CREATE TABLE communicator_publications (
     records bigint NOT NULL,
     begun_at bigint NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;

@@ -23,4 +23,5 @@ CREATE TABLE communicator_journal (
     received_seq bigint NOT NULL,
     KEY communicator_journal_ended_index (ended_at)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;

@@ -9,6 +9,10 @@
 -- names the record. Thanks to the handlers no statement of the application
 -- fails. If even the key cannot be read, the message cannot be sent, and says
 -- so.
+--
+-- MySQL has no CREATE OR REPLACE TRIGGER: there the table is locked meanwhile,
+-- so that no change escapes. MariaDB reads what is in /*M! */ and ignores
+-- /*!80017 */.
 
 -- place: the database that Communicator's tables are in
 SELECT DATABASE();
@@ -34,7 +38,12 @@ WHERE unique_constraint_schema = COALESCE(%s, DATABASE())
 LIMIT 1;
 
 -- insert: new records
-CREATE OR REPLACE TRIGGER {schema}{insert} AFTER INSERT ON {table} FOR EACH ROW
+/*M! DO 0 */ /*!80017 LOCK TABLES {table} WRITE */
+;;
+/*M! DO 0 */ /*!80017 DROP TRIGGER IF EXISTS {schema}{insert} */
+;;
+CREATE /*M! OR REPLACE */ TRIGGER {schema}{insert}
+AFTER INSERT ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
@@ -61,11 +70,18 @@ BEGIN
     END IF;
 END
 ;;
+/*M! DO 0 */ /*!80017 UNLOCK TABLES */
+;;
 
 -- update: changed records. A record whose key changes stays the same record
 -- where {keeps}; where {continues} it is a new one that continues the old one;
 -- else it is another one.
-CREATE OR REPLACE TRIGGER {schema}{update} AFTER UPDATE ON {table} FOR EACH ROW
+/*M! DO 0 */ /*!80017 LOCK TABLES {table} WRITE */
+;;
+/*M! DO 0 */ /*!80017 DROP TRIGGER IF EXISTS {schema}{update} */
+;;
+CREATE /*M! OR REPLACE */ TRIGGER {schema}{update}
+AFTER UPDATE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
@@ -126,9 +142,16 @@ BEGIN
     END IF;
 END
 ;;
+/*M! DO 0 */ /*!80017 UNLOCK TABLES */
+;;
 
 -- delete: deleted records
-CREATE OR REPLACE TRIGGER {schema}{delete} AFTER DELETE ON {table} FOR EACH ROW
+/*M! DO 0 */ /*!80017 LOCK TABLES {table} WRITE */
+;;
+/*M! DO 0 */ /*!80017 DROP TRIGGER IF EXISTS {schema}{delete} */
+;;
+CREATE /*M! OR REPLACE */ TRIGGER {schema}{delete}
+AFTER DELETE ON {table} FOR EACH ROW
 BEGIN
     DECLARE communicator_mark VARCHAR(80) DEFAULT '{mark}';
     IF NOT (BINARY @communicator_applying <=> BINARY {applying}) THEN
@@ -144,6 +167,8 @@ BEGIN
     END;
     END IF;
 END
+;;
+/*M! DO 0 */ /*!80017 UNLOCK TABLES */
 ;;
 
 -- no-delete: with deletes=no

@@ -11,7 +11,7 @@ SELECT c.column_name, c.column_type,
         WHEN c.data_type = 'longtext' AND EXISTS (
             SELECT 1 FROM information_schema.check_constraints AS k
             WHERE k.constraint_schema = COALESCE(%s, DATABASE())
-                AND k.table_name = %s
+                /*M! AND k.table_name = %s */
                 AND k.check_clause = CONCAT('json_valid(`', c.column_name, '`)')
         ) THEN 'json'
         ELSE c.data_type
@@ -26,7 +26,7 @@ SELECT c.column_name, c.column_type,
     COALESCE(c.datetime_precision, 0),
     c.is_nullable = 'YES',
     NULLIF(c.column_default, 'NULL') IS NOT NULL OR c.extra LIKE '%%auto_increment%%',
-    c.extra LIKE '%%GENERATED%%' OR c.extra LIKE '%%PERSISTENT%%',
+    COALESCE(c.generation_expression, '') <> '',
     c.column_name IN (SELECT MIN(s.column_name)
         FROM information_schema.statistics AS s
         WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
@@ -67,8 +67,8 @@ ORDER BY s.index_name, s.seq_in_index;
 -- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
 -- rows forbid or need, by a unique index or a foreign key. NULL: perhaps any
 -- column (an expression)
-SELECT DISTINCT CASE WHEN c.extra LIKE '%%GENERATED%%'
-        OR c.extra LIKE '%%PERSISTENT%%' THEN NULL ELSE c.column_name END
+SELECT DISTINCT CASE WHEN COALESCE(c.generation_expression, '') = ''
+    THEN c.column_name END
 FROM information_schema.statistics AS s
     LEFT JOIN information_schema.columns AS c
         ON c.table_schema = COALESCE(%s, DATABASE()) AND c.table_name = %s

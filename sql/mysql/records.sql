@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS {table} (
     UNIQUE INDEX {table}_identity (original_id, origin),
     UNIQUE INDEX {table}_local (local_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
-    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+    DEFAULT CHARACTER SET utf8mb4
+    COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
 -- id_type.integer: ids that are integers
 bigint
@@ -45,8 +46,12 @@ CASE WHEN {column} REGEXP '^(0|-?[1-9][0-9]{0,18})$'
 
 -- view.part: what the view shows of a model
 SELECT CAST(NULL AS SIGNED) AS id, origin, original_id,
-    CAST({type} AS CHAR(255)) COLLATE utf8mb4_nopad_bin AS local_record_type,
-    CAST(local_id AS CHAR(255)) COLLATE utf8mb4_nopad_bin AS local_record_id,
+    CAST({type} AS CHAR(255))
+        COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */
+        AS local_record_type,
+    CAST(local_id AS CHAR(255))
+        COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */
+        AS local_record_id,
     clock, clocks, COALESCE(deleted_at, 0) AS deleted_at, same_origin, same_id
 FROM {table}
 

@@ -1,10 +1,10 @@
 -- What lib/schema/migrate*.c needs of this database only.
 
 -- lock: allows one migration at a time
-SELECT GET_LOCK(CONCAT('communicator ', MD5(DATABASE())), 60);
+SELECT GET_LOCK(CONCAT('communicator ', LEFT(SHA2(DATABASE(), 256), 32)), 60);
 
 -- unlock: releases that lock
-SELECT RELEASE_LOCK(CONCAT('communicator ', MD5(DATABASE())));
+SELECT RELEASE_LOCK(CONCAT('communicator ', LEFT(SHA2(DATABASE(), 256), 32)));
 
 -- patience: how long a step waits for the application's locks, while all else
 -- of the application waits behind it; then it is tried again
@@ -52,7 +52,7 @@ SELECT 1 FROM information_schema.routines
 WHERE routine_schema = DATABASE() AND routine_name = 'communicator_applying';
 
 -- applying.create: makes the function communicator_applying()
-CREATE OR REPLACE FUNCTION communicator_applying() RETURNS BOOLEAN
+CREATE /*M! OR REPLACE */ FUNCTION communicator_applying() RETURNS BOOLEAN
     NO SQL
     RETURN COALESCE(@communicator_applying, '') <> ''
 ;;

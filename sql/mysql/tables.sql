@@ -19,7 +19,7 @@ SELECT NULL, c.table_name, c.column_name, c.column_type,
     COALESCE(c.column_default IN ('0', '''0'''), 0),
     NULLIF(c.column_default, 'NULL') IS NOT NULL
         OR c.extra LIKE '%%auto_increment%%',
-    c.extra LIKE '%%GENERATED%%' OR c.extra LIKE '%%PERSISTENT%%'
+    COALESCE(c.generation_expression, '') <> ''
 FROM information_schema.columns AS c
 WHERE c.table_schema = DATABASE()
 ORDER BY c.table_name, c.ordinal_position;

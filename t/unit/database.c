@@ -178,3 +178,9 @@ const char *database_of(const cm_store_t *store)
 {
     return cm_dialect_of_store(store)->driver;
 }
+
+int database_is_mariadb(cm_store_t *store, apr_pool_t *pool)
+{
+    return cm_dialect_of_store(store)->database == CM_MYSQL &&
+           strstr(database_value(store, "SELECT version()", pool), "MariaDB");
+}

@@ -26,6 +26,9 @@ const char *database_params(void);
 /* Return the name of the driver of STORE, for the names of results. */
 const char *database_of(const cm_store_t *store);
 
+/* Return whether STORE is MariaDB, and not MySQL. */
+int database_is_mariadb(cm_store_t *store, apr_pool_t *pool);
+
 /* Unless ERR is NULL, print it and end the program. */
 void database_must(cm_error_t *err);
 

@@ -147,7 +147,8 @@ void gem_old_mappings(cm_store_t *store, apr_pool_t *pool)
             : database == CM_MYSQL ? "bigint AUTO_INCREMENT PRIMARY KEY"
                                    : "integer PRIMARY KEY AUTOINCREMENT",
             database == CM_MYSQL ? " DEFAULT CHARACTER SET utf8mb4"
-                                   " COLLATE utf8mb4_nopad_bin"
+                                   " COLLATE /*M! utf8mb4_nopad_bin */ "
+                                   "/*!80017 utf8mb4_0900_bin */"
                                  : ""));
     database_run(store, "DELETE FROM communicator_schema WHERE version >= 12");
 }

@@ -134,7 +134,7 @@ static void triggers(cm_store_t *store, apr_pool_t *pool)
     is_int(told.steps, 0, "%s: once", name);
 
     database_run(store, "INSERT INTO tags VALUES (1)");
-    database_run(store, "ALTER TABLE posts ADD COLUMN rank int");
+    database_run(store, "ALTER TABLE posts ADD COLUMN place int");
     told = migrate(store, settings, 0, pool);
     ok(strstr(told.words, "renews the triggers of table posts") != NULL,
        "%s: a new column renews them", name);

@@ -82,7 +82,7 @@ static void refusals(cm_store_t *store, apr_pool_t *pool)
     ok(database_fails(read_table(&table, store, "posts", "id", pool), CM_SCHEMA,
                       "a key that is not unique"),
        "%s: a key that is not unique is refused", database_of(store));
-    if (cm_dialect_of_store(store)->database == CM_MYSQL) {
+    if (database_is_mariadb(store, pool)) {
         database_run(store, "CREATE TABLE versions (id int NOT NULL PRIMARY"
                             " KEY) WITH SYSTEM VERSIONING");
         err = read_table(&table, store, "versions", "id", pool);

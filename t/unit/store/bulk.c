@@ -24,7 +24,8 @@ static void make_table(cm_store_t *store)
     database_run(store,
                  mysql ? "CREATE TABLE m (peer varchar(20) NOT NULL, "
                          "id bigint NOT NULL, body longtext NOT NULL, n int, "
-                         "PRIMARY KEY (peer, id)) COLLATE utf8mb4_nopad_bin"
+                         "PRIMARY KEY (peer, id)) COLLATE /*M! "
+                         "utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */"
                        : "CREATE TABLE m (peer varchar(20) NOT NULL, "
                          "id bigint NOT NULL, body text NOT NULL, n int, "
                          "PRIMARY KEY (peer, id))");
@@ -156,6 +157,8 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
         "CREATE TABLE g (id int PRIMARY KEY AUTO_INCREMENT, t text)"};
     const char *of = database_of(store);
     cm_bulk_column_t t = {"t", "text"}, by_id = {"id", "integer"};
+    const cm_bulk_column_t both[] = {t, by_id};
+    const cm_bulk_key_t key = {"id", "t.id", &by_id, 1};
     cm_bulk_t *bulk = cm_bulk_create("g", &t, 1, 0, pool);
     apr_array_header_t *made;
     int i, right = 0;
@@ -163,7 +166,7 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
     database_run(store, tables[cm_dialect_of_store(store)->database]);
     for (i = 0; i < ROWS; i++)
         cm_bulk_add(bulk, cm_datum_number((i * 7919) % ROWS, pool));
-    database_must(cm_bulk_insert_keys(&made, store, bulk, "id", pool));
+    database_must(cm_bulk_insert_keys(&made, store, bulk, &key, pool));
     is_int(made->nelts, ROWS, "%s: a key for every row", of);
     for (i = 0; i < made->nelts; i++) {
         const char *id = APR_ARRAY_IDX(made, i, const char *);
@@ -176,9 +179,38 @@ static void new_keys(cm_store_t *store, apr_pool_t *pool)
     }
     is_int(right, ROWS, "%s: in the order of the rows", of);
     database_must(cm_bulk_insert_keys(
-        &made, store, cm_bulk_create_defaults("g", &by_id, 3, pool), "id",
+        &made, store, cm_bulk_create_defaults("g", &by_id, 3, pool), &key,
         pool));
     is_int(made->nelts, 3, "%s: rows of defaults", of);
+    bulk = cm_bulk_create("g", both, 2, 0, pool);
+    cm_bulk_row(bulk, "tt", "a", "900200");
+    cm_bulk_row(bulk, "tt", "b", "900100");
+    database_must(cm_bulk_insert_keys(&made, store, bulk, &key, pool));
+    is_str(APR_ARRAY_IDX(made, 0, const char *), "900200",
+           "%s: keys that were given", of);
+    is_str(APR_ARRAY_IDX(made, 1, const char *), "900100", "%s: the second",
+           of);
+}
+
+/* An update that is too large to list its keys. */
+static void long_values(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_bulk_column_t by[] = {{"id", "integer"}, {"t", "text"}};
+    cm_bulk_t *bulk = cm_bulk_create("w", by, 2, 1, pool);
+    char *text = apr_palloc(pool, 1500001);
+    apr_int64_t count;
+
+    memset(text, 'x', 1500000);
+    text[1500000] = '\0';
+    database_run(store, cm_dialect_of_store(store)->database == CM_MYSQL
+                            ? "CREATE TABLE w (id int PRIMARY KEY, t longtext)"
+                            : "CREATE TABLE w (id int PRIMARY KEY, t text)");
+    database_run(store, "INSERT INTO w VALUES (1, 'a'), (2, 'b')");
+    cm_bulk_row(bulk, "tt", "1", text);
+    cm_bulk_row(bulk, "tt", "2", "short");
+    database_must(cm_bulk_update(&count, store, bulk, pool));
+    is_str(database_value(store, "SELECT length(t) FROM w WHERE id = 1", pool),
+           "1500000", "%s: a long value is not cut", database_of(store));
 }
 
 /* Nothing is cut to a column's length, nor taken for another type. */
@@ -356,6 +388,7 @@ int main(void)
     database_each("keys", keys);
     database_each("new keys", new_keys);
     database_each("strictness", strictness);
+    database_each("long values", long_values);
     database_each("bytes and U+0000", bytes_and_nul);
     database_each("held rows", held_rows);
     database_each("schema change", schema_change);

@@ -29,11 +29,24 @@ sub pg_bin {
     return $initdb && -x $initdb ? $initdb =~ s{/initdb$}{}r : undef;
 }
 
+# The server of MariaDB, or of MySQL: CM_MYSQLD names its program.
+sub mysqld { return $ENV{CM_MYSQLD} || program('mariadbd', 'mysqld') }
+
+# Whether it is MySQL. Its words are those of MariaDB but for its first start.
+my $is_mysql;
+
+sub is_mysql {
+    $is_mysql //= run_program([mysqld(), '--no-defaults', '--version'])->{out}
+      !~ /MariaDB/ || 0 if mysqld();
+    return $is_mysql;
+}
+
 sub missing {
     my ($class, $driver) = @_;
 
     return pg_bin() ? undef : 'PostgreSQL is not installed'
       if $driver eq 'pgsql';
+    return undef if is_mysql();
     return program('mariadbd', 'mysqld') && program('mariadb-install-db')
       ? undef : 'MariaDB is not installed';
 }
@@ -106,9 +119,18 @@ sub make {
             qw(-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync)));
         return;
     }
+    return $self->must($self->mysqld_command('--initialize-insecure'))
+      if is_mysql();
     $self->must(program('mariadb-install-db'), '--no-defaults',
         $> ? () : ('--user=mysql'), "--datadir=$dir/data",
         "--tmpdir=$dir", '--auth-root-authentication-method=normal', '--skip-test-db');
+}
+
+sub mysqld_command {
+    my ($self, @options) = @_;
+
+    return (mysqld(), '--no-defaults', $> ? () : ('--user=mysql'),
+        "--datadir=$self->{dir}/data", @options);
 }
 
 sub start {
@@ -127,15 +149,14 @@ sub start {
     # all that look like its own.
     mkdir "$dir/tmp";
     own($user{mysql}, "$dir/tmp");
-    my $pid = start_process([program('mariadbd', 'mysqld'), '--no-defaults',
-        "--tmpdir=$dir/tmp",
-        $> ? () : ('--user=mysql'), "--datadir=$dir/data",
-        "--socket=$dir/my.sock", "--pid-file=$dir/my.pid",
+    my $pid = start_process([$self->mysqld_command("--socket=$dir/my.sock",
+        "--pid-file=$dir/my.pid", "--tmpdir=$dir/tmp",
+        is_mysql() ? qw(--mysqlx=OFF --skip-log-bin) : (),
         qw(--skip-networking --character-set-server=utf8mb4
           --max-allowed-packet=256M --max-connections=200),
         $durable ? () : qw(--innodb-buffer-pool-size=64M
           --innodb-flush-log-at-trx-commit=2),
-        "--log-error=$dir/server.log"]);
+        "--log-error=$dir/server.log")]);
     $self->{pid} = $pid;
     wait_until(sub { !is_alive($pid) || !$self->query('', 'select 1') }, 60)
       && is_alive($pid)
