@@ -5,6 +5,7 @@
 
 #include <json.h>
 
+#include "base/number.h"
 #include "schema/gem_tables.h"
 #include "schema/migrate.h"
 #include "schema/records.h"
@@ -119,10 +120,9 @@ static cm_error_t *inherit(sync_client_t *client)
     CM_TRY(cm_inherit_clocks(&count, client->node, client->pool));
     if (count)
         sync_output_line(client->output,
-                         "%" APR_INT64_T_FMT
-                         " messages of the gem's time that wait got the time "
-                         "of their creation",
-                         count);
+                         "%s from the gem's time got the time of their "
+                         "creation",
+                         cm_number_of(count, "message", client->pool));
     return NULL;
 }
 

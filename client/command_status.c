@@ -1,5 +1,5 @@
-/* status: the state of both sides; at one moment, or as it goes on; and the
- * last runs. */
+/* status: the state of both sides, once or again and again; and the last
+ * runs. */
 #include "command.h"
 
 #include <string.h>

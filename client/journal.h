@@ -10,8 +10,8 @@
  * this process is written at once, further ones once a minute
  * (operate/gather.h).
  *
- * If that fails, the operator is told as by an alert (alert.h), but not that
- * the database was busy, or away: then the run has said so. */
+ * If that fails, the operator gets an alert (alert.h), but not when the
+ * database was busy, or away: then the run has said so. */
 void sync_journal_write(sync_client_t *client, const char *peer,
                         const cm_session_t *session, const cm_error_t *err,
                         int status, apr_time_t began);

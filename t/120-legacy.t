@@ -307,7 +307,7 @@ subtest 'a gap in the numbers of the gem' => sub {
     is_deeply(posts($facade->database), [map { "post $_: x" } 1, 2, 5, 6],
         '  and arrives');
     like(join("\n", $facade->log_lines),
-        qr/CM0048: peer 'local' does not have 2 messages before 5/,
+        qr/CM0048: peer 'local': skipped 2 messages before message 5/,
         'the log says how many are missing');
     $facade->stop;
 };

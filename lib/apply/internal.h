@@ -12,6 +12,7 @@
  * A record points to the last result of each stage, NULL or empty until the
  * stage is reached. Results do not change after they are handed over, so a
  * failed attempt (group.c) is undone by pointing to the old ones again.
+ *
  * An update of a record that nobody has changed here skips these stages
  * (fast.c): its row is written before all is stamped, its mapping behind that.
  *

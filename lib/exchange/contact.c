@@ -159,8 +159,8 @@ static cm_error_t *meet_former(cm_exchange_t *exchange, cm_peer_t **peer)
     if (former.seq == former.id)
         return NULL;
     return CM_FAIL(pool, CM_LOCKED,
-                   "it counts our messages as the gem that it was, and is told "
-                   "our numbers now");
+                   "it still counts our messages as a gem does; this answer "
+                   "tells it our numbers");
 }
 
 /* Check whether the histories fit. */

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "record/message.h"
 #include "node/node.h"
 #include "outbox/body.h"
@@ -378,14 +379,14 @@ static void refuse_from(cm_exchange_t *exchange, const char *from)
  * before, and may be out of date afterwards. */
 static cm_error_t *wait_for_more(pull_t *pull, const cm_exchange_t *exchange)
 {
-    const apr_time_t began = apr_time_now();
+    const apr_time_t began = cm_clock_now();
 
     if (!pull->wait.seconds || pull->limits.messages || pull->withhold ||
         pull->pending.count)
         return NULL;
     CM_TRY(cm_serve_wait(&pull->pending, &pull->found, &pull->wait,
                          pull->from - 1, exchange));
-    pull->waited = (int)apr_time_as_msec(apr_time_now() - began);
+    pull->waited = (int)apr_time_as_msec(cm_clock_now() - began);
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clean.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/json_write.h"
 #include "node/altered.h"
 #include "outbox/missing.h"
@@ -222,10 +223,11 @@ static void log_receipt(cm_exchange_t *exchange, const push_t *push)
                  receipt->applied, parked, receipt->repeated);
     if (receipt->missing)
         cm_serve_log(exchange, CM_LOG_NOTICE,
-                     CM0048 "peer '%s' does not have %" APR_INT64_T_FMT
-                            " messages before %" APR_INT64_T_FMT
-                            " any more: they were passed over",
-                     exchange->peer->name, receipt->missing,
+                     CM0048 "peer '%s': skipped %s before message "
+                            "%" APR_INT64_T_FMT
+                            " that it does not have any more",
+                     exchange->peer->name,
+                     cm_number_of(receipt->missing, "message", exchange->pool),
                      push->batch.after + 1);
     if (!parked)
         return;

@@ -1,8 +1,7 @@
 /* GET with wait=: answer as soon as there is something for the peer. */
 #include "exchange/serve.h"
 
-#include <apr_time.h>
-
+#include "base/clock.h"
 #include "outbox/outbox.h"
 #include "outbox/waiting.h"
 
@@ -42,7 +41,7 @@ static cm_error_t *look_until(look_t *search, const cm_host_t *host,
     cm_error_t *err = NULL;
 
     apr_pool_create(&iterpool, pool);
-    while (!err && !search->found && apr_time_now() < end &&
+    while (!err && !search->found && cm_clock_now() < end &&
            host->wait_on(host->baton, pause)) {
         apr_pool_clear(iterpool);
         err = host->use_node(host->baton, look, search, iterpool);
@@ -91,7 +90,7 @@ cm_error_t *cm_serve_wait(cm_pending_t *pending, int *found,
     if (!wait->seconds || !host->wait_begin || !host->wait_begin(host->baton))
         return NULL;
     err = look_until(&search, host, apr_time_from_msec(wait->pause),
-                     apr_time_now() + apr_time_from_sec(wait->seconds),
+                     cm_clock_now() + apr_time_from_sec(wait->seconds),
                      exchange->pool);
     host->wait_end(host->baton);
     *found = search.found;

@@ -153,7 +153,7 @@ static cm_error_t *meet_former(cm_session_t *session, const cm_claim_t *claim,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_EPOCH,
-                "'%s' goes on counting as the gem that it was: what it counts "
+                "'%s' still counts our messages as a gem does: what it counts "
                 "as %" APR_INT64_T_FMT " is message %" APR_INT64_T_FMT,
                 session->settings->name, former.id, former.seq),
         pool, "install the same version of Communicator there");

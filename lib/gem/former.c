@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/number.h"
 #include "node/mapping.h"
 #include "outbox/publish.h"
 #include "outbox/read.h"
@@ -294,20 +295,16 @@ const char *cm_former_text(const cm_former_t *former, apr_pool_t *pool)
         return NULL;
     if (former->id != former->seq)
         numbers = apr_psprintf(pool,
-                               "it was a gem, which counts otherwise: its "
+                               "it was a gem, which counts differently: its "
                                "number %" APR_INT64_T_FMT
                                " is our message %" APR_INT64_T_FMT,
                                former->id, former->seq);
-    if (former->all)
-        return apr_psprintf(pool,
-                            "%s; how much it has is not known: all "
-                            "%" APR_INT64_T_FMT
-                            " records, and what was deleted, are sent again",
-                            numbers, former->published);
-    return apr_psprintf(pool,
-                        "%s; %" APR_INT64_T_FMT
-                        " records that were held back from it are sent now",
-                        numbers, former->published);
+    return apr_psprintf(
+        pool,
+        former->all ? "%s; how much it has is not known, so everything "
+                      "is sent again: %s, and all deletes"
+                    : "%s; what was held back from it is sent now: %s",
+        numbers, cm_number_of(former->published, "record", pool));
 }
 
 /* Return whether CLAIM says which number that is what we hold of PEER. */

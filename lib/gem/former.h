@@ -24,11 +24,11 @@ int cm_former_counts(const cm_peer_t *peer);
 /* Return whether PEER, which counted as a gem, has to be told what that is. */
 int cm_former_has_to_tell(const cm_peer_t *peer);
 
-/* If CLAIM says that the peer counts as a gem did, or it must, since messages
- * were held back from it: find which of our numbers it
- * means, publish what was held back from the gem, and note both in *PEER, which
- * is read again. Where that cannot be found (purged, never sent), all records
- * are published, and our numbers go on above. Outside of a transaction, before
+/* If CLAIM says that the peer counts as a gem did, or it must do so, since
+ * messages were held back from it: find which of our numbers it means, publish
+ * what was held back from the gem, and note both in *PEER, which is read again.
+ * Where the number cannot be found (purged, never sent), all records are
+ * published, and our numbers go on above. Outside of a transaction, before
  * cm_epoch_check(); may be repeated. Fails with CM_EPOCH if the peer holds more
  * than was ever sent. */
 cm_error_t *cm_former_meet(cm_former_t *former, cm_node_t *node,

@@ -324,8 +324,8 @@ static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
     return NULL;
 }
 
-/* Tell a person about a gem that names no records. What it sent is committed,
- * whatever becomes of that. */
+/* Tell a person about a gem that names no records. If that fails, it does no
+ * harm: what the gem sent is committed, and its next batch tries again. */
 static void tell_nameless(const cm_attempt_t *attempt)
 {
     const cm_error_t *err =
@@ -336,7 +336,8 @@ static void tell_nameless(const cm_attempt_t *attempt)
     (void)err;
 }
 
-/* Note what a gem is told about ERR: its next batch is all that it has. */
+/* If ERR is a gap, remember that the gem learns where to begin: its next batch
+ * is all that it has from there on. Return ERR. */
 static cm_error_t *note_gap(const cm_attempt_t *attempt, cm_error_t *err)
 {
     const apr_array_header_t *messages = attempt->batch->messages;

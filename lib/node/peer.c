@@ -21,9 +21,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
         result_pool,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
         " sent, has_received, last_push_at, last_pull_at, clock_offset, held,"
-        " lost, told, told_at, (SELECT count(*) FROM communicator_problems "
-        "WHERE subject = "
-        "name)"
+        " lost, told, told_at,"
+        " (SELECT count(*) FROM communicator_problems WHERE subject = name)"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_dialect_of_store(node->store)->for_update : "", NULL);
     CM_TRY_FOR(

@@ -112,9 +112,8 @@ static const char *rows_sql(const reading_t *reading)
     apr_pool_t *pool = reading->stamp->pool;
     const char *sql = apr_psprintf(
         pool,
-        "SELECT id, model, local_record_id, action, changed_columns, clock, "
-        "origin,"
-        " original_id, CASE WHEN action IS NULL THEN %s ELSE 0 END, %s,"
+        "SELECT id, model, local_record_id, action, changed_columns, clock,"
+        " origin, original_id, CASE WHEN action IS NULL THEN %s ELSE 0 END, %s,"
         " former_record_id, base FROM %s WHERE %s%s LIMIT %d",
         dialect->body_bytes, body_sql(reading), dialect->unstamped,
         cm_unstamped_where(node, reading->what.all, pool), dialect->in_order,

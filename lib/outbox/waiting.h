@@ -1,5 +1,5 @@
-/* Whether something new waits in the outbox: for who asks many times per
- * second, and wants to know as soon as it is committed. */
+/* Whether something new waits in the outbox: for a caller that asks many times
+ * per second, and wants to know as soon as it is committed. */
 #ifndef CM_OUTBOX_WAITING_H
 #define CM_OUTBOX_WAITING_H
 

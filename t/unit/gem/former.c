@@ -189,8 +189,8 @@ static void test_text(cm_store_t *store, apr_pool_t *pool)
     (void)store;
     ok(!cm_former_text(&same, pool), "nothing is said where nothing was done");
     is_str(cm_former_text(&other, pool),
-           "it was a gem, which counts otherwise: its number 5 is our message "
-           "7; 3 records that were held back from it are sent now",
+           "it was a gem, which counts differently: its number 5 is our "
+           "message 7; what was held back from it is sent now: 3 records",
            "one line says it");
     ok(NULL != strstr(cm_former_text(&all, pool), "sent again"),
        "  or that all is sent");
