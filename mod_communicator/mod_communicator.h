@@ -141,10 +141,9 @@ const char *mod_status_page_safe(const char *text, apr_pool_t *pool);
 /* Return VALUE as HTML, with narrow blanks between thousands. */
 const char *mod_status_page_number(apr_int64_t value, apr_pool_t *pool);
 
-/* Append a section with charts of DAYS, as of NOW: SVG that needs no script,
- * and tables. Nothing while fewer than two slots of any peer are known. */
-void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days,
-                      apr_int64_t now);
+/* Append a section with charts of DAYS: SVG that needs no script, and tables.
+ * Nothing while fewer than two slots of any peer are known. */
+void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days);
 
 /* Their style sheet, which uses the colours of the page. */
 extern const char mod_status_chart_style[];

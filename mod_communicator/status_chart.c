@@ -105,26 +105,26 @@ static const chart_t charts[] = {
     {"Lag", "how long the oldest message has waited", lag_of, lag_text}};
 
 /* Return the time of the day, in UTC, at which slot I begins. */
-static const char *time_of(apr_int64_t now, int i, apr_pool_t *pool)
+static const char *time_of(const cm_journal_day_t *day, int i, apr_pool_t *pool)
 {
     apr_time_exp_t parts;
 
-    apr_time_exp_gmt(&parts, cm_journal_slot_at(now, i));
+    apr_time_exp_gmt(&parts, cm_journal_slot_at(day->now, i));
     return apr_psprintf(pool, "%02d:%02d", parts.tm_hour, parts.tm_min);
 }
 
 /* Return how many minutes slot I has so far. */
-static double minutes_of(apr_int64_t now, int i)
+static double minutes_of(const cm_journal_day_t *day, int i)
 {
     apr_int64_t span = i < CM_JOURNAL_SLOTS - 1
                            ? CM_JOURNAL_SLOT
-                           : now - cm_journal_slot_at(now, i);
+                           : day->now - cm_journal_slot_at(day->now, i);
 
     return span < MINUTE ? 1 : (double)span / MINUTE;
 }
 
 static void read_line(line_t *line, const chart_t *chart,
-                      const cm_journal_day_t *day, int comes, apr_int64_t now)
+                      const cm_journal_day_t *day, int comes)
 {
     int i;
 
@@ -133,7 +133,7 @@ static void read_line(line_t *line, const chart_t *chart,
     for (i = 0; i < CM_JOURNAL_SLOTS; i++) {
         const cm_journal_slot_t *slot = &day->slots[i];
         double value = chart->value(comes ? &slot->received : &slot->sent,
-                                    minutes_of(now, i));
+                                    minutes_of(day, i));
 
         line->values[i] = slot->known ? value : -1;
         if (line->values[i] < 0 || (line->at >= 0 && value <= line->most))
@@ -196,8 +196,8 @@ static int count_failed(const cm_journal_day_t *day)
 /* Append what LINE shows to KEY, with a mark of CLASS, and to the words of
  * ABOUT: "to central: most 12 at 03:15". */
 static void tell_line(cm_buffer_t *key, cm_buffer_t *about, const line_t *line,
-                      const chart_t *chart, const char *class, const char *peer,
-                      apr_int64_t now)
+                      const chart_t *chart, const cm_journal_day_t *day,
+                      const char *class, const char *peer)
 {
     apr_pool_t *pool = key->pool;
     const char *words;
@@ -208,7 +208,7 @@ static void tell_line(cm_buffer_t *key, cm_buffer_t *about, const line_t *line,
     if (line->most > 0)
         words = apr_psprintf(pool, "%s %s: most %s at %s", class, peer,
                              chart->text(line->most, pool),
-                             time_of(now, line->at, pool));
+                             time_of(day, line->at, pool));
     print(key, "<span class=\"%s\"><i></i>%s</span>", class, words);
     print(about, "; %s", words);
 }
@@ -216,8 +216,7 @@ static void tell_line(cm_buffer_t *key, cm_buffer_t *about, const line_t *line,
 /* Put CHART number ID of the page, about DAY of PEER (HTML). Its title and
  * description are for those who do not see it. */
 static void put_chart(cm_buffer_t *out, const chart_t *chart, int id,
-                      const cm_journal_day_t *day, const char *peer,
-                      apr_int64_t now)
+                      const cm_journal_day_t *day, const char *peer)
 {
     cm_buffer_t *key = cm_buffer_create(256, out->pool);
     cm_buffer_t *about = cm_buffer_create(256, out->pool);
@@ -225,12 +224,12 @@ static void put_chart(cm_buffer_t *out, const chart_t *chart, int id,
     line_t sent, received;
     double most = 1;
 
-    read_line(&sent, chart, day, 0, now);
-    read_line(&received, chart, day, 1, now);
+    read_line(&sent, chart, day, 0);
+    read_line(&received, chart, day, 1);
     if (sent.most > 0 || received.most > 0)
         most = sent.most > received.most ? sent.most : received.most;
-    tell_line(key, about, &sent, chart, "to", peer, now);
-    tell_line(key, about, &received, chart, "from", peer, now);
+    tell_line(key, about, &sent, chart, day, "to", peer);
+    tell_line(key, about, &received, chart, day, "from", peer);
     if (failed) {
         print(key, "<span class=\"failed\"><i></i>failed runs: %d</span>",
               failed);
@@ -300,7 +299,7 @@ static void put_hour(cm_buffer_t *out, const char *time,
 
 /* Put the figures of DAY by the hour, the last first. */
 static void put_figures(cm_buffer_t *out, const cm_journal_day_t *day,
-                        const char *peer, apr_int64_t now)
+                        const char *peer)
 {
     cm_journal_slot_t sum;
     int i;
@@ -315,24 +314,23 @@ static void put_figures(cm_buffer_t *out, const cm_journal_day_t *day,
           peer);
     for (i = CM_JOURNAL_SLOTS - HOUR; i >= 0; i -= HOUR)
         if (sum_hour(&sum, &day->slots[i]))
-            put_hour(out, time_of(now, i, out->pool), &sum);
+            put_hour(out, time_of(day, i, out->pool), &sum);
     cm_buffer_raw(out, "</tbody></table>\n</details>\n");
 }
 
 #define CHARTS ((int)(sizeof(charts) / sizeof(*charts)))
 
 /* Put the charts of DAY, number N of the page. */
-static void put_day(cm_buffer_t *out, int n, const cm_journal_day_t *day,
-                    apr_int64_t now)
+static void put_day(cm_buffer_t *out, int n, const cm_journal_day_t *day)
 {
     const char *peer = mod_status_page_safe(day->peer, out->pool);
     int i;
 
     print(out, "<h3>%s</h3>\n<div class=\"charts\">\n", peer);
     for (i = 0; i < CHARTS; i++)
-        put_chart(out, &charts[i], n * CHARTS + i, day, peer, now);
+        put_chart(out, &charts[i], n * CHARTS + i, day, peer);
     cm_buffer_raw(out, "</div>\n");
-    put_figures(out, day, peer, now);
+    put_figures(out, day, peer);
 }
 
 /* Return whether DAYS have two slots of a peer: less is no line. */
@@ -349,8 +347,7 @@ static int is_worth(const apr_array_header_t *days)
     return 0;
 }
 
-void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days,
-                      apr_int64_t now)
+void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days)
 {
     int i, count;
 
@@ -363,7 +360,7 @@ void mod_status_chart(cm_buffer_t *out, const apr_array_header_t *days,
     for (i = 0; i < count; i++) {
         if (i == SHOWN)
             print(out, "<details><summary>%d more</summary>\n", count - SHOWN);
-        put_day(out, i, &APR_ARRAY_IDX(days, i, cm_journal_day_t), now);
+        put_day(out, i, &APR_ARRAY_IDX(days, i, cm_journal_day_t));
     }
     if (count > SHOWN)
         cm_buffer_raw(out, "</details>\n");

@@ -573,7 +573,7 @@ void mod_status_page(cm_buffer_t *out, const cm_health_t *health,
         put_parked(&page);
         put_withheld(&page);
         put_conflicts(&page);
-        mod_status_chart(out, days, health->taken_at);
+        mod_status_chart(out, days);
     }
     else if (health->unread_since) {
         put_known(&page);

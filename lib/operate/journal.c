@@ -336,6 +336,7 @@ cm_error_t *cm_journal_days(apr_array_header_t **days, cm_node_t *node,
 
         memset(day, 0, sizeof(*day));
         day->peer = APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)->name;
+        day->now = now;
         if (!fill_day(day, rows, since))
             apr_array_pop(*days);
     }

@@ -66,6 +66,7 @@ typedef struct cm_journal_slot_t {
 
 typedef struct cm_journal_day_t {
     const char *peer;
+    apr_int64_t now;                           /* when the day ends */
     cm_journal_slot_t slots[CM_JOURNAL_SLOTS]; /* the oldest first */
 } cm_journal_day_t;
 

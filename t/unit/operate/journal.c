@@ -113,6 +113,8 @@ static void day(cm_store_t *store, apr_pool_t *pool)
     is_int(days->nelts, 1, "%s: one peer", name);
     is_str(APR_ARRAY_IDX(days, 0, cm_journal_day_t).peer, "there",
            "%s: its name", name);
+    ok(APR_ARRAY_IDX(days, 0, cm_journal_day_t).now == now,
+       "%s: it knows when its slots are, however late it is shown", name);
     slots = APR_ARRAY_IDX(days, 0, cm_journal_day_t).slots;
     is_int(slots[3].sent.moved, 20, "%s: two runs of one slot", name);
     is_int(slots[3].failed, 1, "%s: one failed", name);
