@@ -2,27 +2,30 @@
 -- columns, see lib/schema/table.c.
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
-WITH given (name) AS (
-    SELECT m.name
+-- sqlite_master has no index, and is read whole each time: once for the table,
+-- once for triggers of the application.
+WITH given AS MATERIALIZED (
+    SELECT m.name AS table_name,
+        CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
+            ELSE m.type END AS kind,
+        EXISTS (SELECT 1 FROM sqlite_master AS g
+            WHERE g.type = 'trigger' AND g.tbl_name = m.name COLLATE NOCASE
+                AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\') AS has_own
     FROM (SELECT %s AS schema, %s AS name) AS g
         JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
     WHERE coalesce(g.schema, 'main') = 'main' AND m.type IN ('table', 'view')
 ),
 c AS MATERIALIZED (
-    SELECT m.name AS table_name,
-        CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
-            ELSE m.type END AS kind,
-        x.*,
-        x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+    SELECT given.*, x.*,
+        x.pk = 1 AND NOT EXISTS (SELECT 1
+            FROM pragma_table_xinfo(given.table_name)
             WHERE pk = 2) AS is_sole_key,
         x.pk = 1 AND upper(x.type) = 'INTEGER'
-            AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name)
+            AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(given.table_name)
                 WHERE pk = 2)
-            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name)
+            AND NOT EXISTS (SELECT 1 FROM pragma_index_list(given.table_name)
                 WHERE origin = 'pk') AS is_rowid
-    FROM given JOIN sqlite_master AS m
-            ON m.name = given.name AND m.type IN ('table', 'view')
-        JOIN pragma_table_xinfo(m.name) AS x
+    FROM given JOIN pragma_table_xinfo(given.table_name) AS x
 )
 SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
     CASE WHEN c."notnull" OR is_rowid THEN 0 ELSE 1 END,
@@ -39,9 +42,7 @@ SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
     c.kind,
     0,
     0,
-    EXISTS (SELECT 1 FROM sqlite_master AS g
-        WHERE g.type = 'trigger' AND g.tbl_name = c.table_name COLLATE NOCASE
-            AND g.name NOT LIKE 'communicator\_%%' ESCAPE '\'),
+    c.has_own,
     NULL
 FROM c
 ORDER BY c.cid;
