@@ -258,7 +258,8 @@ sub mysql {
     my $out = session(["-u$user", '-N', '--default-character-set=latin1'],
         encode('latin1', <<'SQL'));
 set time_zone = '-03:30',
-    sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ORACLE',
+    sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'
+        /*M! ',ORACLE' */,
     autocommit = 0, sql_safe_updates = 1, group_concat_max_len = 4,
     character_set_connection = latin2, collation_connection = latin2_bin;
 insert into posts (title, n, at) values ('süß \ ', 1, '2011-06-22 10:11:12.5');
@@ -276,7 +277,7 @@ SQL
 set names utf8mb3;
 set sql_mode = '', @communicator_applying = null, foreign_key_checks = 0;
 insert into posts (title, n) values (convert(x'f09f9880' using utf8mb4), 4);
-set tx_isolation = 'serializable';
+set session transaction isolation level serializable;
 replace into posts (id, title, n) select id, 'replaced', n from posts
     where n = 2;
 insert into posts (id, title, n) select id, title, n from posts as p

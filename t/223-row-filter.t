@@ -14,7 +14,7 @@ use Communicator::Test::Pair;
 my ($pair, $here, $there);
 
 # Central sends only what is published; the facade sends all.
-my $where = q{"where=status = 'open' AND 100 / rank < 60"};
+my $where = q{"where=status = 'open' AND 100 / place < 60"};
 
 sub models {
     my ($database, $name) = @_;
@@ -36,7 +36,7 @@ my $tables = <<'SQL';
 create table authors (id {key}, name varchar(40) not null,
     shown integer not null default 1) {engine};
 create table posts (id {key}, author_id bigint, title varchar(40) not null,
-    status varchar(10), rank integer default 2, note {text}) {engine};
+    status varchar(10), place integer default 2, note {text}) {engine};
 create table comments (id {key}, post_id bigint not null, body varchar(40))
     {engine};
 create table options (id {key}, name varchar(40) not null, value varchar(40))
@@ -135,12 +135,12 @@ sub deletes {
 
 # The condition fails for a row: that row stays here, the others leave.
 sub failing {
-    $here->run("insert into posts (title, status, rank) values "
+    $here->run("insert into posts (title, status, place) values "
         . "('g', 'open', 0), ('h', 'open', 3)");
     $pair->sync('a row for which the condition fails');
     posts_are(['A open secret 5', 'b open three', 'h open -'],
         'does not stop another one');
-    $here->run("update posts set rank = 2 where title = 'g'");
+    $here->run("update posts set place = 2 where title = 'g'");
     $pair->sync('now it does not');
     posts_are(['A open secret 5', 'b open three', 'g open -', 'h open -'],
         'and it leaves');
@@ -349,7 +349,7 @@ sub changed {
         models => "$line\n");
     ($here, $there) = ($pair->central, $pair->facade);
     $node = $pair->{central};
-    $here->run("insert into posts (title, status, rank) values "
+    $here->run("insert into posts (title, status, place) values "
         . "('a', 'open', 1), ('b', 'draft', 2)");
     $pair->sync('two posts');
     $node->configure(conf => qq($line "where=statis = 'open'"\n));
@@ -363,18 +363,18 @@ sub changed {
     like($node->sync('configtest', '--dump')->{out},
         qr/table=posts .*"where=statis = 'open'"/,
         'configtest prints the line as it can be read');
-    $node->configure(conf => qq($line where=rank>1\n));
+    $node->configure(conf => qq($line where=place>1\n));
     like($node->sync('check')->{out}, qr/communicator-sync migrate/,
         'check says that a filter is new');
     like($node->sync('migrate')->{out}, qr/1 records of model 'post' are known to peers and do not match where=: they stay there as they are/,
         'migrate says that a record is outside now');
-    $node->configure(conf => qq($line where=rank>2\n));
+    $node->configure(conf => qq($line where=place>2\n));
     $node->sync_ok('migrate', '--quiet');
-    $here->run("insert into posts (title, rank) values ('c', 2)");
+    $here->run("insert into posts (title, place) values ('c', 2)");
     $pair->sync('a post outside');
     is($there->value("select count(*) from posts where title = 'c'"), 0,
         'which stays here');
-    $node->configure(conf => qq($line where=rank<=2\n));
+    $node->configure(conf => qq($line where=place<=2\n));
     like($node->sync('migrate')->{out}, qr/1 rows of table 'posts' were never sent; `communicator-sync publish post --all` sends them/,
         'migrate says that a row has come to match');
     $node->sync_ok('publish', 'post', '--all', '--quiet');
