@@ -14,7 +14,7 @@
 #define KEEP apr_time_from_sec(7 * 86400)
 #define MOST 100000
 
-/* Old rows are removed so many at a time. */
+/* Old rows are removed so many at a time, or as many as are written. */
 #define CHUNK 100
 
 /* The time between two samples: the watchdog looks each half minute, not
@@ -36,9 +36,9 @@ void cm_journal_way_join(cm_journal_way_t *sum, const cm_journal_way_t *way)
         sum->lag = way->lag;
 }
 
-/* Remove the oldest rows if they are too old, or too many. Rows get their ids
- * in the order of time, or nearly. */
-static cm_error_t *trim(cm_node_t *node, apr_pool_t *pool)
+/* Remove the oldest rows if they are too old, or too many, when WRITTEN were
+ * added. Rows get their ids in the order of time, or nearly. */
+static cm_error_t *trim(cm_node_t *node, int written, apr_pool_t *pool)
 {
     const apr_int64_t before = cm_clock_now() - KEEP;
     cm_rows_t *rows;
@@ -49,7 +49,7 @@ static cm_error_t *trim(cm_node_t *node, apr_pool_t *pool)
                      "SELECT id, ended_at, (SELECT max(id) FROM"
                      " communicator_journal) FROM communicator_journal"
                      " ORDER BY id LIMIT 1 OFFSET %d",
-                     CHUNK - 1),
+                     (written > CHUNK ? written : CHUNK) - 1),
         NULL, 0, pool));
     if (!rows->count ||
         (cm_cell_number(rows, 0, 1) > before &&
@@ -111,7 +111,7 @@ static cm_error_t *write_entries(cm_node_t *node,
     err = cm_bulk_insert(&inserted, node->store, bulk_of(entries, pool),
                          CM_PRESENT_FAIL, pool);
     if (!err)
-        err = trim(node, pool);
+        err = trim(node, entries->nelts, pool);
     CM_TRY_FOR(cm_transaction_end(node->store, err, pool), pool,
                "cannot write the journal");
     return NULL;

@@ -194,6 +194,32 @@ static void bounds(cm_store_t *store, apr_pool_t *pool)
            "%s: so are those that are too many", name);
 }
 
+/* As many rows are removed as are written, however many peers there are. */
+static void many(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *name = database_of(store);
+    const char *count = "SELECT count(*) FROM communicator_journal";
+    cm_settings_t *settings = settings_make(pool);
+    cm_health_t *health;
+    cm_node_t *node;
+    int i;
+
+    for (i = 0; i < 150; i++)
+        settings_add_peer(settings, apr_psprintf(pool, "peer%d", i), pool);
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    database_must(cm_health_read(&health, node, NULL, pool));
+    database_must(cm_journal_sample(node, health, pool));
+    is_str(database_value(store, count, pool), "150", "%s: many peers", name);
+    database_run(store, apr_psprintf(pool,
+                                     "UPDATE communicator_journal SET"
+                                     " ended_at = " FMT,
+                                     cm_clock_now() - 8 * DAY));
+    database_must(cm_journal_sample(node, health, pool));
+    is_str(database_value(store, count, pool), "150",
+           "%s: as many old ones are removed", name);
+}
+
 /* Add a run that moved SENT messages and ended so. */
 static void gather_run(cm_gather_t *gather, cm_node_t *node, apr_int64_t sent,
                        int exit_status, apr_pool_t *pool)
@@ -271,6 +297,7 @@ int main(void)
     database_each("day", day);
     database_each("samples", samples);
     database_each("bounds", bounds);
+    database_each("many", many);
     database_each("gathered", gathered);
     database_each("busy", busy);
     return done_testing();
