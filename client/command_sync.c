@@ -179,18 +179,18 @@ static apr_int64_t count_waiting(const cm_session_t *session)
            cm_session_withheld(session);
 }
 
-/* Return whether alerts learn how the run with ONE ended, with ERR. Of cycles
- * that follow each other those are that are full, or fail; with --cron, a
- * failure that may pass has to last. */
-static int is_told(const sync_client_t *client, const sync_cycle_t *cycle,
-                   const sync_cycle_peer_t *one, const cm_error_t *err)
+/* Return whether alerts learn that a run ended with ERR, as the last ones did
+ * SINCE then. Of cycles that follow each other those are that are FULL, or
+ * fail; with --cron, a failure that may pass has to last. */
+static int is_told(const sync_client_t *client, int full, const cm_error_t *err,
+                   apr_time_t since)
 {
     if (!client->options->run.follow)
         return 1;
     if (err && client->options->run.cron &&
         cm_error_code_is_transient(err->code))
-        return apr_time_now() - one->failing_since > PATIENCE;
-    return err || cycle->full;
+        return apr_time_now() - since > PATIENCE;
+    return err || full;
 }
 
 /* Note in ONE how the run went, which began at BEGAN, for who follows. SESSION
@@ -242,7 +242,7 @@ static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
     if (client->status == 0)
         client->status = status;
     note(one, session, err, began);
-    if (is_told(client, cycle, one, err))
+    if (is_told(client, cycle->full, err, one->failing_since))
         sync_alert_close(alert, err, session,
                          session ? count_waiting(session) : 0);
     sync_journal_write(client, peer->name, session, err, status, began);
@@ -318,7 +318,7 @@ static int report_files(const sync_client_t *client,
 
 /* Fail, and report it, when no peer can be served: the database cannot be
  * reached, or this node is paused. */
-static cm_error_t *begin(sync_client_t *client, const sync_cycle_t *cycle)
+static cm_error_t *begin(sync_client_t *client, sync_cycle_t *cycle)
 {
     const apr_time_t began = cm_clock_now();
     sync_alert_t *alert =
@@ -328,8 +328,12 @@ static cm_error_t *begin(sync_client_t *client, const sync_cycle_t *cycle)
 
     if (!err)
         err = cm_node_check_paused(client->node, client->pool);
-    if (err || cycle->full)
+    if (!cycle->failing_since)
+        cycle->failing_since = began;
+    if (is_told(client, cycle->full, err, cycle->failing_since))
         sync_alert_close(alert, err, NULL, 0);
+    if (!err)
+        cycle->failing_since = 0;
     for (i = 0; err && i < cycle->peers->nelts; i++)
         sync_journal_write(
             client,

@@ -25,7 +25,8 @@ typedef struct sync_cycle_t {
     int directions;            /* CM_RUN_PUSH, CM_RUN_PULL */
     int full;   /* with all that a run does, once a minute; else only what
                    cannot wait */
-    int failed; /* no peer could be served */
+    int failed; /* no peer could be served ... */
+    apr_time_t failing_since; /* ... since then; 0: it could */
 } sync_cycle_t;
 
 /* Make CYCLE with CLIENT, whose pool lasts for one cycle. */

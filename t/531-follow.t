@@ -258,6 +258,24 @@ subtest 'a peer that is away' => sub {
     is($cron->stop('INT'), 0, 'SIGINT ends it, too');
 };
 
+subtest 'a pause' => sub {
+    my $pair = pair();
+    my $central = $pair->{central};
+    my $follower = Follower->new($central, '--cron');
+
+    both_ways($pair, 'before');
+    $central->sync_ok('pause', '--quiet');
+    $pair->central->run("insert into posts (title) values ('in it');");
+    sleep 5;
+    is($pair->facade->value("select count(*) from posts where title = 'in it'"),
+        0, 'nothing moves');
+    is($follower->says, '', 'that is no problem yet');
+    $central->sync_ok('resume', '--quiet');
+    ok(has($pair->facade, 'in it'), 'it goes on by itself');
+    is($follower->says, '', '  without a word');
+    is($follower->stop, 0, 'it ends');
+};
+
 subtest 'one direction' => sub {
     my $pair = pair();
     my $follower = Follower->new($pair->{central}, 'push');
