@@ -7,10 +7,9 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "store/dialect.h"
 #include "node/problem.h"
-#include "outbox/stamp.h"
 #include "outbox/unstamped.h"
+#include "outbox/waiting.h"
 #include "operate/status.h"
 #include "gem/former.h"
 #include "exchange/headers.h"
@@ -225,23 +224,18 @@ enum {
 /* Return the question; ALL: cm_unstamped_is_due(). */
 static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
 {
-    const char *from = cm_dialect_of_store(node->store)->unstamped_from;
-
     return apr_pstrcat(
         pool,
         "SELECT p.epoch, p.confirmed, p.received, p.received_clock,"
         " p.last_pull_at, p.held, n.epoch, n.last_seq, n.paused_at,"
-        " CASE WHEN EXISTS (SELECT 1 FROM ",
-        cm_dialect_of_store(node->store)->unstamped, " WHERE seq IS NULL",
-        all || !from ? "" : " AND id > ", all || !from ? "" : from,
-        ")"
+        " CASE WHEN ",
+        cm_waiting_sql(node, all, pool),
         " OR EXISTS (SELECT 1 FROM inbound_messages"
         " WHERE processed_at IS NULL AND peer = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_problems"
         " WHERE subject = p.name)"
         " OR EXISTS (SELECT 1 FROM communicator_withheld"
         " WHERE ended_at = 0 AND peer = p.name)"
-        " OR EXISTS (SELECT 1 FROM communicator_publications)"
         " OR EXISTS (SELECT 1 FROM communicator_missing)"
         " OR EXISTS (SELECT 1 FROM communicator_after) THEN 1 ELSE 0 END,"
         " coalesce((SELECT clock FROM outbound_messages WHERE seq = %s),"
@@ -252,17 +246,6 @@ static const char *question(const cm_node_t *node, int all, apr_pool_t *pool)
         " FROM communicator_peers p, communicator_node n"
         " WHERE n.id = 1 AND p.name = %s",
         NULL);
-}
-
-/* MariaDB: look into what was passed over, which the question does not. */
-static cm_error_t *look_below(int *waiting, cm_node_t *node,
-                              const cm_rows_t *rows, int all, apr_pool_t *pool)
-{
-    *waiting = 0;
-    if (all || !cm_dialect_of_store(node->store)->leaves_gaps ||
-        !cm_cell_number(rows, 0, PASSED))
-        return NULL;
-    return cm_stamp_is_waiting(waiting, node, pool);
 }
 
 static int is(const cm_rows_t *rows, int column, const char *text)
@@ -338,7 +321,8 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
         !cm_status_has_withheld(cm_cell_text(rows, 0, STATUS),
                                 &exchange->said.withheld, pool))
         return NULL;
-    CM_TRY(look_below(&waiting, node, rows, all, pool));
+    CM_TRY(cm_waiting_below(&waiting, node, all,
+                            (int)cm_cell_number(rows, 0, PASSED), pool));
     if (waiting)
         return NULL;
     if (all)
