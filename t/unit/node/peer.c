@@ -130,7 +130,7 @@ static void tables(cm_store_t *store, apr_pool_t *pool)
         ok(table == again, "%s: and kept while the schema is the same", name);
     table = again;
     database_run(store, apr_pstrcat(pool, "ALTER TABLE ", table->quoted,
-                                    " ADD COLUMN rank int", NULL));
+                                    " ADD COLUMN place int", NULL));
     cm_node_forget(node);
     database_must(cm_node_table(&table, node, model));
     is_int(table->column_count, 3, "%s: and again when asked to forget", name);
