@@ -20,18 +20,9 @@ sub run { return $facade->database->run(@_) }
 # A pull of what follows LAST, as central asks; MORE: other headers.
 sub pull {
     my ($last, %more) = @_;
-    my $epoch = 'select epoch from communicator_node';
-    my $clock = $last
-      ? value('select clock from communicator_batches '
-        . "where last_seq = $last") : 0;
 
     return $facade->get('/messages.json?from_id=' . ($last + 1),
-        headers => { 'communicator-protocol' => 2,
-            'communicator-node' => 'central',
-            'communicator-epoch' => $pair->{central}->database->value($epoch),
-            'communicator-peer-epoch' => value($epoch),
-            'communicator-received' => $last,
-            $last ? ('communicator-held' => "$last $clock") : (), %more });
+        headers => $pair->headers($last, %more));
 }
 
 # ANSWER without what differs each time.

@@ -23,26 +23,11 @@ my ($pair, $facade);
 sub value { return $facade->database->value(@_) }
 sub run { return $facade->database->run(@_) }
 
-# The headers of central, which holds our messages up to LAST.
-sub headers {
-    my ($last, %more) = @_;
-    my $epoch = 'select epoch from communicator_node';
-    my $clock = $last
-      ? value("select clock from communicator_batches where last_seq = $last")
-      : 0;
-
-    return { 'communicator-protocol' => 2, 'communicator-node' => 'central',
-        'communicator-epoch' => $pair->{central}->database->value($epoch),
-        'communicator-peer-epoch' => value($epoch),
-        'communicator-received' => $last,
-        $last ? ('communicator-held' => "$last $clock") : (), %more };
-}
-
 # Send a request of who holds LAST; QUERY comes behind from_id=. It is answered
 # later; DONE gets what goes on then.
 sub ask {
     my ($last, $query, %with) = @_;
-    my $headers = $with{headers} || headers($last);
+    my $headers = $with{headers} || $pair->headers($last);
     my $pid = open(my $pipe, '-|') // die "fork: $!";
 
     if (!$pid) {
@@ -102,7 +87,7 @@ sub test {
     like(answer(ask(2, 'limit=5&wait=25'))->{content}, qr/"id":3/,
         'who asks for messages gets them');
     is($facade->get('/messages.json?from_id=4&limit=0&wait=x',
-        headers => headers(3))->{status}, 400, 'wait= is a number');
+        headers => $pair->headers(3))->{status}, 400, 'wait= is a number');
 
     # The numbers that another host gives, or this one for another peer.
     $asked = ask(3, $long);
@@ -159,7 +144,7 @@ sub crowd {
     my $third = answer(ask(last_seq(), $long));
     is(waited($third), 0, 'half of the threads are kept for others');
     is(more($third), 0, '  who are told that nothing is there');
-    is($facade->get('/messages.json?from_id=1', headers => headers(0))
+    is($facade->get('/messages.json?from_id=1', headers => $pair->headers(0))
         ->{status}, 200, '  with one connection to the database for all');
 
     # Their clients hang up.

@@ -113,6 +113,22 @@ sub sync {
     return $run;
 }
 
+# The headers of a request of central, which holds facade's messages up to LAST
+# (a packed batch ends there); MORE: others.
+sub headers {
+    my ($self, $last, %more) = @_;
+    my $epoch = 'select epoch from communicator_node';
+    my $clock = $last
+      ? $self->facade->value('select clock from communicator_batches '
+        . "where last_seq = $last") : 0;
+
+    return { 'communicator-protocol' => 2, 'communicator-node' => 'central',
+        'communicator-epoch' => $self->central->value($epoch),
+        'communicator-peer-epoch' => $self->facade->value($epoch),
+        'communicator-received' => $last,
+        $last ? ('communicator-held' => "$last $clock") : (), %more };
+}
+
 # Expect that SQL gives ROWS on both sides.
 sub both_have {
     my ($self, $sql, $rows, $name) = @_;
