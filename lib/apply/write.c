@@ -141,14 +141,14 @@ static cm_error_t *create_rows(cm_run_t *run, const cm_chunk_t *chunk,
                                apr_pool_t *scratch_pool)
 {
     apr_array_header_t *keys;
-    cm_bulk_key_t key;
+    cm_bulk_key_t column;
     cm_bulk_t *bulk;
     int i;
 
     CM_TRY(fill_rows(&bulk, run, chunk, 0, scratch_pool));
-    key = bulk_key(chunk->table, scratch_pool);
-    CM_TRY(
-        cm_bulk_insert_keys(&keys, run->node->store, bulk, &key, scratch_pool));
+    column = bulk_key(chunk->table, scratch_pool);
+    CM_TRY(cm_bulk_insert_keys(&keys, run->node->store, bulk, &column,
+                               scratch_pool));
     for (i = 0; i < chunk->count; i++) {
         const char *key = APR_ARRAY_IDX(keys, i, const char *);
 
