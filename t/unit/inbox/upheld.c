@@ -6,24 +6,36 @@
 #include "node/node.h"
 #include "outbox/stamp.h"
 
-/* A change on both sides, and a further one of the peer, which knew only its
- * own. */
+/* A change of the peer that conflicts with the one here, and what follows it.
+ */
+#define DISPUTED                                                               \
+    MESSAGE(2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),  \
+            BASE(1000))
+
+/* That, and a further change of the peer, which knew only its own. */
 #define TWICE                                                                  \
-    "[" MESSAGE(                                                               \
-        2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),      \
-        BASE(1000)) "," MESSAGE(3, "post", 7, "update", 9000000000000001,      \
-                                TEXT("title", "again"),                        \
-                                BASE(9000000000000000)) "]"
+    "[" DISPUTED                                                               \
+    "," MESSAGE(3, "post", 7, "update", 9000000000000001,                      \
+                TEXT("title", "again"), BASE(9000000000000000)) "]"
+
+/* Return a node with conflict=hold that has received BATCH; *RECEIPT says what
+ * became of it. */
+static cm_node_t *hold(cm_receipt_t **receipt, cm_store_t *store,
+                       const char *batch, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_HOLD, pool);
+
+    database_must(inbox_send(receipt, node, "there", 1, batch, 0, pool));
+    return node;
+}
 
 /* Who decides for ours does not decide about what the peer did after that. */
 static void test_kept_followed(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
     cm_receipt_t *receipt;
-    cm_node_t *node;
+    cm_node_t *node = hold(&receipt, store, TWICE, pool);
 
-    node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
-    database_must(inbox_send(&receipt, node, "there", 1, TWICE, 0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a change of its value",
            database_of(store));
     is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
@@ -58,17 +70,13 @@ static void test_node_followed(cm_store_t *store, apr_pool_t *pool)
 
 static void test_kept_deleted(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
+    cm_node_t *node =
+        hold(&receipt, store,
+             "[" DISPUTED "," MESSAGE(3, "post", 7, "delete", 9000000000000001,
+                                      , BASE(9000000000000000)) "]",
+             pool);
 
-    database_must(inbox_send(
-        &receipt, node, "there", 1,
-        "[" MESSAGE(
-            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
-            BASE(1000)) "," MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
-                                    BASE(9000000000000000)) "]",
-        0, pool));
     is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
            "%s: ours, and a delete behind it: that waits", database_of(store));
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
@@ -79,20 +87,15 @@ static void test_kept_deleted(cm_store_t *store, apr_pool_t *pool)
  * left as it was. */
 static void test_kept_repeated(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
+    cm_node_t *node = hold(
+        &receipt, store,
+        "[" DISPUTED "," MESSAGE(3, "post", 7, "update", 9000000000000001,
+                                 TEXT("title", "there") "," TEXT("text", "new"),
+                                 ",\"clocks\":[\"text\","
+                                 "9000000000000000]" BASE(1000)) "]",
+        pool);
 
-    database_must(inbox_send(
-        &receipt, node, "there", 1,
-        "[" MESSAGE(
-            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
-            BASE(1000)) "," MESSAGE(3, "post", 7, "update", 9000000000000001,
-                                    TEXT("title", "there") "," TEXT("text",
-                                                                    "new"),
-                                    ",\"clocks\":[\"text\","
-                                    "9000000000000000]" BASE(1000)) "]",
-        0, pool));
     is_int(receipt->applied, 0,
            "%s: a conflict, and a change of something else",
            database_of(store));
@@ -107,17 +110,13 @@ static void test_kept_repeated(cm_store_t *store, apr_pool_t *pool)
  * that nobody has decided about. */
 static void test_kept_third(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = inbox_disputed(store, settings, CM_CONFLICT_HOLD, pool);
     cm_receipt_t *receipt;
+    cm_node_t *node =
+        hold(&receipt, store,
+             "[" DISPUTED "," MESSAGE(3, "post", 7, "create", 9000000000000000,
+                                      TEXT("title", "third"), ) "]",
+             pool);
 
-    database_must(inbox_send(
-        &receipt, node, "there", 1,
-        "[" MESSAGE(
-            2, "post", 7, "update", 9000000000000000, TEXT("title", "there"),
-            BASE(1000)) "," MESSAGE(3, "post", 7, "create", 9000000000000000,
-                                    TEXT("title", "third"), ) "]",
-        0, pool));
     is_int(receipt->applied, 0, "%s: a conflict, and a third value",
            database_of(store));
     is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
