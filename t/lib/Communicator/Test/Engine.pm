@@ -18,7 +18,7 @@ my %engine;
 our $durable = 0;
 
 # The folder of PostgreSQL's programs: this one, or that of the newest version.
-our $pg_bin;
+our $pg_bin = $ENV{CM_PG_BIN};
 
 sub pg_bin {
     return $pg_bin if $pg_bin;
