@@ -65,7 +65,9 @@ sub is_bar {
 
 sub long_work {
     # With --all, publish only notes the table.
-    is_bar(at_terminal('', 'publish', 'post', '--where', 'id > 0'), 'publish');
+    # A condition that takes its time: a bar comes after some tenths of a second.
+    is_bar(at_terminal('', 'publish', 'post', '--where',
+            'length(hex(randomblob(1000))) > id * 0'), 'publish');
     my $drain = at_terminal('', 'drain');
     is_bar($drain, 'push');
     is($drain->{screen}, <<"EOT", 'drain proves it');
