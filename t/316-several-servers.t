@@ -28,24 +28,10 @@ create table books (id {key}, author_id bigint not null,
     token varchar(40) not null, edition integer not null,
     foreign key (author_id) references authors (id)) {engine};
 SQL
-my @proxy = qw(proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm);
 
 plan skip_all => 'not built' unless -x client_file() && -e module_file();
 plan skip_all => 'mod_proxy_balancer is not installed'
-  unless Communicator::Test::Tls::has_modules(@proxy);
-
-# What sends requests to any of SERVERS; it remembers nothing of who asked.
-sub balancer {
-    my (@servers) = @_;
-    my $members = join '', map {
-        "    BalancerMember http://127.0.0.1:$_->{port} retry=0\n" } @servers;
-
-    return Communicator::Test::Tls::httpd(modules => \@proxy, conf => <<"CONF");
-<Proxy balancer://facade>
-$members</Proxy>
-ProxyPass / balancer://facade/
-CONF
-}
+  unless Communicator::Test::Tls::can_balance();
 
 # Applications that insert, change and delete at NODE. Returns their process
 # ids.
@@ -108,7 +94,7 @@ sub exchange {
 
     $servers[0]->migrate;
     $_->start for @servers;
-    $balancer = balancer(@servers);
+    $balancer = Communicator::Test::Tls::balancer(0, @servers);
     # The central hosts know one facade, under the balancer's address.
     my @hosts = map {
         my $host = Communicator::Test::Peer->new(name => 'central',

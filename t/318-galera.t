@@ -103,7 +103,6 @@ create table books (id {key}, author_id bigint not null,
     token varchar(40) not null, edition integer not null,
     foreign key (author_id) references authors (id)) {engine};
 SQL
-my @proxy = qw(proxy proxy_http proxy_balancer lbmethod_byrequests slotmem_shm);
 
 sub free_ports {
     my @sockets = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1',
@@ -155,17 +154,6 @@ sub start_writers {
     return @pids;
 }
 
-sub balancer {
-    my (@servers) = @_;
-    my $members = join '', map {
-        "    BalancerMember http://127.0.0.1:$_->{port} retry=2\n" } @servers;
-
-    return Communicator::Test::Tls::httpd(modules => \@proxy,
-        conf => "<Proxy balancer://facade>\n$members"
-          . "    ProxySet failonstatus=503\n</Proxy>\n"
-          . "ProxyPass / balancer://facade/\n");
-}
-
 sub rows_of {
     my ($database) = @_;
 
@@ -211,7 +199,7 @@ plan skip_all => $missing if $missing;
 SKIP: {
     need(1, '/usr/lib/galera/libgalera_smm.so', 'rsync');
     skip 'mod_proxy_balancer is not installed', 1
-      unless Communicator::Test::Tls::has_modules(@proxy);
+      unless Communicator::Test::Tls::can_balance();
     my @members = cluster();
     my @databases = map { bless { driver => 'mysql', name => 'facade',
             engine => $_ }, 'Communicator::Test::Database' } @members;
@@ -228,7 +216,7 @@ SKIP: {
             . "c.constraint_type = 'PRIMARY KEY')"), undef,
         'each table has a primary key');
     $_->start for @servers;
-    my $balancer = balancer(@servers);
+    my $balancer = Communicator::Test::Tls::balancer(2, @servers);
     $_->add_user($servers[0]{user}, $servers[0]{password}) for @servers[1, 2];
     my $here = Communicator::Test::Database->new('sqlite3');
     $here->create($tables);

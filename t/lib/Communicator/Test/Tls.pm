@@ -1,7 +1,7 @@
 package Communicator::Test::Tls;
 
 # Certificates, and what stands between two nodes: an httpd without our module,
-# as a proxy, and servers of openssl.
+# as a proxy and a balancer, and servers of openssl.
 #
 #   my $authority = authority('ours');
 #   my $certificate = certificate('127.0.0.1', $authority); # { cert, key }
@@ -102,6 +102,28 @@ CONF
       or die slurp("$dir/out"), slurp("$dir/error.log");
     return { port => $port, dir => $dir, log => sub {
         slurp("$dir/access.log") } };
+}
+
+my @balancing = qw(proxy proxy_http proxy_balancer lbmethod_byrequests
+  slotmem_shm);
+
+# Whether httpd can be a balancer.
+sub can_balance { return has_modules(@balancing) }
+
+# An httpd that sends requests to any of SERVERS, and remembers nothing of who
+# asked. A server that fails is left alone for RETRY seconds.
+sub balancer {
+    my ($retry, @servers) = @_;
+    my $members = join '', map {
+        "    BalancerMember http://127.0.0.1:$_->{port} retry=$retry\n" }
+      @servers;
+
+    return httpd(modules => \@balancing, conf => <<"CONF");
+<Proxy balancer://facade>
+$members    ProxySet failonstatus=503
+</Proxy>
+ProxyPass / balancer://facade/
+CONF
 }
 
 sub listens {
