@@ -396,7 +396,8 @@ sub test_publisher {
     is_deeply(records($facade), records($central), '  and it goes on');
     is($facade->database->value("select count(*) from posts where body = 'on'"),
         2, '  in one direction');
-    $facade->log_has_only(qr/CM0033/);
+    # The watchdog may have looked before the last migrate.
+    $facade->log_has_only({ may => qr/CM0033/ });
 }
 
 for my $driver (Communicator::Test::Database->drivers) {
