@@ -69,8 +69,8 @@ static cm_error_t *ask(const char **told, cm_reply_t **reply,
         CM_FAIL(pool, CM_PROTOCOL,
                 "the Communicator of '%s' does not know recover", name),
         pool,
-        "install the same version there; or by hand: the guide, \"Restore from "
-        "a backup\"");
+        "install the same version on its host, or follow \"Restore from a "
+        "backup\" in the guide");
 }
 
 /* Judge the peer's claim from here. */
@@ -156,14 +156,13 @@ cm_error_t *cm_recover_here(const cm_recover_steps_t *steps, cm_node_t *node,
     return steps->accepts ? cm_epoch_accept(node, peer, scratch_pool) : NULL;
 }
 
-/* Return the query for STEPS of the peer. */
+/* Return what to ask the peer for; where one side begins anew, the other one
+ * accepts it. */
 static const char *words_of(const cm_recover_steps_t *steps)
 {
     if (steps->renews && steps->accepts)
         return "renew,accept";
-    if (steps->renews)
-        return "renew";
-    return steps->accepts ? "accept" : "publish";
+    return steps->renews ? "renew" : "accept";
 }
 
 /* A new history here comes first, so that the peer sees it; that of the peer is

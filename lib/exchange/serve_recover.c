@@ -11,30 +11,35 @@
 #include "exchange/recover.h"
 
 typedef struct request_t {
-    const char *what; /* "ask", or words that say what to do */
+    cm_recover_steps_t steps; /* none: it only asks */
     cm_epoch_split_t split;
     apr_int64_t last_seq;
-    int done;
 } request_t;
 
-/* Only while the histories do not fit: a peer can change no other one. */
-static cm_error_t *carry_out(request_t *request, cm_exchange_t *exchange)
+/* Return whether the request wants something that may be done: only where the
+ * histories do not fit can a peer change anything. */
+static int is_due(const request_t *request)
 {
-    const cm_recover_steps_t steps = {
-        .renews = strstr(request->what, "renew") != NULL,
-        .accepts = strstr(request->what, "accept") != NULL};
+    const cm_epoch_split_t *split = &request->split;
 
+    return (request->steps.renews || request->steps.accepts) &&
+           (split->peer_is_new || split->we_are_new ||
+            split->peer_was_set_back || split->we_were_set_back);
+}
+
+static cm_error_t *carry_out(const cm_recover_steps_t *steps,
+                             cm_exchange_t *exchange)
+{
     cm_serve_log(exchange, CM_LOG_NOTICE,
                  CM0049 "peer '%s' recovers: this node %s%s%s, and publishes "
                         "all records",
                  exchange->peer->name,
-                 steps.renews ? "begins a new history" : "",
-                 steps.renews && steps.accepts ? ", " : "",
-                 steps.accepts ? "accepts the peer's new history" : "");
-    CM_TRY(cm_recover_here(&steps, exchange->node, exchange->peer->name,
+                 steps->renews ? "begins a new history" : "",
+                 steps->renews && steps->accepts ? ", " : "",
+                 steps->accepts ? "accepts the peer's new history" : "");
+    CM_TRY(cm_recover_here(steps, exchange->node, exchange->peer->name,
                            exchange->pool));
     exchange->own_epoch = apr_pstrdup(exchange->pool, exchange->node->epoch);
-    request->done = 1;
     return NULL;
 }
 
@@ -50,14 +55,16 @@ static cm_error_t *look(cm_exchange_t *exchange, void *baton)
         return NULL;
     CM_TRY(cm_epoch_split(&request->split, &exchange->said.claim,
                           exchange->node, exchange->known, exchange->pool));
-    return strcmp(request->what, "ask") ? carry_out(request, exchange) : NULL;
+    return is_due(request) ? carry_out(&request->steps, exchange) : NULL;
 }
 
 void cm_serve_recover(cm_exchange_t *exchange)
 {
     apr_table_t *headers = exchange->answer.headers;
-    request_t request = {.what = cm_request_value(exchange->request->query,
-                                                  "recover", exchange->pool)};
+    const char *what =
+        cm_request_value(exchange->request->query, "recover", exchange->pool);
+    request_t request = {.steps = {.renews = strstr(what, "renew") != NULL,
+                                   .accepts = strstr(what, "accept") != NULL}};
     cm_buffer_t *body;
     cm_error_t *err;
 

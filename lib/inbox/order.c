@@ -115,9 +115,9 @@ static cm_error_t *order_gem(cm_fresh_t *fresh, const cm_peer_t *peer,
     return NULL;
 }
 
-/* A gem that is told where to begin sends all that it has from there on, in the
- * same run, with a time-out of ten seconds. A later run begins with what is not
- * delivered, and proves nothing. */
+/* A gem that gets the number to begin with sends all later rows that it has, in
+ * the same run, with a time-out of ten seconds. Its next run begins with what
+ * is not delivered, and proves nothing. */
 #define ANSWER_LASTS apr_time_from_sec(20)
 
 /* Return whether what is missing before BATCH, of a gem, is not there any more:

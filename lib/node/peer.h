@@ -43,8 +43,8 @@ cm_error_t *cm_peer_find(cm_peer_t **peer, cm_node_t *node, const char *name,
 cm_error_t *cm_peer_save(cm_node_t *node, const cm_peer_t *peer,
                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Note that the gem NAME is told now to begin elsewhere than with the batch
- * that ends with message LAST. In a statement of its own. */
+/* Note that the gem NAME has just sent a batch, up to message LAST, and is
+ * answered with another number to begin with. In a statement of its own. */
 cm_error_t *cm_peer_note_told(cm_node_t *node, const char *name,
                               apr_int64_t last,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -194,8 +194,8 @@ static void test_stop(cm_store_t *store, apr_pool_t *pool)
        "a batch that begins behind a gap is refused");
 }
 
-/* A row of a gem's outbox is gone. It is told where to begin, and sends all
- * that it has from there on. */
+/* A row of a gem's outbox is gone. The gem gets the number to begin with, and
+ * sends all later rows that it has. */
 static void test_gone(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
