@@ -29,6 +29,12 @@
 #define LEAST_HOLD apr_time_from_msec(20)
 #define MOST_HOLD  apr_time_from_sec(1)
 
+/* After a cycle that has moved something, the next one waits that many times as
+ * long as it took, at most: so many changes cost few cycles, and the
+ * application keeps the machine. */
+#define REST_TIMES 10
+#define MOST_REST  apr_time_from_msec(50)
+
 /* A peer, or the database, that fails is tried again after 1, 2, 4 ... 60
  * seconds. */
 #define MOST_DELAY 60
@@ -106,9 +112,28 @@ static void connect_node(follow_t *follow)
         follow->seen = last;
 }
 
-/* Learn from the cycle that was made: what is no reason for another, and who
- * is not asked for a while. */
-static void learn(follow_t *follow, int status)
+/* Let the next cycle wait after one that began at BEGAN, and did something or,
+ * if not USEFUL, had no reason at all. */
+static void hold(follow_t *follow, apr_time_t began, int useful)
+{
+    const apr_time_t now = apr_time_now();
+    const apr_interval_time_t rest = REST_TIMES * (now - began);
+    const apr_interval_time_t twice = 2 * follow->hold;
+
+    if (useful) {
+        follow->hold = 0;
+        follow->held_until = now + (rest < MOST_REST ? rest : MOST_REST);
+        return;
+    }
+    follow->hold = twice < LEAST_HOLD  ? LEAST_HOLD
+                   : twice > MOST_HOLD ? MOST_HOLD
+                                       : twice;
+    follow->held_until = now + follow->hold;
+}
+
+/* Learn from the cycle that began at BEGAN: what is no reason for another, and
+ * who is not asked for a while. */
+static void learn(follow_t *follow, apr_time_t began, int status)
 {
     apr_int64_t moved = 0;
     int i, busy = 0, failed = follow->cycle->failed;
@@ -130,13 +155,7 @@ static void learn(follow_t *follow, int status)
         disconnect(follow);
     if (moved)
         follow->moved_at = apr_time_now();
-    if (moved || (follow->cycle->full && !busy))
-        follow->hold = 0;
-    else
-        follow->hold = follow->hold * 2 < LEAST_HOLD  ? LEAST_HOLD
-                       : follow->hold * 2 > MOST_HOLD ? MOST_HOLD
-                                                      : follow->hold * 2;
-    follow->held_until = apr_time_now() + follow->hold;
+    hold(follow, began, moved || (follow->cycle->full && !busy));
     /* What needs a person is found in full by a full cycle. */
     if (status && !follow->cycle->full)
         follow->full_at = 0;
@@ -167,6 +186,7 @@ static void plan(follow_t *follow)
 
 static void make_cycle(follow_t *follow)
 {
+    const apr_time_t began = apr_time_now();
     sync_client_t view = *follow->client;
 
     apr_pool_clear(follow->pool);
@@ -176,7 +196,7 @@ static void make_cycle(follow_t *follow)
     view.store = follow->keeper.store;
     view.node = follow->keeper.node;
     follow->run(&view, follow->cycle);
-    learn(follow, view.status);
+    learn(follow, began, view.status);
     fflush(stdout);
 }
 
