@@ -10,89 +10,13 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Communicator::Test qw(client_file module_file memory_folder need is_alive
-  start_process spew wait_until at_end);
+use Communicator::Test qw(client_file module_file need is_alive start_process
+  spew wait_until);
 use Communicator::Test::Database;
+use Communicator::Test::Galera;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
 use Communicator::Test::Tls;
-
-# A server of the cluster.
-package Member {
-    our @ISA = ('Communicator::Test::Engine');
-    use Communicator::Test qw(program start_process stop_process own free_port
-      is_alive slurp memory_folder);
-
-    sub new {
-        my ($class, $number, $ports) = @_;
-        my $self = bless { driver => 'mysql', name => "n$number",
-            dir => memory_folder('galera'), ports => $ports }, $class;
-
-        own('mysql', $self->{dir});
-        mkdir "$self->{dir}/$_" for qw(data tmp);
-        own('mysql', "$self->{dir}/$_") for qw(data tmp);
-        return $self;
-    }
-
-    sub install {
-        my ($self) = @_;
-
-        $self->must(program('mariadb-install-db'), '--no-defaults',
-            $> ? () : ('--user=mysql'), "--datadir=$self->{dir}/data",
-            '--auth-root-authentication-method=normal', '--skip-test-db');
-        return $self;
-    }
-
-    # Join those of @$MEMBERS, or begin a new cluster.
-    sub join_them {
-        my ($self, $members, @options) = @_;
-        my ($dir, $ports) = @$self{qw(dir ports)};
-
-        $self->{again} = sub { $self->join_them($members, @options) };
-        my $all = join ',', map { "127.0.0.1:$_->{ports}[0]" } @$members;
-
-        $self->{pid} = start_process([program('mariadbd', 'mysqld'),
-            '--no-defaults', $> ? () : '--user=mysql', "--datadir=$dir/data",
-            "--tmpdir=$dir/tmp", "--socket=$dir/my.sock",
-            "--pid-file=$dir/my.pid", '--skip-networking',
-            qw(--character-set-server=utf8mb4 --binlog-format=ROW
-              --innodb-autoinc-lock-mode=2 --innodb-buffer-pool-size=64M
-              --innodb-flush-log-at-trx-commit=2 --wsrep-on=ON
-              --wsrep-provider=/usr/lib/galera/libgalera_smm.so
-              --wsrep-cluster-name=test --wsrep-sst-method=rsync),
-            "--wsrep-cluster-address=gcomm://$all",
-            "--wsrep-node-name=$self->{name}",
-            "--wsrep-node-address=127.0.0.1:$ports->[0]",
-            "--wsrep-provider-options=base_port=$ports->[0];"
-              . "ist.recv_addr=127.0.0.1:$ports->[1];gcache.size=32M;"
-              . "gcache.dir=$dir;pc.wait_prim_timeout=PT60S",
-            "--wsrep-sst-receive-address=127.0.0.1:$ports->[2]",
-            "--log-error=$dir/server.err", @options]);
-        return $self;
-    }
-
-    sub status {
-        my ($self, $name) = @_;
-        my $result = $self->client('', ['-N'], "show status like 'wsrep_$name'");
-
-        return $result->{out} =~ /\t(.*)/ ? $1 : '';
-    }
-
-    sub wait_ready {
-        my ($self) = @_;
-
-        # It may fail to start for threads that are too slow (4.23).
-        for (1 .. 3) {
-            Communicator::Test::wait_until(sub { !is_alive($self->{pid})
-                  || $self->status('ready') eq 'ON' }, 60);
-            return $self if is_alive($self->{pid});
-            $self->{again}->();
-        }
-        die "$self->{name} does not start:\n", slurp("$self->{dir}/server.err");
-    }
-
-    sub die_now { stop_process($_[0]{pid}, 'KILL') }
-}
 
 my ($writers, $transactions) = (2, 150);
 my $models = "CommunicatorModel author table=authors\n"
@@ -103,24 +27,6 @@ create table books (id {key}, author_id bigint not null,
     token varchar(40) not null, edition integer not null,
     foreign key (author_id) references authors (id)) {engine};
 SQL
-
-sub free_ports {
-    my @sockets = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            Listen => 1) } 1 .. 3;
-
-    return [map { $_->sockport } @sockets];
-}
-
-sub cluster {
-    my @members = map { Member->new($_, free_ports()) } 1 .. 3;
-
-    at_end(sub { $_->die_now for @members });
-    $members[0]->install->join_them([], '--wsrep-new-cluster')->wait_ready;
-    for my $member (@members[1, 2]) {
-        $member->install->join_them(\@members)->wait_ready;
-    }
-    return @members;
-}
 
 # Applications that insert, change and delete at DATABASE; some of their
 # transactions fail, since another server was faster. Returns process ids.
@@ -197,10 +103,10 @@ my $missing = Communicator::Test::Database->missing('mysql');
 plan skip_all => $missing if $missing;
 
 SKIP: {
-    need(1, '/usr/lib/galera/libgalera_smm.so', 'rsync');
+    need(1, Communicator::Test::Galera->needs);
     skip 'mod_proxy_balancer is not installed', 1
       unless Communicator::Test::Tls::can_balance();
-    my @members = cluster();
+    my @members = Communicator::Test::Galera->cluster(3);
     my @databases = map { bless { driver => 'mysql', name => 'facade',
             engine => $_ }, 'Communicator::Test::Database' } @members;
     $members[0]->create('facade');
@@ -230,8 +136,8 @@ SKIP: {
     my @pids = map { start_writers($_->[0], $_->[1], $central->{dir}) }
       [$here, 'central'], map { [$databases[$_], "n$_"] } 0 .. 2;
     my @exits = sync_along($central, \@pids, 5, sub {
-        $members[2]->die_now;
-        $members[2]->join_them(\@members);
+        $members[2]->stop('crash');
+        $members[2]->begin;
     });
     is_deeply([grep { !/^(?:0|69|75)$/ } @exits], [],
         'a server was killed: runs failed for passing reasons only');
@@ -242,7 +148,7 @@ SKIP: {
         '  and much');
 
     # The last one of three serves nobody: it might be cut off.
-    $_->die_now for @members[1, 2];
+    $_->stop('crash') for @members[1, 2];
     ok(wait_until(sub { $members[0]->status('ready') ne 'ON' }, 20),
         'the last server rejects queries');
     $here->run("insert into authors (token) values ('late')");

@@ -47,11 +47,12 @@ for my $seed (@seeds) {
         die $@ if $@ eq "out of time\n";
         ok($alive, "seed $seed (@drivers): $steps steps") or diag $@;
         ok($torture->settle, "seed $seed: comes to rest")
-          or diag $torture->{last_words};
+          or diag $torture->{last_words}, $torture->recent;
         @differences = $torture->differences;
         ok(!@differences, "seed $seed: equal; " . $torture->summary)
           or diag join "\n", @differences[0 .. ($#differences < 20
-              ? $#differences : 20)], map { "  $_" } @{ $torture->{log} };
+              ? $#differences : 20)], map({ "  $_" } @{ $torture->{log} }),
+              $torture->story;
         $torture->stop;
         alarm 0;
         1;

@@ -51,7 +51,8 @@ sub missing {
 }
 
 # A new empty database. own_server => 1: on a server that the test may stop;
-# file => FILE: an SQLite file that is there already.
+# file => FILE: an SQLite file that is there already; engine => SERVER: on this
+# one; programs_at => SERVER: our programs use another server of its cluster.
 sub new {
     my ($class, $driver, %with) = @_;
     my $self = bless { driver => $driver, %with }, $class;
@@ -64,7 +65,7 @@ sub new {
         own(web_user(), $dir, glob("$dir/*"));
         return $self;
     }
-    $self->{engine} = Communicator::Test::Engine->get($driver,
+    $self->{engine} ||= Communicator::Test::Engine->get($driver,
         $with{own_server});
     $self->{name} = sprintf 'cm_%d_%d', $$, ++$count;
     $self->{engine}->create($self->{name});
@@ -78,7 +79,17 @@ sub driver { return $_[0]{driver} }
 sub params {
     my ($self) = @_;
 
-    return $self->{file} || $self->{engine}->params($self->{name});
+    return $self->{file}
+      || ($self->{programs_at} || $self->{engine})->params($self->{name});
+}
+
+# The same database where our programs use it.
+sub of_programs {
+    my ($self) = @_;
+
+    return $self unless $self->{programs_at};
+    return $self->{of_programs} ||= bless { driver => $self->{driver},
+        name => $self->{name}, engine => $self->{programs_at} }, ref $self;
 }
 
 # Run SQL, any number of statements; die with the database's error.

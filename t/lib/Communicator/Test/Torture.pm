@@ -12,6 +12,9 @@ package Communicator::Test::Torture;
 #
 # Everything random comes from the seed, so a seed can be played again; what
 # the operating system does in between (who gets a lock first) cannot.
+#
+# With GALERA=1 each MariaDB is a cluster of three servers: the application is
+# at one of them, httpd and the client at another.
 
 use strict;
 use warnings;
@@ -19,12 +22,14 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 use Communicator::Test qw(run_program start_process wait_until is_alive spew);
 use Communicator::Test::Database;
+use Communicator::Test::Galera;
 use Communicator::Test::Peer;
 use Communicator::Test::Proxy;
 use Communicator::Test::Server;
 use Communicator::Test::Torture::Application qw(one_of tables models
   triggers statement pause changed_at_once);
 use Communicator::Test::Torture::Compare qw(keys_of differences_of);
+use Communicator::Test::Torture::Story qw(story_of recent_of);
 use Communicator::Test::Torture::Stuck qw(sessions_of);
 
 # Seconds that an application may take: at most it waits for locks.
@@ -51,8 +56,7 @@ sub make_node {
     my ($self, $i, $name, $driver) = @_;
     my $is_server = $self->{turned} ? !$i : $i;
     my $kind = 'Communicator::Test::' . ($is_server ? 'Server' : 'Peer');
-    my $database = Communicator::Test::Database->new($driver,
-        own_server => $self->{own_servers});
+    my $database = $self->make_database($driver);
 
     $database->create(tables($self->{on_delete}));
     # Ids differ on all nodes.
@@ -64,6 +68,20 @@ sub make_node {
     $node->{awaited} = { next => 100_000 * ($i + 1), ids => [] };
     push @{ $self->{ $is_server ? 'servers' : 'clients' } }, $node;
     return $node;
+}
+
+# All databases of a process are in one cluster, since it starts slowly.
+my @cluster;
+
+sub make_database {
+    my ($self, $driver) = @_;
+
+    return Communicator::Test::Database->new($driver,
+        own_server => $self->{own_servers})
+      unless $driver eq 'mysql' && $ENV{GALERA};
+    @cluster = Communicator::Test::Galera->cluster(3) unless @cluster;
+    return Communicator::Test::Database->new($driver, engine => $cluster[0],
+        programs_at => $cluster[1]);
 }
 
 # What is configured differs from seed to seed. On MariaDB the cascades of
@@ -241,10 +259,10 @@ sub mishap {
         && $choice < 0.4) {
         $self->note_down($node->name . ': database restarted');
         $self->join_transactions;
-        $node->database->restart(one_of('', 'crash'));
+        $node->database->of_programs->restart(one_of('', 'crash'));
     }
     elsif ($choice < 0.6) {
-        $self->cut_connections($node->database);
+        $self->cut_connections($node->database->of_programs);
         $self->note_down($node->name . ': database connections cut');
     }
     elsif ($choice < 0.9) {
@@ -322,6 +340,7 @@ sub settle {
     for my $round (1 .. 15) {
         my @runs = map { $_->sync } @{ $self->{clients} };
         $self->{last_words} = join '', map { $_->{out} . $_->{err} } @runs;
+        $cluster[0]->catch_up if @cluster;
         next if grep { $_->{exit} || $_->{signal} } @runs;
         return $round if !$self->waiting;
     }
@@ -361,8 +380,13 @@ sub waiting {
 # Where the nodes differ, and what was lost or came twice: a line each.
 sub differences {
     my ($self) = @_;
+    my @differing = differences_of(@{ $self->{nodes} });
     my @lines = ($self->waiting, $self->crashes,
-        differences_of(@{ $self->{nodes} }));
+        map { $_->{line} } @differing);
+    my %seen;
+
+    $self->{differing} = [grep { !$seen{$_}++ }
+          map { @{ $_->{subjects} } } @differing];
 
     for my $node (@{ $self->{nodes} }) {
         my %count;
@@ -379,6 +403,18 @@ sub differences {
     }
     return @lines;
 }
+
+# What is known, on all nodes, of the records that differ, of a few of them.
+sub story {
+    my ($self) = @_;
+    my @subjects = @{ $self->{differing} || [] };
+
+    $#subjects = 5 if $#subjects > 5;
+    return story_of($self->{nodes}, @subjects);
+}
+
+# What the nodes did last, for one who asks why they do not come to rest.
+sub recent { return recent_of(@{ $_[0]{nodes} }) }
 
 # The time is up: report which session waits for which.
 sub out_of_time {
@@ -420,7 +456,8 @@ sub stop {
     $_->stop for @{ $self->{proxies} }, @{ $self->{servers} };
     return unless $self->{own_servers};
     for my $database (map { $_->database } @{ $self->{nodes} }) {
-        $database->stop if $database->driver ne 'sqlite3';
+        $database->stop
+          unless $database->driver eq 'sqlite3' || $database->{programs_at};
     }
 }
 

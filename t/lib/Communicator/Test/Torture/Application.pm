@@ -29,8 +29,8 @@ create table countries (code varchar(20) not null primary key, name varchar(80))
 create table events (id {key}, token varchar(40) not null) {engine};
 create table baskets (id {key}, token varchar(40), items bigint) {engine};
 create table goods (id {key}, basket varchar(40)) {engine};
-create table test_skew (offset_us bigint) {engine};
-insert into test_skew values (0);
+create table test_skew (id integer primary key, offset_us bigint) {engine};
+insert into test_skew values (1, 0);
 SQL
 
 # The host's clock is wrong by test_skew: what triggers write is moved.

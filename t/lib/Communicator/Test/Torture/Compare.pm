@@ -5,6 +5,7 @@ package Communicator::Test::Torture::Compare;
 
 use strict;
 use warnings;
+use Encode qw(encode_utf8);
 use Exporter qw(import);
 use Communicator::Test::Torture::Application qw(types columns composite
   references);
@@ -33,8 +34,8 @@ sub names_of {
           @$rows };
 }
 
-# All records of NODE: "table identity" -> its values in one line. What refers
-# to no record is NULL.
+# All records of NODE: "table identity" -> its values. What refers to no record
+# is NULL.
 sub dump_of {
     my ($node) = @_;
     my $database = $node->database;
@@ -70,30 +71,54 @@ sub dump_of {
             my $identity = $named
               ? join '/', map { $_ // 'NULL' } @values[0 .. $#$named]
               : defined $origin ? "$origin/$id" : 'no mapping';
-            $dump{"$table $identity"} = join ' | ',
-              map { $_ // 'NULL' } @values;
+            $dump{"$table $identity"} = \@values;
         }
     }
     return \%dump;
 }
 
-# Where the OTHERS differ from HUB: a line for each record.
+# The VALUES of a record in one line.
+sub in_words {
+    my ($values) = @_;
+
+    return $values ? encode_utf8(join ' | ', map { $_ // 'NULL' } @$values)
+      : 'has none';
+}
+
+# The records that RECORD, "TABLE IDENTITY", refers to with one of VALUES.
+sub parents_of {
+    my ($record, @values) = @_;
+    my ($table) = split / /, $record;
+    my %columns = columns();
+    my %parent = references();
+    my @of = map { $parent{$_} } @{ $columns{$table} };
+
+    return map {
+        my $values = $_ || [];
+        map { $of[$_] && defined $values->[$_] ? "$of[$_] $values->[$_]" : () }
+          0 .. $#of;
+    } @values;
+}
+
+# Where the OTHERS differ from HUB, for each record: a line, and the names of
+# the record and of those that it refers to.
 sub differences_of {
     my ($hub, @others) = @_;
     my $ours = dump_of($hub);
-    my @lines;
+    my @found;
 
     for my $node (@others) {
         my $theirs = dump_of($node);
         my $name = $node->name;
         for my $record (sort keys %{ { %$ours, %$theirs } }) {
             my ($a, $b) = ($ours->{$record}, $theirs->{$record});
-            next if defined $a && defined $b && $a eq $b;
-            push @lines, "$record: central " . ($a // 'has none')
-              . ", $name " . ($b // 'has none');
+            my ($here, $there) = map { in_words($_) } $a, $b;
+            next if $here eq $there;
+            push @found, { line => "$record: central $here, $name $there",
+                subjects => [$record, parents_of($record, $a, $b)] };
         }
     }
-    return @lines;
+    return @found;
 }
 
 1;
