@@ -40,10 +40,13 @@ my %type = (
 
 sub drivers { return qw(sqlite3 pgsql mysql) }
 
-# Why DRIVER cannot be tested here, or undef.
+# Why DRIVER cannot be tested here, or undef. CM_DB=mysql in the environment:
+# only these, and SQLite.
 sub missing {
     my ($class, $driver) = @_;
+    my %wanted = map { $_ => 1 } 'sqlite3', split /,/, $ENV{CM_DB} || $driver;
 
+    return "only $ENV{CM_DB} is asked for" if !$wanted{$driver};
     if ($driver eq 'sqlite3') {
         return program('sqlite3') ? undef : 'sqlite3 is not installed';
     }
