@@ -452,7 +452,7 @@ static void add_saved(const saving_t *saving, cm_mapping_t *mapping,
     clocks = cm_clocks_pack(&mapping->clocks, saving->records, pool);
     if (mapping->stored_id && mapping->local_id && !alive)
         cm_bulk_row(saving->moved, "ttt", mapping->identity.original_id,
-                    mapping->identity.origin, NULL);
+                    mapping->identity.origin, (const char *)NULL);
     mapping->stored_id = mapping->local_id;
     if (mapping->stored_id &&
         !cm_records_holds(saving->records, mapping->stored_id))

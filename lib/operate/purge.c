@@ -291,6 +291,8 @@ static cm_error_t *purge_all(purge_chunk_t purge_chunk, cm_purge_t *purge,
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
+        /* An error holds neither of them. */
+        /* cppcheck-suppress returnDanglingLifetime */
         CM_TRY(purge_chunk(&removed, purge, node, peer, &after, iterpool));
         CM_TRY(tell(purge, scratch_pool));
         chunks++;

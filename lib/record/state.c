@@ -32,7 +32,9 @@ cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool)
 /* What refers to no record is NULL on all other nodes. */
 static cm_value_t counted(const cm_field_t *field)
 {
-    return field->dangling ? (cm_value_t){.kind = CM_NULL} : field->value;
+    const cm_value_t null = {.kind = CM_NULL};
+
+    return field->dangling ? null : field->value;
 }
 
 /* Return how the name of the model of A compares with that of B. */
