@@ -36,6 +36,13 @@ sub tables {
     my $identity = $is{pgsql}
       ? 'id bigint generated always as identity primary key' : 'id {key}';
     my $odd = join ', ', map { name($database, $_) . ' varchar(20)' } @odd;
+    # Kinds of tables and columns that only this database has.
+    my $parts = $is{sqlite3} ? 'without rowid'
+      : $is{mysql} ? 'partition by key (code) partitions 3'
+      : 'partition by list (code); create table tags_a partition of tags '
+      . "for values in ('a'); create table tags_b partition of tags default";
+    my ($hidden, $strict) = ($is{mysql} ? '/*M! invisible */' : '',
+        $is{sqlite3} ? 'strict' : '');
 
     return <<"SQL" . own_trigger($database);
 create table @{[ name($database, q(Odd "Table's")) ]} (
@@ -44,7 +51,8 @@ create table made (
     $identity, a integer, b integer generated always as (a * 2) stored)
     {engine};
 create table tags (
-    code varchar(40)$exact not null primary key, color varchar(20)) {engine};
+    code varchar(40)$exact not null primary key, color varchar(20)) {engine}
+    $parts;
 create table items (id $uuid not null primary key, name varchar(20)) {engine};
 create table countries (
     id {key}, code varchar(2) not null unique, name varchar(20)) {engine};
@@ -52,7 +60,7 @@ create table wide (
     id {key}, a varchar(20), b varchar(20), c varchar(20)
     @{[ $node eq 'facade' ? ", lang varchar(2) not null default 'en',
         must varchar(2) not null" : '' ]}) {engine};
-create table kept (id {key}, a varchar(20)) {engine};
+create table kept (id {key}, a text $hidden) {engine} $strict;
 create table letters (id {key}, a varchar(20)) {engine};
 create table logged (id {key}, a varchar(20)) {engine};
 create table log (id {key}, logged_id bigint, a varchar(20)) {engine};
