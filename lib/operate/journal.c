@@ -36,12 +36,30 @@ void cm_journal_way_join(cm_journal_way_t *sum, const cm_journal_way_t *way)
         sum->lag = way->lag;
 }
 
+/* Find out whether there are too many rows, whose ids are SPAN apart. Only then
+ * they are counted: where several servers give out ids, these leave gaps. */
+static cm_error_t *are_too_many(int *result, cm_node_t *node, apr_int64_t span,
+                                apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    *result = 0;
+    if (span < MOST)
+        return NULL;
+    CM_TRY(cm_statement_select(&rows, node->store,
+                               "SELECT count(*) FROM communicator_journal",
+                               NULL, 0, pool));
+    *result = cm_cell_number(rows, 0, 0) > MOST;
+    return NULL;
+}
+
 /* Remove the oldest rows if they are too old, or too many, when WRITTEN were
  * added. Rows get their ids in the order of time, or nearly. */
 static cm_error_t *trim(cm_node_t *node, int written, apr_pool_t *pool)
 {
     const apr_int64_t before = cm_clock_now() - KEEP;
     cm_rows_t *rows;
+    int due;
 
     CM_TRY(cm_statement_select(
         &rows, node->store,
@@ -51,9 +69,14 @@ static cm_error_t *trim(cm_node_t *node, int written, apr_pool_t *pool)
                      " ORDER BY id LIMIT 1 OFFSET %d",
                      (written > CHUNK ? written : CHUNK) - 1),
         NULL, 0, pool));
-    if (!rows->count ||
-        (cm_cell_number(rows, 0, 1) > before &&
-         cm_cell_number(rows, 0, 2) - cm_cell_number(rows, 0, 0) < MOST))
+    if (!rows->count)
+        return NULL;
+    due = cm_cell_number(rows, 0, 1) <= before;
+    if (!due)
+        CM_TRY(are_too_many(
+            &due, node, cm_cell_number(rows, 0, 2) - cm_cell_number(rows, 0, 0),
+            pool));
+    if (!due)
         return NULL;
     return cm_statement_run(
         NULL, node->store,
