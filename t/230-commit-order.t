@@ -244,7 +244,8 @@ sub keeps_open_gap {
 }
 
 # While an old transaction is open nothing that is stamped leaves the index:
-# that is not gone through with each batch.
+# that is not gone through with each batch, but a few times in a run, which
+# reads three or four pages of MySQL's for each entry.
 sub test_cost {
     my ($driver) = @_;
     my $pair = Communicator::Test::Pair->new(drivers => [$driver, 'sqlite3'],
@@ -271,7 +272,7 @@ sub test_cost {
     $database->run($driver eq 'mysql' ? 'analyze table outbound_messages'
         : 'vacuum analyze outbound_messages');
     my $cost = cost_of_sending($pair, $database, 'behind much');
-    cmp_ok($cost, '<', 12 * 20_000, "$before, and behind much $cost are read");
+    cmp_ok($cost, '<', 20 * 20_000, "$before, and behind much $cost are read");
     my $more = $driver eq 'mysql' ? keeps_open_gap($pair, $database) : 0;
     $old->run('commit');
     $old->stop;

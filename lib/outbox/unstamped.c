@@ -18,19 +18,20 @@ static const cm_dialect_t *dialect_of(const cm_node_t *node)
 /* Return the condition for rows above what is stamped. */
 static const char *above(const cm_node_t *node, int all, apr_pool_t *pool)
 {
-    const char *from = dialect_of(node)->unstamped_from;
+    const cm_dialect_t *dialect = dialect_of(node);
 
-    if (all || !from)
+    if (all || !dialect->unstamped_from)
         return "seq IS NULL";
-    return apr_pstrcat(pool, "seq IS NULL AND id > ", from, NULL);
+    return apr_pstrcat(pool, dialect->no_number, " AND id > ",
+                       dialect->unstamped_from, NULL);
 }
 
 const char *cm_unstamped_where(const cm_node_t *node, int all, apr_pool_t *pool)
 {
     if (all || !dialect_of(node)->leaves_gaps)
         return above(node, all, pool);
-    return apr_psprintf(pool, "seq IS NULL AND (id > %" APR_INT64_T_FMT "%s)",
-                        node->outbox.stamped_id,
+    return apr_psprintf(pool, "%s AND (id > %" APR_INT64_T_FMT "%s)",
+                        dialect_of(node)->no_number, node->outbox.stamped_id,
                         cm_unstamped_mysql_where(node, pool));
 }
 
@@ -122,7 +123,8 @@ static cm_error_t *note_missing(int *torn, cm_node_t *node,
     if (!*missing)
         return NULL;
     return find_any(torn, node,
-                    apr_pstrcat(pool, "seq IS NULL AND (0", missing, ")", NULL),
+                    apr_pstrcat(pool, dialect_of(node)->no_number, " AND (0",
+                                missing, ")", NULL),
                     pool);
 }
 

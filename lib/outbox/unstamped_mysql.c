@@ -191,7 +191,7 @@ const char *cm_unstamped_mysql_note(cm_node_t *node,
 static cm_error_t *read_dirty(cm_rows_t **edges, cm_node_t *node,
                               const apr_array_header_t *gaps, apr_pool_t *pool)
 {
-    const char *table = cm_dialect_of_store(node->store)->unstamped;
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *sql = NULL;
     cm_error_t *err, *ignored;
     int i, asked = 0;
@@ -202,13 +202,13 @@ static cm_error_t *read_dirty(cm_rows_t **edges, cm_node_t *node,
         if (!is_old(gap))
             continue;
         asked++;
-        sql = apr_psprintf(pool,
-                           "%s%sSELECT %" APR_INT64_T_FMT ", %" APR_INT64_T_FMT
-                           ", MIN(id), MAX(id) FROM %s WHERE seq IS NULL"
-                           " AND id BETWEEN %" APR_INT64_T_FMT
-                           " AND %" APR_INT64_T_FMT,
-                           sql ? sql : "", sql ? " UNION ALL " : "", gap->first,
-                           gap->last, table, gap->first, gap->last);
+        sql = apr_psprintf(
+            pool,
+            "%s%sSELECT %" APR_INT64_T_FMT ", %" APR_INT64_T_FMT
+            ", MIN(id), MAX(id) FROM %s WHERE %s"
+            " AND id BETWEEN %" APR_INT64_T_FMT " AND %" APR_INT64_T_FMT,
+            sql ? sql : "", sql ? " UNION ALL " : "", gap->first, gap->last,
+            dialect->unstamped, dialect->no_number, gap->first, gap->last);
     }
     *edges = NULL;
     if (!sql)

@@ -20,10 +20,11 @@ const char *cm_waiting_sql(const cm_node_t *node, int all, apr_pool_t *pool)
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     const char *from = all ? NULL : dialect->unstamped_from;
 
-    return apr_pstrcat(
-        pool, "EXISTS (SELECT 1 FROM ", dialect->unstamped,
-        " WHERE seq IS NULL", from ? " AND id > " : "", from ? from : "",
-        ") OR EXISTS (SELECT 1 FROM communicator_publications)", NULL);
+    return apr_pstrcat(pool, "EXISTS (SELECT 1 FROM ", dialect->unstamped,
+                       " WHERE ", from ? dialect->no_number : "seq IS NULL",
+                       from ? " AND id > " : "", from ? from : "",
+                       ") OR EXISTS (SELECT 1 FROM communicator_publications)",
+                       NULL);
 }
 
 cm_error_t *cm_waiting_below(int *waiting, cm_node_t *node, int all, int passed,

@@ -43,7 +43,8 @@ struct cm_dialect_t {
                                    does; NULL: there is none */
 
     /* SQL that finds messages without a number: */
-    const char *unstamped;      /* the outbox, to search for seq IS NULL */
+    const char *unstamped;      /* the outbox, */
+    const char *no_number;      /* and the condition, beside others on id */
     const char *in_order;       /* returns those rows in order of id */
     const char *unstamped_from; /* the id after which they come (exceptions: see
                                    outbox/unstamped.h); NULL: any */

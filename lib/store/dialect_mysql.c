@@ -319,6 +319,9 @@ const cm_dialect_t cm_dialect_mysql = {
      * that have none, again for each chunk. */
     .unstamped =
         "outbound_messages FORCE INDEX (outbound_messages_order_index)",
+    /* MySQL would read all of an index that has all it needs, rather than a
+     * part, if the table seems to be empty: so it needs another column. */
+    .no_number = "seq IS NULL /*!80017 AND body IS NOT NULL */",
     .in_order = "",
     .unstamped_from = "(SELECT stamped_id FROM communicator_node WHERE id = 1)",
     .unstamped_stale = "0",

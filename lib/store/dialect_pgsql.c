@@ -360,6 +360,7 @@ const cm_dialect_t cm_dialect_pgsql = {
     .set_applying = "SELECT set_config('communicator.applying',"
                     " coalesce(%s, ''), true)",
     .unstamped = "outbound_messages",
+    .no_number = "seq IS NULL",
     .in_order = " ORDER BY id",
     .unstamped_from =
         "(SELECT least(n.stamped_id, (SELECT min(split_part(p, ':', 2)::bigint)"

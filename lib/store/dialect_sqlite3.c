@@ -227,6 +227,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
         "substr(original_id, 1, instr(original_id || char(31), char(31)) - 1)",
     .schema_version = "PRAGMA schema_version",
     .unstamped = "outbound_messages",
+    .no_number = "seq IS NULL",
     .in_order = " ORDER BY id",
     .compares_rows = 1,
     .one_writer = 1,
