@@ -43,7 +43,8 @@ my %types = (
         day => 'date', hour => 'time(6)', moment => 'datetime(6)',
         zoned => 'timestamp(6) null', short => 'varchar(10)',
         words => 'longtext', kind => "enum('low','high')", doc => 'json',
-        code => '/*M! uuid */ /*!80017 varchar(36) */', list => 'text',
+        code => Communicator::Test::Engine::has_uuid()
+          ? 'uuid' : 'varchar(36)', list => 'text',
         bytes => 'longblob',
         mask => 'bit(5)', host => 'varchar(50)', cash => 'decimal(12,2)',
         born => 'year', tags => "set('a','b')",
@@ -203,7 +204,7 @@ my @wide = (
         map { $_ => qr/'cents' keeps 7 digits before the point/ }
         qw(pgsql mysql)],
     ['no uuid', code => "'uuid'", 'uuid', pgsql => qr/uuid/,
-        Communicator::Test::Engine::is_mysql() ? () : (mysql => qr/uuid/)],
+        Communicator::Test::Engine::has_uuid() ? (mysql => qr/uuid/) : ()],
     ['not in the enum', kind => "'HIGH'", 'HIGH',
         map { $_ => qr/kind/ } qw(pgsql mysql)],
     ['no array', list => { sqlite3 => "'{1,'", mysql => "'{1,'" }, '{1,',

@@ -32,7 +32,7 @@ sub tables {
     my $exact = $is{mysql}
       ? ' collate /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */' : '';
     my $uuid = $is{sqlite3} ? 'text' : $is{pgsql} ? 'uuid'
-      : '/*M! uuid */ /*!80017 char(36) */';
+      : Communicator::Test::Engine::has_uuid() ? 'uuid' : 'char(36)';
     my $identity = $is{pgsql}
       ? 'id bigint generated always as identity primary key' : 'id {key}';
     my $odd = join ', ', map { name($database, $_) . ' varchar(20)' } @odd;

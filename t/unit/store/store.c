@@ -137,7 +137,8 @@ static void bytes(cm_store_t *store, apr_pool_t *pool)
 
 static void literals(cm_store_t *store, apr_pool_t *pool)
 {
-    const char *text = "it's a \\ \"test\" 100% \xf0\x9f\x90\x98";
+    /* MariaDB 10.5 cannot keep characters of four bytes in a DEFAULT. */
+    const char *text = "it's a \\ \"test\" 100% \xe2\x82\xac";
     const char *literal = cm_store_literal(store, text, pool);
     const char *name = cm_store_quote(store, "se`l\"ect % x", pool);
 

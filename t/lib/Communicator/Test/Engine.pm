@@ -20,8 +20,9 @@ our $durable = 0;
 # The folder of PostgreSQL's programs: this one, or that of the newest version.
 our $pg_bin = $ENV{CM_PG_BIN};
 
-sub pg_bin {
-    return $pg_bin if $pg_bin;
+sub pg_bin { return $pg_bin || installed_pg_bin() }
+
+sub installed_pg_bin {
     my @dirs = sort { ($a =~ m{/(\d+)/})[0] <=> ($b =~ m{/(\d+)/})[0] }
       glob '/usr/lib/postgresql/*/bin';
     my $initdb = @dirs ? "$dirs[-1]/initdb" : program('initdb');
@@ -29,16 +30,34 @@ sub pg_bin {
     return $initdb && -x $initdb ? $initdb =~ s{/initdb$}{}r : undef;
 }
 
+# The client NAME of PostgreSQL: the one that is installed, if this PostgreSQL
+# came without.
+sub pg_client {
+    my ($name) = @_;
+
+    return (grep { -x } pg_bin() . "/$name",
+        (installed_pg_bin() // '') . "/$name")[0];
+}
+
 # The server of MariaDB, or of MySQL: CM_MYSQLD names its program.
 sub mysqld { return $ENV{CM_MYSQLD} || program('mariadbd', 'mysqld') }
 
-# Whether it is MySQL. Its words are those of MariaDB but for its first start.
-my $is_mysql;
+# What that program says of itself.
+my $version;
 
-sub is_mysql {
-    $is_mysql //= run_program([mysqld(), '--no-defaults', '--version'])->{out}
-      !~ /MariaDB/ || 0 if mysqld();
-    return $is_mysql;
+sub version {
+    return $version //= mysqld()
+      ? run_program([mysqld(), '--no-defaults', '--version'])->{out} : '';
+}
+
+# Whether it is MySQL. Its words are those of MariaDB but for its first start.
+sub is_mysql { return version() && version() !~ /MariaDB/ }
+
+# Whether it has the type uuid: MariaDB since 10.7.
+sub has_uuid {
+    my ($major, $minor) = version() =~ /(\d+)\.(\d+)\.\d+-MariaDB/ or return 0;
+
+    return $major > 10 || $minor >= 7;
 }
 
 sub missing {
@@ -121,9 +140,20 @@ sub make {
     }
     return $self->must($self->mysqld_command('--initialize-insecure'))
       if is_mysql();
-    $self->must(program('mariadb-install-db'), '--no-defaults',
-        $> ? () : ('--user=mysql'), "--datadir=$dir/data",
-        "--tmpdir=$dir", '--auth-root-authentication-method=normal', '--skip-test-db');
+    $self->must(installer(), $> ? () : ('--user=mysql'),
+        "--datadir=$dir/data", "--tmpdir=$dir",
+        qw(--auth-root-authentication-method=normal --skip-test-db));
+}
+
+# What makes the first tables of MariaDB: for CM_MYSQLD, which is in a folder
+# such as sbin, the program that came with it.
+sub installer {
+    my ($base) = ($ENV{CM_MYSQLD} // '') =~ m{^(.+)/[^/]+/[^/]+$};
+    my ($own) = grep { $base && -x }
+      map { "$base/$_/mariadb-install-db" } qw(bin scripts);
+
+    return $own ? ($own, '--no-defaults', "--basedir=$base")
+      : (program('mariadb-install-db'), '--no-defaults');
 }
 
 sub mysqld_command {
@@ -216,8 +246,11 @@ sub create {
 sub drop {
     my ($self, $name) = @_;
 
-    $self->query('', "drop database if exists $name"
-        . ($self->{driver} eq 'pgsql' ? ' with (force)' : ''));
+    # PostgreSQL 12 has no WITH (FORCE).
+    $self->query('', ($self->{driver} eq 'pgsql'
+            ? 'select pg_terminate_backend(pid) from pg_stat_activity '
+            . "where datname = '$name'; " : '')
+        . "drop database if exists $name");
 }
 
 # Run SQL; return the error, or ''.
@@ -234,7 +267,7 @@ sub client_command {
     my $dir = $self->{dir};
 
     return (program('env'), 'PGCLIENTENCODING=UTF8',
-        'PGOPTIONS=-c client_min_messages=warning', pg_bin() . '/psql',
+        'PGOPTIONS=-c client_min_messages=warning', pg_client('psql'),
         qw(-X -q -v ON_ERROR_STOP=1), '-h', $dir, '-U', 'postgres',
         @options, $database || 'postgres') if $self->{driver} eq 'pgsql';
     return (program('mariadb', 'mysql'), '--no-defaults', '-uroot', '-S',
@@ -247,7 +280,7 @@ sub dump_command {
     my ($self, $database, $file) = @_;
     my $dir = $self->{dir};
 
-    return (pg_bin() . '/pg_dump', '-h', $dir, '-U', 'postgres', '-f', $file,
+    return (pg_client('pg_dump'), '-h', $dir, '-U', 'postgres', '-f', $file,
         $database) if $self->{driver} eq 'pgsql';
     return (program('mariadb-dump', 'mysqldump'), '--no-defaults', '-uroot',
         '-S', "$dir/my.sock", '--default-character-set=utf8mb4', '--result-file',

@@ -44,19 +44,19 @@ sub all {
 sub few {
     my ($class) = @_;
 
-    return $class->all if $ENV{EVERY} || $ENV{CM_PAIR};
+    return $class->all if $ENV{EVERY} || ($ENV{CM_PAIR} // '') =~ /-/;
     return [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3 mysql-mysql)];
 }
 
 # Run TEST as a subtest for each of PAIRS ("central-facade"), and give it the
 # two drivers. A LABEL before TEST begins the name. CM_PAIR=pgsql-mysql in the
-# environment: only that pair.
+# environment: only that pair; CM_PAIR=mysql: only those with that database.
 sub for_each {
     my ($class, $pairs, @label) = @_;
     my $test = pop @label;
 
     for my $names (@$pairs) {
-        next if $ENV{CM_PAIR} && $ENV{CM_PAIR} ne $names;
+        next if $ENV{CM_PAIR} && "-$names-" !~ /-\Q$ENV{CM_PAIR}\E-/;
         my @drivers = split /-/, $names;
         my $name = join ' ', @label, "central $drivers[0],",
           "facade $drivers[1]";
