@@ -149,8 +149,8 @@ sub make {
 # such as sbin, the program that came with it.
 sub installer {
     my ($base) = ($ENV{CM_MYSQLD} // '') =~ m{^(.+)/[^/]+/[^/]+$};
-    my ($own) = grep { $base && -x }
-      map { "$base/$_/mariadb-install-db" } qw(bin scripts);
+    my ($own) = grep { -x }
+      map { "$base/$_/mariadb-install-db" } $base ? qw(bin scripts) : ();
 
     return $own ? ($own, '--no-defaults', "--basedir=$base")
       : (program('mariadb-install-db'), '--no-defaults');
