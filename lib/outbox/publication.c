@@ -23,6 +23,7 @@ typedef struct chunk_t {
     cm_selection_t selection;
     const char *name;               /* the model; NULL: no table is published */
     const cm_datum_t *after, *last; /* keys: before the first, of the last */
+    apr_int64_t left; /* records of the table, with these, as counted before */
     int count, more;
     int as_rows; /* it becomes rows of the outbox */
     apr_pool_t *pool;
@@ -181,14 +182,16 @@ static cm_error_t *find_table(chunk_t *chunk)
     chunk->name = NULL;
     CM_TRY(cm_statement_select(
         &rows, node->store,
-        apr_pstrcat(chunk->pool,
-                    "SELECT model, after_key FROM communicator_publications"
-                    " ORDER BY begun_at, model LIMIT 1",
-                    cm_dialect_of_store(node->store)->for_update, NULL),
+        apr_pstrcat(
+            chunk->pool,
+            "SELECT model, after_key, records"
+            " FROM communicator_publications ORDER BY begun_at, model LIMIT 1",
+            cm_dialect_of_store(node->store)->for_update, NULL),
         NULL, 0, chunk->pool));
     if (!rows->count)
         return NULL;
     chunk->name = cm_cell_text(rows, 0, 0);
+    chunk->left = cm_cell_number(rows, 0, 2);
     model = cm_settings_model(node->settings, chunk->name);
     chunk->selection.table = NULL;
     if (!model || !model->publishes)
@@ -279,15 +282,36 @@ static cm_error_t *number_states(int *packed, int *stamped, chunk_t *chunk,
                            as_states(chunk, rows), chunk->pool);
 }
 
+/* Find how many records are left behind CHUNK. If there are more than was
+ * known, since the table has grown, they are counted again: a run ends when it
+ * has sent what waited at its beginning. */
+static cm_error_t *count_left(apr_int64_t *left, const chunk_t *chunk)
+{
+    cm_rows_t *rows;
+
+    *left = chunk->left - chunk->count;
+    if (*left > 0)
+        return NULL;
+    CM_TRY(cm_selection_select(
+        &rows, &chunk->selection, "count",
+        cm_selection_between(&chunk->selection, chunk->last, NULL, chunk->pool),
+        chunk->pool));
+    *left = cm_cell_number(rows, 0, 0);
+    return NULL;
+}
+
 /* Note that CHUNK is sent. */
 static cm_error_t *move_on(const chunk_t *chunk)
 {
     const int count = chunk->selection.table->key_count;
     const char **parts = apr_palloc(chunk->pool, count * sizeof(*parts));
     cm_datum_t arguments[2];
+    apr_int64_t left = 0;
     int i;
 
-    if (!chunk->more)
+    if (chunk->more)
+        CM_TRY(count_left(&left, chunk));
+    if (!left)
         return forget(chunk->node, chunk->name, chunk->pool);
     for (i = 0; i < count; i++)
         parts[i] = chunk->last[i].data;
@@ -297,9 +321,8 @@ static cm_error_t *move_on(const chunk_t *chunk)
         NULL, chunk->node->store,
         apr_psprintf(chunk->pool,
                      "UPDATE communicator_publications SET after_key = %%s,"
-                     " records = CASE WHEN records > %d THEN records - %d"
-                     " ELSE 1 END WHERE model = %%s",
-                     chunk->count, chunk->count),
+                     " records = %" APR_INT64_T_FMT " WHERE model = %%s",
+                     left),
         arguments, 2, chunk->pool);
 }
 

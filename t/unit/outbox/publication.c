@@ -160,6 +160,25 @@ static void a_change(cm_store_t *store, apr_pool_t *pool)
            "77", "  whose clock stays");
 }
 
+/* The table has got more records since it was published: a run has to know how
+ * many, or it ends before the table does. */
+static void grown(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, 2, 3, pool);
+    cm_pending_t pending;
+
+    publish(node, "author", 2, pool);
+    database_run(store, "INSERT INTO authors VALUES (3, 'n'), (4, 'n'),"
+                        " (5, 'n'), (6, 'n'), (7, 'n'), (8, 'n')");
+    is_int(chunk(node, 3, pool), 3, "%s: three of eight", database_of(store));
+    database_must(cm_outbox_pending(&pending, node, "there", 1000, pool));
+    is_int(pending.count, 3 + 5, "  and it is known that five are left");
+    is_int(chunk(node, 3, pool), 3, "  then three more");
+    is_int(chunk(node, 3, pool), 2, "  and the last two");
+    is_str(counts(node, pool), "0 rows, 3 batches, 0 tables, 8 numbers",
+           "  which end it");
+}
+
 /* Parents were published first, and are sent first. */
 static void two_tables(cm_store_t *store, apr_pool_t *pool)
 {
@@ -377,6 +396,7 @@ int main(void)
         return skip_all("no database to test with");
     database_each("a table", a_table);
     database_each("a change without a number", a_change);
+    database_each("grown", grown);
     database_each("two tables", two_tables);
     database_each("bytes", bytes);
     database_each("as rows", as_rows);
