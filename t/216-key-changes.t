@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test::Pair;
+use Communicator::Test::Session;
 
 my ($pair, $here, $there);
 my $many = 1000;
@@ -244,6 +245,58 @@ delete from loose where body = 'x'");
     $pair->is_settled("loose $name");
 }
 
+# Without a foreign key a child may keep the former key: it follows its parent,
+# as on the other side, even twice before a run, or while another run is late.
+sub left_behind {
+    my ($database, $name) = @_;
+    my $id;
+
+    $database->run("insert into parents (title) values ('b$name')");
+    $id = id_of($database, "b$name");
+    $database->run("insert into loose (body, parent_id) values ('$name 2', $id)");
+    $pair->sync("a child that will be left behind $name");
+    change($database, "update parents set id = 5555555 where id = $id");
+    change($database, 'update parents set id = 5555556 where id = 5555555');
+    $pair->sync("its parent gets another key $name");
+    change($database, 'update parents set id = 5555557 where id = 5555556');
+    $pair->sync("and another one $name") for 1 .. 3;
+    is($database->value("select parent_id from loose where body = '$name 2'"),
+        5555557, 'the child has followed');
+    is_deeply([grep { $_->[0] eq "$name 2" } @{ families($_, 'loose') }],
+        [["$name 2", "b$name"]], 'and has the same parent')
+      for $here, $there;
+    change($database, "update parents set id = $id where id = 5555557");
+    $pair->sync("and back $name") for 1, 2;
+    $pair->is_settled("left behind $name");
+}
+
+# The same with a child that comes from the other side while the key is being
+# changed: nothing tells whoever applies its message.
+sub comes_between {
+    my ($database, $name) = @_;
+    my $other = $database == $here ? $there : $here;
+    my $session = Communicator::Test::Session->new($database);
+    my ($id, $id_there);
+
+    $database->run("insert into parents (title) values ('c$name')");
+    $pair->sync("a parent $name");
+    ($id, $id_there) = map { id_of($_, "c$name") } $database, $other;
+    $session->run('set session transaction isolation level read committed;')
+      if $database->driver eq 'mysql';
+    $session->run("begin; update parents set id = 6666666 where id = $id; "
+        . "update loose set parent_id = 6666666 where parent_id = $id;");
+    $other->run("insert into loose (body, parent_id) "
+        . "values ('$name 3', $id_there)");
+    $pair->sync("its child comes while its key is being changed $name");
+    $session->run('commit;');
+    $session->stop;
+    $pair->sync("and is committed $name") for 1, 2;
+    is_deeply([grep { $_->[0] eq "$name 3" } @{ families($_, 'loose') }],
+        [["$name 3", "c$name"]], 'both sides have the same parent')
+      for $here, $there;
+    $pair->is_settled("comes between $name");
+}
+
 sub refused {
     my $id;
 
@@ -273,6 +326,10 @@ Communicator::Test::Pair->for_each(Communicator::Test::Pair->few, sub {
     forgotten($there, 'there');
     loose($here, 'here');
     loose($there, 'there');
+    left_behind($here, 'here');
+    left_behind($there, 'there');
+    comes_between($here, 'here') if $_[0] ne 'sqlite3';
+    comes_between($there, 'there') if $_[1] ne 'sqlite3';
     refused();
     finish();
     $pair->stop;

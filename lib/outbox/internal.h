@@ -2,12 +2,12 @@
  *
  * Stamping: take.c reads the rows, fold.c leaves out those that later ones
  * replace, sift.c those whose records stay here, stamp_record.c computes clocks
- * and lives, stamp.c writes them, or pack.c makes a batch of them. Publishing:
- * publish.c writes rows, publication.c makes batches of a whole table,
- * selection.c has the SQL of both. Reading for a peer: read.c finds what comes
- * next, in batches or rows. A row becomes a message in outgoing.c; complete.c
- * adds what the triggers left out, references.c puts in the identities of the
- * parents. */
+ * and lives, handed.c notes which keys changed hands, stamp.c writes them, or
+ * pack.c makes a batch of them. Publishing: publish.c writes rows,
+ * publication.c makes batches of a whole table, selection.c has the SQL of
+ * both. Reading for a peer: read.c finds what comes next, in batches or rows. A
+ * row becomes a message in outgoing.c; complete.c adds what the triggers left
+ * out, references.c puts in the identities of the parents. */
 #ifndef CM_OUTBOX_INTERNAL_H
 #define CM_OUTBOX_INTERNAL_H
 
@@ -23,6 +23,14 @@ typedef struct cm_lost_t {
     cm_identity_t identity;
 } cm_lost_t;
 
+/* A key that was given up. */
+typedef struct cm_moved_t {
+    const char *former;
+    const cm_mapping_t *owner; /* of the record that had it */
+    const cm_mapping_t *heir;  /* of that record, or of the one that continues
+                                  it */
+} cm_moved_t;
+
 /* The records of one model that the rows are about. */
 typedef struct cm_stamp_model_t {
     const cm_model_t *model;
@@ -36,6 +44,7 @@ typedef struct cm_stamp_model_t {
     cm_id_set_t *reused;         /* local ids of deleted records, some of which
                                     new ones have again */
     apr_hash_t *lost;            /* local id -> cm_lost_t, in order */
+    apr_array_header_t *moved;   /* cm_moved_t */
     apr_hash_t *free;            /* names of columns: see fold.c; NULL: not
                                     looked for yet */
     apr_hash_t *twice;           /* local ids that several rows have, see
@@ -91,6 +100,11 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 /* If ROW is a new record that took the local id of one whose delete was not
  * captured, that one is gone; return whether it is so. */
 int cm_stamp_record_ends(cm_stamp_t *stamp, const cm_stamp_row_t *row);
+
+/* Note the local ids that new records have again, and those that records have
+ * given up, when all rows are stamped: missing.h. */
+cm_error_t *cm_handed_note(cm_stamp_t *stamp,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Ask the row filters (filter.h) about the records of ROWS (cm_stamp_row_t).
  * Fails as cm_filter_find(). */

@@ -14,8 +14,8 @@
 /* Records looked for at once. */
 #define PAGE_ROWS 500
 
-static const cm_bulk_column_t columns[] = {{"model", "text"},
-                                           {"local_record_id", "text"}};
+static const cm_bulk_column_t columns[] = {
+    {"model", "text"}, {"local_record_id", "text"}, {"heir_id", "text"}};
 
 cm_error_t *cm_missing_here(apr_array_header_t **here, cm_node_t *node,
                             const cm_model_t *model,
@@ -112,6 +112,74 @@ cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
     return cm_missing_note(node, model, here, scratch_pool);
 }
 
+/* Return whether rows that this node may write refer to MODEL. */
+static int is_followed(const cm_settings_t *settings, const cm_model_t *model)
+{
+    int i, j;
+
+    for (i = 0; i < settings->models->nelts; i++) {
+        const cm_model_t *child =
+            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
+        const apr_array_header_t *references = child->columns.references;
+
+        for (j = 0; child->receives && j < references->nelts; j++)
+            if (cm_settings_refers_to(
+                    &APR_ARRAY_IDX(references, j, cm_reference_t), model))
+                return 1;
+    }
+    return 0;
+}
+
+/* Where a key that is noted as an heir's was given up in its turn: note the
+ * new one there. */
+static cm_error_t *renew_heirs(cm_node_t *node, const cm_model_t *model,
+                               const apr_array_header_t *heirs,
+                               apr_pool_t *pool)
+{
+    const cm_bulk_column_t renewed[] = {columns[0], columns[2], columns[2]};
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_missing", renewed, 3, 2, pool);
+    apr_int64_t updated;
+    int i;
+
+    for (i = 0; i < heirs->nelts; i++) {
+        const cm_missing_heir_t *one =
+            &APR_ARRAY_IDX(heirs, i, cm_missing_heir_t);
+
+        cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
+    }
+    return cm_bulk_update(&updated, node->store, bulk, pool);
+}
+
+cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
+                                  const apr_array_header_t *heirs,
+                                  apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(scratch_pool, heirs->nelts + 1, sizeof(const char *));
+    cm_bulk_t *bulk =
+        cm_bulk_create("communicator_missing", columns, 3, 2, scratch_pool);
+    apr_int64_t count;
+    int i;
+
+    for (i = 0; i < heirs->nelts; i++) {
+        const cm_missing_heir_t *one =
+            &APR_ARRAY_IDX(heirs, i, cm_missing_heir_t);
+
+        APR_ARRAY_PUSH(ids, const char *) = one->former;
+        cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
+    }
+    if (!heirs->nelts || !is_followed(node->settings, model))
+        return NULL;
+    CM_TRY(renew_heirs(node, model, heirs, scratch_pool));
+    CM_TRY(cm_bulk_delete(&count, node->store,
+                          list_rows(model, ids, scratch_pool), scratch_pool));
+    CM_TRY_FOR(cm_bulk_insert(&count, node->store, bulk, CM_PRESENT_KEEP,
+                              scratch_pool),
+               scratch_pool, "cannot note which keys were changed");
+    return NULL;
+}
+
 /* Publish the records that refer to MODEL's with LOCAL_IDS. */
 static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
                                     const cm_model_t *model,
@@ -157,10 +225,99 @@ static cm_error_t *publish_page(apr_int64_t *published, cm_node_t *node,
                           list_rows(model, present, pool), pool);
 }
 
-/* Read the next page of missing ids of MODEL, above AFTER. */
-static cm_error_t *read_page(apr_array_header_t **local_ids, cm_node_t *node,
-                             const cm_model_t *model, const char *after,
-                             apr_pool_t *pool)
+/* Let the rows of TABLE that hold one of FORMER in COLUMN hold its heir: as a
+ * change made here. *MOVED is increased by them. */
+static cm_error_t *follow_column(apr_int64_t *moved, cm_node_t *node,
+                                 const cm_table_t *table,
+                                 const cm_column_t *column,
+                                 const apr_array_header_t *former,
+                                 apr_hash_t *heirs, apr_pool_t *pool)
+{
+    const cm_bulk_column_t cells[] = {{column->quoted, column->type},
+                                      {column->quoted, column->type}};
+    cm_bulk_t *bulk = cm_bulk_create(table->quoted, cells, 2, 1, pool);
+    apr_int64_t count = 0;
+    int i;
+
+    for (i = 0; i < former->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(former, i, const char *);
+
+        cm_bulk_row(bulk, "tt", id,
+                    apr_hash_get(heirs, id, APR_HASH_KEY_STRING));
+    }
+    CM_TRY(cm_bulk_update(&count, node->store, bulk, pool));
+    *moved += count;
+    return NULL;
+}
+
+/* The same with all columns that refer to MODEL. Those of a key stay, since
+ * their rows would be other records. */
+static cm_error_t *follow_all(apr_int64_t *moved, cm_node_t *node,
+                              const cm_model_t *model,
+                              const apr_array_header_t *former,
+                              apr_hash_t *heirs, apr_pool_t *pool)
+{
+    const apr_array_header_t *models = node->settings->models;
+    const cm_table_t *table;
+    int i, j;
+
+    for (i = 0; i < models->nelts; i++) {
+        const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (!child->receives || !child->columns.references->nelts)
+            continue;
+        CM_TRY(cm_node_table(&table, node, child));
+        for (j = 0; j < table->column_count; j++) {
+            const cm_column_t *column = &table->columns[j];
+
+            if (column->reference && !strcmp(column->reference, model->name) &&
+                !column->is_key && !column->generated)
+                CM_TRY(follow_column(moved, node, table, column, former, heirs,
+                                     pool));
+        }
+    }
+    return NULL;
+}
+
+/* Let rows follow the records of MODEL that have given up those of LOCAL_IDS
+ * which have HEIRS, unless other records have them now; and forget these. What
+ * the database refuses stays as it is. */
+static cm_error_t *follow_page(apr_int64_t *moved, cm_node_t *node,
+                               const cm_model_t *model,
+                               const apr_array_header_t *local_ids,
+                               apr_hash_t *heirs, apr_pool_t *pool)
+{
+    apr_array_header_t *former =
+        apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    apr_array_header_t *here;
+    apr_int64_t deleted;
+    cm_error_t *err;
+    int i;
+
+    CM_TRY(cm_missing_here(&here, node, model, local_ids, pool));
+    for (i = 0; i < here->nelts; i++)
+        apr_hash_set(heirs, APR_ARRAY_IDX(here, i, const char *),
+                     APR_HASH_KEY_STRING, NULL);
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+
+        if (apr_hash_get(heirs, id, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(former, const char *) = id;
+    }
+    if (!former->nelts)
+        return NULL;
+    err = follow_all(moved, node, model, former, heirs, pool);
+    if (err && err->code != CM_REJECTED)
+        return err;
+    return cm_bulk_delete(&deleted, node->store, list_rows(model, former, pool),
+                          pool);
+}
+
+/* Read the next page of missing ids of MODEL, above AFTER; HEIRS: id -> heir of
+ * those that have one. */
+static cm_error_t *read_page(apr_array_header_t **local_ids, apr_hash_t **heirs,
+                             cm_node_t *node, const cm_model_t *model,
+                             const char *after, apr_pool_t *pool)
 {
     const cm_datum_t arguments[] = {cm_datum_text(model->name),
                                     cm_datum_text(after)};
@@ -170,14 +327,19 @@ static cm_error_t *read_page(apr_array_header_t **local_ids, cm_node_t *node,
     CM_TRY(cm_statement_select(
         &rows, node->store,
         apr_psprintf(pool,
-                     "SELECT local_record_id FROM communicator_missing"
+                     "SELECT local_record_id, heir_id FROM communicator_missing"
                      " WHERE model = %%s AND local_record_id > %%s"
                      " ORDER BY local_record_id LIMIT %d",
                      PAGE_ROWS),
         arguments, 2, pool));
     *local_ids = apr_array_make(pool, rows->count, sizeof(const char *));
-    for (i = 0; i < rows->count; i++)
-        APR_ARRAY_PUSH(*local_ids, const char *) = cm_cell_text(rows, i, 0);
+    *heirs = apr_hash_make(pool);
+    for (i = 0; i < rows->count; i++) {
+        const char *id = cm_cell_text(rows, i, 0);
+
+        APR_ARRAY_PUSH(*local_ids, const char *) = id;
+        apr_hash_set(*heirs, id, APR_HASH_KEY_STRING, cm_cell_text(rows, i, 1));
+    }
     return NULL;
 }
 
@@ -186,19 +348,25 @@ static cm_error_t *publish_model(apr_int64_t *published, cm_node_t *node,
                                  apr_pool_t *scratch_pool)
 {
     apr_array_header_t *local_ids;
+    apr_hash_t *heirs;
     const char *after = "";
     apr_pool_t *iterpool;
 
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        CM_TRY(read_page(&local_ids, node, model, after, iterpool));
+        CM_TRY(read_page(&local_ids, &heirs, node, model, after, iterpool));
         if (!local_ids->nelts)
             break;
         CM_TRY_FOR(publish_page(published, node, model, local_ids, iterpool),
                    scratch_pool,
                    "cannot publish what refers to records of model '%s'",
                    model->name);
+        CM_TRY_FOR(
+            follow_page(published, node, model, local_ids, heirs, iterpool),
+            scratch_pool,
+            "cannot change what refers to former keys of model '%s'",
+            model->name);
         after = apr_pstrdup(
             scratch_pool,
             APR_ARRAY_IDX(local_ids, local_ids->nelts - 1, const char *));

@@ -5,7 +5,12 @@
  * - A new record under the key of a deleted one: a reference sent before leads
  *   to the deleted one.
  * They are noted in communicator_missing. Once such a record is here, the
- * records that refer to it are published again. */
+ * records that refer to it are published again.
+ *
+ * So is a key that a record has given up for another one. Without a foreign key
+ * a row may still have it: it was written, by an application or by a message,
+ * while the key was being changed. On other nodes it refers to that record, and
+ * so it does here, once it has the new key. */
 #ifndef CM_OUTBOX_MISSING_H
 #define CM_OUTBOX_MISSING_H
 
@@ -34,9 +39,22 @@ cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
                                  const apr_array_header_t *local_ids,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* A key that its record has given up. */
+typedef struct cm_missing_heir_t {
+    const char *former; /* the key */
+    const char *heir;   /* the new one of that record, or of the record that
+                           continues it */
+} cm_missing_heir_t;
+
+/* Note HEIRS (cm_missing_heir_t) of records of MODEL. */
+cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
+                                  const apr_array_header_t *heirs,
+                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Publish the records that refer to missing ones which are here by now, with
- * unchanged clocks; *PUBLISHED counts them. Records that an application has
- * locked are left for the next time. */
+ * unchanged clocks; let rows follow a record that has given up the key which
+ * they refer to. *PUBLISHED counts both. What an application has locked is left
+ * for the next time. */
 cm_error_t *cm_missing_publish(apr_int64_t *published, cm_node_t *node,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -10,7 +10,6 @@
 #include "base/json.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
-#include "outbox/missing.h"
 #include "outbox/outbox.h"
 #include "outbox/publication.h"
 #include "outbox/unstamped.h"
@@ -38,6 +37,7 @@ cm_error_t *cm_stamp_find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
     group->ids = cm_id_set_create(16, stamp->pool);
     group->reused = cm_id_set_create(1, stamp->pool);
     group->lost = apr_hash_make(stamp->pool);
+    group->moved = apr_array_make(stamp->pool, 4, sizeof(cm_moved_t));
     group->foreign = apr_array_make(stamp->pool, 4, sizeof(cm_identity_t));
     apr_hash_set(stamp->models, model->name, APR_HASH_KEY_STRING, group);
     return NULL;
@@ -337,45 +337,6 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
     return cm_node_set_stamped(stamp->node, last_seq, scratch_pool);
 }
 
-/* Return those ids of GROUP that deleted records had which new records have
- * again: ALIVE; or which had none when this was numbered. */
-static apr_array_header_t *reused_ids(const cm_stamp_model_t *group, int alive,
-                                      apr_pool_t *pool)
-{
-    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
-    int i;
-
-    for (i = 0; i < group->reused->ids->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(group->reused->ids, i, const char *);
-
-        if (!apr_hash_get(group->alive, id, APR_HASH_KEY_STRING) == !alive)
-            APR_ARRAY_PUSH(ids, const char *) = id;
-    }
-    return ids;
-}
-
-/* Note the ids that new records have again: rows that refer to such an id did
- * not change, but refer to another record now. The new record may still have no
- * number. */
-static cm_error_t *note_reused(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
-{
-    apr_hash_index_t *at;
-
-    for (at = apr_hash_first(scratch_pool, stamp->models); at;
-         at = apr_hash_next(at)) {
-        const cm_stamp_model_t *group = apr_hash_this_val(at);
-
-        CM_TRY(cm_missing_note(stamp->node, group->model,
-                               reused_ids(group, 1, scratch_pool),
-                               scratch_pool));
-        if (group->table)
-            CM_TRY(cm_missing_note_here(stamp->node, group->model,
-                                        reused_ids(group, 0, scratch_pool),
-                                        scratch_pool));
-    }
-    return NULL;
-}
-
 /* Stamp ROWS, numbered from LAST_SEQ + 1; those that are not sent are left
  * out. */
 static void stamp_records(cm_stamp_t *stamp, apr_array_header_t *rows,
@@ -418,7 +379,7 @@ static cm_error_t *number_rows(cm_stamp_t *stamp, apr_array_header_t *rows,
     stamp_records(stamp, rows, last_seq);
     CM_TRY(cm_mapping_save(stamp->node, stamp->mappings, scratch_pool));
     apr_pool_clear(scratch_pool);
-    CM_TRY(note_reused(stamp, scratch_pool));
+    CM_TRY(cm_handed_note(stamp, scratch_pool));
     apr_pool_clear(scratch_pool);
     return NULL;
 }

@@ -247,13 +247,25 @@ static int is_delete(const cm_stamp_row_t *row)
     return row->action && !strcmp(row->action, "delete");
 }
 
+/* Note that OWNER (NULL: nobody) had the former key of ROW, and HEIR has the
+ * new one. */
+static void note_moved(const cm_stamp_row_t *row, const cm_mapping_t *owner,
+                       const cm_mapping_t *heir)
+{
+    if (owner)
+        APR_ARRAY_PUSH(row->group->moved, cm_moved_t) =
+            (cm_moved_t){row->former, owner, heir};
+}
+
 /* Return the mapping of the row's record, or NULL: it has none and needs none
  * (a record of another node that is not here). */
 static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     cm_stamp_model_t *group = row->group;
-    cm_mapping_t *mapping;
+    cm_mapping_t *mapping, *owner = NULL;
 
+    if (row->former && !is_delete(row))
+        owner = apr_hash_get(group->alive, row->former, APR_HASH_KEY_STRING);
     if (!row->local_id)
         return apr_hash_get(group->named,
                             cm_identity_key(row->identity, stamp->pool),
@@ -266,7 +278,10 @@ static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
         follow_key(stamp, row);
     cm_stamp_record_ends(stamp, row);
     mapping = apr_hash_get(group->alive, row->local_id, APR_HASH_KEY_STRING);
-    return mapping ? mapping : begin_life(stamp, group, row->local_id);
+    if (!mapping)
+        mapping = begin_life(stamp, group, row->local_id);
+    note_moved(row, owner, mapping);
+    return mapping;
 }
 
 /* Give the changed columns CLOCK, the others keep theirs. */

@@ -357,7 +357,9 @@ sub waiting {
         my $name = $node->name;
         my $unstamped = $database->value(
             'select (select count(*) from outbound_messages where seq is null) '
-            . '+ (select count(*) from communicator_publications)');
+            . '+ (select count(*) from communicator_publications) '
+            . '+ (select count(*) from communicator_missing '
+            . 'where heir_id is not null)');
         my $parked = $database->rows('select peer, id, model, error '
             . 'from inbound_messages where processed_at is null');
         push @waiting, "$name: $unstamped not stamped" if $unstamped;
