@@ -59,7 +59,20 @@ static cm_error_t *note_moved(cm_stamp_t *stamp, const cm_stamp_model_t *group,
                                  scratch_pool);
 }
 
-/* A new record that has an id again may still have no number. */
+/* Note the ids of GROUP that new records have again. Such a record may still
+ * have no number. */
+static cm_error_t *note_reused(cm_stamp_t *stamp, const cm_stamp_model_t *group,
+                               apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_missing_note(stamp->node, group->model,
+                           reused_ids(group, 1, scratch_pool), scratch_pool));
+    if (!group->table)
+        return NULL;
+    return cm_missing_note_here(stamp->node, group->model,
+                                reused_ids(group, 0, scratch_pool),
+                                scratch_pool);
+}
+
 cm_error_t *cm_handed_note(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
 {
     apr_hash_index_t *at;
@@ -68,13 +81,7 @@ cm_error_t *cm_handed_note(cm_stamp_t *stamp, apr_pool_t *scratch_pool)
          at = apr_hash_next(at)) {
         const cm_stamp_model_t *group = apr_hash_this_val(at);
 
-        CM_TRY(cm_missing_note(stamp->node, group->model,
-                               reused_ids(group, 1, scratch_pool),
-                               scratch_pool));
-        if (group->table)
-            CM_TRY(cm_missing_note_here(stamp->node, group->model,
-                                        reused_ids(group, 0, scratch_pool),
-                                        scratch_pool));
+        CM_TRY(note_reused(stamp, group, scratch_pool));
         CM_TRY(note_moved(stamp, group, scratch_pool));
     }
     return NULL;
