@@ -24,6 +24,7 @@ cm_apply_t *cm_apply_create(cm_node_t *node, const char *peer, apr_pool_t *pool)
     run->burials = apr_array_make(pool, 4, sizeof(cm_burial_t));
     run->matched = apr_array_make(pool, 4, sizeof(cm_record_t *));
     run->graves = apr_array_make(pool, 4, sizeof(cm_grave_t));
+    run->referring = apr_hash_make(pool);
     run->numbers = apr_array_make(pool, 4, sizeof(cm_highest_t));
     return &run->apply;
 }

@@ -293,23 +293,41 @@ static apr_hash_t *keys_brought(const cm_run_t *run, apr_pool_t *pool)
     return keys;
 }
 
+/* Return the record of UPDATE; of no message: the row that is there. */
+static const cm_record_t *record_of(cm_run_t *run, const cm_overtaken_t *update)
+{
+    cm_record_t *record;
+    cm_here_t *here;
+
+    if (update->record)
+        return update->record;
+    record = apr_pcalloc(run->pool, sizeof(*record));
+    here = apr_pcalloc(run->pool, sizeof(*here));
+    here->exists = 1;
+    here->local_id = update->local_id;
+    record->table = update->model;
+    record->here = here;
+    return record;
+}
+
 cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
 {
-    apr_hash_t *created = keys_brought(run, scratch_pool);
+    const cm_overtaking_t by = {run->graves, records_here(run, scratch_pool),
+                                run->referring,
+                                keys_brought(run, scratch_pool)};
     apr_array_header_t *updates;
     int i;
 
-    if (!has_consequences(run) && !apr_hash_count(created))
+    if (!has_consequences(run) && !apr_hash_count(by.created))
         return NULL;
-    CM_TRY(cm_overtaken_delete(&updates, run->node, run->graves,
-                               records_here(run, scratch_pool), created,
-                               run->pool, scratch_pool));
+    CM_TRY(
+        cm_overtaken_delete(&updates, run->node, &by, run->pool, scratch_pool));
     for (i = 0; i < updates->nelts; i++) {
         const cm_overtaken_t *update =
             &APR_ARRAY_IDX(updates, i, cm_overtaken_t);
 
         APR_ARRAY_PUSH(run->republish, cm_republish_t) =
-            (cm_republish_t){.record = update->record,
+            (cm_republish_t){.record = record_of(run, update),
                              .captured = 1,
                              .changed = update->changed};
     }

@@ -264,15 +264,29 @@ static cm_error_t *check_late(int *refused, cm_run_t *run,
     return NULL;
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them. With MORE,
- * *MORE are what waits then for something that may be empty. */
+static int are_done(const apr_array_header_t *records)
+{
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        const cm_record_t *record = CM_NTH(records, i, const cm_record_t);
+
+        if (record->next < record->aim)
+            return 0;
+    }
+    return 1;
+}
+
+/* Write RECORDS, whose effects are made, and what waits for them. If they still
+ * lack something, *MORE are what waits then for something that may be empty:
+ * perhaps themselves. */
 static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
                              const apr_array_header_t *records,
                              apr_pool_t *scratch_pool)
 {
     CM_TRY(cm_write_records(run, records, scratch_pool));
     CM_TRY(cm_rounds_settle(run, scratch_pool));
-    if (!more)
+    if (are_done(records))
         return NULL;
     *more = waiting_records(run, CM_PARTIAL_EMPTY, scratch_pool);
     if (!(*more)->nelts)
@@ -283,10 +297,10 @@ static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
 
 /* Write RECORDS and what waits for them: *DONE counts them; 0: none is written.
  * With LATE (and run->strict) deferred constraints are checked once, after all
- * of them. With TIED, what they lead to may be empty at first. */
+ * of them. */
 static cm_error_t *write_group(int *done, cm_run_t *run,
                                const apr_array_header_t *records, int late,
-                               int tied, apr_pool_t *scratch_pool)
+                               apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t done_before = so_far(run);
@@ -298,7 +312,7 @@ static cm_error_t *write_group(int *done, cm_run_t *run,
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
     run->strict = strict && !late;
-    err = write_all(tied ? &more : NULL, run, records, scratch_pool);
+    err = write_all(&more, run, records, scratch_pool);
     run->strict = strict;
     CM_TRY(err);
     pending = mark_pending(more) + mark_pending(records);
@@ -337,8 +351,7 @@ static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
         waiting = model ? tied_records(run, model, iterpool)
                         : waiting_records(run, CM_PARTIAL_EMPTY, iterpool);
         if (waiting->nelts)
-            CM_TRY(write_group(&done, run, waiting, model != NULL,
-                               model != NULL, iterpool));
+            CM_TRY(write_group(&done, run, waiting, model != NULL, iterpool));
         for (i = 0; i < waiting->nelts && !done; i++)
             leave_waiting(run, CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
@@ -484,7 +497,7 @@ static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
     }
     *done = 0;
     if (group->nelts > 1)
-        CM_TRY(write_group(done, run, group, 1, 0, scratch_pool));
+        CM_TRY(write_group(done, run, group, 1, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!cm_rounds_pending(records[i]))
             continue;

@@ -64,7 +64,11 @@ cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
         cm_bulk_create(table->quoted, columns, 2, 1, scratch_pool);
 
     cm_bulk_row(bulk, "tt", former, heir);
-    return cm_bulk_update(moved, run->node->store, bulk, scratch_pool);
+    CM_TRY(cm_bulk_update(moved, run->node->store, bulk, scratch_pool));
+    if (*moved)
+        apr_hash_set(run->referring, table->model->name, APR_HASH_KEY_STRING,
+                     table);
+    return NULL;
 }
 
 /* The same, as messages that are applied; *MOVED is increased. */

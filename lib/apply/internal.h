@@ -202,6 +202,8 @@ typedef struct cm_run_t {
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
     apr_array_header_t *numbers;   /* cm_highest_t: for sequences to follow */
+    apr_hash_t *referring; /* model name -> cm_table_t *: rows were made to
+                              refer to others, which is not captured */
     int created;
     int moved; /* records that got another key */
     /* read.c, so that a wide table costs no memory for what is not there: */

@@ -15,9 +15,8 @@
 
 /* What is looked for. */
 typedef struct search_t {
+    const cm_overtaking_t *by;
     apr_hash_t *gone;             /* key -> cm_grave_t * */
-    apr_hash_t *written;          /* key -> the caller's pointer */
-    apr_hash_t *created;          /* key -> the name of the model */
     const char *reused;           /* the model of a created one that others had;
                                      NULL: none */
     cm_bulk_t *overtaken;         /* ids */
@@ -49,25 +48,27 @@ static apr_hash_t *keys_of(const apr_array_header_t *graves, apr_pool_t *pool)
     return keys;
 }
 
-/* List the update of RECORD, called KEY, once for the same columns. */
-static void list_update(search_t *search, const void *record, const char *key,
-                        const char *changed)
+/* List UPDATE, of the record called KEY, once for the same columns. */
+static void list_update(search_t *search, const char *key,
+                        cm_overtaken_t update)
 {
     apr_pool_t *pool = search->result_pool;
-    const char *what =
-        apr_pstrcat(pool, key, "\x1f", changed ? changed : "", NULL);
+    const char *what = apr_pstrcat(pool, key, "\x1f",
+                                   update.changed ? update.changed : "", NULL);
 
     if (apr_hash_get(search->listed, what, APR_HASH_KEY_STRING))
         return;
     apr_hash_set(search->listed, what, APR_HASH_KEY_STRING, "");
-    APR_ARRAY_PUSH(search->updates, cm_overtaken_t) =
-        (cm_overtaken_t){record, apr_pstrdup(pool, changed)};
+    update.local_id = apr_pstrdup(pool, update.local_id);
+    update.changed = apr_pstrdup(pool, update.changed);
+    APR_ARRAY_PUSH(search->updates, cm_overtaken_t) = update;
 }
 
-/* Note ROW of ROWS (id, model, local_record_id, action, changed) if it is of a
- * record that is looked for. A create says that the application has put the row
- * back: its record is no longer gone. Where a message has brought another
- * record with the key of one that is gone, an update is taken for one of that.
+/* Note ROW of ROWS (id, model, local_record_id, action, changed, former) if it
+ * is of a record that is looked for. A create says that the application has put
+ * the row back: its record is no longer gone. Where a message has brought
+ * another record with the key of one that is gone, an update is taken for one
+ * of that.
  */
 static void look_at(search_t *search, const cm_rows_t *rows, int row,
                     apr_pool_t *pool)
@@ -76,7 +77,9 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
                                        cm_cell_text(rows, row, 2), pool);
     const char *action = cm_cell_text(rows, row, 3);
     const void *record =
-        apr_hash_get(search->written, key, APR_HASH_KEY_STRING);
+        apr_hash_get(search->by->written, key, APR_HASH_KEY_STRING);
+    const void *model = apr_hash_get(
+        search->by->referring, cm_cell_text(rows, row, 1), APR_HASH_KEY_STRING);
     const cm_grave_t *grave =
         apr_hash_get(search->gone, key, APR_HASH_KEY_STRING);
 
@@ -90,11 +93,13 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
     else if (strcmp(action, "update")) {
         if (!search->reused)
             search->reused =
-                apr_hash_get(search->created, key, APR_HASH_KEY_STRING);
+                apr_hash_get(search->by->created, key, APR_HASH_KEY_STRING);
     }
-    else if (record) {
+    else if (record || (model && !cm_cell_text(rows, row, 5))) {
         cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
-        list_update(search, record, key, cm_cell_text(rows, row, 4));
+        list_update(search, key,
+                    (cm_overtaken_t){record, model, cm_cell_text(rows, row, 2),
+                                     cm_cell_text(rows, row, 4)});
     }
 }
 
@@ -108,8 +113,8 @@ static cm_error_t *read_page(cm_rows_t **rows, cm_node_t *node,
         rows, node->store,
         apr_psprintf(
             pool,
-            "SELECT id, model, local_record_id, action, changed_columns"
-            " FROM %s"
+            "SELECT id, model, local_record_id, action, changed_columns,"
+            " former_record_id FROM %s"
             " WHERE %s AND id > %" APR_INT64_T_FMT
             " AND local_record_id IS NOT NULL"
             " AND action IS NOT NULL AND source IS NULL%s LIMIT %d",
@@ -153,16 +158,14 @@ static cm_error_t *note_put_back(const search_t *search, cm_node_t *node,
 }
 
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
-                                const apr_array_header_t *graves,
-                                apr_hash_t *written, apr_hash_t *created,
+                                const cm_overtaking_t *by,
                                 apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool)
 {
     static const cm_bulk_column_t columns[] = {{"id", "bigint"}};
     search_t search = {
-        .gone = keys_of(graves, scratch_pool),
-        .written = written,
-        .created = created,
+        .by = by,
+        .gone = keys_of(by->graves, scratch_pool),
         .overtaken =
             cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
         .put_back = apr_array_make(scratch_pool, 0, sizeof(cm_grave_t *)),

@@ -9,6 +9,10 @@
  * - of a row that is updated: they hold the values from before, which would get
  *   the clocks of the values that the messages have brought.
  *
+ * - of a row that was made to refer to another one, or to nothing, since what
+ * it referred to is deleted (apply/release.c, apply/heirs.c): they hold the key
+ *   from before, which another record may have by now.
+ *
  * The same is true of a key that a message has brought: the application may
  * have inserted and deleted it after the stamp, while the message's row waited
  * for it. */
@@ -19,9 +23,21 @@
 
 /* A captured update that was deleted. */
 typedef struct cm_overtaken_t {
-    const void *record;  /* as it is in WRITTEN */
-    const char *changed; /* the names of the columns, as captured */
+    const void *record;   /* as it is in WRITTEN; or NULL: */
+    const void *model;    /* as it is in REFERRING, */
+    const char *local_id; /* and the row there */
+    const char *changed;  /* the names of the columns, as captured */
 } cm_overtaken_t;
+
+/* What the messages of a transaction have done. */
+typedef struct cm_overtaking_t {
+    const apr_array_header_t *graves; /* cm_grave_t: records that are deleted */
+    apr_hash_t *written;   /* key -> any pointer: records that were updated */
+    apr_hash_t *referring; /* a model's name -> any pointer: some of its rows
+                              were made to refer to others, or to nothing */
+    apr_hash_t *created;   /* key -> the name of its model: rows that were
+                              inserted */
+} cm_overtaking_t;
 
 /* Return the key of a record in WRITTEN or CREATED. */
 const char *cm_overtaken_key(const char *model, const char *local_id,
@@ -35,15 +51,14 @@ cm_error_t *cm_overtaken_is_deleted(apr_int64_t *clock, cm_node_t *node,
                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Delete what was captured in the open transaction, which has stamped what was
- * committed before: all changes of the records GRAVES (cm_grave_t), except of a
- * row that the application has put back under the same id; and updates of
- * the records WRITTEN (key -> any pointer), which *UPDATES lists
- * (cm_overtaken_t), those of the same columns once. Fails with CM_BUSY if one
- * of CREATED (key -> the name of its model), rows that messages have inserted,
- * was inserted or deleted by others since the stamp: repeat the transaction. */
+ * committed before: all changes of records that are deleted, except of a row
+ * that the application has put back under the same id; and updates of records
+ * that were written, or may refer to others now, which *UPDATES lists
+ * (cm_overtaken_t), those of the same columns once. Fails with CM_BUSY if a row
+ * that messages have inserted was inserted or deleted by others since the
+ * stamp: repeat the transaction. */
 cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
-                                const apr_array_header_t *graves,
-                                apr_hash_t *written, apr_hash_t *created,
+                                const cm_overtaking_t *by,
                                 apr_pool_t *result_pool,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "store/dialect.h"
+#include "record/fit.h"
 #include "record/tuple.h"
 #include "outbox/internal.h"
 #include "outbox/publication.h"
@@ -215,6 +216,27 @@ cm_error_t *cm_publish_records(apr_int64_t *published, cm_node_t *node,
     return publish_named(published, &selection, NULL, local_ids, scratch_pool);
 }
 
+/* Return those of LOCAL_IDS that COLUMN can hold: it may refer to records of
+ * several models, whose keys differ. */
+static apr_array_header_t *fitting(cm_node_t *node, const cm_column_t *column,
+                                   const apr_array_header_t *local_ids,
+                                   apr_pool_t *pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        cm_datum_t cell;
+
+        if (!cm_fit_value(&cell, column, cm_value_of(CM_TEXT, id),
+                          cm_dialect_of_store(node->store), pool))
+            APR_ARRAY_PUSH(ids, const char *) = id;
+    }
+    return ids;
+}
+
 cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
                                  const cm_model_t *model, const char *name,
                                  const apr_array_header_t *local_ids,
@@ -229,7 +251,8 @@ cm_error_t *cm_publish_referring(apr_int64_t *published, cm_node_t *node,
     if (!column)
         return NULL;
     selection.renewed = column->name;
-    return publish_named(published, &selection, column, local_ids,
+    return publish_named(published, &selection, column,
+                         fitting(node, column, local_ids, scratch_pool),
                          scratch_pool);
 }
 

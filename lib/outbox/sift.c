@@ -279,6 +279,18 @@ static int stays(cm_stamp_t *stamp, cm_stamp_row_t *row,
     return 0;
 }
 
+/* If no peer knows the record of ROW, which was outside until now, all of it is
+ * as new as the change that let it in: its other columns have no clock yet. */
+static void let_in(cm_stamp_row_t *row)
+{
+    if (!is_action(row, "update") || cm_stamp_record_is_state(row) ||
+        known(row->group, row->local_id) || known(row->group, row->former))
+        return;
+    row->action = "create";
+    row->changed = NULL;
+    row->former = NULL;
+}
+
 int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     const cm_filter_row_t *here;
@@ -292,8 +304,10 @@ int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         if (!known(row->group, row->local_id))
             return 0;
     }
-    else if (here && here->inside)
+    else if (here && here->inside) {
         set_body(row, here->capture, stamp->pool);
+        let_in(row);
+    }
     else
         return stays(stamp, row, here);
     cm_stamp_record(stamp, row);

@@ -2,6 +2,8 @@
  * to the record. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
 
 #include "node/node.h"
@@ -175,6 +177,66 @@ static void test_key_set_null(cm_store_t *store, apr_pool_t *pool)
     reuse_key(store, " ON DELETE SET NULL", pool);
 }
 
+/* Return how many messages to the peer name a record of a second life. */
+static int name_second(cm_node_t *node, apr_pool_t *pool)
+{
+    const apr_array_header_t *all =
+        inbox_outgoing(node, "there", pool)->messages;
+    int i, count = 0;
+
+    for (i = 0; i < all->nelts; i++) {
+        const char *refs =
+            cm_message_write_refs(APR_ARRAY_IDX(all, i, cm_message_t *), pool);
+
+        count += refs && strstr(refs, "001f2");
+    }
+    return count;
+}
+
+/* The row is changed by a foreign key, too, before it lets go of the record
+ * whose key another one gets. */
+static void test_changed_by_key(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char both[] =
+        "[" MESSAGE(3, "author", 4, "delete", 2000, , BASE(1000)) "," MESSAGE(
+            4, "author", 3, "delete", 2000, ,
+            BASE(1000)) ",{\"id\":5,\"origin\":\"there\","
+                        "\"original_id\":\"3\\u001f2\","
+                        "\"action\":\"create\",\"clock\":"
+                        "2001,\"body\":"
+                        "\"{\\\"author\\\":{" TEXT("name", "two") "}}\"}]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model = inbox_model(settings, "post");
+    apr_int64_t stamped;
+    cm_node_t *node;
+
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "editor_id", .model = "author"};
+    inbox_tables(store, pool);
+    database_run(store, "DROP TABLE posts");
+    database_run(store, "DROP TABLE authors");
+    database_run(store, "CREATE TABLE authors (id varchar(40) NOT NULL PRIMARY"
+                        " KEY, name varchar(40))");
+    database_run(store,
+                 "CREATE TABLE posts (id integer NOT NULL PRIMARY KEY,"
+                 " author_id varchar(40), editor_id varchar(40), title"
+                 " varchar(40), FOREIGN KEY (author_id) REFERENCES authors"
+                 " (id), FOREIGN KEY (editor_id) REFERENCES authors (id) ON"
+                 " DELETE SET NULL)");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "x") "]",
+                     pool);
+    database_run(store, "INSERT INTO posts VALUES (1, '3', '4', 'mine')");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_int(inbox_take(node, 2, both, pool), 3,
+           "%s: a foreign key changes the row, too", database_of(store));
+    database_must(cm_stamp_all(&stamped, node, pool));
+    is_str(inbox_value(node, "SELECT author_id FROM posts", pool), NULL,
+           "  it refers to nothing");
+    is_int(name_second(node, pool), 0, "  and nobody is told anything else");
+}
+
 /* A profile, whose key is its author, and a photo of it, which is no message.
  */
 static cm_node_t *begin_profile(cm_store_t *store, apr_pool_t *pool)
@@ -247,6 +309,7 @@ int main(void)
     database_each("a key", test_key);
     database_each("a key, SET NULL", test_key_set_null);
     database_each("a key changes", test_moved);
+    database_each("changed by a key", test_changed_by_key);
     apr_terminate();
     return done_testing();
 }

@@ -315,6 +315,52 @@ static void test_itself_between(cm_store_t *store, apr_pool_t *pool)
     is_own_boss(node, pool);
 }
 
+#define ROOT(id, body)                                                         \
+    MESSAGE(id, "head", 1, "create", 1000,                                     \
+            TEXT("name", "one") ",\\\"body_id\\\":99,\\\"own_id\\\":1",        \
+            ",\"refs\":{\"body_id\":{\"model\":\"body\",\"origin\":\"there\"," \
+            "\"original_id\":" #body "},\"own_id\":{\"model\":\"head\","       \
+            "\"origin\":\"there\",\"original_id\":1}}")
+
+/* Two records refer to each other, and one of them to itself; only one of the
+ * three must. */
+static void test_itself_and_another(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+    cm_model_t *model;
+    cm_node_t *node;
+
+    settings->models->nelts = 0;
+    add_model(settings, "head", "heads", "body_id", "body", pool);
+    model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "own_id", .model = "head"};
+    add_model(settings, "body", "bodies", "head_id", "head", pool);
+    database_run(store,
+                 apr_psprintf(pool,
+                              "CREATE TABLE heads (id %s, name varchar(40),"
+                              " body_id integer NOT NULL, own_id integer)",
+                              key_type(database)));
+    database_run(store,
+                 apr_psprintf(pool,
+                              "CREATE TABLE bodies (id %s, name varchar(40),"
+                              " head_id integer)",
+                              key_type(database)));
+    database_run(store, "INSERT INTO heads (name, body_id) VALUES ('x', 99)");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    is_int(
+        inbox_take(node, 0, "[" ROOT(1, 1) "," BODY(2, 1, "one", 1) "]", pool),
+        2, "%s: two that refer to each other come, one to itself, too",
+        database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM heads h JOIN bodies b ON b.id ="
+                       " h.body_id AND h.id = b.head_id WHERE h.own_id = h.id",
+                       pool),
+           "1", "  and do");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -327,6 +373,7 @@ int main(void)
     database_each("itself, alone", test_itself_alone);
     database_each("itself, between", test_itself_between);
     database_each("with others", test_with_others);
+    database_each("itself, and another", test_itself_and_another);
     apr_terminate();
     return done_testing();
 }

@@ -7,6 +7,7 @@
 #include <apr_general.h>
 
 #include "store/dialect.h"
+#include "outbox/publish.h"
 #include "outbox/stamp.h"
 
 /* A note on record PARENT of MODEL, as KIND says; and a change of note 1. */
@@ -138,12 +139,33 @@ static void test_gem(cm_store_t *store, apr_pool_t *pool)
     is_str(about(node, pool), "ann", "  is about its own record");
 }
 
+/* A record with another kind of key may be referred to, too: what refers to it
+ * is sent again when it comes late. */
+static void test_keys(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    const cm_model_t *model = cm_settings_model(node->settings, "note");
+    apr_array_header_t *ids = apr_array_make(pool, 2, sizeof(const char *));
+    apr_int64_t published;
+    cm_error_t *err;
+
+    (void)inbox_take(node, 2, "[" NOTE(3, 1, "Post", "post", 7) "]", pool);
+    APR_ARRAY_PUSH(ids, const char *) = "k4";
+    APR_ARRAY_PUSH(ids, const char *) =
+        inbox_value(node, "SELECT about_id FROM notes", pool);
+    err = cm_publish_referring(&published, node, model, "about_id", ids, pool);
+    is_str(err ? cm_error_text(err, pool) : NULL, NULL,
+           "%s: what refers to 'k4' is sent again", database_of(store));
+    is_int(published, 1, "  no integer does; what refers to 2 is sent");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("names", test_names);
     database_each("merge", test_merge);
     database_each("gem", test_gem);
+    database_each("keys", test_keys);
     apr_terminate();
     return done_testing();
 }

@@ -345,6 +345,31 @@ static void test_matched(cm_store_t *store, apr_pool_t *pool)
                 "a row that stays here becomes the one that it matches", pool);
 }
 
+/* A row matches for the first time by a change of one column. */
+static void test_let_in(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const cm_message_t *message;
+    cm_model_t *model;
+    cm_node_t *node;
+
+    database_run(store, "CREATE TABLE articles (id integer NOT NULL, title"
+                        " varchar(40), author varchar(40), UNIQUE (id))");
+    model = settings_add_model(settings, "article", "articles", "id", pool);
+    model->where = "title LIKE 'open%'";
+    cm_key_complete(settings);
+    node = inbox_node(store, settings, pool);
+    must_run(node, "INSERT INTO articles VALUES (1, 'draft', 'ann')", pool);
+    must_run(node, "UPDATE articles SET title = 'open'", pool);
+    is_str(outgoing(node, pool), "article 1", "%s: a row matches at last",
+           database_of(store));
+    message = APR_ARRAY_IDX(inbox_outgoing(node, "there", pool)->messages, 0,
+                            const cm_message_t *);
+    ok(message->action == CM_CREATE, "  its record is new");
+    ok(cm_clocks_of(&message->clocks, "author") == message->clocks.clock,
+       "  in all columns");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -360,6 +385,7 @@ int main(void)
     database_each("ended", test_ended);
     database_each("matched", test_matched);
     database_each("text", test_text);
+    database_each("let in", test_let_in);
     apr_terminate();
     return done_testing();
 }
