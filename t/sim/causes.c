@@ -7,6 +7,8 @@
 
 #include <apr_strings.h>
 
+#include "parked.h"
+
 /* Return whether rows of TABLE need what COLUMN, a reference, refers to: they
  * do not let go of it when it is deleted. */
 static int is_needed(const sim_table_t *table, const sim_column_t *column)
@@ -66,6 +68,62 @@ static const char *value_of(const sim_message_t *parked, const char *column)
     return sim_message_find(body, column, parked->pool);
 }
 
+/* Return whether some node has withheld a message of the model of PARKED. */
+static int was_withheld(const sim_message_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &parked->world->nodes[i].sessions[0],
+                       apr_psprintf(parked->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = '%s'",
+                                    parked->model),
+                       parked->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
+/* Return whether all that was done to two rows came in its order. */
+static int came_in_order(const sim_message_t *parked, const sim_row_t *other)
+{
+    const sim_world_t *world = parked->world;
+
+    return !world->restored && !world->altered && !world->purged &&
+           !sim_parked_has(world->discarded, parked->table, parked->name) &&
+           !sim_parked_has(world->discarded, parked->table, other->name) &&
+           !was_withheld(parked);
+}
+
+/* Return whether PARKED and a message about the row TAKER wait for each other,
+ * as both have the value of COLUMN that the other is to have. Where they were
+ * exchanged, one of them had another one for a while, which came, too. */
+static int is_swap(const sim_message_t *parked, int column,
+                   const sim_row_t *taker)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    const char *name =
+        parked->world->schema->tables[parked->table].columns[column].name;
+    const char *here = parked->row ? parked->row->values[column] : NULL;
+    int i;
+
+    for (i = 0; here && i < found->nelts; i++) {
+        sim_message_t other = *parked;
+        const char *wanted;
+
+        sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
+        if (other.row != taker || strcmp(other.peer, parked->peer))
+            continue;
+        wanted = value_of(&other, name);
+        if (wanted && !strcmp(wanted, here))
+            return came_in_order(parked, taker);
+    }
+    return 0;
+}
+
 /* Another row here has the unique value, or the key. */
 static int is_taken(const sim_message_t *parked)
 {
@@ -84,7 +142,8 @@ static int is_taken(const sim_message_t *parked)
             const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
 
             if (row->table == parked->table && row != parked->row &&
-                row->values[column] && !strcmp(row->values[column], value))
+                row->values[column] && !strcmp(row->values[column], value) &&
+                !is_swap(parked, column, row))
                 return 1;
         }
     }
@@ -124,12 +183,12 @@ static int is_checked_at_once(const sim_message_t *parked,
            !column->deferred;
 }
 
-/* Return whether the record (ORIGIN, ID), to which COLUMN refers and for which
- * PARKED waits, has a reason not to be here other than that it waits, too, for
- * one of those that wait for it. If foreign keys that are checked at once tie
- * them all to each other, none can come first. */
+/* Return whether the record (ORIGIN, ID) of TABLE, to which COLUMN refers and
+ * for which PARKED waits, has a reason not to be here other than that it waits,
+ * too, for one of those that wait for it. If foreign keys that are checked at
+ * once tie them all to each other, none can come first. */
 static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
-                       const char *origin, const char *id)
+                       int table, const char *origin, const char *id)
 {
     const apr_array_header_t *found = sim_node_select(
         parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
@@ -137,7 +196,7 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
     const sim_message_t *before;
 
     for (before = parked; before; before = before->needed_by) {
-        if (is_about(before, column->parent, origin, id))
+        if (is_about(before, table, origin, id))
             return at_once;
         at_once &= before->needed_in != NULL &&
                    is_checked_at_once(parked, before->needed_in);
@@ -148,7 +207,7 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
         sim_message_take(&parent, APR_ARRAY_IDX(found, i, const char **));
         parent.needed_by = parked;
         parent.needed_in = column;
-        if (!is_about(&parent, column->parent, origin, id))
+        if (!is_about(&parent, table, origin, id))
             continue;
         if (sim_causes_has(&parent))
             return 1;
@@ -164,15 +223,16 @@ static int is_waiting_for_parent(const sim_message_t *parked)
     int column;
 
     for (column = 0; column < table->count; column++) {
-        const int parent = table->columns[column].parent;
         const char *origin, *id;
+        int parent;
 
-        if (!sim_message_refers(&origin, &id, parked, &table->columns[column]))
+        if (!sim_message_refers(&parent, &origin, &id, parked,
+                                &table->columns[column]))
             continue;
         if (!is_about(parked, parent, origin, id) &&
             !sim_message_row(parked, parent, origin, id) &&
             (table->keeps || !is_deleted(parked, parent, origin, id)) &&
-            may_be_away(parked, &table->columns[column], origin, id))
+            may_be_away(parked, &table->columns[column], parent, origin, id))
             return 1;
     }
     return 0;
@@ -247,6 +307,7 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
                     column);
     case SIM_EVENT_UPDATE:
         return event->column == column && !event->after &&
+               table->columns[column].other < 0 &&
                !did(parked, event, SIM_EVENT_DELETE,
                     table->columns[column].parent, event->before, 0);
     case SIM_EVENT_DELETE: /* another row may be called so then */
@@ -255,24 +316,6 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
     case SIM_EVENT_MOVE: /* or once more */
         return 1;
     }
-    return 0;
-}
-
-/* Return whether some node has withheld a message of the model of PARKED. */
-static int was_withheld(const sim_message_t *parked)
-{
-    int i;
-
-    for (i = 0; i < parked->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(
-                       &parked->world->nodes[i].sessions[0],
-                       apr_psprintf(parked->pool,
-                                    "SELECT count(*) FROM communicator_withheld"
-                                    " WHERE model = '%s'",
-                                    parked->model),
-                       parked->pool),
-                   "0"))
-            return 1;
     return 0;
 }
 
@@ -438,13 +481,40 @@ static int is_overruled(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether PARKED waits behind a message that has a cause and is of the
+ * same record under another name (match=): where people decide, both are in
+ * conflict, so that they are not tried together. */
+static int is_behind_other_name(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const apr_array_header_t *found;
+    int i;
+
+    if (table->match < 0 || !(table->holds >> parked->node->number & 1))
+        return 0;
+    found = sim_node_select(parked->session, SIM_MESSAGE_SELECT,
+                            SIM_MESSAGE_COLUMNS, parked->pool);
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t other = *parked;
+
+        sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
+        if (!strcmp(other.peer, parked->peer) && other.table == parked->table &&
+            other.name && parked->name && !strcmp(other.name, parked->name) &&
+            apr_atoi64(other.id) < apr_atoi64(parked->id) &&
+            sim_causes_has(&other))
+            return 1;
+    }
+    return 0;
+}
+
 /* All messages of a record up to one are tried together, so each that is parked
  * has a cause of its own, whatever is wrong with those before it, unless their
  * values win. */
 int sim_causes_has(const sim_message_t *parked)
 {
     if (is_behind_lie(parked) || is_behind_other_life(parked) ||
-        is_orphan(parked) || is_lie(parked) || is_overruled(parked))
+        is_orphan(parked) || is_lie(parked) || is_overruled(parked) ||
+        is_behind_other_name(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))

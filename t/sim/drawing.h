@@ -19,6 +19,8 @@ typedef struct sim_style_t {
     int odd;                       /* steps of operators and hosts */
     int clocks;                    /* of these: clocks */
     int restores;                  /* whole histories, with restores */
+    int moves;   /* updates that change the key, in odd histories */
+    int columns; /* columns that an update changes */
 } sim_style_t;
 
 typedef struct sim_draw_t {

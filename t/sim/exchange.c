@@ -8,11 +8,14 @@
 #include <apr_strings.h>
 
 #include "exchange/run.h"
+#include "inbox/after.h"
 #include "inbox/inbox.h"
+#include "inbox/revive.h"
 #include "operate/parked.h"
 #include "outbox/withheld.h"
 #include "beside.h"
 #include "gone.h"
+#include "judge.h"
 #include "liar.h"
 #include "parked.h"
 #include "restore.h"
@@ -42,6 +45,18 @@ static void set_limits(cm_settings_t *settings, const sim_step_t *step)
     settings->max_body = step->most_bytes ? step->most_bytes : MOST_BYTES;
 }
 
+/* Run the statements of CommunicatorAfterApply, as the client does. */
+static cm_error_t *run_after(const cm_session_t *session, apr_pool_t *pool)
+{
+    apr_array_header_t *failures;
+    int done;
+
+    CM_TRY(cm_after_run(&done, &failures, session->node, pool));
+    return failures->nelts
+               ? cm_error_copy(APR_ARRAY_IDX(failures, 0, cm_error_t *), pool)
+               : NULL;
+}
+
 /* A run of both directions, or of one. */
 static cm_error_t *run(cm_session_t *session, void *baton, apr_pool_t *pool)
 {
@@ -50,7 +65,8 @@ static cm_error_t *run(cm_session_t *session, void *baton, apr_pool_t *pool)
                      : step->kind == SIM_PULL ? CM_RUN_PULL
                                               : CM_RUN_PUSH | CM_RUN_PULL;
 
-    return cm_run(session, directions, pool);
+    CM_TRY(cm_run(session, directions, pool));
+    return run_after(session, pool);
 }
 
 static cm_error_t *open_session(cm_session_t **session, sim_wire_t *wire,
@@ -77,6 +93,12 @@ static int seems_late(const sim_world_t *world, const sim_step_t *step)
            (sim_clock_is_behind(step->node) || sim_clock_is_behind(step->peer));
 }
 
+/* Return whether a node of STEP may have stopped at a message. */
+static int may_stop(const sim_world_t *world, const sim_step_t *step)
+{
+    return (world->stops >> step->node | world->stops >> step->peer) & 1;
+}
+
 /* Whether a run may end with ERR. */
 static int may_fail(sim_world_t *world, const sim_step_t *step,
                     const cm_error_t *err)
@@ -86,6 +108,8 @@ static int may_fail(sim_world_t *world, const sim_step_t *step,
         return 1;
     }
     if (err->code == CM_PAUSED && world->paused)
+        return 1;
+    if (may_stop(world, step) && err->code != CM_BUSY && err->code != CM_EPOCH)
         return 1;
     if (err->code == CM_LOCKED && seems_late(world, step))
         return 1;
@@ -97,6 +121,18 @@ static int may_fail(sim_world_t *world, const sim_step_t *step,
     if (err->code == CM_EPOCH)
         return step->mishap == SIM_MISHAP_LIE_REPLY;
     return step->mishap != SIM_MISHAP_NONE || step->most_bytes;
+}
+
+/* What was received is still in order. */
+static void judge_order(sim_world_t *world, const sim_step_t *step,
+                        apr_pool_t *pool)
+{
+    const int nodes[] = {step->node, step->peer};
+    int i;
+
+    for (i = 0; i < 2 && !world->restored; i++)
+        if (world->schema->rows >> nodes[i] & 1)
+            sim_judge_order(world, nodes[i], pool);
 }
 
 void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
@@ -141,6 +177,8 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
         sim_world_must(world, "exchange", err);
     else if (world->verbose)
         printf("#   the run ends: %s\n", cm_error_text(err, pool));
+    if (!sim_beside_is_busy())
+        judge_order(world, step, pool);
     apr_pool_destroy(pool);
 }
 
@@ -203,6 +241,31 @@ void sim_exchange_discard(sim_world_t *world, int number)
     sim_world_must(world, "discard",
                    cm_parked_discard(world->nodes[number].node, peer, id,
                                      world->step_pool));
+}
+
+/* In a hub several people might revive one record, which comes twice then. */
+void sim_exchange_revive(sim_world_t *world, int number)
+{
+    const sim_node_t *node = &world->nodes[number];
+    apr_array_header_t *one =
+        apr_array_make(world->step_pool, 1, sizeof(cm_identity_t));
+    cm_identity_t identity;
+    apr_int64_t revived;
+    int table;
+
+    if (world->schema->nodes > 2 ||
+        !sim_parked_deleted(&table, &identity.origin, &identity.original_id,
+                            world, number))
+        return;
+    sim_clock_at(number);
+    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
+    sim_world_must(
+        world, "revive",
+        cm_inbox_revive(
+            &revived, node->node,
+            cm_settings_model(node->settings,
+                              apr_psprintf(world->step_pool, "m%d", table)),
+            one, world->step_pool));
 }
 
 /* Take theirs, or ours. */
@@ -323,6 +386,8 @@ int sim_exchange_decide(sim_world_t *world, int number)
             cm_parked_list(&rows, node->node, NULL, MOST_PARKED, pool)))
         return 0;
     row = undecided(world, number, rows, "changed on both sides");
+    if (row && row->message.id % 2)
+        sim_parked_give_up(world, number, row->peer, row->message.id);
     alone = row != NULL;
     if (!alone)
         row = undecided(world, number, rows, "of the same record is parked");

@@ -22,6 +22,9 @@ void sim_exchange_retry(sim_world_t *world, int node);
 /* Discard the first message that is parked at NODE. */
 void sim_exchange_discard(sim_world_t *world, int node);
 
+/* Revive the first record at NODE whose delete is parked, or was discarded. */
+void sim_exchange_revive(sim_world_t *world, int node);
+
 /* Let a person at NODE decide about the first message that conflict=hold has
  * parked there. Returns whether there was one. */
 int sim_exchange_decide(sim_world_t *world, int node);

@@ -95,16 +95,20 @@ static void add_value(sim_draw_t *draw, sim_step_t *step,
         return;
     }
     if (column->kind == SIM_REFERENCE) {
+        const int either = column->other >= 0 && sim_draw_chance(draw, 50);
+        const int parent = either ? column->other : column->parent;
+
         made = cell(cells, number, NULL);
         /* Nobody asks whether that is there, or comes later. */
         if (column->rule[step->node] == SIM_RULE_NONE &&
             sim_draw_chance(draw, 15))
-            made->text =
-                key_of(draw, &draw->schema->tables[column->parent], 12);
-        made->parent = column->parent;
+            made->text = key_of(draw, &draw->schema->tables[parent], 12);
+        made->parent = parent;
         made->tag = number < table->joined && draw->pair[number]
                         ? draw->pair[number]
-                        : parent_tag(draw, column);
+                        : tag_name(draw, parent, some_tag(draw, parent));
+        if (column->other >= 0)
+            cell(cells, number + 1, apr_psprintf(draw->pool, "'m%d'", parent));
         return;
     }
     made = cell(cells, number, NULL);
@@ -190,11 +194,12 @@ static void draw_insert(sim_draw_t *draw, int node, int session, int number)
         cell(cells, SIM_CELL_TAG,
              apr_psprintf(draw->pool, "'%s'", tag_name(draw, number, tag)));
         for (i = 0; i < table->count; i++) {
-            if (table->columns[i].counts)
+            if (table->columns[i].counts || table->columns[i].names)
                 continue;
             add_value(draw, step, cells, i, tag);
             if (with_key && table->columns[i].parent == number &&
-                !table->joined && APR_ARRAY_IDX(cells, 0, sim_cell_t).text &&
+                table->columns[i].other < 0 && !table->joined &&
+                APR_ARRAY_IDX(cells, 0, sim_cell_t).text &&
                 sim_draw_chance(draw, 30))
                 refer_to_itself(cells);
         }
@@ -279,7 +284,7 @@ static apr_array_header_t *again(sim_draw_t *draw, sim_step_t *step,
     for (i = 0; i < cells->nelts; i++) {
         int column = APR_ARRAY_IDX(cells, i, sim_cell_t).column;
 
-        if (column >= table->joined)
+        if (column >= table->joined && !table->columns[column].names)
             add_value(draw, step, made, column, tag);
     }
     return made;
@@ -312,18 +317,20 @@ static void draw_update(sim_draw_t *draw, int node, int session, int number)
     draw_where(draw, step, tag);
     /* The tag shows which row a trigger has put back, so there must be one. */
     if (draw->level > 1 && !table->keeps && !table->returns && !table->joined &&
-        sim_draw_chance(draw, 10))
+        sim_draw_chance(draw, draw->style->moves))
         cell(step->cells[0], SIM_CELL_KEY,
              !sim_schema_is_shared(table) && sim_draw_chance(draw, 50)
                  ? apr_psprintf(draw->pool, "id + %d",
                                 1 + sim_draw_below(draw, 3))
                  : some_key(draw, table));
-    if (table->joined && draw->level > 1 && sim_draw_chance(draw, 10))
+    if (table->joined && draw->level > 1 &&
+        sim_draw_chance(draw, draw->style->moves))
         add_value(draw, step, step->cells[0],
                   sim_draw_below(draw, table->joined), tag);
     for (i = table->joined; i < table->count; i++)
         if (i != table->match && !table->columns[i].counts &&
-            (sim_draw_chance(draw, 45) ||
+            !table->columns[i].names &&
+            (sim_draw_chance(draw, draw->style->columns) ||
              (i == table->joined && !step->cells[0]->nelts)))
             add_value(draw, step, step->cells[0], i, tag);
     if (sim_draw_chance(draw, draw->style->bursts))

@@ -158,6 +158,8 @@ static int may_differ(const sim_judge_t *judge, const sim_row_t *one,
     if (judge->world->schema->tables[one->table].publisher >= 0 &&
         was_decided(judge, one->table))
         return 1;
+    if (number < SIM_COLUMNS && column->names)
+        return may_differ(judge, one, other, number - 1);
     if (number == SIM_COLUMNS || column->kind != SIM_REFERENCE)
         return 0;
     if (!one->values[number] != !other->values[number] &&
@@ -165,7 +167,10 @@ static int may_differ(const sim_judge_t *judge, const sim_row_t *one,
         return 1;
     return sim_judge_may_dangle(judge, column) ||
            waits(judge, column->parent, one->values[number]) ||
-           waits(judge, column->parent, other->values[number]);
+           waits(judge, column->parent, other->values[number]) ||
+           (column->other >= 0 &&
+            (waits(judge, column->other, one->values[number]) ||
+             waits(judge, column->other, other->values[number])));
 }
 
 static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
@@ -245,7 +250,8 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
                        event->name, table->name,
                        sim_schema_node_name(event->node));
     if (event->kind == SIM_EVENT_DELETE && row &&
-        !sim_schema_is_reused(table) && !table->holds)
+        !sim_schema_is_reused(table) && !table->holds &&
+        !sim_parked_has(judge->world->revived, event->table, event->name))
         sim_world_fail(judge->world, "revived", "%s of %s, deleted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
@@ -443,13 +449,14 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
                              event->node) ||
         (event->column < SIM_COLUMNS &&
          (table->columns[event->column].kind == SIM_REFERENCE ||
+          table->columns[event->column].names ||
           table->columns[event->column].counts)))
         return;
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_put_back(table, row) || is_replaced(judge, event) ||
         (is_kept(judge, event->after) &&
          (is_contested(judge, event) || was_decided(judge, event->table) ||
-          was_altered(table))) ||
+          was_altered(table) || table->leaves)) ||
         was_withheld(judge, event->table) ||
         was_taken_for_another(judge, event) ||
         was_dropped(judge, table, event->column))

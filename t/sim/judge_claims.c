@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "claims.h"
 
 /* Whether keys of TABLE were changed: its rows cannot be told by their tags,
@@ -55,9 +57,11 @@ static int table_waits(const sim_judge_t *judge, int number)
         return 1;
     for (i = 0; i < table->count; i++) {
         int parent = table->columns[i].parent;
+        int other = table->columns[i].other;
 
         if (table->columns[i].kind == SIM_REFERENCE &&
             (any_waits(judge, parent) ||
+             (other >= 0 && any_waits(judge, other)) ||
              (schema->tables[parent].joined && names_wait(judge, parent))))
             return 1;
     }
@@ -158,10 +162,55 @@ static int is_counted(const sim_schema_t *schema, int node, const char *problem)
     return 0;
 }
 
+/* Return whether an application gave a row of TABLE its TAG at NODE. */
+static int was_given(const sim_world_t *world, int node, int table,
+                     const char *tag)
+{
+    int i;
+
+    for (i = 0; i < world->events->nelts; i++) {
+        const sim_event_t *event =
+            &APR_ARRAY_IDX(world->events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->node == node &&
+            event->table == table && event->column == SIM_COLUMNS &&
+            event->after && !strcmp(event->after, tag))
+            return 1;
+    }
+    return 0;
+}
+
+/* What CommunicatorAfterApply copies has been copied since the last message
+ * brought a row. */
+static void judge_copies(sim_judge_t *judge, int node, int number)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+    const apr_array_header_t *tags;
+    int i;
+
+    if (table->gone || !(table->copied >> node & 1))
+        return;
+    tags = sim_node_select(
+        &judge->world->nodes[node].sessions[0],
+        apr_psprintf(judge->pool,
+                     "SELECT tag FROM %s WHERE tag NOT IN (SELECT tag FROM"
+                     " copy_%s)",
+                     table->name, table->name),
+        1, judge->pool);
+    for (i = 0; i < tags->nelts; i++) {
+        const char *tag = APR_ARRAY_IDX(tags, i, const char **)[0];
+
+        if (!was_given(judge->world, node, number, tag))
+            sim_world_fail(judge->world, "after",
+                           "%s of %s came to %s, and nothing was run", tag,
+                           table->name, sim_schema_node_name(node));
+    }
+}
+
 void sim_judge_claims(sim_judge_t *judge)
 {
     sim_world_t *world = judge->world;
-    int i;
+    int i, j;
 
     for (i = 0; i < world->schema->nodes - 1 && !world->failure; i++)
         judge_verify(judge, &world->schema->links[i]);
@@ -179,5 +228,7 @@ void sim_judge_claims(sim_judge_t *judge)
         if (problem && !judge->waiting->nelts)
             sim_world_fail(world, "health", "%s: %s", sim_schema_node_name(i),
                            problem);
+        for (j = 0; j < world->schema->count; j++)
+            judge_copies(judge, i, j);
     }
 }

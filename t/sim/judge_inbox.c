@@ -86,21 +86,21 @@ static void judge_received(sim_judge_t *judge, int node, int peer)
 
 /* Where all messages stay rows: none has overtaken one of its record that is
  * parked. */
-static void judge_order(sim_judge_t *judge, int node)
+void sim_judge_order(sim_world_t *world, int node, apr_pool_t *pool)
 {
-    long count = ask(
-        judge, node,
+    const char *count = sim_node_value(
+        world->nodes[node].beside,
         "SELECT count(*) FROM inbound_messages AS parked JOIN inbound_messages"
         " AS later ON later.peer = parked.peer AND later.model = parked.model"
         " AND later.origin = parked.origin AND later.original_id ="
         " parked.original_id AND later.id > parked.id"
         " WHERE parked.processed_at IS NULL AND later.processed_at IS NOT NULL"
         " AND later.error IS NULL",
-        "");
+        pool);
 
-    if (count)
-        sim_world_fail(judge->world, "overtaken",
-                       "%ld messages have overtaken parked ones of their "
+    if (strcmp(count, "0"))
+        sim_world_fail(world, "overtaken",
+                       "%s messages have overtaken parked ones of their "
                        "records at %s",
                        count, sim_schema_node_name(node));
 }
@@ -180,7 +180,7 @@ void sim_judge_inbox(sim_judge_t *judge)
         judge_received(judge, schema->links[i].callee, schema->links[i].caller);
     }
     for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
-        judge_order(judge, i);
+        sim_judge_order(judge->world, i, judge->pool);
         judge_held(judge, i);
     }
 }

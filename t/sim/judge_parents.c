@@ -37,7 +37,7 @@ static int descends(const sim_judge_t *judge, int number, int above, int steps)
         const sim_column_t *column = &table->columns[i];
 
         if (column->kind == SIM_REFERENCE &&
-            (column->parent == above ||
+            (sim_schema_refers(column, above) ||
              descends(judge, column->parent, above, steps - 1)))
             return 1;
     }
@@ -121,8 +121,10 @@ int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column)
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
         /* The parent may have gone with its own parent. */
-        if ((event->table == column->parent ||
-             sim_judge_may_be_orphaned(judge, column->parent)) &&
+        if ((sim_schema_refers(column, event->table) ||
+             sim_judge_may_be_orphaned(judge, column->parent) ||
+             (column->other >= 0 &&
+              sim_judge_may_be_orphaned(judge, column->other))) &&
             (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
              event->kind == SIM_EVENT_MOVE))
             return 1;
@@ -163,7 +165,8 @@ int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->table == column->parent && event->kind == SIM_EVENT_DELETE)
+        if (sim_schema_refers(column, event->table) &&
+            event->kind == SIM_EVENT_DELETE)
             return 1;
     }
     return 0;

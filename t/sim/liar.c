@@ -404,10 +404,14 @@ static int is_right(const cm_answer_t *answer, outcome_e outcome)
     }
 }
 
-/* After a restore the truth may be refused, too. */
+/* After a restore the truth may be refused, too; so may anything at a node that
+ * stops at what it cannot apply. */
 static int is_possible(const sim_wire_t *wire)
 {
     return !wire->world->restored &&
+           !((wire->world->stops >> wire->caller |
+              wire->world->stops >> wire->callee) &
+             1) &&
            !apr_table_get(wire->request->headers, "Content-Encoding");
 }
 

@@ -90,19 +90,22 @@ const sim_row_t *sim_message_row(const sim_message_t *parked, int table,
     return NULL;
 }
 
-int sim_message_refers(const char **origin, const char **id,
+int sim_message_refers(int *table, const char **origin, const char **id,
                        const sim_message_t *parked, const sim_column_t *column)
 {
+    const char *model;
     const char *at =
         parked->refs && column->kind == SIM_REFERENCE
             ? strstr(parked->refs,
                      apr_pstrcat(parked->pool, "\"", column->name, "\":", NULL))
             : NULL;
 
-    if (!at)
+    if (!at || !strncmp(at + strlen(column->name) + 3, "null", 4))
         return 0;
     *origin = sim_message_find(at, "origin", parked->pool);
     *id = sim_message_find(at, "original_id", parked->pool);
+    model = sim_message_find(at, "model", parked->pool);
+    *table = model ? (int)strtol(model + 1, NULL, 10) : column->parent;
     return 1;
 }
 
@@ -110,13 +113,13 @@ const char *sim_message_joined_name(const sim_message_t *parked,
                                     const sim_table_t *table)
 {
     const char *name = NULL, *origin, *id;
-    int i;
+    int i, number;
 
     for (i = 0; i < table->joined; i++) {
         const sim_column_t *column = &table->columns[i];
         const sim_row_t *parent =
-            sim_message_refers(&origin, &id, parked, column)
-                ? sim_message_row(parked, column->parent, origin, id)
+            sim_message_refers(&number, &origin, &id, parked, column)
+                ? sim_message_row(parked, number, origin, id)
                 : NULL;
         const char *part = parent ? parent->name : "?";
 

@@ -44,8 +44,9 @@ const char *sim_message_joined_name(const sim_message_t *parked,
 const sim_row_t *sim_message_row(const sim_message_t *parked, int table,
                                  const char *origin, const char *id);
 
-/* Return whether PARKED says what COLUMN refers to: (*ORIGIN, *ID). */
-int sim_message_refers(const char **origin, const char **id,
+/* Return whether PARKED says what COLUMN refers to: (*ORIGIN, *ID) of *TABLE.
+ */
+int sim_message_refers(int *table, const char **origin, const char **id,
                        const sim_message_t *parked, const sim_column_t *column);
 
 /* Return the value of KEY in the text JSON, the first that is found; NULL:

@@ -1,6 +1,7 @@
 /* See parked.h. */
 #include "parked.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -43,16 +44,40 @@ static void look_at(sim_message_t *parked, const char **cells,
                        parked->error ? parked->error : "");
 }
 
+/* A message as found at node NUMBER, before it is taken. */
+static sim_message_t begin(sim_world_t *world, int number)
+{
+    sim_node_t *node = &world->nodes[number];
+
+    return (sim_message_t){.world = world,
+                           .node = node,
+                           .session = node->beside,
+                           .rows =
+                               sim_rows_read(node, node->beside, world->pool),
+                           .pool = world->pool};
+}
+
+void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
+                        apr_int64_t id)
+{
+    sim_message_t parked = begin(world, number);
+    const apr_array_header_t *found = sim_node_select(
+        parked.session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, world->pool);
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_take(&parked, APR_ARRAY_IDX(found, i, const char **));
+        if (!parked.row && parked.name && !strcmp(parked.peer, peer) &&
+            apr_atoi64(parked.id) == id)
+            APR_ARRAY_PUSH(world->discarded, sim_waiting_t) =
+                (sim_waiting_t){parked.table, parked.name};
+    }
+}
+
 int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
                      int number)
 {
-    sim_node_t *node = &world->nodes[number];
-    sim_message_t parked = {.world = world,
-                            .node = node,
-                            .session = node->beside,
-                            .rows =
-                                sim_rows_read(node, node->beside, world->pool),
-                            .pool = world->pool};
+    sim_message_t parked = begin(world, number);
     apr_array_header_t *found = sim_node_select(
         parked.session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, world->pool);
 
@@ -65,6 +90,36 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
         (sim_waiting_t){parked.table, parked.name};
     *peer = parked.peer;
     *id = apr_atoi64(parked.id);
+    return 1;
+}
+
+int sim_parked_deleted(int *table, const char **origin, const char **id,
+                       sim_world_t *world, int number)
+{
+    sim_message_t parked = begin(world, number);
+    const apr_array_header_t *found = sim_node_select(
+        parked.session,
+        "SELECT model, origin, original_id FROM inbound_messages WHERE"
+        " processed_at IS NULL AND action = 'delete' UNION ALL"
+        " SELECT local_record_type, origin, original_id FROM"
+        " communicator_mappings WHERE deleted_at > 0 AND local_record_id IS"
+        " NOT NULL",
+        3, world->pool);
+    const char **cells;
+    const sim_row_t *row;
+
+    if (!found->nelts)
+        return 0;
+    cells = APR_ARRAY_IDX(found, 0, const char **);
+    if (cells[0][0] == 'x')
+        return 0;
+    *table = (int)strtol(cells[0] + 1, NULL, 10);
+    *origin = cells[1];
+    *id = cells[2];
+    row = sim_message_row(&parked, *table, *origin, *id);
+    if (row)
+        APR_ARRAY_PUSH(world->revived, sim_waiting_t) =
+            (sim_waiting_t){*table, row->name};
     return 1;
 }
 

@@ -17,6 +17,18 @@ void sim_parked_find(sim_world_t *world, int number,
 int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
                      int number);
 
+/* Note that the record of message ID of PEER, parked at node NUMBER, may differ
+ * for ever if a person keeps what is here: nothing is. */
+void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
+                        apr_int64_t id);
+
+/* Find the first record at node NUMBER whose delete is parked, or was
+ * discarded:
+ * (*ORIGIN, *ID) of *TABLE; and note that it may live on. Returns whether there
+ * is one. */
+int sim_parked_deleted(int *table, const char **origin, const char **id,
+                       sim_world_t *world, int number);
+
 /* Return whether the record NAME of TABLE is among WAITING. */
 int sim_parked_has(const apr_array_header_t *waiting, int table,
                    const char *name);

@@ -35,12 +35,22 @@ static const char *name_of(query_t *query, const sim_table_t *table,
 static const char *parent_name(query_t *query, const sim_column_t *column,
                                const char *alias)
 {
-    const sim_table_t *parent = &query->schema->tables[column->parent];
+    const sim_table_t *tables = query->schema->tables;
+    const sim_table_t *parent = &tables[column->parent];
+    const sim_table_t *other =
+        column->other < 0 ? parent : &tables[column->other];
+    const char *name;
 
-    return parent->gone
-               ? apr_pstrcat(query->pool, alias, ".", column->name, NULL)
-               : name_of(query, parent,
-                         join(query, parent, alias, column->name));
+    if (parent->gone || other->gone)
+        return apr_pstrcat(query->pool, alias, ".", column->name, NULL);
+    name = name_of(query, parent, join(query, parent, alias, column->name));
+    return column->other < 0
+               ? name
+               : apr_psprintf(query->pool,
+                              "CASE %s.%s WHEN 'm%d' THEN %s ELSE %s END",
+                              alias, column[1].name, column->parent, name,
+                              name_of(query, other,
+                                      join(query, other, alias, column->name)));
 }
 
 /* ONE and OTHER as one text. */

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "schema_drawing.h"
 #include "trigger.h"
 
 typedef struct draw_t {
@@ -83,17 +84,24 @@ unsigned sim_schema_databases(const sim_schema_t *schema)
     return databases;
 }
 
-static int on_any(const sim_schema_t *schema, sim_database_e database)
+int sim_schema_is_on(const sim_schema_t *schema, sim_database_e database)
 {
     return (sim_schema_databases(schema) >> database & 1) != 0;
 }
 
 int sim_schema_is_served(const sim_schema_t *schema)
 {
-    return on_any(schema, SIM_PGSQL) || on_any(schema, SIM_MYSQL);
+    return sim_schema_is_on(schema, SIM_PGSQL) ||
+           sim_schema_is_on(schema, SIM_MYSQL);
 }
 
-static sim_column_t *add(sim_table_t *table, sim_kind_e kind, char letter)
+int sim_schema_refers(const sim_column_t *column, int number)
+{
+    return column->kind == SIM_REFERENCE &&
+           (column->parent == number || column->other == number);
+}
+
+sim_column_t *sim_schema_add(sim_table_t *table, sim_kind_e kind, char letter)
 {
     sim_column_t *column = &table->columns[table->count];
 
@@ -102,7 +110,7 @@ static sim_column_t *add(sim_table_t *table, sim_kind_e kind, char letter)
                  table->count++);
     column->kind = kind;
     column->nodes = ~0u;
-    column->parent = -1;
+    column->parent = column->other = -1;
     return column;
 }
 
@@ -139,7 +147,7 @@ static int draw_parent(draw_t *draw, int number, int count)
 static void add_reference(draw_t *draw, int number)
 {
     sim_table_t *table = &draw->schema->tables[number];
-    sim_column_t *column = add(table, SIM_REFERENCE, 'r');
+    sim_column_t *column = sim_schema_add(table, SIM_REFERENCE, 'r');
     int i;
 
     column->parent = draw_parent(draw, number, draw->schema->count);
@@ -201,14 +209,15 @@ static sim_column_t *draw_plain(draw_t *draw, sim_table_t *table)
     int choice = sim_random_below(&draw->random, 100);
 
     if (choice < 50)
-        return add(table, SIM_TEXT, 'c');
+        return sim_schema_add(table, SIM_TEXT, 'c');
     if (choice < 70)
-        return add(table, SIM_INTEGER, 'n');
-    return add(table,
-               (sim_kind_e)(SIM_BOOLEAN +
-                            sim_random_below(&draw->random,
-                                             SIM_REFERENCE - SIM_BOOLEAN)),
-               'd');
+        return sim_schema_add(table, SIM_INTEGER, 'n');
+    return sim_schema_add(
+        table,
+        (sim_kind_e)(SIM_BOOLEAN +
+                     sim_random_below(&draw->random,
+                                      SIM_REFERENCE - SIM_BOOLEAN)),
+        'd');
 }
 
 static void draw_table(draw_t *draw, int number)
@@ -227,7 +236,7 @@ static void draw_table(draw_t *draw, int number)
             column->nodes = 1u << sim_random_below(random, draw->schema->nodes);
     }
     if (sim_random_chance(random, 35))
-        add(table, SIM_TEXT, 'u')->unique = 1;
+        sim_schema_add(table, SIM_TEXT, 'u')->unique = 1;
     for (i = sim_random_below(random, 3); i; i--)
         add_reference(draw, number);
 }
@@ -241,7 +250,7 @@ static void add_match(sim_table_t *table)
         table->joined)
         return;
     table->match = table->count;
-    column = add(table, SIM_TEXT, 'w');
+    column = sim_schema_add(table, SIM_TEXT, 'w');
     column->unique = column->not_null = 1;
 }
 
@@ -255,14 +264,14 @@ static int has_references(const sim_table_t *table)
     return 0;
 }
 
-static int is_parent(const sim_schema_t *schema, const sim_table_t *table)
+int sim_schema_is_parent(const sim_schema_t *schema, const sim_table_t *table)
 {
     int i, j;
 
     for (i = 0; i < schema->count; i++)
         for (j = 0; j < schema->tables[i].count; j++)
-            if (schema->tables[i].columns[j].kind == SIM_REFERENCE &&
-                &schema->tables[schema->tables[i].columns[j].parent] == table)
+            if (sim_schema_refers(&schema->tables[i].columns[j],
+                                  (int)(table - schema->tables)))
                 return 1;
     return 0;
 }
@@ -282,17 +291,25 @@ static void draw_options(sim_schema_t *schema, sim_table_t *table,
         table->holds = schema->nodes == 2
                            ? 1 + sim_random_below(random, 3)
                            : 1 << sim_random_below(random, schema->nodes);
-    if (sim_random_chance(random, 15))
+    if (schema->held) {
+        table->wins = -1;
+        table->holds = schema->nodes == 2
+                           ? 1 + sim_random_below(random, 3)
+                           : 1 << sim_random_below(random, schema->nodes);
+    }
+    if (sim_random_chance(random, schema->matched ? 80 : 15))
         add_match(table);
     if (schema->nodes == 2 && !has_references(table) &&
         sim_random_chance(random, 10))
         table->publisher = sim_random_below(random, 2);
     else if (!has_references(table) && !sim_schema_is_reused(table) &&
-             !is_parent(schema, table) && sim_random_chance(random, 30))
+             !sim_schema_is_parent(schema, table) &&
+             sim_random_chance(random, 30))
         table->keeps = 1;
     table->lists = sim_random_chance(random, 50);
     for (i = 0; i < table->count; i++)
         if (!table->columns[i].not_null && i != table->match &&
+            !table->columns[i].names &&
             table->columns[i].kind != SIM_REFERENCE &&
             sim_random_chance(random, 8))
             table->columns[i].except =
@@ -328,141 +345,11 @@ static void draw_settings(sim_schema_t *schema)
     schema->outlives = !schema->lives && sim_random_chance(&random, 25);
     if (schema->outlives)
         schema->rows = ~0u;
-}
-
-/* Give some tables a key of two columns. No reference can name one. */
-static void draw_pairs(sim_schema_t *schema)
-{
-    sim_random_t random = sim_random_begin(schema->seed, "pairs");
-    int i;
-
-    for (i = 0; i < schema->count; i++) {
-        sim_table_t *table = &schema->tables[i];
-
-        table->paired = sim_schema_is_shared(table) &&
-                        !is_parent(schema, table) &&
-                        sim_random_chance(&random, 50);
-    }
-}
-
-/* Return whether 0 can stand for no reference in COLUMN NUMBER of TABLE. */
-static int can_be_zero(const sim_schema_t *schema, const sim_table_t *table,
-                       int number)
-{
-    const sim_column_t *column = &table->columns[number];
-    int node;
-
-    if (column->kind != SIM_REFERENCE || number < table->joined ||
-        column->not_null || schema->tables[column->parent].key > SIM_KEY_REUSED)
-        return 0;
-    for (node = 0; node < schema->nodes; node++)
-        if (column->rule[node] != SIM_RULE_NONE)
-            return 0;
-    return 1;
-}
-
-static void draw_zeros(sim_schema_t *schema)
-{
-    sim_random_t random = sim_random_begin(schema->seed, "zeros");
-    int i, j;
-
-    for (i = 0; i < schema->count; i++)
-        for (j = 0; j < schema->tables[i].count; j++)
-            schema->tables[i].columns[j].zero =
-                can_be_zero(schema, &schema->tables[i], j) &&
-                sim_random_chance(&random, 40);
-}
-
-static int has_counter(const sim_table_t *table)
-{
-    int i;
-
-    for (i = 0; i < table->count; i++)
-        if (table->columns[i].counts)
-            return 1;
-    return 0;
-}
-
-/* Let one node of some tables have a row filter, which asks for a column of
- * that node. In the end all rows match (world.c), so nodes must be equal. A row
- * that stayed there is lost where the peer makes one that is the same record: a
- * known limit (docs/convergence.md). */
-static void draw_filters(sim_schema_t *schema)
-{
-    sim_random_t random = sim_random_begin(schema->seed, "filters");
-    int some = sim_random_chance(&random, 25), i;
-
-    for (i = 0; i < schema->count; i++) {
-        sim_table_t *table = &schema->tables[i];
-        const int node = sim_random_below(&random, schema->nodes);
-        sim_column_t *column;
-
-        table->filter = -1;
-        if (!some || !sim_random_chance(&random, 50) ||
-            table->count == SIM_COLUMNS || sim_schema_is_reused(table) ||
-            has_counter(table) ||
-            (table->publisher >= 0 && table->publisher != node))
-            continue;
-        table->filter = table->count;
-        column = add(table, SIM_INTEGER, 'f');
-        column->nodes = 1u << node;
-        column->except = sim_random_chance(&random, 50) ? 1u << node : 0;
-    }
-}
-
-static int can_be_tied(const sim_table_t *table)
-{
-    return !table->joined && !table->paired && table->count < SIM_COLUMNS &&
-           table->match < 0 && table->publisher < 0 && table->filter < 0 &&
-           !table->keeps && !table->returns;
-}
-
-/* Return a table that can be tied, or -1. */
-static int choose_tied(const sim_schema_t *schema, sim_random_t *random)
-{
-    const int start = sim_random_below(random, schema->count);
-    int i;
-
-    for (i = 0; i < schema->count; i++)
-        if (can_be_tied(&schema->tables[(start + i) % schema->count]))
-            return (start + i) % schema->count;
-    return -1;
-}
-
-static void tie(sim_schema_t *schema, int number, int parent,
-                sim_random_t *random)
-{
-    sim_table_t *table = &schema->tables[number];
-    sim_column_t *column;
-    int i;
-
-    table->tied = table->count;
-    column = add(table, SIM_REFERENCE, 'k');
-    column->parent = parent;
-    column->not_null = column->deferred = 1;
-    column->rule[0] = on_any(schema, SIM_MYSQL)       ? SIM_RULE_NONE
-                      : sim_random_chance(random, 60) ? SIM_RULE_CASCADE
-                                                      : SIM_RULE_REFUSE;
-    for (i = 1; i < schema->nodes; i++)
-        column->rule[i] = column->rule[0];
-}
-
-/* Let rows of two tables, or of one, need each other: then a foreign key can
- * only be checked at the commit, or there is none. */
-static void draw_tie(sim_schema_t *schema)
-{
-    sim_random_t random = sim_random_begin(schema->seed, "tie");
-    const int one = choose_tied(schema, &random);
-    const int other = choose_tied(schema, &random);
-    int i;
-
-    for (i = 0; i < schema->count; i++)
-        schema->tables[i].tied = -1;
-    if (one < 0 || !sim_random_chance(&random, 12))
-        return;
-    tie(schema, one, other, &random);
-    if (one != other)
-        tie(schema, other, one, &random);
+    random = sim_random_begin(schema->seed, "people");
+    schema->held = !schema->lives && sim_random_chance(&random, 10);
+    schema->matched = !schema->lives && sim_random_chance(&random, 10);
+    for (i = 0; sim_random_chance(&random, 15) && i < schema->nodes; i++)
+        schema->stops |= 1u << sim_random_below(&random, schema->nodes);
 }
 
 const char *sim_schema_filter(const sim_table_t *table, int node,
@@ -495,10 +382,10 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
     schema->count = 1 + sim_random_below(&draw.random, 4);
     draw.rules = sim_random_below(&draw.random, 5);
     draw.rules = draw.rules < 2 ? 0 : draw.rules < 4 ? 1 : 2;
-    draw.cascades =
-        !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 70);
-    draw.deferred =
-        !on_any(schema, SIM_MYSQL) && sim_random_chance(&draw.random, 30);
+    draw.cascades = !sim_schema_is_on(schema, SIM_MYSQL) &&
+                    sim_random_chance(&draw.random, 70);
+    draw.deferred = !sim_schema_is_on(schema, SIM_MYSQL) &&
+                    sim_random_chance(&draw.random, 30);
     if (schema->lives) {
         draw.rules = 2;
         draw.cascades = 0;
@@ -509,13 +396,11 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
         draw_key(&draw, i);
     for (i = 0; i < schema->count; i++)
         draw_table(&draw, i);
+    sim_schema_draw_either(schema);
     draw.random = sim_random_begin(seed, "options");
-    if (sim_random_chance(&draw.random, 50))
+    if (schema->held || schema->matched || sim_random_chance(&draw.random, 50))
         for (i = 0; i < schema->count; i++)
             draw_options(schema, &schema->tables[i], &draw.random);
     sim_trigger_draw(schema);
-    draw_pairs(schema);
-    draw_zeros(schema);
-    draw_filters(schema);
-    draw_tie(schema);
+    sim_schema_draw_rare(schema);
 }

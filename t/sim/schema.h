@@ -32,6 +32,9 @@ typedef struct sim_column_t {
     sim_kind_e kind;
     int not_null, unique;
     int parent;                 /* table, for SIM_REFERENCE */
+    int other;                  /* a second one: the next column says which of
+                                   the two is meant; or -1 */
+    int names;                  /* it says that of the column before */
     int zero;                   /* 0 refers to nothing, and NULL cannot be */
     int deferred;               /* its foreign key is checked at the commit */
     sim_rule_e rule[SIM_NODES]; /* by node */
@@ -57,10 +60,13 @@ typedef struct sim_table_t {
     int holds;        /* bits: nodes with conflict=hold */
     int filter;       /* the column of one node that where= asks for there, or
                          -1 */
+    int leaves;       /* leave=delete */
     int tied;         /* the column that must refer to a row whose own such
                          column must refer to a row of this table; or -1 */
     int keeps;        /* deletes=no */
     int lists;        /* only= instead of except= */
+    int loose;        /* no unique index on the key */
+    unsigned copied;  /* bits: nodes where CommunicatorAfterApply copies tags */
     unsigned returns; /* bits: nodes where a trigger puts deleted rows back */
     unsigned counted; /* bits: where one counts the updates of a parent */
     int gone;         /* left out by shrinking */
@@ -76,9 +82,12 @@ typedef struct sim_schema_t {
     int nodes;
     sim_link_t links[SIM_NODES - 1];
     sim_database_e databases[SIM_NODES];
-    unsigned rows; /* bits: nodes with CommunicatorHistory rows */
-    int lives;     /* keys begin many lives, and children hold their parents */
-    int outlives;  /* rows outlive the parents that they need */
+    unsigned rows;  /* bits: nodes with CommunicatorHistory rows */
+    unsigned stops; /* bits: nodes with CommunicatorOnError stop */
+    int lives;      /* keys begin many lives, and children hold their parents */
+    int outlives;   /* rows outlive the parents that they need */
+    int held;       /* people decide about all conflicts */
+    int matched;    /* rows of both sides are found to be the same */
     int count;
     sim_table_t tables[SIM_TABLES];
 } sim_schema_t;
@@ -117,6 +126,9 @@ const char *sim_schema_name(const sim_table_t *table);
 
 /* Return the name of the column that references to TABLE name. */
 const char *sim_schema_key(const sim_table_t *table);
+
+/* Return whether COLUMN may refer to rows of table NUMBER. */
+int sim_schema_refers(const sim_column_t *column, int number);
 
 /* Return whether both sides use the same keys. */
 int sim_schema_is_shared(const sim_table_t *table);

@@ -46,11 +46,12 @@ static const sim_column_t *counted_by(const sim_schema_t *schema,
 
     for (i = 0; i < schema->count; i++)
         for (j = 0; j < schema->tables[i].count; j++)
-            if (schema->tables[i].columns[j].kind == SIM_REFERENCE &&
-                &schema->tables[schema->tables[i].columns[j].parent] == table)
+            if (sim_schema_refers(&schema->tables[i].columns[j],
+                                  (int)(table - schema->tables)))
                 return NULL;
     for (i = table->joined; i < table->count && !found; i++)
-        if (table->columns[i].kind == SIM_REFERENCE)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            table->columns[i].other < 0)
             found = &table->columns[i];
     return found;
 }
@@ -74,7 +75,7 @@ static void draw_counter(sim_schema_t *schema, sim_table_t *table,
     apr_snprintf(column->name, sizeof(column->name), "z%d", table->count++);
     column->kind = SIM_INTEGER;
     column->nodes = ~0u;
-    column->parent = -1;
+    column->parent = column->other = -1;
     column->counts = 1;
 }
 
@@ -136,6 +137,26 @@ static const char *count_updates(const sim_schema_t *schema, int node,
         column->name, sim_schema_key(parent));
 }
 
+/* Let the application refuse a second row with the same key, as the index would
+ * that TABLE lacks. */
+static void add_guards(apr_array_header_t *ddl, const sim_table_t *table,
+                       apr_pool_t *pool)
+{
+    static const char *const what[][3] = {
+        {"insert", "INSERT", ""},
+        {"update", "UPDATE OF id", " new.id <> old.id AND"}};
+    int i;
+
+    for (i = 0; i < 2; i++)
+        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
+            pool,
+            "CREATE TRIGGER only_%s_%s BEFORE %s ON %s WHEN%s EXISTS (SELECT 1"
+            " FROM %s WHERE id = new.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE"
+            " constraint failed: %s.id'); END",
+            what[i][0], table->name, what[i][1], table->name, what[i][2],
+            table->name, table->name);
+}
+
 static void add_counter(apr_array_header_t *ddl, const sim_schema_t *schema,
                         int node, const sim_table_t *table, apr_pool_t *pool)
 {
@@ -167,6 +188,8 @@ void sim_trigger_add(apr_array_header_t *ddl, const sim_schema_t *schema,
             continue;
         if (table->returns >> node & 1)
             APR_ARRAY_PUSH(ddl, const char *) = put_back(node, table, pool);
+        if (table->loose)
+            add_guards(ddl, table, pool);
         add_counter(ddl, schema, node, table, pool);
     }
 }

@@ -83,6 +83,7 @@ static void log_text(void *baton, cm_log_e level, const char *text)
      * judge sees. */
     if (level <= CM_LOG_ERROR && is_fault(text) && !host->request->cut &&
         !host->request->lies && !(host->request->late && host->world->jumped) &&
+        !(host->world->stops >> host->request->callee & 1) &&
         !host->world->restored && !sim_gone_is(host->request->callee))
         sim_world_fail(host->world, "served", "%s: %s", name, text);
 }

@@ -273,6 +273,8 @@ static void other(sim_world_t *world, const sim_step_t *step)
         error = sim_node_migrate(node);
     else if (step->kind == SIM_DISCARD)
         sim_exchange_discard(world, step->node);
+    else if (step->kind == SIM_REVIVE)
+        sim_exchange_revive(world, step->node);
     else if (step->kind == SIM_VERIFY)
         verify(world, step);
     else if (step->kind == SIM_ALTER || step->kind == SIM_DROP)
@@ -385,6 +387,16 @@ static void let_leave(sim_world_t *world)
         }
 }
 
+/* People let nodes go on that have stopped at a message. */
+static void let_park(sim_world_t *world)
+{
+    int i;
+
+    for (i = 0; i < world->schema->nodes; i++)
+        world->nodes[i].settings->on_error = CM_ON_ERROR_PARK;
+    world->stops = 0;
+}
+
 /* Let one person decide about one message, if there is any to decide about. */
 static int decide(sim_world_t *world)
 {
@@ -408,6 +420,7 @@ static void settle(sim_world_t *world)
     }
     sim_clock_agree();
     resume_all(world);
+    let_park(world);
     sim_wire_deliver(world);
     if (world->altered)
         sim_alter_migrate(world);
@@ -436,6 +449,7 @@ static void make_nodes(sim_world_t *world)
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
     world->discarded = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
+    world->revived = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);
     world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {
@@ -510,6 +524,7 @@ void sim_world_run(sim_world_t *world)
     sim_alter_forget(world);
     sim_clock_begin(world->history->seed, sim_schema_is_served(world->schema));
     world->jumped = sim_clock_is_coarse();
+    world->stops = world->schema->stops;
     apr_pool_create(&world->step_pool, world->pool);
     sim_session_begin(world->history->seed, go_on, wait_for_end, world);
     while ((step = next_step(world)) && !world->failure) {

@@ -48,14 +48,16 @@ typedef struct sim_world_t {
                   known limit */
     apr_array_header_t *kept[SIM_NODES]; /* sim_waiting_t: rows that had no
                                             identity when it was saved */
-    int strangers; /* bits: the links whose nodes must refuse each other */
-    int limited;   /* messages may have been withheld */
-    int altered;   /* columns were dropped */
-    int paused;    /* bits: nodes that have been paused */
-    int purged;    /* bits: nodes that have purged */
-    int jumped;    /* clocks do not tell what was earlier */
-    int crowded;   /* two runs are at work at once */
+    int strangers;  /* bits: the links whose nodes must refuse each other */
+    int limited;    /* messages may have been withheld */
+    int altered;    /* columns were dropped */
+    int paused;     /* bits: nodes that have been paused */
+    int purged;     /* bits: nodes that have purged */
+    int jumped;     /* clocks do not tell what was earlier */
+    int crowded;    /* two runs are at work at once */
+    unsigned stops; /* bits: nodes that stop at what they cannot apply */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
+    apr_array_header_t *revived;   /* sim_waiting_t: deleted, and kept here */
     int denied;                    /* a peer was refused because of that */
     int verbose;
     const char *failure; /* one word for its kind, then what; NULL: well */
