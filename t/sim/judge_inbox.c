@@ -148,6 +148,16 @@ static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
     return 0;
 }
 
+/* Return whether a row that was no record may become one of TABLE at NODE: what
+ * it had loses to what made the record. */
+static int may_adopt(const sim_judge_t *judge, const sim_table_t *table,
+                     int node)
+{
+    return table->match >= 0 ||
+           (sim_schema_is_reused(table) &&
+            sim_schema_filter(table, node, judge->pool) != NULL);
+}
+
 /* Where a person decides, no conflict of a change is decided before. (One that
  * was, says what has won.) */
 static void judge_held(sim_judge_t *judge, int node)
@@ -157,7 +167,7 @@ static void judge_held(sim_judge_t *judge, int node)
 
     for (i = 0; i < schema->count; i++)
         if (schema->tables[i].holds >> node & 1 &&
-            schema->tables[i].match < 0 &&
+            !may_adopt(judge, &schema->tables[i], node) &&
             apr_is_empty_table(judge->world->decided) &&
             !is_settled_elsewhere(judge, i, node) &&
             ask(judge, node,
