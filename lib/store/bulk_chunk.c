@@ -252,9 +252,10 @@ static int equal(const cm_datum_t *a, const cm_datum_t *b)
            (a->data == b->data || !memcmp(a->data, b->data, a->size));
 }
 
-/* Where values are given by column, a column with one value needs it only once.
- * Not so the keys of a look-up: a key that begins with a constant makes the
- * planner prefer another, worse index. */
+/* Where values are given by column, a column with one value needs it only once,
+ * and bytes of a single row need not be digits in an array. Not so the keys of
+ * a look-up: a key that begins with a constant makes the planner prefer
+ * another, worse index. */
 static void find_same(cm_bulk_chunk_t *chunk)
 {
     const cm_bulk_t *bulk = chunk->bulk;
@@ -263,7 +264,8 @@ static void find_same(cm_bulk_chunk_t *chunk)
     int i, j, varies = 0;
 
     for (j = 0; j < bulk->column_count; j++)
-        chunk->same[j] = j >= keys && !(first[j].data && first[j].binary);
+        chunk->same[j] = j >= keys && (chunk->rows == 1 || !first[j].data ||
+                                       !first[j].binary);
     for (i = 1; i < chunk->rows; i++) {
         row += bulk->column_count;
         for (j = 0; j < bulk->column_count; j++)

@@ -219,10 +219,12 @@ static const cm_datum_t *arrays(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 
 /* All values are text, and cast by the column's type in value(): an array of
  * arrays could not be taken apart again. A value that all rows share is given
- * once. The arrays are unnested in the select list: as functions in FROM each
- * would be stored as a whole before the first row (2 us a row for 8). */
+ * once, and bytes of a single row as they are. The arrays are unnested in the
+ * select list: as functions in FROM each would be stored as a whole before the
+ * first row (2 us a row for 8). */
 static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
+    const cm_datum_t *cells = cm_bulk_chunk_row(chunk, 0);
     const int columns = chunk->bulk->column_count;
     apr_array_header_t *same = apr_array_make(pool, columns, sizeof(char *));
     apr_array_header_t *each = apr_array_make(pool, columns, sizeof(char *));
@@ -230,8 +232,9 @@ static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 
     for (i = 0; i < columns; i++) {
         if (chunk->same[i])
-            APR_ARRAY_PUSH(same, const char *) =
-                apr_psprintf(pool, "%%s::text AS c%d", i);
+            APR_ARRAY_PUSH(same, const char *) = apr_psprintf(
+                pool, "%%s::%s AS c%d",
+                cells[i].data && cells[i].binary ? "bytea" : "text", i);
         else
             APR_ARRAY_PUSH(each, const char *) =
                 apr_psprintf(pool, "unnest(%%s::text[]) AS c%d", i);

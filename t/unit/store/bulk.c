@@ -269,6 +269,43 @@ static void bytes_and_nul(cm_store_t *store, apr_pool_t *pool)
            "00FF225C27", "%s: bytes as they were", of);
 }
 
+/* Bytes of a row alone take another way than those of many. */
+static void bytes_alone(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const digits[] = {"hex(b)", "encode(b, 'hex')",
+                                         "hex(b)"};
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+    const char *of = database_of(store);
+    cm_bulk_column_t by[] = {{"id", "integer"}, {"b", "bytea"}, {"t", "text"}};
+    const char *expected = "";
+    char all[256];
+    apr_int64_t count;
+    cm_bulk_t *bulk;
+    int i;
+
+    for (i = 0; i < 256; i++) {
+        all[i] = (char)i;
+        expected = apr_psprintf(pool, "%s%02x", expected, i);
+    }
+    database_run(store, database == CM_PGSQL
+                            ? "CREATE TABLE a (id int, b bytea, t text)"
+                            : "CREATE TABLE a (id int, b blob, t text)");
+    for (i = 0; i < 2; i++) {
+        bulk = cm_bulk_create("a", by, 3, 1, pool);
+        cm_bulk_row(bulk, "ndt", (apr_int64_t)7,
+                    (cm_datum_t){i ? all : "", i ? 256 : 0, 1}, "x");
+        database_must(
+            i ? cm_bulk_update(&count, store, bulk, pool)
+              : cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
+        is_int(count, 1, "%s: a row alone, %s", of, i ? "updated" : "made");
+        is_str(database_value(store,
+                              apr_psprintf(pool, "SELECT lower(%s) FROM a",
+                                           digits[database]),
+                              pool),
+               i ? expected : "", "%s:   has its bytes", of);
+    }
+}
+
 /* An update waits for its own rows only: not for those that another
  * transaction has changed, or made next to them. */
 static void held_rows(cm_store_t *store, apr_pool_t *pool)
@@ -390,6 +427,7 @@ int main(void)
     database_each("strictness", strictness);
     database_each("long values", long_values);
     database_each("bytes and U+0000", bytes_and_nul);
+    database_each("bytes alone", bytes_alone);
     database_each("held rows", held_rows);
     database_each("schema change", schema_change);
     database_each("forgotten statements", forgotten_statements);
