@@ -398,7 +398,7 @@ subtest 'what needs a person' => sub {
     is(() = ($says =~ /is parked there/g), 1, '  once');
     like($central->sync('status', '--nagios')->{out},
         qr/parked/, 'monitors see it');
-    my $cycles = () = slurp("$pair->{facade}{dir}/access.log") =~ /limit=800/g;
+    my $cycles = () = slurp("$pair->{facade}{dir}/access.log") =~ /limit=1200/g;
     cmp_ok($cycles, '<', 20, 'it is no reason to go on for ever');
     is($follower->stop, 0, 'it ends');
 };

@@ -9,8 +9,8 @@
 #include "record/keys.h"
 #include "record/tuple.h"
 
-/* About 500 rows cost the least per row; more gain nothing. */
-#define CHUNK_ROWS  500
+/* A batch, as large as it is by default. */
+#define CHUNK_ROWS  1200
 #define CHUNK_BYTES (4 * 1024 * 1024)
 
 int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err)

@@ -48,7 +48,7 @@ CM_DIRECTIVE(MAX_BODY, "CommunicatorMaxBody", BOTH, 1, 1, "BYTES[K|M|G]",
              "largest body of a request or reply; default 16M")
 CM_DIRECTIVE(
     BATCH, "CommunicatorBatch", BOTH, 1, 2, "MESSAGES [BYTES[K|M|G]]",
-    "how many messages and bytes are sent at once, at most; default 800 1M")
+    "how many messages and bytes are sent at once, at most; default 1200 1M")
 CM_DIRECTIVE(ON_ERROR, "CommunicatorOnError", BOTH, 1, 1, "park|stop",
              "what to do with a message that cannot be applied: park it, or "
              "stop until it can be; default park")

@@ -18,7 +18,7 @@ cm_settings_t *cm_settings_create(apr_pool_t *pool)
     settings->actions = apr_array_make(pool, 2, sizeof(cm_action_t *));
     settings->require_tls.on = 1;
     settings->max_body = 16 * 1024 * 1024;
-    settings->batch = (cm_batch_settings_t){800, 1024 * 1024};
+    settings->batch = (cm_batch_settings_t){1200, 1024 * 1024};
     settings->on_error = CM_ON_ERROR_PARK;
     settings->retain = apr_time_from_sec(30 * 86400);
     settings->waiters = 8;
