@@ -231,7 +231,8 @@ static cm_error_t *write_chunk(const inheritance_t *at, cm_stamp_t *stamp,
 
         if (row->group)
             cm_bulk_row(bulk, "nttntt", row->id, row->model, "update",
-                        row->clock, row->clocks, row->base);
+                        row->clock, cm_stamp_clocks(row, stamp->pool),
+                        row->base);
     }
     if (!cm_bulk_rows(bulk))
         return NULL;

@@ -76,7 +76,8 @@ typedef struct cm_stamp_row_t {
     int reread;              /* its body is another one than it had when it was
                                 captured; without DATA it is read later */
     apr_int64_t clock;       /* and what is computed: */
-    const char *clocks, *base;
+    apr_hash_t *older;       /* as in cm_clocks_t */
+    const char *base;
 } cm_stamp_row_t;
 
 /* A chunk that is being stamped. */
@@ -177,10 +178,14 @@ cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
 typedef struct cm_outbox_row_t {
     apr_int64_t seq, clock;
     const char *action, *clocks, *base, *refs, *local_id;
+    apr_hash_t *older; /* what CLOCKS would say, where it was just numbered */
     cm_identity_t identity, counterpart;
     int forwarded; /* from a peer */
     cm_datum_t body;
 } cm_outbox_row_t;
+
+/* Return the older clocks of ROW as they are stored, or NULL. */
+const char *cm_stamp_clocks(const cm_stamp_row_t *row, apr_pool_t *pool);
 
 /* Return ROW as it is stored under the number SEQ. */
 cm_outbox_row_t cm_stamp_stored(const cm_stamp_row_t *row, apr_int64_t seq);

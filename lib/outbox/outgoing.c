@@ -126,6 +126,8 @@ cm_error_t *cm_outgoing_make(int *unknown, cm_outgoing_t *row, cm_node_t *node,
             pool, "message %" APR_INT64_T_FMT " cannot be read", message->id);
         return NULL;
     }
+    if (stored->older)
+        message->clocks.older = stored->older;
     CM_TRY(find_table(row, node, pool));
     *unknown |= row->incomplete;
     if (row->captured && !row->held)

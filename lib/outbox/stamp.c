@@ -162,12 +162,19 @@ static const cm_bulk_column_t row_columns[] = {
     {"base", NULL},        {"origin", NULL},
     {"original_id", NULL}, {"delivered_at", "timestamp"}};
 
+const char *cm_stamp_clocks(const cm_stamp_row_t *row, apr_pool_t *pool)
+{
+    const cm_clocks_t clocks = {row->clock, row->older};
+
+    return cm_clocks_list(&clocks, pool);
+}
+
 cm_outbox_row_t cm_stamp_stored(const cm_stamp_row_t *row, apr_int64_t seq)
 {
     return (cm_outbox_row_t){.seq = seq,
                              .action = row->action,
                              .clock = row->clock,
-                             .clocks = row->clocks,
+                             .older = row->older,
                              .base = row->base,
                              .identity = row->identity,
                              .counterpart = row->counterpart,
@@ -321,8 +328,8 @@ static cm_error_t *write_rows(cm_stamp_t *stamp, const apr_array_header_t *rows,
 
         cm_bulk_row(bulk, "nnttntttt", row->id, ++last_seq, row->model,
                     row->action ? row->action : "update", row->clock,
-                    row->clocks, row->base, row->identity.origin,
-                    row->identity.original_id);
+                    cm_stamp_clocks(row, scratch_pool), row->base,
+                    row->identity.origin, row->identity.original_id);
         if (sent_now)
             cm_bulk_add(bulk, now);
         if (refs)

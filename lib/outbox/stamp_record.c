@@ -353,8 +353,22 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
         return;
     }
     move_clocks(stamp, row, &mapping->clocks, row->clock);
-    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
+    row->older = mapping->clocks.older;
     touch(stamp, mapping);
+}
+
+/* Return CLOCKS as others that can be changed: an earlier row has the same. */
+static cm_clocks_t copy_of(const cm_clocks_t *clocks, apr_pool_t *pool)
+{
+    cm_clocks_t copy = {clocks->clock, NULL};
+    apr_hash_index_t *at;
+
+    if (clocks->older)
+        for (at = apr_hash_first(pool, clocks->older); at;
+             at = apr_hash_next(at))
+            cm_clocks_set(&copy, apr_hash_this_key(at),
+                          *(const apr_int64_t *)apr_hash_this_val(at), pool);
+    return copy;
 }
 
 /* Let the clock of each column that ROW names move on by one. */
@@ -363,6 +377,8 @@ static void renew(cm_stamp_t *stamp, const cm_stamp_row_t *row,
 {
     apr_hash_index_t *at;
 
+    if (apr_hash_count(row->changed))
+        mapping->clocks = copy_of(&mapping->clocks, stamp->pool);
     for (at = apr_hash_first(stamp->pool, row->changed); at;
          at = apr_hash_next(at)) {
         const char *name = apr_hash_this_key(at);
@@ -389,7 +405,7 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
     }
     renew(stamp, row, mapping);
     row->clock = mapping->clocks.clock;
-    row->clocks = cm_clocks_list(&mapping->clocks, stamp->pool);
+    row->older = mapping->clocks.older;
 }
 
 int cm_stamp_record_is_state(const cm_stamp_row_t *row)

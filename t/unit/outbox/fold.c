@@ -277,6 +277,34 @@ static void test_tied(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* What is numbered together shares its clocks as long as nobody changes them:
+ * the reference of a record that is published again gets a newer one. */
+static void renewed(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const clocks[] = {
+        NULL, "[1001,\"author_id\",\"created_at\",\"text\"]",
+        "[1001,\"created_at\",\"text\"]"};
+    cm_node_t *node = make_node(store, pool);
+    cm_batch_t *batch;
+    int i;
+
+    change_all(node, "ct", pool);
+    outbox_capture(node, "post", "7", "update",
+                   POST("\"title\":\"1002\",\"text\":\"t\""), "[\"author_id\"]",
+                   0, pool);
+    is_int(number(node, pool), 3, "%s: a record published again",
+           database_of(store));
+    batch = outbox_read_after(node, 0, pool);
+    for (i = 0; i < 3 && i < batch->messages->nelts; i++) {
+        const cm_message_t *message =
+            APR_ARRAY_IDX(batch->messages, i, cm_message_t *);
+
+        is_str(cm_clocks_list(&message->clocks, pool), clocks[i],
+               "%s:   message %d has its own clocks", database_of(store),
+               i + 1);
+    }
+}
+
 int main(void)
 {
     if (!database_any())
@@ -287,5 +315,6 @@ int main(void)
     database_each("history", test_history);
     database_each("rows", test_rows);
     database_each("tied", test_tied);
+    database_each("renewed", renewed);
     return done_testing();
 }
