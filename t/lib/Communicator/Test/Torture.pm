@@ -18,7 +18,10 @@ package Communicator::Test::Torture;
 
 use strict;
 use warnings;
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
 use POSIX qw(WNOHANG);
+use Test::More ();
 use Time::HiRes qw(time);
 use Communicator::Test qw(run_program start_process wait_until is_alive spew);
 use Communicator::Test::Database;
@@ -469,14 +472,23 @@ sub summary {
       scalar @{ $self->{log} };
 }
 
+# End all that was started. The databases of many seeds would fill the memory:
+# they are removed, unless somebody may want to look at them.
 sub stop {
     my ($self) = @_;
+    my $passing = Test::More->builder->is_passing;
 
     $_->stop for @{ $self->{proxies} }, @{ $self->{servers} };
-    return unless $self->{own_servers};
     for my $database (map { $_->database } @{ $self->{nodes} }) {
-        $database->stop
-          unless $database->driver eq 'sqlite3' || $database->{programs_at};
+        my $own = $self->{own_servers} && $database->{engine}
+          && !$database->{programs_at};
+        $database->stop if $own;
+        $database->connection->close;
+        next unless $passing;
+        remove_tree($own ? $database->{engine}{dir} : dirname $database->{file})
+          if $own || $database->{file};
+        $database->{engine}->drop($database->{name})
+          if $database->{engine} && !$own;
     }
 }
 
