@@ -66,6 +66,10 @@ static cm_error_t *apply_one_by_one(int *created, cm_attempt_t *attempt,
 
     *created = 0;
     fresh->received = peer->received;
+    if (!attempt->gem) {
+        fresh->held = peer->held;
+        fresh->held_clock = peer->received_clock;
+    }
     for (i = 0; i < fresh->messages->nelts; i++) {
         cm_message_t *message = CM_NTH(fresh->messages, i, cm_message_t);
         cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);

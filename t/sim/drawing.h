@@ -9,6 +9,7 @@
 /* How a history differs from others, in percent unless said otherwise: what is
  * rare in most is common in some. */
 typedef struct sim_style_t {
+    const char *name;
     int keys;     /* that applications give: so many */
     int last;     /* rows that are mostly meant: the last so many */
     int replaces; /* inserts that are REPLACE */

@@ -8,30 +8,31 @@
 #define KEYS_AGAIN 2
 #define FEW_ROWS   4
 #define OUTLIVE    8
+#define SINGLE     9
 
 static const sim_style_t styles[] = {
-    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
-    {12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
     /* keys are given again and again */
-    {3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45},
+    {"again", 3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45},
     /* rows are replaced while others refer to them */
-    {6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45},
+    {"replaces", 6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45},
     /* many write to few rows */
-    {6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45},
+    {"few", 6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45},
     /* a row is changed again and again */
-    {6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45},
+    {"bursts", 6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45},
     /* peers lie */
-    {12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45},
+    {"lies", 12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45},
     /* databases are restored */
-    {12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45},
+    {"restores", 12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45},
     /* parents are deleted */
-    {12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45},
+    {"parents", 12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45},
     /* single columns of few rows are changed on all sides */
-    {8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15},
+    {"single", 8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15},
     /* keys are changed while others refer to them */
-    {8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30},
+    {"moves", 8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30},
     /* rows are changed, deleted, and made again under their keys */
-    {3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30},
+    {"remade", 3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30},
 };
 
 /* A transaction. On SQLite there is one writer, so it ends at once; elsewhere
@@ -252,6 +253,9 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
         draw->style = &styles[OUTLIVE];
     if ((schema->held || schema->matched) && sim_draw_chance(draw, 40))
         draw->style = &styles[FEW_ROWS];
+    if (schema->plain && sim_draw_chance(draw, 60))
+        draw->style = &styles[SINGLE];
+    history->style = draw->style->name;
     draw->restores = draw->level > 1 &&
                      sim_draw_chance(draw, draw->style->restores) &&
                      !has_publisher(draw->schema);

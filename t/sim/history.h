@@ -93,6 +93,7 @@ typedef struct sim_step_t {
 typedef struct sim_history_t {
     apr_uint64_t seed;
     const sim_schema_t *schema;
+    const char *style;         /* its name; "": none */
     apr_array_header_t *steps; /* sim_step_t */
 } sim_history_t;
 

@@ -347,6 +347,7 @@ static void draw_settings(sim_schema_t *schema)
         schema->rows = ~0u;
     random = sim_random_begin(schema->seed, "people");
     schema->held = !schema->lives && sim_random_chance(&random, 10);
+    schema->plain = !schema->lives && sim_random_chance(&random, 20);
     schema->matched = !schema->lives && sim_random_chance(&random, 10);
     for (i = 0; sim_random_chance(&random, 15) && i < schema->nodes; i++)
         schema->stops |= 1u << sim_random_below(&random, schema->nodes);

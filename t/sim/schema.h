@@ -87,6 +87,7 @@ typedef struct sim_schema_t {
     int lives;      /* keys begin many lives, and children hold their parents */
     int outlives;   /* rows outlive the parents that they need */
     int held;       /* people decide about all conflicts */
+    int plain;      /* no triggers: most updates go the fast way */
     int matched;    /* rows of both sides are found to be the same */
     int count;
     sim_table_t tables[SIM_TABLES];
@@ -95,6 +96,10 @@ typedef struct sim_schema_t {
 /* Make the schema of SEED for nodes on DATABASES. */
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases);
+
+/* Return whether SCHEMA has WORD: lives, outlives, held, matched, plain, stops,
+ * or a table with it: joined, either, filter, tied. */
+int sim_schema_is_like(const sim_schema_t *schema, const char *word);
 
 /* Return whether COLUMN of TABLE is there at NODE. */
 int sim_schema_has(const sim_table_t *table, const sim_column_t *column,

@@ -1,9 +1,44 @@
 /* What a schema is written as: see schema.h. */
 #include "schema.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "trigger.h"
+
+/* Return whether a column of TABLE refers to one of two tables. */
+static int has_either(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].other >= 0)
+            return 1;
+    return 0;
+}
+
+int sim_schema_is_like(const sim_schema_t *schema, const char *word)
+{
+    int joined = 0, either = 0, filter = 0, tied = 0, i;
+
+    for (i = 0; i < schema->count; i++) {
+        joined |= schema->tables[i].joined;
+        either |= has_either(&schema->tables[i]);
+        filter |= schema->tables[i].filter >= 0;
+        tied |= schema->tables[i].tied >= 0;
+    }
+    return (schema->lives && !strcmp(word, "lives")) ||
+           (schema->outlives && !strcmp(word, "outlives")) ||
+           (schema->held && !strcmp(word, "held")) ||
+           (schema->matched && !strcmp(word, "matched")) ||
+           (schema->plain && !strcmp(word, "plain")) ||
+           (schema->stops && !strcmp(word, "stops")) ||
+           (joined && !strcmp(word, "joined")) ||
+           (either && !strcmp(word, "either")) ||
+           (filter && !strcmp(word, "filter")) ||
+           (tied && !strcmp(word, "tied"));
+}
 
 static const char *key_type(const sim_schema_t *schema, int node,
                             const sim_table_t *table)

@@ -5,6 +5,8 @@
  *   sim --seconds 20              fresh seeds
  *   sim --seconds 20 --first      up to the first failure
  *   sim --seconds 20 --nodes 0    pairs and three nodes alternately
+ *   sim --seconds 20 --with tied  a word for schemas (schema.h) or a style
+ *                                 of histories (history.c)
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -36,7 +38,8 @@ typedef struct options_t {
     sim_database_e databases[SIM_NODES];
     const char *pairing;
     int verbose, shrinks;
-    int only_first; /* end with the first failure */
+    int only_first;   /* end with the first failure */
+    const char *with; /* what the schemas must have; NULL: nothing */
     apr_pool_t *pool;
 } options_t;
 
@@ -135,6 +138,24 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
     return failure;
 }
 
+/* Return whether the history of SEED is one of those that are asked for. */
+static int is_asked_for(const options_t *options, apr_uint64_t seed)
+{
+    sim_schema_t schema;
+    sim_history_t history;
+    apr_pool_t *pool;
+    int found;
+
+    if (!options->with)
+        return 1;
+    apr_pool_create(&pool, options->pool);
+    make(&history, &schema, options, seed, pool);
+    found = sim_schema_is_like(&schema, options->with) ||
+            !strcmp(history.style, options->with);
+    apr_pool_destroy(pool);
+    return found;
+}
+
 static int play_all(options_t *options)
 {
     apr_time_t began = sim_clock_real();
@@ -147,6 +168,8 @@ static int play_all(options_t *options)
         if (options->seconds &&
             sim_clock_real() - began >= apr_time_from_sec(options->seconds))
             break;
+        if (!is_asked_for(options, seed))
+            continue;
         count++;
         failure = play_seed(options, seed);
         failed += failure != NULL;
@@ -207,7 +230,8 @@ static void read_options(options_t *options, int argc, char **argv)
         {"seconds", 1, NULL, 'S'}, {"database", 1, NULL, 'd'},
         {"steps", 1, NULL, 'n'},   {"nodes", 1, NULL, 'N'},
         {"shrink", 0, NULL, 'k'},  {"verbose", 0, NULL, 'v'},
-        {"first", 0, NULL, 'f'},   {NULL, 0, NULL, 0}};
+        {"first", 0, NULL, 'f'},   {"with", 1, NULL, 'w'},
+        {NULL, 0, NULL, 0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "v", known, NULL)) != -1)
@@ -232,6 +256,9 @@ static void read_options(options_t *options, int argc, char **argv)
             break;
         case 'f':
             options->only_first = 1;
+            break;
+        case 'w':
+            options->with = optarg;
             break;
         case 'v':
             options->verbose++;

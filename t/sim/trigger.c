@@ -84,7 +84,7 @@ void sim_trigger_draw(sim_schema_t *schema)
     sim_random_t random = sim_random_begin(schema->seed, "triggers");
     int i, node;
 
-    for (i = 0; i < schema->count; i++) {
+    for (i = 0; i < schema->count && !schema->plain; i++) {
         node = sim_random_below(&random, schema->nodes);
         if (sim_random_chance(&random, 12) &&
             schema->databases[node] == SIM_SQLITE &&
@@ -93,7 +93,7 @@ void sim_trigger_draw(sim_schema_t *schema)
             schema->tables[i].returns = 1u << node;
     }
     random = sim_random_begin(schema->seed, "counters");
-    for (i = 0; i < schema->count; i++)
+    for (i = 0; i < schema->count && !schema->plain; i++)
         draw_counter(schema, &schema->tables[i], &random);
 }
 

@@ -112,12 +112,37 @@ static void test_numbers(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->received, 1000, "  also if there are no others");
 }
 
+/* CommunicatorOnError stop: what the very first message says must not get lost.
+ * A peer is told which message is held last, and sends what follows it. */
+static void test_stopped(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char two[] = "[" AUTHOR(1, 1, "one") "," MESSAGE(
+        2, "author", 1, "update", 2000, NONE("name"), BASE(1000)) "]";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_receipt_t *receipt;
+
+    settings->on_error = CM_ON_ERROR_STOP;
+    ok(inbox_send(
+           &receipt, node, "there", 0,
+           "[" MESSAGE(1, "author", 1, "create", 1000, NONE("name"), ) "]", 0,
+           pool) != NULL,
+       "%s: the first message of all stops", database_of(store));
+    is_str(inbox_value(node, "SELECT held FROM communicator_peers", pool), "0",
+           "  and is not held");
+    ok(inbox_send(&receipt, node, "there", 0, two, 0, pool) != NULL,
+       "the second one stops");
+    is_str(inbox_value(node, "SELECT held FROM communicator_peers", pool), "1",
+           "  the first is held");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("records", test_records);
     database_each("columns", test_columns);
     database_each("numbers", test_numbers);
+    database_each("stopped", test_stopped);
     apr_terminate();
     return done_testing();
 }
