@@ -434,6 +434,15 @@ static int was_taken_for_another(const sim_judge_t *judge,
     return 0;
 }
 
+/* Return whether a value of TABLE may be gone where a person has decided: it
+ * had the clock of another one, whose node has replaced that
+ * (docs/convergence.md).
+ */
+static int was_decided_at_once(const sim_judge_t *judge, int table)
+{
+    return sim_clock_is_coarse() && was_decided(judge, table);
+}
+
 /* A value that is no more was replaced by one who knew it, or is kept. A person
  * may prefer a record that one node only has written, to one that has its key
  * now. */
@@ -459,6 +468,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
           was_altered(table) || table->leaves)) ||
         was_withheld(judge, event->table) ||
         was_taken_for_another(judge, event) ||
+        was_decided_at_once(judge, event->table) ||
         was_dropped(judge, table, event->column))
         return;
     sim_world_fail(judge->world, "vanished",

@@ -87,6 +87,18 @@ static int has_counter(const sim_table_t *table)
     return 0;
 }
 
+/* Return whether rows may refer to any table, as far as settings tell. */
+static int has_either(const sim_schema_t *schema)
+{
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++)
+            if (schema->tables[i].columns[j].other >= 0)
+                return 1;
+    return 0;
+}
+
 /* Let one node of some tables have a row filter, which asks for a column of
  * that node. In the end all rows match (world.c), so nodes must be equal. A row
  * that stayed there is lost where the peer makes one that is the same record: a
@@ -112,7 +124,8 @@ static void draw_filters(sim_schema_t *schema)
         column = sim_schema_add(table, SIM_INTEGER, 'f');
         column->nodes = 1u << node;
         column->except = sim_random_chance(&random, 50) ? 1u << node : 0;
-        table->leaves = !sim_schema_is_parent(schema, table) && !table->keeps &&
+        table->leaves = !sim_schema_is_parent(schema, table) &&
+                        !has_either(schema) && !table->keeps &&
                         sim_random_chance(&random, 30);
     }
 }
