@@ -115,7 +115,7 @@ static int is_merged(const merging_t *at, int column)
 {
     const cm_record_t *record = at->record;
     const char *name = record->table->columns[column].name;
-    const int complete = !record->table->columns[column].reference;
+    const int complete = !cm_reference_is(&record->table->columns[column]);
     int i;
 
     for (i = record->next; record->kept && complete && i < at->effect->until;

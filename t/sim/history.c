@@ -232,8 +232,25 @@ static void draw_odd(sim_draw_t *draw, int node)
     }
 }
 
+/* Return the style called NAME, or NULL. */
+static const sim_style_t *find_style(const char *name)
+{
+    int i;
+
+    for (i = 0; i < (int)(sizeof(styles) / sizeof(*styles)); i++)
+        if (!strcmp(styles[i].name, name))
+            return &styles[i];
+    return NULL;
+}
+
+int sim_history_has_style(const char *name)
+{
+    return find_style(name) != NULL;
+}
+
 void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
-                      apr_uint64_t seed, int count, apr_pool_t *pool)
+                      apr_uint64_t seed, int count, const char *style,
+                      apr_pool_t *pool)
 {
     sim_draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
 
@@ -255,7 +272,8 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
         draw->style = &styles[FEW_ROWS];
     if (schema->plain && sim_draw_chance(draw, 60))
         draw->style = &styles[SINGLE];
-    history->style = draw->style->name;
+    if (style)
+        draw->style = find_style(style);
     draw->restores = draw->level > 1 &&
                      sim_draw_chance(draw, draw->style->restores) &&
                      !has_publisher(draw->schema);

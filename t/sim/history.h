@@ -93,13 +93,17 @@ typedef struct sim_step_t {
 typedef struct sim_history_t {
     apr_uint64_t seed;
     const sim_schema_t *schema;
-    const char *style;         /* its name; "": none */
     apr_array_header_t *steps; /* sim_step_t */
 } sim_history_t;
 
-/* Make the history of SEED: COUNT steps, more or less. */
+/* Make the history of SEED: COUNT steps, more or less; in STYLE, or NULL: as
+ * the seed wants it. */
 void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
-                      apr_uint64_t seed, int count, apr_pool_t *pool);
+                      apr_uint64_t seed, int count, const char *style,
+                      apr_pool_t *pool);
+
+/* Return whether NAME is that of a style. */
+int sim_history_has_style(const char *name);
 
 /* Return STEP as SQL, or NULL when it has none, or nothing is left of it. */
 const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,

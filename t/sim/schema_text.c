@@ -279,7 +279,8 @@ static const char *model(const sim_schema_t *schema, int node,
 
         if (column->kind != SIM_REFERENCE ||
             !sim_schema_has(table, column, node) ||
-            schema->tables[column->parent].gone)
+            schema->tables[column->parent].gone ||
+            (column->other >= 0 && schema->tables[column->other].gone))
             continue;
         line = column->other < 0
                    ? apr_psprintf(pool, "%s%s%s:m%d%s", line, between,

@@ -5,8 +5,8 @@
  *   sim --seconds 20              fresh seeds
  *   sim --seconds 20 --first      up to the first failure
  *   sim --seconds 20 --nodes 0    pairs and three nodes alternately
- *   sim --seconds 20 --with tied  a word for schemas (schema.h) or a style
- *                                 of histories (history.c)
+ *   sim --seconds 20 --with tied  only schemas with that (schema.h)
+ *   sim --seconds 20 --with moves all histories in that style (history.c)
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -80,7 +80,11 @@ static void make(sim_history_t *history, sim_schema_t *schema,
 {
     sim_schema_make(schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
-    sim_history_make(history, schema, seed, options->steps, pool);
+    sim_history_make(history, schema, seed, options->steps,
+                     options->with && sim_history_has_style(options->with)
+                         ? options->with
+                         : NULL,
+                     pool);
 }
 
 /* Print what is left of a history that was shrunk, for a person to play. */
@@ -121,9 +125,10 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
                   options->pool);
     if (failure) {
         printf("seed %" APR_UINT64_T_FMT ": %s; again: sim --database %s "
-               "--nodes %d --steps %d --seed %" APR_UINT64_T_FMT " -v\n",
+               "--nodes %d --steps %d%s%s --seed %" APR_UINT64_T_FMT " -v\n",
                seed, failure, options->pairing, nodes_of(options, seed),
-               options->steps, seed);
+               options->steps, options->with ? " --with " : "",
+               options->with ? options->with : "", seed);
         if (options->shrinks) {
             failure = sim_shrink(&history, &schema, failure, try_again,
                                  (void *)options);
@@ -142,18 +147,12 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
 static int is_asked_for(const options_t *options, apr_uint64_t seed)
 {
     sim_schema_t schema;
-    sim_history_t history;
-    apr_pool_t *pool;
-    int found;
 
-    if (!options->with)
+    if (!options->with || sim_history_has_style(options->with))
         return 1;
-    apr_pool_create(&pool, options->pool);
-    make(&history, &schema, options, seed, pool);
-    found = sim_schema_is_like(&schema, options->with) ||
-            !strcmp(history.style, options->with);
-    apr_pool_destroy(pool);
-    return found;
+    sim_schema_make(&schema, seed / HISTORIES, nodes_of(options, seed),
+                    options->databases);
+    return sim_schema_is_like(&schema, options->with);
 }
 
 static int play_all(options_t *options)

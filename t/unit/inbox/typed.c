@@ -159,6 +159,29 @@ static void test_keys(cm_store_t *store, apr_pool_t *pool)
     is_int(published, 1, "  no integer does; what refers to 2 is sent");
 }
 
+/* One that refers to itself comes together with one that refers to it, and is
+ * here, of the same time. */
+static void test_circle(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+
+    (void)inbox_take(
+        node, 2,
+        "[" MESSAGE(3, "note", 2, "create", 1000,
+                    TEXT("kind", "Note") ",\\\"about_id\\\":null", ) "]",
+        pool);
+    is_int(inbox_take(node, 3,
+                      "[" NOTE(4, 1, "Note", "note", 1) "," NOTE(5, 2, "Note",
+                                                                 "note", 1) "]",
+                      pool),
+           2, "%s: a note on itself, and one on that", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM notes a JOIN notes b ON"
+                       " a.about_id = b.id WHERE b.about_id = b.id",
+                       pool),
+           "2", "  both are about it");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -166,6 +189,7 @@ int main(void)
     database_each("merge", test_merge);
     database_each("gem", test_gem);
     database_each("keys", test_keys);
+    database_each("circle", test_circle);
     apr_terminate();
     return done_testing();
 }
