@@ -159,7 +159,11 @@ cm_error_t *cm_bulk_update(apr_int64_t *updated, cm_store_t *store,
 cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
                            const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
 {
-    return run(deleted, store, store->dialect->ops->remove, bulk, scratch_pool);
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+    const int any = ops->remove_any && cm_bulk_chunk_can_search(bulk);
+
+    return run(deleted, store, any ? ops->remove_any : ops->remove, bulk,
+               scratch_pool);
 }
 
 /* Return the error of FOUND rows where CHUNK has inserted more. */
@@ -382,12 +386,13 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
                            apr_pool_t *result_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    cm_bulk_chunk_t chunk =
-        cm_bulk_chunk_begin(distinct(keys, result_pool), store->dialect,
-                            apr_pstrcat(result_pool, ops->select,
-                                        condition ? " WHERE ({condition})" : "",
-                                        lock ? ops->lock : "", NULL),
-                            result_pool);
+    const int any = ops->select_any && !lock && cm_bulk_chunk_can_search(keys);
+    const char *also = any ? " AND ({condition})" : " WHERE ({condition})";
+    cm_bulk_chunk_t chunk = cm_bulk_chunk_begin(
+        distinct(keys, result_pool), store->dialect,
+        apr_pstrcat(result_pool, any ? ops->select_any : ops->select,
+                    condition ? also : "", lock ? ops->lock : "", NULL),
+        result_pool);
     apr_array_header_t *cells = NULL;
     cm_rows_t *found;
 

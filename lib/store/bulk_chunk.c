@@ -128,6 +128,22 @@ int cm_bulk_chunk_can_list(const cm_bulk_t *bulk, apr_size_t packet_limit)
     return is_short(bulk, packet_limit);
 }
 
+/* Return the condition for the keys of CHUNK, of which only the first column
+ * differs. */
+static const char *any(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
+{
+    const cm_bulk_column_t *columns = chunk->bulk->columns;
+    const char *text = "", *type = columns[0].type;
+    int i;
+
+    for (i = 1; i < chunk->bulk->column_count; i++)
+        text =
+            apr_pstrcat(pool, text, "t.", columns[i].name, " = %s AND ", NULL);
+    return apr_pstrcat(pool, text, "t.", columns[0].name, " = ANY (%s::text[]",
+                       type ? "::" : "", type ? type : "", type ? "[])" : ")",
+                       NULL);
+}
+
 static const char *listed_keys(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 {
     apr_array_header_t *numbers =
@@ -190,6 +206,8 @@ static const char *part(const void *baton, const char *name, apr_pool_t *pool)
         return ops->source(chunk, pool);
     if (!strcmp(name, "match"))
         return match(chunk, pool);
+    if (!strcmp(name, "any"))
+        return any(chunk, pool);
     if (!strcmp(name, "key_values"))
         return key_values(chunk, pool);
     if (!strcmp(name, "assignments"))
@@ -250,6 +268,29 @@ static int equal(const cm_datum_t *a, const cm_datum_t *b)
         return !a->data && !b->data;
     return a->size == b->size &&
            (a->data == b->data || !memcmp(a->data, b->data, a->size));
+}
+
+int cm_bulk_chunk_can_search(const cm_bulk_t *bulk)
+{
+    const cm_bulk_chunk_t all = {.bulk = bulk};
+    const cm_datum_t *first, *row;
+    int i, j;
+
+    if (bulk->columns[0].type && strcmp(bulk->columns[0].type, "bigint"))
+        return 0;
+    for (j = 1; j < bulk->column_count; j++)
+        if (bulk->columns[j].type)
+            return 0;
+    first = cm_bulk_chunk_row(&all, 0);
+    for (i = 0; i < cm_bulk_rows(bulk); i++) {
+        row = cm_bulk_chunk_row(&all, i);
+        if (row->binary)
+            return 0;
+        for (j = 1; j < bulk->column_count; j++)
+            if (!row[j].data || !equal(&row[j], &first[j]))
+                return 0;
+    }
+    return 1;
 }
 
 /* Where values are given by column, a column with one value needs it only once,

@@ -337,7 +337,10 @@ static const cm_dialect_ops_t ops = {
         "UPDATE {table} AS t SET {assignments} FROM {source} WHERE {match}",
     .assign = "",
     .remove = "DELETE FROM {table} AS t USING {source} WHERE {match}",
+    .remove_any = "DELETE FROM {table} AS t WHERE {any}",
     .select = "SELECT {expressions} FROM {source} JOIN {table} AS t ON {match}",
+    /* One search instead of one for each key. */
+    .select_any = "SELECT {expressions} FROM {table} AS t WHERE {any}",
     /* By t's own columns, it would read all of t in their order. */
     .lock = " ORDER BY {key_values} FOR UPDATE OF t",
     /* Not "=": a table that was empty when it was last analysed is as cheap to

@@ -111,6 +111,9 @@ typedef struct cm_dialect_ops_t {
     const char *insert_default, *keep, *update, *remove, *select, *lock;
     const char *default_row; /* a row without any value, for {defaults}; NULL: a
                                 statement inserts only one */
+    const char *select_any, *remove_any; /* the same where all rows that are
+                                            searched for differ only in the
+                                            first column of the key; NULL: no */
     const char *update_listed; /* with a list of keys, where one integer is the
                                   key; NULL: never */
     const char *match;  /* the condition for a key: its column, its value */
@@ -273,6 +276,10 @@ cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
  * enough for the text of a statement, of which the database accepts
  * PACKET_LIMIT bytes (0: no limit). */
 int cm_bulk_chunk_can_list(const cm_bulk_t *bulk, apr_size_t packet_limit);
+
+/* Return whether the rows of BULK, all keys, differ only in the first column,
+ * and that is text or a number. */
+int cm_bulk_chunk_can_search(const cm_bulk_t *bulk);
 
 /* Roll back the transaction of a store, the BATON of a pool's cleanup. */
 apr_status_t cm_transaction_lost(void *baton);

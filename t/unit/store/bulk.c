@@ -148,6 +148,51 @@ static void keys(cm_store_t *store, apr_pool_t *pool)
     is_int(count, 1, "%s: one of them is deleted", of);
 }
 
+/* Return the rows with ids FIRST to LAST of "it's \\me", each twice, and one
+ * that has none. */
+static cm_bulk_t *owned(int first, int last, apr_pool_t *pool)
+{
+    static const cm_bulk_column_t by[] = {{"id", NULL}, {"owner", NULL}};
+    cm_bulk_t *bulk = cm_bulk_create("o", by, 2, 2, pool);
+    int i;
+
+    for (i = first; i <= last; i++) {
+        const char *id = apr_psprintf(pool, "%d \"\\,{}", i);
+
+        cm_bulk_row(bulk, "tttt", id, "it's \\me", id, "it's \\me");
+    }
+    cm_bulk_row(bulk, "tt", NULL, "it's \\me");
+    return bulk;
+}
+
+/* Rows that are searched for by one column, where another one is the same. */
+static void one_owner(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    cm_bulk_t *bulk = owned(1, ROWS, pool);
+    cm_rows_t *rows;
+    apr_int64_t count;
+
+    database_run(store, "CREATE TABLE o (id varchar(30), owner varchar(30))");
+    database_must(cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
+    database_run(store, "INSERT INTO o SELECT id, 'other' FROM o");
+    database_must(cm_bulk_select(&rows, store, "t.id, t.owner",
+                                 owned(11, ROWS + 50, pool), NULL, 0, pool));
+    is_int(rows->count, 2 * (ROWS - 10), "%s: rows of one owner", of);
+    is_str(rows->count ? cm_cell_text(rows, 0, 1) : NULL, "it's \\me",
+           "%s:   and no others", of);
+    database_must(cm_bulk_select(&rows, store, "t.id", owned(1, ROWS, pool),
+                                 "t.id LIKE '1%%' OR t.id LIKE '2%%'", 0,
+                                 pool));
+    is_int(rows->count, 2 * (346 + 111), "%s:   under a condition", of);
+    database_must(
+        cm_bulk_delete(&count, store, owned(3, ROWS + 50, pool), pool));
+    is_int(count, 2 * (ROWS - 2), "%s:   deleted", of);
+    is_str(database_value(store, "SELECT count(*) FROM o", pool),
+           apr_psprintf(pool, "%d", 2 * ROWS + 1 + 4 + 1),
+           "%s:   the others stay", of);
+}
+
 /* New keys come in the order of the rows. */
 static void new_keys(cm_store_t *store, apr_pool_t *pool)
 {
@@ -423,6 +468,7 @@ int main(void)
         return skip_all("no CM_TEST_SQLITE3, _PGSQL, _MYSQL is set");
     database_each("one life", one_life);
     database_each("keys", keys);
+    database_each("one owner", one_owner);
     database_each("new keys", new_keys);
     database_each("strictness", strictness);
     database_each("long values", long_values);
