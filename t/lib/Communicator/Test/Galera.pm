@@ -114,10 +114,12 @@ sub stop {
     stop_process($self->{pid}, ($how || '') eq 'crash' ? 'KILL' : 'TERM', 30);
 }
 
-# Wait until all members have applied what any of them has committed.
+# Wait until all members are ready, and have applied what any of them has
+# committed.
 sub catch_up {
     my ($self) = @_;
 
+    $_->wait_ready for @{ $self->{members} };
     return wait_until(sub {
         my %last = map { $_->status('last_committed') => 1 }
           @{ $self->{members} };

@@ -311,11 +311,13 @@ sub operate {
     die "@words: $run->{err}" unless $run->{exit} == 0 || $run->{exit} == 75;
 }
 
-# Some transactions at once, some exchanges, all that can happen.
+# Some transactions at once, some exchanges, all that can happen. (A cluster
+# expels a server for which the machine has no time.)
 sub step {
     my ($self) = @_;
     my @nodes = @{ $self->{nodes} };
 
+    $_->wait_ready for @cluster;
     for my $node (@nodes) {
         next if rand() > 0.3;
         my $hours = rand() < 0.3 ? 0 : 12 * rand() - 6;
@@ -353,6 +355,7 @@ sub settle {
 
     $self->join_transactions;
     $_->trouble(0) for @{ $self->{proxies} };
+    $cluster[0]->catch_up if @cluster;
     $self->let_pass;
     for my $round (1 .. 15) {
         my @runs = map { $_->sync } @{ $self->{clients} };
