@@ -22,6 +22,7 @@ CommunicatorModel leader table=leaders
 CommunicatorModel other  table=others references=leader_id:leader
 CommunicatorModel strict table=stricts references=parent_id:parent
 CommunicatorModel loose  table=loose references=parent_id:parent
+CommunicatorModel note   table=notes references=subject_id:{subject}
 CONF
 
 # The facade allows no other key, and no delete, of those who have "stricts".
@@ -42,6 +43,8 @@ create table stricts (id {key}, body varchar(40), parent_id bigint,
     foreign key (parent_id) references parents (id)
     on update $rule on delete $rule) {engine};
 create table loose (id {key}, body varchar(40), parent_id bigint) {engine};
+create table notes (id {key}, body varchar(40), subject varchar(40),
+    subject_id bigint) {engine};
 SQL
 }
 
@@ -254,6 +257,9 @@ sub left_behind {
     $database->run("insert into parents (title) values ('b$name')");
     $id = id_of($database, "b$name");
     $database->run("insert into loose (body, parent_id) values ('$name 2', $id)");
+    $database->run('insert into notes (body, subject, subject_id) values '
+        . "('$name', 'Parent', $id), ('$name', 'parent', $id), "
+        . "('$name', 'leader', $id)");
     $pair->sync("a child that will be left behind $name");
     change($database, "update parents set id = 5555555 where id = $id");
     change($database, 'update parents set id = 5555556 where id = 5555555');
@@ -262,6 +268,10 @@ sub left_behind {
     $pair->sync("and another one $name") for 1 .. 3;
     is($database->value("select parent_id from loose where body = '$name 2'"),
         5555557, 'the child has followed');
+    is_deeply($database->rows('select subject, subject_id from notes '
+            . "where body = '$name' order by id"),
+        [['Parent', 5555557], ['parent', 5555557], ['leader', $id]],
+        'and what names its model, and nothing else');
     is_deeply([grep { $_->[0] eq "$name 2" } @{ families($_, 'loose') }],
         [["$name 2", "b$name"]], 'and has the same parent')
       for $here, $there;

@@ -7,6 +7,8 @@
 
 #include "config/key.h"
 #include "store/bulk.h"
+#include "store/dialect.h"
+#include "record/fit.h"
 #include "record/keys.h"
 #include "outbox/filter.h"
 #include "outbox/publish.h"
@@ -225,40 +227,89 @@ static cm_error_t *publish_page(apr_int64_t *published, cm_node_t *node,
                           list_rows(model, present, pool), pool);
 }
 
-/* Let the rows of TABLE that hold one of FORMER in COLUMN hold its heir: as a
- * change made here. *MOVED is increased by them. */
-static cm_error_t *follow_column(apr_int64_t *moved, cm_node_t *node,
-                                 const cm_table_t *table,
-                                 const cm_column_t *column,
-                                 const apr_array_header_t *former,
-                                 apr_hash_t *heirs, apr_pool_t *pool)
+/* Rows that hold a former key in COLUMN. */
+typedef struct follow_t {
+    cm_node_t *node;
+    const cm_model_t *model; /* of the keys */
+    const apr_array_header_t *former;
+    apr_hash_t *heirs; /* former key -> new one */
+    const cm_table_t *table;
+    const cm_column_t *column;
+    apr_pool_t *pool;
+} follow_t;
+
+/* Add to BULK what becomes of the key FORMER, unless the column cannot hold
+ * such keys. NAME: how rows name the model, in another column; or NULL. */
+static void add_follower(cm_bulk_t *bulk, const follow_t *follow,
+                         const char *former, const char *name)
 {
-    const cm_bulk_column_t cells[] = {{column->quoted, column->type},
-                                      {column->quoted, column->type}};
-    cm_bulk_t *bulk = cm_bulk_create(table->quoted, cells, 2, 1, pool);
+    const char *heir = apr_hash_get(follow->heirs, former, APR_HASH_KEY_STRING);
+    const cm_dialect_t *dialect = cm_dialect_of_store(follow->node->store);
+    cm_datum_t from, to;
+
+    if (cm_fit_value(&from, follow->column, cm_value_of(CM_TEXT, former),
+                     dialect, follow->pool) ||
+        cm_fit_value(&to, follow->column, cm_value_of(CM_TEXT, heir), dialect,
+                     follow->pool))
+        return;
+    cm_bulk_add(bulk, from);
+    if (name)
+        cm_bulk_add(bulk, cm_datum_text(name));
+    cm_bulk_add(bulk, to);
+}
+
+/* Let rows hold the new keys, as a change made here; *MOVED is increased by
+ * them. NAME: as above. */
+static cm_error_t *follow_column(apr_int64_t *moved, const follow_t *follow,
+                                 const char *name)
+{
+    const cm_column_t *column = follow->column;
+    const cm_bulk_column_t cell = {column->quoted, column->type};
+    cm_bulk_column_t cells[] = {cell, cell, cell};
     apr_int64_t count = 0;
+    cm_bulk_t *bulk;
     int i;
 
-    for (i = 0; i < former->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(former, i, const char *);
-
-        cm_bulk_row(bulk, "tt", id,
-                    apr_hash_get(heirs, id, APR_HASH_KEY_STRING));
-    }
-    CM_TRY(cm_bulk_update(&count, node->store, bulk, pool));
+    if (name)
+        cells[1] = (cm_bulk_column_t){column->named_by->quoted,
+                                      column->named_by->type};
+    bulk = cm_bulk_create(follow->table->quoted, cells, name ? 3 : 2,
+                          name ? 2 : 1, follow->pool);
+    for (i = 0; i < follow->former->nelts; i++)
+        add_follower(bulk, follow,
+                     APR_ARRAY_IDX(follow->former, i, const char *), name);
+    if (cm_bulk_rows(bulk))
+        CM_TRY(cm_bulk_update(&count, follow->node->store, bulk, follow->pool));
     *moved += count;
     return NULL;
 }
 
-/* The same with all columns that refer to MODEL. Those of a key stay, since
- * their rows would be other records. */
-static cm_error_t *follow_all(apr_int64_t *moved, cm_node_t *node,
-                              const cm_model_t *model,
-                              const apr_array_header_t *former,
-                              apr_hash_t *heirs, apr_pool_t *pool)
+/* The same, if the column refers to records of the model: of its own, or where
+ * another column names it. Columns of a key stay, since their rows would be
+ * other records. */
+static cm_error_t *follow_reference(apr_int64_t *moved, const follow_t *follow)
 {
-    const apr_array_header_t *models = node->settings->models;
-    const cm_table_t *table;
+    const cm_column_t *column = follow->column;
+    const cm_model_t *model = follow->model;
+
+    if (column->is_key || column->generated)
+        return NULL;
+    if (column->reference)
+        return strcmp(column->reference, model->name)
+                   ? NULL
+                   : follow_column(moved, follow, NULL);
+    if (!column->named_by || model->columns.key->nelts != 1)
+        return NULL;
+    CM_TRY(follow_column(moved, follow, model->name));
+    return strcmp(model->type, model->name)
+               ? follow_column(moved, follow, model->type)
+               : NULL;
+}
+
+/* The same in all tables that this node may write. */
+static cm_error_t *follow_all(apr_int64_t *moved, follow_t *follow)
+{
+    const apr_array_header_t *models = follow->node->settings->models;
     int i, j;
 
     for (i = 0; i < models->nelts; i++) {
@@ -266,14 +317,10 @@ static cm_error_t *follow_all(apr_int64_t *moved, cm_node_t *node,
 
         if (!child->receives || !child->columns.references->nelts)
             continue;
-        CM_TRY(cm_node_table(&table, node, child));
-        for (j = 0; j < table->column_count; j++) {
-            const cm_column_t *column = &table->columns[j];
-
-            if (column->reference && !strcmp(column->reference, model->name) &&
-                !column->is_key && !column->generated)
-                CM_TRY(follow_column(moved, node, table, column, former, heirs,
-                                     pool));
+        CM_TRY(cm_node_table(&follow->table, follow->node, child));
+        for (j = 0; j < follow->table->column_count; j++) {
+            follow->column = &follow->table->columns[j];
+            CM_TRY(follow_reference(moved, follow));
         }
     }
     return NULL;
@@ -306,7 +353,11 @@ static cm_error_t *follow_page(apr_int64_t *moved, cm_node_t *node,
     }
     if (!former->nelts)
         return NULL;
-    err = follow_all(moved, node, model, former, heirs, pool);
+    err = follow_all(moved, &(follow_t){.node = node,
+                                        .model = model,
+                                        .former = former,
+                                        .heirs = heirs,
+                                        .pool = pool});
     if (err && err->code != CM_REJECTED)
         return err;
     return cm_bulk_delete(&deleted, node->store, list_rows(model, former, pool),

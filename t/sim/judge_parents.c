@@ -125,8 +125,7 @@ int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column)
              sim_judge_may_be_orphaned(judge, column->parent) ||
              (column->other >= 0 &&
               sim_judge_may_be_orphaned(judge, column->other))) &&
-            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
-             event->kind == SIM_EVENT_MOVE))
+            (event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY))
             return 1;
     }
     return 0;
