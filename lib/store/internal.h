@@ -177,7 +177,8 @@ struct cm_store_t {
     apr_pool_t *connection_pool;  /* lives as long as HANDLE */
     apr_pool_t *statement_pool;   /* of the prepared statements */
     apr_hash_t *statements;       /* SQL -> apr_dbd_prepared_t * */
-    apr_hash_t *names;            /* SQL -> what PostgreSQL knows it by */
+    apr_hash_t *names;            /* SQL -> what PostgreSQL's session knows it
+                                     by: it plans it again when tables change */
     int named;                    /* how many names there were */
     apr_pool_t *transaction_pool; /* NULL: no transaction is open */
     apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */

@@ -226,14 +226,14 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
                                    result_pool);
     name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
     if (!name) {
-        name = apr_psprintf(store->statement_pool, "communicator_%d",
+        name = apr_psprintf(store->connection_pool, "communicator_%d",
                             ++store->named);
         CM_TRY(cm_statement_command(
             store,
             apr_pstrcat(result_pool, "PREPARE ", name, " AS ",
                         numbered(sql, result_pool), NULL),
             result_pool));
-        apr_hash_set(store->names, apr_pstrdup(store->statement_pool, sql),
+        apr_hash_set(store->names, apr_pstrdup(store->connection_pool, sql),
                      APR_HASH_KEY_STRING, name);
     }
     return cm_statement_select(

@@ -125,6 +125,7 @@ static cm_error_t *session_setup(cm_store_t *store, apr_pool_t *pool)
         return NULL;
     ops->setup(store);
     cm_store_forget(store);
+    store->names = apr_hash_make(store->connection_pool);
     CM_TRY_FOR(find_pooler(store, session, pool), pool,
                "cannot see whether the database is behind a pooler");
     for (; *sql && !store->pooled; sql++)
@@ -272,7 +273,6 @@ void cm_store_forget(cm_store_t *store)
         apr_pool_destroy(store->statement_pool);
     apr_pool_create(&store->statement_pool, store->connection_pool);
     store->statements = apr_hash_make(store->statement_pool);
-    store->names = apr_hash_make(store->statement_pool);
 }
 
 /* Quote the SIZE bytes of NAME, percent signs doubled. */

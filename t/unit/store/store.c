@@ -199,6 +199,30 @@ static void classes(cm_store_t *store, apr_pool_t *pool)
        "%s: text for a number is not taken", database_of(store));
 }
 
+/* In httpd, whose connections live long, what is asked often would pile up in
+ * the server each time that tables are looked at again. */
+static void often(cm_store_t *store, apr_pool_t *pool)
+{
+    const cm_datum_t two = cm_datum_text("2");
+    const char *of = database_of(store);
+    cm_rows_t *rows = NULL;
+    int i, right = 0;
+
+    for (i = 0; i < 20; i++) {
+        database_must(cm_prepared_select_often(&rows, store, "SELECT 1 + %s",
+                                               &two, 1, pool));
+        right += cm_cell_number(rows, 0, 0) == 3;
+        cm_store_forget(store);
+    }
+    is_int(right, 20, "%s: asked twenty times", of);
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
+        is_str(database_value(store,
+                              "SELECT count(*) FROM pg_prepared_statements"
+                              " WHERE name LIKE 'communicator%'",
+                              pool),
+               "1", "%s: the server keeps one statement", of);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -207,5 +231,6 @@ int main(void)
     database_each("bytes", bytes);
     database_each("literals", literals);
     database_each("classes", classes);
+    database_each("often", often);
     return done_testing();
 }
