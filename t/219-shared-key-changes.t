@@ -101,7 +101,12 @@ sub renamed {
     $other->run("update codes set own = '$letter'");
     change($from, 'update codes set code = '
         . lettered($from, $letter, 'code'));
-    $pair->sync("all keys change: $letter") for 1 .. 2;
+    $pair->sync("all keys change: $letter");
+    is($from->value('select count(*) from communicator_missing '
+        . 'where heir_id is not null'), 0,
+        'former keys are not noted where foreign keys bind all rows')
+      if $from->driver ne 'sqlite3';
+    $pair->sync("all keys change: $letter, once more");
     is_deeply($other->rows('select count(*), count(own) from codes '
         . "where code like '$letter%' and own = '$letter'"), [[$many, $many]],
         'all rows have their new keys, and what is only there');

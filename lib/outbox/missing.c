@@ -114,22 +114,69 @@ cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
     return cm_missing_note(node, model, here, scratch_pool);
 }
 
-/* Return whether rows that this node may write refer to MODEL. */
-static int is_followed(const cm_settings_t *settings, const cm_model_t *model)
+/* Return whether COLUMN may refer to records of MODEL. One of a key stays as it
+ * is, since its row would be another record. */
+static int may_refer(const cm_column_t *column, const cm_model_t *model)
 {
+    if (column->is_key || column->generated)
+        return 0;
+    return column->reference
+               ? !strcmp(column->reference, model->name)
+               : column->named_by && model->columns.key->nelts == 1;
+}
+
+/* Find the columns of CHILD (const cm_column_t *) that may hold a key which a
+ * record of MODEL has given up: no foreign key forbids it. (An application on
+ * SQLite need not enforce them.) */
+static cm_error_t *find_loose(apr_array_header_t **loose,
+                              const cm_table_t **table, cm_node_t *node,
+                              const cm_model_t *child, const cm_model_t *model,
+                              apr_pool_t *pool)
+{
+    cm_rows_t *bound = NULL;
+    cm_error_t *err;
     int i, j;
 
-    for (i = 0; i < settings->models->nelts; i++) {
-        const cm_model_t *child =
-            APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
-        const apr_array_header_t *references = child->columns.references;
+    *loose = apr_array_make(pool, 2, sizeof(const cm_column_t *));
+    if (!child->receives || !child->columns.references->nelts)
+        return NULL;
+    err = cm_node_table(table, node, child);
+    if (err)
+        return err->code == CM_SCHEMA ? NULL : err;
+    for (i = 0; i < (*table)->column_count; i++) {
+        const cm_column_t *column = &(*table)->columns[i];
 
-        for (j = 0; child->receives && j < references->nelts; j++)
-            if (cm_settings_refers_to(
-                    &APR_ARRAY_IDX(references, j, cm_reference_t), model))
-                return 1;
+        if (!may_refer(column, model))
+            continue;
+        if (!bound)
+            CM_TRY(cm_table_ask(&bound, node->store, "catalog.sql", "bound",
+                                child, pool));
+        for (j = 0; j < bound->count; j++)
+            if (!strcmp(cm_cell_text(bound, j, 0), column->name))
+                break;
+        if (j == bound->count)
+            APR_ARRAY_PUSH(*loose, const cm_column_t *) = column;
     }
-    return 0;
+    return NULL;
+}
+
+/* Set *FOLLOWED: rows that this node may write can be left behind when a record
+ * of MODEL gives up its key. */
+static cm_error_t *is_followed(int *followed, cm_node_t *node,
+                               const cm_model_t *model, apr_pool_t *pool)
+{
+    const apr_array_header_t *models = node->settings->models;
+    apr_array_header_t *loose;
+    const cm_table_t *table;
+    int i;
+
+    *followed = 0;
+    for (i = 0; i < models->nelts && !*followed; i++) {
+        CM_TRY(find_loose(&loose, &table, node,
+                          APR_ARRAY_IDX(models, i, cm_model_t *), model, pool));
+        *followed = loose->nelts > 0;
+    }
+    return NULL;
 }
 
 /* Where a key that is noted as an heir's was given up in its turn: note the
@@ -162,7 +209,7 @@ cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
     cm_bulk_t *bulk =
         cm_bulk_create("communicator_missing", columns, 3, 2, scratch_pool);
     apr_int64_t count;
-    int i;
+    int followed, i;
 
     for (i = 0; i < heirs->nelts; i++) {
         const cm_missing_heir_t *one =
@@ -171,7 +218,10 @@ cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
         APR_ARRAY_PUSH(ids, const char *) = one->former;
         cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
     }
-    if (!heirs->nelts || !is_followed(node->settings, model))
+    if (!heirs->nelts)
+        return NULL;
+    CM_TRY(is_followed(&followed, node, model, scratch_pool));
+    if (!followed)
         return NULL;
     CM_TRY(renew_heirs(node, model, heirs, scratch_pool));
     CM_TRY(cm_bulk_delete(&count, node->store,
@@ -284,43 +334,25 @@ static cm_error_t *follow_column(apr_int64_t *moved, const follow_t *follow,
     return NULL;
 }
 
-/* The same, if the column refers to records of the model: of its own, or where
- * another column names it. Columns of a key stay, since their rows would be
- * other records. */
-static cm_error_t *follow_reference(apr_int64_t *moved, const follow_t *follow)
-{
-    const cm_column_t *column = follow->column;
-    const cm_model_t *model = follow->model;
-
-    if (column->is_key || column->generated)
-        return NULL;
-    if (column->reference)
-        return strcmp(column->reference, model->name)
-                   ? NULL
-                   : follow_column(moved, follow, NULL);
-    if (!column->named_by || model->columns.key->nelts != 1)
-        return NULL;
-    CM_TRY(follow_column(moved, follow, model->name));
-    return strcmp(model->type, model->name)
-               ? follow_column(moved, follow, model->type)
-               : NULL;
-}
-
-/* The same in all tables that this node may write. */
+/* The same in all tables. A column that refers to one of several models stands
+ * beside another one that names the model: by its name or its class. */
 static cm_error_t *follow_all(apr_int64_t *moved, follow_t *follow)
 {
     const apr_array_header_t *models = follow->node->settings->models;
+    const cm_model_t *model = follow->model;
+    apr_array_header_t *loose;
     int i, j;
 
     for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
-
-        if (!child->receives || !child->columns.references->nelts)
-            continue;
-        CM_TRY(cm_node_table(&follow->table, follow->node, child));
-        for (j = 0; j < follow->table->column_count; j++) {
-            follow->column = &follow->table->columns[j];
-            CM_TRY(follow_reference(moved, follow));
+        CM_TRY(find_loose(&loose, &follow->table, follow->node,
+                          APR_ARRAY_IDX(models, i, cm_model_t *), model,
+                          follow->pool));
+        for (j = 0; j < loose->nelts; j++) {
+            follow->column = APR_ARRAY_IDX(loose, j, const cm_column_t *);
+            CM_TRY(follow_column(
+                moved, follow, follow->column->named_by ? model->name : NULL));
+            if (follow->column->named_by && strcmp(model->type, model->name))
+                CM_TRY(follow_column(moved, follow, model->type));
         }
     }
     return NULL;

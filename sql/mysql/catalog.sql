@@ -81,6 +81,15 @@ FROM information_schema.key_column_usage AS k
 WHERE k.table_schema = COALESCE(%s, DATABASE()) AND k.table_name = %s
     AND k.referenced_table_name IS NOT NULL;
 
+-- bound: the columns of the table NAME in SCHEMA (or NULL) that a foreign key
+-- of their own keeps from holding a key which no row has
+SELECT MIN(k.column_name)
+FROM information_schema.key_column_usage AS k
+WHERE k.table_schema = COALESCE(%s, DATABASE()) AND k.table_name = %s
+    AND k.referenced_table_name IS NOT NULL
+GROUP BY k.constraint_name
+HAVING COUNT(*) = 1;
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): its engine
 -- cannot roll back; foreign keys change it along with other tables, which
 -- fires no trigger

@@ -114,6 +114,16 @@ FROM pg_constraint AS c JOIN tables ON tables.oid = c.conrelid
     JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k
 WHERE c.contype = 'f';
 
+-- bound: the columns of the table NAME in SCHEMA (or NULL) that a foreign key
+-- of their own keeps from holding a key which no row has
+SELECT a.attname
+FROM pg_constraint AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid
+        AND a.attnum = c.conkey[1]
+WHERE c.conrelid = to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    AND c.contype = 'f' AND cardinality(c.conkey) = 1;
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash
 -- empties it, or it is written to through other tables
 WITH given AS (
