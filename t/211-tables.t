@@ -261,7 +261,7 @@ my %key_types = (
     host => { sqlite3 => 'text', pgsql => 'inet', mysql => 'varchar(50)' },
     flag => { map { $_ => 'boolean' } qw(sqlite3 pgsql mysql) },
     moment => { sqlite3 => 'timestamp', pgsql => 'timestamptz',
-        mysql => 'timestamp(6) default 0' },
+        mysql => "timestamp(6) default '2000-01-01'" },
     hour => { sqlite3 => 'datetime', pgsql => 'timestamp',
         mysql => 'datetime(3)' },
     price => { map { $_ => 'decimal(6,2)' } qw(sqlite3 pgsql mysql) },

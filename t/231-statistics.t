@@ -22,7 +22,9 @@ my %read = (
     pgsql => 'select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) + '
       . '(select sum(idx_tup_read) from pg_stat_user_indexes) '
       . 'from pg_stat_user_tables',
-    mysql => 'select variable_value from information_schema.global_status '
+    mysql => 'select variable_value from '
+      . '/*M! information_schema.global_status */ '
+      . '/*!80017 performance_schema.global_status */ '
       . "where variable_name = 'innodb_buffer_pool_read_requests'",
 );
 my %analyze = (
@@ -123,6 +125,9 @@ for my $driver (qw(pgsql mysql)) {
 
     subtest $driver => sub {
         plan skip_all => $why if $why;
+        plan skip_all => 'before 15, PostgreSQL counts half a second late'
+          if $driver eq 'pgsql' && Communicator::Test::Database->new($driver)
+          ->value("select current_setting('server_version_num')") < 150_000;
         test($driver);
     };
 }

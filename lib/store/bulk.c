@@ -262,17 +262,20 @@ static cm_error_t *keys_find(apr_array_header_t *keys, cm_store_t *store,
     const char *place;
     cm_bulk_t *made;
     cm_rows_t *rows;
-    int i;
+    int i, count = 0;
 
     CM_TRY(made_keys(&made, store, chunk, key, pool));
     place = store->dialect->ops->value(made, key->count, pool);
     CM_TRY(cm_bulk_select(&rows, store,
                           apr_pstrcat(pool, place, ", ", key->text, NULL), made,
                           NULL, 0, pool));
-    if (rows->count != chunk->rows)
-        return kept_out(rows->count, chunk, pool);
+    /* Where the key has no unique index, other rows may have it, too. */
     for (i = 0; i < rows->count; i++)
         found[cm_cell_number(rows, i, 0)] = cm_cell_text(rows, i, 1);
+    for (i = 0; i < chunk->rows; i++)
+        count += found[i] != NULL;
+    if (count != chunk->rows)
+        return kept_out(count, chunk, pool);
     for (i = 0; i < chunk->rows; i++)
         APR_ARRAY_PUSH(keys, const char *) = found[i];
     return NULL;

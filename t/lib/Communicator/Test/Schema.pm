@@ -110,7 +110,8 @@ sub begin_at {
           . "like '%%autoincrement%%';\n",
     );
 
-    $database->run(join '', map { sprintf $set{ $database->driver },
+    $database->run(join '', $self->{session}{ $database->driver } // '',
+        map { sprintf $set{ $database->driver },
             $_->{table}, $_->{key}[0], $number } $self->tables);
     return;
 }
