@@ -23,6 +23,7 @@ CommunicatorModel other  table=others references=leader_id:leader
 CommunicatorModel strict table=stricts references=parent_id:parent
 CommunicatorModel loose  table=loose references=parent_id:parent
 CommunicatorModel note   table=notes references=subject_id:{subject}
+CommunicatorModel zero   table=zeros references=parent_id:parent?0
 CONF
 
 # The facade allows no other key, and no delete, of those who have "stricts".
@@ -43,6 +44,7 @@ create table stricts (id {key}, body varchar(40), parent_id bigint,
     foreign key (parent_id) references parents (id)
     on update $rule on delete $rule) {engine};
 create table loose (id {key}, body varchar(40), parent_id bigint) {engine};
+create table zeros (id {key}, body varchar(40), parent_id bigint) {engine};
 create table notes (id {key}, body varchar(40), subject varchar(40),
     subject_id bigint) {engine};
 SQL
@@ -275,8 +277,14 @@ sub left_behind {
     is_deeply([grep { $_->[0] eq "$name 2" } @{ families($_, 'loose') }],
         [["$name 2", "b$name"]], 'and has the same parent')
       for $here, $there;
-    change($database, "update parents set id = $id where id = 5555557");
+    change($database, "insert into zeros (body, parent_id) values ('$name', 0)");
+    change($database, 'update parents set id = 0 where id = 5555557');
+    change($database, "update parents set id = $id where id = 0");
     $pair->sync("and back $name") for 1, 2;
+    is($database->value("select parent_id from loose where body = '$name 2'"),
+        $id, 'the child, too');
+    is($_->value("select parent_id from zeros where body = '$name'"), 0,
+        'but what refers to none does not follow') for $here, $there;
     $pair->is_settled("left behind $name");
 }
 

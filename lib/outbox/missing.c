@@ -10,6 +10,7 @@
 #include "store/dialect.h"
 #include "record/fit.h"
 #include "record/keys.h"
+#include "record/reference.h"
 #include "outbox/filter.h"
 #include "outbox/publish.h"
 
@@ -289,7 +290,8 @@ typedef struct follow_t {
 } follow_t;
 
 /* Add to BULK what becomes of the key FORMER, unless the column cannot hold
- * such keys. NAME: how rows name the model, in another column; or NULL. */
+ * such keys, or it means none there. NAME: how rows name the model, in another
+ * column; or NULL. */
 static void add_follower(cm_bulk_t *bulk, const follow_t *follow,
                          const char *former, const char *name)
 {
@@ -297,7 +299,9 @@ static void add_follower(cm_bulk_t *bulk, const follow_t *follow,
     const cm_dialect_t *dialect = cm_dialect_of_store(follow->node->store);
     cm_datum_t from, to;
 
-    if (cm_fit_value(&from, follow->column, cm_value_of(CM_TEXT, former),
+    if (cm_reference_is_none(follow->column, cm_value_of(CM_TEXT, former),
+                             follow->pool) ||
+        cm_fit_value(&from, follow->column, cm_value_of(CM_TEXT, former),
                      dialect, follow->pool) ||
         cm_fit_value(&to, follow->column, cm_value_of(CM_TEXT, heir), dialect,
                      follow->pool))
