@@ -115,6 +115,7 @@ static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
     int stamped;
 
     push->stamping.limit = push->limits.messages;
+    push->stamping.bytes = push->limits.bytes;
     push->stamping.holds = push->told > push->noted ? push->told : 0;
     CM_TRY(
         cm_stamp_chunk(&stamped, push->session->node, &push->stamping, pool));

@@ -259,6 +259,7 @@ static cm_error_t *stamp_and_read(cm_exchange_t *exchange, pull_t *pull,
     int stamped, tries, empty = 0;
 
     pull->stamping.limit = pull->limits.messages;
+    pull->stamping.bytes = pull->limits.bytes;
     pull->stamping.holds = exchange->gem ? 0 : pull->from - 1;
     do {
         stamped = 0;

@@ -169,10 +169,18 @@ cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
                             cm_stamping_t *stamping, apr_array_header_t *rows,
                             apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Bytes of bodies that become one batch, but for the last of them; a captured
+/* Bytes of messages that become one batch, but for the last of them; a captured
  * message with a larger body than CM_STAMP_KEPT_BYTES stays a row. */
 #define CM_STAMP_BATCH_BYTES (1024 * 1024)
 #define CM_STAMP_KEPT_BYTES  8192
+
+/* What a message takes on the wire beside its body and clocks. */
+#define CM_OUTBOX_MESSAGE_BYTES 300
+
+/* Return how many bytes the captured messages of one batch may take, with
+ * CM_OUTBOX_MESSAGE_BYTES for each: what does not go into one request would be
+ * read from the batch, and packed, once more. */
+apr_int64_t cm_stamp_most_bytes(const cm_stamping_t *stamping);
 
 /* A numbered row of the outbox. */
 typedef struct cm_outbox_row_t {

@@ -207,6 +207,7 @@ static cm_error_t *find_table(chunk_t *chunk)
  * after the table was published. */
 static cm_error_t *find_last(chunk_t *chunk)
 {
+    const apr_int64_t most = cm_stamp_most_bytes(chunk->stamping);
     const int size = chunk->selection.table->key_count;
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
@@ -222,8 +223,8 @@ static cm_error_t *find_last(chunk_t *chunk)
                                chunk->pool));
     for (i = 0; i < rows->count && !large; i++) {
         large = cm_cell_number(rows, i, size) > CM_STAMP_KEPT_BYTES;
-        bytes += cm_cell_number(rows, i, size);
-        if (i && (large || bytes > CM_STAMP_BATCH_BYTES))
+        bytes += cm_cell_number(rows, i, size) + CM_OUTBOX_MESSAGE_BYTES;
+        if (i && (large || bytes > most))
             break;
         chunk->last = cm_cell(rows, i, 0);
         chunk->as_rows |= large;

@@ -11,9 +11,6 @@
 #include "outbox/unpack.h"
 #include "outbox/withheld.h"
 
-/* What a message takes on the wire beside its body and clocks. */
-#define MESSAGE_BYTES 300
-
 #define FROM_OTHERS "(source IS NULL OR source <> %s)"
 
 /* The messages that go into a batch. */
@@ -106,7 +103,7 @@ static cm_error_t *find_range(range_t *range, cm_node_t *node,
                      reading->limits.messages + 1),
         &peer, 1, pool));
     for (i = 0; i < rows->count && i < reading->limits.messages; i++) {
-        bytes += cm_cell_number(rows, i, 1) + MESSAGE_BYTES;
+        bytes += cm_cell_number(rows, i, 1) + CM_OUTBOX_MESSAGE_BYTES;
         if (i && bytes > reading->limits.bytes)
             break;
         range->last = cm_cell_number(rows, i, 0);
@@ -317,7 +314,7 @@ static void take(cm_batch_t *batch, const apr_array_header_t *messages,
 
         if (message->id <= batch->last)
             continue;
-        *bytes += message->body_size + MESSAGE_BYTES;
+        *bytes += message->body_size + CM_OUTBOX_MESSAGE_BYTES;
         batch->more = batch->messages->nelts >= limits->messages ||
                       (batch->messages->nelts && *bytes > limits->bytes);
         if (batch->more)

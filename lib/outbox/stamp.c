@@ -411,6 +411,16 @@ static cm_error_t *stamp_rows(int *stamped, cm_stamp_t *stamp)
     return NULL;
 }
 
+/* Values become longer when they are made canonical. */
+apr_int64_t cm_stamp_most_bytes(const cm_stamping_t *stamping)
+{
+    const apr_int64_t most = stamping->bytes - stamping->bytes / 8;
+
+    return stamping->bytes && most < CM_STAMP_BATCH_BYTES
+               ? most
+               : CM_STAMP_BATCH_BYTES;
+}
+
 static cm_stamp_t make_stamp(cm_node_t *node, cm_stamping_t *stamping,
                              apr_pool_t *pool)
 {

@@ -17,6 +17,8 @@ typedef struct cm_stamped_t {
  * ids of all that are committed. */
 typedef struct cm_stamping_t {
     int limit;         /* messages at a time */
+    apr_int64_t bytes; /* and their bytes, where they are sent at once; 0: as
+                          many as a batch may have */
     const char *peer;  /* the peer to which they are sent at once: delivered_at
                           is set, too; NULL: none */
     apr_int64_t holds; /* PEER holds messages up to this one, which is confirmed

@@ -161,7 +161,7 @@ static cm_error_t *add_row(reading_t *reading, int i)
 }
 
 /* Let the row that was found last replace an earlier one, which gets no number;
- * *BYTES are those of the bodies. */
+ * *BYTES are those of the messages. */
 static cm_error_t *fold_last(reading_t *reading, apr_int64_t *bytes)
 {
     cm_stamp_row_t *last, *older;
@@ -174,7 +174,7 @@ static cm_error_t *fold_last(reading_t *reading, apr_int64_t *bytes)
     if (!older)
         return NULL;
     older->folded = 1;
-    *bytes -= older->body.size;
+    *bytes -= older->body.size + CM_OUTBOX_MESSAGE_BYTES;
     APR_ARRAY_PUSH(reading->stamp->folded, apr_int64_t) = older->id;
     return NULL;
 }
@@ -184,6 +184,7 @@ static cm_error_t *find_rows(reading_t *reading)
 {
     const cm_rows_t *rows = reading->rows;
     const int limit = reading->stamp->stamping->limit;
+    const apr_int64_t most = cm_stamp_most_bytes(reading->stamp->stamping);
     const apr_array_header_t *folded = reading->stamp->folded;
     apr_int64_t written = 0, kept = 0;
     int i, full = 0;
@@ -194,10 +195,11 @@ static cm_error_t *find_rows(reading_t *reading)
             continue;
         }
         written += cm_cell_number(rows, i, WRITTEN_BYTES);
+        kept += CM_OUTBOX_MESSAGE_BYTES;
         kept += reading->sizes ? cm_cell_number(rows, i, BODY)
                                : (apr_int64_t)cm_cell(rows, i, BODY)->size;
         full = reading->found->nelts &&
-               (written > MOST_BYTES || kept > CM_STAMP_BATCH_BYTES ||
+               (written > MOST_BYTES || kept > most ||
                 reading->found->nelts - folded->nelts == limit);
         if (full)
             break;

@@ -96,6 +96,39 @@ static void test_unpacked(cm_store_t *store, apr_pool_t *pool)
     is_str(all_after(node, 0, pool), packed, "as the messages they were");
 }
 
+/* What becomes one batch also goes into one request: the bytes that it takes
+ * are not only those of the bodies. */
+static void test_sizes(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_four(store, pool);
+    cm_stamping_t stamping = {.limit = 40, .bytes = 20000, .peer = "there"};
+    cm_reading_t reading = {.peer = "there", .after = 4, .limits = {40, 20000}};
+    char *title = memset(apr_pcalloc(pool, 901), 'x', 900);
+    int i, stamped, sent = 0, whole = 0, requests = 0;
+    cm_batch_t *batch;
+
+    for (i = 0; i < 40; i++)
+        outbox_capture(node, "post", apr_psprintf(pool, "%d", 100 + i),
+                       "create",
+                       apr_psprintf(pool, POST("\"title\":\"%s\""), title),
+                       NULL, 20 + i, pool);
+    for (;; requests++) {
+        database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+        if (!stamped)
+            break;
+        reading.stamped = stamping.stamped;
+        database_must(cm_outbox_read(&batch, node, &reading, pool, pool));
+        whole += batch->packed && batch->messages->nelts == stamped;
+        sent += batch->messages->nelts;
+        reading.after = batch->last;
+    }
+    is_int(sent, 40, "%s: sent in several requests", database_of(store));
+    ok(requests > 2, "%s:   which are as small as they must be",
+       database_of(store));
+    is_int(whole, requests, "%s:   and each is a batch as it was numbered",
+           database_of(store));
+}
+
 /* Numbers 1 to 4 and 9 to 10 are batches, 5 to 8 rows: 6 is written by the
  * application, and 7 and 8 are made while it is under way. */
 static cm_node_t *make_mixture(cm_store_t *store, apr_pool_t *pool)
@@ -297,6 +330,7 @@ int main(void)
     if (!database_any())
         return skip_all("no database to test with");
     database_each("unpacked", test_unpacked);
+    database_each("sizes", test_sizes);
     database_each("reading", test_reading);
     database_each("pending", test_pending);
     database_each("history", test_history);
