@@ -18,15 +18,30 @@ static int has_either(const sim_table_t *table)
     return 0;
 }
 
+/* Return whether rows of TABLE go with one that has a shared key. */
+static int goes_with_shared(const sim_schema_t *schema,
+                            const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            table->columns[i].rule[0] == SIM_RULE_CASCADE &&
+            sim_schema_is_shared(&schema->tables[table->columns[i].parent]))
+            return 1;
+    return 0;
+}
+
 int sim_schema_is_like(const sim_schema_t *schema, const char *word)
 {
-    int joined = 0, either = 0, filter = 0, tied = 0, i;
+    int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0, i;
 
     for (i = 0; i < schema->count; i++) {
         joined |= schema->tables[i].joined;
         either |= has_either(&schema->tables[i]);
         filter |= schema->tables[i].filter >= 0;
         tied |= schema->tables[i].tied >= 0;
+        cascades |= goes_with_shared(schema, &schema->tables[i]);
     }
     return (schema->lives && !strcmp(word, "lives")) ||
            (schema->outlives && !strcmp(word, "outlives")) ||
@@ -37,7 +52,8 @@ int sim_schema_is_like(const sim_schema_t *schema, const char *word)
            (joined && !strcmp(word, "joined")) ||
            (either && !strcmp(word, "either")) ||
            (filter && !strcmp(word, "filter")) ||
-           (tied && !strcmp(word, "tied"));
+           (tied && !strcmp(word, "tied")) ||
+           (cascades && !strcmp(word, "cascades"));
 }
 
 static const char *key_type(const sim_schema_t *schema, int node,

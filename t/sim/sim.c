@@ -6,7 +6,7 @@
  *   sim --seconds 20 --first      up to the first failure
  *   sim --seconds 20 --nodes 0    pairs and three nodes alternately
  *   sim --seconds 20 --with tied  only schemas with that (schema.h)
- *   sim --seconds 20 --with moves all histories in that style (history.c)
+ *   sim --seconds 20 --style moves  all histories in that style (history.c)
  *   sim --seed 4711 -v            one history, each step
  *   sim --seed 4711 --shrink      the fewest steps that still fail
  */
@@ -38,8 +38,9 @@ typedef struct options_t {
     sim_database_e databases[SIM_NODES];
     const char *pairing;
     int verbose, shrinks;
-    int only_first;   /* end with the first failure */
-    const char *with; /* what the schemas must have; NULL: nothing */
+    int only_first;    /* end with the first failure */
+    const char *with;  /* what the schemas must have; NULL: nothing */
+    const char *style; /* of the histories; NULL: as the seeds want it */
     apr_pool_t *pool;
 } options_t;
 
@@ -80,10 +81,7 @@ static void make(sim_history_t *history, sim_schema_t *schema,
 {
     sim_schema_make(schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
-    sim_history_make(history, schema, seed, options->steps,
-                     options->with && sim_history_has_style(options->with)
-                         ? options->with
-                         : NULL,
+    sim_history_make(history, schema, seed, options->steps, options->style,
                      pool);
 }
 
@@ -125,10 +123,13 @@ static const char *play_seed(const options_t *options, apr_uint64_t seed)
                   options->pool);
     if (failure) {
         printf("seed %" APR_UINT64_T_FMT ": %s; again: sim --database %s "
-               "--nodes %d --steps %d%s%s --seed %" APR_UINT64_T_FMT " -v\n",
+               "--nodes %d --steps %d%s%s%s%s --seed %" APR_UINT64_T_FMT
+               " -v\n",
                seed, failure, options->pairing, nodes_of(options, seed),
                options->steps, options->with ? " --with " : "",
-               options->with ? options->with : "", seed);
+               options->with ? options->with : "",
+               options->style ? " --style " : "",
+               options->style ? options->style : "", seed);
         if (options->shrinks) {
             failure = sim_shrink(&history, &schema, failure, try_again,
                                  (void *)options);
@@ -148,7 +149,7 @@ static int is_asked_for(const options_t *options, apr_uint64_t seed)
 {
     sim_schema_t schema;
 
-    if (!options->with || sim_history_has_style(options->with))
+    if (!options->with)
         return 1;
     sim_schema_make(&schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
@@ -230,7 +231,7 @@ static void read_options(options_t *options, int argc, char **argv)
         {"steps", 1, NULL, 'n'},   {"nodes", 1, NULL, 'N'},
         {"shrink", 0, NULL, 'k'},  {"verbose", 0, NULL, 'v'},
         {"first", 0, NULL, 'f'},   {"with", 1, NULL, 'w'},
-        {NULL, 0, NULL, 0}};
+        {"style", 1, NULL, 'y'},   {NULL, 0, NULL, 0}};
     int letter;
 
     while ((letter = getopt_long(argc, argv, "v", known, NULL)) != -1)
@@ -258,6 +259,11 @@ static void read_options(options_t *options, int argc, char **argv)
             break;
         case 'w':
             options->with = optarg;
+            break;
+        case 'y':
+            options->style = optarg;
+            if (!sim_history_has_style(optarg))
+                exit(64);
             break;
         case 'v':
             options->verbose++;
