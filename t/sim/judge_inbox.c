@@ -179,6 +179,30 @@ static void judge_held(sim_judge_t *judge, int node)
                            sim_schema_node_name(node));
 }
 
+/* No lie about the time has become a record's (liar.c: in the last year of
+ * all), unless a person has discarded one. */
+static void judge_clocks(sim_judge_t *judge, int node)
+{
+    if (judge->world->discarded->nelts)
+        return;
+    if (ask(judge, node,
+            "SELECT count(*) FROM communicator_mappings WHERE clock >"
+            " 1000000000000000000",
+            ""))
+        sim_world_fail(judge->world, "ahead",
+                       "a record at %s has the clock of a lie",
+                       sim_schema_node_name(node));
+}
+
+void sim_judge_undecided(sim_world_t *world)
+{
+    sim_judge_t judge = {.world = world, .pool = world->pool};
+    int i;
+
+    for (i = 0; i < world->schema->nodes && !world->restored; i++)
+        judge_held(&judge, i);
+}
+
 /* After a restore numbers begin again. */
 void sim_judge_inbox(sim_judge_t *judge)
 {
@@ -189,6 +213,8 @@ void sim_judge_inbox(sim_judge_t *judge)
         judge_received(judge, schema->links[i].caller, schema->links[i].callee);
         judge_received(judge, schema->links[i].callee, schema->links[i].caller);
     }
+    for (i = 0; i < schema->nodes; i++)
+        judge_clocks(judge, i);
     for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
         sim_judge_order(judge->world, i, judge->pool);
         judge_held(judge, i);

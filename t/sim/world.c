@@ -433,7 +433,11 @@ static void settle(sim_world_t *world)
         after = sim_exchange_state(world, world->pool);
         quiet = strcmp(before, after) ? 0 : quiet + 1;
         before = after;
-        if (quiet && decide(world))
+        if (!quiet)
+            continue;
+        if (apr_is_empty_table(world->decided))
+            sim_judge_undecided(world);
+        if (decide(world))
             quiet = 0;
     }
     if (quiet < 1)
