@@ -395,9 +395,13 @@ static int is_lie(const sim_message_t *parked)
 }
 
 /* It is behind one of its record that cannot be applied, whatever follows: its
- * clock is far ahead. That one may name the record otherwise (match=). */
+ * clock is far ahead. That one may name the record otherwise (match=); then
+ * nothing here says so of one that is deleted. */
 static int is_behind_lie(const sim_message_t *parked)
 {
+    const int is_nameless =
+        parked->world->schema->tables[parked->table].match >= 0 &&
+        !parked->row && !strcmp(parked->action, "delete");
     const apr_array_header_t *lies = sim_node_select(
         parked->session,
         apr_psprintf(parked->pool,
@@ -411,7 +415,7 @@ static int is_behind_lie(const sim_message_t *parked)
     for (i = 0; i < lies->nelts; i++) {
         const char **name = APR_ARRAY_IDX(lies, i, const char **);
 
-        if (is_about(parked, parked->table, name[0], name[1]) ||
+        if (is_nameless || is_about(parked, parked->table, name[0], name[1]) ||
             (parked->row && sim_message_row(parked, parked->table, name[0],
                                             name[1]) == parked->row))
             return 1;
