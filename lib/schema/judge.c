@@ -211,8 +211,8 @@ static cm_error_t *judge_name(apr_array_header_t *findings, cm_store_t *store,
     CM_TRY(cm_statement_select(
         &rows, store,
         apr_psprintf(pool,
-                     "SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL "
-                     "ORDER BY 1",
+                     "SELECT name FROM (SELECT DISTINCT %s AS name FROM %s"
+                     " WHERE %s IS NOT NULL) AS names ORDER BY name",
                      name->quoted, table->quoted, name->quoted),
         NULL, 0, pool));
     for (i = 0; i < rows->count; i++) {
@@ -308,8 +308,10 @@ cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
     }
     CM_TRY(cm_statement_select(&rows, store,
                                apr_psprintf(pool,
-                                            "SELECT DISTINCT %s FROM %s WHERE "
-                                            "%s IS NOT NULL ORDER BY 1",
+                                            "SELECT name FROM (SELECT DISTINCT"
+                                            " %s AS name FROM %s WHERE"
+                                            " %s IS NOT NULL) AS names"
+                                            " ORDER BY name",
                                             names, table->quoted, names),
                                NULL, 0, pool));
     for (i = 0; i < rows->count; i++) {

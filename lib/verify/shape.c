@@ -49,13 +49,13 @@ static cm_error_t *find_origins(apr_array_header_t *origins, cm_node_t *node,
     cm_rows_t *rows;
     int i;
 
-    CM_TRY(cm_statement_select(&rows, node->store,
-                               apr_pstrcat(pool, "SELECT DISTINCT origin FROM ",
-                                           records->table,
-                                           " WHERE origin > ''"
-                                           " ORDER BY origin",
-                                           NULL),
-                               NULL, 0, pool));
+    /* SQLite would sort the origins of all records, in memory. */
+    CM_TRY(cm_statement_select(
+        &rows, node->store,
+        apr_pstrcat(pool, "SELECT origin FROM (SELECT DISTINCT origin FROM ",
+                    records->table,
+                    " WHERE origin > '') AS origins ORDER BY origin", NULL),
+        NULL, 0, pool));
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(origins, const char *) = cm_cell_text(rows, i, 0);
     return NULL;
