@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
+use Communicator::Test qw(wait_until);
 use Communicator::Test::Pair;
 use Communicator::Test::Session;
 
@@ -44,6 +45,16 @@ sub values_of {
     return join ', ', map { $format =~ s/#/$_/gr } 1 .. $count;
 }
 
+# How many sessions DATABASE has. One of PostgreSQL counts what it has read when
+# it ends, a moment after its client.
+sub sessions {
+    my ($database) = @_;
+
+    return $database->driver ne 'pgsql' ? 0 : $database->value(
+        'select count(*) from pg_stat_activity '
+        . 'where datname = current_database()');
+}
+
 # What is read while SQL of one database arrives in the other.
 sub cost_of {
     my ($pair, $from, $counted, $what, @sql) = @_;
@@ -51,7 +62,9 @@ sub cost_of {
 
     $from->run($_) for @sql;
     my $before = $counted->value($sql);
+    my $sessions = sessions($counted);
     $pair->sync($what);
+    wait_until(sub { sessions($counted) <= $sessions }, 10);
     return $counted->value($sql) - $before;
 }
 
