@@ -91,7 +91,8 @@ static int came_in_order(const sim_message_t *parked, const sim_row_t *other)
 {
     const sim_world_t *world = parked->world;
 
-    return !world->restored && !world->altered && !world->purged &&
+    return world->schema->tables[parked->table].filter < 0 &&
+           !world->restored && !world->altered && !world->purged &&
            !sim_parked_has(world->discarded, parked->table, parked->name) &&
            !sim_parked_has(world->discarded, parked->table, other->name) &&
            !was_withheld(parked);
@@ -328,7 +329,8 @@ static int may_outlive(const sim_message_t *parked, const sim_column_t *column)
 
     for (i = 0; i < parked->world->schema->nodes; i++)
         if (column->rule[i] == SIM_RULE_NONE)
-            return !strcmp(parked->action, "update");
+            return !strcmp(parked->action, "update") ||
+                   parked->world->schema->tables[parked->table].filter >= 0;
     return 0;
 }
 
