@@ -35,8 +35,8 @@ static const cm_mapping_t *last_heir(const apr_array_header_t *moved, int i)
     return heir;
 }
 
-/* Note the keys that records of GROUP have given up, and nobody has now: rows
- * that still hold them are to follow. */
+/* Note the keys that records of GROUP have given up: rows that still hold them
+ * are to follow, or refer to whoever has taken the key. */
 static cm_error_t *note_moved(cm_stamp_t *stamp, const cm_stamp_model_t *group,
                               apr_pool_t *scratch_pool)
 {
@@ -49,11 +49,11 @@ static cm_error_t *note_moved(cm_stamp_t *stamp, const cm_stamp_model_t *group,
         const cm_mapping_t *holder =
             apr_hash_get(group->alive, moved->former, APR_HASH_KEY_STRING);
         const cm_mapping_t *heir = last_heir(group->moved, i);
+        const int taken = holder && holder != moved->owner && holder != heir;
 
-        if (heir->local_id && (!holder || holder == moved->owner) &&
-            strcmp(heir->local_id, moved->former))
+        if (taken || (heir->local_id && strcmp(heir->local_id, moved->former)))
             APR_ARRAY_PUSH(heirs, cm_missing_heir_t) =
-                (cm_missing_heir_t){moved->former, heir->local_id};
+                (cm_missing_heir_t){moved->former, heir->local_id, taken};
     }
     return cm_missing_note_heirs(stamp->node, group->model, heirs,
                                  scratch_pool);

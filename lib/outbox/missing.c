@@ -17,6 +17,9 @@
 /* Records looked for at once. */
 #define PAGE_ROWS 500
 
+/* In place of an heir: another record has taken the key. */
+#define TAKEN ""
+
 static const cm_bulk_column_t columns[] = {
     {"model", "text"}, {"local_record_id", "text"}, {"heir_id", "text"}};
 
@@ -196,8 +199,11 @@ static cm_error_t *renew_heirs(cm_node_t *node, const cm_model_t *model,
         const cm_missing_heir_t *one =
             &APR_ARRAY_IDX(heirs, i, cm_missing_heir_t);
 
-        cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
+        if (one->heir)
+            cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
     }
+    if (!cm_bulk_rows(bulk))
+        return NULL;
     return cm_bulk_update(&updated, node->store, bulk, pool);
 }
 
@@ -217,7 +223,8 @@ cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
             &APR_ARRAY_IDX(heirs, i, cm_missing_heir_t);
 
         APR_ARRAY_PUSH(ids, const char *) = one->former;
-        cm_bulk_row(bulk, "ttt", model->name, one->former, one->heir);
+        cm_bulk_row(bulk, "ttt", model->name, one->former,
+                    one->taken ? TAKEN : one->heir);
     }
     if (!heirs->nelts)
         return NULL;
@@ -243,7 +250,7 @@ static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
     apr_int64_t count;
     int i, j;
 
-    for (i = 0; i < models->nelts; i++) {
+    for (i = 0; local_ids->nelts && i < models->nelts; i++) {
         const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
 
         for (j = 0; j < child->columns.references->nelts; j++) {
@@ -260,12 +267,59 @@ static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
     return NULL;
 }
 
+/* The same, but only what refers to them without a foreign key: with one, a
+ * change of the key was one of these rows, too. */
+static cm_error_t *publish_loose(apr_int64_t *published, cm_node_t *node,
+                                 const cm_model_t *model,
+                                 const apr_array_header_t *local_ids,
+                                 apr_pool_t *pool)
+{
+    const apr_array_header_t *models = node->settings->models;
+    apr_array_header_t *loose;
+    const cm_table_t *table;
+    apr_int64_t count;
+    int i, j;
+
+    for (i = 0; local_ids->nelts && i < models->nelts; i++) {
+        const cm_model_t *child = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        CM_TRY(find_loose(&loose, &table, node, child, model, pool));
+        for (j = 0; child->publishes && j < loose->nelts; j++) {
+            CM_TRY(cm_publish_referring(
+                &count, node, child,
+                APR_ARRAY_IDX(loose, j, const cm_column_t *)->name, local_ids,
+                pool));
+            *published += count;
+        }
+    }
+    return NULL;
+}
+
+/* Return those of LOCAL_IDS that other records have taken, or the others. */
+static apr_array_header_t *taken_ids(const apr_array_header_t *local_ids,
+                                     apr_hash_t *heirs, int taken,
+                                     apr_pool_t *pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(pool, local_ids->nelts, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < local_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
+        const char *heir = apr_hash_get(heirs, id, APR_HASH_KEY_STRING);
+
+        if ((heir && !strcmp(heir, TAKEN)) == taken)
+            APR_ARRAY_PUSH(ids, const char *) = id;
+    }
+    return ids;
+}
+
 /* Publish what refers to those of LOCAL_IDS, noted as missing, that are here
  * now, and forget these. */
 static cm_error_t *publish_page(apr_int64_t *published, cm_node_t *node,
                                 const cm_model_t *model,
                                 const apr_array_header_t *local_ids,
-                                apr_pool_t *pool)
+                                apr_hash_t *heirs, apr_pool_t *pool)
 {
     apr_array_header_t *present;
     apr_int64_t deleted;
@@ -273,7 +327,10 @@ static cm_error_t *publish_page(apr_int64_t *published, cm_node_t *node,
     CM_TRY(cm_missing_present(&present, node, model, local_ids, pool));
     if (!present->nelts)
         return NULL;
-    CM_TRY(publish_children(published, node, model, present, pool));
+    CM_TRY(publish_children(published, node, model,
+                            taken_ids(present, heirs, 0, pool), pool));
+    CM_TRY(publish_loose(published, node, model,
+                         taken_ids(present, heirs, 1, pool), pool));
     return cm_bulk_delete(&deleted, node->store,
                           list_rows(model, present, pool), pool);
 }
@@ -384,7 +441,9 @@ static cm_error_t *follow_page(apr_int64_t *moved, cm_node_t *node,
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
 
-        if (apr_hash_get(heirs, id, APR_HASH_KEY_STRING))
+        const char *heir = apr_hash_get(heirs, id, APR_HASH_KEY_STRING);
+
+        if (heir && strcmp(heir, TAKEN))
             APR_ARRAY_PUSH(former, const char *) = id;
     }
     if (!former->nelts)
@@ -445,10 +504,10 @@ static cm_error_t *publish_model(apr_int64_t *published, cm_node_t *node,
         CM_TRY(read_page(&local_ids, &heirs, node, model, after, iterpool));
         if (!local_ids->nelts)
             break;
-        CM_TRY_FOR(publish_page(published, node, model, local_ids, iterpool),
-                   scratch_pool,
-                   "cannot publish what refers to records of model '%s'",
-                   model->name);
+        CM_TRY_FOR(
+            publish_page(published, node, model, local_ids, heirs, iterpool),
+            scratch_pool, "cannot publish what refers to records of model '%s'",
+            model->name);
         CM_TRY_FOR(
             follow_page(published, node, model, local_ids, heirs, iterpool),
             scratch_pool,

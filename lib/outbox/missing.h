@@ -43,10 +43,13 @@ cm_error_t *cm_missing_note_here(cm_node_t *node, const cm_model_t *model,
 typedef struct cm_missing_heir_t {
     const char *former; /* the key */
     const char *heir;   /* the new one of that record, or of the record that
-                           continues it */
+                           continues it; NULL: it has none */
+    int taken;          /* another record has the key now */
 } cm_missing_heir_t;
 
-/* Note HEIRS (cm_missing_heir_t) of records of MODEL. */
+/* Note HEIRS (cm_missing_heir_t) of records of MODEL. Rows that hold a key
+ * which is taken are sent again: they did not change, but refer to another
+ * record. */
 cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
                                   const apr_array_header_t *heirs,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
