@@ -81,9 +81,20 @@ static const char *put(const liar_t *liar, const char *text, const char *at,
                        new, at + size, NULL);
 }
 
+/* Return where the next message begins in TEXT, within a list, or NULL. What
+ * stands behind a name is another object: the clocks of "base". */
+static const char *find_message(const char *text)
+{
+    const char *at = strstr(text, "{\"id\":");
+
+    while (at && at > text && at[-1] == ':')
+        at = strstr(at + 1, "{\"id\":");
+    return at;
+}
+
 static apr_int64_t first_id(const liar_t *liar)
 {
-    return liar->count ? apr_atoi64(strstr(liar->body, "{\"id\":") + 6) : 0;
+    return liar->count ? apr_atoi64(find_message(liar->body) + 6) : 0;
 }
 
 /* Add BY to the numbers of all messages, and let the list follow the number
@@ -95,7 +106,7 @@ static void renumber(liar_t *liar, apr_int64_t by)
     char *end;
 
     liar->body = "";
-    while ((at = strstr(rest, "{\"id\":"))) {
+    while ((at = find_message(rest))) {
         id = apr_strtoi64(at + 6, &end, 10) + by;
         liar->body = apr_pstrcat(
             liar->pool, liar->body,
@@ -182,8 +193,8 @@ static outcome_e twice_in_one_body(liar_t *liar)
 
     if (liar->count < 2)
         return TRUTH;
-    first = strstr(liar->body, "{\"id\":");
-    end = strstr(first + 1, "{\"id\":");
+    first = find_message(liar->body);
+    end = find_message(first + 1);
     liar->body =
         put(liar, liar->body, first, 0,
             apr_pstrndup(liar->pool, first, (apr_size_t)(end - first)));
@@ -342,8 +353,7 @@ static liar_t *begin(sim_wire_t *wire, int is_reply, const char *body,
     liar->body = body;
     liar->pool = pool;
     /* not those that the answer to a push names as parked */
-    for (; body && *liar->body == '[' && (body = strstr(body, "{\"id\":"));
-         body++)
+    for (; body && *liar->body == '[' && (body = find_message(body)); body++)
         liar->count++;
     return liar;
 }
